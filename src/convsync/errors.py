@@ -1,0 +1,43 @@
+"""What can stop a run. The class of an error is what to do next; each carries its exit code.
+
+Messages name identifiers we made, request IDs, files, columns and fields. E-mail, phone, tokens and
+response bodies stay out of them.
+"""
+
+from typing import ClassVar
+
+
+class ConvsyncError(Exception):
+    """Something stopped, and the message says what, to what, and what to do next."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class TransientError(ConvsyncError):
+    """Timeout, 429, 5xx, quota, a locked database: tried again, then left to the next run."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class OperatorError(ConvsyncError):
+    """Credentials, allow-list, terms, settings: a person has to fix it."""
+
+    exit_code = 2
+
+
+class UnsafePlanError(ConvsyncError):
+    """The plan is far larger or stranger than usual: a person looks, then `--force`."""
+
+    exit_code = 3
+
+
+class UnexpectedResponseError(ConvsyncError):
+    """The other side's shape changed: stop and keep the evidence."""
+
+
+class LockedError(ConvsyncError):
+    """Another run holds the lock, or has taken it from us."""
+
+    exit_code = 4

@@ -1,0 +1,78 @@
+"""Which column means what, and how its cells are to be read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFormat:
+    """How the cells of one source are written.
+
+    `time_zone` is the zone of timestamps without one and of bare dates; None means that every
+    timestamp must carry its own. `date_formats` are strptime formats tried after ISO 8601.
+    `blank_words` mean "nothing", compared without regard to case and surrounding space.
+    """
+
+    time_zone: ZoneInfo | None = None
+    date_formats: tuple[str, ...] = ()
+    has_decimal_comma: bool = False
+    blank_words: frozenset[str] = frozenset()
+    currency: str | None = None
+    phone_region: str | None = None
+    granted_words: frozenset[str] = frozenset()
+    denied_words: frozenset[str] = frozenset()
+    deleted_words: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilestoneColumn:
+    """The column that holds when a milestone was reached.
+
+    `when` names other columns and the words they must hold for it to count, such as a stage.
+    """
+
+    column: str
+    when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealColumns:
+    """The columns of a deal, by the header's exact words. None and () mean: not there."""
+
+    deal_id: str
+    milestones: Mapping[str, MilestoneColumn]
+    created_at: str | None = None
+    modified_at: str | None = None
+    amount: str | None = None
+    currency: str | None = None
+    gclid: str | None = None
+    gbraid: str | None = None
+    wbraid: str | None = None
+    landing_url: str | None = None
+    clicked_at: str | None = None
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    country: str | None = None
+    ad_user_data: str | None = None
+    ad_personalization: str | None = None
+    crm_keys: tuple[str, ...] = ()
+    visitors: tuple[str, ...] = ()
+    deleted: str | None = None
+    segments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClickColumns:
+    """The columns of a click log, by the header's exact words. None and () mean: not there."""
+
+    clicked_at: str | None = None
+    gclid: str | None = None
+    gbraid: str | None = None
+    wbraid: str | None = None
+    landing_url: str | None = None
+    crm_keys: tuple[str, ...] = ()
+    visitors: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    country: str | None = None

@@ -1,0 +1,61 @@
+"""What every source of deals or clicks promises, whatever CRM or file is behind it.
+
+A source is read in closed windows on the record's modified stamp, `[watermark - overlap, now - lag)`,
+and the window's end becomes the next watermark, never the largest stamp seen: a record that is
+written late with an earlier stamp, or edited while being read, falls into the overlap of the next
+read. Reading the same record twice changes nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from convsync.model.click import Sighting
+from convsync.model.deal import Deal
+from convsync.model.period import Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A record that could not be read: where it stands and what is wrong with it.
+
+    `place` names the file and line, or the CRM's record; `problem` names the column and the mend and
+    shows no cell's content, which may be personal. `deal_id` is there where it could be read.
+    """
+
+    place: str
+    problem: str
+    deal_id: str | None = None
+
+
+class DealSource(Protocol):
+    """Reads deals with their milestones, as a stream.
+
+    Every deal is complete in itself: what it does not say now is no longer so. Iterating raises
+    OperatorError where the set-up is wrong (file, column, credentials), TransientError where a later
+    try may succeed; a record that cannot be read is yielded as Quarantined, and the rest goes on.
+    """
+
+    name: str
+    lag: timedelta
+    overlap: timedelta
+    is_complete: bool
+    """One read yields every deal there is, whatever the window: what is missing is gone."""
+
+    def read_changed(self, window: Period) -> Iterator[Deal | Quarantined]:
+        """Yield every deal modified inside the window, and every one without a modified stamp."""
+
+    def read_period(self, period: Period) -> Iterator[Deal | Quarantined]:
+        """Yield every deal that reached any milestone inside the period, however long untouched."""
+
+
+class ClickSource(Protocol):
+    """Reads click sightings, as a stream. Errors are those of DealSource."""
+
+    name: str
+    lag: timedelta
+    overlap: timedelta
+
+    def read(self, window: Period) -> Iterator[Sighting | Quarantined]:
+        """Yield every sighting logged inside the window, and every one without a stamp."""

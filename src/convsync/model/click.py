@@ -1,0 +1,117 @@
+"""Ad clicks and the IDs Google gives them.
+
+A click ID is opaque: Google changes its length and alphabet, and its case matters, so it is kept
+byte for byte and never judged by its shape. What wraps an ID is known and is taken off: a landing
+URL, and the `<gclid>:G:s` form of Search Ads 360's `ef_id`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from urllib.parse import unquote_plus
+
+from convsync.model.key import Key
+
+
+class ClickIdKind(StrEnum):
+    """The query parameter a click ID came in, in order of preference for one click."""
+
+    GCLID = "gclid"
+    WBRAID = "wbraid"
+    GBRAID = "gbraid"
+
+
+@dataclass(frozen=True, slots=True)
+class ClickId:
+    """A gclid, gbraid or wbraid, exactly as captured."""
+
+    kind: ClickIdKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """One ad click.
+
+    `clicked_at` is the earliest instant the ID was seen at (a session that comes back on an old ID
+    is later than its click), None where nothing tells the time. `is_whole_day` marks a click known
+    only by its day; `clicked_at` is then the start of that day.
+    """
+
+    click_id: ClickId
+    clicked_at: datetime | None
+    is_whole_day: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Click IDs seen together at an instant, on a landing or in a log, and who they belong to.
+
+    `is_whole_day` marks a bare date; `seen_at` is then the start of that day, in UTC as always.
+    """
+
+    click_ids: tuple[ClickId, ...]
+    seen_at: datetime | None
+    is_whole_day: bool = False
+    keys: tuple[Key, ...] = ()
+
+
+class MatchBasis(IntEnum):
+    """How a click was found. The order is the order in which matching prefers them."""
+
+    DEAL = 1
+    LEAD = 2
+    CONTACT = 3
+    KEY = 4
+    IDENTIFIER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A click that may be the one a deal began with, and how it was found."""
+
+    click: Click
+    basis: MatchBasis
+
+
+def click_ids_in_url(url: str) -> Iterator[ClickId]:
+    """Yield every click ID a landing URL carries, in the URL's order, without repeats.
+
+    Values keep their case and characters; only percent-encoding is undone. A `+` stays a `+`-for-
+    space of a query, which no click ID contains. Fragments are read too: single-page sites move the
+    query there.
+    """
+    seen: set[ClickId] = set()
+    for name, value in _parameters(url):
+        for click_id in _click_ids(name, value):
+            if click_id not in seen:
+                seen.add(click_id)
+                yield click_id
+
+
+def unwrapped(value: str) -> str:
+    """Return a bare click ID of an `ef_id` value, `<gclid>:G:s` (Search Ads 360), else as it is."""
+    click_id, separator, _ = value.partition(":G:")
+    return click_id if separator else value
+
+
+_KIND_OF = {kind.value: kind for kind in ClickIdKind}
+
+
+def _click_ids(name: str, value: str) -> Iterator[ClickId]:
+    if not value:
+        return
+    if kind := _KIND_OF.get(name):
+        yield ClickId(kind, unwrapped(value))
+    elif name == "ef_id" and ":G:" in value:
+        yield ClickId(ClickIdKind.GCLID, unwrapped(value))
+
+
+def _parameters(url: str) -> Iterator[tuple[str, str]]:
+    for separator in "?#;":
+        url = url.replace(separator, "&")
+    for part in url.split("&"):
+        name, equals, value = part.partition("=")
+        if equals:
+            yield name.strip().lower(), unquote_plus(value).strip()

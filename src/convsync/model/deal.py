@@ -1,0 +1,68 @@
+"""A deal as its CRM told it: the milestones it reached, what it is worth, and who is behind it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from convsync.model.click import Candidate
+from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
+from convsync.model.key import Key
+
+WON = "won"
+LOST = "lost"
+KNOWN_MILESTONES = ("mql", "sql", "opportunity", WON, LOST)
+"""The funnel's own words; a config may add more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A step of the agreed funnel that a deal reached at an instant (aware UTC).
+
+    `is_whole_day` marks a bare date: `reached_at` is then the last second of that day in the
+    company's calendar, so that every click of the day counts as before it.
+    """
+
+    name: str
+    reached_at: datetime
+    is_whole_day: bool = False
+
+
+class Gone(StrEnum):
+    """Why a CRM no longer has a deal."""
+
+    DELETED = "deleted"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deal:
+    """One deal, lead or opportunity, as read. Times are aware UTC, currency is ISO 4217.
+
+    `amount` and `currency` are what the CRM states: both may be missing, and an amount may be zero
+    or absurd; what that means is the value rule's to say. `clicks` are those the CRM itself keeps,
+    on the deal, its lead or its contacts.
+    """
+
+    source: str
+    deal_id: str
+    created_at: datetime | None = None
+    modified_at: datetime | None = None
+    milestones: tuple[Milestone, ...] = ()
+    amount: Decimal | None = None
+    currency: str | None = None
+    clicks: tuple[Candidate, ...] = ()
+    keys: tuple[Key, ...] = ()
+    identifiers: Identifiers = NO_IDENTIFIERS
+    consent: Consent = UNSPECIFIED
+    segments: Mapping[str, str] = field(default_factory=dict)
+    gone: Gone | None = None
+
+    def milestone(self, name: str) -> Milestone | None:
+        """Return the milestone of that name, or None where the deal has not reached it."""
+        for milestone in self.milestones:
+            if milestone.name == name:
+                return milestone
+        return None

@@ -1,0 +1,26 @@
+"""What joins a click to a deal where the deal does not carry the click ID itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+
+
+class KeyKind(StrEnum):
+    """What a deal and a click can have in common."""
+
+    CRM = "crm"
+    VISITOR = "visitor"
+    EMAIL = "email"
+    PHONE = "phone"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing a deal and a click can be joined by. E-mails and phones are already hashed."""
+
+    kind: KeyKind
+    value: str
+
+    def digest(self) -> bytes:
+        """Return 16 bytes that stand for this key in an index."""
+        return blake2b(f"{self.kind.value}\0{self.value}".encode(), digest_size=16).digest()

@@ -1,0 +1,22 @@
+"""Money: a Decimal and an ISO 4217 currency, never one without the other."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """An amount in a currency (three upper-case letters, ISO 4217)."""
+
+    amount: Decimal
+    currency: str
+
+    def share(self, share: Decimal) -> "Money":
+        """Return this share of the money, rounded half-even to two places."""
+        amount = (self.amount * share).quantize(CENT, ROUND_HALF_EVEN)
+        return Money(amount=amount, currency=self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.amount:,.2f} {self.currency}"

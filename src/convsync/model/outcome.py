@@ -1,0 +1,184 @@
+"""What became of a deal, a match or an upload, and why: bad news is a value with a reason.
+
+Every reason has a sentence for the person who asks and what to do about it, in `EXPLANATIONS`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from convsync.model.click import Click, MatchBasis
+
+
+class Reason(StrEnum):
+    """Why a milestone waits or is not sent. The list is closed: there is no other reason."""
+
+    NO_CLICK = "no_click"
+    CLICK_AFTER_MILESTONE = "click_after_milestone"
+    CLICK_OUTSIDE_LOOKBACK = "click_outside_lookback"
+    CLICK_TOO_OLD_TO_UPLOAD = "click_too_old_to_upload"
+    CONSENT_DENIED = "consent_denied"
+    CONSENT_NOT_GRANTED = "consent_not_granted"
+    AMOUNT_MISSING = "amount_missing"
+    AMOUNT_ZERO = "amount_zero"
+    AMOUNT_ABSURD = "amount_absurd"
+    CURRENCY_MISSING = "currency_missing"
+    SEGMENT_WITHOUT_VALUE = "segment_without_value"
+    MILESTONE_WITHDRAWN = "milestone_withdrawn"
+    DEAL_LOST = "deal_lost"
+    DEAL_DELETED = "deal_deleted"
+    DEAL_MERGED = "deal_merged"
+    WAITING_FOR_CLICK = "waiting_for_click"
+    CLICK_TOO_RECENT = "click_too_recent"
+    MILESTONE_IN_FUTURE = "milestone_in_future"
+    VERDICT_PENDING = "verdict_pending"
+    PLATFORM_REFUSED = "platform_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A reason in a sentence a marketer understands, and what to do about it."""
+
+    sentence: str
+    mend: str
+
+
+EXPLANATIONS: Mapping[Reason, Explanation] = {
+    Reason.NO_CLICK: Explanation(
+        "No ad click was found for this deal, and its lookback window is over.",
+        "Nothing, if it came from elsewhere. Otherwise check that the form keeps the gclid, and "
+        "import the click log with `convsync clicks import`.",
+    ),
+    Reason.CLICK_AFTER_MILESTONE: Explanation(
+        "The only clicks found came after the milestone, so they cannot have led to it.",
+        "Check the milestone's date and the time zones of both exports.",
+    ),
+    Reason.CLICK_OUTSIDE_LOOKBACK: Explanation(
+        "The click came longer before the milestone than the rule's lookback window allows.",
+        "Count an earlier milestone of the funnel: it is reached while the click still counts.",
+    ),
+    Reason.CLICK_TOO_OLD_TO_UPLOAD: Explanation(
+        "The click is now older than the platform accepts, so the report would come too late.",
+        "Run convsync every night; what is this old can no longer be reported.",
+    ),
+    Reason.CONSENT_DENIED: Explanation(
+        "The person refused that their data is used for advertising.", "Nothing: this is final."
+    ),
+    Reason.CONSENT_NOT_GRANTED: Explanation(
+        "There is no click ID, and the hashed e-mail or phone may go out only with consent.",
+        "Map the CRM's consent field in the source's [consent] table, if the person did agree.",
+    ),
+    Reason.AMOUNT_MISSING: Explanation(
+        "The deal has no amount, and the rule sends nothing without one.",
+        "Fill in the amount in the CRM, or set the rule's amounts.missing.",
+    ),
+    Reason.AMOUNT_ZERO: Explanation(
+        "The deal's amount is zero, and the rule takes zero as not filled in.",
+        "Fill in the amount in the CRM, or set the rule's amounts.zero.",
+    ),
+    Reason.AMOUNT_ABSURD: Explanation(
+        "The deal's amount is negative or above the rule's amounts.absurd_above.",
+        "Correct the amount in the CRM, or raise the limit.",
+    ),
+    Reason.CURRENCY_MISSING: Explanation(
+        "The deal has an amount and no currency.",
+        "Fill in the currency, map its column, or set the source's `currency`.",
+    ),
+    Reason.SEGMENT_WITHOUT_VALUE: Explanation(
+        "The rule's value table has no line for this deal's segment.",
+        "Add the segment to the table, or an `otherwise` amount.",
+    ),
+    Reason.MILESTONE_WITHDRAWN: Explanation(
+        "The CRM no longer says that the deal reached this milestone.",
+        "Nothing: if it reaches the milestone again it is counted.",
+    ),
+    Reason.DEAL_LOST: Explanation("The deal was lost after it had been won.", "Nothing."),
+    Reason.DEAL_DELETED: Explanation("The deal is no longer in the CRM.", "Nothing."),
+    Reason.DEAL_MERGED: Explanation("The deal was merged into another one.", "Nothing."),
+    Reason.WAITING_FOR_CLICK: Explanation(
+        "No ad click is known yet; the deal is matched again whenever clicks arrive.",
+        "Nothing. If it came from an ad, check that its click is in the click log.",
+    ),
+    Reason.CLICK_TOO_RECENT: Explanation(
+        "The click is younger than the platform needs to know it.", "Nothing: it is sent when due."
+    ),
+    Reason.MILESTONE_IN_FUTURE: Explanation(
+        "The milestone's date lies in the future.",
+        "Nothing: it is sent when the date has come. Correct the date if it is a mistake.",
+    ),
+    Reason.VERDICT_PENDING: Explanation(
+        "The deal changed while the platform was still checking what it had been told.",
+        "Nothing: the change follows once the verdict is in.",
+    ),
+    Reason.PLATFORM_REFUSED: Explanation(
+        "The platform refused the conversion; its code is recorded beside this.",
+        "See the code. A change of the deal is sent again by itself.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The click a conversion is credited to; `click` is None for enhanced conversions for leads.
+
+    `clicked_at` is None without a click or where no time is known; `is_estimated` marks the time of
+    the deal's creation, which the click cannot have come after.
+    """
+
+    basis: MatchBasis
+    click: Click | None
+    clicked_at: datetime | None
+    is_estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """A milestone that is not to be counted, for one reason."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A milestone that may count later: it is looked at again at `until` (aware UTC)."""
+
+    reason: Reason
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The platform took the row; its verdict follows under `request_id`."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """The platform counted the row, or says that it already had (`code`)."""
+
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The platform will not take this row as it is. `code` is the vendor's own spelling."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """The platform may take this row at `until` (aware UTC); `code` is the vendor's spelling."""
+
+    code: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untried:
+    """The request failed over other rows; this one has not been judged and goes out again."""
+
+
+Outcome = Accepted | Confirmed | Rejected | Deferred | Untried

@@ -1,0 +1,98 @@
+"""What the company agreed on: its funnel, and which milestones count towards which action."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from convsync.model.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What a milestone means, in words both teams accepted, and who owns it."""
+
+    milestone: str
+    definition: str
+    owner: str
+    next_within: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionAction:
+    """What a conversion counts towards: an ad account's action, reached by a destination."""
+
+    destination: str
+    action_id: str
+
+
+class ClickPolicy(StrEnum):
+    """Which of several eligible clicks a conversion is credited to."""
+
+    LAST = "last"
+    FIRST = "first"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmountOutcomes:
+    """What happens to a deal whose amount is no value: a replacement, or None: it is not sent.
+
+    An amount above `absurd_above`, or below zero, is absurd.
+    """
+
+    zero: Decimal | None = None
+    missing: Decimal | None = None
+    absurd: Decimal | None = None
+    absurd_above: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareOfAmount:
+    """A conversion is worth the deal's amount, or a share of it."""
+
+    share: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedSum:
+    """A conversion is always worth the same."""
+
+    money: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableBySegment:
+    """A conversion is worth what a table says for the deal's value of one segment attribute."""
+
+    segment: str
+    amounts: Mapping[str, Decimal]
+    otherwise: Decimal | None
+    currency: str
+
+
+ValueRule = ShareOfAmount | FixedSum | TableBySegment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionRule:
+    """A milestone that counts: towards which action, with what value, for which clicks.
+
+    `upload_window` is how long after a click the platform still takes a conversion for it;
+    `settling_time` how old a click must be before the platform knows it. `is_undone_by_loss` says
+    whether a deal lost after the milestone takes the conversion back.
+    """
+
+    name: str
+    milestone: str
+    action: ConversionAction
+    value: ValueRule = field(default_factory=ShareOfAmount)
+    amounts: AmountOutcomes = field(default_factory=AmountOutcomes)
+    click_policy: ClickPolicy = ClickPolicy.LAST
+    lookback: timedelta = timedelta(days=90)
+    upload_window: timedelta = timedelta(days=90)
+    settling_time: timedelta = timedelta(hours=6)
+    has_enhanced_conversions: bool = False
+    needs_granted_consent: bool = True
+    is_undone_by_loss: bool = False
+    days_to_close_variable: str | None = None

@@ -1,0 +1,274 @@
+"""What is to be done about each milestone: the desired state against what the ledger holds.
+
+A plan can be printed, counted and refused before anything is sent. The rules that shape it:
+
+- What is in flight does not change. A change that comes meanwhile waits for the verdict.
+- What was counted keeps its click, its time and its identifiers; only its value is restated, and it
+  is taken back when the milestone no longer stands. An amount that turns unusable afterwards
+  (blank, zero, absurd) takes nothing back: a blank is no evidence, and what was told stays.
+- What was refused goes out again only when what it says has changed.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import blake2b
+
+from convsync.errors import UnsafePlanError
+from convsync.model.conversion import Conversion, Operation, OrderId
+from convsync.model.deal import LOST, Deal, Gone, Milestone
+from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
+from convsync.model.money import Money
+from convsync.model.outcome import NotSent, Reason, Waiting
+from convsync.model.rule import ConversionRule
+
+Decision = Conversion | Money | Waiting | NotSent
+"""What should be: a conversion to count, the right value of a counted one, or neither (yet)."""
+
+WITHDRAWALS = frozenset(
+    {
+        Reason.MILESTONE_WITHDRAWN,
+        Reason.DEAL_LOST,
+        Reason.DEAL_DELETED,
+        Reason.DEAL_MERGED,
+        Reason.CONSENT_DENIED,
+    }
+)
+"""Reasons for which a counted conversion is taken back."""
+
+VERDICT_RECHECK = timedelta(hours=1)
+"""When a deal that changed in flight is looked at again."""
+
+
+class Step(StrEnum):
+    """What a plan does about one milestone under one rule."""
+
+    NEW = "new"
+    RESTATE = "restated"
+    RETRACT = "retracted"
+    UNCHANGED = "unchanged"
+    WAIT = "waiting"
+    NOT_SENT = "not sent"
+
+
+STEP_OF = {
+    Operation.COUNT: Step.NEW,
+    Operation.RESTATE: Step.RESTATE,
+    Operation.RETRACT: Step.RETRACT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One planned step. NEW has a conversion; a correction has a value; the rest have a reason.
+
+    UNCHANGED with a value drops a correction that is no longer needed: what was told is right again.
+    """
+
+    step: Step
+    order_id: OrderId
+    conversion: Conversion | None = None
+    value: Money | None = None
+    reason: Reason | None = None
+    until: datetime | None = None
+
+
+def withdrawal_of(deal: Deal, milestone: Milestone | None, rule: ConversionRule) -> Reason | None:
+    """Return why a milestone must not count, whatever click there is; None where it may."""
+    if deal.gone is not None:
+        return Reason.DEAL_MERGED if deal.gone is Gone.MERGED else Reason.DEAL_DELETED
+    if deal.consent.is_denied:
+        return Reason.CONSENT_DENIED
+    lost = deal.milestone(LOST) if rule.is_undone_by_loss else None
+    if lost and (milestone is None or lost.reached_at >= milestone.reached_at):
+        return Reason.DEAL_LOST
+    return Reason.MILESTONE_WITHDRAWN if milestone is None else None
+
+
+def plan_upload(
+    order_id: OrderId, decision: Decision, entry: LedgerEntry | None, *, now: datetime
+) -> Item:
+    """Return the step after which the platform will count what was decided."""
+    if entry is not None and entry.state in IN_FLIGHT:
+        return _plan_in_flight(order_id, decision, entry, now)
+    if entry is not None and entry.told is not None:
+        return _plan_counted(order_id, decision, entry, entry.told)
+    return _plan_uncounted(order_id, decision, entry)
+
+
+def _plan_uncounted(order_id: OrderId, decision: Decision, entry: LedgerEntry | None) -> Item:
+    match decision:
+        case Conversion() as conversion:
+            if entry is not None and _is_settled(entry, conversion):
+                return Item(Step.UNCHANGED, order_id, until=entry.due_at)
+            return Item(Step.NEW, order_id, conversion, conversion.value)
+        case Waiting(reason=reason, until=until):
+            is_known = entry is not None and (entry.state, entry.reason) == (State.HELD, reason)
+            return Item(
+                Step.UNCHANGED if is_known else Step.WAIT, order_id, None, None, reason, until
+            )
+        case NotSent(reason=reason):
+            is_known = entry is not None and (entry.state, entry.reason) == (State.NOT_SENT, reason)
+            return Item(Step.UNCHANGED if is_known else Step.NOT_SENT, order_id, reason=reason)
+        case Money():
+            raise AssertionError(f"{order_id} was valued without a match and never counted")
+
+
+def _is_settled(entry: LedgerEntry, conversion: Conversion) -> bool:
+    """True where the platform has already put off, or refused, exactly this."""
+    return entry.state in {State.DEFERRED, State.REJECTED} and entry.says_the_same_as(conversion)
+
+
+def _plan_in_flight(
+    order_id: OrderId, decision: Decision, entry: LedgerEntry, now: datetime
+) -> Item:
+    if entry.value is not None and _correction(decision, entry.value) is None:
+        return Item(Step.UNCHANGED, order_id)
+    until = now + VERDICT_RECHECK
+    return Item(Step.WAIT, order_id, reason=Reason.VERDICT_PENDING, until=until)
+
+
+def _plan_counted(order_id: OrderId, decision: Decision, entry: LedgerEntry, told: Money) -> Item:
+    correction = _correction(decision, told)
+    if correction is None:
+        has_strayed = entry.state is not State.CONFIRMED
+        return Item(Step.UNCHANGED, order_id, value=told if has_strayed else None)
+    operation, value = correction
+    if _was_answered(entry, operation, value):
+        return Item(Step.UNCHANGED, order_id, until=entry.due_at)
+    reason = decision.reason if isinstance(decision, NotSent) else None
+    return Item(STEP_OF[operation], order_id, value=value, reason=reason)
+
+
+def _correction(decision: Decision, told: Money) -> tuple[Operation, Money] | None:
+    """Return the operation and value that would make the platform right, None where it is."""
+    match decision:
+        case Money() as value:
+            return None if value == told else (Operation.RESTATE, value)
+        case Conversion(value=value):
+            return None if value == told else (Operation.RESTATE, value)
+        case NotSent(reason=reason) if reason in WITHDRAWALS and told.amount != 0:
+            return Operation.RETRACT, Money(amount=Decimal(0), currency=told.currency)
+        case _:
+            return None
+
+
+def _was_answered(entry: LedgerEntry, operation: Operation, value: Money) -> bool:
+    """True where the platform has already put off, or refused, this very correction."""
+    has_answer = entry.state in {State.DEFERRED, State.REJECTED}
+    return has_answer and (entry.operation, entry.value) == (operation, value)
+
+
+@dataclass(slots=True)
+class PlanSummary:
+    """A plan in numbers, added up item by item; it stays small however long the plan is.
+
+    `value` is what will be told, new and restated, by currency. `digest` tells two plans apart: the
+    one a person said yes to, and the one about to be carried out.
+    """
+
+    steps: Counter[Step] = field(default_factory=Counter)
+    reasons: Counter[tuple[Step, Reason]] = field(default_factory=Counter)
+    value: dict[str, Decimal] = field(default_factory=dict)
+    _digest: int = 0
+
+    def add(self, item: Item) -> None:
+        """Count one item in."""
+        self.steps[item.step] += 1
+        if item.reason is not None:
+            self.reasons[item.step, item.reason] += 1
+        if item.value is not None and item.step is not Step.UNCHANGED:
+            sum_so_far = self.value.get(item.value.currency, Decimal(0))
+            self.value[item.value.currency] = sum_so_far + item.value.amount
+            said = f"{item.step} {item.order_id} {item.value}".encode()
+            self._digest ^= int.from_bytes(blake2b(said, digest_size=16).digest())
+
+    @property
+    def digest(self) -> str:
+        """Return 32 hex digits that depend on everything to be sent, in any order."""
+        return f"{self._digest:032x}"
+
+    @property
+    def outgoing(self) -> "Outgoing":
+        """Return what this plan would send, for the safety limits."""
+        return Outgoing(
+            new=self.steps[Step.NEW],
+            restated=self.steps[Step.RESTATE],
+            retracted=self.steps[Step.RETRACT],
+            currencies=frozenset(self.value),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """How much is about to be sent, and in which currencies."""
+
+    new: int = 0
+    restated: int = 0
+    retracted: int = 0
+    currencies: frozenset[str] = frozenset()
+
+    @property
+    def total(self) -> int:
+        """Return the number of rows that would go out."""
+        return self.new + self.restated + self.retracted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What past runs sent: how many rows each, latest first; how many count now; the currencies."""
+
+    uploads: Sequence[int] = ()
+    counted: int = 0
+    currencies: frozenset[str] = frozenset()
+
+    @property
+    def typical(self) -> int:
+        """Return the upper median of past runs that sent anything, 0 where there are none."""
+        sent = sorted(count for count in self.uploads if count)
+        return sent[len(sent) // 2] if sent else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyLimits:
+    """How unusual a plan may be before a person has to look at it.
+
+    Uploads may be `factor` times the usual, and any number up to `small`; retractions a share of
+    all that is counted, and any number up to `small_retraction`. Before `needed_runs` runs have
+    sent something there is no usual.
+    """
+
+    factor: int = 5
+    small: int = 500
+    retracted_share: Decimal = Decimal("0.10")
+    small_retraction: int = 20
+    needed_runs: int = 3
+
+
+def raise_if_unsafe(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> None:
+    """Raise UnsafePlanError with everything that is unusual about what is about to be sent."""
+    findings = list(_findings(outgoing, usual, limits))
+    if findings:
+        raise UnsafePlanError(
+            f"{'; '.join(findings)}. Nothing was sent. Look with `convsync plan`; --force to go on."
+        )
+
+
+def _findings(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> list[str]:
+    findings = []
+    typical, known = usual.typical, sum(1 for count in usual.uploads if count)
+    if known >= limits.needed_runs and outgoing.total > max(limits.small, limits.factor * typical):
+        times = outgoing.total // typical
+        findings.append(f"{outgoing.total:,} uploads is {times}× the usual {typical:,}")
+    allowed = max(limits.small_retraction, int(limits.retracted_share * usual.counted))
+    if outgoing.retracted > allowed:
+        findings.append(
+            f"{outgoing.retracted:,} of {usual.counted:,} counted conversions would be taken back"
+        )
+    strange = sorted(outgoing.currencies - usual.currencies) if usual.currencies else []
+    if strange:
+        findings.append(f"a currency never sent before: {', '.join(strange)}")
+    return findings
