@@ -65,7 +65,7 @@ STEP_OF = {
 class Item:
     """One planned step. NEW has a conversion; a correction has a value; the rest have a reason.
 
-    UNCHANGED with a value drops a correction that is no longer needed: what was told is right again.
+    UNCHANGED with a value drops a correction no longer needed: what was told is right again.
     """
 
     step: Step

@@ -1,9 +1,9 @@
 """What every source of deals or clicks promises, whatever CRM or file is behind it.
 
-A source is read in closed windows on the record's modified stamp, `[watermark - overlap, now - lag)`,
-and the window's end becomes the next watermark, never the largest stamp seen: a record that is
-written late with an earlier stamp, or edited while being read, falls into the overlap of the next
-read. Reading the same record twice changes nothing.
+A source is read in closed windows on the record's modified stamp, from `watermark - overlap` up to
+`now - lag`, and the window's end becomes the next watermark, never the largest stamp seen: a record
+that is written late with an earlier stamp, or edited while being read, falls into the overlap of
+the next read. Reading the same record twice changes nothing.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ from convsync.model.period import Period
 class Quarantined:
     """A record that could not be read: where it stands and what is wrong with it.
 
-    `place` names the file and line, or the CRM's record; `problem` names the column and the mend and
-    shows no cell's content, which may be personal. `deal_id` is there where it could be read.
+    `place` names the file and line, or the CRM's record; `problem` names the column and the mend,
+    and shows no cell's content, which may be personal. `deal_id` is there where it could be read.
     """
 
     place: str
@@ -33,8 +33,8 @@ class DealSource(Protocol):
     """Reads deals with their milestones, as a stream.
 
     Every deal is complete in itself: what it does not say now is no longer so. Iterating raises
-    OperatorError where the set-up is wrong (file, column, credentials), TransientError where a later
-    try may succeed; a record that cannot be read is yielded as Quarantined, and the rest goes on.
+    OperatorError where the set-up is wrong (file, column, credentials), TransientError where a
+    later try may succeed; a record that cannot be read is yielded as Quarantined, and the rest goes on.
     """
 
     name: str
