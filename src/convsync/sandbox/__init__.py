@@ -1,4 +1,4 @@
-"""The ad platform on loopback, so that what convsync reports can be read back from somebody else's books.
+"""The ad platform on loopback, so that what was reported can be read in somebody else's books.
 
 It answers Google's unmodified clients and enforces Google's rules. It shares no code with the rest
 of convsync: a mistake made there must not be made here too.

@@ -1,0 +1,123 @@
+"""The sandbox's own endpoints: set the clock, order trouble, read the books, start over.
+
+None of them exists at Google. They are open on loopback, and want a token anywhere else.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from convsync.sandbox.ad_platform import AdPlatform
+from convsync.sandbox.clock import rfc3339
+from convsync.sandbox.faults import Fault
+from convsync.sandbox.rules import Action
+
+TOKEN_HEADER = "X-Sandbox-Token"  # noqa: S105 - the header's name
+
+Json = Any
+Reader = Callable[[AdPlatform, Mapping[str, str]], Json]
+Switch = Callable[[AdPlatform, Json], Json]
+Endpoint = Callable[[Request], Awaitable[JSONResponse]]
+
+
+def read_clock(platform: AdPlatform, _: Mapping[str, str]) -> Json:
+    """What time it is, and whether time stands still."""
+    return {"now": rfc3339(platform.clock.now()), "frozen": platform.clock.is_frozen}
+
+
+def read_books(platform: AdPlatform, query: Mapping[str, str]) -> Json:
+    """Everything counted and refused, or with `?summary=1` only the totals."""
+    return platform.books.totals() if query.get("summary") == "1" else platform.books.as_json()
+
+
+def set_clock(platform: AdPlatform, body: Json) -> Json:
+    """`{"now": "2026-01-01T02:00:00Z"}` stops the clock there; `null` lets it go on."""
+    platform.clock.set(body["now"] and datetime.fromisoformat(body["now"]))
+    return read_clock(platform, {})
+
+
+def set_actions(platform: AdPlatform, body: Json) -> Json:
+    """`[{"account": "1234567890", "id": "111", "type": "UPLOAD_CLICKS"}]`, and no others."""
+    platform.set_actions(Action(**action) for action in body)
+    return {"actions": len(platform.actions)}
+
+
+def set_verdicts(platform: AdPlatform, body: Json) -> Json:
+    """`{"<click ID>": "PROCESSING_ERROR_REASON_…"}`, in place of all verdicts before."""
+    platform.verdicts = {str(identifier): str(reason) for identifier, reason in body.items()}
+    return {"verdicts": len(platform.verdicts)}
+
+
+def add_faults(platform: AdPlatform, body: Json) -> Json:
+    """`[{"on": "ingest", "request": 2, "kind": "unavailable_after"}]`, on top of those planned."""
+    faults = [Fault.from_json(fault) for fault in body]
+    for fault in faults:
+        platform.faults.add(fault)
+    return {"added": len(faults)}
+
+
+def reset(platform: AdPlatform, _: Json) -> Json:
+    """As it was at the start."""
+    platform.reset()
+    return {}
+
+
+READERS: dict[str, Reader] = {"/clock": read_clock, "/books": read_books}
+SWITCHES: dict[str, Switch] = {
+    "/clock": set_clock,
+    "/actions": set_actions,
+    "/verdicts": set_verdicts,
+    "/faults": add_faults,
+    "/reset": reset,
+}
+
+
+def routes(platform: AdPlatform, token: str | None) -> list[Route]:
+    """Every endpoint, behind the token if there is one."""
+    return [
+        *(
+            Route(path, _guarded(_reading(platform, reader), token), methods=["GET"])
+            for path, reader in READERS.items()
+        ),
+        *(
+            Route(path, _guarded(_switching(platform, switch), token), methods=["POST"])
+            for path, switch in SWITCHES.items()
+        ),
+    ]
+
+
+def _reading(platform: AdPlatform, reader: Reader) -> Endpoint:
+    async def endpoint(request: Request) -> JSONResponse:
+        return JSONResponse(await run_in_threadpool(reader, platform, request.query_params))
+
+    return endpoint
+
+
+def _switching(platform: AdPlatform, switch: Switch) -> Endpoint:
+    async def endpoint(request: Request) -> JSONResponse:
+        try:
+            body = await request.json() if await request.body() else None
+            return JSONResponse(await run_in_threadpool(switch, platform, body))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
+
+    return endpoint
+
+
+def _guarded(endpoint: Endpoint, token: str | None) -> Endpoint:
+    if token is None:
+        return endpoint
+
+    async def guarded(request: Request) -> JSONResponse:
+        shown = request.headers.get(TOKEN_HEADER, "")
+        if not hmac.compare_digest(shown.encode(), token.encode()):
+            return JSONResponse({"error": f"{TOKEN_HEADER} is missing or wrong"}, status_code=401)
+        return await endpoint(request)
+
+    return guarded

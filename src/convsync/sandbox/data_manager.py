@@ -1,0 +1,89 @@
+"""Google's Data Manager API: a request goes in, an answer comes out, or a `Refusal` is raised.
+
+A request is refused whole for one bad field, or accepted whole and judged event by event, and the
+judgement is only told later. Which transport it came over is somebody else's business.
+"""
+
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import grpc
+
+from convsync.sandbox.ad_platform import AdPlatform
+from convsync.sandbox.books import Request
+from convsync.sandbox.messages import IngestEventsResponse, Message, Reason
+from convsync.sandbox.receipts import Receipt
+from convsync.sandbox.refusals import Refusal
+from convsync.sandbox.rules import Incoming, accounts_are_within_reach, violations_in
+from convsync.sandbox.verdicts import verdict_on
+
+
+def ingest(platform: AdPlatform, request: Message) -> Message:
+    """Check the request and, unless it is a dry run, count its events; note down how it ended."""
+    request_id = str(uuid4())
+    incoming = Incoming(
+        request=request,
+        events=list(request.events),
+        actions=platform.actions,
+        now=platform.clock.now(),
+    )
+    result, is_counted = grpc.StatusCode.OK, False
+    try:
+        with platform.faults.around("ingest"):
+            _check(incoming)
+            if not request.validate_only:
+                _count(platform, incoming, request_id)
+                is_counted = True
+    except Refusal as refusal:
+        result, refusal.request_id = refusal.code, request_id
+        raise
+    finally:
+        platform.books.note(
+            Request(
+                at=incoming.now,
+                request_id=request_id,
+                events=len(incoming.events),
+                is_dry_run=request.validate_only,
+                result=result.name,
+                counted=is_counted,
+            )
+        )
+    return IngestEventsResponse(request_id=request_id)
+
+
+def retrieve_status(platform: AdPlatform, request_id: str) -> dict[str, Any]:
+    """What became of an accepted request, as the API's JSON."""
+    with platform.faults.around("status"):
+        return platform.receipts.status(request_id, platform.clock.now())
+
+
+def _check(incoming: Incoming) -> None:
+    if not accounts_are_within_reach(incoming):
+        raise Refusal(
+            grpc.StatusCode.PERMISSION_DENIED,
+            Reason.PERMISSION_DENIED,
+            "The user does not have permission or the resource is not found.",
+        )
+    if violations := violations_in(incoming):
+        raise Refusal.of(violations)
+
+
+def _count(platform: AdPlatform, incoming: Incoming, request_id: str) -> None:
+    _apply_consent_of_the_request(incoming)
+    tallies = platform.books.count(
+        request_id,
+        incoming.now,
+        incoming.request.destinations,
+        incoming.events,
+        verdict=partial(verdict_on, scripted=platform.verdicts),
+    )
+    platform.receipts.keep(request_id, Receipt(at=incoming.now, tallies=tallies))
+
+
+def _apply_consent_of_the_request(incoming: Incoming) -> None:
+    if not incoming.request.HasField("consent"):
+        return
+    for event in incoming.events:
+        if not event.HasField("consent"):
+            event.consent.CopyFrom(incoming.request.consent)
