@@ -3,20 +3,23 @@
 Only clicks at or before the milestone and inside the rule's lookback window count. Candidates are
 preferred by how they were found (on the deal, on its lead, on a contact, by a CRM or visitor key,
 by hashed e-mail or phone); within the best group that has an eligible click the rule's policy picks
-the last or the first. A click without a time is placed at the deal's creation, which it cannot have
-come after; a conversion that was once sent keeps its click.
+the last or the first. A click found in several places happened when it was first seen in any. One
+without a time is placed at the deal's creation, which it cannot have come after; a deal entered
+after its milestone tells nothing. A conversion that was once sent keeps its click.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from convsync.model.click import Candidate, ClickIdKind, MatchBasis
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.deal import Deal, Milestone
 from convsync.model.outcome import Matched, NotSent, Reason, Waiting
 from convsync.model.rule import ClickPolicy, ConversionRule
 
 _PREFERENCE = {kind: rank for rank, kind in enumerate(ClickIdKind)}
+_WHOLE_DAY = timedelta(days=1) - timedelta(seconds=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def match_deal(
@@ -31,20 +34,22 @@ def match_deal(
 
     `candidates` are all clicks that have anything in common with the deal, in any order.
     """
-    if not milestone.is_whole_day and milestone.reached_at > now:
-        return Waiting(reason=Reason.MILESTONE_IN_FUTURE, until=milestone.reached_at)
-    placed = [_placed(candidate, deal) for candidate in candidates]
+    begins_at = milestone.reached_at - (_WHOLE_DAY if milestone.is_whole_day else timedelta(0))
+    if begins_at > now:
+        return Waiting(reason=Reason.MILESTONE_IN_FUTURE, until=begins_at)
+    placed = _placed(candidates, deal, milestone)
     eligible = [click for click in placed if click.fits(milestone, rule)]
     if eligible:
-        return _in_time(_picked(eligible, rule.click_policy).as_matched(), rule, now)
+        return _in_time(_picked(eligible, rule.click_policy), milestone, rule, now)
     return _by_identifiers(deal, rule) or _unmatched(deal, milestone, placed, rule, now)
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A candidate with the time it is taken to have happened at."""
+    """A click with the time it is taken to have happened at."""
 
-    candidate: Candidate
+    basis: MatchBasis
+    click: Click
     at: datetime | None
     is_estimated: bool
 
@@ -52,59 +57,73 @@ class _Placed:
         return not (self.is_after(milestone) or self.is_outside(milestone, rule))
 
     def is_after(self, milestone: Milestone) -> bool:
-        return self.at is not None and not self.is_estimated and self.at > milestone.reached_at
+        return self.at is not None and self.at > milestone.reached_at
 
     def is_outside(self, milestone: Milestone, rule: ConversionRule) -> bool:
         return self.at is not None and milestone.reached_at - self.at > rule.lookback
 
     def as_matched(self) -> Matched:
         return Matched(
-            basis=self.candidate.basis,
-            click=self.candidate.click,
+            basis=self.basis,
+            click=self.click,
             clicked_at=self.at,
             is_estimated=self.is_estimated,
         )
 
 
-def _placed(candidate: Candidate, deal: Deal) -> _Placed:
-    clicked_at = candidate.click.clicked_at
-    if clicked_at is not None:
-        return _Placed(candidate, clicked_at, False)  # noqa: FBT003
-    return _Placed(candidate, deal.created_at, deal.created_at is not None)
+def _placed(candidates: Sequence[Candidate], deal: Deal, milestone: Milestone) -> list[_Placed]:
+    created_at = deal.created_at
+    if created_at is not None and created_at > milestone.reached_at:
+        created_at = None
+    first_seen: dict[ClickId, Click] = {}
+    for click in sorted((candidate.click for candidate in candidates), key=_seen_at):
+        first_seen.setdefault(click.click_id, click)
+    placed = []
+    for candidate in candidates:
+        click = first_seen[candidate.click.click_id]
+        is_estimated = click.clicked_at is None and created_at is not None
+        at = created_at if is_estimated else click.clicked_at
+        placed.append(_Placed(candidate.basis, click, at, is_estimated))
+    return placed
+
+
+def _seen_at(click: Click) -> tuple[datetime, bool]:
+    return click.clicked_at or _NEVER, click.is_whole_day
 
 
 def _picked(eligible: Sequence[_Placed], policy: ClickPolicy) -> _Placed:
     """Return the one click of the best group; a click's gclid goes before its braids."""
-    basis = min(click.candidate.basis for click in eligible)
-    group = [click for click in eligible if click.candidate.basis is basis]
+    basis = min(click.basis for click in eligible)
+    group = [click for click in eligible if click.basis is basis]
     times = [click.at for click in group if click.at is not None]
     if times:
         chosen = max(times) if policy is ClickPolicy.LAST else min(times)
         group = [click for click in group if click.at == chosen]
-    return min(group, key=lambda click: _rank(click.candidate))
+    return min(group, key=lambda click: _rank(click.click.click_id))
 
 
-def _rank(candidate: Candidate) -> tuple[int, str]:
-    click_id = candidate.click.click_id
+def _rank(click_id: ClickId) -> tuple[int, str]:
     return _PREFERENCE[click_id.kind], click_id.value
 
 
-def _in_time(matched: Matched, rule: ConversionRule, now: datetime) -> Matched | Waiting | NotSent:
-    """Hold a click the platform does not know yet; give up one it no longer takes."""
-    if matched.clicked_at is None or matched.is_estimated:
-        return matched
-    if now - matched.clicked_at > rule.upload_window:
+def _in_time(
+    picked: _Placed, milestone: Milestone, rule: ConversionRule, now: datetime
+) -> Matched | Waiting | NotSent:
+    """Hold a click the platform does not know yet; give up one it no longer takes.
+
+    Where its time is not known, it is no younger than the deal's creation and the milestone.
+    """
+    at = picked.at or milestone.reached_at
+    if now - at > rule.upload_window:
         return NotSent(reason=Reason.CLICK_TOO_OLD_TO_UPLOAD)
-    known_at = matched.clicked_at + rule.settling_time
-    if known_at > now:
+    known_at = at + rule.settling_time
+    if picked.click.clicked_at is not None and known_at > now:
         return Waiting(reason=Reason.CLICK_TOO_RECENT, until=known_at)
-    return matched
+    return picked.as_matched()
 
 
 def _by_identifiers(deal: Deal, rule: ConversionRule) -> Matched | None:
-    if not (rule.has_enhanced_conversions and deal.identifiers):
-        return None
-    if rule.needs_granted_consent and not deal.consent.is_granted:
+    if not (deal.identifiers and rule.lets_identifiers_out(deal.consent)):
         return None
     return Matched(basis=MatchBasis.IDENTIFIER, click=None, clicked_at=None)
 
@@ -112,11 +131,10 @@ def _by_identifiers(deal: Deal, rule: ConversionRule) -> Matched | None:
 def _unmatched(
     deal: Deal,
     milestone: Milestone,
-    placed: Iterable[_Placed],
+    placed: Sequence[_Placed],
     rule: ConversionRule,
     now: datetime,
 ) -> Waiting | NotSent:
-    placed = list(placed)
     if any(click.is_outside(milestone, rule) for click in placed):
         return NotSent(reason=Reason.CLICK_OUTSIDE_LOOKBACK)
     if placed:

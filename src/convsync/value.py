@@ -84,6 +84,8 @@ def _from_amount(deal: Deal, outcomes: AmountOutcomes, share: Decimal) -> Money 
 def _usable_amount(amount: Decimal | None, outcomes: AmountOutcomes) -> Decimal | NotSent:
     if amount is None:
         return _replaced(outcomes.missing, Reason.AMOUNT_MISSING)
+    if not amount.is_finite():
+        return _replaced(outcomes.absurd, Reason.AMOUNT_ABSURD)
     if amount == 0:
         return _replaced(outcomes.zero, Reason.AMOUNT_ZERO)
     limit = outcomes.absurd_above
@@ -98,16 +100,12 @@ def _replaced(replacement: Decimal | None, reason: Reason) -> Decimal | NotSent:
 
 def _identifiers(deal: Deal, rule: ConversionRule) -> Identifiers:
     """Return the hashes that may go out: none without the rule's say, none without consent."""
-    if not rule.has_enhanced_conversions:
-        return NO_IDENTIFIERS
-    if rule.needs_granted_consent and not deal.consent.is_granted:
-        return NO_IDENTIFIERS
-    return deal.identifiers
+    return deal.identifiers if rule.lets_identifiers_out(deal.consent) else NO_IDENTIFIERS
 
 
 def _time_to_close(deal: Deal, matched: Matched) -> timedelta | None:
     won = deal.milestone(WON)
-    if won is None or matched.clicked_at is None:
+    if won is None or matched.clicked_at is None or won.reached_at < matched.clicked_at:
         return None
     return won.reached_at - matched.clicked_at
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from convsync.model.consent import Consent
 from convsync.model.money import Money
 
 
@@ -96,3 +97,9 @@ class ConversionRule:
     needs_granted_consent: bool = True
     is_undone_by_loss: bool = False
     days_to_close_variable: str | None = None
+
+    def lets_identifiers_out(self, consent: Consent) -> bool:
+        """True where hashed e-mails and phones may be sent; never after a refusal."""
+        if not self.has_enhanced_conversions or consent.is_denied:
+            return False
+        return consent.is_granted or not self.needs_granted_consent
