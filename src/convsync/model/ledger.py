@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from convsync.model.click import ClickId
 from convsync.model.conversion import Conversion, Operation, OrderId
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, Reason
@@ -38,12 +39,21 @@ ARROWS: dict[State, frozenset[State]] = {
     ),
     State.ACCEPTED: frozenset({State.CONFIRMED, State.REJECTED, State.DEFERRED}),
     State.DEFERRED: frozenset(
-        {State.SENDING, State.PLANNED, State.HELD, State.NOT_SENT, State.DEFERRED}
+        {
+            State.SENDING,
+            State.PLANNED,
+            State.HELD,
+            State.NOT_SENT,
+            State.DEFERRED,
+            State.CONFIRMED,
+        }
     ),
-    State.REJECTED: frozenset({State.PLANNED, State.HELD, State.NOT_SENT, State.REJECTED}),
+    State.REJECTED: frozenset(
+        {State.PLANNED, State.HELD, State.NOT_SENT, State.REJECTED, State.CONFIRMED}
+    ),
     State.CONFIRMED: frozenset({State.PLANNED, State.CONFIRMED}),
 }
-"""The states that may follow each state."""
+"""The states that may follow each state; a correction no longer needed goes back to CONFIRMED."""
 
 IN_FLIGHT = frozenset({State.SENDING, State.ACCEPTED})
 """States in which a conversion's content may not change: the platform is being told."""
@@ -83,9 +93,18 @@ class LedgerEntry:
         return self.told is not None
 
     def says_the_same_as(self, conversion: Conversion) -> bool:
-        """True where sending `conversion` would tell the platform nothing new."""
+        """True where sending `conversion` would tell the platform nothing new.
+
+        Until a bare date's day is over its `event_at` moves with the clock, which is no news.
+        """
+        is_moving = conversion.event_at != conversion.milestone_at
         return (
             self.value == conversion.value
             and self.operation is conversion.operation
-            and self.matched == conversion.matched
+            and _click_id(self.matched) == _click_id(conversion.matched)
+            and (is_moving or self.event_at == conversion.event_at)
         )
+
+
+def _click_id(matched: Matched | None) -> ClickId | None:
+    return None if matched is None or matched.click is None else matched.click.click_id
