@@ -106,10 +106,10 @@ def _plan_uncounted(order_id: OrderId, decision: Decision, entry: LedgerEntry | 
                 return Item(Step.UNCHANGED, order_id, until=entry.due_at)
             return Item(Step.NEW, order_id, conversion, conversion.value)
         case Waiting(reason=reason, until=until):
-            is_known = entry is not None and (entry.state, entry.reason) == (State.HELD, reason)
-            return Item(
-                Step.UNCHANGED if is_known else Step.WAIT, order_id, None, None, reason, until
-            )
+            held = (State.HELD, reason, until)
+            is_known = entry is not None and (entry.state, entry.reason, entry.due_at) == held
+            step = Step.UNCHANGED if is_known else Step.WAIT
+            return Item(step, order_id, reason=reason, until=until)
         case NotSent(reason=reason):
             is_known = entry is not None and (entry.state, entry.reason) == (State.NOT_SENT, reason)
             return Item(Step.UNCHANGED if is_known else Step.NOT_SENT, order_id, reason=reason)
@@ -183,12 +183,11 @@ class PlanSummary:
         if item.value is not None and item.step is not Step.UNCHANGED:
             sum_so_far = self.value.get(item.value.currency, Decimal(0))
             self.value[item.value.currency] = sum_so_far + item.value.amount
-            said = f"{item.step} {item.order_id} {item.value}".encode()
-            self._digest ^= int.from_bytes(blake2b(said, digest_size=16).digest())
+            self._digest ^= _fingerprint(item, item.value)
 
     @property
     def digest(self) -> str:
-        """Return 32 hex digits that depend on everything to be sent, in any order."""
+        """Return 32 hex digits that depend on all money and clicks to be sent, in any order."""
         return f"{self._digest:032x}"
 
     @property
@@ -200,6 +199,15 @@ class PlanSummary:
             retracted=self.steps[Step.RETRACT],
             currencies=frozenset(self.value),
         )
+
+
+def _fingerprint(item: Item, value: Money) -> int:
+    """Return what tells two items apart: step, name, exact money, and a new one's click."""
+    click = item.conversion.matched.click if item.conversion else None
+    click_id = click.click_id.value if click else ""
+    amount = value.amount.normalize()
+    said = f"{item.step} {item.order_id} {amount} {value.currency} {click_id}"
+    return int.from_bytes(blake2b(said.encode(), digest_size=16).digest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,8 +258,7 @@ class SafetyLimits:
 
 def raise_if_unsafe(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> None:
     """Raise UnsafePlanError with everything that is unusual about what is about to be sent."""
-    findings = list(_findings(outgoing, usual, limits))
-    if findings:
+    if findings := _findings(outgoing, usual, limits):
         raise UnsafePlanError(
             f"{'; '.join(findings)}. Nothing was sent. Look with `convsync plan`; --force to go on."
         )
@@ -260,7 +267,8 @@ def raise_if_unsafe(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> N
 def _findings(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> list[str]:
     findings = []
     typical, known = usual.typical, sum(1 for count in usual.uploads if count)
-    if known >= limits.needed_runs and outgoing.total > max(limits.small, limits.factor * typical):
+    has_usual = typical > 0 and known >= limits.needed_runs
+    if has_usual and outgoing.total > max(limits.small, limits.factor * typical):
         times = outgoing.total // typical
         findings.append(f"{outgoing.total:,} uploads is {times}× the usual {typical:,}")
     allowed = max(limits.small_retraction, int(limits.retracted_share * usual.counted))
