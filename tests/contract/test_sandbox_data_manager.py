@@ -799,7 +799,9 @@ def test_a_stopped_sandbox_leaves_no_thread_and_can_be_started_again() -> None:
     for _ in range(2):
         with sandbox:
             assert get(sandbox, "/clock")["frozen"] is False
-        assert set(threading.enumerate()) <= before
+        for thread in set(threading.enumerate()) - before:
+            thread.join(timeout=1)
+            assert not thread.is_alive()
 
 
 @pytest.fixture

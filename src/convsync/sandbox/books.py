@@ -240,7 +240,7 @@ class Books:
         if known := page.get(transaction_id):
             page[transaction_id] = known.adjusted(event)
         else:
-            refused_before = self._refusals[destination, transaction_id] if self._refusals else 0
+            refused_before = self._refusals[destination, transaction_id]
             page[transaction_id] = Counted.new(event, sent=1 + refused_before)
 
     def _refuse(self, page: dict[str, Counted], destination: str, transaction_id: str) -> None:

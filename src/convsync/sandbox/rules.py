@@ -134,7 +134,7 @@ class _RequiredField:
 REQUIRED_OF_A_DESTINATION = (
     _RequiredField(
         name="operating_account.account_type",
-        is_well_formed=GOOGLE_ADS.__eq__,
+        is_well_formed=lambda account_type: account_type == GOOGLE_ADS,
         reason=Reason.DESTINATION_ACCOUNT_TYPE_MISMATCH,
     ),
     _RequiredField(
