@@ -1,0 +1,98 @@
+"""A world as the two files a company would have: the CRM's export and the website's click log.
+
+They keep what makes real files hard: the CRM writes its own wall clock without a zone and closing
+dates without a time, the click log writes UTC. Rows are streamed, so a file can be of any size.
+"""
+
+import csv
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from convsync.sandbox.world import World
+from convsync.sandbox.world_deal import AdClick, Deal
+
+DEAL_HEADER: Final = (
+    "Deal ID,Created,Last modified,Stage,Origin,Region,Vertical,Deal type,Owner,Amount,Currency,"
+    "GCLID,GBRAID,WBRAID,Landing page,E-mail,Phone,Country,Marketing consent,Visitor ID,MQL date,"
+    "SQL date,Opportunity date,Won date,Lost date"
+)
+CLICK_HEADER: Final = "Clicked at,Visitor ID,Landing page,GCLID,GBRAID,WBRAID,E-mail,Deal ID"
+
+Row = tuple[object, ...]
+
+
+def write_deals_csv(path: Path, world: World, at: datetime) -> int:
+    """Write the deals as the CRM shows them at an instant; return how many."""
+    row = _deal_row(ZoneInfo(world.time_zone))
+    return _write(path, DEAL_HEADER, map(row, world.deals_as_of(at)))
+
+
+def write_clicks_csv(path: Path, world: World, at: datetime) -> int:
+    """Write the clicks that are in the log by an instant; return how many."""
+    return _write(path, CLICK_HEADER, map(_click_row, world.clicks_as_of(at)))
+
+
+def _write(path: Path, header: str, rows: Iterable[Row]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(header + "\n")
+        writer = csv.writer(file, lineterminator="\n")
+        for count, row in enumerate(rows, start=1):  # noqa: B007
+            writer.writerow(row)
+    return count
+
+
+def _deal_row(zone: ZoneInfo) -> Callable[[Deal], Row]:
+    def wall_clock(at: datetime | None) -> str:
+        return str(at.astimezone(zone))[:19] if at else ""
+
+    def day(at: datetime | None) -> str:
+        return wall_clock(at)[:10]
+
+    def row(deal: Deal) -> Row:
+        created = wall_clock(deal.created_at)
+        return (
+            deal.deal_id,
+            created,
+            wall_clock(deal.modified_at),
+            deal.stage,
+            deal.origin,
+            deal.region,
+            deal.vertical,
+            deal.deal_type,
+            deal.owner,
+            deal.amount,
+            deal.currency,
+            deal.ids.gclid,
+            deal.ids.gbraid,
+            deal.ids.wbraid,
+            deal.landing_page,
+            deal.email,
+            deal.phone,
+            deal.country,
+            deal.consent,
+            deal.visitor_id,
+            created,
+            wall_clock(deal.sql_at),
+            wall_clock(deal.opportunity_at),
+            day(deal.won_at),
+            day(deal.lost_at),
+        )
+
+    return row
+
+
+def _click_row(click: AdClick) -> Row:
+    return (
+        f"{click.clicked_at.isoformat()[:19]}Z",
+        click.visitor_id,
+        click.landing_page,
+        click.ids.gclid,
+        click.ids.gbraid,
+        click.ids.wbraid,
+        click.email,
+        click.deal_id,
+    )
