@@ -8,6 +8,7 @@ from hashlib import blake2b
 class KeyKind(StrEnum):
     """What a deal and a click can have in common."""
 
+    CLICK = "click"
     CRM = "crm"
     VISITOR = "visitor"
     EMAIL = "email"

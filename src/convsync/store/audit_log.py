@@ -1,0 +1,112 @@
+"""The audit log's table: append-only, numbered, and chained.
+
+The number and digest of the last event stand in a row of their own, which every writer locks; two
+processes can never write events with one number, and what is cut off the end leaves a mark.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from convsync.store.schema import audit_events, audit_head
+
+GENESIS = bytes(32)
+"""What the first event is chained to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event as it is stored. `detail` is JSON text, in the very bytes the digest covers."""
+
+    number: int
+    at: datetime
+    run_id: int
+    event: str
+    source: str | None
+    deal_id: str | None
+    order_id: str | None
+    detail: str
+    digest: bytes
+
+
+_COLUMNS = (
+    audit_events.c.number,
+    audit_events.c.at,
+    audit_events.c.run_id,
+    audit_events.c.event,
+    audit_events.c.source,
+    audit_events.c.deal_id,
+    audit_events.c.order_id,
+    audit_events.c.detail,
+    audit_events.c.digest,
+)
+
+
+def head(connection: Connection) -> tuple[int, bytes]:
+    """Return the number and digest of the last event, and lock them until the commit."""
+    found = select(audit_head.c.number, audit_head.c.digest).with_for_update()
+    row = connection.execute(found).first()
+    if row is None:
+        connection.execute(insert(audit_head).values(id=1, number=0, digest=GENESIS))
+        return 0, GENESIS
+    return row.number, row.digest
+
+
+def append(connection: Connection, rows: Sequence[Row]) -> None:
+    """Write events that follow the head, and move it to the last of them."""
+    if not rows:
+        return
+    connection.execute(
+        insert(audit_events),
+        [
+            {
+                "number": row.number,
+                "at": row.at,
+                "run_id": row.run_id,
+                "event": row.event,
+                "source": row.source,
+                "deal_id": row.deal_id,
+                "order_id": row.order_id,
+                "detail": row.detail,
+                "digest": row.digest,
+            }
+            for row in rows
+        ],
+    )
+    last = rows[-1]
+    connection.execute(update(audit_head).values(number=last.number, digest=last.digest))
+
+
+def events(
+    connection: Connection,
+    *,
+    deal_id: str | None = None,
+    run_id: int | None = None,
+    event: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    newest: int | None = None,
+) -> Iterator[Row]:
+    """Yield events in their order, as a stream; `newest` keeps only so many from the end."""
+    found = select(*_COLUMNS)
+    for column, value in (
+        (audit_events.c.deal_id, deal_id),
+        (audit_events.c.run_id, run_id),
+        (audit_events.c.event, event),
+    ):
+        if value is not None:
+            found = found.where(column == value)
+    if since is not None:
+        found = found.where(audit_events.c.at >= since)
+    if until is not None:
+        found = found.where(audit_events.c.at < until)
+    if newest is not None:
+        last = found.order_by(audit_events.c.number.desc()).limit(newest).subquery()
+        found = select(last)
+        found = found.order_by(last.c.number)
+    else:
+        found = found.order_by(audit_events.c.number)
+    streamed = connection.execution_options(yield_per=5_000).execute(found)
+    return (Row(*row) for row in streamed)

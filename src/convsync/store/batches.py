@@ -1,0 +1,206 @@
+"""Batches: which conversions went out together, under which request, and what came back.
+
+A batch is reserved and committed before its request leaves, and keeps its rows until it is settled;
+one whose answer never came is found in state `sending` and sent again word for word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from convsync.model.conversion import Batch, Operation, OrderId
+from convsync.model.ledger import State
+from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Reason, Rejected, Untried
+from convsync.model.rule import ConversionAction
+from convsync.store.ledger import as_conversion, is_ready
+from convsync.store.schema import batches, deals, ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """An accepted batch whose verdict is to be asked for."""
+
+    batch: Batch
+    request_id: str
+    answered_at: datetime
+
+
+def reserve(
+    connection: Connection, *, run_id: int, limit: int, now: datetime, only_run: int | None = None
+) -> Batch | None:
+    """Take the next rows of one action that are ready, mark them as being sent; None: none left."""
+    ready = is_ready(now, only_run)
+    first = connection.execute(
+        select(ledger.c.destination, ledger.c.action_id).where(ready).order_by(ledger.c.id).limit(1)
+    ).first()
+    if first is None:
+        return None
+    action = ConversionAction(destination=first.destination, action_id=first.action_id)
+    chosen = (
+        select(ledger.c.id).where(ready, *_for_action(action)).order_by(ledger.c.id).limit(limit)
+    )
+    rows = connection.execute(chosen).scalars().all()
+    number = connection.execute(
+        insert(batches)
+        .values(
+            run_id=run_id,
+            destination=action.destination,
+            action_id=action.action_id,
+            state="sending",
+            rows=len(rows),
+            reserved_at=now,
+        )
+        .returning(batches.c.id)
+    ).scalar_one()
+    connection.execute(
+        update(ledger)
+        .where(ledger.c.id.in_(rows))
+        .values(state=State.SENDING, batch_id=number, due_at=None)
+    )
+    return load(connection, number)
+
+
+def load(connection: Connection, number: int) -> Batch:
+    """Return a batch with the conversions that are still in it, in the order they are sent."""
+    head = connection.execute(select(batches).where(batches.c.id == number)).one()
+    found = (
+        select(ledger, deals.c.source, deals.c.deal_id)
+        .join(deals, deals.c.id == ledger.c.deal)
+        .where(ledger.c.batch_id == number, ledger.c.state.in_([State.SENDING, State.ACCEPTED]))
+        .order_by(ledger.c.id)
+    )
+    return Batch(
+        number=number,
+        action=ConversionAction(destination=head.destination, action_id=head.action_id),
+        conversions=[as_conversion(row) for row in connection.execute(found).mappings()],
+    )
+
+
+def unanswered(connection: Connection) -> list[int]:
+    """Return the numbers of batches whose answer never came, oldest first."""
+    found = select(batches.c.id).where(batches.c.state == "sending").order_by(batches.c.id)
+    return list(connection.execute(found).scalars())
+
+
+def settle(
+    connection: Connection,
+    batch: Batch,
+    outcomes: Sequence[Outcome],
+    *,
+    now: datetime,
+    poll_at: datetime | None,
+) -> None:
+    """Write down what was answered for every conversion of a batch, in order."""
+    request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
+    connection.execute(
+        update(batches)
+        .where(batches.c.id == batch.number)
+        .values(
+            state="accepted" if request_id else "settled",
+            request_id=request_id,
+            answered_at=now,
+            poll_at=poll_at if request_id else None,
+        )
+    )
+    if all(isinstance(outcome, Accepted) for outcome in outcomes):
+        connection.execute(
+            update(ledger)
+            .where(ledger.c.batch_id == batch.number, ledger.c.state == State.SENDING)
+            .values(state=State.ACCEPTED, reason=None, code=None)
+        )
+        return
+    write_outcomes(connection, batch, outcomes)
+
+
+def due_for_verdict(connection: Connection, now: datetime) -> list[int]:
+    """Return the numbers of accepted batches whose verdict may be asked for by `now`."""
+    found = (
+        select(batches.c.id)
+        .where(batches.c.state == "accepted", batches.c.poll_at <= now)
+        .order_by(batches.c.id)
+    )
+    return list(connection.execute(found).scalars())
+
+
+def pending(connection: Connection, number: int) -> Pending:
+    """Return an accepted batch with its request ID."""
+    head = connection.execute(select(batches).where(batches.c.id == number)).one()
+    batch = load(connection, number)
+    return Pending(batch=batch, request_id=head.request_id, answered_at=head.answered_at)
+
+
+def ask_again(connection: Connection, number: int, poll_at: datetime) -> None:
+    """Put off the question for a batch's verdict."""
+    connection.execute(update(batches).where(batches.c.id == number).values(poll_at=poll_at))
+
+
+def close(connection: Connection, number: int) -> None:
+    """Mark a batch as settled: every row of it has its answer."""
+    values = {"state": "settled", "poll_at": None}
+    connection.execute(update(batches).where(batches.c.id == number).values(values))
+
+
+def confirm_all(connection: Connection, batch: Batch) -> None:
+    """Write down that the platform counted every conversion of an accepted batch."""
+    connection.execute(
+        update(ledger)
+        .where(ledger.c.batch_id == batch.number, ledger.c.state == State.ACCEPTED)
+        .values(
+            state=State.CONFIRMED,
+            told_value=ledger.c.value,
+            told_currency=ledger.c.currency,
+            reason=None,
+            code=None,
+        )
+    )
+
+
+def write_outcomes(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+    """Write down one outcome a conversion, with one statement for each kind of outcome."""
+    grouped: dict[type[Outcome], list[dict[str, Any]]] = {}
+    for conversion, outcome in zip(batch.conversions, outcomes, strict=True):
+        key = {"of_order": conversion.order_id, "of_action": conversion.action.action_id}
+        grouped.setdefault(type(outcome), []).append(
+            {**key, **_columns(conversion.operation, outcome)}
+        )
+    for rows in grouped.values():
+        connection.execute(update(ledger).where(_OF_ORDER), rows)
+    if Confirmed in grouped:
+        told = {"told_value": ledger.c.value, "told_currency": ledger.c.currency}
+        orders = [row["of_order"] for row in grouped[Confirmed]]
+        connection.execute(
+            update(ledger)
+            .where(ledger.c.order_id.in_(orders), ledger.c.action_id == batch.action.action_id)
+            .values(told)
+        )
+
+
+_OF_ORDER = (ledger.c.order_id == bindparam("of_order")) & (
+    ledger.c.action_id == bindparam("of_action")
+)
+
+
+def _columns(operation: Operation, outcome: Outcome) -> dict[str, Any]:
+    match outcome:
+        case Accepted():
+            return {"state": State.ACCEPTED, "reason": None, "code": None}
+        case Confirmed(code=code):
+            return {"state": State.CONFIRMED, "reason": None, "code": code or None}
+        case Rejected(code=code):
+            return {"state": State.REJECTED, "reason": Reason.PLATFORM_REFUSED, "code": code}
+        case Deferred(code=code, until=until):
+            return {"state": State.DEFERRED, "reason": None, "code": code, "due_at": until}
+        case Untried():
+            return {"state": State.PLANNED, "batch_id": None}
+
+
+def _for_action(action: ConversionAction) -> tuple[Any, Any]:
+    return ledger.c.destination == action.destination, ledger.c.action_id == action.action_id
+
+
+def order_ids(batch: Batch) -> list[OrderId]:
+    """Return the order IDs of a batch, in the order they are sent."""
+    return [conversion.order_id for conversion in batch.conversions]

@@ -1,0 +1,206 @@
+"""The click store: each click ID once, with the first time it was seen, and whom it belongs to.
+
+An ID seen again later (a session that comes back, credited to an old click) changes nothing; seen
+earlier, its time moves back. Whatever is new makes the deals that share a key with it due again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, func, or_, select, update
+
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis, Sighting
+from convsync.model.key import Key, KeyKind
+from convsync.store import dialect
+from convsync.store.deals import key_of
+from convsync.store.schema import click_keys, clicks, deal_keys, deals
+
+_BASIS_OF = {
+    KeyKind.CLICK: MatchBasis.DEAL,
+    KeyKind.CRM: MatchBasis.KEY,
+    KeyKind.VISITOR: MatchBasis.KEY,
+    KeyKind.EMAIL: MatchBasis.IDENTIFIER,
+    KeyKind.PHONE: MatchBasis.IDENTIFIER,
+}
+_IDS_A_QUERY = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What an import did: click IDs that are new, seen at an earlier time, or known before."""
+
+    new: int
+    earlier: int
+    known: int
+
+
+def save(connection: Connection, sightings: Iterable[Sighting], *, now: datetime) -> Stored:
+    """Add sightings, byte for byte, and make the deals they may belong to due at `now`."""
+    seen = _first_seen(sightings)
+    known = _known(connection, list(seen))
+    new = [click_id for click_id in seen if click_id not in known]
+    earlier = [
+        click_id
+        for click_id in seen
+        if click_id in known and _is_earlier(seen[click_id], known[click_id][1])
+    ]
+    first = _next_row(connection)
+    rows = {click_id: row for click_id, (row, _) in known.items()}
+    rows |= {click_id: first + offset for offset, click_id in enumerate(new)}
+    _insert(connection, [(rows[click_id], click_id, seen[click_id]) for click_id in new])
+    _move_back(connection, [(rows[click_id], seen[click_id]) for click_id in earlier])
+    keyed = _insert_keys(connection, rows, seen)
+    touched = {rows[click_id] for click_id in (*new, *earlier)} | keyed
+    _make_due(connection, sorted(touched), now)
+    return Stored(len(new), len(earlier), len(seen) - len(new) - len(earlier))
+
+
+def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, list[Candidate]]:
+    """Return, for each deal row, every stored click that shares a key with it, best basis once."""
+    shared = (
+        select(
+            deal_keys.c.deal,
+            clicks.c.kind,
+            clicks.c.value,
+            clicks.c.clicked_at,
+            clicks.c.is_whole_day,
+            func.min(click_keys.c.basis),
+        )
+        .join(click_keys, click_keys.c.key == deal_keys.c.key)
+        .join(clicks, clicks.c.id == click_keys.c.click)
+        .where(deal_keys.c.deal.in_(deal_rows))
+        .group_by(deal_keys.c.deal, clicks.c.id)
+    )
+    found: dict[int, list[Candidate]] = {}
+    for deal, kind, value, clicked_at, is_whole_day, basis in connection.execute(shared):
+        click = Click(
+            click_id=ClickId(ClickIdKind(kind), value),
+            clicked_at=clicked_at,
+            is_whole_day=is_whole_day,
+        )
+        found.setdefault(deal, []).append(Candidate(click, MatchBasis(basis)))
+    return found
+
+
+def count(connection: Connection) -> int:
+    """Return how many click IDs are stored."""
+    return connection.execute(select(func.count()).select_from(clicks)).scalar_one()
+
+
+@dataclass(slots=True)
+class _Seen:
+    at: datetime | None
+    is_whole_day: bool
+    keys: set[Key]
+
+
+def _first_seen(sightings: Iterable[Sighting]) -> dict[ClickId, _Seen]:
+    seen: dict[ClickId, _Seen] = {}
+    for sighting in sightings:
+        for click_id in sighting.click_ids:
+            known = seen.get(click_id)
+            if known is None:
+                keys = {key_of(click_id), *sighting.keys}
+                seen[click_id] = _Seen(sighting.seen_at, sighting.is_whole_day, keys)
+                continue
+            known.keys.update(sighting.keys)
+            if sighting.seen_at is not None and (known.at is None or sighting.seen_at < known.at):
+                known.at, known.is_whole_day = sighting.seen_at, sighting.is_whole_day
+    return seen
+
+
+def _is_earlier(seen: _Seen, stored: datetime | None) -> bool:
+    return seen.at is not None and (stored is None or seen.at < stored)
+
+
+def _known(
+    connection: Connection, click_ids: Sequence[ClickId]
+) -> dict[ClickId, tuple[int, datetime | None]]:
+    wanted = set(click_ids)
+    values = sorted({click_id.value for click_id in click_ids})
+    known: dict[ClickId, tuple[int, datetime | None]] = {}
+    for start in range(0, len(values), _IDS_A_QUERY):
+        found = select(clicks.c.id, clicks.c.kind, clicks.c.value, clicks.c.clicked_at).where(
+            clicks.c.value.in_(values[start : start + _IDS_A_QUERY])
+        )
+        for row, kind, value, clicked_at in connection.execute(found):
+            click_id = ClickId(ClickIdKind(kind), value)
+            if click_id in wanted:
+                known[click_id] = (row, clicked_at)
+    return known
+
+
+def _next_row(connection: Connection) -> int:
+    return (connection.execute(select(func.max(clicks.c.id))).scalar() or 0) + 1
+
+
+def _insert(connection: Connection, new: Sequence[tuple[int, ClickId, _Seen]]) -> None:
+    rows = [
+        {
+            "id": row,
+            "kind": click_id.kind.value,
+            "value": click_id.value,
+            "clicked_at": seen.at,
+            "is_whole_day": seen.is_whole_day,
+        }
+        for row, click_id, seen in new
+    ]
+    if rows:
+        connection.execute(clicks.insert(), rows)
+
+
+def _move_back(connection: Connection, earlier: Sequence[tuple[int, _Seen]]) -> None:
+    rows = [{"row": row, "at": seen.at, "day": seen.is_whole_day} for row, seen in earlier]
+    if rows:
+        statement = (
+            update(clicks)
+            .where(clicks.c.id == bindparam("row"))
+            .values(clicked_at=bindparam("at"), is_whole_day=bindparam("day"))
+        )
+        connection.execute(statement, rows)
+
+
+def _insert_keys(
+    connection: Connection, rows: dict[ClickId, int], seen: dict[ClickId, _Seen]
+) -> set[int]:
+    """Write the keys of all clicks; return the rows of clicks that got one they did not have."""
+    keys = {
+        (key.digest(), rows[click_id]): _BASIS_OF[key.kind].value
+        for click_id, sighted in seen.items()
+        for key in sighted.keys
+    }
+    if not keys:
+        return set()
+    before = _keys_of(connection, sorted({row for _, row in keys}))
+    added = [
+        {"key": key, "click": row, "basis": basis}
+        for (key, row), basis in sorted(keys.items())
+        if (key, row) not in before
+    ]
+    if added:
+        connection.execute(dialect.upsert(click_keys, connection).on_conflict_do_nothing(), added)
+    return {click for _, click in keys.keys() - before}
+
+
+def _keys_of(connection: Connection, rows: Sequence[int]) -> set[tuple[bytes, int]]:
+    known: set[tuple[bytes, int]] = set()
+    for start in range(0, len(rows), _IDS_A_QUERY):
+        found = select(click_keys.c.key, click_keys.c.click).where(
+            click_keys.c.click.in_(rows[start : start + _IDS_A_QUERY])
+        )
+        known.update((key, click) for key, click in connection.execute(found))
+    return known
+
+
+def _make_due(connection: Connection, rows: Sequence[int], now: datetime) -> None:
+    for start in range(0, len(rows), _IDS_A_QUERY):
+        sharing = (
+            select(deal_keys.c.deal)
+            .join(click_keys, click_keys.c.key == deal_keys.c.key)
+            .where(click_keys.c.click.in_(rows[start : start + _IDS_A_QUERY]))
+        )
+        later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
+        connection.execute(
+            update(deals).where(deals.c.id.in_(sharing), later).values(reconcile_at=now)
+        )

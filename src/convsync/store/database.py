@@ -1,0 +1,106 @@
+"""The database as the rest of convsync sees it: named transactions, and errors in our words.
+
+Every commit is a named step of a run. `on_step` hears of it just before and just after, which is
+how the tests stop a night at each of them.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, inspect, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+
+from convsync.errors import ConvsyncError, OperatorError, TransientError
+from convsync.store import dialect
+
+OnStep = Callable[[str], None]
+
+
+def ignore_step(_step: str) -> None:
+    """Do nothing: the step listener of ordinary runs."""
+
+
+class Database:
+    """One database, opened at its first use.
+
+    Methods raise OperatorError where it cannot be opened or has no tables, TransientError where it
+    is busy, ConvsyncError where a constraint was broken.
+    """
+
+    def __init__(self, url: str, *, on_step: OnStep = ignore_step) -> None:
+        self._url = _parsed(url)
+        self._on_step = on_step
+        self._engine: Engine | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the database's URL without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine, for migrations."""
+        if self._engine is None:
+            self._require_folder()
+            self._engine = dialect.open_engine(self._url)
+        return self._engine
+
+    @contextmanager
+    def transaction(self, step: str) -> Iterator[Connection]:
+        """Open a transaction that writes, and commit it under the name of `step`."""
+        with self._connected() as connection, dialect.for_writing(connection).begin():
+            yield connection
+            self._on_step(f"{step}: before commit")
+        self._on_step(f"{step}: committed")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a consistent view that writes nothing."""
+        with self._connected() as connection, connection.begin():
+            yield connection
+
+    def has_tables(self) -> bool:
+        """True where `convsync db upgrade` has been here."""
+        with self.reading() as connection:
+            return inspect(connection).has_table("ledger")
+
+    def close(self) -> None:
+        """Give back every connection."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except IntegrityError as error:
+            raise ConvsyncError(f"The database refused a row: {error.orig}") from error
+        except DBAPIError as error:
+            raise self._in_our_words(error) from error
+
+    def _in_our_words(self, error: DBAPIError) -> ConvsyncError:
+        if dialect.is_busy(error):
+            return TransientError(f"Database {self.name} is busy or gone: {error.orig}")
+        return OperatorError(
+            f"Database {self.name} cannot be used: {error.orig}. Check [store] url and the rights "
+            "on it; `convsync db upgrade` makes the tables."
+        )
+
+    def _require_folder(self) -> None:
+        path = self._url.database
+        if self._url.get_backend_name() == "sqlite" and path and path != ":memory:":
+            folder = Path(path).parent
+            if not folder.is_dir():
+                raise OperatorError(f"Database {self.name}: there is no folder {folder}; make it.")
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        raise OperatorError(
+            "[store] url is not a database URL such as sqlite:///convsync.db"
+        ) from error

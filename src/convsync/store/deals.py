@@ -1,0 +1,340 @@
+"""Deals as last read, their milestones, and the keys by which clicks find them.
+
+Deals are numbered here, not by the database, because only the run that holds the lock writes them;
+so a whole chunk is written with one statement a table. A milestone that a deal no longer has stays,
+marked as withdrawn: what was once extracted is accounted for, for ever.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
+
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.deal import Deal, Gone, Milestone
+from convsync.model.identifiers import Identifiers
+from convsync.model.key import Key, KeyKind
+from convsync.store import dialect
+from convsync.store.schema import deal_keys, deals, milestones
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDeal:
+    """A deal with the number of its row."""
+
+    row: int
+    deal: Deal
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a chunk of deals: those new or changed, and the rows of those untouched."""
+
+    changed: Sequence[StoredDeal]
+    unchanged: Sequence[int]
+
+
+def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: datetime) -> Saved:
+    """Write the deals of one source that are new or differ from what is stored.
+
+    Where a deal occurs twice in a chunk the later one counts.
+    """
+    by_id = {deal.deal_id: deal for deal in chunk}
+    known = _known(connection, source, list(by_id))
+    next_row = _next_row(connection)
+    new: list[_Row] = []
+    changed: list[_Row] = []
+    unchanged: list[int] = []
+    for deal_id, deal in by_id.items():
+        row, digest = known.get(deal_id, (None, b""))
+        written = _Row.of(next_row if row is None else row, deal)
+        if row is None:
+            new.append(written)
+            next_row += 1
+        elif written.digest != digest:
+            changed.append(written)
+        else:
+            unchanged.append(row)
+    _insert(connection, new)
+    _replace(connection, changed, now)
+    return Saved([StoredDeal(row.number, row.deal) for row in new + changed], unchanged)
+
+
+def due(connection: Connection, now: datetime, *, after: int, limit: int) -> list[StoredDeal]:
+    """Return deals that are to be looked at again by `now`, in the order of their rows."""
+    found = (
+        select(deals)
+        .where(deals.c.reconcile_at <= now, deals.c.id > after)
+        .order_by(deals.c.id)
+        .limit(limit)
+    )
+    return _loaded(connection, found)
+
+
+def reached_in(
+    connection: Connection, since: datetime, until: datetime, *, after: int, limit: int
+) -> list[StoredDeal]:
+    """Return deals with a milestone reached (and not withdrawn) in the period, by row."""
+    reached = select(milestones.c.deal).where(
+        milestones.c.reached_at >= since, milestones.c.reached_at < until
+    )
+    found = (
+        select(deals)
+        .where(deals.c.id.in_(reached), deals.c.id > after)
+        .order_by(deals.c.id)
+        .limit(limit)
+    )
+    return _loaded(connection, found)
+
+
+def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
+    """Return the deals of that ID, one for each source that has it."""
+    found = select(deals).where(deals.c.deal_id == deal_id).order_by(deals.c.source)
+    return _loaded(connection, found)
+
+
+def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> None:
+    """Set when each deal row is to be looked at again; None: only when something changes."""
+    if when:
+        statement = (
+            update(deals).where(deals.c.id == bindparam("row")).values(reconcile_at=bindparam("at"))
+        )
+        connection.execute(statement, [{"row": row, "at": at} for row, at in when.items()])
+
+
+def look_at_all_again(connection: Connection, now: datetime) -> int:
+    """Make every deal due, because the rules have changed; return how many there are."""
+    return connection.execute(update(deals).values(reconcile_at=now)).rowcount
+
+
+def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[int]:
+    """Yield the rows of a source's present deals that a complete read has not seen."""
+    present = select(deals.c.id).where(deals.c.source == source, deals.c.gone.is_(None))
+    rows = connection.execution_options(yield_per=10_000).execute(present).scalars()
+    return (row for row in rows if row not in seen)
+
+
+def mark_deleted(connection: Connection, rows: Sequence[int], now: datetime) -> None:
+    """Record that deals are no longer in their CRM, and make them due."""
+    if rows:
+        statement = (
+            update(deals)
+            .where(deals.c.id == bindparam("row"))
+            .values(gone=Gone.DELETED, digest=b"", reconcile_at=now)
+        )
+        connection.execute(statement, [{"row": row} for row in rows])
+
+
+class Seen:
+    """A set of row numbers in one bit each, so that a million deals take 125 kB."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, rows: Iterable[int]) -> None:
+        """Note rows as seen."""
+        for row in rows:
+            byte = row >> 3
+            if byte >= len(self._bits):
+                self._bits.extend(bytes(byte + 4096 - len(self._bits)))
+            self._bits[byte] |= 1 << (row & 7)
+
+    def __contains__(self, row: int) -> bool:
+        byte = row >> 3
+        return byte < len(self._bits) and bool(self._bits[byte] & (1 << (row & 7)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A deal as it is written: the columns of `deals`, its milestones and its keys."""
+
+    number: int
+    deal: Deal
+    columns: dict[str, Any]
+    keys: tuple[bytes, ...]
+    digest: bytes
+
+    @classmethod
+    def of(cls, number: int, deal: Deal) -> "_Row":
+        keys = tuple(dict.fromkeys(key.digest() for key in _keys_of(deal)))
+        content = _content(deal)
+        said = repr((*content.values(), *map(_said, deal.milestones), *keys)).encode()
+        return cls(number, deal, content, keys, blake2b(said, digest_size=16).digest())
+
+    def as_deal(self) -> dict[str, Any]:
+        return {
+            "id": self.number,
+            "source": self.deal.source,
+            "deal_id": self.deal.deal_id,
+            "digest": self.digest,
+            "reconcile_at": None,
+            **self.columns,
+        }
+
+    def as_milestones(self) -> Iterator[dict[str, Any]]:
+        for milestone in self.deal.milestones:
+            yield {
+                "deal": self.number,
+                "name": milestone.name,
+                "reached_at": milestone.reached_at,
+                "is_whole_day": milestone.is_whole_day,
+                "withdrawn_at": None,
+            }
+
+
+def _keys_of(deal: Deal) -> Iterator[Key]:
+    yield from deal.keys
+    for candidate in deal.clicks:
+        yield key_of(candidate.click.click_id)
+
+
+def key_of(click_id: ClickId) -> Key:
+    """Return the key that joins a deal's own click ID to the same ID in the click log."""
+    return Key(KeyKind.CLICK, f"{click_id.kind.value}:{click_id.value}")
+
+
+def _said(milestone: Milestone) -> tuple[str, datetime, bool]:
+    return milestone.name, milestone.reached_at, milestone.is_whole_day
+
+
+def _content(deal: Deal) -> dict[str, Any]:
+    return {
+        "created_at": deal.created_at,
+        "modified_at": deal.modified_at,
+        "amount": None if deal.amount is None else str(deal.amount),
+        "currency": deal.currency,
+        "ad_user_data": deal.consent.ad_user_data.value,
+        "ad_personalization": deal.consent.ad_personalization.value,
+        "emails": ",".join(deal.identifiers.emails) or None,
+        "phones": ",".join(deal.identifiers.phones) or None,
+        "clicks": _dumped([_click_as_list(candidate) for candidate in deal.clicks]),
+        "segments": _dumped(dict(deal.segments)),
+        "gone": deal.gone,
+    }
+
+
+def _dumped(value: Any) -> str | None:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else None
+
+
+def _click_as_list(candidate: Candidate) -> list[Any]:
+    click = candidate.click
+    at = None if click.clicked_at is None else click.clicked_at.isoformat()
+    kind, value = click.click_id.kind.value, click.click_id.value
+    return [kind, value, at, click.is_whole_day, candidate.basis.value]
+
+
+def _known(
+    connection: Connection, source: str, deal_ids: Sequence[str]
+) -> dict[str, tuple[int, bytes]]:
+    found = select(deals.c.deal_id, deals.c.id, deals.c.digest).where(
+        deals.c.source == source, deals.c.deal_id.in_(deal_ids)
+    )
+    return {deal_id: (row, digest) for deal_id, row, digest in connection.execute(found)}
+
+
+def _next_row(connection: Connection) -> int:
+    return (connection.execute(select(func.max(deals.c.id))).scalar() or 0) + 1
+
+
+def _insert(connection: Connection, rows: Sequence[_Row]) -> None:
+    if rows:
+        connection.execute(insert(deals), [row.as_deal() for row in rows])
+        _insert_milestones(connection, rows)
+        _insert_keys(connection, rows)
+
+
+def _replace(connection: Connection, rows: Sequence[_Row], now: datetime) -> None:
+    if not rows:
+        return
+    numbers = [row.number for row in rows]
+    columns = [{"row": row.number, **row.columns, "digest": row.digest} for row in rows]
+    connection.execute(update(deals).where(deals.c.id == bindparam("row")), columns)
+    connection.execute(
+        update(milestones)
+        .where(milestones.c.deal.in_(numbers), milestones.c.withdrawn_at.is_(None))
+        .values(withdrawn_at=now)
+    )
+    _insert_milestones(connection, rows)
+    connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(numbers)))
+    _insert_keys(connection, rows)
+
+
+def _insert_milestones(connection: Connection, rows: Sequence[_Row]) -> None:
+    reached = [milestone for row in rows for milestone in row.as_milestones()]
+    if reached:
+        statement = dialect.upsert(milestones, connection)
+        fresh = {
+            name: statement.excluded[name]
+            for name in ("reached_at", "is_whole_day", "withdrawn_at")
+        }
+        on_primary_key = list(milestones.primary_key)
+        connection.execute(statement.on_conflict_do_update(on_primary_key, set_=fresh), reached)
+
+
+def _insert_keys(connection: Connection, rows: Sequence[_Row]) -> None:
+    keys = [{"deal": row.number, "key": key} for row in rows for key in row.keys]
+    if keys:
+        connection.execute(insert(deal_keys), keys)
+
+
+def _loaded(connection: Connection, found: Any) -> list[StoredDeal]:
+    rows = connection.execute(found).mappings().all()
+    reached = _milestones_of(connection, [row["id"] for row in rows])
+    return [StoredDeal(row["id"], _as_deal(row, reached.get(row["id"], ()))) for row in rows]
+
+
+def _milestones_of(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[Milestone, ...]]:
+    stand = (
+        select(milestones)
+        .where(milestones.c.deal.in_(rows), milestones.c.withdrawn_at.is_(None))
+        .order_by(milestones.c.deal, milestones.c.reached_at)
+    )
+    reached: dict[int, tuple[Milestone, ...]] = {}
+    for deal, name, reached_at, is_whole_day, _ in connection.execute(stand):
+        milestone = Milestone(name, reached_at, is_whole_day)
+        reached[deal] = (*reached.get(deal, ()), milestone)
+    return reached
+
+
+def _as_deal(row: RowMapping, reached: tuple[Milestone, ...]) -> Deal:
+    return Deal(
+        source=row["source"],
+        deal_id=row["deal_id"],
+        created_at=row["created_at"],
+        modified_at=row["modified_at"],
+        milestones=reached,
+        amount=None if row["amount"] is None else Decimal(row["amount"]),
+        currency=row["currency"],
+        clicks=tuple(_as_candidate(*click) for click in json.loads(row["clicks"] or "[]")),
+        identifiers=Identifiers(emails=_split(row["emails"]), phones=_split(row["phones"])),
+        consent=Consent(
+            ad_user_data=ConsentStatus(row["ad_user_data"]),
+            ad_personalization=ConsentStatus(row["ad_personalization"]),
+        ),
+        segments=json.loads(row["segments"] or "{}"),
+        gone=None if row["gone"] is None else Gone(row["gone"]),
+    )
+
+
+def _split(joined: str | None) -> tuple[str, ...]:
+    return tuple(joined.split(",")) if joined else ()
+
+
+def _as_candidate(
+    kind: str,
+    value: str,
+    at: str | None,
+    is_whole_day: bool,
+    basis: int,
+) -> Candidate:
+    clicked_at = None if at is None else datetime.fromisoformat(at)
+    click_id = ClickId(ClickIdKind(kind), value)
+    click = Click(click_id=click_id, clicked_at=clicked_at, is_whole_day=is_whole_day)
+    return Candidate(click, MatchBasis(basis))

@@ -1,0 +1,67 @@
+"""The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is.
+
+SQLite runs in WAL mode with full sync, so that a commit survives a power cut and readers are never
+blocked; a writing transaction begins IMMEDIATE, so that two writers queue instead of failing half
+way. PostgreSQL needs none of this.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_S = 30
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+def open_engine(url: URL) -> Engine:
+    """Return an engine set up for its database. Nothing is connected yet."""
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def for_writing(connection: Connection) -> Connection:
+    """Mark a connection, before it begins, as one that will write."""
+    return connection.execution_options(convsync_writes=True)
+
+
+def upsert(table: Table, connection: Connection) -> Any:
+    """Return an INSERT that offers `on_conflict_do_update` and `on_conflict_do_nothing`."""
+    module: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return module.insert(table)
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """True where a database error is one that a later try may get past."""
+    if isinstance(error, IntegrityError):
+        return False
+    text = str(error.orig).lower()
+    return error.connection_invalidated or (
+        isinstance(error, OperationalError | InterfaceError)
+        and any(word in text for word in ("locked", "busy", "deadlock", "timeout", "connection"))
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("convsync_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

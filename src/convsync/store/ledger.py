@@ -1,0 +1,317 @@
+"""The ledger table: what is planned, what was said, and what was answered, a row a conversion.
+
+Chunks are written with one INSERT and one UPDATE for each kind of change, whatever their size.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.conversion import Conversion, Operation, OrderId
+from convsync.model.identifiers import Identifiers
+from convsync.model.ledger import Account, LedgerEntry, State
+from convsync.model.money import Money
+from convsync.model.outcome import Matched, Reason
+from convsync.model.period import Period
+from convsync.model.rule import ConversionAction, ConversionRule
+from convsync.store.schema import deals, ledger, milestones
+
+EntryKey = tuple[int, str]
+"""A deal's row and a rule's name: what a ledger row is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A ledger row to be written: new where `is_new`, and only the named columns otherwise."""
+
+    deal_row: int
+    rule: str
+    columns: Mapping[str, Any]
+    is_new: bool
+
+
+def entries_for(connection: Connection, deal_rows: Sequence[int]) -> dict[EntryKey, LedgerEntry]:
+    """Return every ledger entry of the deals, by deal row and rule."""
+    found = select(ledger).where(ledger.c.deal.in_(deal_rows))
+    return {
+        (row["deal"], row["rule"]): as_entry(row) for row in connection.execute(found).mappings()
+    }
+
+
+def write(connection: Connection, changes: Iterable[Change]) -> None:
+    """Write the changes of one chunk."""
+    new: list[dict[str, Any]] = []
+    changed: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for change in changes:
+        if change.is_new:
+            row = {"deal": change.deal_row, "rule": change.rule, **_BLANK, **change.columns}
+            new.append(row)
+        else:
+            row = {"of_deal": change.deal_row, "of_rule": change.rule, **change.columns}
+            changed.setdefault(tuple(change.columns), []).append(row)
+    if new:
+        connection.execute(insert(ledger), new)
+    for rows in changed.values():
+        connection.execute(update(ledger).where(_OF_ENTRY), rows)
+
+
+_OF_ENTRY = and_(ledger.c.deal == bindparam("of_deal"), ledger.c.rule == bindparam("of_rule"))
+_WRITTEN_LATER = ("told_value", "told_currency", "batch_id")
+_BLANK: dict[str, Any] = {
+    column.name: None
+    for column in ledger.columns
+    if column.nullable and column.name not in (*_WRITTEN_LATER, "id")
+}
+
+
+def content_of(conversion: Conversion) -> dict[str, Any]:
+    """Return the columns that hold everything a request says of a conversion."""
+    matched = conversion.matched
+    click_id = None if matched.click is None else matched.click.click_id
+    to_close = conversion.time_to_close
+    return {
+        "value": conversion.value.amount,
+        "currency": conversion.value.currency,
+        "event_at": conversion.event_at,
+        "basis": matched.basis.value,
+        "click_kind": None if click_id is None else click_id.kind.value,
+        "click_id": None if click_id is None else click_id.value,
+        "clicked_at": matched.clicked_at,
+        "is_click_estimated": matched.is_estimated,
+        "seconds_to_close": None if to_close is None else int(to_close.total_seconds()),
+        "extras": _extras_of(conversion),
+    }
+
+
+def _extras_of(conversion: Conversion) -> str:
+    consent, who = conversion.consent, conversion.identifiers
+    extras: dict[str, Any] = {
+        "ad_user_data": consent.ad_user_data.value,
+        "ad_personalization": consent.ad_personalization.value,
+    }
+    if who:
+        extras |= {"emails": who.emails, "phones": who.phones}
+    if conversion.variables:
+        extras["variables"] = dict(conversion.variables)
+    return json.dumps(extras, separators=(",", ":"))
+
+
+def without_identifiers(extras: str | None) -> str | None:
+    """Return the extras of a row without the person's hashes: consent was withdrawn."""
+    kept = json.loads(extras or "{}")
+    kept.pop("emails", None)
+    kept.pop("phones", None)
+    return json.dumps(kept, separators=(",", ":"))
+
+
+def as_entry(row: RowMapping) -> LedgerEntry:
+    """Return a row as the plan sees it."""
+    return LedgerEntry(
+        order_id=OrderId(row["order_id"]),
+        rule=row["rule"],
+        state=State(row["state"]),
+        operation=Operation(row["operation"]),
+        reason=None if row["reason"] is None else Reason(row["reason"]),
+        code=row["code"] or "",
+        due_at=row["due_at"],
+        value=_money(row["value"], row["currency"]),
+        told=_money(row["told_value"], row["told_currency"]),
+        matched=None if row["basis"] is None else _matched(row),
+        event_at=row["event_at"],
+    )
+
+
+def as_conversion(row: RowMapping) -> Conversion:
+    """Return a row, joined with its deal's `source` and `deal_id`, word for word as it is sent."""
+    extras = json.loads(row["extras"] or "{}")
+    value = _money(row["value"], row["currency"])
+    assert value is not None, "the schema requires a value of everything that is sent"
+    to_close = row["seconds_to_close"]
+    return Conversion(
+        order_id=OrderId(row["order_id"]),
+        source=row["source"],
+        deal_id=row["deal_id"],
+        rule=row["rule"],
+        action=ConversionAction(destination=row["destination"], action_id=row["action_id"]),
+        milestone=row["milestone"],
+        milestone_at=row["milestone_at"],
+        event_at=row["event_at"],
+        value=value,
+        matched=_matched(row),
+        operation=Operation(row["operation"]),
+        identifiers=Identifiers(
+            emails=tuple(extras.get("emails", ())), phones=tuple(extras.get("phones", ()))
+        ),
+        consent=Consent(
+            ad_user_data=ConsentStatus(extras.get("ad_user_data", "unspecified")),
+            ad_personalization=ConsentStatus(extras.get("ad_personalization", "unspecified")),
+        ),
+        variables=extras.get("variables", {}),
+        time_to_close=None if to_close is None else timedelta(seconds=to_close),
+    )
+
+
+def _money(amount: Decimal | None, currency: str | None) -> Money | None:
+    if amount is None or currency is None:
+        return None
+    return Money(amount=amount, currency=currency)
+
+
+def _matched(row: RowMapping) -> Matched:
+    click = None
+    if row["click_id"] is not None:
+        click_id = ClickId(ClickIdKind(row["click_kind"]), row["click_id"])
+        clicked_at = None if row["is_click_estimated"] else row["clicked_at"]
+        click = Click(click_id=click_id, clicked_at=clicked_at)
+    return Matched(
+        basis=MatchBasis(row["basis"]),
+        click=click,
+        clicked_at=row["clicked_at"],
+        is_estimated=bool(row["is_click_estimated"]),
+    )
+
+
+# Questions about the whole ledger: the sum, what is usual, what is due.
+
+_IS_SENT = or_(
+    ledger.c.told_value.is_not(None),
+    ledger.c.state.in_([State.ACCEPTED, State.CONFIRMED]),
+)
+_ACCOUNT: ColumnElement[str] = case(
+    (_IS_SENT, Account.SENT.value),
+    (ledger.c.state.in_([State.NOT_SENT, State.REJECTED]), Account.NOT_SENT.value),
+    else_=Account.WAITING.value,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """Every milestone under every rule, added up: `extracted` is counted apart from the rest."""
+
+    extracted: int
+    by_state: Mapping[tuple[Account, str], int]
+
+    def total(self, account: Account) -> int:
+        """Return one side of the sum."""
+        return sum(count for (side, _), count in self.by_state.items() if side is account)
+
+    @property
+    def is_balanced(self) -> bool:
+        """True where extracted = sent + waiting + not sent."""
+        return self.extracted == sum(self.by_state.values())
+
+
+def sums(
+    connection: Connection, rules: Sequence[ConversionRule], period: Period | None = None
+) -> Sums:
+    """Return the account of all milestones of the rules, or of those reached in a period.
+
+    What was extracted is counted in the milestones as they were read, what became of it in the
+    ledger: were one lost on the way, the two would differ.
+    """
+    names = [rule.name for rule in rules]
+    by_milestone = Counter(rule.milestone for rule in rules)
+    read = select(milestones.c.name, func.count()).where(milestones.c.name.in_(list(by_milestone)))
+    rows = select(_ACCOUNT, _DETAIL, func.count()).where(ledger.c.rule.in_(names))
+    if period is not None:
+        read = read.where(
+            milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
+        )
+        rows = rows.where(
+            ledger.c.milestone_at >= period.since, ledger.c.milestone_at < period.until
+        )
+    extracted = sum(
+        count * by_milestone[name]
+        for name, count in connection.execute(read.group_by(milestones.c.name))
+    )
+    by_state = {
+        (Account(account), detail): count
+        for account, detail, count in connection.execute(rows.group_by(_ACCOUNT, _DETAIL))
+    }
+    return Sums(extracted=extracted, by_state=by_state)
+
+
+_DETAIL: ColumnElement[str] = case(
+    (
+        and_(_IS_SENT, ledger.c.operation == Operation.RETRACT, ledger.c.state == State.CONFIRMED),
+        "taken back",
+    ),
+    (_IS_SENT, ledger.c.state),
+    (ledger.c.state == State.REJECTED, func.coalesce(ledger.c.code, "rejected")),
+    (ledger.c.state.in_([State.HELD, State.NOT_SENT]), ledger.c.reason),
+    else_=ledger.c.state,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What would go out now, by operation, and in which currencies."""
+
+    by_operation: Mapping[Operation, int]
+    currencies: frozenset[str]
+
+
+def is_ready(now: datetime, run_id: int | None = None) -> ColumnElement[bool]:
+    """Return the condition for rows that may go out now, of one run's plan or of any."""
+    condition = or_(
+        ledger.c.state == State.PLANNED,
+        and_(ledger.c.state == State.DEFERRED, ledger.c.due_at <= now),
+    )
+    return condition if run_id is None else and_(condition, ledger.c.run_id == run_id)
+
+
+def ready(connection: Connection, now: datetime, run_id: int | None = None) -> Ready:
+    """Return how much is ready to go out."""
+    found = (
+        select(ledger.c.operation, ledger.c.currency, func.count())
+        .where(is_ready(now, run_id))
+        .group_by(ledger.c.operation, ledger.c.currency)
+    )
+    counts: Counter[Operation] = Counter()
+    currencies = set()
+    for operation, currency, number in connection.execute(found):
+        counts[Operation(operation)] += number
+        currencies.add(currency)
+    return Ready(by_operation=counts, currencies=frozenset(currencies))
+
+
+def counted(connection: Connection) -> tuple[int, frozenset[str]]:
+    """Return how many conversions the platform has counted so far, and their currencies."""
+    found = (
+        select(ledger.c.told_currency, func.count())
+        .where(ledger.c.told_value.is_not(None))
+        .group_by(ledger.c.told_currency)
+    )
+    by_currency = {str(currency): int(number) for currency, number in connection.execute(found)}
+    return sum(by_currency.values()), frozenset(by_currency)
+
+
+def of_deal(connection: Connection, deal_row: int) -> list[RowMapping]:
+    """Return every ledger row of a deal, joined with its source and ID, in the funnel's order."""
+    found = (
+        select(ledger, deals.c.source, deals.c.deal_id)
+        .join(deals, deals.c.id == ledger.c.deal)
+        .where(ledger.c.deal == deal_row)
+        .order_by(ledger.c.milestone_at, ledger.c.rule)
+    )
+    return list(connection.execute(found).mappings())

@@ -1,0 +1,13 @@
+"""Alembic's entry: runs migrations on the connection that `store.migrate` hands over."""
+
+from alembic import context
+
+from convsync.store.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=False,
+)
+context.run_migrations()

@@ -1,0 +1,73 @@
+"""Records that could not be read, so that each is shown until it can be.
+
+A record leaves the quarantine when its deal is read, or when a read that passes over every record
+no longer finds anything wrong at its place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, delete, func, select
+
+from convsync.store import dialect
+from convsync.store.schema import quarantine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A record that could not be read, where it stands and why."""
+
+    source: str
+    place: str
+    problem: str
+    deal_id: str | None
+
+
+def add(connection: Connection, entries: Sequence[Entry], *, run_id: int, now: datetime) -> None:
+    """Add records, or note that they are still as they were."""
+    if not entries:
+        return
+    statement = dialect.upsert(quarantine, connection)
+    fresh = {name: statement.excluded[name] for name in ("deal_id", "problem", "run_id")}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["source", "place"], set_=fresh),
+        [
+            {
+                "source": entry.source,
+                "place": entry.place,
+                "problem": entry.problem,
+                "deal_id": entry.deal_id,
+                "first_seen_at": now,
+                "run_id": run_id,
+            }
+            for entry in entries
+        ],
+    )
+
+
+def release_deals(connection: Connection, source: str, deal_ids: Sequence[str]) -> None:
+    """Drop what was wrong with deals that have been read since."""
+    if connection.execute(select(quarantine.c.place).limit(1)).first() is None:
+        return
+    connection.execute(
+        delete(quarantine).where(quarantine.c.source == source, quarantine.c.deal_id.in_(deal_ids))
+    )
+
+
+def release_unseen(connection: Connection, source: str, run_id: int) -> None:
+    """Drop what this run, which passed over every record of a source, did not find again."""
+    connection.execute(
+        delete(quarantine).where(quarantine.c.source == source, quarantine.c.run_id != run_id)
+    )
+
+
+def entries(connection: Connection) -> list[RowMapping]:
+    """Return every record in quarantine, by source and place."""
+    found = select(quarantine).order_by(quarantine.c.source, quarantine.c.place)
+    return list(connection.execute(found).mappings())
+
+
+def count(connection: Connection) -> int:
+    """Return how many records are in quarantine."""
+    return connection.execute(select(func.count()).select_from(quarantine)).scalar_one()

@@ -1,0 +1,234 @@
+"""Runs, the lock only one of them can hold, and what each remembered for the next.
+
+The lock is a unique column: a second run's INSERT fails while the first one's row holds it. A
+holder renews its lease with every commit, in the same transaction, so a run that was taken for dead
+can write nothing more. A lock is taken over where its lease has ended, or at once where its holder
+was a process of this machine that is no longer there.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
+
+from convsync.errors import LockedError
+from convsync.model.period import Period
+from convsync.store import dialect
+from convsync.store.schema import facts, runs, watermarks
+
+LEASE = timedelta(minutes=15)
+_LOCK = "run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """A process, so that another one can tell whether it is still there."""
+
+    host: str
+    pid: int
+    started: str
+
+    def __str__(self) -> str:
+        return json.dumps([self.host, self.pid, self.started])
+
+    @classmethod
+    def parse(cls, text: str) -> "Holder":
+        """Return the holder that `str` gave."""
+        host, pid, started = json.loads(text)
+        return cls(host=host, pid=pid, started=started)
+
+
+def this_process() -> Holder:
+    """Return the holder that this process is."""
+    return Holder(host=platform.node(), pid=os.getpid(), started=_started(os.getpid()))
+
+
+def is_dead(holder: Holder) -> bool:
+    """True where the holder was a process of this machine that has ended."""
+    if holder.host != platform.node():
+        return False
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return _started(holder.pid) != holder.started
+
+
+def _started(pid: int) -> str:
+    """Return when a process started, in ticks since boot; empty where /proc is not there."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
+def open_run(
+    connection: Connection,
+    command: str,
+    *,
+    as_of: datetime,
+    real_now: datetime,
+    holder: Holder,
+    has_ended: Callable[[Holder], bool] = is_dead,
+) -> int:
+    """Begin a run and take the lock; return the run's number.
+
+    Raises LockedError, naming who holds it and since when, while another run does.
+    """
+    held = (
+        connection.execute(select(runs).where(runs.c.lock == _LOCK).with_for_update())
+        .mappings()
+        .first()
+    )
+    if held is not None:
+        _take_over(connection, held, real_now, has_ended)
+    values = {
+        "command": command,
+        "lock": _LOCK,
+        "as_of": as_of,
+        "started_at": real_now,
+        "holder": str(holder),
+        "lease_until": real_now + LEASE,
+    }
+    statement = dialect.upsert(runs, connection).values(values)
+    number = connection.execute(
+        statement.on_conflict_do_nothing(index_elements=["lock"]).returning(runs.c.id)
+    ).scalar()
+    if number is None:
+        raise LockedError("Another run has just begun; try again when it is over.")
+    return int(number)
+
+
+def _take_over(
+    connection: Connection,
+    held: RowMapping,
+    real_now: datetime,
+    has_ended: Callable[[Holder], bool],
+) -> None:
+    holder = Holder.parse(held["holder"])
+    if held["lease_until"] > real_now and not has_ended(holder):
+        raise LockedError(
+            f"Run {held['id']} ({held['command']}) holds the lock: process {holder.pid} on "
+            f"{holder.host}, since {held['started_at']:%Y-%m-%d %H:%M:%S} UTC."
+        )
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == held["id"])
+        .values(lock=None, finished_at=real_now, exit_code=1, message="stopped before its end")
+    )
+
+
+def renew(connection: Connection, run_id: int, real_now: datetime) -> None:
+    """Keep the lease, within the transaction it protects; LockedError where the lock was lost."""
+    kept = connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.lock == _LOCK)
+        .values(lease_until=real_now + LEASE)
+    ).rowcount
+    if not kept:
+        raise LockedError(f"Run {run_id} lost its lock to another run and has stopped.")
+
+
+def finish(
+    connection: Connection,
+    run_id: int,
+    *,
+    real_now: datetime,
+    exit_code: int,
+    message: str,
+    uploads: int,
+    summary: Mapping[str, Any],
+    audit_number: int,
+    audit_digest: bytes,
+) -> None:
+    """End a run, give the lock back, and anchor the audit log's head in its row."""
+    connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id)
+        .values(
+            lock=None,
+            lease_until=None,
+            finished_at=real_now,
+            exit_code=exit_code,
+            message=message,
+            uploads=uploads,
+            summary=json.dumps(summary, separators=(",", ":")),
+            audit_number=audit_number,
+            audit_digest=audit_digest,
+        )
+    )
+
+
+def usual_uploads(connection: Connection, *, last: int = 30) -> list[int]:
+    """Return how many rows each of the last nightly runs sent, latest first."""
+    found = (
+        select(runs.c.uploads)
+        .where(runs.c.command == "run", runs.c.finished_at.is_not(None))
+        .order_by(runs.c.id.desc())
+        .limit(last)
+    )
+    return list(connection.execute(found).scalars())
+
+
+def latest(connection: Connection, count: int) -> list[RowMapping]:
+    """Return the last runs, latest first."""
+    found = select(runs).order_by(runs.c.id.desc()).limit(count)
+    return list(connection.execute(found).mappings())
+
+
+def watermark(connection: Connection, source: str) -> datetime | None:
+    """Return how far a source has been read, None before its first read."""
+    found = select(watermarks.c.read_until).where(watermarks.c.source == source)
+    return connection.execute(found).scalar()
+
+
+def move_watermark(connection: Connection, source: str, window: Period, run_id: int) -> None:
+    """Move a source's watermark to the window's end; it never turns back."""
+    statement = dialect.upsert(watermarks, connection).values(
+        source=source, read_until=window.until, run_id=run_id
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["source"],
+            set_={"read_until": window.until, "run_id": run_id},
+            where=watermarks.c.read_until < window.until,
+        )
+    )
+
+
+def recall(connection: Connection, name: str) -> str | None:
+    """Return a fact an earlier run remembered under this name."""
+    return connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar()
+
+
+def remember(connection: Connection, name: str, value: str) -> None:
+    """Remember a fact for later runs."""
+    statement = dialect.upsert(facts, connection).values(name=name, value=value)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
+    )
+
+
+def count(connection: Connection) -> int:
+    """Return how many runs there have been."""
+    return connection.execute(select(func.count()).select_from(runs)).scalar_one()
+
+
+def begin_import(connection: Connection, *, as_of: datetime, real_now: datetime) -> int:
+    """Begin a run that needs no lock: it adds clicks, which no other step writes."""
+    values = {
+        "command": "clicks import",
+        "as_of": as_of,
+        "started_at": real_now,
+        "holder": str(this_process()),
+    }
+    return int(connection.execute(insert(runs).values(values).returning(runs.c.id)).scalar_one())

@@ -1,0 +1,292 @@
+"""The tables, and the constraints by which the database keeps convsync's promises.
+
+- one running run: `runs.lock` is unique, and null once a run has ended;
+- one row for each milestone of a deal under a rule, and for each action and order ID: two unique
+  constraints on `ledger`;
+- exactly one state, and a reason wherever nothing is sent: check constraints on `ledger`;
+- no orphan events, batches or milestones: foreign keys; an audit event's number is its primary key.
+
+Instants are whole microseconds since 1970 (UTC) and money is millionths of the currency, Google's
+micros: both compare, sort and add up alike in SQLite and PostgreSQL.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+
+from convsync.model.ledger import State
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = Decimal("0.000001")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, stored as microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Return the microseconds; naive datetimes are refused by their own arithmetic."""
+        return None if value is None else round((value - _EPOCH).total_seconds() * 1e6)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return the instant in UTC."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Micros(TypeDecorator[Decimal]):
+    """An amount of money, stored in millionths; finer parts are rounded by `model.money`."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        """Return the millionths."""
+        return None if value is None else int(value.scaleb(6))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Return the amount with as many places as it needs, at least two."""
+        if value is None:
+            return None
+        cents, rest = divmod(int(value), 10_000)
+        return Decimal(value).scaleb(-6) if rest else Decimal(cents).scaleb(-2)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _one_of(column: str, words: Any) -> str:
+    return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("command", String(20), nullable=False),
+    Column("lock", String(20), unique=True),
+    Column("as_of", Instant, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("holder", Text, nullable=False),
+    Column("lease_until", Instant),
+    Column("exit_code", Integer),
+    Column("message", Text),
+    Column("uploads", Integer, nullable=False, server_default="0"),
+    Column("summary", Text),
+    Column("audit_number", BigInteger),
+    Column("audit_digest", LargeBinary(32)),
+)
+
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("read_until", Instant, nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(50), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+deals = Table(
+    "deals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("source", String(100), nullable=False),
+    Column("deal_id", String(200), nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("created_at", Instant),
+    Column("modified_at", Instant),
+    Column("amount", Text),
+    Column("currency", String(3)),
+    Column("ad_user_data", String(11), nullable=False),
+    Column("ad_personalization", String(11), nullable=False),
+    Column("emails", Text),
+    Column("phones", Text),
+    Column("clicks", Text),
+    Column("segments", Text),
+    Column("gone", String(10)),
+    Column("reconcile_at", Instant),
+    UniqueConstraint("source", "deal_id"),
+)
+Index(
+    "ix_deals_reconcile_at",
+    deals.c.reconcile_at,
+    sqlite_where=text("reconcile_at IS NOT NULL"),
+    postgresql_where=text("reconcile_at IS NOT NULL"),
+)
+
+milestones = Table(
+    "milestones",
+    metadata,
+    Column("deal", ForeignKey("deals.id"), primary_key=True),
+    Column("name", String(50), primary_key=True),
+    Column("reached_at", Instant, nullable=False),
+    Column("is_whole_day", Boolean, nullable=False),
+    Column("withdrawn_at", Instant),
+    sqlite_with_rowid=False,
+)
+
+deal_keys = Table(
+    "deal_keys",
+    metadata,
+    Column("deal", ForeignKey("deals.id"), primary_key=True),
+    Column("key", LargeBinary(16), primary_key=True),
+    sqlite_with_rowid=False,
+)
+Index("ix_deal_keys_key", deal_keys.c.key)
+
+clicks = Table(
+    "clicks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(6), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("clicked_at", Instant),
+    Column("is_whole_day", Boolean, nullable=False),
+    UniqueConstraint("value", "kind"),
+)
+
+click_keys = Table(
+    "click_keys",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("click", ForeignKey("clicks.id"), primary_key=True),
+    Column("basis", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("ix_click_keys_click", click_keys.c.click)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("destination", String(50), nullable=False),
+    Column("action_id", String(30), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("request_id", Text),
+    Column("rows", Integer, nullable=False),
+    Column("reserved_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("poll_at", Instant),
+    CheckConstraint(_one_of("state", ("sending", "accepted", "settled")), name="state"),
+    CheckConstraint("state <> 'accepted' OR request_id IS NOT NULL", name="request"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("deal", ForeignKey("deals.id"), nullable=False),
+    Column("rule", String(50), nullable=False),
+    Column("order_id", String(64), nullable=False),
+    Column("destination", String(50), nullable=False),
+    Column("action_id", String(30), nullable=False),
+    Column("milestone", String(50), nullable=False),
+    Column("milestone_at", Instant, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("operation", String(10), nullable=False),
+    Column("reason", String(30)),
+    Column("code", Text),
+    Column("due_at", Instant),
+    Column("value", Micros),
+    Column("currency", String(3)),
+    Column("told_value", Micros),
+    Column("told_currency", String(3)),
+    Column("event_at", Instant),
+    Column("basis", Integer),
+    Column("click_kind", String(6)),
+    Column("click_id", Text),
+    Column("clicked_at", Instant),
+    Column("is_click_estimated", Boolean),
+    Column("seconds_to_close", BigInteger),
+    Column("extras", Text),
+    Column("batch_id", ForeignKey("batches.id")),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    UniqueConstraint("deal", "rule"),
+    UniqueConstraint("order_id", "action_id"),
+    CheckConstraint(_one_of("state", State), name="state"),
+    CheckConstraint(
+        "state NOT IN ('not_sent', 'held') OR reason IS NOT NULL", name="reason_for_not_sending"
+    ),
+    CheckConstraint(
+        "state NOT IN ('planned', 'sending', 'accepted', 'deferred', 'confirmed')"
+        " OR (value IS NOT NULL AND event_at IS NOT NULL)",
+        name="content",
+    ),
+    CheckConstraint("state NOT IN ('sending', 'accepted') OR batch_id IS NOT NULL", name="batch"),
+    CheckConstraint("state NOT IN ('held', 'deferred') OR due_at IS NOT NULL", name="due"),
+)
+_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred')")
+Index("ix_ledger_open", ledger.c.state, ledger.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+_BATCHED = text("batch_id IS NOT NULL")
+Index("ix_ledger_batch", ledger.c.batch_id, sqlite_where=_BATCHED, postgresql_where=_BATCHED)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("source", String(100)),
+    Column("deal_id", String(200)),
+    Column("order_id", String(64)),
+    Column("detail", Text, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False, unique=False),
+)
+Index("ix_audit_events_deal_id", audit_events.c.deal_id)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    CheckConstraint("id = 1", name="single"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("place", String(300), primary_key=True),
+    Column("deal_id", String(200)),
+    Column("problem", Text, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+)
