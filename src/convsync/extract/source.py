@@ -34,7 +34,7 @@ class DealSource(Protocol):
 
     Every deal is complete in itself: what it does not say now is no longer so. Iterating raises
     OperatorError where the set-up is wrong (file, column, credentials), TransientError where a
-    later try may succeed; a record that cannot be read is yielded as Quarantined, and the rest goes on.
+    later try may succeed. A record that cannot be read is yielded as Quarantined; the rest goes on.
     """
 
     name: str

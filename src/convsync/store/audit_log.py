@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
-from convsync.store.schema import audit_events, audit_head
+from convsync.store.schema import audit_events, audit_head, runs
 
 GENESIS = bytes(32)
 """What the first event is chained to."""
@@ -110,3 +110,15 @@ def events(
         found = found.order_by(audit_events.c.number)
     streamed = connection.execution_options(yield_per=5_000).execute(found)
     return (Row(*row) for row in streamed)
+
+
+def anchors(connection: Connection) -> dict[int, bytes]:
+    """Return the log's head, and the heads that past runs remembered, by number."""
+    found = select(runs.c.audit_number, runs.c.audit_digest).where(
+        runs.c.audit_number > 0, runs.c.audit_digest.is_not(None)
+    )
+    remembered: dict[int, bytes] = dict(connection.execute(found).tuples().all())
+    last = connection.execute(select(audit_head.c.number, audit_head.c.digest)).first()
+    return (
+        remembered if last is None or not last.number else {**remembered, last.number: last.digest}
+    )

@@ -28,17 +28,32 @@ class Pending:
     answered_at: datetime
 
 
-def reserve(
-    connection: Connection, *, run_id: int, limit: int, now: datetime, only_run: int | None = None
-) -> Batch | None:
-    """Take the next rows of one action that are ready, mark them as being sent; None: none left."""
-    ready = is_ready(now, only_run)
+def next_action(
+    connection: Connection, now: datetime, only_run: int | None = None
+) -> ConversionAction | None:
+    """Return the action of the first row that is ready to go out, None where none is."""
     first = connection.execute(
-        select(ledger.c.destination, ledger.c.action_id).where(ready).order_by(ledger.c.id).limit(1)
+        select(ledger.c.destination, ledger.c.action_id)
+        .where(is_ready(now, only_run))
+        .order_by(ledger.c.id)
+        .limit(1)
     ).first()
     if first is None:
         return None
-    action = ConversionAction(destination=first.destination, action_id=first.action_id)
+    return ConversionAction(destination=first.destination, action_id=first.action_id)
+
+
+def reserve(
+    connection: Connection,
+    action: ConversionAction,
+    *,
+    run_id: int,
+    limit: int,
+    now: datetime,
+    only_run: int | None = None,
+) -> Batch:
+    """Take the next rows of an action that are ready, and mark them as being sent."""
+    ready = is_ready(now, only_run)
     chosen = (
         select(ledger.c.id).where(ready, *_for_action(action)).order_by(ledger.c.id).limit(limit)
     )

@@ -1,0 +1,124 @@
+"""What happened, appended as it happens, each event chained to the one before.
+
+An event's digest is SHA-256 over the digest before it and the event's own content, so an event that
+is changed, removed or slipped in breaks every digest after it; each run's row remembers the log's
+head at its end, so a tail cannot be cut off unnoticed either. Events hold order IDs, click IDs,
+hashes, codes, request IDs, amounts and times, and no raw personal data.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from convsync.store import audit_log
+from convsync.store.audit_log import GENESIS, Row
+from convsync.store.database import Database
+
+
+class EventKind(StrEnum):
+    """What can happen. The words are those of the ledger's states, and of a run's life."""
+
+    RUN_STARTED = "run_started"
+    RUN_FINISHED = "run_finished"
+    CLICKS_IMPORTED = "clicks_imported"
+    DEAL_GONE = "deal_gone"
+    PLANNED = "planned"
+    HELD = "held"
+    NOT_SENT = "not_sent"
+    KEPT = "kept"
+    RESERVED = "reserved"
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    DEFERRED = "deferred"
+    UNTRIED = "untried"
+    RESENT = "resent"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, to a conversion where it names one. `detail` must be JSON's."""
+
+    kind: EventKind
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = None
+    deal_id: str | None = None
+    order_id: str | None = None
+
+
+def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetime) -> None:
+    """Append events within the transaction that made them true."""
+    number, digest = audit_log.head(connection)
+    instant = at.isoformat()
+    rows = []
+    for event in events:
+        number += 1
+        detail = json.dumps(event.detail, ensure_ascii=False, separators=(",", ":"))
+        kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)
+        digest = _chained(digest, number, instant, run_id, kind, who, detail)
+        rows.append(Row(number, at, run_id, kind, *who, detail, digest))
+    audit_log.append(connection, rows)
+
+
+def _chained(
+    before: bytes,
+    number: int,
+    at: str,
+    run_id: int,
+    kind: str,
+    who: tuple[str | None, str | None, str | None],
+    detail: str,
+) -> bytes:
+    said = json.dumps([number, at, run_id, kind, *who, detail], ensure_ascii=False)
+    return sha256(before + said.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """The first place where the log is not what was once written."""
+
+    number: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What `verify` found: how many events it read, and where the chain breaks, if it does."""
+
+    events: int
+    broken: Break | None = None
+
+
+def verify(database: Database) -> Verified:
+    """Recompute every digest, and compare the heads that the log and its runs remember."""
+    with database.reading() as connection:
+        anchors = audit_log.anchors(connection)
+        count = 0
+        for count, problem in _checked(audit_log.events(connection), anchors):
+            if problem:
+                return Verified(events=count, broken=Break(number=count, problem=problem))
+        missing = [number for number in anchors if number > count]
+        if missing:
+            problem = f"the log ends here, but event {max(missing)} was once written"
+            return Verified(events=count, broken=Break(number=count, problem=problem))
+        return Verified(events=count)
+
+
+def _checked(rows: Iterable[Row], anchors: Mapping[int, bytes]) -> Iterator[tuple[int, str | None]]:
+    digest = GENESIS
+    for expected, row in enumerate(rows, start=1):
+        who = (row.source, row.deal_id, row.order_id)
+        at = row.at.isoformat()
+        digest = _chained(digest, row.number, at, row.run_id, row.event, who, row.detail)
+        if row.number != expected:
+            yield expected, f"event {expected} is missing"
+        elif digest != row.digest:
+            yield expected, f"event {expected} or its digest was edited"
+        elif anchors.get(expected, digest) != digest:
+            yield expected, f"event {expected} is not the one a run's row remembers"
+        else:
+            yield expected, None

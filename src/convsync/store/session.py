@@ -1,0 +1,76 @@
+"""A run's hold on the database: every commit renews the lock it protects, or is not made.
+
+A preview is the same run in one transaction that is rolled back at its end: it sees and counts
+exactly what the run would, and leaves nothing behind. While it lasts no other can write (SQLite).
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from convsync.clock import Clock
+from convsync.store import runs
+from convsync.store.database import Database, OnStep, ignore_step
+
+
+class Session(Protocol):
+    """One run or preview: its number, the instant it takes as now, and its transactions."""
+
+    run_id: int
+    now: datetime
+
+    def transaction(self, step: str) -> AbstractContextManager[Connection]:
+        """Open a transaction for one named step of the run."""
+
+    def step(self, name: str) -> None:
+        """Note that the run has come to a named point outside a transaction."""
+
+
+class RunSession:
+    """A run that holds the lock. `real_clock` is the machine's time, by which leases are kept."""
+
+    def __init__(
+        self,
+        database: Database,
+        run_id: int,
+        now: datetime,
+        *,
+        real_clock: Clock,
+        on_step: OnStep = ignore_step,
+    ) -> None:
+        self.run_id = run_id
+        self.now = now
+        self._database = database
+        self._real_clock = real_clock
+        self._on_step = on_step
+
+    @contextmanager
+    def transaction(self, step: str) -> Iterator[Connection]:
+        """Open a transaction; LockedError where another run has taken the lock."""
+        with self._database.transaction(step) as connection:
+            runs.renew(connection, self.run_id, self._real_clock())
+            yield connection
+
+    def step(self, name: str) -> None:
+        """Tell the step listener."""
+        self._on_step(name)
+
+
+class PreviewSession:
+    """A run whose transactions are all one, to be rolled back by whoever opened it."""
+
+    def __init__(self, connection: Connection, run_id: int, now: datetime) -> None:
+        self.run_id = run_id
+        self.now = now
+        self._connection = connection
+
+    @contextmanager
+    def transaction(self, step: str) -> Iterator[Connection]:
+        """Hand out the one transaction."""
+        yield self._connection
+
+    def step(self, name: str) -> None:
+        """Do nothing: a preview has no steps to stop at."""

@@ -1,0 +1,42 @@
+"""What every ad platform promises, whatever its API calls things and however it reports failure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from convsync.model.conversion import Batch
+from convsync.model.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StillProcessing:
+    """The platform has no verdict yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """The platform knows nothing of the request: it is as if it had never been sent."""
+
+
+Verdict = Sequence[Outcome] | StillProcessing | Unknown
+"""One final outcome for every conversion of a batch, in order; or that there is none."""
+
+
+class Destination(Protocol):
+    """Takes a batch and answers for every conversion in it, in order.
+
+    Both methods raise TransientError where a later try may succeed (and the outcome of this one is
+    unknown), OperatorError where a person has to fix the account or the set-up first, and
+    UnexpectedResponseError where the answer makes no sense. Nothing is counted twice if a batch is
+    sent again word for word.
+    """
+
+    name: str
+    max_batch: int
+
+    def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
+        """Send a batch, of at most `max_batch` conversions, in one request."""
+
+    def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
+        """Ask what became of an accepted batch."""
