@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from convsync.model.conversion import Conversion, order_id_of
 from convsync.model.deal import WON, Deal, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
-from convsync.model.money import Money
+from convsync.model.money import MOST, Money
 from convsync.model.outcome import Matched, NotSent, Reason
 from convsync.model.rule import (
     AmountOutcomes,
@@ -84,7 +84,7 @@ def _from_amount(deal: Deal, outcomes: AmountOutcomes, share: Decimal) -> Money 
 def _usable_amount(amount: Decimal | None, outcomes: AmountOutcomes) -> Decimal | NotSent:
     if amount is None:
         return _replaced(outcomes.missing, Reason.AMOUNT_MISSING)
-    if not amount.is_finite():
+    if not amount.is_finite() or amount > MOST:
         return _replaced(outcomes.absurd, Reason.AMOUNT_ABSURD)
     if amount == 0:
         return _replaced(outcomes.zero, Reason.AMOUNT_ZERO)
