@@ -1,0 +1,201 @@
+"""Deals, clicks, rules and ledger entries for tests: name only what the test is about.
+
+Everything unnamed is ordinary: a deal won on 2 March 2026 that began with a click ten days before,
+looked at on the morning after it was won, under a rule that counts what is won at its amount.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.conversion import Conversion, Operation, OrderId, order_id_of
+from convsync.model.deal import WON, Deal, Gone, Milestone
+from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers, hashed
+from convsync.model.key import Key
+from convsync.model.ledger import LedgerEntry, State
+from convsync.model.money import Money
+from convsync.model.outcome import Matched, Reason
+from convsync.model.rule import (
+    AmountOutcomes,
+    ClickPolicy,
+    ConversionAction,
+    ConversionRule,
+    ShareOfAmount,
+    ValueRule,
+)
+
+WON_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
+CLICKED_AT = WON_AT - timedelta(days=10)
+CREATED_AT = CLICKED_AT + timedelta(hours=1)
+NOW = WON_AT + timedelta(hours=12)
+
+ACTION = ConversionAction(destination="data-manager", action_id="123")
+ALL_OF_IT = ShareOfAmount()
+NEVER_REPLACED = AmountOutcomes()
+GRANTED = Consent(ad_user_data=ConsentStatus.GRANTED)
+DENIED = Consent(ad_user_data=ConsentStatus.DENIED)
+SOMEBODY = Identifiers(emails=(hashed("somebody@example.com"),))
+
+
+def usd(amount: str | int) -> Money:
+    return Money(amount=Decimal(amount), currency="USD")
+
+
+def a_milestone(
+    name: str = WON, reached_at: datetime = WON_AT, *, is_whole_day: bool = False
+) -> Milestone:
+    return Milestone(name, reached_at, is_whole_day)
+
+
+def a_deal(
+    deal_id: str = "D-1",
+    *,
+    source: str = "crm",
+    created_at: datetime | None = CREATED_AT,
+    modified_at: datetime | None = WON_AT,
+    milestones: tuple[Milestone, ...] = (a_milestone(),),
+    amount: Decimal | str | int | None = 100,
+    currency: str | None = "USD",
+    clicks: tuple[Candidate, ...] = (),
+    keys: tuple[Key, ...] = (),
+    identifiers: Identifiers = NO_IDENTIFIERS,
+    consent: Consent = GRANTED,
+    segments: Mapping[str, str] | None = None,
+    gone: Gone | None = None,
+) -> Deal:
+    return Deal(
+        source=source,
+        deal_id=deal_id,
+        created_at=created_at,
+        modified_at=modified_at,
+        milestones=milestones,
+        amount=None if amount is None else Decimal(amount),
+        currency=currency,
+        clicks=clicks,
+        keys=keys,
+        identifiers=identifiers,
+        consent=consent,
+        segments=segments or {},
+        gone=gone,
+    )
+
+
+def a_click(
+    value: str = "Cj0KCQ-one",
+    *,
+    clicked_at: datetime | None = CLICKED_AT,
+    kind: ClickIdKind = ClickIdKind.GCLID,
+    is_whole_day: bool = False,
+) -> Click:
+    return Click(
+        click_id=ClickId(kind, value),
+        clicked_at=clicked_at,
+        is_whole_day=is_whole_day,
+    )
+
+
+def a_candidate(click: Click | None = None, *, basis: MatchBasis = MatchBasis.DEAL) -> Candidate:
+    return Candidate(click or a_click(), basis)
+
+
+def a_rule(
+    name: str = "won",
+    *,
+    milestone: str = WON,
+    action: ConversionAction = ACTION,
+    value: ValueRule = ALL_OF_IT,
+    amounts: AmountOutcomes = NEVER_REPLACED,
+    click_policy: ClickPolicy = ClickPolicy.LAST,
+    lookback: timedelta = timedelta(days=90),
+    upload_window: timedelta = timedelta(days=90),
+    settling_time: timedelta = timedelta(hours=6),
+    has_enhanced_conversions: bool = False,
+    needs_granted_consent: bool = True,
+    is_undone_by_loss: bool = False,
+    days_to_close_variable: str | None = None,
+) -> ConversionRule:
+    return ConversionRule(
+        name=name,
+        milestone=milestone,
+        action=action,
+        value=value,
+        amounts=amounts,
+        click_policy=click_policy,
+        lookback=lookback,
+        upload_window=upload_window,
+        settling_time=settling_time,
+        has_enhanced_conversions=has_enhanced_conversions,
+        needs_granted_consent=needs_granted_consent,
+        is_undone_by_loss=is_undone_by_loss,
+        days_to_close_variable=days_to_close_variable,
+    )
+
+
+def a_match(
+    click: Click | None = None, *, basis: MatchBasis = MatchBasis.DEAL, is_estimated: bool = False
+) -> Matched:
+    click = click or a_click()
+    return Matched(basis=basis, click=click, clicked_at=click.clicked_at, is_estimated=is_estimated)
+
+
+ORDER_ID = order_id_of("crm", "D-1", "won")
+
+
+def a_conversion(
+    order_id: OrderId = ORDER_ID,
+    *,
+    value: Money | None = None,
+    milestone_at: datetime = WON_AT,
+    event_at: datetime | None = None,
+    matched: Matched | None = None,
+    operation: Operation = Operation.COUNT,
+    identifiers: Identifiers = NO_IDENTIFIERS,
+    consent: Consent = GRANTED,
+) -> Conversion:
+    return Conversion(
+        order_id=order_id,
+        source="crm",
+        deal_id="D-1",
+        rule="won",
+        action=ACTION,
+        milestone=WON,
+        milestone_at=milestone_at,
+        event_at=event_at or milestone_at,
+        value=value or usd(100),
+        matched=matched or a_match(),
+        operation=operation,
+        identifiers=identifiers,
+        consent=consent,
+    )
+
+
+def an_entry(
+    state: State = State.CONFIRMED,
+    *,
+    order_id: OrderId = ORDER_ID,
+    operation: Operation = Operation.COUNT,
+    reason: Reason | None = None,
+    code: str = "",
+    due_at: datetime | None = None,
+    value: Money | None = None,
+    told: Money | None = None,
+    matched: Matched | None = None,
+    event_at: datetime | None = WON_AT,
+) -> LedgerEntry:
+    """What the ledger holds; a confirmed one was told its value, others nothing unless named."""
+    value = value or usd(100)
+    return LedgerEntry(
+        order_id=order_id,
+        rule="won",
+        state=state,
+        operation=operation,
+        reason=reason,
+        code=code,
+        due_at=due_at,
+        value=value,
+        told=value if told is None and state is State.CONFIRMED else told,
+        matched=matched or a_match(),
+        event_at=event_at,
+    )

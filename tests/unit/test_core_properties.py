@@ -1,0 +1,450 @@
+"""What holds for worlds nobody thought of: whatever the deal, its clicks and the ledger are."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import TypeVar
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.builders import ACTION, ORDER_ID, SOMEBODY, WON_AT
+
+from convsync.errors import UnsafePlanError
+from convsync.match import match_deal
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.conversion import Conversion, Operation, order_id_of
+from convsync.model.deal import LOST, WON, Deal, Gone, Milestone
+from convsync.model.identifiers import NO_IDENTIFIERS
+from convsync.model.ledger import ARROWS, IN_FLIGHT, LedgerEntry, State
+from convsync.model.money import Money
+from convsync.model.outcome import Matched, NotSent, Reason
+from convsync.model.rule import AmountOutcomes, ClickPolicy, ConversionRule, ShareOfAmount
+from convsync.plan import (
+    Decision,
+    Item,
+    Outgoing,
+    PlanSummary,
+    SafetyLimits,
+    Step,
+    Usual,
+    plan_upload,
+    raise_if_unsafe,
+    withdrawal_of,
+)
+from convsync.value import value_deal, value_of
+
+thorough = settings(max_examples=250, deadline=None)
+SENDS = {Step.NEW, Step.RESTATE, Step.RETRACT}
+
+# Worlds. Times cluster on the edges of the windows, where the mistakes are.
+
+T = TypeVar("T")
+DAY = timedelta(days=1)
+WINDOWS = [90 * DAY, 30 * DAY, DAY, timedelta(0)]
+EDGES = [*WINDOWS, *(-window for window in WINDOWS), timedelta(hours=6), 120 * DAY]
+NUDGES = [timedelta(0), timedelta(seconds=1), timedelta(seconds=-1), timedelta(microseconds=1)]
+
+
+def mostly(usual: T, others: Sequence[T]) -> st.SearchStrategy[T]:
+    """The usual in three worlds of four: where everything is odd at once, nothing is ever sent."""
+    return st.sampled_from([usual] * 3 * len(others) + list(others))
+
+
+times = st.one_of(
+    st.builds(lambda edge, by: WON_AT - edge + by, st.sampled_from(EDGES), st.sampled_from(NUDGES)),
+    st.integers(-200 * 86_400, 40 * 86_400).map(lambda s: WON_AT + timedelta(seconds=s)),
+)
+nights = st.sampled_from([WON_AT - DAY, WON_AT, WON_AT + DAY, WON_AT + 89 * DAY, WON_AT + 95 * DAY])
+amounts = st.one_of(
+    st.sampled_from([Decimal(text) for text in ("0", "-1", "0.01", "100", "1.0", "1.00", "1E+30")]),
+    st.decimals(min_value=0, max_value=10_000_000, places=7),
+    st.sampled_from([Decimal("NaN"), Decimal("Infinity")]),
+)
+moneys = st.builds(
+    Money,
+    amount=st.sampled_from([Decimal(text) for text in ("0", "1.0", "1.00", "100", "250.5")]),
+    currency=st.sampled_from(["USD", "EUR"]),
+)
+clicks = st.builds(
+    Click,
+    click_id=st.builds(ClickId, st.sampled_from(ClickIdKind), st.sampled_from(["a", "A", "b"])),
+    clicked_at=st.none() | times,
+    is_whole_day=st.booleans(),
+)
+all_candidates = st.lists(st.builds(Candidate, clicks, st.sampled_from(MatchBasis)), max_size=6)
+won = st.builds(Milestone, st.just(WON), st.just(WON_AT) | times, st.booleans())
+lost = st.builds(Milestone, st.just(LOST), times, st.booleans())
+milestones = st.one_of(*[st.tuples(won)] * 4, st.tuples(won, lost), st.tuples(lost), st.just(()))
+consents = st.builds(
+    Consent,
+    ad_user_data=mostly(ConsentStatus.GRANTED, list(ConsentStatus)),
+    ad_personalization=st.sampled_from(ConsentStatus),
+)
+deals = st.builds(
+    Deal,
+    source=st.just("crm"),
+    deal_id=st.just("D-1"),
+    created_at=st.none() | times,
+    milestones=milestones,
+    amount=st.none() | amounts,
+    currency=mostly("USD", ["EUR", None]),
+    identifiers=st.sampled_from([NO_IDENTIFIERS, SOMEBODY]),
+    consent=consents,
+    gone=mostly(None, [None, None, *Gone]),
+)
+REPLACED = AmountOutcomes(zero=Decimal(0), missing=Decimal(5))
+rules = st.builds(
+    ConversionRule,
+    name=st.just("won"),
+    milestone=st.just(WON),
+    action=st.just(ACTION),
+    value=st.builds(ShareOfAmount, share=st.sampled_from([Decimal(1), Decimal("0.3")])),
+    amounts=st.sampled_from([AmountOutcomes(), REPLACED]),
+    click_policy=st.sampled_from(ClickPolicy),
+    lookback=mostly(90 * DAY, WINDOWS),
+    upload_window=mostly(90 * DAY, WINDOWS),
+    settling_time=st.sampled_from([timedelta(0), timedelta(hours=6)]),
+    has_enhanced_conversions=st.booleans(),
+    needs_granted_consent=st.booleans(),
+    is_undone_by_loss=st.booleans(),
+    days_to_close_variable=st.sampled_from([None, "days"]),
+)
+
+
+@st.composite
+def entries(draw: st.DrawFn, states: Sequence[State] = tuple(State)) -> LedgerEntry:
+    """Any row the ledger may hold: a correction only of what was told, a reason where it waits."""
+    state = draw(st.sampled_from(states))
+    entry = LedgerEntry(order_id=ORDER_ID, rule="won", state=state)
+    if state in {State.HELD, State.NOT_SENT}:
+        due_at = draw(times) if state is State.HELD else None
+        return replace(entry, reason=draw(st.sampled_from(Reason)), due_at=due_at)
+    told = draw(moneys if state is State.CONFIRMED else st.none() | moneys)
+    operation, value = Operation.COUNT, draw(moneys)
+    if told is not None:
+        operation = draw(st.sampled_from(Operation))
+    if operation is Operation.RETRACT and told is not None:
+        value = Money(amount=Decimal(0), currency=told.currency)
+    click = draw(st.none() | clicks)
+    return replace(
+        entry,
+        operation=operation,
+        due_at=draw(times) if state is State.DEFERRED else None,
+        value=told if state is State.CONFIRMED else value,
+        told=told,
+        matched=Matched(
+            basis=MatchBasis.DEAL,
+            click=click,
+            clicked_at=None if click is None else click.clicked_at,
+        ),
+        event_at=draw(times),
+    )
+
+
+def decide(
+    deal: Deal,
+    candidates: Sequence[Candidate],
+    rule: ConversionRule,
+    entry: LedgerEntry | None,
+    now: datetime,
+) -> Decision:
+    """What should be: the core's four functions in a row."""
+    milestone = deal.milestone(rule.milestone)
+    reason = withdrawal_of(deal, milestone, rule)
+    if reason is not None or milestone is None:
+        return NotSent(reason=reason or Reason.MILESTONE_WITHDRAWN)
+    if entry is not None and entry.has_been_counted:
+        return value_of(deal, rule)
+    matched = match_deal(deal, milestone, candidates, rule, now=now)
+    if isinstance(matched, Matched):
+        return value_deal(deal, milestone, matched, rule, now=now)
+    return matched
+
+
+def applied(item: Item, entry: LedgerEntry | None) -> LedgerEntry:
+    """The ledger's row after a plan was written down, before anything is sent."""
+    row = entry or LedgerEntry(order_id=item.order_id, rule="won", state=State.PLANNED)
+    match item.step:
+        case Step.NEW:
+            assert item.conversion is not None
+            return LedgerEntry(
+                order_id=item.order_id,
+                rule="won",
+                state=State.PLANNED,
+                value=item.value,
+                matched=item.conversion.matched,
+                event_at=item.conversion.event_at,
+            )
+        case Step.RESTATE | Step.RETRACT:
+            operation = Operation.RESTATE if item.step is Step.RESTATE else Operation.RETRACT
+            planned = replace(row, state=State.PLANNED, operation=operation, value=item.value)
+            return replace(planned, due_at=None)
+        case Step.WAIT if row.state in IN_FLIGHT:
+            return row
+        case Step.WAIT:
+            return replace(row, state=State.HELD, reason=item.reason, due_at=item.until)
+        case Step.NOT_SENT:
+            return replace(row, state=State.NOT_SENT, reason=item.reason, due_at=None)
+        case Step.UNCHANGED if item.value is not None:
+            return replace(row, state=State.CONFIRMED, value=item.value, due_at=None)
+        case Step.UNCHANGED:
+            return row
+
+
+def confirmed(row: LedgerEntry) -> LedgerEntry:
+    """The row once the platform has counted what was planned."""
+    return replace(row, state=State.CONFIRMED, told=row.value)
+
+
+# Match
+
+
+@thorough
+@given(deals, all_candidates, rules, nights)
+def test_a_click_after_the_milestone_or_outside_the_lookback_never_counts(
+    deal: Deal, candidates: list[Candidate], rule: ConversionRule, now: datetime
+) -> None:
+    milestone = deal.milestone(WON) or Milestone(WON, WON_AT)
+    outcome = match_deal(deal, milestone, candidates, rule, now=now)
+    if not isinstance(outcome, Matched) or outcome.click is None:
+        return
+    same_id = [c.click for c in candidates if c.click.click_id == outcome.click.click_id]
+    first_seen = min((c.clicked_at for c in same_id if c.clicked_at), default=None)
+    assert first_seen == outcome.click.clicked_at
+    if outcome.clicked_at is not None:
+        assert milestone.reached_at - rule.lookback <= outcome.clicked_at <= milestone.reached_at
+        assert now - rule.upload_window <= outcome.clicked_at
+
+
+@thorough
+@given(deals, all_candidates, rules, nights, st.randoms(use_true_random=False))
+def test_the_match_does_not_depend_on_the_order_of_candidates(
+    deal: Deal,
+    candidates: list[Candidate],
+    rule: ConversionRule,
+    now: datetime,
+    random: Random,
+) -> None:
+    milestone = deal.milestone(WON) or Milestone(WON, WON_AT)
+    shuffled = candidates.copy()
+    random.shuffle(shuffled)
+    expected = match_deal(deal, milestone, candidates, rule, now=now)
+    assert match_deal(deal, milestone, shuffled, rule, now=now) == expected
+
+
+# Consent
+
+
+@thorough
+@given(deals, all_candidates, rules, st.none() | entries(), nights)
+def test_nothing_of_a_person_who_refused_is_ever_planned_as_a_send(
+    deal: Deal,
+    candidates: list[Candidate],
+    rule: ConversionRule,
+    entry: LedgerEntry | None,
+    now: datetime,
+) -> None:
+    refused = replace(deal, consent=Consent(ad_user_data=ConsentStatus.DENIED))
+    decision = decide(refused, candidates, rule, entry, now)
+    item = plan_upload(ORDER_ID, decision, entry, now=now)
+    assert item.conversion is None
+    assert item.step not in {Step.NEW, Step.RESTATE}
+
+
+@thorough
+@given(deals, all_candidates, rules, nights)
+def test_identifiers_never_go_out_without_consent(
+    deal: Deal, candidates: list[Candidate], rule: ConversionRule, now: datetime
+) -> None:
+    milestone = deal.milestone(WON) or Milestone(WON, WON_AT)
+    matched = match_deal(deal, milestone, candidates, rule, now=now)
+    if not isinstance(matched, Matched):
+        return
+    conversion = value_deal(deal, milestone, matched, rule, now=now)
+    is_allowed = deal.consent.is_granted or (
+        not rule.needs_granted_consent and not deal.consent.is_denied
+    )
+    if isinstance(conversion, Conversion) and conversion.identifiers:
+        assert rule.has_enhanced_conversions
+        assert is_allowed
+    if matched.click is None:
+        assert is_allowed
+
+
+# Value
+
+
+@thorough
+@given(deals, all_candidates, rules, nights)
+def test_what_is_sent_is_never_negative_absurd_or_from_the_future(
+    deal: Deal, candidates: list[Candidate], rule: ConversionRule, now: datetime
+) -> None:
+    decision = decide(deal, candidates, rule, None, now)
+    if isinstance(decision, Conversion):
+        assert 0 <= decision.value.amount <= 10**12
+        assert decision.value.currency
+        assert decision.event_at <= min(now, decision.milestone_at)
+        for took in (decision.time_to_close, decision.time_to_milestone):
+            assert took is None or took >= timedelta(0)
+
+
+# Plan
+
+
+@thorough
+@given(deals, all_candidates, rules, st.none() | entries(), nights)
+def test_a_plan_takes_only_the_ledgers_arrows(
+    deal: Deal,
+    candidates: list[Candidate],
+    rule: ConversionRule,
+    entry: LedgerEntry | None,
+    now: datetime,
+) -> None:
+    decision = decide(deal, candidates, rule, entry, now)
+    after = applied(plan_upload(ORDER_ID, decision, entry, now=now), entry)
+    before = State.PLANNED if entry is None else entry.state
+    assert after == entry or after.state in ARROWS[before]
+
+
+@thorough
+@given(deals, all_candidates, rules, entries(sorted(IN_FLIGHT)), nights)
+def test_what_is_in_flight_is_never_changed(
+    deal: Deal,
+    candidates: list[Candidate],
+    rule: ConversionRule,
+    entry: LedgerEntry,
+    now: datetime,
+) -> None:
+    item = plan_upload(ORDER_ID, decide(deal, candidates, rule, entry, now), entry, now=now)
+    assert item.step in {Step.WAIT, Step.UNCHANGED}
+    assert item.value is None
+    assert applied(item, entry) == entry
+
+
+@thorough
+@given(deals, all_candidates, rules, st.none() | entries(), nights)
+def test_a_plan_written_down_twice_is_the_same_as_once(
+    deal: Deal,
+    candidates: list[Candidate],
+    rule: ConversionRule,
+    entry: LedgerEntry | None,
+    now: datetime,
+) -> None:
+    first = plan_upload(ORDER_ID, decide(deal, candidates, rule, entry, now), entry, now=now)
+    once = applied(first, entry)
+    second = plan_upload(ORDER_ID, decide(deal, candidates, rule, once, now), once, now=now)
+    assert applied(second, once) == once
+    if first.step in SENDS:
+        assert second == first
+    elif once.state not in IN_FLIGHT:
+        assert second.step is Step.UNCHANGED
+
+
+@thorough
+@given(deals, all_candidates, rules, st.none() | entries(), nights, nights)
+def test_a_later_quiet_night_sends_nothing(
+    deal: Deal,
+    candidates: list[Candidate],
+    rule: ConversionRule,
+    entry: LedgerEntry | None,
+    now: datetime,
+    later: datetime,
+) -> None:
+    item = plan_upload(ORDER_ID, decide(deal, candidates, rule, entry, now), entry, now=now)
+    if item.step not in SENDS:
+        return
+    told = confirmed(applied(item, entry))
+    later = max(now, later)
+    decision = decide(deal, candidates, rule, told, later)
+    again = plan_upload(ORDER_ID, decision, told, now=later)
+    assert again == Item(Step.UNCHANGED, ORDER_ID)
+
+
+@thorough
+@given(entries(), st.booleans(), nights)
+def test_what_was_told_is_never_told_again(
+    entry: LedgerEntry, is_conversion: bool, now: datetime
+) -> None:
+    if (told := entry.told) is None:
+        return
+    wanted = replace(told, amount=told.amount + Decimal("0.000"))
+    decision: Decision = wanted
+    if is_conversion:
+        decision = Conversion(
+            order_id=ORDER_ID,
+            source="crm",
+            deal_id="D-1",
+            rule="won",
+            action=ACTION,
+            milestone=WON,
+            milestone_at=WON_AT,
+            event_at=WON_AT,
+            value=wanted,
+            matched=Matched(basis=MatchBasis.KEY, click=None, clicked_at=None),
+        )
+    assert plan_upload(ORDER_ID, decision, entry, now=now).step not in SENDS
+
+
+# Names, numbers and limits
+
+
+words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
+
+
+@given(st.lists(st.tuples(words, words, words), unique=True, max_size=8))
+def test_order_ids_are_short_not_numeric_and_all_different(
+    names: list[tuple[str, str, str]],
+) -> None:
+    order_ids = [order_id_of(*name) for name in names]
+    assert all(len(order_id) <= 64 and not order_id.isnumeric() for order_id in order_ids)
+    assert len(set(order_ids)) == len(names)
+
+
+items = st.builds(
+    Item,
+    st.sampled_from(Step),
+    st.integers(0, 5).map(lambda number: order_id_of("crm", str(number), "won")),
+    value=moneys,
+)
+
+
+@given(
+    st.lists(items, unique_by=lambda item: item.order_id).flatmap(
+        lambda plan: st.tuples(st.just(plan), st.permutations(plan))
+    )
+)
+def test_a_plan_adds_up_the_same_in_any_order(plans: tuple[list[Item], list[Item]]) -> None:
+    one, other = PlanSummary(), PlanSummary()
+    for summary, plan in zip((one, other), plans, strict=True):
+        for item in plan:
+            summary.add(item)
+    assert one == other
+    assert sum(one.steps.values()) == len(plans[0])
+    assert one.outgoing.total == sum(item.step in SENDS for item in plans[0])
+
+
+counts = st.integers(0, 3_000)
+usuals = st.builds(
+    Usual, uploads=st.lists(st.integers(0, 600), max_size=6), counted=st.integers(0, 5_000)
+)
+
+
+@given(counts, counts, counts, usuals)
+def test_a_plan_is_refused_only_beyond_a_limit_and_always_there(
+    new: int, restated: int, retracted: int, usual: Usual
+) -> None:
+    limits = SafetyLimits()
+    outgoing = Outgoing(new=new, restated=restated, retracted=retracted)
+    has_usual = sum(count > 0 for count in usual.uploads) >= limits.needed_runs
+    is_large = has_usual and outgoing.total > max(limits.small, limits.factor * usual.typical)
+    is_taking_back = retracted > max(20, usual.counted // 10)
+    refusal = ""
+    try:
+        raise_if_unsafe(outgoing, usual, limits)
+    except UnsafePlanError as error:
+        refusal = str(error)
+    assert ("uploads is" in refusal) is is_large
+    assert ("taken back" in refusal) is is_taking_back

@@ -1,0 +1,89 @@
+from datetime import timedelta
+
+import pytest
+from tests.builders import NOW, WON_AT, a_click, a_conversion, a_match, an_entry, usd
+
+from convsync.model.conversion import Conversion, Operation
+from convsync.model.ledger import ARROWS, IN_FLIGHT, State
+from convsync.model.outcome import EXPLANATIONS, Reason
+
+
+def reachable_from(state: State) -> set[State]:
+    seen: set[State] = set()
+    ahead = {state}
+    while ahead:
+        seen |= ahead
+        ahead = {after for before in ahead for after in ARROWS[before]} - seen
+    return seen
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_leads_to_confirmed_and_comes_from_planned(state: State) -> None:
+    assert State.CONFIRMED in reachable_from(state)
+    assert state in reachable_from(State.PLANNED)
+
+
+@pytest.mark.parametrize("state", sorted(IN_FLIGHT))
+def test_nothing_in_flight_is_held_or_given_up(state: State) -> None:
+    assert not ARROWS[state] & {State.HELD, State.NOT_SENT}
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.SENDING}))
+def test_only_what_was_reserved_is_sent_and_only_what_was_sent_is_accepted(state: State) -> None:
+    assert State.ACCEPTED not in ARROWS[state]
+    is_reservable = state in {State.PLANNED, State.DEFERRED}
+    assert (State.SENDING in ARROWS[state]) is is_reservable
+
+
+def test_what_was_confirmed_changes_only_by_a_correction() -> None:
+    assert ARROWS[State.CONFIRMED] == {State.PLANNED, State.CONFIRMED}
+
+
+@pytest.mark.parametrize("state", [State.PLANNED, State.DEFERRED, State.REJECTED])
+def test_a_correction_that_is_no_longer_needed_can_be_dropped(state: State) -> None:
+    assert State.CONFIRMED in ARROWS[state]
+
+
+def test_a_conversion_counts_as_counted_from_its_first_verdict_on() -> None:
+    assert not an_entry(State.ACCEPTED).has_been_counted
+    assert an_entry(State.CONFIRMED).has_been_counted
+    assert an_entry(State.DEFERRED, told=usd(100), value=usd(90)).has_been_counted
+    assert an_entry(State.CONFIRMED, told=usd(0)).has_been_counted
+
+
+BARE_DAY_ENDS_AT = WON_AT + timedelta(hours=8)
+
+
+@pytest.mark.parametrize(
+    ("conversion", "is_the_same"),
+    [
+        pytest.param(a_conversion(), True, id="word for word"),
+        pytest.param(a_conversion(value=usd("100.00")), True, id="the amount written differently"),
+        pytest.param(
+            a_conversion(matched=a_match(a_click(is_whole_day=True), is_estimated=True)),
+            True,
+            id="the click known differently",
+        ),
+        pytest.param(
+            a_conversion(milestone_at=BARE_DAY_ENDS_AT, event_at=NOW),
+            True,
+            id="a bare date whose day is not over",
+        ),
+        pytest.param(a_conversion(value=usd(101)), False, id="another value"),
+        pytest.param(a_conversion(operation=Operation.RETRACT), False, id="another operation"),
+        pytest.param(a_conversion(matched=a_match(a_click("two"))), False, id="another click"),
+        pytest.param(a_conversion(milestone_at=BARE_DAY_ENDS_AT), False, id="another time"),
+    ],
+)
+def test_only_what_the_platform_would_read_is_news(
+    conversion: Conversion, *, is_the_same: bool
+) -> None:
+    assert an_entry(State.REJECTED).says_the_same_as(conversion) is is_the_same
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_a_sentence_and_a_mend(reason: Reason) -> None:
+    explanation = EXPLANATIONS[reason]
+    for text in (explanation.sentence, explanation.mend):
+        assert text[0].isupper()
+        assert text.endswith(".")

@@ -1,0 +1,418 @@
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+from tests.builders import (
+    DENIED,
+    NOW,
+    ORDER_ID,
+    WON_AT,
+    a_click,
+    a_conversion,
+    a_deal,
+    a_match,
+    a_milestone,
+    a_rule,
+    an_entry,
+    usd,
+)
+
+from convsync.errors import UnsafePlanError
+from convsync.model.conversion import Operation, OrderId
+from convsync.model.deal import LOST, Deal, Gone, Milestone
+from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
+from convsync.model.money import Money
+from convsync.model.outcome import NotSent, Reason, Waiting
+from convsync.plan import (
+    VERDICT_RECHECK,
+    WITHDRAWALS,
+    Decision,
+    Item,
+    Outgoing,
+    PlanSummary,
+    SafetyLimits,
+    Step,
+    Usual,
+    plan_upload,
+    raise_if_unsafe,
+    withdrawal_of,
+)
+
+DAY = timedelta(days=1)
+LATER = NOW + DAY
+EUR_100 = Money(amount=Decimal(100), currency="EUR")
+LOST_DEAL = NotSent(reason=Reason.DEAL_LOST)
+NO_AMOUNT = NotSent(reason=Reason.AMOUNT_MISSING)
+NO_CLICK_YET = Waiting(reason=Reason.WAITING_FOR_CLICK, until=LATER)
+
+
+def plan(decision: Decision, entry: LedgerEntry | None = None) -> Item:
+    return plan_upload(ORDER_ID, decision, entry, now=NOW)
+
+
+def unchanged(*, value: Money | None = None, until: datetime | None = None) -> Item:
+    return Item(Step.UNCHANGED, ORDER_ID, value=value, until=until)
+
+
+# What must not count
+
+
+LOST_AFTERWARDS = (a_milestone(), a_milestone(LOST, WON_AT + DAY))
+
+
+@pytest.mark.parametrize(
+    ("deal", "is_undone_by_loss", "reason"),
+    [
+        pytest.param(a_deal(), True, None, id="won"),
+        pytest.param(a_deal(gone=Gone.DELETED), False, Reason.DEAL_DELETED, id="deleted"),
+        pytest.param(a_deal(gone=Gone.MERGED), False, Reason.DEAL_MERGED, id="merged"),
+        pytest.param(a_deal(consent=DENIED), False, Reason.CONSENT_DENIED, id="consent denied"),
+        pytest.param(a_deal(milestones=()), False, Reason.MILESTONE_WITHDRAWN, id="not won"),
+        pytest.param(a_deal(milestones=LOST_AFTERWARDS), True, Reason.DEAL_LOST, id="lost later"),
+        pytest.param(a_deal(milestones=LOST_AFTERWARDS), False, None, id="lost, which undoes none"),
+        pytest.param(
+            a_deal(milestones=(a_milestone(LOST, WON_AT - DAY), a_milestone())),
+            True,
+            None,
+            id="lost, then won",
+        ),
+        pytest.param(
+            a_deal(milestones=(a_milestone(is_whole_day=True), a_milestone(LOST, WON_AT))),
+            True,
+            Reason.DEAL_LOST,
+            id="lost and won on the same bare date",
+        ),
+        pytest.param(
+            a_deal(milestones=(a_milestone(LOST),)), True, Reason.DEAL_LOST, id="lost, never won"
+        ),
+        pytest.param(
+            a_deal(milestones=(a_milestone(LOST),)),
+            False,
+            Reason.MILESTONE_WITHDRAWN,
+            id="lost, never won, which undoes none",
+        ),
+    ],
+)
+def test_a_milestone_counts_unless_it_was_withdrawn(
+    deal: Deal, reason: Reason | None, *, is_undone_by_loss: bool
+) -> None:
+    won: Milestone | None = deal.milestone("won")
+    rule = a_rule(is_undone_by_loss=is_undone_by_loss)
+    assert withdrawal_of(deal, won, rule) is reason
+
+
+# What the platform has not counted
+
+
+FRESH = [
+    pytest.param(None, id="never seen"),
+    pytest.param(an_entry(State.PLANNED), id="planned"),
+    pytest.param(an_entry(State.HELD, reason=Reason.CLICK_TOO_RECENT, due_at=LATER), id="was held"),
+    pytest.param(an_entry(State.NOT_SENT, reason=Reason.AMOUNT_ZERO), id="was not sent"),
+    pytest.param(
+        an_entry(State.DEFERRED, value=usd(90), due_at=LATER), id="put off with another value"
+    ),
+    pytest.param(an_entry(State.REJECTED, value=usd(90)), id="refused with another value"),
+    pytest.param(
+        an_entry(State.REJECTED, matched=a_match(a_click("old"))), id="refused with another click"
+    ),
+    pytest.param(an_entry(State.REJECTED, event_at=WON_AT - DAY), id="refused with another time"),
+]
+
+
+@pytest.mark.parametrize("entry", FRESH)
+def test_what_the_platform_does_not_know_is_new(entry: LedgerEntry | None) -> None:
+    conversion = a_conversion()
+    assert plan(conversion, entry) == Item(Step.NEW, ORDER_ID, conversion, usd(100))
+
+
+@pytest.mark.parametrize("entry", FRESH)
+def test_what_has_a_reason_is_not_sent(entry: LedgerEntry | None) -> None:
+    expected = Item(Step.NOT_SENT, ORDER_ID, reason=Reason.AMOUNT_MISSING)
+    assert plan(NO_AMOUNT, entry) == expected
+
+
+@pytest.mark.parametrize("entry", FRESH)
+def test_what_may_count_later_waits(entry: LedgerEntry | None) -> None:
+    expected = Item(Step.WAIT, ORDER_ID, reason=Reason.WAITING_FOR_CLICK, until=LATER)
+    assert plan(NO_CLICK_YET, entry) == expected
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(an_entry(State.DEFERRED, due_at=LATER), id="put off"),
+        pytest.param(an_entry(State.REJECTED, code="UNPARSEABLE_GCLID"), id="refused"),
+    ],
+)
+def test_what_was_put_off_or_refused_does_not_go_out_again_unchanged(entry: LedgerEntry) -> None:
+    assert plan(a_conversion(), entry) == unchanged(until=entry.due_at)
+
+
+def test_what_is_known_to_wait_or_not_to_be_sent_is_unchanged() -> None:
+    held = an_entry(State.HELD, reason=Reason.WAITING_FOR_CLICK, due_at=LATER)
+    assert plan(NO_CLICK_YET, held).step is Step.UNCHANGED
+    not_sent = an_entry(State.NOT_SENT, reason=Reason.AMOUNT_MISSING)
+    assert plan(NO_AMOUNT, not_sent).step is Step.UNCHANGED
+
+
+@pytest.mark.parametrize("moved", [-timedelta(hours=1), timedelta(hours=1)])
+def test_a_wait_that_now_ends_at_another_time_is_written_down(moved: timedelta) -> None:
+    entry = an_entry(State.HELD, reason=Reason.WAITING_FOR_CLICK, due_at=LATER + moved)
+    assert plan(NO_CLICK_YET, entry).step is Step.WAIT
+
+
+def test_a_value_without_a_match_for_what_was_never_counted_is_our_mistake() -> None:
+    with pytest.raises(AssertionError, match="never counted"):
+        plan(usd(100), None)
+
+
+# What is in flight
+
+
+@pytest.mark.parametrize("state", sorted(IN_FLIGHT))
+@pytest.mark.parametrize(
+    ("decision", "waits"),
+    [
+        pytest.param(a_conversion(), False, id="the same"),
+        pytest.param(a_conversion(matched=a_match(a_click("two"))), False, id="another click"),
+        pytest.param(usd(100), False, id="the same value"),
+        pytest.param(NO_AMOUNT, False, id="no amount any more"),
+        pytest.param(NO_CLICK_YET, False, id="no click any more"),
+        pytest.param(a_conversion(value=usd(101)), True, id="another value"),
+        pytest.param(usd(101), True, id="another value of a counted one"),
+        pytest.param(EUR_100, True, id="another currency"),
+        pytest.param(LOST_DEAL, True, id="lost"),
+    ],
+)
+def test_a_change_in_flight_waits_for_the_verdict(
+    state: State, decision: Decision, *, waits: bool
+) -> None:
+    until = NOW + VERDICT_RECHECK
+    waiting = Item(Step.WAIT, ORDER_ID, reason=Reason.VERDICT_PENDING, until=until)
+    assert plan(decision, an_entry(state)) == (waiting if waits else unchanged())
+
+
+def test_a_retraction_in_flight_of_a_deal_still_lost_is_unchanged() -> None:
+    entry = an_entry(State.SENDING, operation=Operation.RETRACT, value=usd(0), told=usd(100))
+    assert plan(LOST_DEAL, entry) == unchanged()
+    assert plan(usd(100), entry).step is Step.WAIT
+
+
+# What the platform has counted
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [
+        pytest.param(usd(100), unchanged(), id="the same value"),
+        pytest.param(usd("100.00"), unchanged(), id="the same, written differently"),
+        pytest.param(a_conversion(), unchanged(), id="the same conversion"),
+        pytest.param(
+            a_conversion(matched=a_match(a_click("two"))), unchanged(), id="another click"
+        ),
+        pytest.param(NO_AMOUNT, unchanged(), id="a blank amount takes nothing back"),
+        pytest.param(NO_CLICK_YET, unchanged(), id="nor does a click that went missing"),
+        pytest.param(usd(120), Item(Step.RESTATE, ORDER_ID, value=usd(120)), id="another value"),
+        pytest.param(
+            a_conversion(value=usd(120)),
+            Item(Step.RESTATE, ORDER_ID, value=usd(120)),
+            id="a conversion with another value",
+        ),
+        pytest.param(EUR_100, Item(Step.RESTATE, ORDER_ID, value=EUR_100), id="another currency"),
+        pytest.param(usd(0), Item(Step.RESTATE, ORDER_ID, value=usd(0)), id="nothing"),
+        pytest.param(
+            LOST_DEAL,
+            Item(Step.RETRACT, ORDER_ID, value=usd(0), reason=Reason.DEAL_LOST),
+            id="lost",
+        ),
+    ],
+)
+def test_a_counted_conversion_is_made_right(decision: Decision, expected: Item) -> None:
+    assert plan(decision, an_entry()) == expected
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_only_a_withdrawal_takes_back_what_was_counted(reason: Reason) -> None:
+    item = plan(NotSent(reason=reason), an_entry())
+    assert (item.step is Step.RETRACT) is (reason in WITHDRAWALS)
+
+
+def test_what_was_taken_back_is_not_taken_back_again_and_counts_again_once_it_stands() -> None:
+    taken_back = an_entry(operation=Operation.RETRACT, value=usd(0))
+    assert plan(LOST_DEAL, taken_back) == unchanged()
+    assert plan(usd(100), taken_back) == Item(Step.RESTATE, ORDER_ID, value=usd(100))
+
+
+@pytest.mark.parametrize("state", [State.DEFERRED, State.REJECTED])
+@pytest.mark.parametrize(
+    ("operation", "value", "same", "other"),
+    [
+        pytest.param(Operation.RESTATE, usd(120), usd(120), usd(130), id="a restatement"),
+        pytest.param(Operation.RETRACT, usd(0), LOST_DEAL, usd(130), id="a retraction"),
+    ],
+)
+def test_a_correction_put_off_or_refused_goes_out_again_only_when_it_changed(
+    state: State, operation: Operation, value: Money, same: Decision, other: Decision
+) -> None:
+    due_at = LATER if state is State.DEFERRED else None
+    entry = an_entry(state, operation=operation, value=value, told=usd(100), due_at=due_at)
+    assert plan(same, entry) == unchanged(until=due_at)
+    assert plan(other, entry) == Item(Step.RESTATE, ORDER_ID, value=usd(130))
+
+
+@pytest.mark.parametrize("state", [State.PLANNED, State.DEFERRED, State.REJECTED])
+@pytest.mark.parametrize(
+    "decision", [pytest.param(usd(100), id="went back"), pytest.param(NO_AMOUNT, id="went blank")]
+)
+def test_a_correction_is_dropped_when_what_was_told_is_right_again(
+    state: State, decision: Decision
+) -> None:
+    entry = an_entry(state, operation=Operation.RESTATE, value=usd(120), told=usd(100))
+    assert plan(decision, entry) == unchanged(value=usd(100))
+
+
+# A plan in numbers
+
+
+def summary_of(items: Iterable[Item]) -> PlanSummary:
+    summary = PlanSummary()
+    for item in items:
+        summary.add(item)
+    return summary
+
+
+def named(name: str) -> OrderId:
+    return OrderId(f"cs-{name}")
+
+
+def new(name: str, value: Money, click: str = "one") -> Item:
+    conversion = a_conversion(named(name), value=value, matched=a_match(a_click(click)))
+    return Item(Step.NEW, named(name), conversion, value)
+
+
+ITEMS = [
+    new("a", usd(100)),
+    new("b", EUR_100),
+    Item(Step.RESTATE, named("c"), value=usd(30)),
+    Item(Step.RETRACT, named("d"), value=usd(0), reason=Reason.DEAL_LOST),
+    Item(Step.UNCHANGED, named("e"), value=usd(7)),
+    Item(Step.WAIT, named("f"), reason=Reason.WAITING_FOR_CLICK, until=LATER),
+]
+
+
+def test_a_summary_adds_up_what_will_be_told_and_why() -> None:
+    summary = summary_of(ITEMS)
+    assert summary.steps == {
+        Step.NEW: 2,
+        Step.RESTATE: 1,
+        Step.RETRACT: 1,
+        Step.UNCHANGED: 1,
+        Step.WAIT: 1,
+    }
+    assert summary.reasons == {
+        (Step.RETRACT, Reason.DEAL_LOST): 1,
+        (Step.WAIT, Reason.WAITING_FOR_CLICK): 1,
+    }
+    assert summary.value == {"USD": Decimal(130), "EUR": Decimal(100)}
+    assert summary.outgoing == Outgoing(
+        new=2, restated=1, retracted=1, currencies=frozenset({"USD", "EUR"})
+    )
+    assert summary.outgoing.total == 4
+
+
+def test_a_digest_does_not_depend_on_the_order_of_items() -> None:
+    assert len({summary_of(order).digest for order in permutations(ITEMS)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "is_the_same"),
+    [
+        pytest.param(new("a", usd("100.00")), True, id="the amount written differently"),
+        pytest.param(new("a", usd("100.001")), False, id="a tenth of a cent"),
+        pytest.param(new("a", EUR_100), False, id="another currency"),
+        pytest.param(new("a", usd(100), click="two"), False, id="another click"),
+        pytest.param(new("z", usd(100)), False, id="another conversion"),
+        pytest.param(Item(Step.RESTATE, named("a"), value=usd(100)), False, id="another step"),
+    ],
+)
+def test_a_digest_tells_apart_what_would_be_sent(other: Item, *, is_the_same: bool) -> None:
+    before, after = summary_of([ITEMS[0]]).digest, summary_of([other]).digest
+    assert (before == after) is is_the_same
+    assert len(before) == 32
+
+
+def test_a_digest_says_nothing_of_what_is_not_sent() -> None:
+    assert summary_of(ITEMS[:4]).digest == summary_of(ITEMS).digest
+
+
+# What is too unusual to go out unseen
+
+
+USUAL = Usual(uploads=(0, 120, 200, 0, 140), counted=1_000, currencies=frozenset({"USD"}))
+LIMITS = SafetyLimits(factor=5, small=500, small_retraction=20, retracted_share=Decimal("0.1"))
+
+
+def is_safe(outgoing: Outgoing, usual: Usual = USUAL, limits: SafetyLimits = LIMITS) -> bool:
+    try:
+        raise_if_unsafe(outgoing, usual, limits)
+    except UnsafePlanError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("uploads", "typical"),
+    [((), 0), ((0, 0), 0), ((7,), 7), ((1, 9), 9), ((9, 0, 1, 4), 4), ((4, 1, 3, 2), 3)],
+)
+def test_the_usual_is_the_upper_median_of_runs_that_sent_anything(
+    uploads: tuple[int, ...], typical: int
+) -> None:
+    assert Usual(uploads=uploads).typical == typical
+
+
+@pytest.mark.parametrize(
+    ("outgoing", "usual", "safe"),
+    [
+        pytest.param(Outgoing(), USUAL, True, id="nothing"),
+        pytest.param(Outgoing(new=700), USUAL, True, id="five times the usual"),
+        pytest.param(Outgoing(new=701), USUAL, False, id="one more than that"),
+        pytest.param(Outgoing(new=400, restated=291, retracted=10), USUAL, False, id="all told"),
+        pytest.param(Outgoing(new=500), Usual(uploads=(1, 1, 1)), True, id="small, if unusual"),
+        pytest.param(Outgoing(new=501), Usual(uploads=(1, 1, 1)), False, id="no longer small"),
+        pytest.param(Outgoing(new=90_000), Usual(uploads=(1, 1, 0, 0)), True, id="no usual yet"),
+        pytest.param(Outgoing(new=90_000), Usual(), True, id="a first run"),
+        pytest.param(Outgoing(retracted=100), USUAL, True, id="a tenth taken back"),
+        pytest.param(Outgoing(retracted=101), USUAL, False, id="more than a tenth"),
+        pytest.param(Outgoing(retracted=20), Usual(counted=20), True, id="few, if all of them"),
+        pytest.param(Outgoing(retracted=21), Usual(counted=209), False, id="no longer few"),
+        pytest.param(Outgoing(new=1, currencies=frozenset({"USD"})), USUAL, True, id="the usual $"),
+        pytest.param(Outgoing(new=1, currencies=frozenset({"VND"})), USUAL, False, id="a new one"),
+        pytest.param(
+            Outgoing(new=1, currencies=frozenset({"VND"})), Usual(), True, id="the first one ever"
+        ),
+    ],
+)
+def test_a_plan_is_refused_exactly_where_it_is_beyond_the_limits(
+    outgoing: Outgoing, usual: Usual, *, safe: bool
+) -> None:
+    assert is_safe(outgoing, usual) is safe
+
+
+def test_limits_that_need_no_runs_refuse_nothing_before_there_was_one() -> None:
+    assert is_safe(Outgoing(new=90_000), Usual(), SafetyLimits(needed_runs=0))
+
+
+def test_a_refusal_names_everything_unusual_and_what_to_do() -> None:
+    outgoing = Outgoing(new=1_000, retracted=204, currencies=frozenset({"VND", "EUR", "USD"}))
+    with pytest.raises(UnsafePlanError) as refusal:
+        raise_if_unsafe(outgoing, USUAL, LIMITS)
+    assert str(refusal.value) == (
+        "1,204 uploads is 8× the usual 140; "
+        "204 of 1,000 counted conversions would be taken back; "
+        "a currency never sent before: EUR, VND. "
+        "Nothing was sent. Look with `convsync plan`; --force to go on."
+    )
+    assert refusal.value.exit_code == 3

@@ -1,0 +1,271 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from tests.builders import (
+    ACTION,
+    CLICKED_AT,
+    DENIED,
+    GRANTED,
+    NOW,
+    ORDER_ID,
+    SOMEBODY,
+    WON_AT,
+    a_click,
+    a_deal,
+    a_match,
+    a_milestone,
+    a_rule,
+    usd,
+)
+
+from convsync.model.click import MatchBasis
+from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.conversion import Conversion
+from convsync.model.deal import Deal, Milestone
+from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
+from convsync.model.money import MOST, Money
+from convsync.model.outcome import Matched, NotSent, Reason
+from convsync.model.rule import (
+    AmountOutcomes,
+    ConversionRule,
+    FixedSum,
+    ShareOfAmount,
+    TableBySegment,
+)
+from convsync.value import value_deal, value_of
+
+REPLACED = AmountOutcomes(
+    zero=Decimal(1), missing=Decimal(2), absurd=Decimal(3), absurd_above=Decimal(1_000_000)
+)
+LIMITED = AmountOutcomes(absurd_above=Decimal(1_000_000))
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("amount", "reason", "replacement"),
+    [
+        pytest.param(None, Reason.AMOUNT_MISSING, 2, id="missing"),
+        pytest.param("0", Reason.AMOUNT_ZERO, 1, id="zero"),
+        pytest.param("-0.00", Reason.AMOUNT_ZERO, 1, id="minus zero"),
+        pytest.param("-0.01", Reason.AMOUNT_ABSURD, 3, id="below zero"),
+        pytest.param("1000000.01", Reason.AMOUNT_ABSURD, 3, id="above the limit"),
+        pytest.param("NaN", Reason.AMOUNT_ABSURD, 3, id="not a number"),
+        pytest.param("sNaN", Reason.AMOUNT_ABSURD, 3, id="loudly not a number"),
+        pytest.param("Infinity", Reason.AMOUNT_ABSURD, 3, id="without end"),
+    ],
+)
+def test_an_amount_that_is_no_value_has_its_own_outcome(
+    amount: str | None, reason: Reason, replacement: int
+) -> None:
+    deal = a_deal(amount=amount)
+    assert value_of(deal, a_rule(amounts=LIMITED)) == NotSent(reason=reason)
+    assert value_of(deal, a_rule(amounts=REPLACED)) == usd(replacement)
+
+
+@pytest.mark.parametrize("amount", ["0.01", "6", "1000000"])
+def test_an_amount_up_to_the_limit_is_the_value(amount: str) -> None:
+    assert value_of(a_deal(amount=amount), a_rule(amounts=LIMITED)) == usd(amount)
+
+
+def test_an_amount_nobody_could_hold_is_absurd_without_any_limit() -> None:
+    assert value_of(a_deal(amount=MOST), a_rule()) == Money(amount=MOST, currency="USD")
+    for amount in (MOST + 1, Decimal("1E+40")):
+        rule = a_rule(value=ShareOfAmount(share=Decimal("0.5")))
+        assert value_of(a_deal(amount=amount), rule) == NotSent(reason=Reason.AMOUNT_ABSURD)
+
+
+def test_a_replacement_of_zero_is_sent_as_zero() -> None:
+    amounts = AmountOutcomes(zero=Decimal(0))
+    assert value_of(a_deal(amount=0), a_rule(amounts=amounts)) == usd(0)
+
+
+def test_an_amount_without_a_currency_is_not_sent() -> None:
+    outcome = value_of(a_deal(currency=None), a_rule())
+    assert outcome == NotSent(reason=Reason.CURRENCY_MISSING)
+
+
+@pytest.mark.parametrize(
+    ("amount", "share", "expected"),
+    [
+        pytest.param("100", "1", "100", id="all of it"),
+        pytest.param("99.999", "1", "99.999", id="all of it is not rounded to cents"),
+        pytest.param("100", "0.25", "25.00", id="a quarter"),
+        pytest.param("0.50", "0.25", "0.12", id="half a cent goes to the even one"),
+        pytest.param("1.50", "0.25", "0.38", id="up or down"),
+        pytest.param("100", "1.2", "120.00", id="more than all"),
+    ],
+)
+def test_a_share_of_the_amount_is_rounded_to_cents(amount: str, share: str, expected: str) -> None:
+    rule = a_rule(value=ShareOfAmount(share=Decimal(share)))
+    assert value_of(a_deal(amount=amount), rule) == usd(expected)
+
+
+def test_a_fixed_sum_needs_neither_amount_nor_currency() -> None:
+    rule = a_rule(value=FixedSum(money=usd(40)))
+    assert value_of(a_deal(amount=None, currency=None), rule) == usd(40)
+
+
+@pytest.mark.parametrize(
+    ("segment", "otherwise", "expected"),
+    [
+        pytest.param("enterprise", None, 900, id="in the table"),
+        pytest.param("small", 50, 50, id="not in it, with an otherwise"),
+        pytest.param("small", None, None, id="not in it"),
+        pytest.param(None, None, None, id="the deal has none"),
+    ],
+)
+def test_a_table_values_a_deal_by_its_segment(
+    segment: str | None, otherwise: int | None, expected: int | None
+) -> None:
+    table = TableBySegment(
+        segment="size",
+        amounts={"enterprise": Decimal(900)},
+        otherwise=None if otherwise is None else Decimal(otherwise),
+        currency="USD",
+    )
+    deal = a_deal(segments={} if segment is None else {"size": segment}, currency="EUR")
+    missing = NotSent(reason=Reason.SEGMENT_WITHOUT_VALUE)
+    assert value_of(deal, a_rule(value=table)) == (missing if expected is None else usd(expected))
+
+
+# Money
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        pytest.param(usd("1.0"), usd("1.00"), True, id="written differently"),
+        pytest.param(usd("1.00"), usd("1.01"), False, id="another amount"),
+        pytest.param(usd(1), Money(amount=Decimal(1), currency="EUR"), False, id="a currency"),
+        pytest.param(usd("1.0000001"), usd(1), True, id="finer than is kept"),
+        pytest.param(usd("1.000001"), usd(1), False, id="as fine as is kept"),
+    ],
+)
+def test_money_is_the_same_where_amount_and_currency_are(
+    one: Money, other: Money, is_same: bool
+) -> None:
+    assert (one == other) is is_same
+    assert (hash(one) == hash(other)) is is_same
+
+
+def test_money_prints_with_its_currency() -> None:
+    assert str(usd("1234567.5")) == "1,234,567.50 USD"
+
+
+# The conversion
+
+
+def converted(
+    deal: Deal,
+    *,
+    matched: Matched | None = None,
+    rule: ConversionRule | None = None,
+    milestone: Milestone | None = None,
+    now: datetime = NOW,
+) -> Conversion:
+    conversion = value_deal(
+        deal, milestone or a_milestone(), matched or a_match(), rule or a_rule(), now=now
+    )
+    assert isinstance(conversion, Conversion)
+    return conversion
+
+
+def test_a_conversion_says_what_the_deal_and_its_rule_say() -> None:
+    matched = a_match()
+    conversion = value_deal(a_deal(), a_milestone(), matched, a_rule(), now=NOW)
+    assert conversion == Conversion(
+        order_id=ORDER_ID,
+        source="crm",
+        deal_id="D-1",
+        rule="won",
+        action=ACTION,
+        milestone="won",
+        milestone_at=WON_AT,
+        event_at=WON_AT,
+        value=usd(100),
+        matched=matched,
+        consent=GRANTED,
+        time_to_close=10 * DAY,
+    )
+
+
+def test_a_deal_without_a_value_is_no_conversion() -> None:
+    outcome = value_deal(a_deal(amount=None), a_milestone(), a_match(), a_rule(), now=NOW)
+    assert outcome == NotSent(reason=Reason.AMOUNT_MISSING)
+
+
+END_OF_DAY = datetime(2026, 3, 2, 22, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("now", "event_at"),
+    [
+        pytest.param(WON_AT, WON_AT, id="while the day is not over"),
+        pytest.param(NOW, END_OF_DAY, id="once it is"),
+    ],
+)
+def test_a_bare_date_is_never_sent_from_the_future(now: datetime, event_at: datetime) -> None:
+    milestone = a_milestone(reached_at=END_OF_DAY, is_whole_day=True)
+    conversion = converted(a_deal(), milestone=milestone, now=now)
+    assert conversion.milestone_at == END_OF_DAY
+    assert conversion.event_at == event_at
+
+
+@pytest.mark.parametrize(
+    ("won_at", "clicked_at", "days"),
+    [
+        pytest.param(WON_AT, CLICKED_AT, "10", id="whole days"),
+        pytest.param(WON_AT, CLICKED_AT + timedelta(hours=12), "10", id="nine and a half"),
+        pytest.param(WON_AT, CLICKED_AT + timedelta(hours=13), "9", id="a little less"),
+        pytest.param(WON_AT, WON_AT, "0", id="at once"),
+        pytest.param(WON_AT, None, None, id="when the click was is not known"),
+        pytest.param(None, CLICKED_AT, None, id="not won yet"),
+        pytest.param(CLICKED_AT - DAY, CLICKED_AT, None, id="won before the click"),
+    ],
+)
+def test_days_to_close_run_from_the_click_to_the_win(
+    won_at: datetime | None, clicked_at: datetime | None, days: str | None
+) -> None:
+    deal = a_deal(milestones=() if won_at is None else (a_milestone(reached_at=won_at),))
+    conversion = converted(
+        deal,
+        matched=a_match(a_click(clicked_at=clicked_at)),
+        rule=a_rule(milestone="sql", days_to_close_variable="days"),
+        milestone=a_milestone("sql"),
+    )
+    assert conversion.variables == ({} if days is None else {"days": days})
+    assert (conversion.time_to_close is None) is (days is None)
+
+
+def test_days_to_close_are_sent_only_where_the_rule_names_a_variable() -> None:
+    conversion = converted(a_deal())
+    assert conversion.time_to_close == 10 * DAY
+    assert conversion.variables == {}
+
+
+@pytest.mark.parametrize(
+    ("consent", "has_enhanced", "needs_granted", "expected"),
+    [
+        pytest.param(GRANTED, True, True, SOMEBODY, id="granted"),
+        pytest.param(GRANTED, False, True, NO_IDENTIFIERS, id="the rule sends none"),
+        pytest.param(UNSPECIFIED, True, True, NO_IDENTIFIERS, id="unspecified"),
+        pytest.param(UNSPECIFIED, True, False, SOMEBODY, id="unspecified, which is let pass"),
+        pytest.param(DENIED, True, True, NO_IDENTIFIERS, id="denied"),
+        pytest.param(DENIED, True, False, NO_IDENTIFIERS, id="denied, whatever is let pass"),
+    ],
+)
+@pytest.mark.parametrize("basis", [MatchBasis.DEAL, MatchBasis.IDENTIFIER])
+def test_identifiers_go_out_only_with_consent(
+    basis: MatchBasis,
+    consent: Consent,
+    has_enhanced: bool,
+    needs_granted: bool,
+    expected: Identifiers,
+) -> None:
+    conversion = converted(
+        a_deal(identifiers=SOMEBODY, consent=consent),
+        matched=a_match(basis=basis),
+        rule=a_rule(has_enhanced_conversions=has_enhanced, needs_granted_consent=needs_granted),
+    )
+    assert conversion.identifiers == expected
