@@ -156,7 +156,7 @@ def decide(
     reason = withdrawal_of(deal, milestone, rule)
     if reason is not None or milestone is None:
         return NotSent(reason=reason or Reason.MILESTONE_WITHDRAWN)
-    if entry is not None and entry.has_been_counted:
+    if entry is not None and (entry.has_been_counted or entry.state in IN_FLIGHT):
         return value_of(deal, rule)
     matched = match_deal(deal, milestone, candidates, rule, now=now)
     if isinstance(matched, Matched):

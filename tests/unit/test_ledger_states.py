@@ -3,9 +3,10 @@ from datetime import timedelta
 import pytest
 from tests.builders import NOW, WON_AT, a_click, a_conversion, a_match, an_entry, usd
 
+from convsync.model.click import MatchBasis
 from convsync.model.conversion import Conversion, Operation
 from convsync.model.ledger import ARROWS, IN_FLIGHT, State
-from convsync.model.outcome import EXPLANATIONS, Reason
+from convsync.model.outcome import EXPLANATIONS, Matched, Reason
 
 
 def reachable_from(state: State) -> set[State]:
@@ -79,6 +80,14 @@ def test_only_what_the_platform_would_read_is_news(
     conversion: Conversion, *, is_the_same: bool
 ) -> None:
     assert an_entry(State.REJECTED).says_the_same_as(conversion) is is_the_same
+
+
+def test_an_entry_without_a_click_says_the_same_as_a_conversion_without_one() -> None:
+    nobody = Matched(basis=MatchBasis.IDENTIFIER, click=None, clicked_at=None)
+    entry = an_entry(State.REJECTED, matched=nobody)
+    assert entry.says_the_same_as(a_conversion(matched=nobody))
+    assert not entry.says_the_same_as(a_conversion())
+    assert not an_entry(State.REJECTED).says_the_same_as(a_conversion(matched=nobody))
 
 
 @pytest.mark.parametrize("reason", list(Reason))

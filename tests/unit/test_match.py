@@ -190,10 +190,13 @@ def test_of_ids_seen_together_the_gclid_goes_first_in_any_order(policy: ClickPol
 # Clicks without a time, and clicks seen twice
 
 
-def test_a_click_without_a_time_is_placed_at_the_deals_creation() -> None:
+@pytest.mark.parametrize(
+    "created_at", [pytest.param(CREATED_AT, id="before"), pytest.param(WON_AT, id="won at once")]
+)
+def test_a_click_without_a_time_is_placed_at_the_deals_creation(created_at: datetime) -> None:
     click = a_click(clicked_at=None)
-    assert match(click) == Matched(
-        basis=MatchBasis.DEAL, click=click, clicked_at=CREATED_AT, is_estimated=True
+    assert match(click, deal=a_deal(created_at=created_at)) == Matched(
+        basis=MatchBasis.DEAL, click=click, clicked_at=created_at, is_estimated=True
     )
 
 
@@ -370,8 +373,9 @@ def test_identifiers_without_consent_are_the_reason_once_the_lookback_is_over() 
 
 
 def test_identifiers_stay_at_home_without_the_rules_say() -> None:
-    outcome = match(deal=a_deal(identifiers=SOMEBODY))
-    assert isinstance(outcome, Waiting)
+    deal = a_deal(identifiers=SOMEBODY)
+    assert isinstance(match(deal=deal), Waiting)
+    assert match(deal=deal, now=NOW + 90 * DAY) == NotSent(reason=Reason.NO_CLICK)
 
 
 def test_a_click_goes_before_identifiers() -> None:
