@@ -11,7 +11,8 @@ class CellFormat:
 
     `time_zone` is the zone of timestamps without one and of bare dates; None means that every
     timestamp must carry its own. `date_formats` are strptime formats tried after ISO 8601.
-    `blank_words` mean "nothing", compared without regard to case and surrounding space.
+    `blank_words` mean "nothing" in any cell but a deal's ID. Words are compared without regard to
+    case and surrounding space; a word that is both granted and denied is denied.
     """
 
     time_zone: ZoneInfo | None = None
@@ -29,7 +30,8 @@ class CellFormat:
 class MilestoneColumn:
     """The column that holds when a milestone was reached.
 
-    `when` names other columns and the words they must hold for it to count, such as a stage.
+    `when` names other columns and the words they must all hold for it to count, such as a stage;
+    where they do not, the time is not even read.
     """
 
     column: str
@@ -64,9 +66,14 @@ class DealColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClickColumns:
-    """The columns of a click log, by the header's exact words. None and () mean: not there."""
+    """The columns of a click log, by the header's exact words. None and () mean: not there.
+
+    `logged_at` is when a row was written, for logs that are written later than the click; windows
+    are drawn on it, or without it on `clicked_at`.
+    """
 
     clicked_at: str | None = None
+    logged_at: str | None = None
     gclid: str | None = None
     gbraid: str | None = None
     wbraid: str | None = None

@@ -1,0 +1,102 @@
+"""Reads an amount of money: exactly the digits that are written, never a float.
+
+The decimal sign is declared and the other one only groups thousands, so `1.234` is never guessed
+at. A currency code or sign beside the number is read where it means one currency.
+"""
+
+import re
+from decimal import Decimal
+from typing import NamedTuple
+
+from convsync.extract.problem import CellError, shape_of
+
+_PLAIN = {
+    False: re.compile(r"-?[0-9]{1,15}(?:\.[0-9]+)?\Z"),
+    True: re.compile(r"-?[0-9]{1,15}\Z"),
+}
+_CURRENCY = r"[^\d\s.,()+−-]{1,3}"
+_CURRENCY_OF_SIGN = {"€": "EUR", "£": "GBP", "₹": "INR", "R$": "BRL", "US$": "USD", "zł": "PLN"}
+_SIGNS_OF_SEVERAL = frozenset({"$", "¥", "kr"})
+_UNKNOWN = "?"
+_TOO_LARGE = Decimal(10) ** 18
+"""From here on, two decimal places no longer fit the 28 digits that Decimal calculates with."""
+
+
+class Amount(NamedTuple):
+    """A number, and the currency written beside it if there is one."""
+
+    number: Decimal
+    currency: str | None = None
+
+
+class Amounts:
+    """Reads the amounts of one source, all written with the same decimal sign."""
+
+    def __init__(self, *, has_decimal_comma: bool) -> None:
+        self._has_decimal_comma = has_decimal_comma
+        self._plain = _PLAIN[has_decimal_comma]
+        self._written = _written_with(*(",", ".") if has_decimal_comma else (".", ","))
+
+    def of_text(self, text: str) -> Amount:
+        """Return the amount a text states, or raise CellError."""
+        if self._plain.match(text):
+            return Amount(Decimal(text))
+        is_bracketed = text.startswith("(") and text.endswith(")")
+        written = self._written.match(text[1:-1] if is_bracketed else text)
+        currency = _currency_in(written) if written else _UNKNOWN
+        if written is None or currency == _UNKNOWN:
+            raise self._unreadable(text)
+        number = _money(Decimal(_digits_of(written)))
+        is_negative = is_bracketed or (written["outer"] or written["inner"]) in ("-", "−")
+        return Amount(-number if is_negative else number, currency)
+
+    def of_value(self, value: object) -> Amount:
+        """Return the amount a typed value states, or raise CellError."""
+        if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            raise CellError(f"holds a {type(value).__name__} where an amount should be")
+        return Amount(_money(Decimal(str(value))))
+
+    def _unreadable(self, text: str) -> CellError:
+        sign = "comma" if self._has_decimal_comma else "dot"
+        return CellError(
+            f"is not an amount with a decimal {sign} ({shape_of(text)}):"
+            " correct it, or the source's has_decimal_comma"
+        )
+
+
+def _written_with(decimal: str, thousands: str) -> re.Pattern[str]:
+    """Return a pattern of numbers as people write them: groups of three digits, in India of two."""
+    point, group = re.escape(decimal), rf"[{thousands}'’ \u00a0\u202f]"
+    grouped = (
+        rf"[0-9]{{1,3}}(?P<group>{group})(?:[0-9]{{2,3}}(?P=group))*[0-9]{{3}}(?:{point}[0-9]+)?"
+    )
+    ungrouped = rf"(?:[0-9]+(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]{{1,2}})?"
+    return re.compile(
+        rf"(?P<outer>[-+−])?\s*(?P<before>{_CURRENCY})?\s*(?P<inner>(?<![-+−])[-+−])?"
+        rf"(?P<number>{grouped}|{ungrouped})\s*(?P<after>{_CURRENCY})?\Z"
+    )
+
+
+def _digits_of(written: re.Match[str]) -> str:
+    group = written["group"]
+    digits = written["number"].replace(group, "") if group else written["number"]
+    return digits.replace(",", ".")
+
+
+def _currency_in(written: re.Match[str]) -> str | None:
+    """Return the one currency written beside a number, None for none or a sign of several."""
+    if written["before"] and written["after"]:
+        return _UNKNOWN
+    word = written["before"] or written["after"]
+    if not word or word.lower() in _SIGNS_OF_SEVERAL:
+        return None
+    is_code = len(word) == 3 and word.isascii() and word.isalpha() and word.isupper()
+    return word if is_code else _CURRENCY_OF_SIGN.get(word, _UNKNOWN)
+
+
+def _money(number: Decimal) -> Decimal:
+    if not number.is_finite():
+        raise CellError("is not a finite number")
+    if abs(number) >= _TOO_LARGE:
+        raise CellError("is a number too large for any money")
+    return number

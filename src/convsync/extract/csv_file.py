@@ -1,0 +1,255 @@
+"""Deals and clicks from a CSV file, as a stream: memory does not grow with the file.
+
+A row that cannot be read is quarantined under the line it starts on and the rest goes on, even
+behind a quotation mark that is never closed: reading resumes on the next line. A deal may stand in
+a file several times; every row is passed on in the file's order, and the last one counts.
+"""
+
+import codecs
+import csv
+import os
+import re
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TextIO
+
+from convsync.errors import OperatorError, TransientError
+from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
+from convsync.extract.records import DealRecords, Header, Numbered, SightingRecords
+from convsync.extract.source import Quarantined
+from convsync.model.click import Sighting
+from convsync.model.deal import Deal
+from convsync.model.period import Period
+
+_LONGEST_CELL = 1 << 20
+_UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte
+
+
+@dataclass(slots=True, kw_only=True)
+class CsvDeals:
+    """The deals of a CSV file, which an export replaces as a whole. Promises what DealSource does.
+
+    `is_complete` says that the file holds every deal there is. It is then read whole, whatever the
+    window, rows stamped after it included, so that no deal only seems to be gone.
+    """
+
+    name: str
+    path: Path
+    columns: DealColumns
+    cells: CellFormat
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    is_complete: bool = False
+    lag: timedelta = timedelta(0)
+    overlap: timedelta = timedelta(minutes=10)
+    reads_all: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reads_all = self.is_complete or self.columns.modified_at is None
+
+    def check_columns(self) -> None:
+        """Raise OperatorError unless the file can be opened and has every mapped column."""
+        with self._opened() as file:
+            self._records(file)
+
+    def read_changed(self, window: Period) -> Iterator[Deal | Quarantined]:
+        """Yield every deal modified inside the window, and every one without a modified stamp."""
+        with self._opened() as file:
+            records = self._records(file)
+            rows = file.rows()
+            yield from records.every(rows) if self.is_complete else records.changed(rows, window)
+            file.raise_if_rewritten()
+
+    def read_period(self, period: Period) -> Iterator[Deal | Quarantined]:
+        """Yield every deal that reached any milestone inside the period, however long untouched."""
+        with self._opened() as file:
+            yield from self._records(file).reached(file.rows(), period)
+            file.raise_if_rewritten()
+
+    def _opened(self) -> AbstractContextManager["_CsvFile"]:
+        return _opened(self.path, self.encoding, self.delimiter)
+
+    def _records(self, file: "_CsvFile") -> DealRecords:
+        return DealRecords(self.name, self.columns, self.cells, file.header)
+
+
+@dataclass(slots=True, kw_only=True)
+class CsvClicks:
+    """The sightings of a CSV file, which may grow meanwhile. Promises what ClickSource does."""
+
+    name: str
+    path: Path
+    columns: ClickColumns
+    cells: CellFormat
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    lag: timedelta = timedelta(0)
+    overlap: timedelta = timedelta(minutes=10)
+
+    def check_columns(self) -> None:
+        """Raise OperatorError unless the file can be opened and has every mapped column."""
+        with self._opened() as file:
+            self._records(file)
+
+    def read(self, window: Period) -> Iterator[Sighting | Quarantined]:
+        """Yield every sighting logged inside the window, and every one without a stamp."""
+        with self._opened() as file:
+            yield from self._records(file).logged(file.rows(), window)
+            file.raise_if_shrunk()
+
+    def _opened(self) -> AbstractContextManager["_CsvFile"]:
+        return _opened(self.path, self.encoding, self.delimiter)
+
+    def _records(self, file: "_CsvFile") -> SightingRecords:
+        return SightingRecords(self.columns, self.cells, file.header)
+
+
+@contextmanager
+def _opened(path: Path, encoding: str, delimiter: str) -> Iterator["_CsvFile"]:
+    try:
+        codec = codecs.lookup(encoding).name
+        with_bom = "utf-8-sig" if codec == "utf-8" else codec
+        file = path.open(encoding=with_bom, errors="surrogateescape", newline="")
+    except LookupError:
+        raise OperatorError(f"{path}: there is no encoding '{encoding}'; try utf-8") from None
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
+    with file:
+        yield _CsvFile(file, path, delimiter)
+
+
+class _CsvFile:
+    """An open CSV file: its header, then its rows, each numbered by the line it starts on.
+
+    Rows of empty cells alone are passed over. Cells missing at a row's end count as empty where no
+    mapped column is among them (spreadsheets leave them out); any other row whose cells do not
+    match the header is a problem, as nothing tells which cell is which.
+    """
+
+    def __init__(self, file: TextIO, path: Path, delimiter: str) -> None:
+        self._file = file
+        self._path = path
+        self._delimiter = delimiter
+        self._status = os.fstat(file.fileno())
+        self._lines_done = 0
+        self._record: list[str] = []  # the lines of the record that is being read
+        self._again: deque[str] = deque()  # lines to read once more, after an unsound record
+        csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+        self._rows = self._reader()
+        names = self._header_names()
+        self._width = len(names)
+        self.header = Header(names, source=str(path), place=f"{path.name}:")
+
+    def rows(self) -> Iterator[Numbered]:
+        """Yield the rows below the header, whose mapped columns must be known by now."""
+        while True:
+            try:
+                cells = self._next_record()
+            except csv.Error as error:
+                problem = (
+                    f"the row is not sound CSV ({error}): close and double its quotation marks"
+                )
+                yield Numbered(self._lines_done + 1, (), problem)
+                self._resume_on_next_line()
+                continue
+            if cells is None:
+                return
+            if any(cells):
+                yield self._checked(cells)
+            self._lines_done += len(self._record)
+            self._record.clear()
+
+    def raise_if_shrunk(self) -> None:
+        """Raise TransientError if the file lost content while it was read."""
+        if os.fstat(self._file.fileno()).st_size < self._status.st_size:
+            raise self._changed()
+
+    def raise_if_rewritten(self) -> None:
+        """Raise TransientError if the file's content changed while it was read."""
+        status = os.fstat(self._file.fileno())
+        if (status.st_size, status.st_mtime_ns) != (self._status.st_size, self._status.st_mtime_ns):
+            raise self._changed()
+
+    def _checked(self, cells: list[str]) -> Numbered:
+        number = self._lines_done + 1
+        if len(cells) != self._width and (problem := self._problem_of_width(cells)):
+            return Numbered(number, (), problem)
+        for line in self._record:
+            if not line.isascii() and _UNDECODED.search(line):
+                problem = f"the row is not valid {self._file.encoding}: set the source's encoding"
+                return Numbered(number, cells, problem)
+            if "\0" in line:
+                return Numbered(number, cells, "the row holds a NUL byte: export the file again")
+        return Numbered(number, cells)
+
+    def _problem_of_width(self, cells: list[str]) -> str | None:
+        found = f"the row has {len(cells)} cells, the header {self._width}"
+        if len(cells) > self._width:
+            if not any(cells[self._width :]):
+                return None
+            return f"{found}: quote cells that hold the delimiter"
+        if not self._record[-1].endswith(("\n", "\r")):
+            return f"{found}, and the file ends with it: export the file again"
+        if len(cells) > self.header.last_mapped:
+            return None
+        return f"{found}: quote cells that hold a line break, or export the file again"
+
+    def _header_names(self) -> list[str]:
+        try:
+            names = self._next_record()
+        except csv.Error as error:
+            raise OperatorError(f"{self._path}: the header is not sound CSV ({error})") from None
+        if not names:
+            raise OperatorError(f"{self._path} is empty: not even a header is there")
+        if any(map(_UNDECODED.search, self._record)) or "\0" in self._record[0]:
+            raise OperatorError(
+                f"{self._path}: the header is not valid {self._file.encoding};"
+                " set the source's encoding to the file's"
+            )
+        self._lines_done += len(self._record)
+        self._record.clear()
+        return names
+
+    def _next_record(self) -> list[str] | None:
+        try:
+            return next(self._rows, None)
+        except UnicodeError:
+            problem = f"is not valid {self._file.encoding}; set the source's encoding"
+            raise OperatorError(f"{self._path}:{self._lines_done + 1} {problem}") from None
+        except OSError as error:
+            raise TransientError(
+                f"{self._path} could not be read on from line {self._lines_done + 1}:"
+                f" {error.strerror}. Run again."
+            ) from None
+
+    def _reader(self) -> Iterator[list[str]]:
+        try:
+            return csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
+        except TypeError:
+            raise OperatorError(
+                f"{self._path}: the delimiter '{self._delimiter}' is not one character"
+            ) from None
+
+    def _lines(self) -> Iterator[str]:
+        while self._again:
+            self._record.append(self._again.popleft())
+            yield self._record[-1]
+        for line in self._file:
+            self._record.append(line)
+            yield line
+
+    def _resume_on_next_line(self) -> None:
+        self._again.extendleft(reversed(self._record[1:]))
+        self._record.clear()
+        self._lines_done += 1
+        self._rows = self._reader()
+
+    def _changed(self) -> TransientError:
+        return TransientError(
+            f"{self._path} changed while it was read, up to line {self._lines_done}. Run again;"
+            " let the export write another file and rename it when done."
+        )
