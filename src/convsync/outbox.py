@@ -198,7 +198,7 @@ class Outbox:
         self.uploaded.add(outcomes)
 
     def _tried(self, name: str, call: Callable[[], Answer]) -> Answer:
-        """Make a call as a named step; again where that may help, no sooner than the server says."""
+        """Make a call as a named step; again where that helps, no sooner than the server says."""
         policy = self._retry
         backoff = wait_exponential_jitter(initial=policy.first_wait_s, max=policy.longest_wait_s)
 
@@ -215,11 +215,10 @@ class Outbox:
             sleep=policy.sleep,
         )
         self._session.step(f"{name}: before call")
-        self._is_first_try = True
-        for attempt in retrying:
-            with attempt:
-                answer = call()
-            self._is_first_try = False
+        try:
+            answer = retrying(call)
+        finally:
+            self._is_first_try = retrying.statistics.get("attempt_number") == 1
         self._session.step(f"{name}: answered")
         return answer
 

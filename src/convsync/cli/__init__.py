@@ -1,1 +1,59 @@
-"""The command line."""
+"""The command line: a file per family of commands, and one place where errors become exit codes.
+
+Commands import what they need when they are called, so that `--help` is quick.
+"""
+
+import sys
+
+import typer
+
+from convsync import __version__
+from convsync.cli import audit, check, clicks, db, explain, runs, sandbox, status
+from convsync.errors import ConvsyncError
+
+app = typer.Typer(
+    name="convsync",
+    help="Reports which ad clicks became qualified leads and sales, and accounts for every deal.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(runs.run)
+app.command("plan")(runs.plan)
+app.command("backfill")(runs.backfill)
+app.command("retry")(runs.retry)
+app.command("explain")(explain.explain)
+app.command("status")(status.status)
+app.command("check")(check.check)
+app.command("sandbox")(sandbox.sandbox)
+app.add_typer(audit.app, name="audit")
+app.add_typer(clicks.app, name="clicks")
+app.add_typer(db.app, name="db")
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"convsync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False,  # noqa: FBT003
+        "--version",
+        callback=_show_version,
+        is_eager=True,
+        help="Show the version.",
+    ),
+) -> None:
+    """Say nothing before the command."""
+
+
+def main() -> None:
+    """Run the command line; errors end as a message on stderr and the exit code of their class."""
+    try:
+        app()
+    except ConvsyncError as error:
+        typer.echo(f"convsync: {error}", err=True)
+        sys.exit(error.exit_code)

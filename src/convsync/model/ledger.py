@@ -88,6 +88,11 @@ class LedgerEntry:
     event_at: datetime | None = None
 
     @property
+    def keeps_its_click(self) -> bool:
+        """True where the platform has been told of a click, or may be hearing of it right now."""
+        return self.told is not None or self.state in IN_FLIGHT
+
+    @property
     def has_been_counted(self) -> bool:
         """True once the platform has confirmed the conversion, whatever came after."""
         return self.told is not None

@@ -108,7 +108,7 @@ def events(
         found = found.order_by(last.c.number)
     else:
         found = found.order_by(audit_events.c.number)
-    streamed = connection.execution_options(yield_per=5_000).execute(found)
+    streamed = connection.execute(found.execution_options(yield_per=5_000))
     return (Row(*row) for row in streamed)
 
 

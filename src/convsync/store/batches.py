@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from convsync.model.conversion import Batch, Operation, OrderId
+from convsync.model.conversion import Batch, Operation
 from convsync.model.ledger import State
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Reason, Rejected, Untried
 from convsync.model.rule import ConversionAction
@@ -163,13 +163,7 @@ def confirm_all(connection: Connection, batch: Batch) -> None:
     connection.execute(
         update(ledger)
         .where(ledger.c.batch_id == batch.number, ledger.c.state == State.ACCEPTED)
-        .values(
-            state=State.CONFIRMED,
-            told_value=ledger.c.value,
-            told_currency=ledger.c.currency,
-            reason=None,
-            code=None,
-        )
+        .values(state=State.CONFIRMED, **_TOLD, reason=None, code=None)
     )
 
 
@@ -181,18 +175,12 @@ def write_outcomes(connection: Connection, batch: Batch, outcomes: Sequence[Outc
         grouped.setdefault(type(outcome), []).append(
             {**key, **_columns(conversion.operation, outcome)}
         )
-    for rows in grouped.values():
-        connection.execute(update(ledger).where(_OF_ORDER), rows)
-    if Confirmed in grouped:
-        told = {"told_value": ledger.c.value, "told_currency": ledger.c.currency}
-        orders = [row["of_order"] for row in grouped[Confirmed]]
-        connection.execute(
-            update(ledger)
-            .where(ledger.c.order_id.in_(orders), ledger.c.action_id == batch.action.action_id)
-            .values(told)
-        )
+    for kind, rows in grouped.items():
+        statement = update(ledger).where(_OF_ORDER)
+        connection.execute(statement.values(_TOLD) if kind is Confirmed else statement, rows)
 
 
+_TOLD = {"told_value": ledger.c.value, "told_currency": ledger.c.currency}
 _OF_ORDER = (ledger.c.order_id == bindparam("of_order")) & (
     ledger.c.action_id == bindparam("of_action")
 )
@@ -214,8 +202,3 @@ def _columns(operation: Operation, outcome: Outcome) -> dict[str, Any]:
 
 def _for_action(action: ConversionAction) -> tuple[Any, Any]:
     return ledger.c.destination == action.destination, ledger.c.action_id == action.action_id
-
-
-def order_ids(batch: Batch) -> list[OrderId]:
-    """Return the order IDs of a batch, in the order they are sent."""
-    return [conversion.order_id for conversion in batch.conversions]

@@ -55,6 +55,16 @@ class Database:
         self._on_step(f"{step}: committed")
 
     @contextmanager
+    def preview(self) -> Iterator[Connection]:
+        """Open a transaction in which everything can be written, and nothing stays."""
+        with self._connected() as connection:
+            transaction = dialect.for_writing(connection).begin()
+            try:
+                yield connection
+            finally:
+                transaction.rollback()
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a consistent view that writes nothing."""
         with self._connected() as connection, connection.begin():

@@ -13,7 +13,18 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
@@ -26,10 +37,11 @@ from convsync.store.schema import deal_keys, deals, milestones
 
 @dataclass(frozen=True, slots=True)
 class StoredDeal:
-    """A deal with the number of its row."""
+    """A deal with the number of its row, and when it is to be looked at again."""
 
     row: int
     deal: Deal
+    look_again_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +78,10 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
     return Saved([StoredDeal(row.number, row.deal) for row in new + changed], unchanged)
 
 
-def due(connection: Connection, now: datetime, *, after: int, limit: int) -> list[StoredDeal]:
-    """Return deals that are to be looked at again by `now`, in the order of their rows."""
+def due(connection: Connection, now: datetime, *, limit: int) -> list[StoredDeal]:
+    """Return deals that are to be looked at again by `now`, those that wait longest first."""
     found = (
-        select(deals)
-        .where(deals.c.reconcile_at <= now, deals.c.id > after)
-        .order_by(deals.c.id)
-        .limit(limit)
+        select(deals).where(deals.c.reconcile_at <= now).order_by(deals.c.reconcile_at).limit(limit)
     )
     return _loaded(connection, found)
 
@@ -81,15 +90,13 @@ def reached_in(
     connection: Connection, since: datetime, until: datetime, *, after: int, limit: int
 ) -> list[StoredDeal]:
     """Return deals with a milestone reached (and not withdrawn) in the period, by row."""
-    reached = select(milestones.c.deal).where(
-        milestones.c.reached_at >= since, milestones.c.reached_at < until
+    has_reached = exists().where(
+        milestones.c.deal == deals.c.id,
+        milestones.c.reached_at >= since,
+        milestones.c.reached_at < until,
+        milestones.c.withdrawn_at.is_(None),
     )
-    found = (
-        select(deals)
-        .where(deals.c.id.in_(reached), deals.c.id > after)
-        .order_by(deals.c.id)
-        .limit(limit)
-    )
+    found = select(deals).where(has_reached, deals.c.id > after).order_by(deals.c.id).limit(limit)
     return _loaded(connection, found)
 
 
@@ -108,16 +115,30 @@ def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> N
         connection.execute(statement, [{"row": row, "at": at} for row, at in when.items()])
 
 
+def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> None:
+    """Bring forward when each deal row is to be looked at again, where that is later or never."""
+    if when:
+        is_later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > bindparam("at"))
+        statement = (
+            update(deals)
+            .where(deals.c.id == bindparam("row"), is_later)
+            .values(reconcile_at=bindparam("at"))
+        )
+        connection.execute(statement, [{"row": row, "at": at} for row, at in when.items()])
+
+
 def look_at_all_again(connection: Connection, now: datetime) -> int:
     """Make every deal due, because the rules have changed; return how many there are."""
     return connection.execute(update(deals).values(reconcile_at=now)).rowcount
 
 
-def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[int]:
-    """Yield the rows of a source's present deals that a complete read has not seen."""
-    present = select(deals.c.id).where(deals.c.source == source, deals.c.gone.is_(None))
-    rows = connection.execution_options(yield_per=10_000).execute(present).scalars()
-    return (row for row in rows if row not in seen)
+def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[tuple[int, str]]:
+    """Yield row and ID of a source's present deals that a complete read has not seen."""
+    present = select(deals.c.id, deals.c.deal_id).where(
+        deals.c.source == source, deals.c.gone.is_(None)
+    )
+    rows = connection.execute(present.execution_options(yield_per=10_000))
+    return ((row, deal_id) for row, deal_id in rows if row not in seen)
 
 
 def mark_deleted(connection: Connection, rows: Sequence[int], now: datetime) -> None:
@@ -287,7 +308,10 @@ def _insert_keys(connection: Connection, rows: Sequence[_Row]) -> None:
 def _loaded(connection: Connection, found: Any) -> list[StoredDeal]:
     rows = connection.execute(found).mappings().all()
     reached = _milestones_of(connection, [row["id"] for row in rows])
-    return [StoredDeal(row["id"], _as_deal(row, reached.get(row["id"], ()))) for row in rows]
+    return [
+        StoredDeal(row["id"], _as_deal(row, reached.get(row["id"], ())), row["reconcile_at"])
+        for row in rows
+    ]
 
 
 def _milestones_of(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[Milestone, ...]]:

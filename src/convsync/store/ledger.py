@@ -116,12 +116,8 @@ def _extras_of(conversion: Conversion) -> str:
     return json.dumps(extras, separators=(",", ":"))
 
 
-def without_identifiers(extras: str | None) -> str | None:
-    """Return the extras of a row without the person's hashes: consent was withdrawn."""
-    kept = json.loads(extras or "{}")
-    kept.pop("emails", None)
-    kept.pop("phones", None)
-    return json.dumps(kept, separators=(",", ":"))
+WITHOUT_PERSON = json.dumps({})
+"""The extras of a correction after consent was withdrawn: no hashes, and no consent claimed."""
 
 
 def as_entry(row: RowMapping) -> LedgerEntry:
@@ -263,6 +259,24 @@ _DETAIL: ColumnElement[str] = case(
 )
 
 
+def caught_earlier(connection: Connection) -> dict[tuple[str, str], int]:
+    """Return how many milestones came too late after their click while an earlier one was sent.
+
+    By the rule that came too late, and the rule of the same deal that was in time.
+    """
+    late, early = ledger.alias("late"), ledger.alias("early")
+    was_sent = or_(
+        early.c.told_value.is_not(None), early.c.state.in_([State.ACCEPTED, State.CONFIRMED])
+    )
+    found = (
+        select(late.c.rule, early.c.rule, func.count())
+        .join(early, and_(early.c.deal == late.c.deal, early.c.milestone_at < late.c.milestone_at))
+        .where(late.c.reason == Reason.CLICK_OUTSIDE_LOOKBACK, was_sent)
+        .group_by(late.c.rule, early.c.rule)
+    )
+    return {(too_late, in_time): count for too_late, in_time, count in connection.execute(found)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
     """What would go out now, by operation, and in which currencies."""
@@ -299,7 +313,7 @@ def counted(connection: Connection) -> tuple[int, frozenset[str]]:
     """Return how many conversions the platform has counted so far, and their currencies."""
     found = (
         select(ledger.c.told_currency, func.count())
-        .where(ledger.c.told_value.is_not(None))
+        .where(ledger.c.told_value != Decimal(0))
         .group_by(ledger.c.told_currency)
     )
     by_currency = {str(currency): int(number) for currency, number in connection.execute(found)}

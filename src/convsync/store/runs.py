@@ -223,12 +223,20 @@ def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(runs)).scalar_one()
 
 
-def begin_import(connection: Connection, *, as_of: datetime, real_now: datetime) -> int:
-    """Begin a run that needs no lock: it adds clicks, which no other step writes."""
+def begin_unlocked(
+    connection: Connection, command: str, *, as_of: datetime, real_now: datetime
+) -> int:
+    """Begin a run that needs no lock: an import, whose steps no other writes, or a preview."""
     values = {
-        "command": "clicks import",
+        "command": command,
         "as_of": as_of,
         "started_at": real_now,
         "holder": str(this_process()),
     }
     return int(connection.execute(insert(runs).values(values).returning(runs.c.id)).scalar_one())
+
+
+def end_unlocked(connection: Connection, run_id: int, real_now: datetime) -> None:
+    """End such a run."""
+    ended = {"finished_at": real_now, "exit_code": 0}
+    connection.execute(update(runs).where(runs.c.id == run_id).values(ended))

@@ -248,6 +248,7 @@ ledger = Table(
         " OR (value IS NOT NULL AND event_at IS NOT NULL)",
         name="content",
     ),
+    CheckConstraint("state <> 'confirmed' OR told_value IS NOT NULL", name="told"),
     CheckConstraint("state NOT IN ('sending', 'accepted') OR batch_id IS NOT NULL", name="batch"),
     CheckConstraint("state NOT IN ('held', 'deferred') OR due_at IS NOT NULL", name="due"),
 )

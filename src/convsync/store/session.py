@@ -30,7 +30,10 @@ class Session(Protocol):
 
 
 class RunSession:
-    """A run that holds the lock. `real_clock` is the machine's time, by which leases are kept."""
+    """A run, which holds the lock unless it needs none.
+
+    `real_clock` is the machine's time, by which leases are kept.
+    """
 
     def __init__(
         self,
@@ -40,18 +43,21 @@ class RunSession:
         *,
         real_clock: Clock,
         on_step: OnStep = ignore_step,
+        has_lock: bool = True,
     ) -> None:
         self.run_id = run_id
         self.now = now
         self._database = database
         self._real_clock = real_clock
         self._on_step = on_step
+        self._has_lock = has_lock
 
     @contextmanager
     def transaction(self, step: str) -> Iterator[Connection]:
         """Open a transaction; LockedError where another run has taken the lock."""
         with self._database.transaction(step) as connection:
-            runs.renew(connection, self.run_id, self._real_clock())
+            if self._has_lock:
+                runs.renew(connection, self.run_id, self._real_clock())
             yield connection
 
     def step(self, name: str) -> None:

@@ -38,5 +38,8 @@ class Destination(Protocol):
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch, of at most `max_batch` conversions, in one request."""
 
+    def validate(self, batch: Batch, *, now: datetime) -> None:
+        """Have the platform check a batch without counting it; OperatorError where it would not."""
+
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
         """Ask what became of an accepted batch."""

@@ -202,6 +202,9 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.Integer(), nullable=True),
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.CheckConstraint(
+            "state <> 'confirmed' OR told_value IS NOT NULL", name=op.f("ck_ledger_told")
+        ),
+        sa.CheckConstraint(
             "state IN ('planned', 'held', 'sending', 'accepted', 'deferred', 'rejected', 'confirmed', 'not_sent')",
             name=op.f("ck_ledger_state"),
         ),

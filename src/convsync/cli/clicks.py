@@ -1,0 +1,38 @@
+"""`clicks import`: click logs into the click store."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+
+app = typer.Typer(help="The click store.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file of clicks or landing URLs.")]
+Mapping = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="The [clicks.NAME] whose columns the file has."),
+]
+
+
+@app.command("import")
+def import_file(
+    file: File,
+    config: Config = DEFAULT_CONFIG,
+    mapping: Mapping = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Add every click ID of a file, keeping the first time each was seen. Safe to repeat."""
+    from convsync import pipeline, wiring
+    from convsync.store import migrate
+
+    settings = options.load(config)
+    source = wiring.click_file(settings, file, mapping)
+    with output.progress() as progress:
+        services = wiring.services_of(settings, progress=progress)
+        migrate.require_current(services.database)
+        stored = pipeline.import_clicks(services, source)
+    row = {"new": stored.new, "earlier": stored.earlier, "known": stored.known}
+    output.show([row], list(row), form)

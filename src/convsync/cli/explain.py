@@ -1,0 +1,104 @@
+"""`explain`: why a deal was sent, waits, or was not sent."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+
+if TYPE_CHECKING:
+    from convsync.report.explanation import DealExplanation, Line
+
+DealId = Annotated[str, typer.Argument(metavar="DEAL", help="The deal's ID in the CRM.")]
+_COLUMNS = ("rule", "milestone", "reached_at", "state", "value", "reason", "why", "mend")
+
+
+def explain(
+    deal: DealId, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
+) -> None:
+    """Say for each milestone of a deal where it is on its road, why, and what to do about it."""
+    from convsync import wiring
+    from convsync.errors import OperatorError
+    from convsync.report import explanation
+    from convsync.store import migrate
+
+    settings = options.load(config)
+    database = wiring.database_of(settings)
+    migrate.require_current(database)
+    found = explanation.explain(database, wiring.rules_of(settings), deal)
+    if not found:
+        raise OperatorError(
+            f"No deal {deal} has been read. IDs are compared to the letter; `convsync status` "
+            "shows what is in quarantine."
+        )
+    if form is Format.TABLE:
+        for explained in found:
+            _show(explained)
+    else:
+        rows = [_row(explained, line) for explained in found for line in explained.lines]
+        output.show(rows, ["source", "deal_id", "order_id", *_COLUMNS], form)
+
+
+def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
+    entry, why = line.entry, line.explanation
+    return {
+        "source": explained.deal.source,
+        "deal_id": explained.deal.deal_id,
+        "order_id": line.order_id,
+        "rule": line.rule.name,
+        "milestone": line.rule.milestone,
+        "reached_at": line.milestone.reached_at if line.milestone else None,
+        "state": entry.state.value if entry else "not planned yet",
+        "operation": entry.operation.value if entry else None,
+        "value": str(entry.value) if entry and entry.value else None,
+        "reason": entry.reason.value if entry and entry.reason else None,
+        "code": entry.code if entry else None,
+        "due_at": entry.due_at if entry else None,
+        "why": why.sentence if why else None,
+        "mend": why.mend if why else None,
+        "caught_earlier": list(line.caught_earlier),
+    }
+
+
+def _show(explained: "DealExplanation") -> None:
+    deal = explained.deal
+    gone = f", {deal.gone} in the CRM" if deal.gone else ""
+    typer.echo(f"{deal.deal_id} ({deal.source}){gone}")
+    amount = "none" if deal.amount is None else f"{deal.amount} {deal.currency or '(no currency)'}"
+    typer.echo(f"  amount {amount}; consent for ad user data {deal.consent.ad_user_data}")
+    for candidate in explained.candidates:
+        click = candidate.click
+        at = output.text_of(click.clicked_at) or "at an unknown time"
+        typer.echo(
+            f"  click {click.click_id.kind} {click.click_id.value} {at}"
+            f", found by {candidate.basis.name.lower()}"
+        )
+    if not explained.candidates:
+        typer.echo("  no click is known")
+    for line in explained.lines:
+        for text in _said(line):
+            typer.echo(text)
+    if not explained.lines:
+        typer.echo("  it has reached no milestone that a rule counts")
+
+
+def _said(line: "Line") -> Iterator[str]:
+    reached = line.milestone.reached_at if line.milestone else None
+    when = f"reached {output.text_of(reached)}" if reached else "no longer reached"
+    yield f"  {line.rule.milestone} ({line.rule.name}): {when}"
+    entry = line.entry
+    if entry is None:
+        yield "    not planned yet; the next run does"
+        return
+    value = f", {entry.value}" if entry.value else ""
+    code = f", {entry.code}" if entry.code else ""
+    due = f", until {output.text_of(entry.due_at)}" if entry.due_at else ""
+    yield f"    {entry.state.value.replace('_', ' ')} ({entry.operation}){value}{code}{due}"
+    if line.explanation:
+        yield f"    {line.explanation.sentence}"
+        yield f"    → {line.explanation.mend}"
+    for rule in line.caught_earlier:
+        yield f"    It was in time for the rule {rule}, and sent under it."
+    yield f"    order ID {line.order_id}"

@@ -1,0 +1,75 @@
+"""Options that several commands share, and what they mean."""
+
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convsync.errors import OperatorError
+
+if TYPE_CHECKING:
+    from convsync.settings import Settings
+
+
+class Format(StrEnum):
+    """How a listing is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="CONVSYNC_CONFIG", help="The configuration file."),
+]
+DEFAULT_CONFIG = Path("convsync.toml")
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="WHEN",
+        help="Take this instant for now, e.g. 2026-03-01T02:00+01:00; without an offset it is in "
+        "the company's time zone.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Send even an unusual plan.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Plan only; write and send nothing.")]
+
+
+def load(path: Path) -> "Settings":
+    """Return the settings, or raise OperatorError with all that is wrong with them."""
+    from convsync.settings import load_settings
+
+    return load_settings(path)
+
+
+def instant(text: str | None, settings: "Settings") -> datetime | None:
+    """Return the instant that `--as-of` means, in UTC."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise OperatorError(f"--as-of {text} is not a time such as 2026-03-01T02:00") from None
+    if at.tzinfo is None:
+        from convsync.wiring import company_zone
+
+        at = at.replace(tzinfo=company_zone(settings))
+    return at.astimezone(UTC)
+
+
+def day(text: str, option: str) -> date:
+    """Return the calendar day that an option names."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise OperatorError(f"{option} {text} is not a day such as 2026-03-01") from None
+
+
+def midnight(day_: date) -> datetime:
+    """Return the start of a day in UTC, for filters on the audit log's own times."""
+    return datetime.combine(day_, time.min, tzinfo=UTC)

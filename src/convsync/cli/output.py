@@ -1,0 +1,185 @@
+"""What commands print: listings as table, JSON or CSV, the plan, the account, and progress."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from convsync.cli.options import Format
+
+if TYPE_CHECKING:
+    from convsync.pipeline import Progress, Report
+    from convsync.store.ledger import Sums
+
+PLAIN_EVERY = 50_000
+"""How often progress is reported where there is no terminal, in records."""
+
+
+def console() -> Console:
+    """Return a console for stdout; as wide as its content where nobody is looking."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format) -> None:
+    """Print a listing. JSON keeps types; CSV and tables show times as ISO 8601 in UTC."""
+    match form:
+        case Format.JSON:
+            show_json(list(rows))
+        case Format.CSV:
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows([text_of(row.get(column)) for column in columns] for row in rows)
+            typer.echo(text.getvalue(), nl=False)
+        case Format.TABLE:
+            table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+            for row in rows:
+                table.add_row(*(text_of(row.get(column)) for column in columns))
+            console().print(table)
+
+
+def show_json(value: Any) -> None:
+    """Print JSON; times as ISO 8601, amounts as text."""
+    typer.echo(json.dumps(value, default=text_of, ensure_ascii=False, indent=2))
+
+
+def text_of(value: Any) -> str:
+    """Return a value as a listing shows it: times as ISO 8601, nothing as an empty text."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, default=text_of, ensure_ascii=False)
+    return str(value)
+
+
+def show_plan(report: "Report") -> None:
+    """Print what would be sent, in total, and why the rest is not."""
+    from convsync.model.outcome import EXPLANATIONS
+    from convsync.plan import Step
+
+    plan = report.plan
+    for step in Step:
+        typer.echo(f"{step.value:>10}  {plan.steps[step]:>9,}")
+        reasons = ((r, n) for (of, r), n in plan.reasons.items() if of is step)
+        for reason, count in sorted(reasons, key=lambda pair: -pair[1]):
+            typer.echo(f"{'':>10}  {count:>9,}  {EXPLANATIONS[reason].sentence}")
+    for currency, amount in sorted(plan.value.items()):
+        typer.echo(f"{'value':>10}  {amount:>12,.2f} {currency}")
+
+
+def show_sums(sums: "Sums") -> None:
+    """Print the account of every milestone under every rule, and that it adds up."""
+    from convsync.model.ledger import Account
+
+    parts = " + ".join(f"{account.value} {sums.total(account):,}" for account in Account)
+    sign = "=" if sums.is_balanced else "≠"
+    typer.echo(f"extracted {sums.extracted:,} {sign} {parts}")
+    for account in Account:
+        details = [(d, n) for (of, d), n in sums.by_state.items() if of is account]
+        for detail, count in sorted(details, key=lambda pair: -pair[1]):
+            typer.echo(f"  {account.value:>9}  {count:>9,}  {detail.replace('_', ' ')}")
+
+
+def report_as_json(report: "Report") -> dict[str, Any]:
+    """Return what a run did, for `--format json`."""
+    from convsync.pipeline import summary_of
+
+    return {
+        "run": report.run_id,
+        "exit_code": report.exit_code,
+        "plan": summary_of(report.plan),
+        "outcomes": {kind.value: count for kind, count in report.uploaded.outcomes.items()},
+        "sent": report.uploaded.sent,
+        "account": sums_as_json(report.sums),
+        "quarantined": report.quarantined,
+        "problems": list(report.problems),
+    }
+
+
+def sums_as_json(sums: "Sums") -> dict[str, Any]:
+    """Return the account, for `--format json`."""
+    from convsync.model.ledger import Account
+
+    return {
+        "extracted": sums.extracted,
+        "is_balanced": sums.is_balanced,
+        **{
+            account.value.replace(" ", "_"): {
+                detail: count
+                for (of, detail), count in sorted(sums.by_state.items())
+                if of is account
+            }
+            for account in Account
+        },
+    }
+
+
+@contextmanager
+def progress() -> Iterator["Progress"]:
+    """Show how far a run has come: bars on a terminal, plain lines otherwise, on stderr."""
+    if sys.stderr.isatty():
+        with _Bars() as bars:
+            yield bars
+    else:
+        lines = _Lines()
+        yield lines
+        lines.finish()
+
+
+class _Lines:
+    """Progress as lines: one for every so many records of a stage, and its total at the end."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def advance(self, stage: str, count: int) -> None:
+        before = self._counts.get(stage, 0)
+        self._counts[stage] = before + count
+        if before // PLAIN_EVERY != (before + count) // PLAIN_EVERY:
+            typer.echo(f"{stage}: {before + count:,}", err=True)
+
+    def finish(self) -> None:
+        """Print every stage's total."""
+        if self._counts:
+            totals = ", ".join(f"{stage} {count:,}" for stage, count in self._counts.items())
+            typer.echo(f"done: {totals}", err=True)
+
+
+class _Bars:
+    """Progress as bars; how much there is to come is not known, so they only count."""
+
+    def __init__(self) -> None:
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:>8}"),
+            TextColumn("{task.completed:>12,.0f}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> "_Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def advance(self, stage: str, count: int) -> None:
+        """Move a stage's bar, which appears with its first record."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=None)
+        self._progress.advance(self._tasks[stage], count)

@@ -1,0 +1,137 @@
+"""`run`, `plan`, `backfill` and `retry`: all that reads sources or sends."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Format, FormatOption
+
+if TYPE_CHECKING:
+    from convsync.pipeline import Progress, Report, Services
+
+From = Annotated[str, typer.Option("--from", metavar="DAY", help="First day, e.g. 2026-03-01.")]
+To = Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
+
+
+def run(
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    *,
+    dry_run: DryRun = False,
+    force: Force = False,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """The nightly run: reads what changed, and sends what is new, changed or taken back."""
+    from convsync import pipeline
+
+    with output.progress() as progress:
+        services = _services(config, as_of, progress)
+        report = pipeline.plan(services) if dry_run else pipeline.run(services, force=force)
+    _show(report, form, has_sent=not dry_run)
+
+
+def plan(
+    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
+) -> None:
+    """Show what `run` would do now. Writes and sends nothing."""
+    from convsync import pipeline
+
+    with output.progress() as progress:
+        report = pipeline.plan(_services(config, as_of, progress))
+    _show(report, form, has_sent=False)
+
+
+def backfill(
+    from_day: From,
+    to_day: To,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    *,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    force: Force = False,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Reconcile every milestone reached in a date range. Shows the plan, and asks."""
+    from convsync import pipeline, wiring
+    from convsync.errors import OperatorError
+    from convsync.model.period import Period
+
+    first, last = options.day(from_day, "--from"), options.day(to_day, "--to")
+    if last < first:
+        raise OperatorError(f"--to {to_day} lies before --from {from_day}")
+    period = Period.of_days(first, last, wiring.company_zone(options.load(config)))
+    with output.progress() as progress:
+        services = _services(config, as_of, progress)
+        if dry_run:
+            _show(pipeline.plan_backfill(services, period), form, has_sent=False)
+            return
+        approve = None if yes else _asked
+        report = pipeline.backfill(services, period, approve=approve, force=force)
+    if report is None:
+        typer.echo("Nothing was sent.", err=True)
+        return
+    _show(report, form, has_sent=True)
+
+
+def retry(
+    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
+) -> None:
+    """Send what is waiting in the outbox and ask for verdicts. Reads no source."""
+    from convsync import pipeline
+
+    with output.progress() as progress:
+        report = pipeline.resend(_services(config, as_of, progress))
+    _show(report, form, has_sent=True)
+
+
+def _services(config: Path, as_of: str | None, progress: "Progress") -> "Services":
+    from convsync import wiring
+    from convsync.store import migrate
+
+    settings = options.load(config)
+    services = wiring.services_of(
+        settings, as_of=options.instant(as_of, settings), progress=progress
+    )
+    migrate.require_current(services.database)
+    return services
+
+
+def _asked(report: "Report") -> bool:
+    """Show the plan and ask; anything but a yes, or nobody to answer, is a no."""
+    output.show_plan(report)
+    if not sys.stdin.isatty():
+        typer.echo("Nobody to ask: say --yes to send this.", err=True)
+        return False
+    return typer.confirm("Send this?")
+
+
+def _show(report: "Report", form: Format, *, has_sent: bool) -> None:
+    if form is Format.JSON:
+        output.show_json(output.report_as_json(report))
+    elif form is Format.CSV:
+        rows = [{"step": step.value, "count": count} for step, count in report.plan.steps.items()]
+        output.show(rows, ["step", "count"], form)
+    else:
+        output.show_plan(report)
+        if has_sent:
+            _show_outcomes(report)
+        output.show_sums(report.sums)
+    for problem in report.problems:
+        typer.echo(f"convsync: {problem}", err=True)
+    if report.quarantined:
+        typer.echo(
+            f"convsync: {report.quarantined:,} records could not be read; see `convsync status`.",
+            err=True,
+        )
+    raise typer.Exit(report.exit_code)
+
+
+def _show_outcomes(report: "Report") -> None:
+    counts = report.uploaded.outcomes
+    listed = ", ".join(f"{kind.value} {count:,}" for kind, count in sorted(counts.items()))
+    typer.echo(f"run {report.run_id}: {listed or 'nothing to send'}")

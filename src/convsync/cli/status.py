@@ -1,0 +1,66 @@
+"""`status`: how everything stands."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+
+if TYPE_CHECKING:
+    from convsync.report.status import Status
+
+_RUN_COLUMNS = ("run_id", "command", "as_of", "exit_code", "uploads", "message")
+_QUARANTINE_COLUMNS = ("source", "place", "problem", "since")
+
+
+def status(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
+    """Show the account of every deal, what is on its way or unreadable, and recent runs."""
+    from convsync import wiring
+    from convsync.report.status import status_of
+    from convsync.store import migrate
+
+    settings = options.load(config)
+    database = wiring.database_of(settings)
+    migrate.require_current(database)
+    found = status_of(database, wiring.rules_of(settings))
+    if form is Format.JSON:
+        output.show_json(_as_json(found))
+    elif form is Format.CSV:
+        rows = [
+            {"account": account.value, "detail": detail, "count": count}
+            for (account, detail), count in sorted(found.sums.by_state.items())
+        ]
+        output.show(rows, ["account", "detail", "count"], form)
+    else:
+        _show(found)
+
+
+def _as_json(found: "Status") -> dict[str, object]:
+    return {
+        "account": output.sums_as_json(found.sums),
+        "caught_earlier": [
+            {"rule": late, "caught_by": early, "count": count}
+            for (late, early), count in sorted(found.caught_earlier.items())
+        ],
+        "clicks": found.clicks,
+        "unanswered_batches": found.unanswered_batches,
+        "quarantine": [asdict(entry) for entry in found.quarantine],
+        "runs": [asdict(run) for run in found.runs],
+    }
+
+
+def _show(found: "Status") -> None:
+    output.show_sums(found.sums)
+    for (late, early), count in sorted(found.caught_earlier.items()):
+        typer.echo(f"  {count:,} too late for {late} were in time for {early}, and sent under it")
+    typer.echo(f"{found.clicks:,} click IDs stored")
+    if found.unanswered_batches:
+        typer.echo(
+            f"{found.unanswered_batches:,} batches unanswered; the next run sends them again"
+        )
+    typer.echo(f"{len(found.quarantine):,} records in quarantine")
+    if found.quarantine:
+        output.show([asdict(e) for e in found.quarantine], _QUARANTINE_COLUMNS, Format.TABLE)
+    output.show([asdict(run) for run in found.runs], _RUN_COLUMNS, Format.TABLE)

@@ -1,0 +1,102 @@
+"""Why a deal was sent, waits, or was not sent: the answer to `convsync explain`.
+
+What the ledger says is set beside what would be decided now, from the same facts and by the same
+functions as in a run, so that an answer never differs from what the next night does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from convsync.model.click import Candidate
+from convsync.model.conversion import order_id_of
+from convsync.model.deal import Deal, Milestone
+from convsync.model.ledger import LedgerEntry
+from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
+from convsync.model.rule import ConversionRule
+from convsync.store import audit_log, clicks, deals, ledger
+from convsync.store.audit_log import Row
+from convsync.store.database import Database
+from convsync.store.deals import StoredDeal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One milestone of a deal under one rule: where it is on its road, and why."""
+
+    rule: ConversionRule
+    milestone: Milestone | None
+    order_id: str
+    entry: LedgerEntry | None
+    explanation: Explanation | None
+    caught_earlier: Sequence[str] = ()
+    """Rules under which an earlier milestone of this deal was in time and has been sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealExplanation:
+    """A deal, its candidate clicks, and a line for every milestone that a rule counts."""
+
+    deal: Deal
+    candidates: Sequence[Candidate]
+    lines: Sequence[Line]
+    look_again_at: datetime | None
+    events: Sequence[Row]
+
+
+def explain(
+    database: Database, rules: Sequence[ConversionRule], deal_id: str
+) -> list[DealExplanation]:
+    """Return what is known of the deals of that ID, one for each source that has it."""
+    with database.reading() as connection:
+        explained = []
+        for stored in deals.named(connection, deal_id):
+            entries = ledger.entries_for(connection, [stored.row])
+            found = clicks.candidates(connection, [stored.row]).get(stored.row, [])
+            explained.append(
+                DealExplanation(
+                    deal=stored.deal,
+                    candidates=[*stored.deal.clicks, *found],
+                    lines=[
+                        line for rule in rules if (line := _line(stored, rule, entries)) is not None
+                    ],
+                    look_again_at=stored.look_again_at,
+                    events=[
+                        row
+                        for row in audit_log.events(connection, deal_id=deal_id)
+                        if row.source == stored.deal.source
+                    ],
+                )
+            )
+        return explained
+
+
+def _line(
+    stored: StoredDeal, rule: ConversionRule, entries: dict[ledger.EntryKey, LedgerEntry]
+) -> Line | None:
+    deal = stored.deal
+    milestone = deal.milestone(rule.milestone)
+    entry = entries.get((stored.row, rule.name))
+    if milestone is None and entry is None:
+        return None
+    reason = entry.reason if entry else None
+    return Line(
+        rule=rule,
+        milestone=milestone,
+        order_id=order_id_of(deal.source, deal.deal_id, rule.name),
+        entry=entry,
+        explanation=EXPLANATIONS[reason] if reason else None,
+        caught_earlier=_caught_earlier(stored, entries, reason),
+    )
+
+
+def _caught_earlier(
+    stored: StoredDeal, entries: dict[ledger.EntryKey, LedgerEntry], reason: Reason | None
+) -> list[str]:
+    if reason is not Reason.CLICK_OUTSIDE_LOOKBACK:
+        return []
+    return sorted(
+        name
+        for (row, name), entry in entries.items()
+        if row == stored.row and entry.keeps_its_click
+    )

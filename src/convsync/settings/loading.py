@@ -1,0 +1,238 @@
+"""Reads the configuration once, and reports everything that is wrong with it at once.
+
+The file is overridden by a secrets directory, and both by `CONVSYNC_…` variables, key by key.
+pydantic says what is wrong within a table; what contradicts across tables is found in the merged
+text, so that the one does not hide the other.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    EnvSettingsSource,
+    NestedSecretsSettingsSource,
+    SecretsSettingsSource,
+    SettingsError,
+)
+
+from convsync.errors import OperatorError
+from convsync.model.deal import KNOWN_MILESTONES
+from convsync.settings.tables import PREFIX, Settings
+
+SECRETS_DIR = "CONVSYNC_SECRETS_DIR"
+
+
+def load_settings(path: Path) -> Settings:
+    """Return the configuration in `path`, or raise OperatorError with every mistake there is."""
+    written = _written(path)
+    merged = _merged(written, _from_outside())
+    mistakes: list[str] = []
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate({**merged, "folder": path.resolve().parent})
+    except ValidationError as error:
+        mistakes += [_mistake(detail) for detail in error.errors(include_url=False)]
+    mistakes += _contradictions(merged)
+    if mistakes or settings is None:
+        listed = "\n".join(f"  - {mistake}" for mistake in dict.fromkeys(mistakes))
+        raise OperatorError(f"{path} has {len(set(mistakes))} mistake(s):\n{listed}")
+    return settings
+
+
+_TWICE = re.compile(r"Cannot (?:declare|overwrite).*\(at line (\d+)")
+
+
+def _written(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise OperatorError(
+            f"There is no config file {path}. Copy one from config/, or name yours with --config."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{path} cannot be read: {error}") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        if twice := _TWICE.search(str(error)):
+            line = text.splitlines()[int(twice[1]) - 1].strip()
+            raise OperatorError(
+                f"{path}, line {twice[1]}: {line} is there twice; give each its own name."
+            ) from None
+        raise OperatorError(f"{path} is not TOML: {error}.") from None
+
+
+def _from_outside() -> dict[str, Any]:
+    """Return what the environment and the secrets directory set; variables win over secrets."""
+    try:
+        variables = EnvSettingsSource(Settings)()
+        folder = os.environ.get(SECRETS_DIR)
+        secrets = {} if folder is None else _secrets(Path(folder))
+    except SettingsError as error:
+        raise OperatorError(f"A {PREFIX}… variable cannot be read: {error}") from None
+    return _merged(secrets, variables)
+
+
+def _secrets(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise OperatorError(f"{SECRETS_DIR} names {folder}, which is not a folder.")
+    named = SecretsSettingsSource(Settings, secrets_dir=folder)
+    nested = NestedSecretsSettingsSource(
+        named, secrets_nested_delimiter="__", secrets_prefix=PREFIX
+    )
+    return nested()
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(under, Mapping)
+        merged[key] = _merged(under, value) if both and under is not None else value
+    return merged
+
+
+_TAGS = {"csv", "sql", "amount", "fixed", "table"}
+
+
+def _mistake(detail: ErrorDetails) -> str:
+    """Return one of pydantic's findings as a place and a mend."""
+    where = [str(part) for part in detail["loc"] if part not in _TAGS and part != "[key]"]
+    place = ".".join(where)
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"{place}: unknown key.{_did_you_mean(detail['loc'])}"
+        case "missing":
+            return f"{place}: is missing."
+        case "union_tag_not_found" | "union_tag_invalid":
+            expected = detail.get("ctx", {}).get("expected_tags", "")
+            return f"{place}: kind must be one of {expected}."
+        case "string_pattern_mismatch":
+            return f"{place}: names are lower case, with digits, - and _, up to 40 characters."
+        case "value_error":
+            return f"{place}: {detail['ctx']['error']}."
+        case _:
+            return f"{place}: {detail['msg'][0].lower()}{detail['msg'][1:]}."
+
+
+def _did_you_mean(location: tuple[int | str, ...]) -> str:
+    known = sorted(_keys_at(location[:-1]))
+    close = get_close_matches(str(location[-1]), known, n=1)
+    if close:
+        return f" Did you mean {close[0]}?"
+    return f" Known here: {', '.join(known)}." if known else ""
+
+
+def _keys_at(location: tuple[int | str, ...]) -> set[str]:
+    """Return the keys that a place in the file may have."""
+    models: list[Any] = [Settings]
+    for part in location:
+        models = [inner for model in models for inner in _inside(model, str(part))]
+    return {
+        key
+        for model in models
+        if isinstance(model, type) and issubclass(model, BaseModel)
+        for key in model.model_fields
+        if key != "folder"
+    }
+
+
+def _inside(model: Any, part: str) -> Iterator[Any]:
+    """Yield the models under one part of a place: a field's, or a table's by any name."""
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        if part in model.model_fields:
+            yield from _models_of(model.model_fields[part].annotation)
+        elif part in _TAGS:
+            yield model
+    elif isinstance(model, tuple):
+        yield from model
+
+
+def _models_of(annotation: Any) -> Iterator[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        return
+    arguments = get_args(annotation)
+    if get_origin(annotation) is dict:
+        yield tuple(_models_of(arguments[1]))
+        return
+    for argument in arguments:
+        yield from _models_of(argument)
+
+
+def _contradictions(merged: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong between the tables, whether or not each is right in itself."""
+    destinations = _names(merged, "destinations")
+    rules = merged.get("rules")
+    found: list[str] = []
+    for name, rule in rules.items() if isinstance(rules, Mapping) else ():
+        if isinstance(rule, Mapping):
+            found += _rule_contradictions(f"rules.{name}", rule, merged, destinations)
+    for kind in ("deals", "clicks"):
+        twice = _names(merged, kind) & _names(merged, "clicks" if kind == "deals" else "deals")
+        found += [
+            f"{kind}.{name}: deals and clicks may not share a name." for name in sorted(twice)
+        ]
+    for name in sorted(destinations):
+        found += _destination_contradictions(name, merged["destinations"][name])
+    return found
+
+
+def _rule_contradictions(
+    place: str, rule: Mapping[str, Any], merged: Mapping[str, Any], destinations: set[str]
+) -> Iterator[str]:
+    milestone, known = rule.get("milestone"), _milestones(merged)
+    if milestone is not None and milestone not in known:
+        listed = ", ".join(sorted(known))
+        yield f"{place}.milestone: no deal source has '{milestone}'; there are: {listed}."
+    destination = rule.get("destination")
+    if destination is None and len(destinations) > 1:
+        listed = ", ".join(sorted(destinations))
+        yield f"{place}.destination: is missing; there are several: {listed}."
+    if destination is not None and destination not in destinations:
+        listed = ", ".join(sorted(destinations))
+        yield f"{place}.destination: there is no destination '{destination}'; there are: {listed}."
+    value = rule.get("value")
+    if isinstance(value, Mapping) and value.get("kind") == "table":
+        segments = _segments(merged)
+        if value.get("segment") not in segments:
+            listed = ", ".join(sorted(segments)) or "none"
+            yield f"{place}.value.segment: no deal source maps it; segments there are: {listed}."
+
+
+def _destination_contradictions(name: str, table: Any) -> Iterator[str]:
+    if not isinstance(table, Mapping):
+        return
+    endpoint = str(table.get("endpoint", ""))
+    is_local = endpoint.rpartition(":")[0] in {"127.0.0.1", "localhost", "[::1]"}
+    if str(table.get("plaintext", "")).lower() == "true" and not is_local:
+        yield f"destinations.{name}.plaintext: only an endpoint on this machine may be plaintext."
+    if table.get("credentials") == "none" and not is_local:
+        yield f'destinations.{name}.credentials: "none" is for the sandbox on this machine only.'
+
+
+def _names(merged: Mapping[str, Any], key: str) -> set[str]:
+    table = merged.get(key)
+    return set(table) if isinstance(table, Mapping) else set()
+
+
+def _mapped(merged: Mapping[str, Any], key: str) -> set[str]:
+    sources = merged.get("deals")
+    tables = sources.values() if isinstance(sources, Mapping) else ()
+    inner = (table.get(key) for table in tables if isinstance(table, Mapping))
+    return {name for table in inner if isinstance(table, Mapping) for name in table}
+
+
+def _milestones(merged: Mapping[str, Any]) -> set[str]:
+    return _mapped(merged, "milestones") or set(KNOWN_MILESTONES)
+
+
+def _segments(merged: Mapping[str, Any]) -> set[str]:
+    return _mapped(merged, "segments")

@@ -1,0 +1,333 @@
+"""The tables of the configuration file: what may stand in it, and what stands in for it."""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from convsync.model.deal import WON
+from convsync.model.rule import ClickPolicy
+
+PREFIX = "CONVSYNC_"
+
+
+def _zone(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"there is no time zone '{value}'; write one such as Europe/Berlin"
+        ) from None
+
+
+def _digits(value: Any) -> Any:
+    """Take an account as people write it, 123-456-7890, or an action's ID; keep its digits."""
+    text = str(value).replace("-", "").strip() if isinstance(value, str | int) else ""
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
+        raise ValueError(f"'{value}' is not a number; copy the digits from Google Ads")
+    return text
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _amount(value: Any) -> Any:
+    if value == "skip":
+        return None
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            return Decimal(str(value))
+        except ArithmeticError:
+            pass
+    raise ValueError(f"'{value}' is neither \"skip\" nor an amount to send instead")
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError(f"'{value}' is not an ISO 4217 currency such as EUR")
+    return value
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", value):
+        raise ValueError(f"'{value}' is not an ISO 3166 country such as DE")
+    return value
+
+
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Digits = Annotated[str, BeforeValidator(_digits)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+InsteadOfAmount = Annotated[Decimal | None, BeforeValidator(_amount)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Region = Annotated[str, AfterValidator(_region)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+class _Table(BaseModel):
+    """A table of the file: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Company(_Table):
+    """Whose calendar and country stand where a source says nothing else."""
+
+    time_zone: Zone | None = None
+    country: Region | None = None
+    currency: Currency | None = None
+
+
+class Store(_Table):
+    """Where the ledger is kept: `sqlite:///file.db` (from the config's folder) or PostgreSQL."""
+
+    url: SecretStr = SecretStr("sqlite:///convsync.db")
+
+
+class Milestone(_Table):
+    """The agreement on one milestone: its definition in words, and the team that owns it."""
+
+    definition: str = ""
+    owner: str = ""
+    next_within_days: float | None = Field(default=None, gt=0)
+
+
+class Cells(_Table):
+    """How the cells of a source are written."""
+
+    time_zone: Zone | None = None
+    country: Region | None = None
+    currency: Currency | None = None
+    date_formats: Words = ()
+    decimal: Literal[".", ","] = "."
+    blank_words: Words = ()
+
+
+class MilestoneColumn(_Table):
+    """The column of a milestone's time, and what other columns must say for it to count."""
+
+    column: str
+    when: dict[str, Words] = {}
+
+
+def _milestone_column(value: Any) -> Any:
+    return {"column": value} if isinstance(value, str) else value
+
+
+class DealColumns(_Table):
+    """Which column of a deal holds what, by the header's exact words."""
+
+    deal_id: str
+    created_at: str | None = None
+    modified_at: str | None = None
+    amount: str | None = None
+    currency: str | None = None
+    gclid: str | None = None
+    gbraid: str | None = None
+    wbraid: str | None = None
+    landing_url: str | None = None
+    clicked_at: str | None = None
+    email: Words = ()
+    phone: Words = ()
+    country: str | None = None
+    ad_user_data: str | None = None
+    ad_personalization: str | None = None
+    crm_key: Words = ()
+    visitor: Words = ()
+    deleted: str | None = None
+
+
+class ConsentWords(_Table):
+    """The words of the consent columns. Any other word, and a blank, is unspecified."""
+
+    granted: Words = ()
+    denied: Words = ()
+
+
+class _DealSource(Cells):
+    columns: DealColumns
+    milestones: dict[str, Annotated[MilestoneColumn, BeforeValidator(_milestone_column)]] = Field(
+        min_length=1
+    )
+    segments: dict[str, str] = {}
+    consent: ConsentWords = ConsentWords()
+    deleted_words: Words = ("yes", "true", "1")
+    complete: bool = False
+    lag_minutes: float = Field(default=0, ge=0)
+    overlap_minutes: float = Field(default=10, ge=0)
+
+
+class CsvDeals(_DealSource):
+    """Deals from a CSV file that an export replaces."""
+
+    kind: Literal["csv"]
+    path: Path
+    encoding: str = "utf-8"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+
+
+class SqlDeals(_DealSource):
+    """Deals from a query, with `:since` and `:until` where it can use them."""
+
+    kind: Literal["sql"]
+    url: SecretStr
+    query: str
+
+
+class ClickColumns(_Table):
+    """Which column of a click log holds what, by the header's exact words."""
+
+    clicked_at: str | None = None
+    logged_at: str | None = None
+    gclid: str | None = None
+    gbraid: str | None = None
+    wbraid: str | None = None
+    landing_url: str | None = None
+    crm_key: Words = ()
+    visitor: Words = ()
+    email: Words = ()
+    phone: Words = ()
+    country: str | None = None
+
+
+class _ClickSource(Cells):
+    columns: ClickColumns
+    lag_minutes: float = Field(default=0, ge=0)
+    overlap_minutes: float = Field(default=10, ge=0)
+
+
+class CsvClicks(_ClickSource):
+    """Clicks from a CSV file. Without a path it is only the mapping for `clicks import FILE`."""
+
+    kind: Literal["csv"]
+    path: Path | None = None
+    encoding: str = "utf-8"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+
+
+class SqlClicks(_ClickSource):
+    """Clicks from a query."""
+
+    kind: Literal["sql"]
+    url: SecretStr
+    query: str
+
+
+DealSource = Annotated[CsvDeals | SqlDeals, Field(discriminator="kind")]
+ClickSource = Annotated[CsvClicks | SqlClicks, Field(discriminator="kind")]
+
+
+class AmountValue(_Table):
+    """The deal's amount, or a share of it."""
+
+    kind: Literal["amount"]
+    share: Decimal = Field(default=Decimal(1), gt=0, le=1)
+
+
+class FixedValue(_Table):
+    """The same sum for every conversion."""
+
+    kind: Literal["fixed"]
+    amount: Decimal = Field(ge=0)
+    currency: Currency
+
+
+class TableValue(_Table):
+    """A sum by the deal's value of one segment attribute."""
+
+    kind: Literal["table"]
+    segment: str
+    amounts: dict[str, Decimal] = Field(min_length=1)
+    otherwise: Decimal | None = Field(default=None, ge=0)
+    currency: Currency
+
+
+Value = Annotated[AmountValue | FixedValue | TableValue, Field(discriminator="kind")]
+
+
+class Amounts(_Table):
+    """What a zero, a missing and an absurd amount do: "skip" the deal, or an amount instead."""
+
+    zero: InsteadOfAmount = None
+    missing: InsteadOfAmount = None
+    absurd: InsteadOfAmount = None
+    absurd_above: Decimal | None = Field(default=None, gt=0)
+
+
+class Rule(_Table):
+    """A milestone that counts towards a conversion action. Its name is part of every order ID."""
+
+    milestone: str
+    action_id: Digits
+    destination: str | None = None
+    value: Value = AmountValue(kind="amount")
+    amounts: Amounts = Amounts()
+    click_policy: ClickPolicy = ClickPolicy.LAST
+    lookback_days: float = Field(default=90, gt=0)
+    undone_by_loss: bool | None = None
+    days_to_close_variable: str | None = None
+
+    @property
+    def is_undone_by_loss(self) -> bool:
+        """Return whether a later loss takes the conversion back: it does for a sale."""
+        return self.milestone == WON if self.undone_by_loss is None else self.undone_by_loss
+
+
+class DataManager(_Table):
+    """The Data Manager API, for one ad account.
+
+    `upload_window_days` and `settling_hours` are Google's 90 days and 6 hours; the former is widely
+    stated but stands on no page of Google's we could read, so both can be set.
+    """
+
+    kind: Literal["data_manager"]
+    operating_account: Digits
+    login_account: Digits | None = None
+    linked_account: Digits | None = None
+    event_source: Literal["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"] = "OTHER"
+    credentials: Literal["application_default", "none"] | Path = "application_default"
+    enhanced_conversions: bool = False
+    identifiers_need_consent: bool = True
+    upload_window_days: float = Field(default=90, gt=0)
+    settling_hours: float = Field(default=6, ge=0)
+    endpoint: str = "datamanager.googleapis.com"
+    rest_endpoint: str = "https://datamanager.googleapis.com"
+    plaintext: bool = False
+    timeout_s: float = Field(default=120, gt=0)
+
+
+class Limits(_Table):
+    """How unusual a plan may be before a person has to look at it."""
+
+    factor: int = Field(default=5, gt=0)
+    small: int = Field(default=500, ge=0)
+    retracted_share: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
+    small_retraction: int = Field(default=20, ge=0)
+
+
+class Settings(BaseSettings):
+    """The whole configuration. `folder` is the config file's, which relative paths start from."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    company: Company = Company()
+    store: Store = Store()
+    milestones: dict[Name, Milestone] = {}
+    deals: dict[Name, DealSource] = Field(min_length=1)
+    clicks: dict[Name, ClickSource] = {}
+    rules: dict[Name, Rule] = Field(min_length=1)
+    destinations: dict[Name, DataManager] = Field(min_length=1)
+    limits: Limits = Limits()
+    folder: Path = Path()
