@@ -42,6 +42,11 @@ class DealSource(Protocol):
     overlap: timedelta
     is_complete: bool
     """One read yields every deal there is, whatever the window: what is missing is gone."""
+    reads_all: bool
+    """Every read passes over every record: a quarantined one that it no longer yields is mended."""
+
+    def check_columns(self) -> None:
+        """Raise OperatorError where the source, or a mapped column, is not there."""
 
     def read_changed(self, window: Period) -> Iterator[Deal | Quarantined]:
         """Yield every deal modified inside the window, and every one without a modified stamp."""
@@ -56,6 +61,9 @@ class ClickSource(Protocol):
     name: str
     lag: timedelta
     overlap: timedelta
+
+    def check_columns(self) -> None:
+        """Raise OperatorError where the source, or a mapped column, is not there."""
 
     def read(self, window: Period) -> Iterator[Sighting | Quarantined]:
         """Yield every sighting logged inside the window, and every one without a stamp."""
