@@ -95,19 +95,11 @@ class Cells:
             return [hashed(email)]
         return [hashed(email) for email in _emails_among(text)] if "@" in text else []
 
-    def hashed_phone(self, cell: object, region: str | None) -> str | None:
-        """Return the hash of the phone number in a cell, None where there is none to be read."""
-        text = self.text(cell)
-        number = normalised_phone(text, region) if text else None
-        return hashed(number) if number else None
 
-
-def _emails_among(text: str) -> Iterator[str]:
-    for part in _BETWEEN_EMAILS.split(text):
-        for piece in part.split() if part.count("@") > 1 else (part,):
-            angled = _ANGLED.search(piece)
-            if email := normalised_email(angled[1] if angled else piece):
-                yield email
+def hashed_phone(text: str, region: str | None) -> str | None:
+    """Return the hash of the phone number in a text, None where there is none to be read."""
+    number = normalised_phone(text, region) if text else None
+    return hashed(number) if number else None
 
 
 def text_of(cell: object) -> str:
@@ -131,3 +123,11 @@ def text_of(cell: object) -> str:
 def folded(words: frozenset[str]) -> frozenset[str]:
     """Return words as `Cells.word` reads them, so that they can be compared."""
     return frozenset(word.strip().casefold() for word in words)
+
+
+def _emails_among(text: str) -> Iterator[str]:
+    for part in _BETWEEN_EMAILS.split(text):
+        for piece in part.split() if part.count("@") > 1 else (part,):
+            angled = _ANGLED.search(piece)
+            if email := normalised_email(angled[1] if angled else piece):
+                yield email

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from convsync.errors import OperatorError
 from convsync.extract.amounts import Amount
-from convsync.extract.cells import Cells, folded, text_of
+from convsync.extract.cells import Cells, folded, hashed_phone, text_of
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
 from convsync.extract.moments import Moment
 from convsync.extract.problem import CellError
@@ -128,9 +128,8 @@ class _Person:
 
     def __init__(self, columns: DealColumns | ClickColumns, cells: Cells, header: Header) -> None:
         self._emails = header.getters(columns.emails, cells.hashed_emails)
-        self._phones = header.getters(columns.phones, lambda cell: cell)
+        self._phones = header.getters(columns.phones, cells.text)
         self._region = header.optional(columns.country, cells.region, cells.region(None))
-        self._hashed_phone = cells.hashed_phone
         self._keys = [
             (kind, get)
             for kind, names in (
@@ -155,7 +154,6 @@ class _Person:
 
     def _hashed_phones(self, row: Row) -> list[str]:
         region = self._region(row)
-        hashed_phone = self._hashed_phone
         return [phone for get in self._phones if (phone := hashed_phone(get(row), region))]
 
 
