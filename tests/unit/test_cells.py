@@ -1,0 +1,280 @@
+"""What one cell means: times, amounts, words, addresses."""
+
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convsync.extract.amounts import Amount
+from convsync.extract.cells import Cells, hashed_phone
+from convsync.extract.mapping import CellFormat
+from convsync.extract.problem import CellError, shape_of
+from convsync.model.consent import ConsentStatus
+from convsync.model.identifiers import hashed
+
+BERLIN = ZoneInfo("Europe/Berlin")
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+ISO = Cells(CellFormat(time_zone=BERLIN))
+ZONELESS = Cells(CellFormat())
+COMMA = Cells(CellFormat(has_decimal_comma=True))
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc, arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("2026-03-01T10:00:00Z", utc(2026, 3, 1, 10), id="UTC"),
+        pytest.param("2026-03-01T10:00:00+05:30", utc(2026, 3, 1, 4, 30), id="offset"),
+        pytest.param("2026-03-01T10:00:00.000+0000", utc(2026, 3, 1, 10), id="Salesforce"),
+        pytest.param("2026-03-01 10:00:00 UTC", utc(2026, 3, 1, 10), id="BigQuery"),
+        pytest.param("2026-03-01 10:00:00 -0300", utc(2026, 3, 1, 13), id="Ruby"),
+        pytest.param("2026-03-01 10:00:00+00", utc(2026, 3, 1, 10), id="PostgreSQL"),
+        pytest.param("2026-03-01T10:00:00.1234567Z", utc(2026, 3, 1, 10, 0, 0, 123456), id=".NET"),
+        pytest.param("2026-03-01 10:00", utc(2026, 3, 1, 9), id="local"),
+        pytest.param("2026-03-01 9:05:07", utc(2026, 3, 1, 8, 5, 7), id="local, one-digit hour"),
+        pytest.param("1772359200", utc(2026, 3, 1, 10), id="epoch seconds"),
+        pytest.param("1772359200123", utc(2026, 3, 1, 10, 0, 0, 123000), id="epoch milliseconds"),
+        pytest.param(" 2026-03-01 ", date(2026, 3, 1), id="bare date"),
+        pytest.param("20260301", date(2026, 3, 1), id="bare date without dashes"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_iso_8601_and_what_exporters_take_for_it_are_read(text: str, expected: object) -> None:
+    moment = ISO.moment(text)
+    assert moment == expected
+    assert type(moment) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("local", "expected"),
+    [
+        pytest.param("2026-03-29 02:30:00", utc(2026, 3, 29, 1, 30), id="skipped: moved forward"),
+        pytest.param("2026-10-25 02:30:00", utc(2026, 10, 25, 0, 30), id="repeated: the first"),
+        pytest.param("2026-07-01 12:00:00", utc(2026, 7, 1, 10), id="summer"),
+        pytest.param("2026-01-01 12:00:00", utc(2026, 1, 1, 11), id="winter"),
+    ],
+)
+def test_a_local_time_a_clock_change_touches_is_resolved_the_same_way_always(
+    local: str, expected: datetime
+) -> None:
+    assert ISO.moment(local) == expected
+
+
+@given(
+    local=st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2090, 1, 1)),  # noqa: DTZ001
+    zone=st.timezones(),
+)
+def test_a_local_time_is_what_the_time_zone_database_says(local: datetime, zone: ZoneInfo) -> None:
+    expected = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    assert Cells(CellFormat(time_zone=zone)).moment(local.isoformat()) == expected
+
+
+@pytest.mark.parametrize(
+    ("day", "starts"),
+    [
+        pytest.param("2017-11-15", utc(2017, 11, 15, 2), id="summer time"),
+        pytest.param("2018-03-15", utc(2018, 3, 15, 3), id="standard time"),
+        pytest.param("2017-10-15", utc(2017, 10, 15, 3), id="the day without a midnight"),
+    ],
+)
+def test_a_day_in_sao_paulo_starts_at_its_own_midnight(day: str, starts: datetime) -> None:
+    cells = Cells(CellFormat(time_zone=SAO_PAULO))
+    assert cells.instant(day) == starts
+
+
+def test_a_day_of_a_clock_change_ends_after_25_hours() -> None:
+    moment = ISO.moment("2026-10-25")
+    assert moment is not None
+    assert (ISO.end_of(moment) - ISO.start_of(moment)).total_seconds() == 25 * 3600 - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("31.12.2025", date(2025, 12, 31), id="date"),
+        pytest.param("31.12.2025 14:30", utc(2025, 12, 31, 13, 30), id="date and time"),
+    ],
+)
+def test_declared_formats_are_read(text: str, expected: object) -> None:
+    cells = Cells(CellFormat(time_zone=BERLIN, date_formats=("%d.%m.%Y", "%d.%m.%Y %H:%M")))
+    assert cells.moment(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["31/12/2025", "2026-02-30", "2026-03-01x10:00", "0000-00-00", "12345", "20260301101112",
+     "9999-12-31", "2026-03-01T25:00:00", "infinity", "²²²²²²²²²²"],
+)  # fmt: skip
+def test_what_is_no_time_is_a_problem(text: str) -> None:
+    with pytest.raises(CellError):
+        ISO.moment(text)
+
+
+@pytest.mark.parametrize("cell", ["2026-03-01", "2026-03-01 10:00:00", date(2026, 3, 1)])
+def test_a_time_without_a_zone_is_a_problem_where_none_is_declared(cell: object) -> None:
+    with pytest.raises(CellError, match="time_zone"):
+        ZONELESS.moment(cell)
+
+
+def test_a_bare_date_at_the_edge_of_the_calendar_is_a_problem_however_it_is_written() -> None:
+    for cell in ("0001-01-01", "0001-01-01T00:00:00", date(9999, 12, 31)):
+        with pytest.raises(CellError, match="calendar"):
+            ISO.moment(cell)
+
+
+@pytest.mark.parametrize(
+    ("text", "dot", "comma"),
+    [
+        pytest.param("1234", "1234", "1234", id="digits"),
+        pytest.param("0", "0", "0", id="zero"),
+        pytest.param("-5", "-5", "-5", id="negative"),
+        pytest.param("1234.56", "1234.56", None, id="decimal dot"),
+        pytest.param("1234,56", None, "1234.56", id="decimal comma"),
+        pytest.param("1,234.56", "1234.56", None, id="thousands by comma"),
+        pytest.param("1.234,56", None, "1234.56", id="thousands by dot"),
+        pytest.param("1.234", "1.234", "1234", id="the declaration decides"),
+        pytest.param("1,234", "1234", "1.234", id="the declaration decides, the other way"),
+        pytest.param("12,34,567.00", "1234567.00", None, id="lakhs"),
+        pytest.param("1 234 567", "1234567", "1234567", id="thousands by space"),
+        pytest.param("1\u202f234,50", None, "1234.50", id="thousands by narrow space"),
+        pytest.param("1'234.50", "1234.50", None, id="Swiss"),
+        pytest.param("(1,234.56)", "-1234.56", None, id="accountant's minus"),
+        pytest.param("−12", "-12", "-12", id="typographic minus"),
+        pytest.param("1.5E+05", "1.5E+5", None, id="spreadsheet's exponent"),
+        pytest.param("0.10", "0.10", None, id="as exact as stated"),
+    ],
+)
+def test_an_amount_is_exactly_what_is_written(
+    text: str, dot: str | None, comma: str | None
+) -> None:
+    for cells, expected in ((ISO, dot), (COMMA, comma)):
+        if expected is None:
+            with pytest.raises(CellError, match="has_decimal_comma"):
+                cells.amount(text)
+        else:
+            amount = cells.amount(text)
+            assert amount is not None
+            assert str(amount.number) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("€ 1,200.00", Amount(Decimal("1200.00"), "EUR"), id="sign before"),
+        pytest.param("1,200.00 €", Amount(Decimal("1200.00"), "EUR"), id="sign behind"),
+        pytest.param("-£5", Amount(Decimal(-5), "GBP"), id="minus before the sign"),
+        pytest.param("£-5", Amount(Decimal(-5), "GBP"), id="minus behind the sign"),
+        pytest.param("USD1200", Amount(Decimal(1200), "USD"), id="code before"),
+        pytest.param("1200 CHF", Amount(Decimal(1200), "CHF"), id="code behind"),
+        pytest.param("R$ 7", Amount(Decimal(7), "BRL"), id="sign of two characters"),
+        pytest.param("$1,200", Amount(Decimal(1200), None), id="a sign of many currencies"),
+    ],
+)
+def test_a_currency_beside_an_amount_is_read_where_it_means_one(
+    text: str, expected: Amount
+) -> None:
+    assert ISO.amount(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.2.3", "1,2345", "12k", "1.2M", "5 %", "1,2 Mio", "12 pcs", "€5€", "--5", "5-", "NaN", "inf",
+     "1e99", "9" * 19, "٣٤", "1 2 3", "free", "(5", "$", "."],
+)  # fmt: skip
+def test_what_is_no_amount_is_a_problem(text: str) -> None:
+    with pytest.raises(CellError):
+        ISO.amount(text)
+
+
+@pytest.mark.parametrize("cell", [True, float("nan"), Decimal("Infinity"), b"5", date(2026, 1, 1)])
+def test_a_typed_value_that_is_no_amount_is_a_problem(cell: object) -> None:
+    with pytest.raises(CellError):
+        ISO.amount(cell)
+
+
+def test_a_float_is_the_decimal_it_prints_as() -> None:
+    assert ISO.amount(0.1) == Amount(Decimal("0.1"))
+
+
+@given(st.text(st.characters(min_codepoint=0xC0, categories=["L"]), min_size=1, max_size=40))
+def test_a_problem_shows_no_letter_of_its_cell(text: str) -> None:
+    for read in (ISO.moment, ISO.amount, COMMA.amount):
+        with pytest.raises(CellError) as problem:
+            read(text)
+        assert not set(text) & set(str(problem.value))
+
+
+@given(st.text(max_size=40))
+def test_no_text_is_too_strange_to_read_or_to_refuse(text: str) -> None:
+    for read in (ISO.moment, ISO.amount, COMMA.amount, ISO.currency):
+        with suppress(CellError):
+            read(text)
+    ISO.hashed_emails(text)
+    hashed_phone(ISO.text(text), "DE")
+
+
+@given(st.decimals(min_value=-(10**9), max_value=10**9, places=2))
+def test_an_amount_written_either_way_reads_back(number: Decimal) -> None:
+    written = f"{number:,.2f}"
+    swapped = written.translate(str.maketrans(",.", ".,"))
+    assert ISO.amount(written) == COMMA.amount(swapped) == Amount(number)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        pytest.param("a@x.com; b@x.com", ["a@x.com", "b@x.com"], id="semicolon"),
+        pytest.param("a@x.com,b@x.com", ["a@x.com", "b@x.com"], id="comma"),
+        pytest.param("a@x.com b@x.com", ["a@x.com", "b@x.com"], id="space"),
+        pytest.param("a@x.com\nb@x.com", ["a@x.com", "b@x.com"], id="line break"),
+        pytest.param("Jane Doe <Jane@X.com>", ["jane@x.com"], id="with a name"),
+        pytest.param("jane @x.com", ["jane@x.com"], id="space inside one address"),
+        pytest.param("a@x.com; none", ["a@x.com"], id="one of them is none"),
+        pytest.param("not given", [], id="none"),
+    ],
+)
+def test_one_cell_may_hold_several_addresses(cell: str, expected: list[str]) -> None:
+    assert ISO.hashed_emails(cell) == [hashed(email) for email in expected]
+
+
+@pytest.mark.parametrize(
+    ("country", "phone", "expected"),
+    [
+        pytest.param("FR", "06 12 34 56 78", "+33612345678", id="the cell's country"),
+        pytest.param("fr", "06 12 34 56 78", "+33612345678", id="in lower case"),
+        pytest.param("", "0151 12345678", "+4915112345678", id="the source's region"),
+        pytest.param("Atlantis", "0151 12345678", "+4915112345678", id="no country at all"),
+    ],
+)
+def test_a_national_phone_number_is_read_in_its_country(
+    country: str, phone: str, expected: str
+) -> None:
+    cells = Cells(CellFormat(phone_region="DE"))
+    assert hashed_phone(phone, cells.region(country)) == hashed(expected)
+
+
+def test_words_are_compared_without_case_and_space() -> None:
+    form = CellFormat(granted_words=frozenset({"Opt-In"}), denied_words=frozenset({"no"}))
+    consent = Cells(form).consent
+    assert consent(" opt-in ") is ConsentStatus.GRANTED
+    assert consent("NO") is ConsentStatus.DENIED
+    assert consent("") is consent(None) is ConsentStatus.UNSPECIFIED
+
+
+def test_a_word_declared_both_granted_and_denied_is_denied() -> None:
+    both = frozenset({"yes"})
+    assert Cells(CellFormat(granted_words=both, denied_words=both)).consent("yes") is (
+        ConsentStatus.DENIED
+    )
+
+
+def test_a_shape_shows_form_and_no_content() -> None:
+    assert shape_of("31/12/2025") == "99/99/9999"
+    assert shape_of("Müller, Jane-Ann and sons") == "aaaaaa, aaaa-aaa aaa…"
