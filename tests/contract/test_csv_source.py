@@ -9,15 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.contract.source_suite import (
-    CELLS,
-    COLUMNS,
-    HEADER,
-    WINDOW,
-    DealSourceContract,
-    Rows,
-    deals_of,
-)
 
 from convsync.errors import OperatorError, TransientError
 from convsync.extract.csv_file import CsvClicks, CsvDeals
@@ -27,6 +18,15 @@ from convsync.model.click import ClickId, ClickIdKind, Sighting
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.model.period import Period
+from tests.contract.source_suite import (
+    CELLS,
+    COLUMNS,
+    HEADER,
+    WINDOW,
+    DealSourceContract,
+    Rows,
+    deals_of,
+)
 
 ALL_TIME = Period(since=datetime(1970, 1, 1, tzinfo=UTC), until=datetime(2100, 1, 1, tzinfo=UTC))
 FEW = DealColumns(deal_id="id", milestones={}, amount="amount", segments={"name": "name"})

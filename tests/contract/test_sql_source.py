@@ -7,6 +7,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
+from convsync.errors import OperatorError, TransientError
+from convsync.extract.cells import Cells, text_of
+from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
+from convsync.extract.problem import CellError
+from convsync.extract.source import Quarantined
+from convsync.extract.sql import SqlClicks, SqlDeals
+from convsync.model.click import Sighting
+from convsync.model.deal import Deal
 from tests.contract.source_suite import (
     CELLS,
     COLUMNS,
@@ -17,15 +26,6 @@ from tests.contract.source_suite import (
     a_row,
     deals_of,
 )
-
-from convsync.errors import OperatorError, TransientError
-from convsync.extract.cells import Cells, text_of
-from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
-from convsync.extract.problem import CellError
-from convsync.extract.source import Quarantined
-from convsync.extract.sql import SqlClicks, SqlDeals
-from convsync.model.click import Sighting
-from convsync.model.deal import Deal
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
