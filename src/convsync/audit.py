@@ -18,6 +18,8 @@ from convsync.store import audit_log
 from convsync.store.audit_log import GENESIS, Row
 from convsync.store.database import Database
 
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class EventKind(StrEnum):
     """What can happen. The words are those of the ledger's states, and of a run's life."""
@@ -57,7 +59,7 @@ def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetim
     rows = []
     for event in events:
         number += 1
-        detail = json.dumps(event.detail, ensure_ascii=False, separators=(",", ":"))
+        detail = _as_json(event.detail)
         kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)
         digest = _chained(digest, number, instant, run_id, kind, who, detail)
         rows.append(Row(number, at, run_id, kind, *who, detail, digest))
@@ -73,7 +75,8 @@ def _chained(
     who: tuple[str | None, str | None, str | None],
     detail: str,
 ) -> bytes:
-    said = json.dumps([number, at, run_id, kind, *who, detail], ensure_ascii=False)
+    whom = ("-" if name is None else f"={name}" for name in who)
+    said = "\0".join((str(number), at, str(run_id), kind, *whom, detail))
     return sha256(before + said.encode()).digest()
 
 

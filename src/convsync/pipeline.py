@@ -40,7 +40,7 @@ from convsync.store.deals import Seen, StoredDeal
 from convsync.store.session import PreviewSession, RunSession, Session
 from convsync.upload.destination import Destination
 
-CHUNK = 2_000
+CHUNK = 5_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RULES = "rules"
 
@@ -292,16 +292,16 @@ class _Work:
 
     def _read_changed_deals(self, source: DealSource) -> None:
         window = self._window(source.name, source)
-        seen = Seen()
+        present = _Present()
 
         def plan_chunk(connection: Any, saved: deals.Saved) -> None:
-            seen.add(stored.row for stored in saved.changed)
-            seen.add(saved.unchanged)
+            present.note(saved)
             self._reconcile(connection, saved.changed)
 
-        self._read_deals(source, source.read_changed(window), plan_chunk, window)
-        if source.is_complete:
-            self._note_missing(source, seen)
+        records = present.watching(source.read_changed(window))
+        self._read_deals(source, records, plan_chunk, window)
+        if source.is_complete and present.is_known:
+            self._note_missing(source, present)
 
     def _read_deals(
         self,
@@ -323,11 +323,14 @@ class _Work:
                         quarantine.release_unseen(connection, source.name, self.session.run_id)
             self.services.progress.advance("deals", len(chunk))
 
-    def _note_missing(self, source: DealSource, seen: Seen) -> None:
+    def _note_missing(self, source: DealSource, present: "_Present") -> None:
         """Mark the deals that a complete read did not find; they are due at once."""
+        with self.session.transaction("find unreadable deals") as connection:
+            present.seen.add(deals.rows_of(connection, source.name, present.unreadable))
         while True:
             with self.session.transaction("note missing deals") as connection:
-                missing = list(islice(deals.gone_missing(connection, source.name, seen), CHUNK))
+                found = deals.gone_missing(connection, source.name, present.seen)
+                missing = list(islice(found, CHUNK))
                 deals.mark_deleted(connection, [row for row, _ in missing], self.session.now)
                 self._record(
                     connection,
@@ -474,6 +477,33 @@ class _Work:
     def _record(self, connection: Any, events: Sequence[Event]) -> None:
         if events:
             audit.record(connection, events, run_id=self.session.run_id, at=self.session.now)
+
+
+class _Present:
+    """Which deals a complete read has found, the unreadable ones included.
+
+    A record that could not even be named might be any deal: then nothing is known to be missing.
+    """
+
+    def __init__(self) -> None:
+        self.seen = Seen()
+        self.unreadable: list[str] = []
+        self.is_known = True
+
+    def watching(self, records: Iterable[Deal | Quarantined]) -> Iterator[Deal | Quarantined]:
+        """Pass records on, and note those that could not be read."""
+        for record in records:
+            if isinstance(record, Quarantined):
+                if record.deal_id is None:
+                    self.is_known = False
+                else:
+                    self.unreadable.append(record.deal_id)
+            yield record
+
+    def note(self, saved: deals.Saved) -> None:
+        """Note deals that were read."""
+        self.seen.add(stored.row for stored in saved.changed)
+        self.seen.add(saved.unchanged)
 
 
 def rules_digest(rules: Sequence[ConversionRule]) -> str:

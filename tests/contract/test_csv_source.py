@@ -243,11 +243,16 @@ def test_a_row_without_a_click_id_is_no_sighting_and_no_problem(path: Path) -> N
     )
 
 
-def test_a_click_that_is_logged_late_is_read_in_the_window_of_its_log(path: Path) -> None:
-    row = "2026-01-01T10:00:00Z,abC,,,,2026-03-01T10:00:00Z\n"
-    late = ClickColumns(clicked_at="at", logged_at="logged", gclid="gclid")
-    assert list(clicks_in(path, row).read(WINDOW)) == []
-    assert len(list(clicks_in(path, row, late).read(WINDOW))) == 1
+def test_a_click_is_read_in_the_window_of_its_log_however_old_it_is(path: Path) -> None:
+    logged = ClickColumns(clicked_at="at", logged_at="logged", gclid="gclid")
+    in_window = "2026-01-01T10:00:00Z,abC,,,,2026-03-01T10:00:00Z\n"
+    before = "2026-01-01T10:00:00Z,abC,,,,2026-01-02T10:00:00Z\n"
+    assert len(list(clicks_in(path, in_window, logged).read(WINDOW))) == 1
+    assert list(clicks_in(path, before, logged).read(WINDOW)) == []
+
+
+def test_a_log_that_does_not_say_when_it_was_written_is_read_whole(path: Path) -> None:
+    assert len(list(clicks_in(path, "2026-01-01T10:00:00Z,abC,,,,\n").read(WINDOW))) == 1
 
 
 def test_a_click_log_may_grow_while_it_is_read(path: Path) -> None:

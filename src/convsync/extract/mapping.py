@@ -68,8 +68,8 @@ class DealColumns:
 class ClickColumns:
     """The columns of a click log, by the header's exact words. None and () mean: not there.
 
-    `logged_at` is when a row was written, for logs that are written later than the click; windows
-    are drawn on it, or without it on `clicked_at`.
+    `logged_at` is when a row was written, and what windows are drawn on. Without it a log is read
+    whole every time: a click may be logged long after it happened, and must not be missed.
     """
 
     clicked_at: str | None = None

@@ -282,9 +282,7 @@ class SightingRecords:
         self._cells = Cells(form)
         self._place = header.place
         self._seen = header.optional(columns.clicked_at, self._cells.moment, None)
-        self._logged = header.optional(
-            columns.logged_at or columns.clicked_at, self._cells.moment, None
-        )
+        self._logged = header.optional(columns.logged_at, self._cells.moment, None)
         self._click_ids = _ClickIds(columns, self._cells, header)
         self._person = _Person(columns, self._cells, header)
         header.raise_if_unusable()

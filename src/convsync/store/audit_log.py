@@ -5,19 +5,19 @@ processes can never write events with one number, and what is cut off the end le
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
+from convsync.store import dialect
 from convsync.store.schema import audit_events, audit_head, runs
 
 GENESIS = bytes(32)
 """What the first event is chained to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One event as it is stored. `detail` is JSON text, in the very bytes the digest covers."""
 
     number: int
@@ -31,17 +31,7 @@ class Row:
     digest: bytes
 
 
-_COLUMNS = (
-    audit_events.c.number,
-    audit_events.c.at,
-    audit_events.c.run_id,
-    audit_events.c.event,
-    audit_events.c.source,
-    audit_events.c.deal_id,
-    audit_events.c.order_id,
-    audit_events.c.detail,
-    audit_events.c.digest,
-)
+_COLUMNS = [audit_events.c[name] for name in Row._fields]
 
 
 def head(connection: Connection) -> tuple[int, bytes]:
@@ -58,23 +48,7 @@ def append(connection: Connection, rows: Sequence[Row]) -> None:
     """Write events that follow the head, and move it to the last of them."""
     if not rows:
         return
-    connection.execute(
-        insert(audit_events),
-        [
-            {
-                "number": row.number,
-                "at": row.at,
-                "run_id": row.run_id,
-                "event": row.event,
-                "source": row.source,
-                "deal_id": row.deal_id,
-                "order_id": row.order_id,
-                "detail": row.detail,
-                "digest": row.digest,
-            }
-            for row in rows
-        ],
-    )
+    dialect.insert_rows(connection, audit_events, Row._fields, rows)
     last = rows[-1]
     connection.execute(update(audit_head).values(number=last.number, digest=last.digest))
 

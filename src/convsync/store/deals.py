@@ -20,7 +20,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    insert,
     or_,
     select,
     update,
@@ -108,11 +107,15 @@ def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
 
 def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> None:
     """Set when each deal row is to be looked at again; None: only when something changes."""
-    if when:
-        statement = (
-            update(deals).where(deals.c.id == bindparam("row")).values(reconcile_at=bindparam("at"))
-        )
-        connection.execute(statement, [{"row": row, "at": at} for row, at in when.items()])
+    connection.execute(
+        update(deals)
+        .where(deals.c.id.in_(list(when)), deals.c.reconcile_at.is_not(None))
+        .values(reconcile_at=None)
+    )
+    later = [{"row": row, "at": at} for row, at in when.items() if at is not None]
+    if later:
+        statement = update(deals).where(deals.c.id == bindparam("row"))
+        connection.execute(statement.values(reconcile_at=bindparam("at")), later)
 
 
 def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> None:
@@ -130,6 +133,11 @@ def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> N
 def look_at_all_again(connection: Connection, now: datetime) -> int:
     """Make every deal due, because the rules have changed; return how many there are."""
     return connection.execute(update(deals).values(reconcile_at=now)).rowcount
+
+
+def rows_of(connection: Connection, source: str, deal_ids: Sequence[str]) -> list[int]:
+    """Return the rows of the deals of a source that are stored under these IDs."""
+    return [row for row, _ in _known(connection, source, deal_ids).values()]
 
 
 def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[tuple[int, str]]:
@@ -177,7 +185,7 @@ class _Row:
 
     number: int
     deal: Deal
-    columns: dict[str, Any]
+    content: tuple[Any, ...]
     keys: tuple[bytes, ...]
     digest: bytes
 
@@ -185,28 +193,35 @@ class _Row:
     def of(cls, number: int, deal: Deal) -> "_Row":
         keys = tuple(dict.fromkeys(key.digest() for key in _keys_of(deal)))
         content = _content(deal)
-        said = repr((*content.values(), *map(_said, deal.milestones), *keys)).encode()
+        said = repr((*content, *map(_said, deal.milestones), *keys)).encode()
         return cls(number, deal, content, keys, blake2b(said, digest_size=16).digest())
 
-    def as_deal(self) -> dict[str, Any]:
-        return {
-            "id": self.number,
-            "source": self.deal.source,
-            "deal_id": self.deal.deal_id,
-            "digest": self.digest,
-            "reconcile_at": None,
-            **self.columns,
-        }
+    def as_deal(self) -> tuple[Any, ...]:
+        """Return the values of `_DEAL_COLUMNS`."""
+        who = self.number, self.deal.source, self.deal.deal_id, self.digest
+        return who + self.content
 
-    def as_milestones(self) -> Iterator[dict[str, Any]]:
+    def as_milestones(self) -> Iterator[tuple[int, str, datetime, bool]]:
+        """Yield the values of `_MILESTONE_COLUMNS` for each milestone."""
         for milestone in self.deal.milestones:
-            yield {
-                "deal": self.number,
-                "name": milestone.name,
-                "reached_at": milestone.reached_at,
-                "is_whole_day": milestone.is_whole_day,
-                "withdrawn_at": None,
-            }
+            yield (self.number, *_said(milestone))
+
+
+_CONTENT = (
+    "created_at",
+    "modified_at",
+    "amount",
+    "currency",
+    "ad_user_data",
+    "ad_personalization",
+    "emails",
+    "phones",
+    "clicks",
+    "segments",
+    "gone",
+)
+_DEAL_COLUMNS = ("id", "source", "deal_id", "digest", *_CONTENT)
+_MILESTONE_COLUMNS = ("deal", "name", "reached_at", "is_whole_day")
 
 
 def _keys_of(deal: Deal) -> Iterator[Key]:
@@ -224,24 +239,29 @@ def _said(milestone: Milestone) -> tuple[str, datetime, bool]:
     return milestone.name, milestone.reached_at, milestone.is_whole_day
 
 
-def _content(deal: Deal) -> dict[str, Any]:
-    return {
-        "created_at": deal.created_at,
-        "modified_at": deal.modified_at,
-        "amount": None if deal.amount is None else str(deal.amount),
-        "currency": deal.currency,
-        "ad_user_data": deal.consent.ad_user_data.value,
-        "ad_personalization": deal.consent.ad_personalization.value,
-        "emails": ",".join(deal.identifiers.emails) or None,
-        "phones": ",".join(deal.identifiers.phones) or None,
-        "clicks": _dumped([_click_as_list(candidate) for candidate in deal.clicks]),
-        "segments": _dumped(dict(deal.segments)),
-        "gone": deal.gone,
-    }
+def _content(deal: Deal) -> tuple[Any, ...]:
+    """Return the values of `_CONTENT`."""
+    who = deal.identifiers
+    return (
+        deal.created_at,
+        deal.modified_at,
+        None if deal.amount is None else str(deal.amount),
+        deal.currency,
+        deal.consent.ad_user_data.value,
+        deal.consent.ad_personalization.value,
+        ",".join(who.emails) or None,
+        ",".join(who.phones) or None,
+        _dumped([_click_as_list(candidate) for candidate in deal.clicks]),
+        _dumped(dict(deal.segments)),
+        None if deal.gone is None else deal.gone.value,
+    )
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _dumped(value: Any) -> str | None:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else None
+    return _as_json(value) if value else None
 
 
 def _click_as_list(candidate: Candidate) -> list[Any]:
@@ -265,44 +285,54 @@ def _next_row(connection: Connection) -> int:
 
 
 def _insert(connection: Connection, rows: Sequence[_Row]) -> None:
-    if rows:
-        connection.execute(insert(deals), [row.as_deal() for row in rows])
-        _insert_milestones(connection, rows)
-        _insert_keys(connection, rows)
+    dialect.insert_rows(connection, deals, _DEAL_COLUMNS, [row.as_deal() for row in rows])
+    reached = [milestone for row in rows for milestone in row.as_milestones()]
+    dialect.insert_rows(connection, milestones, _MILESTONE_COLUMNS, reached)
+    _insert_keys(connection, rows)
 
 
 def _replace(connection: Connection, rows: Sequence[_Row], now: datetime) -> None:
+    """Write changed deals; milestones they no longer have are marked as withdrawn."""
     if not rows:
         return
     numbers = [row.number for row in rows]
-    columns = [{"row": row.number, **row.columns, "digest": row.digest} for row in rows]
-    connection.execute(update(deals).where(deals.c.id == bindparam("row")), columns)
+    changed = [
+        {
+            "row": row.number,
+            "digest": row.digest,
+            "reconcile_at": None,
+            **dict(zip(_CONTENT, row.content, strict=True)),
+        }
+        for row in rows
+    ]
+    connection.execute(update(deals).where(deals.c.id == bindparam("row")), changed)
     connection.execute(
         update(milestones)
         .where(milestones.c.deal.in_(numbers), milestones.c.withdrawn_at.is_(None))
         .values(withdrawn_at=now)
     )
-    _insert_milestones(connection, rows)
+    _reach_again(connection, rows)
     connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(numbers)))
     _insert_keys(connection, rows)
 
 
-def _insert_milestones(connection: Connection, rows: Sequence[_Row]) -> None:
-    reached = [milestone for row in rows for milestone in row.as_milestones()]
+def _reach_again(connection: Connection, rows: Sequence[_Row]) -> None:
+    reached = [
+        dict(zip(_MILESTONE_COLUMNS, milestone, strict=True))
+        for row in rows
+        for milestone in row.as_milestones()
+    ]
     if reached:
         statement = dialect.upsert(milestones, connection)
-        fresh = {
-            name: statement.excluded[name]
-            for name in ("reached_at", "is_whole_day", "withdrawn_at")
-        }
-        on_primary_key = list(milestones.primary_key)
-        connection.execute(statement.on_conflict_do_update(on_primary_key, set_=fresh), reached)
+        excluded = statement.excluded
+        fresh = {name: excluded[name] for name in ("reached_at", "is_whole_day", "withdrawn_at")}
+        key = list(milestones.primary_key)
+        connection.execute(statement.on_conflict_do_update(key, set_=fresh), reached)
 
 
 def _insert_keys(connection: Connection, rows: Sequence[_Row]) -> None:
-    keys = [{"deal": row.number, "key": key} for row in rows for key in row.keys]
-    if keys:
-        connection.execute(insert(deal_keys), keys)
+    keys = sorted((row.number, key) for row in rows for key in row.keys)
+    dialect.insert_rows(connection, deal_keys, ("deal", "key"), keys)
 
 
 def _loaded(connection: Connection, found: Any) -> list[StoredDeal]:

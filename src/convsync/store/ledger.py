@@ -19,7 +19,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    insert,
     or_,
     select,
     update,
@@ -34,7 +33,10 @@ from convsync.model.money import Money
 from convsync.model.outcome import Matched, Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
+from convsync.store import dialect
 from convsync.store.schema import deals, ledger, milestones
+
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 EntryKey = tuple[int, str]
 """A deal's row and a rule's name: what a ledger row is about."""
@@ -60,28 +62,23 @@ def entries_for(connection: Connection, deal_rows: Sequence[int]) -> dict[EntryK
 
 def write(connection: Connection, changes: Iterable[Change]) -> None:
     """Write the changes of one chunk."""
-    new: list[dict[str, Any]] = []
+    new: list[tuple[Any, ...]] = []
     changed: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for change in changes:
         if change.is_new:
-            row = {"deal": change.deal_row, "rule": change.rule, **_BLANK, **change.columns}
-            new.append(row)
+            values = tuple([change.columns.get(name) for name in _NEW_COLUMNS])
+            new.append((change.deal_row, change.rule, *values))
         else:
             row = {"of_deal": change.deal_row, "of_rule": change.rule, **change.columns}
             changed.setdefault(tuple(change.columns), []).append(row)
-    if new:
-        connection.execute(insert(ledger), new)
+    dialect.insert_rows(connection, ledger, ("deal", "rule", *_NEW_COLUMNS), new)
     for rows in changed.values():
         connection.execute(update(ledger).where(_OF_ENTRY), rows)
 
 
 _OF_ENTRY = and_(ledger.c.deal == bindparam("of_deal"), ledger.c.rule == bindparam("of_rule"))
-_WRITTEN_LATER = ("told_value", "told_currency", "batch_id")
-_BLANK: dict[str, Any] = {
-    column.name: None
-    for column in ledger.columns
-    if column.nullable and column.name not in (*_WRITTEN_LATER, "id")
-}
+_WRITTEN_LATER = ("id", "deal", "rule", "told_value", "told_currency", "batch_id")
+_NEW_COLUMNS = tuple(column.name for column in ledger.columns if column.name not in _WRITTEN_LATER)
 
 
 def content_of(conversion: Conversion) -> dict[str, Any]:
@@ -113,7 +110,7 @@ def _extras_of(conversion: Conversion) -> str:
         extras |= {"emails": who.emails, "phones": who.phones}
     if conversion.variables:
         extras["variables"] = dict(conversion.variables)
-    return json.dumps(extras, separators=(",", ":"))
+    return _as_json(extras)
 
 
 WITHOUT_PERSON = json.dumps({})
