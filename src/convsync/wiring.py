@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
+from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -31,6 +32,7 @@ from convsync.model.rule import (
     TableBySegment,
     ValueRule,
 )
+from convsync.outbox import RetryPolicy
 from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
 from convsync.settings import Settings, tables
@@ -63,6 +65,11 @@ def services_of(
             retracted_share=settings.limits.retracted_share,
             small_retraction=settings.limits.small_retraction,
         ),
+        retry=RetryPolicy(
+            attempts=settings.retry.attempts,
+            first_wait_s=settings.retry.first_wait_s,
+            longest_wait_s=settings.retry.longest_wait_s,
+        ),
         clock=system_clock if as_of is None else frozen_clock(as_of),
         on_step=on_step,
         progress=progress or NoProgress(),
@@ -71,7 +78,7 @@ def services_of(
 
 def database_of(settings: Settings, *, on_step: OnStep = ignore_step) -> Database:
     """Return the ledger's database; a relative SQLite file lies in the config's folder."""
-    return Database(_database_url(settings), on_step=on_step)
+    return Database(_in_folder(settings.store.url, settings), on_step=on_step)
 
 
 def rules_of(settings: Settings) -> Sequence[ConversionRule]:
@@ -157,34 +164,40 @@ def _credentials(name: str, table: tables.DataManager, folder: Path) -> "Credent
         return None
     import google.auth
     from google.auth.exceptions import GoogleAuthError
+    from google.oauth2 import service_account
 
     from convsync.upload.data_manager import SCOPE
 
+    where = "on this machine"
     try:
         if table.credentials == "application_default":
-            credentials, _ = google.auth.default(scopes=[SCOPE])
+            found, _ = google.auth.default(scopes=[SCOPE])
         else:
-            path = folder / table.credentials
-            credentials, _ = google.auth.load_credentials_from_file(str(path), scopes=[SCOPE])
+            where = f"in {folder / table.credentials}"
+            found = service_account.Credentials.from_service_account_file(
+                str(folder / table.credentials), scopes=[SCOPE]
+            )
     except (GoogleAuthError, OSError, ValueError) as error:
         raise OperatorError(
-            f"destinations.{name}.credentials: none that work were found ({type(error).__name__}). "
-            "Name a service account's key file, or run `gcloud auth application-default login "
+            f"destinations.{name}.credentials: none that work were found {where} "
+            f"({type(error).__name__}). Name a service account's key file, or run `gcloud auth "
+            "application-default login "
             f"--scopes={SCOPE},https://www.googleapis.com/auth/cloud-platform`."
         ) from error
-    return credentials
+    return cast("Credentials", found)
 
 
-def _database_url(settings: Settings) -> str:
-    written = settings.store.url.get_secret_value()
+def _in_folder(url: SecretStr, settings: Settings) -> str:
+    """Return a database URL whose relative SQLite file lies in the config's folder."""
+    written = url.get_secret_value()
     try:
-        url = make_url(written)
+        parsed = make_url(written)
     except ArgumentError:
         return written
-    path = url.database
-    if url.get_backend_name() == "sqlite" and path and path != ":memory:":
-        url = url.set(database=str(settings.folder / path))
-    return url.render_as_string(hide_password=False)
+    file = parsed.database
+    if parsed.get_backend_name() == "sqlite" and file and not file.startswith((":", "file:")):
+        parsed = parsed.set(database=str(settings.folder / file))
+    return parsed.render_as_string(hide_password=False)
 
 
 def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
@@ -248,7 +261,7 @@ def _deal_source(name: str, source: tables.DealSource, settings: Settings) -> De
         case tables.SqlDeals():
             return SqlDeals(
                 name=name,
-                url=source.url.get_secret_value(),
+                url=_in_folder(source.url, settings),
                 query=source.query,
                 columns=columns,
                 cells=cells,
@@ -292,7 +305,7 @@ def _click_source(
         case tables.SqlClicks():
             return SqlClicks(
                 name=name,
-                url=source.url.get_secret_value(),
+                url=_in_folder(source.url, settings),
                 query=source.query,
                 columns=columns,
                 cells=cells,

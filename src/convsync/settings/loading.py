@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     EnvSettingsSource,
@@ -23,7 +24,7 @@ from pydantic_settings import (
 )
 
 from convsync.errors import OperatorError
-from convsync.model.deal import KNOWN_MILESTONES
+from convsync.model.deal import KNOWN_MILESTONES, LOST
 from convsync.settings.tables import PREFIX, Settings
 
 SECRETS_DIR = "CONVSYNC_SECRETS_DIR"
@@ -33,7 +34,7 @@ def load_settings(path: Path) -> Settings:
     """Return the configuration in `path`, or raise OperatorError with every mistake there is."""
     written = _written(path)
     merged = _merged(written, _from_outside())
-    mistakes: list[str] = []
+    mistakes = _misnamed_variables()
     settings: Settings | None = None
     try:
         settings = Settings.model_validate({**merged, "folder": path.resolve().parent})
@@ -46,6 +47,7 @@ def load_settings(path: Path) -> Settings:
     return settings
 
 
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _TWICE = re.compile(r"Cannot (?:declare|overwrite).*\(at line (\d+)")
 
 
@@ -62,9 +64,10 @@ def _written(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         if twice := _TWICE.search(str(error)):
-            line = text.splitlines()[int(twice[1]) - 1].strip()
+            line = text.splitlines()[int(twice[1]) - 1]
+            key = line.partition("=")[0].strip()  # its value may be a secret
             raise OperatorError(
-                f"{path}, line {twice[1]}: {line} is there twice; give each its own name."
+                f"{path}, line {twice[1]}: {key} is there twice; give each its own name."
             ) from None
         raise OperatorError(f"{path} is not TOML: {error}.") from None
 
@@ -76,8 +79,28 @@ def _from_outside() -> dict[str, Any]:
         folder = os.environ.get(SECRETS_DIR)
         secrets = {} if folder is None else _secrets(Path(folder))
     except SettingsError as error:
-        raise OperatorError(f"A {PREFIX}… variable cannot be read: {error}") from None
+        raise OperatorError(f"A {PREFIX}… variable cannot be read: {error}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(
+            f"A file in {SECRETS_DIR} cannot be read ({type(error).__name__}); it must be UTF-8 "
+            "text that this user may read."
+        ) from None
     return _merged(secrets, variables)
+
+
+def _misnamed_variables() -> list[str]:
+    """Return the variables and secret files that set nothing, because their table is misspelt."""
+    folder = os.environ.get(SECRETS_DIR)
+    secrets = [file.name for file in Path(folder).iterdir()] if folder else []
+    known = sorted(set(Settings.model_fields) - {"folder"})
+    found = []
+    for name in sorted({*os.environ, *secrets}):
+        table, nested, _ = name.upper().removeprefix(PREFIX).partition("__")
+        if name.upper().startswith(PREFIX) and nested and table.lower() not in known:
+            close = get_close_matches(table.lower(), known, n=1)
+            mend = f"Did you mean {PREFIX}{close[0].upper()}__…?" if close else "It sets nothing."
+            found.append(f"{name}: there is no table {table.lower()}. {mend}")
+    return found
 
 
 def _secrets(folder: Path) -> dict[str, Any]:
@@ -100,26 +123,43 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 _TAGS = {"csv", "sql", "amount", "fixed", "table"}
+_TAGGED = {
+    ("deals", 2): "csv, sql",
+    ("clicks", 2): "csv, sql",
+    ("rules", 3): "amount, fixed, table",
+}
+"""Where pydantic puts the kind of a table into a place, by its first part and length; the kinds."""
 
 
 def _mistake(detail: ErrorDetails) -> str:
     """Return one of pydantic's findings as a place and a mend."""
-    where = [str(part) for part in detail["loc"] if part not in _TAGS and part != "[key]"]
-    place = ".".join(where)
+    place = _place(detail["loc"])
     match detail["type"]:
         case "extra_forbidden":
             return f"{place}: unknown key.{_did_you_mean(detail['loc'])}"
         case "missing":
             return f"{place}: is missing."
         case "union_tag_not_found" | "union_tag_invalid":
-            expected = detail.get("ctx", {}).get("expected_tags", "")
-            return f"{place}: kind must be one of {expected}."
+            kinds = _TAGGED[str(detail["loc"][0]), len(detail["loc"])]
+            return f"{place}.kind: must be one of {kinds}."
         case "string_pattern_mismatch":
             return f"{place}: names are lower case, with digits, - and _, up to 40 characters."
         case "value_error":
             return f"{place}: {detail['ctx']['error']}."
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return f"{place}: must be a table, [{place}]."
         case _:
             return f"{place}: {detail['msg'][0].lower()}{detail['msg'][1:]}."
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Return a place as the file spells it, without what pydantic adds to it."""
+    first = str(location[0]) if location else ""
+    return ".".join(
+        str(part)
+        for at, part in enumerate(location)
+        if part != "[key]" and not ((first, at) in _TAGGED and part in _TAGS)
+    )
 
 
 def _did_you_mean(location: tuple[int | str, ...]) -> str:
@@ -192,6 +232,8 @@ def _rule_contradictions(
     if milestone is not None and milestone not in known:
         listed = ", ".join(sorted(known))
         yield f"{place}.milestone: no deal source has '{milestone}'; there are: {listed}."
+    if milestone == LOST and _is_true(rule.get("undone_by_loss")):
+        yield f"{place}.undone_by_loss: a loss cannot undo itself, and nothing would be sent."
     destination = rule.get("destination")
     if destination is None and len(destinations) > 1:
         listed = ", ".join(sorted(destinations))
@@ -210,12 +252,33 @@ def _rule_contradictions(
 def _destination_contradictions(name: str, table: Any) -> Iterator[str]:
     if not isinstance(table, Mapping):
         return
-    endpoint = str(table.get("endpoint", ""))
-    is_local = endpoint.rpartition(":")[0] in {"127.0.0.1", "localhost", "[::1]"}
-    if str(table.get("plaintext", "")).lower() == "true" and not is_local:
-        yield f"destinations.{name}.plaintext: only an endpoint on this machine may be plaintext."
-    if table.get("credentials") == "none" and not is_local:
-        yield f'destinations.{name}.credentials: "none" is for the sandbox on this machine only.'
+    place = f"destinations.{name}"
+    is_local = _is_loopback(f"//{table.get('endpoint', '')}")
+    rest = str(table.get("rest_endpoint", "https://"))
+    if _is_true(table.get("plaintext")) and not is_local:
+        yield f"{place}.plaintext: only an endpoint on this machine may be plaintext."
+    if not rest.lower().startswith("https://") and not _is_loopback(rest):
+        yield f"{place}.rest_endpoint: only one on this machine may do without https://."
+    if table.get("credentials") == "none" and not (is_local and _is_loopback(rest)):
+        yield (
+            f'{place}.credentials: "none" is for the sandbox, with endpoint and rest_endpoint on '
+            "this machine."
+        )
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in _LOOPBACK
+    except ValueError:
+        return False
+
+
+def _is_true(value: Any) -> bool:
+    """Read a yes as pydantic does, which takes `yes`, `on` and `1` from a variable too."""
+    try:
+        return TypeAdapter(bool).validate_python(value)
+    except ValidationError:
+        return False
 
 
 def _names(merged: Mapping[str, Any], key: str) -> set[str]:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from convsync.model.deal import WON
+from convsync.model.money import MOST
 from convsync.model.rule import ClickPolicy
 
 PREFIX = "CONVSYNC_"
@@ -26,12 +27,19 @@ def _zone(value: Any) -> Any:
         ) from None
 
 
-def _digits(value: Any) -> Any:
+def _digits(value: Any) -> str:
     """Take an account as people write it, 123-456-7890, or an action's ID; keep its digits."""
     text = str(value).replace("-", "").strip() if isinstance(value, str | int) else ""
     if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
         raise ValueError(f"'{value}' is not a number; copy the digits from Google Ads")
     return text
+
+
+def _account(value: Any) -> Any:
+    digits = _digits(value)
+    if len(digits) != 10:
+        raise ValueError(f"'{value}' is not an ad account; it has ten digits: 123-456-7890")
+    return digits
 
 
 def _listed(value: Any) -> Any:
@@ -43,10 +51,18 @@ def _amount(value: Any) -> Any:
         return None
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
-            return Decimal(str(value))
+            amount = Decimal(str(value))
         except ArithmeticError:
-            pass
+            amount = None
+        if amount is not None and amount.is_finite() and 0 <= amount <= MOST:
+            return amount
     raise ValueError(f"'{value}' is neither \"skip\" nor an amount to send instead")
+
+
+def _where(value: Any) -> Any:
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError('write "application_default", "none", or the path of a key file')
 
 
 def _currency(value: str) -> str:
@@ -63,10 +79,15 @@ def _region(value: str) -> str:
 
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Digits = Annotated[str, BeforeValidator(_digits)]
+AccountId = Annotated[str, BeforeValidator(_account)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 InsteadOfAmount = Annotated[Decimal | None, BeforeValidator(_amount)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Region = Annotated[str, AfterValidator(_region)]
+Credentials = Annotated[str, BeforeValidator(_where)]
+Amount = Annotated[Decimal, Field(ge=0, le=MOST)]
+Days = Annotated[float, Field(gt=0, le=3650)]
+Minutes = Annotated[float, Field(ge=0, le=30 * 24 * 60)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
@@ -95,7 +116,7 @@ class Milestone(_Table):
 
     definition: str = ""
     owner: str = ""
-    next_within_days: float | None = Field(default=None, gt=0)
+    next_within_days: Days | None = None
 
 
 class Cells(_Table):
@@ -159,8 +180,8 @@ class _DealSource(Cells):
     consent: ConsentWords = ConsentWords()
     deleted_words: Words = ("yes", "true", "1")
     complete: bool = False
-    lag_minutes: float = Field(default=0, ge=0)
-    overlap_minutes: float = Field(default=10, ge=0)
+    lag_minutes: Minutes = 0
+    overlap_minutes: Minutes = 10
 
 
 class CsvDeals(_DealSource):
@@ -198,8 +219,8 @@ class ClickColumns(_Table):
 
 class _ClickSource(Cells):
     columns: ClickColumns
-    lag_minutes: float = Field(default=0, ge=0)
-    overlap_minutes: float = Field(default=10, ge=0)
+    lag_minutes: Minutes = 0
+    overlap_minutes: Minutes = 10
 
 
 class CsvClicks(_ClickSource):
@@ -234,7 +255,7 @@ class FixedValue(_Table):
     """The same sum for every conversion."""
 
     kind: Literal["fixed"]
-    amount: Decimal = Field(ge=0)
+    amount: Amount
     currency: Currency
 
 
@@ -243,8 +264,8 @@ class TableValue(_Table):
 
     kind: Literal["table"]
     segment: str
-    amounts: dict[str, Decimal] = Field(min_length=1)
-    otherwise: Decimal | None = Field(default=None, ge=0)
+    amounts: dict[str, Amount] = Field(min_length=1)
+    otherwise: Amount | None = None
     currency: Currency
 
 
@@ -269,7 +290,7 @@ class Rule(_Table):
     value: Value = AmountValue(kind="amount")
     amounts: Amounts = Amounts()
     click_policy: ClickPolicy = ClickPolicy.LAST
-    lookback_days: float = Field(default=90, gt=0)
+    lookback_days: Days = 90
     undone_by_loss: bool | None = None
     days_to_close_variable: str | None = None
 
@@ -287,19 +308,19 @@ class DataManager(_Table):
     """
 
     kind: Literal["data_manager"]
-    operating_account: Digits
-    login_account: Digits | None = None
-    linked_account: Digits | None = None
+    operating_account: AccountId
+    login_account: AccountId | None = None
+    linked_account: AccountId | None = None
     event_source: Literal["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"] = "OTHER"
-    credentials: Literal["application_default", "none"] | Path = "application_default"
+    credentials: Credentials = "application_default"
     enhanced_conversions: bool = False
     identifiers_need_consent: bool = True
-    upload_window_days: float = Field(default=90, gt=0)
-    settling_hours: float = Field(default=6, ge=0)
+    upload_window_days: Days = 90
+    settling_hours: float = Field(default=6, ge=0, le=72)
     endpoint: str = "datamanager.googleapis.com"
     rest_endpoint: str = "https://datamanager.googleapis.com"
     plaintext: bool = False
-    timeout_s: float = Field(default=120, gt=0)
+    timeout_s: float = Field(default=120, gt=0, le=3600)
 
 
 class Limits(_Table):
@@ -309,6 +330,14 @@ class Limits(_Table):
     small: int = Field(default=500, ge=0)
     retracted_share: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     small_retraction: int = Field(default=20, ge=0)
+
+
+class Retry(_Table):
+    """How often a request is tried within one run; what is left then is the next run's."""
+
+    attempts: int = Field(default=4, ge=1, le=20)
+    first_wait_s: float = Field(default=1, ge=0, le=3600)
+    longest_wait_s: float = Field(default=60, ge=0, le=3600)
 
 
 class Settings(BaseSettings):
@@ -330,4 +359,5 @@ class Settings(BaseSettings):
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, DataManager] = Field(min_length=1)
     limits: Limits = Limits()
+    retry: Retry = Retry()
     folder: Path = Path()

@@ -35,8 +35,8 @@ class Database:
 
     @property
     def name(self) -> str:
-        """Return the database's URL without its password."""
-        return self._url.render_as_string(hide_password=True)
+        """Return the database's URL without its password, which may stand in the query too."""
+        return self._url.set(query={}).render_as_string(hide_password=True)
 
     @property
     def engine(self) -> Engine:
