@@ -1,6 +1,7 @@
 """`status`: how everything stands."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import typer
@@ -44,6 +45,15 @@ def _as_json(found: "Status") -> dict[str, object]:
             {"rule": late, "caught_by": early, "count": count}
             for (late, early), count in sorted(found.caught_earlier.items())
         ],
+        "time_from_click": [
+            {
+                "milestone": time.milestone,
+                "count": time.count,
+                "median_days": _days(time.median),
+                "p90_days": _days(time.p90),
+            }
+            for time in found.times
+        ],
         "clicks": found.clicks,
         "unanswered_batches": found.unanswered_batches,
         "quarantine": [asdict(entry) for entry in found.quarantine],
@@ -51,10 +61,19 @@ def _as_json(found: "Status") -> dict[str, object]:
     }
 
 
+def _days(time: timedelta) -> float:
+    return round(time.total_seconds() / 86_400, 1)
+
+
 def _show(found: "Status") -> None:
     output.show_sums(found.sums)
     for (late, early), count in sorted(found.caught_earlier.items()):
         typer.echo(f"  {count:,} too late for {late} were in time for {early}, and sent under it")
+    for time in found.times:
+        typer.echo(
+            f"  click to {time.milestone}: half within {_days(time.median):.1f} days, "
+            f"nine in ten within {_days(time.p90):.1f} ({time.count:,} sent)"
+        )
     typer.echo(f"{found.clicks:,} click IDs stored")
     if found.unanswered_batches:
         typer.echo(

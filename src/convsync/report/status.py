@@ -41,6 +41,7 @@ class Status:
 
     sums: ledger.Sums
     caught_earlier: Mapping[tuple[str, str], int]
+    times: Sequence[ledger.TimeToMilestone]
     clicks: int
     unanswered_batches: int
     quarantine: Sequence[Quarantine]
@@ -59,6 +60,7 @@ def status_of(
         return Status(
             sums=ledger.sums(connection, rules, period),
             caught_earlier=ledger.caught_earlier(connection),
+            times=ledger.times_to_milestones(connection),
             clicks=clicks.count(connection),
             unanswered_batches=len(batches.unanswered(connection)),
             quarantine=[

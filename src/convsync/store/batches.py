@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from convsync.model.conversion import Batch, Operation
 from convsync.model.ledger import State
@@ -124,7 +124,7 @@ def settle(
         connection.execute(
             update(ledger)
             .where(ledger.c.batch_id == batch.number, ledger.c.state == State.SENDING)
-            .values(state=State.ACCEPTED, reason=None, code=None)
+            .values(state=State.ACCEPTED, code=None)
         )
         return
     write_outcomes(connection, batch, outcomes)
@@ -163,7 +163,7 @@ def confirm_all(connection: Connection, batch: Batch) -> None:
     connection.execute(
         update(ledger)
         .where(ledger.c.batch_id == batch.number, ledger.c.state == State.ACCEPTED)
-        .values(state=State.CONFIRMED, **_TOLD, reason=None, code=None)
+        .values(state=State.CONFIRMED, **_TOLD, code=None)
     )
 
 
@@ -186,16 +186,30 @@ _OF_ORDER = (ledger.c.order_id == bindparam("of_order")) & (
 )
 
 
+def look_again_at_unsent(connection: Connection, number: int, now: datetime) -> None:
+    """Make the deals due whose conversion this batch did not bring home.
+
+    What changed about them while they were in flight was left alone; now it may go out instead.
+    """
+    unsent = select(ledger.c.deal).where(
+        ledger.c.batch_id == number, ledger.c.state.in_([State.REJECTED, State.DEFERRED])
+    )
+    is_later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
+    connection.execute(
+        update(deals).where(deals.c.id.in_(unsent), is_later).values(reconcile_at=now)
+    )
+
+
 def _columns(operation: Operation, outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Accepted():
-            return {"state": State.ACCEPTED, "reason": None, "code": None}
+            return {"state": State.ACCEPTED, "code": None}
         case Confirmed(code=code):
-            return {"state": State.CONFIRMED, "reason": None, "code": code or None}
+            return {"state": State.CONFIRMED, "code": code or None}
         case Rejected(code=code):
             return {"state": State.REJECTED, "reason": Reason.PLATFORM_REFUSED, "code": code}
         case Deferred(code=code, until=until):
-            return {"state": State.DEFERRED, "reason": None, "code": code, "due_at": until}
+            return {"state": State.DEFERRED, "code": code, "due_at": until}
         case Untried():
             return {"state": State.PLANNED, "batch_id": None}
 

@@ -12,15 +12,18 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     RowMapping,
     and_,
     bindparam,
     case,
+    exists,
     func,
     or_,
     select,
+    type_coerce,
     update,
 )
 
@@ -220,7 +223,8 @@ def sums(
     """Return the account of all milestones of the rules, or of those reached in a period.
 
     What was extracted is counted in the milestones as they were read, what became of it in the
-    ledger: were one lost on the way, the two would differ.
+    ledger: were one lost on the way, the two would differ. A milestone that no rule has looked at
+    waits for the next run if its deal is due, and is not sent if it was withdrawn before.
     """
     names = [rule.name for rule in rules]
     by_milestone = Counter(rule.milestone for rule in rules)
@@ -230,18 +234,53 @@ def sums(
         read = read.where(
             milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
         )
-        rows = rows.where(
-            ledger.c.milestone_at >= period.since, ledger.c.milestone_at < period.until
+        is_of_milestone = and_(
+            milestones.c.deal == ledger.c.deal, milestones.c.name == ledger.c.milestone
+        )
+        rows = rows.join(milestones, is_of_milestone).where(
+            milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
         )
     extracted = sum(
         count * by_milestone[name]
         for name, count in connection.execute(read.group_by(milestones.c.name))
     )
-    by_state = {
-        (Account(account), detail): count
-        for account, detail, count in connection.execute(rows.group_by(_ACCOUNT, _DETAIL))
-    }
+    by_state = Counter(
+        {
+            (Account(account), str(detail)): int(count)
+            for account, detail, count in connection.execute(rows.group_by(_ACCOUNT, _DETAIL))
+        }
+    )
+    if by_state.total() != extracted:
+        by_state += _not_looked_at(connection, rules, period)
     return Sums(extracted=extracted, by_state=by_state)
+
+
+def _not_looked_at(
+    connection: Connection, rules: Sequence[ConversionRule], period: Period | None
+) -> Counter[tuple[Account, str]]:
+    """Count milestones without a ledger row: left to the next run, or withdrawn before any."""
+    found: Counter[tuple[Account, str]] = Counter()
+    is_withdrawn = milestones.c.withdrawn_at.is_not(None)
+    for rule in rules:
+        has_row = exists().where(ledger.c.deal == milestones.c.deal, ledger.c.rule == rule.name)
+        counted = (
+            select(is_withdrawn, func.count())
+            .join(deals, deals.c.id == milestones.c.deal)
+            .where(milestones.c.name == rule.milestone, ~has_row)
+            .where(or_(is_withdrawn, deals.c.reconcile_at.is_not(None)))
+            .group_by(is_withdrawn)
+        )
+        if period is not None:
+            counted = counted.where(
+                milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
+            )
+        for withdrawn, count in connection.execute(counted):
+            found[_WITHDRAWN if withdrawn else _NEXT_RUN] += count
+    return found
+
+
+_WITHDRAWN = (Account.NOT_SENT, Reason.MILESTONE_WITHDRAWN.value)
+_NEXT_RUN = (Account.WAITING, "next_run")
 
 
 _DETAIL: ColumnElement[str] = case(
@@ -272,6 +311,34 @@ def caught_earlier(connection: Connection) -> dict[tuple[str, str], int]:
         .group_by(late.c.rule, early.c.rule)
     )
     return {(too_late, in_time): count for too_late, in_time, count in connection.execute(found)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeToMilestone:
+    """How long it took from the matched click to a milestone, over all that were sent."""
+
+    milestone: str
+    count: int
+    median: timedelta
+    p90: timedelta
+
+
+def times_to_milestones(connection: Connection) -> list[TimeToMilestone]:
+    """Return the time from click to each milestone, quickest first; won is the time to close."""
+    took = type_coerce(ledger.c.milestone_at, BigInteger) - type_coerce(
+        ledger.c.clicked_at, BigInteger
+    )
+    is_known = and_(_IS_SENT, ledger.c.clicked_at.is_not(None))
+    counts = select(ledger.c.milestone, func.count()).where(is_known).group_by(ledger.c.milestone)
+    times = []
+    for milestone, count in connection.execute(counts).all():
+        ordered = select(took).where(is_known, ledger.c.milestone == milestone).order_by(took)
+        median, p90 = (
+            timedelta(microseconds=connection.execute(ordered.offset(at).limit(1)).scalar_one())
+            for at in (count // 2, count * 9 // 10)
+        )
+        times.append(TimeToMilestone(milestone=milestone, count=count, median=median, p90=p90))
+    return sorted(times, key=lambda time: time.median)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

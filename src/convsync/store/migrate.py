@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from convsync.errors import OperatorError
@@ -16,8 +17,14 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the tables up to a revision, in one transaction."""
-    with database.transaction("upgrade") as connection:
-        command.upgrade(_config(connection), revision)
+    try:
+        with database.transaction("upgrade") as connection:
+            command.upgrade(_config(connection), revision)
+    except CommandError as error:
+        raise OperatorError(
+            f"Database {database.name} is at a revision this version does not know. It was made by "
+            "a newer convsync: install that one again."
+        ) from error
 
 
 def current(database: Database) -> str | None:

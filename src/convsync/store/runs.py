@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from convsync.errors import LockedError
+from convsync.errors import ConvsyncError, LockedError
 from convsync.model.period import Period
 from convsync.store import dialect
 from convsync.store.schema import facts, runs, watermarks
@@ -236,7 +236,13 @@ def begin_unlocked(
     return int(connection.execute(insert(runs).values(values).returning(runs.c.id)).scalar_one())
 
 
-def end_unlocked(connection: Connection, run_id: int, real_now: datetime) -> None:
-    """End such a run."""
-    ended = {"finished_at": real_now, "exit_code": 0}
+def end_unlocked(
+    connection: Connection, run_id: int, real_now: datetime, error: ConvsyncError | None = None
+) -> None:
+    """End such a run, with the error that stopped it if one did."""
+    ended = {
+        "finished_at": real_now,
+        "exit_code": error.exit_code if error else 0,
+        "message": str(error) if error else None,
+    }
     connection.execute(update(runs).where(runs.c.id == run_id).values(ended))

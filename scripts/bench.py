@@ -1,0 +1,127 @@
+"""Prints how fast a run is, how that grows with the number of deals, and how much memory it takes.
+
+    python scripts/bench.py [--deals 10000,100000,1000000] [--worst]
+
+Every size is a world of its own, exported as the CSV files a CRM and a website would give, and goes
+through `convsync run` in a process of its own against the sandbox in another, on an empty SQLite
+ledger: extract, match, value, plan, reserve, upload, settle. Peak memory is that of the run's
+process alone.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from convsync.sandbox.world import World
+from convsync.sandbox.world_csv import write_clicks_csv, write_deals_csv
+
+ROOT = Path(__file__).parents[1]
+CONVSYNC = Path(sys.executable).parent / "convsync"
+NOW = datetime(2026, 6, 1, 2, tzinfo=UTC)
+DAYS = 80
+"""How old the oldest lead is: every click can still be reported, so no row takes a short cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One run: its size, what it sent, its seconds, and the peak memory of its process in MB."""
+
+    deals: int
+    sent: int
+    seconds: float
+    peak_mb: float
+
+    @property
+    def a_second(self) -> float:
+        """Return deals a second."""
+        return self.deals / self.seconds
+
+
+def main() -> None:
+    """Measure each size, and print what the promises are about."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--deals", default="10000,100000,1000000", help="sizes, comma-separated")
+    parser.add_argument("--worst", action="store_true", help="every deal has a click and is sent")
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.deals.split(",")]
+    kind = "every deal sent" if options.worst else "a world as real funnels are"
+    print(f"{kind}; Python {sys.version.split()[0]}, {os.cpu_count()} processors")
+    print(f"{'deals':>10} {'sent':>9} {'seconds':>9} {'deals/s':>9} {'peak MB':>9} {'× time':>7}")
+    before: Measured | None = None
+    for size in sizes:
+        measured = measure(size, is_worst=options.worst)
+        ratio = f"{measured.seconds / before.seconds:7.1f}" if before else ""
+        print(
+            f"{measured.deals:>10,} {measured.sent:>9,} {measured.seconds:>9.1f} "
+            f"{measured.a_second:>9,.0f} {measured.peak_mb:>9.0f} {ratio}",
+            flush=True,
+        )
+        before = measured
+
+
+def measure(deals: int, *, is_worst: bool) -> Measured:
+    """Run one night over a world of that many deals."""
+    with tempfile.TemporaryDirectory(prefix="convsync-bench-") as name, sandbox() as ports:
+        folder = Path(name)
+        world = World(seed=deals, deals=deals, ends_at=NOW, days=DAYS, everything_matches=is_worst)
+        write_deals_csv(folder / "deals.csv", world, NOW)
+        write_clicks_csv(folder / "clicks.csv", world, NOW)
+        shutil.copy(ROOT / "config" / "sandbox.toml", folder / "convsync.toml")
+        environment = {
+            **os.environ,
+            "CONVSYNC_CONFIG": str(folder / "convsync.toml"),
+            "CONVSYNC_DESTINATIONS__GOOGLE__ENDPOINT": ports["grpc"],
+            "CONVSYNC_DESTINATIONS__GOOGLE__REST_ENDPOINT": ports["http"],
+            "CONVSYNC_DESTINATIONS__GOOGLE__ENHANCED_CONVERSIONS": "false",
+        }
+        subprocess.run(
+            [CONVSYNC, "db", "upgrade"], env=environment, check=True, stdout=subprocess.DEVNULL
+        )
+        started = time.perf_counter()
+        running = subprocess.Popen(
+            [CONVSYNC, "run", "--as-of", NOW.isoformat(), "--format", "json"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert running.stdout is not None
+        report = json.load(running.stdout)
+        _, status, usage = os.wait4(running.pid, 0)
+        seconds = time.perf_counter() - started
+        assert status == 0, "everything went out"
+        assert report["account"]["is_balanced"], "every deal is accounted for"
+        return Measured(
+            deals=deals, sent=report["sent"], seconds=seconds, peak_mb=usage.ru_maxrss / 1024
+        )
+
+
+@contextmanager
+def sandbox() -> Iterator[dict[str, str]]:
+    """Run the sandbox in a process of its own; yield its addresses."""
+    serving = subprocess.Popen(
+        [CONVSYNC, "sandbox", "--http-port", "0", "--grpc-port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert serving.stdout is not None
+    try:
+        yield json.loads(serving.stdout.readline())
+    finally:
+        serving.terminate()
+        serving.wait()
+
+
+if __name__ == "__main__":
+    main()

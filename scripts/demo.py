@@ -1,0 +1,212 @@
+"""Three nights of a made-up company, against the sandbox, as an operator would type them.
+
+Night 1 is the first run over the CRM's whole history. On night 2 nothing has changed, and nothing
+is sent. Before night 3 some deals changed their value, one sale was cancelled, one deal was
+deleted, and clicks came in late. Everything lies in the folder demo/ afterwards; nothing is left
+running.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import requests
+from rich.console import Console
+
+from convsync.sandbox import world as happenings
+from convsync.sandbox.world import World
+from convsync.sandbox.world_csv import write_clicks_csv, write_deals_csv
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "demo"
+CONVSYNC = str(Path(sys.executable).parent / "convsync")
+COMPANY = ZoneInfo("Europe/Berlin")
+SEED, DEALS, DAYS = 7, 2_500, 150
+EXPORTED_BEFORE = timedelta(hours=7)
+"""The CRM writes its export in the evening, the run is at night."""
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Run the three nights and show what came of them."""
+    first, second, third = nights(datetime.now(UTC))
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    shutil.copy(ROOT / "config" / "sandbox.toml", FOLDER / "convsync.toml")
+    world = World(seed=SEED, deals=DEALS, ends_at=third, days=DAYS)
+    with sandbox() as platform:
+        title("A CRM's export and a click log, made up and shaped as real funnels are")
+        export(world, first)
+        convsync("db", "upgrade")
+        convsync("check")
+
+        title(f"Night 1 ({first:%A %d %B}): the first run over the whole history")
+        platform.night(first)
+
+        title(f"Night 2 ({second:%A %d %B}): nothing has changed, so nothing is sent")
+        platform.night(second)
+
+        world, changed, cancelled, deleted = a_day_later(world, first, second)
+        title(f"Night 3 ({third:%A %d %B}): values changed, a sale cancelled, a deal deleted")
+        export(world, third)
+        platform.night(third)
+        platform.clock(third + timedelta(hours=1))
+        convsync("retry", "--as-of", (third + timedelta(hours=1)).isoformat(), quiet=True)
+
+        title("Every milestone of every deal is accounted for")
+        convsync("status")
+        title("What the platform counted, in its own books")
+        compare(platform.books(), changed, cancelled, deleted)
+        title(f"One deal, from its click to the platform's word: convsync audit show {changed}")
+        audit(changed)
+        title(f"And the cancelled sale: convsync explain {cancelled}")
+        convsync("explain", cancelled)
+        title("The audit log is whole: convsync audit verify")
+        convsync("audit", "verify")
+    console.print(
+        "\nLook around: [bold]cd demo && ../.venv/bin/convsync audit list[/], "
+        "[bold]explain DEAL[/], [bold]status[/]."
+    )
+
+
+def nights(now: datetime) -> tuple[datetime, datetime, datetime]:
+    """Return the last three nights at two o'clock, company time, in UTC."""
+    today = now.astimezone(COMPANY).date()
+    days = (today - timedelta(days=back) for back in (3, 2, 1))
+    first, second, third = (datetime.combine(day, time(2), COMPANY).astimezone(UTC) for day in days)
+    return first, second, third
+
+
+def export(world: World, night: datetime) -> None:
+    """Write the files as the CRM and the website have them on the evening before a night."""
+    evening = night - EXPORTED_BEFORE
+    deals = write_deals_csv(FOLDER / "deals.csv", world, evening)
+    clicks = write_clicks_csv(FOLDER / "clicks.csv", world, evening)
+    console.print(f"exported {deals:,} deals and {clicks:,} clicks")
+
+
+def a_day_later(world: World, first: datetime, second: datetime) -> tuple[World, str, str, str]:
+    """Change some deals during the second day; return a changed, the lost and the deleted one."""
+    won = world.pick_won(first - EXPORTED_BEFORE, 5, within=timedelta(days=60))
+    raised, cut, named, cancelled, deleted = won
+    at = second + timedelta(hours=9)
+    changes = {
+        raised.deal_id: happenings.amount_changed(at, (raised.amount or Decimal(0)) * 2),
+        cut.deal_id: happenings.amount_changed(at, (cut.amount or Decimal(0)) / 2),
+        named.deal_id: happenings.amount_changed(at, Decimal("4711.00")),
+        cancelled.deal_id: happenings.lost(at),
+        deleted.deal_id: happenings.deleted(at),
+    }
+    return world.with_changes(changes), named.deal_id, cancelled.deal_id, deleted.deal_id
+
+
+class Platform:
+    """The sandbox, through its own endpoints."""
+
+    def __init__(self, http: str) -> None:
+        self._http = http
+
+    def clock(self, at: datetime) -> None:
+        """Set its clock."""
+        answer = requests.post(f"{self._http}/clock", json={"now": at.isoformat()}, timeout=10)
+        answer.raise_for_status()
+
+    def night(self, at: datetime) -> None:
+        """Run one night, on both sides' clocks."""
+        self.clock(at)
+        convsync("run", "--as-of", at.isoformat())
+
+    def books(self) -> dict[str, Any]:
+        """Return what it counted."""
+        answer = requests.get(f"{self._http}/books", timeout=10)
+        answer.raise_for_status()
+        books: dict[str, Any] = answer.json()
+        return books
+
+
+@contextmanager
+def sandbox() -> Iterator[Platform]:
+    """Start the sandbox on free ports, and stop it whatever happens."""
+    serving = subprocess.Popen(
+        [CONVSYNC, "sandbox", "--http-port", "0", "--grpc-port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert serving.stdout is not None
+    try:
+        ports = json.loads(serving.stdout.readline())
+        os.environ["CONVSYNC_CONFIG"] = str(FOLDER / "convsync.toml")
+        os.environ["CONVSYNC_DESTINATIONS__GOOGLE__ENDPOINT"] = ports["grpc"]
+        os.environ["CONVSYNC_DESTINATIONS__GOOGLE__REST_ENDPOINT"] = ports["http"]
+        yield Platform(ports["http"])
+    finally:
+        serving.terminate()
+        serving.wait()
+
+
+def convsync(*arguments: str, quiet: bool = False) -> None:
+    """Run a command as one types it; a failed one ends the demo."""
+    console.print(f"[dim]$ convsync {' '.join(arguments)}[/]")
+    output = subprocess.DEVNULL if quiet else None
+    finished = subprocess.run(
+        [CONVSYNC, *arguments], check=False, stdout=output, stderr=subprocess.PIPE, text=True
+    )
+    if finished.returncode != 0:
+        sys.exit(f"convsync {arguments[0]} ended with {finished.returncode}: {finished.stderr}")
+
+
+def audit(deal: str) -> None:
+    """Print a deal's events, a line each."""
+    command = [CONVSYNC, "audit", "show", deal, "--format", "json"]
+    events = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    for event in events:
+        said = "  ".join(
+            f"{key} {value}"
+            for key, value in event["detail"].items()
+            if key not in {"step", "batch"}
+        )
+        console.print(f"{event['at'][:16]}  [bold]{event['event']:<9}[/]  {said}")
+
+
+def compare(books: dict[str, Any], changed: str, cancelled: str, deleted: str) -> None:
+    """Print what the platform counted of all, and of the deals that changed."""
+    for action, conversions in books["counted"].items():
+        value: dict[str, Decimal] = {}
+        for conversion in conversions.values():
+            amount = Decimal(str(conversion["value"]))
+            value[conversion["currency"]] = value.get(conversion["currency"], Decimal(0)) + amount
+        worth = ", ".join(f"{amount:,.2f} {currency}" for currency, amount in value.items())
+        console.print(f"action {action}: {len(conversions):,} conversions worth {worth}")
+    for what, deal in (("changed", changed), ("cancelled", cancelled), ("deleted", deleted)):
+        order_id = won_order_id(deal)
+        counted = next(c[order_id] for c in books["counted"].values() if order_id in c)
+        console.print(
+            f"{what} deal {deal}: sent {counted['sent']} times, counted once, now worth "
+            f"{counted['value']:,.2f} {counted['currency']}"
+        )
+
+
+def won_order_id(deal: str) -> str:
+    """Return the order ID of a deal's sale, as `explain` gives it."""
+    command = [CONVSYNC, "explain", deal, "--format", "json"]
+    lines = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return str(next(line["order_id"] for line in lines if line["rule"] == "won"))
+
+
+def title(text: str) -> None:
+    """Print a heading."""
+    console.print(f"\n[bold]{text}[/]")
+
+
+if __name__ == "__main__":
+    main()
