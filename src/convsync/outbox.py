@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import sleep
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
@@ -162,6 +162,8 @@ class Outbox:
         now = self._session.now
         with self._session.transaction(f"settle {batch.number}") as connection:
             batches.settle(connection, batch, outcomes, now=now, poll_at=now + FIRST_POLL)
+            if again:
+                self._look_again(connection, batch, outcomes)
             resent = [_about_batch(EventKind.RESENT, batch)] if again else []
             self._record(connection, [*resent, *_about_rows(batch, outcomes)])
         taken = sum(not isinstance(outcome, Untried) for outcome in outcomes)
@@ -194,13 +196,19 @@ class Outbox:
                     outcomes = verdict
             batches.close(connection, batch.number)
             batches.write_outcomes(connection, batch, outcomes)
+            self._look_again(connection, batch, outcomes)
             self._record(connection, _about_rows(batch, outcomes))
         self.uploaded.add(outcomes)
+
+    def _look_again(self, connection: Any, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        """Have deals decided anew that may have changed while the platform judged them in vain."""
+        if any(isinstance(outcome, Rejected | Deferred) for outcome in outcomes):
+            batches.look_again_at_unsent(connection, batch.number, self._session.now)
 
     def _tried(self, name: str, call: Callable[[], Answer]) -> Answer:
         """Make a call as a named step; again where that helps, no sooner than the server says."""
         policy = self._retry
-        backoff = wait_exponential_jitter(initial=policy.first_wait_s, max=policy.longest_wait_s)
+        backoff = wait_exponential_jitter(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None

@@ -82,7 +82,7 @@ class Desk:
             order_id = order_id_of(deal.source, deal.deal_id, rule.name)
             item = plan_upload(order_id, decision, entry, now=self._now)
             self._keep(stored, rule, milestone, entry, item)
-            if item.until is not None:
+            if item.until is not None and item.until > self._now:  # else it is due to be sent
                 untils.append(item.until)
         self.look_again[stored.row] = min(untils, default=None)
 

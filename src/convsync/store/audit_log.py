@@ -91,7 +91,7 @@ def anchors(connection: Connection) -> dict[int, bytes]:
     found = select(runs.c.audit_number, runs.c.audit_digest).where(
         runs.c.audit_number > 0, runs.c.audit_digest.is_not(None)
     )
-    remembered: dict[int, bytes] = dict(connection.execute(found).tuples().all())
+    remembered = {row.audit_number: row.audit_digest for row in connection.execute(found)}
     last = connection.execute(select(audit_head.c.number, audit_head.c.digest)).first()
     return (
         remembered if last is None or not last.number else {**remembered, last.number: last.digest}

@@ -1,0 +1,312 @@
+"""A small company for whole nights: its CRM's export, its click log, its ledger, its ad account.
+
+Everything is real but the ad platform, which is the sandbox: files are written and read, the ledger
+is SQLite, requests go over gRPC. A test says what the CRM shows and what time it is, lets a night
+pass, and asks the sandbox what was counted.
+"""
+
+import csv
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from convsync import pipeline, wiring
+from convsync.audit import verify
+from convsync.clock import Clock, system_clock
+from convsync.model.conversion import Batch, order_id_of
+from convsync.model.ledger import Account
+from convsync.model.outcome import Outcome
+from convsync.model.period import Period
+from convsync.outbox import RetryPolicy
+from convsync.pipeline import Report, Services
+from convsync.sandbox.books import Counted
+from convsync.sandbox.server import Sandbox
+from convsync.settings import Settings, load_settings
+from convsync.store import ledger, migrate
+from convsync.store.database import Database, OnStep, ignore_step
+from convsync.upload.destination import Destination, Verdict
+
+Answer = TypeVar("Answer")
+
+ACCOUNT = "1234567890"
+PAGE_OF = {"mql": f"{ACCOUNT}/111", "won": f"{ACCOUNT}/222"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_CONFIG = """
+[company]
+time_zone = "Europe/Berlin"
+country = "DE"
+
+[store]
+url = "sqlite:///ledger.db"
+
+[deals.crm]
+kind = "csv"
+path = "deals.csv"
+complete = true
+columns = { deal_id = "id", modified_at = "modified", created_at = "created", amount = "amount", \
+currency = "currency", gclid = "gclid", clicked_at = "clicked", email = "email", \
+ad_user_data = "consent", visitor = "visitor", deleted = "deleted" }
+milestones = { mql = "mql", won = "won", lost = "lost" }
+consent = { granted = "yes", denied = "no" }
+
+[clicks.site]
+kind = "csv"
+path = "clicks.csv"
+columns = { clicked_at = "clicked", logged_at = "logged", gclid = "gclid", visitor = "visitor" }
+
+[rules.mql]
+milestone = "mql"
+action_id = 111
+value = { kind = "fixed", amount = 20, currency = "EUR" }
+
+[rules.won]
+milestone = "won"
+action_id = 222
+
+[destinations.google]
+kind = "data_manager"
+operating_account = "123-456-7890"
+credentials = "none"
+endpoint = "GRPC"
+rest_endpoint = "HTTP"
+plaintext = true
+enhanced_conversions = true
+"""
+_DEAL = (
+    "id,modified,created,mql,won,lost,amount,currency,gclid,clicked,email,consent,visitor,deleted"
+)
+_CLICK = "clicked,logged,gclid,visitor"
+
+
+def _directly(destination: Destination) -> Destination:
+    return destination
+
+
+class SmallBatches:
+    """A destination that takes only a few rows in one request, so that a night has many."""
+
+    def __init__(self, inner: Destination, max_batch: int) -> None:
+        self.name = inner.name
+        self.max_batch = max_batch
+        self.inner = inner
+
+    def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
+        return self.inner.upload(batch, now=now)
+
+    def validate(self, batch: Batch, *, now: datetime) -> None:
+        self.inner.validate(batch, now=now)
+
+    def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
+        return self.inner.verdict(batch, request_id, now=now)
+
+
+def small_batches(most: int) -> Callable[[Destination], Destination]:
+    """Return what makes requests of at most so many rows."""
+    return lambda destination: SmallBatches(destination, most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the ledger says of one conversion, without the numbers of runs and batches."""
+
+    order_id: str
+    state: str
+    operation: str
+    reason: str | None
+    code: str | None
+    due_at: datetime | None
+    value: Decimal | None
+    told: Decimal | None
+    currency: str | None
+    click: str | None
+    event_at: datetime | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Company:
+    """A config folder and its files. Deals and clicks are rows by the header of their CSV.
+
+    A company of which only the folder is known can work a night, and be asked what its ledger says.
+    What stands in the way to the platform, if anything, is `through`.
+    """
+
+    folder: Path
+    sandbox: Sandbox | None = None
+    through: Callable[[Destination], Destination] = _directly
+    on_step: OnStep = ignore_step
+    real_clock: Clock = system_clock
+    slept: list[float] = field(default_factory=list)
+    deals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    clicks: list[dict[str, Any]] = field(default_factory=list)
+    _open: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def founded(cls, folder: Path, sandbox: Sandbox) -> "Company":
+        """Return a company with an empty CRM, an empty click log and an empty ledger."""
+        company = cls(folder=folder, sandbox=sandbox)
+        company.configure()
+        with closing(company.database()) as database:
+            migrate.upgrade(database)
+        return company
+
+    # What the company has
+
+    def configure(self, *changes: tuple[str, str], more: str = "") -> None:
+        """Write the config, with some of its text replaced and more tables at its end."""
+        text = _CONFIG + more
+        for before, after in changes:
+            assert before in text, before
+            text = text.replace(before, after)
+        if self.sandbox is not None:
+            text = text.replace("GRPC", self.sandbox.grpc_address)
+            text = text.replace("HTTP", self.sandbox.http_url)
+        (self.folder / "convsync.toml").write_text(text)
+
+    def has(self, deal_id: str, **cells: Any) -> None:
+        """Let the CRM show a deal; cells that are not named stay as they were."""
+        known = self.deals.get(deal_id, {"consent": "yes", "currency": "EUR"})
+        self.deals[deal_id] = {**known, "id": deal_id, **cells}
+
+    def clicked(self, gclid: str, clicked: str, *, visitor: str, logged: str = "") -> None:
+        """Let the click log show a landing."""
+        row = {"gclid": gclid, "clicked": clicked, "visitor": visitor, "logged": logged or clicked}
+        self.clicks.append(row)
+
+    def export(self) -> None:
+        """Write the CRM's deals and the click log as they are now."""
+        _write(self.folder / "deals.csv", _DEAL, self.deals.values())
+        _write(self.folder / "clicks.csv", _CLICK, self.clicks)
+
+    # What it does
+
+    def night(self, at: str | datetime, *, force: bool = False) -> Report:
+        """Export, and let the nightly run happen at an instant, by the platform's clock as well."""
+        self.export()
+        return self.at(at, lambda services: pipeline.run(services, force=force))
+
+    def at(self, at: str | datetime, work: Callable[[Services], Answer]) -> Answer:
+        """Do something with the services as they are at an instant."""
+        now = instant(at)
+        if self.sandbox is not None:
+            self.sandbox.platform.clock.set(now)
+        services = self.services(now)
+        with closing(services.database):
+            return work(services)
+
+    def services(self, now: datetime) -> Services:
+        services = wiring.services_of(self.settings(), as_of=now, on_step=self.on_step)
+        return replace(
+            services,
+            destinations=self._kept(services.destinations),
+            retry=RetryPolicy(first_wait_s=0, longest_wait_s=0, sleep=self._sleep),
+            real_clock=self.real_clock,
+        )
+
+    def close(self) -> None:
+        """Hang up."""
+        for destination in self._open.values():
+            destination.close()
+        self._open.clear()
+
+    # What became of it
+
+    def settings(self) -> Settings:
+        return load_settings(self.folder / "convsync.toml")
+
+    def database(self) -> Database:
+        return wiring.database_of(self.settings())
+
+    def entry(self, deal_id: str, rule: str = "won") -> Entry:
+        """Return what the ledger says of a deal under a rule."""
+        return self.entries()[deal_id, rule]
+
+    def entries(self) -> dict[tuple[str, str], Entry]:
+        """Return the whole ledger, by deal and rule, read without any of convsync's own code."""
+        rows = self.query("SELECT d.deal_id, l.* FROM ledger l JOIN deals d ON d.id = l.deal")
+        return {(row["deal_id"], row["rule"]): _entry(row) for row in rows}
+
+    def query(self, sql: str) -> list[sqlite3.Row]:
+        """Return what the ledger's database answers."""
+        with closing(sqlite3.connect(self.folder / "ledger.db")) as connection:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(sql).fetchall()
+
+    def sums(self, period: Period | None = None) -> dict[tuple[Account, str], int]:
+        """Return the ledger's account, after checking that it balances."""
+        rules = wiring.rules_of(self.settings())
+        with closing(self.database()) as database, database.reading() as connection:
+            sums = ledger.sums(connection, rules, period)
+        assert sums.is_balanced, sums
+        return dict(sums.by_state)
+
+    def audit_is_sound(self) -> bool:
+        with closing(self.database()) as database:
+            return verify(database).broken is None
+
+    def counted(self, deal_id: str, rule: str = "won") -> Counted | None:
+        """Return what the platform counts for a deal under a rule."""
+        assert self.sandbox is not None
+        page = self.sandbox.books.counted.get(PAGE_OF[rule], {})
+        return page.get(order_id_of("crm", deal_id, rule))
+
+    def value(self, deal_id: str, rule: str = "won") -> float | None:
+        """Return the value the platform counts for a deal under a rule, None where it has none."""
+        counted = self.counted(deal_id, rule)
+        return None if counted is None else counted.value
+
+    def _kept(self, opener: Callable[[str], Destination]) -> Callable[[str], Destination]:
+        """Keep a destination open for all nights."""
+
+        def opened(name: str) -> Destination:
+            if name not in self._open:
+                self._open[name] = opener(name)
+            return self.through(self._open[name])
+
+        return opened
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.on_step(f"waiting to try again, {len(self.slept)}")
+
+
+def instant(at: str | datetime) -> datetime:
+    """Return an instant; one without an offset is UTC."""
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _write(path: Path, header: str, rows: Iterable[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, header.split(","), restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    return Entry(
+        order_id=row["order_id"],
+        state=row["state"],
+        operation=row["operation"],
+        reason=row["reason"],
+        code=row["code"],
+        due_at=_instant(row["due_at"]),
+        value=_amount(row["value"]),
+        told=_amount(row["told_value"]),
+        currency=row["currency"],
+        click=row["click_id"],
+        event_at=_instant(row["event_at"]),
+    )
+
+
+def _instant(micros: int | None) -> datetime | None:
+    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+
+
+def _amount(micros: int | None) -> Decimal | None:
+    return None if micros is None else Decimal(micros) / 1_000_000
