@@ -159,11 +159,16 @@ def plan_backfill(services: Services, period: Period) -> Report:
         return work.report
 
 
-def resend(services: Services) -> Report:
-    """Send what is waiting to be sent, and ask for verdicts, without reading any source."""
+def resend(services: Services, *, force: bool = False) -> Report:
+    """Send what is waiting to be sent, and ask for verdicts, without reading any source.
+
+    What a run refused to send as unusual waits there too: it is refused here as well.
+    """
     with _running(services, "retry") as work:
         work.outbox.recover()
         work.outbox.confirm()
+        if not force:
+            work.refuse_if_unsafe()
         work.outbox.send()
     return work.report
 
@@ -179,10 +184,20 @@ def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
         services.database, run_id, now, real_clock=services.real_clock, has_lock=False
     )
     work = _Work(services, session)
-    stored = work.read_clicks(source, Period(since=_EPOCH, until=now))
-    with session.transaction("close import") as connection:
-        runs.end_unlocked(connection, run_id, services.real_clock())
+    try:
+        stored = work.read_clicks(source, Period(since=_EPOCH, until=now))
+    except ConvsyncError as error:
+        _end_import(session, services, error)
+        raise
+    _end_import(session, services)
     return stored
+
+
+def _end_import(
+    session: RunSession, services: Services, error: ConvsyncError | None = None
+) -> None:
+    with session.transaction("close import") as connection:
+        runs.end_unlocked(connection, session.run_id, services.real_clock(), error)
 
 
 @contextmanager
@@ -275,7 +290,7 @@ class _Work:
         for records, is_last in _chunked(source.read(window)):
             sightings = [record for record in records if isinstance(record, Sighting)]
             with self.session.transaction("store clicks") as connection:
-                stored = clicks.save(connection, sightings, now=self.session.now)
+                stored = clicks.save(connection, sightings)
                 self._quarantine(connection, source.name, records)
                 if is_last and moves_watermark:
                     runs.move_watermark(connection, source.name, window, self.session.run_id)

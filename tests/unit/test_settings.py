@@ -95,7 +95,7 @@ def test_the_examples_explain_every_key_there_is() -> None:
 
 
 def test_the_query_of_the_warehouse_yields_every_mapped_column() -> None:
-    source = load_settings((CONFIG / "sql.toml")).deals["crm"]
+    source = load_settings(CONFIG / "sql.toml").deals["crm"]
     assert source.kind == "sql"
     written = tomllib.loads((CONFIG / "sql.toml").read_text())["deals"]["crm"]
     mapped = {*written["columns"].values(), *written["milestones"].values()}

@@ -31,8 +31,12 @@ def list_events(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """List the latest events, oldest first."""
+    from convsync.audit import EventKind
+    from convsync.errors import OperatorError
     from convsync.store import audit_log
 
+    if event is not None and event not in set(EventKind):
+        raise OperatorError(f"There is no event {event}; there are: {', '.join(EventKind)}.")
     with _database(config).reading() as connection:
         rows = list(audit_log.events(connection, run_id=run, event=event, newest=last))
     output.show([_as_row(row) for row in rows], _COLUMNS, form)

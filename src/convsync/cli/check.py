@@ -3,16 +3,18 @@
 import typer
 
 from convsync.cli import options, output
-from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 
 
-def check(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
+def check(
+    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
+) -> None:
     """Check settings, database, sources and the platform; sends nothing. Exits 2 on a finding."""
     from convsync import wiring
     from convsync.report.check import check_all
 
     settings = options.load(config)
-    services = wiring.services_of(settings)
+    services = wiring.services_of(settings, as_of=options.instant(as_of, settings))
     findings = check_all(
         services.database,
         services.rules,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from convsync.cli import options, output
-from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 
 app = typer.Typer(help="The click store.", no_args_is_help=True)
 
@@ -22,6 +22,7 @@ def import_file(
     file: File,
     config: Config = DEFAULT_CONFIG,
     mapping: Mapping = None,
+    as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Add every click ID of a file, keeping the first time each was seen. Safe to repeat."""
@@ -31,7 +32,9 @@ def import_file(
     settings = options.load(config)
     source = wiring.click_file(settings, file, mapping)
     with output.progress() as progress:
-        services = wiring.services_of(settings, progress=progress)
+        services = wiring.services_of(
+            settings, as_of=options.instant(as_of, settings), progress=progress
+        )
         migrate.require_current(services.database)
         stored = pipeline.import_clicks(services, source)
     row = {"new": stored.new, "earlier": stored.earlier, "known": stored.known}

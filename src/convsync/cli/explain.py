@@ -12,7 +12,23 @@ if TYPE_CHECKING:
     from convsync.report.explanation import DealExplanation, Line
 
 DealId = Annotated[str, typer.Argument(metavar="DEAL", help="The deal's ID in the CRM.")]
-_COLUMNS = ("rule", "milestone", "reached_at", "state", "value", "reason", "why", "mend")
+_COLUMNS = (
+    "source",
+    "deal_id",
+    "order_id",
+    "rule",
+    "milestone",
+    "reached_at",
+    "state",
+    "operation",
+    "value",
+    "currency",
+    "reason",
+    "code",
+    "due_at",
+    "why",
+    "mend",
+)
 
 
 def explain(
@@ -28,17 +44,18 @@ def explain(
     database = wiring.database_of(settings)
     migrate.require_current(database)
     found = explanation.explain(database, wiring.rules_of(settings), deal)
+    unreadable = explanation.unreadable(database, deal)
     if not found:
-        raise OperatorError(
-            f"No deal {deal} has been read. IDs are compared to the letter; `convsync status` "
-            "shows what is in quarantine."
-        )
+        why = "; ".join(unreadable) or "IDs are compared to the letter"
+        raise OperatorError(f"No deal {deal} has been read. {why}.")
     if form is Format.TABLE:
         for explained in found:
             _show(explained)
+        for place in unreadable:
+            typer.echo(f"  Its latest record could not be read, and is left out: {place}")
     else:
         rows = [_row(explained, line) for explained in found for line in explained.lines]
-        output.show(rows, ["source", "deal_id", "order_id", *_COLUMNS], form)
+        output.show(rows, _COLUMNS, form)
 
 
 def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
@@ -52,7 +69,8 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "reached_at": line.milestone.reached_at if line.milestone else None,
         "state": entry.state.value if entry else "not planned yet",
         "operation": entry.operation.value if entry else None,
-        "value": str(entry.value) if entry and entry.value else None,
+        "value": str(entry.value.amount) if entry and entry.value else None,
+        "currency": entry.value.currency if entry and entry.value else None,
         "reason": entry.reason.value if entry and entry.reason else None,
         "code": entry.code if entry else None,
         "due_at": entry.due_at if entry else None,

@@ -1,6 +1,6 @@
 """Options that several commands share, and what they mean."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +54,8 @@ def instant(text: str | None, settings: "Settings") -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise OperatorError(f"--as-of {text} is not a time such as 2026-03-01T02:00") from None
+        raise OperatorError(f"--as-of {text} is not a time such as 2026-03-01T02:00.") from None
+    _require_sensible(at.year, "--as-of", text)
     if at.tzinfo is None:
         from convsync.wiring import company_zone
 
@@ -65,11 +66,14 @@ def instant(text: str | None, settings: "Settings") -> datetime | None:
 def day(text: str, option: str) -> date:
     """Return the calendar day that an option names."""
     try:
-        return date.fromisoformat(text)
+        day_ = date.fromisoformat(text)
     except ValueError:
-        raise OperatorError(f"{option} {text} is not a day such as 2026-03-01") from None
+        raise OperatorError(f"{option} {text} is not a day such as 2026-03-01.") from None
+    _require_sensible(day_.year, option, text)
+    return day_
 
 
-def midnight(day_: date) -> datetime:
-    """Return the start of a day in UTC, for filters on the audit log's own times."""
-    return datetime.combine(day_, time.min, tzinfo=UTC)
+def _require_sensible(year: int, option: str, text: str) -> None:
+    """Raise OperatorError for a year in which nobody clicked, or will."""
+    if not 2000 <= year < 2100:
+        raise OperatorError(f"{option} {text} lies outside the years 2000 to 2099.")

@@ -5,9 +5,9 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 from rich.console import Console
@@ -16,16 +16,21 @@ from rich.table import Table
 from convsync.cli.options import Format
 
 if TYPE_CHECKING:
-    from convsync.pipeline import Progress, Report
+    from convsync.pipeline import Report
     from convsync.store.ledger import Sums
 
 PLAIN_EVERY = 50_000
 """How often progress is reported where there is no terminal, in records."""
+AS_WIDE_AS_NEEDED = 100_000
 
 
 def console() -> Console:
-    """Return a console for stdout; as wide as its content where nobody is looking."""
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    """Return a console for stdout; as wide as its content where nobody is looking.
+
+    What is printed is data: `[store] url` is no markup, and `:12:` no emoji.
+    """
+    width = None if sys.stdout.isatty() else AS_WIDE_AS_NEEDED
+    return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format) -> None:
@@ -62,19 +67,20 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def show_plan(report: "Report") -> None:
+def show_plan(report: "Report", *, to_stderr: bool = False) -> None:
     """Print what would be sent, in total, and why the rest is not."""
     from convsync.model.outcome import EXPLANATIONS
     from convsync.plan import Step
 
     plan = report.plan
     for step in Step:
-        typer.echo(f"{step.value:>10}  {plan.steps[step]:>9,}")
+        typer.echo(f"{step.value:>10}  {plan.steps[step]:>9,}", err=to_stderr)
         reasons = ((r, n) for (of, r), n in plan.reasons.items() if of is step)
         for reason, count in sorted(reasons, key=lambda pair: -pair[1]):
-            typer.echo(f"{'':>10}  {count:>9,}  {EXPLANATIONS[reason].sentence}")
+            sentence = EXPLANATIONS[reason].sentence
+            typer.echo(f"{'':>10}  {count:>9,}  {sentence}", err=to_stderr)
     for currency, amount in sorted(plan.value.items()):
-        typer.echo(f"{'value':>10}  {amount:>12,.2f} {currency}")
+        typer.echo(f"{'value':>10}  {amount:>12,.2f} {currency}", err=to_stderr)
 
 
 def show_sums(sums: "Sums") -> None:
@@ -87,7 +93,12 @@ def show_sums(sums: "Sums") -> None:
     for account in Account:
         details = [(d, n) for (of, d), n in sums.by_state.items() if of is account]
         for detail, count in sorted(details, key=lambda pair: -pair[1]):
-            typer.echo(f"  {account.value:>9}  {count:>9,}  {detail.replace('_', ' ')}")
+            typer.echo(f"  {account.value:>9}  {count:>9,}  {_in_words(detail)}")
+
+
+def _in_words(detail: str) -> str:
+    """Return our own word as people write it; a vendor's code stays as it came."""
+    return detail.replace("_", " ") if detail.islower() else detail
 
 
 def report_as_json(report: "Report") -> dict[str, Any]:
@@ -124,8 +135,18 @@ def sums_as_json(sums: "Sums") -> dict[str, Any]:
     }
 
 
+class Shown(Protocol):
+    """Progress that a question can interrupt."""
+
+    def advance(self, stage: str, count: int) -> None:
+        """Note that `count` more records of a stage are done."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to somebody else for a while."""
+
+
 @contextmanager
-def progress() -> Iterator["Progress"]:
+def progress() -> Iterator["Shown"]:
     """Show how far a run has come: bars on a terminal, plain lines otherwise, on stderr."""
     if sys.stderr.isatty():
         with _Bars() as bars:
@@ -147,6 +168,10 @@ class _Lines:
         self._counts[stage] = before + count
         if before // PLAIN_EVERY != (before + count) // PLAIN_EVERY:
             typer.echo(f"{stage}: {before + count:,}", err=True)
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Do nothing: lines are in nobody's way."""
+        return nullcontext()
 
     def finish(self) -> None:
         """Print every stage's total."""
@@ -177,6 +202,15 @@ class _Bars:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bars off the terminal, and put them back."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def advance(self, stage: str, count: int) -> None:
         """Move a stage's bar, which appears with its first record."""

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Format, FormatOption
+from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.pipeline import Progress, Report, Services
@@ -57,36 +59,43 @@ def backfill(
     force: Force = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Reconcile every milestone reached in a date range. Shows the plan, and asks."""
+    """Reconcile every milestone reached in a date range. Shows the plan, and asks.
+
+    Where nobody can be asked, only --yes sends.
+    """
     from convsync import pipeline, wiring
-    from convsync.errors import OperatorError
     from convsync.model.period import Period
 
     first, last = options.day(from_day, "--from"), options.day(to_day, "--to")
     if last < first:
-        raise OperatorError(f"--to {to_day} lies before --from {from_day}")
+        raise OperatorError(f"--to {to_day} lies before --from {from_day}.")
     period = Period.of_days(first, last, wiring.company_zone(options.load(config)))
     with output.progress() as progress:
         services = _services(config, as_of, progress)
+        report: Report | None
         if dry_run:
-            _show(pipeline.plan_backfill(services, period), form, has_sent=False)
-            return
-        approve = None if yes else _asked
-        report = pipeline.backfill(services, period, approve=approve, force=force)
+            report = pipeline.plan_backfill(services, period)
+        else:
+            approve = None if yes else partial(_asked, progress)
+            report = pipeline.backfill(services, period, approve=approve, force=force)
     if report is None:
         typer.echo("Nothing was sent.", err=True)
         return
-    _show(report, form, has_sent=True)
+    _show(report, form, has_sent=not dry_run)
 
 
 def retry(
-    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    *,
+    force: Force = False,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Send what is waiting in the outbox and ask for verdicts. Reads no source."""
     from convsync import pipeline
 
     with output.progress() as progress:
-        report = pipeline.resend(_services(config, as_of, progress))
+        report = pipeline.resend(_services(config, as_of, progress), force=force)
     _show(report, form, has_sent=True)
 
 
@@ -112,20 +121,25 @@ def _spare_the_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _asked(report: "Report") -> bool:
-    """Show the plan and ask; anything but a yes, or nobody to answer, is a no."""
-    output.show_plan(report)
-    if not sys.stdin.isatty():
-        typer.echo("Nobody to ask: say --yes to send this.", err=True)
-        return False
-    return typer.confirm("Send this?")
+def _asked(progress: output.Shown, report: "Report") -> bool:
+    """Show the plan and ask, on stderr; anything but a yes is a no.
+
+    Raises OperatorError where there is nobody to ask, so that no schedule takes it for success.
+    """
+    with progress.paused():
+        output.show_plan(report, to_stderr=True)
+        if not sys.stdin.isatty():
+            raise OperatorError("There is nobody to ask, and nothing was sent: say --yes to send.")
+        return typer.confirm("Send this?", err=True)
 
 
 def _show(report: "Report", form: Format, *, has_sent: bool) -> None:
     if form is Format.JSON:
         output.show_json(output.report_as_json(report))
     elif form is Format.CSV:
-        rows = [{"step": step.value, "count": count} for step, count in report.plan.steps.items()]
+        from convsync.plan import Step
+
+        rows = [{"step": step.value, "count": report.plan.steps[step]} for step in Step]
         output.show(rows, ["step", "count"], form)
     else:
         output.show_plan(report)

@@ -32,5 +32,5 @@ def sandbox(
 
     try:
         serve(host, http_port, grpc_port, token=token)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:  # grpc's word for a taken port
         raise OperatorError(f"The sandbox cannot listen on {host}: {error}") from error

@@ -6,18 +6,20 @@ functions as in a run, so that an answer never differs from what the next night 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from convsync.model.click import Candidate
+from convsync.model.click import Candidate, Click, ClickId
 from convsync.model.conversion import order_id_of
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
 from convsync.model.rule import ConversionRule
-from convsync.store import audit_log, clicks, deals, ledger
+from convsync.store import audit_log, clicks, deals, ledger, quarantine
 from convsync.store.audit_log import Row
 from convsync.store.database import Database
 from convsync.store.deals import StoredDeal
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ def explain(
             explained.append(
                 DealExplanation(
                     deal=stored.deal,
-                    candidates=[*stored.deal.clicks, *found],
+                    candidates=_each_once([*stored.deal.clicks, *found]),
                     lines=[
                         line for rule in rules if (line := _line(stored, rule, entries)) is not None
                     ],
@@ -69,6 +71,33 @@ def explain(
                 )
             )
         return explained
+
+
+def unreadable(database: Database, deal_id: str) -> list[str]:
+    """Return where the latest record of a deal stands that could not be read, and why."""
+    with database.reading() as connection:
+        return [
+            f"{row['source']}, {row['place']}: {row['problem']}"
+            for row in quarantine.entries(connection)
+            if row["deal_id"] == deal_id
+        ]
+
+
+def _each_once(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return each click once, with the best basis and the earliest time it was seen, as matched."""
+    found: dict[ClickId, list[Candidate]] = {}
+    for candidate in candidates:
+        found.setdefault(candidate.click.click_id, []).append(candidate)
+    return [
+        Candidate(
+            min((seen.click for seen in same), key=_seen_at), min(seen.basis for seen in same)
+        )
+        for same in found.values()
+    ]
+
+
+def _seen_at(click: Click) -> tuple[bool, datetime]:
+    return click.clicked_at is None, click.clicked_at or _NEVER
 
 
 def _line(

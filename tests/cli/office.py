@@ -1,0 +1,151 @@
+"""A company at the command line: its folder, its files, and what its people type.
+
+It is set up with config/sandbox.toml, the demo's own file, so that what newcomers run is what is
+tested. Commands run in this process, through the same `main` as the installed script.
+"""
+
+import csv
+import io
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from convsync.cli import main
+from convsync.sandbox.server import Sandbox
+from convsync.sandbox.world_csv import CLICK_HEADER, DEAL_HEADER
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "sandbox.toml"
+ACCOUNT = "1234567890"
+
+NIGHT = "2026-03-03T02:00+01:00"
+NEXT_NIGHT = "2026-03-04T02:00+01:00"
+THIRD_NIGHT = "2026-03-05T02:00+01:00"
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Office:
+    """One company. Deals and clicks are rows by ID; files are written before every command."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
+        self.folder = folder
+        self.sandbox = sandbox
+        self.config = folder / "convsync.toml"
+        self.deals: dict[str, dict[str, str]] = {}
+        self.clicks: dict[str, dict[str, str]] = {}
+        text = EXAMPLE.read_text(encoding="utf-8")
+        text = text.replace("127.0.0.1:8471", sandbox.grpc_address)
+        text = text.replace("http://127.0.0.1:8470", sandbox.http_url)
+        self.config.write_text(f"{text}\n[retry]\nattempts = 1\n", encoding="utf-8")
+        self.write_files()
+
+    def configure(self, old: str, new: str) -> None:
+        """Change the config as with an editor."""
+        text = self.config.read_text(encoding="utf-8")
+        assert old in text, old
+        self.config.write_text(text.replace(old, new), encoding="utf-8")
+
+    def deal(self, deal_id: str = "D-1", **cells: str) -> None:
+        """Enter a deal: an MQL of 20 February, won on 2 March after a click, or as the cells say.
+
+        A cell's name is its column in lower case, with _ for a space.
+        """
+        click = cells.pop("clicked_at", "2026-02-20T08:00:00Z")
+        row = {
+            "Deal ID": deal_id,
+            "Created": "2026-02-20 10:00:00",
+            "Last modified": "2026-03-02 18:00:00",
+            "Amount": "1000",
+            "Currency": "EUR",
+            "GCLID": f"click-of-{deal_id}",
+            "Country": "DE",
+            "Marketing consent": "yes",
+            "MQL date": "2026-02-20 10:00:00",
+            "Won date": "2026-03-02",
+        }
+        columns = {name.lower().replace(" ", "_"): name for name in DEAL_HEADER.split(",")}
+        row |= {columns[name]: text for name, text in cells.items()}
+        self.deals[deal_id] = row
+        if row["GCLID"]:
+            self.clicks[deal_id] = {"Clicked at": click, "GCLID": row["GCLID"]}
+
+    def write_files(self) -> None:
+        """Export deals and clicks."""
+        _write(self.folder / "deals.csv", DEAL_HEADER, self.deals.values())
+        _write(self.folder / "clicks.csv", CLICK_HEADER, self.clicks.values())
+
+    def types(self, *words: str) -> Said:
+        """Run `convsync` with these words, and the company's config unless they name one."""
+        if "--config" not in words and "--help" not in words:
+            words = (*words, "--config", str(self.config))
+        return run(*words)
+
+    def night(self, at: str = NIGHT, *options: str) -> Said:
+        """Export the files and run at an instant, which is the platform's time too."""
+        self.sandbox.platform.clock.set(datetime.fromisoformat(at))
+        self.write_files()
+        return self.types("run", "--as-of", at, *options)
+
+    def counted(self, action: str) -> dict[str, Any]:
+        """Return what the platform counts for an action, by order ID."""
+        pages: dict[str, dict[str, Any]] = self.sandbox.books.as_json()["counted"]
+        return pages.get(f"{ACCOUNT}/{action}", {})
+
+    def values(self, action: str) -> list[float]:
+        """Return the values the platform counts for an action, smallest first."""
+        return sorted(conversion["value"] for conversion in self.counted(action).values())
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Do something to the ledger behind convsync's back."""
+        connection = sqlite3.connect(self.folder / "convsync.db")
+        try:
+            with connection:
+                return connection.execute(statement, values).fetchall()
+        finally:
+            connection.close()
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return all there is in the database."""
+        names = self.sql("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        return {name: self.sql(f"SELECT * FROM {name}") for (name,) in names}
+
+
+def run(*words: str) -> Said:
+    """Run `convsync` with these words in this process, as the installed script would."""
+    out, err = io.StringIO(), io.StringIO()
+    before = sys.argv
+    sys.argv = ["convsync", *words]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    finally:
+        sys.argv = before
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def _write(path: Path, header: str, rows: Any) -> None:
+    names = header.split(",")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows([row.get(name, "") for name in names] for row in rows)
+
+
+def rows_of(text: str) -> Iterator[dict[str, str]]:
+    """Read what `--format csv` printed."""
+    return csv.DictReader(io.StringIO(text), strict=True)

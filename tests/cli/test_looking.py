@@ -1,0 +1,409 @@
+"""`explain`, `status`, `audit`, `check`, `clicks` and `db`: what a person sees of the ledger."""
+
+import json
+
+import pytest
+
+from convsync.sandbox.rules import Action
+from tests.cli.office import NEXT_NIGHT, NIGHT, Office, rows_of, run
+
+FORMATS = ("table", "json", "csv")
+
+
+# --- explain -------------------------------------------------------------------------------------
+
+
+def test_a_sent_deal_is_explained_with_its_click_its_value_and_its_order_id(office: Office) -> None:
+    office.deal()
+    office.night()
+    said = office.types("explain", "D-1")
+    (order_id,) = office.counted("333")
+    assert said.code == 0
+    assert "click gclid click-of-D-1 2026-02-20T08:00:00+00:00" in said.out
+    assert "accepted (count), 1,000.00 EUR" in said.out
+    assert f"order ID {order_id}" in said.out
+
+
+def test_a_click_on_the_deal_and_in_the_log_is_explained_as_one(office: Office) -> None:
+    office.deal()
+    office.night()
+    assert office.types("explain", "D-1").out.count("click-of-D-1") == 1
+
+
+def test_a_waiting_deal_is_explained_with_what_it_waits_for_and_until_when(office: Office) -> None:
+    office.deal(gclid="", won_date="")
+    office.night()
+    said = office.types("explain", "D-1")
+    assert "no click is known" in said.out
+    assert "held (count), until 2026-05-21" in said.out
+    assert "No ad click is known yet" in said.out
+    assert "→ Nothing. If it came from an ad" in said.out
+
+
+def test_a_sale_long_after_its_click_is_explained_with_the_milestone_that_was_in_time(
+    office: Office,
+) -> None:
+    office.configure("action_id = 333", "action_id = 333\nlookback_days = 5")
+    office.deal()
+    office.night()
+    said = office.types("explain", "D-1")
+    assert "longer before the milestone than the rule's lookback window" in said.out
+    assert "It was in time for the rule mql, and sent under it." in said.out
+    (won,) = (
+        line
+        for line in json.loads(office.types("explain", "D-1", "--format", "json").out)
+        if line["rule"] == "won"
+    )
+    assert (won["reason"], won["caught_earlier"]) == ("click_outside_lookback", ["mql"])
+    assert "1 too late for won were in time for mql" in office.types("status").out
+
+
+def test_an_unknown_deal_ends_with_2(office: Office) -> None:
+    office.deal()
+    office.night()
+    for command in (("explain",), ("audit", "show")):
+        said = office.types(*command, "d-1")
+        assert (said.code, said.out) == (2, "")
+        assert "deal d-1" in said.err.lower()
+
+
+def test_a_deal_that_could_not_be_read_is_explained_with_its_line(office: Office) -> None:
+    office.deal(amount="a lot")
+    office.night()
+    said = office.types("explain", "D-1")
+    assert said.code == 2
+    assert "deals.csv:2: column 'Amount'" in said.err
+
+
+def test_a_deal_whose_latest_record_cannot_be_read_says_so(office: Office) -> None:
+    office.deal()
+    office.night()
+    office.deal(amount="a lot")
+    office.night(NEXT_NIGHT)
+    said = office.types("explain", "D-1")
+    assert said.code == 0
+    assert "could not be read, and is left out: crm, deals.csv:2: column 'Amount'" in said.out
+
+
+# --- status --------------------------------------------------------------------------------------
+
+
+def test_a_row_that_cannot_be_read_is_shown_until_it_is_mended(office: Office) -> None:
+    office.deal()
+    office.deal("D-2", amount="a lot")
+    said = office.night()
+    assert "1 records could not be read" in said.err
+    shown = office.types("status")
+    assert "1 records in quarantine" in shown.out
+    assert "deals.csv:3" in shown.out
+    assert "a lot" not in shown.out
+    office.deal("D-2", amount="900")
+    office.night(NEXT_NIGHT)
+    assert "0 records in quarantine" in office.types("status").out
+
+
+def test_status_as_json_keeps_numbers_and_times(office: Office) -> None:
+    office.deal()
+    office.deal("D-2", amount="a lot")
+    office.night()
+    found = json.loads(office.types("status", "--format", "json").out)
+    assert found["account"]["sent"] == {"accepted": 2}
+    assert found["account"]["is_balanced"] is True
+    assert found["quarantine"][0]["since"] == "2026-03-03T01:00:00+00:00"
+    assert found["runs"][0]["exit_code"] == 0
+    assert found["runs"][0]["finished_at"].endswith("+00:00")
+
+
+def test_a_vendors_code_is_shown_in_the_vendors_spelling(office: Office) -> None:
+    office.deal()
+    code = "PROCESSING_ERROR_REASON_SOMETHING_NEW"
+    office.sandbox.platform.verdicts = {"click-of-D-1": code}
+    office.night()
+    office.night(NEXT_NIGHT)
+    assert code in office.types("explain", "D-1").out
+
+
+# --- every listing, in every format --------------------------------------------------------------
+
+LISTINGS = ("status", f"check --as-of {NIGHT}", "explain D-1", "audit list", "audit show D-1")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_a_listing_comes_in_every_format(office: Office, listing: str, form: str) -> None:
+    office.deal()
+    office.night()
+    said = office.types(*listing.split(), "--format", form)
+    assert (said.code, said.err) == (0, "")
+    match form:
+        case "json":
+            assert json.loads(said.out)
+        case "csv":
+            rows = list(rows_of(said.out))
+            assert rows
+            assert all(None not in row and None not in row.values() for row in rows)
+        case _:
+            assert said.out
+
+
+def test_what_looks_like_markup_is_printed_as_it_is(office: Office) -> None:
+    """Rich would take [store] for a style, and :12: for an emoji."""
+    office.configure("sqlite:///convsync.db", "sqlite:///no/such/folder.db")
+    office.configure('deal_id = "Deal ID"', 'deal_id = "[bold] :smile:"')
+    said = office.types("check")
+    assert "'[bold] :smile:' is missing" in said.out
+
+
+def test_a_table_is_not_wrapped_where_nobody_is_looking(office: Office) -> None:
+    office.deal()
+    office.night()
+    lines = office.types("audit", "list").out.splitlines()
+    assert len(lines) == 1 + office.sql("SELECT count(*) FROM audit_events")[0][0]
+
+
+# --- audit ---------------------------------------------------------------------------------------
+
+
+def test_the_latest_events_are_listed_oldest_first(office: Office) -> None:
+    office.deal()
+    office.night()
+    events = json.loads(office.types("audit", "list", "--last", "3", "--format", "json").out)
+    assert [event["event"] for event in events] == ["reserved", "accepted", "run_finished"]
+    assert events[1]["detail"]["value"] == "1000.00"
+    assert events[1]["number"] + 1 == events[2]["number"]
+
+
+def test_events_can_be_picked_by_run_and_kind(office: Office) -> None:
+    office.deal()
+    office.night()
+    office.night(NEXT_NIGHT)
+    words = ("audit", "list", "--run", "2", "--event", "confirmed", "--format", "json")
+    events = json.loads(office.types(*words).out)
+    assert {(event["run"], event["event"], event["deal"]) for event in events} == {
+        (2, "confirmed", "D-1")
+    }
+    assert len(events) == 2
+
+
+def test_a_kind_of_event_that_does_not_exist_is_a_mistake(office: Office) -> None:
+    said = office.types("audit", "list", "--event", "sent")
+    assert said.code == 2
+    assert "there are: run_started, " in said.err
+
+
+def test_a_deals_whole_story_is_shown(office: Office) -> None:
+    office.deal()
+    office.deal("D-2")
+    office.night()
+    office.night(NEXT_NIGHT)
+    rows = list(rows_of(office.types("audit", "show", "D-1", "--format", "csv").out))
+    assert [row["event"] for row in rows] == [
+        "planned",
+        "planned",
+        "accepted",
+        "accepted",
+        "confirmed",
+        "confirmed",
+    ]
+    assert {row["deal"] for row in rows} == {"D-1"}
+
+
+def test_an_untouched_log_is_verified(office: Office) -> None:
+    office.deal()
+    office.night()
+    said = office.types("audit", "verify")
+    assert said.code == 0
+    assert "every one is as it was written" in said.out
+
+
+@pytest.mark.parametrize(
+    ("statements", "found"),
+    [
+        pytest.param(
+            ["UPDATE audit_events SET detail = replace(detail, '1000.00', '1.00')"],
+            "or its digest was edited",
+            id="an amount is edited",
+        ),
+        pytest.param(
+            ["UPDATE audit_events SET deal_id = 'D-9' WHERE number = 5"],
+            "event 5 or its digest was edited",
+            id="another deal",
+        ),
+        pytest.param(
+            ["UPDATE audit_events SET at = at + 1000000 WHERE number = 5"],
+            "event 5 or its digest was edited",
+            id="another time",
+        ),
+        pytest.param(
+            ["DELETE FROM audit_events WHERE number = 5"], "event 5 is missing", id="one is removed"
+        ),
+        pytest.param(
+            ["DELETE FROM audit_events WHERE number > 8"], "the log ends here", id="a cut tail"
+        ),
+        pytest.param(
+            [
+                "DELETE FROM audit_events WHERE number > 8",
+                """UPDATE audit_head SET number = 8, digest = (
+                    SELECT digest FROM audit_events WHERE number = 8
+                )""",
+            ],
+            "the log ends here",
+            id="a cut tail, and the head with it",
+        ),
+        pytest.param(["DELETE FROM audit_events"], "the log ends here", id="all of it is gone"),
+    ],
+)
+def test_what_is_done_to_the_log_is_found(
+    office: Office, statements: list[str], found: str
+) -> None:
+    office.deal()
+    office.night()
+    before = office.tables()
+    for statement in statements:
+        office.sql(statement)
+    assert office.tables() != before
+    said = office.types("audit", "verify")
+    assert said.code == 1
+    assert found in said.out
+
+
+# --- check ---------------------------------------------------------------------------------------
+
+
+def test_a_sound_set_up_has_nothing_to_find(office: Office) -> None:
+    before = office.tables()
+    said = office.types("check", "--format", "json")
+    assert said.code == 0
+    checked = {row["check"].split()[0]: row["result"] for row in json.loads(said.out)}
+    assert checked == {"database": "ok", "source": "ok", "rule": "ok"}
+    assert office.tables() == before
+    assert office.counted("333") == {}
+
+
+def test_everything_that_is_wrong_is_found_at_once(new_office: Office) -> None:
+    office = new_office
+    office.configure('deal_id = "Deal ID"', 'deal_id = "DealId"')
+    office.configure('crm_key = "Deal ID"', 'crm_key = "Deal"')
+    office.configure(f'endpoint = "{office.sandbox.grpc_address}"', 'endpoint = "127.0.0.1:1"')
+    said = office.types("check", "--format", "json")
+    assert said.code == 2
+    failed = {
+        row["check"]: row["detail"] for row in json.loads(said.out) if row["result"] == "failed"
+    }
+    assert len(failed) == 6
+    assert "has no tables" in failed[f"database sqlite:///{office.folder}/convsync.db"]
+    assert "column 'DealId' is missing. The columns there are: 'Deal ID'" in failed["source crm"]
+    assert "column 'Deal' is missing" in failed["source site"]
+    assert "UNAVAILABLE" in failed["rule won at google"]
+
+
+def test_an_action_that_cannot_be_uploaded_to_is_found(office: Office) -> None:
+    actions = [Action(account="1234567890", id=number) for number in ("111", "222")]
+    office.sandbox.platform.set_actions(actions)
+    said = office.types("check", "--format", "json")
+    assert said.code == 2
+    assert [row["check"] for row in json.loads(said.out) if row["result"] == "failed"] == [
+        "rule won at google"
+    ]
+
+
+# --- clicks --------------------------------------------------------------------------------------
+
+
+IMPORT = ("clicks", "import", "--as-of", NEXT_NIGHT)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_clicks_again_change_nothing(office: Office, form: str) -> None:
+    office.deal()
+    office.deal("D-2")
+    office.write_files()
+    words = (*IMPORT, str(office.folder / "clicks.csv"), "--format", form)
+    first, second = office.types(*words), office.types(*words)
+    assert (first.code, second.code) == (0, 0)
+    shown = []
+    for said in (first, second):
+        match form:
+            case "json":
+                (row,) = json.loads(said.out)
+            case "csv":
+                (row,) = rows_of(said.out)
+            case _:
+                row = dict(zip(*(line.split() for line in said.out.splitlines()), strict=True))
+        shown.append({name: int(count) for name, count in row.items()})
+    assert shown == [
+        {"new": 2, "earlier": 0, "known": 0},
+        {"new": 0, "earlier": 0, "known": 2},
+    ]
+
+
+def test_imported_clicks_are_found_by_the_next_run(office: Office) -> None:
+    office.configure('path = "clicks.csv"\n', "")
+    office.deal(gclid="", visitor_id="V-1", won_date="")
+    office.night()
+    assert office.values("111") == []
+    office.clicks["D-1"] = {
+        "Clicked at": "2026-02-20T08:00:00Z",
+        "GCLID": "late",
+        "Visitor ID": "V-1",
+    }
+    office.write_files()
+    assert office.types(*IMPORT, str(office.folder / "clicks.csv")).code == 0
+    office.night(NEXT_NIGHT)
+    assert office.values("111") == [20]
+
+
+def test_an_import_that_fails_is_an_import_that_has_ended(office: Office) -> None:
+    missing = office.folder / "other.csv"
+    said = office.types("clicks", "import", str(missing))
+    assert said.code == 2
+    assert str(missing) in said.err
+    (imported,) = json.loads(office.types("status", "--format", "json").out)["runs"]
+    assert (imported["command"], imported["exit_code"]) == ("clicks import", 2)
+    assert str(missing) in imported["message"]
+
+
+def test_an_import_names_the_mappings_there_are(office: Office) -> None:
+    said = office.types("clicks", "import", "x.csv", "--as", "shop")
+    assert said.code == 2
+    assert "Name one with --as: site." in said.err
+
+
+# --- db ------------------------------------------------------------------------------------------
+
+
+def test_the_tables_are_made_once(new_office: Office) -> None:
+    assert new_office.types("db", "current").out == "none\n"
+    first, second = (new_office.types("db", "upgrade") for _ in range(2))
+    assert (first.code, second.code) == (0, 0)
+    assert "revision none → " in first.out
+    assert "already" in second.out
+    assert new_office.types("db", "current").out.strip() in first.out
+
+
+def test_a_database_of_a_newer_version_is_left_alone(office: Office) -> None:
+    office.sql("UPDATE alembic_version SET version_num = '9999'")
+    before = office.tables()
+    assert office.types("status").code == 2
+    said = office.types("db", "upgrade")
+    assert said.code == 2
+    assert "newer convsync" in said.err
+    assert office.tables() == before
+
+
+# --- sandbox -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("port", ["--http-port", "--grpc-port"])
+def test_a_sandbox_on_a_taken_port_says_so(office: Office, port: str) -> None:
+    urls = {"--http-port": office.sandbox.http_url, "--grpc-port": office.sandbox.grpc_address}
+    other = "--grpc-port" if port == "--http-port" else "--http-port"
+    said = run("sandbox", port, urls[port].rpartition(":")[2], other, "0")
+    assert said.code == 2
+    assert "cannot listen" in said.err
+
+
+def test_a_sandbox_that_others_can_reach_needs_a_token() -> None:
+    said = run("sandbox", "--host", "0.0.0.0", "--http-port", "0", "--grpc-port", "0")
+    assert said.code == 2
+    assert "token" in said.err
