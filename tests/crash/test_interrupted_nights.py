@@ -1,0 +1,166 @@
+"""A night interrupted anywhere ends the same: processes are killed with SIGKILL, and run again."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from convsync import pipeline
+from convsync.errors import LockedError
+from convsync.sandbox.faults import Fault
+from convsync.store.runs import LEASE
+from tests.crash.conftest import Undisturbed
+from tests.crash.night import NOW, end
+from tests.nights.company import PAGE_OF, instant
+
+PARTS = 4
+
+
+def test_the_night_has_everything_in_it(night: Undisturbed) -> None:
+    kinds = {step.partition(":")[0].rstrip("0123456789 ") for step in night.steps}
+    assert kinds == {
+        "open run",
+        "recover",
+        "list verdicts due",
+        "load verdict due",
+        "verdict",
+        "confirm",
+        "compare rules",
+        "read watermark",
+        "store clicks",
+        "store deals",
+        "find unreadable deals",
+        "note missing deals",
+        "plan due deals",
+        "weigh the plan",
+        "reserve",
+        "upload",
+        "settle",
+        "add up",
+        "finish run",
+    }
+    operations = {entry.operation for entry in night.ending.ledger.values()}
+    states = {entry.state for entry in night.ending.ledger.values()}
+    assert operations == {"count", "restate", "retract"}
+    assert states >= {"accepted", "confirmed", "deferred", "rejected", "held", "not_sent"}
+    assert len(night.steps) > 80
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_night_killed_at_any_step_and_run_again_ends_the_same(
+    night: Undisturbed, part: int, subtests: pytest.Subtests
+) -> None:
+    for number, step in list(enumerate(night.steps))[part::PARTS]:
+        with subtests.test(step, number=number):
+            night.evening.again()
+            assert night.nursery.night(night.folder, number).signal == signal.SIGKILL
+            assert night.evening.finish() == night.ending
+
+
+PAIRS = random.Random(5).sample(
+    [(first, second) for first in range(80) for second in range(60)], 12
+)
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_a_night_killed_twice_and_run_again_ends_the_same(
+    night: Undisturbed, first: int, second: int
+) -> None:
+    night.evening.again()
+    assert night.nursery.night(night.folder, first).signal == signal.SIGKILL
+    night.nursery.night(night.folder, second)
+    assert night.evening.finish() == night.ending
+
+
+@pytest.mark.parametrize("request_number", range(1, 6))
+def test_a_night_killed_after_the_platform_counted_and_before_it_answered_ends_the_same(
+    night: Undisturbed, request_number: int
+) -> None:
+    night.evening.again()
+    fault = Fault(on="ingest", request=request_number, kind="unavailable_after")
+    night.evening.sandbox.platform.faults.add(fault)
+    assert night.nursery.night(night.folder, "waiting to try again").signal == signal.SIGKILL
+    assert night.evening.finish() == night.ending
+
+
+def test_nothing_is_a_second_conversion_however_often_a_night_is_killed(
+    night: Undisturbed,
+) -> None:
+    night.evening.again()
+    for number in range(0, len(night.steps), 3):
+        night.nursery.night(night.folder, number)
+    assert night.evening.finish() == night.ending
+    expected = {page: len(names) for page, names in night.ending.counted.items()}
+    assert {page: len(names) for page, names in night.evening.sandbox.books.counted.items()} == (
+        expected
+    )
+    assert expected.keys() == set(PAGE_OF.values())
+
+
+# The lock
+
+
+@pytest.fixture
+def holder(night: Undisturbed) -> int:
+    """A process that runs, has reserved a batch, and is stopped there."""
+    night.evening.again()
+    stopped = night.nursery.night(night.folder, "reserve: committed", send=signal.SIGSTOP)
+    assert (stopped.signal, stopped.exit_code) == (None, None)
+    return stopped.pid
+
+
+def test_a_second_run_while_one_is_going_is_told_who_holds_the_lock(
+    night: Undisturbed, holder: int
+) -> None:
+    before = night.evening.company.entries()
+    with pytest.raises(LockedError, match=rf"Run 3 \(run\) holds the lock: process {holder} on "):
+        night.evening.company.at(NOW, pipeline.run)
+    command = [sys.executable, "-c", "from convsync.cli import main; main()"]
+    typed = subprocess.run(
+        [*command, "run", "--config", night.folder / "convsync.toml", "--as-of", NOW],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert typed.returncode == 4
+    assert f"process {holder} on " in typed.stderr
+    assert night.evening.company.entries() == before
+    os.kill(holder, signal.SIGCONT)
+    assert night.nursery.wait_for(holder).exit_code == 0
+
+
+def test_the_lock_of_a_process_that_is_dead_is_taken_over_at_once(
+    night: Undisturbed, holder: int
+) -> None:
+    end(holder)
+    night.nursery.wait_for(holder)
+    assert night.evening.finish() == night.ending
+
+
+def test_the_lock_of_a_process_elsewhere_is_taken_over_only_after_its_lease(
+    night: Undisturbed, holder: int
+) -> None:
+    company = night.evening.company
+    with closing(sqlite3.connect(night.folder / "ledger.db")) as connection, connection:
+        connection.execute(
+            'UPDATE runs SET holder = \'["elsewhere", 1, "7"]\' WHERE lock IS NOT NULL'
+        )
+    lease = company.query("SELECT lease_until, started_at FROM runs WHERE lock IS NOT NULL")[0]
+    ends_at = instant("1970-01-01") + timedelta(microseconds=lease["lease_until"])
+    try:
+        company.real_clock = lambda: ends_at - timedelta(seconds=1)
+        with pytest.raises(LockedError, match="process 1 on elsewhere, since"):
+            company.at(NOW, pipeline.run)
+        company.real_clock = lambda: ends_at + LEASE
+        assert night.evening.finish() == night.ending
+    finally:
+        company.real_clock = type(company)(folder=company.folder).real_clock
+    os.kill(holder, signal.SIGCONT)
+    assert night.nursery.wait_for(holder).exit_code == 4, "it lost its lock, and says so"
+    assert night.evening.finish() == night.ending
