@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.store import dialect
@@ -43,7 +43,13 @@ class Database:
         """Return the engine, for migrations."""
         if self._engine is None:
             self._require_folder()
-            self._engine = dialect.open_engine(self._url)
+            try:
+                self._engine = dialect.open_engine(self._url)
+            except (NoSuchModuleError, ImportError) as error:
+                raise OperatorError(
+                    f"Database {self.name}: the driver of {self._url.drivername} is not installed. "
+                    "Write postgresql+psycopg://…, and pip install 'convsync[postgresql]'."
+                ) from error
         return self._engine
 
     @contextmanager
@@ -109,8 +115,13 @@ class Database:
 
 def _parsed(url: str) -> URL:
     try:
-        return make_url(url)
+        parsed = make_url(url)
     except ArgumentError as error:
         raise OperatorError(
-            "[store] url is not a database URL such as sqlite:///convsync.db"
+            "[store] url is not a database URL such as sqlite:///convsync.db."
         ) from error
+    if (backend := parsed.get_backend_name()) not in {"sqlite", "postgresql"}:
+        raise OperatorError(
+            f"[store] url: the ledger is kept in SQLite or PostgreSQL, not in {backend}."
+        )
+    return parsed

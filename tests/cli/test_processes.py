@@ -1,0 +1,109 @@
+"""What only a process of its own can show: what is imported, and a person at a terminal."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
+
+SCRIPT = Path(sys.executable).with_name("convsync")
+
+LOADED_BY = """
+import sys
+from convsync.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+heavy = ("google", "grpc", "starlette", "uvicorn")
+print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules} & set(heavy)))
+"""
+
+
+def loaded_by(*words: str) -> list[str]:
+    """Return which heavy libraries a command has loaded by its end."""
+    command = [sys.executable, "-c", LOADED_BY, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.splitlines()[-1].split()[1:]
+
+
+def test_help_loads_no_client_library() -> None:
+    assert loaded_by("--help") == []
+
+
+def test_a_quiet_night_loads_no_client_library(office: Office) -> None:
+    office.deal()
+    office.night()
+    office.night(NEXT_NIGHT)
+    words = ("--as-of", THIRD_NIGHT, "--config", str(office.config))
+    assert loaded_by("run", *words) == []
+    assert loaded_by("status", *words[2:]) == []
+
+
+def test_a_night_that_sends_loads_the_one_it_needs(office: Office) -> None:
+    office.deal()
+    office.write_files()
+    words = ("run", "--as-of", NIGHT, "--config", str(office.config))
+    assert loaded_by(*words) == ["google", "grpc"]
+
+
+def test_the_installed_script_ends_with_the_exit_code(office: Office) -> None:
+    office.deal()
+    office.write_files()
+    (office.folder / "clicks.csv").unlink()
+    done = subprocess.run(
+        [SCRIPT, "run", "--as-of", NIGHT],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "CONVSYNC_CONFIG": str(office.config)},
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("convsync: ")
+    assert "clicks.csv" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "values"), [("y", [1000]), ("n", []), ("", [])], ids=["yes", "no", "return"]
+)
+def test_a_backfill_shows_its_plan_and_goes_only_for_a_yes(
+    office: Office, answer: str, values: list[float]
+) -> None:
+    office.deal()
+    office.write_files()
+    days = ("--from", "2026-03-02", "--to", "2026-03-02")
+    words = ("backfill", *days, "--as-of", NIGHT, "--config", str(office.config))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [SCRIPT, *words], stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True
+    ) as process:
+        os.close(theirs)
+        asked = _read_until(ours, b"Send this?")
+        os.write(ours, f"{answer}\n".encode())
+        rest = _read_until(ours, None)
+        said = process.communicate(timeout=60)[0]
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"new          1" in asked
+    assert ("accepted 1" in said) is bool(values)
+    assert (b"Nothing was sent." in rest) is not bool(values)
+    assert office.values("333") == values
+
+
+def _read_until(terminal: int, word: bytes | None) -> bytes:
+    """Return what is shown on a terminal, up to a word or until it is hung up."""
+    shown = b""
+    while word is None or word not in shown:
+        try:
+            read = os.read(terminal, 1024)
+        except OSError:  # hung up
+            return shown
+        if not read:
+            return shown
+        shown += read
+    return shown
