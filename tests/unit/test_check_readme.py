@@ -1,0 +1,74 @@
+"""The check that holds README.md to the program, tried on small pages."""
+
+import pytest
+
+from scripts.check_readme import ROOT, all_commands, commands_in, problems_of
+
+MAKEFILE = "demo: ready\n\ttrue\ntest:\n\ttrue\n"
+TABLE = "\n".join(f"| `convsync {' '.join(words)}` | … |" for words in all_commands())
+
+
+def problems(page: str) -> list[str]:
+    return problems_of(f"{page}\n\n{TABLE}\n", MAKEFILE)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param("```sh\nconvsync run --as-of 2026-03-01T02:00  # a night\n```", id="options"),
+        pytest.param("```\n$ .venv/bin/convsync plan && make demo test\n```", id="two in a line"),
+        pytest.param("```sh\nCONVSYNC_CONFIG=x.toml convsync status -c y.toml\n```", id="variable"),
+        pytest.param("```sh\nconvsync backfill --from … \\\n  --to … --yes\n```", id="two lines"),
+        pytest.param("Type `convsync explain DEAL` or `make demo`.", id="in the text"),
+        pytest.param("```toml\n# convsync nonsense\n```", id="not a shell"),
+        pytest.param("```\nconvsync: 3 records could not be read\n```", id="a message of ours"),
+        pytest.param("```sh\nconvsync audit list --last 3 | head\n```", id="a pipe"),
+        pytest.param("It's `convsync`, and `make`.", id="the names alone"),
+    ],
+)
+def test_what_exists_passes(page: str) -> None:
+    assert problems(page) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        pytest.param(
+            "\n```sh\nconvsync runn\n```", "line 3: convsync runn: No such command", id="command"
+        ),
+        pytest.param(
+            "```sh\nconvsync audit prove\n```", "No such command", id="a family's command"
+        ),
+        pytest.param("```sh\nconvsync run --fast\n```", "No such option: --fast", id="option"),
+        pytest.param(
+            "```sh\nconvsync plan && convsync run --fast\n```", "--fast", id="the second in a line"
+        ),
+        pytest.param(
+            "```sh\nconvsync run \\\n  --fast\n```", "No such option: --fast", id="the next line"
+        ),
+        pytest.param("`convsync retry --run 3`", "No such option: --run", id="in the text"),
+        pytest.param("```sh\nmake demos\n```", "no target demos", id="make"),
+        pytest.param("~~~sh\nmake test demos\n~~~", "no target demos", id="the second target"),
+    ],
+)
+def test_what_does_not_exist_is_named_with_its_line(page: str, said: str) -> None:
+    (problem,) = problems(page)
+    assert said in problem
+
+
+def test_a_command_that_the_table_lacks_is_named() -> None:
+    page = TABLE.replace("| `convsync status` | … |", "") + "\n`convsync status` is elsewhere"
+    assert problems_of(page, MAKEFILE) == ["the table of commands lacks: convsync status"]
+
+
+def test_the_walk_finds_commands_and_families() -> None:
+    assert {("run",), ("audit", "verify"), ("clicks", "import")} <= set(all_commands())
+
+
+def test_a_page_with_an_open_quote_is_read_all_the_same() -> None:
+    assert [quoted.words for quoted in commands_in("`make don't`")] == [("make", "don't")]
+
+
+def test_our_own_page_keeps_its_word() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert problems_of(page, (ROOT / "Makefile").read_text(encoding="utf-8")) == []
