@@ -261,6 +261,9 @@ class _Work:
         for click_source in self.services.click_sources:
             with self._left_to_the_next_run():
                 self._read_new_clicks(click_source)
+        with self.session.transaction("spread news of clicks") as connection:
+            if clicks.has_news(connection):
+                clicks.spread_news(connection, now=self.session.now)
         for deal_source in self.services.deal_sources:
             with self._left_to_the_next_run():
                 self._read_changed_deals(deal_source)

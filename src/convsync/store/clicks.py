@@ -1,7 +1,9 @@
 """The click store: each click ID once, with the first time it was seen, and whom it belongs to.
 
 An ID seen again later (a session that comes back, credited to an old click) changes nothing; seen
-earlier, its time moves back. Whatever is new makes the deals that share a key with it due again.
+earlier, its time moves back. What is new is news until `spread_news` has made the deals due that
+share a key with it: once for a whole import, in one pass over the deals' keys, because an index on
+those would have to be kept up for every deal, at random places, night after night.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,8 +37,8 @@ class Stored:
     known: int
 
 
-def save(connection: Connection, sightings: Iterable[Sighting], *, now: datetime) -> Stored:
-    """Add sightings, byte for byte, and make the deals they may belong to due at `now`."""
+def save(connection: Connection, sightings: Iterable[Sighting]) -> Stored:
+    """Add sightings, byte for byte; what is new among them is news."""
     seen = _first_seen(sightings)
     known = _known(connection, list(seen))
     new = [click_id for click_id in seen if click_id not in known]
@@ -51,9 +53,27 @@ def save(connection: Connection, sightings: Iterable[Sighting], *, now: datetime
     _insert(connection, [(rows[click_id], click_id, seen[click_id]) for click_id in new])
     _move_back(connection, [(rows[click_id], seen[click_id]) for click_id in earlier])
     keyed = _insert_keys(connection, rows, seen)
-    touched = {rows[click_id] for click_id in (*new, *earlier)} | keyed
-    _make_due(connection, sorted(touched), now)
+    _mark_as_news(connection, {rows[click_id] for click_id in earlier} | keyed)
     return Stored(len(new), len(earlier), len(seen) - len(new) - len(earlier))
+
+
+def spread_news(connection: Connection, *, now: datetime) -> None:
+    """Make every deal due that shares a key with a click that is news; it is news no longer."""
+    keys = (
+        select(click_keys.c.key)
+        .join(clicks, clicks.c.id == click_keys.c.click)
+        .where(clicks.c.is_news)
+    )
+    sharing = select(deal_keys.c.deal).where(deal_keys.c.key.in_(keys))
+    later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
+    connection.execute(update(deals).where(deals.c.id.in_(sharing), later).values(reconcile_at=now))
+    connection.execute(update(clicks).where(clicks.c.is_news).values(is_news=False))
+
+
+def has_news(connection: Connection) -> bool:
+    """True where a click is stored that no deal has been matched with yet."""
+    found = select(clicks.c.id).where(clicks.c.is_news).limit(1)
+    return connection.execute(found).first() is not None
 
 
 def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, list[Candidate]]:
@@ -143,6 +163,7 @@ def _insert(connection: Connection, new: Sequence[tuple[int, ClickId, _Seen]]) -
             "value": click_id.value,
             "clicked_at": seen.at,
             "is_whole_day": seen.is_whole_day,
+            "is_news": True,
         }
         for row, click_id, seen in new
     ]
@@ -193,14 +214,8 @@ def _keys_of(connection: Connection, rows: Sequence[int]) -> set[tuple[bytes, in
     return known
 
 
-def _make_due(connection: Connection, rows: Sequence[int], now: datetime) -> None:
-    for start in range(0, len(rows), _IDS_A_QUERY):
-        sharing = (
-            select(deal_keys.c.deal)
-            .join(click_keys, click_keys.c.key == deal_keys.c.key)
-            .where(click_keys.c.click.in_(rows[start : start + _IDS_A_QUERY]))
-        )
-        later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
-        connection.execute(
-            update(deals).where(deals.c.id.in_(sharing), later).values(reconcile_at=now)
-        )
+def _mark_as_news(connection: Connection, rows: set[int]) -> None:
+    ordered = sorted(rows)
+    for start in range(0, len(ordered), _IDS_A_QUERY):
+        chunk = ordered[start : start + _IDS_A_QUERY]
+        connection.execute(update(clicks).where(clicks.c.id.in_(chunk)).values(is_news=True))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.store import dialect
@@ -72,9 +72,9 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a consistent view that writes nothing."""
-        with self._connected() as connection, connection.begin():
-            yield connection
+        """Open a view of one state throughout. Nothing that is written in it stays."""
+        with self._connected() as connection:
+            yield dialect.for_reading(connection)
 
     def has_tables(self) -> bool:
         """True where `convsync db upgrade` has been here."""
@@ -92,17 +92,21 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 yield connection
-        except IntegrityError as error:
-            raise ConvsyncError(f"The database refused a row: {error.orig}") from error
         except DBAPIError as error:
             raise self._in_our_words(error) from error
 
     def _in_our_words(self, error: DBAPIError) -> ConvsyncError:
+        said = dialect.said_by(error)
         if dialect.is_busy(error):
-            return TransientError(f"Database {self.name} is busy or gone: {error.orig}")
+            return TransientError(f"Database {self.name} is busy or gone: {said}. Try again later.")
+        if dialect.is_refusal(error):
+            return ConvsyncError(
+                f"Database {self.name} refused a row: {said}. Nothing of this step was written; "
+                "this is a mistake in convsync, please report it."
+            )
         return OperatorError(
-            f"Database {self.name} cannot be used: {error.orig}. Check [store] url and the rights "
-            "on it; `convsync db upgrade` makes the tables."
+            f"Database {self.name} cannot be used: {said}. Check [store] url and the rights on it; "
+            "`convsync db upgrade` makes the tables."
         )
 
     def _require_folder(self) -> None:
@@ -118,10 +122,11 @@ def _parsed(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError as error:
         raise OperatorError(
-            "[store] url is not a database URL such as sqlite:///convsync.db."
+            "[store] url is not a database URL such as sqlite:///convsync.db"
         ) from error
-    if (backend := parsed.get_backend_name()) not in {"sqlite", "postgresql"}:
+    if not dialect.is_supported(parsed):
         raise OperatorError(
-            f"[store] url: the ledger is kept in SQLite or PostgreSQL, not in {backend}."
+            f"[store] url begins with {parsed.drivername}: convsync keeps its ledger in "
+            "sqlite:///… or postgresql://…"
         )
     return parsed

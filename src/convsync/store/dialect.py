@@ -1,8 +1,9 @@
 """The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is.
 
-SQLite runs in WAL mode with full sync, so that a commit survives a power cut and readers are never
-blocked; a writing transaction begins IMMEDIATE, so that two writers queue instead of failing half
-way. PostgreSQL needs none of this.
+On both, transactions that write queue up instead of failing half way: what one has read, and every
+number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
+takes an advisory lock. Readers see one state throughout, and are never blocked: SQLite runs in WAL
+mode (with full sync, so that a commit survives a power cut), PostgreSQL reads repeatably.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,34 +13,58 @@ from typing import Any
 from sqlalchemy import Connection, Engine, LargeBinary, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+)
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
 BUSY_TIMEOUT_S = 30
+_WRITERS = 0x636F6E7673796E63  # "convsync": the advisory lock of writers, one a database
+_PASSING_STATES = ("08", "40", "55P", "53300", "57")
+"""Connection lost, deadlock, lock not had in time, too many connections, server going or coming.
+https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_PASSING_WORDS = ("refused", "timeout", "timed out", "starting up", "shutting down", "too many")
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -65536",
+    "PRAGMA cache_size = -49152",
     "PRAGMA wal_autocheckpoint = 16384",
-    "PRAGMA temp_store = MEMORY",
 )
 
 
 def open_engine(url: URL) -> Engine:
     """Return an engine set up for its database. Nothing is connected yet."""
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True)
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
+def is_supported(url: URL) -> bool:
+    """True for the two databases there are."""
+    return url.get_backend_name() in {"sqlite", "postgresql"}
+
+
 def for_writing(connection: Connection) -> Connection:
     """Mark a connection, before it begins, as one that will write."""
     return connection.execution_options(convsync_writes=True)
+
+
+def for_reading(connection: Connection) -> Connection:
+    """Mark a connection, before it begins, as one that sees a single state and writes nothing."""
+    if connection.dialect.name == "sqlite":  # a snapshot from its first read on
+        return connection
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def upsert(table: Table, connection: Connection) -> Any:
@@ -85,13 +110,25 @@ def _processor(of: Dialect, type_: TypeEngine[Any]) -> Callable[[Any], Any] | No
 
 def is_busy(error: DBAPIError) -> bool:
     """True where a database error is one that a later try may get past."""
-    if isinstance(error, IntegrityError):
-        return False
-    text = str(error.orig).lower()
-    return error.connection_invalidated or (
-        isinstance(error, OperationalError | InterfaceError)
-        and any(word in text for word in ("locked", "busy", "deadlock", "timeout", "connection"))
-    )
+    if error.connection_invalidated:
+        return True
+    if state := getattr(error.orig, "sqlstate", None):
+        return str(state).startswith(_PASSING_STATES)
+    if name := getattr(error.orig, "sqlite_errorname", None):
+        return str(name).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    is_away = isinstance(error, OperationalError | InterfaceError)
+    said = str(error.orig).lower()
+    return is_away and any(word in said for word in _PASSING_WORDS)
+
+
+def is_refusal(error: DBAPIError) -> bool:
+    """True where the database is well, and will not take what it was given."""
+    return isinstance(error, IntegrityError | DataError)
+
+
+def said_by(error: DBAPIError) -> str:
+    """Return what the database said, without the values that PostgreSQL quotes below it."""
+    return next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
 
 
 def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
@@ -104,3 +141,9 @@ def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("convsync_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("convsync_writes", False):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")

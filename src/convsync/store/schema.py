@@ -36,7 +36,7 @@ from sqlalchemy.engine import Dialect
 from convsync.model.ledger import State
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO = Decimal("0.000001")
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -47,7 +47,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """Return the microseconds; naive datetimes are refused by their own arithmetic."""
-        return None if value is None else round((value - _EPOCH).total_seconds() * 1e6)
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return the instant in UTC."""
@@ -70,6 +70,17 @@ class Micros(TypeDecorator[Decimal]):
             return None
         cents, rest = divmod(int(value), 10_000)
         return Decimal(value).scaleb(-6) if rest else Decimal(cents).scaleb(-2)
+
+
+class Word(TypeDecorator[str]):
+    """A word of one of our enums; drivers are handed plain text, not a subclass of it."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the word itself."""
+        return None if value is None else str(value)
 
 
 metadata = MetaData(
@@ -132,13 +143,13 @@ deals = Table(
     Column("modified_at", Instant),
     Column("amount", Text),
     Column("currency", String(3)),
-    Column("ad_user_data", String(11), nullable=False),
-    Column("ad_personalization", String(11), nullable=False),
+    Column("ad_user_data", Word(11), nullable=False),
+    Column("ad_personalization", Word(11), nullable=False),
     Column("emails", Text),
     Column("phones", Text),
     Column("clicks", Text),
     Column("segments", Text),
-    Column("gone", String(10)),
+    Column("gone", Word(10)),
     Column("reconcile_at", Instant),
     UniqueConstraint("source", "deal_id"),
 )
@@ -167,18 +178,19 @@ deal_keys = Table(
     Column("key", LargeBinary(16), primary_key=True),
     sqlite_with_rowid=False,
 )
-Index("ix_deal_keys_key", deal_keys.c.key)
-
 clicks = Table(
     "clicks",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("kind", String(6), nullable=False),
+    Column("kind", Word(6), nullable=False),
     Column("value", Text, nullable=False),
     Column("clicked_at", Instant),
     Column("is_whole_day", Boolean, nullable=False),
+    Column("is_news", Boolean, nullable=False),
     UniqueConstraint("value", "kind"),
 )
+_NEWS = text("is_news")
+Index("ix_clicks_news", clicks.c.id, sqlite_where=_NEWS, postgresql_where=_NEWS)
 
 click_keys = Table(
     "click_keys",
@@ -197,7 +209,7 @@ batches = Table(
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     Column("destination", String(50), nullable=False),
     Column("action_id", String(30), nullable=False),
-    Column("state", String(10), nullable=False),
+    Column("state", Word(10), nullable=False),
     Column("request_id", Text),
     Column("rows", Integer, nullable=False),
     Column("reserved_at", Instant, nullable=False),
@@ -218,9 +230,9 @@ ledger = Table(
     Column("action_id", String(30), nullable=False),
     Column("milestone", String(50), nullable=False),
     Column("milestone_at", Instant, nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("operation", String(10), nullable=False),
-    Column("reason", String(30)),
+    Column("state", Word(10), nullable=False),
+    Column("operation", Word(10), nullable=False),
+    Column("reason", Word(30)),
     Column("code", Text),
     Column("due_at", Instant),
     Column("value", Micros),
@@ -229,7 +241,7 @@ ledger = Table(
     Column("told_currency", String(3)),
     Column("event_at", Instant),
     Column("basis", Integer),
-    Column("click_kind", String(6)),
+    Column("click_kind", Word(6)),
     Column("click_id", Text),
     Column("clicked_at", Instant),
     Column("is_click_estimated", Boolean),
@@ -263,7 +275,7 @@ audit_events = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
-    Column("event", String(20), nullable=False),
+    Column("event", Word(20), nullable=False),
     Column("source", String(100)),
     Column("deal_id", String(200)),
     Column("order_id", String(64)),

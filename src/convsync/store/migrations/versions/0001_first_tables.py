@@ -30,8 +30,17 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("clicked_at", sa.BigInteger(), nullable=True),
         sa.Column("is_whole_day", sa.Boolean(), nullable=False),
+        sa.Column("is_news", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clicks")),
         sa.UniqueConstraint("value", "kind", name=op.f("uq_clicks_value_kind")),
+    )
+    op.create_index(
+        "ix_clicks_news",
+        "clicks",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("is_news"),
+        postgresql_where=sa.text("is_news"),
     )
     op.create_table(
         "deals",
@@ -141,7 +150,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("deal", "key", name=op.f("pk_deal_keys")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_deal_keys_key", "deal_keys", ["key"], unique=False)
     op.create_table(
         "milestones",
         sa.Column("deal", sa.Integer(), nullable=False),
