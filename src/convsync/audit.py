@@ -108,6 +108,10 @@ def verify(database: Database) -> Verified:
         if missing:
             problem = f"the log ends here, but event {max(missing)} was once written"
             return Verified(events=count, broken=Break(number=count, problem=problem))
+        head = max(anchors, default=0)
+        if count > head:
+            problem = f"the log's head is event {head}, so this one was slipped in behind it"
+            return Verified(events=count, broken=Break(number=head + 1, problem=problem))
         return Verified(events=count)
 
 

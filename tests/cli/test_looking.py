@@ -251,6 +251,16 @@ def test_an_untouched_log_is_verified(office: Office) -> None:
             id="a cut tail, and the head with it",
         ),
         pytest.param(["DELETE FROM audit_events"], "the log ends here", id="all of it is gone"),
+        pytest.param(
+            [
+                """UPDATE audit_head SET number = 8, digest = (
+                    SELECT digest FROM audit_events WHERE number = 8
+                )""",
+                "UPDATE runs SET audit_number = NULL, audit_digest = NULL",
+            ],
+            "broken at event 9: the log's head is event 8",
+            id="events behind the head",
+        ),
     ],
 )
 def test_what_is_done_to_the_log_is_found(

@@ -68,7 +68,7 @@ def assert_clear(said: Said, *words: str) -> None:
             "sqlite:///convsync.db", "sqlite:///no/such/x.db", "there is no folder", id="no folder"
         ),
         pytest.param(
-            "sqlite:///convsync.db", "mysql://x/y", "not in mysql", id="another kind of database"
+            "sqlite:///convsync.db", "mysql://x/y", "[store] url", id="another kind of database"
         ),
         pytest.param(
             "sqlite:///convsync.db",
