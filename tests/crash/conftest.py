@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,7 +11,7 @@ from convsync import pipeline
 from convsync.sandbox.server import Sandbox
 from tests.crash.night import NOW, Ending, Evening, Nursery, prepare
 from tests.crash.nursery import DEALS_AT_ONCE
-from tests.nights.company import Company, instant
+from tests.nights.company import Company, folder_in_memory, instant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,19 +36,12 @@ def nursery() -> Iterator[Nursery]:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """In memory where that can be: it is fast, and SIGKILL takes nothing from it."""
-    memory = Path("/dev/shm")
-    if not memory.is_dir():
-        yield tmp_path_factory.mktemp("company")
-        return
-    with TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture(scope="session")
-def night(folder: Path, nursery: Nursery) -> Iterator[Undisturbed]:
-    with Sandbox() as sandbox, pytest.MonkeyPatch.context() as patched:
+def night(nursery: Nursery) -> Iterator[Undisturbed]:
+    with (
+        Sandbox() as sandbox,
+        folder_in_memory() as folder,
+        pytest.MonkeyPatch.context() as patched,
+    ):
         patched.setattr(pipeline, "CHUNK", DEALS_AT_ONCE)
         company = Company.founded(folder, sandbox)
         prepare(company, sandbox)

@@ -1,12 +1,11 @@
 """One sandbox for all nights, as new for every test, and a company that reports to it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from convsync.sandbox.server import Sandbox
-from tests.nights.company import Company
+from tests.nights.company import Company, folder_in_memory
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +21,8 @@ def sandbox(running: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def company(tmp_path: Path, sandbox: Sandbox) -> Iterator[Company]:
-    company = Company.founded(tmp_path, sandbox)
-    yield company
-    company.close()
+def company(sandbox: Sandbox) -> Iterator[Company]:
+    with folder_in_memory() as folder:
+        company = Company.founded(folder, sandbox)
+        yield company
+        company.close()
