@@ -60,7 +60,7 @@ class Amounts:
         sign = "comma" if self._has_decimal_comma else "dot"
         return CellError(
             f"is not an amount with a decimal {sign} ({shape_of(text)}):"
-            " correct it, or the source's has_decimal_comma"
+            " correct it, or the source's decimal"
         )
 
 
