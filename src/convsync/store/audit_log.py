@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, insert, select, update
 
 from convsync.store import dialect
+from convsync.store.pages import paged
 from convsync.store.schema import audit_events, audit_head, runs
 
 GENESIS = bytes(32)
@@ -63,7 +64,7 @@ def events(
     until: datetime | None = None,
     newest: int | None = None,
 ) -> Iterator[Row]:
-    """Yield events in their order, as a stream; `newest` keeps only so many from the end."""
+    """Yield events in their order, a page at a time; `newest` keeps only so many from the end."""
     found = select(*_COLUMNS)
     for column, value in (
         (audit_events.c.deal_id, deal_id),
@@ -77,13 +78,10 @@ def events(
     if until is not None:
         found = found.where(audit_events.c.at < until)
     if newest is not None:
-        last = found.order_by(audit_events.c.number.desc()).limit(newest).subquery()
-        found = select(last)
-        found = found.order_by(last.c.number)
-    else:
-        found = found.order_by(audit_events.c.number)
-    streamed = connection.execute(found.execution_options(yield_per=5_000))
-    return (Row(*row) for row in streamed)
+        first = found.with_only_columns(audit_events.c.number)
+        last = first.order_by(audit_events.c.number.desc()).limit(newest)
+        found = found.where(audit_events.c.number.in_(last))
+    return (Row(*row) for row in paged(connection, found, audit_events.c.number))
 
 
 def anchors(connection: Connection) -> dict[int, bytes]:

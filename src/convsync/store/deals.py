@@ -31,6 +31,7 @@ from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
 from convsync.store import dialect
+from convsync.store.pages import paged
 from convsync.store.schema import deal_keys, deals, milestones
 
 
@@ -145,7 +146,7 @@ def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[
     present = select(deals.c.id, deals.c.deal_id).where(
         deals.c.source == source, deals.c.gone.is_(None)
     )
-    rows = connection.execute(present.execution_options(yield_per=10_000))
+    rows = paged(connection, present, deals.c.id)
     return ((row, deal_id) for row, deal_id in rows if row not in seen)
 
 
@@ -327,7 +328,7 @@ def _reach_again(connection: Connection, rows: Sequence[_Row]) -> None:
         excluded = statement.excluded
         fresh = {name: excluded[name] for name in ("reached_at", "is_whole_day", "withdrawn_at")}
         key = list(milestones.primary_key)
-        connection.execute(statement.on_conflict_do_update(key, set_=fresh), reached)
+        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh), reached)
 
 
 def _insert_keys(connection: Connection, rows: Sequence[_Row]) -> None:

