@@ -9,25 +9,23 @@ stands for the next run.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from time import sleep
-from typing import Any, TypeVar
-
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from functools import partial
+from typing import Any
 
 from convsync import audit
 from convsync.audit import Event, EventKind
+from convsync.calls import Attempt, Caller, RetryPolicy
 from convsync.errors import ConvsyncError, TransientError
 from convsync.model.conversion import Batch, Conversion
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
+from convsync.model.rule import ConversionAction
 from convsync.store import batches
 from convsync.store.session import Session
 from convsync.upload.destination import Destination, StillProcessing, Unknown, Verdict
-
-Answer = TypeVar("Answer")
 
 FIRST_POLL = timedelta(minutes=30)
 """Google's own advice: no verdict is there earlier.
@@ -41,16 +39,6 @@ _KIND_OF: dict[type[Outcome], EventKind] = {
     Deferred: EventKind.DEFERRED,
     Untried: EventKind.UNTRIED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How often a request is tried within one run, and how long is waited between the tries."""
-
-    attempts: int = 4
-    first_wait_s: float = 1.0
-    longest_wait_s: float = 60.0
-    sleep: Callable[[float], None] = sleep
 
 
 @dataclass(slots=True)
@@ -74,23 +62,26 @@ class Outbox:
         self,
         session: Session,
         destinations: Callable[[str], Destination],
+        caller: Caller,
         *,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy,
         on_sent: Callable[[int], None] = lambda _rows: None,
     ) -> None:
         self._session = session
         self._destinations = destinations
-        self._retry = retry or RetryPolicy()
+        self._caller = caller
+        self._retry = retry
         self._on_sent = on_sent
+        self._limit: int | None = None
+        self._failures = 0
+        self._refusal: ConvsyncError | None = None
         self.uploaded = Uploaded()
-        self._is_first_try = True
 
     def recover(self) -> None:
         """Send again, word for word, every batch whose answer never came."""
         with self._session.transaction("recover") as connection:
             left = [batches.load(connection, number) for number in batches.unanswered(connection)]
-        for batch in left:
-            self._send(batch, again=True)
+        self._fly(iter(left), in_flight=1, again=True)
 
     def confirm(self) -> None:
         """Ask for the verdicts that are due, and settle what they say."""
@@ -104,59 +95,91 @@ class Outbox:
                 self._settle_verdict(pending, verdict)
 
     def send(self, *, only_run: int | None = None) -> None:
-        """Send everything that is ready, of one run's plan or of any, batch by batch.
+        """Send everything that is ready, of one run's plan or of any, several requests at a time.
 
         A refusal that names no row halves the next batch, until the row that is meant stands alone;
-        every batch that is taken doubles it again.
+        every batch that is taken doubles it again. After `RetryPolicy.failures` batches in a row
+        without an answer the platform is taken to be away, and the rest is left to the next run.
         """
-        limit: int | None = None
-        while batch := self._reserve(limit, only_run):
-            outcomes = self._send(batch)
-            if outcomes is None:
-                return
-            if all(isinstance(outcome, Untried) for outcome in outcomes):
-                limit = max(1, len(batch.conversions) // 2)
-            elif limit is not None:
-                limit *= 2
+        while (action := self._next_action(only_run)) and not self._has_stopped:
+            destination = self._destinations(action.destination)
+            departing = iter(partial(self._reserve, action, destination, only_run), None)
+            self._fly(departing, in_flight=destination.requests_in_flight)
 
-    def _reserve(self, limit: int | None, only_run: int | None) -> Batch | None:
+    @property
+    def _has_stopped(self) -> bool:
+        return self._failures >= self._retry.failures or self._refusal is not None
+
+    def _fly(self, departing: Iterator[Batch], *, in_flight: int, again: bool = False) -> None:
+        """Send batches, so many at a time, and settle each as it lands.
+
+        A refusal for good stops the departures; what is in the air still lands before it is raised.
+        """
+        flying: dict[Future[Attempt[Sequence[Outcome]]], Batch] = {}
+        with ThreadPoolExecutor(max_workers=in_flight) as pool:
+            while True:
+                while len(flying) < in_flight and not self._has_stopped:
+                    batch = next(departing, None)
+                    if batch is None:
+                        break
+                    self._session.step(f"upload {batch.number}: before call")
+                    flying[pool.submit(self._attempt, batch)] = batch
+                if not flying:
+                    break
+                landed, _ = wait(flying, return_when=FIRST_COMPLETED)
+                for future in sorted(landed, key=lambda future: flying[future].number):
+                    batch = flying.pop(future)
+                    self._session.step(f"upload {batch.number}: answered")
+                    self._land(batch, future.result(), again=again)
+        if self._refusal is not None:
+            raise self._refusal
+
+    def _attempt(self, batch: Batch) -> Attempt[Sequence[Outcome]]:
+        destination = self._destinations(batch.action.destination)
+        now = self._session.now
+        return self._caller.attempt(
+            destination.upload_quota, lambda: destination.upload(batch, now=now)
+        )
+
+    def _land(self, batch: Batch, attempt: Attempt[Sequence[Outcome]], *, again: bool) -> None:
+        """Settle an answered batch; leave an unanswered one as it is, to be sent again."""
+        if attempt.answer is not None:
+            self._failures = 0
+            self._settle(batch, attempt.answer, again=again)
+            self._adapt_limit(batch, attempt.answer)
+        elif isinstance(attempt.error, TransientError):
+            self._failures += 1
+            self.uploaded.problems.append(f"{attempt.error} It is sent again by the next run.")
+        else:
+            self._refusal = self._refusal or attempt.error
+            if attempt.has_told_nothing and not again:
+                self._settle(batch, [Untried()] * len(batch.conversions))
+
+    def _adapt_limit(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        if all(isinstance(outcome, Untried) for outcome in outcomes):
+            self._limit = max(1, len(batch.conversions) // 2)
+        elif self._limit is not None:
+            self._limit *= 2
+
+    def _next_action(self, only_run: int | None) -> ConversionAction | None:
+        with self._session.transaction("find what is ready") as connection:
+            return batches.next_action(connection, self._session.now, only_run)
+
+    def _reserve(
+        self, action: ConversionAction, destination: Destination, only_run: int | None
+    ) -> Batch | None:
         with self._session.transaction("reserve") as connection:
-            action = batches.next_action(connection, self._session.now, only_run)
-            if action is None:
-                return None
-            most = self._destinations(action.destination).max_batch
             batch = batches.reserve(
                 connection,
                 action,
                 run_id=self._session.run_id,
-                limit=min(limit or most, most),
+                limit=min(self._limit or destination.max_batch, destination.max_batch),
                 now=self._session.now,
                 only_run=only_run,
             )
-            self._record(connection, [_about_batch(EventKind.RESERVED, batch)])
+            if batch is not None:
+                self._record(connection, [_about_batch(EventKind.RESERVED, batch)])
             return batch
-
-    def _send(self, batch: Batch, *, again: bool = False) -> Sequence[Outcome] | None:
-        """Upload and settle a batch; None where the platform is away and the batch is left."""
-        destination = self._destinations(batch.action.destination)
-        try:
-            outcomes = self._tried(
-                f"upload {batch.number}", lambda: self._upload(destination, batch)
-            )
-        except TransientError as error:
-            self.uploaded.problems.append(f"{error} It is sent again by the next run.")
-            return None
-        except ConvsyncError:
-            if not again and self._is_first_try:
-                self._settle(batch, [Untried()] * len(batch.conversions))
-            raise
-        self._settle(batch, outcomes, again=again)
-        return outcomes
-
-    def _upload(self, destination: Destination, batch: Batch) -> Sequence[Outcome]:
-        outcomes = destination.upload(batch, now=self._session.now)
-        assert len(outcomes) == len(batch.conversions), "a destination answers for every row"
-        return outcomes
 
     def _settle(self, batch: Batch, outcomes: Sequence[Outcome], *, again: bool = False) -> None:
         now = self._session.now
@@ -174,14 +197,17 @@ class Outbox:
     def _ask(self, pending: batches.Pending) -> Verdict | None:
         batch, now = pending.batch, self._session.now
         destination = self._destinations(batch.action.destination)
-        try:
-            return self._tried(
-                f"verdict {batch.number}",
-                lambda: destination.verdict(batch, pending.request_id, now=now),
-            )
-        except TransientError as error:
-            self.uploaded.problems.append(f"{error} The next run asks again.")
-            return None
+        self._session.step(f"verdict {batch.number}: before call")
+        attempt = self._caller.attempt(
+            destination.status_quota,
+            lambda: destination.verdict(batch, pending.request_id, now=now),
+        )
+        self._session.step(f"verdict {batch.number}: answered")
+        if isinstance(attempt.error, TransientError):
+            self.uploaded.problems.append(f"{attempt.error} The next run asks again.")
+        elif attempt.error is not None:
+            raise attempt.error
+        return attempt.answer
 
     def _settle_verdict(self, pending: batches.Pending, verdict: Verdict) -> None:
         batch, now = pending.batch, self._session.now
@@ -204,31 +230,6 @@ class Outbox:
         """Have deals decided anew that may have changed while the platform judged them in vain."""
         if any(isinstance(outcome, Rejected | Deferred) for outcome in outcomes):
             batches.look_again_at_unsent(connection, batch.number, self._session.now)
-
-    def _tried(self, name: str, call: Callable[[], Answer]) -> Answer:
-        """Make a call as a named step; again where that helps, no sooner than the server says."""
-        policy = self._retry
-        backoff = wait_exponential_jitter(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
-
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after_s if isinstance(error, TransientError) else None
-            return max(backoff(state), asked or 0.0)
-
-        retrying = Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(policy.attempts),
-            wait=wait,
-            reraise=True,
-            sleep=policy.sleep,
-        )
-        self._session.step(f"{name}: before call")
-        try:
-            answer = retrying(call)
-        finally:
-            self._is_first_try = retrying.statistics.get("attempt_number") == 1
-        self._session.step(f"{name}: answered")
-        return answer
 
     def _record(self, connection: object, events: Iterable[Event]) -> None:
         audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)

@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeVar
 
 from convsync import audit
 from convsync.audit import Event, EventKind
+from convsync.calls import Caller, RetryPolicy
 from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError, TransientError, UnsafePlanError
 from convsync.extract.source import ClickSource, DealSource, Quarantined
@@ -31,7 +32,7 @@ from convsync.model.conversion import Operation
 from convsync.model.deal import Deal
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
-from convsync.outbox import Outbox, RetryPolicy, Uploaded
+from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import Desk
 from convsync.store import audit_log, clicks, deals, ledger, quarantine, runs
@@ -249,6 +250,7 @@ class _Work:
         self.outbox = Outbox(
             session,
             services.destinations,
+            Caller(services.database, services.retry, real_clock=services.real_clock),
             retry=services.retry,
             on_sent=lambda rows: services.progress.advance("sent", rows),
         )

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from convsync.calls import RetryPolicy
 from convsync.clock import frozen_clock, system_clock
 from convsync.errors import OperatorError
 from convsync.extract.csv_file import CsvClicks, CsvDeals
@@ -32,12 +33,11 @@ from convsync.model.rule import (
     TableBySegment,
     ValueRule,
 )
-from convsync.outbox import RetryPolicy
 from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
 from convsync.settings import Settings, tables
 from convsync.store.database import Database, OnStep, ignore_step
-from convsync.upload.destination import Destination
+from convsync.upload.destination import Destination, Quota
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -69,6 +69,8 @@ def services_of(
             attempts=settings.retry.attempts,
             first_wait_s=settings.retry.first_wait_s,
             longest_wait_s=settings.retry.longest_wait_s,
+            longest_asked_s=settings.retry.longest_asked_s,
+            failures=settings.retry.failures,
         ),
         clock=system_clock if as_of is None else frozen_clock(as_of),
         on_step=on_step,
@@ -135,12 +137,24 @@ def destinations_of(settings: Settings) -> Callable[[str], Destination]:
 
     @cache
     def open_destination(name: str) -> Destination:
-        return _data_manager(name, settings.destinations[name], settings.folder)
+        match settings.destinations.get(name):
+            case tables.DataManager() as table:
+                return _data_manager(name, table, settings.folder, open_destination)
+            case tables.GoogleAds() as table:
+                return _google_ads(name, table, settings.folder)
+            case None:
+                raise OperatorError(
+                    f"Conversions are still on their way by destinations.{name}, which is no "
+                    "longer configured. Put its table back until they are settled."
+                )
 
     return open_destination
 
 
-def _data_manager(name: str, table: tables.DataManager, folder: Path) -> Destination:
+def _data_manager(
+    name: str, table: tables.DataManager, folder: Path, others: Callable[[str], Destination]
+) -> Destination:
+    from convsync.upload.credentials import DATA_MANAGER_SCOPE
     from convsync.upload.data_manager import Account, DataManager
 
     return DataManager(
@@ -151,40 +165,95 @@ def _data_manager(name: str, table: tables.DataManager, folder: Path) -> Destina
             linked=table.linked_account,
             event_source=table.event_source,
         ),
-        _credentials(name, table, folder),
+        _credentials(name, table, folder, DATA_MANAGER_SCOPE),
         endpoint=table.endpoint,
         rest_endpoint=table.rest_endpoint,
         is_plaintext=table.plaintext,
         timeout=timedelta(seconds=table.timeout_s),
+        retractor=None if table.retract_with == tables.VALUE_ZERO else others(table.retract_with),
     )
 
 
-def _credentials(name: str, table: tables.DataManager, folder: Path) -> "Credentials | None":
-    if table.credentials == "none":
+def _google_ads(name: str, table: tables.GoogleAds, folder: Path) -> Destination:
+    from convsync.upload.credentials import ADS_SCOPE, ads_config, credentials_from
+    from convsync.upload.google_ads import Customer, GoogleAds
+
+    theirs = None
+    if table.google_ads_yaml is not None or table.credentials == "google_ads":
+        place = (
+            f"destinations.{name}.{'google_ads_yaml' if table.google_ads_yaml else 'credentials'}"
+        )
+        yaml = None if table.google_ads_yaml is None else folder / table.google_ads_yaml
+        theirs = ads_config(yaml, place=place)
+        identity = credentials_from(
+            theirs.keeper, ADS_SCOPE, place=place, impersonate=table.impersonate
+        )
+    else:
+        identity = _credentials(name, table, folder, ADS_SCOPE)
+    token = table.developer_token
+    is_endpoint_ours = "endpoint" in table.model_fields_set
+    return GoogleAds(
+        name,
+        Customer(
+            customer_id=table.customer_id,
+            login_customer_id=table.login_customer_id or (theirs and theirs.login_customer_id),
+            linked_customer_id=table.linked_customer_id or (theirs and theirs.linked_customer_id),
+            developer_token=(
+                token.get_secret_value() if token else theirs and theirs.developer_token
+            ),
+            variables=table.custom_variables,
+        ),
+        identity,
+        version=table.api_version,
+        endpoint=table.endpoint if is_endpoint_ours or not theirs else theirs.endpoint,
+        is_plaintext=table.plaintext,
+        root_certificates=_certificates(name, table, folder),
+        proxy=theirs and theirs.http_proxy,
+        timeout=timedelta(seconds=table.timeout_s),
+    )
+
+
+def _certificates(name: str, table: tables.GoogleAds, folder: Path) -> bytes | None:
+    if table.ca_file is None:
         return None
-    import google.auth
-    from google.auth.exceptions import GoogleAuthError
-    from google.oauth2 import service_account
-
-    from convsync.upload.data_manager import SCOPE
-
-    where = "on this machine"
     try:
-        if table.credentials == "application_default":
-            found, _ = google.auth.default(scopes=[SCOPE])
-        else:
-            where = f"in {folder / table.credentials}"
-            found = service_account.Credentials.from_service_account_file(
-                str(folder / table.credentials), scopes=[SCOPE]
-            )
-    except (GoogleAuthError, OSError, ValueError) as error:
+        return (folder / table.ca_file).read_bytes()
+    except OSError as error:
         raise OperatorError(
-            f"destinations.{name}.credentials: none that work were found {where} "
-            f"({type(error).__name__}). Name a service account's key file, or run `gcloud auth "
-            "application-default login "
-            f"--scopes={SCOPE},https://www.googleapis.com/auth/cloud-platform`."
+            f"destinations.{name}.ca_file: {folder / table.ca_file} cannot be read "
+            f"({type(error).__name__})."
         ) from error
-    return cast("Credentials", found)
+
+
+def _credentials(
+    name: str, table: tables.DataManager | tables.GoogleAds, folder: Path, scope: str
+) -> "Credentials | None":
+    from convsync.upload.credentials import (
+        ApplicationDefault,
+        Keeper,
+        KeyFile,
+        RefreshToken,
+        credentials_from,
+    )
+
+    keeper: Keeper
+    match table.credentials:
+        case "none":
+            return None
+        case "application_default":
+            keeper = ApplicationDefault()
+        case "refresh_token":
+            assert table.client_secret is not None, "settings see to that"
+            assert table.refresh_token is not None, "settings see to that"
+            keeper = RefreshToken(
+                client_id=table.client_id or "",
+                client_secret=table.client_secret.get_secret_value(),
+                token=table.refresh_token.get_secret_value(),
+            )
+        case path:
+            keeper = KeyFile(path=folder / path)
+    place = f"destinations.{name}.credentials"
+    return credentials_from(keeper, scope, place=place, impersonate=table.impersonate)
 
 
 def _in_folder(url: SecretStr, settings: Settings) -> str:

@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 
 from convsync import pipeline, wiring
 from convsync.audit import verify
+from convsync.calls import RetryPolicy
 from convsync.clock import Clock, system_clock
 from convsync.model.conversion import Batch, order_id_of
 from convsync.model.ledger import Account
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
-from convsync.outbox import RetryPolicy
 from convsync.pipeline import Report, Services
 from convsync.sandbox.books import Counted
 from convsync.sandbox.server import Sandbox
@@ -103,6 +103,9 @@ class SmallBatches:
     def __init__(self, inner: Destination, max_batch: int) -> None:
         self.name = inner.name
         self.max_batch = max_batch
+        self.requests_in_flight = inner.requests_in_flight
+        self.upload_quota = inner.upload_quota
+        self.status_quota = inner.status_quota
         self.inner = inner
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:

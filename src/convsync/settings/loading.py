@@ -25,7 +25,7 @@ from pydantic_settings import (
 
 from convsync.errors import OperatorError
 from convsync.model.deal import KNOWN_MILESTONES, LOST
-from convsync.settings.tables import PREFIX, Settings
+from convsync.settings.tables import PREFIX, VALUE_ZERO, Settings
 
 SECRETS_DIR = "CONVSYNC_SECRETS_DIR"
 
@@ -122,11 +122,12 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-_TAGS = {"csv", "sql", "amount", "fixed", "table"}
+_TAGS = {"csv", "sql", "amount", "fixed", "table", "data_manager", "google_ads"}
 _TAGGED = {
     ("deals", 2): "csv, sql",
     ("clicks", 2): "csv, sql",
     ("rules", 3): "amount, fixed, table",
+    ("destinations", 2): "data_manager, google_ads",
 }
 """Where pydantic puts the kind of a table into a place, by its first part and length; the kinds."""
 
@@ -222,6 +223,7 @@ def _contradictions(merged: Mapping[str, Any]) -> list[str]:
         ]
     for name in sorted(destinations):
         found += _destination_contradictions(name, merged["destinations"][name])
+        found += _retraction_contradictions(name, merged["destinations"])
     return found
 
 
@@ -241,6 +243,14 @@ def _rule_contradictions(
     if destination is not None and destination not in destinations:
         listed = ", ".join(sorted(destinations))
         yield f"{place}.destination: there is no destination '{destination}'; there are: {listed}."
+    variable, road = rule.get("days_to_close_variable"), _table(merged, destination, destinations)
+    if variable is not None and road.get("kind") == "google_ads":
+        numbers = road.get("custom_variables")
+        if not (isinstance(numbers, Mapping) and variable in numbers):
+            yield (
+                f"{place}.days_to_close_variable: the Google Ads API needs the number of "
+                f"'{variable}'; write it into the destination's custom_variables."
+            )
     value = rule.get("value")
     if isinstance(value, Mapping) and value.get("kind") == "table":
         segments = _segments(merged)
@@ -249,12 +259,41 @@ def _rule_contradictions(
             yield f"{place}.value.segment: no deal source maps it; segments there are: {listed}."
 
 
+def _table(
+    merged: Mapping[str, Any], destination: Any, destinations: set[str]
+) -> Mapping[str, Any]:
+    """Return a rule's destination: the one it names, or the only one; else nothing."""
+    name = next(iter(destinations)) if destination is None and len(destinations) == 1 else None
+    table = merged["destinations"].get(destination or name) if destinations else None
+    return table if isinstance(table, Mapping) else {}
+
+
+def _retraction_contradictions(name: str, destinations: Mapping[str, Any]) -> Iterator[str]:
+    table = destinations[name]
+    other = table.get("retract_with", VALUE_ZERO) if isinstance(table, Mapping) else VALUE_ZERO
+    if other == VALUE_ZERO or not isinstance(other, str):
+        return
+    kinds = {key: t.get("kind") for key, t in destinations.items() if isinstance(t, Mapping)}
+    if kinds.get(other) != "google_ads":
+        roads = sorted(key for key, kind in kinds.items() if kind == "google_ads")
+        listed = ", ".join([VALUE_ZERO, *roads])
+        yield f"destinations.{name}.retract_with: must be one of {listed}."
+
+
+_REFRESH = ("client_id", "client_secret", "refresh_token")
+
+
 def _destination_contradictions(name: str, table: Any) -> Iterator[str]:
     if not isinstance(table, Mapping):
         return
     place = f"destinations.{name}"
     is_local = _is_loopback(f"//{table.get('endpoint', '')}")
-    rest = str(table.get("rest_endpoint", "https://"))
+    has_rest = table.get("kind") != "google_ads"
+    rest = str(table.get("rest_endpoint", "https://")) if has_rest else "http://localhost"
+    if table.get("credentials") == "refresh_token":
+        yield from (f"{place}.{key}: is missing." for key in _REFRESH if not table.get(key))
+    if table.get("credentials") == "google_ads" and has_rest:
+        yield f'{place}.credentials: "google_ads" is for a destination of that kind.'
     if _is_true(table.get("plaintext")) and not is_local:
         yield f"{place}.plaintext: only an endpoint on this machine may be plaintext."
     if not rest.lower().startswith("https://") and not _is_loopback(rest):

@@ -14,6 +14,7 @@ from convsync.model.money import MOST
 from convsync.model.rule import ClickPolicy
 
 PREFIX = "CONVSYNC_"
+VALUE_ZERO = "value_zero"
 
 
 def _zone(value: Any) -> Any:
@@ -62,7 +63,9 @@ def _amount(value: Any) -> Any:
 def _where(value: Any) -> Any:
     if isinstance(value, str) and value.strip():
         return value
-    raise ValueError('write "application_default", "none", or the path of a key file')
+    raise ValueError(
+        'write "application_default", "refresh_token", "none", or the path of a key file'
+    )
 
 
 def _currency(value: str) -> str:
@@ -300,11 +303,31 @@ class Rule(_Table):
         return self.milestone == WON if self.undone_by_loss is None else self.undone_by_loss
 
 
-class DataManager(_Table):
-    """The Data Manager API, for one ad account.
+class _Google(_Table):
+    """What every road to Google has: who signs in, what may go out, and where to.
 
     `upload_window_days` and `settling_hours` are Google's 90 days and 6 hours; the former is widely
     stated but stands on no page of Google's we could read, so both can be set.
+    """
+
+    credentials: Credentials = "application_default"
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    refresh_token: SecretStr | None = None
+    impersonate: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    enhanced_conversions: bool = False
+    identifiers_need_consent: bool = True
+    upload_window_days: Days = 90
+    settling_hours: float = Field(default=6, ge=0, le=72)
+    plaintext: bool = False
+    timeout_s: float = Field(default=120, gt=0, le=3600)
+
+
+class DataManager(_Google):
+    """The Data Manager API, for one ad account.
+
+    `retract_with` says how a conversion is taken back: by a value of zero, or by the destination of
+    kind google_ads that it names.
     """
 
     kind: Literal["data_manager"]
@@ -312,15 +335,31 @@ class DataManager(_Table):
     login_account: AccountId | None = None
     linked_account: AccountId | None = None
     event_source: Literal["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"] = "OTHER"
-    credentials: Credentials = "application_default"
-    enhanced_conversions: bool = False
-    identifiers_need_consent: bool = True
-    upload_window_days: Days = 90
-    settling_hours: float = Field(default=6, ge=0, le=72)
+    retract_with: str = VALUE_ZERO
     endpoint: str = "datamanager.googleapis.com"
     rest_endpoint: str = "https://datamanager.googleapis.com"
-    plaintext: bool = False
-    timeout_s: float = Field(default=120, gt=0, le=3600)
+
+
+class GoogleAds(_Google):
+    """The Google Ads API, for one ad account that uploaded by it before 2026-06-15.
+
+    `google_ads_yaml` is the official client's own file; with credentials = "google_ads" and without
+    it, the GOOGLE_ADS_* variables are read. Accounts that are written here go before both.
+    """
+
+    kind: Literal["google_ads"]
+    customer_id: AccountId
+    login_customer_id: AccountId | None = None
+    linked_customer_id: AccountId | None = None
+    developer_token: SecretStr | None = None
+    google_ads_yaml: Path | None = None
+    api_version: Literal["v23", "v24", "v25", "v26"] = "v26"
+    custom_variables: dict[str, Digits] = {}
+    endpoint: str = "googleads.googleapis.com"
+    ca_file: Path | None = None
+
+
+Destination = Annotated[DataManager | GoogleAds, Field(discriminator="kind")]
 
 
 class Limits(_Table):
@@ -338,6 +377,8 @@ class Retry(_Table):
     attempts: int = Field(default=4, ge=1, le=20)
     first_wait_s: float = Field(default=1, ge=0, le=3600)
     longest_wait_s: float = Field(default=60, ge=0, le=3600)
+    longest_asked_s: float = Field(default=300, ge=0, le=86_400)
+    failures: int = Field(default=3, ge=1, le=100)
 
 
 class Settings(BaseSettings):
@@ -357,7 +398,7 @@ class Settings(BaseSettings):
     deals: dict[Name, DealSource] = Field(min_length=1)
     clicks: dict[Name, ClickSource] = {}
     rules: dict[Name, Rule] = Field(min_length=1)
-    destinations: dict[Name, DataManager] = Field(min_length=1)
+    destinations: dict[Name, Destination] = Field(min_length=1)
     limits: Limits = Limits()
     retry: Retry = Retry()
     folder: Path = Path()

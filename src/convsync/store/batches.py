@@ -51,13 +51,15 @@ def reserve(
     limit: int,
     now: datetime,
     only_run: int | None = None,
-) -> Batch:
-    """Take the next rows of an action that are ready, and mark them as being sent."""
+) -> Batch | None:
+    """Take the next rows of an action that are ready, mark them as being sent; None: none are."""
     ready = is_ready(now, only_run)
     chosen = (
         select(ledger.c.id).where(ready, *_for_action(action)).order_by(ledger.c.id).limit(limit)
     )
     rows = connection.execute(chosen).scalars().all()
+    if not rows:
+        return None
     number = connection.execute(
         insert(batches)
         .values(

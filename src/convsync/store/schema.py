@@ -303,3 +303,12 @@ quarantine = Table(
     Column("first_seen_at", Instant, nullable=False),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
 )
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", String(100), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+Index("ix_requests_project_at", requests.c.project, requests.c.at)

@@ -5,7 +5,8 @@ What shapes this adapter (https://developers.google.com/data-manager/api):
 - A request is taken whole or refused whole. Where a refusal names rows, those are rejected and the
   others come back as untried, to go out in the next request; a refusal that names none is split.
 - The same `transaction_id` again is an adjustment of the value, never a second conversion, so a
-  repeat is harmless; taking back is a value of zero, and the count remains.
+  repeat is harmless; taking back is a value of zero, and the count remains. Where a `retractor` is
+  given (the Google Ads API, by order ID), it takes back instead, and the count goes too.
 - Verdicts on rows come half an hour or more later, from `requestStatus:retrieve`. They are read as
   JSON, because the published client's messages (0.9.4) lack the row numbers (API v1.9).
 - Requests are built as raw protobuf, which is ten times cheaper than the client's own classes.
@@ -15,6 +16,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import grpc
@@ -33,13 +35,13 @@ from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
 from convsync.model.conversion import Batch, Conversion
 from convsync.model.outcome import Accepted, Confirmed, Outcome, Rejected, Untried
-from convsync.upload.data_manager_codes import PROCESSING, REFUSALS, Class, outcome_of
-from convsync.upload.destination import StillProcessing, Unknown, Verdict
+from convsync.upload.codes import Class, outcome_of
+from convsync.upload.data_manager_codes import PROCESSING, REFUSALS
+from convsync.upload.destination import UNLIMITED, Quota, StillProcessing, Unknown, Verdict
 
 MAX_EVENTS = 2_000
 MAX_IDENTIFIERS = 10
 HOST = "datamanager.googleapis.com"
-SCOPE = "https://www.googleapis.com/auth/datamanager"
 
 _Request = type(datamanager_v1.IngestEventsRequest.pb(datamanager_v1.IngestEventsRequest()))
 _SOURCE = {source.name: source.value for source in datamanager_v1.EventSource}
@@ -82,17 +84,36 @@ class DataManager:
         rest_endpoint: str = f"https://{HOST}",
         is_plaintext: bool = False,
         timeout: timedelta = timedelta(seconds=120),
+        requests_in_flight: int = 1,
+        upload_quota: Quota = UNLIMITED,
+        status_quota: Quota = UNLIMITED,
     ) -> None:
         self.name = name
+        self.requests_in_flight = requests_in_flight
+        self.upload_quota = upload_quota
+        self.status_quota = status_quota
         self._account = account
         self._rest_endpoint = rest_endpoint
         self._timeout_s = timeout.total_seconds()
-        identity = credentials or AnonymousCredentials()
-        self._client = _client(identity, endpoint, is_plaintext=is_plaintext)
-        self._session = AuthorizedSession(identity)
+        self._credentials = credentials or AnonymousCredentials()
+        self._client = _client(self._credentials, endpoint, is_plaintext=is_plaintext)
+        self._session = AuthorizedSession(self._credentials)
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
-        """Send a batch in one request; see Destination."""
+        """Send a batch, in one request but for what a retractor takes back; see Destination."""
+        if self._retractor is None:
+            return self._send(batch, now=now)
+        taken_back = [row for row, c in enumerate(batch.conversions) if _is_taken_back(c)]
+        others = [row for row, c in enumerate(batch.conversions) if not _is_taken_back(c)]
+        return upload_in_parts(
+            batch,
+            [
+                (taken_back, partial(self._retractor.upload, now=now)),
+                (others, partial(self._send, now=now)),
+            ],
+        )
+
+    def _send(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         response = self._ingest(batch, request_of(batch, self._account), now)
         if not isinstance(response, str):
             return response
@@ -118,7 +139,7 @@ class DataManager:
                 url, params={"requestId": request_id}, timeout=self._timeout_s
             )
         except GoogleAuthError as error:
-            raise _credentials_error(self.name, error) from error
+            raise sign_in_error(self.name, DATA_MANAGER_SCOPE, error) from error
         except RequestException as error:
             what = type(error).__name__
             raise TransientError(f"{self.name} gave no status of {request_id}: {what}.") from error
@@ -131,6 +152,7 @@ class DataManager:
 
     def _ingest(self, batch: Batch, request: Any, now: datetime) -> str | Sequence[Outcome]:
         """Return the request ID, or the outcomes of a refusal."""
+        keep_fresh(self._credentials, self.name, DATA_MANAGER_SCOPE)
         try:
             response = self._client.ingest_events(
                 request=datamanager_v1.IngestEventsRequest.wrap(request),
@@ -138,10 +160,14 @@ class DataManager:
                 timeout=self._timeout_s,
             )
         except GoogleAuthError as error:
-            raise _credentials_error(self.name, error) from error
+            raise sign_in_error(self.name, DATA_MANAGER_SCOPE, error) from error
         except exceptions.GoogleAPICallError as error:
             return outcomes_of_refusal(refusal_of(error), batch, now, destination=self.name)
         return str(response.request_id)
+
+
+def _is_taken_back(conversion: Conversion) -> bool:
+    return conversion.operation is Operation.RETRACT
 
 
 def request_of(batch: Batch, account: Account) -> Any:
@@ -267,10 +293,7 @@ def _delay_s(detail: Mapping[str, Any]) -> float:
     return float(delay.ToTimedelta().total_seconds()) if delay is not None else 0.0
 
 
-_CREDENTIALS_MEND = (
-    "The credentials must carry the scope datamanager and their e-mail must be a user of the "
-    "account: Admin › Access and security."
-)
+_CREDENTIALS_MEND = wants_scope(DATA_MANAGER_SCOPE)
 _TRANSIENT = (
     exceptions.ServiceUnavailable,
     exceptions.DeadlineExceeded,
@@ -417,10 +440,4 @@ def _client(
         )
     return datamanager_v1.IngestionServiceClient(
         credentials=credentials, client_options={"api_endpoint": endpoint}
-    )
-
-
-def _credentials_error(destination: str, error: GoogleAuthError) -> OperatorError:
-    return OperatorError(
-        f"{destination}: the credentials do not work ({type(error).__name__}). {_CREDENTIALS_MEND}"
     )

@@ -23,6 +23,22 @@ Verdict = Sequence[Outcome] | StillProcessing | Unknown
 """One final outcome for every conversion of a batch, in order; or that there is none."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How many requests a project may make; None: as many as it likes.
+
+    `project` names what the platform counts by, a Google Cloud project: destinations that share one
+    share its quota.
+    """
+
+    project: str
+    per_minute: int | None = None
+    per_day: int | None = None
+
+
+UNLIMITED = Quota(project="")
+
+
 class Destination(Protocol):
     """Takes a batch and answers for every conversion in it, in order.
 
@@ -34,6 +50,9 @@ class Destination(Protocol):
 
     name: str
     max_batch: int
+    requests_in_flight: int
+    upload_quota: Quota
+    status_quota: Quota
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch, of at most `max_batch` conversions, in one request."""
