@@ -33,11 +33,25 @@ from requests import RequestException, Response
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
-from convsync.model.conversion import Batch, Conversion
+from convsync.model.conversion import Batch, Conversion, Operation
 from convsync.model.outcome import Accepted, Confirmed, Outcome, Rejected, Untried
 from convsync.upload.codes import Class, outcome_of
+from convsync.upload.credentials import (
+    DATA_MANAGER_SCOPE,
+    keep_fresh,
+    sign_in_error,
+    wants_scope,
+)
 from convsync.upload.data_manager_codes import PROCESSING, REFUSALS
-from convsync.upload.destination import UNLIMITED, Quota, StillProcessing, Unknown, Verdict
+from convsync.upload.destination import (
+    UNLIMITED,
+    Destination,
+    Quota,
+    StillProcessing,
+    Unknown,
+    Verdict,
+)
+from convsync.upload.parts import upload_in_parts
 
 MAX_EVENTS = 2_000
 MAX_IDENTIFIERS = 10
@@ -87,12 +101,14 @@ class DataManager:
         requests_in_flight: int = 1,
         upload_quota: Quota = UNLIMITED,
         status_quota: Quota = UNLIMITED,
+        retractor: Destination | None = None,
     ) -> None:
         self.name = name
         self.requests_in_flight = requests_in_flight
         self.upload_quota = upload_quota
         self.status_quota = status_quota
         self._account = account
+        self._retractor = retractor
         self._rest_endpoint = rest_endpoint
         self._timeout_s = timeout.total_seconds()
         self._credentials = credentials or AnonymousCredentials()

@@ -1,54 +1,48 @@
 """What the Data Manager API's codes mean: its own spelling, and what is to be done about each.
 
 `PROCESSING` holds the verdicts on single rows, asked for after the upload; `REFUSALS` the reasons
-of a refused request. A code that stands in neither is kept as it came, and its row is put off for a
-day. The classes follow the reference of 2026-11
+of a refused request. Both hold every value of the enum that the published client (0.9.4) knows. The
+classes follow the reference of 2026-11
 (https://developers.google.com/data-manager/api/reference/rest/v1/ErrorReason); where Google gives
-no waiting time (TOO_RECENT_CLICK) six hours stand, as for the same error of the Google Ads API.
+no waiting time (TOO_RECENT_CLICK) six hours stand, as for the same error of the Google Ads API. A
+verdict comes too late to stop anything, so those about the account are rows with a mend.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
 
-from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected
+from convsync.upload.codes import COUNTED, NEXT_DAY, ONE_HOUR, ROW, SIX_HOURS, Meaning, row, stop
 
-
-class Class(StrEnum):
-    """What is to be done about a code."""
-
-    COUNTED = "counted"
-    WAIT = "wait"
-    ROW = "row"
-    STOP = "stop"
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """A class, and for WAIT how long; for STOP the mend."""
-
-    what: Class
-    wait: timedelta = timedelta(0)
-    mend: str = ""
-
-
-COUNTED = Meaning(Class.COUNTED)
-ROW = Meaning(Class.ROW)
-SIX_HOURS = Meaning(Class.WAIT, timedelta(hours=6))
-NEXT_DAY = Meaning(Class.WAIT, timedelta(hours=24))
-
-_TERMS = Meaning(
-    Class.ROW,
-    mend="Accept the customer data terms under Goals › Settings in Google Ads, or set "
-    "enhanced_conversions = false.",
+_ACCOUNT = (
+    "Check operating_account (the account that owns the conversion action) and login_account, and "
+    "that the credentials' e-mail is a user of that account: Admin › Access and security."
+)
+_ACTION = (
+    "Check the rule's action_id under Goals › Conversions: it must be of the type Website (import "
+    "from clicks) and belong to operating_account."
+)
+_ENHANCED = (
+    "Turn on enhanced conversions for leads and accept the customer data terms under Goals › "
+    "Settings, or set enhanced_conversions = false."
+)
+_TERMS = (
+    "Accept the customer data terms under Goals › Settings in Google Ads, or set "
+    "enhanced_conversions = false."
+)
+_VARIABLE = (
+    "Make and enable the custom variable under Goals › Conversions › Custom variables, or take "
+    "days_to_close_variable out of the rule."
+)
+_EVERY = "Let the action count every conversion, or leave out clicks that have only a braid."
+_NOT_OURS = (
+    "convsync sends nothing that this code is about: tell its authors the code and the request."
 )
 
 PROCESSING: Mapping[str, Meaning] = {
+    "PROCESSING_ERROR_REASON_UNSPECIFIED": NEXT_DAY,
+    "PROCESSING_ERROR_REASON_INTERNAL_ERROR": SIX_HOURS,
+    "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK": SIX_HOURS,
     "PROCESSING_ERROR_REASON_DUPLICATE_GCLID": COUNTED,
     "PROCESSING_ERROR_REASON_DUPLICATE_TRANSACTION_ID": COUNTED,
-    "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK": SIX_HOURS,
-    "PROCESSING_ERROR_REASON_INTERNAL_ERROR": SIX_HOURS,
     "PROCESSING_ERROR_REASON_CLICK_NOT_FOUND": ROW,
     "PROCESSING_ERROR_REASON_EVENT_TOO_OLD": ROW,
     "PROCESSING_ERROR_REASON_INVALID_GCLID": ROW,
@@ -65,48 +59,153 @@ PROCESSING: Mapping[str, Meaning] = {
     "PROCESSING_ERROR_REASON_DENIED_CONSENT": ROW,
     "PROCESSING_ERROR_REASON_NO_CONSENT": ROW,
     "PROCESSING_ERROR_REASON_UNKNOWN_CONSENT": ROW,
-    "PROCESSING_ERROR_REASON_CUSTOM_VARIABLE_NOT_ENABLED": ROW,
-    "PROCESSING_ERROR_REASON_DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED": _TERMS,
-    "PROCESSING_ERROR_OPERATING_ACCOUNT_MISMATCH_FOR_AD_IDENTIFIER": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_OPERATING_ACCOUNT_FOR_CLICK": ROW,
-    "PROCESSING_ERROR_REASON_ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID": ROW,
-    "PROCESSING_ERROR_REASON_EXTERNAL_ATTRIBUTION_DATA_MISSING": ROW,
+    "PROCESSING_ERROR_REASON_CUSTOM_VARIABLE_NOT_ENABLED": row(_VARIABLE),
+    "PROCESSING_ERROR_REASON_DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED": row(
+        _TERMS
+    ),
+    "PROCESSING_ERROR_OPERATING_ACCOUNT_MISMATCH_FOR_AD_IDENTIFIER": row(_ACCOUNT),
+    "PROCESSING_ERROR_REASON_INVALID_OPERATING_ACCOUNT_FOR_CLICK": row(_ACCOUNT),
+    "PROCESSING_ERROR_REASON_ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID": row(_EVERY),
+    "PROCESSING_ERROR_REASON_EXTERNAL_ATTRIBUTION_DATA_MISSING": row(_ACTION),
+    # What convsync does not send: encrypted identifiers, store sales, Floodlight's identifiers.
+    "PROCESSING_ERROR_REASON_DECRYPTION_ERROR": ROW,
+    "PROCESSING_ERROR_REASON_DEK_DECRYPTION_ERROR": ROW,
+    "PROCESSING_ERROR_REASON_USER_IDENTIFIER_DECRYPTION_ERROR": ROW,
+    "PROCESSING_ERROR_REASON_INVALID_WIP": ROW,
+    "PROCESSING_ERROR_REASON_INVALID_KEK": ROW,
+    "PROCESSING_ERROR_REASON_WIP_AUTH_FAILED": ROW,
+    "PROCESSING_ERROR_REASON_KEK_PERMISSION_DENIED": ROW,
+    "PROCESSING_ERROR_REASON_AWS_AUTH_FAILED": ROW,
+    "PROCESSING_ERROR_REASON_INSUFFICIENT_MATCHED_TRANSACTIONS": ROW,
+    "PROCESSING_ERROR_REASON_INSUFFICIENT_TRANSACTIONS": ROW,
+    "PROCESSING_ERROR_REASON_MATCH_ID_NOT_FOUND": ROW,
+    "PROCESSING_ERROR_REASON_EVENT_ID_DECODE_ERROR": ROW,
+    "PROCESSING_ERROR_REASON_INVALID_MOBILE_ID_FORMAT": ROW,
+    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND": ROW,
+    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND_FOR_DCLID": ROW,
+    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND_FOR_GCLID": ROW,
+    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND_FOR_IMPRESSION_ID": ROW,
+    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND_FOR_MATCH_ID": ROW,
 }
 
-_ACCOUNT = (
-    "Check operating_account (the account that owns the conversion action) and login_account, and "
-    "that the credentials' e-mail is a user of that account: Admin › Access and security."
+_ABOUT_WHAT_IS_NEVER_SENT = (
+    # audiences, and the licences they are sold under
+    "ADVERTISER_NOT_ALLOWLISTED_FOR_THIRD_PARTY_PARTNER_DATA",
+    "ADVERTISER_NOT_ALLOWLISTED_FOR_UPLOADED_DATA",
+    "BASELINE_LOCATION_AUTO_DETECTION_FAILED",
+    "BILLABLE_RECORD_COUNT_IMMUTABLE",
+    "CANNOT_CREATE_LICENSE_FOR_SENSITIVE_USERLIST",
+    "CANNOT_DISABLE_LICENSE",
+    "CANNOT_LICENSE_LOGICAL_LIST_WITH_LICENSED_OR_SHARED_SEGMENT",
+    "CANNOT_UPDATE_DISABLED_LICENSE",
+    "COMMERCE_AUDIENCE_CAN_ONLY_BE_DIRECTLY_LICENSED",
+    "COMMERCE_PARTNER_NOT_ALLOWED",
+    "CUSTOMER_NOT_ALLOWED_TO_CREATE_LICENSE",
+    "CUSTOMER_NOT_ALLOWLISTED_FOR_COMMERCE_AUDIENCE",
+    "DATA_PARTNER_NOT_ALLOWLISTED_FOR_THIRD_PARTY_PARTNER_DATA",
+    "DATA_PARTNER_USER_LIST_MUTATE_NOT_ALLOWED",
+    "DISPLAY_NAME_ALREADY_USED",
+    "INSIGHTS_MISSING_FOR_DIMENSION",
+    "INSUFFICIENT_COST",
+    "INVALID_AUDIENCE_MEMBER",
+    "INVALID_CLIENT_ACCOUNT_ID",
+    "INVALID_COMMERCE_PARTNER",
+    "INVALID_CONTINENT_CODE",
+    "INVALID_COST_TYPE",
+    "INVALID_COUNTRY_CODE",
+    "INVALID_DESCRIPTION",
+    "INVALID_DEVICE_CATEGORY",
+    "INVALID_DISPLAY_NAME",
+    "INVALID_MEDIA_SHARE_COST",
+    "INVALID_MOBILE_ID_FORMAT",
+    "INVALID_POSTAL_CODE",
+    "INVALID_PRICING_END_DATE",
+    "INVALID_REGION_CODE",
+    "INVALID_REMOVE_AS_OF_TIME",
+    "INVALID_SUBCONTINENT_CODE",
+    "INVALID_SUBDIVISION_CODE",
+    "INVALID_USER_LIST_ID",
+    "INVALID_USER_LIST_TYPE",
+    "MAX_COST_NOT_ALLOWED",
+    "MEDIA_SHARE_COST_NOT_ALLOWED_FOR_CLIENT_CUSTOMER",
+    "MEDIA_SHARE_COST_NOT_ALLOWED_FOR_LICENSE_TYPE",
+    "MEDIA_SHARE_COST_NOT_ALLOWED_FOR_NON_COMMERCE_USER_LIST",
+    "MEMBERSHIP_DURATION_TOO_LONG",
+    "MISMATCHED_ACCOUNT_TYPE",
+    "OWNERSHIP_REQUIRED_FOR_UPDATE",
+    "PARTNER_MATCH_FOR_MANAGER_ACCOUNT_DISALLOWED",
+    "PRICE_TOO_HIGH",
+    "PRICING_ONLY_ZERO_COST_ALLOWED",
+    "SENSITIVE_USER_LIST_IMMUTABLE",
+    "THIRD_PARTY_USER_DATA_NOT_ALLOWED",
+    "TOO_MANY_AUDIENCE_MEMBERS",
+    "TOO_MANY_USERS",
+    "UNSUPPORTED_ACCOUNT_TYPES_FOR_USER_LIST_TYPE",
+    "UNSUPPORTED_INGESTED_USER_LIST_INFO_CONFIG",
+    "UNSUPPORTED_PARTNER_AUDIENCE_INFO",
+    "UNSUPPORTED_PARTNER_AUDIENCE_SOURCE",
+    "UNSUPPORTED_USER_LIST_UPLOAD_KEY_TYPES",
+    "USER_LIST_MUTATION_NOT_SUPPORTED",
+    "USER_LIST_NAME_RESERVED",
+    "USER_LIST_TYPE_NOT_SUPPORTED_FOR_ACCOUNT",
+    "EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED",
+    # Google Analytics, carts and store sales
+    "ACCOUNT_INELIGIBLE_FOR_STORE_SALES",
+    "BOTH_CLIENT_ID_AND_APP_INSTANCE_ID_NOT_ALLOWED",
+    "GOOGLE_ANALYTICS_SUBPROPERTY_OR_ROLLUP_PROPERTY_NOT_ALLOWED",
+    "INVALID_COUPON_CODE",
+    "INVALID_EVENT_NAME",
+    "INVALID_MERCHANT_FEED_LANGUAGE_CODE",
+    "INVALID_MERCHANT_ID",
+    "INVALID_PROPERTY_TYPE",
+    "INVALID_STREAM_TYPE",
+    "MULTIPLE_DESTINATIONS_FOR_GOOGLE_ANALYTICS_EVENT",
+    "RESERVED_NAME_USED",
+    # requests of another shape: lists, updates, links, several destinations, statuses
+    "ALREADY_EXISTS",
+    "DUPLICATE_DESTINATION_REFERENCE",
+    "IMMUTABLE_FIELD_FOR_UPDATE",
+    "INVALID_FILTER",
+    "INVALID_PAGE_TOKEN",
+    "INVALID_REQUEST_ID",
+    "INVALID_RESOURCE_NAME",
+    "INVALID_UPDATE_MASK",
+    "MULTIPLE_DATA_TYPES_NOT_ALLOWED",
+    "REQUEST_TOO_OLD",
+    "TOO_MANY_DESTINATIONS",
+    "TOO_MANY_EVENTS",
+    "UNSUPPORTED_ACCOUNT_TYPE_FOR_PARTNER_LINK",
 )
-_ACTION = (
-    "Check the rule's action_id under Goals › Conversions: it must be of the type Website (import "
-    "from clicks) and belong to operating_account."
-)
-_ENHANCED = (
-    "Turn on enhanced conversions for leads and accept the customer data terms under Goals › "
-    "Settings, or set enhanced_conversions = false."
-)
-
-
-def _stop(mend: str) -> Meaning:
-    return Meaning(Class.STOP, mend=mend)
-
 
 REFUSALS: Mapping[str, Meaning] = {
-    "PERMISSION_DENIED": _stop(_ACCOUNT),
-    "NOT_ALLOWLISTED": _stop(_ACCOUNT),
-    "INVALID_DESTINATION": _stop(_ACCOUNT),
-    "DESTINATION_ACCOUNT_TYPE_MISMATCH": _stop(_ACCOUNT),
-    "OPERATING_ACCOUNT_LOGIN_ACCOUNT_MISMATCH": _stop(_ACCOUNT),
-    "TERMS_AND_CONDITIONS_NOT_SIGNED": _stop(_ENHANCED),
-    "ADVERTISER_TOS_NOT_ACCEPTED": _stop(_ENHANCED),
-    "INVALID_CONVERSION_ACTION_ID": _stop(_ACTION),
-    "INVALID_CONVERSION_ACTION_TYPE": _stop(_ACTION),
-    "EVENT_SOURCE_AND_DESTINATION_MISMATCH": _stop(_ACTION),
-    "DESTINATION_ACCOUNT_NOT_ENABLED_ENHANCED_CONVERSIONS_FOR_LEADS": _stop(_ENHANCED),
-    "DESTINATION_ACCOUNT_DATA_POLICY_PROHIBITS_ENHANCED_CONVERSIONS": _stop(_ENHANCED),
-    "DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED": _stop(_ENHANCED),
+    **dict.fromkeys(_ABOUT_WHAT_IS_NEVER_SENT, stop(_NOT_OURS)),
+    "ERROR_REASON_UNSPECIFIED": NEXT_DAY,
+    "INTERNAL_ERROR": ONE_HOUR,
+    "DEADLINE_EXCEEDED": ONE_HOUR,
+    "RESOURCE_EXHAUSTED": ONE_HOUR,
     "CONVERSION_ACTION_TOO_RECENTLY_CREATED": SIX_HOURS,
-    "INVALID_AD_IDENTIFIER_FOR_ACCOUNT": ROW,
+    "PERMISSION_DENIED": stop(_ACCOUNT),
+    "NOT_FOUND": stop(_ACCOUNT),
+    "NOT_ALLOWLISTED": stop(_ACCOUNT),
+    "INVALID_DESTINATION": stop(_ACCOUNT),
+    "DESTINATION_ACCOUNT_TYPE_MISMATCH": stop(_ACCOUNT),
+    "OPERATING_ACCOUNT_LOGIN_ACCOUNT_MISMATCH": stop(_ACCOUNT),
+    "DIFFERENT_LOGIN_ACCOUNTS_NOT_ALLOWED_FOR_DATA_PARTNER": stop(_ACCOUNT),
+    "UNSUPPORTED_OPERATING_ACCOUNT_FOR_DATA_PARTNER": stop(_ACCOUNT),
+    "UNSUPPORTED_LINKED_ACCOUNT_FOR_DATA_PARTNER": stop(_ACCOUNT),
+    "LINKED_ACCOUNT_ONLY_ALLOWED_WITH_DATA_PARTNER_LOGIN_ACCOUNT": stop(_ACCOUNT),
+    "REQUIRED_PREREQUISITE_LINK_MISSING": stop(_ACCOUNT),
+    "TERMS_AND_CONDITIONS_NOT_SIGNED": stop(_ENHANCED),
+    "ADVERTISER_TOS_NOT_ACCEPTED": stop(_ENHANCED),
+    "INVALID_CONVERSION_ACTION_ID": stop(_ACTION),
+    "INVALID_CONVERSION_ACTION_TYPE": stop(_ACTION),
+    "EVENT_SOURCE_AND_DESTINATION_MISMATCH": stop(_ACTION),
+    "DESTINATION_ACCOUNT_NOT_ENABLED_ENHANCED_CONVERSIONS_FOR_LEADS": stop(_ENHANCED),
+    "DESTINATION_ACCOUNT_DATA_POLICY_PROHIBITS_ENHANCED_CONVERSIONS": stop(_ENHANCED),
+    "DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED": stop(_ENHANCED),
+    "CUSTOM_VARIABLE_NOT_ENABLED": stop(_VARIABLE),
+    "CUSTOM_VARIABLE_NOT_FOUND": stop(_VARIABLE),
+    "INVALID_AD_IDENTIFIER_FOR_ACCOUNT": row(_ACCOUNT),
     "REQUIRED_FIELD_MISSING": ROW,
     "INVALID_FORMAT": ROW,
     "INVALID_NUMBER_FORMAT": ROW,
@@ -119,23 +218,11 @@ REFUSALS: Mapping[str, Meaning] = {
     "INVALID_ARGUMENT": ROW,
     "NO_IDENTIFIERS_PROVIDED": ROW,
     "TOO_MANY_USER_IDENTIFIERS": ROW,
+    "TOO_MANY_ELEMENTS": ROW,
+    "TOO_FEW_ELEMENTS": ROW,
     "EVENT_TIME_INVALID": ROW,
     "FIELD_VALUE_TOO_LONG": ROW,
     "FIELD_VALUE_TOO_SHORT": ROW,
     "CUSTOM_VARIABLE_VALUE_CONTAINS_PII": ROW,
-    "CUSTOM_VARIABLE_NOT_ENABLED": ROW,
     "INVALID_CUSTOM_VARIABLE_VALUE": ROW,
-    "CUSTOM_VARIABLE_NOT_FOUND": ROW,
 }
-
-
-def outcome_of(code: str, table: Mapping[str, Meaning], now: datetime) -> Outcome:
-    """Return what a code on a row means; an unknown one is kept and tried again the next day."""
-    meaning = table.get(code, NEXT_DAY)
-    match meaning.what:
-        case Class.COUNTED:
-            return Confirmed(code=code)
-        case Class.WAIT:
-            return Deferred(code=code, until=now + meaning.wait)
-        case Class.ROW | Class.STOP:
-            return Rejected(code=code)

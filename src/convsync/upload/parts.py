@@ -1,0 +1,39 @@
+"""A batch that goes out in more than one request, and is answered for as one."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from convsync.errors import OperatorError, UnexpectedResponseError
+from convsync.model.conversion import Batch, Conversion
+from convsync.model.outcome import Outcome, Untried
+
+Part = tuple[Sequence[int], Callable[[Batch], Sequence[Outcome]]]
+"""The rows of a batch that a part holds, and what asks the platform about them."""
+
+
+def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
+    """Send the parts of a batch one after the other; return an outcome for every row, in order.
+
+    Where a person has to mend the cause of a part's refusal and an earlier part was taken, its rows
+    come back untried: alone in the next batch they are refused again, and that refusal is raised.
+    A TransientError is raised at once: the batch is then sent again word for word, and what was
+    taken already says so.
+    """
+    outcomes: list[Outcome] = [Untried()] * len(batch.conversions)
+    was_taken = False
+    for rows, upload in parts:
+        if not rows:
+            continue
+        try:
+            answers = upload(_part_of(batch, [batch.conversions[row] for row in rows]))
+        except (OperatorError, UnexpectedResponseError):
+            if not was_taken:
+                raise
+            continue
+        was_taken = True
+        for row, outcome in zip(rows, answers, strict=True):
+            outcomes[row] = outcome
+    return outcomes
+
+
+def _part_of(batch: Batch, conversions: Sequence[Conversion]) -> Batch:
+    return Batch(number=batch.number, action=batch.action, conversions=conversions)
