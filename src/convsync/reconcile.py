@@ -14,6 +14,7 @@ from convsync.model.click import Candidate
 from convsync.model.conversion import Conversion, Operation, order_id_of
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import LedgerEntry, State
+from convsync.model.money import Money
 from convsync.model.outcome import Matched, NotSent, Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
@@ -41,12 +42,21 @@ def decide(
     if withdrawal is not None or milestone is None:
         return NotSent(reason=withdrawal or Reason.MILESTONE_WITHDRAWN)
     if entry is not None and entry.keeps_its_click:
-        return value_of(deal, rule)
+        return _worth_telling(value_of(deal, rule), entry.told or entry.value, rule)
     match match_deal(deal, milestone, candidates, rule, now=now):
         case Matched() as matched:
             return value_deal(deal, milestone, matched, rule, now=now)
         case unmatched:
             return unmatched
+
+
+def _worth_telling(
+    value: Money | NotSent, said: Money | None, rule: ConversionRule
+) -> Money | NotSent:
+    """Return the value, or what was said where the difference is too small to say again."""
+    if isinstance(value, Money) and said is not None and not rule.is_worth_restating(value, said):
+        return said
+    return value
 
 
 class Desk:

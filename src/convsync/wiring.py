@@ -291,6 +291,7 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
         needs_granted_consent=platform.identifiers_need_consent,
         is_undone_by_loss=rule.is_undone_by_loss,
         days_to_close_variable=rule.days_to_close_variable,
+        smallest_change=rule.smallest_change,
     )
 
 

@@ -81,7 +81,8 @@ class ConversionRule:
 
     `upload_window` is how long after a click the platform still takes a conversion for it;
     `settling_time` how old a click must be before the platform knows it. `is_undone_by_loss` says
-    whether a deal lost after the milestone takes the conversion back.
+    whether a deal lost after the milestone takes the conversion back. A counted value is restated
+    when it has changed by at least `smallest_change`, a share of what was told.
     """
 
     name: str
@@ -97,6 +98,13 @@ class ConversionRule:
     needs_granted_consent: bool = True
     is_undone_by_loss: bool = False
     days_to_close_variable: str | None = None
+    smallest_change: Decimal = Decimal(0)
+
+    def is_worth_restating(self, value: Money, told: Money) -> bool:
+        """True where a value differs enough from what was told; small changes add up to that."""
+        if value.currency != told.currency:
+            return True
+        return abs(value.amount - told.amount) >= self.smallest_change * abs(told.amount)
 
     def lets_identifiers_out(self, consent: Consent) -> bool:
         """True where hashed e-mails and phones may be sent; never after a refusal."""

@@ -296,6 +296,7 @@ class Rule(_Table):
     lookback_days: Days = 90
     undone_by_loss: bool | None = None
     days_to_close_variable: str | None = None
+    smallest_change: Decimal = Field(default=Decimal(0), ge=0, lt=1)
 
     @property
     def is_undone_by_loss(self) -> bool:
