@@ -98,7 +98,9 @@ def reserved(database: Database, *deal_ids: str) -> Batch:
     with database.transaction("reserve") as connection:
         run_id = a_run(connection)
         plan(connection, run_id, map(a_conversion_of, deal_ids))
-        return batches.reserve(connection, ACTION, run_id=run_id, limit=100, now=NOW)
+        batch = batches.reserve(connection, ACTION, run_id=run_id, limit=100, now=NOW)
+    assert batch is not None
+    return batch
 
 
 def ledger_rows(database: Database) -> dict[str, RowMapping]:
@@ -111,6 +113,13 @@ def ledger_rows(database: Database) -> dict[str, RowMapping]:
 def put(connection: Connection, table: Table, **columns: Any) -> None:
     """Insert one row as it is."""
     connection.execute(insert(table).values(columns))
+
+
+def put_batch(connection: Connection, run_id: int) -> None:
+    """Insert a batch that is being sent."""
+    page = {"destination": ACTION.destination, "action_id": ACTION.action_id}
+    state = {"state": "sending", "rows": 1, "reserved_at": NOW}
+    put(connection, schema.batches, run_id=run_id, **page, **state)
 
 
 def a_ledger_row(**columns: Any) -> dict[str, Any]:
