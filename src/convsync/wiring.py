@@ -37,10 +37,12 @@ from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
 from convsync.settings import Settings, tables
 from convsync.store.database import Database, OnStep, ignore_step
-from convsync.upload.destination import Destination, Quota
+from convsync.upload.destination import Destination
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
+
+    from convsync.upload.credentials import Keeper
 
 
 def services_of(
@@ -175,40 +177,39 @@ def _data_manager(
 
 
 def _google_ads(name: str, table: tables.GoogleAds, folder: Path) -> Destination:
-    from convsync.upload.credentials import ADS_SCOPE, ads_config, credentials_from
+    from convsync.upload.credentials import ADS_SCOPE, AdsConfig, ads_config, credentials_from
     from convsync.upload.google_ads import Customer, GoogleAds
 
-    theirs = None
-    if table.google_ads_yaml is not None or table.credentials == "google_ads":
-        place = (
-            f"destinations.{name}.{'google_ads_yaml' if table.google_ads_yaml else 'credentials'}"
-        )
-        yaml = None if table.google_ads_yaml is None else folder / table.google_ads_yaml
-        theirs = ads_config(yaml, place=place)
-        identity = credentials_from(
-            theirs.keeper, ADS_SCOPE, place=place, impersonate=table.impersonate
-        )
+    key = "credentials" if table.google_ads_yaml is None else "google_ads_yaml"
+    place = f"destinations.{name}.{key}"
+    if table.google_ads_yaml is not None:
+        official = ads_config(folder / table.google_ads_yaml, place=place)
+    elif table.credentials == "google_ads":
+        official = ads_config(None, place=place)
     else:
-        identity = _credentials(name, table, folder, ADS_SCOPE)
+        official = AdsConfig(keeper=_keeper(table, folder))
+    identity = None
+    if table.credentials != "none":
+        identity = credentials_from(
+            official.keeper, ADS_SCOPE, place=place, impersonate=table.impersonate
+        )
     token = table.developer_token
-    is_endpoint_ours = "endpoint" in table.model_fields_set
+    is_ours = "endpoint" in table.model_fields_set
     return GoogleAds(
         name,
         Customer(
             customer_id=table.customer_id,
-            login_customer_id=table.login_customer_id or (theirs and theirs.login_customer_id),
-            linked_customer_id=table.linked_customer_id or (theirs and theirs.linked_customer_id),
-            developer_token=(
-                token.get_secret_value() if token else theirs and theirs.developer_token
-            ),
+            login_customer_id=table.login_customer_id or official.login_customer_id,
+            linked_customer_id=table.linked_customer_id or official.linked_customer_id,
+            developer_token=token.get_secret_value() if token else official.developer_token,
             variables=table.custom_variables,
         ),
         identity,
         version=table.api_version,
-        endpoint=table.endpoint if is_endpoint_ours or not theirs else theirs.endpoint,
+        endpoint=table.endpoint if is_ours else official.endpoint or table.endpoint,
         is_plaintext=table.plaintext,
         root_certificates=_certificates(name, table, folder),
-        proxy=theirs and theirs.http_proxy,
+        proxy=official.http_proxy,
         timeout=timedelta(seconds=table.timeout_s),
     )
 
@@ -226,34 +227,32 @@ def _certificates(name: str, table: tables.GoogleAds, folder: Path) -> bytes | N
 
 
 def _credentials(
-    name: str, table: tables.DataManager | tables.GoogleAds, folder: Path, scope: str
+    name: str, table: tables.DataManager, folder: Path, scope: str
 ) -> "Credentials | None":
-    from convsync.upload.credentials import (
-        ApplicationDefault,
-        Keeper,
-        KeyFile,
-        RefreshToken,
-        credentials_from,
-    )
+    from convsync.upload.credentials import credentials_from
 
-    keeper: Keeper
-    match table.credentials:
-        case "none":
-            return None
-        case "application_default":
-            keeper = ApplicationDefault()
-        case "refresh_token":
-            assert table.client_secret is not None, "settings see to that"
-            assert table.refresh_token is not None, "settings see to that"
-            keeper = RefreshToken(
-                client_id=table.client_id or "",
-                client_secret=table.client_secret.get_secret_value(),
-                token=table.refresh_token.get_secret_value(),
-            )
-        case path:
-            keeper = KeyFile(path=folder / path)
+    if table.credentials == "none":
+        return None
     place = f"destinations.{name}.credentials"
+    keeper = _keeper(table, folder)
     return credentials_from(keeper, scope, place=place, impersonate=table.impersonate)
+
+
+def _keeper(table: tables.DataManager | tables.GoogleAds, folder: Path) -> "Keeper":
+    """Return where a destination's credentials are kept."""
+    from convsync.upload.credentials import ApplicationDefault, KeyFile, RefreshToken
+
+    if table.credentials in {"application_default", "none"}:
+        return ApplicationDefault()
+    if table.credentials != "refresh_token":
+        return KeyFile(path=folder / table.credentials)
+    assert table.client_secret is not None, "settings see to that"
+    assert table.refresh_token is not None, "settings see to that"
+    return RefreshToken(
+        client_id=table.client_id or "",
+        client_secret=table.client_secret.get_secret_value(),
+        token=table.refresh_token.get_secret_value(),
+    )
 
 
 def _in_folder(url: SecretStr, settings: Settings) -> str:

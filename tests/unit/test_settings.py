@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.extract.sql import SqlDeals
-from convsync.settings import Settings, load_settings
+from convsync.settings import Settings, load_settings, tables
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLES = sorted(CONFIG.glob("*.toml"))
@@ -89,7 +89,7 @@ def test_every_example_says_what_its_milestones_mean_and_who_owns_them(example: 
 
 
 def test_the_examples_explain_every_key_there_is() -> None:
-    text = (CONFIG / "csv.toml").read_text() + (CONFIG / "sql.toml").read_text()
+    text = "".join((CONFIG / f"{name}.toml").read_text() for name in ("csv", "sql", "google_ads"))
     words = set(re.findall(r"[a-z_]+", text))
     assert set(_keys(Settings)) - {"folder"} - words == set()
 
@@ -119,8 +119,10 @@ def test_a_variable_overrides_the_file_key_by_key(
     monkeypatch.setenv("CONVSYNC_LIMITS__FACTOR", "9")
     monkeypatch.setenv("CONVSYNC_RULES__WON__AMOUNTS__ZERO", "12.50")
     settings = load_settings(config)
-    assert settings.destinations["google"].operating_account == "9998887777"
-    assert settings.destinations["google"].event_source == "OTHER"
+    google = settings.destinations["google"]
+    assert isinstance(google, tables.DataManager)
+    assert google.operating_account == "9998887777"
+    assert google.event_source == "OTHER"
     assert settings.limits.factor == 9
     assert str(settings.rules["won"].amounts.zero) == "12.50"
     assert settings.rules["won"].action_id == "111"

@@ -5,7 +5,7 @@ stands in none is kept as it came, and its row is put off for a day: a vendor ad
 release, and none of them may lose a conversion.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -46,11 +46,6 @@ def stop(mend: str) -> Meaning:
 def row(mend: str) -> Meaning:
     """Return the meaning of a code about one row that a person can do something about."""
     return Meaning(Class.ROW, mend=mend)
-
-
-def worst(codes: Iterable[tuple[str, Meaning]]) -> tuple[str, Meaning]:
-    """Return the code that decides about a row: of the highest class, and the longest to wait."""
-    return max(codes, key=lambda code: (code[1].what, code[1].wait))
 
 
 def outcome_of(code: str, table: Mapping[str, Meaning], now: datetime) -> Outcome:
