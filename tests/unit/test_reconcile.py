@@ -37,7 +37,7 @@ def test_a_change_of_currency_is_told_however_small_the_change_of_amount() -> No
     assert decide(deal, a_milestone(), rule, [], an_entry(value=usd(100)), now=NOW) == EUR
 
 
-def test_a_value_still_on_its_way_is_compared_with_what_the_request_says() -> None:
+def test_a_correction_on_its_way_does_not_hide_what_was_told() -> None:
     rule = replace(a_rule(), smallest_change=Decimal("0.05"))
     entry = replace(an_entry(value=usd(100)), told=usd(90))
     deal = a_deal(amount=91)
