@@ -12,8 +12,8 @@ from convsync.model.ledger import Account
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
 from convsync.pipeline import Report, Services, backfill, plan, plan_backfill, run
+from convsync.sandbox.admin import set_actions
 from convsync.sandbox.faults import Fault
-from convsync.sandbox.rules import Action
 from convsync.sandbox.server import Sandbox
 from convsync.upload.data_manager import outcomes_of_refusal, refusal_of
 from tests.nights.company import (
@@ -654,8 +654,8 @@ def test_a_refusal_that_names_no_row_is_halved_down_to_the_one_that_is_meant(
 def test_an_action_that_does_not_exist_stops_the_run_and_burns_no_row(
     company: Company, sandbox: Sandbox
 ) -> None:
-    exists = [Action(account=ACCOUNT, id=action) for action in ("111", "222")]
-    sandbox.platform.set_actions(exists)
+    exists = [{"account": ACCOUNT, "id": action} for action in ("111", "222")]
+    set_actions(sandbox.platform, exists)
     company.configure(("action_id = 222", "action_id = 999"))
     won(company, "D-1")
     won(company, "D-2")
