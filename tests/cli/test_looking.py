@@ -114,6 +114,24 @@ def test_status_as_json_keeps_numbers_and_times(office: Office) -> None:
     assert found["runs"][0]["finished_at"].endswith("+00:00")
 
 
+PERIODS = [
+    pytest.param(("--from", "2026-03-02"), 2, id="from a day on"),
+    pytest.param(("--to", "2026-03-01"), 0, id="up to a day"),
+    pytest.param(("--from", "2026-03-02", "--to", "2026-03-02"), 2, id="one day, included"),
+]
+
+
+@pytest.mark.parametrize(("days", "sent"), PERIODS)
+def test_the_account_of_a_period_holds_the_milestones_reached_in_it(
+    office: Office, days: tuple[str, ...], sent: int
+) -> None:
+    office.deal(mql_date="2026-03-02 10:00:00")
+    office.night()
+    account = json.loads(office.types("status", *days, "--format", "json").out)["account"]
+    assert account["is_balanced"] is True
+    assert sum(account["sent"].values()) == sent
+
+
 def test_a_vendors_code_is_shown_in_the_vendors_spelling(office: Office) -> None:
     office.deal()
     code = "PROCESSING_ERROR_REASON_SOMETHING_NEW"

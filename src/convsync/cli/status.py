@@ -1,8 +1,8 @@
 """`status`: how everything stands."""
 
 from dataclasses import asdict
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,13 +10,28 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
+    from convsync.model.period import Period
     from convsync.report.status import Status
+    from convsync.settings import Settings
 
 _RUN_COLUMNS = ("run_id", "command", "as_of", "exit_code", "uploads", "message")
 _QUARANTINE_COLUMNS = ("source", "place", "problem", "since")
 
 
-def status(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
+From = Annotated[
+    str | None, typer.Option("--from", metavar="DAY", help="Only milestones from this day on.")
+]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="DAY", help="Only milestones to this day, included.")
+]
+
+
+def status(
+    config: Config = DEFAULT_CONFIG,
+    from_day: From = None,
+    to_day: To = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
     """Show the account of every deal, what is on its way or unreadable, and recent runs."""
     from convsync import wiring
     from convsync.report.status import status_of
@@ -25,7 +40,8 @@ def status(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -
     settings = options.load(config)
     database = wiring.database_of(settings)
     migrate.require_current(database)
-    found = status_of(database, wiring.rules_of(settings))
+    period = _period(from_day, to_day, settings)
+    found = status_of(database, wiring.rules_of(settings), period=period)
     if form is Format.JSON:
         output.show_json(_as_json(found))
     elif form is Format.CSV:
@@ -36,6 +52,18 @@ def status(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -
         output.show(rows, ["account", "detail", "count"], form)
     else:
         _show(found)
+
+
+def _period(from_day: str | None, to_day: str | None, settings: "Settings") -> "Period | None":
+    """Return the days the account is asked for, None for all."""
+    from convsync import wiring
+    from convsync.model.period import Period
+
+    if from_day is None and to_day is None:
+        return None
+    first = options.day(from_day, "--from") if from_day else date(1970, 1, 1)
+    last = options.day(to_day, "--to") if to_day else date(9999, 12, 30)
+    return Period.of_days(first, last, wiring.company_zone(settings))
 
 
 def _as_json(found: "Status") -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Why a deal was sent, waits, or was not sent: the answer to `convsync explain`.
 
-What the ledger says is set beside what would be decided now, from the same facts and by the same
-functions as in a run, so that an answer never differs from what the next night does.
+The answer is what the ledger holds, in sentences: the decision of the last night that looked at the
+deal, which stands until the deal, its clicks or the rules change.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,7 @@ from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
 from convsync.model.rule import ConversionRule
-from convsync.store import audit_log, clicks, deals, ledger, quarantine
-from convsync.store.audit_log import Row
+from convsync.store import clicks, deals, ledger, quarantine
 from convsync.store.database import Database
 from convsync.store.deals import StoredDeal
 
@@ -42,8 +41,6 @@ class DealExplanation:
     deal: Deal
     candidates: Sequence[Candidate]
     lines: Sequence[Line]
-    look_again_at: datetime | None
-    events: Sequence[Row]
 
 
 def explain(
@@ -61,12 +58,6 @@ def explain(
                     candidates=_each_once([*stored.deal.clicks, *found]),
                     lines=[
                         line for rule in rules if (line := _line(stored, rule, entries)) is not None
-                    ],
-                    look_again_at=stored.look_again_at,
-                    events=[
-                        row
-                        for row in audit_log.events(connection, deal_id=deal_id)
-                        if row.source == stored.deal.source
                     ],
                 )
             )

@@ -55,7 +55,7 @@ def status_of(
     period: Period | None = None,
     last_runs: int = 5,
 ) -> Status:
-    """Return how everything stands, or how the milestones of a period do."""
+    """Return how everything stands; with a period, the account of the milestones reached in it."""
     with database.reading() as connection:
         return Status(
             sums=ledger.sums(connection, rules, period),
