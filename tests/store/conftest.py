@@ -28,6 +28,7 @@ class Server:
     """A PostgreSQL server: makes databases, empty ones or copies of another."""
 
     url: URL
+    connection: psycopg.Connection
     numbers: Iterator[int]
 
     def create(self, *, like: str = "template1") -> URL:
@@ -39,8 +40,7 @@ class Server:
         self.execute(f"DROP DATABASE {url.database} WITH (FORCE)")
 
     def execute(self, sql: str) -> None:
-        with psycopg.connect(text_of(self.url), autocommit=True) as connection:
-            connection.execute(sql.encode())
+        self.connection.execute(sql.encode())
 
 
 def text_of(url: URL) -> str:
@@ -52,11 +52,12 @@ def server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="convsync-pg-"))  # short: a socket's path may not be long
     try:
         postgresql = _started(folder / "data")
-        server = Server(make_url(postgresql.get_uri()), count(1))
-        for setting in _FASTER:
-            server.execute(f"ALTER SYSTEM SET {setting} = off")
-        server.execute("SELECT pg_reload_conf()")
-        yield server
+        with psycopg.connect(postgresql.get_uri(), autocommit=True) as connection:
+            server = Server(make_url(postgresql.get_uri()), connection, count(1))
+            for setting in _FASTER:
+                server.execute(f"ALTER SYSTEM SET {setting} = off")
+            server.execute("SELECT pg_reload_conf()")
+            yield server
         postgresql.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

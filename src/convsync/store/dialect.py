@@ -28,7 +28,12 @@ _WRITERS = 0x636F6E7673796E63  # "convsync": the advisory lock of writers, one a
 _PASSING_STATES = ("08", "40", "55P", "53300", "57")
 """Connection lost, deadlock, lock not had in time, too many connections, server going or coming.
 https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-_PASSING_WORDS = ("refused", "timeout", "timed out", "starting up", "shutting down", "too many")
+_PASSING_WORDS = (
+    *("refused", "no such file", "temporary failure", "timeout", "timed out", "unreachable"),
+    *("starting up", "shutting down", "recovery mode", "too many", "closed the connection"),
+)
+"""Where there is no state: what is said of a server that cannot be reached, or not yet or no more.
+That of one which was reached and refused (`FATAL: password …`) has none of these words."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",

@@ -1,0 +1,252 @@
+"""The audit log: appended to by many, changed by nobody without `verify` saying where."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, delete, insert, update
+
+from convsync import audit
+from convsync.audit import Break, Event, EventKind, Verified
+from convsync.errors import ConvsyncError
+from convsync.store import audit_log, runs
+from convsync.store.audit_log import GENESIS, Row
+from convsync.store.database import Database
+from convsync.store.pages import PAGE
+from convsync.store.schema import audit_events, audit_head
+from convsync.store.schema import runs as runs_table
+from tests.builders import NOW, ORDER_ID
+from tests.store.rows import a_run
+
+TO_THE_MICROSECOND = datetime(2026, 3, 3, 1, 2, 3, 456789, tzinfo=UTC)
+EVENT = Event(
+    EventKind.CONFIRMED,
+    {"code": "größer 🙂", "value": "10.50", "rows": 3, "none": None, "\0": '"\\'},
+    "crm",
+    "D-1",
+    ORDER_ID,
+)
+
+
+def write(database: Database, *events: Event, run_id: int = 1, at: datetime = NOW) -> None:
+    with database.transaction("write") as connection:
+        audit.record(connection, events, run_id=run_id, at=at)
+
+
+def written(database: Database, **filters: Any) -> list[Row]:
+    with database.reading() as connection:
+        return list(audit_log.events(connection, **filters))
+
+
+def a_log(database: Database, length: int = 5) -> None:
+    """Write events one transaction each, and let a run that ends remember the third."""
+    with database.transaction("begin") as connection:
+        run_id = a_run(connection)
+    for number in range(1, length + 1):
+        write(database, Event(EventKind.PLANNED, {"n": number}, "crm", f"D-{number}"))
+        if number == 3:
+            with database.transaction("end") as connection:
+                last, digest = audit_log.head(connection)
+                runs.finish(
+                    connection,
+                    run_id,
+                    real_now=NOW,
+                    exit_code=0,
+                    message="",
+                    uploads=0,
+                    summary={},
+                    audit_number=last,
+                    audit_digest=digest,
+                )
+
+
+def test_an_event_comes_back_as_it_was_written(database: Database) -> None:
+    with database.transaction("begin") as connection:
+        a_run(connection)
+    write(database, EVENT, at=TO_THE_MICROSECOND)
+    (row,) = written(database)
+    assert row[:-2] == (1, TO_THE_MICROSECOND, 1, "confirmed", "crm", "D-1", ORDER_ID)
+    assert row.detail == (
+        '{"code":"größer 🙂","value":"10.50","rows":3,"none":null,"\\u0000":"\\"\\\\"}'
+    )
+    assert audit.verify(database) == Verified(events=1)
+
+
+def test_an_empty_log_is_sound(database: Database) -> None:
+    assert audit.verify(database) == Verified(events=0)
+    with database.transaction("nothing") as connection:
+        audit.record(connection, [], run_id=1, at=NOW)
+        assert audit_log.head(connection) == (0, GENESIS)
+    assert audit.verify(database) == Verified(events=0)
+
+
+def test_events_are_numbered_without_gaps_whatever_is_rolled_back(database: Database) -> None:
+    a_log(database, 2)
+
+    def stopped(connection: Connection) -> None:
+        audit.record(connection, [EVENT, EVENT], run_id=1, at=NOW)
+        raise ConvsyncError("stopped")
+
+    with pytest.raises(ConvsyncError, match="stopped"), database.transaction("x") as connection:
+        stopped(connection)
+    write(database, EVENT, EVENT)
+    assert [row.number for row in written(database)] == [1, 2, 3, 4]
+    assert audit.verify(database) == Verified(events=4)
+
+
+def test_two_writers_at_once_never_take_one_number(database: Database, another: Database) -> None:
+    with database.transaction("begin") as connection:
+        first, second = a_run(connection), a_run(connection)
+
+    def write_many(of: Database, run_id: int) -> None:
+        for _ in range(15):
+            write(of, EVENT, EVENT, run_id=run_id)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(write_many, [database, another], [first, second]))
+    rows = written(database)
+    assert [row.number for row in rows] == list(range(1, 61))
+    assert {row.run_id for row in rows} == {first, second}
+    assert audit.verify(database) == Verified(events=60)
+
+
+def test_a_log_of_several_pages_is_read_in_order_and_verified(database: Database) -> None:
+    with database.transaction("begin") as connection:
+        a_run(connection)
+    write(database, *[EVENT] * (PAGE + 1))
+    assert [row.number for row in written(database)] == list(range(1, PAGE + 2))
+    assert [row.number for row in written(database, newest=2)] == [PAGE, PAGE + 1]
+    assert audit.verify(database) == Verified(events=PAGE + 1)
+
+
+@pytest.mark.parametrize(
+    ("filters", "numbers"),
+    [
+        pytest.param({}, [1, 2, 3, 4, 5, 6], id="all"),
+        pytest.param({"deal_id": "D-2"}, [2], id="a deal"),
+        pytest.param({"run_id": 2}, [6], id="a run"),
+        pytest.param({"event": "confirmed"}, [6], id="a kind"),
+        pytest.param({"since": NOW + timedelta(hours=1)}, [6], id="since"),
+        pytest.param({"until": NOW + timedelta(hours=1)}, [1, 2, 3, 4, 5], id="until"),
+        pytest.param({"newest": 2}, [5, 6], id="the newest"),
+        pytest.param({"newest": 99}, [1, 2, 3, 4, 5, 6], id="more than there are"),
+        pytest.param({"newest": 2, "event": "planned"}, [4, 5], id="the newest of a kind"),
+        pytest.param({"deal_id": "d-2"}, [], id="no such deal"),
+    ],
+)
+def test_events_are_found_by_what_is_asked_for(
+    database: Database, filters: dict[str, Any], numbers: list[int]
+) -> None:
+    a_log(database)
+    with database.transaction("begin") as connection:
+        run_id = a_run(connection)
+    write(database, EVENT, run_id=run_id, at=NOW + timedelta(hours=1))
+    assert [row.number for row in written(database, **filters)] == numbers
+
+
+# Tampering
+
+
+def edit(number: int, **columns: Any) -> Callable[[Connection], Any]:
+    statement = update(audit_events).where(audit_events.c.number == number).values(columns)
+    return lambda connection: connection.execute(statement)
+
+
+def remove(*numbers: int) -> Callable[[Connection], Any]:
+    statement = delete(audit_events).where(audit_events.c.number.in_(numbers))
+    return lambda connection: connection.execute(statement)
+
+
+def set_back(number: int) -> Callable[[Connection], Any]:
+    """Cut off the tail, and let the log's head look as if it had never been there."""
+
+    def cut(connection: Connection) -> None:
+        left = list(audit_log.events(connection))[number - 1]
+        connection.execute(update(audit_head).values(number=number, digest=left.digest))
+        connection.execute(delete(audit_events).where(audit_events.c.number > number))
+
+    return cut
+
+
+def rewrite_from(number: int) -> Callable[[Connection], Any]:
+    """Write an end of one's own, every digest right, and the head with it."""
+
+    def rewrite(connection: Connection) -> None:
+        set_back(number - 1)(connection)
+        audit.record(connection, [EVENT, EVENT, EVENT], run_id=1, at=NOW)
+
+    return rewrite
+
+
+def slip_in_behind(connection: Connection) -> None:
+    head = connection.execute(audit_head.select()).one()
+    audit.record(connection, [EVENT], run_id=1, at=NOW)
+    connection.execute(update(audit_head).values(number=head.number, digest=head.digest))
+
+
+def swap(connection: Connection) -> None:
+    """Let the fourth and the fifth event change places."""
+    for before, after in ((4, 99), (5, 4), (99, 5)):
+        moved = update(audit_events).where(audit_events.c.number == before)
+        connection.execute(moved.values(number=after))
+
+
+def forget_everything(connection: Connection) -> None:
+    connection.execute(delete(audit_events))
+    connection.execute(delete(audit_head))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "number", "problem"),
+    [
+        *[
+            pytest.param(edit(2, **{column: value}), 2, "was edited", id=f"{column} = {value!r}")
+            for column, value in (
+                ("detail", '{"n":3}'),
+                ("detail", '{"n": 2}'),
+                ("at", NOW + timedelta(microseconds=1)),
+                ("event", "held"),
+                ("deal_id", "D-9"),
+                ("order_id", "cs-1"),
+                ("source", None),
+                ("run_id", 2),
+                ("digest", GENESIS),
+            )
+        ],
+        pytest.param(edit(5, detail="{}"), 5, "or its digest was edited", id="the last edited"),
+        pytest.param(remove(1), 1, "event 1 is missing", id="the first removed"),
+        pytest.param(remove(3), 3, "event 3 is missing", id="one removed"),
+        pytest.param(remove(5), 4, "event 5 was once written", id="the last removed"),
+        pytest.param(remove(1, 2, 3, 4, 5), 0, "event 5 was once written", id="all removed"),
+        pytest.param(set_back(2), 2, "event 3 was once written", id="cut and set back"),
+        pytest.param(forget_everything, 0, "event 3 was once written", id="as if never begun"),
+        pytest.param(rewrite_from(2), 3, "not the one a run's row remembers", id="rewritten"),
+        pytest.param(slip_in_behind, 6, "slipped in behind it", id="slipped in behind the head"),
+        pytest.param(swap, 4, "or its digest was edited", id="two changed places"),
+    ],
+)
+def test_verify_names_the_first_event_that_is_not_what_was_written(
+    database: Database, tamper: Callable[[Connection], Any], number: int, problem: str
+) -> None:
+    a_log(database)
+    with database.transaction("tamper") as connection:
+        connection.execute(insert(runs_table).values(_a_run_row()))
+        tamper(connection)
+    broken = audit.verify(database).broken
+    assert broken is not None
+    assert (broken.number, problem in broken.problem) == (number, True), broken
+
+
+def _a_run_row() -> dict[str, Any]:
+    return {"command": "run", "as_of": NOW, "started_at": NOW, "holder": "[]"}
+
+
+def test_a_run_that_remembers_another_digest_gives_the_log_away(database: Database) -> None:
+    a_log(database)
+    with database.transaction("tamper") as connection:
+        forged = update(runs_table).where(runs_table.c.audit_number == 3)
+        connection.execute(forged.values(audit_digest=bytes(31) + b"\1"))
+    expected = Break(number=3, problem="event 3 is not the one a run's row remembers")
+    assert audit.verify(database).broken == expected
