@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import google.auth
+import grpc
+from google.api_core import grpc_helpers
 from google.auth import impersonated_credentials
-from google.auth.credentials import Credentials
+from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
 from google.auth.transport.requests import Request
 from google.oauth2 import credentials as oauth2
@@ -107,17 +109,61 @@ def _where(keeper: Keeper) -> str:
             return "on this machine"
 
 
-def keep_fresh(credentials: Credentials, destination: str, scope: str) -> None:
-    """Renew an access token that has run out, or is about to; raise as Destination says.
+def keep_fresh(credentials: Credentials, destination: str, scope: str) -> bool:
+    """Renew an access token that has run out, or is about to; return whether it was renewed.
 
-    Left to the client library, a revoked credential would look like a server that is away.
+    Raises as Destination says. Left to the client library, a revoked credential would look like a
+    server that is away.
     """
     if credentials.valid:
-        return
+        return False
     try:
         credentials.refresh(Request())
     except GoogleAuthError as error:
         raise sign_in_error(destination, scope, error) from error
+    return True
+
+
+def raise_if_called_back(credentials: Credentials, destination: str, *, is_new: bool) -> None:
+    """Raise TransientError after a refusal of a token that may only have been called back early.
+
+    The next try makes a new one; were that refused too, the credentials themselves are.
+    """
+    if is_new or isinstance(credentials, AnonymousCredentials):
+        return
+    credentials.token = None
+    raise TransientError(f"{destination} no longer takes its access token; the next try renews it.")
+
+
+def signed_channel(
+    endpoint: str,
+    credentials: Credentials,
+    scope: str,
+    *,
+    root_certificates: bytes | None = None,
+    proxy: str | None = None,
+) -> Any:
+    """Return a gRPC channel over TLS whose calls carry the credentials' token."""
+    return grpc_helpers.create_channel(
+        endpoint,
+        credentials=credentials,
+        ssl_credentials=(
+            grpc.ssl_channel_credentials(root_certificates) if root_certificates else None
+        ),
+        default_scopes=[scope],
+        options=[*_ROOM, *([("grpc.http_proxy", proxy)] if proxy else [])],
+    )
+
+
+def plaintext_channel(endpoint: str) -> Any:
+    """Return a gRPC channel for the loopback: no TLS, no token, no proxy."""
+    return grpc.insecure_channel(endpoint, options=[*_ROOM, ("grpc.enable_http_proxy", 0)])
+
+
+_ROOM = (
+    ("grpc.max_metadata_size", 16 * 1024 * 1024),  # a refusal of 2,000 rows comes as metadata
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+)
 
 
 def sign_in_error(

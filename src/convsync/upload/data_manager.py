@@ -19,7 +19,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import grpc
 from google.ads import datamanager_v1
 from google.ads.datamanager_v1.services.ingestion_service.transports import (
     IngestionServiceGrpcTransport,
@@ -39,7 +38,10 @@ from convsync.upload.codes import Class, outcome_of
 from convsync.upload.credentials import (
     DATA_MANAGER_SCOPE,
     keep_fresh,
+    plaintext_channel,
+    raise_if_called_back,
     sign_in_error,
+    signed_channel,
     wants_scope,
 )
 from convsync.upload.data_manager_codes import PROCESSING, REFUSALS
@@ -112,7 +114,14 @@ class DataManager:
         self._rest_endpoint = rest_endpoint
         self._timeout_s = timeout.total_seconds()
         self._credentials = credentials or AnonymousCredentials()
-        self._client = _client(self._credentials, endpoint, is_plaintext=is_plaintext)
+        channel = (
+            plaintext_channel(endpoint)
+            if is_plaintext
+            else signed_channel(endpoint, self._credentials, DATA_MANAGER_SCOPE)
+        )
+        self._client = datamanager_v1.IngestionServiceClient(
+            transport=IngestionServiceGrpcTransport(channel=channel)
+        )
         self._session = AuthorizedSession(self._credentials)
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
@@ -168,7 +177,7 @@ class DataManager:
 
     def _ingest(self, batch: Batch, request: Any, now: datetime) -> str | Sequence[Outcome]:
         """Return the request ID, or the outcomes of a refusal."""
-        keep_fresh(self._credentials, self.name, DATA_MANAGER_SCOPE)
+        is_new = keep_fresh(self._credentials, self.name, DATA_MANAGER_SCOPE)
         try:
             response = self._client.ingest_events(
                 request=datamanager_v1.IngestEventsRequest.wrap(request),
@@ -178,6 +187,8 @@ class DataManager:
         except GoogleAuthError as error:
             raise sign_in_error(self.name, DATA_MANAGER_SCOPE, error) from error
         except exceptions.GoogleAPICallError as error:
+            if isinstance(error, exceptions.Unauthorized):
+                raise_if_called_back(self._credentials, self.name, is_new=is_new)
             return outcomes_of_refusal(refusal_of(error), batch, now, destination=self.name)
         return str(response.request_id)
 
@@ -444,16 +455,3 @@ def _reasons(details: Iterable[Mapping[str, Any]]) -> Iterable[str]:
         if reason := detail.get("reason"):
             yield str(reason)
         yield from (str(v.get("reason", "")) for v in detail.get("fieldViolations", ()))
-
-
-def _client(
-    credentials: Credentials, endpoint: str, *, is_plaintext: bool
-) -> datamanager_v1.IngestionServiceClient:
-    if is_plaintext:
-        channel = grpc.insecure_channel(endpoint, options=[("grpc.enable_http_proxy", 0)])
-        return datamanager_v1.IngestionServiceClient(
-            transport=IngestionServiceGrpcTransport(channel=channel)
-        )
-    return datamanager_v1.IngestionServiceClient(
-        credentials=credentials, client_options={"api_endpoint": endpoint}
-    )

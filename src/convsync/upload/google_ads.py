@@ -35,7 +35,14 @@ from convsync.model.consent import ConsentStatus
 from convsync.model.conversion import Batch, Conversion, Operation
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected, Untried
 from convsync.upload.codes import NEXT_DAY, Class, Meaning, outcome_as
-from convsync.upload.credentials import ADS_SCOPE, keep_fresh, wants_scope
+from convsync.upload.credentials import (
+    ADS_SCOPE,
+    keep_fresh,
+    plaintext_channel,
+    raise_if_called_back,
+    signed_channel,
+    wants_scope,
+)
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.google_ads_codes import (
     ABOUT_THE_CLICK,
@@ -52,10 +59,6 @@ CORRECTABLE_FOR = timedelta(days=54)
 HOST = "googleads.googleapis.com"
 VERSION = "v26"
 
-_OPTIONS = (
-    ("grpc.max_metadata_size", 16 * 1024 * 1024),  # a refusal of 2,000 rows comes as metadata
-    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
-)
 _MOST_JOBS = 2**31
 
 
@@ -160,9 +163,15 @@ class GoogleAds:
         self._timeout_s = timeout.total_seconds()
         self._api = Api(version)
         self._channel = (
-            _plaintext_channel(endpoint)
+            plaintext_channel(endpoint)
             if is_plaintext
-            else _channel(endpoint, self._credentials, root_certificates, proxy)
+            else signed_channel(
+                endpoint,
+                self._credentials,
+                ADS_SCOPE,
+                root_certificates=root_certificates,
+                proxy=proxy,
+            )
         )
         uploads = self._api.client("ConversionUploadService", self._channel)
         adjustments = self._api.client("ConversionAdjustmentUploadService", self._channel)
@@ -224,7 +233,7 @@ class GoogleAds:
 
     def _answer(self, call: Any, request: Any, batch: Batch, now: datetime) -> Sequence[Outcome]:
         """Make the one call; everything before and after it is pure."""
-        keep_fresh(self._credentials, self.name, ADS_SCOPE)
+        is_new = keep_fresh(self._credentials, self.name, ADS_SCOPE)
         try:
             response = call(
                 request=request,
@@ -233,6 +242,8 @@ class GoogleAds:
                 metadata=self._customer.headers,
             )
         except exceptions.GoogleAPICallError as error:
+            if isinstance(error, exceptions.Unauthorized):
+                raise_if_called_back(self._credentials, self.name, is_new=is_new)
             return outcomes_of_refusal(error, self._api, batch, now, destination=self.name)
         raw = type(response).pb(response)
         return outcomes_of(raw, self._api, batch, now, destination=self.name)
@@ -617,24 +628,3 @@ _STATUS_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 def _status_name(code: int) -> str:
     return _STATUS_NAMES.get(code, str(code))
-
-
-# How it is reached
-
-
-def _plaintext_channel(endpoint: str) -> grpc.Channel:
-    return grpc.insecure_channel(endpoint, options=[*_OPTIONS, ("grpc.enable_http_proxy", 0)])
-
-
-def _channel(
-    endpoint: str, credentials: Credentials, roots: bytes | None, proxy: str | None
-) -> Any:
-    from google.api_core import grpc_helpers
-
-    return grpc_helpers.create_channel(
-        endpoint,
-        credentials=credentials,
-        ssl_credentials=grpc.ssl_channel_credentials(roots) if roots else None,
-        default_scopes=[ADS_SCOPE],
-        options=[*_OPTIONS, *([("grpc.http_proxy", proxy)] if proxy else [])],
-    )
