@@ -125,6 +125,7 @@ class Evening:
     def again(self) -> None:
         """Put everything back."""
         folder = self.company.folder
+        self.company.close_ledger()
         for leftover in folder.glob("ledger.db*"):
             leftover.unlink()
         shutil.copyfile(folder / "evening.db", folder / "ledger.db")

@@ -157,14 +157,14 @@ class Company:
     deals: dict[str, dict[str, Any]] = field(default_factory=dict)
     clicks: list[dict[str, Any]] = field(default_factory=list)
     _open: dict[str, Any] = field(default_factory=dict)
+    _database: Database | None = None
 
     @classmethod
     def founded(cls, folder: Path, sandbox: Sandbox) -> "Company":
         """Return a company with an empty CRM, an empty click log and an empty ledger."""
         company = cls(folder=folder, sandbox=sandbox)
         company.configure()
-        with closing(company.database()) as database:
-            migrate.upgrade(database)
+        migrate.upgrade(company.database)
         return company
 
     # What the company has
@@ -207,14 +207,13 @@ class Company:
         now = instant(at)
         if self.sandbox is not None:
             self.sandbox.platform.clock.set(now)
-        services = self.services(now)
-        with closing(services.database):
-            return work(services)
+        return work(self.services(now))
 
     def services(self, now: datetime) -> Services:
         services = wiring.services_of(self.settings(), as_of=now, on_step=self.on_step)
         return replace(
             services,
+            database=self.database,
             destinations=self._kept(services.destinations),
             retry=RetryPolicy(first_wait_s=0, longest_wait_s=0, sleep=self._sleep),
             real_clock=self.real_clock,
@@ -225,14 +224,25 @@ class Company:
         for destination in self._open.values():
             destination.close()
         self._open.clear()
+        self.close_ledger()
+
+    def close_ledger(self) -> None:
+        """Let go of the ledger's file."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
     # What became of it
 
     def settings(self) -> Settings:
         return load_settings(self.folder / "convsync.toml")
 
+    @property
     def database(self) -> Database:
-        return wiring.database_of(self.settings())
+        """The ledger's database, open for as long as the company is."""
+        if self._database is None:
+            self._database = wiring.database_of(self.settings(), on_step=self.on_step)
+        return self._database
 
     def entry(self, deal_id: str, rule: str = "won") -> Entry:
         """Return what the ledger says of a deal under a rule."""
@@ -252,14 +262,13 @@ class Company:
     def sums(self, period: Period | None = None) -> dict[tuple[Account, str], int]:
         """Return the ledger's account, after checking that it balances."""
         rules = wiring.rules_of(self.settings())
-        with closing(self.database()) as database, database.reading() as connection:
+        with self.database.reading() as connection:
             sums = ledger.sums(connection, rules, period)
         assert sums.is_balanced, sums
         return dict(sums.by_state)
 
     def audit_is_sound(self) -> bool:
-        with closing(self.database()) as database:
-            return verify(database).broken is None
+        return verify(self.database).broken is None
 
     def counted(self, deal_id: str, rule: str = "won") -> Counted | None:
         """Return what the platform counts for a deal under a rule."""

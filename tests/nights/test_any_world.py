@@ -15,13 +15,14 @@ import pytest
 
 from convsync import pipeline
 from convsync.model.period import Period
-from convsync.sandbox.faults import KINDS, Fault
+from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
 from tests.nights.company import PAGE_OF, Company, Entry, small_batches
 
 BEGINS = datetime(2026, 3, 2, 2, tzinfo=UTC)
 NIGHTS = 10
 DEALS = 30
+KINDS = ["unavailable_before", "unavailable_after", "resource_exhausted", "internal"]
 CODES = [
     "PROCESSING_ERROR_REASON_CLICK_NOT_FOUND",
     "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK",
@@ -85,7 +86,7 @@ class World:
         how_much = self.random.choice([0, 0.2, 0.5, 1])
         for request in range(1, 40):
             if self.random.random() < how_much:
-                kind = self.random.choice(list(KINDS))
+                kind = self.random.choice(KINDS)
                 faults.add(Fault(on="ingest", request=request, kind=kind))
                 faults.add(Fault(on="status", request=request, kind=kind))
         entries = self.company.entries().values()
