@@ -1,14 +1,17 @@
 """Everything the sandbox knows, in one place: whichever API is called, these are the same books."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
+from convsync.sandbox.account import Account, Action, Click
 from convsync.sandbox.books import Books
 from convsync.sandbox.clock import SandboxClock
 from convsync.sandbox.faults import FaultPlan
+from convsync.sandbox.quota import Quota
 from convsync.sandbox.receipts import Receipts
-from convsync.sandbox.rules import Action
+from convsync.sandbox.tokens import Tokens
 
 PROCESSING_TAKES = timedelta(minutes=30)
 
@@ -22,25 +25,54 @@ class AdPlatform:
     """The platform's state.
 
     `actions` are the conversion actions that exist, by ID; while there are none, any will do.
-    `verdicts` say which identifiers are refused after ingestion, and why.
+    `accounts` are the customers that exist, by ID; while there are none, any will do, and is like
+    `usual_account`. `clicks` are those whose time is known, by click ID: nothing can be said
+    against the age of any other. `verdicts` say which identifiers are refused, and why.
     """
 
     clock: SandboxClock = field(default_factory=SandboxClock)
     actions: dict[str, Action] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    usual_account: Account = field(default_factory=Account)
+    clicks: dict[str, Click] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
     faults: FaultPlan = field(default_factory=FaultPlan)
     books: Books = field(default_factory=Books)
     receipts: Receipts = field(default_factory=_receipts)
+    quota: Quota = field(default_factory=Quota)
+    tokens: Tokens = field(default_factory=Tokens)
 
     def set_actions(self, actions: Iterable[Action]) -> None:
         """From now on exactly these conversion actions exist."""
         self.actions = {action.id: action for action in actions}
 
+    def set_account(self, customer_id: str | None, changes: Mapping[str, Any]) -> None:
+        """Change one customer's settings, or everybody's who has none of his own."""
+        if customer_id is None:
+            self.usual_account = replace(self.usual_account, **changes)
+        else:
+            before = self.accounts.get(customer_id, self.usual_account)
+            self.accounts[customer_id] = replace(before, **changes)
+
+    def account(self, customer_id: str) -> Account | None:
+        """The customer's settings; `None` if there is no such customer."""
+        if self.accounts and customer_id not in self._owners():
+            return self.accounts.get(customer_id)
+        return self.accounts.get(customer_id, self.usual_account)
+
+    def _owners(self) -> set[str]:
+        return {action.account for action in self.actions.values()}
+
     def reset(self) -> None:
         """As it was at the start."""
         self.clock.set(None)
         self.set_actions(())
+        self.accounts = {}
+        self.usual_account = Account()
+        self.clicks = {}
         self.verdicts = {}
         self.faults.clear()
+        self.quota.set(per_minute=None, per_day=None)
+        self.tokens.clear()
         self.receipts.clear()
         self.books.clear()

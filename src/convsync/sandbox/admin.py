@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from convsync.sandbox.account import Action, Click
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.clock import rfc3339
 from convsync.sandbox.faults import Fault
-from convsync.sandbox.rules import Action
 
 TOKEN_HEADER = "X-Sandbox-Token"  # noqa: S105 - the header's name
 
@@ -44,8 +44,21 @@ def set_clock(platform: AdPlatform, body: Json) -> Json:
 
 def set_actions(platform: AdPlatform, body: Json) -> Json:
     """`[{"account": "1234567890", "id": "111", "type": "UPLOAD_CLICKS"}]`, and no others."""
-    platform.set_actions(Action(**action) for action in body)
+    platform.set_actions(Action.from_json(action) for action in body)
     return {"actions": len(platform.actions)}
+
+
+def set_account(platform: AdPlatform, body: Json) -> Json:
+    """`{"allowlisted": false}` changes every customer, with an `"id"` only that one."""
+    changes = dict(body)
+    platform.set_account(changes.pop("id", None), changes)
+    return {"accounts": len(platform.accounts)}
+
+
+def set_clicks(platform: AdPlatform, body: Json) -> Json:
+    """`{"<click ID>": "2026-01-01T09:00:00Z"}`, in place of all clicks before."""
+    platform.clicks = {str(name): Click.from_json(click) for name, click in body.items()}
+    return {"clicks": len(platform.clicks)}
 
 
 def set_verdicts(platform: AdPlatform, body: Json) -> Json:
@@ -62,6 +75,21 @@ def add_faults(platform: AdPlatform, body: Json) -> Json:
     return {"added": len(faults)}
 
 
+def set_quota(platform: AdPlatform, body: Json) -> Json:
+    """`{"per_minute": 300, "per_day": 100000}`; what is not named is not limited."""
+    limits = {"per_minute": None, "per_day": None} | body
+    platform.quota.set(**limits)
+    return limits
+
+
+def set_tokens(platform: AdPlatform, body: Json) -> Json:
+    """`{"expire": true}` calls back what was given out, `{"refuse": true}` gives out no more."""
+    wanted = {"expire": False, "refuse": False, "expires_in": platform.tokens.lifetime} | body
+    platform.tokens.is_refusing = bool(wanted["refuse"])
+    platform.tokens.lifetime = int(wanted["expires_in"])
+    return {"expired": platform.tokens.expire() if wanted["expire"] else 0}
+
+
 def reset(platform: AdPlatform, _: Json) -> Json:
     """As it was at the start."""
     platform.reset()
@@ -71,9 +99,13 @@ def reset(platform: AdPlatform, _: Json) -> Json:
 READERS: dict[str, Reader] = {"/clock": read_clock, "/books": read_books}
 SWITCHES: dict[str, Switch] = {
     "/clock": set_clock,
+    "/account": set_account,
     "/actions": set_actions,
+    "/clicks": set_clicks,
     "/verdicts": set_verdicts,
     "/faults": add_faults,
+    "/quota": set_quota,
+    "/tokens": set_tokens,
     "/reset": reset,
 }
 

@@ -4,6 +4,8 @@ A request is refused whole for one bad field, or accepted whole and judged event
 judgement is only told later. Which transport it came over is somebody else's business.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -12,10 +14,13 @@ import grpc
 
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.books import Request
+from convsync.sandbox.faults import Call
 from convsync.sandbox.messages import IngestEventsResponse, Message, Reason
+from convsync.sandbox.quota import Use
 from convsync.sandbox.receipts import Receipt
 from convsync.sandbox.refusals import Refusal
 from convsync.sandbox.rules import Incoming, accounts_are_within_reach, violations_in
+from convsync.sandbox.trouble import NoAnswer, Trouble
 from convsync.sandbox.verdicts import verdict_on
 
 
@@ -30,13 +35,16 @@ def ingest(platform: AdPlatform, request: Message) -> Message:
     )
     result, is_counted = grpc.StatusCode.OK, False
     try:
-        with platform.faults.around("ingest"):
+        with _admitted(platform, "ingest", "Write"):
             _check(incoming)
             if not request.validate_only:
                 _count(platform, incoming, request_id)
                 is_counted = True
     except Refusal as refusal:
         result, refusal.request_id = refusal.code, request_id
+        raise
+    except NoAnswer as silence:
+        result = silence.code
         raise
     finally:
         platform.books.note(
@@ -54,8 +62,21 @@ def ingest(platform: AdPlatform, request: Message) -> Message:
 
 def retrieve_status(platform: AdPlatform, request_id: str) -> dict[str, Any]:
     """What became of an accepted request, as the API's JSON."""
-    with platform.faults.around("status"):
+    with _admitted(platform, "status", "Read"):
         return platform.receipts.status(request_id, platform.clock.now())
+
+
+@contextmanager
+def _admitted(platform: AdPlatform, call: Call, use: Use) -> Iterator[None]:
+    """Count the call against the quota and let planned trouble happen, told as a `Refusal`."""
+    try:
+        platform.quota.take(use, platform.clock.now())
+        with platform.faults.around(call):
+            yield
+    except NoAnswer:
+        raise
+    except Trouble as trouble:
+        raise Refusal.from_trouble(trouble) from trouble
 
 
 def _check(incoming: Incoming) -> None:
@@ -76,7 +97,9 @@ def _count(platform: AdPlatform, incoming: Incoming, request_id: str) -> None:
         incoming.now,
         incoming.request.destinations,
         incoming.events,
-        verdict=partial(verdict_on, scripted=platform.verdicts),
+        verdict=partial(
+            verdict_on, scripted=platform.verdicts, clicks=platform.clicks, now=incoming.now
+        ),
     )
     platform.receipts.keep(request_id, Receipt(at=incoming.now, tallies=tallies))
 

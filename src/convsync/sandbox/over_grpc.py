@@ -1,7 +1,12 @@
-"""The Data Manager API over gRPC, in the clear, on the path the official client calls."""
+"""Both APIs over gRPC, on the paths the official clients call: one port in the clear, one with TLS.
+
+A connection that is to break cannot be broken from inside a gRPC server; the caller is told what
+its own end would have told it.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import grpc
 from google.protobuf import json_format
@@ -9,6 +14,8 @@ from grpc_status import rpc_status
 
 from convsync.sandbox import data_manager
 from convsync.sandbox.ad_platform import AdPlatform
+from convsync.sandbox.certificate import Certificate
+from convsync.sandbox.faults import LONGEST_WAIT
 from convsync.sandbox.messages import (
     IngestEventsRequest,
     Message,
@@ -16,30 +23,69 @@ from convsync.sandbox.messages import (
     RetrieveRequestStatusResponse,
 )
 from convsync.sandbox.refusals import Refusal
+from convsync.sandbox.trouble import NoAnswer, Trouble
 
 SERVICE = "google.ads.datamanager.v1.IngestionService"
 THREADS = 8
 GRACE = 1.0
-# Without this two sandboxes could share one port, each hearing some of the calls.
-OPTIONS = (("grpc.so_reuseport", 0),)
+LARGEST_MESSAGE = 64 * 1024 * 1024
+OPTIONS = (
+    # Without this two sandboxes could share one port, each hearing some of the calls.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+)
+
+GARBAGE = b"\xff<html>502 Bad Gateway</html>"
+HANG_UP = "Socket closed"
 
 Method = Callable[[AdPlatform, Message], Message]
 
 
 class GrpcListener:
-    """Answers on one port from construction until `stop`."""
+    """Answers on two ports from construction until `stop`."""
 
-    def __init__(self, platform: AdPlatform, host: str, port: int) -> None:
+    def __init__(
+        self, platform: AdPlatform, host: str, port: int, tls_port: int, certificate: Certificate
+    ) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sandbox-grpc")
         self._server = grpc.server(self._threads, options=OPTIONS)
         self._server.add_generic_rpc_handlers((_handlers(platform),))
         self.port = self._server.add_insecure_port(f"{host}:{port}")
+        self.tls_port = self._server.add_secure_port(
+            f"{host}:{tls_port}",
+            grpc.ssl_server_credentials([(certificate.key, certificate.certificate)]),
+        )
         self._server.start()
 
     def stop(self) -> None:
         """Let calls finish for a moment, then hang up; nothing is left running."""
         self._server.stop(GRACE).wait()
         self._threads.shutdown()
+
+
+def authorization(context: grpc.ServicerContext) -> str:
+    """The header with the caller's token, or nothing."""
+    metadata = dict(context.invocation_metadata())
+    return str(metadata.get("authorization", ""))
+
+
+def serialized(response: Message) -> bytes:
+    """A message as bytes; bytes, such as `GARBAGE`, as they are."""
+    return response if isinstance(response, bytes) else bytes(response.SerializeToString())
+
+
+def no_answer(platform: AdPlatform, silence: NoAnswer, context: grpc.ServicerContext) -> bytes:
+    """Send nonsense, or abort the call as its broken or endless connection would."""
+    if silence.silence != "garbage":
+        if silence.silence == "hang":
+            platform.faults.wait(min(silence.lasting, _patience_of(context)))
+        context.abort(silence.code, HANG_UP)
+    return GARBAGE
+
+
+def _patience_of(context: grpc.ServicerContext) -> timedelta:
+    left = context.time_remaining()
+    return LONGEST_WAIT if left is None else timedelta(seconds=min(left, LONGEST_WAIT.seconds))
 
 
 def _handlers(platform: AdPlatform) -> "grpc.GenericRpcHandler[Message, Message]":
@@ -59,14 +105,16 @@ def _handler(
 ) -> "grpc.RpcMethodHandler[Message, Message]":
     def answer(request: Message, context: grpc.ServicerContext) -> Message:
         try:
+            platform.tokens.check(authorization(context))
             return method(platform, request)
-        except Refusal as refusal:
+        except NoAnswer as silence:
+            return no_answer(platform, silence, context)
+        except (Refusal, Trouble) as no:
+            refusal = Refusal.from_trouble(no) if isinstance(no, Trouble) else no
             context.abort_with_status(rpc_status.to_status(refusal.as_grpc()))
 
     return grpc.unary_unary_rpc_method_handler(
-        answer,
-        request_deserializer=request_type.FromString,
-        response_serializer=lambda response: response.SerializeToString(),
+        answer, request_deserializer=request_type.FromString, response_serializer=serialized
     )
 
 

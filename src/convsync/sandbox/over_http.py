@@ -1,9 +1,11 @@
-"""The Data Manager API over REST, and the sandbox's own switches, on one port."""
+"""The Data Manager API over REST, OAuth's token endpoint and the sandbox's own switches."""
 
+import asyncio
 import socket
 import time
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl
 
 import grpc
 import uvicorn
@@ -11,15 +13,39 @@ from google.protobuf import json_format
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from convsync.sandbox import admin, data_manager
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.messages import IngestEventsRequest, Message, Reason
 from convsync.sandbox.refusals import HTTP_STATUS, Refusal
+from convsync.sandbox.tokens import TokenRefused
+from convsync.sandbox.trouble import NoAnswer, Trouble
 
 BACKLOG = 128
+GARBAGE = "<html><title>502 Bad Gateway</title>"
+
+
+class BreakableProtocol(H11Protocol):  # type: ignore[misc]
+    """HTTP as usual, except that an endpoint can get hold of the connection, and cut it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Keep the connection where the endpoints find it."""
+        super().connection_made(transport)
+        self.app_state: dict[str, Any] = {**self.app_state, "transport": transport}
+
+
+class HangUp(Response):
+    """No answer: the connection is cut."""
+
+    async def __call__(self, scope: Scope, receive: Receive, _: Send) -> None:
+        """Cut it, and wait until that is noticed: uvicorn would answer for us."""
+        scope["state"]["transport"].abort()
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
 
 class HttpListener:
@@ -33,7 +59,7 @@ class HttpListener:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 application(platform, token),
-                http="h11",
+                http=BreakableProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -53,25 +79,43 @@ class HttpListener:
         self._thread.join()
 
 
-def application(platform: AdPlatform, token: str | None) -> Starlette:
+def application(platform: AdPlatform, admin_token: str | None) -> Starlette:
     """Google's endpoints and the sandbox's own, as an ASGI application."""
 
     async def ingest(request: Request) -> JSONResponse:
+        _check_token(platform, request)
         return await run_in_threadpool(_ingest, platform, await request.body())
 
     async def retrieve_status(request: Request) -> JSONResponse:
+        _check_token(platform, request)
         request_id = request.query_params.get("requestId", "")
         return JSONResponse(
             await run_in_threadpool(data_manager.retrieve_status, platform, request_id)
         )
 
+    async def token(request: Request) -> JSONResponse:
+        return await run_in_threadpool(_issue_token, platform, await request.body())
+
+    async def no_answer(_: Request, silence: Any) -> Response:
+        if silence.silence == "garbage":
+            return Response(GARBAGE, media_type="text/html")
+        if silence.silence == "hang":
+            await run_in_threadpool(platform.faults.wait, silence.lasting)
+        return HangUp()
+
     return Starlette(
         routes=[
             Route("/v1/events:ingest", ingest, methods=["POST"]),
             Route("/v1/requestStatus:retrieve", retrieve_status),
-            *admin.routes(platform, token),
+            Route("/token", token, methods=["POST"]),
+            *admin.routes(platform, admin_token),
         ],
-        exception_handlers={Refusal: _refused},
+        exception_handlers={
+            Refusal: _refused,
+            TokenRefused: _token_refused,
+            NoAnswer: no_answer,
+            Trouble: _troubled,
+        },
     )
 
 
@@ -89,6 +133,24 @@ def _read(body: bytes) -> Message:
             Reason.INVALID_ARGUMENT,
             f"Invalid JSON payload received. {error}",
         ) from error
+
+
+def _check_token(platform: AdPlatform, request: Request) -> None:
+    platform.tokens.check(request.headers.get("authorization", ""))
+
+
+def _issue_token(platform: AdPlatform, body: bytes) -> JSONResponse:
+    with platform.faults.around("token"):
+        return JSONResponse(platform.tokens.issue(dict(parse_qsl(body.decode()))))
+
+
+async def _token_refused(_: Request, refused: Any) -> JSONResponse:
+    answer = {"error": refused.error, "error_description": refused.description}
+    return JSONResponse(answer, status_code=400)
+
+
+async def _troubled(_: Request, trouble: Any) -> JSONResponse:
+    return await _refused(_, Refusal.from_trouble(trouble))
 
 
 async def _refused(_: Request, refusal: Any) -> JSONResponse:

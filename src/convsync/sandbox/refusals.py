@@ -16,15 +16,23 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
 from convsync.sandbox.messages import Message, Reason
+from convsync.sandbox.trouble import Trouble
 
 DOMAIN = "datamanager.googleapis.com"
 
 HTTP_STATUS = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
     grpc.StatusCode.PERMISSION_DENIED: 403,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
     grpc.StatusCode.INTERNAL: 500,
     grpc.StatusCode.UNAVAILABLE: 503,
+}
+
+REASON_OF_TROUBLE = {
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Reason.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.INTERNAL: Reason.INTERNAL_ERROR,
+    grpc.StatusCode.PERMISSION_DENIED: Reason.PERMISSION_DENIED,
 }
 
 # A gRPC client turns away an answer with more than 8 KiB of metadata, so there a long list of
@@ -83,6 +91,18 @@ class Refusal(Exception):  # noqa: N818 - Google's answer, not our failure
             Reason.INVALID_ARGUMENT,
             "There was a problem with the request.",
             violations=sorted(violations, key=lambda violation: violation.row),
+        )
+
+    @classmethod
+    def from_trouble(cls, trouble: Trouble) -> "Refusal":
+        """The refusal of a request that nothing is wrong with."""
+        usual = REASON_OF_TROUBLE.get(trouble.code, Reason.ERROR_REASON_UNSPECIFIED)
+        return cls(
+            trouble.code,
+            Reason[trouble.error] if trouble.error else usual,
+            trouble.message,
+            metadata={"quota_limit": trouble.quota_limit} if trouble.quota_limit else None,
+            retry_after=trouble.retry_after,
         )
 
     def as_grpc(self) -> Message:

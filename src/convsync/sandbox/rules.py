@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
+from convsync.sandbox.account import UPLOADABLE
+from convsync.sandbox.account import Action as Action  # known under this name since before
 from convsync.sandbox.messages import GOOGLE_ADS, Encoding, Message, Reason
 from convsync.sandbox.refusals import Violation
 
@@ -23,7 +25,6 @@ MOST_USER_IDENTIFIERS = 10
 LONGEST_TRANSACTION_ID = 64
 EARLIEST_EVENT = 946_684_800  # 2000-01-01: there was nothing to click on before
 FURTHEST_AHEAD = timedelta(days=1)
-UPLOADABLE = "UPLOAD_CLICKS"
 
 AD_IDENTIFIERS = (
     "gclid",
@@ -38,15 +39,6 @@ AD_IDENTIFIERS = (
 
 _DIGITS = re.compile(r"[0-9]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """A conversion action that exists, and the account that owns it."""
-
-    account: str
-    id: str
-    type: str = UPLOADABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

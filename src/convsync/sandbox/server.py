@@ -6,11 +6,13 @@ import signal
 import sys
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 from typing import Self
 
 from convsync.sandbox.ad_platform import PROCESSING_TAKES, AdPlatform
 from convsync.sandbox.books import Books
+from convsync.sandbox.certificate import this_process_certificate
 from convsync.sandbox.clock import Now, SandboxClock, machine_time
 from convsync.sandbox.over_grpc import GrpcListener
 from convsync.sandbox.over_http import HttpListener
@@ -18,7 +20,7 @@ from convsync.sandbox.receipts import Receipts
 
 
 class Sandbox:
-    """The ad platform, listening over HTTP and gRPC between `start` and `stop`.
+    """The ad platform, listening over HTTP, gRPC and gRPC with TLS between `start` and `stop`.
 
     Port 0 lets the system choose. A host other than loopback needs a token, which then guards
     everything but Google's own endpoints.
@@ -30,6 +32,7 @@ class Sandbox:
         host: str = "127.0.0.1",
         http_port: int = 0,
         grpc_port: int = 0,
+        google_ads_port: int = 0,
         now: Now = machine_time,
         processing_takes: timedelta = PROCESSING_TAKES,
         token: str | None = None,
@@ -42,6 +45,7 @@ class Sandbox:
         self._host = host
         self._http_port = http_port
         self._grpc_port = grpc_port
+        self._google_ads_port = google_ads_port
         self._token = token or None
         self._running = ExitStack()
 
@@ -57,18 +61,38 @@ class Sandbox:
 
     @property
     def grpc_address(self) -> str:
-        """Where gRPC is, once started."""
+        """Where gRPC is, once started: both APIs, in the clear."""
         return f"{self._host}:{self._grpc_port}"
 
+    @property
+    def google_ads_address(self) -> str:
+        """Where gRPC with TLS is, once started: both APIs, with `certificate` as trusted root."""
+        host = "localhost" if _is_loopback(self._host) else self._host
+        return f"{host}:{self._google_ads_port}"
+
+    @property
+    def certificate(self) -> Path:
+        """The PEM file to put into GRPC_DEFAULT_SSL_ROOTS_FILE_PATH before any other use of TLS."""
+        return this_process_certificate().path
+
     def start(self) -> Self:
-        """Listen on both ports; on return both answer."""
+        """Listen on all ports; on return all answer."""
         with ExitStack() as started:
-            over_grpc = GrpcListener(self.platform, self._host, self._grpc_port)
+            self.platform.faults.hold()
+            over_grpc = GrpcListener(
+                self.platform,
+                self._host,
+                self._grpc_port,
+                self._google_ads_port,
+                this_process_certificate(),
+            )
             started.callback(over_grpc.stop)
             over_http = HttpListener(self.platform, self._host, self._http_port, self._token)
             started.callback(over_http.stop)
+            started.callback(self.platform.faults.let_go)
             self._running = started.pop_all()
         self._http_port, self._grpc_port = over_http.port, over_grpc.port
+        self._google_ads_port = over_grpc.tls_port
         return self
 
     def stop(self) -> None:
@@ -83,14 +107,35 @@ class Sandbox:
 
 
 def serve(
-    host: str = "127.0.0.1", http_port: int = 0, grpc_port: int = 0, *, token: str | None = None
+    host: str = "127.0.0.1",
+    http_port: int = 0,
+    grpc_port: int = 0,
+    *,
+    google_ads_port: int | None = None,
+    token: str | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; first say on one line of standard output where."""
+    """Serve until SIGINT or SIGTERM; first say on one line of standard output where.
+
+    Unless it is told, TLS is on the port after gRPC's.
+    """
+    if google_ads_port is None:
+        google_ads_port = grpc_port and grpc_port + 1
     asked_to_stop = Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: asked_to_stop.set())
-    with Sandbox(host=host, http_port=http_port, grpc_port=grpc_port, token=token) as sandbox:
-        addresses = {"http": sandbox.http_url, "grpc": sandbox.grpc_address}
+    with Sandbox(
+        host=host,
+        http_port=http_port,
+        grpc_port=grpc_port,
+        google_ads_port=google_ads_port,
+        token=token,
+    ) as sandbox:
+        addresses = {
+            "http": sandbox.http_url,
+            "grpc": sandbox.grpc_address,
+            "google_ads": sandbox.google_ads_address,
+            "certificate": str(sandbox.certificate),
+        }
         sys.stdout.write(json.dumps(addresses) + "\n")
         sys.stdout.flush()
         asked_to_stop.wait()

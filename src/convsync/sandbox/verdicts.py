@@ -5,26 +5,52 @@ welcome: the vendor adds some with every release, and convsync has to live with 
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
+from convsync.sandbox.account import TOO_RECENT, Click
 from convsync.sandbox.messages import CONSENT_DENIED, Message
 
 DENIED_CONSENT = "PROCESSING_ERROR_REASON_DENIED_CONSENT"
+TOO_RECENT_CLICK = "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK"
+CONVERSION_PRECEDES_CLICK = "PROCESSING_ERROR_REASON_CONVERSION_PRECEDES_CLICK"
 
 
-def verdict_on(event: Message, scripted: Mapping[str, str]) -> str | None:
+def verdict_on(
+    event: Message,
+    scripted: Mapping[str, str],
+    clicks: Mapping[str, Click],
+    now: datetime,
+) -> str | None:
     """Why the event will not be counted; `None` if it will.
 
-    `scripted` maps a click ID, or a hashed user identifier, to a reason.
+    `scripted` maps a click ID, or a hashed user identifier, to a reason; `clicks` are those whose
+    time is known.
     """
     if event.consent.ad_user_data == CONSENT_DENIED:
         return DENIED_CONSENT
     if scripted:
-        return next((scripted[name] for name in _names_in(event) if name in scripted), None)
-    return None
+        for name in _names_in(event):
+            if name in scripted:
+                return scripted[name]
+    return _verdict_on_its_time(event, clicks, now) if clicks else None
+
+
+def click_ids_in(event: Message) -> Iterator[str]:
+    """Every click ID the event has, the most telling one first."""
+    clicked = event.ad_identifiers
+    yield from filter(None, (clicked.gclid, clicked.gbraid, clicked.wbraid))
+
+
+def _verdict_on_its_time(event: Message, clicks: Mapping[str, Click], now: datetime) -> str | None:
+    click = next((clicks[name] for name in click_ids_in(event) if name in clicks), None)
+    if click is None:
+        return None
+    if event.event_timestamp.seconds < int(click.at.timestamp()):
+        return CONVERSION_PRECEDES_CLICK
+    return TOO_RECENT_CLICK if now - click.at < TOO_RECENT else None
 
 
 def _names_in(event: Message) -> Iterator[str]:
-    clicked = event.ad_identifiers
-    yield from (clicked.gclid, clicked.gbraid, clicked.wbraid)
+    yield from click_ids_in(event)
     for identifier in event.user_data.user_identifiers:
         yield from (identifier.email_address, identifier.phone_number)
