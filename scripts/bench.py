@@ -97,10 +97,11 @@ def measure(deals: int, *, is_worst: bool) -> Measured:
             stderr=subprocess.DEVNULL,
         )
         assert running.stdout is not None
-        report = json.load(running.stdout)
+        printed = running.stdout.read()
         _, status, usage = os.wait4(running.pid, 0)
         seconds = time.perf_counter() - started
         assert status == 0, "everything went out"
+        report = json.loads(printed)
         assert report["account"]["is_balanced"], "every deal is accounted for"
         return Measured(
             deals=deals, sent=report["sent"], seconds=seconds, peak_mb=usage.ru_maxrss / 1024
