@@ -1,0 +1,225 @@
+"""The Data Manager API as a destination: uploads over gRPC, statuses as JSON, from the sandbox."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from convsync.errors import OperatorError, TransientError
+from convsync.model.conversion import Conversion, Operation, OrderId
+from convsync.model.outcome import Accepted, Confirmed, Rejected, Untried
+from convsync.sandbox.faults import Fault
+from convsync.sandbox.rules import Action
+from convsync.sandbox.server import Sandbox
+from convsync.upload.data_manager import Account, DataManager
+from convsync.upload.destination import StillProcessing, Unknown
+from tests.builders import ACTION, NOW
+from tests.contract.destination_suite import (
+    Codes,
+    DestinationContract,
+    Platform,
+    a_batch,
+    conversions,
+    corrected,
+    settled,
+    verdict,
+)
+from tests.fakes.memory_destination import MemoryDestination
+
+ACCOUNT = "1234567890"
+PAGE = f"{ACCOUNT}/{ACTION.action_id}"
+LATER = NOW + timedelta(minutes=31)
+
+
+class SandboxPlatform:
+    """The sandbox behind the suite's words."""
+
+    codes = Codes(
+        refused="PROCESSING_ERROR_REASON_INVALID_GCLID",
+        put_off="PROCESSING_ERROR_REASON_TOO_RECENT_CLICK",
+        unknown="PROCESSING_ERROR_REASON_OF_NEXT_YEAR",
+    )
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def refuse(self, click: str, code: str) -> None:
+        self.sandbox.platform.verdicts[click] = code
+
+    def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
+        """The currency and the name: the request is refused for both, and the row cut out."""
+        money = replace(conversion.value, currency="usd")
+        order_id = OrderId(conversion.order_id + "-" * 64)
+        return replace(conversion, value=money, order_id=order_id), "INVALID_CURRENCY_CODE"
+
+    def break_down(self, *, after_counting: bool = False) -> None:
+        self._break("unavailable_after" if after_counting else "unavailable_before")
+
+    def run_out_of_quota(self) -> None:
+        self._break("resource_exhausted")
+
+    def fail_internally(self) -> None:
+        self._break("internal")
+
+    def lose_the_action(self) -> None:
+        self.sandbox.platform.set_actions([Action(account=ACCOUNT, id="999")])
+
+    def pass_judgement(self) -> datetime:
+        clock = self.sandbox.platform.clock
+        clock.set(clock.now() + timedelta(minutes=31))
+        return clock.now()
+
+    def value(self, order_id: OrderId) -> float | None:
+        counted = self.sandbox.books.counted[PAGE].get(order_id)
+        return None if counted is None else counted.value
+
+    def _break(self, kind: str) -> None:
+        self.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind=kind))
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def connected(running: Sandbox) -> Iterator[DataManager]:
+    destination = a_road_to(running)
+    yield destination
+    destination.close()
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Sandbox:
+    running.platform.reset()
+    running.platform.clock.set(NOW)
+    return running
+
+
+def a_road_to(sandbox: Sandbox, retractor: MemoryDestination | None = None) -> DataManager:
+    return DataManager(
+        "google",
+        Account(operating=ACCOUNT),
+        None,
+        endpoint=sandbox.grpc_address,
+        rest_endpoint=sandbox.http_url,
+        is_plaintext=True,
+        timeout=timedelta(seconds=10),
+        retractor=retractor,
+    )
+
+
+class TestDataManager(DestinationContract):
+    @pytest.fixture
+    def destination(self, connected: DataManager) -> DataManager:
+        return connected
+
+    @pytest.fixture
+    def platform(self, sandbox: Sandbox) -> Platform:
+        return SandboxPlatform(sandbox)
+
+
+def test_what_is_accepted_awaits_its_verdict_under_the_requests_id(
+    connected: DataManager, sandbox: Sandbox
+) -> None:
+    batch = a_batch(*conversions(2))
+    outcomes = connected.upload(batch, now=NOW)
+    assert isinstance(outcomes[0], Accepted)
+    assert outcomes == [outcomes[0]] * 2
+    request_id = outcomes[0].request_id
+    assert connected.verdict(batch, request_id, now=NOW) == StillProcessing()
+    sandbox.platform.clock.set(LATER)
+    assert connected.verdict(batch, request_id, now=LATER) == [Confirmed()] * 2
+
+
+def test_a_request_nobody_knows_is_as_if_it_had_never_been_sent(
+    connected: DataManager, sandbox: Sandbox
+) -> None:
+    assert connected.verdict(a_batch(*conversions(1)), "no-such", now=NOW) == Unknown()
+
+
+def test_a_status_that_is_kept_no_longer_leaves_its_rows_counted(
+    connected: DataManager, sandbox: Sandbox
+) -> None:
+    batch = a_batch(*conversions(1))
+    (accepted,) = connected.upload(batch, now=NOW)
+    assert isinstance(accepted, Accepted)
+    sandbox.platform.clock.set(NOW + timedelta(days=51))
+    assert connected.verdict(batch, accepted.request_id, now=NOW) == [
+        Confirmed(code="REQUEST_TOO_OLD")
+    ]
+
+
+def test_a_status_that_does_not_come_is_asked_for_again(
+    connected: DataManager, sandbox: Sandbox
+) -> None:
+    sandbox.platform.faults.add(Fault(on="status", request=1, kind="resource_exhausted"))
+    with pytest.raises(TransientError, match="429"):
+        connected.verdict(a_batch(*conversions(1)), "any", now=NOW)
+
+
+def test_a_row_the_request_is_refused_for_is_cut_out_and_the_others_go_again(
+    connected: DataManager, sandbox: Sandbox
+) -> None:
+    first, second, third = conversions(3)
+    faulty = replace(second, value=replace(second.value, currency="usd"))
+    assert connected.upload(a_batch(first, faulty, third), now=NOW) == [
+        Untried(),
+        Rejected(code="INVALID_CURRENCY_CODE"),
+        Untried(),
+    ]
+
+
+def test_a_refusal_of_every_row_names_every_row(connected: DataManager, sandbox: Sandbox) -> None:
+    faulty = [replace(c, value=replace(c.value, currency="usd")) for c in conversions(100)]
+    outcomes = connected.upload(a_batch(*faulty), now=NOW)
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+    assert len(rejected) >= 40  # gRPC has room for so many; the rest is untried and comes next
+    assert settled(connected, SandboxPlatform(sandbox), faulty) == (
+        [Rejected(code="INVALID_CURRENCY_CODE")] * 100
+    )
+
+
+def test_without_another_road_what_is_taken_back_is_worth_nothing_and_still_counted(
+    connected: DataManager, sandbox: Sandbox
+) -> None:
+    (sent,) = conversions(1)
+    platform = SandboxPlatform(sandbox)
+    settled(connected, platform, [sent])
+    settled(connected, platform, [corrected(sent, Operation.RETRACT, 0)])
+    assert platform.value(sent.order_id) == 0
+
+
+def test_a_retractor_takes_back_and_the_rest_goes_its_usual_way(sandbox: Sandbox) -> None:
+    memory = MemoryDestination()
+    road = a_road_to(sandbox, retractor=memory)
+    first, second, third = conversions(3)
+    batch = a_batch(first, corrected(second, Operation.RETRACT, 0), third)
+    platform = SandboxPlatform(sandbox)
+    platform.refuse("click-2", platform.codes.refused)
+    outcomes = road.upload(batch, now=NOW)
+    assert outcomes[1] == Confirmed()
+    assert [c.order_id for b in memory.batches for c in b.conversions] == ["cs-1"]
+    assert isinstance(outcomes[0], Accepted)
+    left = a_batch(first, third)  # as the store keeps it: what is confirmed has left the batch
+    assert verdict(road, platform, left, outcomes[0].request_id) == [
+        Confirmed(),
+        Rejected(code=platform.codes.refused),
+    ]
+    assert set(sandbox.books.counted[PAGE]) == {"cs-0"}
+    road.close()
+
+
+def test_a_retractor_that_cannot_work_stops_the_run_before_anything_is_sent(
+    sandbox: Sandbox,
+) -> None:
+    memory = MemoryDestination()
+    memory.lose_the_action()
+    road = a_road_to(sandbox, retractor=memory)
+    first, second = conversions(2)
+    with pytest.raises(OperatorError):
+        road.upload(a_batch(first, corrected(second, Operation.RETRACT, 0)), now=NOW)
+    assert sandbox.books.requests == []
+    road.close()
