@@ -150,6 +150,7 @@ def test_an_accepted_event_is_counted_as_it_was_sent(sandbox: Sandbox, client: A
         "cs-1": {
             "value": 100.0,
             "currency": "EUR",
+            "count": 1,
             "sent": 1,
             "event_timestamp": "2025-12-31T10:00:00Z",
             "event_source": "OTHER",
@@ -168,6 +169,7 @@ def test_an_accepted_event_is_counted_as_it_was_sent(sandbox: Sandbox, client: A
             "is_dry_run": False,
             "result": "OK",
             "counted": True,
+            "call": "ingest",
         }
     ]
 

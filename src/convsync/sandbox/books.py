@@ -2,14 +2,16 @@
 
 The first event under a transaction ID is a conversion; every later one under the same ID and the
 same conversion action adjusts it. The event is kept as the bytes it arrived in and only unpacked
-when somebody reads, which keeps hundreds of thousands of conversions cheap.
+when somebody reads, which keeps hundreds of thousands of conversions cheap. What comes in through
+the Google Ads API is entered as the same kind of event: an order ID is a transaction ID.
 https://developers.google.com/data-manager/api/devguides/events/google-ads/conversion-adjustments
 """
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from threading import RLock
 from typing import Any
@@ -18,8 +20,10 @@ from google.protobuf import json_format
 
 from convsync.sandbox.clock import rfc3339
 from convsync.sandbox.messages import Event, Message
+from convsync.sandbox.verdicts import click_ids_in
 
 Verdict = Callable[[Message], str | None]
+ClickAt = tuple[str, int]  # a click ID, and the second of the conversion
 
 # Shown for every conversion, whether or not the event had it.
 SHOWN = (
@@ -34,13 +38,18 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One conversion as it stands: its first event, and the value it was last given."""
+    """One conversion as it stands: its first event, and the value it was last given.
+
+    `count` is 0 once it was retracted; `adjusted_at` is the time its last restatement gave.
+    """
 
     first_event: bytes
     value: float | None
     currency: str
     sent: int
     history: tuple[tuple[float | None, str], ...] = ()  # what the value used to be
+    count: int = 1
+    adjusted_at: datetime | None = None
 
     @classmethod
     def new(cls, event: Message, *, sent: int = 1) -> "Counted":
@@ -53,31 +62,53 @@ class Counted:
         return Event.FromString(self.first_event)
 
     def adjusted(self, event: Message) -> "Counted":
-        """Value and currency are overwritten, missing user data is added, the rest is ignored."""
+        """Value and currency are overwritten, missing user data is added, the rest is ignored.
+
+        What was retracted stays so.
+        """
+        if not self.count:
+            return self.sent_again()
         states_value = event.HasField("conversion_value")
-        return Counted(
-            self._with_user_data(event),
-            event.conversion_value if states_value else self.value,
-            event.currency if states_value else self.currency,
-            self.sent + 1,
-            (*self.history, (self.value, self.currency)),
+        return replace(
+            self,
+            first_event=self._with_user_data(event),
+            value=event.conversion_value if states_value else self.value,
+            currency=event.currency if states_value else self.currency,
+            sent=self.sent + 1,
+            history=self._history_so_far,
         )
+
+    def restated(self, value: float, currency: str, at: datetime) -> "Counted":
+        """The same conversion with another value, as of a time that the caller gave."""
+        return replace(
+            self, value=value, currency=currency, history=self._history_so_far, adjusted_at=at
+        )
+
+    def retracted(self) -> "Counted":
+        """The same conversion, of which nothing is left: its value and its count are 0."""
+        return replace(self, value=0.0, count=0, history=self._history_so_far)
 
     def sent_again(self) -> "Counted":
         """The same conversion after one more event that was accepted, but not counted."""
-        return Counted(self.first_event, self.value, self.currency, self.sent + 1, self.history)
+        return replace(self, sent=self.sent + 1)
 
     def as_json(self) -> dict[str, Any]:
         """Everything known of the conversion; `history` ends with the present value."""
         event = json_format.MessageToDict(self.event, preserving_proto_field_name=True)
-        values = (*self.history, (self.value, self.currency))
         return {
             "value": self.value,
             "currency": self.currency,
+            "count": self.count,
             "sent": self.sent,
             **{name: event.get(name) for name in SHOWN},
-            "history": [{"value": value, "currency": currency} for value, currency in values],
+            "history": [
+                {"value": value, "currency": currency} for value, currency in self._history_so_far
+            ],
         }
+
+    @property
+    def _history_so_far(self) -> tuple[tuple[float | None, str], ...]:
+        return (*self.history, (self.value, self.currency))
 
     def _with_user_data(self, event: Message) -> bytes:
         if not event.HasField("user_data"):
@@ -104,7 +135,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call to ingest, however it ended; `result` is the gRPC status the caller heard."""
+    """One call that reports, however it ended; `result` is the gRPC status the caller heard."""
 
     at: datetime
     request_id: str
@@ -112,6 +143,21 @@ class Request:
     is_dry_run: bool
     result: str
     counted: bool
+    call: str = "ingest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What became of one upload through the Google Ads API, for its diagnostics.
+
+    `succeeded` is the number of rows by conversion action, `failed` by conversion action and code.
+    """
+
+    at: datetime
+    customer: str
+    id: int
+    succeeded: Counter[str] = field(default_factory=Counter)
+    failed: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +182,8 @@ class Books:
             self.counted: defaultdict[str, dict[str, Counted]] = defaultdict(dict)
             self.refused: list[Refused] = []
             self.requests: list[Request] = []
+            self.jobs: list[Job] = []
+            self._by_click: defaultdict[str, dict[ClickAt, str]] = defaultdict(dict)
             self._refusals: Counter[tuple[str, str]] = Counter()
             self._nameless = 0
 
@@ -158,6 +206,40 @@ class Books:
                 self._count_for(destination, request_id, at, events, verdicts)
                 for destination in destinations
             )
+
+    @contextmanager
+    def for_one_at_a_time(self) -> Iterator[None]:
+        """Nobody else enters anything meanwhile: what was looked up still holds when it is used."""
+        with self._lock:
+            yield
+
+    def page_of(self, account: str, action: str) -> str:
+        """Return the name of the page that a conversion action is on, whoever its owner is."""
+        pages = (name for name in self.counted if name.rpartition("/")[2] == action)
+        return next(pages, f"{account}/{action}")
+
+    def find(self, destination: str, name: str) -> Counted | None:
+        """The conversion under this transaction ID."""
+        return self.counted[destination].get(name)
+
+    def find_by_click(self, destination: str, click: ClickAt) -> str | None:
+        """What the conversion of this click at this second is entered under."""
+        return self._by_click[destination].get(click)
+
+    def enter(self, destination: str, event: Message) -> None:
+        """Count one event."""
+        name = event.transaction_id or self._a_name_of_its_own()
+        self._enter(self.counted[destination], destination, name, event)
+
+    def change(self, destination: str, name: str, counted: Counted) -> None:
+        """Let a conversion be as an adjustment made it."""
+        self.counted[destination][name] = counted
+
+    def refuse(self, refused: Refused) -> None:
+        """Write down an event that was not counted."""
+        name = refused.transaction_id or self._a_name_of_its_own()
+        self._refuse(self.counted[refused.destination], refused.destination, name)
+        self.refused.append(refused)
 
     def note(self, request: Request) -> None:
         """Write down that a call was made and how it ended."""
@@ -189,7 +271,9 @@ class Books:
             return {
                 "requests": len(self.requests),
                 "events_sent": sum(sent) + sum(never_counted),
-                "conversions_counted": len(sent),
+                "conversions_counted": sum(
+                    counted.count for page in self.counted.values() for counted in page.values()
+                ),
                 "events_refused": len(self.refused),
                 "most_often_sent": max([*sent, *never_counted], default=0),
                 "value": {
@@ -242,6 +326,9 @@ class Books:
         else:
             refused_before = self._refusals[destination, transaction_id]
             page[transaction_id] = Counted.new(event, sent=1 + refused_before)
+            for click in click_ids_in(event):
+                at = event.event_timestamp.seconds
+                self._by_click[destination].setdefault((click, at), transaction_id)
 
     def _refuse(self, page: dict[str, Counted], destination: str, transaction_id: str) -> None:
         if known := page.get(transaction_id):
