@@ -19,6 +19,7 @@ from sqlalchemy import URL, make_url
 
 from convsync.store import migrate
 from convsync.store.database import Database
+from tests.store.rows import Passing
 
 _FASTER = ("fsync", "synchronous_commit", "full_page_writes")  # no test cuts the power
 
@@ -147,3 +148,18 @@ def another(url: str) -> Iterator[Database]:
     """The same database, as another process has it open."""
     with closing(Database(url)) as database:
         yield database
+
+
+@pytest.fixture(scope="session")
+def shared(kind: Kind) -> Iterator[Database]:
+    url = kind.migrated()
+    with closing(Database(text_of(url))) as database:
+        yield database
+    kind.drop(url)
+
+
+@pytest.fixture
+def passing(shared: Database) -> Iterator[Passing]:
+    """A database for tests of many cases that look at values alone: quicker than a new one."""
+    with shared.preview() as connection:
+        yield Passing(connection)

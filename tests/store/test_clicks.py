@@ -15,7 +15,7 @@ from convsync.store.clicks import Stored
 from convsync.store.database import Database
 from convsync.store.schema import clicks as clicks_table
 from tests.builders import CLICKED_AT, NOW, a_candidate, a_click, a_deal
-from tests.store.rows import save
+from tests.store.rows import Passing, save
 
 HOUR = timedelta(hours=1)
 GCLID = ClickIdKind.GCLID
@@ -36,12 +36,12 @@ def seen(
     return Sighting(click_ids=click_ids, seen_at=at, is_whole_day=is_whole_day, keys=keys)
 
 
-def keep(database: Database, *sightings: Sighting) -> Stored:
+def keep(database: Database | Passing, *sightings: Sighting) -> Stored:
     with database.transaction("keep") as connection:
         return clicks.save(connection, sightings)
 
 
-def kept(database: Database) -> dict[ClickId, tuple[datetime | None, bool]]:
+def kept(database: Database | Passing) -> dict[ClickId, tuple[datetime | None, bool]]:
     with database.reading() as connection:
         return {
             ClickId(ClickIdKind(row.kind), row.value): (row.clicked_at, row.is_whole_day)
@@ -49,7 +49,7 @@ def kept(database: Database) -> dict[ClickId, tuple[datetime | None, bool]]:
         }
 
 
-def found_for(database: Database, *deal_rows: int) -> dict[int, list[Candidate]]:
+def found_for(database: Database | Passing, *deal_rows: int) -> dict[int, list[Candidate]]:
     with database.reading() as connection:
         return clicks.candidates(connection, deal_rows)
 
@@ -77,13 +77,13 @@ LATER = CLICKED_AT + timedelta(microseconds=1)
     ],
 )
 def test_of_all_times_a_click_was_seen_the_earliest_counts(
-    database: Database, order: Sequence[datetime | None]
+    passing: Passing, order: Sequence[datetime | None]
 ) -> None:
     earliest = min(at for at in order if at is not None)
     for at in order:
-        keep(database, seen("apart", at=at))
-    keep(database, *(seen("together", at=at) for at in order))
-    assert {at for at, _ in kept(database).values()} == {earliest}
+        keep(passing, seen("apart", at=at))
+    keep(passing, *(seen("together", at=at) for at in order))
+    assert {at for at, _ in kept(passing).values()} == {earliest}
 
 
 def test_a_click_seen_earlier_counts_as_such_and_takes_the_new_time_whole(
@@ -133,11 +133,11 @@ def test_more_clicks_than_one_query_takes_are_known_again(database: Database) ->
     ],
 )
 def test_a_click_is_found_by_a_key_it_shares_with_the_deal(
-    database: Database, key: Key, basis: MatchBasis
+    passing: Passing, key: Key, basis: MatchBasis
 ) -> None:
-    save(database, a_deal("D-1", keys=(key,)), a_deal("D-2", keys=(Key(key.kind, "other"),)))
-    keep(database, seen("one", keys=(key,)))
-    assert found_for(database, 1, 2) == {1: [a_candidate(a_click("one"), basis=basis)]}
+    save(passing, a_deal("D-1", keys=(key,)), a_deal("D-2", keys=(Key(key.kind, "other"),)))
+    keep(passing, seen("one", keys=(key,)))
+    assert found_for(passing, 1, 2) == {1: [a_candidate(a_click("one"), basis=basis)]}
 
 
 def test_a_deals_own_click_id_is_found_in_the_click_log_with_its_time(database: Database) -> None:
@@ -178,7 +178,7 @@ def test_no_deals_have_no_candidates(database: Database) -> None:
 # The news of a click
 
 
-def due_after(database: Database, *sightings: Sighting) -> list[str]:
+def due_after(database: Database | Passing, *sightings: Sighting) -> list[str]:
     """Return the deals that are due once sightings were kept and their news was spread."""
     keep(database, *sightings)
     with database.transaction("spread") as connection:
@@ -192,7 +192,7 @@ def with_keys(deal_id: str, *keys: Key) -> Deal:
     return a_deal(deal_id, keys=keys)
 
 
-def nothing_due(database: Database) -> None:
+def nothing_due(database: Database | Passing) -> None:
     with database.transaction("calm") as connection:
         everything = dict.fromkeys(range(1, 9))
         deals.look_again(connection, everything)
@@ -215,12 +215,12 @@ def test_a_new_click_makes_the_deals_due_that_share_a_key_with_it(database: Data
     ],
 )
 def test_a_click_seen_again_is_news_only_if_something_about_it_is(
-    database: Database, again: Sighting, due: list[str]
+    passing: Passing, again: Sighting, due: list[str]
 ) -> None:
-    save(database, with_keys("D-1", VISITOR), with_keys("D-2", EMAIL))
-    assert due_after(database, seen("one")) == ["D-1"]
-    nothing_due(database)
-    assert due_after(database, again) == due
+    save(passing, with_keys("D-1", VISITOR), with_keys("D-2", EMAIL))
+    assert due_after(passing, seen("one")) == ["D-1"]
+    nothing_due(passing)
+    assert due_after(passing, again) == due
 
 
 def test_news_waits_until_it_is_spread(database: Database) -> None:

@@ -30,7 +30,7 @@ from tests.builders import (
     a_deal,
     a_milestone,
 )
-from tests.store.rows import save, stored
+from tests.store.rows import Passing, save, stored
 
 HOUR = timedelta(hours=1)
 TO_THE_MICROSECOND = datetime(2026, 3, 2, 15, 4, 5, 123457, tzinfo=UTC)
@@ -117,10 +117,10 @@ CRM = Key(KeyKind.CRM, "lead-7")
         *[pytest.param(a_deal(gone=gone), id=f"gone, {gone}") for gone in Gone],
     ],
 )
-def test_a_deal_comes_back_as_it_was_read(database: Database, deal: Deal) -> None:
-    save(database, deal)
-    assert stored(database) == deal
-    assert save(database, deal).unchanged == [1]
+def test_a_deal_comes_back_as_it_was_read(passing: Passing, deal: Deal) -> None:
+    save(passing, deal)
+    assert stored(passing) == deal
+    assert save(passing, deal).unchanged == [1]
 
 
 IDS = [
@@ -140,12 +140,12 @@ IDS = [
 
 @pytest.mark.parametrize(("one", "other"), IDS)
 def test_two_ids_are_two_deals_if_they_differ_in_anything(
-    database: Database, one: str, other: str
+    passing: Passing, one: str, other: str
 ) -> None:
-    save(database, a_deal(one, amount=1), a_deal(other, amount=2))
-    assert stored(database, one) == a_deal(one, amount=1)
-    assert stored(database, other) == a_deal(other, amount=2)
-    again = save(database, a_deal(other, amount=2), a_deal(one, amount=1))
+    save(passing, a_deal(one, amount=1), a_deal(other, amount=2))
+    assert stored(passing, one) == a_deal(one, amount=1)
+    assert stored(passing, other) == a_deal(other, amount=2)
+    again = save(passing, a_deal(other, amount=2), a_deal(one, amount=1))
     assert (again.changed, sorted(again.unchanged)) == ([], [1, 2])
 
 
@@ -191,18 +191,18 @@ def test_only_what_is_new_or_differs_is_written(database: Database) -> None:
         pytest.param({"gone": Gone.MERGED}, id="gone"),
     ],
 )
-def test_a_change_of_anything_is_a_change(database: Database, change: Mapping[str, Any]) -> None:
-    save(database, a_deal())
+def test_a_change_of_anything_is_a_change(passing: Passing, change: Mapping[str, Any]) -> None:
+    save(passing, a_deal())
     changed = a_deal(**change)
-    assert ids(save(database, changed)) == ["D-1"]
-    assert save(database, changed).unchanged == [1]
+    assert ids(save(passing, changed)) == ["D-1"]
+    assert save(passing, changed).unchanged == [1]
 
 
-def test_of_a_deal_that_occurs_twice_the_later_counts(database: Database) -> None:
-    saved = save(database, a_deal(amount=1), a_deal("D-2"), a_deal(amount=2, milestones=()))
+def test_of_a_deal_that_occurs_twice_the_later_counts(passing: Passing) -> None:
+    saved = save(passing, a_deal(amount=1), a_deal("D-2"), a_deal(amount=2, milestones=()))
     assert sorted(ids(saved)) == ["D-1", "D-2"]
-    assert stored(database) == a_deal(amount=2, milestones=())
-    twice = save(database, a_deal(amount=3), a_deal(amount=2, milestones=()))
+    assert stored(passing) == a_deal(amount=2, milestones=())
+    twice = save(passing, a_deal(amount=3), a_deal(amount=2, milestones=()))
     assert (twice.changed, twice.unchanged) == ([], [1])
 
 
@@ -267,7 +267,7 @@ def test_the_keys_of_a_changed_deal_are_replaced(database: Database) -> None:
 # When a deal is looked at again
 
 
-def look_again_at(database: Database) -> dict[str, datetime | None]:
+def look_again_at(database: Database | Passing) -> dict[str, datetime | None]:
     with database.transaction("read") as connection:
         everything = deals.reached_in(
             connection, datetime.min.replace(tzinfo=UTC), NOW + 99 * HOUR, after=0, limit=99
@@ -293,12 +293,12 @@ def test_deals_are_due_at_their_time_and_those_that_wait_longest_come_first(
     assert due(database, NOW + HOUR) == ["D-2", "D-1", "D-3"]
 
 
-def test_looking_again_sets_and_clears_and_leaves_other_deals_alone(database: Database) -> None:
-    save(database, *(a_deal(f"D-{number}") for number in range(1, 4)))
-    with database.transaction("wait") as connection:
+def test_looking_again_sets_and_clears_and_leaves_other_deals_alone(passing: Passing) -> None:
+    save(passing, *(a_deal(f"D-{number}") for number in range(1, 4)))
+    with passing.transaction("wait") as connection:
         deals.look_again(connection, {1: NOW, 2: NOW, 3: NOW})
         deals.look_again(connection, {1: NOW + HOUR, 2: None})
-    assert look_again_at(database) == {"D-1": NOW + HOUR, "D-2": None, "D-3": NOW}
+    assert look_again_at(passing) == {"D-1": NOW + HOUR, "D-2": None, "D-3": NOW}
 
 
 @pytest.mark.parametrize(
@@ -311,14 +311,14 @@ def test_looking_again_sets_and_clears_and_leaves_other_deals_alone(database: Da
     ],
 )
 def test_looking_again_sooner_never_puts_off(
-    database: Database, before: datetime | None, after: datetime
+    passing: Passing, before: datetime | None, after: datetime
 ) -> None:
-    save(database, a_deal("D-1"), a_deal("D-2"))
-    with database.transaction("wait") as connection:
+    save(passing, a_deal("D-1"), a_deal("D-2"))
+    with passing.transaction("wait") as connection:
         deals.look_again(connection, {1: before, 2: None})
         deals.look_again_sooner(connection, {1: NOW})
         deals.look_again_sooner(connection, {})
-    assert look_again_at(database) == {"D-1": after, "D-2": None}
+    assert look_again_at(passing) == {"D-1": after, "D-2": None}
 
 
 def test_new_rules_make_every_deal_due(database: Database) -> None:

@@ -30,13 +30,22 @@ from tests.builders import (
     a_rule,
     usd,
 )
-from tests.store.rows import a_conversion_of, a_run, not_sent, plan, planned, put_batch, save
+from tests.store.rows import (
+    Passing,
+    a_conversion_of,
+    a_run,
+    not_sent,
+    plan,
+    planned,
+    put_batch,
+    save,
+)
 
 HOUR = timedelta(hours=1)
 TO_THE_MICROSECOND = datetime(2026, 2, 20, 7, 8, 9, 123457, tzinfo=UTC)
 
 
-def written(database: Database, conversion: Conversion) -> Conversion:
+def written(database: Database | Passing, conversion: Conversion) -> Conversion:
     """Return a conversion as it is sent once it was planned and committed."""
     save(database, a_deal(conversion.deal_id))
     with database.transaction("plan") as connection:
@@ -106,9 +115,9 @@ WORD_FOR_WORD = [
 
 
 @pytest.mark.parametrize("changes", WORD_FOR_WORD)
-def test_a_conversion_comes_back_word_for_word(database: Database, changes: dict[str, Any]) -> None:
+def test_a_conversion_comes_back_word_for_word(passing: Passing, changes: dict[str, Any]) -> None:
     conversion = a_conversion_of("D-1", **changes)
-    assert written(database, conversion) == conversion
+    assert written(passing, conversion) == conversion
 
 
 def entry_of(database: Database, rule: str = "won") -> LedgerEntry:
@@ -293,9 +302,9 @@ def test_a_milestone_counts_once_for_each_rule(database: Database) -> None:
         pytest.param(Period(since=WON_AT, until=WON_AT), 0, id="an empty period"),
     ],
 )
-def test_a_period_is_half_open(database: Database, period: Period, extracted: int) -> None:
-    written(database, a_conversion_of("D-1"))
-    with database.reading() as connection:
+def test_a_period_is_half_open(passing: Passing, period: Period, extracted: int) -> None:
+    written(passing, a_conversion_of("D-1"))
+    with passing.reading() as connection:
         sums = ledger.sums(connection, [WIN], period)
     assert (sums.extracted, sums.is_balanced) == (extracted, True)
 
@@ -348,7 +357,7 @@ def test_what_is_ready_is_planned_or_deferred_until_now(
 
 
 def sent(
-    database: Database, took: Sequence[timedelta], *, milestone: str = WON, by: str = "d"
+    database: Database | Passing, took: Sequence[timedelta], *, milestone: str = WON, by: str = "d"
 ) -> None:
     """Let milestones be told that were reached so long after their click."""
     names = [f"{by}-{number}" for number in range(len(took))]
@@ -376,10 +385,10 @@ def sent(
     ],
 )
 def test_times_to_milestones_are_taken_from_the_middle_and_the_slow_end(
-    database: Database, took: Sequence[int], median: int, p90: int
+    passing: Passing, took: Sequence[int], median: int, p90: int
 ) -> None:
-    sent(database, [timedelta(hours=hours, microseconds=1) for hours in took])
-    with database.reading() as connection:
+    sent(passing, [timedelta(hours=hours, microseconds=1) for hours in took])
+    with passing.reading() as connection:
         (time,) = ledger.times_to_milestones(connection)
     one = timedelta(microseconds=1)
     assert (time.milestone, time.count) == (WON, len(took))

@@ -54,4 +54,5 @@ def _until_free(
     leaves = (
         select(requests.c.at).where(*inside).order_by(requests.c.at).offset(used - limit).limit(1)
     )
-    return connection.execute(leaves).scalar_one() + window - now
+    left_at: datetime = connection.execute(leaves).scalar_one()
+    return left_at + window - now
