@@ -1,0 +1,25 @@
+"""What time it is at the platform: the Date header of an endpoint that speaks HTTP.
+
+Any answer will do, a refusal too, so nothing has to be signed. The header is good to a second.
+"""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import requests
+
+from convsync.errors import TransientError, UnexpectedResponseError
+
+LONGEST_S = 10.0
+
+
+def server_time(url: str) -> datetime:
+    """Return the time at a server; TransientError where it does not answer."""
+    try:
+        response = requests.head(url, timeout=LONGEST_S, allow_redirects=False)
+    except requests.RequestException as error:
+        raise TransientError(f"{url} did not answer ({type(error).__name__}).") from error
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError) as error:
+        raise UnexpectedResponseError(f"{url} answered without a Date.") from error
