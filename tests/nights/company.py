@@ -78,6 +78,7 @@ endpoint = "GRPC"
 rest_endpoint = "HTTP"
 plaintext = true
 enhanced_conversions = true
+requests_in_flight = 1
 """
 _DEAL = (
     "id,modified,created,mql,won,lost,amount,currency,gclid,clicked,email,consent,visitor,deleted"

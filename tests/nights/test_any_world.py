@@ -233,7 +233,7 @@ def check_end(world: World) -> None:
         assert entry.state in {"confirmed", "held", "not_sent"}, entry
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(8))
 def test_whatever_happens_books_ledger_and_world_agree(
     company: Company, sandbox: Sandbox, seed: int
 ) -> None:

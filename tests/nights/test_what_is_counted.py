@@ -282,6 +282,17 @@ def test_a_better_click_that_comes_later_changes_nothing_once_sent(
     assert company.entry("D-1").click == "G-D-1"
 
 
+def test_a_click_that_the_crm_forgot_once_sent_is_still_the_one_a_new_value_is_told_for(
+    company: Company,
+) -> None:
+    won(company)
+    company.night(NIGHT[0])
+    won(company, gclid="", clicked="", amount=250)
+    company.night(NIGHT[1])
+    assert company.value("D-1") == 250.0
+    assert company.entry("D-1").click == "G-D-1"
+
+
 # Verdicts
 
 
