@@ -37,7 +37,7 @@ from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
 from convsync.settings import Settings, tables
 from convsync.store.database import Database, OnStep, ignore_step
-from convsync.upload.destination import Destination
+from convsync.upload.destination import Destination, Quota
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -172,6 +172,9 @@ def _data_manager(
         rest_endpoint=table.rest_endpoint,
         is_plaintext=table.plaintext,
         timeout=timedelta(seconds=table.timeout_s),
+        requests_in_flight=table.requests_in_flight,
+        upload_quota=_quota(table, "Data Manager uploads"),
+        status_quota=_quota(table, "Data Manager statuses"),
         retractor=None if table.retract_with == tables.VALUE_ZERO else others(table.retract_with),
     )
 
@@ -211,6 +214,17 @@ def _google_ads(name: str, table: tables.GoogleAds, folder: Path) -> Destination
         root_certificates=_certificates(name, table, folder),
         proxy=official.http_proxy,
         timeout=timedelta(seconds=table.timeout_s),
+        requests_in_flight=table.requests_in_flight,
+        upload_quota=_quota(table, "Google Ads"),
+    )
+
+
+def _quota(table: tables.DataManager | tables.GoogleAds, what: str) -> Quota:
+    """Return what Google counts together: the requests of one kind of a Cloud project."""
+    return Quota(
+        project=f"{table.cloud_project} ({what})",
+        per_minute=table.requests_per_minute,
+        per_day=table.requests_per_day,
     )
 
 

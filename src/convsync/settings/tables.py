@@ -322,13 +322,15 @@ class _Google(_Table):
     settling_hours: float = Field(default=6, ge=0, le=72)
     plaintext: bool = False
     timeout_s: float = Field(default=120, gt=0, le=3600)
+    cloud_project: str = "default"
+    requests_in_flight: int = Field(default=4, ge=1, le=32)
 
 
 class DataManager(_Google):
     """The Data Manager API, for one ad account.
 
     `retract_with` says how a conversion is taken back: by a value of zero, or by the destination of
-    kind google_ads that it names.
+    kind google_ads that it names. The quotas are Google's, for uploads and for statuses each.
     """
 
     kind: Literal["data_manager"]
@@ -337,6 +339,8 @@ class DataManager(_Google):
     linked_account: AccountId | None = None
     event_source: Literal["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"] = "OTHER"
     retract_with: str = VALUE_ZERO
+    requests_per_minute: int | None = Field(default=300, ge=1)
+    requests_per_day: int | None = Field(default=100_000, ge=1)
     endpoint: str = "datamanager.googleapis.com"
     rest_endpoint: str = "https://datamanager.googleapis.com"
 
@@ -358,6 +362,8 @@ class GoogleAds(_Google):
     custom_variables: dict[str, Digits] = {}
     endpoint: str = "googleads.googleapis.com"
     ca_file: Path | None = None
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    requests_per_day: int | None = Field(default=None, ge=1)
 
 
 Destination = Annotated[DataManager | GoogleAds, Field(discriminator="kind")]
