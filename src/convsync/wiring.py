@@ -5,10 +5,11 @@ nothing to send never loads it.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
@@ -16,7 +17,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from convsync.calls import RetryPolicy
-from convsync.clock import frozen_clock, system_clock
+from convsync.clock import Clock, frozen_clock, system_clock
 from convsync.errors import OperatorError
 from convsync.extract.csv_file import CsvClicks, CsvDeals
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
@@ -37,12 +38,16 @@ from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
 from convsync.settings import Settings, tables
 from convsync.store.database import Database, OnStep, ignore_step
+from convsync.upload.account import AccountReader
 from convsync.upload.destination import Destination, Quota
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
 
+    from convsync.report.check import Accounts
+    from convsync.report.preflight import Expected
     from convsync.upload.credentials import Keeper
+    from convsync.upload.google_ads import Customer
 
 
 def services_of(
@@ -153,6 +158,81 @@ def destinations_of(settings: Settings) -> Callable[[str], Destination]:
     return open_destination
 
 
+def accounts_of(settings: Settings, *, clock: Clock | None = None) -> "Accounts":
+    """Return the ad accounts that the rules count in, and how to look at them."""
+    from convsync.report.check import Accounts
+
+    return Accounts(
+        expected=[_expected(name, settings) for name in _used(settings)],
+        open_reader=readers_of(settings),
+        clocks={
+            name: partial(_server_time, url)
+            for name in _used(settings)
+            if (url := _json_endpoint(settings.destinations[name]))
+        },
+        clock=clock,
+    )
+
+
+def readers_of(settings: Settings) -> Callable[[str], AccountReader | None]:
+    """Return a function that opens the reader of a destination's account; None: it has none."""
+
+    @cache
+    def open_reader(name: str) -> AccountReader | None:
+        match settings.destinations[name]:
+            case tables.GoogleAds() as table:
+                return _google_ads_account(name, table, table.customer_id, settings.folder)
+            case tables.DataManager(read_with=str(other)) as table:
+                road = settings.destinations[other]
+                assert isinstance(road, tables.GoogleAds), "settings see to that"
+                return _google_ads_account(other, road, table.operating_account, settings.folder)
+            case _:
+                return None
+
+    return open_reader
+
+
+def _used(settings: Settings) -> list[str]:
+    """Return the destinations that a rule names, in the file's order."""
+    first = next(iter(settings.destinations))
+    named = {rule.destination or first for rule in settings.rules.values()}
+    return [name for name in settings.destinations if name in named]
+
+
+def _expected(name: str, settings: Settings) -> "Expected":
+    from convsync.report.preflight import Expected
+
+    table = settings.destinations[name]
+    is_data_manager = isinstance(table, tables.DataManager)
+    return Expected(
+        destination=name,
+        customer_id=table.operating_account
+        if isinstance(table, tables.DataManager)
+        else table.customer_id,
+        must_own=is_data_manager,
+        sends_identifiers=table.enhanced_conversions,
+        sends_braids=any(
+            source.columns.gbraid or source.columns.wbraid or source.columns.landing_url
+            for source in (*settings.deals.values(), *settings.clicks.values())
+        ),
+        time_zone=settings.company.time_zone,
+        currency=settings.company.currency,
+    )
+
+
+def _json_endpoint(table: tables.DataManager | tables.GoogleAds) -> str | None:
+    """Return where a destination also answers over HTTP; not where it was led to gRPC alone."""
+    if isinstance(table, tables.DataManager):
+        return table.rest_endpoint
+    return None if table.plaintext or table.ca_file else f"https://{table.endpoint}"
+
+
+def _server_time(url: str) -> datetime:
+    from convsync.upload.server_clock import server_time
+
+    return server_time(url)
+
+
 def _data_manager(
     name: str, table: tables.DataManager, folder: Path, others: Callable[[str], Destination]
 ) -> Destination:
@@ -180,8 +260,36 @@ def _data_manager(
 
 
 def _google_ads(name: str, table: tables.GoogleAds, folder: Path) -> Destination:
+    from convsync.upload.google_ads import GoogleAds
+
+    customer, identity, connection = _google_ads_road(name, table, folder)
+    return GoogleAds(
+        name,
+        customer,
+        identity,
+        **connection,
+        requests_in_flight=table.requests_in_flight,
+        upload_quota=_quota(table, "Google Ads"),
+    )
+
+
+def _google_ads_account(
+    name: str, table: tables.GoogleAds, customer_id: str, folder: Path
+) -> AccountReader:
+    from convsync.upload.google_ads_reading import GoogleAdsAccount
+
+    customer, identity, connection = _google_ads_road(name, table, folder)
+    return GoogleAdsAccount(
+        name, replace(customer, customer_id=customer_id), identity, **connection
+    )
+
+
+def _google_ads_road(
+    name: str, table: tables.GoogleAds, folder: Path
+) -> "tuple[Customer, Credentials | None, dict[str, Any]]":
+    """Return whose account it is, who signs in, and the way there."""
     from convsync.upload.credentials import ADS_SCOPE, AdsConfig, ads_config, credentials_from
-    from convsync.upload.google_ads import Customer, GoogleAds
+    from convsync.upload.google_ads import Customer
 
     key = "credentials" if table.google_ads_yaml is None else "google_ads_yaml"
     place = f"destinations.{name}.{key}"
@@ -197,26 +305,23 @@ def _google_ads(name: str, table: tables.GoogleAds, folder: Path) -> Destination
             official.keeper, ADS_SCOPE, place=place, impersonate=table.impersonate
         )
     token = table.developer_token
-    is_ours = "endpoint" in table.model_fields_set
-    return GoogleAds(
-        name,
-        Customer(
-            customer_id=table.customer_id,
-            login_customer_id=table.login_customer_id or official.login_customer_id,
-            linked_customer_id=table.linked_customer_id or official.linked_customer_id,
-            developer_token=token.get_secret_value() if token else official.developer_token,
-            variables=table.custom_variables,
-        ),
-        identity,
-        version=table.api_version,
-        endpoint=table.endpoint if is_ours else official.endpoint or table.endpoint,
-        is_plaintext=table.plaintext,
-        root_certificates=_certificates(name, table, folder),
-        proxy=official.http_proxy,
-        timeout=timedelta(seconds=table.timeout_s),
-        requests_in_flight=table.requests_in_flight,
-        upload_quota=_quota(table, "Google Ads"),
+    customer = Customer(
+        customer_id=table.customer_id,
+        login_customer_id=table.login_customer_id or official.login_customer_id,
+        linked_customer_id=table.linked_customer_id or official.linked_customer_id,
+        developer_token=token.get_secret_value() if token else official.developer_token,
+        variables=table.custom_variables,
     )
+    is_ours = "endpoint" in table.model_fields_set
+    connection = {
+        "version": table.api_version,
+        "endpoint": table.endpoint if is_ours else official.endpoint or table.endpoint,
+        "is_plaintext": table.plaintext,
+        "root_certificates": _certificates(name, table, folder),
+        "proxy": official.http_proxy,
+        "timeout": timedelta(seconds=table.timeout_s),
+    }
+    return customer, identity, connection
 
 
 def _quota(table: tables.DataManager | tables.GoogleAds, what: str) -> Quota:

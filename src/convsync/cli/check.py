@@ -1,17 +1,30 @@
 """`check`: whether everything a night needs is there, before the night."""
 
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 
+if TYPE_CHECKING:
+    from convsync.report.preflight import Finding
+
+_SUMMARY = ("check", "result", "detail")
+_COLUMNS = (*_SUMMARY, "means", "mend", "link")
+_RESULTS = {None: "ok", "error": "failed", "warning": "warning", "info": "info"}
+
 
 def check(
     config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
 ) -> None:
-    """Check settings, database, sources and the platform; sends nothing. Exits 2 on a finding."""
+    """Check settings, database, sources, ad account, clock and a test request for each rule.
+
+    Sends nothing. Exits 2 on an error; warnings leave it at 0.
+    """
     from convsync import wiring
     from convsync.report.check import check_all
+    from convsync.report.preflight import Severity
 
     settings = options.load(config)
     services = wiring.services_of(settings, as_of=options.instant(as_of, settings))
@@ -20,12 +33,36 @@ def check(
         services.rules,
         [*services.deal_sources, *services.click_sources],
         services.destinations,
+        wiring.accounts_of(settings, clock=None if as_of else services.clock),
         now=services.clock(),
     )
-    rows = [
-        {"check": f.subject, "result": "ok" if f.problem is None else "failed", "detail": f.problem}
-        for f in findings
-    ]
-    output.show(rows, ["check", "result", "detail"], form)
-    if any(finding.problem for finding in findings):
+    rows = [_row(finding) for finding in findings]
+    if form is Format.TABLE:
+        output.show(rows, _SUMMARY, form)
+        _show_mends(rows)
+    else:
+        output.show(rows, _COLUMNS, form)
+    if any(finding.severity is Severity.ERROR for finding in findings):
         raise typer.Exit(2)
+
+
+def _row(finding: "Finding") -> dict[str, Any]:
+    return {
+        "check": finding.subject,
+        "result": _RESULTS[finding.severity],
+        "severity": finding.severity,
+        "detail": finding.problem,
+        "means": finding.means,
+        "mend": finding.mend,
+        "link": finding.link,
+    }
+
+
+def _show_mends(rows: list[dict[str, Any]]) -> None:
+    """Print what each finding means and how to mend it, below the table."""
+    for row in rows:
+        if row["means"]:
+            typer.echo(f"\n{row['result']}: {row['check']}: {row['detail']}")
+            for label, key in (("means", "means"), ("mend", "mend"), ("see", "link")):
+                if row[key]:
+                    typer.echo(f"  {label:<6} {row[key]}")

@@ -7,15 +7,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convsync.cli import options, output
-from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 
 if TYPE_CHECKING:
     from convsync.model.period import Period
+    from convsync.report.platform import Comparison
     from convsync.report.status import Status
     from convsync.settings import Settings
 
 _RUN_COLUMNS = ("run_id", "command", "as_of", "exit_code", "uploads", "message")
 _QUARANTINE_COLUMNS = ("source", "place", "problem", "since")
+_PLATFORM_COLUMNS = (
+    "destination",
+    "action",
+    "rules",
+    "client",
+    "status",
+    "success_rate",
+    "pending_rate",
+    "last_upload_on",
+    "received_7d",
+    "failed_7d",
+    "sent_7d",
+    "refused_7d",
+    "alerts",
+    "difference",
+)
 
 
 From = Annotated[
@@ -26,10 +43,23 @@ To = Annotated[
 ]
 
 
+Platform = Annotated[
+    bool,
+    typer.Option(
+        "--platform",
+        help="Also ask the ad account what it received in the seven days before today, and flag "
+        "what differs; --format csv prints that alone. Google does not say whether uploads by the "
+        "Data Manager API are shown there.",
+    ),
+]
+
+
 def status(
     config: Config = DEFAULT_CONFIG,
     from_day: From = None,
     to_day: To = None,
+    platform: Platform = False,
+    as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Show the account of every deal, what is on its way or unreadable, and recent runs."""
@@ -42,8 +72,12 @@ def status(
     migrate.require_current(database)
     period = _period(from_day, to_day, settings)
     found = status_of(database, wiring.rules_of(settings), period=period)
+    seen, not_asked = _seen(settings, as_of) if platform else ([], [])
     if form is Format.JSON:
-        output.show_json(_as_json(found))
+        asked = {"platform": [_row(row) for row in seen], "not_asked": not_asked}
+        output.show_json({**_as_json(found), **(asked if platform else {})})
+    elif form is Format.CSV and platform:
+        output.show([_row(row) for row in seen], _PLATFORM_COLUMNS, form)
     elif form is Format.CSV:
         rows = [
             {"account": account.value, "detail": detail, "count": count}
@@ -52,6 +86,71 @@ def status(
         output.show(rows, ["account", "detail", "count"], form)
     else:
         _show(found)
+        if platform:
+            _show_platform(seen, not_asked)
+
+
+def _seen(settings: "Settings", as_of: str | None) -> tuple[list["Comparison"], list[str]]:
+    """Return what the accounts say beside the ledger, and the destinations nobody can ask."""
+    from convsync import wiring
+    from convsync.clock import system_clock
+    from convsync.report.platform import compare_with
+
+    database, rules = wiring.database_of(settings), wiring.rules_of(settings)
+    now = options.instant(as_of, settings) or system_clock()
+    found: list[Comparison] = []
+    not_asked = []
+    for expected in wiring.accounts_of(settings).expected:
+        reader = wiring.readers_of(settings)(expected.destination)
+        if reader is None:
+            not_asked.append(expected.destination)
+            continue
+        found += compare_with(
+            reader,
+            expected.destination,
+            database=database,
+            rules=rules,
+            is_shown=not expected.must_own,
+            now=now,
+        )
+        reader.close()
+    return found, not_asked
+
+
+def _row(seen: "Comparison") -> dict[str, object]:
+    return {
+        "destination": seen.destination,
+        "action": seen.action_id or "all",
+        "rules": ", ".join(seen.rules),
+        "client": seen.client,
+        "status": seen.status,
+        "success_rate": _rate(seen.success_rate),
+        "pending_rate": _rate(seen.pending_rate),
+        "last_upload_on": None if seen.last_upload_on is None else seen.last_upload_on.isoformat(),
+        "received_7d": seen.received,
+        "failed_7d": seen.failed,
+        "sent_7d": seen.sent,
+        "refused_7d": seen.refused,
+        "alerts": ", ".join(f"{alert.code} {alert.share:.1%}" for alert in seen.alerts),
+        "difference": seen.difference,
+    }
+
+
+def _rate(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
+
+
+def _show_platform(seen: list["Comparison"], not_asked: list[str]) -> None:
+    from convsync.report.platform import UNCONFIRMED
+
+    typer.echo("\nWhat Google received in the seven days before today, and what the ledger sent:")
+    output.show([_row(row) for row in seen], _PLATFORM_COLUMNS, Format.TABLE)
+    for row in seen:
+        if row.difference:
+            typer.echo(f"differs: action {row.action_id} of {row.destination}: {row.difference}")
+    for name in not_asked:
+        typer.echo(f"{name} cannot be asked: set destinations.{name}.read_with")
+    typer.echo(UNCONFIRMED)
 
 
 def _period(from_day: str | None, to_day: str | None, settings: "Settings") -> "Period | None":

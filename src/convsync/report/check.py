@@ -1,29 +1,25 @@
 """Preflight: everything a night needs, looked at one by one, so that one fault hides no other."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Protocol
 
+from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.conversion import Batch, Conversion, order_id_of
 from convsync.model.money import Money
 from convsync.model.outcome import Matched
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
+from convsync.report import preflight
+from convsync.report.preflight import Expected, Finding, Severity
 from convsync.store import migrate
 from convsync.store.database import Database
+from convsync.upload.account import AccountReader
 from convsync.upload.destination import Destination
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What was looked at, and what is wrong with it and the mend; None: nothing."""
-
-    subject: str
-    problem: str | None
 
 
 class Checkable(Protocol):
@@ -35,17 +31,36 @@ class Checkable(Protocol):
         """Raise OperatorError where it cannot."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """The accounts behind the destinations: what is expected of each, and how to look.
+
+    `open_reader` returns None for a destination without one. `clocks` tell the platform's time, by
+    destination; `clock` is this machine's, None where it stands still and cannot be compared.
+    """
+
+    expected: Sequence[Expected]
+    open_reader: Callable[[str], AccountReader | None]
+    clocks: Mapping[str, Callable[[], datetime]] = field(default_factory=dict)
+    clock: Clock | None = None
+
+
 def check_all(
     database: Database,
     rules: Sequence[ConversionRule],
     sources: Sequence[Checkable],
     destinations: Callable[[str], Destination],
+    accounts: Accounts,
     *,
     now: datetime,
 ) -> list[Finding]:
-    """Look at the database, every source, and every rule's way to the platform."""
+    """Look at the database, every source, every account, and every rule's way to the platform."""
     findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
     findings += [_looked_at(f"source {source.name}", source.check_columns) for source in sources]
+    for expected in accounts.expected:
+        own = [rule for rule in rules if rule.action.destination == expected.destination]
+        findings += _clock(expected, accounts)
+        findings += _account(expected, own, accounts)
     for rule in rules:
         subject = f"rule {rule.name} at {rule.action.destination}"
         findings.append(_looked_at(subject, partial(_validate, rule, destinations, now)))
@@ -56,8 +71,50 @@ def _looked_at(subject: str, look: Callable[[], None]) -> Finding:
     try:
         look()
     except ConvsyncError as error:
-        return Finding(subject=subject, problem=str(error))
-    return Finding(subject=subject, problem=None)
+        return Finding(severity=Severity.ERROR, subject=subject, problem=str(error))
+    return Finding(subject=subject)
+
+
+def _clock(expected: Expected, accounts: Accounts) -> Iterator[Finding]:
+    if accounts.clock is None:
+        return
+    subject = f"clock against {expected.destination}"
+    ask = accounts.clocks.get(expected.destination)
+    if ask is None:
+        yield preflight.clock_not_read(subject, "its endpoint speaks gRPC alone.")
+        return
+    asked_at = accounts.clock()
+    try:
+        theirs = ask()
+    except ConvsyncError as error:
+        yield preflight.clock_not_read(subject, str(error))
+    else:
+        ours = asked_at + (accounts.clock() - asked_at) / 2
+        yield preflight.finding_of_clock(subject, ours, theirs)
+
+
+def _account(
+    expected: Expected, rules: Sequence[ConversionRule], accounts: Accounts
+) -> list[Finding]:
+    try:
+        reader = accounts.open_reader(expected.destination)
+        if reader is None:
+            return [preflight.not_read(expected)]
+        findings = preflight.findings_of_account(reader.account(), expected)
+        actions = reader.actions()
+    except ConvsyncError as error:
+        return [
+            Finding(
+                severity=Severity.ERROR,
+                subject=expected.subject,
+                problem=str(error),
+                means="neither the account nor its conversion actions could be checked",
+                link=preflight.LINKS["access"],
+            )
+        ]
+    for rule in rules:
+        findings += preflight.findings_of_rule(rule, actions, expected)
+    return findings
 
 
 def _validate(

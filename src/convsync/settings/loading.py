@@ -224,6 +224,7 @@ def _contradictions(merged: Mapping[str, Any]) -> list[str]:
     for name in sorted(destinations):
         found += _destination_contradictions(name, merged["destinations"][name])
         found += _retraction_contradictions(name, merged["destinations"])
+        found += _reading_contradictions(name, merged["destinations"])
     return found
 
 
@@ -273,11 +274,29 @@ def _retraction_contradictions(name: str, destinations: Mapping[str, Any]) -> It
     other = table.get("retract_with", VALUE_ZERO) if isinstance(table, Mapping) else VALUE_ZERO
     if other == VALUE_ZERO or not isinstance(other, str):
         return
-    kinds = {key: t.get("kind") for key, t in destinations.items() if isinstance(t, Mapping)}
-    if kinds.get(other) != "google_ads":
-        roads = sorted(key for key, kind in kinds.items() if kind == "google_ads")
+    roads = _google_ads_roads(destinations)
+    if other not in roads:
         listed = ", ".join([VALUE_ZERO, *roads])
         yield f"destinations.{name}.retract_with: must be one of {listed}."
+
+
+def _reading_contradictions(name: str, destinations: Mapping[str, Any]) -> Iterator[str]:
+    table = destinations[name]
+    other = table.get("read_with") if isinstance(table, Mapping) else None
+    roads = _google_ads_roads(destinations)
+    if isinstance(other, str) and other not in roads:
+        listed = ", ".join(roads) or "there is none; add one"
+        yield (
+            f"destinations.{name}.read_with: must name a destination of kind google_ads: {listed}."
+        )
+
+
+def _google_ads_roads(destinations: Mapping[str, Any]) -> list[str]:
+    return sorted(
+        key
+        for key, table in destinations.items()
+        if isinstance(table, Mapping) and table.get("kind") == "google_ads"
+    )
 
 
 _REFRESH = ("client_id", "client_secret", "refresh_token")

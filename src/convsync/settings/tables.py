@@ -330,7 +330,9 @@ class DataManager(_Google):
     """The Data Manager API, for one ad account.
 
     `retract_with` says how a conversion is taken back: by a value of zero, or by the destination of
-    kind google_ads that it names. The quotas are Google's, for uploads and for statuses each.
+    kind google_ads that it names. `read_with` names one whose credentials read the account, for the
+    Data Manager API cannot be asked about it. The quotas are Google's, for uploads and for statuses
+    each.
     """
 
     kind: Literal["data_manager"]
@@ -339,6 +341,7 @@ class DataManager(_Google):
     linked_account: AccountId | None = None
     event_source: Literal["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"] = "OTHER"
     retract_with: str = VALUE_ZERO
+    read_with: str | None = None
     requests_per_minute: int | None = Field(default=300, ge=1)
     requests_per_day: int | None = Field(default=100_000, ge=1)
     endpoint: str = "datamanager.googleapis.com"

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from convsync.model.conversion import Batch, Operation
 from convsync.model.ledger import State
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Reason, Rejected, Untried
+from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
 from convsync.store.ledger import as_conversion, is_ready
 from convsync.store.schema import batches, deals, ledger
@@ -186,6 +187,22 @@ _TOLD = {"told_value": ledger.c.value, "told_currency": ledger.c.currency}
 _OF_ORDER = (ledger.c.order_id == bindparam("of_order")) & (
     ledger.c.action_id == bindparam("of_action")
 )
+
+
+def answered_within(
+    connection: Connection, period: Period
+) -> dict[tuple[ConversionAction, State], int]:
+    """Count conversions by action and state whose last request was answered in a period."""
+    found = (
+        select(batches.c.destination, batches.c.action_id, ledger.c.state, func.count())
+        .join(ledger, ledger.c.batch_id == batches.c.id)
+        .where(batches.c.answered_at >= period.since, batches.c.answered_at < period.until)
+        .group_by(batches.c.destination, batches.c.action_id, ledger.c.state)
+    )
+    return {
+        (ConversionAction(destination=name, action_id=action_id), State(state)): int(count)
+        for name, action_id, state, count in connection.execute(found)
+    }
 
 
 def look_again_at_unsent(connection: Connection, number: int, now: datetime) -> None:
