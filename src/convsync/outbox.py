@@ -53,6 +53,12 @@ class Uploaded:
         """Count one batch's outcomes in."""
         for outcome in outcomes:
             self.outcomes[_KIND_OF[type(outcome)]] += 1
+            if isinstance(outcome, Deferred) and outcome.is_unknown:
+                self._alert(f"The platform answered with a code we do not know: {outcome.code}.")
+
+    def _alert(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
 
 
 class Outbox:

@@ -157,6 +157,7 @@ class Desk:
             columns |= {
                 "destination": rule.action.destination,
                 "action_id": rule.action.action_id,
+                "milestone": rule.milestone,
             }
         return columns
 

@@ -100,6 +100,9 @@ GOOD, LAST = "1,5,a\n", "9,5,z\n"
         pytest.param(GOOD + "2,5,a,\n" + LAST, ["1", "2", "9"], id="an empty cell too many"),
         pytest.param(GOOD + "\n,,\n\r\n" + LAST, ["1", "9"], id="empty rows"),
         pytest.param(GOOD + "2,5,a\0\n" + LAST, ["1", "deals.csv:3", "9"], id="a NUL byte"),
+        pytest.param(
+            GOOD + f"{'2' * 201},5,a\n" + LAST, ["1", "deals.csv:3", "9"], id="an ID too long"
+        ),
         pytest.param(GOOD + LAST.strip(), ["1", "9"], id="no line break at the end"),
         pytest.param(GOOD + "9,5", ["1", "deals.csv:3"], id="cut off in the middle of a row"),
         pytest.param(GOOD + "2,5,#1\n#3,5,b\n", ["1", "2", "#3"], id="a hash is no comment"),

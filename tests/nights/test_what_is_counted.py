@@ -324,6 +324,16 @@ def test_a_refused_row_is_sent_again_when_its_value_changes(
     assert company.value("D-1") == 101.0
 
 
+def test_a_code_nobody_knows_is_reported_to_a_person(company: Company, sandbox: Sandbox) -> None:
+    sandbox.platform.verdicts = {"G-D-1": "PROCESSING_ERROR_REASON_MERCURY_RETROGRADE"}
+    won(company)
+    company.night(NIGHT[0])
+    report = company.night(NIGHT[1])
+    assert report.exit_code == 1
+    (problem,) = report.problems
+    assert "PROCESSING_ERROR_REASON_MERCURY_RETROGRADE" in problem
+
+
 WAITING_VERDICTS = [
     pytest.param("PROCESSING_ERROR_REASON_TOO_RECENT_CLICK", "2026-03-04T08:00Z", id="known"),
     pytest.param("PROCESSING_ERROR_REASON_MERCURY_RETROGRADE", "2026-03-05T02:00Z", id="unknown"),

@@ -1,6 +1,7 @@
 """Runs: one at a time, taken over only from the dead, and what each leaves to the next."""
 
 import os
+import platform
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -270,3 +271,14 @@ def test_a_preview_session_hands_out_one_transaction(database: Database) -> None
             assert first is second is connection
     with database.reading() as connection:
         assert runs.count(connection) == 0
+
+
+def test_a_process_that_ended_and_was_not_reaped_is_dead() -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    try:
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        assert runs.is_dead(Holder(host=platform.node(), pid=child, started="1"))
+    finally:
+        os.waitpid(child, 0)

@@ -42,6 +42,9 @@ _CONSENTS = {
 }
 
 
+_LONGEST_ID = 200
+
+
 class Numbered(NamedTuple):
     """A row, its number in the source, and its problem where the whole row is unsound."""
 
@@ -331,9 +334,14 @@ def _read(
 
 
 def _deal_id(cell: object) -> str:
-    if deal_id := text_of(cell):
-        return deal_id
-    raise CellError("is empty: every deal needs its own ID")
+    deal_id = text_of(cell)
+    if not deal_id:
+        raise CellError("is empty: every deal needs its own ID")
+    if len(deal_id) > _LONGEST_ID:
+        raise CellError(f"is longer than {_LONGEST_ID} characters: map the column of the ID")
+    if "\0" in deal_id:
+        raise CellError("holds a NUL character: correct it in the CRM")
+    return deal_id
 
 
 def _milestone_getter(

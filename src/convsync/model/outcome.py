@@ -170,10 +170,14 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
-    """The platform may take this row at `until` (aware UTC); `code` is the vendor's spelling."""
+    """The platform may take this row at `until` (aware UTC); `code` is the vendor's spelling.
+
+    `is_unknown` marks a code that stands in no table of ours: a person should hear of it.
+    """
 
     code: str
     until: datetime
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,12 +63,17 @@ def is_dead(holder: Holder) -> bool:
 
 
 def _started(pid: int) -> str:
-    """Return when a process started, in ticks since boot; empty where /proc is not there."""
+    """Return when a process started, in ticks since boot; empty where /proc is not there.
+
+    One that has ended and that nobody has reaped, as happens in containers, is dead all the same.
+    https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    state, *fields = stat.rpartition(")")[2].split()
+    return "ended" if state in "ZX" else fields[18]
 
 
 def open_run(

@@ -29,6 +29,7 @@ class Meaning:
     what: Class
     wait: timedelta = timedelta(0)
     mend: str = ""
+    is_unknown: bool = False
 
 
 COUNTED = Meaning(Class.COUNTED)
@@ -36,6 +37,8 @@ ROW = Meaning(Class.ROW)
 ONE_HOUR = Meaning(Class.WAIT, timedelta(hours=1))
 SIX_HOURS = Meaning(Class.WAIT, timedelta(hours=6))
 NEXT_DAY = Meaning(Class.WAIT, timedelta(hours=24))
+UNKNOWN = Meaning(Class.WAIT, timedelta(hours=24), is_unknown=True)
+"""Of every code that stands in no table."""
 
 
 def stop(mend: str) -> Meaning:
@@ -50,7 +53,7 @@ def row(mend: str) -> Meaning:
 
 def outcome_of(code: str, table: Mapping[str, Meaning], now: datetime) -> Outcome:
     """Return what a code on a row means; an unknown one is kept and tried again the next day."""
-    return outcome_as(code, table.get(code, NEXT_DAY), now)
+    return outcome_as(code, table.get(code, UNKNOWN), now)
 
 
 def outcome_as(code: str, meaning: Meaning, now: datetime) -> Outcome:
@@ -59,6 +62,7 @@ def outcome_as(code: str, meaning: Meaning, now: datetime) -> Outcome:
         case Class.COUNTED:
             return Confirmed(code=code)
         case Class.WAIT:
-            return Deferred(code=code, until=now + meaning.wait)
+            until = now + meaning.wait
+            return Deferred(code=code, until=until, is_unknown=meaning.is_unknown)
         case Class.ROW | Class.STOP:
             return Rejected(code=code)

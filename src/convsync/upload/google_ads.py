@@ -478,7 +478,8 @@ def _outcome(fault: Fault, now: datetime) -> Outcome:
         case Class.STOP:
             return Untried()
         case Class.WAIT:
-            return Deferred(code=fault.code, until=now + fault.wait)
+            until = now + fault.wait
+            return Deferred(code=fault.code, until=until, is_unknown=fault.meaning.is_unknown)
         case _:
             return outcome_as(fault.code, fault.meaning, now)
 

@@ -20,7 +20,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from convsync.model.conversion import Operation
-from convsync.upload.codes import COUNTED, NEXT_DAY, ONE_HOUR, ROW, SIX_HOURS, Meaning, row, stop
+from convsync.upload.codes import (
+    COUNTED,
+    NEXT_DAY,
+    ONE_HOUR,
+    ROW,
+    SIX_HOURS,
+    UNKNOWN,
+    Meaning,
+    row,
+    stop,
+)
 
 TOO_OLD_TO_CORRECT = "TOO_OLD_TO_CORRECT"
 """Our own code: a correction of what happened more than 54 days ago, refused without a request."""
@@ -265,7 +275,7 @@ def meaning_of(family: str, value: str, operation: Operation) -> tuple[str, Mean
     """
     known = FAMILIES.get(family)
     if known is None or value.isdecimal() or value in _SAYS_NOTHING:
-        meaning = NEXT_DAY if known is None else known.values.get(value, NEXT_DAY)
+        meaning = UNKNOWN if known is None else known.values.get(value, UNKNOWN)
         return f"{family}.{value}", meaning
     if operation is Operation.RESTATE and value in RESTATING:
         return value, RESTATING[value]
