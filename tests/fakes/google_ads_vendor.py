@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import import_module
+from time import sleep
 from typing import Any, Self
 
 import grpc
@@ -78,6 +79,7 @@ class GoogleAdsVendor:
     requests: list[Any] = field(default_factory=list)
     headers: list[dict[str, Any]] = field(default_factory=list)
     breakdowns: list[Breakdown | None] = field(default_factory=list)
+    takes_s: float = 0
     address: str = ""
     _running: ExitStack = field(default_factory=ExitStack)
 
@@ -106,7 +108,7 @@ class GoogleAdsVendor:
 
     def forget(self) -> None:
         """Back to empty books and an honest script."""
-        self.errors, self.on_every_row = {}, ()
+        self.errors, self.on_every_row, self.takes_s = {}, (), 0
         for pages in (self.counted, self.requests, self.headers, self.breakdowns):
             pages.clear()
 
@@ -122,6 +124,7 @@ class GoogleAdsVendor:
     def _answered(self, request: Any, context: Any, answer: Callable[[Any], Any]) -> Any:
         self.requests.append(request)
         self.headers.append(dict(context.invocation_metadata()))
+        sleep(self.takes_s)
         broken = self.breakdowns.pop(0) if self.breakdowns else None
         if broken is None:
             return answer(request)

@@ -121,6 +121,9 @@ def keep_fresh(credentials: Credentials, destination: str, scope: str) -> bool:
         credentials.refresh(Request())
     except GoogleAuthError as error:
         raise sign_in_error(destination, scope, error) from error
+    granted = getattr(credentials, "granted_scopes", None)  # a person's say what they may do
+    if granted and scope not in granted:
+        raise OperatorError(f"{destination}: the credentials lack a scope. {wants_scope(scope)}")
     return True
 
 
@@ -249,16 +252,12 @@ def ads_config(yaml: Path | None, *, place: str) -> AdsConfig:
 def _as_config(found: Mapping[str, Any]) -> AdsConfig:
     return AdsConfig(
         keeper=_keeper_in(found),
-        login_customer_id=_digits(found.get("login_customer_id")),
-        linked_customer_id=_digits(found.get("linked_customer_id")),
+        login_customer_id=found.get("login_customer_id"),
+        linked_customer_id=found.get("linked_customer_id"),
         developer_token=found.get("developer_token"),
         endpoint=found.get("endpoint"),
         http_proxy=found.get("http_proxy"),
     )
-
-
-def _digits(value: object) -> str | None:
-    return None if value is None else str(value).replace("-", "")
 
 
 _INSTALLED_APP = ("client_id", "client_secret", "refresh_token")
