@@ -27,3 +27,4 @@ Encoding = datamanager_v1.Encoding
 
 GOOGLE_ADS = int(datamanager_v1.ProductAccount.AccountType.GOOGLE_ADS)
 CONSENT_DENIED = int(datamanager_v1.ConsentStatus.CONSENT_DENIED)
+CONSENT_GRANTED = int(datamanager_v1.ConsentStatus.CONSENT_GRANTED)

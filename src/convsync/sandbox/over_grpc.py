@@ -1,10 +1,10 @@
-"""Both APIs over gRPC, on the paths the official clients call: one port in the clear, one with TLS.
+"""APIs over gRPC, on the paths the official clients call: one port in the clear, one with TLS.
 
 A connection that is to break cannot be broken from inside a gRPC server; the caller is told what
 its own end would have told it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -45,11 +45,16 @@ class GrpcListener:
     """Answers on two ports from construction until `stop`."""
 
     def __init__(
-        self, platform: AdPlatform, host: str, port: int, tls_port: int, certificate: Certificate
+        self,
+        apis: "Sequence[grpc.GenericRpcHandler[Message, Message]]",
+        host: str,
+        port: int,
+        tls_port: int,
+        certificate: Certificate,
     ) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sandbox-grpc")
         self._server = grpc.server(self._threads, options=OPTIONS)
-        self._server.add_generic_rpc_handlers((_handlers(platform),))
+        self._server.add_generic_rpc_handlers(apis)
         self.port = self._server.add_insecure_port(f"{host}:{port}")
         self.tls_port = self._server.add_secure_port(
             f"{host}:{tls_port}",
@@ -88,7 +93,8 @@ def _patience_of(context: grpc.ServicerContext) -> timedelta:
     return LONGEST_WAIT if left is None else timedelta(seconds=min(left, LONGEST_WAIT.seconds))
 
 
-def _handlers(platform: AdPlatform) -> "grpc.GenericRpcHandler[Message, Message]":
+def data_manager_api(platform: AdPlatform) -> "grpc.GenericRpcHandler[Message, Message]":
+    """Answer for the Data Manager API."""
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {

@@ -14,7 +14,8 @@ from convsync.sandbox.ad_platform import PROCESSING_TAKES, AdPlatform
 from convsync.sandbox.books import Books
 from convsync.sandbox.certificate import this_process_certificate
 from convsync.sandbox.clock import Now, SandboxClock, machine_time
-from convsync.sandbox.over_grpc import GrpcListener
+from convsync.sandbox.google_ads.over_grpc import GoogleAdsHandler
+from convsync.sandbox.over_grpc import GrpcListener, data_manager_api
 from convsync.sandbox.over_http import HttpListener
 from convsync.sandbox.receipts import Receipts
 
@@ -80,7 +81,7 @@ class Sandbox:
         with ExitStack() as started:
             self.platform.faults.hold()
             over_grpc = GrpcListener(
-                self.platform,
+                [data_manager_api(self.platform), GoogleAdsHandler(self.platform)],
                 self._host,
                 self._grpc_port,
                 self._google_ads_port,
