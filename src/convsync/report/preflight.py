@@ -60,6 +60,11 @@ class Expected:
         """Return what findings about the account are headed by."""
         return f"account {self.customer_id} of {self.destination}"
 
+    @property
+    def account_key(self) -> str:
+        """Return the key of the configuration that names the account."""
+        return "operating_account" if self.must_own else "customer_id"
+
 
 UPLOADABLE = "UPLOAD_CLICKS"
 _DEVELOPERS = "https://developers.google.com"
@@ -116,7 +121,6 @@ def is_owned(
     """Find an action that belongs to another account than the one that is uploaded to."""
     if action.owner in {"", expected.customer_id}:
         return None
-    key = "operating_account" if expected.must_own else "customer_id"
     return Finding(
         severity=Severity.ERROR if expected.must_own else Severity.WARNING,
         problem=f"the conversion action '{action.name}' is owned by account {action.owner}, "
@@ -126,7 +130,7 @@ def is_owned(
             if expected.must_own
             else "uploads are for its owner, and may be refused here as UNAUTHORIZED_CUSTOMER"
         ),
-        mend=f"set destinations.{expected.destination}.{key} to {action.owner}",
+        mend=f"set destinations.{expected.destination}.{expected.account_key} to {action.owner}",
         link=LINKS["owner"],
     )
 
@@ -376,7 +380,8 @@ def _missing(action_id: str, expected: Expected) -> Finding:
         problem=f"account {expected.customer_id} has no conversion action {action_id}",
         means="every upload of the rule is refused",
         mend=f"copy the ID of a conversion action {_CONVERSIONS} (ctId in its address) into "
-        "action_id",
+        f"action_id, or set destinations.{expected.destination}.{expected.account_key} to the "
+        "account that owns it",
         link=LINKS["actions"],
     )
 
