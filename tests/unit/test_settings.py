@@ -355,6 +355,43 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
             id="a list of tables",
         ),
         pytest.param("[store]", "[store", "is not TOML", id="not TOML"),
+        pytest.param(
+            'kind = "data_manager"',
+            'kind = "google"',
+            "destinations.google.kind: must be one of data_manager, google_ads.",
+            id="no such road to Google",
+        ),
+        pytest.param(
+            'kind = "data_manager"',
+            'kind = "data_manager"\nretract_with = "zero"',
+            "destinations.google.retract_with: must be one of value_zero.",
+            id="a retraction by a road that is not there",
+        ),
+        pytest.param(
+            'kind = "data_manager"',
+            'kind = "data_manager"\ncredentials = "refresh_token"',
+            "destinations.google.refresh_token: is missing.",
+            id="a refresh token that is none",
+        ),
+        pytest.param(
+            'kind = "data_manager"',
+            'kind = "data_manager"\ncredentials = "google_ads"',
+            'destinations.google.credentials: "google_ads" is for a destination of that kind.',
+            id="another road's credentials",
+        ),
+        pytest.param(
+            'kind = "data_manager"\noperating_account',
+            'kind = "google_ads"\noperating_account',
+            "destinations.google.customer_id: is missing.",
+            id="another road's account",
+        ),
+        pytest.param(
+            'action_id = 111\n\n[destinations.google]\nkind = "data_manager"\noperating_account',
+            'action_id = 111\ndays_to_close_variable = "days"\n\n[destinations.google]\n'
+            'kind = "google_ads"\ncustomer_id',
+            "rules.won.days_to_close_variable: the Google Ads API needs the number of 'days'",
+            id="a custom variable without a number",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_the_mend(
@@ -516,6 +553,47 @@ def test_a_variable_cannot_switch_protection_off(
     monkeypatch.setenv("CONVSYNC_DESTINATIONS__GOOGLE__PLAINTEXT", "on")
     with pytest.raises(OperatorError, match="plaintext"):
         load_settings(config)
+
+
+ADS = GOOD.replace('kind = "data_manager"\noperating_account', 'kind = "google_ads"\ncustomer_id')
+
+
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        pytest.param('endpoint = "10.0.0.5:1"\nplaintext = true', "plaintext", id="plaintext"),
+        pytest.param('credentials = "none"', "credentials", id="nobody to Google"),
+    ],
+)
+def test_by_the_google_ads_api_nothing_leaves_this_machine_unprotected_either(
+    config: Path, keys: str, place: str
+) -> None:
+    config.write_text(f"{ADS}{keys}\n")
+    with pytest.raises(OperatorError, match=rf"destinations\.google\.{place}: "):
+        load_settings(config)
+
+
+def test_the_official_clients_file_is_used_and_what_is_written_here_goes_before_it(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "google-ads.yaml").write_text(
+        f"use_proto_plus: true\nlogin_customer_id: 1112223333\nlinked_customer_id: 4445556666\n"
+        f"client_id: app\nclient_secret: {SECRET}\nrefresh_token: {SECRET}\n"
+    )
+    monkeypatch.setenv("CONVSYNC_DESTINATIONS__GOOGLE__LOGIN_CUSTOMER_ID", "777-888-9999")
+    config.write_text(f'{ADS}google_ads_yaml = "google-ads.yaml"\n')
+    road: Any = wiring.destinations_of(load_settings(config))("google")
+    assert dict(road._customer.headers) == {
+        "login-customer-id": "7778889999",
+        "linked-customer-id": "4445556666",
+    }
+    road.close()
+
+
+def test_an_authority_that_is_not_there_is_named(config: Path, tmp_path: Path) -> None:
+    config.write_text(f'{ADS}credentials = "none"\nendpoint = "localhost:1"\nca_file = "ca.pem"\n')
+    with pytest.raises(OperatorError, match=r"destinations\.google\.ca_file: .*ca\.pem"):
+        wiring.destinations_of(load_settings(config))("google")
 
 
 def test_missing_credentials_are_named_with_where_they_were_looked_for(
