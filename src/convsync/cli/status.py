@@ -26,10 +26,10 @@ _PLATFORM_COLUMNS = (
     "success_rate",
     "pending_rate",
     "last_upload_on",
-    "received_7d",
-    "failed_7d",
-    "sent_7d",
-    "refused_7d",
+    "received",
+    "failed",
+    "sent",
+    "refused",
     "alerts",
     "difference",
 )
@@ -47,9 +47,9 @@ Platform = Annotated[
     bool,
     typer.Option(
         "--platform",
-        help="Also ask the ad account what it received in the seven days before today, and flag "
-        "what differs; --format csv prints that alone. Google does not say whether uploads by the "
-        "Data Manager API are shown there.",
+        help="Also ask the ad account what it received in the last seven days, and flag where the "
+        "ledger differs; --format csv prints that alone. Google does not say whether uploads by "
+        "the Data Manager API are shown there.",
     ),
 ]
 
@@ -72,11 +72,11 @@ def status(
     migrate.require_current(database)
     period = _period(from_day, to_day, settings)
     found = status_of(database, wiring.rules_of(settings), period=period)
-    seen, not_asked = _seen(settings, as_of) if platform else ([], [])
     if form is Format.JSON:
-        asked = {"platform": [_row(row) for row in seen], "not_asked": not_asked}
-        output.show_json({**_as_json(found), **(asked if platform else {})})
+        asked = _platform_as_json(*_seen(settings, as_of)) if platform else {}
+        output.show_json({**_as_json(found), **asked})
     elif form is Format.CSV and platform:
+        seen, _ = _seen(settings, as_of)
         output.show([_row(row) for row in seen], _PLATFORM_COLUMNS, form)
     elif form is Format.CSV:
         rows = [
@@ -87,7 +87,7 @@ def status(
     else:
         _show(found)
         if platform:
-            _show_platform(seen, not_asked)
+            _show_platform(*_seen(settings, as_of))
 
 
 def _seen(settings: "Settings", as_of: str | None) -> tuple[list["Comparison"], list[str]]:
@@ -127,12 +127,22 @@ def _row(seen: "Comparison") -> dict[str, object]:
         "success_rate": _rate(seen.success_rate),
         "pending_rate": _rate(seen.pending_rate),
         "last_upload_on": None if seen.last_upload_on is None else seen.last_upload_on.isoformat(),
-        "received_7d": seen.received,
-        "failed_7d": seen.failed,
-        "sent_7d": seen.sent,
-        "refused_7d": seen.refused,
+        "received": seen.received,
+        "failed": seen.failed,
+        "sent": seen.sent,
+        "refused": seen.refused,
         "alerts": ", ".join(f"{alert.code} {alert.share:.1%}" for alert in seen.alerts),
         "difference": seen.difference,
+    }
+
+
+def _platform_as_json(seen: list["Comparison"], not_asked: list[str]) -> dict[str, object]:
+    from convsync.report.platform import UNCONFIRMED
+
+    return {
+        "platform": [{**_row(row), "days": [asdict(day) for day in row.days]} for row in seen],
+        "platform_not_asked": not_asked,
+        "platform_note": UNCONFIRMED,
     }
 
 
@@ -143,7 +153,9 @@ def _rate(share: float | None) -> float | None:
 def _show_platform(seen: list["Comparison"], not_asked: list[str]) -> None:
     from convsync.report.platform import UNCONFIRMED
 
-    typer.echo("\nWhat Google received in the seven days before today, and what the ledger sent:")
+    typer.echo(
+        "\nWhat Google received, and what the ledger sent, in the six full days before today:"
+    )
     output.show([_row(row) for row in seen], _PLATFORM_COLUMNS, Format.TABLE)
     for row in seen:
         if row.difference:

@@ -1,6 +1,7 @@
 """Preflight: everything a night needs, looked at one by one, so that one fault hides no other."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -100,8 +101,9 @@ def _account(
         reader = accounts.open_reader(expected.destination)
         if reader is None:
             return [preflight.not_read(expected)]
-        findings = preflight.findings_of_account(reader.account(), expected)
-        actions = reader.actions()
+        with closing(reader):
+            findings = preflight.findings_of_account(reader.account(), expected)
+            actions = reader.actions()
     except ConvsyncError as error:
         return [
             Finding(

@@ -1,12 +1,13 @@
 """What the platform says it received in the last week, beside what the ledger says it was sent.
 
-Compared are the seven full days before today, in the account's calendar: the platform adds up a day
-when it is over. The ledger's side counts each conversion once, by its last request; one corrected
-twice in a week is two uploads to the platform, so that only what it lacks is a difference, and what
-it failed that the ledger does not know as refused.
+The platform shows seven days. Compared are the six full ones before today, in the account's
+calendar, for of today it may not have added up everything yet. The ledger's side counts each
+conversion once, by its last request; one corrected twice in a week is two uploads to the platform,
+so only what the platform lacks is a difference, and what it refused that the ledger does not know
+as refused.
 
 Whether uploads by the Data Manager API are shown in these summaries at all could not be confirmed:
-its summaries name three clients, none of which is the Data Manager. Their absence proves nothing
+they name three clients, and the Data Manager is none of them. Its absence proves nothing
 there, and is not called a difference; `requestStatus` is what the ledger goes by.
 """
 
@@ -20,10 +21,11 @@ from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.store import batches
 from convsync.store.database import Database
-from convsync.upload.account import AccountReader, UploadAlert, UploadSummary
+from convsync.upload.account import AccountReader, UploadAlert, UploadDay, UploadSummary
 
-DAYS = 7
+DAYS = 6
 OUR_CLIENT = "GOOGLE_ADS_API"
+NAMED_CLIENTS = frozenset({OUR_CLIENT, "GOOGLE_ADS_WEB_CLIENT", "ADS_DATA_CONNECTOR"})
 UNCONFIRMED = (
     "Whether Google shows uploads by the Data Manager API in its upload diagnostics is not "
     "documented; that they are missing there proves nothing."
@@ -55,6 +57,7 @@ class Comparison:
     success_rate: float | None
     pending_rate: float | None
     last_upload_on: date | None
+    days: Sequence[UploadDay]
     alerts: Sequence[UploadAlert]
     sent: int | None
     refused: int | None
@@ -132,8 +135,11 @@ def compared(
 
 
 def _is_ours(summary: UploadSummary, *, is_shown: bool) -> bool:
-    """True where the ledger's conversions are among a summary's; unknown for the Data Manager."""
-    return summary.client == OUR_CLIENT or not is_shown
+    """True where the ledger's conversions are among a summary's.
+
+    Were the Data Manager's shown one day, it would be under a name of their own.
+    """
+    return summary.client == OUR_CLIENT if is_shown else summary.client not in NAMED_CLIENTS
 
 
 def _without_ledger(
@@ -151,6 +157,7 @@ def _without_ledger(
         success_rate=summary.success_rate,
         pending_rate=summary.pending_rate,
         last_upload_on=summary.last_upload_on,
+        days=summary.days,
         alerts=summary.alerts,
         sent=None,
         refused=None,
@@ -173,6 +180,7 @@ def _missing(
         success_rate=None,
         pending_rate=None,
         last_upload_on=None,
+        days=(),
         alerts=(),
         sent=told.total,
         refused=told.refused,
