@@ -252,6 +252,14 @@ custom_variables = {{ days_to_close = 1 }}
     return office
 
 
+def test_a_right_set_up_of_the_google_ads_api_has_nothing_to_find_but_no_clock(
+    uploading: Office,
+) -> None:
+    code, (found,) = findings(uploading)
+    assert (code, found["check"], found["result"]) == (0, "clock against google", "info")
+    assert uploading.counted("333") == {}
+
+
 def seen(office: Office, at: str = THIRD_NIGHT) -> dict[str, dict[str, Any]]:
     office.sandbox.platform.clock.set(datetime.fromisoformat(at))
     said = office.types("status", "--platform", "--as-of", at, "--format", "json")
