@@ -1,9 +1,9 @@
 from datetime import timedelta
 
 import pytest
-from tests.builders import CLICKED_AT, WON_AT, a_click, a_conversion, a_match
 
 from convsync.model.conversion import order_id_of
+from tests.builders import CLICKED_AT, WON_AT, a_click, a_conversion, a_match
 
 
 def test_an_order_id_is_the_same_for_ever() -> None:

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.builders import ACTION, ORDER_ID, SOMEBODY, WON_AT
 
 from convsync.errors import UnsafePlanError
 from convsync.match import match_deal
@@ -35,6 +34,7 @@ from convsync.plan import (
     withdrawal_of,
 )
 from convsync.value import value_deal, value_of
+from tests.builders import ACTION, ORDER_ID, SOMEBODY, WON_AT
 
 thorough = settings(max_examples=250, deadline=None)
 SENDS = {Step.NEW, Step.RESTATE, Step.RETRACT}

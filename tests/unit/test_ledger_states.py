@@ -1,12 +1,12 @@
 from datetime import timedelta
 
 import pytest
-from tests.builders import NOW, WON_AT, a_click, a_conversion, a_match, an_entry, usd
 
 from convsync.model.click import MatchBasis
 from convsync.model.conversion import Conversion, Operation
 from convsync.model.ledger import ARROWS, IN_FLIGHT, State
 from convsync.model.outcome import EXPLANATIONS, Matched, Reason
+from tests.builders import NOW, WON_AT, a_click, a_conversion, a_match, an_entry, usd
 
 
 def reachable_from(state: State) -> set[State]:

@@ -4,6 +4,14 @@ from itertools import permutations
 from zoneinfo import ZoneInfo
 
 import pytest
+
+from convsync.match import match_deal
+from convsync.model.click import Candidate, Click, ClickIdKind, MatchBasis
+from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.deal import Deal, Milestone
+from convsync.model.outcome import Matched, NotSent, Reason, Waiting
+from convsync.model.period import day_ends_at, day_starts_at
+from convsync.model.rule import ClickPolicy, ConversionRule
 from tests.builders import (
     CLICKED_AT,
     CREATED_AT,
@@ -18,14 +26,6 @@ from tests.builders import (
     a_milestone,
     a_rule,
 )
-
-from convsync.match import match_deal
-from convsync.model.click import Candidate, Click, ClickIdKind, MatchBasis
-from convsync.model.consent import UNSPECIFIED, Consent
-from convsync.model.deal import Deal, Milestone
-from convsync.model.outcome import Matched, NotSent, Reason, Waiting
-from convsync.model.period import day_ends_at, day_starts_at
-from convsync.model.rule import ClickPolicy, ConversionRule
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)

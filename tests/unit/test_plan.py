@@ -4,20 +4,6 @@ from decimal import Decimal
 from itertools import permutations
 
 import pytest
-from tests.builders import (
-    DENIED,
-    NOW,
-    ORDER_ID,
-    WON_AT,
-    a_click,
-    a_conversion,
-    a_deal,
-    a_match,
-    a_milestone,
-    a_rule,
-    an_entry,
-    usd,
-)
 
 from convsync.errors import UnsafePlanError
 from convsync.model.conversion import Operation, OrderId
@@ -38,6 +24,20 @@ from convsync.plan import (
     plan_upload,
     raise_if_unsafe,
     withdrawal_of,
+)
+from tests.builders import (
+    DENIED,
+    NOW,
+    ORDER_ID,
+    WON_AT,
+    a_click,
+    a_conversion,
+    a_deal,
+    a_match,
+    a_milestone,
+    a_rule,
+    an_entry,
+    usd,
 )
 
 DAY = timedelta(days=1)

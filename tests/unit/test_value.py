@@ -2,22 +2,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.builders import (
-    ACTION,
-    CLICKED_AT,
-    DENIED,
-    GRANTED,
-    NOW,
-    ORDER_ID,
-    SOMEBODY,
-    WON_AT,
-    a_click,
-    a_deal,
-    a_match,
-    a_milestone,
-    a_rule,
-    usd,
-)
 
 from convsync.model.click import MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent
@@ -34,6 +18,22 @@ from convsync.model.rule import (
     TableBySegment,
 )
 from convsync.value import value_deal, value_of
+from tests.builders import (
+    ACTION,
+    CLICKED_AT,
+    DENIED,
+    GRANTED,
+    NOW,
+    ORDER_ID,
+    SOMEBODY,
+    WON_AT,
+    a_click,
+    a_deal,
+    a_match,
+    a_milestone,
+    a_rule,
+    usd,
+)
 
 REPLACED = AmountOutcomes(
     zero=Decimal(1), missing=Decimal(2), absurd=Decimal(3), absurd_above=Decimal(1_000_000)
