@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check lint types imports readme bench format lock clean
+.PHONY: help demo test conformance check lint types imports readme bench format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ demo: $(READY)  ## three nights against the sandbox, from nothing
 
 test: $(READY)  ## the tests
 	$(BIN)/pytest -n 2
+
+conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
+	$(BIN)/pytest tests/conformance -vv
 
 check: lint types imports readme test  ## everything a change must pass
 
