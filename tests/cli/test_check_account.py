@@ -40,7 +40,8 @@ def reading(office: Office) -> Office:
         office.configure(f"action_id = {action}", f'action_id = {action}\ndestination = "google"')
     office.configure('kind = "data_manager"', 'kind = "data_manager"\nread_with = "ads"')
     address = office.sandbox.grpc_address
-    office.configure("\n[retry]", f'{READER}endpoint = "{address}"\n\n[retry]')
+    reader = READER.replace(ACCOUNT, "0987654321")  # another account's: only its credentials serve
+    office.configure("\n[retry]", f'{reader}endpoint = "{address}"\n\n[retry]')
     set_actions(office)
     return office
 

@@ -14,8 +14,9 @@ there, and is not called a difference; `requestStatus` is what the ledger goes b
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from convsync.errors import UnexpectedResponseError
 from convsync.model.ledger import State
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
@@ -77,7 +78,7 @@ def compare_with(
 
     `is_shown` says whether the uploads of this destination are known to be in the summaries.
     """
-    zone = ZoneInfo(reader.account().time_zone)
+    zone = _zone(reader.account().time_zone, destination)
     last = now.astimezone(zone).date() - timedelta(days=1)
     first = last - timedelta(days=DAYS - 1)
     with database.reading() as connection:
@@ -92,6 +93,15 @@ def compare_with(
         last=last,
         is_shown=is_shown,
     )
+
+
+def _zone(name: str, destination: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UnexpectedResponseError(
+            f"{destination}: the account's time zone '{name}' is not known on this machine."
+        ) from None
 
 
 def _sent(by_state: Mapping[tuple[ConversionAction, State], int]) -> dict[ConversionAction, Sent]:

@@ -294,7 +294,7 @@ def zone_is_ours(account: AccountFacts, expected: Expected) -> Finding | None:
         f"{expected.time_zone}",
         means="conversions count rightly, for their times carry an offset, but Google's days are "
         "not the company's, and daily figures differ",
-        mend="compare by weeks; an account's zone can be changed once, by Google's support",
+        mend="compare by weeks or longer",
     )
 
 
