@@ -10,7 +10,7 @@ verdict comes too late to stop anything, so those about the account are rows wit
 
 from collections.abc import Mapping
 
-from convsync.upload.codes import COUNTED, NEXT_DAY, ONE_HOUR, ROW, SIX_HOURS, Meaning, row, stop
+from convsync.upload.codes import COUNTED, ONE_HOUR, ROW, SIX_HOURS, UNKNOWN, Meaning, row, stop
 
 _ACCOUNT = (
     "Check operating_account (the account that owns the conversion action) and login_account, and "
@@ -38,7 +38,7 @@ _NOT_OURS = (
 )
 
 PROCESSING: Mapping[str, Meaning] = {
-    "PROCESSING_ERROR_REASON_UNSPECIFIED": NEXT_DAY,
+    "PROCESSING_ERROR_REASON_UNSPECIFIED": UNKNOWN,
     "PROCESSING_ERROR_REASON_INTERNAL_ERROR": SIX_HOURS,
     "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK": SIX_HOURS,
     "PROCESSING_ERROR_REASON_DUPLICATE_GCLID": COUNTED,
@@ -179,7 +179,7 @@ _ABOUT_WHAT_IS_NEVER_SENT = (
 
 REFUSALS: Mapping[str, Meaning] = {
     **dict.fromkeys(_ABOUT_WHAT_IS_NEVER_SENT, stop(_NOT_OURS)),
-    "ERROR_REASON_UNSPECIFIED": NEXT_DAY,
+    "ERROR_REASON_UNSPECIFIED": UNKNOWN,
     "INTERNAL_ERROR": ONE_HOUR,
     "DEADLINE_EXCEEDED": ONE_HOUR,
     "RESOURCE_EXHAUSTED": ONE_HOUR,

@@ -34,7 +34,7 @@ from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
 from convsync.model.conversion import Batch, Conversion, Operation
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected, Untried
-from convsync.upload.codes import NEXT_DAY, Class, Meaning, outcome_as
+from convsync.upload.codes import NEXT_DAY, UNKNOWN, Class, Meaning, outcome_as
 from convsync.upload.credentials import (
     ADS_SCOPE,
     keep_fresh,
@@ -408,7 +408,7 @@ def outcomes_of(
     request_id = next((failure.request_id for failure in failures if failure), "")
     if not faults:
         code = f"partial_failure.{_status_name(status.code)}"
-        faults = [Fault(row=None, code=code, meaning=NEXT_DAY)]
+        faults = [Fault(row=None, code=code, meaning=UNKNOWN)]
     taken = {row for row, result in enumerate(response.results) if result.ByteSize()}
     about = _About(destination, batch, request_id)
     return _judged(_by_row(faults, batch, taken), now, about)

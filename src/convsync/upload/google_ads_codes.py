@@ -73,8 +73,8 @@ _ACCESS = (
 VERSION_MEND = "Set the destination's api_version to one that Google still serves."
 
 CONVERSION_UPLOAD: Mapping[str, Meaning] = {
-    "UNSPECIFIED": NEXT_DAY,
-    "UNKNOWN": NEXT_DAY,
+    "UNSPECIFIED": UNKNOWN,
+    "UNKNOWN": UNKNOWN,
     "ORDER_ID_ALREADY_IN_USE": COUNTED,
     "CLICK_CONVERSION_ALREADY_EXISTS": COUNTED,
     "CALL_CONVERSION_ALREADY_EXISTS": COUNTED,
@@ -124,8 +124,8 @@ CONVERSION_UPLOAD: Mapping[str, Meaning] = {
 }
 
 CONVERSION_ADJUSTMENT_UPLOAD: Mapping[str, Meaning] = {
-    "UNSPECIFIED": NEXT_DAY,
-    "UNKNOWN": NEXT_DAY,
+    "UNSPECIFIED": UNKNOWN,
+    "UNKNOWN": UNKNOWN,
     "CONVERSION_ALREADY_RETRACTED": COUNTED,
     "CONVERSION_ALREADY_ENHANCED": COUNTED,
     "RESTATEMENT_ALREADY_EXISTS": ONE_HOUR,
@@ -182,7 +182,7 @@ class Family:
     """
 
     values: Mapping[str, Meaning] = field(default_factory=dict)
-    others: Meaning = NEXT_DAY
+    others: Meaning = UNKNOWN
     prefix: str = ""
 
 
@@ -227,7 +227,7 @@ FAMILIES: Mapping[str, Family] = {
                 INVALID_ENUM_VALUE=ROW,
             ),
             # the server: the same again, later
-            _named("internal_error", ONE_HOUR, ERROR_CODE_NOT_PUBLISHED=NEXT_DAY),
+            _named("internal_error", ONE_HOUR, ERROR_CODE_NOT_PUBLISHED=UNKNOWN),
             _named("database_error", ONE_HOUR, DATA_CONSTRAINT_VIOLATION=ROW),
             # the row: a field of it
             _named("collection_size_error", ROW),
