@@ -59,12 +59,19 @@ class _Report:
     """The rows a query is answered with, and what it asked of each."""
 
     query: Query
+    fields: "_Fields"
     rows: Sequence[Row]
 
-    def filled(self, rows: Sequence[Row], into: Any, version: Version) -> None:
-        for row in rows:
-            json_format.ParseDict(_nested(row, self.query), into.results.add())
-        into.field_mask.paths.extend(self.query.fields)
+    def fill(self, response: Message, begin: int) -> None:
+        """Put a page of rows into a response; a resource always says its own name."""
+        name = f"{self.query.resource}.resource_name"
+        shown = list(dict.fromkeys((name, *self.query.fields)))
+        for row in self.rows[begin : begin + ROWS_A_PAGE]:
+            result = response.results.add()
+            for path in shown:
+                if path in row:
+                    self.fields.put(result, path, row[path])
+        response.field_mask.paths.extend(self.query.fields)
 
 
 def search(platform: AdPlatform, version: Version, request: Message, request_id: str) -> Message:
@@ -79,7 +86,7 @@ def search(platform: AdPlatform, version: Version, request: Message, request_id:
         if not request.validate_only:
             begin = int(request.page_token or 0)
             end = begin + ROWS_A_PAGE
-            report.filled(report.rows[begin:end], response, version)
+            report.fill(response, begin)
             response.next_page_token = str(end) if end < len(report.rows) else ""
         if request.search_settings.return_total_results_count:
             response.total_results_count = len(report.rows)
@@ -95,7 +102,7 @@ def search_stream(
         parts = []
         for begin in range(0, max(len(report.rows), 1), ROWS_A_PAGE):
             part = version.stream_response(request_id=request_id)
-            report.filled(report.rows[begin : begin + ROWS_A_PAGE], part, version)
+            report.fill(part, begin)
             parts.append(part)
         return parts
 
@@ -108,7 +115,7 @@ def _report(platform: AdPlatform, version: Version, request: Message) -> _Report
     if query.resource == "click_view":
         _check_days(query, today)
     rows = _selected(fields, query, today, platform, request.customer_id, account)
-    return _Report(query=query, rows=rows[: query.limit])
+    return _Report(query=query, fields=fields, rows=rows[: query.limit])
 
 
 def _selected(
@@ -131,19 +138,6 @@ def _selected(
     return rows
 
 
-def _nested(row: Row, query: Query) -> dict[str, Any]:
-    """The selected fields, as nested as the message is; a resource always says its own name."""
-    nested: dict[str, Any] = {}
-    for path in (f"{query.resource}.resource_name", *query.fields):
-        if path in row:
-            *parents, name = path.split(".")
-            place = nested
-            for parent in parents:
-                place = place.setdefault(parent, {})
-            place[name] = row[path]
-    return nested
-
-
 # --- which fields there are ----------------------------------------------------------------------
 
 
@@ -163,6 +157,7 @@ class _Fields:
 
     def __init__(self, version: Version, query: Query) -> None:
         self._row = version.row
+        self._known: dict[str, Any] = {}
         if query.resource not in self._row.fields_by_name:
             raise query_error("BAD_RESOURCE_TYPE_IN_FROM_CLAUSE")
         allowed = JOINED.get(query.resource)
@@ -212,7 +207,24 @@ class _Fields:
         compare = COMPARISONS[operator]
         return lambda row: compare(kind.of(row.get(field)), values[0])
 
+    def put(self, row: Message, path: str, value: Any) -> None:
+        """Set a field of a row: a constant by its name, what has parts as JSON."""
+        field, message = self._descriptor(path), row
+        for parent in path.split(".")[:-1]:
+            message = getattr(message, parent)
+        if field.is_repeated or field.message_type:
+            json_format.ParseDict({field.json_name: value}, message)
+        elif field.enum_type:
+            setattr(message, field.name, field.enum_type.values_by_name[value].number)
+        else:
+            setattr(message, field.name, value)
+
     def _descriptor(self, path: str) -> Any:
+        if path not in self._known:
+            self._known[path] = self._look_up(path)
+        return self._known[path]
+
+    def _look_up(self, path: str) -> Any:
         message, found = self._row, None
         for name in path.split("."):
             fields = message.fields_by_name if message is not None else {}
