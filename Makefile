@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test conformance check lint types imports readme bench format lock clean
+.PHONY: help demo test conformance check lint types imports readme soak bench format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ imports: $(READY)
 
 readme: $(READY)
 	$(BIN)/python scripts/check_readme.py
+
+soak: $(READY)  ## 20,000 conversions to a platform in trouble
+	$(BIN)/pytest tests/soak -m slow
 
 bench: $(READY)  ## speed and memory, 10,000 to 1,000,000 deals (about ten minutes)
 	$(BIN)/python scripts/bench.py

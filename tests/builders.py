@@ -189,6 +189,7 @@ def an_entry(
     return LedgerEntry(
         order_id=order_id,
         rule="won",
+        action=ACTION,
         state=state,
         operation=operation,
         reason=reason,

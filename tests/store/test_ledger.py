@@ -131,6 +131,7 @@ def test_the_plan_sees_what_was_planned(database: Database) -> None:
     assert entry_of(database) == LedgerEntry(
         order_id=conversion.order_id,
         rule="won",
+        action=conversion.action,
         state=State.PLANNED,
         value=usd("12.34"),
         matched=a_match(),

@@ -118,7 +118,7 @@ rules = st.builds(
 def entries(draw: st.DrawFn, states: Sequence[State] = tuple(State)) -> LedgerEntry:
     """Any row the ledger may hold: a correction only of what was told, a reason where it waits."""
     state = draw(st.sampled_from(states))
-    entry = LedgerEntry(order_id=ORDER_ID, rule="won", state=state)
+    entry = LedgerEntry(order_id=ORDER_ID, rule="won", action=ACTION, state=state)
     if state in {State.HELD, State.NOT_SENT}:
         due_at = draw(times) if state is State.HELD else None
         return replace(entry, reason=draw(st.sampled_from(Reason)), due_at=due_at)
@@ -166,13 +166,16 @@ def decide(
 
 def applied(item: Item, entry: LedgerEntry | None) -> LedgerEntry:
     """The ledger's row after a plan was written down, before anything is sent."""
-    row = entry or LedgerEntry(order_id=item.order_id, rule="won", state=State.PLANNED)
+    row = entry or LedgerEntry(
+        order_id=item.order_id, rule="won", action=ACTION, state=State.PLANNED
+    )
     match item.step:
         case Step.NEW:
             assert item.conversion is not None
             return LedgerEntry(
                 order_id=item.order_id,
                 rule="won",
+                action=item.conversion.action,
                 state=State.PLANNED,
                 value=item.value,
                 matched=item.conversion.matched,

@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
@@ -11,6 +12,7 @@ from convsync.model.deal import LOST, Deal, Gone, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import NotSent, Reason, Waiting
+from convsync.model.rule import ConversionAction
 from convsync.plan import (
     VERDICT_RECHECK,
     WITHDRAWALS,
@@ -416,3 +418,13 @@ def test_a_refusal_names_everything_unusual_and_what_to_do() -> None:
         "Nothing was sent. Look with `convsync plan`; --force to go on."
     )
     assert refusal.value.exit_code == 3
+
+
+@pytest.mark.parametrize("state", [State.DEFERRED, State.REJECTED])
+def test_what_one_action_put_off_or_refused_is_sent_to_the_rules_new_one(state: State) -> None:
+    entry = replace(
+        an_entry(state, due_at=NOW, told=None),
+        action=ConversionAction(destination="elsewhere", action_id="9"),
+    )
+    item = plan_upload(ORDER_ID, a_conversion(), entry, now=NOW)
+    assert item.step is Step.NEW

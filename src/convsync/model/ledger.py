@@ -13,6 +13,7 @@ from convsync.model.click import ClickId
 from convsync.model.conversion import Conversion, Operation, OrderId
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, Reason
+from convsync.model.rule import ConversionAction
 
 
 class State(StrEnum):
@@ -77,6 +78,7 @@ class LedgerEntry:
 
     order_id: OrderId
     rule: str
+    action: ConversionAction
     state: State
     operation: Operation = Operation.COUNT
     reason: Reason | None = None
@@ -104,7 +106,8 @@ class LedgerEntry:
         """
         is_moving = conversion.event_at != conversion.milestone_at
         return (
-            self.value == conversion.value
+            self.action == conversion.action
+            and self.value == conversion.value
             and self.operation is conversion.operation
             and _click_id(self.matched) == _click_id(conversion.matched)
             and (is_moving or self.event_at == conversion.event_at)

@@ -125,6 +125,7 @@ def as_entry(row: RowMapping) -> LedgerEntry:
     return LedgerEntry(
         order_id=OrderId(row["order_id"]),
         rule=row["rule"],
+        action=ConversionAction(destination=row["destination"], action_id=row["action_id"]),
         state=State(row["state"]),
         operation=Operation(row["operation"]),
         reason=None if row["reason"] is None else Reason(row["reason"]),
