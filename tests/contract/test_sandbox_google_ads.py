@@ -500,6 +500,12 @@ def test_a_conversion_action_has_every_field_a_check_asks_for(
         pytest.param(
             "ORDER BY conversion_action.name DESC LIMIT 2;", ["Won", "Qualified"], id="order, limit"
         ),
+        pytest.param("WHERE conversion_action.app_id IS NOT NULL", [], id="not null"),
+        pytest.param(
+            "WHERE conversion_action.app_id IS NULL AND conversion_action.name NOT LIKE '%o%'",
+            ["Qualified"],
+            id="null, not like",
+        ),
         pytest.param("PARAMETERS include_drafts=true", ["Qualified", "Won", "Form"], id="more"),
     ],
 )
@@ -657,6 +663,23 @@ def test_clicks_are_shown_on_the_day_of_the_account(sandbox: Sandbox, client: An
         "campaign": {"name": "Brand"},
         "segments": {"device": "MOBILE", "date": "2025-12-31"},
     }
+
+
+@pytest.mark.parametrize(
+    "on_the_day",
+    [
+        "segments.date BETWEEN '2025-12-31' AND '2025-12-31'",
+        "segments.date >= '2025-12-31' AND segments.date <= '2025-12-31'",
+        "segments.date DURING YESTERDAY",
+    ],
+)
+def test_one_day_can_be_said_in_several_ways(
+    sandbox: Sandbox, client: Any, on_the_day: str
+) -> None:
+    clicks = {f"G{day}": f"2025-12-{day}T12:00:00Z" for day in (30, 31)}
+    post(sandbox, "/clicks", clicks)
+    rows = search(client, f"SELECT click_view.gclid FROM click_view WHERE {on_the_day}")
+    assert [row["click_view"]["gclid"] for row in rows] == ["G31"]
 
 
 @pytest.mark.parametrize(("day", "is_shown"), [("2025-10-03", True), ("2025-10-02", False)])
