@@ -42,6 +42,7 @@ soak: $(READY)  ## 20,000 conversions to a platform in trouble
 	$(BIN)/pytest tests/soak -m slow
 
 bench: $(READY)  ## speed and memory, 10,000 to 1,000,000 deals (about ten minutes)
+	$(BIN)/python scripts/bench_payloads.py
 	$(BIN)/python scripts/bench.py
 
 format: $(READY)  ## format and mend what can be mended

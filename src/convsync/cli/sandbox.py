@@ -1,4 +1,4 @@
-"""`sandbox`: Google and a CRM on this machine, to try everything without an account."""
+"""`sandbox`: Google's two APIs on this machine, to try everything without an account."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ def sandbox(
     grpc_port: GrpcPort = 8471,
     token: Token = None,
 ) -> None:
-    """Serve the Data Manager API until interrupted; GET /books says what was counted."""
+    """Serve both Google APIs until interrupted; GET /books says what was counted."""
     from convsync.errors import OperatorError
     from convsync.sandbox.server import serve
 
