@@ -424,7 +424,8 @@ class _Work:
             return
         rows = [stored.row for stored in chunk]
         candidates = clicks.candidates(connection, rows)
-        entries = ledger.entries_for(connection, rows)
+        known = [stored.row for stored in chunk if not stored.is_new]
+        entries = ledger.entries_for(connection, known) if known else {}
         desk = Desk(self.services.rules, self.session.now, self.session.run_id)
         for stored in chunk:
             found = (*stored.deal.clicks, *candidates.get(stored.row, ()))
@@ -433,10 +434,11 @@ class _Work:
         self._record(connection, desk.events)
         for item in desk.items:
             self.summary.add(item)
+        held = {row: at for row, at in desk.look_again.items() if at is not None}
         if within is None:
-            deals.look_again(connection, desk.look_again)
+            no_longer = {row: None for row in known if row not in held}
+            deals.look_again(connection, {**held, **no_longer})
         else:
-            held = {row: at for row, at in desk.look_again.items() if at is not None}
             deals.look_again_sooner(connection, held)
 
     def refuse_if_unsafe(self, *, only_this_run: bool = False) -> None:

@@ -118,7 +118,7 @@ def _spare_the_collector() -> None:
     Measured on 50,000 deals: a fifth less processor time, the same peak memory.
     """
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(1_000_000, 50, 100)
 
 
 def _asked(progress: output.Shown, report: "Report") -> bool:

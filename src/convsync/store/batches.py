@@ -9,15 +9,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from convsync.model.conversion import Batch, Operation
 from convsync.model.ledger import State
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Reason, Rejected, Untried
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
-from convsync.store.ledger import as_conversion, is_ready
-from convsync.store.schema import batches, deals, ledger
+from convsync.store.ledger import as_conversion
+from convsync.store.schema import IS_OPEN, batches, deals, ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +43,8 @@ def next_action(
     connection: Connection, now: datetime, only_run: int | None = None
 ) -> ConversionAction | None:
     """Return the action of the first row that is ready to go out, None where none is."""
-    first = connection.execute(
-        select(ledger.c.destination, ledger.c.action_id)
-        .where(is_ready(now, only_run))
-        .order_by(ledger.c.id)
-        .limit(1)
-    ).first()
+    columns = (ledger.c.destination, ledger.c.action_id)
+    first = next(iter(_ready(connection, columns, now, only_run, limit=1)), None)
     if first is None:
         return None
     return ConversionAction(destination=first.destination, action_id=first.action_id)
@@ -54,11 +60,8 @@ def reserve(
     only_run: int | None = None,
 ) -> Batch | None:
     """Take the next rows of an action that are ready, mark them as being sent; None: none are."""
-    ready = is_ready(now, only_run)
-    chosen = (
-        select(ledger.c.id).where(ready, *_for_action(action)).order_by(ledger.c.id).limit(limit)
-    )
-    rows = connection.execute(chosen).scalars().all()
+    ready = _ready(connection, (ledger.c.id,), now, only_run, *_for_action(action), limit=limit)
+    rows = [row.id for row in ready]
     if not rows:
         return None
     number = connection.execute(
@@ -79,6 +82,33 @@ def reserve(
         .values(state=State.SENDING, batch_id=number, due_at=None)
     )
     return load(connection, number)
+
+
+def _ready(
+    connection: Connection,
+    columns: Sequence[ColumnElement[Any]],
+    now: datetime,
+    only_run: int | None,
+    *conditions: ColumnElement[bool],
+    limit: int,
+) -> list[Row[Any]]:
+    """Return the first rows that may go out: what is planned, then what was put off and is due.
+
+    One query a state, each in the words of the partial index on what is open: it then costs what it
+    returns, however long the ledger is.
+    """
+    mine = () if only_run is None else (ledger.c.run_id == only_run,)
+    found: list[Row[Any]] = []
+    for state, due in ((State.PLANNED, ()), (State.DEFERRED, (ledger.c.due_at <= now,))):
+        if len(found) < limit:
+            next_ones = (
+                select(*columns)
+                .where(IS_OPEN, ledger.c.state == state, *due, *mine, *conditions)
+                .order_by(ledger.c.id)
+                .limit(limit - len(found))
+            )
+            found += connection.execute(next_ones).all()
+    return found
 
 
 def load(connection: Connection, number: int) -> Batch:

@@ -37,11 +37,15 @@ from convsync.store.schema import deal_keys, deals, milestones
 
 @dataclass(frozen=True, slots=True)
 class StoredDeal:
-    """A deal with the number of its row, and when it is to be looked at again."""
+    """A deal with the number of its row, and when it is to be looked at again.
+
+    `is_new` marks one that this very chunk has added: the ledger knows nothing of it yet.
+    """
 
     row: int
     deal: Deal
     look_again_at: datetime | None = None
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
             unchanged.append(row)
     _insert(connection, new)
     _replace(connection, changed, now)
-    return Saved([StoredDeal(row.number, row.deal) for row in new + changed], unchanged)
+    added = [StoredDeal(row.number, row.deal, is_new=True) for row in new]
+    return Saved(added + [StoredDeal(row.number, row.deal) for row in changed], unchanged)
 
 
 def due(connection: Connection, now: datetime, *, limit: int) -> list[StoredDeal]:
@@ -108,11 +113,13 @@ def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
 
 def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> None:
     """Set when each deal row is to be looked at again; None: only when something changes."""
-    connection.execute(
-        update(deals)
-        .where(deals.c.id.in_(list(when)), deals.c.reconcile_at.is_not(None))
-        .values(reconcile_at=None)
-    )
+    never = [row for row, at in when.items() if at is None]
+    if never:
+        connection.execute(
+            update(deals)
+            .where(deals.c.id.in_(never), deals.c.reconcile_at.is_not(None))
+            .values(reconcile_at=None)
+        )
     later = [{"row": row, "at": at} for row, at in when.items() if at is not None]
     if later:
         statement = update(deals).where(deals.c.id == bindparam("row"))
@@ -194,7 +201,10 @@ class _Row:
     def of(cls, number: int, deal: Deal) -> "_Row":
         keys = tuple(dict.fromkeys(key.digest() for key in _keys_of(deal)))
         content = _content(deal)
-        said = repr((*content, *map(_said, deal.milestones), *keys)).encode()
+        created_at, modified_at, *rest = content
+        times = [at.timestamp() for at in (created_at, modified_at) if at is not None]
+        reached = [_said(milestone) for milestone in deal.milestones]
+        said = repr((created_at is None, times, rest, reached, keys)).encode()
         return cls(number, deal, content, keys, blake2b(said, digest_size=16).digest())
 
     def as_deal(self) -> tuple[Any, ...]:
@@ -205,7 +215,7 @@ class _Row:
     def as_milestones(self) -> Iterator[tuple[int, str, datetime, bool]]:
         """Yield the values of `_MILESTONE_COLUMNS` for each milestone."""
         for milestone in self.deal.milestones:
-            yield (self.number, *_said(milestone))
+            yield self.number, milestone.name, milestone.reached_at, milestone.is_whole_day
 
 
 _CONTENT = (
@@ -236,8 +246,8 @@ def key_of(click_id: ClickId) -> Key:
     return Key(KeyKind.CLICK, f"{click_id.kind.value}:{click_id.value}")
 
 
-def _said(milestone: Milestone) -> tuple[str, datetime, bool]:
-    return milestone.name, milestone.reached_at, milestone.is_whole_day
+def _said(milestone: Milestone) -> tuple[str, float, bool]:
+    return milestone.name, milestone.reached_at.timestamp(), milestone.is_whole_day
 
 
 def _content(deal: Deal) -> tuple[Any, ...]:

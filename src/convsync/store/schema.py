@@ -219,6 +219,32 @@ batches = Table(
     CheckConstraint("state <> 'accepted' OR request_id IS NOT NULL", name="request"),
 )
 
+_CONTENT = ("value", "event_at")
+_NEEDED = {
+    State.NOT_SENT: ("reason",),
+    State.HELD: ("reason", "due_at"),
+    State.CONFIRMED: (*_CONTENT, "told_value"),
+    State.PLANNED: _CONTENT,
+    State.ACCEPTED: (*_CONTENT, "batch_id"),
+    State.SENDING: (*_CONTENT, "batch_id"),
+    State.DEFERRED: (*_CONTENT, "due_at"),
+    State.REJECTED: (),
+}
+"""What must stand in a ledger row beside its state."""
+
+
+def _each_state_has(needed: dict[State, tuple[str, ...]]) -> str:
+    """Return a condition that knows every state, and what must not be missing beside it.
+
+    One expression instead of one for each rule: it is weighed for every row that is written.
+    """
+    cases = " ".join(
+        f"WHEN '{state}' THEN {' AND '.join(f'{name} IS NOT NULL' for name in names) or '1 = 1'}"
+        for state, names in needed.items()
+    )
+    return f"CASE state {cases} ELSE 1 = 0 END"
+
+
 ledger = Table(
     "ledger",
     metadata,
@@ -251,21 +277,10 @@ ledger = Table(
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     UniqueConstraint("deal", "rule"),
     UniqueConstraint("order_id", "action_id"),
-    CheckConstraint(_one_of("state", State), name="state"),
-    CheckConstraint(
-        "state NOT IN ('not_sent', 'held') OR reason IS NOT NULL", name="reason_for_not_sending"
-    ),
-    CheckConstraint(
-        "state NOT IN ('planned', 'sending', 'accepted', 'deferred', 'confirmed')"
-        " OR (value IS NOT NULL AND event_at IS NOT NULL)",
-        name="content",
-    ),
-    CheckConstraint("state <> 'confirmed' OR told_value IS NOT NULL", name="told"),
-    CheckConstraint("state NOT IN ('sending', 'accepted') OR batch_id IS NOT NULL", name="batch"),
-    CheckConstraint("state NOT IN ('held', 'deferred') OR due_at IS NOT NULL", name="due"),
+    CheckConstraint(_each_state_has(_NEEDED), name="what_its_state_needs"),
 )
-_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred')")
-Index("ix_ledger_open", ledger.c.state, ledger.c.id, sqlite_where=_OPEN, postgresql_where=_OPEN)
+IS_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred')")
+Index("ix_ledger_open", ledger.c.state, ledger.c.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 _BATCHED = text("batch_id IS NOT NULL")
 Index("ix_ledger_batch", ledger.c.batch_id, sqlite_where=_BATCHED, postgresql_where=_BATCHED)
 
