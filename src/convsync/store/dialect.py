@@ -38,7 +38,7 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -49152",
+    "PRAGMA cache_size = -12288",
     "PRAGMA wal_autocheckpoint = 16384",
 )
 
