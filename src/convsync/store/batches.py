@@ -191,6 +191,15 @@ def close(connection: Connection, number: int) -> None:
     connection.execute(update(batches).where(batches.c.id == number).values(values))
 
 
+def confirm_all(connection: Connection, batch: Batch) -> None:
+    """Write down that the platform counted every conversion of an accepted batch."""
+    connection.execute(
+        update(ledger)
+        .where(ledger.c.batch_id == batch.number, ledger.c.state == State.ACCEPTED)
+        .values(state=State.CONFIRMED, **_TOLD, code=None)
+    )
+
+
 def write_outcomes(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> None:
     """Write down one outcome a conversion, with one statement for each kind of outcome."""
     grouped: dict[type[Outcome], list[dict[str, Any]]] = {}
