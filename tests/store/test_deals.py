@@ -428,6 +428,7 @@ def test_what_was_seen_is_seen_and_nothing_else(rows: list[int]) -> None:
     seen.add(rows)
     around = {row + step for row in rows for step in (-8, -1, 0, 1, 8)} | {0, 2**31 - 1}
     assert {row for row in around if row >= 0 and row in seen} == set(rows)
+    assert set(range(1, 50_000)) - set(seen.unseen(50_000)) == set(rows) & set(range(50_000))
 
 
 @pytest.mark.parametrize("table", [deals_table, milestones], ids=lambda table: str(table.name))

@@ -151,7 +151,7 @@ deals = Table(
     Column("segments", Text),
     Column("gone", Word(10)),
     Column("reconcile_at", Instant),
-    UniqueConstraint("source", "deal_id"),
+    UniqueConstraint("deal_id", "source"),
 )
 Index(
     "ix_deals_reconcile_at",

@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("gone", sa.String(length=10), nullable=True),
         sa.Column("reconcile_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deals")),
-        sa.UniqueConstraint("source", "deal_id", name=op.f("uq_deals_source_deal_id")),
+        sa.UniqueConstraint("deal_id", "source", name=op.f("uq_deals_deal_id_source")),
     )
     op.create_index(
         "ix_deals_reconcile_at",
