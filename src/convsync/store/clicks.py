@@ -89,11 +89,13 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
         )
         .join(click_keys, click_keys.c.key == deal_keys.c.key)
         .join(clicks, clicks.c.id == click_keys.c.click)
-        .where(deal_keys.c.deal.in_(deal_rows))
+        .where(deal_keys.c.deal.in_(bindparam("deals", expanding=True)))
         .group_by(deal_keys.c.deal, clicks.c.id)
     )
     found: dict[int, list[Candidate]] = {}
-    for deal, kind, value, clicked_at, is_whole_day, basis in connection.execute(shared):
+    for deal, kind, value, clicked_at, is_whole_day, basis in connection.execute(
+        shared, {"deals": deal_rows}
+    ):
         click = Click(
             click_id=ClickId(ClickIdKind(kind), value),
             clicked_at=clicked_at,

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     RowMapping,
     bindparam,
@@ -35,6 +36,9 @@ from convsync.store import dialect
 from convsync.store.schema import deal_keys, deals, milestones
 
 _ROWS_A_QUERY = 5_000
+_ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
+"""Rows are handed over when a query is made: one that holds them is a reference cycle, and keeps
+them until Python next looks for those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +121,10 @@ def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> N
     """Set when each deal row is to be looked at again; None: only when something changes."""
     never = [row for row, at in when.items() if at is None]
     if never:
-        connection.execute(
-            update(deals)
-            .where(deals.c.id.in_(never), deals.c.reconcile_at.is_not(None))
-            .values(reconcile_at=None)
-        )
-    later = [{"row": row, "at": at} for row, at in when.items() if at is not None]
-    if later:
-        statement = update(deals).where(deals.c.id == bindparam("row"))
-        connection.execute(statement.values(reconcile_at=bindparam("at")), later)
+        is_set = deals.c.id.in_(_ROWS) & deals.c.reconcile_at.is_not(None)
+        connection.execute(update(deals).where(is_set).values(reconcile_at=None), {"rows": never})
+    later = [(at, row) for row, at in when.items() if at is not None]
+    dialect.update_rows(connection, deals, ("reconcile_at",), later, key=("id",))
 
 
 def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> None:
@@ -158,9 +157,9 @@ def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[
     unseen = seen.unseen(_next_row(connection))
     while page := list(islice(unseen, _ROWS_A_QUERY)):
         present = select(deals.c.id, deals.c.deal_id).where(
-            deals.c.id.in_(page), deals.c.source == source, deals.c.gone.is_(None)
+            deals.c.id.in_(_ROWS), deals.c.source == source, deals.c.gone.is_(None)
         )
-        yield from connection.execute(present.order_by(deals.c.id)).all()
+        yield from connection.execute(present.order_by(deals.c.id), {"rows": page}).all()
 
 
 def mark_deleted(connection: Connection, rows: Sequence[int], now: datetime) -> None:
@@ -300,9 +299,10 @@ def _known(
     connection: Connection, source: str, deal_ids: Sequence[str]
 ) -> dict[str, tuple[int, bytes]]:
     found = select(deals.c.deal_id, deals.c.id, deals.c.digest).where(
-        deals.c.source == source, deals.c.deal_id.in_(deal_ids)
+        deals.c.source == source, deals.c.deal_id.in_(bindparam("deal_ids", expanding=True))
     )
-    return {deal_id: (row, digest) for deal_id, row, digest in connection.execute(found)}
+    rows = connection.execute(found, {"deal_ids": deal_ids})
+    return {deal_id: (row, digest) for deal_id, row, digest in rows}
 
 
 def _next_row(connection: Connection) -> int:
@@ -321,23 +321,18 @@ def _replace(connection: Connection, rows: Sequence[_Row], now: datetime) -> Non
     if not rows:
         return
     numbers = [row.number for row in rows]
-    changed = [
-        {
-            "row": row.number,
-            "digest": row.digest,
-            "reconcile_at": None,
-            **dict(zip(_CONTENT, row.content, strict=True)),
-        }
-        for row in rows
-    ]
-    connection.execute(update(deals).where(deals.c.id == bindparam("row")), changed)
-    connection.execute(
-        update(milestones)
-        .where(milestones.c.deal.in_(numbers), milestones.c.withdrawn_at.is_(None))
-        .values(withdrawn_at=now)
+    dialect.update_rows(
+        connection,
+        deals,
+        ("digest", "reconcile_at", *_CONTENT),
+        [(row.digest, None, *row.content, row.number) for row in rows],
+        key=("id",),
     )
+    stands = milestones.c.deal.in_(_ROWS) & milestones.c.withdrawn_at.is_(None)
+    withdrawn = update(milestones).where(stands).values(withdrawn_at=now)
+    connection.execute(withdrawn, {"rows": numbers})
     _reach_again(connection, rows)
-    connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(numbers)))
+    connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(_ROWS)), {"rows": numbers})
     _insert_keys(connection, rows)
 
 
@@ -372,11 +367,11 @@ def _loaded(connection: Connection, found: Any) -> list[StoredDeal]:
 def _milestones_of(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[Milestone, ...]]:
     stand = (
         select(milestones)
-        .where(milestones.c.deal.in_(rows), milestones.c.withdrawn_at.is_(None))
+        .where(milestones.c.deal.in_(_ROWS), milestones.c.withdrawn_at.is_(None))
         .order_by(milestones.c.deal, milestones.c.reached_at)
     )
     reached: dict[int, tuple[Milestone, ...]] = {}
-    for deal, name, reached_at, is_whole_day, _ in connection.execute(stand):
+    for deal, name, reached_at, is_whole_day, _ in connection.execute(stand, {"rows": rows}):
         milestone = Milestone(name, reached_at, is_whole_day)
         reached[deal] = (*reached.get(deal, ()), milestone)
     return reached

@@ -7,10 +7,9 @@ mode (with full sync, so that a commit survives a power cut), PostgreSQL reads r
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, LargeBinary, Table, create_engine, event
+from sqlalchemy import Column, Connection, Engine, LargeBinary, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import (
@@ -86,9 +85,32 @@ def insert_rows(
     SQLAlchemy's executemany handles every value of every row by name, which costs more than the
     insert itself; here each column's type converts its values in one go.
     """
-    if not rows:
-        return
-    statement, processors = _prepared(connection.dialect, table, tuple(columns))
+    if rows:
+        statement = _insert_of(table, columns, _mark(connection))
+        _execute_many(connection, statement, [table.c[name] for name in columns], rows)
+
+
+def update_rows(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    key: Sequence[str],
+) -> None:
+    """Set columns of many rows, given by position with their key last, at the same price."""
+    if rows:
+        statement = _update_of(table, columns, key, _mark(connection))
+        _execute_many(connection, statement, [table.c[name] for name in (*columns, *key)], rows)
+
+
+def _execute_many(
+    connection: Connection,
+    statement: str,
+    columns: Sequence[Column[Any]],
+    rows: Sequence[Sequence[Any]],
+) -> None:
+    processors = [_processor(connection.dialect, column.type) for column in columns]
     converted = [
         column if process is None else [process(value) for value in column]
         for column, process in zip(zip(*rows, strict=True), processors, strict=True)
@@ -96,14 +118,19 @@ def insert_rows(
     connection.exec_driver_sql(statement, list(zip(*converted, strict=True)))
 
 
-@lru_cache(maxsize=64)
-def _prepared(
-    of: Dialect, table: Table, columns: tuple[str, ...]
-) -> tuple[str, list[Callable[[Any], Any] | None]]:
-    mark = "?" if of.paramstyle == "qmark" else "%s"
+def _mark(connection: Connection) -> str:
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+
+
+def _insert_of(table: Table, columns: Sequence[str], mark: str) -> str:
     marks = ", ".join([mark] * len(columns))
-    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
-    return statement, [_processor(of, table.c[column].type) for column in columns]
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+
+
+def _update_of(table: Table, columns: Sequence[str], key: Sequence[str], mark: str) -> str:
+    changes = ", ".join(f"{name} = {mark}" for name in columns)
+    condition = " AND ".join(f"{name} = {mark}" for name in key)
+    return f"UPDATE {table.name} SET {changes} WHERE {condition}"  # noqa: S608
 
 
 def _processor(of: Dialect, type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:

@@ -24,7 +24,6 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
-    update,
 )
 
 from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
@@ -57,31 +56,27 @@ class Change:
 
 def entries_for(connection: Connection, deal_rows: Sequence[int]) -> dict[EntryKey, LedgerEntry]:
     """Return every ledger entry of the deals, by deal row and rule."""
-    found = select(ledger).where(ledger.c.deal.in_(deal_rows))
-    return {
-        (row["deal"], row["rule"]): as_entry(row) for row in connection.execute(found).mappings()
-    }
+    found = connection.execute(_OF_DEALS, {"deals": deal_rows})
+    return {(row["deal"], row["rule"]): as_entry(row) for row in found.mappings()}
+
+
+_OF_DEALS = select(ledger).where(ledger.c.deal.in_(bindparam("deals", expanding=True)))
 
 
 def write(connection: Connection, changes: Iterable[Change]) -> None:
-    """Write the changes of one chunk."""
-    new: list[tuple[Any, ...]] = []
-    changed: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    """Write the changes of one chunk, those that name the same columns together."""
+    new: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    known: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     for change in changes:
-        if change.is_new:
-            values = tuple([change.columns.get(name) for name in _NEW_COLUMNS])
-            new.append((change.deal_row, change.rule, *values))
-        else:
-            row = {"of_deal": change.deal_row, "of_rule": change.rule, **change.columns}
-            changed.setdefault(tuple(change.columns), []).append(row)
-    dialect.insert_rows(connection, ledger, ("deal", "rule", *_NEW_COLUMNS), new)
-    for rows in changed.values():
-        connection.execute(update(ledger).where(_OF_ENTRY), rows)
+        alike = (new if change.is_new else known).setdefault(tuple(change.columns), [])
+        alike.append((*change.columns.values(), change.deal_row, change.rule))
+    for columns, rows in new.items():
+        dialect.insert_rows(connection, ledger, (*columns, *_KEY), rows)
+    for columns, rows in known.items():
+        dialect.update_rows(connection, ledger, columns, rows, key=_KEY)
 
 
-_OF_ENTRY = and_(ledger.c.deal == bindparam("of_deal"), ledger.c.rule == bindparam("of_rule"))
-_WRITTEN_LATER = ("id", "deal", "rule", "told_value", "told_currency", "batch_id")
-_NEW_COLUMNS = tuple(column.name for column in ledger.columns if column.name not in _WRITTEN_LATER)
+_KEY = ("deal", "rule")
 
 
 def content_of(conversion: Conversion) -> dict[str, Any]:
