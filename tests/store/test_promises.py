@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, text
+from sqlalchemy import Connection, delete, text, update
 
 from convsync.errors import ConvsyncError
+from convsync.model.ledger import State
 from convsync.store import deals, runs
 from convsync.store.database import Database
 from convsync.store.schema import (
@@ -32,6 +33,7 @@ from tests.store.rows import a_ledger_row, a_run, put
 
 VALUE = {"value": Decimal(100), "told_value": Decimal(100)}
 NOTHING_TOLD = {"told_value": None, "told_currency": None}
+NEVER_READY = {**NOTHING_TOLD, "value": None, "currency": None, "event_at": None}
 
 
 def a_row(**columns: Any) -> dict[str, Any]:
@@ -66,7 +68,14 @@ def prepared(connection: Connection) -> None:
 REFUSED = [
     pytest.param(runs_table, a_run_row(lock="run"), id="a second running run"),
     pytest.param(ledger, a_row(order_id="cs-2"), id="a second row of one deal under one rule"),
-    pytest.param(ledger, a_row(deal=2), id="a second row of one order ID for one action"),
+    *[
+        pytest.param(
+            ledger,
+            a_row(deal=2, state=state, reason="no_click", due_at=NOW, batch_id=1),
+            id=f"a second row of one order ID for one action, {state}",
+        )
+        for state in State
+    ],
     pytest.param(ledger, a_row(deal=2, order_id="cs-2", state="lost"), id="an unknown state"),
     pytest.param(
         ledger, a_row(deal=2, order_id="cs-2", state="not_sent"), id="not sent without a reason"
@@ -189,11 +198,25 @@ def test_the_database_refuses(ready: Database, table: Any, row: dict[str, Any]) 
             a_row(deal=2, order_id="cs-2", state="not_sent", reason="no_click", **NOTHING_TOLD),
             id="not sent for a reason",
         ),
+        pytest.param(
+            a_row(deal=2, state="not_sent", reason="no_click", **NEVER_READY),
+            id="an order ID that never was ready to be sent",
+        ),
     ],
 )
 def test_the_database_takes_what_keeps_every_promise(ready: Database, row: dict[str, Any]) -> None:
     with ready.preview() as connection:
         put(connection, ledger, **row)
+
+
+def test_an_order_id_that_is_taken_cannot_get_ready_to_be_sent(ready: Database) -> None:
+    with ready.transaction("hold") as connection:
+        held = a_row(deal=2, state="held", reason="no_click", due_at=NOW, **NEVER_READY)
+        put(connection, ledger, **held)
+    planned = {"state": State.PLANNED, "value": Decimal(100), "event_at": NOW}
+    with pytest.raises(ConvsyncError) as caught, ready.transaction("plan") as connection:
+        connection.execute(update(ledger).where(ledger.c.deal == 2).values(planned))
+    assert_in_our_words(caught.value)
 
 
 def test_any_number_of_runs_may_have_ended(database: Database) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    and_,
     bindparam,
     func,
     insert,
@@ -27,7 +28,7 @@ from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Reaso
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
 from convsync.store.ledger import as_conversion
-from convsync.store.schema import IS_OPEN, batches, deals, ledger
+from convsync.store.schema import HAS_CONTENT, IS_OPEN, batches, deals, ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,8 +215,10 @@ def write_outcomes(connection: Connection, batch: Batch, outcomes: Sequence[Outc
 
 
 _TOLD = {"told_value": ledger.c.value, "told_currency": ledger.c.currency}
-_OF_ORDER = (ledger.c.order_id == bindparam("of_order")) & (
-    ledger.c.action_id == bindparam("of_action")
+_OF_ORDER = and_(
+    HAS_CONTENT,  # as the index on order IDs says
+    ledger.c.order_id == bindparam("of_order"),
+    ledger.c.action_id == bindparam("of_action"),
 )
 
 

@@ -1,8 +1,9 @@
 """The tables, and the constraints by which the database keeps convsync's promises.
 
 - one running run: `runs.lock` is unique, and null once a run has ended;
-- one row for each milestone of a deal under a rule, and for each action and order ID: two unique
-  constraints on `ledger`;
+- one row for each milestone of a deal under a rule: a unique constraint on `ledger`;
+- one row for each action and order ID, of all that were ever ready to be sent: a unique index. Most
+  milestones never are, and order IDs, being digests, would each dirty a page of a larger index;
 - exactly one state, and a reason wherever nothing is sent: check constraints on `ledger`;
 - no orphan events, batches or milestones: foreign keys; an audit event's number is its primary key.
 
@@ -276,8 +277,16 @@ ledger = Table(
     Column("batch_id", ForeignKey("batches.id")),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     UniqueConstraint("deal", "rule"),
-    UniqueConstraint("order_id", "action_id"),
     CheckConstraint(_each_state_has(_NEEDED), name="what_its_state_needs"),
+)
+HAS_CONTENT = text("event_at IS NOT NULL")
+Index(
+    "uq_ledger_order_id_action_id",
+    ledger.c.order_id,
+    ledger.c.action_id,
+    unique=True,
+    sqlite_where=HAS_CONTENT,
+    postgresql_where=HAS_CONTENT,
 )
 IS_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred')")
 Index("ix_ledger_open", ledger.c.state, ledger.c.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)

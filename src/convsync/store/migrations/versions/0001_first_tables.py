@@ -226,7 +226,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_ledger_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger")),
         sa.UniqueConstraint("deal", "rule", name=op.f("uq_ledger_deal_rule")),
-        sa.UniqueConstraint("order_id", "action_id", name=op.f("uq_ledger_order_id_action_id")),
     )
     op.create_index(
         "ix_ledger_batch",
@@ -243,4 +242,12 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred')"),
         postgresql_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred')"),
+    )
+    op.create_index(
+        "uq_ledger_order_id_action_id",
+        "ledger",
+        ["order_id", "action_id"],
+        unique=True,
+        sqlite_where=sa.text("event_at IS NOT NULL"),
+        postgresql_where=sa.text("event_at IS NOT NULL"),
     )
