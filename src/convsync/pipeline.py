@@ -555,9 +555,7 @@ def _chunked(records: Iterable[T]) -> Iterator[tuple[list[T], bool]]:
     """Yield chunks, and whether each is the last; at least one, which may be empty."""
     iterator = iter(records)
     chunk = list(islice(iterator, CHUNK))
-    while True:
-        following = list(islice(iterator, CHUNK))
-        yield chunk, not following
-        if not following:
-            return
-        chunk = following
+    while first_of_next := list(islice(iterator, 1)):
+        yield chunk, False
+        chunk = [*first_of_next, *islice(iterator, CHUNK - 1)]
+    yield chunk, True
