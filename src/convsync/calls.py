@@ -1,43 +1,22 @@
 """One call to a platform: within its quota, and again where that may help.
 
 Before every try a request is noted in the database, so that all processes on it together keep to
-the project's quota. A try that failed in passing is repeated after a growing, jittered wait, and
-never sooner than the server says. What would have to wait longer than a run should (a day's quota)
-is not waited for.
+the project's quota. When a try that failed in passing is repeated, `retrying` says.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from time import sleep
 from typing import Generic, TypeVar
-
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
 
 from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError, TransientError
+from convsync.retrying import RetryPolicy, retrying
 from convsync.store import quota
 from convsync.store.database import Database
 from convsync.upload.destination import Quota
 
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How often a call is tried within one run, and how long is waited between the tries.
-
-    A wait that the server or the quota asks for is granted up to `longest_asked_s`. After
-    `failures` calls in a row without an answer the platform is taken to be away.
-    """
-
-    attempts: int = 4
-    first_wait_s: float = 1.0
-    longest_wait_s: float = 60.0
-    longest_asked_s: float = 300.0
-    failures: int = 3
-    sleep: Callable[[float], None] = sleep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +51,13 @@ class Caller:
             self._pace(quota_of_call)
             return call()
 
-        retrying = Retrying(
-            retry=retry_if_exception(self._is_worth_another_try),
-            stop=stop_after_attempt(self._policy.attempts),
-            wait=self._wait_s,
-            reraise=True,
-            sleep=self._policy.sleep,
-        )
+        tried = retrying(self._policy)
         answer, failure = None, None
         try:
-            answer = retrying(paced)
+            answer = tried(paced)
         except ConvsyncError as error:
             failure = error
-        tries = int(retrying.statistics.get("attempt_number", 1))
+        tries = int(tried.statistics.get("attempt_number", 1))
         return Attempt(answer=answer, error=failure, tries=tries)
 
     def _pace(self, of: Quota) -> None:
@@ -108,15 +81,3 @@ class Caller:
                 per_day=of.per_day,
                 now=self._real_clock(),
             )
-
-    def _is_worth_another_try(self, error: BaseException) -> bool:
-        if not isinstance(error, TransientError):
-            return False
-        return (error.retry_after_s or 0.0) <= self._policy.longest_asked_s
-
-    def _wait_s(self, state: RetryCallState) -> float:
-        policy = self._policy
-        backoff = wait_exponential_jitter(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after_s if isinstance(error, TransientError) else None
-        return max(backoff(state), asked or 0.0)

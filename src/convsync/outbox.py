@@ -18,11 +18,12 @@ from typing import Any
 
 from convsync import audit
 from convsync.audit import Event, EventKind
-from convsync.calls import Attempt, Caller, RetryPolicy
+from convsync.calls import Attempt, Caller
 from convsync.errors import ConvsyncError, TransientError
 from convsync.model.conversion import Batch, Conversion
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
 from convsync.model.rule import ConversionAction
+from convsync.retrying import RetryPolicy
 from convsync.store import batches
 from convsync.store.session import Session
 from convsync.upload.destination import Destination, StillProcessing, Unknown, Verdict

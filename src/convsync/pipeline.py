@@ -23,18 +23,27 @@ from typing import Any, Protocol, TypeVar
 
 from convsync import audit
 from convsync.audit import Event, EventKind
-from convsync.calls import Caller, RetryPolicy
+from convsync.calls import Caller
 from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError, TransientError, UnsafePlanError
-from convsync.extract.source import ClickSource, DealSource, Quarantined
+from convsync.extract.source import (
+    Bookmark,
+    ClickSource,
+    DealSource,
+    Departed,
+    KeepsNoTrace,
+    Quarantined,
+    Record,
+)
 from convsync.model.click import Sighting
 from convsync.model.conversion import Operation
-from convsync.model.deal import Deal
+from convsync.model.deal import Deal, Gone
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import Desk
+from convsync.retrying import RetryPolicy
 from convsync.store import audit_log, clicks, deals, ledger, quarantine, runs
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.store.deals import Seen, StoredDeal
@@ -311,14 +320,26 @@ class _Work:
         self.read_clicks(source, window, moves_watermark=True)
 
     def _read_changed_deals(self, source: DealSource) -> None:
-        window = self._window(source.name, source)
+        """Read on in a window that an earlier run left unfinished, then the one that ends now."""
+        with self.session.transaction("read bookmark") as connection:
+            unfinished = runs.bookmark(connection, source.name)
+        if unfinished is not None:
+            window, place = unfinished
+            self._read_window(source, window, Bookmark(place))
+        self._read_window(source, self._window(source.name, source))
+        if isinstance(source, KeepsNoTrace):
+            self._ask_for_departed(source.name, source)
+
+    def _read_window(
+        self, source: DealSource, window: Period, after: Bookmark | None = None
+    ) -> None:
         present = _Present()
 
         def plan_chunk(connection: Any, saved: deals.Saved) -> None:
             present.note(saved)
             self._reconcile(connection, saved.changed)
 
-        records = present.watching(source.read_changed(window))
+        records = present.watching(source.read_changed(window, after))
         self._read_deals(source, records, plan_chunk, window)
         if source.is_complete and present.is_known:
             self._note_missing(source, present)
@@ -326,7 +347,7 @@ class _Work:
     def _read_deals(
         self,
         source: DealSource,
-        records: Iterable[Deal | Quarantined],
+        records: Iterable[Record],
         after_saving: Callable[[Any, deals.Saved], None],
         window: Period | None = None,
     ) -> None:
@@ -337,11 +358,59 @@ class _Work:
                 self._quarantine(connection, source.name, chunk)
                 quarantine.release_deals(connection, source.name, [deal.deal_id for deal in read])
                 after_saving(connection, saved)
-                if is_last and window is not None:
-                    runs.move_watermark(connection, source.name, window, self.session.run_id)
-                    if source.reads_all:
-                        quarantine.release_unseen(connection, source.name, self.session.run_id)
+                departed = [record for record in chunk if isinstance(record, Departed)]
+                self._note_departed(connection, source.name, departed)
+                if window is not None:
+                    self._note_progress(connection, source, window, chunk, is_last=is_last)
             self.services.progress.advance("deals", len(chunk))
+
+    def _note_progress(
+        self,
+        connection: Any,
+        source: DealSource,
+        window: Period,
+        chunk: Sequence[Record],
+        *,
+        is_last: bool,
+    ) -> None:
+        """Write down how far a window has been read, together with the records this covers."""
+        if is_last:
+            runs.move_watermark(connection, source.name, window, self.session.run_id)
+            runs.drop_bookmark(connection, source.name)
+            if source.reads_all:
+                quarantine.release_unseen(connection, source.name, self.session.run_id)
+            return
+        if bookmarks := [record for record in chunk if isinstance(record, Bookmark)]:
+            place = bookmarks[-1].place
+            runs.place_bookmark(connection, source.name, window, place, self.session.run_id)
+
+    def _note_departed(self, connection: Any, source: str, departed: Sequence[Departed]) -> None:
+        """Mark deals that left their CRM; they are due at once. Those never read tell nothing."""
+        gone = {record.deal_id: record for record in departed}
+        rows = deals.present(connection, source, list(gone))
+        for kind in Gone:
+            of_kind = [row for deal_id, row in rows.items() if gone[deal_id].gone is kind]
+            deals.mark_gone(connection, of_kind, kind, self.session.now)
+        self._record(
+            connection,
+            [
+                Event(EventKind.DEAL_GONE, _about_gone(gone[deal_id]), source, deal_id)
+                for deal_id in rows
+            ],
+        )
+
+    def _ask_for_departed(self, name: str, source: KeepsNoTrace) -> None:
+        """Ask a CRM that keeps no trace of deleted deals which of those we know it still has."""
+        after = 0
+        while True:
+            with self.session.transaction("list present deals") as connection:
+                known = deals.present_after(connection, name, after, limit=CHUNK)
+            if not known:
+                return
+            departed = list(source.departed_among([deal_id for _, deal_id in known]))
+            with self.session.transaction("note departed deals") as connection:
+                self._note_departed(connection, name, departed)
+            after = known[-1][0]
 
     def _note_missing(self, source: DealSource, present: "_Present") -> None:
         """Mark the deals that a complete read did not find; they are due at once."""
@@ -350,15 +419,11 @@ class _Work:
         while True:
             with self.session.transaction("note missing deals") as connection:
                 found = deals.gone_missing(connection, source.name, present.seen)
-                missing = list(islice(found, CHUNK))
-                deals.mark_deleted(connection, [row for row, _ in missing], self.session.now)
-                self._record(
-                    connection,
-                    [
-                        Event(EventKind.DEAL_GONE, {}, source.name, deal_id)
-                        for _, deal_id in missing
-                    ],
-                )
+                missing = [
+                    Departed(deal_id=deal_id, gone=Gone.DELETED)
+                    for _, deal_id in islice(found, CHUNK)
+                ]
+                self._note_departed(connection, source.name, missing)
             if len(missing) < CHUNK:
                 return
 
@@ -379,7 +444,7 @@ class _Work:
                 runs.remember(connection, _RULES, digest)
 
     def _quarantine(
-        self, connection: Any, source: str, records: Sequence[Deal | Sighting | Quarantined]
+        self, connection: Any, source: str, records: Sequence[Record | Sighting]
     ) -> None:
         entries = [
             quarantine.Entry(
@@ -512,7 +577,7 @@ class _Present:
         self.unreadable: list[str] = []
         self.is_known = True
 
-    def watching(self, records: Iterable[Deal | Quarantined]) -> Iterator[Deal | Quarantined]:
+    def watching(self, records: Iterable[Record]) -> Iterator[Record]:
         """Pass records on, and note those that could not be read."""
         for record in records:
             if isinstance(record, Quarantined):
@@ -546,16 +611,30 @@ def summary_of(plan: PlanSummary) -> dict[str, Any]:
     }
 
 
+def _about_gone(departed: Departed) -> dict[str, str]:
+    survivor = {} if departed.survivor is None else {"survivor": departed.survivor}
+    return {"gone": departed.gone.value, **survivor}
+
+
 def _about_clicks(source: str, stored: clicks.Stored) -> Event:
     detail = {"new": stored.new, "earlier": stored.earlier, "known": stored.known}
     return Event(EventKind.CLICKS_IMPORTED, detail, source)
 
 
 def _chunked(records: Iterable[T]) -> Iterator[tuple[list[T], bool]]:
-    """Yield chunks, and whether each is the last; at least one, which may be empty."""
-    iterator = iter(records)
-    chunk = list(islice(iterator, CHUNK))
-    while first_of_next := list(islice(iterator, 1)):
+    """Yield chunks, and whether each is the last; at least one, which may be empty.
+
+    Where reading stops with an error, what was read before it is yielded first: a CRM's daily limit
+    must not cost what it has already given.
+    """
+    chunk: list[T] = []
+    try:
+        for record in records:
+            if len(chunk) == CHUNK:
+                yield chunk, False
+                chunk = []
+            chunk.append(record)
+    except ConvsyncError:
         yield chunk, False
-        chunk = [*first_of_next, *islice(iterator, CHUNK - 1)]
+        raise
     yield chunk, True

@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,13 +19,13 @@ from convsync.model.click import ClickId, ClickIdKind, Sighting
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.model.period import Period
-from tests.contract.source_suite import (
+from tests.contract.table_suite import (
     CELLS,
     COLUMNS,
     HEADER,
     WINDOW,
-    DealSourceContract,
     Rows,
+    TableSourceContract,
     deals_of,
 )
 
@@ -38,7 +39,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deals.csv"
 
 
-class TestCsvDeals(DealSourceContract):
+class TestCsvDeals(TableSourceContract):
     @pytest.fixture(autouse=True)
     def _in(self, path: Path) -> None:
         self.path = path
@@ -78,7 +79,7 @@ def deals_in(
 def read(source: CsvDeals) -> list[str]:
     """Return what was read: a deal's ID, or the place of what was quarantined."""
     return [
-        record.deal_id if isinstance(record, Deal) else record.place
+        record.place if isinstance(record, Quarantined) else cast("Deal", record).deal_id
         for record in source.read_changed(WINDOW)
     ]
 

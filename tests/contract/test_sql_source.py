@@ -16,13 +16,13 @@ from convsync.extract.source import Quarantined
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.model.click import Sighting
 from convsync.model.deal import Deal
-from tests.contract.source_suite import (
+from tests.contract.table_suite import (
     CELLS,
     COLUMNS,
     HEADER,
     WINDOW,
-    DealSourceContract,
     Rows,
+    TableSourceContract,
     a_row,
     deals_of,
 )
@@ -48,7 +48,7 @@ def filled(path: Path, rows: Rows) -> str:
     return f"sqlite:///{path}"
 
 
-class TestSqlDeals(DealSourceContract):
+class TestSqlDeals(TableSourceContract):
     @pytest.fixture(autouse=True)
     def _in(self, path: Path) -> None:
         self.path = path

@@ -18,13 +18,13 @@ from typing import Any, TypeVar
 
 from convsync import pipeline, wiring
 from convsync.audit import verify
-from convsync.calls import RetryPolicy
 from convsync.clock import Clock, system_clock
 from convsync.model.conversion import Batch, order_id_of
 from convsync.model.ledger import Account
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
 from convsync.pipeline import Report, Services
+from convsync.retrying import RetryPolicy
 from convsync.sandbox.books import Counted
 from convsync.sandbox.server import Sandbox
 from convsync.settings import Settings, load_settings

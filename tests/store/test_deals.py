@@ -386,7 +386,7 @@ def test_deals_a_complete_read_did_not_find_are_gone_and_due(database: Database)
         seen.add(deals.rows_of(connection, "crm", ["D-2", "unknown"]))
         missing = list(deals.gone_missing(connection, "crm", seen))
         assert missing == [(1, "D-1"), (3, "D-3")]
-        deals.mark_deleted(connection, [row for row, _ in missing], NOW)
+        deals.mark_gone(connection, [row for row, _ in missing], Gone.DELETED, NOW)
         assert list(deals.gone_missing(connection, "crm", seen)) == []
     assert stored(database, "D-3").gone is Gone.DELETED
     assert stored(database, "D-2").gone is None
@@ -397,8 +397,8 @@ def test_deals_a_complete_read_did_not_find_are_gone_and_due(database: Database)
 def test_a_deleted_deal_that_comes_back_unchanged_is_noticed(database: Database) -> None:
     save(database, a_deal())
     with database.transaction("miss") as connection:
-        deals.mark_deleted(connection, [1], NOW)
-        deals.mark_deleted(connection, [], NOW)
+        deals.mark_gone(connection, [1], Gone.DELETED, NOW)
+        deals.mark_gone(connection, [], Gone.DELETED, NOW)
     assert ids(save(database, a_deal())) == ["D-1"]
     assert stored(database) == a_deal()
 
@@ -409,7 +409,7 @@ def test_missing_deals_can_be_marked_while_they_are_still_being_listed(
     save(database, *(a_deal(f"D-{number}") for number in range(30)))
     with database.transaction("miss") as connection:
         found = deals.gone_missing(connection, "crm", Seen())
-        deals.mark_deleted(connection, [row for row, _ in islice(found, 10)], NOW)
+        deals.mark_gone(connection, [row for row, _ in islice(found, 10)], Gone.DELETED, NOW)
         assert len(list(deals.gone_missing(connection, "crm", Seen()))) == 20
 
 

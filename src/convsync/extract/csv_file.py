@@ -20,9 +20,8 @@ from typing import TextIO
 from convsync.errors import OperatorError, TransientError
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.records import DealRecords, Header, Numbered, SightingRecords
-from convsync.extract.source import Quarantined
+from convsync.extract.source import Bookmark, Quarantined, Record
 from convsync.model.click import Sighting
-from convsync.model.deal import Deal
 from convsync.model.period import Period
 
 _LONGEST_CELL = 1 << 20
@@ -56,7 +55,7 @@ class CsvDeals:
         with self._opened() as file:
             self._records(file)
 
-    def read_changed(self, window: Period) -> Iterator[Deal | Quarantined]:
+    def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp."""
         with self._opened() as file:
             records = self._records(file)
@@ -64,7 +63,7 @@ class CsvDeals:
             yield from records.every(rows) if self.is_complete else records.changed(rows, window)
             file.raise_if_rewritten()
 
-    def read_period(self, period: Period) -> Iterator[Deal | Quarantined]:
+    def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
         with self._opened() as file:
             yield from self._records(file).reached(file.rows(), period)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from convsync.extract.funnel import MilestoneStages
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFormat:
@@ -65,6 +67,76 @@ class DealColumns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFields:
+    """The fields of one kind of record in a CRM, by the API's exact names. None, (): not there."""
+
+    gclid: str | None = None
+    gbraid: str | None = None
+    wbraid: str | None = None
+    landing_url: str | None = None
+    clicked_at: str | None = None
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    country: str | None = None
+    ad_user_data: str | None = None
+    ad_personalization: str | None = None
+    crm_keys: tuple[str, ...] = ()
+    visitors: tuple[str, ...] = ()
+
+    @property
+    def click_ids(self) -> tuple[str, ...]:
+        """Return the fields that hold a click ID, bare or in a URL."""
+        return _named(self.gclid, self.gbraid, self.wbraid, self.landing_url)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return every field, once each."""
+        single = (self.clicked_at, self.country, self.ad_user_data, self.ad_personalization)
+        several = (*self.emails, *self.phones, *self.crm_keys, *self.visitors)
+        return _named(*self.click_ids, *single, *several)
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneField:
+    """A field of the deal that holds when a milestone was reached, an instant or a bare date."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnCreation:
+    """The milestone is reached when the deal is created."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrmMapping:
+    """What a CRM's stages and fields mean. Milestones stand in the funnel's order.
+
+    `amount` and `currency` name fields of the deal to take instead of the CRM's own.
+    """
+
+    milestones: Mapping[str, MilestoneStages | MilestoneField | OnCreation]
+    deal: RecordFields = field(default_factory=RecordFields)
+    contact: RecordFields = field(default_factory=RecordFields)
+    lead: RecordFields = field(default_factory=RecordFields)
+    amount: str | None = None
+    currency: str | None = None
+    segments: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def deal_fields(self) -> tuple[str, ...]:
+        """Return every field of a deal that is to be read, once each."""
+        reached = (of.field for of in self.milestones.values() if isinstance(of, MilestoneField))
+        return _named(
+            *self.deal.names, self.amount, self.currency, *self.segments.values(), *reached
+        )
+
+
+def _named(*fields: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(field for field in fields if field))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClickColumns:
     """The columns of a click log, by the header's exact words. None and () mean: not there.
 
@@ -83,3 +155,7 @@ class ClickColumns:
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     country: str | None = None
+
+
+PersonColumns = DealColumns | ClickColumns | RecordFields
+"""What says which click IDs a row has, and whose they are."""

@@ -12,7 +12,13 @@ from typing import NamedTuple, TypeVar
 from convsync.errors import OperatorError
 from convsync.extract.amounts import Amount
 from convsync.extract.cells import Cells, folded, hashed_phone, text_of
-from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
+from convsync.extract.mapping import (
+    CellFormat,
+    ClickColumns,
+    DealColumns,
+    MilestoneColumn,
+    PersonColumns,
+)
 from convsync.extract.moments import Moment
 from convsync.extract.problem import CellError
 from convsync.extract.source import Quarantined
@@ -104,10 +110,10 @@ class Header:
         return position
 
 
-class _ClickIds:
+class ClickIdReader:
     """The click IDs of a row: those in columns of their own first, then those in the URL."""
 
-    def __init__(self, columns: DealColumns | ClickColumns, cells: Cells, header: Header) -> None:
+    def __init__(self, columns: PersonColumns, cells: Cells, header: Header) -> None:
         self._bare = [
             (kind, header.getter(column, cells.text))
             for kind, column in (
@@ -120,16 +126,17 @@ class _ClickIds:
         self._url = header.optional(columns.landing_url, cells.text, "")
 
     def of(self, row: Row) -> tuple[ClickId, ...]:
+        """Return a row's click IDs without repeats, those in columns of their own first."""
         found = [ClickId(kind, unwrapped(text)) for kind, get in self._bare if (text := get(row))]
         if url := self._url(row):
             found.extend(click_ids_in_url(url))
         return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
 
 
-class _Person:
+class PersonReader:
     """Who is behind a row: hashed e-mails and phones, and the keys that join deals and clicks."""
 
-    def __init__(self, columns: DealColumns | ClickColumns, cells: Cells, header: Header) -> None:
+    def __init__(self, columns: PersonColumns, cells: Cells, header: Header) -> None:
         self._emails = header.getters(columns.emails, cells.hashed_emails)
         self._phones = header.getters(columns.phones, cells.text)
         self._region = header.optional(columns.country, cells.region, cells.region(None))
@@ -143,6 +150,7 @@ class _Person:
         ]
 
     def identifiers(self, row: Row) -> Identifiers:
+        """Return the hashes of a row's e-mails and phones."""
         emails = [email for get in self._emails for email in get(row)]
         phones = self._hashed_phones(row) if self._phones else []
         if not emails and not phones:
@@ -150,6 +158,7 @@ class _Person:
         return Identifiers(emails=_distinct(emails), phones=_distinct(phones))
 
     def keys(self, row: Row, identifiers: Identifiers) -> list[Key]:
+        """Return what joins a row to clicks."""
         keys = [Key(kind, text) for kind, get in self._keys if (text := get(row))]
         keys += [Key(KeyKind.EMAIL, email) for email in identifiers.emails]
         keys += [Key(KeyKind.PHONE, phone) for phone in identifiers.phones]
@@ -181,9 +190,9 @@ class DealRecords:
         ]
         self._amount = header.optional(columns.amount, cells.amount, None)
         self._currency = header.optional(columns.currency, cells.currency, None)
-        self._click_ids = _ClickIds(columns, cells, header)
+        self._click_ids = ClickIdReader(columns, cells, header)
         self._clicked = header.optional(columns.clicked_at, cells.moment, None)
-        self._person = _Person(columns, cells, header)
+        self._person = PersonReader(columns, cells, header)
         unspecified = ConsentStatus.UNSPECIFIED
         self._user_data = header.optional(columns.ad_user_data, cells.consent, unspecified)
         self._personal = header.optional(columns.ad_personalization, cells.consent, unspecified)
@@ -286,8 +295,8 @@ class SightingRecords:
         self._place = header.place
         self._seen = header.optional(columns.clicked_at, self._cells.moment, None)
         self._logged = header.optional(columns.logged_at, self._cells.moment, None)
-        self._click_ids = _ClickIds(columns, self._cells, header)
-        self._person = _Person(columns, self._cells, header)
+        self._click_ids = ClickIdReader(columns, self._cells, header)
+        self._person = PersonReader(columns, self._cells, header)
         header.raise_if_unusable()
 
     def logged(self, rows: Iterable[Numbered], window: Period) -> Iterator[Sighting | Quarantined]:

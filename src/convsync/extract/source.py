@@ -4,15 +4,19 @@ A source is read in closed windows on the record's modified stamp, from `waterma
 `now - lag`, and the window's end becomes the next watermark, never the largest stamp seen: a record
 that is written late with an earlier stamp, or edited while being read, falls into the overlap of
 the next read. Reading the same record twice changes nothing.
+
+A window can be too large for one night: a first read, or a CRM's daily limit reached in the middle.
+A source that can go on where it stood says so as it reads, with a Bookmark; it is kept with the
+records before it, and handed back with the same window by the next run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from convsync.model.click import Sighting
-from convsync.model.deal import Deal
+from convsync.model.deal import Deal, Gone
 from convsync.model.period import Period
 
 
@@ -27,6 +31,29 @@ class Quarantined:
     place: str
     problem: str
     deal_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departed:
+    """A deal that its CRM no longer has; `survivor` is the deal it was merged into."""
+
+    deal_id: str
+    gone: Gone
+    survivor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """How far a window has been read, in the source's own words: all before it need not be again.
+
+    It holds record IDs or the vendor's page token, and nothing personal.
+    """
+
+    place: str
+
+
+Record = Deal | Quarantined | Departed | Bookmark
+"""What a source of deals yields."""
 
 
 class DealSource(Protocol):
@@ -48,11 +75,23 @@ class DealSource(Protocol):
     def check_columns(self) -> None:
         """Raise OperatorError where the source, or a mapped column, is not there."""
 
-    def read_changed(self, window: Period) -> Iterator[Deal | Quarantined]:
-        """Yield every deal modified inside the window, and every one without a modified stamp."""
+    def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
+        """Yield every deal modified inside the window, and every one without a modified stamp.
 
-    def read_period(self, period: Period) -> Iterator[Deal | Quarantined]:
+        With `after`, a bookmark of the same window, what was read before it may be left out. Deals
+        that left the CRM during the window are yielded as Departed, where the CRM tells of them.
+        """
+
+    def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
+
+
+@runtime_checkable
+class KeepsNoTrace(Protocol):
+    """A source whose CRM says nothing of a deal that was deleted: it must be asked for each."""
+
+    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed]:
+        """Yield those of the deals that the CRM no longer has."""
 
 
 class ClickSource(Protocol):

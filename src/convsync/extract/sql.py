@@ -29,9 +29,8 @@ from sqlalchemy.sql.elements import TextClause
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.records import DealRecords, Header, Numbered, SightingRecords
-from convsync.extract.source import Quarantined
+from convsync.extract.source import Bookmark, Quarantined, Record
 from convsync.model.click import Sighting
-from convsync.model.deal import Deal
 from convsync.model.period import Period
 
 _ROWS_AT_ONCE = 1000
@@ -71,14 +70,14 @@ class SqlDeals:
         with self._opened(_ALL_TIME) as query:
             self._records(query)
 
-    def read_changed(self, window: Period) -> Iterator[Deal | Quarantined]:
+    def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp."""
         with self._opened(_ALL_TIME if self.is_complete else window) as query:
             records = self._records(query)
             rows = query.rows()
             yield from records.every(rows) if self.is_complete else records.changed(rows, window)
 
-    def read_period(self, period: Period) -> Iterator[Deal | Quarantined]:
+    def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
         with self._opened(_ALL_TIME) as query:
             yield from self._records(query).reached(query.rows(), period)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -25,7 +24,10 @@ from pydantic_settings import (
 
 from convsync.errors import OperatorError
 from convsync.model.deal import KNOWN_MILESTONES, LOST
+from convsync.settings import tables
+from convsync.settings.crm_tables import ALWAYS_THERE
 from convsync.settings.tables import PREFIX, VALUE_ZERO, Settings
+from convsync.settings.values import is_loopback
 
 SECRETS_DIR = "CONVSYNC_SECRETS_DIR"
 
@@ -47,7 +49,6 @@ def load_settings(path: Path) -> Settings:
     return settings
 
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _TWICE = re.compile(r"Cannot (?:declare|overwrite).*\(at line (\d+)")
 
 
@@ -122,14 +123,20 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-_TAGS = {"csv", "sql", "amount", "fixed", "table", "data_manager", "google_ads"}
+def _kinds(union: Any) -> list[str]:
+    """Return the kinds of table a place may hold, by their tags."""
+    members, _ = get_args(union)
+    return [get_args(member.model_fields["kind"].annotation)[0] for member in get_args(members)]
+
+
 _TAGGED = {
-    ("deals", 2): "csv, sql",
-    ("clicks", 2): "csv, sql",
-    ("rules", 3): "amount, fixed, table",
-    ("destinations", 2): "data_manager, google_ads",
+    ("deals", 2): _kinds(tables.DealSource),
+    ("clicks", 2): _kinds(tables.ClickSource),
+    ("rules", 3): _kinds(tables.Value),
+    ("destinations", 2): _kinds(tables.Destination),
 }
 """Where pydantic puts the kind of a table into a place, by its first part and length; the kinds."""
+_TAGS = {kind for kinds in _TAGGED.values() for kind in kinds}
 
 
 def _mistake(detail: ErrorDetails) -> str:
@@ -141,7 +148,7 @@ def _mistake(detail: ErrorDetails) -> str:
         case "missing":
             return f"{place}: is missing."
         case "union_tag_not_found" | "union_tag_invalid":
-            kinds = _TAGGED[str(detail["loc"][0]), len(detail["loc"])]
+            kinds = ", ".join(_TAGGED[str(detail["loc"][0]), len(detail["loc"])])
             return f"{place}.kind: must be one of {kinds}."
         case "string_pattern_mismatch":
             return f"{place}: names are lower case, with digits, - and _, up to 40 characters."
@@ -306,7 +313,7 @@ def _destination_contradictions(name: str, table: Any) -> Iterator[str]:
     if not isinstance(table, Mapping):
         return
     place = f"destinations.{name}"
-    is_local = _is_loopback(f"//{table.get('endpoint', '')}")
+    is_local = is_loopback(f"//{table.get('endpoint', '')}")
     has_rest = table.get("kind") != "google_ads"
     rest = str(table.get("rest_endpoint", "https://")) if has_rest else "http://localhost"
     if table.get("credentials") == "refresh_token":
@@ -315,20 +322,13 @@ def _destination_contradictions(name: str, table: Any) -> Iterator[str]:
         yield f'{place}.credentials: "google_ads" is for a destination of that kind.'
     if _is_true(table.get("plaintext")) and not is_local:
         yield f"{place}.plaintext: only an endpoint on this machine may be plaintext."
-    if not rest.lower().startswith("https://") and not _is_loopback(rest):
+    if not rest.lower().startswith("https://") and not is_loopback(rest):
         yield f"{place}.rest_endpoint: only one on this machine may do without https://."
-    if table.get("credentials") == "none" and not (is_local and _is_loopback(rest)):
+    if table.get("credentials") == "none" and not (is_local and is_loopback(rest)):
         yield (
             f'{place}.credentials: "none" is for the sandbox, with endpoint and rest_endpoint on '
             "this machine."
         )
-
-
-def _is_loopback(url: str) -> bool:
-    try:
-        return urlsplit(url).hostname in _LOOPBACK
-    except ValueError:
-        return False
 
 
 def _is_true(value: Any) -> bool:
@@ -356,4 +356,8 @@ def _milestones(merged: Mapping[str, Any]) -> set[str]:
 
 
 def _segments(merged: Mapping[str, Any]) -> set[str]:
-    return _mapped(merged, "segments")
+    """Return the segments that are mapped, and those every CRM's deals have."""
+    sources = merged.get("deals")
+    listed = sources.values() if isinstance(sources, Mapping) else ()
+    kinds = {table.get("kind") for table in listed if isinstance(table, Mapping)}
+    return _mapped(merged, "segments") | (set() if kinds <= {"csv", "sql"} else ALWAYS_THERE)

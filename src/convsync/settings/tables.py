@@ -1,106 +1,37 @@
 """The tables of the configuration file: what may stand in it, and what stands in for it."""
 
-import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from convsync.model.deal import WON
-from convsync.model.money import MOST
 from convsync.model.rule import ClickPolicy
+from convsync.settings.crm_tables import CrmDeals
+from convsync.settings.values import (
+    AccountId,
+    Amount,
+    ConsentWords,
+    Credentials,
+    Currency,
+    Days,
+    Digits,
+    InsteadOfAmount,
+    Minutes,
+    Name,
+    Region,
+    Table,
+    Words,
+    Zone,
+)
 
 PREFIX = "CONVSYNC_"
 VALUE_ZERO = "value_zero"
 
 
-def _zone(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"there is no time zone '{value}'; write one such as Europe/Berlin"
-        ) from None
-
-
-def _digits(value: Any) -> str:
-    """Take an account as people write it, 123-456-7890, or an action's ID; keep its digits."""
-    text = str(value).replace("-", "").strip() if isinstance(value, str | int) else ""
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
-        raise ValueError(f"'{value}' is not a number; copy the digits from Google Ads")
-    return text
-
-
-def _account(value: Any) -> Any:
-    digits = _digits(value)
-    if len(digits) != 10:
-        raise ValueError(f"'{value}' is not an ad account; it has ten digits: 123-456-7890")
-    return digits
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _amount(value: Any) -> Any:
-    if value == "skip":
-        return None
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            amount = Decimal(str(value))
-        except ArithmeticError:
-            amount = None
-        if amount is not None and amount.is_finite() and 0 <= amount <= MOST:
-            return amount
-    raise ValueError(f"'{value}' is neither \"skip\" nor an amount to send instead")
-
-
-def _where(value: Any) -> Any:
-    if isinstance(value, str) and value.strip():
-        return value
-    raise ValueError(
-        'write "application_default", "refresh_token", "none", or the path of a key file'
-    )
-
-
-def _currency(value: str) -> str:
-    if not re.fullmatch(r"[A-Z]{3}", value):
-        raise ValueError(f"'{value}' is not an ISO 4217 currency such as EUR")
-    return value
-
-
-def _region(value: str) -> str:
-    if not re.fullmatch(r"[A-Z]{2}", value):
-        raise ValueError(f"'{value}' is not an ISO 3166 country such as DE")
-    return value
-
-
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
-Digits = Annotated[str, BeforeValidator(_digits)]
-AccountId = Annotated[str, BeforeValidator(_account)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-InsteadOfAmount = Annotated[Decimal | None, BeforeValidator(_amount)]
-Currency = Annotated[str, AfterValidator(_currency)]
-Region = Annotated[str, AfterValidator(_region)]
-Credentials = Annotated[str, BeforeValidator(_where)]
-Amount = Annotated[Decimal, Field(ge=0, le=MOST)]
-Days = Annotated[float, Field(gt=0, le=3650)]
-Minutes = Annotated[float, Field(ge=0, le=30 * 24 * 60)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
-
-
-class _Table(BaseModel):
-    """A table of the file: frozen, and without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class Company(_Table):
+class Company(Table):
     """Whose calendar and country stand where a source says nothing else."""
 
     time_zone: Zone | None = None
@@ -108,13 +39,13 @@ class Company(_Table):
     currency: Currency | None = None
 
 
-class Store(_Table):
+class Store(Table):
     """Where the ledger is kept: `sqlite:///file.db` (from the config's folder) or PostgreSQL."""
 
     url: SecretStr = SecretStr("sqlite:///convsync.db")
 
 
-class Milestone(_Table):
+class Milestone(Table):
     """The agreement on one milestone: its definition in words, and the team that owns it."""
 
     definition: str = ""
@@ -122,7 +53,7 @@ class Milestone(_Table):
     next_within_days: Days | None = None
 
 
-class Cells(_Table):
+class Cells(Table):
     """How the cells of a source are written."""
 
     time_zone: Zone | None = None
@@ -133,18 +64,18 @@ class Cells(_Table):
     blank_words: Words = ()
 
 
-class MilestoneColumn(_Table):
+class MilestoneColumn(Table):
     """The column of a milestone's time, and what other columns must say for it to count."""
 
     column: str
-    when: dict[str, Words] = {}
+    when: dict[str, Words] = Field(default_factory=dict)
 
 
 def _milestone_column(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-class DealColumns(_Table):
+class DealColumns(Table):
     """Which column of a deal holds what, by the header's exact words."""
 
     deal_id: str
@@ -167,19 +98,12 @@ class DealColumns(_Table):
     deleted: str | None = None
 
 
-class ConsentWords(_Table):
-    """The words of the consent columns. Any other word, and a blank, is unspecified."""
-
-    granted: Words = ()
-    denied: Words = ()
-
-
 class _DealSource(Cells):
     columns: DealColumns
     milestones: dict[str, Annotated[MilestoneColumn, BeforeValidator(_milestone_column)]] = Field(
         min_length=1
     )
-    segments: dict[str, str] = {}
+    segments: dict[str, str] = Field(default_factory=dict)
     consent: ConsentWords = ConsentWords()
     deleted_words: Words = ("yes", "true", "1")
     complete: bool = False
@@ -204,7 +128,7 @@ class SqlDeals(_DealSource):
     query: str
 
 
-class ClickColumns(_Table):
+class ClickColumns(Table):
     """Which column of a click log holds what, by the header's exact words."""
 
     clicked_at: str | None = None
@@ -243,18 +167,18 @@ class SqlClicks(_ClickSource):
     query: str
 
 
-DealSource = Annotated[CsvDeals | SqlDeals, Field(discriminator="kind")]
+DealSource = Annotated[CsvDeals | SqlDeals | CrmDeals, Field(discriminator="kind")]
 ClickSource = Annotated[CsvClicks | SqlClicks, Field(discriminator="kind")]
 
 
-class AmountValue(_Table):
+class AmountValue(Table):
     """The deal's amount, or a share of it."""
 
     kind: Literal["amount"]
     share: Decimal = Field(default=Decimal(1), gt=0, le=1)
 
 
-class FixedValue(_Table):
+class FixedValue(Table):
     """The same sum for every conversion."""
 
     kind: Literal["fixed"]
@@ -262,7 +186,7 @@ class FixedValue(_Table):
     currency: Currency
 
 
-class TableValue(_Table):
+class TableValue(Table):
     """A sum by the deal's value of one segment attribute."""
 
     kind: Literal["table"]
@@ -275,7 +199,7 @@ class TableValue(_Table):
 Value = Annotated[AmountValue | FixedValue | TableValue, Field(discriminator="kind")]
 
 
-class Amounts(_Table):
+class Amounts(Table):
     """What a zero, a missing and an absurd amount do: "skip" the deal, or an amount instead."""
 
     zero: InsteadOfAmount = None
@@ -284,7 +208,7 @@ class Amounts(_Table):
     absurd_above: Decimal | None = Field(default=None, gt=0)
 
 
-class Rule(_Table):
+class Rule(Table):
     """A milestone that counts towards a conversion action. Its name is part of every order ID."""
 
     milestone: str
@@ -304,7 +228,7 @@ class Rule(_Table):
         return self.milestone == WON if self.undone_by_loss is None else self.undone_by_loss
 
 
-class _Google(_Table):
+class _Google(Table):
     """What every road to Google has: who signs in, what may go out, and where to.
 
     `upload_window_days` and `settling_hours` are Google's 90 days and 6 hours; the former is widely
@@ -362,7 +286,7 @@ class GoogleAds(_Google):
     developer_token: SecretStr | None = None
     google_ads_yaml: Path | None = None
     api_version: Literal["v23", "v24", "v25", "v26"] = "v26"
-    custom_variables: dict[str, Digits] = {}
+    custom_variables: dict[str, Digits] = Field(default_factory=dict)
     endpoint: str = "googleads.googleapis.com"
     ca_file: Path | None = None
     requests_per_minute: int | None = Field(default=None, ge=1)
@@ -372,7 +296,7 @@ class GoogleAds(_Google):
 Destination = Annotated[DataManager | GoogleAds, Field(discriminator="kind")]
 
 
-class Limits(_Table):
+class Limits(Table):
     """How unusual a plan may be before a person has to look at it."""
 
     factor: int = Field(default=5, gt=0)
@@ -381,7 +305,7 @@ class Limits(_Table):
     small_retraction: int = Field(default=20, ge=0)
 
 
-class Retry(_Table):
+class Retry(Table):
     """How often a request is tried within one run; what is left then is the next run's."""
 
     attempts: int = Field(default=4, ge=1, le=20)

@@ -162,13 +162,38 @@ def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[
         yield from connection.execute(present.order_by(deals.c.id), {"rows": page}).all()
 
 
-def mark_deleted(connection: Connection, rows: Sequence[int], now: datetime) -> None:
+def present(connection: Connection, source: str, deal_ids: Sequence[str]) -> dict[str, int]:
+    """Return the rows of those deals that are stored, and have not left their CRM, by ID."""
+    if not deal_ids:
+        return {}
+    found = select(deals.c.deal_id, deals.c.id).where(
+        deals.c.source == source,
+        deals.c.deal_id.in_(bindparam("deal_ids", expanding=True)),
+        deals.c.gone.is_(None),
+    )
+    return dict(connection.execute(found, {"deal_ids": deal_ids}).tuples())
+
+
+def present_after(
+    connection: Connection, source: str, row: int, *, limit: int
+) -> list[tuple[int, str]]:
+    """Return row and ID of the deals of a source after `row` that have not left their CRM."""
+    found = (
+        select(deals.c.id, deals.c.deal_id)
+        .where(deals.c.source == source, deals.c.gone.is_(None), deals.c.id > row)
+        .order_by(deals.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(found).tuples())
+
+
+def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: datetime) -> None:
     """Record that deals are no longer in their CRM, and make them due."""
     if rows:
         statement = (
             update(deals)
             .where(deals.c.id == bindparam("row"))
-            .values(gone=Gone.DELETED, digest=b"", reconcile_at=now)
+            .values(gone=gone, digest=b"", reconcile_at=now)
         )
         connection.execute(statement, [{"row": row} for row in rows])
 

@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from convsync.errors import ConvsyncError, LockedError
 from convsync.model.period import Period
 from convsync.store import dialect
-from convsync.store.schema import facts, runs, watermarks
+from convsync.store.schema import bookmarks, facts, runs, watermarks
 
 LEASE = timedelta(minutes=15)
 _LOCK = "run"
@@ -208,6 +208,26 @@ def move_watermark(connection: Connection, source: str, window: Period, run_id: 
             where=watermarks.c.read_until < window.until,
         )
     )
+
+
+def bookmark(connection: Connection, source: str) -> tuple[Period, str] | None:
+    """Return the window a source was left in, and the place in it; None where none is open."""
+    row = connection.execute(select(bookmarks).where(bookmarks.c.source == source)).first()
+    return None if row is None else (Period(since=row.since, until=row.until), row.place)
+
+
+def place_bookmark(
+    connection: Connection, source: str, window: Period, place: str, run_id: int
+) -> None:
+    """Write down how far a window has been read."""
+    values = {"since": window.since, "until": window.until, "place": place, "run_id": run_id}
+    statement = dialect.upsert(bookmarks, connection).values(source=source, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["source"], set_=values))
+
+
+def drop_bookmark(connection: Connection, source: str) -> None:
+    """Forget the place in a window that has been read to its end."""
+    connection.execute(delete(bookmarks).where(bookmarks.c.source == source))
 
 
 def recall(connection: Connection, name: str) -> str | None:

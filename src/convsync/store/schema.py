@@ -126,6 +126,17 @@ watermarks = Table(
     Column("run_id", ForeignKey("runs.id"), nullable=False),
 )
 
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+)
+"""Windows that a run could not read to their end, and how far it came."""
+
 facts = Table(
     "facts",
     metadata,

@@ -181,6 +181,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", "place", name=op.f("pk_quarantine")),
     )
     op.create_table(
+        "bookmarks",
+        sa.Column("source", sa.String(length=100), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_bookmarks_run_id")),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_bookmarks")),
+    )
+    op.create_table(
         "watermarks",
         sa.Column("source", sa.String(length=100), nullable=False),
         sa.Column("read_until", sa.BigInteger(), nullable=False),

@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from convsync.calls import RetryPolicy
 from convsync.clock import Clock, frozen_clock, system_clock
 from convsync.errors import OperatorError
 from convsync.extract.csv_file import CsvClicks, CsvDeals
@@ -36,7 +35,8 @@ from convsync.model.rule import (
 )
 from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
-from convsync.settings import Settings, tables
+from convsync.retrying import RetryPolicy
+from convsync.settings import Settings, crm_tables, tables
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.account import AccountReader
 from convsync.upload.destination import Destination, Quota
@@ -58,11 +58,12 @@ def services_of(
     progress: Progress | None = None,
 ) -> Services:
     """Return everything a run works with. Nothing is opened or imported before it is used."""
+    retry = _retry(settings)
     return Services(
         database=database_of(settings, on_step=on_step),
         rules=rules_of(settings),
         deal_sources=[
-            _deal_source(name, source, settings) for name, source in settings.deals.items()
+            _deal_source(name, source, settings, retry) for name, source in settings.deals.items()
         ],
         click_sources=click_sources_of(settings),
         destinations=destinations_of(settings),
@@ -72,16 +73,20 @@ def services_of(
             retracted_share=settings.limits.retracted_share,
             small_retraction=settings.limits.small_retraction,
         ),
-        retry=RetryPolicy(
-            attempts=settings.retry.attempts,
-            first_wait_s=settings.retry.first_wait_s,
-            longest_wait_s=settings.retry.longest_wait_s,
-            longest_asked_s=settings.retry.longest_asked_s,
-            failures=settings.retry.failures,
-        ),
+        retry=retry,
         clock=system_clock if as_of is None else frozen_clock(as_of),
         on_step=on_step,
         progress=progress or NoProgress(),
+    )
+
+
+def _retry(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        attempts=settings.retry.attempts,
+        first_wait_s=settings.retry.first_wait_s,
+        longest_wait_s=settings.retry.longest_wait_s,
+        longest_asked_s=settings.retry.longest_asked_s,
+        failures=settings.retry.failures,
     )
 
 
@@ -212,12 +217,22 @@ def _expected(name: str, settings: Settings) -> "Expected":
         must_own=is_data_manager,
         sends_identifiers=table.enhanced_conversions,
         sends_braids=any(
-            source.columns.gbraid or source.columns.wbraid or source.columns.landing_url
+            fields.gbraid or fields.wbraid or fields.landing_url
             for source in (*settings.deals.values(), *settings.clicks.values())
+            for fields in _records_of(source)
         ),
         time_zone=settings.company.time_zone,
         currency=settings.company.currency,
     )
+
+
+def _records_of(
+    source: tables.DealSource | tables.ClickSource,
+) -> Sequence[tables.DealColumns | tables.ClickColumns | crm_tables.RecordFields]:
+    """Return the mappings of a source that may hold click IDs."""
+    if isinstance(source, crm_tables.AnyCrmDeals):
+        return (source.deal, source.contact, source.lead)
+    return (source.columns,)
 
 
 def _json_endpoint(table: tables.DataManager | tables.GoogleAds) -> str | None:
@@ -428,7 +443,13 @@ def _value(value: tables.Value) -> ValueRule:
             )
 
 
-def _deal_source(name: str, source: tables.DealSource, settings: Settings) -> DealSource:
+def _deal_source(
+    name: str, source: tables.DealSource, settings: Settings, retry: RetryPolicy
+) -> DealSource:
+    if not isinstance(source, tables.CsvDeals | tables.SqlDeals):
+        from convsync.wiring.crm import crm_source
+
+        return crm_source(name, source, settings, retry)
     columns = _deal_columns(source)
     cells = _cells(source, settings.company, source)
     lag = timedelta(minutes=source.lag_minutes)
@@ -502,7 +523,7 @@ def _click_source(
             )
 
 
-def _deal_columns(source: tables.DealSource) -> DealColumns:
+def _deal_columns(source: tables.CsvDeals | tables.SqlDeals) -> DealColumns:
     columns = source.columns
     return DealColumns(
         deal_id=columns.deal_id,
@@ -535,7 +556,9 @@ def _deal_columns(source: tables.DealSource) -> DealColumns:
 
 
 def _cells(
-    source: tables.Cells, company: tables.Company, deals: tables.DealSource | None
+    source: tables.Cells,
+    company: tables.Company,
+    deals: tables.CsvDeals | tables.SqlDeals | None,
 ) -> CellFormat:
     return CellFormat(
         time_zone=source.time_zone or company.time_zone,

@@ -1,0 +1,115 @@
+"""Access tokens that expire: fetched when needed, renewed before their end, kept where told.
+
+Some vendors give out only so many tokens in ten minutes, or a new refresh token with each, so a
+token can be kept in a file, which only its owner may read (mode 0600) and which is replaced whole.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Lock
+
+from convsync.clock import Clock, system_clock
+from convsync.errors import OperatorError
+
+EARLY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An access token; `refresh_token` and `api_url` are there where the vendor gave them."""
+
+    access_token: str
+    expires_at: datetime
+    refresh_token: str | None = None
+    api_url: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Token(expires_at={self.expires_at.isoformat()})"
+
+
+Fetch = Callable[[Token | None], Token]
+"""Gets a new token. It is handed the last one: its refresh token may be newer than the config's."""
+
+
+class TokenKeeper:
+    """An Authorisation that keeps one access token fresh. Safe across threads.
+
+    `scheme` is the word before the token. Raises OperatorError where the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        *,
+        scheme: str = "Bearer",
+        file: Path | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._fetch = fetch
+        self._scheme = scheme
+        self._file = file
+        self._clock = clock
+        self._lock = Lock()
+        self._token: Token | None = None
+        self._is_loaded = False
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the header of a request, with a token that has not expired."""
+        return {"Authorization": f"{self._scheme} {self.token().access_token}"}
+
+    def renew(self) -> bool:
+        """Get a new token although the old one has not expired by our clock."""
+        with self._lock:
+            self._renewed()
+        return True
+
+    def token(self) -> Token:
+        """Return a token that has not expired."""
+        with self._lock:
+            if not self._is_loaded:
+                self._token, self._is_loaded = self._loaded(), True
+            if self._token is None or self._token.expires_at - EARLY <= self._clock():
+                return self._renewed()
+            return self._token
+
+    def _renewed(self) -> Token:
+        before = self._token
+        token = self._fetch(before)
+        if token.refresh_token is None and before is not None:
+            token = replace(token, refresh_token=before.refresh_token)
+        self._token = token
+        self._keep(token)
+        return token
+
+    def _loaded(self) -> Token | None:
+        if self._file is None or not self._file.exists():
+            return None
+        try:
+            kept = json.loads(self._file.read_text(encoding="utf-8"))
+            expires_at = datetime.fromisoformat(kept.pop("expires_at"))
+            return Token(expires_at=expires_at, **kept)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise OperatorError(
+                f"The token file {self._file} cannot be read ({type(error).__name__}). Delete it:"
+                " a new one is fetched."
+            ) from None
+
+    def _keep(self, token: Token) -> None:
+        if self._file is None:
+            return
+        kept = {**asdict(token), "expires_at": token.expires_at.isoformat()}
+        try:
+            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=self._file.name)  # 0600
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(kept, file)
+            Path(name).replace(self._file)
+        except OSError as error:
+            raise OperatorError(
+                f"The token file {self._file} cannot be written ({type(error).__name__}):"
+                " correct token_file, or the rights on its folder."
+            ) from None

@@ -1,0 +1,226 @@
+"""One HTTP session for every adapter of a CRM: timeouts, retry, and errors in our words.
+
+Adapters only read, so any request may be made again. What is tried again: no answer, a cut-off
+body, a body that is not JSON (a proxy's page in HTML), 408, 425, 429 and 5xx; for how long,
+`retrying` says. A 401 renews the credentials once. Everything else is the vendor's to name: its
+`Judge` looks at every answer first, because success with an error inside, a limit that says 403 and
+a right that is missing look different everywhere.
+
+Messages name the vendor, the path and the vendor's code. Query, body and headers stay out of them.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
+
+import requests
+
+from convsync.clock import Clock, system_clock
+from convsync.errors import (
+    ConvsyncError,
+    OperatorError,
+    TransientError,
+    UnexpectedResponseError,
+)
+from convsync.retrying import RetryPolicy, retrying
+
+CONNECT_S = 10.0
+READ_S = 90.0
+_NOTHING = frozenset({204, 304})
+_PASSING = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back: status, headers, parsed body; numbers with a point are Decimal."""
+
+    place: str
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    sent_at: datetime
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Return the seconds that Retry-After asks for, whether as a number or as a date."""
+        written = self.headers.get("Retry-After", "").strip()
+        try:
+            return max(0.0, float(written))
+        except ValueError:
+            pass  # not a number
+        try:
+            then = parsedate_to_datetime(written)
+        except ValueError:
+            return None
+        return max(0.0, (then.astimezone(UTC) - self.sent_at).total_seconds())
+
+
+Verdict = ConvsyncError | None | Literal["fine"]
+Judge = Callable[[Answer], Verdict]
+"""Returns what an answer means to this vendor: an error, or "fine" whatever its status; None where
+the status says all there is to say."""
+
+
+class Authorisation(Protocol):
+    """Says who is asking."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers of a request. May raise OperatorError or TransientError."""
+
+    def renew(self) -> bool:
+        """After a 401: get new credentials, and return whether there are any to try."""
+
+
+class FixedHeader:
+    """A key that never changes, in one header."""
+
+    def __init__(self, name: str, value: str) -> None:
+        self._headers = {name: value}
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the one header."""
+        return self._headers
+
+    def renew(self) -> bool:
+        """There is nothing to renew."""
+        return False
+
+
+def no_judgement(_: Answer) -> Verdict:
+    """Leave every answer to its status."""
+    return None
+
+
+@dataclass(kw_only=True)
+class Http:
+    """A vendor's API under one base URL. `requests_made` counts every try.
+
+    All methods return the parsed body, None where there is none (204, 304, empty). They raise
+    TransientError where a later try may succeed, OperatorError where credentials, a right or an
+    address are wrong, UnexpectedResponseError where the request itself was refused.
+    """
+
+    name: str
+    base_url: str
+    authorisation: Authorisation | None = None
+    judge: Judge = no_judgement
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Clock = system_clock
+    session: requests.Session = field(default_factory=requests.Session, repr=False)
+    requests_made: int = 0
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Read a path, or a whole URL on the same host (a next page's link)."""
+        return self.answer("GET", path, params=params, headers=headers).body
+
+    def post(
+        self,
+        path: str,
+        body: Any,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Ask a question whose words do not fit into a URL."""
+        return self.answer("POST", path, params=params, headers=headers, json=body).body
+
+    def form(self, path: str, fields: Mapping[str, str]) -> Any:
+        """Send a form, as token endpoints want it."""
+        return self.answer("POST", path, data=dict(fields)).body
+
+    def answer(self, method: str, path: str, **request: Any) -> Answer:
+        """Make a request and return its whole answer, for what stands in headers."""
+        url = self._url(path)
+        return retrying(self.policy)(self._answered, method, url, request)
+
+    def _answered(self, method: str, url: str, request: Mapping[str, Any]) -> Answer:
+        answer = self._asked(method, url, request)
+        if answer.status == 401 and self.authorisation and self.authorisation.renew():
+            answer = self._asked(method, url, request)
+        verdict = self.judge(answer) or self._problem_of(answer)
+        if isinstance(verdict, ConvsyncError):
+            raise verdict
+        return answer
+
+    def _asked(self, method: str, url: str, request: Mapping[str, Any]) -> Answer:
+        self.requests_made += 1
+        sent_at = self.clock()
+        who = self.authorisation.headers() if self.authorisation else {}
+        headers = {"Accept": "application/json", **who, **(request.get("headers") or {})}
+        place = f"{self.name} {method} {urlsplit(url).path}"
+        try:
+            response = self.session.request(
+                method,
+                url,
+                **{**request, "headers": headers},
+                timeout=(CONNECT_S, READ_S),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:  # its text may hold the query
+            raise TransientError(f"{place} got no answer ({type(error).__name__}).") from None
+        return Answer(
+            place=place,
+            status=response.status_code,
+            headers=response.headers,
+            body=_body_of(response),
+            sent_at=sent_at,
+        )
+
+    def _problem_of(self, answer: Answer) -> ConvsyncError | None:
+        """Return what a status means where the vendor says nothing more precise."""
+        place, status = answer.place, answer.status
+        if status in _PASSING or status >= 500:
+            return TransientError(
+                f"{place} was answered with {status}.", retry_after_s=answer.retry_after_s
+            )
+        if status in (401, 403):
+            return OperatorError(
+                f"{place} was refused with {status}: the credentials are wrong, have expired, or"
+                " lack a right. Renew them, or grant the scopes its page under docs/ lists."
+            )
+        if 300 <= status < 400 and status not in _NOTHING:
+            return OperatorError(f"{place} was sent elsewhere with {status}: correct its address.")
+        if status >= 400:
+            return UnexpectedResponseError(f"{place} was refused with {status}.")
+        if isinstance(answer.body, NotJson):
+            return TransientError(f"{place} was answered with {answer.body.kind} instead of JSON.")
+        return None
+
+    def _url(self, path: str) -> str:
+        """Return the URL of a path. Whole URLs must lie on the same host: tokens go with them."""
+        base = urlsplit(self.base_url)
+        whole = urlsplit(path)
+        if not whole.scheme:
+            return f"{self.base_url.rstrip('/')}/{path.lstrip('/')}"
+        if (whole.scheme, whole.netloc) != (base.scheme, base.netloc):
+            raise UnexpectedResponseError(f"{self.name} pointed to another host, {whole.netloc}.")
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class NotJson:
+    """A body that is no JSON: its kind is told, its content is not."""
+
+    kind: str
+    text: str = field(default="", repr=False)
+
+
+def _body_of(response: requests.Response) -> Any:
+    if response.status_code in _NOTHING or not response.content:
+        return None
+    try:
+        return json.loads(response.content, parse_float=Decimal)
+    except ValueError:
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        return NotJson(kind or "something", response.text)

@@ -1,0 +1,54 @@
+"""When a call is made again: after a growing, jittered wait, and never sooner than the server says.
+
+Only a TransientError is worth another try. What the other side wants to have waited longer than a
+run should last (a day's quota) is not waited for: its error is raised, and the next run goes on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import sleep
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
+from convsync.errors import TransientError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often a call is tried within one run, and how long is waited between the tries.
+
+    A wait that the server or the quota asks for is granted up to `longest_asked_s`. After
+    `failures` calls in a row without an answer the platform is taken to be away.
+    """
+
+    attempts: int = 4
+    first_wait_s: float = 1.0
+    longest_wait_s: float = 60.0
+    longest_asked_s: float = 300.0
+    failures: int = 3
+    sleep: Callable[[float], None] = sleep
+
+
+def retrying(policy: RetryPolicy) -> Retrying:
+    """Return what calls a function until it succeeds; the last try's error is raised as it is."""
+    backoff = wait_exponential_jitter(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
+
+    def is_worth_another_try(error: BaseException) -> bool:
+        return isinstance(error, TransientError) and _asked_s(error) <= policy.longest_asked_s
+
+    def wait_s(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        return max(backoff(state), _asked_s(error))
+
+    return Retrying(
+        retry=retry_if_exception(is_worth_another_try),
+        stop=stop_after_attempt(policy.attempts),
+        wait=wait_s,
+        reraise=True,
+        sleep=policy.sleep,
+    )
+
+
+def _asked_s(error: BaseException | None) -> float:
+    return (error.retry_after_s or 0.0) if isinstance(error, TransientError) else 0.0

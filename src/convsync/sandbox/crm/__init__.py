@@ -1,0 +1,1 @@
+"""CRMs on loopback: one book of deals and people, and one file per vendor that serves it."""

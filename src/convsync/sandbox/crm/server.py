@@ -1,0 +1,127 @@
+"""How a vendor's API is served: a table of paths, who may ask, and trouble on order.
+
+A server is a pure function of requests over its book, so tests call it without a socket, and the
+sandbox mounts it under the vendor's name. It shares no code with the adapters it is asked by.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl
+
+from convsync.sandbox.crm.book import CrmBook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request as it arrived; header names in lower case, `path` below the vendor's base URL."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def json(self) -> Any:
+        """Return the body as JSON; ValueError where it is none."""
+        return json.loads(self.body)
+
+    def form(self) -> dict[str, str]:
+        """Return the body as a form."""
+        return dict(parse_qsl(self.body.decode()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer: JSON, or bytes as they are. `is_cut_off` ends the body in the middle."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_cut_off: bool = False
+
+    def encoded(self) -> bytes:
+        """Return the body's bytes."""
+        if self.body is None:
+            return b""
+        if isinstance(self.body, bytes):
+            return self.body
+        return json.dumps(self.body, default=_plain, separators=(",", ":")).encode()
+
+    @property
+    def media_type(self) -> str:
+        """Return the Content-Type."""
+        return self.headers.get("Content-Type", "application/json;charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A field as the vendor calls it; `own` is the book's word for what it holds.
+
+    `longest` is the length the vendor's metadata tell, `is_readable` whether the credentials may.
+    """
+
+    kind: str
+    own: str
+    name: str
+    label: str
+    type: str = "string"
+    longest: int | None = None
+    is_readable: bool = True
+
+
+Now = Callable[[], datetime]
+
+
+class CrmServer:
+    """One vendor's API over a book. Subclasses name their paths in `routes`.
+
+    `faults` answer the nth request from now instead: 1 is the next. `requests` counts by method and
+    path pattern, so that tests can say what a night costs.
+    """
+
+    name = ""
+    routes: Sequence[tuple[str, str, str]] = ()
+    """Method, pattern of the path, and who answers, with the pattern's groups as arguments."""
+
+    def __init__(self, book: CrmBook, now: Now) -> None:
+        self.book = book
+        self.now = now
+        self.requests: dict[str, int] = {}
+        self.faults: dict[int, Reply] = {}
+        self._routes = [
+            (method, re.compile(pattern), pattern, getattr(self, handler))
+            for method, pattern, handler in self.routes
+        ]
+
+    def answer(self, request: Request) -> Reply:
+        """Answer a request."""
+        self.faults = {number - 1: reply for number, reply in self.faults.items() if number}
+        if fault := self.faults.pop(0, None):
+            return fault
+        for method, pattern, name, handler in self._routes:
+            if method == request.method and (found := pattern.fullmatch(request.path)):
+                key = f"{method} {name}"
+                self.requests[key] = self.requests.get(key, 0) + 1
+                refused = self.refuse(request)
+                with self.book.lock:
+                    return refused or handler(request, **found.groupdict())
+        return self.not_found(request)
+
+    def refuse(self, request: Request) -> Reply | None:
+        """Return the answer to somebody who may not ask; None where he may."""
+        return None
+
+    def not_found(self, request: Request) -> Reply:
+        """Return the answer to a path that does not exist."""
+        return Reply(status=404)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value) if value % 1 else int(value)
+    raise TypeError(f"{type(value).__name__} cannot be said in JSON")

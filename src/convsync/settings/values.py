@@ -1,0 +1,118 @@
+"""The values a configuration may hold: what is read where a name, a number or a day stands."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from convsync.model.money import MOST
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a URL leads to this machine."""
+    try:
+        return urlsplit(url).hostname in LOOPBACK
+    except ValueError:
+        return False
+
+
+def _zone(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"there is no time zone '{value}'; write one such as Europe/Berlin"
+        ) from None
+
+
+def _digits(value: Any) -> str:
+    """Take an account as people write it, 123-456-7890, or an action's ID; keep its digits."""
+    text = str(value).replace("-", "").strip() if isinstance(value, str | int) else ""
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
+        raise ValueError(f"'{value}' is not a number; copy the digits from Google Ads")
+    return text
+
+
+def _account(value: Any) -> Any:
+    digits = _digits(value)
+    if len(digits) != 10:
+        raise ValueError(f"'{value}' is not an ad account; it has ten digits: 123-456-7890")
+    return digits
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _amount(value: Any) -> Any:
+    if value == "skip":
+        return None
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            amount = Decimal(str(value))
+        except ArithmeticError:
+            amount = None
+        if amount is not None and amount.is_finite() and 0 <= amount <= MOST:
+            return amount
+    raise ValueError(f"'{value}' is neither \"skip\" nor an amount to send instead")
+
+
+def _where(value: Any) -> Any:
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError(
+        'write "application_default", "refresh_token", "none", or the path of a key file'
+    )
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError(f"'{value}' is not an ISO 4217 currency such as EUR")
+    return value
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{2}", value):
+        raise ValueError(f"'{value}' is not an ISO 3166 country such as DE")
+    return value
+
+
+def _api_url(value: str) -> str:
+    if not value.lower().startswith("https://") and not is_loopback(value):
+        raise ValueError(f"'{value}' must begin with https://; only this machine may do without")
+    return value.rstrip("/")
+
+
+ApiUrl = Annotated[str, AfterValidator(_api_url)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Digits = Annotated[str, BeforeValidator(_digits)]
+AccountId = Annotated[str, BeforeValidator(_account)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+InsteadOfAmount = Annotated[Decimal | None, BeforeValidator(_amount)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Region = Annotated[str, AfterValidator(_region)]
+Credentials = Annotated[str, BeforeValidator(_where)]
+Amount = Annotated[Decimal, Field(ge=0, le=MOST)]
+Days = Annotated[float, Field(gt=0, le=3650)]
+Minutes = Annotated[float, Field(ge=0, le=30 * 24 * 60)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+class Table(BaseModel):
+    """A table of the file: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class ConsentWords(Table):
+    """The words of the consent columns. Any other word, and a blank, is unspecified."""
+
+    granted: Words = ()
+    denied: Words = ()

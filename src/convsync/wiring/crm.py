@@ -1,0 +1,132 @@
+"""Settings → the sources over a CRM's API: who signs in, and which adapter speaks."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from convsync.extract.crm import Crm, CrmDeals
+from convsync.extract.funnel import MilestoneStages, StageOutcome
+from convsync.extract.mapping import (
+    CellFormat,
+    CrmMapping,
+    MilestoneField,
+    OnCreation,
+    RecordFields,
+)
+from convsync.extract.oauth import Fetch, TokenKeeper
+from convsync.http import Authorisation, FixedHeader, Http, Judge
+from convsync.retrying import RetryPolicy
+from convsync.settings import Settings, crm_tables
+from convsync.wiring.values import minutes
+
+
+def crm_source(
+    name: str, table: crm_tables.CrmDeals, settings: Settings, policy: RetryPolicy
+) -> CrmDeals:
+    """Return the source of one CRM's deals. Nothing is asked of it yet."""
+    mapping = mapping_of(table)
+    company = settings.company
+    cells = CellFormat(
+        time_zone=table.time_zone or company.time_zone,
+        date_formats=table.date_formats,
+        blank_words=frozenset(table.blank_words),
+        currency=table.currency,
+        phone_region=table.country or company.country,
+        granted_words=frozenset(table.consent.granted),
+        denied_words=frozenset(table.consent.denied),
+    )
+    return CrmDeals(
+        name,
+        crm_of(table, mapping, settings.folder, policy),
+        mapping,
+        cells,
+        lag=minutes(table.lag_minutes),
+        overlap=minutes(table.overlap_minutes),
+    )
+
+
+def crm_of(
+    table: crm_tables.CrmDeals, mapping: CrmMapping, folder: Path, policy: RetryPolicy
+) -> Crm:
+    """Return a vendor's adapter, signed in as its table says."""
+    file = None if table.token_file is None else folder / table.token_file
+    keeper = partial(TokenKeeper, file=file)
+    match table:
+        case crm_tables.HubSpotDeals():
+            return _hubspot(table, mapping, policy, keeper)
+    raise NotImplementedError(table.kind)
+
+
+def mapping_of(table: crm_tables.AnyCrmDeals) -> CrmMapping:
+    """Return what the stages and fields of a CRM mean."""
+    return CrmMapping(
+        milestones={name: _milestone(how) for name, how in table.milestones.items()},
+        deal=_fields(table.deal),
+        contact=_fields(table.contact),
+        lead=_fields(table.lead),
+        amount=table.deal.amount,
+        currency=table.deal.currency,
+        segments=table.segments,
+    )
+
+
+def _milestone(how: crm_tables.CrmMilestone) -> MilestoneStages | MilestoneField | OnCreation:
+    if how.created:
+        return OnCreation()
+    if how.field is not None:
+        return MilestoneField(how.field)
+    outcome = None if how.outcome is None else StageOutcome(how.outcome)
+    return MilestoneStages(stages=how.stages, outcome=outcome)
+
+
+def _fields(table: crm_tables.RecordFields) -> RecordFields:
+    return RecordFields(
+        gclid=table.gclid,
+        gbraid=table.gbraid,
+        wbraid=table.wbraid,
+        landing_url=table.landing_url,
+        clicked_at=table.clicked_at,
+        emails=table.email,
+        phones=table.phone,
+        country=table.country,
+        ad_user_data=table.ad_user_data,
+        ad_personalization=table.ad_personalization,
+        crm_keys=table.crm_key,
+        visitors=table.visitor,
+    )
+
+
+Keeper = Callable[[Fetch], TokenKeeper]
+
+
+def _hubspot(
+    table: crm_tables.HubSpotDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
+) -> Crm:
+    from convsync.extract import hubspot
+
+    def http(authorisation: Authorisation | None = None) -> Http:
+        return _http("HubSpot", table.url, hubspot.judge, policy, authorisation)
+
+    if table.token is not None:
+        who: Authorisation = FixedHeader("Authorization", f"Bearer {_secret(table.token)}")
+    else:
+        words = table.client_id or "", _secret(table.client_secret), _secret(table.refresh_token)
+        who = keeper(hubspot.refreshing(http(), *words))
+    return hubspot.HubSpot(http(who), mapping)
+
+
+def _http(
+    name: str,
+    url: str,
+    judge: Judge,
+    policy: RetryPolicy,
+    authorisation: Authorisation | None = None,
+) -> Http:
+    return Http(name=name, base_url=url, judge=judge, policy=policy, authorisation=authorisation)
+
+
+def _secret(secret: SecretStr | None) -> str:
+    assert secret is not None, "settings see to that"
+    return secret.get_secret_value()

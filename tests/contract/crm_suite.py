@@ -1,0 +1,323 @@
+"""What a source over a CRM's HTTP API promises besides: all six inherit CrmSourceContract.
+
+A CRM's tests subclass CrmOffice, which puts the sandbox's server of that CRM behind `responses`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import responses
+
+from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
+from convsync.extract.crm import Crm, CrmDeals
+from convsync.extract.funnel import MilestoneStages
+from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
+from convsync.extract.source import Bookmark, Departed
+from convsync.http import Http
+from convsync.model.consent import ConsentStatus
+from convsync.model.deal import Deal, Gone
+from convsync.model.period import Period
+from convsync.retrying import RetryPolicy
+from convsync.sandbox.crm.book import CrmBook
+from convsync.sandbox.crm.server import CrmServer, Reply
+from tests.contract.source_suite import (
+    CREATED,
+    TOUCHED,
+    WINDOW,
+    WON_AT,
+    WON_DEAL,
+    DealSourceContract,
+    put_deal,
+    put_person,
+    read,
+)
+from tests.fakes.crm_over_http import CrmOverHttp
+
+FOR_EVER = 100
+"""More answers than any request is tried for."""
+HTML = Reply(body=b"<html><title>Sign in</title></html>", headers={"Content-Type": "text/html"})
+STAGES = {
+    "sql": MilestoneStages(stages=("SQL",)),
+    "won": MilestoneStages(stages=("Closed Won",)),
+}
+CELLS = CellFormat(
+    phone_region="DE", granted_words=frozenset({"yes"}), denied_words=frozenset({"no"})
+)
+
+
+class CrmOffice(ABC):
+    """A company with this CRM. Attributes that are None: the vendor has no such thing."""
+
+    base_url: str
+    a_page: int
+    a_cap: int
+    listing: str
+    """A pattern of the path that lists changed deals."""
+    contact: RecordFields
+    deal: RecordFields
+    region: str
+    """The vendor's name of the deal's field `region`."""
+    right_missing: Reply
+    """403 because a right is missing."""
+    limit_as_403: Reply | None = None
+    calls_per_thousand: int
+    """How many requests a thousand changed deals, each with a contact, may cost."""
+    daily_limit: Reply
+    """A limit that will not pass within a run."""
+    error_inside_200: Reply | None = None
+    server_class: type[CrmServer]
+
+    def __init__(self, mock: responses.RequestsMock) -> None:
+        self.book = CrmBook()
+        self.now = TOUCHED + timedelta(days=1)
+        self.server = self.server_class(self.book, lambda: self.now)
+        self.over_http = CrmOverHttp(self.server, self.base_url, mock)
+        self.waits: list[float] = []
+        self.http = self.make_http()
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """Patience that costs no time: what would be waited is noted."""
+        return RetryPolicy(attempts=4, sleep=self.waits.append)
+
+    @property
+    def mapping(self) -> CrmMapping:
+        """What the fields of this vendor mean, for the book's fields."""
+        return CrmMapping(
+            milestones=STAGES,
+            deal=self.deal,
+            contact=self.contact,
+            segments={"region": self.region},
+        )
+
+    @abstractmethod
+    def make_http(self) -> Http:
+        """Return the vendor's session, signed in."""
+
+    @abstractmethod
+    def make_crm(self, mapping: CrmMapping) -> Crm:
+        """Return the vendor's adapter over `self.http`."""
+
+    @abstractmethod
+    def expire_tokens(self) -> None:
+        """Make every token given out so far worthless."""
+
+    @abstractmethod
+    def record_id(self, number: int) -> str:
+        """Return the vendor's form of a record's ID; larger numbers give larger IDs."""
+
+    def source(self, mapping: CrmMapping | None = None) -> CrmDeals:
+        """Return the source over the book."""
+        wanted = mapping or self.mapping
+        return CrmDeals("crm", self.make_crm(wanted), wanted, CELLS)
+
+    def fail(self, *replies: Reply, first: int = 1) -> None:
+        """Answer so many requests from the `first` on with these replies instead."""
+        self.server.faults |= dict(enumerate(replies, first))
+
+
+@pytest.fixture
+def mock() -> Iterator[responses.RequestsMock]:
+    """Answer the adapter's requests."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
+        yield mocked
+
+
+def departed(office: CrmOffice) -> list[Departed]:
+    """Return the deals that a night learns have left the CRM."""
+    return [one for one in office.source().read_changed(WINDOW) if isinstance(one, Departed)]
+
+
+def needs(reply: Reply | None) -> Reply:
+    """Return what a vendor answers with, or skip where it never does."""
+    if reply is None:
+        pytest.skip("this vendor has no such answer")
+    return reply
+
+
+TROUBLE = {
+    "429 with Retry-After": Reply(status=429, headers={"Retry-After": "7"}, body={}),
+    "429 without Retry-After": Reply(status=429, body={}),
+    "500": Reply(status=500, body={}),
+    "503 in HTML": Reply(status=503, body=HTML.body, headers=HTML.headers),
+    "a cut-off body": Reply(is_cut_off=True),
+    "HTML instead of JSON": HTML,
+}
+
+
+class CrmSourceContract(DealSourceContract):
+    """The suite. `office` is the fixture that a CRM's tests supply; it is a CrmOffice."""
+
+    @pytest.mark.parametrize("trouble", TROUBLE)
+    def test_trouble_that_passes_costs_nothing(self, office: Any, trouble: str) -> None:
+        put_deal(office)
+        for request in range(1, 7):
+            office.fail(TROUBLE[trouble], first=2 * request)
+        assert len(read(office.source())) == 1
+
+    def test_a_wait_that_is_asked_for_is_granted(self, office: Any) -> None:
+        office.fail(TROUBLE["429 with Retry-After"])
+        read(office.source())
+        assert min(office.waits) >= 7
+
+    @pytest.mark.parametrize("trouble", TROUBLE)
+    def test_trouble_that_stays_is_left_to_the_next_run(self, office: Any, trouble: str) -> None:
+        office.fail(*[TROUBLE[trouble]] * FOR_EVER)
+        with pytest.raises(TransientError):
+            read(office.source())
+
+    def test_a_daily_limit_in_the_middle_keeps_what_was_read(self, office: Any) -> None:
+        for number in range(1, 2 * office.a_page + 1):
+            put_deal(office, number)
+        records: list[object] = []
+        office.over_http.before_each = lambda _: _stop_at_second_page(office, records)
+        with pytest.raises(TransientError) as stopped:
+            records.extend(office.source().read_changed(WINDOW))  # keeps what came before
+        assert (stopped.value.retry_after_s or 0) > office.policy.longest_asked_s
+        assert office.waits == [], "a day is not waited for"
+        bookmark = next(one for one in reversed(records) if isinstance(one, Bookmark))
+        office.over_http.before_each = lambda _: None
+        office.server.faults.clear()
+        rest = office.source().read_changed(WINDOW, bookmark)
+        found = [one.deal_id for one in (*records, *rest) if isinstance(one, Deal)]
+        assert len(found) == len({*found}) == 2 * office.a_page
+
+    def test_an_expired_token_is_renewed_in_the_middle(self, office: Any) -> None:
+        for number in range(1, office.a_page + 2):
+            put_deal(office, number)
+        records: list[object] = []
+        for record in office.source().read_changed(WINDOW):
+            if not records:
+                office.expire_tokens()
+            records.append(record)
+        assert len([one for one in records if isinstance(one, Deal)]) == office.a_page + 1
+
+    def test_a_403_that_is_a_limit_is_left_to_the_next_run(self, office: Any) -> None:
+        office.fail(*[needs(office.limit_as_403)] * FOR_EVER)
+        with pytest.raises(TransientError):
+            read(office.source())
+
+    def test_a_403_that_is_a_right_is_for_a_person_to_mend(self, office: Any) -> None:
+        office.fail(office.right_missing)
+        with pytest.raises(OperatorError):
+            read(office.source())
+        assert office.waits == []
+
+    def test_a_200_with_an_error_inside_is_an_error(self, office: Any) -> None:
+        office.fail(*[needs(office.error_inside_200)] * FOR_EVER)
+        with pytest.raises((OperatorError, TransientError, UnexpectedResponseError)):
+            read(office.source())
+
+    def test_a_page_that_is_repeated_for_ever_stops_the_read(self, office: Any) -> None:
+        for number in range(1, 2 * office.a_page + 1):
+            put_deal(office, number)
+        office.over_http.stuck_at = office.listing
+        with pytest.raises(UnexpectedResponseError):
+            read(office.source())
+        assert office.over_http.count < 100
+
+    def test_fields_that_nobody_knows_change_nothing(self, office: Any) -> None:
+        put_deal(office, people=(put_person(office, fields={"email": "a@example.com"}),))
+        before = read(office.source())
+        office.over_http.is_newer = True
+        assert read(office.source()) == before
+
+    def test_an_edit_between_pages_loses_no_other_deal(self, office: Any) -> None:
+        count = 3 * office.a_page
+        for number in range(1, count + 1):
+            put_deal(office, number)
+        found = {}
+        for record in office.source().read_changed(WINDOW):
+            if isinstance(record, Deal):
+                found[record.deal_id] = record
+            if len(found) == 1:  # deals of the first and of a later page leave the window
+                for number in (1, 2, 2 * office.a_page):
+                    office.book.edit(office.record_id(number), office.now, amount=Decimal(5))
+        next_window = Period(since=WINDOW.until, until=office.now + timedelta(seconds=1))
+        found |= {deal.deal_id: deal for deal in read(office.source(), next_window)}
+        assert len(found) == count
+        assert found[office.record_id(2 * office.a_page)].amount == 5
+
+    def test_a_deal_is_read_again_when_its_contact_changes(self, office: Any) -> None:
+        person = put_person(office, fields={"email": "a@example.com"})
+        put_deal(office, modified_at=CREATED, people=(person,))
+        assert read(office.source()) == []
+        office.book.edit_person(person, TOUCHED, gclid="late-click")
+        (deal,) = read(office.source())
+        assert [candidate.click.click_id.value for candidate in deal.clicks] == ["late-click"]
+
+    def test_a_merge_names_the_survivor(self, office: Any) -> None:
+        put_deal(office, 1)
+        put_deal(office, 2)
+        office.book.merge(office.record_id(1), office.record_id(2), TOUCHED)
+        named = [one for one in departed(office) if one.survivor is not None]
+        if not named:
+            pytest.skip("this vendor does not say what a deal was merged into")
+        assert named == [
+            Departed(deal_id=office.record_id(1), gone=Gone.MERGED, survivor=office.record_id(2))
+        ]
+
+    def test_a_deal_without_a_currency_says_so(self, office: Any) -> None:
+        put_deal(office, currency=None)
+        (deal,) = read(office.source())
+        assert deal.currency is None
+
+    def test_a_lost_deal_is_lost_since_it_was_lost(self, office: Any) -> None:
+        put_deal(office, entered=(*WON_DEAL[:2], ("lost", WON_AT)))
+        mapping = office.mapping
+        milestones = {**mapping.milestones, "lost": MilestoneStages(stages=("Closed Lost",))}
+        (deal,) = read(office.source(replace(mapping, milestones=milestones)))
+        assert [(one.name, one.reached_at) for one in deal.milestones][-1] == ("lost", WON_AT)
+
+    def test_one_of_three_who_refused_refuses_for_the_deal(self, office: Any) -> None:
+        people = tuple(
+            put_person(office, 901 + number, fields={"consent": word})
+            for number, word in enumerate(("yes", "no", "yes"))
+        )
+        put_deal(office, people=people)
+        (deal,) = read(office.source())
+        assert deal.consent.ad_user_data is ConsentStatus.DENIED
+
+    def test_a_stage_that_is_not_there_is_named_beside_those_that_are(self, office: Any) -> None:
+        wrong = CrmMapping(milestones={"won": MilestoneStages(stages=("Signed",))})
+        with pytest.raises(OperatorError, match=r"Signed.*Closed Won"):
+            office.source(wrong).check_columns()
+
+    def test_a_field_that_is_not_there_is_named_beside_those_that_are(self, office: Any) -> None:
+        wrong = CrmMapping(milestones=STAGES, contact=RecordFields(gclid="glcid"))
+        with pytest.raises(OperatorError, match="'glcid'") as stopped:
+            office.source(wrong).check_columns()
+        assert str(office.contact.gclid) in str(stopped.value)
+
+    def test_no_message_shows_a_person_or_a_secret(self, office: Any) -> None:
+        secret = Reply(status=400, body={"message": "jane@example.com", "token": "s3cret-s3cret"})
+        office.fail(*[secret] * FOR_EVER)
+        with pytest.raises((OperatorError, TransientError, UnexpectedResponseError)) as stopped:
+            read(office.source())
+        assert "jane" not in str(stopped.value)
+        assert "s3cret" not in str(stopped.value)
+
+    def test_no_call_is_made_per_deal(self, office: Any) -> None:
+        count = 1_000
+        for number in range(1, count + 1):
+            person = put_person(office, 10_000 + number, fields={"email": f"p{number}@example.com"})
+            put_deal(office, number, people=(person,))
+        assert len(read(office.source())) == count
+        assert office.over_http.count <= office.calls_per_thousand
+
+    def test_reading_the_newest_records_shows_what_fields_hold(self, office: Any) -> None:
+        put_deal(office, people=(put_person(office, fields={"gclid": "Cj0KCQ_a"}),))
+        name = office.contact.gclid
+        samples = office.make_crm(office.mapping).samples("contact", [name])
+        assert [sample[name] for sample in samples] == ["Cj0KCQ_a"]
+
+
+def _stop_at_second_page(office: Any, records: list[object]) -> None:
+    """Reach the daily limit as soon as the first page was handed over."""
+    if any(isinstance(record, Bookmark) for record in records):
+        office.server.faults = {1: office.daily_limit}

@@ -1,0 +1,301 @@
+"""What every source of rows promises besides: CSV and SQL inherit TableSourceContract.
+
+A subclass says how rows get into its source, `make`, and receives the suite.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TypeGuard
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from convsync.errors import OperatorError
+from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
+from convsync.extract.source import DealSource, Quarantined
+from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.deal import Deal, Gone, Milestone
+from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers, hashed
+from convsync.model.key import Key, KeyKind
+from convsync.model.period import Period
+
+HEADER = (
+    "Deal #", "Created", "Modified", "Stage", "Won on", "Amount", "Currency", "GCLID",
+    "Landing page", "E-mail", "Phone", "Country", "May use data", "May personalize",
+    "Visitor", "Industry", "Deleted", "Notes",
+)  # fmt: skip
+
+COLUMNS = DealColumns(
+    deal_id="Deal #",
+    created_at="Created",
+    modified_at="Modified",
+    milestones={"won": MilestoneColumn(column="Won on", when={"Stage": frozenset({"Closed Won"})})},
+    amount="Amount",
+    currency="Currency",
+    gclid="GCLID",
+    landing_url="Landing page",
+    emails=("E-mail",),
+    phones=("Phone",),
+    country="Country",
+    ad_user_data="May use data",
+    ad_personalization="May personalize",
+    visitors=("Visitor",),
+    segments={"industry": "Industry"},
+    deleted="Deleted",
+)
+
+CELLS = CellFormat(
+    time_zone=ZoneInfo("Europe/Berlin"),
+    blank_words=frozenset({"Select", "unknown"}),
+    phone_region="DE",
+    granted_words=frozenset({"yes"}),
+    denied_words=frozenset({"no"}),
+    deleted_words=frozenset({"true"}),
+)
+
+SINCE = datetime(2026, 3, 1, tzinfo=UTC)
+UNTIL = datetime(2026, 3, 2, tzinfo=UTC)
+WINDOW = Period(since=SINCE, until=UNTIL)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+ORDINARY = {
+    "Deal #": "0061G00000q9jPQAQY",
+    "Created": "2026-02-01T08:00:00Z",
+    "Modified": "2026-03-01T12:00:00Z",
+    "Stage": "Closed Won",
+    "Won on": "2026-02-28T10:00:00Z",
+    "Amount": "1200.50",
+    "Currency": "EUR",
+}
+
+Rows = Sequence[dict[str, object]]
+
+
+def a_row(**cells: object) -> dict[str, object]:
+    """Return an ordinary deal's row; `Won_on="…"` sets the column `Won on`, `Deal=` the ID."""
+    named = {_COLUMN_OF.get(name, name): cell for name, cell in cells.items()}
+    return dict.fromkeys(HEADER) | ORDINARY | named
+
+
+_COLUMN_OF = {"Deal": "Deal #", "Email": "E-mail"} | {
+    name.replace(" ", "_"): name for name in HEADER if " " in name
+}
+
+
+def deals_of(source: DealSource, window: Period = WINDOW) -> list[Deal]:
+    """Read a source of which every record can be read."""
+    records = list(source.read_changed(window))
+    assert [record for record in records if isinstance(record, Quarantined)] == []
+    return [record for record in records if isinstance(record, Deal)]
+
+
+def is_deal(record: object) -> TypeGuard[Deal]:
+    """True for what is neither quarantined nor departed."""
+    return isinstance(record, Deal)
+
+
+class TableSourceContract:
+    """The suite. `make` returns a source that holds these rows under HEADER."""
+
+    def make(
+        self,
+        rows: Rows,
+        *,
+        columns: DealColumns = COLUMNS,
+        cells: CellFormat = CELLS,
+        is_complete: bool = False,
+    ) -> DealSource:
+        raise NotImplementedError
+
+    def only(self, **cells: object) -> Deal:
+        """Return the one deal of a source with one row."""
+        (deal,) = deals_of(self.make([a_row(**cells)]))
+        return deal
+
+    def test_an_empty_source_yields_nothing(self) -> None:
+        assert list(self.make([]).read_changed(WINDOW)) == []
+
+    def test_a_deal_is_read_with_everything_mapped(self) -> None:
+        email, phone = hashed("jane@example.com"), hashed("+4915112345678")
+        deal = self.only(
+            GCLID="EAIaIQ_x-Y",
+            Email="Jane@Example.com",
+            Phone="0151 12345678",
+            Country="DE",
+            May_use_data="Yes",
+            May_personalize="no",
+            Visitor="GA1.2.3",
+            Industry="Retail",
+        )
+        assert deal.deal_id == "0061G00000q9jPQAQY"
+        assert deal.created_at == datetime(2026, 2, 1, 8, tzinfo=UTC)
+        assert deal.modified_at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+        assert deal.milestones == (Milestone("won", datetime(2026, 2, 28, 10, tzinfo=UTC)),)
+        assert (deal.amount, deal.currency) == (Decimal("1200.50"), "EUR")
+        assert [candidate.click.click_id.value for candidate in deal.clicks] == ["EAIaIQ_x-Y"]
+        assert deal.identifiers == Identifiers(emails=(email,), phones=(phone,))
+        assert deal.keys == (
+            Key(KeyKind.CRM, "0061G00000q9jPQAQY"),
+            Key(KeyKind.VISITOR, "GA1.2.3"),
+            Key(KeyKind.EMAIL, email),
+            Key(KeyKind.PHONE, phone),
+        )
+        assert deal.consent == Consent(
+            ad_user_data=ConsentStatus.GRANTED, ad_personalization=ConsentStatus.DENIED
+        )
+        assert deal.segments == {"industry": "Retail"}
+        assert deal.gone is None
+
+    @pytest.mark.parametrize(
+        ("modified", "is_read"),
+        [
+            pytest.param("2026-02-28T23:59:59Z", False, id="just before since"),
+            pytest.param("2026-03-01T00:00:00Z", True, id="at since"),
+            pytest.param("2026-03-01T23:59:59Z", True, id="just before until"),
+            pytest.param("2026-03-02T00:00:00Z", False, id="at until"),
+            pytest.param("2026-03-01T00:30:00+01:00", False, id="before since, in another zone"),
+            pytest.param(None, True, id="no stamp at all"),
+        ],
+    )
+    def test_a_window_takes_its_start_and_leaves_its_end(
+        self, modified: str | None, is_read: bool
+    ) -> None:
+        assert len(deals_of(self.make([a_row(Modified=modified)]))) == is_read
+
+    @pytest.mark.parametrize(
+        ("modified", "is_read"),
+        [
+            pytest.param("2026-02-28", False, id="a day that ended before"),
+            pytest.param("2026-03-01", True, id="a day that ends inside"),
+            pytest.param("2026-03-02", True, id="a day that starts inside"),
+            pytest.param("2026-03-03", False, id="a day that starts after"),
+        ],
+    )
+    def test_a_deal_stamped_with_a_bare_date_is_read_in_every_window_its_day_touches(
+        self, modified: str, is_read: bool
+    ) -> None:
+        assert len(deals_of(self.make([a_row(Modified=modified)]))) == is_read
+
+    def test_a_complete_source_is_read_whole_whatever_the_window(self) -> None:
+        rows = [a_row(Deal="A", Modified="2020-01-01T00:00:00Z"), a_row(Deal="B", Modified=None)]
+        rows.append(a_row(Deal="C", Modified="2026-04-01T00:00:00Z"))
+        deals = deals_of(self.make(rows, is_complete=True))
+        assert [deal.deal_id for deal in deals] == ["A", "B", "C"]
+
+    def test_a_period_finds_an_old_deal_that_nobody_has_touched(self) -> None:
+        rows = [
+            a_row(Deal="old", Modified="2020-02-01T00:00:00Z", Won_on="2020-01-15T00:00:00Z"),
+            a_row(Deal="new"),
+        ]
+        period = Period(since=LONG_AGO, until=LONG_AGO + timedelta(days=31))
+        found = [deal.deal_id for deal in self.make(rows).read_period(period) if is_deal(deal)]
+        assert found == ["old"]
+
+    def test_a_period_takes_a_bare_date_by_the_companys_day(self) -> None:
+        berlin_day = Period.of_days(date(2026, 3, 1), date(2026, 3, 1), ZoneInfo("Europe/Berlin"))
+        rows = [a_row(Deal=day, Won_on=day) for day in ("2026-02-28", "2026-03-01", "2026-03-02")]
+        found = [deal.deal_id for deal in self.make(rows).read_period(berlin_day) if is_deal(deal)]
+        assert found == ["2026-03-01"]
+
+    def test_a_bare_date_is_reached_in_the_last_second_of_the_companys_day(self) -> None:
+        deal = self.only(Won_on="2026-02-28")
+        at = datetime(2026, 2, 28, 22, 59, 59, tzinfo=UTC)
+        assert deal.milestones == (Milestone("won", at, is_whole_day=True),)
+
+    def test_a_milestone_counts_only_in_the_stage_that_means_it(self) -> None:
+        deal = self.only(Stage="Negotiation", Won_on="no date at all")
+        assert deal.milestones == ()
+
+    def test_reading_twice_gives_the_same(self) -> None:
+        source = self.make([a_row(Deal=str(number)) for number in range(5)])
+        assert list(source.read_changed(WINDOW)) == list(source.read_changed(WINDOW))
+
+    def test_nothing_where_a_number_was_is_no_amount(self) -> None:
+        assert self.only(Amount=None).amount is None
+
+    def test_an_amount_of_zero_stays_zero(self) -> None:
+        assert self.only(Amount="0").amount == 0
+
+    def test_a_deal_without_a_currency_has_none(self) -> None:
+        assert self.only(Currency=None).currency is None
+
+    def test_a_deal_without_a_contact_has_no_identifiers_and_its_own_key(self) -> None:
+        deal = self.only()
+        assert deal.identifiers == NO_IDENTIFIERS
+        assert deal.keys == (Key(KeyKind.CRM, "0061G00000q9jPQAQY"),)
+
+    def test_blank_words_mean_nothing_except_in_an_id(self) -> None:
+        deal = self.only(Deal="unknown", GCLID="Select", Industry="UNKNOWN", Amount="select")
+        assert (deal.deal_id, deal.clicks, dict(deal.segments)) == ("unknown", (), {})
+        assert deal.amount is None
+
+    def test_names_in_any_script_pass_through(self) -> None:
+        assert self.only(Industry="🏡 שלום עולם").segments == {"industry": "🏡 שלום עולם"}
+
+    def test_ids_that_differ_only_by_case_are_different_deals(self) -> None:
+        ids = ["0061G00000q9jPQAQY", "0061g00000q9jPQAQY", "0061G00000q9jpqaqy"]
+        deals = deals_of(self.make([a_row(Deal=deal_id) for deal_id in ids]))
+        assert [deal.deal_id for deal in deals] == ids
+
+    def test_the_same_deal_twice_is_passed_on_twice_in_order(self) -> None:
+        deals = deals_of(self.make([a_row(Amount="1"), a_row(Amount="2")]))
+        assert [deal.amount for deal in deals] == [1, 2]
+
+    def test_a_deleted_deal_is_gone(self) -> None:
+        assert self.only(Deleted="true").gone is Gone.DELETED
+
+    def test_a_word_about_consent_that_nobody_declared_says_nothing(self) -> None:
+        assert self.only(May_use_data="maybe").consent == Consent()
+
+    def test_an_email_or_phone_that_is_none_is_no_identifier_and_no_problem(self) -> None:
+        deal = self.only(Email="not given", Phone="call me")
+        assert deal.identifiers == NO_IDENTIFIERS
+
+    def test_a_click_id_in_a_column_and_in_the_url_counts_once(self) -> None:
+        deal = self.only(GCLID="abcD:G:s", Landing_page="https://x.example/?gbraid=0AAA&gclid=abcD")
+        assert [candidate.click.click_id.value for candidate in deal.clicks] == ["abcD", "0AAA"]
+
+    @pytest.mark.parametrize(
+        ("cells", "names"),
+        [
+            pytest.param({"Amount": "1.2.3"}, "Amount", id="amount"),
+            pytest.param({"Amount": "NaN"}, "Amount", id="not a number"),
+            pytest.param({"Currency": "euros"}, "Currency", id="currency"),
+            pytest.param({"Won_on": "31/02/2026"}, "Won on", id="milestone"),
+            pytest.param({"Created": "9999-12-31"}, "Created", id="the calendar's last day"),
+            pytest.param({"Modified": "yesterday"}, "Modified", id="modified"),
+            pytest.param({"Deal": " "}, "Deal #", id="no id"),
+        ],
+    )
+    def test_one_bad_row_is_quarantined_and_the_rest_goes_on(
+        self, cells: dict[str, str], names: str
+    ) -> None:
+        rows = [a_row(Deal="first"), a_row(**{"Deal": "bad", **cells}), a_row(Deal="last")]
+        first, bad, last = self.make(rows).read_changed(WINDOW)
+        assert isinstance(first, Deal)
+        assert isinstance(last, Deal)
+        assert isinstance(bad, Quarantined)
+        assert f"'{names}'" in bad.problem
+        assert bad.deal_id == ("bad" if "Deal" not in cells else None)
+
+    def test_a_problem_never_shows_what_a_cell_holds(self) -> None:
+        (bad,) = self.make([a_row(Won_on="jane@example.com")]).read_changed(WINDOW)
+        assert isinstance(bad, Quarantined)
+        assert "jane" not in bad.problem
+        assert "aaaa@aaaaaaa.aaa" in bad.problem
+
+    def test_a_time_without_a_zone_needs_the_sources_zone(self) -> None:
+        cells = CellFormat(time_zone=None)
+        rows = [a_row(Won_on="2026-02-28 10:00:00"), a_row(Won_on="2026-02-28")]
+        for bad in self.make(rows, cells=cells).read_changed(WINDOW):
+            assert isinstance(bad, Quarantined)
+            assert "time_zone" in bad.problem
+
+    def test_a_column_that_is_not_there_is_named_beside_those_that_are(self) -> None:
+        columns = DealColumns(deal_id="Id", milestones={}, amount="Amuont")
+        source = self.make([a_row()], columns=columns)
+        with pytest.raises(OperatorError) as stopped:
+            list(source.read_changed(WINDOW))
+        for name in ("'Id'", "'Amuont'", "'Deal #'", "'Amount'"):
+            assert name in str(stopped.value)

@@ -1,0 +1,121 @@
+"""HubSpot: the suite of every source and of every CRM, and what is peculiar to HubSpot."""
+
+from datetime import timedelta
+
+import pytest
+import responses
+
+from convsync.errors import OperatorError
+from convsync.extract import hubspot
+from convsync.extract.crm import Crm
+from convsync.extract.hubspot import HubSpot
+from convsync.extract.mapping import CrmMapping, RecordFields
+from convsync.extract.oauth import TokenKeeper
+from convsync.extract.source import Departed
+from convsync.http import Http
+from convsync.model.deal import Gone
+from convsync.sandbox.crm.hubspot import REFRESH_TOKEN, HubSpotServer
+from convsync.sandbox.crm.server import Reply
+from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock
+from tests.contract.source_suite import (
+    CREATED,
+    TOUCHED,
+    WINDOW,
+    put_deal,
+    put_person,
+    read,
+)
+
+__all__ = ["mock"]
+
+
+class HubSpotOffice(CrmOffice):
+    base_url = "https://api.hubapi.com"
+    a_page = 200
+    a_cap = 10_000
+    calls_per_thousand = 60
+    listing = r"/deals/search"
+    deal = RecordFields(gclid="gclid")
+    contact = RecordFields(
+        emails=("email",),
+        phones=("phone",),
+        gclid="hs_google_click_id",
+        ad_user_data="ad_consent",
+    )
+    region = "region"
+    right_missing = Reply(
+        status=403,
+        body={
+            "category": "MISSING_SCOPES",
+            "errors": [{"context": {"requiredGranularScopes": ["crm.objects.deals.read"]}}],
+        },
+    )
+    daily_limit = Reply(status=429, body={"errorType": "RATE_LIMIT", "policyName": "DAILY"})
+    server_class = HubSpotServer
+
+    def make_http(self) -> Http:
+        tokens = Http(name="HubSpot", base_url=self.base_url, policy=self.policy)
+        fetch = hubspot.refreshing(tokens, "client", "secret", REFRESH_TOKEN)
+        return Http(
+            name="HubSpot",
+            base_url=self.base_url,
+            authorisation=TokenKeeper(fetch, clock=lambda: self.now),
+            judge=hubspot.judge,
+            policy=self.policy,
+        )
+
+    def make_crm(self, mapping: CrmMapping) -> Crm:
+        return HubSpot(self.http, mapping)
+
+    def expire_tokens(self) -> None:
+        assert isinstance(self.server, HubSpotServer)
+        self.server.tokens.clear()
+
+    def record_id(self, number: int) -> str:
+        return str(40_100_000_000 + number)
+
+
+class TestHubSpot(CrmSourceContract):
+    @pytest.fixture
+    def office(self, mock: responses.RequestsMock) -> HubSpotOffice:
+        return HubSpotOffice(mock)
+
+    def test_a_merge_that_makes_a_new_record_takes_both_old_ones_away(
+        self, office: HubSpotOffice
+    ) -> None:
+        put_deal(office, 1)
+        put_deal(office, 2)
+        new_id = office.record_id(3)
+        office.book.merge(office.record_id(1), office.record_id(2), TOUCHED, new_id=new_id)
+        assert departed(office) == [
+            Departed(deal_id=office.record_id(number), gone=Gone.MERGED, survivor=new_id)
+            for number in (1, 2)
+        ]
+        assert [deal.deal_id for deal in read(office.source())] == [new_id]
+
+    def test_a_click_id_that_was_overwritten_is_still_a_click_of_its_time(
+        self, office: HubSpotOffice
+    ) -> None:
+        person = put_person(office, fields={"gclid": "first"})
+        put_deal(office, people=(person,))
+        office.book.edit_person(person, TOUCHED, gclid="second")
+        (deal,) = read(office.source())
+        seen = {one.click.click_id.value: one.click.clicked_at for one in deal.clicks}
+        assert seen == {"first": CREATED, "second": TOUCHED}
+
+    def test_the_missing_scope_is_named(self, office: HubSpotOffice) -> None:
+        office.fail(office.right_missing, first=2)
+        with pytest.raises(OperatorError, match=r"crm\.objects\.deals\.read"):
+            office.source().check_columns()
+
+    def test_a_burst_limit_is_waited_out_without_being_told_how_long(
+        self, office: HubSpotOffice
+    ) -> None:
+        office.fail(Reply(status=429, body={"policyName": "TEN_SECONDLY_ROLLING"}), first=2)
+        read(office.source())
+        assert max(office.waits) >= 10
+
+    def test_a_deal_archived_before_the_window_is_old_news(self, office: HubSpotOffice) -> None:
+        put_deal(office, 1)
+        office.book.delete(office.record_id(1), WINDOW.since - timedelta(days=1))
+        assert list(office.source().read_changed(WINDOW)) == []
