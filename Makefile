@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test conformance check lint types imports readme soak bench format lock clean
+.PHONY: help demo demo-crm test conformance check lint types imports readme soak bench format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)  ## three nights against the sandbox, from nothing
 	@$(BIN)/python scripts/demo.py
+
+demo-crm: $(READY)  ## the same from another CRM: make demo-crm CRM=salesforce
+	@$(BIN)/python scripts/demo.py $(CRM)
 
 test: $(READY)  ## the tests
 	$(BIN)/pytest -n 2

@@ -1,5 +1,7 @@
 """Three nights of a made-up company, against the sandbox, as an operator would type them.
 
+    python scripts/demo.py [hubspot | salesforce | pipedrive | zoho | dynamics | odoo]
+
 Night 1 is the first run over the CRM's whole history. On night 2 nothing has changed, and nothing
 is sent. Before night 3 some deals changed their value, one sale was cancelled, one deal was
 deleted, and clicks came in late. Everything lies in the folder demo/ afterwards; nothing is left
@@ -22,33 +24,37 @@ from zoneinfo import ZoneInfo
 import requests
 from rich.console import Console
 
-from convsync.sandbox import world as happenings
 from convsync.sandbox.world import World
-from convsync.sandbox.world_csv import write_clicks_csv, write_deals_csv
+from convsync.sandbox.world_csv import write_clicks_csv
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "demo"
 CONVSYNC = str(Path(sys.executable).parent / "convsync")
 COMPANY = ZoneInfo("Europe/Berlin")
 SEED, DEALS, DAYS = 7, 2_500, 150
-EXPORTED_BEFORE = timedelta(hours=7)
-"""The CRM writes its export in the evening, the run is at night."""
+EVENING = timedelta(hours=7)
+"""People work and the website writes its click log until the evening, the run is at night."""
+
+Changes = dict[str, list[dict[str, str]]]
+"""What people did to deals, as the sandbox takes it."""
 
 console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> None:
     """Run the three nights and show what came of them."""
+    crm = sys.argv[1] if len(sys.argv) > 1 else "hubspot"
     first, second, third = nights(datetime.now(UTC))
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
-    shutil.copy(ROOT / "config" / "sandbox.toml", FOLDER / "convsync.toml")
     world = World(seed=SEED, deals=DEALS, ends_at=third, days=DAYS)
-    with sandbox() as platform:
-        title("A CRM's export and a click log, made up and shaped as real funnels are")
-        export(world, first)
+    with sandbox(crm) as platform:
+        title(f"A CRM ({crm}) and a click log, made up and shaped as real funnels are")
+        platform.clock(first)
+        platform.happens(world, until=first - EVENING)
+        log_clicks(world, first)
         convsync("db", "upgrade")
-        convsync("check")
+        convsync("check", "--as-of", first.isoformat())
 
         title(f"Night 1 ({first:%A %d %B}): the first run over the whole history")
         platform.night(first)
@@ -56,10 +62,12 @@ def main() -> None:
         title(f"Night 2 ({second:%A %d %B}): nothing has changed, so nothing is sent")
         platform.night(second)
 
-        world, changed, cancelled, deleted = a_day_later(world, first, second)
+        changes, *changed_deals = a_day_later(world, first, second)
         title(f"Night 3 ({third:%A %d %B}): values changed, a sale cancelled, a deal deleted")
-        export(world, third)
+        platform.happens(world, changes, until=third - EVENING)
+        log_clicks(world, third)
         platform.night(third)
+        changed, cancelled, deleted = map(platform.id_of, changed_deals)
         platform.clock(third + timedelta(hours=1))
         convsync("retry", "--as-of", (third + timedelta(hours=1)).isoformat(), quiet=True)
 
@@ -87,39 +95,60 @@ def nights(now: datetime) -> tuple[datetime, datetime, datetime]:
     return first, second, third
 
 
-def export(world: World, night: datetime) -> None:
-    """Write the files as the CRM and the website have them on the evening before a night."""
-    evening = night - EXPORTED_BEFORE
-    deals = write_deals_csv(FOLDER / "deals.csv", world, evening)
-    clicks = write_clicks_csv(FOLDER / "clicks.csv", world, evening)
-    console.print(f"exported {deals:,} deals and {clicks:,} clicks")
+def log_clicks(world: World, night: datetime) -> None:
+    """Write the click log as the website has it on the evening before a night."""
+    clicks = write_clicks_csv(FOLDER / "clicks.csv", world, night - EVENING)
+    console.print(f"{clicks:,} clicks are in the log")
 
 
-def a_day_later(world: World, first: datetime, second: datetime) -> tuple[World, str, str, str]:
-    """Change some deals during the second day; return a changed, the lost and the deleted one."""
-    won = world.pick_won(first - EXPORTED_BEFORE, 5, within=timedelta(days=60))
+def a_day_later(world: World, first: datetime, second: datetime) -> tuple[Changes, str, str, str]:
+    """Change some deals during the second day; name a changed, the lost and the deleted one."""
+    won = world.pick_won(first - EVENING, 5, within=timedelta(days=60))
     raised, cut, named, cancelled, deleted = won
-    at = second + timedelta(hours=9)
-    changes = {
-        raised.deal_id: happenings.amount_changed(at, (raised.amount or Decimal(0)) * 2),
-        cut.deal_id: happenings.amount_changed(at, (cut.amount or Decimal(0)) / 2),
-        named.deal_id: happenings.amount_changed(at, Decimal("4711.00")),
-        cancelled.deal_id: happenings.lost(at),
-        deleted.deal_id: happenings.deleted(at),
+    at = {"at": (second + timedelta(hours=9)).isoformat()}
+    changes: Changes = {
+        raised.deal_id: [{"kind": "amount", "amount": str((raised.amount or 0) * 2), **at}],
+        cut.deal_id: [{"kind": "amount", "amount": str((cut.amount or 0) / 2), **at}],
+        named.deal_id: [{"kind": "amount", "amount": "4711.00", **at}],
+        cancelled.deal_id: [{"kind": "lost", **at}],
+        deleted.deal_id: [{"kind": "deleted", **at}],
     }
-    return world.with_changes(changes), named.deal_id, cancelled.deal_id, deleted.deal_id
+    return changes, named.deal_id, cancelled.deal_id, deleted.deal_id
 
 
 class Platform:
     """The sandbox, through its own endpoints."""
 
-    def __init__(self, http: str) -> None:
+    def __init__(self, http: str, crm: str) -> None:
         self._http = http
+        self._crm = crm
 
     def clock(self, at: datetime) -> None:
         """Set its clock."""
-        answer = requests.post(f"{self._http}/clock", json={"now": at.isoformat()}, timeout=10)
+        self._post("clock", {"now": at.isoformat()})
+
+    def happens(self, world: World, changes: Changes | None = None, *, until: datetime) -> None:
+        """Let the CRM show a world as far as `until`, and what people did to its deals."""
+        self._post(
+            "crms/world",
+            {
+                "seed": world.seed,
+                "deals": world.deals,
+                "days": world.days,
+                "ends_at": world.ends_at.isoformat(),
+                "changes": changes or {},
+                "until": until.isoformat(),
+            },
+        )
+
+    def id_of(self, deal: str) -> str:
+        """Return the CRM's own ID of a deal."""
+        answer = requests.get(f"{self._http}/crms/{self._crm}/deals/{deal}", timeout=10)
         answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def _post(self, path: str, body: Any) -> None:
+        requests.post(f"{self._http}/{path}", json=body, timeout=10).raise_for_status()
 
     def night(self, at: datetime) -> None:
         """Run one night, on both sides' clocks."""
@@ -134,8 +163,18 @@ class Platform:
         return books
 
 
+def config_of(crm: str, ports: dict[str, str]) -> str:
+    """Return config/sandbox.toml with this CRM as its source of deals, at these addresses."""
+    whole = (ROOT / "config" / "sandbox.toml").read_text(encoding="utf-8")
+    source = (ROOT / "config" / "sandbox" / f"{crm}.toml").read_text(encoding="utf-8")
+    before, after = whole.index("[deals.crm]"), whole.index("[clicks.site]")
+    config = whole[:before] + source + whole[after:]
+    config = config.replace("http://127.0.0.1:8470", ports["http"])
+    return config.replace("127.0.0.1:8471", ports["grpc"])
+
+
 @contextmanager
-def sandbox() -> Iterator[Platform]:
+def sandbox(crm: str) -> Iterator[Platform]:
     """Start the sandbox on free ports, and stop it whatever happens."""
     serving = subprocess.Popen(
         [CONVSYNC, "sandbox", "--http-port", "0", "--grpc-port", "0"],
@@ -145,10 +184,10 @@ def sandbox() -> Iterator[Platform]:
     assert serving.stdout is not None
     try:
         ports = json.loads(serving.stdout.readline())
-        os.environ["CONVSYNC_CONFIG"] = str(FOLDER / "convsync.toml")
-        os.environ["CONVSYNC_DESTINATIONS__GOOGLE__ENDPOINT"] = ports["grpc"]
-        os.environ["CONVSYNC_DESTINATIONS__GOOGLE__REST_ENDPOINT"] = ports["http"]
-        yield Platform(ports["http"])
+        config = FOLDER / "convsync.toml"
+        config.write_text(config_of(crm, ports), encoding="utf-8")
+        os.environ["CONVSYNC_CONFIG"] = str(config)
+        yield Platform(ports["http"], crm)
     finally:
         serving.terminate()
         serving.wait()

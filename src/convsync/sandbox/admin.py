@@ -114,11 +114,11 @@ def routes(platform: AdPlatform, token: str | None) -> list[Route]:
     """Every endpoint, behind the token if there is one."""
     return [
         *(
-            Route(path, _guarded(_reading(platform, reader), token), methods=["GET"])
+            Route(path, guarded(_reading(platform, reader), token), methods=["GET"])
             for path, reader in READERS.items()
         ),
         *(
-            Route(path, _guarded(_switching(platform, switch), token), methods=["POST"])
+            Route(path, guarded(_switching(platform, switch), token), methods=["POST"])
             for path, switch in SWITCHES.items()
         ),
     ]
@@ -142,14 +142,15 @@ def _switching(platform: AdPlatform, switch: Switch) -> Endpoint:
     return endpoint
 
 
-def _guarded(endpoint: Endpoint, token: str | None) -> Endpoint:
+def guarded(endpoint: Endpoint, token: str | None) -> Endpoint:
+    """Return an endpoint that asks for the token, if there is one."""
     if token is None:
         return endpoint
 
-    async def guarded(request: Request) -> JSONResponse:
+    async def asked_for_token(request: Request) -> JSONResponse:
         shown = request.headers.get(TOKEN_HEADER, "")
         if not hmac.compare_digest(shown.encode(), token.encode()):
             return JSONResponse({"error": f"{TOKEN_HEADER} is missing or wrong"}, status_code=401)
         return await endpoint(request)
 
-    return guarded
+    return asked_for_token

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from functools import partial
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,6 +21,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from convsync.sandbox import admin, data_manager
 from convsync.sandbox.ad_platform import AdPlatform
+from convsync.sandbox.crm.over_http import routes as crm_routes
+from convsync.sandbox.crm.vendors import Crms
 from convsync.sandbox.messages import IngestEventsRequest, Message, Reason
 from convsync.sandbox.refusals import HTTP_STATUS, Refusal
 from convsync.sandbox.tokens import TokenRefused
@@ -51,14 +54,16 @@ class HangUp(Response):
 class HttpListener:
     """Answers on one port from construction until `stop`."""
 
-    def __init__(self, platform: AdPlatform, host: str, port: int, token: str | None) -> None:
+    def __init__(
+        self, platform: AdPlatform, crms: Crms, host: str, port: int, token: str | None
+    ) -> None:
         listening = socket.create_server((host, port), backlog=BACKLOG)
         # Inherited by every connection: without it each answer waits 40 ms for the client's ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = listening.getsockname()[1]
         self._server = uvicorn.Server(
             uvicorn.Config(
-                application(platform, token),
+                application(platform, crms, token),
                 http=BreakableProtocol,
                 ws="none",
                 lifespan="off",
@@ -79,8 +84,8 @@ class HttpListener:
         self._thread.join()
 
 
-def application(platform: AdPlatform, admin_token: str | None) -> Starlette:
-    """Google's endpoints and the sandbox's own, as an ASGI application."""
+def application(platform: AdPlatform, crms: Crms, admin_token: str | None) -> Starlette:
+    """Google's endpoints, the CRMs' and the sandbox's own, as an ASGI application."""
 
     async def ingest(request: Request) -> JSONResponse:
         _check_token(platform, request)
@@ -109,6 +114,7 @@ def application(platform: AdPlatform, admin_token: str | None) -> Starlette:
             Route("/v1/requestStatus:retrieve", retrieve_status),
             Route("/token", token, methods=["POST"]),
             *admin.routes(platform, admin_token),
+            *crm_routes(crms, platform.clock, partial(admin.guarded, token=admin_token)),
         ],
         exception_handlers={
             Refusal: _refused,

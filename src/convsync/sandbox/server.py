@@ -14,6 +14,7 @@ from convsync.sandbox.ad_platform import PROCESSING_TAKES, AdPlatform
 from convsync.sandbox.books import Books
 from convsync.sandbox.certificate import this_process_certificate
 from convsync.sandbox.clock import Now, SandboxClock, machine_time
+from convsync.sandbox.crm.vendors import Crms
 from convsync.sandbox.google_ads.over_grpc import GoogleAdsHandler
 from convsync.sandbox.over_grpc import GrpcListener, data_manager_api
 from convsync.sandbox.over_http import HttpListener
@@ -43,6 +44,7 @@ class Sandbox:
         self.platform = AdPlatform(
             clock=SandboxClock(now), receipts=Receipts(processing_takes=processing_takes)
         )
+        self.crms = Crms(self.platform.clock)
         self._host = host
         self._http_port = http_port
         self._grpc_port = grpc_port
@@ -88,7 +90,9 @@ class Sandbox:
                 this_process_certificate(),
             )
             started.callback(over_grpc.stop)
-            over_http = HttpListener(self.platform, self._host, self._http_port, self._token)
+            over_http = HttpListener(
+                self.platform, self.crms, self._host, self._http_port, self._token
+            )
             started.callback(over_http.stop)
             started.callback(self.platform.faults.let_go)
             self._running = started.pop_all()

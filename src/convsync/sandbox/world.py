@@ -114,6 +114,11 @@ class World:
         more = {key: (*self.changes.get(key, ()), change) for key, change in changes.items()}
         return replace(self, changes={**self.changes, **more})
 
+    def deleted_at(self, deal_id: str) -> datetime | None:
+        """Return when a deal vanishes from the CRM, None where it stays."""
+        times = (change.fields.get("deleted_at") for change in self.changes.get(deal_id, ()))
+        return next(filter(None, times), None)
+
     def pick_won(
         self, at: datetime, n: int, *, within: timedelta = timedelta(days=30)
     ) -> list[Deal]:

@@ -5,14 +5,16 @@ dates without a time, the click log writes UTC. Rows are streamed, so a file can
 """
 
 import csv
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from convsync.sandbox.world import World
-from convsync.sandbox.world_deal import AdClick, Deal
+from convsync.sandbox.world_deal import AdClick, ClickIds, Deal
+from convsync.sandbox.world_figures import Trail
 
 DEAL_HEADER: Final = (
     "Deal ID,Created,Last modified,Stage,Origin,Region,Vertical,Deal type,Owner,Amount,Currency,"
@@ -33,6 +35,49 @@ def write_deals_csv(path: Path, world: World, at: datetime) -> int:
 def write_clicks_csv(path: Path, world: World, at: datetime) -> int:
     """Write the clicks that are in the log by an instant; return how many."""
     return _write(path, CLICK_HEADER, map(_click_row, world.clicks_as_of(at)))
+
+
+def deals_in_csv(rows: Iterable[Mapping[str, str]], zone: ZoneInfo) -> Iterator[Deal]:
+    """Read such an export again; KeyError and ValueError name what is missing or unreadable.
+
+    `zone` is that of its local times; a closing day is taken to have ended in the afternoon.
+    """
+
+    def at(cell: str) -> datetime | None:
+        if not cell:
+            return None
+        written = datetime.fromisoformat(cell)
+        afternoon = written.replace(hour=17) if len(cell) == len("2026-01-01") else written
+        return afternoon.replace(tzinfo=zone).astimezone(UTC)
+
+    for row in rows:
+        created_at, modified_at = at(row["Created"]), at(row["Last modified"])
+        if created_at is None:
+            raise ValueError(f"deal {row['Deal ID']} has no Created")
+        yield Deal(
+            deal_id=row["Deal ID"],
+            created_at=created_at,
+            changed_at=modified_at,
+            origin=row["Origin"],
+            region=row["Region"],
+            vertical=row["Vertical"],
+            deal_type=row["Deal type"],
+            owner=row["Owner"],
+            amount=Decimal(row["Amount"]) if row["Amount"] else None,
+            currency=row["Currency"],
+            ids=ClickIds(gclid=row["GCLID"], gbraid=row["GBRAID"], wbraid=row["WBRAID"]),
+            landing_page=row["Landing page"],
+            email=row["E-mail"],
+            phone=row["Phone"],
+            country=row["Country"],
+            consent=row["Marketing consent"],
+            visitor_id=row["Visitor ID"],
+            trail=Trail.NO_AD,
+            sql_at=at(row["SQL date"]),
+            opportunity_at=at(row["Opportunity date"]),
+            won_at=at(row["Won date"]),
+            lost_at=at(row["Lost date"]),
+        )
 
 
 def _write(path: Path, header: str, rows: Iterable[Row]) -> int:

@@ -171,7 +171,8 @@ def present(connection: Connection, source: str, deal_ids: Sequence[str]) -> dic
         deals.c.deal_id.in_(bindparam("deal_ids", expanding=True)),
         deals.c.gone.is_(None),
     )
-    return dict(connection.execute(found, {"deal_ids": deal_ids}).tuples())
+    rows = connection.execute(found, {"deal_ids": deal_ids})
+    return {deal_id: row for deal_id, row in rows}  # noqa: C416 (a result is no mapping)
 
 
 def present_after(

@@ -112,6 +112,10 @@ class CrmServer:
                     return refused or handler(request, **found.groupdict())
         return self.not_found(request)
 
+    def record_id(self, kind: str, number: int) -> str:
+        """Return the vendor's form of the ID of a kind of record; numbers begin with 1."""
+        raise NotImplementedError
+
     def refuse(self, request: Request) -> Reply | None:
         """Return the answer to somebody who may not ask; None where he may."""
         return None

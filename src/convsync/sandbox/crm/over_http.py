@@ -1,0 +1,127 @@
+"""The CRMs over HTTP: every vendor's API below its name, and the sandbox's own switches for them.
+
+`/hubspot/crm/…` is what HubSpot serves at `/crm/…`. The switches stand under `/crms/`.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from convsync.sandbox import world as happenings
+from convsync.sandbox.clock import SandboxClock
+from convsync.sandbox.crm.server import Reply
+from convsync.sandbox.crm.server import Request as CrmRequest
+from convsync.sandbox.crm.vendors import SERVERS, Crms
+from convsync.sandbox.world import Change, World
+from convsync.sandbox.world_csv import deals_in_csv
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Json = Any
+
+_CHANGES: Mapping[str, Callable[[datetime, Mapping[str, Any]], Change]] = {
+    "amount": lambda at, said: happenings.amount_changed(at, Decimal(str(said["amount"]))),
+    "lost": lambda at, _: happenings.lost(at),
+    "reopened": lambda at, _: happenings.reopened(at),
+    "deleted": lambda at, _: happenings.deleted(at),
+    "consent_withdrawn": lambda at, _: happenings.consent_withdrawn(at),
+}
+
+
+def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoint]) -> list[Route]:
+    """Return every vendor's paths, and the switches behind the sandbox's token."""
+
+    def switch(path: str, turn: Callable[..., Json]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            body = await request.body()
+            try:
+                return JSONResponse(await run_in_threadpool(turn, request, body))
+            except (KeyError, TypeError, ValueError) as error:
+                problem = f"{type(error).__name__}: {error}"
+                return JSONResponse({"error": problem}, status_code=400)
+
+        return Route(path, guarded(endpoint), methods=["POST"])
+
+    def set_world(_: Request, body: bytes) -> Json:
+        """`{"seed": 7, "deals": 2500, "ends_at": …, "days": 150, "changes": {ID: [{…}]}}`.
+
+        With `until` nothing happens after that instant, however far the clock goes.
+        """
+        said = json.loads(body)
+        until = said.get("until")
+        crms.follow(world_of(said), until and datetime.fromisoformat(until))
+        return {}
+
+    def load_csv(request: Request, body: bytes) -> Json:
+        """An export as `convsync sandbox` documents it; its local times are Europe/Berlin's."""
+        crm = crms[request.path_params["vendor"]]
+        zone = ZoneInfo(request.query_params.get("time_zone", "Europe/Berlin"))
+        rows = csv.DictReader(io.StringIO(body.decode("utf-8-sig")))
+        return {"deals": crm.feed.take(deals_in_csv(rows, zone), clock.now())}
+
+    def add_faults(request: Request, body: bytes) -> Json:
+        """`[{"request": 3, "status": 429, "headers": {}, "body": {}}]`; the next request is 1."""
+        server = crms[request.path_params["vendor"]].server
+        for fault in json.loads(body):
+            server.faults[int(fault.pop("request"))] = Reply(**fault)
+        return {"planned": len(server.faults)}
+
+    async def id_of(request: Request) -> Response:
+        name, crm = request.path_params["deal"], crms[request.path_params["vendor"]]
+        return JSONResponse({"id": crm.feed.id_of(name)})
+
+    async def requests_made(request: Request) -> Response:
+        crm = crms[request.path_params["vendor"]]
+        return JSONResponse(crm.server.requests)
+
+    return [
+        switch("/crms/world", set_world),
+        switch("/crms/{vendor}/deals.csv", load_csv),
+        switch("/crms/{vendor}/faults", add_faults),
+        Route("/crms/{vendor}/deals/{deal}", guarded(id_of)),
+        Route("/crms/{vendor}/requests", guarded(requests_made)),
+        *(
+            Route(f"/{name}/{{path:path}}", _vendor(crms, name), methods=["GET", "POST"])
+            for name in SERVERS
+        ),
+    ]
+
+
+def world_of(said: Mapping[str, Any]) -> World:
+    """Return the world that JSON describes, with what people did to its deals."""
+    world = World(
+        seed=int(said["seed"]),
+        deals=int(said["deals"]),
+        ends_at=datetime.fromisoformat(said["ends_at"]),
+        days=int(said["days"]),
+    )
+    for deal_id, changes in said.get("changes", {}).items():
+        for change in changes:
+            at = datetime.fromisoformat(change["at"])
+            world = world.with_changes({deal_id: _CHANGES[change["kind"]](at, change)})
+    return world
+
+
+def _vendor(crms: Crms, name: str) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        asked = CrmRequest(
+            method=request.method,
+            path=f"/{request.path_params['path']}",
+            query=dict(request.query_params),
+            headers=dict(request.headers),
+            body=await request.body(),
+        )
+        reply = await run_in_threadpool(crms[name].answer, asked)
+        headers = {"Content-Type": reply.media_type, **reply.headers}
+        return Response(reply.encoded(), status_code=reply.status, headers=headers)
+
+    return endpoint
