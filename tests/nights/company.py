@@ -26,6 +26,7 @@ from convsync.model.period import Period
 from convsync.pipeline import Report, Services
 from convsync.retrying import RetryPolicy
 from convsync.sandbox.books import Counted
+from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.server import Sandbox
 from convsync.settings import Settings, load_settings
 from convsync.store import ledger, migrate
@@ -34,6 +35,7 @@ from convsync.upload.destination import Destination, Verdict
 
 Answer = TypeVar("Answer")
 
+_TABLES = Path(__file__).parents[2] / "config" / "sandbox"
 ACCOUNT = "1234567890"
 PAGE_OF = {"mql": f"{ACCOUNT}/111", "won": f"{ACCOUNT}/222"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,16 +48,7 @@ country = "DE"
 [store]
 url = "sqlite:///ledger.db"
 
-[deals.crm]
-kind = "csv"
-path = "deals.csv"
-complete = true
-columns = { deal_id = "id", modified_at = "modified", created_at = "created", amount = "amount", \
-currency = "currency", gclid = "gclid", clicked_at = "clicked", email = "email", \
-ad_user_data = "consent", visitor = "visitor", deleted = "deleted" }
-milestones = { mql = "mql", won = "won", lost = "lost" }
-consent = { granted = "yes", denied = "no" }
-
+DEALS
 [clicks.site]
 kind = "csv"
 path = "clicks.csv"
@@ -79,6 +72,16 @@ rest_endpoint = "HTTP"
 plaintext = true
 enhanced_conversions = true
 requests_in_flight = 1
+"""
+_EXPORT = """[deals.crm]
+kind = "csv"
+path = "deals.csv"
+complete = true
+columns = { deal_id = "id", modified_at = "modified", created_at = "created", amount = "amount", \
+currency = "currency", gclid = "gclid", clicked_at = "clicked", email = "email", \
+ad_user_data = "consent", visitor = "visitor", deleted = "deleted" }
+milestones = { mql = "mql", won = "won", lost = "lost" }
+consent = { granted = "yes", denied = "no" }
 """
 _DEAL = (
     "id,modified,created,mql,won,lost,amount,currency,gclid,clicked,email,consent,visitor,deleted"
@@ -152,6 +155,7 @@ class Company:
     folder: Path
     sandbox: Sandbox | None = None
     through: Callable[[Destination], Destination] = _directly
+    deals_from: str = _EXPORT
     on_step: OnStep = ignore_step
     real_clock: Clock = system_clock
     slept: list[float] = field(default_factory=list)
@@ -172,7 +176,7 @@ class Company:
 
     def configure(self, *changes: tuple[str, str], more: str = "") -> None:
         """Write the config, with some of its text replaced and more tables at its end."""
-        text = _CONFIG + more
+        text = _CONFIG.replace("DEALS", self.deals_from) + more
         for before, after in changes:
             assert before in text, before
             text = text.replace(before, after)
@@ -180,6 +184,14 @@ class Company:
             text = text.replace("GRPC", self.sandbox.grpc_address)
             text = text.replace("HTTP", self.sandbox.http_url)
         (self.folder / "convsync.toml").write_text(text)
+
+    def moves_to(self, crm: str) -> CrmOfVendor:
+        """Keep deals in the sandbox's CRM of that name instead of an export, and return it."""
+        assert self.sandbox is not None
+        table = (_TABLES / f"{crm}.toml").read_text(encoding="utf-8")
+        self.deals_from = table.replace("http://127.0.0.1:8470", self.sandbox.http_url)
+        self.configure()
+        return self.sandbox.crms[crm]
 
     def has(self, deal_id: str, **cells: Any) -> None:
         """Let the CRM show a deal; cells that are not named stay as they were."""

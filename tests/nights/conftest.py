@@ -17,6 +17,7 @@ def running() -> Iterator[Sandbox]:
 @pytest.fixture
 def sandbox(running: Sandbox) -> Sandbox:
     running.platform.reset()
+    running.crms.clear()
     return running
 
 

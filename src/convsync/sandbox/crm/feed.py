@@ -1,13 +1,14 @@
 """A world's deals in a CRM's book, as far as they have come by the sandbox's clock.
 
-A CRM stamps what happens with its own clock, so nothing in a history precedes the deal's creation,
-whatever date a salesperson typed. Every deal has one contact. Its gclid is kept on the contact for
+A CRM stamps what happens with its own clock: nothing in a history precedes the deal's creation,
+whatever date a salesperson typed, and nothing is stamped before an instant at which the book did
+not show it yet. Every deal has one contact. Its gclid is kept on the contact for
 every other deal and on the deal for the rest, its braids and landing page always on the contact.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Person
 from convsync.sandbox.world import World
@@ -22,6 +23,7 @@ _REACHED = (
     ("won", "won_at"),
     ("lost", "lost_at"),
 )
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _STAGE = {"Closed Lost": "lost", "Closed Won": "won", "Opportunity": "opportunity", "SQL": "sql"}
 
 
@@ -35,6 +37,7 @@ class Feed:
         self._world: World | None = None
         self._until: datetime | None = None
         self._shown_at: datetime | None = None
+        self._no_earlier = _LONG_AGO
 
     def follow(self, world: World, until: datetime | None = None) -> None:
         """From now on `show` shows this world, as far as `until`; deals keep the IDs they have."""
@@ -42,10 +45,11 @@ class Feed:
 
     def show(self, at: datetime) -> None:
         """Bring the book to where the world is at an instant."""
-        at = at if self._until is None else min(at, self._until)
-        if self._world is not None and self._shown_at != at:
-            self.take(self._world.deals_as_of(at), at)
-            self._shown_at = at
+        as_of = at if self._until is None else min(at, self._until)
+        if self._world is not None and self._shown_at != as_of:
+            self.take(self._world.deals_as_of(as_of), at)
+            self._shown_at = as_of
+        self._no_earlier = max(self._no_earlier, at)
 
     def take(self, deals: Iterable[WorldDeal], at: datetime) -> int:
         """Make the book show exactly these deals; what is missing was deleted. Returns how many."""
@@ -60,7 +64,9 @@ class Feed:
             number, _ = self._shown[deal_id]
             own_id = self._record_id("deal", number)
             if self._book.deal(own_id):
-                self._book.delete(own_id, self._deleted_at(deal_id) or at)
+                deleted_at = self._deleted_at(deal_id) or at
+                self._book.delete(own_id, max(deleted_at, self._no_earlier))
+        self._no_earlier = max(self._no_earlier, at)
         return len(self._shown) - len(missing)
 
     def id_of(self, deal_id: str) -> str | None:
@@ -80,9 +86,9 @@ class Feed:
             Deal(
                 deal_id=own_id,
                 name=deal.deal_id,
-                created_at=deal.created_at,
-                modified_at=max(deal.modified_at, deal.created_at),
-                entered=_entered(deal, before),
+                created_at=before.created_at if before else self._stamp(deal.created_at),
+                modified_at=self._stamp(max(deal.modified_at, deal.created_at)),
+                entered=self._entered(deal, before),
                 amount=deal.amount,
                 currency=deal.currency,
                 owner=deal.owner,
@@ -111,24 +117,26 @@ class Feed:
         }
         before = self._book.person(contact)
         if before is None:
-            at = deal.created_at
+            at = self._stamp(deal.created_at)
             self._book.put_person(
                 Person(person_id=contact, created_at=at, modified_at=at, fields=fields)
             )
         elif before.fields != fields:
-            at = deal.changed_at or before.modified_at
+            at = self._stamp(deal.changed_at or before.modified_at)
             self._book.put_person(replace(before, modified_at=at, fields=fields))
 
+    def _entered(self, deal: WorldDeal, before: Deal | None) -> tuple[tuple[str, datetime], ...]:
+        """Return the stages a deal came into: those known before, and what has come since."""
+        entered = list(before.entered) if before else [("mql", self._stamp(deal.created_at))]
+        known = {stage for stage, _ in entered}
+        for stage, name in _REACHED:
+            at = getattr(deal, name)
+            if at is not None and stage not in known:
+                entered.append((stage, max(self._stamp(at), entered[-1][1])))
+        now_in = _STAGE.get(deal.stage, "mql")
+        if entered[-1][0] != now_in:
+            entered.append((now_in, max(self._stamp(deal.modified_at), entered[-1][1])))
+        return tuple(entered)
 
-def _entered(deal: WorldDeal, before: Deal | None) -> tuple[tuple[str, datetime], ...]:
-    """Return the stages a deal came into: those known before, and what has come since."""
-    entered = list(before.entered) if before else [("mql", deal.created_at)]
-    known = {stage for stage, _ in entered}
-    for stage, name in _REACHED:
-        at = getattr(deal, name)
-        if at is not None and stage not in known:
-            entered.append((stage, max(at, entered[-1][1])))
-    now_in = _STAGE.get(deal.stage, "mql")
-    if entered[-1][0] != now_in:
-        entered.append((now_in, max(deal.modified_at, entered[-1][1])))
-    return tuple(entered)
+    def _stamp(self, at: datetime) -> datetime:
+        return max(at, self._no_earlier)

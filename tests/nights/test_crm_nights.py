@@ -1,0 +1,179 @@
+"""Whole nights over the sandbox's CRMs: three of a world in each, and what may go wrong in one."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from convsync.sandbox.crm import book as crm
+from convsync.sandbox.crm.server import Reply
+from convsync.sandbox.crm.vendors import SERVERS, CrmOfVendor
+from convsync.sandbox.world import World, amount_changed, deleted, lost
+from tests.nights.company import PAGE_OF, Company
+
+CREATED = datetime(2026, 2, 1, 8, tzinfo=UTC)
+WON_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
+NIGHTS = [datetime(2026, 3, day, 2, tzinfo=UTC) for day in (3, 4, 5, 6)]
+NOON = timedelta(hours=10)
+DAILY_LIMIT = {"policyName": "DAILY", "errorType": "RATE_LIMIT"}
+
+
+@pytest.fixture
+def hubspot(company: Company) -> CrmOfVendor:
+    return company.moves_to("hubspot")
+
+
+def win(hubspot: CrmOfVendor, number: int, amount: int = 100) -> str:
+    """Put a won deal with a click ID of its own into the CRM, and return its ID."""
+    deal_id = hubspot.server.record_id("deal", number)
+    hubspot.book.put(
+        crm.Deal(
+            deal_id=deal_id,
+            created_at=CREATED,
+            modified_at=WON_AT,
+            entered=(("mql", CREATED), ("won", WON_AT)),
+            amount=Decimal(amount),
+            currency="EUR",
+            fields={"gclid": f"G-{number}"},
+        )
+    )
+    return deal_id
+
+
+@pytest.mark.parametrize("vendor", sorted(SERVERS))
+def test_three_nights_of_a_world_end_with_every_deal_accounted_for(
+    company: Company, vendor: str
+) -> None:
+    office = company.moves_to(vendor)
+    world = World(seed=11, deals=1_200, ends_at=NIGHTS[2], days=90)
+    evening = NIGHTS[0] - timedelta(hours=7)
+    office.feed.follow(world, evening)
+    first = company.night(NIGHTS[0])
+    quiet = company.night(NIGHTS[1])
+    grown, cancelled, vanished = world.pick_won(evening, 3, within=timedelta(days=80))
+    at = NIGHTS[1] + NOON
+    changes = {
+        grown.deal_id: amount_changed(at, Decimal("4711")),
+        cancelled.deal_id: lost(at),
+        vanished.deal_id: deleted(at),
+    }
+    office.feed.follow(world.with_changes(changes), NIGHTS[2] - timedelta(hours=7))
+    third = company.night(NIGHTS[2])
+
+    def worth(deal_id: str) -> float | None:
+        return company.value(str(office.feed.id_of(deal_id)))
+
+    assert [night.exit_code for night in (first, quiet, third)] == [0, 0, 0]
+    assert first.uploaded.sent > 100
+    assert quiet.uploaded.sent == 0
+    assert [worth(one.deal_id) for one in (grown, cancelled, vanished)] == [4711, 0, 0]
+    known = {row["deal_id"] for row in company.query("SELECT deal_id FROM deals")}
+    shown = {deal.deal_id for deal in office.book.modified()} | {*office.book.departures}
+    assert known == shown
+    assert company.sums(), "and they add up"
+    assert company.audit_is_sound()
+
+
+def test_a_daily_limit_in_the_middle_is_gone_on_from_by_the_next_night(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    deal_ids = [win(hubspot, number) for number in range(1, 451)]
+    for number in range(11, 60):  # three look around, six read a page: it stops in the second
+        hubspot.server.faults[number] = Reply(status=429, body=DAILY_LIMIT)
+    first = company.night(NIGHTS[0])
+    assert first.exit_code == 1
+    assert any("DAILY" in problem for problem in first.problems)
+    read = len(company.query("SELECT * FROM deals"))
+    assert 0 < read < len(deal_ids)
+    assert company.query("SELECT * FROM watermarks WHERE source = 'crm'") == []
+    hubspot.server.faults.clear()
+    hubspot.server.requests.clear()
+    second = company.night(NIGHTS[1])
+    assert second.exit_code == 0
+    assert {one for one in deal_ids if company.counted(one)} == {*deal_ids}
+    reads = hubspot.server.requests[r"POST /crm/objects/2026-09/(?P<records>[\w-]+)/batch/read"]
+    assert reads <= (len(deal_ids) - read) // 50 + 2, "what was read is not read again"
+    assert company.query("SELECT * FROM bookmarks") == []
+
+
+def test_a_deleted_deal_is_taken_back_and_counts_again_once_restored(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    deal_id = win(hubspot, 1)
+    company.night(NIGHTS[0])
+    hubspot.book.delete(deal_id, NIGHTS[0] + NOON)
+    company.night(NIGHTS[1], force=True)
+    assert company.value(deal_id) == 0
+    hubspot.book.restore(deal_id, NIGHTS[1] + NOON)
+    company.night(NIGHTS[2])
+    assert company.value(deal_id) == 100
+
+
+def test_a_merged_deal_is_taken_back_and_the_log_names_the_survivor(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    loser, survivor = win(hubspot, 1), win(hubspot, 2, amount=300)
+    company.night(NIGHTS[0])
+    new_id = hubspot.server.record_id("deal", 3)
+    hubspot.book.merge(loser, survivor, NIGHTS[0] + NOON, new_id=new_id)
+    company.night(NIGHTS[1], force=True)
+    assert [company.value(one) for one in (loser, survivor, new_id)] == [0, 0, 300]
+    told = company.query("SELECT deal_id, detail FROM audit_events WHERE event = 'deal_gone'")
+    detail = f'{{"gone":"merged","survivor":"{new_id}"}}'
+    assert {(row["deal_id"], row["detail"]) for row in told} == {
+        (loser, detail),
+        (survivor, detail),
+    }
+
+
+def test_a_deal_that_came_and_went_between_two_nights_leaves_nothing(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    hubspot.book.delete(win(hubspot, 1), NIGHTS[0] - timedelta(hours=1))
+    assert company.night(NIGHTS[0]).exit_code == 0
+    assert company.query("SELECT * FROM deals") == []
+    assert PAGE_OF["won"] not in company.sandbox.books.counted  # type: ignore[union-attr]
+
+
+def test_a_click_id_that_reaches_the_contact_late_is_still_found(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    contact = hubspot.server.record_id("contact", 1)
+    hubspot.book.put_person(crm.Person(person_id=contact, created_at=CREATED, modified_at=CREATED))
+    deal_id = win(hubspot, 1)
+    hubspot.book.put(
+        crm.Deal(
+            **{  # the same, known by its contact alone
+                name: getattr(hubspot.book.deal(deal_id), name)
+                for name in (
+                    "deal_id",
+                    "created_at",
+                    "modified_at",
+                    "entered",
+                    "amount",
+                    "currency",
+                )
+            },
+            people=(contact,),
+        )
+    )
+    company.night(NIGHTS[0])
+    assert company.entry(deal_id).reason == "waiting_for_click"
+    hubspot.book.edit_person(contact, NIGHTS[0] + NOON, gclid="Cj0KCQ-late")
+    company.night(NIGHTS[1])
+    assert company.entry(deal_id).click == "Cj0KCQ-late"
+
+
+def test_a_period_reads_old_deals_and_leaves_the_watermark_alone(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    from convsync import pipeline
+    from convsync.model.period import Period
+
+    deal_id = win(hubspot, 1)
+    period = Period(since=WON_AT - timedelta(days=1), until=WON_AT + timedelta(days=1))
+    report = company.at(NIGHTS[0], lambda services: pipeline.backfill(services, period))
+    assert report is not None
+    assert report.uploaded.sent == 1
+    assert company.value(deal_id) == 100
+    assert company.query("SELECT * FROM watermarks WHERE source = 'crm'") == []
