@@ -8,7 +8,7 @@ import sys
 import typer
 
 from convsync import __version__
-from convsync.cli import audit, check, clicks, db, explain, runs, sandbox, status
+from convsync.cli import audit, check, clicks, db, explain, init, runs, sandbox, status
 from convsync.errors import ConvsyncError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init.init)
 app.command("run")(runs.run)
 app.command("plan")(runs.plan)
 app.command("backfill")(runs.backfill)

@@ -23,6 +23,9 @@ from convsync.errors import OperatorError
 from convsync.extract.cells import Cells, text_of
 from convsync.extract.funnel import Entered, Funnel, MilestoneStages, Stage
 from convsync.extract.mapping import (
+    CONTACT,
+    DEAL,
+    LEAD,
     CellFormat,
     CrmMapping,
     MilestoneField,
@@ -41,7 +44,6 @@ from convsync.model.period import Period
 
 T = TypeVar("T")
 P = ParamSpec("P")
-DEAL, CONTACT, LEAD = "deal", "contact", "lead"
 Fields = Mapping[str, Any]
 History = Mapping[str, Sequence[tuple[Any, datetime]]]
 """What fields held over time, each value with the instant (aware UTC) it was written."""
@@ -205,13 +207,8 @@ class ForgetfulCrmDeals(CrmDeals):
 
 def raise_if_missing(source: str, mapping: CrmMapping, there: Sequence[CrmField]) -> None:
     """Raise OperatorError naming every mapped field that the CRM does not have or may not tell."""
-    wanted = {
-        DEAL: mapping.deal_fields,
-        CONTACT: mapping.contact.names,
-        LEAD: mapping.lead.names,
-    }
     problems = []
-    for kind, names in wanted.items():
+    for kind, names in mapping.names.items():
         readable = sorted(of.name for of in there if of.kind == kind and of.is_readable)
         if missing := [f"'{name}'" for name in names if name not in readable]:
             problems.append(

@@ -19,8 +19,6 @@ from convsync.errors import (
     UnexpectedResponseError,
 )
 from convsync.extract.crm import (
-    CONTACT,
-    DEAL,
     CrmDeal,
     CrmField,
     Fields,
@@ -32,7 +30,7 @@ from convsync.extract.crm import (
     instant,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
-from convsync.extract.mapping import CrmMapping
+from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.oauth import Fetch, Token
 from convsync.extract.source import Departed
 from convsync.http import Answer, Http, Verdict

@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 
 from convsync.extract.funnel import MilestoneStages
 
+DEAL, CONTACT, LEAD = "deal", "contact", "lead"
+"""The kinds of record a CRM has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFormat:
@@ -130,6 +133,11 @@ class CrmMapping:
         return _named(
             *self.deal.names, self.amount, self.currency, *self.segments.values(), *reached
         )
+
+    @property
+    def names(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the fields that are to be read of each kind of record."""
+        return {DEAL: self.deal_fields, CONTACT: self.contact.names, LEAD: self.lead.names}
 
 
 def _named(*fields: str | None) -> tuple[str, ...]:

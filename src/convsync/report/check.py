@@ -10,12 +10,14 @@ from typing import Protocol
 
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
+from convsync.extract.crm import CrmDeals
 from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.conversion import Batch, Conversion, order_id_of
 from convsync.model.money import Money
 from convsync.model.outcome import Matched
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
 from convsync.report import preflight
+from convsync.report.crm_check import findings_of_crm
 from convsync.report.preflight import Expected, Finding, Severity
 from convsync.store import migrate
 from convsync.store.database import Database
@@ -57,7 +59,8 @@ def check_all(
 ) -> list[Finding]:
     """Look at the database, every source, every account, and every rule's way to the platform."""
     findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
-    findings += [_looked_at(f"source {source.name}", source.check_columns) for source in sources]
+    for source in sources:
+        findings += _source(source)
     for expected in accounts.expected:
         own = [rule for rule in rules if rule.action.destination == expected.destination]
         findings += _clock(expected, accounts)
@@ -74,6 +77,16 @@ def _looked_at(subject: str, look: Callable[[], None]) -> Finding:
     except ConvsyncError as error:
         return Finding(severity=Severity.ERROR, subject=subject, problem=str(error))
     return Finding(subject=subject)
+
+
+def _source(source: Checkable) -> list[Finding]:
+    if not isinstance(source, CrmDeals):
+        return [_looked_at(f"source {source.name}", source.check_columns)]
+    try:
+        return findings_of_crm(source)
+    except ConvsyncError as error:
+        subject = f"source {source.name}"
+        return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
 
 
 def _clock(expected: Expected, accounts: Accounts) -> Iterator[Finding]:

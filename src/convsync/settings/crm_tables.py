@@ -3,6 +3,7 @@
 Secrets are given by name, as `CONVSYNC_DEALS__CRM__TOKEN` or a file in the secrets directory.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -202,3 +203,20 @@ class OdooDeals(AnyCrmDeals):
 
 
 CrmDeals = HubSpotDeals | SalesforceDeals | PipedriveDeals | ZohoDeals | DynamicsDeals | OdooDeals
+BY_KIND: Mapping[str, type[CrmDeals]] = {
+    "hubspot": HubSpotDeals,
+    "salesforce": SalesforceDeals,
+    "pipedrive": PipedriveDeals,
+    "zoho": ZohoDeals,
+    "dynamics": DynamicsDeals,
+    "odoo": OdooDeals,
+}
+SIGN_IN: Mapping[str, Sequence[str]] = {
+    "hubspot": ("token",),
+    "salesforce": ("url", "client_id", "client_secret"),
+    "pipedrive": ("url", "token"),
+    "zoho": ("login_url", "client_id", "client_secret", "refresh_token"),
+    "dynamics": ("url", "tenant_id", "client_id", "client_secret"),
+    "odoo": ("url", "database", "api_key"),
+}
+"""What is asked of somebody who sets a CRM up, for the simplest way to sign in."""

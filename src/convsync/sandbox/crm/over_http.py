@@ -72,7 +72,8 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
         """`[{"request": 3, "status": 429, "headers": {}, "body": {}}]`; the next request is 1."""
         server = crms[request.path_params["vendor"]].server
         for fault in json.loads(body):
-            server.faults[int(fault.pop("request"))] = Reply(**fault)
+            number = int(fault.pop("request"))
+            server.faults[number] = Reply(**fault)
         return {"planned": len(server.faults)}
 
     async def id_of(request: Request) -> Response:

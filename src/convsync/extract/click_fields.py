@@ -1,0 +1,68 @@
+"""Which fields of a CRM look as if they held click IDs, and what has happened to the IDs in them.
+
+A click ID is never judged by its shape when it is sent. Here shapes only raise a question for a
+person: a field nobody mapped, IDs in lower case, IDs that all end at one length.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from convsync.extract.cells import text_of
+from convsync.extract.crm import CrmField, Fields
+from convsync.model.click import ClickIdKind
+
+LONG_ENOUGH: Final = 100
+"""The characters a field should hold: gclids have been up to 92 long, and grow."""
+_SHORTEST: Final = 20
+_SHAPE = re.compile(r"[A-Za-z0-9_-]{20,}\Z")
+_NAMES: Mapping[ClickIdKind, re.Pattern[str]] = {
+    ClickIdKind.GBRAID: re.compile(r"gbraid", re.IGNORECASE),
+    ClickIdKind.WBRAID: re.compile(r"wbraid", re.IGNORECASE),
+    ClickIdKind.GCLID: re.compile(r"gclid|google.{0,12}click|click.{0,3}id", re.IGNORECASE),
+}
+_CUT_AT: Final = frozenset({20, 25, 30, 32, 40, 50, 60, 64, 75, 80})
+"""Lengths at which forms and fields cut; no gclid has been seen to end at one of them."""
+_FEW: Final = 3
+
+
+def kind_by_name(field: CrmField) -> ClickIdKind | None:
+    """Return the kind of click ID a field's name or label promises."""
+    for kind, pattern in _NAMES.items():
+        if pattern.search(field.name) or pattern.search(field.label):
+            return kind
+    return None
+
+
+def holds_click_ids(values: Iterable[str]) -> bool:
+    """True where most of what a field holds has the shape of a gclid, case mixed."""
+    filled = [value for value in values if value]
+    shaped = [value for value in filled if _SHAPE.match(value) and _is_mixed(value)]
+    return bool(shaped) and len(shaped) * 2 > len(filled)
+
+
+def are_lower_cased(values: Iterable[str]) -> bool:
+    """True where IDs have no capital at all: something folded their case, and Google knows none."""
+    long = [value for value in values if len(value) >= _SHORTEST]
+    return bool(long) and all(value == value.lower() and not value.isdigit() for value in long)
+
+
+def are_cut(values: Iterable[str], longest: int | None) -> bool:
+    """True where IDs end at the field's own length, or several at one where forms cut."""
+    lengths = Counter(len(value) for value in values if len(value) >= _SHORTEST)
+    if not lengths:
+        return False
+    if longest is not None and lengths[longest]:
+        return True
+    most = max(lengths)
+    return most in _CUT_AT and lengths[most] >= _FEW
+
+
+def values_of(samples: Sequence[Fields], name: str) -> list[str]:
+    """Return what the samples hold in a field, blanks left out."""
+    return [text for sample in samples if (text := text_of(sample.get(name)))]
+
+
+def _is_mixed(value: str) -> bool:
+    return value != value.lower() and value != value.upper()

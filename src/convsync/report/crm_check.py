@@ -1,0 +1,127 @@
+"""What a CRM's stages and fields mean for the nights to come: `check`'s look at the other side.
+
+An error means that a run would stop; a warning, that clicks would not be found or not be known to
+Google. The CRM is asked once for its stages, its fields, and what its click-ID fields hold.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from convsync.extract import click_fields
+from convsync.extract.crm import CrmDeals, CrmField
+from convsync.extract.funnel import MilestoneStages, Stage, stages_named
+from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping, RecordFields
+from convsync.report.preflight import Finding, Severity
+
+_LINK = "https://support.google.com/google-ads/answer/7012522"
+"""How Google wants the click ID to be captured and kept."""
+
+
+def findings_of_crm(source: CrmDeals) -> list[Finding]:
+    """Look at a CRM's stages, fields and click IDs. Raises what the CRM's adapter raises."""
+    subject = f"source {source.name}"
+    fields = source.crm.fields()
+    findings = [
+        *_stages(subject, source.mapping, source.crm.stages()),
+        *_fields(subject, source.mapping, fields),
+        *_click_ids(subject, source, fields),
+    ]
+    return findings or [Finding(subject=subject)]
+
+
+def _stages(subject: str, mapping: CrmMapping, stages: Sequence[Stage]) -> Iterator[Finding]:
+    there = ", ".join(f"'{stage.pipeline}: {stage.name}'" for stage in stages)
+    for milestone, how in mapping.milestones.items():
+        if not isinstance(how, MilestoneStages):
+            continue
+        for word in how.stages:
+            if not stages_named(word, stages):
+                yield Finding(
+                    severity=Severity.ERROR,
+                    subject=subject,
+                    problem=f"the stage '{word}' of milestone '{milestone}' is not there",
+                    means="no run can tell which deals reached the milestone, so none starts",
+                    mend=f"correct it, or take it out; the stages there are: {there}",
+                )
+
+
+def _fields(subject: str, mapping: CrmMapping, fields: Sequence[CrmField]) -> Iterator[Finding]:
+    known = {(field.kind, field.name): field for field in fields}
+    for kind, names in mapping.names.items():
+        for name in names:
+            field = known.get((kind, name))
+            if field is None:
+                yield Finding(
+                    severity=Severity.ERROR,
+                    subject=subject,
+                    problem=f"the {kind} field '{name}' is not there",
+                    means="the source cannot be read as it is mapped, so no run starts",
+                    mend="correct its name, or take it out of the mapping",
+                )
+            elif not field.is_readable:
+                yield Finding(
+                    severity=Severity.ERROR,
+                    subject=subject,
+                    problem=f"the {kind} field '{name}' may not be read with these credentials",
+                    means="the source cannot be read as it is mapped, so no run starts",
+                    mend="grant the right to read it",
+                )
+
+
+def _click_ids(subject: str, source: CrmDeals, fields: Sequence[CrmField]) -> Iterator[Finding]:
+    known = {(field.kind, field.name): field for field in fields}
+    for kind, mapped in _records(source.mapping).items():
+        names = [name for name in mapped.click_ids if (kind, name) in known]
+        samples = source.crm.samples(kind, names) if names else []
+        for name in names:
+            values = click_fields.values_of(samples, name)
+            about = f"the {kind} field '{name}'"
+            if name == mapped.landing_url:
+                continue
+            for look in _LOOKS:
+                yield from look(subject, about, known[kind, name], values)
+
+
+Look = Callable[[str, str, CrmField, Sequence[str]], Iterator[Finding]]
+
+
+def _too_short(subject: str, about: str, field: CrmField, _: Sequence[str]) -> Iterator[Finding]:
+    if field.longest is not None and field.longest < click_fields.LONG_ENOUGH:
+        yield Finding(
+            severity=Severity.WARNING,
+            subject=subject,
+            problem=f"{about} holds {field.longest} characters",
+            means="longer click IDs are cut, and Google does not know what is left of them",
+            mend=f"make it a text of {click_fields.LONG_ENOUGH} characters or more, better 255",
+            link=_LINK,
+        )
+
+
+def _lower_cased(subject: str, about: str, _: CrmField, values: Sequence[str]) -> Iterator[Finding]:
+    if click_fields.are_lower_cased(values):
+        yield Finding(
+            severity=Severity.WARNING,
+            subject=subject,
+            problem=f"{about} holds click IDs without a single capital",
+            means="something on the way folds their case, and Google knows none of them",
+            mend="look at the form, the tag manager and the import that fill it",
+            link=_LINK,
+        )
+
+
+def _cut(subject: str, about: str, field: CrmField, values: Sequence[str]) -> Iterator[Finding]:
+    if click_fields.are_cut(values, field.longest):
+        yield Finding(
+            severity=Severity.WARNING,
+            subject=subject,
+            problem=f"{about} holds click IDs that all seem to end at one length",
+            means="they are cut on the way, and Google does not know what is left of them",
+            mend="look for a length limit in the form, the import or the field itself",
+            link=_LINK,
+        )
+
+
+_LOOKS: Sequence[Look] = (_too_short, _lower_cased, _cut)
+
+
+def _records(mapping: CrmMapping) -> Mapping[str, RecordFields]:
+    return {DEAL: mapping.deal, CONTACT: mapping.contact, LEAD: mapping.lead}

@@ -1,0 +1,79 @@
+"""`convsync init`, as somebody with a fresh CRM types it, against the sandbox's."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from convsync.cli import app
+from convsync.errors import OperatorError
+from convsync.sandbox.crm.vendors import SERVERS
+from convsync.sandbox.server import Sandbox
+from convsync.sandbox.world import World
+from convsync.settings import load_settings
+from convsync.settings.crm_tables import BY_KIND
+
+NOW = datetime(2026, 3, 5, 2, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(now=lambda: NOW) as running:
+        running.crms.follow(World(seed=3, deals=60, ends_at=NOW, days=60))
+        yield running
+
+
+def answers(crm: str, sandbox: Sandbox) -> list[str]:
+    """Return what the demo's table of a CRM answers to the questions."""
+    import tomllib
+
+    path = Path(__file__).parents[2] / "config" / "sandbox" / f"{crm}.toml"
+    text = path.read_text().replace("http://127.0.0.1:8470", sandbox.http_url)
+    table = tomllib.loads(text)["deals"]["crm"]
+    said = {key: value for key, value in table.items() if isinstance(value, str) and key != "kind"}
+    return [part for key, value in said.items() for part in ("--set", f"{key}={value}")]
+
+
+def initialise(*arguments: str) -> None:
+    """Run the command; its errors are raised."""
+    result = CliRunner().invoke(app, ["init", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("crm", sorted(SERVERS))
+def test_what_init_writes_loads_and_maps_the_funnel_and_the_click_ids(
+    crm: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "convsync.toml"
+    monkeypatch.setattr("os.environ", {})
+    initialise("--crm", crm, *answers(crm, sandbox), "--output", str(path))
+    table = load_settings(path).deals["crm"]
+    assert isinstance(table, BY_KIND[crm])
+    assert list(table.milestones) == ["mql", "sql", "opportunity", "won", "lost"]
+    assert table.milestones["sql"].stages == ("SQL",)
+    assert table.deal.gclid or table.contact.gclid or table.lead.gclid
+    assert table.contact.email
+
+
+def test_a_secret_is_never_written(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "convsync.toml"
+    monkeypatch.setattr("os.environ", {})
+    initialise("--crm", "hubspot", *answers("hubspot", sandbox), "--output", str(path))
+    assert "pat-eu1" not in path.read_text()
+
+
+def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "convsync.toml"
+    path.write_text("mine")
+    with pytest.raises(OperatorError, match="is there already"):
+        initialise("--crm", "hubspot", "--set", "token=x", "--output", str(path))
+    assert path.read_text() == "mine"
+
+
+def test_an_unknown_crm_is_named_beside_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match="'act' is not a CRM convsync reads: hubspot, sales"):
+        initialise("--crm", "act", "--output", str(tmp_path / "c.toml"))

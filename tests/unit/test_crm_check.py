@@ -1,0 +1,115 @@
+"""What `check` says of a CRM's stages, fields and click IDs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from convsync.extract.crm import CrmDeals, CrmField, Fields, Page
+from convsync.extract.funnel import MilestoneStages, Stage
+from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
+from convsync.extract.source import Departed
+from convsync.model.period import Period
+from convsync.report.crm_check import findings_of_crm
+from convsync.report.preflight import Severity
+
+GCLIDS = ("EAIaIQobChMI4c7", "Cj0KCQiA35urBhDCARIsAOU7QwkaA", "CjwKCAiA0syqBhBxEiwAeNx9N2hX")
+MAPPING = CrmMapping(
+    milestones={"won": MilestoneStages(stages=("Won",))}, contact=RecordFields(gclid="gclid")
+)
+
+
+class SmallCrm:
+    """A CRM with one stage and one field, of which the newest records hold these values."""
+
+    lag = overlap = timedelta(0)
+
+    def __init__(self, values: Sequence[str] = GCLIDS, **changes: Any) -> None:
+        gclid = CrmField(kind="contact", name="gclid", label="GCLID", type="string")
+        self._field = replace(gclid, **changes)
+        self._values = values
+
+    def stages(self) -> Sequence[Stage]:
+        return [Stage(stage_id="w", name="Won", pipeline="Sales", position=1)]
+
+    def fields(self) -> Sequence[CrmField]:
+        return [self._field]
+
+    def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
+        return [{name: value} for value in self._values for name in names]
+
+    def changed(self, window: Period, after: str | None) -> Iterator[Page]:
+        raise AssertionError("check reads no deals")
+
+    def reached(self, period: Period) -> Iterator[Page]:
+        raise AssertionError("check reads no deals")
+
+    def departed(self, window: Period) -> Iterator[Departed]:
+        raise AssertionError("check reads no deals")
+
+
+def problems(crm: SmallCrm, mapping: CrmMapping = MAPPING) -> list[tuple[Severity | None, str]]:
+    source = CrmDeals("crm", crm, mapping, CellFormat())
+    found = findings_of_crm(source)
+    for finding in found:
+        assert finding.subject == "source crm"
+        assert finding.severity is None or (finding.means and finding.mend)
+    return [(finding.severity, finding.problem or "") for finding in found]
+
+
+def test_a_right_set_up_is_fine() -> None:
+    assert problems(SmallCrm(longest=255)) == [(None, "")]
+
+
+def test_an_empty_crm_is_fine() -> None:
+    assert problems(SmallCrm(values=())) == [(None, "")]
+
+
+@pytest.mark.parametrize(
+    ("crm", "mapping", "severity", "said"),
+    [
+        pytest.param(
+            SmallCrm(),
+            replace(MAPPING, milestones={"won": MilestoneStages(stages=("Signed",))}),
+            Severity.ERROR,
+            "the stage 'Signed' of milestone 'won' is not there",
+            id="a stage that is gone",
+        ),
+        pytest.param(
+            SmallCrm(name="gclid__c"), MAPPING, Severity.ERROR,
+            "the contact field 'gclid' is not there", id="a field that is gone",
+        ),
+        pytest.param(
+            SmallCrm(is_readable=False), MAPPING, Severity.ERROR,
+            "the contact field 'gclid' may not be read with these credentials",
+            id="a field that may not be read",
+        ),
+        pytest.param(
+            SmallCrm(longest=80), MAPPING, Severity.WARNING,
+            "the contact field 'gclid' holds 80 characters", id="a field that is too short",
+        ),
+        pytest.param(
+            SmallCrm(values=[one.lower() for one in GCLIDS]), MAPPING, Severity.WARNING,
+            "the contact field 'gclid' holds click IDs without a single capital",
+            id="IDs in lower case",
+        ),
+        pytest.param(
+            SmallCrm(values=[f"Cj0KCQ{number}" + "a" * 93 for number in range(3)], longest=100),
+            MAPPING, Severity.WARNING,
+            "the contact field 'gclid' holds click IDs that all seem to end at one length",
+            id="IDs as long as the field",
+        ),
+        pytest.param(
+            SmallCrm(values=[f"Cj0KCQ{number}" + "a" * 43 for number in range(3)]),
+            MAPPING, Severity.WARNING,
+            "the contact field 'gclid' holds click IDs that all seem to end at one length",
+            id="IDs cut by a form at 50",
+        ),
+    ],
+)  # fmt: skip
+def test_each_wrong_set_up_is_found(
+    crm: SmallCrm, mapping: CrmMapping, severity: Severity, said: str
+) -> None:
+    assert problems(crm, mapping) == [(severity, said)]
