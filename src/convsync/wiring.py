@@ -23,6 +23,7 @@ from convsync.extract.csv_file import CsvClicks, CsvDeals
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
 from convsync.extract.source import ClickSource, DealSource
 from convsync.extract.sql import SqlClicks, SqlDeals
+from convsync.model.customer import CustomerType
 from convsync.model.money import Money
 from convsync.model.rule import (
     Agreement,
@@ -527,6 +528,7 @@ def _deal_columns(source: tables.DealSource) -> DealColumns:
         country=columns.country,
         ad_user_data=columns.ad_user_data,
         ad_personalization=columns.ad_personalization,
+        customer_type=columns.customer_type,
         crm_keys=columns.crm_key,
         visitors=columns.visitor,
         deleted=columns.deleted,
@@ -546,8 +548,17 @@ def _cells(
         phone_region=source.country or company.country,
         granted_words=frozenset(deals.consent.granted if deals else ()),
         denied_words=frozenset(deals.consent.denied if deals else ()),
+        customer_words=_customer_words(deals.customer_type) if deals else {},
         deleted_words=frozenset(deals.deleted_words if deals else ()),
     )
+
+
+def _customer_words(words: tables.CustomerWords) -> dict[CustomerType, frozenset[str]]:
+    return {
+        CustomerType.NEW: frozenset(words.new),
+        CustomerType.RETURNING: frozenset(words.returning),
+        CustomerType.REENGAGED: frozenset(words.reengaged),
+    }
 
 
 def _days(days: float | None) -> timedelta | None:

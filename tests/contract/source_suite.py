@@ -14,6 +14,7 @@ from convsync.errors import OperatorError
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.source import DealSource, Quarantined
 from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.customer import CustomerType
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers, hashed
 from convsync.model.key import Key, KeyKind
@@ -22,7 +23,7 @@ from convsync.model.period import Period
 HEADER = (
     "Deal #", "Created", "Modified", "Stage", "Won on", "Amount", "Currency", "GCLID",
     "Landing page", "E-mail", "Phone", "Country", "May use data", "May personalize",
-    "Visitor", "Industry", "Deleted", "Notes",
+    "Customer", "Visitor", "Industry", "Deleted", "Notes",
 )  # fmt: skip
 
 COLUMNS = DealColumns(
@@ -39,6 +40,7 @@ COLUMNS = DealColumns(
     country="Country",
     ad_user_data="May use data",
     ad_personalization="May personalize",
+    customer_type="Customer",
     visitors=("Visitor",),
     segments={"industry": "Industry"},
     deleted="Deleted",
@@ -50,6 +52,7 @@ CELLS = CellFormat(
     phone_region="DE",
     granted_words=frozenset({"yes"}),
     denied_words=frozenset({"no"}),
+    customer_words={CustomerType.NEW: frozenset({"new business"})},
     deleted_words=frozenset({"true"}),
 )
 
@@ -119,6 +122,7 @@ class DealSourceContract:
             Country="DE",
             May_use_data="Yes",
             May_personalize="no",
+            Customer="New Business",
             Visitor="GA1.2.3",
             Industry="Retail",
         )
@@ -138,6 +142,7 @@ class DealSourceContract:
         assert deal.consent == Consent(
             ad_user_data=ConsentStatus.GRANTED, ad_personalization=ConsentStatus.DENIED
         )
+        assert deal.customer_type is CustomerType.NEW
         assert deal.segments == {"industry": "Retail"}
         assert deal.gone is None
 
@@ -238,6 +243,9 @@ class DealSourceContract:
 
     def test_a_deleted_deal_is_gone(self) -> None:
         assert self.only(Deleted="true").gone is Gone.DELETED
+
+    def test_a_word_about_the_customer_that_nobody_declared_says_nothing(self) -> None:
+        assert self.only(Customer="prospect").customer_type is None
 
     def test_a_word_about_consent_that_nobody_declared_says_nothing(self) -> None:
         assert self.only(May_use_data="maybe").consent == Consent()

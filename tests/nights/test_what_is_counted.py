@@ -221,6 +221,21 @@ def test_without_consent_nobody_is_named_and_nothing_goes_out_for_them(company: 
     ] * 3
 
 
+def test_whether_a_customer_is_new_is_told_in_the_words_of_the_config(company: Company) -> None:
+    company.configure(
+        ('ad_user_data = "consent",', 'ad_user_data = "consent", customer_type = "customer",'),
+        more='[deals.crm.customer_type]\nnew = "logo"\nreturning = ["upsell", "renewal"]\n',
+    )
+    words = {"Logo": 1, "renewal": 2, "partner": 0, "": 0}  # the numbers are Google's
+    for number, word in enumerate(words):
+        won(company, f"D-{number}", customer=word)
+    company.night(NIGHT[0])
+    for number, said in enumerate(words.values()):
+        counted = company.counted(f"D-{number}")
+        assert counted is not None
+        assert counted.event.user_properties.customer_type == said
+
+
 def test_a_click_that_arrives_late_makes_a_waiting_deal_count(company: Company) -> None:
     won(company, gclid="", clicked="", visitor="V-1")
     company.night(NIGHT[0])

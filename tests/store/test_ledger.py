@@ -10,6 +10,7 @@ import pytest
 from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.conversion import Conversion, Operation
+from convsync.model.customer import CustomerType
 from convsync.model.deal import WON
 from convsync.model.identifiers import Identifiers
 from convsync.model.ledger import Account, LedgerEntry, State
@@ -103,6 +104,7 @@ WORD_FOR_WORD = [
         for personal in ConsentStatus
     ],
     *[pytest.param({"operation": operation}, id=f"to {operation}") for operation in Operation],
+    *[pytest.param({"customer_type": kind}, id=f"a {kind} customer") for kind in CustomerType],
     pytest.param({"variables": {"days": "12", 'größe "x"': "1 🙂"}}, id="custom variables"),
     pytest.param({"time_to_close": timedelta(days=9, seconds=86_399)}, id="time to close"),
     pytest.param({"time_to_close": timedelta(0)}, id="closed at once"),

@@ -17,6 +17,7 @@ from convsync.errors import OperatorError, TransientError, UnexpectedResponseErr
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
 from convsync.model.conversion import Batch, Conversion, Operation, OrderId
+from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Confirmed, Deferred, Rejected, Untried
 from convsync.upload.google_ads import (
@@ -139,6 +140,21 @@ def test_at_most_five_identifiers_are_sent_hashed_and_in_order() -> None:
         *({"hashed_email": email} for email in emails),
         {"hashed_phone_number": phones[0]},
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (None, None),
+        (CustomerType.NEW, "NEW"),
+        (CustomerType.RETURNING, "RETURNING"),
+        (CustomerType.REENGAGED, None),
+    ],
+)
+def test_a_type_of_customer_is_said_where_google_has_a_word_for_it(
+    kind: CustomerType | None, said: str | None
+) -> None:
+    assert said_of(a_conversion(customer_type=kind)).get("customer_type") == said
 
 
 def test_two_deals_of_one_click_in_one_second_are_told_apart() -> None:

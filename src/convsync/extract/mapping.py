@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from convsync.model.customer import CustomerType
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFormat:
@@ -12,7 +14,8 @@ class CellFormat:
     `time_zone` is the zone of timestamps without one and of bare dates; None means that every
     timestamp must carry its own. `date_formats` are strptime formats tried after ISO 8601.
     `blank_words` mean "nothing" in any cell but a deal's ID. Words are compared without regard to
-    case and surrounding space; a word that is both granted and denied is denied.
+    case and surrounding space; a word that is both granted and denied is denied, and one of two
+    types of customer says nothing.
     """
 
     time_zone: ZoneInfo | None = None
@@ -23,6 +26,7 @@ class CellFormat:
     phone_region: str | None = None
     granted_words: frozenset[str] = frozenset()
     denied_words: frozenset[str] = frozenset()
+    customer_words: Mapping[CustomerType, frozenset[str]] = field(default_factory=dict)
     deleted_words: frozenset[str] = frozenset()
 
 
@@ -58,6 +62,7 @@ class DealColumns:
     country: str | None = None
     ad_user_data: str | None = None
     ad_personalization: str | None = None
+    customer_type: str | None = None
     crm_keys: tuple[str, ...] = ()
     visitors: tuple[str, ...] = ()
     deleted: str | None = None

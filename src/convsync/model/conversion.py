@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import NewType
 
 from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.customer import CustomerType
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import Money
 from convsync.model.outcome import Matched
@@ -56,6 +57,7 @@ class Conversion:
     operation: Operation = Operation.COUNT
     identifiers: Identifiers = NO_IDENTIFIERS
     consent: Consent = UNSPECIFIED
+    customer_type: CustomerType | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     time_to_close: timedelta | None = None
 

@@ -162,6 +162,7 @@ class DealColumns(_Table):
     country: str | None = None
     ad_user_data: str | None = None
     ad_personalization: str | None = None
+    customer_type: str | None = None
     crm_key: Words = ()
     visitor: Words = ()
     deleted: str | None = None
@@ -174,6 +175,14 @@ class ConsentWords(_Table):
     denied: Words = ()
 
 
+class CustomerWords(_Table):
+    """The words of the column `customer_type`. Any other word, and a blank, says nothing."""
+
+    new: Words = ()
+    returning: Words = ()
+    reengaged: Words = ()
+
+
 class _DealSource(Cells):
     columns: DealColumns
     milestones: dict[str, Annotated[MilestoneColumn, BeforeValidator(_milestone_column)]] = Field(
@@ -181,6 +190,7 @@ class _DealSource(Cells):
     )
     segments: dict[str, str] = {}
     consent: ConsentWords = ConsentWords()
+    customer_type: CustomerWords = CustomerWords()
     deleted_words: Words = ("yes", "true", "1")
     complete: bool = False
     lag_minutes: Minutes = 0

@@ -145,6 +145,7 @@ deals = Table(
     Column("currency", String(3)),
     Column("ad_user_data", Word(11), nullable=False),
     Column("ad_personalization", Word(11), nullable=False),
+    Column("customer_type", Word(10)),
     Column("emails", Text),
     Column("phones", Text),
     Column("clicks", Text),

@@ -33,6 +33,7 @@ from convsync.errors import OperatorError, TransientError, UnexpectedResponseErr
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
 from convsync.model.conversion import Batch, Conversion, Operation
+from convsync.model.customer import CustomerType
 from convsync.model.outcome import Accepted, Confirmed, Outcome, Rejected, Untried
 from convsync.upload.codes import Class, outcome_of
 from convsync.upload.credentials import (
@@ -66,6 +67,7 @@ _CONSENT = {
     ConsentStatus.DENIED: datamanager_v1.ConsentStatus.CONSENT_DENIED.value,
     ConsentStatus.UNSPECIFIED: datamanager_v1.ConsentStatus.CONSENT_STATUS_UNSPECIFIED.value,
 }
+_CUSTOMER = {kind: datamanager_v1.CustomerType[kind.name].value for kind in CustomerType}
 _HEX = datamanager_v1.Encoding.HEX.value
 _GOOGLE_ADS = datamanager_v1.ProductAccount.AccountType.GOOGLE_ADS.value
 _ROW = re.compile(r"\bevents\[(\d+)\]")
@@ -235,6 +237,8 @@ def _add_event(event: Any, conversion: Conversion, source: int) -> None:
         event.consent.ad_personalization = _CONSENT[consent.ad_personalization]
     if conversion.identifiers:
         _add_identifiers(event.user_data, conversion)
+    if conversion.customer_type:
+        event.user_properties.customer_type = _CUSTOMER[conversion.customer_type]
     for name, value in conversion.variables.items():
         variable = event.custom_variables.add()
         variable.variable = name

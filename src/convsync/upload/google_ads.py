@@ -33,6 +33,7 @@ from convsync.errors import OperatorError, TransientError, UnexpectedResponseErr
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
 from convsync.model.conversion import Batch, Conversion, Operation
+from convsync.model.customer import CustomerType
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected, Untried
 from convsync.upload.codes import NEXT_DAY, UNKNOWN, Class, Meaning, outcome_as
 from convsync.upload.credentials import (
@@ -97,8 +98,9 @@ class Api:
             f"{package}.services.types.conversion_adjustment_upload_service"
         )
         errors = import_module(f"{package}.errors.types.errors")
-        types = import_module(f"{package}.enums.types.conversion_adjustment_type")
+        adjustment = import_module(f"{package}.enums.types.conversion_adjustment_type")
         consent = import_module(f"{package}.enums.types.consent_status")
+        customer = import_module(f"{package}.enums.types.conversion_customer_type")
         self.version = version
         self.UploadRequest = uploads.UploadClickConversionsRequest
         self.AdjustmentsRequest = adjustments.UploadConversionAdjustmentsRequest
@@ -106,7 +108,7 @@ class Api:
         self.raw_adjustments_request = raw_class(self.AdjustmentsRequest)
         self.failure = raw_class(errors.GoogleAdsFailure)
         self.failure_key = f"{package}.errors.googleadsfailure-bin"
-        kinds = types.ConversionAdjustmentTypeEnum.ConversionAdjustmentType
+        kinds = adjustment.ConversionAdjustmentTypeEnum.ConversionAdjustmentType
         self.adjustment_type = {
             Operation.RESTATE: kinds.RESTATEMENT.value,
             Operation.RETRACT: kinds.RETRACTION.value,
@@ -115,6 +117,11 @@ class Api:
         self.consent = {
             ConsentStatus.GRANTED: said.GRANTED.value,
             ConsentStatus.DENIED: said.DENIED.value,
+        }
+        types = customer.ConversionCustomerTypeEnum.ConversionCustomerType
+        self.customer_type = {  # there is no word for a customer won back
+            CustomerType.NEW: types.NEW.value,
+            CustomerType.RETURNING: types.RETURNING.value,
         }
 
     def client(self, service: str, channel: grpc.Channel) -> Any:
@@ -286,6 +293,8 @@ def upload_request_of(batch: Batch, customer: Customer, api: Api) -> Any:
             row.consent.ad_user_data = api.consent[said]  # ad_personalization is refused here
         if conversion.identifiers:
             _add_identifiers(row.user_identifiers, conversion)
+        if conversion.customer_type and (kind := api.customer_type.get(conversion.customer_type)):
+            row.customer_type = kind
         if conversion.variables and not (click and click.click_id.kind in _WITHOUT_VARIABLES):
             _add_variables(row.custom_variables, conversion, customer)
     return request

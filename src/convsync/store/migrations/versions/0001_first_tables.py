@@ -54,6 +54,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("ad_user_data", sa.String(length=11), nullable=False),
         sa.Column("ad_personalization", sa.String(length=11), nullable=False),
+        sa.Column("customer_type", sa.String(length=10), nullable=True),
         sa.Column("emails", sa.Text(), nullable=True),
         sa.Column("phones", sa.Text(), nullable=True),
         sa.Column("clicks", sa.Text(), nullable=True),
