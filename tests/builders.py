@@ -186,8 +186,11 @@ def an_entry(
     due_at: datetime | None = None,
     value: Money | None = None,
     told: Money | None = None,
+    is_unsure: bool = False,
     matched: Matched | None = None,
     event_at: datetime | None = WON_AT,
+    identifiers: Identifiers = NO_IDENTIFIERS,
+    consent: Consent = GRANTED,
 ) -> LedgerEntry:
     """What the ledger holds; a confirmed one was told its value, others nothing unless named."""
     value = value or usd(100)
@@ -202,6 +205,9 @@ def an_entry(
         due_at=due_at,
         value=value,
         told=value if told is None and state is State.CONFIRMED else told,
+        is_unsure=is_unsure,
         matched=matched or a_match(),
         event_at=event_at,
+        identifiers=identifiers,
+        consent=consent,
     )

@@ -24,6 +24,7 @@ from convsync.store.ledger import Change
 from tests.builders import (
     CLICKED_AT,
     NOW,
+    SOMEBODY,
     WON_AT,
     a_click,
     a_deal,
@@ -139,6 +140,23 @@ def test_the_plan_sees_what_was_planned(database: Database) -> None:
         matched=a_match(),
         event_at=WON_AT,
     )
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.DEFERRED, State.REJECTED])
+def test_the_plan_sees_all_that_was_said_where_it_may_be_said_again(
+    database: Database, state: State
+) -> None:
+    conversion = a_conversion_of(
+        "D-1",
+        identifiers=SOMEBODY,
+        customer_type=CustomerType.RETURNING,
+        variables={"days": "12"},
+    )
+    written(database, conversion)
+    with database.transaction("said") as connection:
+        put_batch(connection, 1)
+        said = {"state": state, "batch_id": 1, "due_at": NOW}
+        ledger.write(connection, [Change(1, "won", said, is_new=False)])
     assert entry_of(database).says_the_same_as(conversion)
 
 

@@ -81,7 +81,7 @@ def write(connection: Connection, changes: Iterable[Change]) -> None:
 
 
 _OF_ENTRY = and_(ledger.c.deal == bindparam("of_deal"), ledger.c.rule == bindparam("of_rule"))
-_WRITTEN_LATER = ("id", "deal", "rule", "told_value", "told_currency", "batch_id")
+_WRITTEN_LATER = ("id", "deal", "rule", "told_value", "told_currency", "is_unsure", "batch_id")
 _NEW_COLUMNS = tuple(column.name for column in ledger.columns if column.name not in _WRITTEN_LATER)
 
 
@@ -122,6 +122,9 @@ def _extras_of(conversion: Conversion) -> str:
 WITHOUT_PERSON = json.dumps({})
 """The extras of a correction after consent was withdrawn: no hashes, and no consent claimed."""
 
+OUT_OF_ITS_BATCH = {"batch_id": None, "is_unsure": True}
+"""What changes about a row whose unanswered request is not to be repeated."""
+
 
 def as_entry(row: RowMapping) -> LedgerEntry:
     """Return a row as the plan sees it."""
@@ -136,9 +139,15 @@ def as_entry(row: RowMapping) -> LedgerEntry:
         due_at=row["due_at"],
         value=_money(row["value"], row["currency"]),
         told=_money(row["told_value"], row["told_currency"]),
+        is_unsure=row["is_unsure"],
         matched=None if row["basis"] is None else _matched(row),
         event_at=row["event_at"],
+        **_said_beside(row["extras"] if row["state"] in _MAY_GO_AGAIN else None),
     )
+
+
+_MAY_GO_AGAIN = frozenset({State.SENDING, State.DEFERRED, State.REJECTED})
+"""States in which the plan asks what a row says beside its click and value; reading it costs."""
 
 
 def as_conversion(row: RowMapping) -> Conversion:

@@ -29,6 +29,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -266,6 +267,7 @@ ledger = Table(
     Column("currency", String(3)),
     Column("told_value", Micros),
     Column("told_currency", String(3)),
+    Column("is_unsure", Boolean, nullable=False, server_default=false()),
     Column("event_at", Instant),
     Column("basis", Integer),
     Column("click_kind", Word(6)),

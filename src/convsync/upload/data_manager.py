@@ -349,6 +349,7 @@ def outcomes_of_refusal(
         raise TransientError(
             f"{destination} did not take batch {batch.number}: {_word(error)}{asked}.",
             retry_after_s=refusal.retry_after_s,
+            told_nothing=isinstance(error, exceptions.TooManyRequests),
         )
     for code in sorted({*refusal.elsewhere, *refusal.named.values(), refusal.reason}):
         meaning = REFUSALS.get(code)

@@ -396,8 +396,13 @@ class Fault:
     row: int | None
     code: str
     meaning: Meaning
-    is_transient: bool = False
+    family: str = ""
     retry_after: timedelta | None = None
+
+    @property
+    def is_transient(self) -> bool:
+        """True where it says nothing about what was sent, only that it was the wrong moment."""
+        return self.family in TRANSIENT
 
     @property
     def wait(self) -> timedelta:
@@ -454,11 +459,20 @@ class _About:
             f"{fault.meaning.mend}"
         )
 
-    def transient(self, what: str, faults: Sequence[Fault]) -> TransientError:
+    def unanswered(self, rows: int) -> TransientError:
+        return TransientError(
+            f"{self.destination} gave no answer for {rows} of {len(self.batch.conversions)} rows "
+            f"of batch {self.batch.number}{self.asked}."
+        )
+
+    def transient(
+        self, what: str, faults: Sequence[Fault], *, told_nothing: bool
+    ) -> TransientError:
         delays = [f.retry_after.total_seconds() for f in faults if f.retry_after is not None]
         return TransientError(
             f"{self.destination} did not take batch {self.batch.number}: {what}{self.asked}.",
             retry_after_s=max(delays, default=None),
+            told_nothing=told_nothing,
         )
 
 
@@ -474,7 +488,8 @@ def _judged(by_row: Sequence[tuple[Fault, ...]], now: datetime, about: _About) -
     if stops and len(stops) == len(deciding):
         raise about.stop(stops[0])
     if len(found) == len(deciding) and all(f.is_transient and f not in stops for f in found):
-        raise about.transient(found[0].code, found)
+        is_spent = all(fault.family == "quota_error" for fault in found)
+        raise about.transient(found[0].code, found, told_nothing=is_spent)
     return [Confirmed() if fault is None else _outcome(fault, now) for fault in deciding]
 
 
@@ -527,7 +542,8 @@ def outcomes_of_refusal(
         if fault.meaning.what is Class.STOP:
             raise about.stop(fault)
     if isinstance(error, _REFUSED_FOR_NOW) or any(fault.is_transient for fault in faults):
-        raise about.transient(what, faults or _asked_to_wait(error))
+        is_spent = isinstance(error, exceptions.TooManyRequests)
+        raise about.transient(what, faults or _asked_to_wait(error), told_nothing=is_spent)
     if isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
         mend = wants_scope(ADS_SCOPE)
         raise OperatorError(f"{destination} refused batch {batch.number}: {what}. {mend}")
@@ -577,7 +593,7 @@ def faults_of(failure: Any, batch: Batch) -> Iterator[Fault]:
             row=row,
             code=code,
             meaning=meaning,
-            is_transient=family in TRANSIENT,
+            family=family,
             retry_after=quota.retry_delay.ToTimedelta() if quota.HasField("retry_delay") else None,
         )
 

@@ -208,6 +208,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("told_value", sa.BigInteger(), nullable=True),
         sa.Column("told_currency", sa.String(length=3), nullable=True),
+        sa.Column("is_unsure", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("event_at", sa.BigInteger(), nullable=True),
         sa.Column("basis", sa.Integer(), nullable=True),
         sa.Column("click_kind", sa.String(length=6), nullable=True),
