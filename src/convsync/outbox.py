@@ -24,7 +24,7 @@ from typing import Any
 from convsync import audit
 from convsync.audit import Event, EventKind
 from convsync.calls import Attempt, Caller, RetryPolicy
-from convsync.errors import ConvsyncError, TransientError
+from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
 from convsync.model.conversion import Batch, Conversion
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
 from convsync.model.rule import ConversionAction
@@ -240,7 +240,7 @@ class Outbox:
             lambda: destination.verdict(batch, pending.request_id, now=now),
         )
         self._session.step(f"verdict {batch.number}: answered")
-        if isinstance(attempt.error, TransientError):
+        if isinstance(attempt.error, TransientError | UnexpectedResponseError):
             self.uploaded.problems.append(f"{attempt.error} The next run asks again.")
         elif attempt.error is not None:
             raise attempt.error

@@ -358,6 +358,54 @@ def test_an_error_of_no_row_is_that_of_every_row_that_was_not_taken() -> None:
     assert outcomes == [Confirmed(), wait, Confirmed()]
 
 
+def answer_of(batch: Batch, *errors: Any, results: Sequence[bool]) -> Any:
+    """Return a response with so many results, some of them empty."""
+    response = a_response(batch, *errors)
+    del response.results[:]
+    for is_taken in results:
+        result = response.results.add()
+        if is_taken:
+            result.conversion_action = batch.action.action_id
+    return response
+
+
+@pytest.mark.parametrize(
+    ("results", "errors", "silent"),
+    [
+        pytest.param([], [], 3, id="no results"),
+        pytest.param([True, True], [], 1, id="too few results"),
+        pytest.param([True, False, True], [], 1, id="an empty one without an error"),
+        pytest.param([False, False, True], [0], 1, id="two empty ones and one error"),
+        pytest.param([True], [0], 2, id="too few beside an error"),
+    ],
+)
+def test_a_row_without_a_result_and_without_an_error_has_no_answer(
+    results: list[bool], errors: list[int], silent: int
+) -> None:
+    batch = of_many(3)
+    response = answer_of(batch, *(an_error(row=row) for row in errors), results=results)
+    with pytest.raises(TransientError, match=rf"no answer for {silent} of 3 rows") as raised:
+        outcomes_of(response, API, batch, NOW, destination="ads")
+    assert not raised.value.told_nothing
+    outcomes_of(response, API, batch, NOW, destination="ads", is_dry_run=True)
+
+
+def test_results_of_rows_that_were_not_sent_are_nobodys() -> None:
+    batch = of_many(2)
+    response = answer_of(batch, results=[True] * 5)
+    assert outcomes_of(response, API, batch, NOW, destination="ads") == [Confirmed()] * 2
+
+
+def test_an_error_of_a_row_that_was_not_sent_costs_none_that_was_taken() -> None:
+    batch = of_many(3)
+    response = answer_of(batch, an_error(row=7), results=[True, False, True])
+    assert outcomes_of(response, API, batch, NOW, destination="ads") == [
+        Confirmed(),
+        Rejected(code="UNPARSEABLE_GCLID"),
+        Confirmed(),
+    ]
+
+
 @pytest.mark.parametrize("value", [b"", b"\xff\xff\xff"])
 def test_a_failure_that_cannot_be_read_puts_off_what_was_not_taken(value: bytes) -> None:
     batch = of_many(2)
@@ -393,7 +441,13 @@ def test_a_quota_spent_on_every_row_is_waited_for_as_long_as_the_server_says() -
     errors = [an_error("quota_error", 4, row=row, delay_s=30 + row) for row in range(2)]
     with pytest.raises(TransientError, match="RESOURCE_TEMPORARILY_EXHAUSTED") as raised:
         answered(of_many(2), *errors)
-    assert raised.value.retry_after_s == 31
+    assert (raised.value.retry_after_s, raised.value.told_nothing) == (31, True)
+
+
+def test_an_internal_error_on_every_row_may_have_been_heard() -> None:
+    with pytest.raises(TransientError) as raised:
+        answered(of_many(2), *(an_error("internal_error", 4, row=row) for row in range(2)))
+    assert not raised.value.told_nothing
 
 
 def test_a_quota_spent_half_way_puts_off_the_rest() -> None:

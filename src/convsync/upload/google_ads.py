@@ -229,21 +229,21 @@ class GoogleAds:
         api = self._api
         request = upload_request_of(batch, self._customer, api)
         request.validate_only = is_dry_run
-        return self._answer(self._upload_clicks, api.UploadRequest.wrap(request), batch, now)
+        return self._answer(self._upload_clicks, api.UploadRequest, request, batch, now)
 
     def _correct(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         api = self._api
         request = adjustments_request_of(batch, self._customer, api, now)
-        return self._answer(
-            self._upload_adjustments, api.AdjustmentsRequest.wrap(request), batch, now
-        )
+        return self._answer(self._upload_adjustments, api.AdjustmentsRequest, request, batch, now)
 
-    def _answer(self, call: Any, request: Any, batch: Batch, now: datetime) -> Sequence[Outcome]:
+    def _answer(
+        self, call: Any, wrapper: Any, request: Any, batch: Batch, now: datetime
+    ) -> Sequence[Outcome]:
         """Make the one call; everything before and after it is pure."""
         is_new = keep_fresh(self._credentials, self.name, ADS_SCOPE)
         try:
             response = call(
-                request=request,
+                request=wrapper.wrap(request),
                 retry=None,
                 timeout=self._timeout_s,
                 metadata=self._customer.headers,
@@ -253,7 +253,14 @@ class GoogleAds:
                 raise_if_called_back(self._credentials, self.name, is_new=is_new)
             return outcomes_of_refusal(error, self._api, batch, now, destination=self.name)
         raw = type(response).pb(response)
-        return outcomes_of(raw, self._api, batch, now, destination=self.name)
+        return outcomes_of(
+            raw,
+            self._api,
+            batch,
+            now,
+            destination=self.name,
+            is_dry_run=request.validate_only,
+        )
 
 
 def sorted_rows(batch: Batch, now: datetime) -> tuple[list[int], list[int], list[int]]:
@@ -411,21 +418,39 @@ class Fault:
 
 
 def outcomes_of(
-    response: Any, api: Api, batch: Batch, now: datetime, *, destination: str
+    response: Any,
+    api: Api,
+    batch: Batch,
+    now: datetime,
+    *,
+    destination: str,
+    is_dry_run: bool = False,
 ) -> Sequence[Outcome]:
-    """Return an outcome for every row of an answered request, or raise what stops the run."""
+    """Return an outcome for every row of an answered request, or raise what stops the run.
+
+    A dry run has no results. Else a row that has neither a result nor an error has no answer, and
+    neither has the request: TransientError, for the same again finds out.
+    """
     status = response.partial_failure_error
+    count = len(batch.conversions)
+    taken = {row for row, result in enumerate(response.results) if result.ByteSize()}
+    about = _About(destination, batch, "")
     if status.code == 0:
-        return [Confirmed()] * len(batch.conversions)
+        if not is_dry_run and not taken.issuperset(range(count)):
+            raise about.unanswered(count - len(taken))
+        return [Confirmed()] * count
     failures = [_unpacked(detail, api) for detail in status.details]
     faults = [fault for failure in failures if failure for fault in faults_of(failure, batch)]
     request_id = next((failure.request_id for failure in failures if failure), "")
     if not faults:
         code = f"partial_failure.{_status_name(status.code)}"
         faults = [Fault(row=None, code=code, meaning=UNKNOWN)]
-    taken = {row for row, result in enumerate(response.results) if result.ByteSize()}
-    about = _About(destination, batch, request_id)
-    return _judged(_by_row(faults, batch, taken), now, about)
+    about = replace(about, request_id=request_id)
+    by_row = _by_row(faults, batch, taken)
+    silent = [row for row, faults in enumerate(by_row) if not faults and row not in taken]
+    if silent and not is_dry_run:
+        raise about.unanswered(len(silent))
+    return _judged(by_row, now, about)
 
 
 def _by_row(faults: Sequence[Fault], batch: Batch, taken: set[int]) -> Sequence[tuple[Fault, ...]]:
