@@ -206,6 +206,22 @@ def test_what_is_older_than_54_days_can_be_counted_but_not_corrected(
     assert rows == ([1], [], [0]) if is_too_old else ([1], [0], [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        (ClickIdKind.GCLID, ([], [0], [])),
+        (ClickIdKind.GBRAID, ([], [0], [])),
+        (ClickIdKind.WBRAID, ([], [], [0])),
+    ],
+)
+def test_what_a_wbraid_led_to_is_not_asked_to_be_corrected(
+    kind: ClickIdKind, rows: tuple[list[int], list[int], list[int]]
+) -> None:
+    click = a_match(a_click("x", kind=kind))
+    correction = a_conversion(matched=click, operation=Operation.RESTATE)
+    assert sorted_rows(a_batch(correction), NOW) == rows
+
+
 # --- what is answered ----------------------------------------------------------------------------
 
 

@@ -6,7 +6,8 @@ What shapes this adapter (https://developers.google.com/data-manager/api):
   others come back as untried, to go out in the next request; a refusal that names none is split.
 - The same `transaction_id` again is an adjustment of the value, never a second conversion, so a
   repeat is harmless; taking back is a value of zero, and the count remains. Where a `retractor` is
-  given (the Google Ads API, by order ID), it takes back instead, and the count goes too.
+  given (the Google Ads API, by order ID), it takes back instead, and the count goes too; but not
+  what began with a wbraid, which that API does not adjust.
 - Verdicts on rows come half an hour or more later, from `requestStatus:retrieve`, and are read in
   `data_manager_status`.
 - A spent quota says how long to wait. Google states no hour for a day's, so that is not waited for.
@@ -193,7 +194,9 @@ class DataManager:
 
 
 def _is_taken_back(conversion: Conversion) -> bool:
-    return conversion.operation is Operation.RETRACT
+    click = conversion.matched.click
+    began_with_a_wbraid = click is not None and click.click_id.kind is ClickIdKind.WBRAID
+    return conversion.operation is Operation.RETRACT and not began_with_a_wbraid
 
 
 def request_of(batch: Batch, account: Account) -> Any:

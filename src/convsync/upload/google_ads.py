@@ -7,7 +7,8 @@ What shapes this adapter (https://developers.google.com/google-ads/api/docs/conv
 - What is taken is counted at once, so a row that is not refused is confirmed and there is nothing
   to ask for afterwards: `verdict` never has anything to say.
 - The same order ID again is refused as already there, which confirms it. A new value and a
-  retraction are adjustments, by a service of their own, of what happened in the last 54 days.
+  retraction are adjustments, by a service of their own, of what happened in the last 54 days and
+  did not begin with a wbraid.
 - Error numbers that the installed package does not know are kept as numbers and put off.
 - Requests are built as raw protobuf, which is ten times cheaper than the client's own classes, and
   go out through the official service clients without their logging, which would repeat what a
@@ -47,6 +48,7 @@ from convsync.upload.credentials import (
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.google_ads_codes import (
     ABOUT_THE_CLICK,
+    NOT_FOR_A_WBRAID,
     TOO_OLD_TO_CORRECT,
     TRANSIENT,
     VERSION_MEND,
@@ -187,13 +189,13 @@ class GoogleAds:
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch, what is new and what corrects in a request each; see Destination."""
-        new, corrections, too_old = sorted_rows(batch, now)
+        new, corrections, beyond = sorted_rows(batch, now)
         return upload_in_parts(
             batch,
             [
                 (new, partial(self._count, now=now)),
                 (corrections, partial(self._correct, now=now)),
-                (too_old, lambda part: [Rejected(code=TOO_OLD_TO_CORRECT)] * len(part.conversions)),
+                (beyond, partial(_refuse_to_correct, now=now)),
             ],
         )
 
@@ -264,18 +266,30 @@ class GoogleAds:
 
 
 def sorted_rows(batch: Batch, now: datetime) -> tuple[list[int], list[int], list[int]]:
-    """Return the rows to count, the rows to correct, and those that are too old to be corrected."""
+    """Return the rows to count, the rows to correct, and those that Google would not correct."""
     new: list[int] = []
     corrections: list[int] = []
-    too_old: list[int] = []
+    beyond: list[int] = []
     for row, conversion in enumerate(batch.conversions):
         if conversion.operation is Operation.COUNT:
             new.append(row)
-        elif now - conversion.event_at > CORRECTABLE_FOR:
-            too_old.append(row)
+        elif _beyond_correction(conversion, now):
+            beyond.append(row)
         else:
             corrections.append(row)
-    return new, corrections, too_old
+    return new, corrections, beyond
+
+
+def _beyond_correction(conversion: Conversion, now: datetime) -> str:
+    """Return our code for why Google would not correct a conversion, "" where it would."""
+    click = conversion.matched.click
+    if click is not None and click.click_id.kind is ClickIdKind.WBRAID:
+        return NOT_FOR_A_WBRAID
+    return TOO_OLD_TO_CORRECT if now - conversion.event_at > CORRECTABLE_FOR else ""
+
+
+def _refuse_to_correct(part: Batch, *, now: datetime) -> Sequence[Outcome]:
+    return [Rejected(code=_beyond_correction(c, now)) for c in part.conversions]
 
 
 # What is said
