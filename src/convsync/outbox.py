@@ -8,9 +8,9 @@ rows go back into the plan, and the run stops. A platform that is away leaves ev
 stands for the next run.
 
 Two things a repeat does not do. It says nothing that a person has since forbidden: a batch is
-repeated only after each of its deals has been looked at as it is now, which takes such rows out of
-it (see `reconcile`). And it does not make certain what is not: where the answer to a request was
-lost and its repeat is not taken, the platform may have counted the first, so the rows stay unsure.
+repeated only after each of its deals has been looked at as it was last read, which takes such rows
+out of it (see `reconcile`). And it makes nothing certain that is not: where the answer to a request
+was lost and its repeat is not taken, the platform may have counted the first: the rows stay unsure.
 """
 
 from collections import Counter
