@@ -89,7 +89,10 @@ def test_a_deferred_row_goes_out_when_its_time_has_come(database: Database) -> N
     batch = reserved(database, "D-1")
     settle(database, batch, Deferred(code="LATER", until=NOW + HOUR))
     assert reserve(database, now=NOW + HOUR - timedelta(microseconds=1)) is None
-    assert deal_ids(reserve(database, now=NOW + HOUR)) == ["D-1"]
+    again = reserve(database, now=NOW + HOUR)
+    assert deal_ids(again) == ["D-1"]
+    assert again is not None
+    assert [each.put_off_for for each in again.conversions] == ["LATER"]
     assert ledger_rows(database)["D-1"]["due_at"] is None
 
 

@@ -460,6 +460,26 @@ def test_a_quota_spent_on_every_row_is_waited_for_as_long_as_the_server_says() -
     assert (raised.value.retry_after_s, raised.value.told_nothing) == (31, True)
 
 
+NOT_FOUND = ("conversion_adjustment_upload_error", 5)
+
+
+@pytest.mark.parametrize(
+    ("put_off_for", "is_final"),
+    [("", False), ("TOO_RECENT_CONVERSION", False), ("CONVERSION_NOT_FOUND", True)],
+)
+def test_what_cannot_be_found_to_be_adjusted_is_looked_for_once_more(
+    put_off_for: str, *, is_final: bool
+) -> None:
+    correction = a_conversion(operation=Operation.RETRACT)
+    batch = a_batch(replace(correction, put_off_for=put_off_for), correction)
+    (outcome, _) = answered(batch, an_error(*NOT_FOUND, row=0), an_error(*NOT_FOUND, row=1))
+    assert outcome == (
+        Rejected(code="CONVERSION_NOT_FOUND")
+        if is_final
+        else Deferred(code="CONVERSION_NOT_FOUND", until=NOW + DAY)
+    )
+
+
 def test_an_internal_error_on_every_row_may_have_been_heard() -> None:
     with pytest.raises(TransientError) as raised:
         answered(of_many(2), *(an_error("internal_error", 4, row=row) for row in range(2)))

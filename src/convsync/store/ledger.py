@@ -168,6 +168,7 @@ def as_conversion(row: RowMapping) -> Conversion:
         matched=_matched(row),
         operation=Operation(row["operation"]),
         time_to_close=None if to_close is None else timedelta(seconds=to_close),
+        put_off_for=row["code"] or "",
         **_said_beside(row["extras"]),
     )
 

@@ -52,6 +52,7 @@ from convsync.upload.google_ads_codes import (
     TOO_OLD_TO_CORRECT,
     TRANSIENT,
     VERSION_MEND,
+    WAITED_FOR_ONCE,
     meaning_of,
 )
 from convsync.upload.parts import upload_in_parts
@@ -529,17 +530,22 @@ def _judged(by_row: Sequence[tuple[Fault, ...]], now: datetime, about: _About) -
     if len(found) == len(deciding) and all(f.is_transient and f not in stops for f in found):
         is_spent = all(fault.family == "quota_error" for fault in found)
         raise about.transient(found[0].code, found, told_nothing=is_spent)
-    return [Confirmed() if fault is None else _outcome(fault, now) for fault in deciding]
+    return [
+        Confirmed() if fault is None else _outcome(fault, conversion, now)
+        for fault, conversion in zip(deciding, about.batch.conversions, strict=True)
+    ]
 
 
 def _gravity(fault: Fault) -> tuple[Class, timedelta]:
     return fault.meaning.what, fault.wait
 
 
-def _outcome(fault: Fault, now: datetime) -> Outcome:
+def _outcome(fault: Fault, conversion: Conversion, now: datetime) -> Outcome:
     match fault.meaning.what:
         case Class.STOP:
             return Untried()
+        case Class.WAIT if fault.code in WAITED_FOR_ONCE and fault.code == conversion.put_off_for:
+            return Rejected(code=fault.code)
         case Class.WAIT:
             until = now + fault.wait
             return Deferred(code=fault.code, until=until, is_unknown=fault.meaning.is_unknown)
@@ -602,11 +608,12 @@ def _refused(faults: Sequence[Fault], batch: Batch, now: datetime) -> Sequence[O
     if not named:
         worst = max(faults, key=_gravity)
         is_clear = count == 1 or worst.meaning.what is Class.WAIT
-        return [_outcome(worst, now) if is_clear else Untried()] * count
-    judged = {
-        row: _outcome(max((f for f in faults if f.row == row), key=_gravity), now) for row in named
-    }
-    return [judged.get(row, Untried()) for row in range(count)]
+        return [_outcome(worst, c, now) if is_clear else Untried() for c in batch.conversions]
+    worst_of = {row: max((f for f in faults if f.row == row), key=_gravity) for row in named}
+    return [
+        _outcome(worst_of[row], conversion, now) if row in named else Untried()
+        for row, conversion in enumerate(batch.conversions)
+    ]
 
 
 def failure_in(error: exceptions.GoogleAPICallError, api: Api) -> Any | None:

@@ -9,6 +9,8 @@ Where the class is not the first that comes to mind:
 - A restatement "already there" for the same adjustment time may be one of an older value: a batch
   left over from a broken-off run and a fresh correction go out under the same time of day. It waits
   an hour, and is restated under a newer time, so that the ledger claims nothing that is not so.
+- What an adjustment does not find may not have been processed yet, which takes Google a day. What
+  it does not find a day later either is not there.
 - A retracted conversion cannot be restated: a deal lost and won again stays taken back, and the
   refusal says so.
 - Duplicates within a request are all left out by Google, so the next day parts them.
@@ -155,6 +157,8 @@ CONVERSION_ADJUSTMENT_UPLOAD: Mapping[str, Meaning] = {
     "TOO_MANY_ADJUSTMENTS_IN_REQUEST": stop(_OURS),
     "INVALID_JOB_ID": stop(_OURS),
 }
+WAITED_FOR_ONCE = frozenset({"CONVERSION_NOT_FOUND"})
+"""Codes that are final the second time they are given to a row."""
 RESTATING: Mapping[str, Meaning] = {"CONVERSION_ALREADY_RETRACTED": ROW}
 """Where a code means something else for a restatement than for a retraction."""
 
