@@ -5,7 +5,7 @@ from pathlib import Path
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
@@ -61,14 +61,31 @@ def test_a_phone_is_e164_or_none(raw: str, region: str | None, expected: str | N
 
 @given(st.from_regex(r"\+[1-9][0-9]{7,14}", fullmatch=True))
 def test_the_short_cut_for_e164_says_what_phonenumbers_says(raw: str) -> None:
+    assert normalised_phone(raw, None) == said_by_phonenumbers(raw, None)
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(
+    st.sampled_from(
+        ["", "0", "(0)", "00", "0 0", "1", "8", "011", "01", "9", "06", "4", "49", "39"]
+    ),
+    st.text(st.sampled_from("0123456789 -()./"), min_size=2, max_size=16),
+    st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)),
+)
+def test_the_short_cut_for_a_number_dialled_at_home_says_what_phonenumbers_says(
+    start: str, rest: str, region: str
+) -> None:
+    raw = start + rest
+    assert normalised_phone(raw, region) == said_by_phonenumbers(raw, region)
+
+
+def said_by_phonenumbers(raw: str, region: str | None) -> str | None:
     try:
-        number = phonenumbers.parse(raw, None)
+        number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:
-        assert normalised_phone(raw, None) is None
-        return
+        return None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    expected = e164 if phonenumbers.is_possible_number(number) else None
-    assert normalised_phone(raw, None) == expected
+    return e164 if phonenumbers.is_possible_number(number) else None
 
 
 @given(st.text(max_size=60))
