@@ -6,7 +6,6 @@ head at its end, so a tail cannot be cut off unnoticed either. Events hold order
 hashes, codes, request IDs, amounts and times, and no raw personal data.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +13,11 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+from pydantic_core import to_json
+
 from convsync.store import audit_log
 from convsync.store.audit_log import GENESIS, Row
 from convsync.store.database import Database
-
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class EventKind(StrEnum):
@@ -59,7 +58,7 @@ def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetim
     rows = []
     for event in events:
         number += 1
-        detail = _as_json(event.detail)
+        detail = to_json(event.detail).decode()
         kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)
         digest = _chained(digest, number, instant, run_id, kind, who, detail)
         rows.append(Row(number, at, run_id, kind, *who, detail, digest))
