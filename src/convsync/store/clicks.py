@@ -158,30 +158,17 @@ def _next_row(connection: Connection) -> int:
 
 
 def _insert(connection: Connection, new: Sequence[tuple[int, ClickId, _Seen]]) -> None:
+    columns = ("id", "kind", "value", "clicked_at", "is_whole_day", "is_news")
     rows = [
-        {
-            "id": row,
-            "kind": click_id.kind.value,
-            "value": click_id.value,
-            "clicked_at": seen.at,
-            "is_whole_day": seen.is_whole_day,
-            "is_news": True,
-        }
+        (row, click_id.kind, click_id.value, seen.at, seen.is_whole_day, True)
         for row, click_id, seen in new
     ]
-    if rows:
-        connection.execute(clicks.insert(), rows)
+    dialect.insert_rows(connection, clicks, columns, rows)
 
 
 def _move_back(connection: Connection, earlier: Sequence[tuple[int, _Seen]]) -> None:
-    rows = [{"row": row, "at": seen.at, "day": seen.is_whole_day} for row, seen in earlier]
-    if rows:
-        statement = (
-            update(clicks)
-            .where(clicks.c.id == bindparam("row"))
-            .values(clicked_at=bindparam("at"), is_whole_day=bindparam("day"))
-        )
-        connection.execute(statement, rows)
+    rows = [(seen.at, seen.is_whole_day, row) for row, seen in earlier]
+    dialect.update_rows(connection, clicks, ("clicked_at", "is_whole_day"), rows, key=("id",))
 
 
 def _insert_keys(
@@ -196,14 +183,10 @@ def _insert_keys(
     if not keys:
         return set()
     before = _keys_of(connection, sorted({row for _, row in keys}))
-    added = [
-        {"key": key, "click": row, "basis": basis}
-        for (key, row), basis in sorted(keys.items())
-        if (key, row) not in before
-    ]
-    if added:
-        connection.execute(dialect.upsert(click_keys, connection).on_conflict_do_nothing(), added)
-    return {click for _, click in keys.keys() - before}
+    added = sorted(keys.keys() - before)
+    with_basis = [(key, row, keys[key, row]) for key, row in added]
+    dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), with_basis)
+    return {row for _, row in added}
 
 
 def _keys_of(connection: Connection, rows: Sequence[int]) -> set[tuple[bytes, int]]:
