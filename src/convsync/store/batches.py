@@ -43,7 +43,7 @@ class Pending:
 def next_action(
     connection: Connection, now: datetime, only_run: int | None = None
 ) -> ConversionAction | None:
-    """Return the action of the first row that is ready to go out, None where none is."""
+    """Return the first action that has a row ready to go out, None where none has."""
     columns = (ledger.c.destination, ledger.c.action_id)
     first = next(iter(_ready(connection, columns, now, only_run, limit=1)), None)
     if first is None:
@@ -95,8 +95,8 @@ def _ready(
 ) -> list[Row[Any]]:
     """Return the first rows that may go out: what is planned, then what was put off and is due.
 
-    One query a state, each in the words of the partial index on what is open: it then costs what it
-    returns, however long the ledger is.
+    One query a state, each in the words of the partial index on what is open, and in its order: it
+    then costs what it returns, however long the ledger is and however mixed its actions are.
     """
     mine = () if only_run is None else (ledger.c.run_id == only_run,)
     found: list[Row[Any]] = []
@@ -105,7 +105,7 @@ def _ready(
             next_ones = (
                 select(*columns)
                 .where(IS_OPEN, ledger.c.state == state, *due, *mine, *conditions)
-                .order_by(ledger.c.id)
+                .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
                 .limit(limit - len(found))
             )
             found += connection.execute(next_ones).all()

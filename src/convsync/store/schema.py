@@ -289,7 +289,15 @@ Index(
     postgresql_where=HAS_CONTENT,
 )
 IS_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred')")
-Index("ix_ledger_open", ledger.c.state, ledger.c.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+Index(
+    "ix_ledger_open",
+    ledger.c.state,
+    ledger.c.destination,
+    ledger.c.action_id,
+    ledger.c.id,
+    sqlite_where=IS_OPEN,
+    postgresql_where=IS_OPEN,
+)
 _BATCHED = text("batch_id IS NOT NULL")
 Index("ix_ledger_batch", ledger.c.batch_id, sqlite_where=_BATCHED, postgresql_where=_BATCHED)
 

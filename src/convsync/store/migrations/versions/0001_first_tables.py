@@ -238,7 +238,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_ledger_open",
         "ledger",
-        ["state", "id"],
+        ["state", "destination", "action_id", "id"],
         unique=False,
         sqlite_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred')"),
         postgresql_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred')"),
