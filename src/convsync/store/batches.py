@@ -77,10 +77,9 @@ def reserve(
         )
         .returning(batches.c.id)
     ).scalar_one()
+    taken = update(ledger).where(ledger.c.id.in_(bindparam("rows", expanding=True)))
     connection.execute(
-        update(ledger)
-        .where(ledger.c.id.in_(rows))
-        .values(state=State.SENDING, batch_id=number, due_at=None)
+        taken.values(state=State.SENDING, batch_id=number, due_at=None), {"rows": rows}
     )
     return load(connection, number)
 
