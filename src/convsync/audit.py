@@ -42,13 +42,17 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened, to a conversion where it names one. `detail` must be JSON's."""
+    """One thing that happened, to a conversion where it names one. `detail` must be JSON's.
+
+    One that names a deal says in which row that is stored.
+    """
 
     kind: EventKind
     detail: Mapping[str, Any] = field(default_factory=dict)
     source: str | None = None
     deal_id: str | None = None
     order_id: str | None = None
+    deal_row: int | None = None
 
 
 def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetime) -> None:
@@ -61,7 +65,7 @@ def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetim
         detail = to_json(event.detail).decode()
         kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)
         digest = _chained(digest, number, instant, run_id, kind, who, detail)
-        rows.append(Row(number, at, run_id, kind, *who, detail, digest))
+        rows.append(Row(number, at, run_id, kind, *who, detail, digest, event.deal_row))
     audit_log.append(connection, rows)
 
 

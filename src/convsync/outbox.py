@@ -9,7 +9,7 @@ stands for the next run.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -190,11 +190,12 @@ class Outbox:
     def _settle(self, batch: Batch, outcomes: Sequence[Outcome], *, again: bool = False) -> None:
         now = self._session.now
         with self._session.transaction(f"settle {batch.number}") as connection:
+            events = _about_rows(batch, outcomes, batches.deal_rows(connection, batch.number))
             batches.settle(connection, batch, outcomes, now=now, poll_at=now + FIRST_POLL)
             if again:
                 self._look_again(connection, batch, outcomes)
             resent = [_about_batch(EventKind.RESENT, batch)] if again else []
-            self._record(connection, [*resent, *_about_rows(batch, outcomes)])
+            self._record(connection, [*resent, *events])
         taken = sum(not isinstance(outcome, Untried) for outcome in outcomes)
         self.uploaded.add(outcomes)
         self.uploaded.sent += taken
@@ -226,10 +227,11 @@ class Outbox:
                     outcomes: Sequence[Outcome] = [Untried()] * len(batch.conversions)
                 case _:
                     outcomes = verdict
+            events = _about_rows(batch, outcomes, batches.deal_rows(connection, batch.number))
             batches.close(connection, batch.number)
             batches.write_outcomes(connection, batch, outcomes)
             self._look_again(connection, batch, outcomes)
-            self._record(connection, _about_rows(batch, outcomes))
+            self._record(connection, events)
         self.uploaded.add(outcomes)
 
     def _look_again(self, connection: Any, batch: Batch, outcomes: Sequence[Outcome]) -> None:
@@ -258,7 +260,9 @@ def _about_batch(kind: EventKind, batch: Batch) -> Event:
     )
 
 
-def _about_rows(batch: Batch, outcomes: Sequence[Outcome]) -> Iterable[Event]:
+def _about_rows(
+    batch: Batch, outcomes: Sequence[Outcome], deal_rows: Mapping[str, int]
+) -> Iterable[Event]:
     for conversion, outcome in zip(batch.conversions, outcomes, strict=True):
         yield Event(
             _KIND_OF[type(outcome)],
@@ -266,6 +270,7 @@ def _about_rows(batch: Batch, outcomes: Sequence[Outcome]) -> Iterable[Event]:
             conversion.source,
             conversion.deal_id,
             conversion.order_id,
+            deal_rows[conversion.order_id],
         )
 
 

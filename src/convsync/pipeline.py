@@ -355,8 +355,8 @@ class _Work:
                 self._record(
                     connection,
                     [
-                        Event(EventKind.DEAL_GONE, {}, source.name, deal_id)
-                        for _, deal_id in missing
+                        Event(EventKind.DEAL_GONE, {}, source.name, deal_id, deal_row=row)
+                        for row, deal_id in missing
                     ],
                 )
             if len(missing) < CHUNK:

@@ -113,7 +113,7 @@ class Desk:
         kind = _EVENT_OF[item.step]
         detail = _detail(rule, item)
         source, deal_id = stored.deal.source, stored.deal.deal_id
-        self.events.append(Event(kind, detail, source, deal_id, item.order_id))
+        self.events.append(Event(kind, detail, source, deal_id, item.order_id, stored.row))
 
     def _columns(
         self,

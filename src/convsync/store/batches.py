@@ -127,6 +127,12 @@ def load(connection: Connection, number: int) -> Batch:
     )
 
 
+def deal_rows(connection: Connection, number: int) -> dict[str, int]:
+    """Return the row of the deal behind each order ID that is still in a batch."""
+    found = select(ledger.c.order_id, ledger.c.deal).where(ledger.c.batch_id == number)
+    return dict(connection.execute(found).all())
+
+
 def unanswered(connection: Connection) -> list[int]:
     """Return the numbers of batches whose answer never came, oldest first."""
     found = select(batches.c.id).where(batches.c.state == "sending").order_by(batches.c.id)
