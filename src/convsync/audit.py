@@ -115,6 +115,9 @@ def verify(database: Database) -> Verified:
         if count > head:
             problem = f"the log's head is event {head}, so this one was slipped in behind it"
             return Verified(events=count, broken=Break(number=head + 1, problem=problem))
+        if number := audit_log.misfiled(connection):
+            problem = f"event {number} is kept under another deal than it names"
+            return Verified(events=count, broken=Break(number=number, problem=problem))
         return Verified(events=count)
 
 

@@ -223,6 +223,7 @@ def forget_everything(connection: Connection) -> None:
                 ("digest", GENESIS),
             )
         ],
+        pytest.param(edit(2, deal=3), 2, "under another deal", id="hidden from its deal"),
         pytest.param(edit(5, detail="{}"), 5, "or its digest was edited", id="the last edited"),
         pytest.param(remove(1), 1, "event 1 is missing", id="the first removed"),
         pytest.param(remove(3), 3, "event 3 is missing", id="one removed"),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from convsync.store import dialect
 from convsync.store.pages import paged
@@ -88,6 +88,19 @@ def events(
         last = first.order_by(audit_events.c.number.desc()).limit(newest)
         found = found.where(audit_events.c.number.in_(last))
     return (Row(*row) for row in paged(connection, found, audit_events.c.number))
+
+
+def misfiled(connection: Connection) -> int | None:
+    """Return the number of the first event whose `deal` is not the one it names."""
+    is_another = or_(
+        deals.c.deal_id != audit_events.c.deal_id, deals.c.source != audit_events.c.source
+    )
+    found = (
+        select(func.min(audit_events.c.number))
+        .join(deals, deals.c.id == audit_events.c.deal)
+        .where(is_another)
+    )
+    return connection.execute(found).scalar()
 
 
 def anchors(connection: Connection) -> dict[int, bytes]:
