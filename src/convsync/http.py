@@ -10,6 +10,7 @@ Messages name the vendor, the path and the vendor's code. Query, body and header
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -89,6 +90,13 @@ class FixedHeader:
     def renew(self) -> bool:
         """There is nothing to renew."""
         return False
+
+
+def basic(user: str, password: str) -> FixedHeader:
+    """Return a user and a password, as an app shows them to a token endpoint (RFC 7617)."""
+    return FixedHeader(
+        "Authorization", f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+    )
 
 
 def no_judgement(_: Answer) -> Verdict:

@@ -33,9 +33,10 @@ from convsync.store.database import Database
 from tests.contract.crm_suite import CrmOffice
 from tests.contract.source_suite import CREATED, TOUCHED, WON_DEAL, put_deal, put_person
 from tests.contract.test_hubspot_source import HubSpotOffice
+from tests.contract.test_pipedrive_source import PipedriveOffice
 from tests.nights.company import folder_in_memory
 
-OFFICES: dict[str, type[CrmOffice]] = {"hubspot": HubSpotOffice}
+OFFICES: dict[str, type[CrmOffice]] = {"hubspot": HubSpotOffice, "pipedrive": PipedriveOffice}
 
 AMOUNTS = st.integers(1, 10_000).map(Decimal)
 PICKS = st.integers(0, 10**6)
@@ -194,7 +195,7 @@ def test_nothing_is_lost_whatever_happens_between_two_requests(crm: str) -> None
     run_state_machine_as_test(
         Company,
         settings=settings(
-            max_examples=6,
+            max_examples=4,
             stateful_step_count=8,
             deadline=None,
             suppress_health_check=list(HealthCheck),

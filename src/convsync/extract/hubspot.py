@@ -31,7 +31,7 @@ from convsync.extract.crm import (
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
-from convsync.extract.oauth import Fetch, Token
+from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.source import Departed
 from convsync.http import Answer, Http, Verdict
 from convsync.model.deal import Gone
@@ -343,11 +343,7 @@ def refreshing(http: Http, client_id: str, client_secret: str, refresh_token: st
                 "refresh_token": (last and last.refresh_token) or refresh_token,
             },
         )
-        return Token(
-            access_token=answer["access_token"],
-            expires_at=asked_at + timedelta(seconds=int(answer["expires_in"])),
-            refresh_token=answer.get("refresh_token"),
-        )
+        return granted(http.name, answer, asked_at)
 
     return fetch
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from convsync.clock import Clock, system_clock
 from convsync.errors import OperatorError
@@ -34,6 +35,23 @@ class Token:
 
 Fetch = Callable[[Token | None], Token]
 """Gets a new token. It is handed the last one: its refresh token may be newer than the config's."""
+
+
+def granted(name: str, answer: Any, asked_at: datetime) -> Token:
+    """Return the token in a token endpoint's answer (RFC 6749, 5.1), or raise OperatorError."""
+    try:
+        lasts = timedelta(seconds=int(answer["expires_in"]))
+        return Token(
+            access_token=answer["access_token"],
+            expires_at=asked_at + lasts,
+            refresh_token=answer.get("refresh_token"),
+            api_url=answer.get("api_domain"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise OperatorError(
+            f"{name} signed nobody in: its token endpoint answered without an access token."
+            " Check the credentials."
+        ) from None
 
 
 class TokenKeeper:

@@ -16,7 +16,7 @@ from convsync.extract.mapping import (
     RecordFields,
 )
 from convsync.extract.oauth import Fetch, TokenKeeper
-from convsync.http import Authorisation, FixedHeader, Http, Judge
+from convsync.http import Authorisation, FixedHeader, Http, Judge, basic
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
 from convsync.wiring.values import customer_words, minutes
@@ -57,6 +57,8 @@ def crm_of(
     match table:
         case crm_tables.HubSpotDeals():
             return _hubspot(table, mapping, policy, keeper)
+        case crm_tables.PipedriveDeals():
+            return _pipedrive(table, mapping, policy, keeper)
     raise NotImplementedError(table.kind)
 
 
@@ -117,6 +119,20 @@ def _hubspot(
         words = table.client_id or "", _secret(table.client_secret), _secret(table.refresh_token)
         who = keeper(hubspot.refreshing(http(), *words))
     return hubspot.HubSpot(http(who), mapping)
+
+
+def _pipedrive(
+    table: crm_tables.PipedriveDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
+) -> Crm:
+    from convsync.extract import pipedrive
+
+    if table.token is not None:
+        who: Authorisation = FixedHeader("x-api-token", _secret(table.token))
+    else:
+        app = basic(table.client_id or "", _secret(table.client_secret))
+        login = _http("Pipedrive", table.login_url, pipedrive.judge, policy, app)
+        who = keeper(pipedrive.refreshing(login, _secret(table.refresh_token)))
+    return pipedrive.Pipedrive(_http("Pipedrive", table.url, pipedrive.judge, policy, who), mapping)
 
 
 def _http(

@@ -1,0 +1,384 @@
+"""Pipedrive's API as its specification and those who call it describe it: v2, and v1's changelog.
+
+Unknown parameters and fractional seconds are refused; cursors name the next record; deleted deals
+are listed for 30 days; archived ones only in a list of their own (there are none here); what the
+documentation leaves open follows the simplest reading.
+https://developers.pipedrive.com/docs/api/v1/Deals
+"""
+
+import json
+import re
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha1
+from typing import Any, Final
+
+from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Outcome, Person
+from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
+
+TOKEN: Final = "sandbox-0123456789abcdef0123456789abcdef"  # noqa: S105 - opens only this sandbox
+CLIENT: Final = ("client", "secret")
+REFRESH_TOKEN: Final = "refresh-sandbox"  # noqa: S105
+MOST, MOST_IDS, MOST_KEYS = 500, 100, 15
+_KEPT: Final = timedelta(days=30)
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
+_LISTING = {"limit", "cursor", "sort_by", "sort_direction", "updated_since", "updated_until"}
+_DEAL_QUERY = _LISTING | {"status", "ids", "person_id", "custom_fields", "include_fields"}
+_PERSON_QUERY = _LISTING | {"ids", "deal_id", "custom_fields", "include_fields"}
+_INCLUDED = {"first_won_time", "participants_count", "source_lead_id"}
+
+
+def _custom(kind: str, own: str, label: str) -> Field:
+    key = sha1(f"{kind}:{own}".encode(), usedforsecurity=False).hexdigest()
+    return Field(kind=kind, own=own, name=key, label=label, type="varchar", longest=255)
+
+
+FIELDS: Final = (
+    *(
+        _custom("deal", own, label)
+        for own, label in (
+            ("region", "Region"),
+            ("vertical", "Vertical"),
+            ("deal_type", "Deal type"),
+            ("origin", "Lead origin"),
+            ("gclid", "GCLID"),
+            ("mql_on", "MQL on"),
+        )
+    ),
+    *(
+        _custom(CONTACT, own, label)
+        for own, label in (
+            ("country", "Country"),
+            ("consent", "Ads consent"),
+            ("gclid", "GCLID"),
+            ("gbraid", "GBRAID"),
+            ("wbraid", "WBRAID"),
+            ("landing_page", "Landing page"),
+            ("visitor_id", "Visitor ID"),
+        )
+    ),
+)
+_BUILT_IN = {
+    "deal": ("id", "title", "value", "currency", "stage_id", "status", "owner_id", "lost_reason"),
+    CONTACT: ("id", "name", "email", "phone", "owner_id"),
+}
+
+
+class PipedriveServer(CrmServer):
+    """Pipedrive over a book, in which stages with an outcome are statuses. IDs are digits."""
+
+    name = "pipedrive"
+    routes = (
+        ("GET", r"/api/v2/deals", "deals"),
+        ("GET", r"/api/v2/deals/archived", "archived"),
+        ("GET", r"/api/v1/deals/(?P<deal_id>\d+)/changelog", "changelog"),
+        ("GET", r"/api/v2/persons", "persons"),
+        ("GET", r"/api/v2/pipelines", "pipelines"),
+        ("GET", r"/api/v2/stages", "stages"),
+        ("GET", r"/api/v2/(?P<kind>deal|person)Fields", "fields"),
+        ("POST", r"/oauth/token", "token"),
+    )
+
+    def __init__(self, book: CrmBook, now: Now) -> None:
+        super().__init__(book, now)
+        self.tokens = {TOKEN}
+
+    def record_id(self, kind: str, number: int) -> str:
+        """Return a small number, of each kind's own."""
+        return str(number if kind == "deal" else 100_000 + number)
+
+    def refuse(self, request: Request) -> Reply | None:
+        """Ask for a token in one of two headers."""
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        shown = {request.headers.get("x-api-token", ""), bearer}
+        if shown & self.tokens or request.path.startswith("/oauth/"):
+            return None
+        return _error(401, "unauthorized access")
+
+    def token(self, request: Request) -> Reply:
+        """Give out an access token for the refresh token."""
+        basic = b64encode(":".join(CLIENT).encode()).decode()
+        if request.headers.get("authorization") != f"Basic {basic}":
+            return Reply(status=400, body={"success": False, "message": "Invalid client"})
+        form = request.form()
+        if (form.get("grant_type"), form.get("refresh_token")) != ("refresh_token", REFRESH_TOKEN):
+            message = "Invalid grant: refresh_token is invalid"
+            return Reply(status=400, body={"success": False, "message": message})
+        token = f"v1u:{len(self.tokens)}"
+        self.tokens.add(token)
+        return Reply(
+            body={
+                "access_token": token,
+                "token_type": "Bearer",
+                "refresh_token": REFRESH_TOKEN,
+                "scope": "base,deals:read,contacts:read,recents:read",
+                "expires_in": 3600,
+            }
+        )
+
+    def deals(self, request: Request) -> Reply:
+        """Answer with deals, those deleted only where their status is asked for."""
+        query = request.query
+        if refused := _refused(query, _DEAL_QUERY):
+            return refused
+        statuses = query.get("status", "open,won,lost").split(",")
+        if set(statuses) - {"open", "won", "lost", "deleted"}:
+            return _invalid("status: not one of open, won, lost, deleted")
+        since, until = _window(query)
+        found = [deal for deal in self._asked(query, since, until) if _status(deal) in statuses]
+        records = [self._deal(deal, query) for deal in found]
+        if "deleted" in statuses:
+            horizon = max(since, self.now() - _KEPT)
+            records += [
+                self._deal(gone.deal, query)
+                | {"status": "deleted", "is_deleted": True, "update_time": _text(gone.at)}
+                for gone in self.book.departed(horizon, until)
+            ]
+        return _paged(records, query)
+
+    def archived(self, request: Request) -> Reply:
+        """Answer with archived deals, of which there are none."""
+        return _refused(request.query, _DEAL_QUERY) or _paged([], request.query)
+
+    def persons(self, request: Request) -> Reply:
+        """Answer with persons: a window of them, some by ID, or those behind a deal."""
+        query = request.query
+        if refused := _refused(query, _PERSON_QUERY):
+            return refused
+        since, until = _window(query)
+        if deal_id := query.get("deal_id"):
+            deal = self.book.deal(deal_id)
+            found = [] if deal is None else self.book.people_of(deal, CONTACT)
+        elif ids := query.get("ids"):
+            found = [one for each in ids.split(",") if (one := self.book.person(each))]
+        else:
+            found = self.book.people_modified(CONTACT, since, until)
+        return _paged([_person(person, query) for person in found], query)
+
+    def changelog(self, request: Request, deal_id: str) -> Reply:
+        """Answer with what changed about a deal, newest first."""
+        deal = self.book.deal(deal_id)
+        if deal is None:
+            return _error(404, "Deal not found")
+        rows = sorted(self._changes(deal), key=lambda row: str(row["time"]), reverse=True)
+        return Reply(body={"success": True, "data": rows, "additional_data": {"next_cursor": None}})
+
+    def pipelines(self, request: Request) -> Reply:
+        """Answer with the pipelines."""
+        names = dict.fromkeys(stage.pipeline for stage in self.book.stages)
+        records = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
+        return _paged(records, request.query)
+
+    def stages(self, request: Request) -> Reply:
+        """Answer with the stages; won and lost are none."""
+        names = list(dict.fromkeys(stage.pipeline for stage in self.book.stages))
+        return _paged(
+            [
+                {
+                    "id": self._stage_id(stage.key),
+                    "order_nr": stage.position,
+                    "name": stage.name,
+                    "is_deleted": False,
+                    "pipeline_id": names.index(stage.pipeline) + 1,
+                }
+                for stage in self.book.stages
+                if stage.outcome is Outcome.OPEN
+            ],
+            request.query,
+        )
+
+    def fields(self, request: Request, kind: str) -> Reply:
+        """Answer with the fields of deals or persons."""
+        kind = "deal" if kind == "deal" else CONTACT
+        built_in = [(name, name, "varchar", False) for name in _BUILT_IN[kind]]
+        custom = [(one.name, one.label, one.type, True) for one in FIELDS if one.kind == kind]
+        records = [
+            {
+                "field_code": code,
+                "field_name": name,
+                "field_type": type_,
+                "options": None,
+                "is_custom_field": is_custom,
+            }
+            for code, name, type_, is_custom in (*built_in, *custom)
+        ]
+        return _paged(records, request.query, by="field_code")
+
+    # Records
+
+    def _asked(self, query: Mapping[str, str], since: datetime, until: datetime) -> list[Deal]:
+        if ids := query.get("ids"):
+            return self.book.deals(ids.split(","))
+        if person := query.get("person_id"):
+            return self.book.deals(self.book.deals_of(person))
+        return self.book.modified(since, until)
+
+    def _deal(self, deal: Deal, query: Mapping[str, str]) -> dict[str, Any]:
+        people = self.book.people_of(deal, CONTACT)
+        stages = [(key, at) for key, at in deal.entered if self._is_open(key)]
+        status, closed_at = _status(deal), deal.entered[-1][1]
+        won = [at for key, at in deal.entered if key == "won"]
+        record: dict[str, Any] = {
+            "id": int(deal.deal_id),
+            "title": deal.name,
+            "owner_id": deal.owner or None,
+            "value": 0 if deal.amount is None else deal.amount,
+            "currency": deal.currency,
+            "person_id": int(people[0].person_id) if people else None,
+            "stage_id": self._stage_id(stages[-1][0]),
+            "pipeline_id": 1,
+            "add_time": _text(deal.created_at),
+            "update_time": _text(deal.modified_at),
+            "stage_change_time": _text(stages[-1][1]) if len(stages) > 1 else None,
+            "status": status,
+            "is_archived": False,
+            "is_deleted": False,
+            "lost_reason": deal.lost_reason or None,
+            "won_time": _text(closed_at) if status == "won" else None,
+            "lost_time": _text(closed_at) if status == "lost" else None,
+            "custom_fields": _custom_values("deal", deal.fields, query),
+        }
+        if deal.amount is None:
+            record["value"] = None
+        included = set(query.get("include_fields", "").split(","))
+        if "participants_count" in included:
+            record["participants_count"] = len(people)
+        if "first_won_time" in included:
+            record["first_won_time"] = _text(won[0]) if won else None
+        return record
+
+    def _changes(self, deal: Deal) -> Iterator[dict[str, Any]]:
+        (stage, _), *later = deal.entered
+        status = _status_of(stage)
+        for key, at in later:
+            if _status_of(key) != status:
+                yield _change("status", status, _status_of(key), at)
+                status = _status_of(key)
+            if self._is_open(key) and key != stage:
+                yield _change("stage_id", self._stage_id(stage), self._stage_id(key), at)
+                stage = key
+
+    def _stage_id(self, key: str) -> int:
+        return 10 + self.book.stage(key).position
+
+    def _is_open(self, key: str) -> bool:
+        return self.book.stage(key).outcome is Outcome.OPEN
+
+
+def _status_of(stage: str) -> str:
+    return stage if stage in ("won", "lost") else "open"
+
+
+def _status(deal: Deal) -> str:
+    return _status_of(deal.stage)
+
+
+def _change(key: str, old: object, new: object, at: datetime) -> dict[str, Any]:
+    return {
+        "field_key": key,
+        "old_value": str(old),
+        "new_value": str(new),
+        "actor_user_id": 8878,
+        "time": at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "change_source": "app",
+    }
+
+
+def _person(person: Person, query: Mapping[str, str]) -> dict[str, Any]:
+    fields = person.fields
+    return {
+        "id": int(person.person_id),
+        "name": "",
+        "add_time": _text(person.created_at),
+        "update_time": _text(person.modified_at),
+        "emails": _listed(fields.get("email")),
+        "phones": _listed(fields.get("phone")),
+        "is_deleted": False,
+        "custom_fields": _custom_values(CONTACT, fields, query),
+    }
+
+
+def _listed(value: str | None) -> list[dict[str, Any]]:
+    return [{"value": value, "primary": True, "label": "work"}] if value else []
+
+
+def _custom_values(
+    kind: str, fields: Mapping[str, str], query: Mapping[str, str]
+) -> dict[str, str | None]:
+    asked = query.get("custom_fields")
+    keys = None if asked is None else asked.split(",")
+    return {
+        one.name: fields.get(one.own) or None
+        for one in FIELDS
+        if one.kind == kind and (keys is None or one.name in keys)
+    }
+
+
+def _refused(query: Mapping[str, str], allowed: set[str]) -> Reply | None:
+    """Return why a query is not taken: an unknown parameter, a wrong time, too much."""
+    if unknown := sorted(set(query) - allowed):
+        return _invalid(f"{unknown[0]}: Parameter '{unknown[0]}' is not allowed for this request")
+    for name in ("updated_since", "updated_until"):
+        if name in query and not _STAMP.match(query[name]):
+            return _invalid(f"{name}: This value is not a valid datetime.")
+    if int(query.get("limit", "100")) > MOST:
+        return _invalid("limit: too large")
+    if len(query.get("ids", "").split(",")) > MOST_IDS:
+        return _invalid("ids: too many")
+    if len(query.get("custom_fields", "").split(",")) > MOST_KEYS:
+        return _invalid("custom_fields: too many")
+    if set(filter(None, query.get("include_fields", "").split(","))) - _INCLUDED:
+        return _invalid("include_fields: not one of those there are")
+    return None
+
+
+def _window(query: Mapping[str, str]) -> tuple[datetime, datetime]:
+    since = query.get("updated_since", "1900-01-01T00:00:00Z")
+    until = query.get("updated_until", "9999-01-01T00:00:00Z")
+    return datetime.fromisoformat(since), datetime.fromisoformat(until)
+
+
+def _paged(records: Sequence[dict[str, Any]], query: Mapping[str, str], by: str = "id") -> Reply:
+    """Return a page, and the cursor that names the first record of the next one."""
+    limit, field = int(query.get("limit", "100")), query.get("sort_by", by)
+    is_down = query.get("sort_direction") == "desc"
+    if by == "id":
+        records = sorted(records, key=lambda one: (one[field], one["id"]), reverse=is_down)
+    if cursor := query.get("cursor"):
+        try:
+            named = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))["id"]
+        except (ValueError, KeyError):
+            return _invalid("cursor: This value is not valid.")
+        records = [one for one in records if by != "id" or one["id"] >= named]
+    page, rest = records[:limit], records[limit:]
+    following = None
+    if rest:
+        spelt = json.dumps({"field": field, "id": rest[0][by]}, separators=(",", ":"))
+        following = urlsafe_b64encode(spelt.encode()).decode().rstrip("=")
+    return Reply(
+        body={"success": True, "data": page, "additional_data": {"next_cursor": following}}
+    )
+
+
+def _invalid(what: str) -> Reply:
+    body = {
+        "success": False,
+        "error": f"Validation failed: {what}",
+        "code": "ERR_SCHEMA_VALIDATION_FAILED",
+    }
+    return Reply(status=400, body=body)
+
+
+def _error(status: int, message: str) -> Reply:
+    body = {
+        "success": False,
+        "error": message,
+        "errorCode": status,
+        "error_info": "Please check developers.pipedrive.com",
+    }
+    return Reply(status=status, body=body)
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
