@@ -175,7 +175,11 @@ class ZohoDeals(AnyCrmDeals):
 
 
 class DynamicsDeals(AnyCrmDeals):
-    """Deals from Dynamics 365, `url` being https://ORG.crm.dynamics.com: an app user of Entra."""
+    """Deals from Dynamics 365, `url` being https://ORG.crm.dynamics.com: an app user of Entra.
+
+    `process` is the table of the business process flow that holds the stages. With `audit` the
+    stages before the present one are read from the audit log.
+    """
 
     kind: Literal["dynamics"]
     url: ApiUrl
@@ -183,6 +187,8 @@ class DynamicsDeals(AnyCrmDeals):
     client_id: str
     client_secret: SecretStr
     login_url: ApiUrl = "https://login.microsoftonline.com"
+    process: str = Field(default="opportunitysalesprocesses", pattern=r"^[a-z][a-z0-9_]*$")
+    audit: bool = False
 
 
 class OdooDeals(AnyCrmDeals):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from convsync.extract.crm import Crm, CrmDeals
+from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
 from convsync.extract.funnel import MilestoneStages, StageOutcome
 from convsync.extract.mapping import (
     CellFormat,
@@ -16,7 +16,7 @@ from convsync.extract.mapping import (
     RecordFields,
 )
 from convsync.extract.oauth import Fetch, TokenKeeper
-from convsync.http import Authorisation, FixedHeader, Http, Judge, basic
+from convsync.http import Authorisation, FixedHeader, Http, Judge, basic, no_judgement
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
 from convsync.wiring.values import customer_words, minutes
@@ -38,7 +38,9 @@ def crm_source(
         denied_words=frozenset(table.consent.denied),
         customer_words=customer_words(table.customer_type),
     )
-    return CrmDeals(
+    forgets = isinstance(table, crm_tables.DynamicsDeals | crm_tables.OdooDeals)
+    source = ForgetfulCrmDeals if forgets else CrmDeals
+    return source(
         name,
         crm_of(table, mapping, settings.folder, policy),
         mapping,
@@ -57,6 +59,8 @@ def crm_of(
     match table:
         case crm_tables.HubSpotDeals():
             return _hubspot(table, mapping, policy, keeper)
+        case crm_tables.DynamicsDeals():
+            return _dynamics(table, mapping, policy, keeper)
         case crm_tables.PipedriveDeals():
             return _pipedrive(table, mapping, policy, keeper)
     raise NotImplementedError(table.kind)
@@ -133,6 +137,18 @@ def _pipedrive(
         login = _http("Pipedrive", table.login_url, pipedrive.judge, policy, app)
         who = keeper(pipedrive.refreshing(login, _secret(table.refresh_token)))
     return pipedrive.Pipedrive(_http("Pipedrive", table.url, pipedrive.judge, policy, who), mapping)
+
+
+def _dynamics(
+    table: crm_tables.DynamicsDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
+) -> Crm:
+    from convsync.extract import dynamics
+
+    login = _http("Microsoft Entra", table.login_url, no_judgement, policy)
+    app = table.tenant_id, table.client_id, _secret(table.client_secret)
+    who = keeper(dynamics.credentials(login, *app, table.url))
+    http = _http("Dynamics", table.url, dynamics.judge, policy, who)
+    return dynamics.Dynamics(http, mapping, process=table.process, has_audit=table.audit)
 
 
 def _http(

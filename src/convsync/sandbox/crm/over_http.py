@@ -120,6 +120,7 @@ def _vendor(crms: Crms, name: str) -> Endpoint:
             query=dict(request.query_params),
             headers=dict(request.headers),
             body=await request.body(),
+            base_url=f"{request.url.scheme}://{request.url.netloc}/{name}",
         )
         reply = await run_in_threadpool(crms[name].answer, asked)
         headers = {"Content-Type": reply.media_type, **reply.headers}
