@@ -19,6 +19,8 @@ from convsync.settings import Settings, load_settings, tables
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLES = sorted(CONFIG.glob("*.toml"))
 SECRET = "hunter2-s3cret"
+SECRETS_OF = {"hubspot": ("TOKEN",), "salesforce": ("CLIENT_SECRET",)}
+"""What an example has to find in the environment, below CONVSYNC_DEALS__CRM__."""
 
 GOOD = """
 [company]
@@ -68,7 +70,16 @@ def with_mistake(config: Path, old: str, new: str) -> str:
 # --- where a value comes from --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.name)
+def example(
+    request: pytest.FixtureRequest, no_variables: None, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    path: Path = request.param
+    for name in SECRETS_OF.get(path.stem, ()):
+        monkeypatch.setenv(f"CONVSYNC_DEALS__CRM__{name}", SECRET)
+    return path
+
+
 def test_every_example_loads_and_can_be_wired(example: Path) -> None:
     services = wiring.services_of(load_settings(example))
     assert services.rules
@@ -79,7 +90,6 @@ def test_there_is_an_example_for_the_sandbox_for_files_and_for_a_warehouse() -> 
     assert {path.name for path in EXAMPLES} >= {"sandbox.toml", "csv.toml", "sql.toml"}
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_says_what_its_milestones_mean_and_who_owns_them(example: Path) -> None:
     settings = load_settings(example)
     counted = {rule.milestone for rule in settings.rules.values()}

@@ -56,6 +56,8 @@ def crm_of(
     match table:
         case crm_tables.HubSpotDeals():
             return _hubspot(table, mapping, policy, keeper)
+        case crm_tables.SalesforceDeals():
+            return _salesforce(table, mapping, folder, policy, keeper)
     raise NotImplementedError(table.kind)
 
 
@@ -115,6 +117,31 @@ def _hubspot(
         words = table.client_id or "", _secret(table.client_secret), _secret(table.refresh_token)
         who = keeper(hubspot.refreshing(http(), *words))
     return hubspot.HubSpot(http(who), mapping)
+
+
+def _salesforce(
+    table: crm_tables.SalesforceDeals,
+    mapping: CrmMapping,
+    folder: Path,
+    policy: RetryPolicy,
+    keeper: Keeper,
+) -> Crm:
+    from convsync.extract import salesforce, salesforce_api
+
+    def http(authorisation: Authorisation | None = None) -> Http:
+        return _http("Salesforce", table.url, salesforce_api.judge, policy, authorisation)
+
+    if table.client_secret is not None:
+        secret = _secret(table.client_secret)
+        fetch = salesforce_api.client_credentials(http(), table.client_id, secret)
+    else:
+        assert table.username is not None, "settings see to that"
+        assert table.private_key_file is not None, "settings see to that"
+        key_file = folder / table.private_key_file
+        words = table.client_id, table.username, key_file, table.audience
+        fetch = salesforce_api.jwt_bearer(http(), *words)
+    api = salesforce_api.Api(http(keeper(fetch)), table.api_version)
+    return salesforce.Salesforce(api, mapping, bulk_above=table.bulk_above)
 
 
 def _http(

@@ -6,10 +6,13 @@ from convsync.sandbox.clock import SandboxClock
 from convsync.sandbox.crm.book import CrmBook
 from convsync.sandbox.crm.feed import Feed
 from convsync.sandbox.crm.hubspot import HubSpotServer
+from convsync.sandbox.crm.salesforce import SalesforceServer
 from convsync.sandbox.crm.server import CrmServer, Reply, Request
 from convsync.sandbox.world import World
 
-SERVERS: dict[str, type[CrmServer]] = {server.name: server for server in (HubSpotServer,)}
+SERVERS: dict[str, type[CrmServer]] = {
+    server.name: server for server in (HubSpotServer, SalesforceServer)
+}
 
 
 class CrmOfVendor:
