@@ -37,9 +37,8 @@ from convsync.sandbox.crm.salesforce import (
     CLIENT_SECRET,
     USERNAME,
     SalesforceServer,
-    guarded,
-    record_id,
 )
+from convsync.sandbox.crm.salesforce_org import guarded, record_id
 from convsync.sandbox.crm.server import Reply
 from tests.contract.crm_suite import CELLS, CrmOffice, CrmSourceContract, departed, mock
 from tests.contract.source_suite import (
@@ -228,7 +227,7 @@ class TestSalesforce(CrmSourceContract):
     # Money
 
     def test_an_org_of_one_currency_has_no_currency(self, office: SalesforceOffice) -> None:
-        office.server.is_multi_currency = False
+        office.server.org.is_multi_currency = False
         put_deal(office)
         (deal,) = read(office.source())
         assert (deal.amount, deal.currency) == (Decimal("1200.5"), None)
@@ -272,7 +271,7 @@ class TestSalesforce(CrmSourceContract):
         loser = put_person(office, 901, kind=kind, fields={"gclid": "earlier"})
         winner = put_person(office, 902, kind=kind, fields={"gclid": "later"})
         put_deal(office, people=(winner,))
-        office.server.merge_people(loser, winner, CREATED)
+        office.server.org.merge_people(loser, winner, CREATED)
         (deal,) = read(office.source())
         assert clicks(deal) == {"earlier", "later"}
         assert {Key(KeyKind.CRM, loser), Key(KeyKind.CRM, winner)} <= {*deal.keys}
@@ -284,7 +283,7 @@ class TestSalesforce(CrmSourceContract):
         loser = put_person(office, 901, kind=kind, fields={"gclid": "earlier"})
         winner = put_person(office, 902, kind=kind)
         put_deal(office, modified_at=CREATED, people=(loser,))
-        office.server.merge_people(loser, winner, TOUCHED)
+        office.server.org.merge_people(loser, winner, TOUCHED)
         (deal,) = read(office.source())
         assert clicks(deal) == {"earlier"}
 
@@ -300,7 +299,7 @@ class TestSalesforce(CrmSourceContract):
         deal = put_deal(office, modified_at=CREATED)
         contact = put_person(office, fields={"gclid": "of-the-contact"})
         assert read(office.source()) == []
-        office.server.add_role(deal.deal_id, contact, TOUCHED)
+        office.server.org.add_role(deal.deal_id, contact, TOUCHED)
         (again,) = read(office.source())
         assert clicks(again) == {"of-the-contact"}
 
@@ -319,7 +318,7 @@ class TestSalesforce(CrmSourceContract):
         seen = put_person(office, 901, fields={"gclid": "seen"})
         unseen = put_person(office, 902, fields={"gclid": "unseen"})
         put_deal(office, people=(unseen, seen))
-        office.server.hidden.add(unseen)
+        office.server.org.hidden.add(unseen)
         (deal,) = read(office.source())
         assert clicks(deal) == {"seen"}
 
@@ -330,7 +329,7 @@ class TestSalesforce(CrmSourceContract):
         contact = put_person(office, fields={"gclid": "of-the-contact"})
         lead = put_lead(office, fields={"gclid": "of-the-lead"})
         put_deal(office, people=(contact, lead))
-        office.server.hidden.add(hidden)
+        office.server.org.hidden.add(hidden)
         nothing = RecordFields()
         mapping = (
             replace(office.mapping, lead=nothing)
@@ -454,7 +453,7 @@ class TestSalesforce(CrmSourceContract):
         source = office.source()
         crm = office.make_crm(office.mapping)
         crm.fields()
-        office.server.hidden.add("Opportunity.Region__c")
+        office.server.org.hidden.add("Opportunity.Region__c")
         with pytest.raises(OperatorError, match="'Region__c'"):
             list(crm.changed(WINDOW, None))
         with pytest.raises(OperatorError, match="'Region__c'"):
@@ -488,7 +487,7 @@ class TestSalesforce(CrmSourceContract):
     def test_an_org_that_shows_no_opportunities_is_for_a_person_to_mend(
         self, office: SalesforceOffice
     ) -> None:
-        office.server.hidden.add("Opportunity")
+        office.server.org.hidden.add("Opportunity")
         with pytest.raises(OperatorError, match="shows no opportunities"):
             office.source().check_columns()
 
