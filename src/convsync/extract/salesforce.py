@@ -45,7 +45,7 @@ BULK_ABOVE: Final = 2_000
 _SAMPLE: Final = 100
 _RECORDS = {DEAL: "Opportunity", CONTACT: "Contact", LEAD: "Lead"}
 _STANDARD = ("Id", "IsDeleted", "CreatedDate", "SystemModstamp", "Amount", "StageName", "OwnerId")
-_WHERE_THERE = {"CurrencyIsoCode": "CurrencyIsoCode", "RecordTypeId": "RecordType.Name"}
+_OPTIONAL = {"CurrencyIsoCode": "CurrencyIsoCode", "RecordTypeId": "RecordType.Name"}
 """Only an org of several currencies has the first, only one with record types the second."""
 _FIRST = datetime(1999, 1, 1, tzinfo=UTC)
 """Before Salesforce there was nothing; SOQL knows no year 1."""
@@ -129,7 +129,7 @@ class Salesforce:
         if not described[DEAL]:
             raise OperatorError(
                 "Salesforce shows no opportunities: give the user the right to read them, or"
-                " correct api_version."
+                " correct url and api_version."
             )
         self._types = {
             kind: {one["name"]: one["type"] for one in fields} for kind, fields in described.items()
@@ -260,7 +260,7 @@ class Salesforce:
         return [*self._api.query_in(f"{wanted} WHERE Id IN ({{ids}}) ORDER BY Id", deal_ids)]
 
     def _deal_columns(self) -> Sequence[str]:
-        there = [column for name, column in _WHERE_THERE.items() if name in self._types[DEAL]]
+        there = [column for name, column in _OPTIONAL.items() if name in self._types[DEAL]]
         return (*_STANDARD, *there, *self._mapping.names[DEAL])
 
     def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
