@@ -11,6 +11,7 @@ from decimal import Decimal
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.conversion import Conversion, Operation, OrderId, order_id_of
+from convsync.model.customer import CustomerType
 from convsync.model.deal import WON, Deal, Gone, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers, hashed
 from convsync.model.key import Key
@@ -62,6 +63,7 @@ def a_deal(
     keys: tuple[Key, ...] = (),
     identifiers: Identifiers = NO_IDENTIFIERS,
     consent: Consent = GRANTED,
+    customer_type: CustomerType | None = None,
     segments: Mapping[str, str] | None = None,
     gone: Gone | None = None,
 ) -> Deal:
@@ -77,6 +79,7 @@ def a_deal(
         keys=keys,
         identifiers=identifiers,
         consent=consent,
+        customer_type=customer_type,
         segments=segments or {},
         gone=gone,
     )
@@ -153,6 +156,7 @@ def a_conversion(
     operation: Operation = Operation.COUNT,
     identifiers: Identifiers = NO_IDENTIFIERS,
     consent: Consent = GRANTED,
+    customer_type: CustomerType | None = None,
 ) -> Conversion:
     return Conversion(
         order_id=order_id,
@@ -168,6 +172,7 @@ def a_conversion(
         operation=operation,
         identifiers=identifiers,
         consent=consent,
+        customer_type=customer_type,
     )
 
 
@@ -181,8 +186,11 @@ def an_entry(
     due_at: datetime | None = None,
     value: Money | None = None,
     told: Money | None = None,
+    is_unsure: bool = False,
     matched: Matched | None = None,
     event_at: datetime | None = WON_AT,
+    identifiers: Identifiers = NO_IDENTIFIERS,
+    consent: Consent = GRANTED,
 ) -> LedgerEntry:
     """What the ledger holds; a confirmed one was told its value, others nothing unless named."""
     value = value or usd(100)
@@ -197,6 +205,9 @@ def an_entry(
         due_at=due_at,
         value=value,
         told=value if told is None and state is State.CONFIRMED else told,
+        is_unsure=is_unsure,
         matched=matched or a_match(),
         event_at=event_at,
+        identifiers=identifiers,
+        consent=consent,
     )

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from convsync.clock import Clock, system_clock
-from convsync.errors import ConvsyncError, TransientError
+from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.retrying import RetryPolicy, retrying
 from convsync.store import quota
 from convsync.store.database import Database
@@ -21,17 +21,23 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt(Generic[Answer]):
-    """What came of a call: an answer, or the error of its last try; and how many tries it took."""
+    """What came of a call: an answer, or the error of its last try.
+
+    `may_have_been_heard` where the answer of a try was lost: the platform may have acted on it.
+    """
 
     answer: Answer | None
     error: ConvsyncError | None
-    tries: int
+    may_have_been_heard: bool
 
     @property
     def has_told_nothing(self) -> bool:
-        """True where the platform refused for good, and at once: it cannot have taken anything."""
-        refused = self.error is not None and not isinstance(self.error, TransientError)
-        return refused and self.tries == 1
+        """True where the last try was certainly not taken, and no earlier one can have been."""
+        if self.error is None or self.may_have_been_heard:
+            return False
+        if isinstance(self.error, TransientError):
+            return self.error.told_nothing
+        return isinstance(self.error, OperatorError)
 
 
 class Caller:
@@ -47,9 +53,16 @@ class Caller:
     def attempt(self, quota_of_call: Quota, call: Callable[[], Answer]) -> Attempt[Answer]:
         """Make a call until it is answered, is refused for good, or has failed too often."""
 
+        lost: list[TransientError] = []
+
         def paced() -> Answer:
             self._pace(quota_of_call)
-            return call()
+            try:
+                return call()
+            except TransientError as error:
+                if not error.told_nothing:
+                    lost.append(error)
+                raise
 
         tried = retrying(self._policy)
         answer, failure = None, None
@@ -57,8 +70,7 @@ class Caller:
             answer = tried(paced)
         except ConvsyncError as error:
             failure = error
-        tries = int(tried.statistics.get("attempt_number", 1))
-        return Attempt(answer=answer, error=failure, tries=tries)
+        return Attempt(answer=answer, error=failure, may_have_been_heard=bool(lost))
 
     def _pace(self, of: Quota) -> None:
         if of.per_minute is None and of.per_day is None:
@@ -69,6 +81,7 @@ class Caller:
                     f"Project {of.project} has made its {of.per_day:,} requests of 24 hours; "
                     f"the next one is free in {wait}.",
                     retry_after_s=wait.total_seconds(),
+                    told_nothing=True,
                 )
             self._policy.sleep(wait.total_seconds())
 

@@ -14,11 +14,17 @@ class ConvsyncError(Exception):
 
 
 class TransientError(ConvsyncError):
-    """Timeout, 429, 5xx, quota, a locked database: tried again, then left to the next run."""
+    """Timeout, 429, 5xx, quota, a locked database: tried again, then left to the next run.
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+    `told_nothing` where the other side has certainly not taken what it was sent; else it may have.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, told_nothing: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.told_nothing = told_nothing
 
 
 class OperatorError(ConvsyncError):

@@ -6,6 +6,11 @@ the platform takes as the same conversions. A batch is settled, with its audit e
 transaction. A request that is refused for good at its first try has told the platform nothing: its
 rows go back into the plan, and the run stops. A platform that is away leaves everything where it
 stands for the next run.
+
+Two things a repeat does not do. It says nothing that a person has since forbidden: a batch is
+repeated only after each of its deals has been looked at as it was last read, which takes such rows
+out of it (see `reconcile`). And it makes nothing certain that is not: where the answer to a request
+was lost and its repeat is not taken, the platform may have counted the first: the rows stay unsure.
 """
 
 from collections import Counter
@@ -19,7 +24,7 @@ from typing import Any
 from convsync import audit
 from convsync.audit import Event, EventKind
 from convsync.calls import Attempt, Caller
-from convsync.errors import ConvsyncError, TransientError
+from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
 from convsync.model.conversion import Batch, Conversion
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
 from convsync.model.rule import ConversionAction
@@ -85,10 +90,17 @@ class Outbox:
         self.uploaded = Uploaded()
 
     def recover(self) -> None:
-        """Send again, word for word, every batch whose answer never came."""
+        """Send again, word for word, every batch whose answer never came.
+
+        One that holds a deal which is yet to be looked at is left to the next run.
+        """
         with self._session.transaction("recover") as connection:
-            left = [batches.load(connection, number) for number in batches.unanswered(connection)]
-        self._fly(iter(left), in_flight=1, again=True)
+            numbers = batches.unanswered(connection, looked_at_by=self._session.now)
+            left = [batches.load(connection, number) for number in numbers]
+            for batch in left:
+                if not batch.conversions:
+                    batches.close(connection, batch.number)
+        self._fly((batch for batch in left if batch.conversions), in_flight=1, again=True)
 
     def confirm(self) -> None:
         """Ask for the verdicts that are due, and settle what they say."""
@@ -106,7 +118,8 @@ class Outbox:
 
         A refusal that names no row halves the next batch, until the row that is meant stands alone;
         every batch that is taken doubles it again. After `RetryPolicy.failures` batches in a row
-        without an answer the platform is taken to be away, and the rest is left to the next run.
+        without an answer the platform is taken to be away, and the rest is left to the next run; at
+        once where it asks for a longer wait than a run should make, as for a day's quota.
         """
         while (action := self._next_action(only_run)) and not self._has_stopped:
             destination = self._destinations(action.destination)
@@ -149,18 +162,24 @@ class Outbox:
         )
 
     def _land(self, batch: Batch, attempt: Attempt[Sequence[Outcome]], *, again: bool) -> None:
-        """Settle an answered batch; leave an unanswered one as it is, to be sent again."""
+        """Settle an answered batch; leave an unanswered one as it is, to be sent again.
+
+        What has certainly told the platform nothing goes back into the plan instead.
+        """
         if attempt.answer is not None:
             self._failures = 0
-            self._settle(batch, attempt.answer, again=again)
+            is_repeat = again or attempt.may_have_been_heard
+            self._settle(batch, attempt.answer, is_repeat=is_repeat)
             self._adapt_limit(batch, attempt.answer)
-        elif isinstance(attempt.error, TransientError):
-            self._failures += 1
+            return
+        if isinstance(attempt.error, TransientError):
+            is_long = not self._retry.waits_for(attempt.error)
+            self._failures = self._retry.failures if is_long else self._failures + 1
             self.uploaded.problems.append(f"{attempt.error} It is sent again by the next run.")
         else:
             self._refusal = self._refusal or attempt.error
-            if attempt.has_told_nothing and not again:
-                self._settle(batch, [Untried()] * len(batch.conversions))
+        if attempt.has_told_nothing and not again:
+            self._settle(batch, [Untried()] * len(batch.conversions))
 
     def _adapt_limit(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
         if all(isinstance(outcome, Untried) for outcome in outcomes):
@@ -188,14 +207,26 @@ class Outbox:
                 self._record(connection, [_about_batch(EventKind.RESERVED, batch)])
             return batch
 
-    def _settle(self, batch: Batch, outcomes: Sequence[Outcome], *, again: bool = False) -> None:
+    def _settle(
+        self, batch: Batch, outcomes: Sequence[Outcome], *, is_repeat: bool = False
+    ) -> None:
         now = self._session.now
         with self._session.transaction(f"settle {batch.number}") as connection:
-            batches.settle(connection, batch, outcomes, now=now, poll_at=now + FIRST_POLL)
-            if again:
+            if is_repeat:
+                batches.look_again_at_waiting(connection, batch.number, now)
+            batches.settle(
+                connection,
+                batch,
+                outcomes,
+                now=now,
+                poll_at=now + FIRST_POLL,
+                is_repeat=is_repeat,
+            )
+            if is_repeat or any(_is_known_already(outcome) for outcome in outcomes):
                 self._look_again(connection, batch, outcomes)
-            resent = [_about_batch(EventKind.RESENT, batch)] if again else []
-            self._record(connection, [*resent, *_about_rows(batch, outcomes)])
+            resent = [_about_batch(EventKind.RESENT, batch)] if is_repeat else []
+            about_rows = _about_rows(batch, outcomes, is_repeat=is_repeat)
+            self._record(connection, [*resent, *about_rows])
         taken = sum(not isinstance(outcome, Untried) for outcome in outcomes)
         self.uploaded.add(outcomes)
         self.uploaded.sent += taken
@@ -210,7 +241,7 @@ class Outbox:
             lambda: destination.verdict(batch, pending.request_id, now=now),
         )
         self._session.step(f"verdict {batch.number}: answered")
-        if isinstance(attempt.error, TransientError):
+        if isinstance(attempt.error, TransientError | UnexpectedResponseError):
             self.uploaded.problems.append(f"{attempt.error} The next run asks again.")
         elif attempt.error is not None:
             raise attempt.error
@@ -227,16 +258,20 @@ class Outbox:
                     outcomes: Sequence[Outcome] = [Untried()] * len(batch.conversions)
                 case _:
                     outcomes = verdict
+            is_repeat = isinstance(verdict, Unknown)  # it was taken once: it may count after all
             batches.close(connection, batch.number)
-            batches.write_outcomes(connection, batch, outcomes)
+            batches.write_outcomes(connection, batch, outcomes, is_repeat=is_repeat)
             self._look_again(connection, batch, outcomes)
-            self._record(connection, _about_rows(batch, outcomes))
+            self._record(connection, _about_rows(batch, outcomes, is_repeat=is_repeat))
         self.uploaded.add(outcomes)
 
     def _look_again(self, connection: Any, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-        """Have deals decided anew that may have changed while the platform judged them in vain."""
-        if any(isinstance(outcome, Rejected | Deferred) for outcome in outcomes):
-            batches.look_again_at_unsent(connection, batch.number, self._session.now)
+        """Have deals decided anew that may have changed while the platform judged them in vain.
+
+        So are those whose value is not certain, which the platform only said that it knows.
+        """
+        if any(isinstance(o, Rejected | Deferred) or _is_known_already(o) for o in outcomes):
+            batches.look_again_at_unsettled(connection, batch.number, self._session.now)
 
     def _record(self, connection: object, events: Iterable[Event]) -> None:
         audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)
@@ -245,6 +280,10 @@ class Outbox:
 def next_poll(answered_at: datetime, now: datetime) -> datetime:
     """Return when to ask again: after as long as it has taken so far, half a day at most."""
     return now + min(max(now - answered_at, FIRST_POLL), LONGEST_POLL)
+
+
+def _is_known_already(outcome: Outcome) -> bool:
+    return isinstance(outcome, Confirmed) and bool(outcome.code)
 
 
 def _about_batch(kind: EventKind, batch: Batch) -> Event:
@@ -259,11 +298,16 @@ def _about_batch(kind: EventKind, batch: Batch) -> Event:
     )
 
 
-def _about_rows(batch: Batch, outcomes: Sequence[Outcome]) -> Iterable[Event]:
+def _about_rows(
+    batch: Batch, outcomes: Sequence[Outcome], *, is_repeat: bool = False
+) -> Iterable[Event]:
     for conversion, outcome in zip(batch.conversions, outcomes, strict=True):
+        detail = _detail(batch, conversion, outcome)
+        if is_repeat and isinstance(outcome, Rejected | Deferred | Untried):
+            detail["may_be_counted"] = True
         yield Event(
             _KIND_OF[type(outcome)],
-            _detail(batch, conversion, outcome),
+            detail,
             conversion.source,
             conversion.deal_id,
             conversion.order_id,

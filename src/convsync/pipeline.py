@@ -1,6 +1,9 @@
 """One run, top to bottom: the only module that knows the order.
 
-    recover → confirm → clicks → deals → due → (is it safe?) → send
+    confirm → clicks → deals → due → recover → due → (is it safe?) → send
+
+A request that was never answered is repeated only once the deals have been read: a person may have
+withdrawn their consent since. What became of it may change what is due, which is looked at again.
 
 A night reconciles the deals that changed and those that are due; a backfill reconciles a date
 range; there is no third way to send anything. Both do their work in chunks, one transaction each,
@@ -113,9 +116,9 @@ def run(services: Services, *, force: bool = False) -> Report:
     and not forced, OperatorError where a person has to fix the set-up first.
     """
     with _running(services, "run") as work:
-        work.outbox.recover()
         work.outbox.confirm()
         work.reconcile_changes()
+        work.finish_what_was_begun()
         if not force:
             work.refuse_if_unsafe()
         work.outbox.send()
@@ -149,8 +152,8 @@ def backfill(
             return None
         seen = preview.plan.digest
     with _running(services, "backfill") as work:
-        work.outbox.recover()
         work.reconcile_period(period)
+        work.outbox.recover()
         if seen is None and not force:
             work.refuse_if_unsafe(only_this_run=True)
         if seen is not None and work.summary.digest != seen:
@@ -172,11 +175,13 @@ def plan_backfill(services: Services, period: Period) -> Report:
 def resend(services: Services, *, force: bool = False) -> Report:
     """Send what is waiting to be sent, and ask for verdicts, without reading any source.
 
-    What a run refused to send as unusual waits there too: it is refused here as well.
+    Deals that are due are looked at first, as they were last read, so that none goes out that may
+    not. What a run refused to send as unusual waits there too: it is refused here as well.
     """
     with _running(services, "retry") as work:
-        work.outbox.recover()
         work.outbox.confirm()
+        work.reconcile_due()
+        work.finish_what_was_begun()
         if not force:
             work.refuse_if_unsafe()
         work.outbox.send()
@@ -278,7 +283,12 @@ class _Work:
         for deal_source in self.services.deal_sources:
             with self._left_to_the_next_run():
                 self._read_changed_deals(deal_source)
-        self._reconcile_due()
+        self.reconcile_due()
+
+    def finish_what_was_begun(self) -> None:
+        """Repeat what was never answered, and plan again what that leaves to be done."""
+        self.outbox.recover()
+        self.reconcile_due()
 
     def reconcile_period(self, period: Period) -> None:
         """Read deals with milestones in a period, and plan those milestones and no others."""
@@ -468,7 +478,8 @@ class _Work:
 
     # What is planned
 
-    def _reconcile_due(self) -> None:
+    def reconcile_due(self) -> None:
+        """Plan the deals that are to be looked at again by now."""
         while True:
             with self.session.transaction("plan due deals") as connection:
                 chunk = deals.due(connection, self.session.now, limit=CHUNK)

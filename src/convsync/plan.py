@@ -7,6 +7,8 @@ A plan can be printed, counted and refused before anything is sent. The rules th
   is taken back when the milestone no longer stands. An amount that turns unusable afterwards
   (blank, zero, absurd) takes nothing back: a blank is no evidence, and what was told stays.
 - What was refused goes out again only when what it says has changed.
+- What the platform may have heard without an answer is told again even if nothing has changed, and
+  taken back even if it was never confirmed: at worst a conversion worth nothing is counted.
 """
 
 from collections import Counter
@@ -110,11 +112,22 @@ def _plan_uncounted(order_id: OrderId, decision: Decision, entry: LedgerEntry | 
             is_known = entry is not None and (entry.state, entry.reason, entry.due_at) == held
             step = Step.UNCHANGED if is_known else Step.WAIT
             return Item(step, order_id, reason=reason, until=until)
+        case NotSent(reason=reason) if entry and entry.is_unsure and reason in WITHDRAWALS:
+            return _take_back(order_id, entry, reason)
         case NotSent(reason=reason):
             is_known = entry is not None and (entry.state, entry.reason) == (State.NOT_SENT, reason)
             return Item(Step.UNCHANGED if is_known else Step.NOT_SENT, order_id, reason=reason)
         case Money():
             raise AssertionError(f"{order_id} was valued without a match and never counted")
+
+
+def _take_back(order_id: OrderId, entry: LedgerEntry, reason: Reason) -> Item:
+    """Return the step that takes back what the platform may have counted unconfirmed."""
+    assert entry.value is not None, "the platform can only have heard of a value"
+    nothing = Money(amount=Decimal(0), currency=entry.value.currency)
+    if _was_answered(entry, Operation.RETRACT, nothing):
+        return Item(Step.UNCHANGED, order_id, until=entry.due_at)
+    return Item(Step.RETRACT, order_id, value=nothing, reason=reason)
 
 
 def _is_settled(entry: LedgerEntry, conversion: Conversion) -> bool:
@@ -132,7 +145,7 @@ def _plan_in_flight(
 
 
 def _plan_counted(order_id: OrderId, decision: Decision, entry: LedgerEntry, told: Money) -> Item:
-    correction = _correction(decision, told)
+    correction = _correction(decision, told, is_unsure=entry.is_unsure)
     if correction is None:
         has_strayed = entry.state is not State.CONFIRMED
         return Item(Step.UNCHANGED, order_id, value=told if has_strayed else None)
@@ -143,14 +156,14 @@ def _plan_counted(order_id: OrderId, decision: Decision, entry: LedgerEntry, tol
     return Item(STEP_OF[operation], order_id, value=value, reason=reason)
 
 
-def _correction(decision: Decision, told: Money) -> tuple[Operation, Money] | None:
+def _correction(
+    decision: Decision, told: Money, *, is_unsure: bool = False
+) -> tuple[Operation, Money] | None:
     """Return the operation and value that would make the platform right, None where it is."""
     match decision:
-        case Money() as value:
-            return None if value == told else (Operation.RESTATE, value)
-        case Conversion(value=value):
-            return None if value == told else (Operation.RESTATE, value)
-        case NotSent(reason=reason) if reason in WITHDRAWALS and told.amount != 0:
+        case (Money() as value) | Conversion(value=value):
+            return (Operation.RESTATE, value) if is_unsure or value != told else None
+        case NotSent(reason=reason) if reason in WITHDRAWALS and (is_unsure or told.amount != 0):
             return Operation.RETRACT, Money(amount=Decimal(0), currency=told.currency)
         case _:
             return None

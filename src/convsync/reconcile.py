@@ -2,6 +2,12 @@
 
 Nothing here reads or writes. What a chunk of deals needs is handed in; what comes out is written by
 the pipeline in one transaction, ledger rows and audit events together.
+
+What waits to be said again, an unanswered request or one that was put off, is looked at for the
+person behind it: where it says more of them than they let out by now, it is not said again. It goes
+back into the plan, as something the platform may have heard where it was never answered, and what
+is right today follows in its place, without them: a retraction after a refusal, the same value
+where there is still a click to tell it for, and else nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +48,8 @@ def decide(
     if withdrawal is not None or milestone is None:
         return NotSent(reason=withdrawal or Reason.MILESTONE_WITHDRAWN)
     if entry is not None and entry.keeps_its_click:
-        return _worth_telling(value_of(deal, rule), entry.told or entry.value, rule)
+        said = None if entry.is_unsure else entry.told or entry.value
+        return _worth_telling(value_of(deal, rule), said, rule)
     match match_deal(deal, milestone, candidates, rule, now=now):
         case Matched() as matched:
             return value_deal(deal, milestone, matched, rule, now=now)
@@ -57,6 +64,18 @@ def _worth_telling(
     if isinstance(value, Money) and said is not None and not rule.is_worth_restating(value, said):
         return said
     return value
+
+
+def may_be_said_again(entry: LedgerEntry, deal: Deal, rule: ConversionRule) -> bool:
+    """False where what waits to be said again says more of a person than it may by now.
+
+    After a refusal only a retraction may go out that says nothing of them.
+    """
+    if entry.state not in {State.SENDING, State.DEFERRED}:
+        return True
+    if deal.consent.is_denied:
+        return entry.operation is Operation.RETRACT and entry.is_silent_about_a_person
+    return not entry.identifiers or rule.lets_identifiers_out(deal.consent)
 
 
 class Desk:
@@ -88,10 +107,13 @@ class Desk:
                 continue
             if within is not None and not _is_within(within, milestone):
                 continue
+            withheld = entry if entry and not may_be_said_again(entry, deal, rule) else None
+            if withheld is not None:
+                entry = withheld.taken_back()
             decision = decide(deal, milestone, rule, candidates, entry, now=self._now)
             order_id = order_id_of(deal.source, deal.deal_id, rule.name)
             item = plan_upload(order_id, decision, entry, now=self._now)
-            self._keep(stored, rule, milestone, entry, item)
+            self._keep(stored, rule, milestone, entry, item, withheld)
             if item.until is not None and item.until > self._now:  # else it is due to be sent
                 untils.append(item.until)
         self.look_again[stored.row] = min(untils, default=None)
@@ -103,15 +125,21 @@ class Desk:
         milestone: Milestone | None,
         entry: LedgerEntry | None,
         item: Item,
+        withheld: LedgerEntry | None,
     ) -> None:
         self.items.append(item)
         columns = self._columns(stored.deal, rule, milestone, entry, item)
         if columns is None:
             return
+        was_unanswered = withheld is not None and withheld.state is State.SENDING
+        if was_unanswered:
+            columns |= ledger.OUT_OF_ITS_BATCH
         is_new = entry is None
         self.changes.append(ledger.Change(stored.row, rule.name, columns, is_new))
         kind = _EVENT_OF[item.step]
         detail = _detail(rule, item)
+        if was_unanswered:
+            detail["unanswered_request"] = "not repeated"
         source, deal_id = stored.deal.source, stored.deal.deal_id
         self.events.append(Event(kind, detail, source, deal_id, item.order_id))
 

@@ -29,17 +29,22 @@ class RetryPolicy:
     failures: int = 3
     sleep: Callable[[float], None] = sleep
 
+    def waits_for(self, error: TransientError) -> bool:
+        """Return whether the other side asks for no longer a wait than a run should make."""
+        return (error.retry_after_s or 0.0) <= self.longest_asked_s
+
 
 def retrying(policy: RetryPolicy) -> Retrying:
     """Return what calls a function until it succeeds; the last try's error is raised as it is."""
     backoff = wait_exponential_jitter(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
 
     def is_worth_another_try(error: BaseException) -> bool:
-        return isinstance(error, TransientError) and _asked_s(error) <= policy.longest_asked_s
+        return isinstance(error, TransientError) and policy.waits_for(error)
 
     def wait_s(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return max(backoff(state), _asked_s(error))
+        asked = error.retry_after_s if isinstance(error, TransientError) else None
+        return max(backoff(state), asked or 0.0)
 
     return Retrying(
         retry=retry_if_exception(is_worth_another_try),
@@ -48,7 +53,3 @@ def retrying(policy: RetryPolicy) -> Retrying:
         reraise=True,
         sleep=policy.sleep,
     )
-
-
-def _asked_s(error: BaseException | None) -> float:
-    return (error.retry_after_s or 0.0) if isinstance(error, TransientError) else 0.0

@@ -48,6 +48,7 @@ def value_deal(
         matched=matched,
         identifiers=_identifiers(deal, rule),
         consent=deal.consent,
+        customer_type=deal.customer_type,
         variables=_variables(rule, time_to_close),
         time_to_close=time_to_close,
     )

@@ -165,7 +165,9 @@ def test_a_wrong_set_up_is_found_and_said_what_to_do(
     (about,) = [row for row in found if not row["check"].startswith("rule ")]
     assert (about["result"], about["check"]) == (result, subject)
     assert said in about["detail"] + about["mend"]
-    assert about["means"]
+    for row in found:
+        assert all(row[what] for what in ("severity", "means", "mend"))
+        assert row["link"].startswith("https://")
 
 
 def test_an_action_that_a_manager_owns_is_the_managers_to_be_uploaded_to(reading: Office) -> None:
@@ -194,7 +196,9 @@ def test_a_clock_that_is_off_is_found(
     monkeypatch.setattr(wiring, "system_clock", lambda: datetime.now(UTC) - slow)
     found = findings(reading)
     assert found[0] == code
-    assert [(row["check"], row["result"]) for row in found[1]] == [("clock against google", result)]
+    (about,) = found[1]
+    assert (about["check"], about["result"]) == ("clock against google", result)
+    assert about["link"].startswith("https://")
 
 
 def test_an_instant_that_was_asked_for_is_not_compared_with_the_clock(reading: Office) -> None:

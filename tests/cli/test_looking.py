@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from convsync.sandbox.faults import Fault
 from convsync.sandbox.rules import Action
-from tests.cli.office import NEXT_NIGHT, NIGHT, Office, rows_of, run
+from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office, rows_of, run
 
 FORMATS = ("table", "json", "csv")
 
@@ -38,6 +39,23 @@ def test_a_waiting_deal_is_explained_with_what_it_waits_for_and_until_when(offic
     assert "held (count), until 2026-05-21" in said.out
     assert "No ad click is known yet" in said.out
     assert "→ Nothing. If it came from an ad" in said.out
+
+
+def test_what_was_refused_after_a_lost_answer_is_explained_as_perhaps_counted(
+    office: Office,
+) -> None:
+    office.deal(mql_date="")
+    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind="unavailable_after"))
+    office.night()
+    office.sandbox.platform.verdicts = {"click-of-D-1": "PROCESSING_ERROR_REASON_INVALID_GCLID"}
+    office.night(NEXT_NIGHT)
+    assert "Google may count it" not in office.types("explain", "D-1").out
+    office.night(THIRD_NIGHT)
+    said = office.types("explain", "D-1")
+    assert "rejected (count), 1,000.00 EUR, PROCESSING_ERROR_REASON_INVALID_GCLID" in said.out
+    assert "Google may count it all the same." in said.out
+    (row,) = json.loads(office.types("explain", "D-1", "--format", "json").out)
+    assert row["may_be_counted"] is True
 
 
 def test_a_sale_long_after_its_click_is_explained_with_the_milestone_that_was_in_time(

@@ -101,6 +101,18 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """The call failed for no fault of its own, which no client tells as a GoogleAdsException.
+
+    What is known of it stands in the trailing metadata: a code, and how long to wait.
+    """
+
+    status: str
+    code: str = ""
+    wait_s: float | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The status of a request, and the rows that were refused, by reason."""
 
@@ -108,7 +120,7 @@ class Verdict:
     refused: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
-Answer = Taken | RowsRefused | Refused | Verdict
+Answer = Taken | RowsRefused | Refused | Failed | Verdict
 
 
 def an_event(name: str, changes: Changes) -> Changes:
@@ -283,11 +295,26 @@ class Google:
                 error.error.code().name,
                 [(_where(flaw), _code(flaw)) for flaw in _raw(error.failure).errors],
             )
+        except exceptions.GoogleAPICallError as error:
+            return self._failed(error)
         codes = self._partial_failure(response.partial_failure_error)
         rows = len(response.results)
         for row, result in enumerate(response.results):
             assert result.ByteSize() == 0 if row in codes else result.ByteSize() > 0
         return RowsRefused(codes, rows) if codes else Taken(rows)
+
+    def _failed(self, error: exceptions.GoogleAPICallError) -> Failed:
+        assert error.grpc_status_code is not None
+        trailing = dict(error.errors[0].trailing_metadata() or ())
+        key = f"google.ads.googleads.{self._version}.errors.googleadsfailure-bin"
+        failure = type(self.ads.get_type("GoogleAdsFailure")).FromString(trailing.get(key, b""))
+        for flaw in failure.errors:
+            quota = flaw.details.quota_error_details
+            wait = quota.retry_delay.ToTimedelta() if quota.HasField("retry_delay") else None
+            return Failed(
+                error.grpc_status_code.name, _code(flaw), wait.total_seconds() if wait else None
+            )
+        return Failed(error.grpc_status_code.name)
 
     def _partial_failure(self, status: Any) -> dict[int, list[str]]:
         codes: dict[int, list[str]] = {}

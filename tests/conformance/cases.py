@@ -28,6 +28,7 @@ from tests.conformance.asking import (
     Adjust,
     Answer,
     Ask,
+    Failed,
     Ingest,
     Refused,
     RowsRefused,
@@ -41,6 +42,10 @@ from tests.conformance.asking import (
 NOW = datetime(2026, 1, 1, 2, tzinfo=UTC)
 INVALID = "INVALID_ARGUMENT"
 OTHER_ACTION = f"customers/{ACCOUNT}/conversionActions/222"
+A_DESTINATION = {
+    "operating_account": {"account_type": "GOOGLE_ADS", "account_id": ACCOUNT},
+    "product_destination_id": "111",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +75,11 @@ def account(**settings: Any) -> Switch:
 def clicked(at: str) -> Switch:
     """Let it be known when the click of `cs-0` was."""
     return Switch("/clicks", {"click-of-cs-0": at})
+
+
+def trouble(on: str, kind: str, **more: Any) -> Switch:
+    """Let the next call of a sort fail."""
+    return Switch("/faults", [{"on": on, "request": 1, "kind": kind, **more}])
 
 
 def identified_by(*hashes: str) -> dict[str, Any]:
@@ -206,6 +216,60 @@ REQUESTS = (
         ask=Upload(rows=[{}, {}]),
         answer=RowsRefused({0: ["RESOURCE_TEMPORARILY_EXHAUSTED"]}, 2),
     ),
+    Case(
+        id="quota spent",
+        rule="A spent quota says in its trailing metadata how long to wait; nothing is counted.",
+        source="P, quota_error",
+        given=[trouble("google_ads_upload", "resource_exhausted", seconds=30)],
+        ask=Upload(),
+        answer=Failed("RESOURCE_EXHAUSTED", "RESOURCE_EXHAUSTED", 30),
+        counted={"cs-0": None},
+    ),
+    Case(
+        id="an internal error",
+        rule="An internal error is no GoogleAdsException either; it may be tried again.",
+        source="P, internal_error",
+        given=[trouble("google_ads_upload", "internal")],
+        ask=Upload(),
+        answer=Failed("INTERNAL", "INTERNAL_ERROR"),
+        counted={"cs-0": None},
+    ),
+    Case(
+        id="an answer that was lost",
+        rule="A service that is away may have counted before it went.",
+        source="(inf)",
+        given=[trouble("google_ads_upload", "unavailable_after")],
+        ask=Upload(),
+        answer=Failed("UNAVAILABLE"),
+        counted={"cs-0": {"count": 1}},
+    ),
+    Case(
+        id="an answer that was lost, and the request again",
+        rule="Then the same request says so row by row, and nothing is counted twice.",
+        source="(inf)",
+        given=[trouble("google_ads_upload", "unavailable_after"), Upload(rows=[{}, {}])],
+        ask=Upload(rows=[{}, {}]),
+        answer=RowsRefused({0: ["ORDER_ID_ALREADY_IN_USE"], 1: ["ORDER_ID_ALREADY_IN_USE"]}, 2),
+        counted={"cs-0": {"count": 1}},
+    ),
+    Case(
+        id="a project that is disabled",
+        rule="What is wrong with the caller is told once, and not by the row.",
+        source="P, authorization_error",
+        given=[
+            trouble("google_ads_upload", "refused", error="authorization_error.PROJECT_DISABLED")
+        ],
+        ask=Upload(rows=[{}, {}]),
+        answer=Refused("PERMISSION_DENIED", [("", "PROJECT_DISABLED")]),
+    ),
+    Case(
+        id="an expired token",
+        rule="Nor is what is wrong with the token.",
+        source="P, authentication_error",
+        given=[trouble("google_ads_upload", "expired_token")],
+        ask=Upload(),
+        answer=Refused("UNAUTHENTICATED", [("", "OAUTH_TOKEN_EXPIRED")]),
+    ),
 )
 
 # --- Google Ads API: conversion actions ----------------------------------------------------------
@@ -329,6 +393,13 @@ CLICKS = (
         answer=Taken(),
     ),
     Case(
+        id="wbraid",
+        rule="So will a wbraid.",
+        source="P",
+        ask=Upload(rows=[{"gclid": None, "wbraid": "click-of-a-web"}]),
+        answer=Taken(),
+    ),
+    Case(
         id="gbraid and wbraid",
         rule="But not both braids.",
         source="P",
@@ -349,6 +420,20 @@ CLICKS = (
         source="P",
         ask=Upload(rows=[{"gclid": None, "wbraid": "%%gclid%%"}]),
         answer=RowsRefused({0: ["UNPARSEABLE_WBRAID"]}),
+    ),
+    Case(
+        id="unreadable gbraid",
+        rule="Be it a gbraid",
+        source="P",
+        ask=Upload(rows=[{"gclid": None, "gbraid": "cut off…"}]),
+        answer=RowsRefused({0: ["UNPARSEABLE_GBRAID"]}),
+    ),
+    Case(
+        id="unreadable gclid",
+        rule="or a gclid.",
+        source="P",
+        ask=Upload(rows=[{"gclid": "cut off…"}]),
+        answer=RowsRefused({0: ["UNPARSEABLE_GCLID"]}),
     ),
     Case(
         id="no offset",
@@ -440,6 +525,14 @@ CLICKS = (
         source="P (inf)",
         ask=Upload(rows=[{"consent": {"ad_user_data": "DENIED"}}]),
         answer=RowsRefused({0: ["CONVERSION_NOT_COMPLIANT_WITH_ATT_POLICY"]}),
+    ),
+    Case(
+        id="a new customer",
+        rule="A conversion may say whether its customer is new or returning.",
+        source="P",
+        ask=Upload(rows=[{"customer_type": "NEW"}]),
+        answer=Taken(),
+        counted={"cs-0": {"user_properties": {"customer_type": "NEW"}}},
     ),
     Case(
         id="attributed elsewhere",
@@ -709,6 +802,24 @@ ADJUSTMENTS = (
         counted={"cs-0": {"count": 1}},
     ),
     Case(
+        id="adjusted what a gbraid led to",
+        rule="What a gbraid led to can be adjusted,",
+        source="[adj]",
+        given=[Upload(rows=[{"gclid": None, "gbraid": "click-of-an-app"}])],
+        ask=Adjust(),
+        answer=Taken(),
+        counted={"cs-0": {"value": 250.0}},
+    ),
+    Case(
+        id="adjusted what a wbraid led to",
+        rule="but not what a wbraid did.",
+        source="[adj], the error (inf)",
+        given=[Upload(rows=[{"gclid": None, "wbraid": "click-of-a-web"}])],
+        ask=Adjust(),
+        answer=RowsRefused({0: ["CONVERSION_NOT_FOUND"]}),
+        counted={"cs-0": {"value": 100.0}},
+    ),
+    Case(
         id="before it happened",
         rule="Nothing is adjusted before it happened.",
         source="P",
@@ -893,6 +1004,7 @@ ADJUSTMENTS = (
 EVENT = "events.events[0]"
 MISSING = "REQUIRED_FIELD_MISSING"
 EMAIL = {"user_identifiers": [{"email_address": HASH}]}
+IN_BASE64 = {"user_identifiers": [{"email_address": "A" * 43 + "="}]}
 INVALID_GCLID = "PROCESSING_ERROR_REASON_INVALID_GCLID"
 
 DATA_MANAGER = (
@@ -971,6 +1083,70 @@ DATA_MANAGER = (
         ),
     ),
     Case(
+        id="hashes in base64",
+        rule="In hexadecimal or in base64.",
+        source="P",
+        ask=Ingest(rows=[{"user_data": IN_BASE64}], around={"encoding": "BASE64"}),
+        answer=Taken(),
+    ),
+    Case(
+        id="an address in the clear, as an event",
+        rule="Each is a SHA-256.",
+        source="P",
+        ask=Ingest(
+            rows=[{"user_data": {"user_identifiers": [{"email_address": "a@example.com"}]}}]
+        ),
+        answer=Refused(
+            INVALID,
+            [
+                (
+                    f"{EVENT}.user_data.user_identifiers[0].email_address",
+                    "INVALID_HEX_ENCODING",
+                )
+            ],
+        ),
+    ),
+    Case(
+        id="braids as events",
+        rule="A click ID of any kind leads to a click.",
+        source="P",
+        ask=Ingest(
+            rows=[{"ad_identifiers": {"gbraid": "app"}}, {"ad_identifiers": {"wbraid": "web"}}]
+        ),
+        answer=Taken(2),
+        counted={"cs-0": {"count": 1}, "cs-1": {"count": 1}},
+    ),
+    Case(
+        id="an event of the day after tomorrow",
+        rule="What has not happened yet is refused.",
+        source="P",
+        ask=Ingest(rows=[{"event_timestamp": "2026-01-02T02:00:01Z"}]),
+        answer=Refused(INVALID, [(f"{EVENT}.event_timestamp", "EVENT_TIME_INVALID")]),
+    ),
+    Case(
+        id="a variable by its name",
+        rule="Custom variables go by their names, and one nobody knows does no harm.",
+        source="P, [fieldmap]",
+        ask=Ingest(rows=[{"custom_variables": [{"variable": "unheard-of", "value": "1"}]}]),
+        answer=Taken(),
+        counted={"cs-0": {"count": 1}},
+    ),
+    Case(
+        id="a customer who came back",
+        rule="An event may say whether its customer is new, returning or re-engaged.",
+        source="P",
+        ask=Ingest(rows=[{"user_properties": {"customer_type": "REENGAGED"}}]),
+        answer=Taken(),
+        counted={"cs-0": {"user_properties": {"customer_type": "REENGAGED"}}},
+    ),
+    Case(
+        id="a long transaction ID",
+        rule="A transaction ID has at most 64 characters.",
+        source="(inf), the limit of Google's tag",
+        ask=Ingest(rows=[{"transaction_id": "x" * 64}, {"transaction_id": "x" * 65}]),
+        answer=Refused(INVALID, [("events.events[1].transaction_id", "FIELD_VALUE_TOO_LONG")]),
+    ),
+    Case(
         id="numeric transaction ID",
         rule="A transaction ID that is a number is refused, under a path of its own.",
         source="[treg151]",
@@ -992,6 +1168,21 @@ DATA_MANAGER = (
         given=[Ingest(around={"validate_only": True})],
         ask=Status(),
         answer=Refused(INVALID, [("request_id", "INVALID_REQUEST_ID")]),
+    ),
+    Case(
+        id="eleven destinations",
+        rule="A request has at most ten destinations.",
+        source="P, [limits]",
+        ask=Ingest(around={"destinations": [A_DESTINATION] * 11}),
+        answer=Refused(INVALID, [("destinations", "TOO_MANY_DESTINATIONS")]),
+    ),
+    Case(
+        id="somebody else's account",
+        rule="Who has no access to the account is refused as a whole.",
+        source="P",
+        given=[Switch("/actions", [{"account": "5550001111", "id": "111"}])],
+        ask=Ingest(),
+        answer=Refused("PERMISSION_DENIED", [("", "PERMISSION_DENIED")]),
     ),
     Case(
         id="the wrong type of action",
@@ -1117,6 +1308,31 @@ DATA_MANAGER = (
         counted={"cs-0": None},
     ),
     Case(
+        id="denied for the whole request",
+        rule="What the request says of consent is said of every event,",
+        source="P",
+        given=[Ingest(around={"consent": {"ad_user_data": "CONSENT_DENIED"}})],
+        later=timedelta(minutes=30),
+        ask=Status(),
+        answer=Verdict("FAILED", {"DENIED_CONSENT": [0]}),
+        counted={"cs-0": None},
+    ),
+    Case(
+        id="denied for the request, granted for the event",
+        rule="unless it speaks for itself.",
+        source="P",
+        given=[
+            Ingest(
+                rows=[{"consent": {"ad_user_data": "CONSENT_GRANTED"}}, {}],
+                around={"consent": {"ad_user_data": "CONSENT_DENIED"}},
+            )
+        ],
+        later=timedelta(minutes=30),
+        ask=Status(),
+        answer=Verdict("PARTIAL_SUCCESS", {"DENIED_CONSENT": [1]}),
+        counted={"cs-0": {"count": 1}, "cs-1": None},
+    ),
+    Case(
         id="status after 51 days",
         rule="A status is kept for about 50 days.",
         source="P",
@@ -1143,6 +1359,27 @@ DATA_MANAGER = (
             [("IngestionServiceWriteRequestsPerMinutePerProject", "RESOURCE_EXHAUSTED")],
         ),
         counted={"cs-9": None},
+    ),
+    Case(
+        id="more than a day's requests",
+        rule="A day's quota has a name of its own, and nobody says when it ends.",
+        source="[limits]",
+        given=[Switch("/quota", {"per_day": 1}), Ingest()],
+        ask=Ingest(rows=[{"transaction_id": "cs-9"}]),
+        answer=Refused(
+            "RESOURCE_EXHAUSTED",
+            [("IngestionServiceWriteRequestsPerDayPerProject", "RESOURCE_EXHAUSTED")],
+        ),
+        counted={"cs-9": None},
+    ),
+    Case(
+        id="an event whose answer was lost",
+        rule="A service that is away may have counted before it went.",
+        source="(inf)",
+        given=[trouble("ingest", "unavailable_after")],
+        ask=Ingest(),
+        answer=Refused("UNAVAILABLE", [("", "ERROR_REASON_UNSPECIFIED")]),
+        counted={"cs-0": {"count": 1, "sent": 1}},
     ),
     Case(
         id="reading has a quota of its own",

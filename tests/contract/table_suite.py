@@ -15,6 +15,7 @@ from convsync.errors import OperatorError
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.source import DealSource, Quarantined
 from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.customer import CustomerType
 from convsync.model.deal import Deal, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers, hashed
 from convsync.model.key import Key, KeyKind
@@ -27,7 +28,7 @@ HEADER = (
     "Deal #", "Created", "Modified", "Stage", "Qualified on", "Won on", "Amount", "Currency",
     "GCLID",
     "Landing page", "E-mail", "Phone", "Country", "May use data", "May personalize",
-    "Visitor", "Region", "Deleted", "Notes",
+    "Customer", "Visitor", "Region", "Deleted", "Notes",
 )  # fmt: skip
 
 COLUMNS = DealColumns(
@@ -47,6 +48,7 @@ COLUMNS = DealColumns(
     country="Country",
     ad_user_data="May use data",
     ad_personalization="May personalize",
+    customer_type="Customer",
     visitors=("Visitor",),
     segments={"region": "Region"},
     deleted="Deleted",
@@ -58,6 +60,7 @@ CELLS = CellFormat(
     phone_region="DE",
     granted_words=frozenset({"yes"}),
     denied_words=frozenset({"no"}),
+    customer_words={CustomerType.NEW: frozenset({"new business"})},
     deleted_words=frozenset({"true"}),
 )
 
@@ -182,6 +185,7 @@ class TableSourceContract(DealSourceContract):
             Country="DE",
             May_use_data="Yes",
             May_personalize="no",
+            Customer="New Business",
             Visitor="GA1.2.3",
             Region="Retail",
         )
@@ -201,6 +205,7 @@ class TableSourceContract(DealSourceContract):
         assert deal.consent == Consent(
             ad_user_data=ConsentStatus.GRANTED, ad_personalization=ConsentStatus.DENIED
         )
+        assert deal.customer_type is CustomerType.NEW
         assert deal.segments == {"region": "Retail"}
         assert deal.gone is None
 
@@ -260,6 +265,9 @@ class TableSourceContract(DealSourceContract):
     def test_the_same_deal_twice_is_passed_on_twice_in_order(self) -> None:
         deals = deals_of(self.make([a_row(Amount="1"), a_row(Amount="2")]))
         assert [deal.amount for deal in deals] == [1, 2]
+
+    def test_a_word_about_the_customer_that_nobody_declared_says_nothing(self) -> None:
+        assert self.only_row(Customer="prospect").customer_type is None
 
     def test_a_word_about_consent_that_nobody_declared_says_nothing(self) -> None:
         assert self.only_row(May_use_data="maybe").consent == Consent()

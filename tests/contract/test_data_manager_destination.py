@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from convsync.errors import OperatorError, TransientError
+from convsync.model.click import ClickIdKind
 from convsync.model.conversion import Conversion, Operation, OrderId
 from convsync.model.outcome import Accepted, Confirmed, Rejected, Untried
 from convsync.sandbox.faults import Fault
@@ -14,7 +15,7 @@ from convsync.sandbox.rules import Action
 from convsync.sandbox.server import Sandbox
 from convsync.upload.data_manager import Account, DataManager
 from convsync.upload.destination import StillProcessing, Unknown
-from tests.builders import ACTION, NOW
+from tests.builders import ACTION, NOW, a_click, a_match
 from tests.contract.destination_suite import (
     Codes,
     DestinationContract,
@@ -209,6 +210,21 @@ def test_a_retractor_takes_back_and_the_rest_goes_its_usual_way(sandbox: Sandbox
         Rejected(code=platform.codes.refused),
     ]
     assert set(sandbox.books.counted[PAGE]) == {"cs-0"}
+    road.close()
+
+
+def test_what_a_wbraid_led_to_is_worth_nothing_where_the_retractor_could_not_adjust_it(
+    sandbox: Sandbox,
+) -> None:
+    memory = MemoryDestination()
+    road = a_road_to(sandbox, retractor=memory)
+    (ordinary,) = conversions(1)
+    sent = replace(ordinary, matched=a_match(a_click("click-0", kind=ClickIdKind.WBRAID)))
+    platform = SandboxPlatform(sandbox)
+    settled(road, platform, [sent])
+    assert settled(road, platform, [corrected(sent, Operation.RETRACT, 0)]) == [Confirmed()]
+    assert platform.value(sent.order_id) == 0
+    assert memory.batches == []
     road.close()
 
 

@@ -1,16 +1,18 @@
 """The Google Ads API as a destination, over gRPC and the official service clients."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import grpc
 import pytest
 
 from convsync.errors import OperatorError, TransientError
+from convsync.model.click import ClickIdKind
 from convsync.model.conversion import Batch, Conversion, Operation, OrderId
 from convsync.model.outcome import Confirmed, Rejected, Untried
 from convsync.upload.google_ads import Customer, GoogleAds
-from tests.builders import NOW
+from tests.builders import NOW, a_click, a_match
 from tests.contract.destination_suite import (
     QUOTA_DELAY_S,
     Codes,
@@ -183,6 +185,16 @@ def test_what_is_too_old_to_be_corrected_is_rejected_without_a_request(
     old = [corrected(c, op, 5) for c, op in zip(conversions(2), list(Operation)[1:], strict=True)]
     outcomes = connected.upload(a_batch(*old), now=NOW + timedelta(days=54))
     assert outcomes == [Rejected(code="TOO_OLD_TO_CORRECT")] * 2
+    assert vendor.requests == []
+
+
+def test_a_correction_of_what_a_wbraid_led_to_is_rejected_without_a_request(
+    connected: GoogleAds, vendor: GoogleAdsVendor
+) -> None:
+    (sent,) = conversions(1)
+    braid = a_match(a_click("click-0", kind=ClickIdKind.WBRAID))
+    batch = a_batch(replace(corrected(sent, Operation.RETRACT, 0), matched=braid))
+    assert connected.upload(batch, now=NOW) == [Rejected(code="WBRAID_CANNOT_BE_CORRECTED")]
     assert vendor.requests == []
 
 

@@ -143,6 +143,7 @@ def test_an_accepted_event_is_counted_as_it_was_sent(sandbox: Sandbox, client: A
     event = an_event(
         user_data=user_data(a_hash().hex()),
         consent={"ad_user_data": "CONSENT_GRANTED"},
+        user_properties={"customer_type": "RETURNING"},
         custom_variables=[{"variable": "days_to_close", "value": "12"}],
     )
     response = client.ingest_events(a_request(event))
@@ -157,6 +158,7 @@ def test_an_accepted_event_is_counted_as_it_was_sent(sandbox: Sandbox, client: A
             "ad_identifiers": {"gclid": "click-of-cs-1"},
             "user_data": user_data(a_hash().hex()),
             "consent": {"ad_user_data": "CONSENT_GRANTED"},
+            "user_properties": {"customer_type": "RETURNING"},
             "custom_variables": [{"variable": "days_to_close", "value": "12"}],
             "history": [{"value": 100.0, "currency": "EUR"}],
         }

@@ -84,7 +84,8 @@ milestones = { mql = "mql", won = "won", lost = "lost" }
 consent = { granted = "yes", denied = "no" }
 """
 _DEAL = (
-    "id,modified,created,mql,won,lost,amount,currency,gclid,clicked,email,consent,visitor,deleted"
+    "id,modified,created,mql,won,lost,amount,currency,gclid,clicked,email,consent,customer,"
+    "visitor,deleted"
 )
 _CLICK = "clicked,logged,gclid,visitor"
 
@@ -265,6 +266,13 @@ class Company:
         """Return the whole ledger, by deal and rule, read without any of convsync's own code."""
         rows = self.query("SELECT d.deal_id, l.* FROM ledger l JOIN deals d ON d.id = l.deal")
         return {(row["deal_id"], row["rule"]): _entry(row) for row in rows}
+
+    def unsure(self) -> set[tuple[str, str]]:
+        """Return the deals and rules of which the ledger does not know what is counted."""
+        rows = self.query(
+            "SELECT d.deal_id, l.rule FROM ledger l JOIN deals d ON d.id = l.deal WHERE l.is_unsure"
+        )
+        return {(row["deal_id"], row["rule"]) for row in rows}
 
     def query(self, sql: str) -> list[sqlite3.Row]:
         """Return what the ledger's database answers."""

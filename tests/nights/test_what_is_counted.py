@@ -221,6 +221,21 @@ def test_without_consent_nobody_is_named_and_nothing_goes_out_for_them(company: 
     ] * 3
 
 
+def test_whether_a_customer_is_new_is_told_in_the_words_of_the_config(company: Company) -> None:
+    company.configure(
+        ('ad_user_data = "consent",', 'ad_user_data = "consent", customer_type = "customer",'),
+        more='[deals.crm.customer_type]\nnew = "logo"\nreturning = ["upsell", "renewal"]\n',
+    )
+    words = {"Logo": 1, "renewal": 2, "partner": 0, "": 0}  # the numbers are Google's
+    for number, word in enumerate(words):
+        won(company, f"D-{number}", customer=word)
+    company.night(NIGHT[0])
+    for number, said in enumerate(words.values()):
+        counted = company.counted(f"D-{number}")
+        assert counted is not None
+        assert counted.event.user_properties.customer_type == said
+
+
 def test_a_click_that_arrives_late_makes_a_waiting_deal_count(company: Company) -> None:
     won(company, gclid="", clicked="", visitor="V-1")
     company.night(NIGHT[0])
@@ -642,6 +657,40 @@ def test_named_bad_rows_are_cut_out_and_good_ones_do_not_suffer(
     assert requests_to(sandbox) == 2
     assert company.night("2000-01-04T02:00Z").exit_code == 0
     assert requests_to(sandbox) == 2
+
+
+def test_a_status_that_makes_no_sense_is_reported_and_holds_up_nothing_else(
+    company: Company, sandbox: Sandbox
+) -> None:
+    won(company)
+    company.night(NIGHT[0])
+    sandbox.platform.faults.add(Fault(on="status", request=1, kind="garbage"))
+    won(company, "D-2")
+    report = company.night(NIGHT[1])
+    assert report.exit_code == 1
+    assert "no JSON. The next run asks again." in report.problems[0]
+    assert company.value("D-2") == 100.0
+    assert company.entry("D-1").state == "accepted"
+    assert company.night(NIGHT[2]).exit_code == 0
+    assert company.entry("D-1").state == "confirmed"
+
+
+def test_a_days_quota_that_is_spent_holds_the_rest_until_the_next_run_instead_of_trying_again(
+    company: Company, sandbox: Sandbox
+) -> None:
+    company.through = small_batches(1)
+    sandbox.platform.quota.set(per_minute=None, per_day=3)
+    for number in range(10):
+        won(company, f"D-{number}")
+    report = company.night(NIGHT[0])
+    assert report.exit_code == 1
+    assert company.slept == []
+    assert requests_to(sandbox) == 4  # the one that was turned away among them
+    assert company.sums() == {(Account.SENT, "accepted"): 3, (Account.WAITING, "planned"): 7}
+    sandbox.platform.quota.set(per_minute=None, per_day=None)
+    assert company.night(NIGHT[1]).exit_code == 0
+    assert {company.value(f"D-{number}") for number in range(10)} == {100.0}
+    assert sandbox.books.totals()["most_often_sent"] == 1
 
 
 class TightLipped(SmallBatches):

@@ -33,9 +33,11 @@ def reserve(
         )
 
 
-def settle(database: Database, batch: Batch, *outcomes: Outcome) -> None:
+def settle(database: Database, batch: Batch, *outcomes: Outcome, is_repeat: bool = False) -> None:
     with database.transaction("settle") as connection:
-        batches.settle(connection, batch, outcomes, now=NOW, poll_at=NOW + HOUR)
+        batches.settle(
+            connection, batch, outcomes, now=NOW, poll_at=NOW + HOUR, is_repeat=is_repeat
+        )
 
 
 def deal_ids(batch: Batch | None) -> list[str]:
@@ -87,7 +89,10 @@ def test_a_deferred_row_goes_out_when_its_time_has_come(database: Database) -> N
     batch = reserved(database, "D-1")
     settle(database, batch, Deferred(code="LATER", until=NOW + HOUR))
     assert reserve(database, now=NOW + HOUR - timedelta(microseconds=1)) is None
-    assert deal_ids(reserve(database, now=NOW + HOUR)) == ["D-1"]
+    again = reserve(database, now=NOW + HOUR)
+    assert deal_ids(again) == ["D-1"]
+    assert again is not None
+    assert [each.put_off_for for each in again.conversions] == ["LATER"]
     assert ledger_rows(database)["D-1"]["due_at"] is None
 
 
@@ -231,6 +236,76 @@ def test_a_correction_moves_what_was_told_only_once_it_is_confirmed(database: Da
     assert ledger_rows(database)["D-1"]["told_value"] == 7
 
 
+# What the platform may have heard before
+
+
+def unsure(database: Database) -> dict[str, bool]:
+    return {name: row["is_unsure"] for name, row in ledger_rows(database).items()}
+
+
+@pytest.mark.parametrize("is_repeat", [False, True])
+def test_what_a_repeat_leaves_unconfirmed_is_unsure(database: Database, *, is_repeat: bool) -> None:
+    batch = reserved(database, *(name for name, _, _ in BECOMES))
+    settle(database, batch, *(outcome for _, outcome, _ in BECOMES), is_repeat=is_repeat)
+    assert unsure(database) == {
+        name: is_repeat and not isinstance(outcome, Confirmed) for name, outcome, _ in BECOMES
+    }
+
+
+def test_a_repeat_that_is_taken_whole_is_unsure_until_its_verdict(database: Database) -> None:
+    batch = reserved(database, "D-1", "D-2")
+    settle(database, batch, *[Accepted(request_id="r-1")] * 2, is_repeat=True)
+    assert unsure(database) == {"D-1": True, "D-2": True}
+    with database.transaction("verdict") as connection:
+        batches.write_outcomes(connection, batch, [Confirmed(), Rejected(code="X")])
+    assert unsure(database) == {"D-1": False, "D-2": True}
+
+
+@pytest.mark.parametrize(
+    ("operation", "outcome", "stays"),
+    [
+        pytest.param(Operation.COUNT, Confirmed(), False, id="counted now"),
+        pytest.param(Operation.COUNT, Confirmed(code="THERE"), True, id="there, at some value"),
+        pytest.param(Operation.RESTATE, Confirmed(code="1 of 2: X"), False, id="restated"),
+        pytest.param(Operation.RETRACT, Confirmed(code="GONE"), False, id="gone already"),
+        pytest.param(Operation.COUNT, Rejected(code="X"), True, id="refused"),
+    ],
+)
+def test_what_was_unsure_is_certain_once_its_value_was_confirmed(
+    database: Database, operation: Operation, outcome: Outcome, *, stays: bool
+) -> None:
+    a_plan(database, "D-1", operation=operation)
+    with database.transaction("earlier") as connection:
+        ledger.write(connection, [ledger.Change(1, "won", {"is_unsure": True}, is_new=False)])
+    batch = reserve(database)
+    assert batch is not None
+    settle(database, batch, outcome)
+    assert unsure(database) == {"D-1": stays}
+
+
+def test_a_batch_with_a_deal_that_is_yet_to_be_looked_at_is_not_repeated(
+    database: Database,
+) -> None:
+    changed, quiet = reserved(database, "changed", "beside it"), reserved(database, "quiet")
+    with database.transaction("read") as connection:
+        deals.look_again(connection, {1: NOW, 3: NOW + HOUR})
+        assert batches.unanswered(connection, looked_at_by=NOW) == [quiet.number]
+        assert batches.unanswered(connection) == [changed.number, quiet.number]
+        deals.look_again(connection, {1: None})
+        assert batches.unanswered(connection, looked_at_by=NOW) == [changed.number, quiet.number]
+
+
+def test_deals_that_wait_for_an_answer_are_looked_at_when_it_comes(database: Database) -> None:
+    batch = reserved(database, "waits", "does not", "is due")
+    reserved(database, "of another batch")
+    with database.transaction("look again") as connection:
+        deals.look_again(connection, {1: NOW + HOUR, 3: NOW - HOUR, 4: NOW + HOUR})
+        batches.look_again_at_waiting(connection, batch.number, NOW)
+        names = ["waits", "does not", "is due", "of another batch"]
+        found = [each.look_again_at for each in _all(connection, names)]
+    assert found == [NOW, None, NOW - HOUR, NOW + HOUR]
+
+
 # Verdicts
 
 
@@ -289,7 +364,7 @@ def test_deals_whose_conversion_was_not_brought_home_are_looked_at_again(
     settle(database, other, Rejected(code="X"))
     with database.transaction("look again") as connection:
         deals.look_again(connection, {3: NOW + HOUR, 4: NOW - HOUR})
-        batches.look_again_at_unsent(connection, batch.number, NOW)
+        batches.look_again_at_unsettled(connection, batch.number, NOW)
         found = {each.deal.deal_id: each.look_again_at for each in _all(connection, names)}
     assert found == {
         "counted": None,

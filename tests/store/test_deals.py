@@ -11,6 +11,7 @@ from sqlalchemy import Table, func, select
 
 from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
+from convsync.model.customer import CustomerType
 from convsync.model.deal import LOST, WON, Deal, Gone
 from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
@@ -114,6 +115,10 @@ CRM = Key(KeyKind.CRM, "lead-7")
             a_deal(segments={"region": "Süd-Ost 🏔", "plan": 'a "pro" one,\n two', "": ""}),
             id="segments",
         ),
+        *[
+            pytest.param(a_deal(customer_type=kind), id=f"a {kind} customer")
+            for kind in CustomerType
+        ],
         *[pytest.param(a_deal(gone=gone), id=f"gone, {gone}") for gone in Gone],
     ],
 )
@@ -187,6 +192,7 @@ def test_only_what_is_new_or_differs_is_written(database: Database) -> None:
         pytest.param({"keys": (VISITOR,)}, id="a key"),
         pytest.param({"identifiers": SOMEBODY}, id="an identifier"),
         pytest.param({"consent": DENIED}, id="consent"),
+        pytest.param({"customer_type": CustomerType.NEW}, id="the type of customer"),
         pytest.param({"segments": {"region": "north"}}, id="a segment"),
         pytest.param({"gone": Gone.MERGED}, id="gone"),
     ],

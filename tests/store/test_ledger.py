@@ -10,6 +10,7 @@ import pytest
 from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.conversion import Conversion, Operation
+from convsync.model.customer import CustomerType
 from convsync.model.deal import WON
 from convsync.model.identifiers import Identifiers
 from convsync.model.ledger import Account, LedgerEntry, State
@@ -23,6 +24,7 @@ from convsync.store.ledger import Change
 from tests.builders import (
     CLICKED_AT,
     NOW,
+    SOMEBODY,
     WON_AT,
     a_click,
     a_deal,
@@ -103,6 +105,7 @@ WORD_FOR_WORD = [
         for personal in ConsentStatus
     ],
     *[pytest.param({"operation": operation}, id=f"to {operation}") for operation in Operation],
+    *[pytest.param({"customer_type": kind}, id=f"a {kind} customer") for kind in CustomerType],
     pytest.param({"variables": {"days": "12", 'größe "x"': "1 🙂"}}, id="custom variables"),
     pytest.param({"time_to_close": timedelta(days=9, seconds=86_399)}, id="time to close"),
     pytest.param({"time_to_close": timedelta(0)}, id="closed at once"),
@@ -137,6 +140,23 @@ def test_the_plan_sees_what_was_planned(database: Database) -> None:
         matched=a_match(),
         event_at=WON_AT,
     )
+
+
+@pytest.mark.parametrize("state", [State.SENDING, State.DEFERRED, State.REJECTED])
+def test_the_plan_sees_all_that_was_said_where_it_may_be_said_again(
+    database: Database, state: State
+) -> None:
+    conversion = a_conversion_of(
+        "D-1",
+        identifiers=SOMEBODY,
+        customer_type=CustomerType.RETURNING,
+        variables={"days": "12"},
+    )
+    written(database, conversion)
+    with database.transaction("said") as connection:
+        put_batch(connection, 1)
+        said = {"state": state, "batch_id": 1, "due_at": NOW}
+        ledger.write(connection, [Change(1, "won", said, is_new=False)])
     assert entry_of(database).says_the_same_as(conversion)
 
 

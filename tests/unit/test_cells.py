@@ -14,6 +14,7 @@ from convsync.extract.cells import Cells, hashed_phone
 from convsync.extract.mapping import CellFormat
 from convsync.extract.problem import CellError, shape_of
 from convsync.model.consent import ConsentStatus
+from convsync.model.customer import CustomerType
 from convsync.model.identifiers import hashed
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -273,6 +274,33 @@ def test_a_word_declared_both_granted_and_denied_is_denied() -> None:
     assert Cells(CellFormat(granted_words=both, denied_words=both)).consent("yes") is (
         ConsentStatus.DENIED
     )
+
+
+CUSTOMERS = {
+    CustomerType.NEW: frozenset({"New Business", "new"}),
+    CustomerType.RETURNING: frozenset({"Upsell", "either"}),
+    CustomerType.REENGAGED: frozenset({"won back", "either", "-"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        pytest.param(" new business ", CustomerType.NEW, id="without case and space"),
+        pytest.param("UPSELL", CustomerType.RETURNING, id="returning"),
+        pytest.param("Won Back", CustomerType.REENGAGED, id="re-engaged"),
+        pytest.param("either", None, id="a word of two types"),
+        pytest.param("Prospect", None, id="a word nobody declared"),
+        pytest.param("-", None, id="a word that means nothing"),
+        pytest.param("", None, id="blank"),
+        pytest.param(None, None, id="NULL"),
+    ],
+)
+def test_a_type_of_customer_is_said_by_its_words_alone(
+    cell: object, expected: CustomerType | None
+) -> None:
+    form = CellFormat(customer_words=CUSTOMERS, blank_words=frozenset({"-"}))
+    assert Cells(form).customer_type(cell) is expected
 
 
 def test_a_shape_shows_form_and_no_content() -> None:

@@ -17,6 +17,7 @@ from convsync.errors import OperatorError, TransientError, UnexpectedResponseErr
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
 from convsync.model.conversion import Batch, Conversion, Operation, OrderId
+from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Confirmed, Deferred, Rejected, Untried
 from convsync.upload.google_ads import (
@@ -141,6 +142,21 @@ def test_at_most_five_identifiers_are_sent_hashed_and_in_order() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (None, None),
+        (CustomerType.NEW, "NEW"),
+        (CustomerType.RETURNING, "RETURNING"),
+        (CustomerType.REENGAGED, None),
+    ],
+)
+def test_a_type_of_customer_is_said_where_google_has_a_word_for_it(
+    kind: CustomerType | None, said: str | None
+) -> None:
+    assert said_of(a_conversion(customer_type=kind)).get("customer_type") == said
+
+
 def test_two_deals_of_one_click_in_one_second_are_told_apart() -> None:
     conversions = [a_conversion(OrderId(f"cs-{n}")) for n in range(3)]
     request = upload_request_of(a_batch(*conversions), CUSTOMER, API)
@@ -188,6 +204,22 @@ def test_what_is_older_than_54_days_can_be_counted_but_not_corrected(
     )
     rows = sorted_rows(a_batch(correction, new), NOW)
     assert rows == ([1], [], [0]) if is_too_old else ([1], [0], [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        (ClickIdKind.GCLID, ([], [0], [])),
+        (ClickIdKind.GBRAID, ([], [0], [])),
+        (ClickIdKind.WBRAID, ([], [], [0])),
+    ],
+)
+def test_what_a_wbraid_led_to_is_not_asked_to_be_corrected(
+    kind: ClickIdKind, rows: tuple[list[int], list[int], list[int]]
+) -> None:
+    click = a_match(a_click("x", kind=kind))
+    correction = a_conversion(matched=click, operation=Operation.RESTATE)
+    assert sorted_rows(a_batch(correction), NOW) == rows
 
 
 # --- what is answered ----------------------------------------------------------------------------
@@ -342,6 +374,54 @@ def test_an_error_of_no_row_is_that_of_every_row_that_was_not_taken() -> None:
     assert outcomes == [Confirmed(), wait, Confirmed()]
 
 
+def answer_of(batch: Batch, *errors: Any, results: Sequence[bool]) -> Any:
+    """Return a response with so many results, some of them empty."""
+    response = a_response(batch, *errors)
+    del response.results[:]
+    for is_taken in results:
+        result = response.results.add()
+        if is_taken:
+            result.conversion_action = batch.action.action_id
+    return response
+
+
+@pytest.mark.parametrize(
+    ("results", "errors", "silent"),
+    [
+        pytest.param([], [], 3, id="no results"),
+        pytest.param([True, True], [], 1, id="too few results"),
+        pytest.param([True, False, True], [], 1, id="an empty one without an error"),
+        pytest.param([False, False, True], [0], 1, id="two empty ones and one error"),
+        pytest.param([True], [0], 2, id="too few beside an error"),
+    ],
+)
+def test_a_row_without_a_result_and_without_an_error_has_no_answer(
+    results: list[bool], errors: list[int], silent: int
+) -> None:
+    batch = of_many(3)
+    response = answer_of(batch, *(an_error(row=row) for row in errors), results=results)
+    with pytest.raises(TransientError, match=rf"no answer for {silent} of 3 rows") as raised:
+        outcomes_of(response, API, batch, NOW, destination="ads")
+    assert not raised.value.told_nothing
+    outcomes_of(response, API, batch, NOW, destination="ads", is_dry_run=True)
+
+
+def test_results_of_rows_that_were_not_sent_are_nobodys() -> None:
+    batch = of_many(2)
+    response = answer_of(batch, results=[True] * 5)
+    assert outcomes_of(response, API, batch, NOW, destination="ads") == [Confirmed()] * 2
+
+
+def test_an_error_of_a_row_that_was_not_sent_costs_none_that_was_taken() -> None:
+    batch = of_many(3)
+    response = answer_of(batch, an_error(row=7), results=[True, False, True])
+    assert outcomes_of(response, API, batch, NOW, destination="ads") == [
+        Confirmed(),
+        Rejected(code="UNPARSEABLE_GCLID"),
+        Confirmed(),
+    ]
+
+
 @pytest.mark.parametrize("value", [b"", b"\xff\xff\xff"])
 def test_a_failure_that_cannot_be_read_puts_off_what_was_not_taken(value: bytes) -> None:
     batch = of_many(2)
@@ -377,7 +457,33 @@ def test_a_quota_spent_on_every_row_is_waited_for_as_long_as_the_server_says() -
     errors = [an_error("quota_error", 4, row=row, delay_s=30 + row) for row in range(2)]
     with pytest.raises(TransientError, match="RESOURCE_TEMPORARILY_EXHAUSTED") as raised:
         answered(of_many(2), *errors)
-    assert raised.value.retry_after_s == 31
+    assert (raised.value.retry_after_s, raised.value.told_nothing) == (31, True)
+
+
+NOT_FOUND = ("conversion_adjustment_upload_error", 5)
+
+
+@pytest.mark.parametrize(
+    ("put_off_for", "is_final"),
+    [("", False), ("TOO_RECENT_CONVERSION", False), ("CONVERSION_NOT_FOUND", True)],
+)
+def test_what_cannot_be_found_to_be_adjusted_is_looked_for_once_more(
+    put_off_for: str, *, is_final: bool
+) -> None:
+    correction = a_conversion(operation=Operation.RETRACT)
+    batch = a_batch(replace(correction, put_off_for=put_off_for), correction)
+    (outcome, _) = answered(batch, an_error(*NOT_FOUND, row=0), an_error(*NOT_FOUND, row=1))
+    assert outcome == (
+        Rejected(code="CONVERSION_NOT_FOUND")
+        if is_final
+        else Deferred(code="CONVERSION_NOT_FOUND", until=NOW + DAY)
+    )
+
+
+def test_an_internal_error_on_every_row_may_have_been_heard() -> None:
+    with pytest.raises(TransientError) as raised:
+        answered(of_many(2), *(an_error("internal_error", 4, row=row) for row in range(2)))
+    assert not raised.value.told_nothing
 
 
 def test_a_quota_spent_half_way_puts_off_the_rest() -> None:

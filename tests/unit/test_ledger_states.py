@@ -1,12 +1,15 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from convsync.model.click import MatchBasis
+from convsync.model.consent import UNSPECIFIED
 from convsync.model.conversion import Conversion, Operation
+from convsync.model.customer import CustomerType
 from convsync.model.ledger import ARROWS, IN_FLIGHT, State
 from convsync.model.outcome import EXPLANATIONS, Matched, Reason
-from tests.builders import NOW, WON_AT, a_click, a_conversion, a_match, an_entry, usd
+from tests.builders import NOW, SOMEBODY, WON_AT, a_click, a_conversion, a_match, an_entry, usd
 
 
 def reachable_from(state: State) -> set[State]:
@@ -52,6 +55,22 @@ def test_a_conversion_counts_as_counted_from_its_first_verdict_on() -> None:
     assert an_entry(State.CONFIRMED, told=usd(0)).has_been_counted
 
 
+@pytest.mark.parametrize(("state", "is_unsure"), [(State.SENDING, True), (State.DEFERRED, False)])
+def test_what_is_taken_back_into_the_plan_may_count_if_it_was_never_answered(
+    state: State, *, is_unsure: bool
+) -> None:
+    entry = an_entry(state, value=usd(90), due_at=NOW).taken_back()
+    assert (entry.state, entry.is_unsure, entry.value) == (State.PLANNED, is_unsure, usd(90))
+    assert replace(an_entry(state), is_unsure=True).taken_back().is_unsure
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_what_is_being_asked_is_not_yet_said_to_count_otherwise(state: State) -> None:
+    entry = an_entry(state, is_unsure=True)
+    assert entry.may_count_otherwise is (state not in IN_FLIGHT)
+    assert not an_entry(state).may_count_otherwise
+
+
 BARE_DAY_ENDS_AT = WON_AT + timedelta(hours=8)
 
 
@@ -74,6 +93,14 @@ BARE_DAY_ENDS_AT = WON_AT + timedelta(hours=8)
         pytest.param(a_conversion(operation=Operation.RETRACT), False, id="another operation"),
         pytest.param(a_conversion(matched=a_match(a_click("two"))), False, id="another click"),
         pytest.param(a_conversion(milestone_at=BARE_DAY_ENDS_AT), False, id="another time"),
+        pytest.param(a_conversion(identifiers=SOMEBODY), False, id="another person"),
+        pytest.param(a_conversion(consent=UNSPECIFIED), False, id="another consent"),
+        pytest.param(
+            a_conversion(customer_type=CustomerType.NEW), False, id="another type of customer"
+        ),
+        pytest.param(
+            replace(a_conversion(), variables={"days": "1"}), False, id="another custom variable"
+        ),
     ],
 )
 def test_only_what_the_platform_would_read_is_news(

@@ -276,6 +276,48 @@ def test_a_correction_is_dropped_when_what_was_told_is_right_again(
     assert plan(decision, entry) == unchanged(value=usd(100))
 
 
+# What the platform may have heard without an answer
+
+TAKE_BACK = Item(Step.RETRACT, ORDER_ID, value=usd(0), reason=Reason.DEAL_LOST)
+UNANSWERED = [State.PLANNED, State.DEFERRED, State.REJECTED, State.NOT_SENT, State.HELD]
+
+
+@pytest.mark.parametrize("state", UNANSWERED)
+def test_what_may_count_unconfirmed_is_taken_back_like_what_counts(state: State) -> None:
+    entry = an_entry(state, is_unsure=True, reason=Reason.AMOUNT_MISSING, due_at=LATER)
+    assert plan(LOST_DEAL, entry) == TAKE_BACK
+    assert plan(LOST_DEAL, replace(entry, is_unsure=False)).step is Step.NOT_SENT
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_only_a_withdrawal_takes_back_what_may_count(reason: Reason) -> None:
+    item = plan(NotSent(reason=reason), an_entry(State.PLANNED, is_unsure=True))
+    assert (item.step is Step.RETRACT) is (reason in WITHDRAWALS)
+
+
+@pytest.mark.parametrize("state", [State.DEFERRED, State.REJECTED])
+def test_what_may_count_and_could_not_be_taken_back_is_not_taken_back_every_night(
+    state: State,
+) -> None:
+    entry = an_entry(state, operation=Operation.RETRACT, value=usd(0), is_unsure=True, due_at=LATER)
+    assert plan(LOST_DEAL, entry) == unchanged(until=LATER)
+    assert plan(a_conversion(), entry).step is Step.NEW
+
+
+def test_what_may_count_otherwise_is_told_again_even_if_it_is_what_was_told() -> None:
+    entry = an_entry(
+        State.REJECTED, operation=Operation.RESTATE, value=usd(250), told=usd(100), is_unsure=True
+    )
+    assert plan(usd(100), entry) == Item(Step.RESTATE, ORDER_ID, value=usd(100))
+    assert plan(usd(250), entry) == unchanged()
+    assert plan(NO_AMOUNT, entry) == unchanged(value=usd(100))
+
+
+def test_what_was_taken_back_for_all_we_know_is_taken_back_again_where_it_may_count() -> None:
+    told_nothing = an_entry(State.PLANNED, value=usd(70), told=usd(0), is_unsure=True)
+    assert plan(LOST_DEAL, told_nothing) == TAKE_BACK
+
+
 # A plan in numbers
 
 

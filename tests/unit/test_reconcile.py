@@ -5,9 +5,22 @@ from decimal import Decimal
 
 import pytest
 
+from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.conversion import Operation
+from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
-from convsync.reconcile import decide
-from tests.builders import NOW, a_deal, a_milestone, a_rule, an_entry, usd
+from convsync.reconcile import decide, may_be_said_again
+from tests.builders import (
+    DENIED,
+    GRANTED,
+    NOW,
+    SOMEBODY,
+    a_deal,
+    a_milestone,
+    a_rule,
+    an_entry,
+    usd,
+)
 
 EUR = Money(amount=Decimal(100), currency="EUR")
 
@@ -35,6 +48,49 @@ def test_a_change_of_currency_is_told_however_small_the_change_of_amount() -> No
     rule = replace(a_rule(), smallest_change=Decimal("0.05"))
     deal = a_deal(amount=100, currency="EUR")
     assert decide(deal, a_milestone(), rule, [], an_entry(value=usd(100)), now=NOW) == EUR
+
+
+def test_what_may_count_otherwise_is_told_its_value_however_small_the_change() -> None:
+    rule = replace(a_rule(), smallest_change=Decimal("0.05"))
+    entry = an_entry(value=usd(100), is_unsure=True)
+    assert decide(a_deal(amount=101), a_milestone(), rule, [], entry, now=NOW) == usd(101)
+
+
+RETRACT = Operation.RETRACT
+SILENT = an_entry(State.SENDING, operation=RETRACT, consent=UNSPECIFIED)
+NAMING = an_entry(State.SENDING, identifiers=SOMEBODY)
+
+
+@pytest.mark.parametrize(
+    ("entry", "consent", "may_be_said"),
+    [
+        pytest.param(NAMING, GRANTED, True, id="the person still agrees"),
+        pytest.param(NAMING, UNSPECIFIED, False, id="the person no longer agrees"),
+        pytest.param(NAMING, DENIED, False, id="the person refused"),
+        pytest.param(an_entry(State.SENDING), UNSPECIFIED, True, id="nobody is named"),
+        pytest.param(an_entry(State.SENDING), DENIED, False, id="refused, though nobody is named"),
+        pytest.param(SILENT, DENIED, True, id="a retraction that is silent"),
+        pytest.param(replace(SILENT, consent=GRANTED), DENIED, False, id="one that claims consent"),
+        pytest.param(replace(NAMING, operation=RETRACT), DENIED, False, id="one that names them"),
+        pytest.param(
+            replace(NAMING, state=State.DEFERRED, operation=RETRACT),
+            UNSPECIFIED,
+            False,
+            id="one that was put off",
+        ),
+        pytest.param(replace(NAMING, state=State.ACCEPTED), DENIED, True, id="heard already"),
+        pytest.param(replace(NAMING, state=State.REJECTED), DENIED, True, id="refused for good"),
+    ],
+)
+def test_nothing_more_is_said_again_of_a_person_than_they_let_out(
+    entry: LedgerEntry, consent: Consent, *, may_be_said: bool
+) -> None:
+    rule = a_rule(has_enhanced_conversions=True)
+    assert may_be_said_again(entry, a_deal(consent=consent), rule) is may_be_said
+
+
+def test_what_the_rule_no_longer_lets_out_is_not_said_again() -> None:
+    assert not may_be_said_again(NAMING, a_deal(consent=GRANTED), a_rule())
 
 
 def test_a_correction_on_its_way_does_not_hide_what_was_told() -> None:

@@ -15,12 +15,12 @@ from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.extract.sql import SqlDeals
 from convsync.settings import Settings, load_settings, tables
+from convsync.settings.crm_tables import BY_KIND, SIGN_IN
+from scripts.demo import config_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLES = sorted(CONFIG.glob("*.toml"))
 SECRET = "hunter2-s3cret"
-SECRETS_OF = {"hubspot": ("TOKEN",), "salesforce": ("CLIENT_SECRET",)}
-"""What an example has to find in the environment, below CONVSYNC_DEALS__CRM__."""
 
 GOOD = """
 [company]
@@ -70,26 +70,38 @@ def with_mistake(config: Path, old: str, new: str) -> str:
 # --- where a value comes from --------------------------------------------------------------------
 
 
-@pytest.fixture(params=EXAMPLES, ids=lambda path: path.name)
-def example(
-    request: pytest.FixtureRequest, no_variables: None, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    path: Path = request.param
-    for name in SECRETS_OF.get(path.stem, ()):
-        monkeypatch.setenv(f"CONVSYNC_DEALS__CRM__{name}", SECRET)
-    return path
+@pytest.fixture
+def secrets(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what an example leaves out because it is secret."""
+    table = tomllib.loads(example.read_text())["deals"]["crm"]
+    for key in SIGN_IN.get(example.stem, ()):
+        if key not in table:
+            monkeypatch.setenv(f"CONVSYNC_DEALS__CRM__{key.upper()}", "s3cret")
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.usefixtures("secrets")
 def test_every_example_loads_and_can_be_wired(example: Path) -> None:
     services = wiring.services_of(load_settings(example))
     assert services.rules
     assert services.deal_sources
 
 
-def test_there_is_an_example_for_the_sandbox_for_files_and_for_a_warehouse() -> None:
-    assert {path.name for path in EXAMPLES} >= {"sandbox.toml", "csv.toml", "sql.toml"}
+def test_there_is_an_example_for_every_kind_of_source_and_for_the_sandbox() -> None:
+    names = {path.stem for path in EXAMPLES}
+    assert names >= {"sandbox", "csv", "sql", *BY_KIND}
 
 
+@pytest.mark.parametrize("crm", BY_KIND)
+def test_the_sandbox_has_a_table_for_every_crm(crm: str, tmp_path: Path) -> None:
+    path = tmp_path / "convsync.toml"
+    path.write_text(config_of(crm, {"http": "http://127.0.0.1:1", "grpc": "127.0.0.1:2"}))
+    services = wiring.services_of(load_settings(path))
+    assert [source.name for source in services.deal_sources] == ["crm"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.usefixtures("secrets")
 def test_every_example_says_what_its_milestones_mean_and_who_owns_them(example: Path) -> None:
     settings = load_settings(example)
     counted = {rule.milestone for rule in settings.rules.values()}
@@ -99,7 +111,7 @@ def test_every_example_says_what_its_milestones_mean_and_who_owns_them(example: 
 
 
 def test_the_examples_explain_every_key_there_is() -> None:
-    text = "".join((CONFIG / f"{name}.toml").read_text() for name in ("csv", "sql", "google_ads"))
+    text = "".join(path.read_text() for path in EXAMPLES if path.stem != "sandbox")
     words = set(re.findall(r"[a-z_]+", text))
     assert set(_keys(Settings)) - {"folder"} - words == set()
 
@@ -254,12 +266,15 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
             'path = "deals.csv"', "", "deals.crm.path: is missing.", id="a key that is missing"
         ),
         pytest.param(
-            'kind = "csv"', "", "deals.crm.kind: must be one of csv, sql.", id="no kind of source"
+            'kind = "csv"',
+            "",
+            "deals.crm.kind: must be one of csv, sql, hubspot,",
+            id="no kind of source",
         ),
         pytest.param(
             'kind = "csv"',
             'kind = "cvs"',
-            "deals.crm.kind: must be one of csv, sql.",
+            "deals.crm.kind: must be one of csv, sql, hubspot,",
             id="no such kind of source",
         ),
         pytest.param(

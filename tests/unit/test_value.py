@@ -101,6 +101,23 @@ def test_a_share_of_the_amount_is_rounded_to_cents(amount: str, share: str, expe
     assert value_of(a_deal(amount=amount), rule) == usd(expected)
 
 
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [
+        pytest.param("1001", "JPY", "250", id="a currency without cents"),
+        pytest.param("12.345", "KWD", "3.086", id="a currency of three places"),
+        pytest.param("1.00001", "CLF", "0.2500", id="a unit of account of four"),
+    ],
+)
+def test_a_share_is_a_sum_that_its_currency_can_pay(
+    amount: str, currency: str, expected: str
+) -> None:
+    rule = a_rule(value=ShareOfAmount(share=Decimal("0.25")))
+    value = value_of(a_deal(amount=amount, currency=currency), rule)
+    assert value == Money(amount=Decimal(expected), currency=currency)
+    assert str(value) == f"{expected} {currency}"
+
+
 def test_a_fixed_sum_needs_neither_amount_nor_currency() -> None:
     rule = a_rule(value=FixedSum(money=usd(40)))
     assert value_of(a_deal(amount=None, currency=None), rule) == usd(40)

@@ -76,6 +76,7 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "due_at": entry.due_at if entry else None,
         "why": why.sentence if why else None,
         "mend": why.mend if why else None,
+        "may_be_counted": bool(entry and entry.may_count_otherwise),
         "caught_earlier": list(line.caught_earlier),
     }
 
@@ -117,6 +118,8 @@ def _said(line: "Line") -> Iterator[str]:
     if line.explanation:
         yield f"    {line.explanation.sentence}"
         yield f"    → {line.explanation.mend}"
+    if entry.may_count_otherwise:
+        yield "    An earlier request was never answered: Google may count it all the same."
     for rule in line.caught_earlier:
         yield f"    It was in time for the rule {rule}, and sent under it."
     yield f"    order ID {line.order_id}"

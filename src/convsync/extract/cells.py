@@ -4,7 +4,8 @@ A cell is text (CSV) or a typed value (SQL) and means the same either way: whole
 their digits, booleans as `true` and `false`. What cannot be read raises CellError.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from re import compile as pattern
@@ -16,6 +17,7 @@ from convsync.extract.mapping import CellFormat
 from convsync.extract.moments import Moment, Moments
 from convsync.extract.problem import CellError, shape_of
 from convsync.model.consent import ConsentStatus
+from convsync.model.customer import CustomerType
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
 
 _BETWEEN_EMAILS = pattern(r"[;,|\r\n]")
@@ -31,6 +33,7 @@ class Cells:
         self._consents = dict.fromkeys(folded(form.granted_words), ConsentStatus.GRANTED)
         self._consents |= dict.fromkeys(folded(form.denied_words), ConsentStatus.DENIED)
         self._consents |= dict.fromkeys(self._blank, ConsentStatus.UNSPECIFIED)
+        self._customers = _unambiguous(form.customer_words)
         self._phone_region = form.phone_region
         self._moments = Moments(form.time_zone, form.date_formats)
         self._amounts = Amounts(has_decimal_comma=form.has_decimal_comma)
@@ -79,6 +82,10 @@ class Cells:
         """Return what the cell says about consent; a word that nobody declared says nothing."""
         return self._consents.get(text_of(cell).casefold(), ConsentStatus.UNSPECIFIED)
 
+    def customer_type(self, cell: object) -> CustomerType | None:
+        """Return the type of customer a cell names; a word that nobody declared says nothing."""
+        return self._customers.get(self.word(cell))
+
     def is_deleted(self, cell: object) -> bool:
         """Return whether the cell's word is one of those declared to mean deleted."""
         return text_of(cell).casefold() in self._deleted
@@ -123,6 +130,12 @@ def text_of(cell: object) -> str:
 def folded(words: frozenset[str]) -> frozenset[str]:
     """Return words as `Cells.word` reads them, so that they can be compared."""
     return frozenset(word.strip().casefold() for word in words)
+
+
+def _unambiguous(words: Mapping[CustomerType, frozenset[str]]) -> dict[str, CustomerType]:
+    named = [(word, kind) for kind, said in words.items() for word in folded(said)]
+    times = Counter(word for word, _ in named)
+    return {word: kind for word, kind in named if times[word] == 1}
 
 
 def _emails_among(text: str) -> Iterator[str]:

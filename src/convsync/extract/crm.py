@@ -37,6 +37,7 @@ from convsync.extract.records import ClickIdReader, Header, PersonReader
 from convsync.extract.source import Bookmark, Departed, Quarantined, Record
 from convsync.model.click import Candidate, Click, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.customer import CustomerType
 from convsync.model.deal import Deal, Milestone
 from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
@@ -281,6 +282,7 @@ class CrmRecords:
                 ad_user_data=_strictest(person.consent.ad_user_data for person in read),
                 ad_personalization=_strictest(person.consent.ad_personalization for person in read),
             ),
+            customer_type=self._customer_type(record),
             segments=self._segments(record),
         )
 
@@ -308,6 +310,10 @@ class CrmRecords:
             currency = _of_field(mapping.currency, record.fields, cells.currency)
         beside = amount.currency if amount else None
         return amount and amount.number, currency or beside or self._default_currency
+
+    def _customer_type(self, record: CrmDeal) -> CustomerType | None:
+        name = self._mapping.customer_type
+        return None if name is None else self._cells.customer_type(record.fields.get(name))
 
     def _segments(self, record: CrmDeal) -> dict[str, str]:
         named = {

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from convsync.extract.funnel import MilestoneStages
+from convsync.model.customer import CustomerType
 
 DEAL, CONTACT, LEAD = "deal", "contact", "lead"
 """The kinds of record a CRM has."""
@@ -17,7 +18,8 @@ class CellFormat:
     `time_zone` is the zone of timestamps without one and of bare dates; None means that every
     timestamp must carry its own. `date_formats` are strptime formats tried after ISO 8601.
     `blank_words` mean "nothing" in any cell but a deal's ID. Words are compared without regard to
-    case and surrounding space; a word that is both granted and denied is denied.
+    case and surrounding space; a word that is both granted and denied is denied, and one of two
+    types of customer says nothing.
     """
 
     time_zone: ZoneInfo | None = None
@@ -28,6 +30,7 @@ class CellFormat:
     phone_region: str | None = None
     granted_words: frozenset[str] = frozenset()
     denied_words: frozenset[str] = frozenset()
+    customer_words: Mapping[CustomerType, frozenset[str]] = field(default_factory=dict)
     deleted_words: frozenset[str] = frozenset()
 
 
@@ -63,6 +66,7 @@ class DealColumns:
     country: str | None = None
     ad_user_data: str | None = None
     ad_personalization: str | None = None
+    customer_type: str | None = None
     crm_keys: tuple[str, ...] = ()
     visitors: tuple[str, ...] = ()
     deleted: str | None = None
@@ -115,7 +119,8 @@ class OnCreation:
 class CrmMapping:
     """What a CRM's stages and fields mean. Milestones stand in the funnel's order.
 
-    `amount` and `currency` name fields of the deal to take instead of the CRM's own.
+    `amount` and `currency` name fields of the deal to take instead of the CRM's own;
+    `customer_type` names the one that tells new customers from known ones.
     """
 
     milestones: Mapping[str, MilestoneStages | MilestoneField | OnCreation]
@@ -124,15 +129,15 @@ class CrmMapping:
     lead: RecordFields = field(default_factory=RecordFields)
     amount: str | None = None
     currency: str | None = None
+    customer_type: str | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def deal_fields(self) -> tuple[str, ...]:
         """Return every field of a deal that is to be read, once each."""
         reached = (of.field for of in self.milestones.values() if isinstance(of, MilestoneField))
-        return _named(
-            *self.deal.names, self.amount, self.currency, *self.segments.values(), *reached
-        )
+        others = (self.amount, self.currency, self.customer_type)
+        return _named(*self.deal.names, *others, *self.segments.values(), *reached)
 
     @property
     def names(self) -> Mapping[str, tuple[str, ...]]:

@@ -196,6 +196,7 @@ class DealRecords:
         unspecified = ConsentStatus.UNSPECIFIED
         self._user_data = header.optional(columns.ad_user_data, cells.consent, unspecified)
         self._personal = header.optional(columns.ad_personalization, cells.consent, unspecified)
+        self._customer_type = header.optional(columns.customer_type, cells.customer_type, None)
         self._segments = [
             (name, header.getter(column, cells.text)) for name, column in columns.segments.items()
         ]
@@ -243,6 +244,7 @@ class DealRecords:
             keys=(Key(KeyKind.CRM, deal_id), *self._person.keys(row, identifiers)),
             identifiers=identifiers,
             consent=_CONSENTS[self._user_data(row), self._personal(row)],
+            customer_type=self._customer_type(row),
             segments={name: text for name, get in self._segments if (text := get(row))},
             gone=Gone.DELETED if self._is_deleted(row) else None,
         )

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import NewType
 
 from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.customer import CustomerType
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import Money
 from convsync.model.outcome import Matched
@@ -40,7 +41,8 @@ class Conversion:
     """What the platform should count. Times are aware UTC; `event_at` is never in the future.
 
     `milestone_at` is when the milestone was reached (for a bare date: the day's last second),
-    `event_at` the time that is sent.
+    `event_at` the time that is sent. `put_off_for` is the code for which the platform has put it
+    off before, if it has.
     """
 
     order_id: OrderId
@@ -56,8 +58,10 @@ class Conversion:
     operation: Operation = Operation.COUNT
     identifiers: Identifiers = NO_IDENTIFIERS
     consent: Consent = UNSPECIFIED
+    customer_type: CustomerType | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     time_to_close: timedelta | None = None
+    put_off_for: str = ""
 
     @property
     def time_to_milestone(self) -> timedelta | None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from convsync.model.click import Candidate
 from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.customer import CustomerType
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.key import Key
 
@@ -57,6 +58,7 @@ class Deal:
     keys: tuple[Key, ...] = ()
     identifiers: Identifiers = NO_IDENTIFIERS
     consent: Consent = UNSPECIFIED
+    customer_type: CustomerType | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
     gone: Gone | None = None
 

@@ -2,15 +2,21 @@
 
 The states and the arrows between them are those of the design; `LedgerEntry` is one row. A
 correction goes the same road as the first report, with `operation` saying which it is, and `told`
-keeps what the platform is known to have counted meanwhile.
+keeps what the platform is known to have counted meanwhile. Where an answer was lost and the repeat
+of its request was not taken, the platform may count something else: such an entry is unsure until
+the platform has confirmed what it counts.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from convsync.model.click import ClickId
+from convsync.model.consent import UNSPECIFIED, Consent
 from convsync.model.conversion import Conversion, Operation, OrderId
+from convsync.model.customer import CustomerType
+from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, Reason
 from convsync.model.rule import ConversionAction
@@ -72,8 +78,10 @@ class Account(StrEnum):
 class LedgerEntry:
     """What the ledger holds of one milestone of one deal under one rule.
 
-    `told` is the value the platform has confirmed, None while it has confirmed nothing; `value`,
-    `matched` and `event_at` are what the next request says, or the last one said.
+    `told` is the value the platform has confirmed, None while it has confirmed nothing;
+    `is_unsure` where it may count another one, or any. `value`, `matched` and `event_at` are what
+    the next request says, or the last one said; so are `identifiers`, `consent`, `customer_type`
+    and `variables`, but only of what may go out again: what is unanswered, put off or refused.
     """
 
     order_id: OrderId
@@ -86,8 +94,13 @@ class LedgerEntry:
     due_at: datetime | None = None
     value: Money | None = None
     told: Money | None = None
+    is_unsure: bool = False
     matched: Matched | None = None
     event_at: datetime | None = None
+    identifiers: Identifiers = NO_IDENTIFIERS
+    consent: Consent = UNSPECIFIED
+    customer_type: CustomerType | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def keeps_its_click(self) -> bool:
@@ -98,6 +111,25 @@ class LedgerEntry:
     def has_been_counted(self) -> bool:
         """True once the platform has confirmed the conversion, whatever came after."""
         return self.told is not None
+
+    @property
+    def may_count_otherwise(self) -> bool:
+        """True where the platform may count something else than told, and is not being asked."""
+        return self.is_unsure and self.state not in IN_FLIGHT
+
+    @property
+    def is_silent_about_a_person(self) -> bool:
+        """True where a request says nothing of the person behind it."""
+        is_silent = not self.identifiers and self.customer_type is None
+        return is_silent and self.consent == UNSPECIFIED
+
+    def taken_back(self) -> "LedgerEntry":
+        """Return the entry back in the plan: what it said is not to be said again.
+
+        Where it was never answered, the platform may have heard it.
+        """
+        is_unsure = self.is_unsure or self.state is State.SENDING
+        return replace(self, state=State.PLANNED, is_unsure=is_unsure)
 
     def says_the_same_as(self, conversion: Conversion) -> bool:
         """True where sending `conversion` would tell the platform nothing new.
@@ -111,6 +143,10 @@ class LedgerEntry:
             and self.operation is conversion.operation
             and _click_id(self.matched) == _click_id(conversion.matched)
             and (is_moving or self.event_at == conversion.event_at)
+            and self.identifiers == conversion.identifiers
+            and self.consent == conversion.consent
+            and self.customer_type is conversion.customer_type
+            and self.variables == conversion.variables
         )
 
 

@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
-CENT = Decimal("0.01")
+_PLACES = {
+    currency: places
+    for places, currencies in {
+        0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+        3: "BHD IQD JOD KWD LYD OMR TND",
+        4: "CLF UYW",
+    }.items()
+    for currency in currencies.split()
+}
+"""How many decimal places a currency has (ISO 4217), where it is not two."""
+
 MOST = Decimal(10**12)
 """No deal is worth more; neither the ledger nor the platform could hold it."""
 
@@ -24,9 +34,14 @@ class Money:
             object.__setattr__(self, "amount", rounded)
 
     def share(self, share: Decimal) -> "Money":
-        """Return this share of the money, rounded half-even to two places."""
-        amount = (self.amount * share).quantize(CENT, ROUND_HALF_EVEN)
+        """Return this share of the money, rounded half-even to what its currency can pay."""
+        smallest = Decimal(1).scaleb(-self._places)
+        amount = (self.amount * share).quantize(smallest, ROUND_HALF_EVEN)
         return Money(amount=amount, currency=self.currency)
 
     def __str__(self) -> str:
-        return f"{self.amount:,.2f} {self.currency}"
+        return f"{self.amount:,.{self._places}f} {self.currency}"
+
+    @property
+    def _places(self) -> int:
+        return _PLACES.get(self.currency, 2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -67,15 +67,22 @@ def check_all(
         findings += _account(expected, own, accounts)
     for rule in rules:
         subject = f"rule {rule.name} at {rule.action.destination}"
-        findings.append(_looked_at(subject, partial(_validate, rule, destinations, now)))
+        refused = Finding(
+            means="a run stops at the rule's first batch, and nothing of it is counted",
+            mend="do what the answer says; what waits is sent by the next run",
+            link=preflight.LINKS["upload errors"],
+        )
+        findings.append(_looked_at(subject, partial(_validate, rule, destinations, now), refused))
     return findings
 
 
-def _looked_at(subject: str, look: Callable[[], None]) -> Finding:
+def _looked_at(subject: str, look: Callable[[], None], otherwise: Finding | None = None) -> Finding:
+    """Return what looking found: nothing, or an error, with what `otherwise` says of it."""
     try:
         look()
     except ConvsyncError as error:
-        return Finding(severity=Severity.ERROR, subject=subject, problem=str(error))
+        found = otherwise or Finding()
+        return replace(found, severity=Severity.ERROR, subject=subject, problem=str(error))
     return Finding(subject=subject)
 
 
@@ -124,6 +131,7 @@ def _account(
                 subject=expected.subject,
                 problem=str(error),
                 means="neither the account nor its conversion actions could be checked",
+                mend="do what the answer says, and check again",
                 link=preflight.LINKS["access"],
             )
         ]

@@ -78,6 +78,9 @@ LINKS: Mapping[str, str] = {
     "windows": f"{_SUPPORT}/3123169",
     "tagging": f"{_SUPPORT}/3095550",
     "upload errors": f"{_SUPPORT}/13321563",
+    "settings": f"{_SUPPORT}/9841530",
+    "test accounts": f"{_DEVELOPERS}/google-ads/api/docs/best-practices/test-accounts",
+    "clock": f"{_DEVELOPERS}/identity/protocols/oauth2/service-account",
     "reading": f"{_DEVELOPERS}/google-ads/api/docs/oauth/service-accounts",
 }
 _CONVERSIONS = "under Goals › Conversions"
@@ -295,6 +298,7 @@ def zone_is_ours(account: AccountFacts, expected: Expected) -> Finding | None:
         means="conversions count rightly, for their times carry an offset, but Google's days are "
         "not the company's, and daily figures differ",
         mend="compare by weeks or longer",
+        link=LINKS["settings"],
     )
 
 
@@ -320,6 +324,7 @@ def currency_is_ours(account: AccountFacts, expected: Expected) -> Finding | Non
         means="values go out in the deal's currency and Google converts them at its own rate, so "
         "sums differ from the CRM's",
         mend="compare numbers, or values by deal; bid targets are in the account's currency",
+        link=LINKS["settings"],
     )
 
 
@@ -329,6 +334,7 @@ def _unset(what: str, theirs: str, key: str) -> Finding:
         problem=f"the account's {what} is {theirs}; the company's is not configured",
         means="whether the two are the same could not be checked",
         mend=f"set [company] {key}",
+        link=LINKS["settings"],
     )
 
 
@@ -341,6 +347,7 @@ def is_real(account: AccountFacts, _: Expected) -> Finding | None:
         problem="this is a test account",
         means="it has no clicks, so nothing sent to it is ever counted",
         mend="name the account that runs the campaigns",
+        link=LINKS["test accounts"],
     )
 
 
@@ -409,6 +416,7 @@ def finding_of_clock(subject: str, ours: datetime, theirs: datetime) -> Finding:
         means="sign-in may be refused, conversions lie in Google's future, and clicks are held or "
         "let go at the wrong time",
         mend="synchronise the clock (timedatectl set-ntp true)",
+        link=LINKS["clock"],
     )
 
 
@@ -420,6 +428,7 @@ def clock_not_read(subject: str, why: str) -> Finding:
         problem=f"this machine's clock could not be compared with Google's: {why}",
         means="a clock that is wrong by minutes breaks sign-in and misdates conversions",
         mend="see that the clock is synchronised",
+        link=LINKS["clock"],
     )
 
 

@@ -32,6 +32,7 @@ SHOWN = (
     "ad_identifiers",
     "user_data",
     "consent",
+    "user_properties",
     "custom_variables",
 )
 

@@ -13,6 +13,7 @@ from convsync.settings.values import (
     ApiUrl,
     ConsentWords,
     Currency,
+    CustomerWords,
     Minutes,
     Region,
     Table,
@@ -46,6 +47,7 @@ class DealFields(RecordFields):
 
     amount: str | None = None
     currency: str | None = None
+    customer_type: str | None = None
 
 
 class CrmMilestone(Table):
@@ -83,6 +85,7 @@ class AnyCrmDeals(Table):
     lead: RecordFields = RecordFields()
     segments: dict[str, str] = Field(default_factory=dict)
     consent: ConsentWords = ConsentWords()
+    customer_type: CustomerWords = CustomerWords()
     time_zone: Zone | None = None
     country: Region | None = None
     currency: Currency | None = None

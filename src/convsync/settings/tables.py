@@ -16,6 +16,7 @@ from convsync.settings.values import (
     ConsentWords,
     Credentials,
     Currency,
+    CustomerWords,
     Days,
     Digits,
     InsteadOfAmount,
@@ -93,6 +94,7 @@ class DealColumns(Table):
     country: str | None = None
     ad_user_data: str | None = None
     ad_personalization: str | None = None
+    customer_type: str | None = None
     crm_key: Words = ()
     visitor: Words = ()
     deleted: str | None = None
@@ -105,6 +107,7 @@ class _DealSource(Cells):
     )
     segments: dict[str, str] = Field(default_factory=dict)
     consent: ConsentWords = ConsentWords()
+    customer_type: CustomerWords = CustomerWords()
     deleted_words: Words = ("yes", "true", "1")
     complete: bool = False
     lag_minutes: Minutes = 0

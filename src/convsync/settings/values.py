@@ -111,6 +111,14 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+class CustomerWords(Table):
+    """The words of the field `customer_type`. Any other word, and a blank, says nothing."""
+
+    new: Words = ()
+    returning: Words = ()
+    reengaged: Words = ()
+
+
 class ConsentWords(Table):
     """The words of the consent columns. Any other word, and a blank, is unspecified."""
 

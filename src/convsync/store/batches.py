@@ -15,6 +15,7 @@ from sqlalchemy import (
     Row,
     and_,
     bindparam,
+    exists,
     func,
     insert,
     or_,
@@ -128,9 +129,18 @@ def load(connection: Connection, number: int) -> Batch:
     )
 
 
-def unanswered(connection: Connection) -> list[int]:
-    """Return the numbers of batches whose answer never came, oldest first."""
+def unanswered(connection: Connection, *, looked_at_by: datetime | None = None) -> list[int]:
+    """Return the numbers of batches whose answer never came, oldest first.
+
+    With `looked_at_by` only of those none of whose deals was to be looked at again by then.
+    """
     found = select(batches.c.id).where(batches.c.state == "sending").order_by(batches.c.id)
+    if looked_at_by is not None:
+        is_in_it = (ledger.c.batch_id == batches.c.id) & (ledger.c.state == State.SENDING)
+        is_due = exists().where(
+            is_in_it, ledger.c.deal == deals.c.id, deals.c.reconcile_at <= looked_at_by
+        )
+        found = found.where(~is_due)
     return list(connection.execute(found).scalars())
 
 
@@ -141,8 +151,13 @@ def settle(
     *,
     now: datetime,
     poll_at: datetime | None,
+    is_repeat: bool = False,
 ) -> None:
-    """Write down what was answered for every conversion of a batch, in order."""
+    """Write down what was answered for every conversion of a batch, in order.
+
+    `is_repeat` where an earlier request with the same rows may have been heard: until the platform
+    has confirmed them, what it counts is not certain.
+    """
     request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
     connection.execute(
         update(batches)
@@ -158,10 +173,10 @@ def settle(
         connection.execute(
             update(ledger)
             .where(ledger.c.batch_id == batch.number, ledger.c.state == State.SENDING)
-            .values(state=State.ACCEPTED, code=None)
+            .values(state=State.ACCEPTED, code=None, **(_UNSURE if is_repeat else {}))
         )
         return
-    write_outcomes(connection, batch, outcomes)
+    write_outcomes(connection, batch, outcomes, is_repeat=is_repeat)
 
 
 def due_for_verdict(connection: Connection, now: datetime) -> list[int]:
@@ -197,23 +212,27 @@ def confirm_all(connection: Connection, batch: Batch) -> None:
     connection.execute(
         update(ledger)
         .where(ledger.c.batch_id == batch.number, ledger.c.state == State.ACCEPTED)
-        .values(state=State.CONFIRMED, **_TOLD, code=None)
+        .values(state=State.CONFIRMED, **_TOLD, code=None, is_unsure=False)
     )
 
 
-def write_outcomes(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+def write_outcomes(
+    connection: Connection, batch: Batch, outcomes: Sequence[Outcome], *, is_repeat: bool = False
+) -> None:
     """Write down one outcome a conversion, with one statement for each kind of outcome."""
-    grouped: dict[type[Outcome], list[dict[str, Any]]] = {}
+    grouped: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for conversion, outcome in zip(batch.conversions, outcomes, strict=True):
         key = {"of_order": conversion.order_id, "of_action": conversion.action.action_id}
-        grouped.setdefault(type(outcome), []).append(
-            {**key, **_columns(conversion.operation, outcome)}
-        )
-    for kind, rows in grouped.items():
+        columns = _columns(conversion.operation, outcome)
+        if is_repeat and not isinstance(outcome, Confirmed):
+            columns |= _UNSURE
+        grouped.setdefault((type(outcome), *columns), []).append(key | columns)
+    for (kind, *_), rows in grouped.items():
         statement = update(ledger).where(_OF_ORDER)
         connection.execute(statement.values(_TOLD) if kind is Confirmed else statement, rows)
 
 
+_UNSURE = {"is_unsure": True}
 _TOLD = {"told_value": ledger.c.value, "told_currency": ledger.c.currency}
 _OF_ORDER = and_(
     HAS_CONTENT,  # as the index on order IDs says
@@ -238,17 +257,31 @@ def answered_within(
     }
 
 
-def look_again_at_unsent(connection: Connection, number: int, now: datetime) -> None:
-    """Make the deals due whose conversion this batch did not bring home.
+def look_again_at_unsettled(connection: Connection, number: int, now: datetime) -> None:
+    """Make the deals due whose conversion this batch did not bring home, or not for certain.
 
     What changed about them while they were in flight was left alone; now it may go out instead.
     """
-    unsent = select(ledger.c.deal).where(
-        ledger.c.batch_id == number, ledger.c.state.in_([State.REJECTED, State.DEFERRED])
+    unsettled = select(ledger.c.deal).where(
+        ledger.c.batch_id == number,
+        or_(
+            ledger.c.state.in_([State.REJECTED, State.DEFERRED]),
+            and_(ledger.c.state == State.CONFIRMED, ledger.c.is_unsure),
+        ),
     )
     is_later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
     connection.execute(
-        update(deals).where(deals.c.id.in_(unsent), is_later).values(reconcile_at=now)
+        update(deals).where(deals.c.id.in_(unsettled), is_later).values(reconcile_at=now)
+    )
+
+
+def look_again_at_waiting(connection: Connection, number: int, now: datetime) -> None:
+    """Make those deals of a batch due that wait for something: for its answer, it may be."""
+    of_batch = select(ledger.c.deal).where(ledger.c.batch_id == number)
+    connection.execute(
+        update(deals)
+        .where(deals.c.id.in_(of_batch), deals.c.reconcile_at > now)
+        .values(reconcile_at=now)
     )
 
 
@@ -256,8 +289,11 @@ def _columns(operation: Operation, outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Accepted():
             return {"state": State.ACCEPTED, "code": None}
+        case Confirmed(code=code) if code and operation is Operation.COUNT:
+            # It was there already: at this value, unless it was not certain before.
+            return {"state": State.CONFIRMED, "code": code}
         case Confirmed(code=code):
-            return {"state": State.CONFIRMED, "code": code or None}
+            return {"state": State.CONFIRMED, "code": code or None, "is_unsure": False}
         case Rejected(code=code):
             return {"state": State.REJECTED, "reason": Reason.PLATFORM_REFUSED, "code": code}
         case Deferred(code=code, until=until):

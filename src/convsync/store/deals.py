@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.customer import CustomerType
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
@@ -264,6 +265,7 @@ _CONTENT = (
     "currency",
     "ad_user_data",
     "ad_personalization",
+    "customer_type",
     "emails",
     "phones",
     "clicks",
@@ -299,6 +301,7 @@ def _content(deal: Deal) -> tuple[Any, ...]:
         deal.currency,
         deal.consent.ad_user_data.value,
         deal.consent.ad_personalization.value,
+        None if deal.customer_type is None else deal.customer_type.value,
         ",".join(who.emails) or None,
         ",".join(who.phones) or None,
         _dumped([_click_as_list(candidate) for candidate in deal.clicks]),
@@ -418,9 +421,14 @@ def _as_deal(row: RowMapping, reached: tuple[Milestone, ...]) -> Deal:
             ad_user_data=ConsentStatus(row["ad_user_data"]),
             ad_personalization=ConsentStatus(row["ad_personalization"]),
         ),
+        customer_type=_customer_type(row["customer_type"]),
         segments=json.loads(row["segments"] or "{}"),
         gone=None if row["gone"] is None else Gone(row["gone"]),
     )
+
+
+def _customer_type(word: str | None) -> CustomerType | None:
+    return None if word is None else CustomerType(word)
 
 
 def _split(joined: str | None) -> tuple[str, ...]:

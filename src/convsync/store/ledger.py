@@ -29,6 +29,7 @@ from sqlalchemy import (
 from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.conversion import Conversion, Operation, OrderId
+from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers
 from convsync.model.ledger import Account, LedgerEntry, State
 from convsync.model.money import Money
@@ -104,6 +105,8 @@ def _extras_of(conversion: Conversion) -> str:
         "ad_user_data": consent.ad_user_data.value,
         "ad_personalization": consent.ad_personalization.value,
     }
+    if conversion.customer_type:
+        extras["customer_type"] = conversion.customer_type.value
     if who:
         extras |= {"emails": who.emails, "phones": who.phones}
     if conversion.variables:
@@ -113,6 +116,9 @@ def _extras_of(conversion: Conversion) -> str:
 
 WITHOUT_PERSON = json.dumps({})
 """The extras of a correction after consent was withdrawn: no hashes, and no consent claimed."""
+
+OUT_OF_ITS_BATCH = {"batch_id": None, "is_unsure": True}
+"""What changes about a row whose unanswered request is not to be repeated."""
 
 
 def as_entry(row: RowMapping) -> LedgerEntry:
@@ -128,14 +134,19 @@ def as_entry(row: RowMapping) -> LedgerEntry:
         due_at=row["due_at"],
         value=_money(row["value"], row["currency"]),
         told=_money(row["told_value"], row["told_currency"]),
+        is_unsure=row["is_unsure"],
         matched=None if row["basis"] is None else _matched(row),
         event_at=row["event_at"],
+        **_said_beside(row["extras"] if row["state"] in _MAY_GO_AGAIN else None),
     )
+
+
+_MAY_GO_AGAIN = frozenset({State.SENDING, State.DEFERRED, State.REJECTED})
+"""States in which the plan asks what a row says beside its click and value; reading it costs."""
 
 
 def as_conversion(row: RowMapping) -> Conversion:
     """Return a row, joined with its deal's `source` and `deal_id`, word for word as it is sent."""
-    extras = json.loads(row["extras"] or "{}")
     value = _money(row["value"], row["currency"])
     assert value is not None, "the schema requires a value of everything that is sent"
     to_close = row["seconds_to_close"]
@@ -151,16 +162,27 @@ def as_conversion(row: RowMapping) -> Conversion:
         value=value,
         matched=_matched(row),
         operation=Operation(row["operation"]),
-        identifiers=Identifiers(
-            emails=tuple(extras.get("emails", ())), phones=tuple(extras.get("phones", ()))
-        ),
-        consent=Consent(
-            ad_user_data=ConsentStatus(extras.get("ad_user_data", "unspecified")),
-            ad_personalization=ConsentStatus(extras.get("ad_personalization", "unspecified")),
-        ),
-        variables=extras.get("variables", {}),
         time_to_close=None if to_close is None else timedelta(seconds=to_close),
+        put_off_for=row["code"] or "",
+        **_said_beside(row["extras"]),
     )
+
+
+def _said_beside(extras: str | None) -> dict[str, Any]:
+    """Return what `_extras_of` has kept, by the names it has in conversions and entries."""
+    said = json.loads(extras or "{}")
+    kind = said.get("customer_type")
+    return {
+        "identifiers": Identifiers(
+            emails=tuple(said.get("emails", ())), phones=tuple(said.get("phones", ()))
+        ),
+        "consent": Consent(
+            ad_user_data=ConsentStatus(said.get("ad_user_data", "unspecified")),
+            ad_personalization=ConsentStatus(said.get("ad_personalization", "unspecified")),
+        ),
+        "customer_type": None if kind is None else CustomerType(kind),
+        "variables": said.get("variables", {}),
+    }
 
 
 def _money(amount: Decimal | None, currency: str | None) -> Money | None:

@@ -30,6 +30,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -157,6 +158,7 @@ deals = Table(
     Column("currency", String(3)),
     Column("ad_user_data", Word(11), nullable=False),
     Column("ad_personalization", Word(11), nullable=False),
+    Column("customer_type", Word(10)),
     Column("emails", Text),
     Column("phones", Text),
     Column("clicks", Text),
@@ -277,6 +279,7 @@ ledger = Table(
     Column("currency", String(3)),
     Column("told_value", Micros),
     Column("told_currency", String(3)),
+    Column("is_unsure", Boolean, nullable=False, server_default=false()),
     Column("event_at", Instant),
     Column("basis", Integer),
     Column("click_kind", Word(6)),

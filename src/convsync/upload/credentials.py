@@ -135,7 +135,10 @@ def raise_if_called_back(credentials: Credentials, destination: str, *, is_new: 
     if is_new or isinstance(credentials, AnonymousCredentials):
         return
     credentials.token = None
-    raise TransientError(f"{destination} no longer takes its access token; the next try renews it.")
+    raise TransientError(
+        f"{destination} no longer takes its access token; the next try renews it.",
+        told_nothing=True,
+    )
 
 
 def signed_channel(
@@ -175,7 +178,8 @@ def sign_in_error(
     """Return what an error of the authentication library is to us; what it quotes is left out."""
     what = type(error).__name__
     if isinstance(error, TransportError) or error.retryable:
-        return TransientError(f"{destination}: Google's sign-in did not answer ({what}).")
+        said = f"{destination}: Google's sign-in did not answer ({what})."
+        return TransientError(said, told_nothing=True)
     code = _oauth_code(error)
     return OperatorError(
         f"{destination}: the credentials do not work ({code or what}). {wants_scope(scope)}"

@@ -6,14 +6,16 @@ What shapes this adapter (https://developers.google.com/data-manager/api):
   others come back as untried, to go out in the next request; a refusal that names none is split.
 - The same `transaction_id` again is an adjustment of the value, never a second conversion, so a
   repeat is harmless; taking back is a value of zero, and the count remains. Where a `retractor` is
-  given (the Google Ads API, by order ID), it takes back instead, and the count goes too.
-- Verdicts on rows come half an hour or more later, from `requestStatus:retrieve`. They are read as
-  JSON, because the published client's messages (0.9.4) lack the row numbers (API v1.9).
+  given (the Google Ads API, by order ID), it takes back instead, and the count goes too; but not
+  what began with a wbraid, which that API does not adjust.
+- Verdicts on rows come half an hour or more later, from `requestStatus:retrieve`, and are read in
+  `data_manager_status`.
+- A spent quota says how long to wait. Google states no hour for a day's, so that is not waited for.
 - Requests are built as raw protobuf, which is ten times cheaper than the client's own classes.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -33,8 +35,9 @@ from convsync.errors import OperatorError, TransientError, UnexpectedResponseErr
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
 from convsync.model.conversion import Batch, Conversion, Operation
-from convsync.model.outcome import Accepted, Confirmed, Outcome, Rejected, Untried
-from convsync.upload.codes import Class, outcome_of
+from convsync.model.customer import CustomerType
+from convsync.model.outcome import Accepted, Outcome, Rejected, Untried
+from convsync.upload.codes import UNKNOWN, Class, outcome_of
 from convsync.upload.credentials import (
     DATA_MANAGER_SCOPE,
     keep_fresh,
@@ -44,15 +47,9 @@ from convsync.upload.credentials import (
     signed_channel,
     wants_scope,
 )
-from convsync.upload.data_manager_codes import PROCESSING, REFUSALS
-from convsync.upload.destination import (
-    UNLIMITED,
-    Destination,
-    Quota,
-    StillProcessing,
-    Unknown,
-    Verdict,
-)
+from convsync.upload.data_manager_codes import REFUSALS
+from convsync.upload.data_manager_status import details_in, verdict_of
+from convsync.upload.destination import UNLIMITED, Destination, Quota, Verdict
 from convsync.upload.parts import upload_in_parts
 
 MAX_EVENTS = 2_000
@@ -66,6 +63,7 @@ _CONSENT = {
     ConsentStatus.DENIED: datamanager_v1.ConsentStatus.CONSENT_DENIED.value,
     ConsentStatus.UNSPECIFIED: datamanager_v1.ConsentStatus.CONSENT_STATUS_UNSPECIFIED.value,
 }
+_CUSTOMER = {kind: datamanager_v1.CustomerType[kind.name].value for kind in CustomerType}
 _HEX = datamanager_v1.Encoding.HEX.value
 _GOOGLE_ADS = datamanager_v1.ProductAccount.AccountType.GOOGLE_ADS.value
 _ROW = re.compile(r"\bevents\[(\d+)\]")
@@ -142,6 +140,8 @@ class DataManager:
         response = self._ingest(batch, request_of(batch, self._account), now)
         if not isinstance(response, str):
             return response
+        if not response:
+            raise TransientError(f"{self.name} took batch {batch.number} under no request ID.")
         return [Accepted(request_id=response)] * len(batch.conversions)
 
     def validate(self, batch: Batch, *, now: datetime) -> None:
@@ -194,7 +194,9 @@ class DataManager:
 
 
 def _is_taken_back(conversion: Conversion) -> bool:
-    return conversion.operation is Operation.RETRACT
+    click = conversion.matched.click
+    began_with_a_wbraid = click is not None and click.click_id.kind is ClickIdKind.WBRAID
+    return conversion.operation is Operation.RETRACT and not began_with_a_wbraid
 
 
 def request_of(batch: Batch, account: Account) -> Any:
@@ -235,6 +237,8 @@ def _add_event(event: Any, conversion: Conversion, source: int) -> None:
         event.consent.ad_personalization = _CONSENT[consent.ad_personalization]
     if conversion.identifiers:
         _add_identifiers(event.user_data, conversion)
+    if conversion.customer_type:
+        event.user_properties.customer_type = _CUSTOMER[conversion.customer_type]
     for name, value in conversion.variables.items():
         variable = event.custom_variables.add()
         variable.variable = name
@@ -257,8 +261,8 @@ def _add_identifiers(user_data: Any, conversion: Conversion) -> None:
 class Refusal:
     """Why a request was refused, in the vendor's words: the reason, and rows by number.
 
-    `named` holds the reason for every row that the refusal names, `elsewhere` the reasons that
-    concern no row but the request itself.
+    `named` holds the gravest reason for every row that the refusal names, `elsewhere` the reasons
+    that concern no row but the request itself.
     """
 
     error: exceptions.GoogleAPICallError
@@ -272,35 +276,35 @@ class Refusal:
 def refusal_of(error: exceptions.GoogleAPICallError) -> Refusal:
     """Return what an error of the official client says, whichever transport it came by."""
     details = [_as_mapping(detail) for detail in error.details]
-    violations = [
-        v for d in details for v in d.get("field_violations", d.get("fieldViolations", ()))
-    ]
+    violations = [v for d in details for v in d.get("field_violations", ())]
     named: dict[int, str] = {}
-    elsewhere = set()
+    elsewhere: set[str] = set()
     reason = next((str(d["reason"]) for d in details if d.get("reason")), "")
     for violation in violations:
-        row = _ROW.search(violation.get("field", ""))
-        code = violation.get("reason") or reason
-        if row:
-            named.setdefault(int(row[1]), code)
-        else:
+        row = _ROW.search(violation["field"])
+        code = violation["reason"] or reason or _word(error)
+        if row is None:
             elsewhere.add(code)
+        elif _is_graver(code, named.get(int(row[1]))):
+            named[int(row[1])] = code
     return Refusal(
         error=error,
         reason=reason,
         named=named,
         elsewhere=frozenset(elsewhere),
-        request_id=next((_request_id(d) for d in details if _request_id(d)), ""),
-        retry_after_s=next(
-            (_delay_s(d) for d in details if "retry_delay" in d or "retryDelay" in d), None
-        ),
+        request_id=next((str(d["request_id"]) for d in details if d.get("request_id")), ""),
+        retry_after_s=delay_in(details),
     )
 
 
+def _is_graver(code: str, than: str | None) -> bool:
+    if than is None:
+        return True
+    return REFUSALS.get(code, UNKNOWN).what > REFUSALS.get(than, UNKNOWN).what
+
+
 def _as_mapping(detail: Any) -> Mapping[str, Any]:
-    """Return an error detail as a mapping: gRPC gives messages, REST gives dictionaries."""
-    if isinstance(detail, Mapping):
-        return detail
+    """Return an error detail, which gRPC gives as a message, as a mapping."""
     fields: dict[str, Any] = {}
     for field, value in detail.ListFields():
         if field.name == "field_violations":
@@ -309,15 +313,26 @@ def _as_mapping(detail: Any) -> Mapping[str, Any]:
     return fields
 
 
-def _request_id(detail: Mapping[str, Any]) -> str:
-    return str(detail.get("request_id") or detail.get("requestId") or "")
+A_DAYS_QUOTA_S = 3600.0
+"""When to come back after a day's quota was spent: Google does not say at which hour it ends."""
 
 
-def _delay_s(detail: Mapping[str, Any]) -> float:
-    delay = detail.get("retry_delay") or detail.get("retryDelay")
+def delay_in(details: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return how many seconds a refusal asks to wait, in gRPC's spelling or JSON's; None: nothing.
+
+    A day's quota is told by its name: IngestionServiceWriteRequestsPerDayPerProject, say.
+    """
+    for detail in details:
+        if delay := detail.get("retry_delay") or detail.get("retryDelay"):
+            return _seconds_of(delay)
+    limits = [(detail.get("metadata") or {}).get("quota_limit", "") for detail in details]
+    return A_DAYS_QUOTA_S if any("PerDay" in limit for limit in limits) else None
+
+
+def _seconds_of(delay: Any) -> float | None:
     if isinstance(delay, str):
-        return float(delay.rstrip("s") or 0)
-    return float(delay.ToTimedelta().total_seconds()) if delay is not None else 0.0
+        return _seconds(delay.removesuffix("s").partition(".")[0])
+    return float(delay.ToTimedelta().total_seconds())
 
 
 _CREDENTIALS_MEND = wants_scope(DATA_MANAGER_SCOPE)
@@ -345,6 +360,7 @@ def outcomes_of_refusal(
         raise TransientError(
             f"{destination} did not take batch {batch.number}: {_word(error)}{asked}.",
             retry_after_s=refusal.retry_after_s,
+            told_nothing=isinstance(error, exceptions.TooManyRequests),
         )
     for code in sorted({*refusal.elsewhere, *refusal.named.values(), refusal.reason}):
         meaning = REFUSALS.get(code)
@@ -383,9 +399,10 @@ def _word(error: exceptions.GoogleAPICallError) -> str:
 def response_json(response: Response, destination: str) -> Mapping[str, Any]:
     """Return the body of a status answer; raises as Destination says where there is none."""
     if response.status_code in {408, 429} or response.status_code >= 500:
+        asked = _seconds(response.headers.get("Retry-After"))
         raise TransientError(
             f"{destination} gave no status: HTTP {response.status_code}.",
-            retry_after_s=_seconds(response.headers.get("Retry-After")),
+            retry_after_s=delay_in(_details_of(response)) if asked is None else asked,
         )
     if response.status_code in {401, 403}:
         raise OperatorError(
@@ -402,56 +419,13 @@ def response_json(response: Response, destination: str) -> Mapping[str, Any]:
     return body
 
 
+def _details_of(response: Response) -> Sequence[Mapping[str, Any]]:
+    try:
+        body = response.json()
+    except ValueError:
+        return ()
+    return details_in(body) if isinstance(body, Mapping) else ()
+
+
 def _seconds(header: str | None) -> float | None:
     return float(header) if header and header.isdigit() else None
-
-
-NO_LONGER_KEPT = "REQUEST_TOO_OLD"
-
-
-def verdict_of(body: Mapping[str, Any], http_status: int, batch: Batch, now: datetime) -> Verdict:
-    """Return the verdict that a status answer (JSON, API v1.9) holds for a batch.
-
-    Statuses are kept about fifty days; one that is gone leaves its rows confirmed under the code
-    REQUEST_TOO_OLD. Where an error is only counted and no row is named, every row is confirmed with
-    that count as its code, so that the ledger does not claim to know more than it does.
-    """
-    if http_status != 200:
-        return _no_status(body, batch)
-    parts = body.get("requestStatusPerDestination", ())
-    if not parts or any(part.get("requestStatus") == "PROCESSING" for part in parts):
-        return StillProcessing()
-    rows: dict[int, Outcome] = {}
-    unnamed: list[str] = []
-    for part in parts:
-        for count in part.get("errorInfo", {}).get("errorCounts", ()):
-            code, indices = str(count.get("reason", "")), count.get("recordIndices", ())
-            rows |= {int(row): outcome_of(code, PROCESSING, now) for row in indices}
-            if not indices:
-                unnamed.append(f"{count.get('recordCount')} of {len(batch.conversions)}: {code}")
-    if len(unnamed) == 1 and not rows and _is_about_all(parts):
-        reason = parts[0]["errorInfo"]["errorCounts"][0]["reason"]
-        return [outcome_of(reason, PROCESSING, now)] * len(batch.conversions)
-    others = Confirmed(code="; ".join(unnamed))
-    return [rows.get(row, others) for row in range(len(batch.conversions))]
-
-
-def _is_about_all(parts: Sequence[Mapping[str, Any]]) -> bool:
-    return all(part.get("requestStatus") in {"FAILED", "FAILURE"} for part in parts)
-
-
-def _no_status(body: Mapping[str, Any], batch: Batch) -> Verdict:
-    reasons = set(_reasons(body.get("error", {}).get("details", ())))
-    if NO_LONGER_KEPT in reasons:
-        return [Confirmed(code=NO_LONGER_KEPT)] * len(batch.conversions)
-    if reasons & {"INVALID_REQUEST_ID", "NOT_FOUND"}:
-        return Unknown()
-    why = ", ".join(sorted(reasons)) or "no reason given"
-    raise UnexpectedResponseError(f"The status of batch {batch.number} was refused: {why}.")
-
-
-def _reasons(details: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    for detail in details:
-        if reason := detail.get("reason"):
-            yield str(reason)
-        yield from (str(v.get("reason", "")) for v in detail.get("fieldViolations", ()))

@@ -7,7 +7,8 @@ What shapes this adapter (https://developers.google.com/google-ads/api/docs/conv
 - What is taken is counted at once, so a row that is not refused is confirmed and there is nothing
   to ask for afterwards: `verdict` never has anything to say.
 - The same order ID again is refused as already there, which confirms it. A new value and a
-  retraction are adjustments, by a service of their own, of what happened in the last 54 days.
+  retraction are adjustments, by a service of their own, of what happened in the last 54 days and
+  did not begin with a wbraid.
 - Error numbers that the installed package does not know are kept as numbers and put off.
 - Requests are built as raw protobuf, which is ten times cheaper than the client's own classes, and
   go out through the official service clients without their logging, which would repeat what a
@@ -33,6 +34,7 @@ from convsync.errors import OperatorError, TransientError, UnexpectedResponseErr
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
 from convsync.model.conversion import Batch, Conversion, Operation
+from convsync.model.customer import CustomerType
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected, Untried
 from convsync.upload.codes import NEXT_DAY, UNKNOWN, Class, Meaning, outcome_as
 from convsync.upload.credentials import (
@@ -46,9 +48,11 @@ from convsync.upload.credentials import (
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.google_ads_codes import (
     ABOUT_THE_CLICK,
+    NOT_FOR_A_WBRAID,
     TOO_OLD_TO_CORRECT,
     TRANSIENT,
     VERSION_MEND,
+    WAITED_FOR_ONCE,
     meaning_of,
 )
 from convsync.upload.parts import upload_in_parts
@@ -97,8 +101,9 @@ class Api:
             f"{package}.services.types.conversion_adjustment_upload_service"
         )
         errors = import_module(f"{package}.errors.types.errors")
-        types = import_module(f"{package}.enums.types.conversion_adjustment_type")
+        adjustment = import_module(f"{package}.enums.types.conversion_adjustment_type")
         consent = import_module(f"{package}.enums.types.consent_status")
+        customer = import_module(f"{package}.enums.types.conversion_customer_type")
         self.version = version
         self.UploadRequest = uploads.UploadClickConversionsRequest
         self.AdjustmentsRequest = adjustments.UploadConversionAdjustmentsRequest
@@ -106,7 +111,7 @@ class Api:
         self.raw_adjustments_request = raw_class(self.AdjustmentsRequest)
         self.failure = raw_class(errors.GoogleAdsFailure)
         self.failure_key = f"{package}.errors.googleadsfailure-bin"
-        kinds = types.ConversionAdjustmentTypeEnum.ConversionAdjustmentType
+        kinds = adjustment.ConversionAdjustmentTypeEnum.ConversionAdjustmentType
         self.adjustment_type = {
             Operation.RESTATE: kinds.RESTATEMENT.value,
             Operation.RETRACT: kinds.RETRACTION.value,
@@ -115,6 +120,11 @@ class Api:
         self.consent = {
             ConsentStatus.GRANTED: said.GRANTED.value,
             ConsentStatus.DENIED: said.DENIED.value,
+        }
+        types = customer.ConversionCustomerTypeEnum.ConversionCustomerType
+        self.customer_type = {  # there is no word for a customer won back
+            CustomerType.NEW: types.NEW.value,
+            CustomerType.RETURNING: types.RETURNING.value,
         }
 
     def client(self, service: str, channel: grpc.Channel) -> Any:
@@ -180,13 +190,13 @@ class GoogleAds:
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch, what is new and what corrects in a request each; see Destination."""
-        new, corrections, too_old = sorted_rows(batch, now)
+        new, corrections, beyond = sorted_rows(batch, now)
         return upload_in_parts(
             batch,
             [
                 (new, partial(self._count, now=now)),
                 (corrections, partial(self._correct, now=now)),
-                (too_old, lambda part: [Rejected(code=TOO_OLD_TO_CORRECT)] * len(part.conversions)),
+                (beyond, partial(_refuse_to_correct, now=now)),
             ],
         )
 
@@ -222,21 +232,21 @@ class GoogleAds:
         api = self._api
         request = upload_request_of(batch, self._customer, api)
         request.validate_only = is_dry_run
-        return self._answer(self._upload_clicks, api.UploadRequest.wrap(request), batch, now)
+        return self._answer(self._upload_clicks, api.UploadRequest, request, batch, now)
 
     def _correct(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         api = self._api
         request = adjustments_request_of(batch, self._customer, api, now)
-        return self._answer(
-            self._upload_adjustments, api.AdjustmentsRequest.wrap(request), batch, now
-        )
+        return self._answer(self._upload_adjustments, api.AdjustmentsRequest, request, batch, now)
 
-    def _answer(self, call: Any, request: Any, batch: Batch, now: datetime) -> Sequence[Outcome]:
+    def _answer(
+        self, call: Any, wrapper: Any, request: Any, batch: Batch, now: datetime
+    ) -> Sequence[Outcome]:
         """Make the one call; everything before and after it is pure."""
         is_new = keep_fresh(self._credentials, self.name, ADS_SCOPE)
         try:
             response = call(
-                request=request,
+                request=wrapper.wrap(request),
                 retry=None,
                 timeout=self._timeout_s,
                 metadata=self._customer.headers,
@@ -246,22 +256,41 @@ class GoogleAds:
                 raise_if_called_back(self._credentials, self.name, is_new=is_new)
             return outcomes_of_refusal(error, self._api, batch, now, destination=self.name)
         raw = type(response).pb(response)
-        return outcomes_of(raw, self._api, batch, now, destination=self.name)
+        return outcomes_of(
+            raw,
+            self._api,
+            batch,
+            now,
+            destination=self.name,
+            is_dry_run=request.validate_only,
+        )
 
 
 def sorted_rows(batch: Batch, now: datetime) -> tuple[list[int], list[int], list[int]]:
-    """Return the rows to count, the rows to correct, and those that are too old to be corrected."""
+    """Return the rows to count, the rows to correct, and those that Google would not correct."""
     new: list[int] = []
     corrections: list[int] = []
-    too_old: list[int] = []
+    beyond: list[int] = []
     for row, conversion in enumerate(batch.conversions):
         if conversion.operation is Operation.COUNT:
             new.append(row)
-        elif now - conversion.event_at > CORRECTABLE_FOR:
-            too_old.append(row)
+        elif _beyond_correction(conversion, now):
+            beyond.append(row)
         else:
             corrections.append(row)
-    return new, corrections, too_old
+    return new, corrections, beyond
+
+
+def _beyond_correction(conversion: Conversion, now: datetime) -> str:
+    """Return our code for why Google would not correct a conversion, "" where it would."""
+    click = conversion.matched.click
+    if click is not None and click.click_id.kind is ClickIdKind.WBRAID:
+        return NOT_FOR_A_WBRAID
+    return TOO_OLD_TO_CORRECT if now - conversion.event_at > CORRECTABLE_FOR else ""
+
+
+def _refuse_to_correct(part: Batch, *, now: datetime) -> Sequence[Outcome]:
+    return [Rejected(code=_beyond_correction(c, now)) for c in part.conversions]
 
 
 # What is said
@@ -286,6 +315,8 @@ def upload_request_of(batch: Batch, customer: Customer, api: Api) -> Any:
             row.consent.ad_user_data = api.consent[said]  # ad_personalization is refused here
         if conversion.identifiers:
             _add_identifiers(row.user_identifiers, conversion)
+        if conversion.customer_type and (kind := api.customer_type.get(conversion.customer_type)):
+            row.customer_type = kind
         if conversion.variables and not (click and click.click_id.kind in _WITHOUT_VARIABLES):
             _add_variables(row.custom_variables, conversion, customer)
     return request
@@ -387,8 +418,13 @@ class Fault:
     row: int | None
     code: str
     meaning: Meaning
-    is_transient: bool = False
+    family: str = ""
     retry_after: timedelta | None = None
+
+    @property
+    def is_transient(self) -> bool:
+        """True where it says nothing about what was sent, only that it was the wrong moment."""
+        return self.family in TRANSIENT
 
     @property
     def wait(self) -> timedelta:
@@ -397,21 +433,39 @@ class Fault:
 
 
 def outcomes_of(
-    response: Any, api: Api, batch: Batch, now: datetime, *, destination: str
+    response: Any,
+    api: Api,
+    batch: Batch,
+    now: datetime,
+    *,
+    destination: str,
+    is_dry_run: bool = False,
 ) -> Sequence[Outcome]:
-    """Return an outcome for every row of an answered request, or raise what stops the run."""
+    """Return an outcome for every row of an answered request, or raise what stops the run.
+
+    A dry run has no results. Else a row that has neither a result nor an error has no answer, and
+    neither has the request: TransientError, for the same again finds out.
+    """
     status = response.partial_failure_error
+    count = len(batch.conversions)
+    taken = {row for row, result in enumerate(response.results) if result.ByteSize()}
+    about = _About(destination, batch, "")
     if status.code == 0:
-        return [Confirmed()] * len(batch.conversions)
+        if not is_dry_run and not taken.issuperset(range(count)):
+            raise about.unanswered(count - len(taken))
+        return [Confirmed()] * count
     failures = [_unpacked(detail, api) for detail in status.details]
     faults = [fault for failure in failures if failure for fault in faults_of(failure, batch)]
     request_id = next((failure.request_id for failure in failures if failure), "")
     if not faults:
         code = f"partial_failure.{_status_name(status.code)}"
         faults = [Fault(row=None, code=code, meaning=UNKNOWN)]
-    taken = {row for row, result in enumerate(response.results) if result.ByteSize()}
-    about = _About(destination, batch, request_id)
-    return _judged(_by_row(faults, batch, taken), now, about)
+    about = replace(about, request_id=request_id)
+    by_row = _by_row(faults, batch, taken)
+    silent = [row for row, faults in enumerate(by_row) if not faults and row not in taken]
+    if silent and not is_dry_run:
+        raise about.unanswered(len(silent))
+    return _judged(by_row, now, about)
 
 
 def _by_row(faults: Sequence[Fault], batch: Batch, taken: set[int]) -> Sequence[tuple[Fault, ...]]:
@@ -445,11 +499,20 @@ class _About:
             f"{fault.meaning.mend}"
         )
 
-    def transient(self, what: str, faults: Sequence[Fault]) -> TransientError:
+    def unanswered(self, rows: int) -> TransientError:
+        return TransientError(
+            f"{self.destination} gave no answer for {rows} of {len(self.batch.conversions)} rows "
+            f"of batch {self.batch.number}{self.asked}."
+        )
+
+    def transient(
+        self, what: str, faults: Sequence[Fault], *, told_nothing: bool
+    ) -> TransientError:
         delays = [f.retry_after.total_seconds() for f in faults if f.retry_after is not None]
         return TransientError(
             f"{self.destination} did not take batch {self.batch.number}: {what}{self.asked}.",
             retry_after_s=max(delays, default=None),
+            told_nothing=told_nothing,
         )
 
 
@@ -465,18 +528,24 @@ def _judged(by_row: Sequence[tuple[Fault, ...]], now: datetime, about: _About) -
     if stops and len(stops) == len(deciding):
         raise about.stop(stops[0])
     if len(found) == len(deciding) and all(f.is_transient and f not in stops for f in found):
-        raise about.transient(found[0].code, found)
-    return [Confirmed() if fault is None else _outcome(fault, now) for fault in deciding]
+        is_spent = all(fault.family == "quota_error" for fault in found)
+        raise about.transient(found[0].code, found, told_nothing=is_spent)
+    return [
+        Confirmed() if fault is None else _outcome(fault, conversion, now)
+        for fault, conversion in zip(deciding, about.batch.conversions, strict=True)
+    ]
 
 
 def _gravity(fault: Fault) -> tuple[Class, timedelta]:
     return fault.meaning.what, fault.wait
 
 
-def _outcome(fault: Fault, now: datetime) -> Outcome:
+def _outcome(fault: Fault, conversion: Conversion, now: datetime) -> Outcome:
     match fault.meaning.what:
         case Class.STOP:
             return Untried()
+        case Class.WAIT if fault.code in WAITED_FOR_ONCE and fault.code == conversion.put_off_for:
+            return Rejected(code=fault.code)
         case Class.WAIT:
             until = now + fault.wait
             return Deferred(code=fault.code, until=until, is_unknown=fault.meaning.is_unknown)
@@ -518,7 +587,8 @@ def outcomes_of_refusal(
         if fault.meaning.what is Class.STOP:
             raise about.stop(fault)
     if isinstance(error, _REFUSED_FOR_NOW) or any(fault.is_transient for fault in faults):
-        raise about.transient(what, faults or _asked_to_wait(error))
+        is_spent = isinstance(error, exceptions.TooManyRequests)
+        raise about.transient(what, faults or _asked_to_wait(error), told_nothing=is_spent)
     if isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
         mend = wants_scope(ADS_SCOPE)
         raise OperatorError(f"{destination} refused batch {batch.number}: {what}. {mend}")
@@ -538,11 +608,12 @@ def _refused(faults: Sequence[Fault], batch: Batch, now: datetime) -> Sequence[O
     if not named:
         worst = max(faults, key=_gravity)
         is_clear = count == 1 or worst.meaning.what is Class.WAIT
-        return [_outcome(worst, now) if is_clear else Untried()] * count
-    judged = {
-        row: _outcome(max((f for f in faults if f.row == row), key=_gravity), now) for row in named
-    }
-    return [judged.get(row, Untried()) for row in range(count)]
+        return [_outcome(worst, c, now) if is_clear else Untried() for c in batch.conversions]
+    worst_of = {row: max((f for f in faults if f.row == row), key=_gravity) for row in named}
+    return [
+        _outcome(worst_of[row], conversion, now) if row in named else Untried()
+        for row, conversion in enumerate(batch.conversions)
+    ]
 
 
 def failure_in(error: exceptions.GoogleAPICallError, api: Api) -> Any | None:
@@ -568,7 +639,7 @@ def faults_of(failure: Any, batch: Batch) -> Iterator[Fault]:
             row=row,
             code=code,
             meaning=meaning,
-            is_transient=family in TRANSIENT,
+            family=family,
             retry_after=quota.retry_delay.ToTimedelta() if quota.HasField("retry_delay") else None,
         )
 

@@ -9,6 +9,8 @@ Where the class is not the first that comes to mind:
 - A restatement "already there" for the same adjustment time may be one of an older value: a batch
   left over from a broken-off run and a fresh correction go out under the same time of day. It waits
   an hour, and is restated under a newer time, so that the ledger claims nothing that is not so.
+- What an adjustment does not find may not have been processed yet, which takes Google a day. What
+  it does not find a day later either is not there.
 - A retracted conversion cannot be restated: a deal lost and won again stays taken back, and the
   refusal says so.
 - Duplicates within a request are all left out by Google, so the next day parts them.
@@ -34,6 +36,9 @@ from convsync.upload.codes import (
 
 TOO_OLD_TO_CORRECT = "TOO_OLD_TO_CORRECT"
 """Our own code: a correction of what happened more than 54 days ago, refused without a request."""
+NOT_FOR_A_WBRAID = "WBRAID_CANNOT_BE_CORRECTED"
+"""Our own code too: Google adjusts what a gclid or gbraid led to, and not what a wbraid did.
+https://developers.google.com/google-ads/api/docs/conversions/upload-adjustments"""
 
 TO_DATA_MANAGER = (
     "Since 2026-06-15 Google takes uploads by the Google Ads API only from those who made them "
@@ -152,6 +157,8 @@ CONVERSION_ADJUSTMENT_UPLOAD: Mapping[str, Meaning] = {
     "TOO_MANY_ADJUSTMENTS_IN_REQUEST": stop(_OURS),
     "INVALID_JOB_ID": stop(_OURS),
 }
+WAITED_FOR_ONCE = frozenset({"CONVERSION_NOT_FOUND"})
+"""Codes that are final the second time they are given to a row."""
 RESTATING: Mapping[str, Meaning] = {"CONVERSION_ALREADY_RETRACTED": ROW}
 """Where a code means something else for a restatement than for a retraction."""
 

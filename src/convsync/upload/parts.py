@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from convsync.errors import OperatorError, UnexpectedResponseError
+from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.conversion import Batch, Conversion
 from convsync.model.outcome import Outcome, Untried
 
@@ -13,10 +13,10 @@ Part = tuple[Sequence[int], Callable[[Batch], Sequence[Outcome]]]
 def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
     """Send the parts of a batch one after the other; return an outcome for every row, in order.
 
-    Where a person has to mend the cause of a part's refusal and an earlier part was taken, its rows
-    come back untried: alone in the next batch they are refused again, and that refusal is raised.
-    A TransientError is raised at once: the batch is then sent again word for word, and what was
-    taken already says so.
+    Where a part told the platform nothing, for a person has to mend the cause or a quota is spent,
+    and an earlier part was taken, its rows come back untried: alone in the next batch they are
+    refused again, and that refusal is raised. Any other TransientError is raised at once: the batch
+    is then sent again word for word, and what was taken already says so.
     """
     outcomes: list[Outcome] = [Untried()] * len(batch.conversions)
     was_taken = False
@@ -25,8 +25,9 @@ def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
             continue
         try:
             answers = upload(_part_of(batch, [batch.conversions[row] for row in rows]))
-        except (OperatorError, UnexpectedResponseError):
-            if not was_taken:
+        except (OperatorError, UnexpectedResponseError, TransientError) as error:
+            is_passing = isinstance(error, TransientError) and not error.told_nothing
+            if is_passing or not was_taken:
                 raise
             continue
         was_taken = True

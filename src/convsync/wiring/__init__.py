@@ -40,6 +40,7 @@ from convsync.settings import Settings, crm_tables, tables
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.account import AccountReader
 from convsync.upload.destination import Destination, Quota
+from convsync.wiring.values import customer_words
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -548,6 +549,7 @@ def _deal_columns(source: tables.CsvDeals | tables.SqlDeals) -> DealColumns:
         country=columns.country,
         ad_user_data=columns.ad_user_data,
         ad_personalization=columns.ad_personalization,
+        customer_type=columns.customer_type,
         crm_keys=columns.crm_key,
         visitors=columns.visitor,
         deleted=columns.deleted,
@@ -569,6 +571,7 @@ def _cells(
         phone_region=source.country or company.country,
         granted_words=frozenset(deals.consent.granted if deals else ()),
         denied_words=frozenset(deals.consent.denied if deals else ()),
+        customer_words=customer_words(deals.customer_type) if deals else {},
         deleted_words=frozenset(deals.deleted_words if deals else ()),
     )
 

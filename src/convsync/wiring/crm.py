@@ -19,7 +19,7 @@ from convsync.extract.oauth import Fetch, TokenKeeper
 from convsync.http import Authorisation, FixedHeader, Http, Judge
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
-from convsync.wiring.values import minutes
+from convsync.wiring.values import customer_words, minutes
 
 
 def crm_source(
@@ -36,6 +36,7 @@ def crm_source(
         phone_region=table.country or company.country,
         granted_words=frozenset(table.consent.granted),
         denied_words=frozenset(table.consent.denied),
+        customer_words=customer_words(table.customer_type),
     )
     return CrmDeals(
         name,
@@ -70,6 +71,7 @@ def mapping_of(table: crm_tables.AnyCrmDeals) -> CrmMapping:
         lead=_fields(table.lead),
         amount=table.deal.amount,
         currency=table.deal.currency,
+        customer_type=table.deal.customer_type,
         segments=table.segments,
     )
 

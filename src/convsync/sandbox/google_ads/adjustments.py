@@ -164,6 +164,8 @@ def _obstacles(batch: Batch, row: Row) -> Found:
         yield _code("CONVERSION_EXPIRED"), _identified_by(row)
     elif at < converted_at:
         yield _code("ADJUSTMENT_PRECEDES_CONVERSION"), "adjustment_date_time"
+    elif counted.event.ad_identifiers.wbraid:  # which error Google gives is not written anywhere
+        yield _code("CONVERSION_NOT_FOUND"), _identified_by(row)
     elif not counted.count:
         yield _code("CONVERSION_ALREADY_RETRACTED"), _identified_by(row)
     elif row.message.adjustment_type == RESTATEMENT:

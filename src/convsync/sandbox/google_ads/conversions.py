@@ -35,6 +35,7 @@ from convsync.sandbox.rules import FURTHEST_AHEAD
 FAMILY = "conversion_upload_error"
 CLICK_IDS = ("gclid", "gbraid", "wbraid")
 GRANTED, DENIED = 2, 3  # of ConsentStatusEnum, which is not the Data Manager API's
+CUSTOMER_TYPES = {2: 1, 3: 2}  # NEW and RETURNING, from ConversionCustomerTypeEnum to CustomerType
 FROM_ELSEWHERE = "PROCESSING_ERROR_REASON_"
 
 # A scripted verdict in the words of the Data Manager API means here:
@@ -291,6 +292,8 @@ def _as_event(row: Row, action: Action, account: Account) -> Message:
     if conversion.consent.ad_user_data:
         is_granted = conversion.consent.ad_user_data == GRANTED
         event.consent.ad_user_data = CONSENT_GRANTED if is_granted else CONSENT_DENIED
+    if said := CUSTOMER_TYPES.get(conversion.customer_type):
+        event.user_properties.customer_type = said
     for variable in conversion.custom_variables:
         event.custom_variables.add(
             variable=variable.conversion_custom_variable, value=variable.value

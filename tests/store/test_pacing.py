@@ -1,0 +1,77 @@
+"""Two programs that call for one project: together they keep to its quota, by the one database."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from convsync.calls import Attempt, Caller
+from convsync.errors import TransientError
+from convsync.retrying import RetryPolicy
+from convsync.store.database import Database
+from convsync.upload.destination import Quota
+from tests.builders import NOW
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+@dataclass(slots=True)
+class Program:
+    """One process: its own database connection and its own clock, which only waiting moves."""
+
+    database: Database
+    now: datetime = NOW
+    called_at: list[datetime] = field(default_factory=list)
+
+    def calls(self, quota: Quota) -> Attempt[None]:
+        policy = RetryPolicy(sleep=self._sleep, longest_asked_s=300)
+        caller = Caller(self.database, policy, real_clock=lambda: self.now)
+        return caller.attempt(quota, lambda: self.called_at.append(self.now))
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def programs(database: Database, another: Database) -> tuple[Program, Program]:
+    return Program(database), Program(another)
+
+
+def most_within(window: timedelta, times: list[datetime]) -> int:
+    """Return the most calls that lie in any such window."""
+    return max(sum(at <= other < at + window for other in times) for at in times)
+
+
+def test_two_programs_wait_for_the_next_minute_of_their_projects_quota(
+    programs: tuple[Program, Program],
+) -> None:
+    quota = Quota(project="p-1", per_minute=5)
+    for number in range(24):
+        programs[number % 2].calls(quota)
+    times = programs[0].called_at + programs[1].called_at
+    assert len(times) == 24
+    assert most_within(MINUTE, times) == 5
+    assert max(times) <= NOW + 5 * MINUTE
+
+
+def test_a_days_quota_that_is_spent_is_not_waited_for_by_either(
+    programs: tuple[Program, Program],
+) -> None:
+    quota = Quota(project="p-1", per_minute=None, per_day=3)
+    attempts = [programs[number % 2].calls(quota) for number in range(5)]
+    assert [attempt.error is None for attempt in attempts] == [True] * 3 + [False] * 2
+    for attempt in attempts[3:]:
+        assert isinstance(attempt.error, TransientError)
+        assert attempt.has_told_nothing
+        assert "3 requests of 24 hours" in str(attempt.error)
+    assert programs[0].now == programs[1].now == NOW
+    programs[1].now += DAY
+    assert programs[1].calls(quota).error is None
+
+
+def test_another_project_is_not_kept_waiting(programs: tuple[Program, Program]) -> None:
+    for project, program in zip(("p-1", "p-2"), programs, strict=True):
+        for _ in range(5):
+            program.calls(Quota(project=project, per_minute=5))
+    assert programs[0].now == programs[1].now == NOW

@@ -1,0 +1,88 @@
+"""A call that fails in passing: how often it is tried, how long is waited, what may be heard."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from convsync.calls import Attempt, Caller
+from convsync.errors import (
+    ConvsyncError,
+    OperatorError,
+    TransientError,
+    UnexpectedResponseError,
+)
+from convsync.retrying import RetryPolicy
+from convsync.store.database import Database
+from convsync.upload.destination import UNLIMITED
+
+LOST = TransientError("away")
+NOT_TAKEN = TransientError("enough", retry_after_s=30, told_nothing=True)
+NOT_TODAY = TransientError("enough for today", retry_after_s=3600, told_nothing=True)
+REFUSED = OperatorError("no such action")
+NONSENSE = UnexpectedResponseError("what?")
+
+
+def made(*answers: ConvsyncError | str, attempts: int = 4) -> tuple[Attempt[str], list[float]]:
+    """Make a call that is answered so, one try after the other; return also what was slept."""
+    slept: list[float] = []
+    policy = RetryPolicy(attempts=attempts, first_wait_s=1, longest_wait_s=8, sleep=slept.append)
+    caller = Caller(Database("sqlite:///never-opened.db"), policy)
+    return caller.attempt(UNLIMITED, _call(iter(answers))), slept
+
+
+def _call(answers: Iterator[ConvsyncError | str]) -> Callable[[], str]:
+    def call() -> str:
+        answer = next(answers)
+        if isinstance(answer, ConvsyncError):
+            raise answer
+        return answer
+
+    return call
+
+
+def test_a_call_is_tried_until_it_is_answered() -> None:
+    attempt, slept = made(LOST, LOST, "well")
+    assert (attempt.answer, attempt.error) == ("well", None)
+    assert len(slept) == 2
+    assert all(0 < seconds <= 8 for seconds in slept)
+
+
+def test_a_call_that_fails_too_often_is_given_up_with_its_last_error() -> None:
+    attempt, slept = made(LOST, LOST, NOT_TAKEN, "too late", attempts=3)
+    assert (attempt.answer, attempt.error) == (None, NOT_TAKEN)
+    assert len(slept) == 2
+
+
+def test_the_other_side_is_given_the_time_it_asks_for() -> None:
+    _, slept = made(NOT_TAKEN, NOT_TAKEN, "well")
+    assert slept == [30, 30]
+
+
+@pytest.mark.parametrize("error", [REFUSED, NONSENSE, NOT_TODAY])
+def test_what_waiting_does_not_mend_is_tried_once(error: ConvsyncError) -> None:
+    attempt, slept = made(error, "never")
+    assert attempt.error is error
+    assert slept == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "may_have_been_heard", "has_told_nothing"),
+    [
+        pytest.param(["well"], False, False, id="answered"),
+        pytest.param([NOT_TAKEN, "well"], False, False, id="answered after it was turned away"),
+        pytest.param([LOST, "well"], True, False, id="answered after an answer was lost"),
+        pytest.param([REFUSED], False, True, id="refused"),
+        pytest.param([NOT_TAKEN, REFUSED], False, True, id="turned away, then refused"),
+        pytest.param([LOST, REFUSED], True, False, id="lost, then refused"),
+        pytest.param([NOT_TODAY], False, True, id="turned away for long"),
+        pytest.param([LOST, NOT_TODAY], True, False, id="lost, then turned away for long"),
+        pytest.param([LOST] * 4, True, False, id="never answered"),
+        pytest.param([NONSENSE], False, False, id="answered with nonsense"),
+    ],
+)
+def test_what_may_have_been_heard_and_what_cannot_have_been(
+    answers: list[ConvsyncError | str], *, may_have_been_heard: bool, has_told_nothing: bool
+) -> None:
+    attempt, _ = made(*answers)
+    assert attempt.may_have_been_heard is may_have_been_heard
+    assert attempt.has_told_nothing is has_told_nothing

@@ -1,0 +1,444 @@
+"""The Data Manager road's two halves without the call between them: what is said, what is answered.
+
+Against the vendor's own messages; whole uploads are in `tests/contract`, verdicts beside this.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from google.api_core import exceptions
+from google.protobuf import json_format
+from google.rpc import error_details_pb2
+from requests import Response
+
+from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
+from convsync.model.click import ClickIdKind, MatchBasis
+from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
+from convsync.model.conversion import Batch, Conversion, Operation, OrderId
+from convsync.model.customer import CustomerType
+from convsync.model.identifiers import Identifiers, hashed
+from convsync.model.money import MOST, Money
+from convsync.model.outcome import Deferred, Matched, Outcome, Rejected, Untried
+from convsync.upload.data_manager import (
+    A_DAYS_QUOTA_S,
+    Account,
+    outcomes_of_refusal,
+    refusal_of,
+    request_of,
+    response_json,
+)
+from tests.builders import ACTION, NOW, SOMEBODY, a_click, a_conversion, a_match, usd
+
+ACCOUNT = Account(operating="1234567890")
+NOBODYS_CLICK = Matched(basis=MatchBasis.IDENTIFIER, click=None, clicked_at=None)
+
+
+def a_batch(*conversions: Conversion, number: int = 7) -> Batch:
+    return Batch(number=number, action=ACTION, conversions=conversions)
+
+
+def of_many(count: int) -> Batch:
+    return a_batch(
+        *(
+            a_conversion(OrderId(f"cs-{row}"), matched=a_match(a_click(f"click-{row}")))
+            for row in range(count)
+        )
+    )
+
+
+# --- what is said --------------------------------------------------------------------------------
+
+
+def said(*conversions: Conversion, account: Account = ACCOUNT) -> dict[str, Any]:
+    request: dict[str, Any] = json_format.MessageToDict(
+        request_of(a_batch(*conversions), account), preserving_proto_field_name=True
+    )
+    return request
+
+
+def said_of(conversion: Conversion) -> dict[str, Any]:
+    (event,) = said(conversion)["events"]
+    return dict(event)
+
+
+def test_a_conversion_is_said_as_google_reads_it() -> None:
+    conversion = a_conversion(
+        identifiers=Identifiers(emails=("a" * 64,), phones=("b" * 64,)),
+        customer_type=CustomerType.REENGAGED,
+    )
+    assert said(replace(conversion, variables={"days_to_close": "12"})) == {
+        "destinations": [
+            {
+                "operating_account": {"account_type": "GOOGLE_ADS", "account_id": "1234567890"},
+                "product_destination_id": "123",
+            }
+        ],
+        "encoding": "HEX",
+        "events": [
+            {
+                "transaction_id": conversion.order_id,
+                "event_timestamp": "2026-03-02T15:00:00Z",
+                "event_source": "OTHER",
+                "currency": "USD",
+                "conversion_value": 100.0,
+                "ad_identifiers": {"gclid": "Cj0KCQ-one"},
+                "consent": {"ad_user_data": "CONSENT_GRANTED"},
+                "user_data": {
+                    "user_identifiers": [{"email_address": "a" * 64}, {"phone_number": "b" * 64}]
+                },
+                "user_properties": {"customer_type": "REENGAGED"},
+                "custom_variables": [{"variable": "days_to_close", "value": "12"}],
+            }
+        ],
+    }
+
+
+def test_whoever_signs_in_for_another_is_named_beside_the_account_that_owns_the_action() -> None:
+    account = Account(operating="1", login="2", linked="3", event_source="PHONE")
+    (destination,) = said(a_conversion(), account=account)["destinations"]
+    accounts = {name: destination[f"{name}_account"] for name in ("operating", "login", "linked")}
+    assert {name: each["account_id"] for name, each in accounts.items()} == {
+        "operating": "1",
+        "login": "2",
+        "linked": "3",
+    }
+    assert {each["account_type"] for each in accounts.values()} == {"GOOGLE_ADS"}
+    (event,) = said(a_conversion(), account=account)["events"]
+    assert event["event_source"] == "PHONE"
+
+
+def test_an_encoding_is_named_only_where_something_is_encoded() -> None:
+    assert "encoding" not in said(a_conversion())
+    assert said(a_conversion(), a_conversion(identifiers=SOMEBODY))["encoding"] == "HEX"
+
+
+@pytest.mark.parametrize("kind", list(ClickIdKind))
+def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
+    event = said_of(a_conversion(matched=a_match(a_click("x", kind=kind))))
+    assert event["ad_identifiers"] == {kind.value: "x"}
+
+
+def test_without_a_click_the_person_stands_alone() -> None:
+    event = said_of(a_conversion(matched=NOBODYS_CLICK, identifiers=SOMEBODY))
+    assert "ad_identifiers" not in event
+    assert event["user_data"]
+
+
+@pytest.mark.parametrize("phones", [0, 4, 30])
+def test_at_most_ten_identifiers_are_sent_in_order(phones: int) -> None:
+    who = Identifiers(
+        emails=tuple(hashed(f"{n}@example.com") for n in range(8)),
+        phones=tuple(hashed(f"+4930{n}") for n in range(phones)),
+    )
+    sent = said_of(a_conversion(identifiers=who))["user_data"]["user_identifiers"]
+    expected = [{"email_address": email} for email in who.emails]
+    expected += [{"phone_number": phone} for phone in who.phones]
+    assert sent == expected[:10]
+
+
+@pytest.mark.parametrize(
+    ("consent", "expected"),
+    [
+        pytest.param(UNSPECIFIED, None, id="nothing is claimed"),
+        pytest.param(
+            Consent(ad_user_data=ConsentStatus.GRANTED, ad_personalization=ConsentStatus.DENIED),
+            {"ad_user_data": "CONSENT_GRANTED", "ad_personalization": "CONSENT_DENIED"},
+            id="each for itself",
+        ),
+        pytest.param(
+            Consent(ad_personalization=ConsentStatus.GRANTED),
+            {"ad_personalization": "CONSENT_GRANTED"},
+            id="one of them",
+        ),
+    ],
+)
+def test_only_what_a_person_said_is_claimed(
+    consent: Consent, expected: Mapping[str, str] | None
+) -> None:
+    assert said_of(a_conversion(consent=consent)).get("consent") == expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "number"),
+    [
+        pytest.param("0", "EUR", 0.0, id="nothing is said as zero"),
+        pytest.param("0.01", "EUR", 0.01, id="a cent"),
+        pytest.param("12500", "JPY", 12500.0, id="a currency without cents"),
+        pytest.param("12.345", "KWD", 12.345, id="a currency of three places"),
+        pytest.param("1234567.891234", "EUR", 1234567.891234, id="millionths"),
+        pytest.param(str(MOST), "VND", 1e12, id="the most there may be"),
+    ],
+)
+def test_money_is_said_to_the_last_place(amount: str, currency: str, number: float) -> None:
+    event = said_of(a_conversion(value=Money(amount=Decimal(amount), currency=currency)))
+    assert (event["conversion_value"], event["currency"]) == (number, currency)
+
+
+def test_a_retraction_says_zero_and_does_not_leave_it_out() -> None:
+    request = request_of(a_batch(a_conversion(value=usd(0), operation=Operation.RETRACT)), ACCOUNT)
+    assert request.events[0].HasField("conversion_value")
+
+
+@pytest.mark.parametrize(
+    ("at", "written"),
+    [
+        pytest.param(
+            datetime(2026, 3, 2, 15, 0, 0, 123456, UTC), "2026-03-02T15:00:00.123456Z", id="micros"
+        ),
+        pytest.param(
+            datetime(2026, 3, 29, 3, 30, tzinfo=timezone(timedelta(hours=2))),
+            "2026-03-29T01:30:00Z",
+            id="another zone",
+        ),
+        pytest.param(
+            datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC), "1969-12-31T23:59:59Z", id="-1"
+        ),
+    ],
+)
+def test_times_are_said_as_instants(at: datetime, written: str) -> None:
+    assert said_of(a_conversion(event_at=at))["event_timestamp"] == written
+
+
+def test_the_same_batch_is_said_in_the_same_bytes() -> None:
+    requests = {request_of(of_many(3), ACCOUNT).SerializeToString() for _ in range(3)}
+    assert len(requests) == 1
+
+
+# --- what is answered ----------------------------------------------------------------------------
+
+
+def violations(*named: tuple[str, str]) -> Any:
+    return error_details_pb2.BadRequest(
+        field_violations=[
+            error_details_pb2.BadRequest.FieldViolation(field=field, reason=reason)
+            for field, reason in named
+        ]
+    )
+
+
+def info(reason: str, **metadata: str) -> Any:
+    return error_details_pb2.ErrorInfo(reason=reason, metadata=metadata)
+
+
+def refused(
+    count: int, *details: Any, error: type[exceptions.GoogleAPICallError] | None = None
+) -> Sequence[Outcome]:
+    cause = (error or exceptions.InvalidArgument)("somebody@example.com", details=details)
+    return outcomes_of_refusal(refusal_of(cause), of_many(count), NOW, destination="google")
+
+
+UNTRIED = Untried()
+MISSING = Rejected(code="REQUIRED_FIELD_MISSING")
+
+
+def test_named_rows_are_rejected_and_the_others_go_again() -> None:
+    named = violations(
+        ("events.events[1].event_source", "REQUIRED_FIELD_MISSING"),
+        ("events.events[3].user_data.user_identifiers[9]", "INVALID_SHA256_FORMAT"),
+    )
+    assert refused(5, info("INVALID_ARGUMENT"), named) == [
+        UNTRIED,
+        MISSING,
+        UNTRIED,
+        Rejected(code="INVALID_SHA256_FORMAT"),
+        UNTRIED,
+    ]
+
+
+def test_a_bare_event_is_a_row_too() -> None:
+    assert refused(2, violations(("events[0]", "INVALID_FORMAT"))) == [
+        Rejected(code="INVALID_FORMAT"),
+        UNTRIED,
+    ]
+
+
+def test_a_violation_without_a_reason_has_that_of_the_refusal_or_its_status() -> None:
+    unnamed = violations(("events[0]", ""))
+    assert refused(1, info("INVALID_FORMAT"), unnamed) == [Rejected(code="INVALID_FORMAT")]
+    assert refused(1, unnamed) == [Rejected(code="INVALID_ARGUMENT")]
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_of_several_reasons_on_a_row_the_gravest_decides(*, is_reversed: bool) -> None:
+    named = [
+        ("events[0].currency", "OF_NEXT_YEAR"),
+        ("events[0].event_source", "REQUIRED_FIELD_MISSING"),
+    ]
+    assert refused(1, violations(*(reversed(named) if is_reversed else named))) == [MISSING]
+
+
+def test_rows_that_do_not_exist_burn_none_that_do() -> None:
+    beyond = violations(("events[2]", "REQUIRED_FIELD_MISSING"))
+    assert refused(2, info("INVALID_ARGUMENT"), beyond) == [UNTRIED, UNTRIED]
+    both = violations(("events[7]", "INVALID_FORMAT"), ("events[0]", "REQUIRED_FIELD_MISSING"))
+    assert refused(2, both) == [MISSING, UNTRIED]
+
+
+@pytest.mark.parametrize("field", ["", "destinations[0]", "encoding", "events", "events[-1]"])
+def test_a_violation_of_no_row_is_halved_until_the_row_stands_alone(field: str) -> None:
+    named = violations((field, "INVALID_FORMAT"))
+    assert refused(2, named) == [UNTRIED] * 2
+    assert refused(1, named) == [Rejected(code="INVALID_FORMAT")]
+
+
+def test_a_refusal_that_says_nothing_at_all_is_halved_too() -> None:
+    assert refused(2) == [UNTRIED] * 2
+    assert refused(1) == [Rejected(code="INVALID_ARGUMENT")]
+
+
+def test_a_reason_of_next_year_is_kept_and_put_off() -> None:
+    kept = Deferred(code="OF_NEXT_YEAR", until=NOW + timedelta(days=1), is_unknown=True)
+    assert refused(2, violations(("events[1]", "OF_NEXT_YEAR"))) == [UNTRIED, kept]
+    assert refused(1, info("OF_NEXT_YEAR")) == [kept]
+
+
+def test_a_reason_to_wait_that_names_no_row_is_every_rows() -> None:
+    until = NOW + timedelta(hours=6)
+    assert (
+        refused(3, info("CONVERSION_ACTION_TOO_RECENTLY_CREATED"))
+        == [Deferred(code="CONVERSION_ACTION_TOO_RECENTLY_CREATED", until=until)] * 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("details", "mend"),
+    [
+        ([info("NOT_ALLOWLISTED")], "operating_account"),
+        ([violations(("destinations[0]", "INVALID_CONVERSION_ACTION_ID"))], "action_id"),
+        (
+            [
+                violations(
+                    ("events[1]", "DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED")
+                )
+            ],
+            "customer data terms",
+        ),
+    ],
+)
+def test_what_a_person_has_to_mend_stops_the_run_with_the_mend(
+    details: list[Any], mend: str
+) -> None:
+    asked = error_details_pb2.RequestInfo(request_id="req-1")
+    with pytest.raises(OperatorError, match=r"batch 7: .*\(request req-1\)") as raised:
+        refused(3, asked, *details)
+    assert mend in str(raised.value)
+
+
+@pytest.mark.parametrize("error", [exceptions.Unauthenticated, exceptions.PermissionDenied])
+def test_a_refusal_of_the_credentials_names_the_scope(
+    error: type[exceptions.GoogleAPICallError],
+) -> None:
+    with pytest.raises(OperatorError, match=r"www\.googleapis\.com/auth/datamanager"):
+        refused(1, error=error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.ServiceUnavailable,
+        exceptions.DeadlineExceeded,
+        exceptions.InternalServerError,
+        exceptions.Aborted,
+        exceptions.Cancelled,
+        exceptions.Unknown,
+    ],
+)
+def test_an_answer_that_may_have_been_lost_says_so_and_quotes_nobody(
+    error: type[exceptions.GoogleAPICallError],
+) -> None:
+    with pytest.raises(TransientError) as raised:
+        refused(2, error=error)
+    assert raised.value.told_nothing is False
+    assert "@" not in str(raised.value)
+
+
+PER_DAY = info("RESOURCE_EXHAUSTED", quota_limit="IngestionServiceWriteRequestsPerDayPerProject")
+PER_MINUTE = info(
+    "RESOURCE_EXHAUSTED", quota_limit="IngestionServiceWriteRequestsPerMinutePerProject"
+)
+
+
+def asks_for(seconds: int) -> Any:
+    delay = error_details_pb2.RetryInfo()
+    delay.retry_delay.FromTimedelta(timedelta(seconds=seconds))
+    return delay
+
+
+@pytest.mark.parametrize(
+    ("details", "wait_s"),
+    [
+        pytest.param([PER_MINUTE, asks_for(17)], 17, id="a minute's, with a delay"),
+        pytest.param([PER_MINUTE], None, id="a minute's, without one"),
+        pytest.param([PER_DAY], A_DAYS_QUOTA_S, id="a day's"),
+        pytest.param([PER_DAY, asks_for(7200)], 7200, id="a day's, with a delay"),
+        pytest.param([], None, id="nobody says whose"),
+    ],
+)
+def test_a_spent_quota_has_told_nothing_and_says_how_long_to_wait(
+    details: list[Any], wait_s: float | None
+) -> None:
+    with pytest.raises(TransientError) as raised:
+        refused(2, *details, error=exceptions.ResourceExhausted)
+    assert (raised.value.retry_after_s, raised.value.told_nothing) == (wait_s, True)
+
+
+@pytest.mark.parametrize("error", [exceptions.NotFound, exceptions.DataLoss])
+def test_a_status_that_an_upload_should_never_have_is_unexpected(
+    error: type[exceptions.GoogleAPICallError],
+) -> None:
+    with pytest.raises(UnexpectedResponseError, match="never should"):
+        refused(2, error=error)
+
+
+# --- what is answered for a status, before it is one ---------------------------------------------
+
+
+def an_answer(code: int, body: str, **headers: str) -> Response:
+    response = Response()
+    response.status_code = code
+    response._content = body.encode()
+    response.headers.update({name.replace("_", "-"): text for name, text in headers.items()})
+    return response
+
+
+@pytest.mark.parametrize(
+    ("answer", "wait_s"),
+    [
+        pytest.param(an_answer(429, "", Retry_After="12"), 12, id="a header"),
+        pytest.param(an_answer(429, "<html>"), None, id="no JSON"),
+        pytest.param(an_answer(429, "[1]"), None, id="no object"),
+        pytest.param(an_answer(503, '{"error": "gone"}'), None, id="an error that is a word"),
+        pytest.param(
+            an_answer(429, '{"error": {"details": [{"retryDelay": "31.5s"}, "and more"]}}'),
+            31,
+            id="a delay in the body",
+        ),
+        pytest.param(
+            an_answer(
+                429, '{"error": {"details": [{"metadata": {"quota_limit": "ReadRequestsPerDay"}}]}}'
+            ),
+            A_DAYS_QUOTA_S,
+            id="a day's quota",
+        ),
+    ],
+)
+def test_a_status_that_cannot_be_had_now_says_when(answer: Response, wait_s: float | None) -> None:
+    with pytest.raises(TransientError) as raised:
+        response_json(answer, "google")
+    assert raised.value.retry_after_s == wait_s
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_status_that_is_withheld_is_for_a_person_to_mend(code: int) -> None:
+    with pytest.raises(OperatorError, match="auth/datamanager"):
+        response_json(an_answer(code, "{}"), "google")
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "[]", "null"])
+def test_a_status_that_is_no_object_is_unexpected(body: str) -> None:
+    with pytest.raises(UnexpectedResponseError):
+        response_json(an_answer(200, body), "google")

@@ -1,0 +1,56 @@
+"""A batch of which one part is taken and the next is not."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
+from convsync.model.conversion import Batch, OrderId
+from convsync.model.outcome import Confirmed, Outcome, Untried
+from convsync.upload.parts import upload_in_parts
+from tests.builders import ACTION, a_conversion
+
+BATCH = Batch(
+    number=1, action=ACTION, conversions=[a_conversion(OrderId(f"cs-{row}")) for row in range(4)]
+)
+AWAY = TransientError("away")
+SPENT = TransientError("enough", told_nothing=True)
+REFUSED = OperatorError("mend it")
+NONSENSE = UnexpectedResponseError("what?")
+
+
+def taken(part: Batch) -> Sequence[Outcome]:
+    return [Confirmed(code=conversion.order_id) for conversion in part.conversions]
+
+
+def failing(error: ConvsyncError) -> Callable[[Batch], Sequence[Outcome]]:
+    def upload(_: Batch) -> Sequence[Outcome]:
+        raise error
+
+    return upload
+
+
+def test_every_row_is_answered_by_the_part_it_went_in() -> None:
+    outcomes = upload_in_parts(BATCH, [([3, 1], taken), ([], failing(AWAY)), ([0, 2], taken)])
+    assert outcomes == [Confirmed(code=f"cs-{row}") for row in range(4)]
+
+
+@pytest.mark.parametrize("error", [REFUSED, NONSENSE, SPENT])
+def test_rows_that_were_told_to_nobody_come_back_beside_those_that_were_taken(
+    error: ConvsyncError,
+) -> None:
+    outcomes = upload_in_parts(BATCH, [([0, 1], taken), ([2, 3], failing(error))])
+    assert outcomes == [Confirmed(code="cs-0"), Confirmed(code="cs-1"), Untried(), Untried()]
+
+
+@pytest.mark.parametrize("error", [REFUSED, NONSENSE, SPENT, AWAY])
+def test_what_stops_the_first_part_stops_the_batch(error: ConvsyncError) -> None:
+    with pytest.raises(type(error)) as raised:
+        upload_in_parts(BATCH, [([0], failing(error)), ([1, 2, 3], taken)])
+    assert raised.value is error
+
+
+def test_an_answer_that_was_lost_leaves_the_whole_batch_to_be_repeated() -> None:
+    with pytest.raises(TransientError) as raised:
+        upload_in_parts(BATCH, [([0, 1], taken), ([2, 3], failing(AWAY))])
+    assert not raised.value.told_nothing
