@@ -33,9 +33,10 @@ from convsync.store.database import Database
 from tests.contract.crm_suite import CrmOffice
 from tests.contract.source_suite import CREATED, TOUCHED, WON_DEAL, put_deal, put_person
 from tests.contract.test_hubspot_source import HubSpotOffice
+from tests.contract.test_salesforce_source import SalesforceOffice
 from tests.nights.company import folder_in_memory
 
-OFFICES: dict[str, type[CrmOffice]] = {"hubspot": HubSpotOffice}
+OFFICES: dict[str, type[CrmOffice]] = {"hubspot": HubSpotOffice, "salesforce": SalesforceOffice}
 
 AMOUNTS = st.integers(1, 10_000).map(Decimal)
 PICKS = st.integers(0, 10**6)
