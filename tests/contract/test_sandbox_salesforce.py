@@ -1,5 +1,6 @@
 """The sandbox's Salesforce refuses what Salesforce refuses, and says the rest in its words."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -130,6 +131,25 @@ def test_a_locator_is_good_for_a_quarter_of_an_hour(server: SalesforceServer) ->
     server.now = lambda: NOW + timedelta(minutes=16)
     (error,) = get(server, answer["nextRecordsUrl"]).body
     assert error["errorCode"] == "INVALID_QUERY_LOCATOR"
+
+
+def test_a_bulk_result_is_csv_in_its_own_words(server: SalesforceServer) -> None:
+    gone = server.record_id("deal", 2)
+    server.book.delete(gone, NOW)
+    soql = "SELECT Id, IsDeleted, Amount, SystemModstamp FROM Opportunity WHERE IsDeleted = true"
+    asked_for = {"operation": "queryAll", "query": soql, "contentType": "CSV"}
+    headers = {"authorization": "Bearer token"}
+    body, path = json.dumps(asked_for).encode(), f"{DATA}/jobs/query"
+    made = server.answer(Request(method="POST", path=path, headers=headers, body=body)).body
+    job = f"{path}/{made['id']}"
+    assert [get(server, job).body["state"] for _ in range(2)] == ["InProgress", "JobComplete"]
+    result = get(server, f"{job}/results")
+    assert result.encoded().decode().splitlines() == [
+        '"Id","IsDeleted","Amount","SystemModstamp"',
+        f'"{gone}","true","","2026-03-01T12:00:00.000Z"',
+    ]
+    assert result.headers["Sforce-NumberOfRecords"] == "1"
+    assert result.headers["Sforce-Locator"] == "null"
 
 
 def test_every_answer_says_what_the_day_has_used(server: SalesforceServer) -> None:

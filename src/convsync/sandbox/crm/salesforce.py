@@ -49,7 +49,7 @@ class _Job:
 
 
 class SalesforceServer(CrmServer):
-    """One org's APIs.
+    """One org's APIs. `base_url` is where it is served.
 
     `a_batch` and `a_result` are how many rows come at once, at the most. `public_key` belongs to
     the certificate of the app.
@@ -155,9 +155,9 @@ class SalesforceServer(CrmServer):
             return "invalid_grant", "Audience validation failed"
         if not 0 < left_s <= 300:
             return "invalid_grant", "expired authorization code"
-        return (
-            None if subject == USERNAME else ("invalid_grant", "user hasn't approved this consumer")
-        )
+        if subject != USERNAME:
+            return "invalid_grant", "user hasn't approved this consumer"
+        return None
 
     # Queries
 
@@ -298,10 +298,19 @@ def _csv(fields: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     out = StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(fields)
-    for row in rows:
-        values = (_in_json(row[field]) for field in fields)
-        writer.writerow(str(one or "").replace("+0000", "Z") for one in values)
+    writer.writerows([_in_csv(row[field]) for field in fields] for row in rows)
     return out.getvalue().encode()
+
+
+def _in_csv(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return f"{value:%Y-%m-%dT%H:%M:%S.000Z}"
+    return str(_in_json(value))
 
 
 def _page(status: int, reason: bytes) -> Reply:

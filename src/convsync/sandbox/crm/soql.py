@@ -170,7 +170,10 @@ class _Parser:
 
     def _ordered(self) -> tuple[str, bool]:
         field = self._name()
-        return field, self._has("DESC") or (self._has("ASC") and False)
+        descends = self._has("DESC")
+        if not descends:
+            self._has("ASC")  # which is what it is anyway
+        return field, descends
 
     def _literal(self) -> Any:
         kind, text = self._tokens[self._at]
