@@ -44,9 +44,10 @@ readme: $(READY)
 soak: $(READY)  ## 20,000 conversions to a platform in trouble
 	$(BIN)/pytest tests/soak -m slow
 
-bench: $(READY)  ## speed and memory, 10,000 to 1,000,000 deals (about ten minutes)
+bench: $(READY)  ## speed, memory, requests; 10,000 to 1,000,000 deals (about 15 minutes)
 	$(BIN)/python scripts/bench_payloads.py
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m scripts.bench_crms
 
 format: $(READY)  ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -6,7 +6,6 @@ head at its end, so a tail cannot be cut off unnoticed either. Events hold order
 hashes, codes, request IDs, amounts and times, and no raw personal data.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,11 +13,11 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+from pydantic_core import to_json
+
 from convsync.store import audit_log
 from convsync.store.audit_log import GENESIS, Row
 from convsync.store.database import Database
-
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class EventKind(StrEnum):
@@ -43,13 +42,17 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened, to a conversion where it names one. `detail` must be JSON's."""
+    """One thing that happened, to a conversion where it names one. `detail` must be JSON's.
+
+    One that names a deal says in which row that is stored.
+    """
 
     kind: EventKind
     detail: Mapping[str, Any] = field(default_factory=dict)
     source: str | None = None
     deal_id: str | None = None
     order_id: str | None = None
+    deal_row: int | None = None
 
 
 def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetime) -> None:
@@ -59,10 +62,10 @@ def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetim
     rows = []
     for event in events:
         number += 1
-        detail = _as_json(event.detail)
+        detail = to_json(event.detail).decode()
         kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)
         digest = _chained(digest, number, instant, run_id, kind, who, detail)
-        rows.append(Row(number, at, run_id, kind, *who, detail, digest))
+        rows.append(Row(number, at, run_id, kind, *who, detail, digest, event.deal_row))
     audit_log.append(connection, rows)
 
 
@@ -112,6 +115,9 @@ def verify(database: Database) -> Verified:
         if count > head:
             problem = f"the log's head is event {head}, so this one was slipped in behind it"
             return Verified(events=count, broken=Break(number=head + 1, problem=problem))
+        if number := audit_log.misfiled(connection):
+            problem = f"event {number} is kept under another deal than it names"
+            return Verified(events=count, broken=Break(number=number, problem=problem))
         return Verified(events=count)
 
 

@@ -14,7 +14,7 @@ was lost and its repeat is not taken, the platform may have counted the first: t
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -212,6 +212,7 @@ class Outbox:
     ) -> None:
         now = self._session.now
         with self._session.transaction(f"settle {batch.number}") as connection:
+            deal_rows = batches.deal_rows(connection, batch.number)
             if is_repeat:
                 batches.look_again_at_waiting(connection, batch.number, now)
             batches.settle(
@@ -225,7 +226,7 @@ class Outbox:
             if is_repeat or any(_is_known_already(outcome) for outcome in outcomes):
                 self._look_again(connection, batch, outcomes)
             resent = [_about_batch(EventKind.RESENT, batch)] if is_repeat else []
-            about_rows = _about_rows(batch, outcomes, is_repeat=is_repeat)
+            about_rows = _about_rows(batch, outcomes, deal_rows, is_repeat=is_repeat)
             self._record(connection, [*resent, *about_rows])
         taken = sum(not isinstance(outcome, Untried) for outcome in outcomes)
         self.uploaded.add(outcomes)
@@ -259,10 +260,12 @@ class Outbox:
                 case _:
                     outcomes = verdict
             is_repeat = isinstance(verdict, Unknown)  # it was taken once: it may count after all
+            deal_rows = batches.deal_rows(connection, batch.number)
             batches.close(connection, batch.number)
             batches.write_outcomes(connection, batch, outcomes, is_repeat=is_repeat)
             self._look_again(connection, batch, outcomes)
-            self._record(connection, _about_rows(batch, outcomes, is_repeat=is_repeat))
+            events = _about_rows(batch, outcomes, deal_rows, is_repeat=is_repeat)
+            self._record(connection, events)
         self.uploaded.add(outcomes)
 
     def _look_again(self, connection: Any, batch: Batch, outcomes: Sequence[Outcome]) -> None:
@@ -299,7 +302,11 @@ def _about_batch(kind: EventKind, batch: Batch) -> Event:
 
 
 def _about_rows(
-    batch: Batch, outcomes: Sequence[Outcome], *, is_repeat: bool = False
+    batch: Batch,
+    outcomes: Sequence[Outcome],
+    deal_rows: Mapping[str, int],
+    *,
+    is_repeat: bool = False,
 ) -> Iterable[Event]:
     for conversion, outcome in zip(batch.conversions, outcomes, strict=True):
         detail = _detail(batch, conversion, outcome)
@@ -311,6 +318,7 @@ def _about_rows(
             conversion.source,
             conversion.deal_id,
             conversion.order_id,
+            deal_rows[conversion.order_id],
         )
 
 

@@ -404,8 +404,10 @@ class _Work:
         self._record(
             connection,
             [
-                Event(EventKind.DEAL_GONE, _about_gone(gone[deal_id]), source, deal_id)
-                for deal_id in rows
+                Event(
+                    EventKind.DEAL_GONE, _about_gone(gone[deal_id]), source, deal_id, deal_row=row
+                )
+                for deal_id, row in rows.items()
             ],
         )
 

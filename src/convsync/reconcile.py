@@ -141,7 +141,7 @@ class Desk:
         if was_unanswered:
             detail["unanswered_request"] = "not repeated"
         source, deal_id = stored.deal.source, stored.deal.deal_id
-        self.events.append(Event(kind, detail, source, deal_id, item.order_id))
+        self.events.append(Event(kind, detail, source, deal_id, item.order_id, stored.row))
 
     def _columns(
         self,

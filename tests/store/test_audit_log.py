@@ -17,8 +17,8 @@ from convsync.store.database import Database
 from convsync.store.pages import PAGE
 from convsync.store.schema import audit_events, audit_head
 from convsync.store.schema import runs as runs_table
-from tests.builders import NOW, ORDER_ID
-from tests.store.rows import a_run
+from tests.builders import NOW, ORDER_ID, a_deal
+from tests.store.rows import a_run, save
 
 TO_THE_MICROSECOND = datetime(2026, 3, 3, 1, 2, 3, 456789, tzinfo=UTC)
 EVENT = Event(
@@ -27,6 +27,7 @@ EVENT = Event(
     "crm",
     "D-1",
     ORDER_ID,
+    1,
 )
 
 
@@ -40,12 +41,19 @@ def written(database: Database, **filters: Any) -> list[Row]:
         return list(audit_log.events(connection, **filters))
 
 
+def begun(database: Database) -> int:
+    """Begin a run, with the deals that events are about."""
+    save(database, *(a_deal(f"D-{number}") for number in range(1, 6)))
+    with database.transaction("begin") as connection:
+        return a_run(connection)
+
+
 def a_log(database: Database, length: int = 5) -> None:
     """Write events one transaction each, and let a run that ends remember the third."""
-    with database.transaction("begin") as connection:
-        run_id = a_run(connection)
+    run_id = begun(database)
     for number in range(1, length + 1):
-        write(database, Event(EventKind.PLANNED, {"n": number}, "crm", f"D-{number}"))
+        planned = Event(EventKind.PLANNED, {"n": number}, "crm", f"D-{number}", deal_row=number)
+        write(database, planned)
         if number == 3:
             with database.transaction("end") as connection:
                 last, digest = audit_log.head(connection)
@@ -63,11 +71,10 @@ def a_log(database: Database, length: int = 5) -> None:
 
 
 def test_an_event_comes_back_as_it_was_written(database: Database) -> None:
-    with database.transaction("begin") as connection:
-        a_run(connection)
+    begun(database)
     write(database, EVENT, at=TO_THE_MICROSECOND)
     (row,) = written(database)
-    assert row[:-2] == (1, TO_THE_MICROSECOND, 1, "confirmed", "crm", "D-1", ORDER_ID)
+    assert row[:-3] == (1, TO_THE_MICROSECOND, 1, "confirmed", "crm", "D-1", ORDER_ID)
     assert row.detail == (
         '{"code":"größer 🙂","value":"10.50","rows":3,"none":null,"\\u0000":"\\"\\\\"}'
     )
@@ -97,8 +104,9 @@ def test_events_are_numbered_without_gaps_whatever_is_rolled_back(database: Data
 
 
 def test_two_writers_at_once_never_take_one_number(database: Database, another: Database) -> None:
+    first = begun(database)
     with database.transaction("begin") as connection:
-        first, second = a_run(connection), a_run(connection)
+        second = a_run(connection)
 
     def write_many(of: Database, run_id: int) -> None:
         for _ in range(15):
@@ -113,8 +121,7 @@ def test_two_writers_at_once_never_take_one_number(database: Database, another: 
 
 
 def test_a_log_of_several_pages_is_read_in_order_and_verified(database: Database) -> None:
-    with database.transaction("begin") as connection:
-        a_run(connection)
+    begun(database)
     write(database, *[EVENT] * (PAGE + 1))
     assert [row.number for row in written(database)] == list(range(1, PAGE + 2))
     assert [row.number for row in written(database, newest=2)] == [PAGE, PAGE + 1]
@@ -126,6 +133,7 @@ def test_a_log_of_several_pages_is_read_in_order_and_verified(database: Database
     [
         pytest.param({}, [1, 2, 3, 4, 5, 6], id="all"),
         pytest.param({"deal_id": "D-2"}, [2], id="a deal"),
+        pytest.param({"deal_id": "D-1"}, [1, 6], id="a deal with several"),
         pytest.param({"run_id": 2}, [6], id="a run"),
         pytest.param({"event": "confirmed"}, [6], id="a kind"),
         pytest.param({"since": NOW + timedelta(hours=1)}, [6], id="since"),
@@ -215,6 +223,7 @@ def forget_everything(connection: Connection) -> None:
                 ("digest", GENESIS),
             )
         ],
+        pytest.param(edit(2, deal=3), 2, "under another deal", id="hidden from its deal"),
         pytest.param(edit(5, detail="{}"), 5, "or its digest was edited", id="the last edited"),
         pytest.param(remove(1), 1, "event 1 is missing", id="the first removed"),
         pytest.param(remove(3), 3, "event 3 is missing", id="one removed"),

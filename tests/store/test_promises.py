@@ -119,6 +119,10 @@ REFUSED = [
     pytest.param(batches, a_batch_row(state="lost"), id="a batch in an unknown state"),
     pytest.param(batches, a_batch_row(state="accepted"), id="an accepted batch without a request"),
     pytest.param(audit_events, an_event(number=2, run_id=9), id="an event without a run"),
+    pytest.param(audit_events, an_event(number=2, deal_id="D-9"), id="an event whose deal is lost"),
+    pytest.param(
+        audit_events, an_event(number=2, deal_id="D-9", deal=9), id="an event without its deal"
+    ),
     pytest.param(audit_events, an_event(), id="an event with another's number"),
     pytest.param(audit_head, {"id": 2, "number": 1, "digest": bytes(32)}, id="a second head"),
     pytest.param(

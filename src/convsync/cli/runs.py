@@ -113,7 +113,7 @@ def _services(config: Path, as_of: str | None, progress: "Progress") -> "Service
 
 
 def _spare_the_collector() -> None:
-    """Let Python look for reference cycles less often: a run makes none, and many objects.
+    """Let Python look for reference cycles less often: a run makes few, and many objects.
 
     Measured on 50,000 deals: a fifth less processor time, the same peak memory.
     """

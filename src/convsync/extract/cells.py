@@ -29,6 +29,7 @@ class Cells:
 
     def __init__(self, form: CellFormat) -> None:
         self._blank = folded(form.blank_words) | {""}
+        self._longest_blank = max(map(len, self._blank))
         self._deleted = folded(form.deleted_words) - self._blank
         self._consents = dict.fromkeys(folded(form.granted_words), ConsentStatus.GRANTED)
         self._consents |= dict.fromkeys(folded(form.denied_words), ConsentStatus.DENIED)
@@ -44,6 +45,8 @@ class Cells:
     def text(self, cell: object) -> str:
         """Return the cell's text without the space around it, "" where it means nothing."""
         text = cell.strip() if type(cell) is str else text_of(cell)
+        if len(text) > self._longest_blank:  # folding shortens nothing
+            return text
         return "" if text.casefold() in self._blank else text
 
     def word(self, cell: object) -> str:

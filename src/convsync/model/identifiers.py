@@ -60,8 +60,8 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
     compact = raw if _E164.match(raw) else raw.translate(_PHONE_PUNCTUATION)
     if _E164.match(compact) and _is_as_dialled_abroad(compact):
         return compact
-    if region and _DIGITS.match(compact) and (number := _dialled_at_home(compact, region)):
-        return number
+    if region and _DIGITS.match(compact) and (at_home := _dialled_at_home(compact, region)):
+        return at_home
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:
@@ -121,7 +121,7 @@ class _HomeRules:
     the prefix may be a part of the number.
     """
 
-    country_code: int
+    country_code: str
     prefix: re.Pattern[str] | None
     leads_elsewhere: re.Pattern[str]
     may_be_whole: re.Pattern[str]
@@ -134,16 +134,16 @@ def _home_rules(region: str) -> _HomeRules | None:
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
     if metadata is None or metadata.national_prefix_transform_rule:
         return None
-    code, prefix = metadata.country_code, metadata.national_prefix_for_parsing
-    rules_of_code = _abroad_rules(str(code))
-    if rules_of_code is None or (prefix and re.compile(prefix).groups):
+    numbers, prefix = metadata.general_desc, metadata.national_prefix_for_parsing
+    of_code = _abroad_rules(str(metadata.country_code))
+    if numbers is None or of_code is None or (prefix and re.compile(prefix).groups):
         return None
     return _HomeRules(
-        country_code=code,
+        country_code=str(metadata.country_code),
         prefix=re.compile(prefix) if prefix else None,
-        leads_elsewhere=re.compile(f"{code}|{metadata.international_prefix}"),
-        may_be_whole=re.compile(metadata.general_desc.national_number_pattern),
-        lengths=rules_of_code[0] & set(metadata.general_desc.possible_length),
+        leads_elsewhere=re.compile(f"{metadata.country_code}|{metadata.international_prefix}"),
+        may_be_whole=re.compile(numbers.national_number_pattern or ""),
+        lengths=of_code[0] & set(numbers.possible_length),
     )
 
 

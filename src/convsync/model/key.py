@@ -24,4 +24,4 @@ class Key:
 
     def digest(self) -> bytes:
         """Return 16 bytes that stand for this key in an index."""
-        return blake2b(f"{self.kind.value}\0{self.value}".encode(), digest_size=16).digest()
+        return blake2b("\0".join((self.kind, self.value)).encode(), digest_size=16).digest()

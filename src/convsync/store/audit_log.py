@@ -8,18 +8,21 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from convsync.store import dialect
 from convsync.store.pages import paged
-from convsync.store.schema import audit_events, audit_head, runs
+from convsync.store.schema import audit_events, audit_head, deals, runs
 
 GENESIS = bytes(32)
 """What the first event is chained to."""
 
 
 class Row(NamedTuple):
-    """One event as it is stored. `detail` is JSON text, in the very bytes the digest covers."""
+    """One event as it is stored. `detail` is JSON text, in the very bytes the digest covers.
+
+    The digest covers all but `deal`, the row of the deal it names, by which it is found.
+    """
 
     number: int
     at: datetime
@@ -30,6 +33,7 @@ class Row(NamedTuple):
     order_id: str | None
     detail: str
     digest: bytes
+    deal: int | None
 
 
 _COLUMNS = [audit_events.c[name] for name in Row._fields]
@@ -67,12 +71,14 @@ def events(
     """Yield events in their order, a page at a time; `newest` keeps only so many from the end."""
     found = select(*_COLUMNS)
     for column, value in (
-        (audit_events.c.deal_id, deal_id),
         (audit_events.c.run_id, run_id),
         (audit_events.c.event, event),
     ):
         if value is not None:
             found = found.where(column == value)
+    if deal_id is not None:
+        its_rows = select(deals.c.id).where(deals.c.deal_id == deal_id)
+        found = found.where(audit_events.c.deal.in_(its_rows))
     if since is not None:
         found = found.where(audit_events.c.at >= since)
     if until is not None:
@@ -82,6 +88,19 @@ def events(
         last = first.order_by(audit_events.c.number.desc()).limit(newest)
         found = found.where(audit_events.c.number.in_(last))
     return (Row(*row) for row in paged(connection, found, audit_events.c.number))
+
+
+def misfiled(connection: Connection) -> int | None:
+    """Return the number of the first event whose `deal` is not the one it names."""
+    is_another = or_(
+        deals.c.deal_id != audit_events.c.deal_id, deals.c.source != audit_events.c.source
+    )
+    found = (
+        select(func.min(audit_events.c.number))
+        .join(deals, deals.c.id == audit_events.c.deal)
+        .where(is_another)
+    )
+    return connection.execute(found).scalar()
 
 
 def anchors(connection: Connection) -> dict[int, bytes]:

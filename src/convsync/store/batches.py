@@ -44,7 +44,7 @@ class Pending:
 def next_action(
     connection: Connection, now: datetime, only_run: int | None = None
 ) -> ConversionAction | None:
-    """Return the action of the first row that is ready to go out, None where none is."""
+    """Return the first action that has a row ready to go out, None where none has."""
     columns = (ledger.c.destination, ledger.c.action_id)
     first = next(iter(_ready(connection, columns, now, only_run, limit=1)), None)
     if first is None:
@@ -78,10 +78,9 @@ def reserve(
         )
         .returning(batches.c.id)
     ).scalar_one()
+    taken = update(ledger).where(ledger.c.id.in_(bindparam("rows", expanding=True)))
     connection.execute(
-        update(ledger)
-        .where(ledger.c.id.in_(rows))
-        .values(state=State.SENDING, batch_id=number, due_at=None)
+        taken.values(state=State.SENDING, batch_id=number, due_at=None), {"rows": rows}
     )
     return load(connection, number)
 
@@ -96,8 +95,8 @@ def _ready(
 ) -> list[Row[Any]]:
     """Return the first rows that may go out: what is planned, then what was put off and is due.
 
-    One query a state, each in the words of the partial index on what is open: it then costs what it
-    returns, however long the ledger is.
+    One query a state, each in the words of the partial index on what is open, and in its order: it
+    then costs what it returns, however long the ledger is and however mixed its actions are.
     """
     mine = () if only_run is None else (ledger.c.run_id == only_run,)
     found: list[Row[Any]] = []
@@ -106,7 +105,7 @@ def _ready(
             next_ones = (
                 select(*columns)
                 .where(IS_OPEN, ledger.c.state == state, *due, *mine, *conditions)
-                .order_by(ledger.c.id)
+                .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
                 .limit(limit - len(found))
             )
             found += connection.execute(next_ones).all()
@@ -127,6 +126,12 @@ def load(connection: Connection, number: int) -> Batch:
         action=ConversionAction(destination=head.destination, action_id=head.action_id),
         conversions=[as_conversion(row) for row in connection.execute(found).mappings()],
     )
+
+
+def deal_rows(connection: Connection, number: int) -> dict[str, int]:
+    """Return the row of the deal behind each order ID that is still in a batch."""
+    found = select(ledger.c.order_id, ledger.c.deal).where(ledger.c.batch_id == number)
+    return dict(connection.execute(found).all())
 
 
 def unanswered(connection: Connection, *, looked_at_by: datetime | None = None) -> list[int]:

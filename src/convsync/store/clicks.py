@@ -6,11 +6,12 @@ share a key with it: once for a whole import, in one pass over the deals' keys, 
 those would have to be kept up for every deal, at random places, night after night.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, func, or_, select, update
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis, Sighting
 from convsync.model.key import Key, KeyKind
@@ -26,6 +27,7 @@ _BASIS_OF = {
     KeyKind.PHONE: MatchBasis.IDENTIFIER,
 }
 _IDS_A_QUERY = 5_000
+_ASKED: BindParameter[Any] = bindparam("asked", expanding=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +144,10 @@ def _known(
     wanted = set(click_ids)
     values = sorted({click_id.value for click_id in click_ids})
     known: dict[ClickId, tuple[int, datetime | None]] = {}
-    for start in range(0, len(values), _IDS_A_QUERY):
-        found = select(clicks.c.id, clicks.c.kind, clicks.c.value, clicks.c.clicked_at).where(
-            clicks.c.value.in_(values[start : start + _IDS_A_QUERY])
-        )
-        for row, kind, value, clicked_at in connection.execute(found):
+    columns = (clicks.c.id, clicks.c.kind, clicks.c.value, clicks.c.clicked_at)
+    found = select(*columns).where(clicks.c.value.in_(_ASKED))
+    for asked in _in_parts(values):
+        for row, kind, value, clicked_at in connection.execute(found, asked):
             click_id = ClickId(ClickIdKind(kind), value)
             if click_id in wanted:
                 known[click_id] = (row, clicked_at)
@@ -158,30 +159,17 @@ def _next_row(connection: Connection) -> int:
 
 
 def _insert(connection: Connection, new: Sequence[tuple[int, ClickId, _Seen]]) -> None:
+    columns = ("id", "kind", "value", "clicked_at", "is_whole_day", "is_news")
     rows = [
-        {
-            "id": row,
-            "kind": click_id.kind.value,
-            "value": click_id.value,
-            "clicked_at": seen.at,
-            "is_whole_day": seen.is_whole_day,
-            "is_news": True,
-        }
+        (row, click_id.kind, click_id.value, seen.at, seen.is_whole_day, True)
         for row, click_id, seen in new
     ]
-    if rows:
-        connection.execute(clicks.insert(), rows)
+    dialect.insert_rows(connection, clicks, columns, rows)
 
 
 def _move_back(connection: Connection, earlier: Sequence[tuple[int, _Seen]]) -> None:
-    rows = [{"row": row, "at": seen.at, "day": seen.is_whole_day} for row, seen in earlier]
-    if rows:
-        statement = (
-            update(clicks)
-            .where(clicks.c.id == bindparam("row"))
-            .values(clicked_at=bindparam("at"), is_whole_day=bindparam("day"))
-        )
-        connection.execute(statement, rows)
+    rows = [(seen.at, seen.is_whole_day, row) for row, seen in earlier]
+    dialect.update_rows(connection, clicks, ("clicked_at", "is_whole_day"), rows, key=("id",))
 
 
 def _insert_keys(
@@ -196,28 +184,27 @@ def _insert_keys(
     if not keys:
         return set()
     before = _keys_of(connection, sorted({row for _, row in keys}))
-    added = [
-        {"key": key, "click": row, "basis": basis}
-        for (key, row), basis in sorted(keys.items())
-        if (key, row) not in before
-    ]
-    if added:
-        connection.execute(dialect.upsert(click_keys, connection).on_conflict_do_nothing(), added)
-    return {click for _, click in keys.keys() - before}
+    added = sorted(keys.keys() - before)
+    with_basis = [(key, row, keys[key, row]) for key, row in added]
+    dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), with_basis)
+    return {row for _, row in added}
 
 
 def _keys_of(connection: Connection, rows: Sequence[int]) -> set[tuple[bytes, int]]:
     known: set[tuple[bytes, int]] = set()
-    for start in range(0, len(rows), _IDS_A_QUERY):
-        found = select(click_keys.c.key, click_keys.c.click).where(
-            click_keys.c.click.in_(rows[start : start + _IDS_A_QUERY])
-        )
-        known.update((key, click) for key, click in connection.execute(found))
+    found = select(click_keys.c.key, click_keys.c.click).where(click_keys.c.click.in_(_ASKED))
+    for asked in _in_parts(rows):
+        known.update((key, click) for key, click in connection.execute(found, asked))
     return known
 
 
 def _mark_as_news(connection: Connection, rows: set[int]) -> None:
-    ordered = sorted(rows)
-    for start in range(0, len(ordered), _IDS_A_QUERY):
-        chunk = ordered[start : start + _IDS_A_QUERY]
-        connection.execute(update(clicks).where(clicks.c.id.in_(chunk)).values(is_news=True))
+    statement = update(clicks).where(clicks.c.id.in_(_ASKED)).values(is_news=True)
+    for asked in _in_parts(sorted(rows)):
+        connection.execute(statement, asked)
+
+
+def _in_parts(asked: Sequence[Any]) -> Iterator[dict[str, Sequence[Any]]]:
+    """Yield the values of `_ASKED`, so many a query."""
+    for start in range(0, len(asked), _IDS_A_QUERY):
+        yield {"asked": asked[start : start + _IDS_A_QUERY]}

@@ -14,6 +14,7 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
     BindParameter,
     Connection,
@@ -239,12 +240,10 @@ class _Row:
 
     @classmethod
     def of(cls, number: int, deal: Deal) -> "_Row":
-        keys = tuple(dict.fromkeys(key.digest() for key in _keys_of(deal)))
+        keys = tuple(dict.fromkeys([key.digest() for key in _keys_of(deal)]))
         content = _content(deal)
-        created_at, modified_at, *rest = content
-        times = [at.timestamp() for at in (created_at, modified_at) if at is not None]
-        reached = [_said(milestone) for milestone in deal.milestones]
-        said = repr((created_at is None, times, rest, reached, keys)).encode()
+        reached = [(each.name, each.reached_at, each.is_whole_day) for each in deal.milestones]
+        said = b"".join((to_json((content, reached)), *keys))
         return cls(number, deal, content, keys, blake2b(said, digest_size=16).digest())
 
     def as_deal(self) -> tuple[Any, ...]:
@@ -287,10 +286,6 @@ def key_of(click_id: ClickId) -> Key:
     return Key(KeyKind.CLICK, f"{click_id.kind.value}:{click_id.value}")
 
 
-def _said(milestone: Milestone) -> tuple[str, float, bool]:
-    return milestone.name, milestone.reached_at.timestamp(), milestone.is_whole_day
-
-
 def _content(deal: Deal) -> tuple[Any, ...]:
     """Return the values of `_CONTENT`."""
     who = deal.identifiers
@@ -310,11 +305,8 @@ def _content(deal: Deal) -> tuple[Any, ...]:
     )
 
 
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
 def _dumped(value: Any) -> str | None:
-    return _as_json(value) if value else None
+    return to_json(value).decode() if value else None
 
 
 def _click_as_list(candidate: Candidate) -> list[Any]:

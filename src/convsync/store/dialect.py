@@ -37,8 +37,8 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -12288",
-    "PRAGMA wal_autocheckpoint = 16384",
+    "PRAGMA cache_size = -24576",
+    "PRAGMA wal_autocheckpoint = 32768",
 )
 
 

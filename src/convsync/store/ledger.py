@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -38,8 +39,6 @@ from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.store import dialect
 from convsync.store.schema import deals, ledger, milestones
-
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 EntryKey = tuple[int, str]
 """A deal's row and a rule's name: what a ledger row is about."""
@@ -111,7 +110,7 @@ def _extras_of(conversion: Conversion) -> str:
         extras |= {"emails": who.emails, "phones": who.phones}
     if conversion.variables:
         extras["variables"] = dict(conversion.variables)
-    return _as_json(extras)
+    return to_json(extras).decode()
 
 
 WITHOUT_PERSON = json.dumps({})

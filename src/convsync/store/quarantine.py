@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select
 
 from convsync.store import dialect
 from convsync.store.schema import quarantine
@@ -50,9 +50,9 @@ def release_deals(connection: Connection, source: str, deal_ids: Sequence[str]) 
     """Drop what was wrong with deals that have been read since."""
     if connection.execute(select(quarantine.c.place).limit(1)).first() is None:
         return
-    connection.execute(
-        delete(quarantine).where(quarantine.c.source == source, quarantine.c.deal_id.in_(deal_ids))
-    )
+    is_read = quarantine.c.deal_id.in_(bindparam("deal_ids", expanding=True))
+    released = delete(quarantine).where(quarantine.c.source == source, is_read)
+    connection.execute(released, {"deal_ids": deal_ids})
 
 
 def release_unseen(connection: Connection, source: str, run_id: int) -> None:

@@ -5,7 +5,8 @@
 - one row for each action and order ID, of all that were ever ready to be sent: a unique index. Most
   milestones never are, and order IDs, being digests, would each dirty a page of a larger index;
 - exactly one state, and a reason wherever nothing is sent: check constraints on `ledger`;
-- no orphan events, batches or milestones: foreign keys; an audit event's number is its primary key.
+- no orphan events, batches or milestones: foreign keys; an audit event's number is its primary key,
+  and one that names a deal is found by that deal's row: events are added in the order of these.
 
 Instants are whole microseconds since 1970 (UTC) and money is millionths of the currency, Google's
 micros: both compare, sort and add up alike in SQLite and PostgreSQL.
@@ -303,7 +304,15 @@ Index(
     postgresql_where=HAS_CONTENT,
 )
 IS_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred')")
-Index("ix_ledger_open", ledger.c.state, ledger.c.id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+Index(
+    "ix_ledger_open",
+    ledger.c.state,
+    ledger.c.destination,
+    ledger.c.action_id,
+    ledger.c.id,
+    sqlite_where=IS_OPEN,
+    postgresql_where=IS_OPEN,
+)
 _BATCHED = text("batch_id IS NOT NULL")
 Index("ix_ledger_batch", ledger.c.batch_id, sqlite_where=_BATCHED, postgresql_where=_BATCHED)
 
@@ -319,8 +328,10 @@ audit_events = Table(
     Column("order_id", String(64)),
     Column("detail", Text, nullable=False),
     Column("digest", LargeBinary(32), nullable=False, unique=False),
+    Column("deal", ForeignKey("deals.id")),
+    CheckConstraint("(deal IS NULL) = (deal_id IS NULL)", name="deal"),
 )
-Index("ix_audit_events_deal_id", audit_events.c.deal_id)
+Index("ix_audit_events_deal", audit_events.c.deal)
 
 audit_head = Table(
     "audit_head",

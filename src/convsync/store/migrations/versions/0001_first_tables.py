@@ -116,10 +116,13 @@ def upgrade() -> None:
         sa.Column("order_id", sa.String(length=64), nullable=True),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("deal", sa.Integer(), nullable=True),
+        sa.CheckConstraint("(deal IS NULL) = (deal_id IS NULL)", name=op.f("ck_audit_events_deal")),
+        sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_audit_events_deal")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_audit_events_run_id")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_events")),
     )
-    op.create_index("ix_audit_events_deal_id", "audit_events", ["deal_id"], unique=False)
+    op.create_index("ix_audit_events_deal", "audit_events", ["deal"], unique=False)
     op.create_table(
         "batches",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -250,7 +253,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_ledger_open",
         "ledger",
-        ["state", "id"],
+        ["state", "destination", "action_id", "id"],
         unique=False,
         sqlite_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred')"),
         postgresql_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred')"),
