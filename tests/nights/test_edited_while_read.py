@@ -35,12 +35,14 @@ from tests.contract.source_suite import CREATED, TOUCHED, WON_DEAL, put_deal, pu
 from tests.contract.test_dynamics_source import DynamicsOffice
 from tests.contract.test_hubspot_source import HubSpotOffice
 from tests.contract.test_pipedrive_source import PipedriveOffice
+from tests.contract.test_salesforce_source import SalesforceOffice
 from tests.nights.company import folder_in_memory
 
 OFFICES: dict[str, type[CrmOffice]] = {
     "dynamics": DynamicsOffice,
     "hubspot": HubSpotOffice,
     "pipedrive": PipedriveOffice,
+    "salesforce": SalesforceOffice,
 }
 
 AMOUNTS = st.integers(1, 10_000).map(Decimal)

@@ -63,6 +63,8 @@ def crm_of(
             return _dynamics(table, mapping, policy, keeper)
         case crm_tables.PipedriveDeals():
             return _pipedrive(table, mapping, policy, keeper)
+        case crm_tables.SalesforceDeals():
+            return _salesforce(table, mapping, folder, policy, keeper)
     raise NotImplementedError(table.kind)
 
 
@@ -149,6 +151,31 @@ def _dynamics(
     who = keeper(dynamics.credentials(login, *app, table.url))
     http = _http("Dynamics", table.url, dynamics.judge, policy, who)
     return dynamics.Dynamics(http, mapping, process=table.process, has_audit=table.audit)
+
+
+def _salesforce(
+    table: crm_tables.SalesforceDeals,
+    mapping: CrmMapping,
+    folder: Path,
+    policy: RetryPolicy,
+    keeper: Keeper,
+) -> Crm:
+    from convsync.extract import salesforce, salesforce_api
+
+    def http(authorisation: Authorisation | None = None) -> Http:
+        return _http("Salesforce", table.url, salesforce_api.judge, policy, authorisation)
+
+    if table.client_secret is not None:
+        secret = _secret(table.client_secret)
+        fetch = salesforce_api.client_credentials(http(), table.client_id, secret)
+    else:
+        assert table.username is not None, "settings see to that"
+        assert table.private_key_file is not None, "settings see to that"
+        key_file = folder / table.private_key_file
+        words = table.client_id, table.username, key_file, table.audience
+        fetch = salesforce_api.jwt_bearer(http(), *words)
+    api = salesforce_api.Api(http(keeper(fetch)), table.api_version)
+    return salesforce.Salesforce(api, mapping, bulk_above=table.bulk_above)
 
 
 def _http(
