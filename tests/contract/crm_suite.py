@@ -58,6 +58,7 @@ class CrmOffice(ABC):
     deal: RecordFields
     region: str
     """The vendor's name of the deal's field `region`."""
+    has_several_contacts = True
     won = "Closed Won"
     lost = "Closed Lost"
     """The vendor's names of the book's stages `won` and `lost`."""
@@ -282,6 +283,8 @@ class CrmSourceContract(DealSourceContract):
         assert [(one.name, one.reached_at) for one in deal.milestones][-1] == ("lost", WON_AT)
 
     def test_one_of_three_who_refused_refuses_for_the_deal(self, office: Any) -> None:
+        if not office.has_several_contacts:
+            pytest.skip("this vendor's deals name one contact")
         people = tuple(
             put_person(office, 901 + number, fields={"consent": word})
             for number, word in enumerate(("yes", "no", "yes"))

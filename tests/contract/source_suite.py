@@ -190,6 +190,8 @@ class DealSourceContract:
         assert self.only(office).identifiers == NO_IDENTIFIERS
 
     def test_a_deal_with_three_contacts_has_the_identifiers_of_all(self, office: Office) -> None:
+        if not getattr(office, "has_several_contacts", True):
+            pytest.skip("this vendor's deals name one contact")
         people = tuple(
             put_person(office, 901 + number, fields={"email": f"p{number}@example.com"})
             for number in range(3)

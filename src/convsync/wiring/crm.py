@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from convsync.errors import OperatorError
 from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
 from convsync.extract.funnel import MilestoneStages, StageOutcome
 from convsync.extract.mapping import (
@@ -63,6 +65,8 @@ def crm_of(
             return _dynamics(table, mapping, policy, keeper)
         case crm_tables.PipedriveDeals():
             return _pipedrive(table, mapping, policy, keeper)
+        case crm_tables.ZohoDeals():
+            return _zoho(table, mapping, policy, file)
         case crm_tables.SalesforceDeals():
             return _salesforce(table, mapping, folder, policy, keeper)
     raise NotImplementedError(table.kind)
@@ -176,6 +180,24 @@ def _salesforce(
         fetch = salesforce_api.jwt_bearer(http(), *words)
     api = salesforce_api.Api(http(keeper(fetch)), table.api_version)
     return salesforce.Salesforce(api, mapping, bulk_above=table.bulk_above)
+
+
+def _zoho(
+    table: crm_tables.ZohoDeals, mapping: CrmMapping, policy: RetryPolicy, file: Path | None
+) -> Crm:
+    from convsync.extract import zoho
+
+    url = table.url or zoho.API_OF.get(urlsplit(table.login_url).netloc)
+    if url is None:
+        raise OperatorError(
+            f"login_url {table.login_url} is no data centre of Zoho's that convsync knows: set"
+            " the source's url to that of its API."
+        )
+    login = _http("Zoho", table.login_url, zoho.judge_sign_in, policy)
+    words = table.client_id, _secret(table.client_secret), _secret(table.refresh_token)
+    fetch = zoho.refreshing(login, *words, url)
+    who = TokenKeeper(fetch, scheme="Zoho-oauthtoken", file=file)
+    return zoho.Zoho(_http("Zoho", url, zoho.judge, policy, who), mapping)
 
 
 def _http(
