@@ -174,6 +174,8 @@ class DealSourceContract:
         assert list(source.read_changed(WINDOW)) == list(source.read_changed(WINDOW))
 
     def test_nothing_where_a_number_was_is_no_amount(self, office: Office) -> None:
+        if getattr(office, "says_nothing_of_amounts", False):
+            pytest.skip("this vendor's amounts are never empty")
         put_deal(office, amount=None)
         assert self.only(office).amount is None
 

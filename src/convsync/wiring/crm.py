@@ -65,11 +65,12 @@ def crm_of(
             return _dynamics(table, mapping, policy, keeper)
         case crm_tables.PipedriveDeals():
             return _pipedrive(table, mapping, policy, keeper)
+        case crm_tables.OdooDeals():
+            return _odoo(table, mapping, policy)
         case crm_tables.ZohoDeals():
             return _zoho(table, mapping, policy, file)
         case crm_tables.SalesforceDeals():
             return _salesforce(table, mapping, folder, policy, keeper)
-    raise NotImplementedError(table.kind)
 
 
 def mapping_of(table: crm_tables.AnyCrmDeals) -> CrmMapping:
@@ -198,6 +199,20 @@ def _zoho(
     fetch = zoho.refreshing(login, *words, url)
     who = TokenKeeper(fetch, scheme="Zoho-oauthtoken", file=file)
     return zoho.Zoho(_http("Zoho", url, zoho.judge, policy, who), mapping)
+
+
+def _odoo(table: crm_tables.OdooDeals, mapping: CrmMapping, policy: RetryPolicy) -> Crm:
+    from convsync.extract import odoo
+
+    key = _secret(table.api_key)
+    if table.api == "json2":
+        who = FixedHeader("Authorization", f"bearer {key}")
+        http = _http("Odoo", table.url, odoo.judge, policy, who)
+        transport: odoo.Transport = odoo.Json2(http, table.database)
+    else:
+        http = _http("Odoo", table.url, odoo.judge, policy)
+        transport = odoo.JsonRpc(http, table.database, table.username or "", key)
+    return odoo.Odoo(transport, mapping, history=table.history)
 
 
 def _http(

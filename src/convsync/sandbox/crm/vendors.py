@@ -7,6 +7,7 @@ from convsync.sandbox.crm.book import CrmBook
 from convsync.sandbox.crm.dynamics import DynamicsServer
 from convsync.sandbox.crm.feed import Feed
 from convsync.sandbox.crm.hubspot import HubSpotServer
+from convsync.sandbox.crm.odoo import OdooServer
 from convsync.sandbox.crm.pipedrive import PipedriveServer
 from convsync.sandbox.crm.salesforce import SalesforceServer
 from convsync.sandbox.crm.server import CrmServer, Reply, Request
@@ -21,6 +22,7 @@ SERVERS: dict[str, type[CrmServer]] = {
         PipedriveServer,
         ZohoServer,
         DynamicsServer,
+        OdooServer,
     )
 }
 
