@@ -380,9 +380,8 @@ class Odoo:
         """Return a record's values as cells: `false` is nothing, a moment states its zone."""
         described = self._described(model)
         return {
-            name: _cell(described[name]["type"], value)
+            name: _cell(described.get(name, {}).get("type"), value)
             for name, value in record.items()
-            if name in described
         }
 
 
@@ -416,7 +415,7 @@ def _entered(record: Record, changes: Sequence[Change]) -> list[Entered]:
     return entered
 
 
-def _cell(kind: str, value: Any) -> Any:
+def _cell(kind: str | None, value: Any) -> Any:
     if value is False and kind != "boolean":
         return None
     match kind:
