@@ -135,13 +135,15 @@ class Zoho:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals modified in the window by record ID, then those whose people were."""
         first, _, last = (after or f"{_WAYS[0]}:").partition(":")
+        is_first_read = window.since < _FIRST
         seen: set[str] = set()
         for way in _WAYS[_WAYS.index(first) :]:
             if way == "deals":
                 for records in self._modified(DEAL, window, last, self._columns(DEAL)):
-                    seen.update(record["id"] for record in records)
+                    if not is_first_read:
+                        seen.update(record["id"] for record in records)
                     yield self._complete(records, f"deals:{records[-1]['id']}")
-            elif window.since >= _FIRST:
+            elif not is_first_read:
                 yield from self._of_changed_people(way, window, last, seen)
             last = ""
 
