@@ -40,6 +40,7 @@ _STANDARD: Final = {
 }  # fmt: skip
 """Not every organisation has all: Currency is there with several currencies only."""
 _HISTORY, _ENTRY = "DealHistory", ("id", "Potential_Name", "Stage", "Modified_Time")
+_BY_ID, _BY_DEAL = "id in ({ids})", "Converted__s = true and Converted_Deal in ({ids})"
 _SAMPLE: Final = 100
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
@@ -179,7 +180,7 @@ class Zoho:
             columns = ("id", "Converted_Deal")
             for leads in self._api.pages(columns, _MODULES[LEAD], modified, last):
                 named = filter(None, (_id(lead["Converted_Deal"]) for lead in leads))
-                rows = self._read(DEAL, "id", dict.fromkeys(named))
+                rows = self._read(DEAL, _BY_ID, dict.fromkeys(named))
                 yield _others(rows, window), leads[-1]["id"]
 
     # What they are
@@ -208,7 +209,8 @@ class Zoho:
             asked = {"fields": "Stage,Modified_Time"}
             return {one: [*self._api.listed(f"Deals/{one}/Stage_History", asked)] for one in deal_ids}
         history: dict[str, list[Row]] = {}
-        for row in self._api.rows_of(_ENTRY, _HISTORY, "Potential_Name", deal_ids):
+        pages = self._api.pages_in(_ENTRY, _HISTORY, "Potential_Name in ({ids})", deal_ids)
+        for row in chain.from_iterable(pages):
             history.setdefault(_id(row.get("Potential_Name")), []).append(row)
         return history
 
@@ -226,13 +228,13 @@ class Zoho:
         """Return the people of each deal: its contact, those in roles if wanted, and its leads."""
         contacts_of = {row["id"]: self._contacts_of(row) for row in rows}
         wanted = dict.fromkeys(chain.from_iterable(contacts_of.values()))
-        contacts = {row["id"]: row for row in self._read(CONTACT, "id", wanted)}
+        contacts = {row["id"]: row for row in self._read(CONTACT, _BY_ID, wanted)}
         behind = {
             deal_id: [_person(CONTACT, contacts[one]) for one in contact_ids if one in contacts]
             for deal_id, contact_ids in contacts_of.items()
         }
         if "Converted_Deal" in self._known[LEAD]:
-            for lead in self._read(LEAD, "Converted_Deal", contacts_of):
+            for lead in self._read(LEAD, _BY_DEAL, contacts_of):
                 behind[_id(lead["Converted_Deal"])].append(_person(LEAD, lead))
         return behind
 
@@ -247,9 +249,10 @@ class Zoho:
             ids += [role["id"] for role in roles]
         return [*filter(None, dict.fromkeys(ids))]
 
-    def _read(self, kind: str, column: str, ids: Iterable[str]) -> list[Row]:
-        """Return records by IDs in a column. Queries find converted leads, which lists hide."""
-        return [*self._api.rows_of(self._columns(kind), _MODULES[kind], column, ids)]
+    def _read(self, kind: str, where: str, ids: Iterable[str]) -> list[Row]:
+        """Return records by IDs. Queries find converted leads, which lists hide."""
+        pages = self._api.pages_in(self._columns(kind), _MODULES[kind], where, ids)
+        return [*chain.from_iterable(pages)]
 
     def _columns(self, kind: str) -> tuple[str, ...]:
         wanted = dict.fromkeys((*_STANDARD[kind], *self._mapping.names[kind]))

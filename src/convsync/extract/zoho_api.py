@@ -7,7 +7,6 @@ https://www.zoho.com/crm/developer/docs/api/v8/
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -88,13 +87,13 @@ class Api:
                 return
             last = rows[-1]["id"]
 
-    def rows_of(
-        self, columns: Sequence[str], module: str, column: str, ids: Iterable[str]
-    ) -> Iterator[Row]:
-        """Yield all records with one of these IDs in a column; a query takes 50 of them."""
+    def pages_in(
+        self, columns: Sequence[str], module: str, where: str, ids: Iterable[str]
+    ) -> Iterator[list[Row]]:
+        """Yield all records that fit a condition with `in ({ids})`; a query takes 50 of them."""
         for batch in batches(ids, _AN_IN):
             listed = ", ".join(f"'{one}'" for one in batch)
-            yield from chain.from_iterable(self.pages(columns, module, f"{column} in ({listed})"))
+            yield from self.pages(columns, module, where.format(ids=listed))
 
     def listed(
         self, path: str, query: Mapping[str, str], *, since: str | None = None

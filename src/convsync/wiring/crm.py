@@ -15,7 +15,7 @@ from convsync.extract.mapping import (
     OnCreation,
     RecordFields,
 )
-from convsync.extract.oauth import Fetch, TokenKeeper
+from convsync.extract.oauth import TokenKeeper
 from convsync.http import Authorisation, FixedHeader, Http, Judge, basic, no_judgement
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
@@ -65,6 +65,8 @@ def crm_of(
             return _pipedrive(table, mapping, policy, keeper)
         case crm_tables.SalesforceDeals():
             return _salesforce(table, mapping, folder, policy, keeper)
+        case crm_tables.ZohoDeals():
+            return _zoho(table, mapping, policy, keeper)
     raise NotImplementedError(table.kind)
 
 
@@ -108,7 +110,7 @@ def _fields(table: crm_tables.RecordFields) -> RecordFields:
     )
 
 
-Keeper = Callable[[Fetch], TokenKeeper]
+Keeper = Callable[..., TokenKeeper]
 
 
 def _hubspot(
@@ -178,9 +180,22 @@ def _salesforce(
     return salesforce.Salesforce(api, mapping, bulk_above=table.bulk_above)
 
 
+def _zoho(
+    table: crm_tables.ZohoDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
+) -> Crm:
+    from convsync.extract import zoho, zoho_api
+
+    login = _http("Zoho", table.login_url, zoho_api.judge, policy)
+    secrets = _secret(table.client_secret), _secret(table.refresh_token)
+    who = keeper(zoho_api.refreshing(login, table.client_id, *secrets), scheme=zoho_api.SCHEME)
+    url = table.url or zoho_api.api_of(who, table.login_url)
+    api = zoho_api.Api(_http("Zoho", url, zoho_api.judge, policy, who))
+    return zoho.Zoho(api, mapping, reads_roles=table.contact_roles)
+
+
 def _http(
     name: str,
-    url: str,
+    url: str | Callable[[], str],
     judge: Judge,
     policy: RetryPolicy,
     authorisation: Authorisation | None = None,

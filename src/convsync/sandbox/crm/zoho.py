@@ -1,0 +1,443 @@
+"""Zoho CRM's API, version 8, as its documentation and those who call it describe it.
+
+Nothing found is 204 without a body, an empty field null; IDs are texts of 19 digits; times are the
+user's, in whole seconds; a query needs a condition and takes 50 IDs; a token lasts an hour, ten are
+given out in ten minutes, and who may not have one is told so with 200.
+https://www.zoho.com/crm/developer/docs/api/v8/
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from typing import Any, Final
+
+from convsync.sandbox.crm import coql
+from convsync.sandbox.crm.book import (
+    CONTACT,
+    LEAD,
+    CrmBook,
+    Deal,
+    Departure,
+    Outcome,
+    Person,
+    id_key,
+)
+from convsync.sandbox.crm.coql import Columns, Query, RefusedError
+from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
+
+CLIENT: Final = "1000.SANDBOX"
+SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
+REFRESH_TOKEN: Final = "1000.refresh-sandbox"  # noqa: S105
+MOST_TOKENS, TEN_MINUTES, A_TOKEN_LASTS = 10, timedelta(minutes=10), timedelta(hours=1)
+A_LIST: Final = 200
+LAYOUT: Final = "4150868000000091023"
+PIPELINE: Final = "4150868000000093001"
+KEPT: Final = {"recycle": timedelta(days=60), "permanent": timedelta(days=120)}
+_USERS_ZONE = timezone(timedelta(hours=5, minutes=30))
+_AT_ONCE: Final = 500
+_BASE: Final = "/crm/v8"
+_FORECAST: Final = {
+    Outcome.OPEN: "Open", Outcome.WON: "Closed Won", Outcome.LOST: "Closed Lost",
+}  # fmt: skip
+
+FIELDS: Final = (
+    Field(kind="deal", own="amount", name="Amount", label="Amount", type="currency"),
+    Field(kind="deal", own="region", name="Region", label="Region", longest=255),
+    Field(kind="deal", own="vertical", name="Vertical", label="Vertical", longest=255),
+    Field(kind="deal", own="deal_type", name="Type", label="Type", longest=120),
+    Field(kind="deal", own="origin", name="Origin", label="Origin", longest=255),
+    Field(kind="deal", own="gclid", name="GCLID", label="GCLID", longest=255),
+    *(
+        Field(kind=kind, own=own, name=name, label=label, type=type_, longest=longest)
+        for kind, country in ((CONTACT, "Mailing_Country"), (LEAD, "Country"))
+        for own, name, label, type_, longest in (
+            ("email", "Email", "Email", "email", 100),
+            ("phone", "Phone", "Phone", "phone", 30),
+            ("country", country, country.replace("_", " "), "text", 100),
+            ("consent", "Ads_Consent", "Ads consent", "picklist", 120),
+            ("gclid", "GCLID", "GCLID", "text", 255),
+            ("gbraid", "GBRAID", "GBRAID", "text", 255),
+            ("wbraid", "WBRAID", "WBRAID", "text", 255),
+            ("landing_page", "Landing_Page", "Landing Page", "website", 450),
+            ("visitor_id", "Visitor_ID", "Visitor ID", "text", 255),
+        )
+    ),
+)
+_STAMPS: Final = {"id": "bigint", "Created_Time": "datetime", "Modified_Time": "datetime"}
+_STANDARD: Final[Mapping[str, Columns]] = {
+    "Deals": {
+        **_STAMPS, "Deal_Name": "text", "Stage": "picklist", "Pipeline": "picklist",
+        "Currency": "picklist", "Owner": "ownerlookup", "Contact_Name": "lookup",
+        "Reason_For_Loss__s": "picklist",
+    },
+    "Contacts": _STAMPS,
+    "Leads": {**_STAMPS, "Converted__s": "boolean", "Converted_Deal": "lookup"},
+}  # fmt: skip
+_KIND: Final = {"Deals": "deal", "Contacts": CONTACT, "Leads": LEAD}
+_HISTORY: Final[Columns] = {
+    "id": "bigint", "Potential_Name": "lookup", "Stage": "picklist", "Moved_To__s": "picklist",
+    "Modified_Time": "datetime",
+}  # fmt: skip
+_OF_MODULE: Final = {
+    module: {**standard, **{one.name: one.type for one in FIELDS if one.kind == _KIND[module]}}
+    for module, standard in _STANDARD.items()
+}
+_JOINED: Final = {"Contact_Name.Modified_Time": "datetime"}
+MODULES: Final[Mapping[str, Columns]] = {
+    **_OF_MODULE, "Deals": {**_OF_MODULE["Deals"], **_JOINED}, "DealHistory": _HISTORY,
+}  # fmt: skip
+
+
+class ZohoServer(CrmServer):
+    """An organisation over a book. `queries_history` where COQL gives the stage history."""
+
+    name = "zoho"
+    routes = (
+        ("POST", r"/oauth/v2/token", "token"),
+        ("POST", rf"{_BASE}/coql", "coql"),
+        ("GET", rf"{_BASE}/Deals/deleted", "deleted"),
+        ("GET", rf"{_BASE}/Deals/(?P<deal_id>\d+)/Stage_History", "stage_history"),
+        ("GET", rf"{_BASE}/Deals/(?P<deal_id>\d+)/Contact_Roles", "contact_roles"),
+        ("GET", rf"{_BASE}/settings/fields", "fields"),
+        ("GET", rf"{_BASE}/settings/layouts", "layouts"),
+        ("GET", rf"{_BASE}/settings/pipeline", "pipeline"),
+    )
+
+    def __init__(self, book: CrmBook, now: Now) -> None:
+        super().__init__(book, now)
+        self.tokens: dict[str, datetime] = {}
+        self.queries_history = True
+        self._given: list[datetime] = []
+        self._rows: Mapping[str, Callable[[Query], Iterator[dict[str, Any]]]] = {
+            "Deals": lambda query: map(self._deal, self._deals(query)),
+            "Contacts": lambda query: map(self._person, self._people(CONTACT, query)),
+            "Leads": lambda query: map(self._person, self._people(LEAD, query)),
+            "DealHistory": self._histories,
+        }
+
+    def record_id(self, kind: str, number: int) -> str:
+        """Return an ID of 19 digits, as those of one organisation begin."""
+        group = {"deal": 1, CONTACT: 2, LEAD: 3}[kind]
+        return f"4150868000{group}{number:08d}"
+
+    # Who may ask
+
+    def refuse(self, request: Request) -> Reply | None:
+        """Ask for a token that has not expired, by Zoho's own word for it."""
+        if request.path == "/oauth/v2/token":
+            return None
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        expires_at = self.tokens.get(token)
+        if scheme == "Zoho-oauthtoken" and expires_at and self.now() < expires_at:
+            return None
+        return _error(401, "INVALID_TOKEN", "invalid oauth token")
+
+    def token(self, request: Request) -> Reply:
+        """Give out an access token for the refresh token, and say where the API is."""
+        form = {**request.query, **request.form()}
+        if form.get("client_id") != CLIENT:
+            return Reply(body={"error": "invalid_client"})
+        if form.get("client_secret") != SECRET:
+            return Reply(body={"error": "invalid_client_secret"})
+        asked = (form.get("grant_type"), form.get("refresh_token"))
+        if asked != ("refresh_token", REFRESH_TOKEN):
+            return Reply(body={"error": "invalid_code"})
+        now = self.now()
+        self._given = [at for at in self._given if at > now - TEN_MINUTES]
+        if len(self._given) >= MOST_TOKENS:
+            return Reply(
+                status=400,
+                body={
+                    "error_description": "You have made too many requests continuously.",
+                    "error": "Access Denied",
+                    "status": "failure",
+                },
+            )
+        self._given.append(now)
+        token = f"1000.access-{len(self.tokens)}-{now:%Y%m%d%H%M%S}"
+        self.tokens[token] = now + A_TOKEN_LASTS
+        return Reply(
+            body={
+                "access_token": token,
+                "scope": "ZohoCRM.modules.READ ZohoCRM.coql.READ ZohoCRM.settings.READ",
+                "api_domain": request.base_url,
+                "token_type": "Bearer",
+                "expires_in": 3600,
+            }
+        )
+
+    # Queries
+
+    def coql(self, request: Request) -> Reply:
+        """Answer a query, or say what is wrong with it."""
+        asked = request.json().get("select_query")
+        if not asked:
+            return _error(
+                400, "MANDATORY_NOT_FOUND", "mandatory key not found", api_name="select_query"
+            )
+        modules = dict(MODULES)
+        if not self.queries_history:
+            del modules["DealHistory"]
+        try:
+            query = coql.parsed(asked, modules)
+        except RefusedError as refused:
+            return _error(400, refused.code, str(refused), **refused.details)
+        fitting = (row for row in self._rows[query.module](query) if _fits(row, query))
+        if query.order and query.order != ("id", False):
+            column, descends = query.order
+            fitting = iter(sorted(fitting, key=lambda row: _key(row[column]), reverse=descends))
+        found = [*islice(fitting, query.offset, query.offset + query.limit + 1)]
+        if not found:
+            return Reply(status=204)
+        columns = dict.fromkeys(("id", *query.columns))
+        page = [{name: _said(row[name]) for name in columns} for row in found[: query.limit]]
+        info = {"count": len(page), "more_records": len(found) > query.limit}
+        return Reply(body={"data": page, "info": info})
+
+    def _deals(self, query: Query) -> Iterator[Deal]:
+        """Yield the deals a query may mean, by ID."""
+        if ids := query.values("id", "in"):
+            return iter(self.book.deals(sorted(map(str, ids), key=id_key)))
+        if bounds := query.values("Contact_Name.Modified_Time", "between"):
+            people = self.book.people_modified(CONTACT, *_window(bounds))
+            named = {one for person in people for one in self.book.deals_of(person.person_id)}
+            return iter(self.book.deals(sorted(named, key=id_key)))
+        since, until = _window(query.values("Modified_Time", "between", ">="))
+
+        def after(deal_id: str | None) -> list[Deal]:
+            return self.book.modified(since, until, after=deal_id, limit=_AT_ONCE)
+
+        return _by_id(after, lambda deal: deal.deal_id, _last(query))
+
+    def _people(self, kind: str, query: Query) -> Iterator[Person]:
+        if ids := query.values("id", "in"):
+            people = (self.book.person(one) for one in sorted(map(str, ids), key=id_key))
+            return (one for one in people if one and one.kind == kind)
+        if ids := query.values("Converted_Deal", "in"):
+            deals = self.book.deals(map(str, ids))
+            leads = {one.person_id: one for deal in deals for one in self.book.people_of(deal, kind)}
+            return iter(sorted(leads.values(), key=lambda one: id_key(one.person_id)))
+        since, until = _window(query.values("Modified_Time", "between", ">="))
+
+        def after(person_id: str | None) -> list[Person]:
+            return self.book.people_modified(kind, since, until, after=person_id, limit=_AT_ONCE)
+
+        return _by_id(after, lambda person: person.person_id, _last(query))
+
+    def _histories(self, query: Query) -> Iterator[dict[str, Any]]:
+        ids = query.values("Potential_Name", "in")
+        deals = self.book.deals(sorted(map(str, ids), key=id_key)) if ids else self._deals(query)
+        for deal in deals:
+            yield from self._history(deal)
+
+    def _history(self, deal: Deal) -> Iterator[dict[str, Any]]:
+        """Yield a row for each stage a deal came into, as the tracker of the field keeps them."""
+        names = [self.book.stage(key).name for key, _ in deal.entered]
+        for number, (_, at) in enumerate(deal.entered):
+            yield {
+                "id": f"41508687{deal.deal_id[-8:]}{number:03d}",
+                "Potential_Name": {"name": deal.name, "id": deal.deal_id},
+                "Stage": names[number],
+                "Moved_To__s": next(iter(names[number + 1 :]), None),
+                "Modified_Time": at,
+            }
+
+    def _deal(self, deal: Deal) -> dict[str, Any]:
+        contact = next(iter(self.book.people_of(deal, CONTACT)), None)
+        own = {**deal.fields, "amount": deal.amount}
+        return {
+            **{one.name: own.get(one.own) for one in FIELDS if one.kind == "deal"},
+            "id": deal.deal_id,
+            "Deal_Name": deal.name,
+            "Created_Time": deal.created_at,
+            "Modified_Time": deal.modified_at,
+            "Stage": self.book.stage(deal.stage).name,
+            "Pipeline": self.book.stage(deal.stage).pipeline,
+            "Currency": deal.currency,
+            "Owner": deal.owner and {"name": "Boyle", "id": deal.owner},
+            "Contact_Name": contact and {"name": "Doe", "id": contact.person_id},
+            "Contact_Name.Modified_Time": contact and contact.modified_at,
+            "Reason_For_Loss__s": deal.lost_reason,
+        }
+
+    def _person(self, person: Person) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            **{one.name: person.fields.get(one.own) for one in FIELDS if one.kind == person.kind},
+            "id": person.person_id,
+            "Created_Time": person.created_at,
+            "Modified_Time": person.modified_at,
+        }
+        if person.kind == LEAD:
+            deal_ids = self.book.deals_of(person.person_id)
+            row["Converted__s"] = bool(deal_ids)
+            row["Converted_Deal"] = {"name": "", "id": deal_ids[0]} if deal_ids else None
+        return row
+
+    # Lists
+
+    def deleted(self, request: Request) -> Reply:
+        """Answer with deleted deals, newest first, as long as they are remembered."""
+        wanted = request.query.get("type", "all")
+        if wanted not in ("all", *KEPT):
+            details = {"param_name": "type"}
+            wrong = {"code": "PATTERN_NOT_MATCHED", "details": details, "status": "error"}
+            return Reply(status=400, body={"data": [wrong]})
+        since = request.headers.get("if-modified-since")
+        rows = [
+            {
+                "deleted_by": {"name": "Boyle", "id": "4150868000000225013"},
+                "id": one.deal.deal_id,
+                "display_name": one.deal.name,
+                "type": kind,
+                "deleted_time": one.at,
+            }
+            for one in sorted(self.book.departures.values(), key=lambda one: one.at, reverse=True)
+            if (kind := _left_as(one)) and wanted in ("all", kind)
+            if one.at >= self.now() - KEPT[kind]
+            if since is None or one.at >= datetime.fromisoformat(since)
+        ]
+        return _list(request, rows) if rows or since is None else Reply(status=304)
+
+    def stage_history(self, request: Request, deal_id: str) -> Reply:
+        """Answer with the stages one deal came into."""
+        return self._related(request, deal_id, self._history)
+
+    def contact_roles(self, request: Request, deal_id: str) -> Reply:
+        """Answer with the contacts that have a role in one deal."""
+        return self._related(
+            request, deal_id, lambda deal: map(self._person, self.book.people_of(deal, CONTACT))
+        )
+
+    def _related(
+        self, request: Request, deal_id: str, rows: Callable[[Deal], Iterable[dict[str, Any]]]
+    ) -> Reply:
+        deal = self.book.deal(deal_id)
+        if deal is None:
+            return _error(404, "INVALID_DATA", "The record does not exist")
+        if not (wanted := request.query.get("fields")):
+            return _error(
+                400, "REQUIRED_PARAM_MISSING", "required param is missing", param_name="fields"
+            )
+        columns = dict.fromkeys(("id", *wanted.split(",")))
+        return _list(request, [{name: row[name] for name in columns} for row in rows(deal)])
+
+    # Settings
+
+    def fields(self, request: Request) -> Reply:
+        """Answer with the fields of a module."""
+        module = request.query.get("module", "")
+        if module not in _OF_MODULE:
+            return _error(400, "INVALID_MODULE", "the module name given seems to be invalid")
+        own = {one.name: one for one in FIELDS if one.kind == _KIND[module]}
+        return Reply(
+            body={
+                "fields": [
+                    {
+                        "api_name": name,
+                        "field_label": own[name].label if name in own else name.replace("_", " "),
+                        "data_type": "text" if kind == "string" else kind,
+                        "length": own[name].longest if name in own else 120,
+                        "visible": True,
+                        "custom_field": name in own,
+                    }
+                    for name, kind in _OF_MODULE[module].items()
+                ]
+            }
+        )
+
+    def layouts(self, request: Request) -> Reply:
+        """Answer with the one layout of deals."""
+        if request.query.get("module") != "Deals":
+            return _error(400, "INVALID_MODULE", "the module name given seems to be invalid")
+        layout = {"id": LAYOUT, "name": "Standard", "status": "active", "visible": True}
+        return Reply(body={"layouts": [layout]})
+
+    def pipeline(self, request: Request) -> Reply:
+        """Answer with the pipelines of a layout."""
+        if request.query.get("layout_id") != LAYOUT:
+            return _error(400, "INVALID_DATA", "Invalid layoutid", param_name="layout_id")
+        pipelines: dict[str, list[dict[str, Any]]] = {}
+        for stage in self.book.stages:
+            pipelines.setdefault(stage.pipeline, []).append(
+                {
+                    "display_value": stage.name,
+                    "actual_value": stage.name,
+                    "sequence_number": stage.position,
+                    "id": f"4150868000000{sum(map(ord, stage.key)):06d}",
+                    "forecast_type": _FORECAST[stage.outcome],
+                }
+            )
+        return Reply(
+            body={
+                "pipeline": [
+                    {
+                        "display_value": name,
+                        "actual_value": name,
+                        "id": str(int(PIPELINE) + number),
+                        "default": number == 0,
+                        "maps": maps,
+                    }
+                    for number, (name, maps) in enumerate(pipelines.items())
+                ]
+            }
+        )
+
+
+def _by_id(
+    after: Callable[[str | None], list[Any]], id_of: Callable[[Any], str], last: str | None
+) -> Iterator[Any]:
+    """Yield records in the order of their IDs, some at a time."""
+    while records := after(last):
+        yield from records
+        last = id_of(records[-1])
+
+
+def _last(query: Query) -> str | None:
+    return next((str(value) for value in query.values("id", ">")), None)
+
+
+def _window(bounds: Sequence[datetime]) -> tuple[datetime | None, datetime | None]:
+    """Return the half-open window between two instants, both of which are in it."""
+    since, until = [*bounds, None, None][:2]
+    return since, until and until + timedelta(seconds=1)
+
+
+def _fits(row: Mapping[str, Any], query: Query) -> bool:
+    return all(one.holds(_key(row[one.column])) for one in query.where)
+
+
+def _key(value: Any) -> Any:
+    """Return what is compared of a value: IDs as numbers, a lookup by its ID, times in seconds."""
+    if isinstance(value, Mapping):
+        return int(value["id"])
+    if isinstance(value, datetime):
+        return value.replace(microsecond=0)
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _left_as(departure: Departure) -> str:
+    return "permanent" if departure.survivor else "recycle"
+
+
+def _said(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(_USERS_ZONE).isoformat(timespec="seconds")
+    return None if value == "" else value
+
+
+def _list(request: Request, rows: Sequence[Mapping[str, Any]]) -> Reply:
+    size, page = int(request.query.get("per_page", A_LIST)), int(request.query.get("page", 1))
+    if size > A_LIST:
+        return _error(400, "LIMIT_EXCEEDED", "the limit is exceeded", param_name="per_page")
+    shown = rows[(page - 1) * size : page * size]
+    if not shown:
+        return Reply(status=204)
+    more = page * size < len(rows)
+    info = {"per_page": size, "count": len(shown), "page": page, "more_records": more}
+    said = [{name: _said(value) for name, value in row.items()} for row in shown]
+    return Reply(body={"data": said, "info": info})
+
+
+def _error(status: int, code: str, message: str, **details: Any) -> Reply:
+    body = {"code": code, "details": details, "message": message, "status": "error"}
+    return Reply(status=status, body=body)
