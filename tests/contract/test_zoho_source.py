@@ -1,8 +1,8 @@
 """Zoho CRM: the suite of every source and of every CRM, and what is peculiar to Zoho."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from convsync.http import Http
 from convsync.model.click import MatchBasis
 from convsync.model.deal import Milestone
 from convsync.sandbox.crm.book import Outcome, Stage
-from convsync.sandbox.crm.server import Reply, Request
+from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.crm.zoho import CLIENT, REFRESH_TOKEN, SECRET, ZohoServer
 from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock
 from tests.contract.source_suite import (
@@ -28,7 +28,6 @@ from tests.contract.source_suite import (
     TOUCHED,
     WINDOW,
     WON_AT,
-    WON_DEAL,
     put_deal,
     put_person,
     read,
@@ -42,7 +41,7 @@ class ZohoOffice(CrmOffice):
     base_url = "https://www.zohoapis.eu"
     a_page = 200
     a_cap = 401
-    calls_per_thousand = 80
+    calls_per_thousand = 85
     listing = r"/coql$"
     deal = RecordFields(gclid="GCLID")
     contact = RecordFields(
@@ -97,3 +96,184 @@ class TestZoho(CrmSourceContract):
     @pytest.fixture
     def office(self, mock: responses.RequestsMock) -> ZohoOffice:
         return ZohoOffice(mock)
+
+    def test_a_deal_with_three_contacts_has_the_identifiers_of_all(self, office: Any) -> None:
+        office.reads_roles = True
+        super().test_a_deal_with_three_contacts_has_the_identifiers_of_all(office)
+
+    def test_one_of_three_who_refused_refuses_for_the_deal(self, office: Any) -> None:
+        office.reads_roles = True
+        super().test_one_of_three_who_refused_refuses_for_the_deal(office)
+
+    def test_without_contact_roles_only_the_deals_own_contact_is_read(
+        self, office: ZohoOffice
+    ) -> None:
+        people = [put_person(office, 901 + n, fields={"phone": f"+4915112345{n}"}) for n in (1, 2)]
+        put_deal(office, people=tuple(people))
+        (deal,) = read(office.source())
+        assert len(deal.identifiers.phones) == 1
+
+    def test_history_that_cannot_be_queried_is_read_deal_by_deal(self, office: ZohoOffice) -> None:
+        office.server.queries_history = False
+        for number in range(1, 4):
+            put_deal(office, number)
+        found = read(office.source())
+        expected = (Milestone("sql", SQL_AT), Milestone("won", WON_AT))
+        assert [deal.milestones for deal in found] == [expected] * 3
+        asked = office.server.requests[r"GET /crm/v8/Deals/(?P<deal_id>\d+)/Stage_History"]
+        assert asked == 3
+
+    def test_whether_history_can_be_queried_is_asked_once(self, office: ZohoOffice) -> None:
+        office.server.queries_history = False
+        for number in range(1, office.a_page + 2):
+            put_deal(office, number)
+        read(office.source())
+        # two pages of deals, the question, contacts and leads that changed, leads of 50 deals each
+        assert office.server.requests["POST /crm/v8/coql"] == 2 + 1 + 2 + 5
+
+    def test_a_click_id_on_a_converted_lead_was_seen_when_the_lead_was_made(
+        self, office: ZohoOffice
+    ) -> None:
+        lead = put_person(office, 777, kind="lead", fields={"gclid": "G-lead"})
+        put_deal(office, people=(lead,), created_at=SQL_AT)
+        mapping = CrmMapping(milestones=office.milestones, lead=RecordFields(gclid="GCLID"))
+        (deal,) = read(office.source(mapping))
+        (candidate,) = deal.clicks
+        assert candidate.basis is MatchBasis.LEAD
+        assert candidate.click.clicked_at == CREATED
+
+    def test_a_deal_is_read_again_when_the_lead_it_was_changes(self, office: ZohoOffice) -> None:
+        lead = put_person(office, 777, kind="lead")
+        put_deal(office, modified_at=CREATED, people=(lead,))
+        mapping = CrmMapping(milestones=office.milestones, lead=RecordFields(gclid="GCLID"))
+        assert list(office.source(mapping).read_changed(WINDOW)) == []
+        office.book.edit_person(lead, TOUCHED, gclid="late-click")
+        (deal,) = read(office.source(mapping))
+        assert [candidate.click.click_id.value for candidate in deal.clicks] == ["late-click"]
+
+    def test_an_organisation_of_one_currency_without_leads_is_read(
+        self, office: ZohoOffice
+    ) -> None:
+        office.server.hidden = frozenset({"Currency", "Converted_Deal", "Reason_For_Loss__s"})
+        put_deal(office)
+        (deal,) = read(office.source())
+        assert (deal.amount, deal.currency) == (Decimal("1200.50"), None)
+
+    def test_a_lookup_is_read_as_the_name_of_its_record(self, office: ZohoOffice) -> None:
+        put_deal(office, owner="4150868000000225013")
+        mapping = replace(office.mapping, segments={"seller": "Owner"})
+        (deal,) = read(office.source(mapping))
+        assert (deal.segments["owner"], deal.segments["seller"]) == ("4150868000000225013", "Boyle")
+
+    def test_pipelines_may_share_a_stage_and_mean_different_things(
+        self, office: ZohoOffice
+    ) -> None:
+        partners = Stage(
+            key="signed", name="Closed Won", position=1, outcome=Outcome.WON, pipeline="Partners"
+        )
+        office.book.stages = (*office.book.stages, partners)
+        put_deal(office, 1)
+        put_deal(office, 2, entered=(("signed", WON_AT),))
+        only = {"won": MilestoneStages(stages=("Partners: Closed Won",))}
+        first, second = read(office.source(CrmMapping(milestones=only)))
+        assert first.milestones == ()
+        assert second.milestones == (Milestone("won", WON_AT),)
+        assert second.segments["pipeline"] == "Partners"
+
+    def test_a_deal_deleted_before_the_window_is_old_news(self, office: ZohoOffice) -> None:
+        put_deal(office)
+        office.book.delete(office.record_id(1), WINDOW.since - timedelta(seconds=1))
+        assert departed(office) == []
+
+    def test_deals_deleted_in_the_window_are_all_found(self, office: ZohoOffice) -> None:
+        count = office.a_page + 1
+        for number in range(1, count + 1):
+            put_deal(office, number)
+            office.book.delete(office.record_id(number), TOUCHED)
+        assert len(departed(office)) == count
+
+    def test_calls_at_once_are_waited_for_where_credits_are_left(self, office: ZohoOffice) -> None:
+        busy = replace(office.daily_limit, headers={"X-API-CREDITS-REMAINING": "120"})
+        office.fail(busy, first=2)
+        read(office.source())
+        assert len(office.waits) == 1
+
+    def test_a_missing_scope_is_not_asked_for_again_and_again(self, office: ZohoOffice) -> None:
+        missing = Reply(status=401, body={"code": "OAUTH_SCOPE_MISMATCH", "details": {}})
+        office.fail(missing, first=2)
+        office.fail(missing, first=4)  # with the one token more
+        with pytest.raises(OperatorError, match="OAUTH_SCOPE_MISMATCH"):
+            read(office.source())
+        assert office.over_http.count == 4
+
+    def test_the_missing_right_is_named(self, office: ZohoOffice) -> None:
+        office.fail(office.right_missing, first=2)
+        with pytest.raises(OperatorError, match="Crm_Implied_View_Deals"):
+            read(office.source())
+
+    @pytest.mark.parametrize(
+        ("error", "mend"),
+        [
+            ("invalid_code", "make a new one"),
+            ("invalid_client", "login_url"),
+            ("invalid_client_secret", "client_secret"),
+            ("something_new", r"docs/zoho\.md"),
+        ],
+    )
+    def test_a_sign_in_refused_with_200_says_how_to_mend_it(
+        self, office: ZohoOffice, error: str, mend: str
+    ) -> None:
+        office.fail(Reply(body={"error": error}))
+        with pytest.raises(OperatorError, match=mend):
+            read(office.source())
+
+    def test_more_than_ten_tokens_in_ten_minutes_are_left_to_the_next_run(
+        self, office: ZohoOffice
+    ) -> None:
+        authorisation = office.http.authorisation
+        assert authorisation is not None
+        for _ in range(10):
+            authorisation.renew()
+        with pytest.raises(TransientError, match="token_file"):
+            authorisation.renew()
+        assert office.waits == []
+        office.now += timedelta(minutes=10)
+        assert authorisation.renew()
+
+
+@pytest.mark.parametrize(
+    ("login_url", "told", "address"),
+    [
+        pytest.param(LOGIN_URL, "https://www.zohoapis.eu", "https://www.zohoapis.eu", id="its own"),
+        pytest.param(
+            LOGIN_URL, "https://sandbox.zohoapis.eu", "https://sandbox.zohoapis.eu", id="a sandbox"
+        ),
+        pytest.param(LOGIN_URL, None, "https://www.zohoapis.eu", id="not told"),
+        pytest.param("http://127.0.0.1:8470/zoho", "http://127.0.0.1:8470/zoho", None, id="ours"),
+    ],
+)
+def test_the_api_is_where_the_token_says(
+    login_url: str, told: str | None, address: str | None
+) -> None:
+    assert zoho_api.api_of(keeper(told), login_url)() == (address or told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "https://www.zohoapis.com",
+        "https://www.zohoapis.eu.attacker.example",
+        "https://www.zohoapis.eu@attacker.example",
+        "http://www.zohoapis.eu",
+        "www.zohoapis.eu",
+    ],
+)
+def test_a_token_never_goes_to_a_host_outside_its_data_centre(told: str) -> None:
+    with pytest.raises(OperatorError, match="login_url"):
+        zoho_api.api_of(keeper(told), LOGIN_URL)()
+
+
+def keeper(api_url: str | None) -> TokenKeeper:
+    """Return what keeps one token, which says where the API is."""
+    token = Token(access_token="1000.a", expires_at=TOUCHED + timedelta(hours=1), api_url=api_url)
+    return TokenKeeper(lambda _: token, clock=lambda: TOUCHED)

@@ -36,6 +36,7 @@ from tests.contract.test_dynamics_source import DynamicsOffice
 from tests.contract.test_hubspot_source import HubSpotOffice
 from tests.contract.test_pipedrive_source import PipedriveOffice
 from tests.contract.test_salesforce_source import SalesforceOffice
+from tests.contract.test_zoho_source import ZohoOffice
 from tests.nights.company import folder_in_memory
 
 OFFICES: dict[str, type[CrmOffice]] = {
@@ -43,6 +44,7 @@ OFFICES: dict[str, type[CrmOffice]] = {
     "hubspot": HubSpotOffice,
     "pipedrive": PipedriveOffice,
     "salesforce": SalesforceOffice,
+    "zoho": ZohoOffice,
 }
 
 AMOUNTS = st.integers(1, 10_000).map(Decimal)

@@ -1,8 +1,8 @@
-"""Deals from Zoho CRM, API version 8: deals, their contacts, and the leads they were converted from.
+"""Deals from Zoho CRM, API version 8: deals, their contacts, and the leads that became deals.
 
-What shapes it: only queries (COQL) have windows with two ends, lists of IDs and paging by record ID;
+What shapes it: only queries (COQL) have windows with two ends, lists of IDs and pages by record ID;
 milestones come from the history of the stage, for Closing_Date is typed by people; a stage is known
-by its words, which several pipelines share; queries never find what was deleted, which has a list of
+by its words, which several pipelines share; queries never find what was deleted: it has a list of
 its own, and a merged deal is in it without a word of its survivor.
 https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 """
@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
-from convsync.errors import OperatorError, UnexpectedResponseError
 from convsync.extract.crm import (
     CrmDeal,
     CrmField,
@@ -96,7 +95,7 @@ class Zoho:
         return stages
 
     def fields(self) -> Sequence[CrmField]:
-        """Return the fields of deals, contacts and leads; those hidden from the user are not listed.
+        """Return the fields of deals, contacts and leads; those hidden from the user are left out.
 
         Files and lookups of several records are listed, but cannot be queried.
         """
@@ -120,10 +119,7 @@ class Zoho:
 
     def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
         """Return what the newest hundred records hold."""
-        found = self._api.rows(
-            f"select {', '.join(('id', *names))} from {_MODULES[kind]} where id is not null"
-            f" order by Created_Time desc limit 0, {_SAMPLE}"
-        )
+        found = self._api.newest(("id", *names), _MODULES[kind], _SAMPLE)
         return [_plain_fields(row) for row in found]
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
@@ -207,7 +203,9 @@ class Zoho:
         """
         if deal_ids and not self._can_query_history():
             asked = {"fields": "Stage,Modified_Time"}
-            return {one: [*self._api.listed(f"Deals/{one}/Stage_History", asked)] for one in deal_ids}
+            return {
+                one: [*self._api.listed(f"Deals/{one}/Stage_History", asked)] for one in deal_ids
+            }
         history: dict[str, list[Row]] = {}
         pages = self._api.pages_in(_ENTRY, _HISTORY, "Potential_Name in ({ids})", deal_ids)
         for row in chain.from_iterable(pages):
@@ -216,12 +214,7 @@ class Zoho:
 
     def _can_query_history(self) -> bool:
         if self._history_can_be_queried is None:
-            columns = ", ".join(_ENTRY)
-            try:
-                self._api.query(f"select {columns} from {_HISTORY} where id is not null limit 0, 1")
-                self._history_can_be_queried = True
-            except (OperatorError, UnexpectedResponseError):
-                self._history_can_be_queried = False
+            self._history_can_be_queried = self._api.can_query(_ENTRY, _HISTORY)
         return self._history_can_be_queried
 
     def _people_behind(self, rows: Sequence[Row]) -> dict[str, list[Person]]:
@@ -301,9 +294,7 @@ def _stage(pipeline: Row, stage: Row) -> Stage:
 
 def _person(kind: str, row: Row) -> Person:
     created_at = instant(row.get("Created_Time"))
-    return Person(
-        kind=kind, record_id=row["id"], created_at=created_at, fields=_plain_fields(row)
-    )
+    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=_plain_fields(row))
 
 
 def _others(rows: Iterable[Row], window: Period) -> list[Row]:

@@ -1,6 +1,6 @@
 """Zoho CRM's API as calls: queries in COQL, lists, signing in, and what errors mean.
 
-What shapes it: nothing found is 204 without a body; a query costs one credit for 200 rows; the API's
+What shapes it: nothing found is 204 without a body; 200 rows cost one credit; the API's
 address comes with the token; a sign-in that fails is answered with 200, and both limits with the
 same 429, without Retry-After.
 https://www.zoho.com/crm/developer/docs/api/v8/
@@ -52,16 +52,22 @@ class Api:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def query(self, select: str) -> Any:
-        """Return the answer to one query, None where nothing is found.
+    def newest(self, columns: Sequence[str], module: str, count: int) -> list[Row]:
+        """Return the records that were created last."""
+        wanted = _select(columns, module)
+        return _data(
+            self._query(
+                f"{wanted} where id is not null order by Created_Time desc limit 0, {count}"
+            )
+        )
 
-        https://www.zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
-        """
-        return self._http.post(f"{_BASE}/coql", {"select_query": select})
-
-    def rows(self, select: str) -> list[Row]:
-        """Return what one query finds, at most as many rows as it asks for."""
-        return _data(self.query(select))
+    def can_query(self, columns: Sequence[str], module: str) -> bool:
+        """Return whether queries are given these columns, of a module nobody documents them for."""
+        try:
+            self._query(f"{_select(columns, module)} where id is not null limit 0, 1")
+        except (OperatorError, UnexpectedResponseError):
+            return False
+        return True
 
     def pages(
         self, columns: Sequence[str], module: str, where: str, last: str = "0"
@@ -73,8 +79,8 @@ class Api:
         https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
         """
         while True:
-            answer = self.query(
-                f"select {', '.join(columns)} from {module} where (({where}) and id > {last})"
+            answer = self._query(
+                f"{_select(columns, module)} where (({where}) and id > {last})"
                 f" order by id asc limit 0, {_A_PAGE}"
             )
             rows = _data(answer)
@@ -125,6 +131,13 @@ class Api:
         answer = self._http.get(f"{_BASE}/settings/{what}", query) or {}
         listed: Sequence[Row] = answer.get(what, ())
         return listed
+
+    def _query(self, select: str) -> Any:
+        """Return the answer to one query, None where nothing is found.
+
+        https://www.zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+        """
+        return self._http.post(f"{_BASE}/coql", {"select_query": select})
 
 
 def judge(answer: Answer) -> Verdict:
@@ -185,7 +198,7 @@ def _refused_sign_in(place: str, body: Mapping[str, Any]) -> ConvsyncError:
             retry_after_s=_TEN_MINUTES_S,
         )
     mend = _SIGN_IN.get(error, "compare the client's settings with docs/zoho.md")
-    return OperatorError(f"{place}: Zoho refused the sign-in. {mend[0].upper()}{mend[1:]}.")
+    return OperatorError(f"{place}: Zoho refused the sign-in with {error}: {mend}.")
 
 
 def refreshing(http: Http, client_id: str, client_secret: str, refresh_token: str) -> Fetch:
@@ -232,6 +245,10 @@ def api_of(keeper: TokenKeeper, login_url: str) -> Callable[[], str]:
         return told
 
     return address
+
+
+def _select(columns: Sequence[str], module: str) -> str:
+    return f"select {', '.join(columns)} from {module}"  # noqa: S608 - COQL, of our own words
 
 
 def _data(answer: Any) -> list[Row]:

@@ -8,6 +8,7 @@ https://www.zoho.com/crm/developer/docs/api/v8/
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -89,7 +90,10 @@ MODULES: Final[Mapping[str, Columns]] = {
 
 
 class ZohoServer(CrmServer):
-    """An organisation over a book. `queries_history` where COQL gives the stage history."""
+    """An organisation over a book. `queries_history` where COQL gives the stage history.
+
+    `hidden` are fields it does not have, or that the user's profile may not see.
+    """
 
     name = "zoho"
     routes = (
@@ -107,6 +111,7 @@ class ZohoServer(CrmServer):
         super().__init__(book, now)
         self.tokens: dict[str, datetime] = {}
         self.queries_history = True
+        self.hidden: frozenset[str] = frozenset()
         self._given: list[datetime] = []
         self._rows: Mapping[str, Callable[[Query], Iterator[dict[str, Any]]]] = {
             "Deals": lambda query: map(self._deal, self._deals(query)),
@@ -131,6 +136,11 @@ class ZohoServer(CrmServer):
         if scheme == "Zoho-oauthtoken" and expires_at and self.now() < expires_at:
             return None
         return _error(401, "INVALID_TOKEN", "invalid oauth token")
+
+    def not_found(self, request: Request) -> Reply:
+        """Answer that there is no such path."""
+        message = "Please check if the URL trying to access is a correct one"
+        return _error(404, "INVALID_URL_PATTERN", message)
 
     def token(self, request: Request) -> Reply:
         """Give out an access token for the refresh token, and say where the API is."""
@@ -175,24 +185,28 @@ class ZohoServer(CrmServer):
             return _error(
                 400, "MANDATORY_NOT_FOUND", "mandatory key not found", api_name="select_query"
             )
-        modules = dict(MODULES)
-        if not self.queries_history:
-            del modules["DealHistory"]
         try:
-            query = coql.parsed(asked, modules)
+            query = coql.parsed(asked, self._modules())
         except RefusedError as refused:
             return _error(400, refused.code, str(refused), **refused.details)
-        fitting = (row for row in self._rows[query.module](query) if _fits(row, query))
+        rows = filter(partial(_fits, query), self._rows[query.module](query))
         if query.order and query.order != ("id", False):
             column, descends = query.order
-            fitting = iter(sorted(fitting, key=lambda row: _key(row[column]), reverse=descends))
-        found = [*islice(fitting, query.offset, query.offset + query.limit + 1)]
+            rows = iter(sorted(rows, key=partial(_rank, column), reverse=descends))
+        found = [*islice(rows, query.offset, query.offset + query.limit + 1)]
         if not found:
             return Reply(status=204)
         columns = dict.fromkeys(("id", *query.columns))
         page = [{name: _said(row[name]) for name in columns} for row in found[: query.limit]]
         info = {"count": len(page), "more_records": len(found) > query.limit}
         return Reply(body={"data": page, "info": info})
+
+    def _modules(self) -> Mapping[str, Columns]:
+        return {
+            module: {name: kind for name, kind in columns.items() if name not in self.hidden}
+            for module, columns in MODULES.items()
+            if self.queries_history or module != "DealHistory"
+        }
 
     def _deals(self, query: Query) -> Iterator[Deal]:
         """Yield the deals a query may mean, by ID."""
@@ -215,7 +229,9 @@ class ZohoServer(CrmServer):
             return (one for one in people if one and one.kind == kind)
         if ids := query.values("Converted_Deal", "in"):
             deals = self.book.deals(map(str, ids))
-            leads = {one.person_id: one for deal in deals for one in self.book.people_of(deal, kind)}
+            leads = {
+                one.person_id: one for deal in deals for one in self.book.people_of(deal, kind)
+            }
             return iter(sorted(leads.values(), key=lambda one: id_key(one.person_id)))
         since, until = _window(query.values("Modified_Time", "between", ">="))
 
@@ -341,6 +357,7 @@ class ZohoServer(CrmServer):
                         "custom_field": name in own,
                     }
                     for name, kind in _OF_MODULE[module].items()
+                    if name not in self.hidden
                 ]
             }
         )
@@ -402,8 +419,14 @@ def _window(bounds: Sequence[datetime]) -> tuple[datetime | None, datetime | Non
     return since, until and until + timedelta(seconds=1)
 
 
-def _fits(row: Mapping[str, Any], query: Query) -> bool:
+def _fits(query: Query, row: Mapping[str, Any]) -> bool:
     return all(one.holds(_key(row[one.column])) for one in query.where)
+
+
+def _rank(column: str, row: Mapping[str, Any]) -> tuple[bool, Any]:
+    """Return what rows sort by; null comes first."""
+    value = _key(row[column])
+    return value is not None, value
 
 
 def _key(value: Any) -> Any:
