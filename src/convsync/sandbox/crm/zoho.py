@@ -189,7 +189,9 @@ class ZohoServer(CrmServer):
             query = coql.parsed(asked, self._modules())
         except RefusedError as refused:
             return _error(400, refused.code, str(refused), **refused.details)
-        rows = filter(partial(_fits, query), self._rows[query.module](query))
+        rows: Iterator[dict[str, Any]] = filter(
+            partial(_fits, query), self._rows[query.module](query)
+        )
         if query.order and query.order != ("id", False):
             column, descends = query.order
             rows = iter(sorted(rows, key=partial(_rank, column), reverse=descends))
