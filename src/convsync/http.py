@@ -28,7 +28,7 @@ from convsync.errors import (
     TransientError,
     UnexpectedResponseError,
 )
-from convsync.retrying import RetryPolicy, retrying
+from convsync.retrying import RetryPolicy, keep_trying
 
 CONNECT_S = 10.0
 READ_S = 90.0
@@ -155,7 +155,7 @@ class Http:
     def answer(self, method: str, path: str, **request: Any) -> Answer:
         """Make a request and return its whole answer, for what stands in headers."""
         url = self._url(path)
-        return retrying(self.policy)(self._answered, method, url, request)
+        return keep_trying(self.policy, lambda: self._answered(method, url, request))
 
     def _answered(self, method: str, url: str, request: Mapping[str, Any]) -> Answer:
         answer = self._asked(method, url, request)

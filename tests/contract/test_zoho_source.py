@@ -159,6 +159,19 @@ class TestZoho(CrmSourceContract):
         (deal,) = read(office.source())
         assert (deal.amount, deal.currency) == (Decimal("1200.50"), None)
 
+    def test_more_columns_than_a_query_takes_are_for_a_person_to_mend(
+        self, office: ZohoOffice
+    ) -> None:
+        names = [f"Field_{number}" for number in range(50)]
+        described = [
+            {"api_name": name, "field_label": name, "data_type": "text", "visible": True}
+            for name in names
+        ]
+        office.fail(Reply(body={"fields": described}), first=2)  # after the token: those of Deals
+        segments = {name.lower(): name for name in names}
+        with pytest.raises(OperatorError, match="51 of Deals are wanted"):
+            read(office.source(CrmMapping(milestones=office.milestones, segments=segments)))
+
     def test_a_lookup_is_read_as_the_name_of_its_record(self, office: ZohoOffice) -> None:
         put_deal(office, owner="4150868000000225013")
         mapping = replace(office.mapping, segments={"seller": "Owner"})

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
+from convsync.errors import OperatorError
 from convsync.extract.crm import (
     CrmDeal,
     CrmField,
@@ -40,7 +41,7 @@ _STANDARD: Final = {
 """Not every organisation has all: Currency is there with several currencies only."""
 _HISTORY, _ENTRY = "DealHistory", ("id", "Potential_Name", "Stage", "Modified_Time")
 _BY_ID, _BY_DEAL = "id in ({ids})", "Converted__s = true and Converted_Deal in ({ids})"
-_SAMPLE: Final = 100
+_SAMPLE, _MOST_COLUMNS = 100, 50
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
 )
@@ -123,14 +124,18 @@ class Zoho:
         return [_plain_fields(row) for row in found]
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
-        """Yield deals modified in the window by ID, then others whose contact or lead was."""
+        """Yield deals modified in the window by ID, then others whose contact or lead was.
+
+        The first read has no others: it is of every deal.
+        """
         ways: Mapping[str, Callable[[Period, str], Iterator[Found]]] = {
             "deals": self._modified,
             "contacts": self._of_contacts,
             "leads": self._of_leads,
         }
         way, _, last = (after or "deals:0").partition(":")
-        for name in [*ways][[*ways].index(way) :]:
+        to_read = ["deals"] if window.since < _FIRST else [*ways]
+        for name in to_read[to_read.index(way) :]:
             for rows, read_to in ways[name](window, last):
                 yield self._page(rows, place=f"{name}:{read_to}")
             last = "0"
@@ -248,8 +253,14 @@ class Zoho:
         return [*chain.from_iterable(pages)]
 
     def _columns(self, kind: str) -> tuple[str, ...]:
-        wanted = dict.fromkeys((*_STANDARD[kind], *self._mapping.names[kind]))
-        return ("id", *(name for name in wanted if name in self._known[kind]))
+        wanted = dict.fromkeys(("id", *_STANDARD[kind], *self._mapping.names[kind]))
+        columns = tuple(name for name in wanted if name == "id" or name in self._known[kind])
+        if len(columns) > _MOST_COLUMNS:
+            raise OperatorError(
+                f"Zoho gives {_MOST_COLUMNS} columns at the most, and {len(columns)} of"
+                f" {_MODULES[kind]} are wanted: map fewer fields."
+            )
+        return columns
 
     def _deal(self, row: Row, history: Sequence[Row], people: Sequence[Person]) -> CrmDeal:
         pipeline, word = row.get("Pipeline") or "", row["Stage"] or ""

@@ -196,7 +196,8 @@ class DynamicsDeals(AnyCrmDeals):
 class OdooDeals(AnyCrmDeals):
     """Deals from Odoo: an API key; before Odoo 19 with the `username` it belongs to.
 
-    `api` is what is spoken: `json2` from Odoo 19 on, `jsonrpc` before.
+    `api` is what is spoken: `json2` from Odoo 19 on, `jsonrpc` before. `history` is where stages
+    come from: tracked changes, which an administrator may read, or the `fields` of the lead alone.
     """
 
     kind: Literal["odoo"]
@@ -205,6 +206,7 @@ class OdooDeals(AnyCrmDeals):
     api_key: SecretStr
     username: str | None = None
     api: Literal["json2", "jsonrpc"] = "json2"
+    history: Literal["tracking", "fields"] = "tracking"
 
     @model_validator(mode="after")
     def _can_sign_in(self) -> Self:

@@ -15,7 +15,7 @@ from convsync.extract.mapping import (
     OnCreation,
     RecordFields,
 )
-from convsync.extract.oauth import TokenKeeper
+from convsync.extract.oauth import Fetch, TokenKeeper
 from convsync.http import Authorisation, FixedHeader, Http, Judge, basic, no_judgement
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
@@ -63,11 +63,12 @@ def crm_of(
             return _dynamics(table, mapping, policy, keeper)
         case crm_tables.PipedriveDeals():
             return _pipedrive(table, mapping, policy, keeper)
+        case crm_tables.OdooDeals():
+            return _odoo(table, mapping, policy)
+        case crm_tables.ZohoDeals():
+            return _zoho(table, mapping, policy, file)
         case crm_tables.SalesforceDeals():
             return _salesforce(table, mapping, folder, policy, keeper)
-        case crm_tables.ZohoDeals():
-            return _zoho(table, mapping, policy, keeper)
-    raise NotImplementedError(table.kind)
 
 
 def mapping_of(table: crm_tables.AnyCrmDeals) -> CrmMapping:
@@ -110,7 +111,7 @@ def _fields(table: crm_tables.RecordFields) -> RecordFields:
     )
 
 
-Keeper = Callable[..., TokenKeeper]
+Keeper = Callable[[Fetch], TokenKeeper]
 
 
 def _hubspot(
@@ -181,16 +182,31 @@ def _salesforce(
 
 
 def _zoho(
-    table: crm_tables.ZohoDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
+    table: crm_tables.ZohoDeals, mapping: CrmMapping, policy: RetryPolicy, file: Path | None
 ) -> Crm:
     from convsync.extract import zoho, zoho_api
 
     login = _http("Zoho", table.login_url, zoho_api.judge, policy)
     secrets = _secret(table.client_secret), _secret(table.refresh_token)
-    who = keeper(zoho_api.refreshing(login, table.client_id, *secrets), scheme=zoho_api.SCHEME)
+    fetch = zoho_api.refreshing(login, table.client_id, *secrets)
+    who = TokenKeeper(fetch, scheme=zoho_api.SCHEME, file=file)
     url = table.url or zoho_api.api_of(who, table.login_url)
     api = zoho_api.Api(_http("Zoho", url, zoho_api.judge, policy, who))
     return zoho.Zoho(api, mapping, reads_roles=table.contact_roles)
+
+
+def _odoo(table: crm_tables.OdooDeals, mapping: CrmMapping, policy: RetryPolicy) -> Crm:
+    from convsync.extract import odoo
+
+    key = _secret(table.api_key)
+    if table.api == "json2":
+        who = FixedHeader("Authorization", f"bearer {key}")
+        http = _http("Odoo", table.url, odoo.judge, policy, who)
+        transport: odoo.Transport = odoo.Json2(http, table.database)
+    else:
+        http = _http("Odoo", table.url, odoo.judge, policy)
+        transport = odoo.JsonRpc(http, table.database, table.username or "", key)
+    return odoo.Odoo(transport, mapping, history=table.history)
 
 
 def _http(

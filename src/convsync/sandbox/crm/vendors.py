@@ -7,6 +7,7 @@ from convsync.sandbox.crm.book import CrmBook
 from convsync.sandbox.crm.dynamics import DynamicsServer
 from convsync.sandbox.crm.feed import Feed
 from convsync.sandbox.crm.hubspot import HubSpotServer
+from convsync.sandbox.crm.odoo import OdooServer
 from convsync.sandbox.crm.pipedrive import PipedriveServer
 from convsync.sandbox.crm.salesforce import SalesforceServer
 from convsync.sandbox.crm.server import CrmServer, Reply, Request
@@ -15,7 +16,14 @@ from convsync.sandbox.world import World
 
 SERVERS: dict[str, type[CrmServer]] = {
     server.name: server
-    for server in (HubSpotServer, SalesforceServer, PipedriveServer, ZohoServer, DynamicsServer)
+    for server in (
+        HubSpotServer,
+        SalesforceServer,
+        PipedriveServer,
+        ZohoServer,
+        DynamicsServer,
+        OdooServer,
+    )
 }
 
 
