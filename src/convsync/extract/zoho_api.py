@@ -146,10 +146,10 @@ def judge(answer: Answer) -> Verdict:
     https://www.zoho.com/crm/developer/docs/api/v8/status-codes.html
     """
     body = answer.body if isinstance(answer.body, dict) else {}
-    if "error" in body:
-        return _refused_sign_in(answer.place, body)
     if answer.status == 429:
         return _limited(answer)
+    if "error" in body and answer.status < 500:
+        return _refused_sign_in(answer.place, body)
     if answer.status < 400:
         return None
     error = body if "code" in body else next(iter(body.get("data") or ()), {})
@@ -161,7 +161,7 @@ def judge(answer: Answer) -> Verdict:
         )
     if code == "INVALID_MODULE" and answer.place.endswith("/settings/fields"):
         return "fine"  # this organisation has no such records
-    if code and answer.status < 500 and answer.status != 401:
+    if code and answer.status in (400, 404):
         column = details.get("column_name") or details.get("param_name")
         about = f"{code} ({column})" if column else code
         return UnexpectedResponseError(f"{answer.place} was refused with {about}.")
