@@ -111,13 +111,15 @@ def no_judgement(_: Answer) -> Verdict:
 class Http:
     """A vendor's API under one base URL. `requests_made` counts every try.
 
+    A base URL that is a function is asked at every request: some vendors say it with each token.
+
     All methods return the parsed body, None where there is none (204, 304, empty). They raise
     TransientError where a later try may succeed, OperatorError where credentials, a right or an
     address are wrong, UnexpectedResponseError where the request itself was refused.
     """
 
     name: str
-    base_url: str
+    base_url: str | Callable[[], str]
     authorisation: Authorisation | None = None
     judge: Judge = no_judgement
     policy: RetryPolicy = field(default_factory=RetryPolicy)
@@ -210,10 +212,11 @@ class Http:
 
     def _url(self, path: str) -> str:
         """Return the URL of a path. Whole URLs must lie on the same host: tokens go with them."""
-        base = urlsplit(self.base_url)
+        base_url = self.base_url if isinstance(self.base_url, str) else self.base_url()
+        base = urlsplit(base_url)
         whole = urlsplit(path)
         if not whole.scheme:
-            return f"{self.base_url.rstrip('/')}/{path.lstrip('/')}"
+            return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
         if (whole.scheme, whole.netloc) != (base.scheme, base.netloc):
             raise UnexpectedResponseError(f"{self.name} pointed to another host, {whole.netloc}.")
         return path

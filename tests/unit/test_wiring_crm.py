@@ -7,6 +7,7 @@ import pytest
 from convsync import wiring
 from convsync.extract.crm import CrmDeals
 from convsync.extract.salesforce import Salesforce
+from convsync.extract.zoho import Zoho
 from convsync.settings import load_settings
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -27,3 +28,12 @@ def test_salesforce_by_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     (source,) = wiring.services_of(load_settings(CONFIG / "salesforce.toml")).deal_sources
     assert isinstance(source, CrmDeals)
     assert isinstance(source.crm, Salesforce)
+
+
+def test_zoho_by_a_refresh_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__CLIENT_SECRET", SECRET)
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__REFRESH_TOKEN", SECRET)
+    (source,) = wiring.services_of(load_settings(CONFIG / "zoho.toml")).deal_sources
+    assert isinstance(source, CrmDeals)
+    assert isinstance(source.crm, Zoho)
+    assert source.mapping.lead.gclid == "GCLID"
