@@ -189,7 +189,7 @@ def _zoho(
     login = _http("Zoho", table.login_url, zoho_api.judge, policy)
     secrets = _secret(table.client_secret), _secret(table.refresh_token)
     fetch = zoho_api.refreshing(login, table.client_id, *secrets)
-    who = TokenKeeper(fetch, scheme=zoho_api.SCHEME, file=file)
+    who = TokenKeeper(fetch, scheme=zoho_api.SCHEME, file=file, api_url=table.url)
     url = table.url or zoho_api.api_of(who, table.login_url)
     api = zoho_api.Api(_http("Zoho", url, zoho_api.judge, policy, who))
     return zoho.Zoho(api, mapping, reads_roles=table.contact_roles)
