@@ -19,10 +19,21 @@ from convsync.extract.odoo_api import Json2, JsonRpc, Transport
 from convsync.http import FixedHeader, Http
 from convsync.model.deal import Deal
 from convsync.model.identifiers import hashed
+from convsync.model.period import Period
 from convsync.sandbox.crm.odoo import DATABASE, KEY, USER, OdooServer
 from convsync.sandbox.crm.server import Reply
 from tests.contract.crm_suite import CELLS, CrmOffice, CrmSourceContract, mock
-from tests.contract.source_suite import CREATED, SQL_AT, TOUCHED, WINDOW, WON_AT, put_deal, read
+from tests.contract.source_suite import (
+    CREATED,
+    SQL_AT,
+    TOUCHED,
+    UNTIL,
+    WINDOW,
+    WON_AT,
+    put_deal,
+    put_person,
+    read,
+)
 
 __all__ = ["mock"]
 
@@ -127,6 +138,13 @@ class OdooContract(CrmSourceContract):
         met_at = datetime(2026, 2, 20, 9, tzinfo=UTC)
         assert milestones(read(source)[0]) == [("sql", met_at)]
 
+    def test_a_relation_is_told_by_name_but_a_person_by_id(self, office: OdooOffice) -> None:
+        put_deal(office, owner="Ann Sales")
+        segments = {"rep": "user_id", "team": "team_id"}
+        (deal,) = read(office.source(CrmMapping(milestones=WON, segments=segments)))
+        assert deal.segments["rep"] == deal.segments["owner"] == "7"
+        assert deal.segments["team"] == "Sales Pipeline"
+
     def test_two_tags_are_both_told(self, office: OdooOffice) -> None:
         put_deal(office, fields={"tags": "3 9"})
         (deal,) = read(office.source(CrmMapping(milestones=WON, segments={"tags": "tag_ids"})))
@@ -136,6 +154,16 @@ class OdooContract(CrmSourceContract):
         put_deal(office, entered=(("opportunity", CREATED), ("won", WON_AT), ("sql", WON_AT)))
         (deal,) = read(office.source())
         assert milestones(deal) == [("sql", WON_AT)]
+
+    def test_a_first_read_looks_through_no_partners(self, office: OdooOffice) -> None:
+        person = put_person(office, fields={"email": "a@example.com"}, modified_at=TOUCHED)
+        put_deal(office, people=(person,))
+        asked = office.over_http.count
+        read(office.source(), WINDOW)
+        nightly, asked = office.over_http.count - asked, office.over_http.count
+        (deal,) = read(office.source(), Period(since=datetime.min.replace(tzinfo=UTC), until=UNTIL))
+        assert deal.identifiers.emails == (hashed("a@example.com"),)
+        assert office.over_http.count - asked == nightly - 2, "partners, and their leads"
 
     def test_an_edit_is_seen_in_the_last_second_of_a_window(self, office: OdooOffice) -> None:
         put_deal(office, modified_at=WINDOW.until - timedelta(microseconds=1))

@@ -9,6 +9,7 @@ from convsync.errors import OperatorError
 from convsync.extract.crm import CrmDeals, ForgetfulCrmDeals
 from convsync.extract.odoo import Odoo
 from convsync.extract.salesforce import Salesforce
+from convsync.extract.zoho import Zoho
 from convsync.settings import load_settings
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -46,3 +47,12 @@ def test_odoo_before_19_needs_to_know_whose_key_it_is(monkeypatch: pytest.Monkey
     monkeypatch.setenv("CONVSYNC_DEALS__CRM__API", "jsonrpc")
     with pytest.raises(OperatorError, match="username"):
         load_settings(CONFIG / "odoo.toml")
+
+
+def test_zoho_by_a_refresh_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__CLIENT_SECRET", SECRET)
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__REFRESH_TOKEN", SECRET)
+    (source,) = wiring.services_of(load_settings(CONFIG / "zoho.toml")).deal_sources
+    assert isinstance(source, CrmDeals)
+    assert isinstance(source.crm, Zoho)
+    assert source.mapping.lead.gclid == "GCLID"

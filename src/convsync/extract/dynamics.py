@@ -137,7 +137,8 @@ class Dynamics:
                 return
             for records, following in self._modified(way, window, link):
                 new = [one for one in records if one["opportunityid"] not in seen]
-                seen.update(one["opportunityid"] for one in new)
+                if not is_first_read:
+                    seen.update(one["opportunityid"] for one in new)
                 yield self._complete(new, f"{way}:{following}" if following else None)
             link = ""
 

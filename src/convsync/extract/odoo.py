@@ -54,6 +54,7 @@ _AMOUNTS: Final = ("planned_revenue", "expected_revenue")
 """The first up to Odoo 13, where the second means something else; then only the second."""
 _LOST_REASONS: Final = ("lost_reason_id", "lost_reason")
 """The first from Odoo 16 on."""
+_PEOPLE: Final = frozenset({_PARTNER, "res.users"})
 _TRACKED: Final = ("stage_id", "active")
 _RIGHTS: Final = {
     _LEAD: "the right Sales / User: All Documents, and the app CRM",
@@ -152,18 +153,17 @@ class Odoo:
         return [self._cells(model, record) for record in found]
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
-        """Yield deals written in the window by record ID, then those whose partners were.
-
-        A first read takes every deal as it is, partner and all, so partners are not looked through.
-        """
+        """Yield deals written in the window by record ID, then those whose partners were."""
         model, _, last = (after or f"{_LEAD}:").partition(":")
+        is_first_read = window.since < _FIRST
         seen: set[int] = set()
         if model == _LEAD:
             for records in self._written(_LEAD, window, self._columns(), int(last or 0)):
-                seen.update(record["id"] for record in records)
+                if not is_first_read:
+                    seen.update(record["id"] for record in records)
                 yield self._page(records, f"{_LEAD}:{records[-1]['id']}")
             last = ""
-        if window.since < _FIRST:
+        if is_first_read:  # of every deal, with its partner
             return
         for partners in self._written(_PARTNER, window, ["id"], int(last or 0)):
             theirs = [["partner_id", "in", [one["id"] for one in partners]]]
@@ -335,7 +335,7 @@ class Odoo:
         https://www.odoo.com/documentation/18.0/developer/reference/external_api.html#listing-record-fields
         """
         if model not in self._known:
-            attributes = ["string", "type", "size"]
+            attributes = ["string", "type", "size", "relation"]
             self._known[model] = self._called(model, "fields_get", attributes=attributes)
         return self._known[model]
 
@@ -377,12 +377,9 @@ class Odoo:
             raise NotReadableError(f"{error} To read {model}, give its user {right}.") from None
 
     def _cells(self, model: str, record: Record) -> dict[str, Any]:
-        """Return a record's values as cells: `false` is nothing, a moment states its zone."""
+        """Return a record's values as cells."""
         described = self._described(model)
-        return {
-            name: _cell(described.get(name, {}).get("type"), value)
-            for name, value in record.items()
-        }
+        return {name: _cell(described.get(name, {}), value) for name, value in record.items()}
 
 
 def _entered(record: Record, changes: Sequence[Change]) -> list[Entered]:
@@ -415,12 +412,17 @@ def _entered(record: Record, changes: Sequence[Change]) -> list[Entered]:
     return entered
 
 
-def _cell(kind: str | None, value: Any) -> Any:
+def _cell(described: Mapping[str, Any], value: Any) -> Any:
+    """Return a value as a cell: `false` is nothing but in a boolean, a moment states its zone.
+
+    A relation is the name of what it leads to, but of a person the ID.
+    """
+    kind = described.get("type")
     if value is False and kind != "boolean":
         return None
     match kind:
         case "many2one":
-            return _name(value)
+            return _key(value) if described.get("relation") in _PEOPLE else _name(value)
         case "one2many" | "many2many":
             return ";".join(map(str, value))
         case "datetime":

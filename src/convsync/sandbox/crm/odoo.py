@@ -19,6 +19,7 @@ DATABASE, USER, KEY = "acme", "bot@example.com", "6578616d706c65206b6579"
 UID: Final = 7
 _TRACKED: Final = {"stage_id": 5121, "active": 5090}
 """The rows of `ir.model.fields` of the fields that are tracked."""
+_RELATIONS: Final = {"user_id": "res.users", "partner_id": "res.partner", "team_id": "crm.team"}
 _A_THREAD: Final = 1_000
 """No lead has more messages: their IDs are made of the lead's."""
 _ARGUMENTS: Final = {
@@ -199,10 +200,13 @@ class OdooServer(CrmServer):
 
     def _described(self, model: str) -> Row:
         labels = {one.name: one.label for one in FIELDS}
-        return {
+        described = {
             name: {"type": type_, "string": labels.get(name, name)}
             for name, type_ in self._types[model].items()
         }
+        for name in described.keys() & _RELATIONS.keys():
+            described[name]["relation"] = _RELATIONS[name]
+        return described
 
     def _search_read(
         self,
