@@ -156,10 +156,14 @@ class Http:
         answer = self._asked(method, url, request)
         if answer.status == 401 and self.authorisation and self.authorisation.renew():
             answer = self._asked(method, url, request)
-        verdict = self.judge(answer) or self._problem_of(answer)
-        if isinstance(verdict, ConvsyncError):
-            raise verdict
+        if problem := self.problem_of(answer):
+            raise problem
         return answer
+
+    def problem_of(self, answer: Answer) -> ConvsyncError | None:
+        """Return what is wrong with an answer, be it one that came as a part of another."""
+        verdict = self.judge(answer) or self._problem_by_status(answer)
+        return verdict if isinstance(verdict, ConvsyncError) else None
 
     def _asked(self, method: str, url: str, request: Mapping[str, Any]) -> Answer:
         self.requests_made += 1
@@ -185,7 +189,7 @@ class Http:
             sent_at=sent_at,
         )
 
-    def _problem_of(self, answer: Answer) -> ConvsyncError | None:
+    def _problem_by_status(self, answer: Answer) -> ConvsyncError | None:
         """Return what a status means where the vendor says nothing more precise."""
         place, status = answer.place, answer.status
         if status in _PASSING or status >= 500:
@@ -231,4 +235,4 @@ def _body_of(response: requests.Response) -> Any:
         return json.loads(response.content, parse_float=Decimal)
     except ValueError:
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        return NotJson(kind or "something", response.text)
+        return NotJson(kind or "something", response.content.decode("utf-8", "replace"))

@@ -32,11 +32,16 @@ from convsync.store import deals, migrate, runs
 from convsync.store.database import Database
 from tests.contract.crm_suite import CrmOffice
 from tests.contract.source_suite import CREATED, TOUCHED, WON_DEAL, put_deal, put_person
+from tests.contract.test_dynamics_source import DynamicsOffice
 from tests.contract.test_hubspot_source import HubSpotOffice
 from tests.contract.test_pipedrive_source import PipedriveOffice
 from tests.nights.company import folder_in_memory
 
-OFFICES: dict[str, type[CrmOffice]] = {"hubspot": HubSpotOffice, "pipedrive": PipedriveOffice}
+OFFICES: dict[str, type[CrmOffice]] = {
+    "dynamics": DynamicsOffice,
+    "hubspot": HubSpotOffice,
+    "pipedrive": PipedriveOffice,
+}
 
 AMOUNTS = st.integers(1, 10_000).map(Decimal)
 PICKS = st.integers(0, 10**6)

@@ -175,7 +175,14 @@ class ZohoDeals(AnyCrmDeals):
 
 
 class DynamicsDeals(AnyCrmDeals):
-    """Deals from Dynamics 365, `url` being https://ORG.crm.dynamics.com: an app user of Entra."""
+    """Deals from Dynamics 365, `url` being https://ORG.crm.dynamics.com: an app user of Entra.
+
+    `processes` are the tables of the business process flows whose stages are read; none named, all.
+    `stage_order` names stages in the funnel's order, where their categories do not tell it. With
+    `audits` off, stages that are no longer active count from when the oldest that is known began;
+    with `stakeholders` off, connected contacts are not read. `close_time` is the column of the
+    closing activity that says when a deal was won or lost: `actualend` can be typed.
+    """
 
     kind: Literal["dynamics"]
     url: ApiUrl
@@ -183,6 +190,11 @@ class DynamicsDeals(AnyCrmDeals):
     client_id: str
     client_secret: SecretStr
     login_url: ApiUrl = "https://login.microsoftonline.com"
+    processes: Words = ()
+    stage_order: Words = ()
+    audits: bool = True
+    stakeholders: bool = True
+    close_time: Literal["createdon", "actualend"] = "createdon"
 
 
 class OdooDeals(AnyCrmDeals):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from convsync.extract.crm import Crm, CrmDeals
+from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
 from convsync.extract.funnel import MilestoneStages, StageOutcome
 from convsync.extract.mapping import (
     CellFormat,
@@ -20,6 +20,9 @@ from convsync.http import Authorisation, FixedHeader, Http, Judge, basic
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
 from convsync.wiring.values import customer_words, minutes
+
+_KEEP_NO_TRACE = (crm_tables.DynamicsDeals,)
+"""CRMs that say nothing of a deleted deal in any list."""
 
 
 def crm_source(
@@ -38,7 +41,8 @@ def crm_source(
         denied_words=frozenset(table.consent.denied),
         customer_words=customer_words(table.customer_type),
     )
-    return CrmDeals(
+    deals = ForgetfulCrmDeals if isinstance(table, _KEEP_NO_TRACE) else CrmDeals
+    return deals(
         name,
         crm_of(table, mapping, settings.folder, policy),
         mapping,
@@ -59,6 +63,8 @@ def crm_of(
             return _hubspot(table, mapping, policy, keeper)
         case crm_tables.PipedriveDeals():
             return _pipedrive(table, mapping, policy, keeper)
+        case crm_tables.DynamicsDeals():
+            return _dynamics(table, mapping, policy, keeper)
     raise NotImplementedError(table.kind)
 
 
@@ -133,6 +139,27 @@ def _pipedrive(
         login = _http("Pipedrive", table.login_url, pipedrive.judge, policy, app)
         who = keeper(pipedrive.refreshing(login, _secret(table.refresh_token)))
     return pipedrive.Pipedrive(_http("Pipedrive", table.url, pipedrive.judge, policy, who), mapping)
+
+
+def _dynamics(
+    table: crm_tables.DynamicsDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
+) -> Crm:
+    from convsync.extract import dynamics, dynamics_api
+    from convsync.extract.dynamics_history import History
+
+    login = _http("Entra", table.login_url, dynamics_api.judge_login, policy)
+    words = table.tenant_id, table.client_id, _secret(table.client_secret), table.url
+    who = keeper(dynamics_api.client_credentials(login, *words))
+    base_url = f"{table.url.rstrip('/')}/{dynamics_api.PATH}"
+    api = dynamics_api.Api(_http("Dynamics 365", base_url, dynamics_api.judge, policy, who))
+    history = History(
+        api,
+        processes=table.processes,
+        stage_order=table.stage_order,
+        has_audits=table.audits,
+        close_time=table.close_time,
+    )
+    return dynamics.Dynamics(api, history, mapping, has_stakeholders=table.stakeholders)
 
 
 def _http(

@@ -121,7 +121,9 @@ def _vendor(crms: Crms, name: str) -> Endpoint:
             headers=dict(request.headers),
             body=await request.body(),
         )
-        reply = await run_in_threadpool(crms[name].answer, asked)
+        crm = crms[name]
+        crm.server.base_url = f"{request.base_url}{name}"
+        reply = await run_in_threadpool(crm.answer, asked)
         headers = {"Content-Type": reply.media_type, **reply.headers}
         return Response(reply.encoded(), status_code=reply.status, headers=headers)
 

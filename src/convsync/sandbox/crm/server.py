@@ -85,6 +85,8 @@ class CrmServer:
     """
 
     name = ""
+    base_url = ""
+    """Where it is served; links it gives out begin with it."""
     routes: Sequence[tuple[str, str, str]] = ()
     """Method, pattern of the path, and who answers, with the pattern's groups as arguments."""
 

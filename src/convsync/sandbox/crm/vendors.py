@@ -4,6 +4,7 @@ from datetime import datetime
 
 from convsync.sandbox.clock import SandboxClock
 from convsync.sandbox.crm.book import CrmBook
+from convsync.sandbox.crm.dynamics import DynamicsServer
 from convsync.sandbox.crm.feed import Feed
 from convsync.sandbox.crm.hubspot import HubSpotServer
 from convsync.sandbox.crm.pipedrive import PipedriveServer
@@ -11,7 +12,7 @@ from convsync.sandbox.crm.server import CrmServer, Reply, Request
 from convsync.sandbox.world import World
 
 SERVERS: dict[str, type[CrmServer]] = {
-    server.name: server for server in (HubSpotServer, PipedriveServer)
+    server.name: server for server in (HubSpotServer, PipedriveServer, DynamicsServer)
 }
 
 

@@ -1,0 +1,370 @@
+"""Dataverse's Web API, version 9.2, as documented: the tables that reading deals takes.
+
+Lists go by the page size of `Prefer`, in the order asked, with a link whose cookie says after which
+row to go on. Unknown columns, IDs compared by `gt`, more than 300 conditions and URLs over 32,768
+characters are refused. Rows the app user may not read are left out of lists without a word, and
+refused with 403 when asked for. Processes are audited; what was deleted is nowhere. Reopening or
+closing an opportunity does not touch its process. What is not documented follows the simplest
+reading.
+https://learn.microsoft.com/power-apps/developer/data-platform/webapi/overview
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from convsync.sandbox.crm import odata
+from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook
+from convsync.sandbox.crm.dynamics_rows import (
+    DEAL_ID,
+    FIELDS,
+    PROCESS,
+    TABLES,
+    Row,
+    Rows,
+    Table,
+    deal_of,
+    guid,
+    stage_id,
+)
+from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
+
+TENANT: Final = "contoso.onmicrosoft.com"
+CLIENT_ID: Final = "535fb089-9ff3-47b6-9bfb-4f1264799865"
+CLIENT_SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
+MOST_ROWS, MOST_PARTS, LONGEST_URL = 5_000, 1_000, 32_768
+BASE: Final = "/api/data/v9.2"
+_LABEL: Final = "OData.Community.Display.V1.FormattedValue"
+_TARGET: Final = "Microsoft.Dynamics.CRM.lookuplogicalname"
+_OPTIONS = frozenset({"$select", "$filter", "$orderby", "$expand", "$top", "$skiptoken"})
+
+
+class DynamicsServer(CrmServer):
+    """Dataverse over a book, in which stages with an outcome are states. IDs are GUIDs."""
+
+    name = "dynamics"
+    base_url = "https://contoso.crm4.dynamics.com"
+    routes = (
+        ("POST", r"/[\w.-]+/oauth2/v2\.0/token", "token"),
+        ("POST", BASE + r"/\$batch", "batch"),
+        ("GET", BASE + r"/EntityDefinitions", "processes"),
+        (
+            "GET",
+            BASE + r"/EntityDefinitions\(LogicalName='(?P<table>\w+)'\)/Attributes"
+            r"(?P<of_text>/Microsoft\.Dynamics\.CRM\.StringAttributeMetadata)?",
+            "attributes",
+        ),
+        (
+            "GET",
+            BASE
+            + r"/audits\((?P<audit_id>[\w-]+)\)/Microsoft\.Dynamics\.CRM\.RetrieveAuditDetails",
+            "audit_details",
+        ),
+        ("GET", BASE + r"/opportunities\((?P<deal_id>[\w-]+)\)", "opportunity"),
+        ("GET", BASE + r"/(?P<records>\w+)", "listed"),
+    )
+
+    def __init__(self, book: CrmBook, now: Now) -> None:
+        super().__init__(book, now)
+        self.tokens: set[str] = set()
+        self.rows = Rows(book)
+
+    def record_id(self, kind: str, number: int) -> str:
+        """Return a GUID, of each kind's own."""
+        first = {"deal": DEAL_ID, CONTACT: "70bf4d48", LEAD: "8e1f7c10"}[kind]
+        return f"{first}-d01c-ed11-b83e-{number:012x}"
+
+    def refuse(self, request: Request) -> Reply | None:
+        """Ask for a bearer token everywhere but where one is given out."""
+        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if shown in self.tokens or request.path.endswith("/oauth2/v2.0/token"):
+            return None
+        return Reply(status=401, headers={"WWW-Authenticate": "Bearer"})
+
+    def token(self, request: Request) -> Reply:
+        """Give out an access token for the app's secret, and no refresh token."""
+        form = request.form()
+        if form.get("scope") != f"{self.base_url}/.default":
+            return _no_token("invalid_scope", 70011)
+        if form.get("grant_type") != "client_credentials":
+            return _no_token("unsupported_grant_type", 70003)
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
+            return _no_token("invalid_client", 7000215, status=401)
+        token = f"eyJ0eXAi.{len(self.tokens)}"
+        self.tokens.add(token)
+        return Reply(body={"token_type": "Bearer", "expires_in": 3599, "access_token": token})
+
+    def listed(self, request: Request, records: str) -> Reply:
+        """Answer with a page of a table's rows."""
+        table, query = TABLES.get(records), request.query
+        if table is None:
+            return _error(404, "0x8006088a", f"Resource not found for the segment '{records}'.")
+        if len(urlencode(query)) > LONGEST_URL:
+            return _error(414, "", "The request URI is too long.")
+        try:
+            where = odata.parsed(query["$filter"]) if "$filter" in query else None
+            select = _select(table, query, where)
+            order = _order(table, query)
+            after = _cookie(query.get("$skiptoken", ""), order)
+        except odata.FilterError as error:
+            return _error(400, "0x0", str(error))
+        rows = [
+            row
+            for row in self.rows.of(records, where)
+            if where is None or where.matches(row.values)
+        ]
+        rows.sort(key=order.key, reverse=order.is_down)
+        prefer = request.headers.get("prefer", "")
+        size = re.search(r"odata\.maxpagesize=(\d+)", prefer)
+        limit = int(query.get("$top", size[1] if size else MOST_ROWS))
+        rest = [row for row in rows if after is None or order.key(row) > after]
+        page = rest[: min(limit, MOST_ROWS)]
+        body = {
+            "@odata.context": f"{self.base_url}{BASE}/$metadata#{records}({','.join(select)})",
+            "value": [_said(table, row, select, query, prefer) for row in page],
+        }
+        if len(rest) > len(page) and "$top" not in query:
+            body["@odata.nextLink"] = self._link(records, query, order, page)
+        return Reply(body=body)
+
+    def opportunity(self, request: Request, deal_id: str) -> Reply:
+        """Answer with a deal, or whether it is not there or may not be read."""
+        deal, table = self.book.deal(deal_id.lower()), TABLES["opportunities"]
+        if deal is None:
+            message = f"Entity 'opportunity' With Id = {deal_id} Does Not Exist"
+            return _error(404, "0x80040217", message)
+        if deal_id in self.rows.unreadable:
+            message = "Principal user is missing prvReadOpportunity privilege on OTC=3"
+            return _error(403, "0x80040220", message)
+        select = _select(table, request.query, None)
+        return Reply(body=_said(table, self.rows.opportunity(deal), select, {}, ""))
+
+    def audit_details(self, request: Request, audit_id: str) -> Reply:
+        """Answer with what a change made of a process."""
+        deal = self.book.deal(deal_of(audit_id))
+        moves = dict(self.rows.audited(deal)) if deal else {}
+        if audit_id not in moves:
+            return _error(404, "0x80040217", f"audit With Id = {audit_id} Does Not Exist")
+        typed = {"@odata.type": f"#Microsoft.Dynamics.CRM.{PROCESS}"}
+        return Reply(
+            body={
+                "AuditDetail": {
+                    "@odata.type": "#Microsoft.Dynamics.CRM.AttributeAuditDetail",
+                    "OldValue": typed,
+                    "NewValue": {
+                        **typed,
+                        "_activestageid_value": stage_id(moves[audit_id].stage),
+                    },
+                }
+            }
+        )
+
+    def batch(self, request: Request) -> Reply:
+        """Answer single reads in one answer, those that fail among them."""
+        kind = request.headers.get("content-type", "")
+        message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
+        parts = message.get_payload() if message.is_multipart() else []
+        if not parts or len(parts) > MOST_PARTS:
+            return _error(400, "0x0", "The batch is empty, too large or badly written.")
+        boundary, answers = "batchresponse_01346794", []
+        for part in parts:
+            line = str(part.get_payload()).split("\r\n", 1)[0]  # type: ignore[union-attr]
+            answers.append(_part(boundary, self._read(line.split(" ")[1], request)))
+        return Reply(
+            body=f"{''.join(answers)}--{boundary}--\r\n".encode(),
+            headers={"Content-Type": f"multipart/mixed; boundary={boundary}"},
+        )
+
+    def processes(self, request: Request) -> Reply:
+        """Answer with the tables of business process flows; another one knows no deals."""
+        if request.query.get("$filter") != "IsBPFEntity eq true":
+            return _error(400, "0x0", "only tables of processes are listed here")
+        deal = [{"LogicalName": "opportunityid", "MetadataId": guid("opportunityid")}]
+        tables: Sequence[tuple[str, str, list[dict[str, str]]]] = (
+            (PROCESS, "opportunitysalesprocesses", deal),
+            ("phonetocaseprocess", "phonetocaseprocesses", []),
+        )
+        return Reply(
+            body={
+                "value": [
+                    {"LogicalName": name, "EntitySetName": records, "Attributes": attributes}
+                    for name, records, attributes in tables
+                ]
+            }
+        )
+
+    def attributes(self, request: Request, table: str, of_text: str | None) -> Reply:
+        """Answer with the columns of a table, all in one answer; lengths of those with text."""
+        kind = {"opportunity": "deal"}.get(table, table)
+        own = [one for one in FIELDS if one.kind == kind]
+        if of_text:
+            lengths = [one for one in own if one.longest]
+            return Reply(
+                body={
+                    "value": [
+                        {"LogicalName": one.name, "MaxLength": one.longest} for one in lengths
+                    ]
+                }
+            )
+        return Reply(body={"value": [*map(_described, own), _described_name(table)]})
+
+    # What is between the lines
+
+    def _read(self, url: str, request: Request) -> Reply:
+        """Return the answer to one read of a batch."""
+        parts = urlsplit(url)
+        asked = Request(
+            method="GET",
+            path=BASE + parts.path.partition(BASE)[2],
+            query=dict(parse_qsl(parts.query)),
+            headers=request.headers,
+        )
+        for method, pattern, _, handler in self._routes:
+            if method == "GET" and (found := pattern.fullmatch(asked.path)):
+                reply: Reply = handler(asked, **found.groupdict())
+                return reply
+        return _error(404, "0x8006088a", "Resource not found for the segment.")
+
+    def _link(
+        self, records: str, query: Mapping[str, str], order: "_Order", page: Sequence[Row]
+    ) -> str:
+        first, last = order.key(page[0]), order.key(page[-1])
+        inner = "".join(
+            f'<{name} last="{_written(end)}" first="{_written(begin)}" />'
+            for name, begin, end in zip(order.columns, first, last, strict=True)
+        )
+        cookie = quote(quote(f'<cookie page="1">{inner}</cookie>'))
+        token = f'<cookie pagenumber="2" pagingcookie="{cookie}" istracking="False" />'
+        asked = {**query, "$skiptoken": token}
+        said = "&".join(f"{name}={quote(text)}" for name, text in asked.items())
+        return f"{self.base_url}{BASE}/{records}?{said}"
+
+
+# What is asked, and how it is answered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """The columns rows are ordered by, of which the key is always the last."""
+
+    columns: tuple[str, ...]
+    is_down: bool
+
+    def key(self, row: Row) -> tuple[Any, ...]:
+        """Return what a row is ordered by."""
+        return tuple(row.values[name] for name in self.columns)
+
+
+def _order(table: Table, query: Mapping[str, str]) -> _Order:
+    column, _, way = query.get("$orderby", table.key).partition(" ")
+    if column not in table.columns or way not in ("", "asc", "desc"):
+        raise odata.FilterError(f"The query order '{column} {way}' is not valid.")
+    return _Order(columns=tuple(dict.fromkeys((column, table.key))), is_down=way == "desc")
+
+
+def _select(table: Table, query: Mapping[str, str], where: odata.Filter | None) -> tuple[str, ...]:
+    """Return the columns to answer with; FilterError where one is asked for that is not there."""
+    if unknown := sorted(set(query) - _OPTIONS):
+        raise odata.FilterError(f"The query parameter {unknown[0]} is not supported.")
+    select = tuple(query["$select"].split(",")) if "$select" in query else table.columns
+    filtered = [one.column for one in where or () if one.column not in table.through]
+    for name in (*select, *filtered):
+        if name not in table.columns:
+            raise odata.FilterError(
+                f"Could not find a property named '{name}' on type"
+                f" 'Microsoft.Dynamics.CRM.{table.name}'."
+            )
+    money = {one.name for one in FIELDS if one.type == "Money"} | {"actualvalue"}
+    more = ["_transactioncurrencyid_value"] if money & {*select} else []
+    return tuple(dict.fromkeys((table.key, *select, *more)))
+
+
+def _said(
+    table: Table, row: Row, select: Sequence[str], query: Mapping[str, str], prefer: str
+) -> dict[str, Any]:
+    """Return a row as JSON has it, annotations before their columns where they are asked for."""
+    is_annotated = "odata.include-annotations" in prefer
+    said: dict[str, Any] = {"@odata.etag": 'W/"72201545"'}
+    for name in select:
+        value = row.values[name]
+        if is_annotated and value is not None:
+            if name in row.targets:
+                said[f"{name}@{_TARGET}"] = row.targets[name]
+            if name in row.labels:
+                said[f"{name}@{_LABEL}"] = row.labels[name]
+        said[name] = _stamp(value) if isinstance(value, datetime) else value
+    if query.get("$expand", "").startswith("processid("):
+        said["processid"] = row.values["processid"]
+    return said
+
+
+def _cookie(token: str, order: _Order) -> tuple[Any, ...] | None:
+    """Return what the row was ordered by after which to go on."""
+    if not token:
+        return None
+    outer = re.search(r'pagingcookie="([^"]*)"', token)
+    inner = unquote(unquote(outer[1])) if outer else ""
+    ends = [re.search(rf'<{name} last="([^"]*)"', inner) for name in order.columns]
+    if not all(ends):
+        raise odata.FilterError("The paging cookie is malformed.")
+    written = [end[1].strip("{}").lower() for end in ends if end]
+    return tuple(
+        one if odata.GUID.match(one) else datetime.fromisoformat(one.upper()) for one in written
+    )
+
+
+def _written(value: Any) -> str:
+    """Return a value as cookies have it: IDs in capitals and braces."""
+    return _stamp(value) if isinstance(value, datetime) else f"{{{value.upper()}}}"
+
+
+def _described(one: Field) -> dict[str, Any]:
+    return {
+        "LogicalName": one.name,
+        "AttributeType": one.type,
+        "AttributeOf": None,
+        "IsValidForRead": one.is_readable,
+        "DisplayName": {"UserLocalizedLabel": {"Label": one.label, "LanguageCode": 1033}},
+        "MetadataId": guid(f"{one.kind}.{one.name}"),
+    }
+
+
+def _described_name(table: str) -> dict[str, Any]:
+    """Return the column that names an owner; it exists in metadata, but cannot be asked for."""
+    return {
+        "LogicalName": "owneridname",
+        "AttributeType": "String",
+        "AttributeOf": "ownerid",
+        "IsValidForRead": True,
+        "DisplayName": {"UserLocalizedLabel": None},
+        "MetadataId": guid(f"{table}.owneridname"),
+    }
+
+
+def _part(boundary: str, reply: Reply) -> str:
+    return (
+        f"--{boundary}\r\n"
+        "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+        f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
+        "Content-Type: application/json; odata.metadata=minimal\r\nOData-Version: 4.0\r\n\r\n"
+        f"{reply.encoded().decode()}\r\n"
+    )
+
+
+def _error(status: int, code: str, message: str) -> Reply:
+    return Reply(status=status, body={"error": {"code": code, "message": message}})
+
+
+def _no_token(error: str, code: int, status: int = 400) -> Reply:
+    description = f"AADSTS{code}: The request was refused.\r\nTrace ID: 255d1aef"
+    body = {"error": error, "error_description": description, "error_codes": [code]}
+    return Reply(status=status, body=body)
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
