@@ -38,7 +38,10 @@ _PASSING = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back: status, headers, parsed body; numbers with a point are Decimal."""
+    """What came back: status, headers, parsed body; numbers with a point are Decimal.
+
+    A body in CSV, where a request asked for it, is its text.
+    """
 
     place: str
     status: int
@@ -231,8 +234,10 @@ class NotJson:
 def _body_of(response: requests.Response) -> Any:
     if response.status_code in _NOTHING or not response.content:
         return None
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
     try:
+        if kind == "text/csv":  # a header alone, `"Id"`, would be JSON too
+            return response.content.decode()
         return json.loads(response.content, parse_float=Decimal)
     except ValueError:
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
         return NotJson(kind or "something", response.content.decode("utf-8", "replace"))

@@ -58,6 +58,8 @@ class CrmOffice(ABC):
     deal: RecordFields
     region: str
     """The vendor's name of the deal's field `region`."""
+    has_several_contacts = True
+    renews_tokens = True
     won = "Closed Won"
     lost = "Closed Lost"
     """The vendor's names of the book's stages `won` and `lost`."""
@@ -195,6 +197,8 @@ class CrmSourceContract(DealSourceContract):
         assert len(found) == len({*found}) == 2 * office.a_page
 
     def test_an_expired_token_is_renewed_in_the_middle(self, office: Any) -> None:
+        if not office.renews_tokens:
+            pytest.skip("this vendor's keys are not renewed")
         for number in range(1, office.a_page + 2):
             put_deal(office, number)
         records: list[object] = []
@@ -282,6 +286,8 @@ class CrmSourceContract(DealSourceContract):
         assert [(one.name, one.reached_at) for one in deal.milestones][-1] == ("lost", WON_AT)
 
     def test_one_of_three_who_refused_refuses_for_the_deal(self, office: Any) -> None:
+        if not office.has_several_contacts:
+            pytest.skip("this vendor's deals name one contact")
         people = tuple(
             put_person(office, 901 + number, fields={"consent": word})
             for number, word in enumerate(("yes", "no", "yes"))

@@ -174,6 +174,8 @@ class DealSourceContract:
         assert list(source.read_changed(WINDOW)) == list(source.read_changed(WINDOW))
 
     def test_nothing_where_a_number_was_is_no_amount(self, office: Office) -> None:
+        if getattr(office, "says_nothing_of_amounts", False):
+            pytest.skip("this vendor's amounts are never empty")
         put_deal(office, amount=None)
         assert self.only(office).amount is None
 
@@ -190,6 +192,8 @@ class DealSourceContract:
         assert self.only(office).identifiers == NO_IDENTIFIERS
 
     def test_a_deal_with_three_contacts_has_the_identifiers_of_all(self, office: Office) -> None:
+        if not getattr(office, "has_several_contacts", True):
+            pytest.skip("this vendor's deals name one contact")
         people = tuple(
             put_person(office, 901 + number, fields={"email": f"p{number}@example.com"})
             for number in range(3)

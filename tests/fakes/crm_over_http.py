@@ -25,7 +25,7 @@ class CrmOverHttp:
         self.before_each: Callable[[int], None] = lambda _: None
         self.stuck_at: str | None = None
         self.is_newer = False
-        self._base_path = urlsplit(base_url).path.rstrip("/")
+        self._base_url = base_url.rstrip("/")
         self._stuck: dict[str, Reply] = {}
         for method in (responses.GET, responses.POST):
             mock.add_callback(method, re.compile(re.escape(base_url) + ".*"), self._answer)
@@ -33,7 +33,7 @@ class CrmOverHttp:
     def _answer(self, asked: requests.PreparedRequest) -> Any:
         self.count += 1
         self.before_each(self.count)
-        request = _as_request(asked, self._base_path)
+        request = _as_request(asked, self._base_url)
         reply = self._stuck.get(request.path) or self.server.answer(request)
         if self.stuck_at and re.search(self.stuck_at, request.path):
             self._stuck[request.path] = reply
@@ -45,15 +45,16 @@ class CrmOverHttp:
         return reply.status, headers, encoded
 
 
-def _as_request(asked: requests.PreparedRequest, base_path: str) -> Request:
+def _as_request(asked: requests.PreparedRequest, base_url: str) -> Request:
     url = urlsplit(asked.url or "")
     body = asked.body or b""
     return Request(
         method=asked.method or "",
-        path=url.path.removeprefix(base_path),
+        path=url.path.removeprefix(urlsplit(base_url).path),
         query=dict(parse_qsl(url.query, keep_blank_values=True)),
         headers={name.lower(): str(value) for name, value in asked.headers.items()},
         body=body.encode() if isinstance(body, str) else bytes(body),
+        base_url=base_url,
     )
 
 

@@ -34,13 +34,19 @@ from tests.contract.crm_suite import CrmOffice
 from tests.contract.source_suite import CREATED, TOUCHED, WON_DEAL, put_deal, put_person
 from tests.contract.test_dynamics_source import DynamicsOffice
 from tests.contract.test_hubspot_source import HubSpotOffice
+from tests.contract.test_odoo_source import OdooOffice
 from tests.contract.test_pipedrive_source import PipedriveOffice
+from tests.contract.test_salesforce_source import SalesforceOffice
+from tests.contract.test_zoho_source import ZohoOffice
 from tests.nights.company import folder_in_memory
 
 OFFICES: dict[str, type[CrmOffice]] = {
     "dynamics": DynamicsOffice,
     "hubspot": HubSpotOffice,
+    "odoo": OdooOffice,
     "pipedrive": PipedriveOffice,
+    "salesforce": SalesforceOffice,
+    "zoho": ZohoOffice,
 }
 
 AMOUNTS = st.integers(1, 10_000).map(Decimal)

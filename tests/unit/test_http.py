@@ -34,6 +34,13 @@ def test_numbers_keep_every_digit() -> None:
     assert answer == {"amount": Decimal("1234567890123456.78"), "id": 12345678901234567890}
 
 
+@pytest.mark.parametrize("text", ['"Id"\n', '"Id","Name"\n"1","שלום"\n'])
+@responses.activate
+def test_csv_is_its_text(text: str) -> None:
+    responses.get(f"{URL}/deals", body=text.encode(), content_type="text/csv")
+    assert an_http().get("deals") == text
+
+
 @pytest.mark.parametrize("status", [204, 304])
 @responses.activate
 def test_nothing_new_is_none(status: int) -> None:

@@ -14,12 +14,13 @@ by the config's mapping, the same for all vendors. The decisions that shape it:
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from convsync.errors import OperatorError
+from convsync.errors import OperatorError, UnexpectedResponseError
 from convsync.extract.cells import Cells, text_of
 from convsync.extract.funnel import Entered, Funnel, MilestoneStages, Stage
 from convsync.extract.mapping import (
@@ -169,27 +170,30 @@ class CrmDeals:
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the CRM answers, and has every mapped stage and field."""
-        self._records()
+        with _as_documented(self.name):
+            self._records()
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one that left the CRM in it."""
-        records = self._records()
-        for page in self.crm.changed(window, after.place if after else None):
-            yield from map(records.read, page.deals)
-            yield from page.departed
-            if page.place is not None:
-                yield Bookmark(page.place)
-        yield from self.crm.departed(window)
+        with _as_documented(self.name):
+            records = self._records()
+            for page in self.crm.changed(window, after.place if after else None):
+                yield from map(records.read, page.deals)
+                yield from page.departed
+                if page.place is not None:
+                    yield Bookmark(page.place)
+            yield from self.crm.departed(window)
 
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
-        records = self._records()
-        listed = chain.from_iterable(page.deals for page in self.crm.reached(period))
-        for record in map(records.read, listed):
-            if not isinstance(record, Deal) or any(
-                milestone.reached_at in period for milestone in record.milestones
-            ):
-                yield record
+        with _as_documented(self.name):
+            records = self._records()
+            listed = chain.from_iterable(page.deals for page in self.crm.reached(period))
+            for record in map(records.read, listed):
+                if not isinstance(record, Deal) or any(
+                    milestone.reached_at in period for milestone in record.milestones
+                ):
+                    yield record
 
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())
@@ -204,6 +208,18 @@ class ForgetfulCrmDeals(CrmDeals):
         """Yield those of the deals that the CRM no longer has."""
         asked: Any = self.crm
         yield from asked.departed_among(deal_ids)
+
+
+@contextmanager
+def _as_documented(source: str) -> Iterator[None]:
+    """Turn an answer that lacks what its documentation promises into an error that says so."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnexpectedResponseError(
+            f"source '{source}': an answer of the CRM is not shaped as its documentation says"
+            f" ({type(error).__name__}: {error}). Please report it."
+        ) from error
 
 
 def raise_if_missing(source: str, mapping: CrmMapping, there: Sequence[CrmField]) -> None:

@@ -42,7 +42,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """The activities that closed a deal, earlier times too, and the stages it came into, by when."""
+    """The activities that closed a deal, each time it was, and the stages it came into, by when."""
 
     closings: Sequence[Row] = ()
     moves: Sequence[Entered] = ()
@@ -62,13 +62,13 @@ class History:
         *,
         processes: Sequence[str] = (),
         stage_order: Sequence[str] = (),
-        has_audits: bool = True,
+        has_audit: bool = True,
         close_time: CloseTime = "createdon",
     ) -> None:
         self._api = api
         self._wanted = processes
         self._stage_order = [name.casefold() for name in stage_order]
-        self._has_audits = has_audits
+        self._has_audit = has_audit
         self._close_time = close_time
         self._stages: Mapping[str, Stage] = {}
         self.processes: Sequence[Process] = ()
@@ -202,7 +202,7 @@ class History:
         several records at once, and that details name the stage `_activestageid_value`.
         https://learn.microsoft.com/power-apps/developer/data-platform/auditing/retrieve-audit-data
         """
-        if not self._has_audits:
+        if not self._has_audit:
             return {}
         of_table = f"objecttypecode eq '{process.table}' and (operation eq 1 or operation eq 2)"
         entered: dict[str, list[Entered]] = {}

@@ -178,9 +178,9 @@ class DynamicsDeals(AnyCrmDeals):
     """Deals from Dynamics 365, `url` being https://ORG.crm.dynamics.com: an app user of Entra.
 
     `processes` are the tables of the business process flows whose stages are read; none named, all.
-    `stage_order` names stages in the funnel's order, where their categories do not tell it. With
-    `audits` off, stages that are no longer active count from when the oldest that is known began;
-    with `stakeholders` off, connected contacts are not read. `close_time` is the column of the
+    `stage_order` names stages in the funnel's order, where their categories do not tell it. Without
+    `audit`, stages that are no longer active count from when the oldest that is known began;
+    without `stakeholders`, connected contacts are not read. `close_time` is the column of the
     closing activity that says when a deal was won or lost: `actualend` can be typed.
     """
 
@@ -192,7 +192,7 @@ class DynamicsDeals(AnyCrmDeals):
     login_url: ApiUrl = "https://login.microsoftonline.com"
     processes: Words = ()
     stage_order: Words = ()
-    audits: bool = True
+    audit: bool = True
     stakeholders: bool = True
     close_time: Literal["createdon", "actualend"] = "createdon"
 
@@ -200,7 +200,8 @@ class DynamicsDeals(AnyCrmDeals):
 class OdooDeals(AnyCrmDeals):
     """Deals from Odoo: an API key; before Odoo 19 with the `username` it belongs to.
 
-    `api` is what is spoken: `json2` from Odoo 19 on, `jsonrpc` before.
+    `api` is what is spoken: `json2` from Odoo 19 on, `jsonrpc` before. `history` is where stages
+    come from: tracked changes, which an administrator may read, or the `fields` of the lead alone.
     """
 
     kind: Literal["odoo"]
@@ -209,6 +210,7 @@ class OdooDeals(AnyCrmDeals):
     api_key: SecretStr
     username: str | None = None
     api: Literal["json2", "jsonrpc"] = "json2"
+    history: Literal["tracking", "fields"] = "tracking"
 
     @model_validator(mode="after")
     def _can_sign_in(self) -> Self:

@@ -187,7 +187,7 @@ def present_after(
         .order_by(deals.c.id)
         .limit(limit)
     )
-    return list(connection.execute(found).tuples())
+    return [(row, deal_id) for row, deal_id in connection.execute(found)]
 
 
 def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: datetime) -> None:

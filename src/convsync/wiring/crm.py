@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from convsync.errors import OperatorError
 from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
 from convsync.extract.funnel import MilestoneStages, StageOutcome
 from convsync.extract.mapping import (
@@ -20,9 +22,6 @@ from convsync.http import Authorisation, FixedHeader, Http, Judge, basic
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
 from convsync.wiring.values import customer_words, minutes
-
-_KEEP_NO_TRACE = (crm_tables.DynamicsDeals,)
-"""CRMs that say nothing of a deleted deal in any list."""
 
 
 def crm_source(
@@ -41,8 +40,9 @@ def crm_source(
         denied_words=frozenset(table.consent.denied),
         customer_words=customer_words(table.customer_type),
     )
-    deals = ForgetfulCrmDeals if isinstance(table, _KEEP_NO_TRACE) else CrmDeals
-    return deals(
+    forgets = isinstance(table, crm_tables.DynamicsDeals | crm_tables.OdooDeals)
+    source = ForgetfulCrmDeals if forgets else CrmDeals
+    return source(
         name,
         crm_of(table, mapping, settings.folder, policy),
         mapping,
@@ -61,11 +61,16 @@ def crm_of(
     match table:
         case crm_tables.HubSpotDeals():
             return _hubspot(table, mapping, policy, keeper)
-        case crm_tables.PipedriveDeals():
-            return _pipedrive(table, mapping, policy, keeper)
         case crm_tables.DynamicsDeals():
             return _dynamics(table, mapping, policy, keeper)
-    raise NotImplementedError(table.kind)
+        case crm_tables.PipedriveDeals():
+            return _pipedrive(table, mapping, policy, keeper)
+        case crm_tables.OdooDeals():
+            return _odoo(table, mapping, policy)
+        case crm_tables.ZohoDeals():
+            return _zoho(table, mapping, policy, file)
+        case crm_tables.SalesforceDeals():
+            return _salesforce(table, mapping, folder, policy, keeper)
 
 
 def mapping_of(table: crm_tables.AnyCrmDeals) -> CrmMapping:
@@ -147,7 +152,7 @@ def _dynamics(
     from convsync.extract import dynamics, dynamics_api
     from convsync.extract.dynamics_history import History
 
-    login = _http("Entra", table.login_url, dynamics_api.judge_login, policy)
+    login = _http("Microsoft Entra", table.login_url, dynamics_api.judge_login, policy)
     words = table.tenant_id, table.client_id, _secret(table.client_secret), table.url
     who = keeper(dynamics_api.client_credentials(login, *words))
     base_url = f"{table.url.rstrip('/')}/{dynamics_api.PATH}"
@@ -156,10 +161,67 @@ def _dynamics(
         api,
         processes=table.processes,
         stage_order=table.stage_order,
-        has_audits=table.audits,
+        has_audit=table.audit,
         close_time=table.close_time,
     )
     return dynamics.Dynamics(api, history, mapping, has_stakeholders=table.stakeholders)
+
+
+def _salesforce(
+    table: crm_tables.SalesforceDeals,
+    mapping: CrmMapping,
+    folder: Path,
+    policy: RetryPolicy,
+    keeper: Keeper,
+) -> Crm:
+    from convsync.extract import salesforce, salesforce_api
+
+    def http(authorisation: Authorisation | None = None) -> Http:
+        return _http("Salesforce", table.url, salesforce_api.judge, policy, authorisation)
+
+    if table.client_secret is not None:
+        secret = _secret(table.client_secret)
+        fetch = salesforce_api.client_credentials(http(), table.client_id, secret)
+    else:
+        assert table.username is not None, "settings see to that"
+        assert table.private_key_file is not None, "settings see to that"
+        key_file = folder / table.private_key_file
+        words = table.client_id, table.username, key_file, table.audience
+        fetch = salesforce_api.jwt_bearer(http(), *words)
+    api = salesforce_api.Api(http(keeper(fetch)), table.api_version)
+    return salesforce.Salesforce(api, mapping, bulk_above=table.bulk_above)
+
+
+def _zoho(
+    table: crm_tables.ZohoDeals, mapping: CrmMapping, policy: RetryPolicy, file: Path | None
+) -> Crm:
+    from convsync.extract import zoho
+
+    url = table.url or zoho.API_OF.get(urlsplit(table.login_url).netloc)
+    if url is None:
+        raise OperatorError(
+            f"login_url {table.login_url} is no data centre of Zoho's that convsync knows: set"
+            " the source's url to that of its API."
+        )
+    login = _http("Zoho", table.login_url, zoho.judge_sign_in, policy)
+    words = table.client_id, _secret(table.client_secret), _secret(table.refresh_token)
+    fetch = zoho.refreshing(login, *words, url)
+    who = TokenKeeper(fetch, scheme="Zoho-oauthtoken", file=file)
+    return zoho.Zoho(_http("Zoho", url, zoho.judge, policy, who), mapping)
+
+
+def _odoo(table: crm_tables.OdooDeals, mapping: CrmMapping, policy: RetryPolicy) -> Crm:
+    from convsync.extract import odoo
+
+    key = _secret(table.api_key)
+    if table.api == "json2":
+        who = FixedHeader("Authorization", f"bearer {key}")
+        http = _http("Odoo", table.url, odoo.judge, policy, who)
+        transport: odoo.Transport = odoo.Json2(http, table.database)
+    else:
+        http = _http("Odoo", table.url, odoo.judge, policy)
+        transport = odoo.JsonRpc(http, table.database, table.username or "", key)
+    return odoo.Odoo(transport, mapping, history=table.history)
 
 
 def _http(

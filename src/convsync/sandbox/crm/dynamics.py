@@ -11,7 +11,7 @@ https://learn.microsoft.com/power-apps/developer/data-platform/webapi/overview
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email import message_from_bytes
 from http import HTTPStatus
@@ -48,7 +48,6 @@ class DynamicsServer(CrmServer):
     """Dataverse over a book, in which stages with an outcome are states. IDs are GUIDs."""
 
     name = "dynamics"
-    base_url = "https://contoso.crm4.dynamics.com"
     routes = (
         ("POST", r"/[\w.-]+/oauth2/v2\.0/token", "token"),
         ("POST", BASE + r"/\$batch", "batch"),
@@ -89,7 +88,7 @@ class DynamicsServer(CrmServer):
     def token(self, request: Request) -> Reply:
         """Give out an access token for the app's secret, and no refresh token."""
         form = request.form()
-        if form.get("scope") != f"{self.base_url}/.default":
+        if form.get("scope") != f"{request.base_url}/.default":
             return _no_token("invalid_scope", 70011)
         if form.get("grant_type") != "client_credentials":
             return _no_token("unsupported_grant_type", 70003)
@@ -125,11 +124,11 @@ class DynamicsServer(CrmServer):
         rest = [row for row in rows if after is None or order.key(row) > after]
         page = rest[: min(limit, MOST_ROWS)]
         body = {
-            "@odata.context": f"{self.base_url}{BASE}/$metadata#{records}({','.join(select)})",
+            "@odata.context": f"{request.base_url}{BASE}/$metadata#{records}({','.join(select)})",
             "value": [_said(table, row, select, query, prefer) for row in page],
         }
         if len(rest) > len(page) and "$top" not in query:
-            body["@odata.nextLink"] = self._link(records, query, order, page)
+            body["@odata.nextLink"] = _link(request, records, order, page)
         return Reply(body=body)
 
     def opportunity(self, request: Request, deal_id: str) -> Reply:
@@ -213,36 +212,22 @@ class DynamicsServer(CrmServer):
             )
         return Reply(body={"value": [*map(_described, own), _described_name(table)]})
 
-    # What is between the lines
-
-    def _read(self, url: str, request: Request) -> Reply:
+    def _read(self, url: str, batch: Request) -> Reply:
         """Return the answer to one read of a batch."""
         parts = urlsplit(url)
-        asked = Request(
+        asked = replace(
+            batch,
             method="GET",
             path=BASE + parts.path.partition(BASE)[2],
             query=dict(parse_qsl(parts.query)),
-            headers=request.headers,
+            body=b"",
         )
-        for method, pattern, _, handler in self._routes:
-            if method == "GET" and (found := pattern.fullmatch(asked.path)):
-                reply: Reply = handler(asked, **found.groupdict())
-                return reply
-        return _error(404, "0x8006088a", "Resource not found for the segment.")
+        reply, _ = self.handled(asked)
+        return reply
 
-    def _link(
-        self, records: str, query: Mapping[str, str], order: "_Order", page: Sequence[Row]
-    ) -> str:
-        first, last = order.key(page[0]), order.key(page[-1])
-        inner = "".join(
-            f'<{name} last="{_written(end)}" first="{_written(begin)}" />'
-            for name, begin, end in zip(order.columns, first, last, strict=True)
-        )
-        cookie = quote(quote(f'<cookie page="1">{inner}</cookie>'))
-        token = f'<cookie pagenumber="2" pagingcookie="{cookie}" istracking="False" />'
-        asked = {**query, "$skiptoken": token}
-        said = "&".join(f"{name}={quote(text)}" for name, text in asked.items())
-        return f"{self.base_url}{BASE}/{records}?{said}"
+    def not_found(self, request: Request) -> Reply:
+        """Return the answer to a path that leads to no table."""
+        return _error(404, "0x8006088a", f"Resource not found for the segment '{request.path}'.")
 
 
 # What is asked, and how it is answered
@@ -316,6 +301,20 @@ def _cookie(token: str, order: _Order) -> tuple[Any, ...] | None:
     return tuple(
         one if odata.GUID.match(one) else datetime.fromisoformat(one.upper()) for one in written
     )
+
+
+def _link(request: Request, records: str, order: _Order, page: Sequence[Row]) -> str:
+    """Return the link to what comes after a page: the same question, and where to go on."""
+    first, last = order.key(page[0]), order.key(page[-1])
+    inner = "".join(
+        f'<{name} last="{_written(end)}" first="{_written(begin)}" />'
+        for name, begin, end in zip(order.columns, first, last, strict=True)
+    )
+    cookie = quote(quote(f'<cookie page="1">{inner}</cookie>'))
+    token = f'<cookie pagenumber="2" pagingcookie="{cookie}" istracking="False" />'
+    asked = {**request.query, "$skiptoken": token}
+    said = "&".join(f"{name}={quote(text)}" for name, text in asked.items())
+    return f"{request.base_url}{BASE}/{records}?{said}"
 
 
 def _written(value: Any) -> str:

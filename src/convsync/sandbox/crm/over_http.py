@@ -120,10 +120,9 @@ def _vendor(crms: Crms, name: str) -> Endpoint:
             query=dict(request.query_params),
             headers=dict(request.headers),
             body=await request.body(),
+            base_url=f"{request.url.scheme}://{request.url.netloc}/{name}",
         )
-        crm = crms[name]
-        crm.server.base_url = f"{request.base_url}{name}"
-        reply = await run_in_threadpool(crm.answer, asked)
+        reply = await run_in_threadpool(crms[name].answer, asked)
         headers = {"Content-Type": reply.media_type, **reply.headers}
         return Response(reply.encoded(), status_code=reply.status, headers=headers)
 

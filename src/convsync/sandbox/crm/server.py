@@ -18,13 +18,14 @@ from convsync.sandbox.crm.book import CrmBook
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request as it arrived; header names in lower case, `path` below the vendor's base URL."""
+    """A request as it arrived; header names in lower case, `path` below `base_url`."""
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    base_url: str = ""
 
     def json(self) -> Any:
         """Return the body as JSON; ValueError where it is none."""
@@ -85,8 +86,6 @@ class CrmServer:
     """
 
     name = ""
-    base_url = ""
-    """Where it is served; links it gives out begin with it."""
     routes: Sequence[tuple[str, str, str]] = ()
     """Method, pattern of the path, and who answers, with the pattern's groups as arguments."""
 
@@ -105,14 +104,18 @@ class CrmServer:
         self.faults = {number - 1: reply for number, reply in self.faults.items() if number}
         if fault := self.faults.pop(0, None):
             return fault
+        reply, route = self.handled(request)
+        self.requests[route] = self.requests.get(route, 0) + 1
+        return reply
+
+    def handled(self, request: Request) -> tuple[Reply, str]:
+        """Answer a request without counting it; also name the route it took."""
         for method, pattern, name, handler in self._routes:
             if method == request.method and (found := pattern.fullmatch(request.path)):
-                key = f"{method} {name}"
-                self.requests[key] = self.requests.get(key, 0) + 1
                 refused = self.refuse(request)
                 with self.book.lock:
-                    return refused or handler(request, **found.groupdict())
-        return self.not_found(request)
+                    return refused or handler(request, **found.groupdict()), f"{method} {name}"
+        return self.not_found(request), "nowhere"
 
     def record_id(self, kind: str, number: int) -> str:
         """Return the vendor's form of the ID of a kind of record; numbers begin with 1."""

@@ -7,12 +7,23 @@ from convsync.sandbox.crm.book import CrmBook
 from convsync.sandbox.crm.dynamics import DynamicsServer
 from convsync.sandbox.crm.feed import Feed
 from convsync.sandbox.crm.hubspot import HubSpotServer
+from convsync.sandbox.crm.odoo import OdooServer
 from convsync.sandbox.crm.pipedrive import PipedriveServer
+from convsync.sandbox.crm.salesforce import SalesforceServer
 from convsync.sandbox.crm.server import CrmServer, Reply, Request
+from convsync.sandbox.crm.zoho import ZohoServer
 from convsync.sandbox.world import World
 
 SERVERS: dict[str, type[CrmServer]] = {
-    server.name: server for server in (HubSpotServer, PipedriveServer, DynamicsServer)
+    server.name: server
+    for server in (
+        HubSpotServer,
+        SalesforceServer,
+        PipedriveServer,
+        ZohoServer,
+        DynamicsServer,
+        OdooServer,
+    )
 }
 
 

@@ -1,0 +1,407 @@
+"""Deals from Salesforce: opportunities, the contacts in their roles, and the leads they came from.
+
+What shapes it: pages go by record ID inside a closed window of SystemModstamp, which automated
+processes move as well as people; milestones come from OpportunityHistory, for CloseDate is typed by
+people; what is in the recycle bin is listed with the rest, as it is for a day after the bin was
+emptied. A change of a contact, a role or a converted lead is taken not to touch the opportunity
+(unconfirmed), so those are looked through too. A lead keeps the click ID that conversion may lose.
+https://developer.salesforce.com/docs/platform/object-reference/guide/object-reference-concepts.html
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from convsync.errors import OperatorError, UnexpectedResponseError
+from convsync.extract.crm import (
+    CrmDeal,
+    CrmField,
+    Fields,
+    Page,
+    Person,
+    batches,
+    built,
+    instant,
+)
+from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.mapping import (
+    CONTACT,
+    DEAL,
+    LEAD,
+    CrmMapping,
+    MilestoneField,
+    OnCreation,
+)
+from convsync.extract.salesforce_api import Api, Row
+from convsync.extract.source import Departed
+from convsync.model.deal import Gone
+from convsync.model.period import Period
+
+PIPELINE: Final = "Opportunity"
+"""All stages of an org are in one list; which a record type uses, a query does not tell."""
+A_PAGE: Final = 2_000
+BULK_ABOVE: Final = 2_000
+_SAMPLE: Final = 100
+_RECORDS = {DEAL: "Opportunity", CONTACT: "Contact", LEAD: "Lead"}
+_STANDARD = ("Id", "IsDeleted", "CreatedDate", "SystemModstamp", "Amount", "StageName", "OwnerId")
+_OPTIONAL = {"CurrencyIsoCode": "CurrencyIsoCode", "RecordTypeId": "RecordType.Name"}
+"""Only an org of several currencies has the first, only one with record types the second."""
+_FIRST = datetime(1999, 1, 1, tzinfo=UTC)
+"""Before Salesforce there was nothing; SOQL knows no year 1."""
+_DEALS: Final = "deals"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Link:
+    """Records that tie a person to a deal, and the stamp that says that something changed."""
+
+    kind: str
+    records: str
+    stamp: str
+    deal: str
+
+
+_LINKS = {
+    "roles": _Link(
+        kind=CONTACT, records="OpportunityContactRole", stamp="SystemModstamp", deal="Opportunity"
+    ),
+    "contacts": _Link(
+        kind=CONTACT,
+        records="OpportunityContactRole",
+        stamp="Contact.SystemModstamp",
+        deal="Opportunity",
+    ),
+    "leads": _Link(kind=LEAD, records="Lead", stamp="SystemModstamp", deal="ConvertedOpportunity"),
+}
+
+
+class Salesforce:
+    """One Salesforce org. Promises what Crm does; `fields` is asked before deals are.
+
+    A backfill that finds more than `bulk_above` records lists them by the Bulk API.
+    """
+
+    lag = timedelta(minutes=5)
+    overlap = timedelta(minutes=10)
+
+    def __init__(
+        self,
+        api: Api,
+        mapping: CrmMapping,
+        *,
+        bulk_above: int = BULK_ABOVE,
+        a_page: int = A_PAGE,
+    ) -> None:
+        self._api = api
+        self._mapping = mapping
+        self._bulk_above = bulk_above
+        self._a_page = a_page
+        self._types: Mapping[str, Mapping[str, str]] = {kind: {} for kind in _RECORDS}
+        self._stages: Mapping[str, Stage] = {}
+
+    def stages(self) -> Sequence[Stage]:
+        """Return the stages, retired ones too; an open one stands before all that are closed.
+
+        Unconfirmed: that StageName holds the ApiName where the label was changed; either is known.
+        https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunitystage.html
+        """
+        rows = self._api.query(
+            "SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage ORDER BY SortOrder"
+        )
+        stages = [
+            Stage(
+                stage_id=row["ApiName"],
+                name=row["MasterLabel"],
+                pipeline=PIPELINE,
+                position=position,
+                outcome=_outcome(row),
+            )
+            for position, row in enumerate(sorted(rows, key=lambda row: bool(row["IsClosed"])))
+        ]
+        by_label = {stage.name: stage for stage in stages}
+        self._stages = by_label | {stage.stage_id: stage for stage in stages}
+        return stages
+
+    def fields(self) -> Sequence[CrmField]:
+        """Return the fields of opportunities, contacts and leads; hidden ones are not listed."""
+        described = {kind: self._api.describe(records) for kind, records in _RECORDS.items()}
+        if not described[DEAL]:
+            raise OperatorError(
+                "Salesforce shows no opportunities: give the user the right to read them, or"
+                " correct url and api_version."
+            )
+        self._types = {
+            kind: {one["name"]: one["type"] for one in fields} for kind, fields in described.items()
+        }
+        return [
+            CrmField(
+                kind=kind,
+                name=one["name"],
+                label=one["label"],
+                type=one["type"],
+                longest=one.get("length") or None,
+            )
+            for kind, fields in described.items()
+            for one in fields
+        ]
+
+    def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
+        """Return what the newest hundred records hold."""
+        wanted = _select(("Id", *names), _RECORDS[kind])
+        return list(self._api.query(f"{wanted} ORDER BY CreatedDate DESC LIMIT {_SAMPLE}"))
+
+    def changed(self, window: Period, after: str | None) -> Iterator[Page]:
+        """Yield deals modified in the window by ID, then others that a role, contact or lead names.
+
+        A deal that two of them name may come twice.
+        """
+        place, _, last = (after or f"{_DEALS}:").partition(":")
+        if place == _DEALS:
+            wanted = _select(self._deal_columns(), _RECORDS[DEAL])
+            modified = _within("SystemModstamp", window)
+            for rows in self._pages(wanted, modified, last, with_deleted=True):
+                yield self._page(rows, place=f"{_DEALS}:{rows[-1]['Id']}")
+            place, last = next(iter(_LINKS)), ""
+        for name in [*_LINKS][[*_LINKS].index(place) :]:
+            yield from self._linked(name, window, last)
+            last = ""
+
+    def reached(self, period: Period) -> Iterator[Page]:
+        """Yield every deal with a line of history in the period, or a mapped date in it.
+
+        Bulk jobs only list them: their rows come in no promised order, so what belongs to a deal
+        could be brought together only by keeping it all.
+        """
+        found = dict.fromkeys(
+            deal_id
+            for records, name, where in self._reaching(period)
+            for deal_id in self._ids(records, name, where)
+        )
+        for deal_ids in batches(found, self._a_page):
+            yield self._page(self._read(deal_ids))
+
+    def departed(self, window: Period) -> Iterator[Departed]:
+        """Yield nothing: what was deleted is listed among what changed. Opportunities never merge.
+
+        https://developer.salesforce.com/docs/platform/api-rest/guide/dome-queryall.html
+        """
+        return iter(())
+
+    # Which deals
+
+    def _linked(self, name: str, window: Period, last: str) -> Iterator[Page]:
+        """Yield the deals of people who changed, but those that were listed for their own change.
+
+        Unconfirmed: that Contact.SystemModstamp may be filtered on as fast as the contact's own.
+        https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunitycontactrole.html
+        """
+        link = _LINKS[name]
+        if not self._types[link.kind]:
+            return
+        deal = (f"{link.deal}.Id", f"{link.deal}.SystemModstamp")
+        where = f"{link.deal}Id != null AND {_within(link.stamp, window)}"
+        for rows in self._pages(_select(("Id", *deal), link.records), where, last):
+            deals = [row[link.deal] for row in rows if row[link.deal]]
+            others = dict.fromkeys(
+                deal["Id"]
+                for deal in deals
+                if datetime.fromisoformat(deal["SystemModstamp"]) not in window
+            )
+            if others:
+                yield self._page(self._read([*others]))
+            yield Page(deals=(), place=f"{name}:{rows[-1]['Id']}")
+
+    def _reaching(self, period: Period) -> Iterator[tuple[str, str, str]]:
+        """Yield which records, their field with the deal's ID, and what they have to fulfil.
+
+        https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunityhistory.html
+        """
+        yield "OpportunityHistory", "OpportunityId", _within("CreatedDate", period)
+        for how in self._mapping.milestones.values():
+            if isinstance(how, OnCreation):
+                yield _RECORDS[DEAL], "Id", _within("CreatedDate", period)
+            if isinstance(how, MilestoneField):
+                match self._types[DEAL].get(how.field):
+                    case "datetime":
+                        yield _RECORDS[DEAL], "Id", _within(how.field, period)
+                    case "date":
+                        yield _RECORDS[DEAL], "Id", _on_days_of(how.field, period)
+
+    def _ids(self, records: str, name: str, where: str) -> Iterator[str]:
+        wanted = _select(("Id", name), records)
+        if self._api.count(records, where) > self._bulk_above:
+            rows: Iterable[Row] = self._api.bulk(f"{wanted} WHERE {where}")
+        else:
+            rows = (row for page in self._pages(wanted, where) for row in page)
+        return (row[name] for row in rows)
+
+    def _pages(
+        self, wanted: str, where: str, last: str = "", *, with_deleted: bool = False
+    ) -> Iterator[Sequence[Row]]:
+        """Yield pages of records by ID, those after `last`. What order IDs have is Salesforce's."""
+        while True:
+            after = f" AND Id > '{last}'" if last else ""
+            soql = f"{wanted} WHERE {where}{after} ORDER BY Id LIMIT {self._a_page}"
+            rows = list(self._api.query(soql, with_deleted=with_deleted))
+            if not rows:
+                return
+            if rows[-1]["Id"] == last:
+                raise UnexpectedResponseError(f"Salesforce repeats the page after {last}.")
+            yield rows
+            if len(rows) < self._a_page:
+                return
+            last = rows[-1]["Id"]
+
+    # What they are
+
+    def _read(self, deal_ids: Sequence[str]) -> list[Row]:
+        wanted = _select(self._deal_columns(), _RECORDS[DEAL])
+        return [*self._api.query_in(f"{wanted} WHERE Id IN ({{ids}}) ORDER BY Id", deal_ids)]
+
+    def _deal_columns(self) -> Sequence[str]:
+        there = [column for name, column in _OPTIONAL.items() if name in self._types[DEAL]]
+        return (*_STANDARD, *there, *self._mapping.names[DEAL])
+
+    def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
+        """Return deals complete with history and people, and those that were deleted."""
+        live = [row for row in rows if not row["IsDeleted"]]
+        ids = [row["Id"] for row in live]
+        entered, people = self._entered(ids), self._people(ids)
+        return Page(
+            deals=[
+                built(
+                    row["Id"],
+                    self._deal,
+                    row,
+                    entered.get(row["Id"], ()),
+                    people.get(row["Id"], ()),
+                )
+                for row in live
+            ],
+            departed=[
+                Departed(deal_id=row["Id"], gone=Gone.DELETED) for row in rows if row["IsDeleted"]
+            ],
+            place=place,
+        )
+
+    def _entered(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Entered]]:
+        """Return what stages deals were in since when; each line holds what was written then.
+
+        Unconfirmed: that the first line is written as the opportunity is created.
+        https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunityhistory.html
+        """
+        wanted = _select(("OpportunityId", "StageName", "CreatedDate"), "OpportunityHistory")
+        soql = f"{wanted} WHERE OpportunityId IN ({{ids}}) ORDER BY CreatedDate, Id"
+        entered: dict[str, list[Entered]] = {}
+        for row in self._api.query_in(soql, deal_ids):
+            stage = self._stages.get(row["StageName"])
+            if at := instant(row["CreatedDate"]):
+                known = entered.setdefault(row["OpportunityId"], [])
+                known.append(Entered(stage.stage_id if stage else row["StageName"], at))
+        return entered
+
+    def _people(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Person]]:
+        """Return who is behind each deal, with those who were merged into them."""
+        behind = [*self._converted(deal_ids), *self._in_roles(deal_ids)]
+        merged: dict[str, list[Person]] = {}
+        for kind in (LEAD, CONTACT):
+            ids = [*dict.fromkeys(who.record_id for _, who in behind if who.kind == kind)]
+            for survivor, person in self._merged_into(kind, ids):
+                merged.setdefault(survivor, []).append(person)
+        people: dict[str, dict[str, Person]] = {}
+        for deal_id, person in behind:
+            for one in (person, *merged.get(person.record_id, ())):
+                people.setdefault(deal_id, {})[one.record_id] = one
+        return {deal_id: [*persons.values()] for deal_id, persons in people.items()}
+
+    def _in_roles(self, deal_ids: Sequence[str]) -> Iterator[tuple[str, Person]]:
+        """Yield the contacts of deals; one that the user may not read comes as nothing.
+
+        https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunitycontactrole.html
+        """
+        if not self._types[CONTACT]:
+            return
+        names = ("Id", "IsDeleted", "CreatedDate", *self._mapping.names[CONTACT])
+        of_contact = [f"Contact.{name}" for name in names]
+        wanted = _select(("OpportunityId", *of_contact), "OpportunityContactRole")
+        soql = f"{wanted} WHERE OpportunityId IN ({{ids}}) ORDER BY Id"
+        for row in self._api.query_in(soql, deal_ids):
+            contact = row["Contact"]
+            if contact and not contact["IsDeleted"]:
+                yield row["OpportunityId"], _person(CONTACT, contact)
+
+    def _converted(self, deal_ids: Sequence[str]) -> Iterator[tuple[str, Person]]:
+        """Yield the leads that became deals.
+
+        https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-lead.html
+        """
+        if not self._types[LEAD]:
+            return
+        names = ("Id", "ConvertedOpportunityId", "CreatedDate", *self._mapping.names[LEAD])
+        soql = f"{_select(names, _RECORDS[LEAD])} WHERE ConvertedOpportunityId IN ({{ids}})"
+        for row in self._api.query_in(f"{soql} ORDER BY Id", deal_ids):
+            yield row["ConvertedOpportunityId"], _person(LEAD, row)
+
+    def _merged_into(self, kind: str, ids: Sequence[str]) -> Iterator[tuple[str, Person]]:
+        """Yield who was merged away, each with the ID of the survivor, while the bin keeps them.
+
+        Their click IDs and the IDs a click log may know them by would be lost otherwise.
+        https://developer.salesforce.com/docs/platform/api-rest/guide/dome-queryall.html
+        """
+        names = ("Id", "MasterRecordId", "CreatedDate", *self._mapping.names[kind])
+        soql = f"{_select(names, _RECORDS[kind])} WHERE MasterRecordId IN ({{ids}}) ORDER BY Id"
+        for row in self._api.query_in(soql, ids, with_deleted=True):
+            yield row["MasterRecordId"], _person(kind, row)
+
+    def _deal(self, row: Row, entered: Sequence[Entered], people: Sequence[Person]) -> CrmDeal:
+        """Return a deal. Salesforce has no lost reason of its own: map a segment of that name."""
+        stage = self._stages.get(row["StageName"])
+        return CrmDeal(
+            deal_id=row["Id"],
+            created_at=instant(row["CreatedDate"]),
+            modified_at=instant(row["SystemModstamp"]),
+            entered=entered,
+            amount=row["Amount"],
+            currency=row.get("CurrencyIsoCode"),
+            attributes={
+                "owner": row["OwnerId"] or "",
+                "pipeline": (row.get("RecordType") or {}).get("Name") or "",
+                "stage": stage.name if stage else row["StageName"],
+            },
+            fields=row,
+            people=people,
+        )
+
+
+def _person(kind: str, row: Row) -> Person:
+    return Person(
+        kind=kind, record_id=row["Id"], created_at=instant(row["CreatedDate"]), fields=row
+    )
+
+
+def _outcome(stage: Row) -> StageOutcome:
+    if not stage["IsClosed"]:
+        return StageOutcome.OPEN
+    return StageOutcome.WON if stage["IsWon"] else StageOutcome.LOST
+
+
+def _select(names: Iterable[str], records: str) -> str:
+    """Return the head of a query; a field must not be named twice."""
+    return f"SELECT {', '.join(dict.fromkeys(names))} FROM {records}"  # noqa: S608 - SOQL, our words
+
+
+def _within(name: str, period: Period) -> str:
+    """Return what a stamp in a period fulfils. Salesforce's stamps are whole seconds.
+
+    https://developer.salesforce.com/docs/platform/salesforce-soql-sosl/guide/sforce-api-calls-soql-select-dateformats.html
+    """
+    since = max(period.since, _FIRST)
+    until = period.until + timedelta(seconds=1, microseconds=-1)
+    return f"{name} >= {since:%Y-%m-%dT%H:%M:%SZ} AND {name} < {until:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _on_days_of(name: str, period: Period) -> str:
+    """Return what a date in a period fulfils, in whatever time zone the period is."""
+    first = period.since.date() - timedelta(days=1)
+    return f"{name} >= {first} AND {name} <= {period.until.date() + timedelta(days=1)}"
