@@ -45,7 +45,10 @@ _OPTIONS = frozenset({"$select", "$filter", "$orderby", "$expand", "$top", "$ski
 
 
 class DynamicsServer(CrmServer):
-    """Dataverse over a book, in which stages with an outcome are states. IDs are GUIDs."""
+    """Dataverse over a book, in which stages with an outcome are states. IDs are GUIDs.
+
+    `refused` holds what is answered instead to paths that contain a word, in batches too.
+    """
 
     name = "dynamics"
     routes = (
@@ -65,13 +68,14 @@ class DynamicsServer(CrmServer):
             "audit_details",
         ),
         ("GET", BASE + r"/opportunities\((?P<deal_id>[\w-]+)\)", "opportunity"),
-        ("GET", BASE + r"/(?P<records>\w+)", "listed"),
+        *(("GET", BASE + rf"/(?P<records>{records})", "listed") for records in TABLES),
     )
 
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens: set[str] = set()
         self.rows = Rows(book)
+        self.refused: dict[str, Reply] = {}
 
     def record_id(self, kind: str, number: int) -> str:
         """Return a GUID, of each kind's own."""
@@ -81,9 +85,9 @@ class DynamicsServer(CrmServer):
     def refuse(self, request: Request) -> Reply | None:
         """Ask for a bearer token everywhere but where one is given out."""
         shown = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if shown in self.tokens or request.path.endswith("/oauth2/v2.0/token"):
-            return None
-        return Reply(status=401, headers={"WWW-Authenticate": "Bearer"})
+        if shown not in self.tokens and not request.path.endswith("/oauth2/v2.0/token"):
+            return Reply(status=401, headers={"WWW-Authenticate": "Bearer"})
+        return next((said for word, said in self.refused.items() if word in request.path), None)
 
     def token(self, request: Request) -> Reply:
         """Give out an access token for the app's secret, and no refresh token."""
@@ -100,9 +104,7 @@ class DynamicsServer(CrmServer):
 
     def listed(self, request: Request, records: str) -> Reply:
         """Answer with a page of a table's rows."""
-        table, query = TABLES.get(records), request.query
-        if table is None:
-            return _error(404, "0x8006088a", f"Resource not found for the segment '{records}'.")
+        table, query = TABLES[records], request.query
         if len(urlencode(query)) > LONGEST_URL:
             return _error(414, "", "The request URI is too long.")
         try:
