@@ -14,7 +14,7 @@ from convsync.extract import dynamics_api
 from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
 from convsync.extract.dynamics import Dynamics
 from convsync.extract.dynamics_api import Api
-from convsync.extract.dynamics_history import History
+from convsync.extract.dynamics_history import History, Past
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import LEAD, CrmMapping, RecordFields
 from convsync.extract.oauth import TokenKeeper
@@ -25,7 +25,7 @@ from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.sandbox.crm.dynamics import CLIENT_ID, CLIENT_SECRET, TENANT, DynamicsServer
 from convsync.sandbox.crm.server import Reply
-from tests.contract.crm_suite import CELLS, FOR_EVER, CrmOffice, CrmSourceContract, mock
+from tests.contract.crm_suite import CELLS, CrmOffice, CrmSourceContract, mock
 from tests.contract.source_suite import (
     CREATED,
     SQL_AT,
@@ -178,6 +178,17 @@ class TestDynamics(CrmSourceContract):
         (deal,) = read(office.source())
         midnight = SQL_AT.replace(hour=0, minute=0)
         assert reached(deal) == {"sql": midnight, "won": midnight}
+
+    def test_the_time_of_an_earlier_loss_is_not_that_of_the_win(
+        self, office: DynamicsOffice
+    ) -> None:
+        history = History(Api(office.http), close_time="actualend")
+        typed = {"opportunitystatecode": 1, "actualend": "2026-02-10T00:00:00Z"}
+        lost = {"opportunitystatecode": 2, "actualend": "2026-02-20T00:00:00Z"}
+        row = {"statecode": 1, "actualclosedate": None, "modifiedon": "2026-03-01T12:00:00Z"}
+        for closings in ([typed, lost], [{**typed, "opportunitystatecode": None}, lost]):
+            (won,) = history.entered(row, Past(closings=closings))
+            assert won.at == datetime(2026, 2, 10, tzinfo=UTC)
 
     def test_a_close_that_no_activity_tells_of_was_on_its_day(self, office: DynamicsOffice) -> None:
         put_deal(office)
@@ -352,7 +363,7 @@ class TestDynamics(CrmSourceContract):
             put_deal(office, number)
         records = office.source().read_changed(WINDOW)
         assert isinstance(next(records), Deal)
-        office.fail(*[error(400, "0x80040203", "Invalid cookie")] * FOR_EVER)
+        office.fail(error(400, "0x80040203", "Invalid cookie"))
         with pytest.raises(UnexpectedResponseError):
             list(records)
 
