@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError, OperatorError, TransientError
-from convsync.retrying import RetryPolicy, retrying
+from convsync.retrying import RetryPolicy, keep_trying
 from convsync.store import quota
 from convsync.store.database import Database
 from convsync.upload.destination import Quota
@@ -64,10 +64,9 @@ class Caller:
                     lost.append(error)
                 raise
 
-        tried = retrying(self._policy)
         answer, failure = None, None
         try:
-            answer = tried(paced)
+            answer = keep_trying(self._policy, paced)
         except ConvsyncError as error:
             failure = error
         return Attempt(answer=answer, error=failure, may_have_been_heard=bool(lost))

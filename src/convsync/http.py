@@ -28,7 +28,7 @@ from convsync.errors import (
     TransientError,
     UnexpectedResponseError,
 )
-from convsync.retrying import RetryPolicy, retrying
+from convsync.retrying import RetryPolicy, keep_trying
 
 CONNECT_S = 10.0
 READ_S = 90.0
@@ -111,13 +111,15 @@ def no_judgement(_: Answer) -> Verdict:
 class Http:
     """A vendor's API under one base URL. `requests_made` counts every try.
 
+    A base URL that is a function is asked at every request: some vendors say it with each token.
+
     All methods return the parsed body, None where there is none (204, 304, empty). They raise
     TransientError where a later try may succeed, OperatorError where credentials, a right or an
     address are wrong, UnexpectedResponseError where the request itself was refused.
     """
 
     name: str
-    base_url: str
+    base_url: str | Callable[[], str]
     authorisation: Authorisation | None = None
     judge: Judge = no_judgement
     policy: RetryPolicy = field(default_factory=RetryPolicy)
@@ -152,8 +154,8 @@ class Http:
 
     def answer(self, method: str, path: str, **request: Any) -> Answer:
         """Make a request and return its whole answer, for what stands in headers."""
-        url = self._url(path)
-        return retrying(self.policy)(self._answered, method, url, request)
+        url = self.url_of(path)
+        return keep_trying(self.policy, lambda: self._answered(method, url, request))
 
     def _answered(self, method: str, url: str, request: Mapping[str, Any]) -> Answer:
         answer = self._asked(method, url, request)
@@ -212,12 +214,13 @@ class Http:
             return TransientError(f"{place} was answered with {answer.body.kind} instead of JSON.")
         return None
 
-    def _url(self, path: str) -> str:
+    def url_of(self, path: str) -> str:
         """Return the URL of a path. Whole URLs must lie on the same host: tokens go with them."""
-        base = urlsplit(self.base_url)
+        base_url = self.base_url if isinstance(self.base_url, str) else self.base_url()
+        base = urlsplit(base_url)
         whole = urlsplit(path)
         if not whole.scheme:
-            return f"{self.base_url.rstrip('/')}/{path.lstrip('/')}"
+            return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
         if (whole.scheme, whole.netloc) != (base.scheme, base.netloc):
             raise UnexpectedResponseError(f"{self.name} pointed to another host, {whole.netloc}.")
         return path

@@ -7,11 +7,14 @@ run should last (a day's quota) is not waited for: its error is raised, and the 
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import sleep
+from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
 from convsync.errors import TransientError
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +37,12 @@ class RetryPolicy:
         return (error.retry_after_s or 0.0) <= self.longest_asked_s
 
 
-def retrying(policy: RetryPolicy) -> Retrying:
-    """Return what calls a function until it succeeds; the last try's error is raised as it is."""
+def keep_trying(policy: RetryPolicy, call: Callable[[], Answer]) -> Answer:
+    """Return what the call returns once it succeeds; the last try's error is raised as it is.
+
+    The answer is handed past tenacity: what that knows of a try is a reference cycle, and would
+    keep a whole page of records until Python next looks for those.
+    """
     backoff = wait_exponential_jitter(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
 
     def is_worth_another_try(error: BaseException) -> bool:
@@ -46,10 +53,13 @@ def retrying(policy: RetryPolicy) -> Retrying:
         asked = error.retry_after_s if isinstance(error, TransientError) else None
         return max(backoff(state), asked or 0.0)
 
-    return Retrying(
+    retrying = Retrying(
         retry=retry_if_exception(is_worth_another_try),
         stop=stop_after_attempt(policy.attempts),
         wait=wait_s,
         reraise=True,
         sleep=policy.sleep,
     )
+    answers: list[Answer] = []
+    retrying(lambda: answers.append(call()))
+    return answers.pop()

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from convsync import pipeline
+from convsync.model.deal import WON
 from convsync.pipeline import Services
 from convsync.sandbox.crm.book import Deal
 from convsync.store import deals, migrate, runs
@@ -82,7 +83,12 @@ class EditedWhileRead(RuleBasedStateMachine):
         self.between.clear()
         self.night()
         self.night()
-        self._everything_is_stored_up_to(self.office.now + DAY)
+        self.everything_is_stored_up_to(self.office.now + DAY)
+        self.everything_deleted_is_gone()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the ledger and of the CRM."""
         self._open.close()
 
     # What people do
@@ -156,7 +162,7 @@ class EditedWhileRead(RuleBasedStateMachine):
             watermark = runs.watermark(connection, "crm")
         if watermark is not None:
             overlap = self.office.make_crm(self.office.mapping).overlap
-            self._everything_is_stored_up_to(watermark - overlap)
+            self.everything_is_stored_up_to(watermark - overlap)
 
     # How
 
@@ -186,16 +192,23 @@ class EditedWhileRead(RuleBasedStateMachine):
     def _edit_now(self, pick: int, amount: Decimal) -> None:
         self._edit(pick, amount, self.office.now)
 
-    def _everything_is_stored_up_to(self, until: datetime) -> None:
-        expected = {deal.deal_id: deal.amount for deal in self.office.book.modified(CREATED, until)}
+    def everything_is_stored_up_to(self, until: datetime) -> None:
+        expected = {
+            deal.deal_id: (deal.amount, deal.stage == "won", None)
+            for deal in self.office.book.modified(CREATED, until)
+        }
         with self.database.reading() as connection:
             stored = {
-                deal_id: found[0].deal
+                deal_id: (found.amount, found.milestone(WON) is not None, found.gone)
                 for deal_id in expected
-                if (found := deals.named(connection, deal_id))
+                for found in (stored.deal for stored in deals.named(connection, deal_id))
             }
-        assert {deal_id: deal.amount for deal_id, deal in stored.items()} == expected
-        assert all(deal.gone is None for deal in stored.values())
+        assert stored == expected
+
+    def everything_deleted_is_gone(self) -> None:
+        with self.database.reading() as connection:
+            for deal_id in self.office.book.departures:
+                assert all(stored.deal.gone for stored in deals.named(connection, deal_id))
 
 
 @pytest.mark.parametrize("crm", sorted(OFFICES))

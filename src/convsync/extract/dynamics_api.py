@@ -106,14 +106,13 @@ class Api:
 
         https://learn.microsoft.com/power-apps/developer/data-platform/webapi/execute-batch-operations-using-web-api
         """
-        base = urlsplit(self._http.base_url).path.rstrip("/")
         headers = {
             **_HEADERS,
             "Content-Type": f'multipart/mixed; boundary="{_BOUNDARY}"',
             "Prefer": "odata.continue-on-error",
         }
         for some in batches(paths, _PARTS):
-            body = _batch_of([f"{base}/{path}" for path in some])
+            body = _batch_of([self._http.url_of(path) for path in some])
             answer = self._http.answer("POST", "$batch", data=body, headers=headers)
             parts = _parts_of(answer, [f"{self._http.name} GET {path}" for path in some])
             if len(parts) != len(some):
@@ -259,12 +258,13 @@ def _error_in(answer: Answer) -> Mapping[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def _batch_of(paths: Sequence[str]) -> bytes:
+def _batch_of(urls: Sequence[str]) -> bytes:
     parts = [
         f"--{_BOUNDARY}\r\n"
         "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
-        f"GET {path} HTTP/1.1\r\nAccept: application/json\r\n\r\n\r\n"
-        for path in paths
+        f"GET {urlsplit(url)._replace(scheme='', netloc='').geturl()} HTTP/1.1\r\n"
+        "Accept: application/json\r\n\r\n\r\n"
+        for url in urls
     ]
     return f"{''.join(parts)}--{_BOUNDARY}--\r\n".encode()
 

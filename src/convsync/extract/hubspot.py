@@ -112,12 +112,16 @@ class HubSpot:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals modified in the window by record ID, then those whose contacts were."""
         records, _, last = (after or f"{_DEALS}:").partition(":")
+        is_first_read = window.since < _FIRST
         seen: set[str] = set()
         if records == _DEALS:
             for ids in self._modified(_DEALS, window, last):
-                seen.update(ids)
+                if not is_first_read:
+                    seen.update(ids)
                 yield self._page(ids, place=f"{_DEALS}:{ids[-1]}")
             last = ""
+        if is_first_read:  # of every deal, with everybody behind it
+            return
         for ids in self._modified(_CONTACTS, window, last):
             linked = self._linked(_CONTACTS, _DEALS, ids)
             others = dict.fromkeys(chain.from_iterable(linked.values()))

@@ -199,13 +199,15 @@ class Odoo:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals written in the window by record ID, then those whose partners were."""
         way, _, last = (after or f"{_WAYS[0]}:").partition(":")
+        is_first_read = window.since < _FIRST
         seen: set[int] = set()
         if way == _WAYS[0]:
             for records in self._written(DEAL, window, self._columns(DEAL), int(last or 0)):
-                seen.update(record["id"] for record in records)
+                if not is_first_read:
+                    seen.update(record["id"] for record in records)
                 yield self._complete(records, f"leads:{records[-1]['id']}")
             last = ""
-        if window.since < _FIRST:
+        if is_first_read:
             return
         for partners in self._written(CONTACT, window, ["id"], int(last or 0)):
             theirs = [["partner_id", "in", [one["id"] for one in partners]]]

@@ -96,14 +96,16 @@ class Pipedrive:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals updated in the window, archived ones too, then those whose persons were."""
         first, _, cursor = (after or f"{_LISTS[0]}:").partition(":")
+        is_first_read = window.since < _FIRST
         seen: set[str] = set()
         for path in _LISTS[_LISTS.index(first) :] if first in _LISTS else ():
             for records, following in self._listed(path, _between(window), cursor):
-                seen.update(str(record["id"]) for record in records)
+                if not is_first_read:
+                    seen.update(str(record["id"]) for record in records)
                 place = f"{path}:{following}" if following else f"{_after(path)}:"
                 yield self._complete(records, place)
             cursor = ""
-        if window.since >= _FIRST:
+        if not is_first_read:
             yield from self._of_changed_persons(window, seen)
 
     def reached(self, period: Period) -> Iterator[Page]:

@@ -163,7 +163,8 @@ class PipedriveDeals(AnyCrmDeals):
 class ZohoDeals(AnyCrmDeals):
     """Deals from Zoho CRM. `login_url` is the data centre's: accounts.zoho.eu, .com, .in, …
 
-    The API's own address comes with each token; `url` stands in for it.
+    The API's own address comes with each token; `url` stands in for it. With `contact_roles` the
+    contacts who have a role in a deal are read too, by a call for each deal.
     """
 
     kind: Literal["zoho"]
@@ -172,6 +173,7 @@ class ZohoDeals(AnyCrmDeals):
     client_id: str
     client_secret: SecretStr
     refresh_token: SecretStr
+    contact_roles: bool = False
 
 
 class DynamicsDeals(AnyCrmDeals):

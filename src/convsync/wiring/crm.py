@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from convsync.errors import OperatorError
 from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
 from convsync.extract.funnel import MilestoneStages, StageOutcome
 from convsync.extract.mapping import (
@@ -195,19 +193,15 @@ def _salesforce(
 def _zoho(
     table: crm_tables.ZohoDeals, mapping: CrmMapping, policy: RetryPolicy, file: Path | None
 ) -> Crm:
-    from convsync.extract import zoho
+    from convsync.extract import zoho, zoho_api
 
-    url = table.url or zoho.API_OF.get(urlsplit(table.login_url).netloc)
-    if url is None:
-        raise OperatorError(
-            f"login_url {table.login_url} is no data centre of Zoho's that convsync knows: set"
-            " the source's url to that of its API."
-        )
-    login = _http("Zoho", table.login_url, zoho.judge_sign_in, policy)
-    words = table.client_id, _secret(table.client_secret), _secret(table.refresh_token)
-    fetch = zoho.refreshing(login, *words, url)
-    who = TokenKeeper(fetch, scheme="Zoho-oauthtoken", file=file)
-    return zoho.Zoho(_http("Zoho", url, zoho.judge, policy, who), mapping)
+    login = _http("Zoho", table.login_url, zoho_api.judge, policy)
+    secrets = _secret(table.client_secret), _secret(table.refresh_token)
+    fetch = zoho_api.refreshing(login, table.client_id, *secrets)
+    who = TokenKeeper(fetch, scheme=zoho_api.SCHEME, file=file, api_url=table.url)
+    url = table.url or zoho_api.api_of(who, table.login_url)
+    api = zoho_api.Api(_http("Zoho", url, zoho_api.judge, policy, who))
+    return zoho.Zoho(api, mapping, reads_roles=table.contact_roles)
 
 
 def _odoo(table: crm_tables.OdooDeals, mapping: CrmMapping, policy: RetryPolicy) -> Crm:
@@ -226,7 +220,7 @@ def _odoo(table: crm_tables.OdooDeals, mapping: CrmMapping, policy: RetryPolicy)
 
 def _http(
     name: str,
-    url: str,
+    url: str | Callable[[], str],
     judge: Judge,
     policy: RetryPolicy,
     authorisation: Authorisation | None = None,

@@ -1,0 +1,81 @@
+"""Prints, as the README has it, which promise of a source is kept by which.
+
+    python -m scripts.feature_matrix
+
+Runs the contract suites, and makes a table of what passed: a row for each test that every source
+of deals, or every CRM, inherits. `–` is what a vendor has no such thing of: its test says why, and
+skips.
+"""
+
+import sys
+from collections import defaultdict
+
+import pytest
+
+from tests.contract.crm_suite import CrmSourceContract
+from tests.contract.source_suite import DealSourceContract
+
+SOURCES = {
+    "TestCsvDeals": "CSV",
+    "TestSqlDeals": "SQL",
+    "TestHubSpot": "HubSpot",
+    "TestSalesforce": "Salesforce",
+    "TestPipedrive": "Pipedrive",
+    "TestZoho": "Zoho",
+    "TestDynamics": "Dynamics",
+    "TestOdoo": "Odoo 19",
+    "TestOldOdoo": "Odoo 11–18",
+}
+
+
+class Outcomes:
+    """A pytest plugin that keeps what became of each inherited test, by test and class."""
+
+    def __init__(self) -> None:
+        self.of: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what a test came to."""
+        *_, owner, name = report.nodeid.split("::")
+        if report.when == "call" or report.skipped:
+            self.of[name.partition("[")[0], owner].add(report.outcome)
+
+
+def promises() -> list[str]:
+    """Return the names of the inherited tests, those of every source first."""
+    both = [*vars(DealSourceContract), *vars(CrmSourceContract)]
+    return [name for name in dict.fromkeys(both) if name.startswith("test_")]
+
+
+def sentence(name: str) -> str:
+    """Return a test's name as a sentence."""
+    said = name.removeprefix("test_").replace("_", " ")
+    return said[0].upper() + said[1:]
+
+
+def table(outcomes: Outcomes) -> str:
+    """Return the table, and raise AssertionError where a promise is broken."""
+    columns = list(SOURCES.values())
+    lines = ["| | " + " | ".join(columns) + " |", "|---|" + ":-:|" * len(columns)]
+    for name in promises():
+        cells = []
+        for owner in SOURCES:
+            found = outcomes.of[name, owner]
+            assert found <= {"passed", "skipped"}, (name, owner)
+            cells.append("✓" if found == {"passed"} else "–")
+        lines.append(f"| {sentence(name)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the suites and print the table."""
+    outcomes = Outcomes()
+    names = " or ".join(SOURCES)
+    status = pytest.main(["tests/contract", "-q", "--no-header", "-k", names], plugins=[outcomes])
+    if status:
+        sys.exit("A promise is broken.")
+    print("\n" + table(outcomes))
+
+
+if __name__ == "__main__":
+    main()
