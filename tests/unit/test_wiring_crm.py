@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from convsync import wiring
-from convsync.extract.crm import CrmDeals
+from convsync.extract.crm import CrmDeals, ForgetfulCrmDeals
+from convsync.extract.dynamics import Dynamics
 from convsync.extract.salesforce import Salesforce
 from convsync.extract.zoho import Zoho
 from convsync.settings import load_settings
@@ -28,6 +29,14 @@ def test_salesforce_by_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     (source,) = wiring.services_of(load_settings(CONFIG / "salesforce.toml")).deal_sources
     assert isinstance(source, CrmDeals)
     assert isinstance(source.crm, Salesforce)
+
+
+def test_dynamics_by_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__CLIENT_SECRET", SECRET)
+    (source,) = wiring.services_of(load_settings(CONFIG / "dynamics.toml")).deal_sources
+    assert isinstance(source, ForgetfulCrmDeals), "it keeps no trace of deleted deals"
+    assert isinstance(source.crm, Dynamics)
+    assert source.mapping.lead.gclid == "new_gclid"
 
 
 def test_zoho_by_a_refresh_token(monkeypatch: pytest.MonkeyPatch) -> None:
