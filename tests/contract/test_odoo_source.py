@@ -138,12 +138,13 @@ class OdooContract(CrmSourceContract):
         met_at = datetime(2026, 2, 20, 9, tzinfo=UTC)
         assert milestones(read(source)[0]) == [("sql", met_at)]
 
-    def test_a_relation_is_told_by_name_but_a_person_by_id(self, office: OdooOffice) -> None:
-        put_deal(office, owner="Ann Sales")
-        segments = {"rep": "user_id", "team": "team_id"}
+    def test_a_person_is_known_by_an_id_and_not_by_a_name(self, office: OdooOffice) -> None:
+        put_deal(office, owner="Ann Sales", people=(put_person(office),))
+        segments = {"who": "partner_id", "rep": "user_id", "team": "team_id", "at": "stage_id"}
         (deal,) = read(office.source(CrmMapping(milestones=WON, segments=segments)))
+        assert deal.segments["who"] == office.record_id(901)
         assert deal.segments["rep"] == deal.segments["owner"] == "7"
-        assert deal.segments["team"] == "Sales Pipeline"
+        assert (deal.segments["team"], deal.segments["at"]) == ("Sales Pipeline", "Closed Won")
 
     def test_two_tags_are_both_told(self, office: OdooOffice) -> None:
         put_deal(office, fields={"tags": "3 9"})

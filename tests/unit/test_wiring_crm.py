@@ -7,6 +7,7 @@ import pytest
 from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.extract.crm import CrmDeals, ForgetfulCrmDeals
+from convsync.extract.dynamics import Dynamics
 from convsync.extract.odoo import Odoo
 from convsync.extract.salesforce import Salesforce
 from convsync.extract.zoho import Zoho
@@ -47,6 +48,14 @@ def test_odoo_before_19_needs_to_know_whose_key_it_is(monkeypatch: pytest.Monkey
     monkeypatch.setenv("CONVSYNC_DEALS__CRM__API", "jsonrpc")
     with pytest.raises(OperatorError, match="username"):
         load_settings(CONFIG / "odoo.toml")
+
+
+def test_dynamics_by_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__CLIENT_SECRET", SECRET)
+    (source,) = wiring.services_of(load_settings(CONFIG / "dynamics.toml")).deal_sources
+    assert isinstance(source, ForgetfulCrmDeals), "it keeps no trace of deleted deals"
+    assert isinstance(source.crm, Dynamics)
+    assert source.mapping.lead.gclid == "new_gclid"
 
 
 def test_zoho_by_a_refresh_token(monkeypatch: pytest.MonkeyPatch) -> None:

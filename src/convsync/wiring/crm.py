@@ -16,7 +16,7 @@ from convsync.extract.mapping import (
     RecordFields,
 )
 from convsync.extract.oauth import Fetch, TokenKeeper
-from convsync.http import Authorisation, FixedHeader, Http, Judge, basic, no_judgement
+from convsync.http import Authorisation, FixedHeader, Http, Judge, basic
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
 from convsync.wiring.values import customer_words, minutes
@@ -147,13 +147,22 @@ def _pipedrive(
 def _dynamics(
     table: crm_tables.DynamicsDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
 ) -> Crm:
-    from convsync.extract import dynamics
+    from convsync.extract import dynamics, dynamics_api
+    from convsync.extract.dynamics_history import History
 
-    login = _http("Microsoft Entra", table.login_url, no_judgement, policy)
-    app = table.tenant_id, table.client_id, _secret(table.client_secret)
-    who = keeper(dynamics.credentials(login, *app, table.url))
-    http = _http("Dynamics", table.url, dynamics.judge, policy, who)
-    return dynamics.Dynamics(http, mapping, process=table.process, has_audit=table.audit)
+    login = _http("Microsoft Entra", table.login_url, dynamics_api.judge_login, policy)
+    words = table.tenant_id, table.client_id, _secret(table.client_secret), table.url
+    who = keeper(dynamics_api.client_credentials(login, *words))
+    base_url = f"{table.url.rstrip('/')}/{dynamics_api.PATH}"
+    api = dynamics_api.Api(_http("Dynamics 365", base_url, dynamics_api.judge, policy, who))
+    history = History(
+        api,
+        processes=table.processes,
+        stage_order=table.stage_order,
+        has_audit=table.audit,
+        close_time=table.close_time,
+    )
+    return dynamics.Dynamics(api, history, mapping, has_stakeholders=table.stakeholders)
 
 
 def _salesforce(

@@ -19,7 +19,12 @@ DATABASE, USER, KEY = "acme", "bot@example.com", "6578616d706c65206b6579"
 UID: Final = 7
 _TRACKED: Final = {"stage_id": 5121, "active": 5090}
 """The rows of `ir.model.fields` of the fields that are tracked."""
-_RELATIONS: Final = {"user_id": "res.users", "partner_id": "res.partner", "team_id": "crm.team"}
+_RELATIONS: Final = {
+    "partner_id": "res.partner",
+    "user_id": "res.users",
+    "team_id": "crm.team",
+    "stage_id": "crm.stage",
+}
 _A_THREAD: Final = 1_000
 """No lead has more messages: their IDs are made of the lead's."""
 _ARGUMENTS: Final = {
@@ -295,7 +300,7 @@ class OdooServer(CrmServer):
             "planned_revenue": amount,
             "expected_revenue": amount if self.version >= 14 else float(amount) * probability / 100,
             "company_currency": [1, deal.currency] if deal.currency else False,
-            "partner_id": [int(partner[0].person_id), ""] if partner else False,
+            "partner_id": [int(partner[0].person_id), "Jan Peeters"] if partner else False,
             "user_id": [UID, deal.owner] if deal.owner else False,
             "team_id": [1, stage.pipeline],
             "lost_reason_id": reason,
