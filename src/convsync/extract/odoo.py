@@ -50,6 +50,11 @@ _STANDARD: Final = (
     "active", "stage_id", "probability", "company_currency", "partner_id", "user_id", "team_id",
     "date_closed", "date_last_stage_update", "create_date", "write_date",
 )  # fmt: skip
+_OF_PEOPLE: Final = ("email", "comment", "user_notification")
+"""The types of messages that tell of no change. The last must not even be asked for: Odoo counts
+notes to others into a page and then leaves them out, so that a full page looks like the last one.
+https://github.com/odoo/odoo/blob/19.0/addons/mail/models/mail_message.py
+"""
 _AMOUNTS: Final = ("planned_revenue", "expected_revenue")
 """The first up to Odoo 13, where the second means something else; then only the second."""
 _LOST_REASONS: Final = ("lost_reason_id", "lost_reason")
@@ -254,7 +259,7 @@ class Odoo:
         domain = [
             ["model", "=", _LEAD],
             ["res_id", "in", list(ids)],
-            ["message_type", "not in", ["email", "comment"]],
+            ["message_type", "not in", list(_OF_PEOPLE)],
         ]
         changes: defaultdict[int, list[Change]] = defaultdict(list)
         for messages in self._pages(_MESSAGE, domain, ["res_id", "subject"], _A_THREAD):

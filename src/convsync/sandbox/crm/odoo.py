@@ -3,8 +3,9 @@
 Domains are evaluated leaf by leaf, with stamps as fine as they are kept and shown to the second; an
 unknown field or argument is an error; archived records are hidden unless asked for; empty is
 `false`; tracked changes are for administrators, their description is for anybody; a merge moves the
-losers' messages. Names are those of the `version` asked for. Over JSON-RPC all errors come inside
-an HTTP 200. https://www.odoo.com/documentation/19.0/developer/reference/external_api.html
+losers' messages; a note to one user is left out of a page after it was counted. Names are those of
+the `version` asked for. Over JSON-RPC all errors come inside an HTTP 200.
+https://www.odoo.com/documentation/19.0/developer/reference/external_api.html
 """
 
 from collections import Counter
@@ -27,6 +28,8 @@ _RELATIONS: Final = {
 }
 _A_THREAD: Final = 1_000
 """No lead has more messages: their IDs are made of the lead's."""
+_TO_ONE_USER: Final = "user_notification"
+"""The messages that nobody else may see, whatever else he may."""
 _ARGUMENTS: Final = {
     "search_read": {"domain", "fields", "order", "limit", "context"},
     "fields_get": {"attributes", "context"},
@@ -233,7 +236,8 @@ class OdooServer(CrmServer):
             rows = [row for row in rows if row["active"]]
         for name, way in reversed(sorts):
             rows.sort(key=lambda row: row[name], reverse=way == "desc")
-        return [{name: _shown(row[name]) for name in ("id", *fields)} for row in rows[:limit]]
+        seen = (row for row in rows[:limit] if row.get("message_type") != _TO_ONE_USER)
+        return [{name: _shown(row[name]) for name in ("id", *fields)} for row in seen]
 
     # Records
 
@@ -340,13 +344,15 @@ class OdooServer(CrmServer):
                     "subject": False if one is deal else f"From {one.name or 'a lead'}",
                     "message_type": "notification",
                 }
-            yield {
-                "id": (own_id + 1) * _A_THREAD - 1,
-                "model": "crm.lead",
-                "res_id": int(deal.deal_id),
-                "subject": "Re: Your offer",
-                "message_type": "email",
-            }
+            others = (_TO_ONE_USER, "You have been assigned"), ("email", "Re: Your offer")
+            for number, (type_, subject) in enumerate(others, _A_THREAD - len(others)):
+                yield {
+                    "id": own_id * _A_THREAD + number,
+                    "model": "crm.lead",
+                    "res_id": int(deal.deal_id),
+                    "subject": subject,
+                    "message_type": type_,
+                }
 
     def _changes(self, message: int) -> Iterator[Row]:
         """Yield what a message tells of; the stage a lead began in is told by none."""
