@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import responses
 
-from convsync.errors import OperatorError, TransientError
+from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract import odoo_api
 from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
 from convsync.extract.funnel import Entered, MilestoneStages, StageOutcome
@@ -269,6 +269,13 @@ class TestOdoo(OdooContract):
         with pytest.raises(OperatorError, match="json2 from Odoo 19 on"):
             office.source().check_columns()
 
+    def test_a_field_that_went_meanwhile_is_not_asked_for_again(self, office: OdooOffice) -> None:
+        gone = {"name": "builtins.ValueError", "message": "Invalid field 'x_gclid' on 'crm.lead'"}
+        office.fail(Reply(status=500, body=gone))
+        with pytest.raises(UnexpectedResponseError, match=r"builtins\.ValueError"):
+            read(office.source())
+        assert office.waits == []
+
 
 class TestOldOdoo(OdooContract):
     """The same promises over JSON-RPC."""
@@ -297,8 +304,11 @@ class TestOldOdoo(OdooContract):
         (deal,) = read(office.source(CrmMapping(milestones=WON)))
         assert milestones(deal) == [("won", WON_AT)]
 
-    def test_a_busy_database_is_asked_again(self, office: OldOdooOffice) -> None:
-        busy = {"data": {"name": "psycopg2.errors.SerializationFailure"}}
+    @pytest.mark.parametrize(
+        "why", ["SerializationFailure", "DeadlockDetected", "LockNotAvailable"]
+    )
+    def test_a_busy_database_is_asked_again(self, office: OldOdooOffice, why: str) -> None:
+        busy = {"data": {"name": f"psycopg2.errors.{why}"}}
         office.fail(*[Reply(body={"jsonrpc": "2.0", "error": busy})] * 100)
         with pytest.raises(TransientError, match="busy"):
             read(office.source())

@@ -89,13 +89,17 @@ _MEANING: Final[Mapping[str, tuple[type[ConvsyncError], str]]] = {
     "Unauthorized": (OperatorError, "the API key is wrong, has expired, or is not this user's"),
     "AccessError": (NotReadableError, "this user may not read that"),
     "NotFound": (NotReadableError, "it is not there: an app is not installed, or this API is off"),
+    "DeadlockDetected": (TransientError, "the database is busy"),
     "LockError": (TransientError, "the database is busy"),
+    "LockNotAvailable": (TransientError, "the database is busy"),
     "OperationalError": (TransientError, "the database is busy"),
     "SerializationFailure": (TransientError, "the database is busy"),
 }
-"""By the last part of an error's name. With any other the request is at fault.
+"""By the last part of an error's name. With any other the request is at fault, over JSON-2 if the
+error is one of Python's own: the same request would raise it again.
 
 https://github.com/odoo/odoo/blob/19.0/odoo/exceptions.py
+https://github.com/odoo/odoo/blob/19.0/odoo/service/model.py
 """
 
 
@@ -117,6 +121,8 @@ def judge(answer: Answer) -> Verdict:
     if meant := _MEANING.get(name.rpartition(".")[2]):
         kind, words = meant
         return kind(f"{answer.place}: {words}.")
-    if isinstance(inside, dict):
-        return UnexpectedResponseError(f"{answer.place} says 200 and means {name or 'an error'}.")
+    if isinstance(inside, dict) or name.startswith("builtins."):
+        return UnexpectedResponseError(
+            f"{answer.place} says {answer.status} and means {name or 'an error'}."
+        )
     return None
