@@ -134,26 +134,38 @@ class Pipedrive:
         """Yield the deals of persons who changed, but those updated since the window began.
 
         These were read, or will be. No call takes several persons: few are asked about one by one,
-        for many all deals are passed over. IDs count up, so the newest says how many pages that is.
+        for many it takes fewer calls to pass over all deals.
         """
         changed = self._listed(_PERSONS, _between(window, status=None))
         persons = sorted(one["id"] for records, _ in changed for one in records)
         if not persons:
             return
         earlier = {"updated_until": _stamp(window.since), "status": _ALIVE}
-        newest, _ = self._api.page(
-            _LISTS[0], {"sort_by": "id", "sort_direction": "desc", "limit": 1}
-        )
-        pages = newest[0]["id"] // A_PAGE if newest else 0
-        if len(persons) > pages:
-            wanted = {*persons}
-            for records, following in self._deals(earlier, place if step == _AMONG_ALL else ""):
-                theirs = [one for one in records if one.get("person_id") in wanted]
-                yield self._complete(theirs, f"{_AMONG_ALL}:{following}")
-            return
-        done = int(place) if step == _OF_EACH else 0
+        if len(persons) > self._most_pages():
+            yield from self._among_all(persons, earlier, place if step == _AMONG_ALL else "")
+        else:
+            yield from self._of_each(persons, earlier, int(place) if step == _OF_EACH else 0)
+
+    def _most_pages(self) -> int:
+        """Return how many pages of deals there are at the most: their IDs count up."""
+        newest = {"sort_by": "id", "sort_direction": "desc", "limit": 1}
+        records, _ = self._api.page(_LISTS[0], newest)
+        return records[0]["id"] // A_PAGE if records else 0
+
+    def _among_all(
+        self, persons: Sequence[int], query: Mapping[str, Any], place: str
+    ) -> Iterator[Page]:
+        wanted = {*persons}
+        for records, following in self._deals(query, place):
+            theirs = [one for one in records if one.get("person_id") in wanted]
+            yield self._complete(theirs, f"{_AMONG_ALL}:{following}")
+
+    def _of_each(
+        self, persons: Sequence[int], query: Mapping[str, Any], done: int
+    ) -> Iterator[Page]:
+        """Yield each person's deals; that they include those only taken part in is unconfirmed."""
         for person in (one for one in persons if one > done):
-            for records, _ in self._deals({**earlier, "person_id": person}):
+            for records, _ in self._deals({**query, "person_id": person}):
                 yield self._complete(records)
             yield Page(deals=(), place=f"{_OF_EACH}:{person}")
 
