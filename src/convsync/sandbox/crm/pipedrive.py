@@ -276,8 +276,8 @@ class PipedriveServer(CrmServer):
 
     def _deal(self, deal: Deal, query: Mapping[str, str]) -> dict[str, Any]:
         people = self.book.people_of(deal, CONTACT)
-        first, *later = [(self._first_stage(deal), deal.created_at), *self._moves(deal)]
-        stage, moved_at = (first, *later)[-1]
+        moves = [*self._moves(deal)]
+        stage = moves[-1][0] if moves else self._first_stage(deal)
         status, closed_at = self._status(deal.stage), deal.entered[-1][1]
         won = [at for key, at in deal.entered if self._status(key) == "won"]
         won_at = self._won_times.get(deal.deal_id, closed_at)
@@ -292,7 +292,7 @@ class PipedriveServer(CrmServer):
             "pipeline_id": 1,
             "add_time": _text(deal.created_at),
             "update_time": _text(deal.modified_at),
-            "stage_change_time": _text(moved_at) if later else None,
+            "stage_change_time": _text(moves[-1][1]) if moves else None,
             "status": status,
             "is_archived": deal.deal_id in self._archived,
             "is_deleted": False,
