@@ -15,10 +15,10 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)  ## three nights against the sandbox, from nothing
-	@$(BIN)/python scripts/demo.py
+	@$(BIN)/python -m scripts.demo
 
 demo-crm: $(READY)  ## the same from another CRM: make demo-crm CRM=salesforce
-	@$(BIN)/python scripts/demo.py $(CRM)
+	@$(BIN)/python -m scripts.demo $(CRM)
 
 test: $(READY)  ## the tests
 	$(BIN)/pytest -n 2
@@ -46,7 +46,7 @@ soak: $(READY)  ## 20,000 conversions to a platform in trouble
 
 bench: $(READY)  ## speed, memory, requests; 10,000 to 1,000,000 deals (about 15 minutes)
 	$(BIN)/python scripts/bench_payloads.py
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m scripts.bench
 	$(BIN)/python -m scripts.bench_crms
 
 format: $(READY)  ## format and mend what can be mended

@@ -1,6 +1,6 @@
 """Prints how fast a run is, how that grows with the number of deals, and how much memory it takes.
 
-    python scripts/bench.py [--deals 10000,100000,1000000] [--worst]
+    python -m scripts.bench [--deals 10000,100000,1000000] [--worst]
 
 Every size is a world of its own, exported as the CSV files a CRM and a website would give, and goes
 through `convsync run` in a process of its own against the sandbox in another, on an empty SQLite
@@ -16,17 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from convsync.sandbox.world import World
 from convsync.sandbox.world_csv import write_clicks_csv, write_deals_csv
+from scripts.serving import CONVSYNC, sandbox
 
 ROOT = Path(__file__).parents[1]
-CONVSYNC = Path(sys.executable).parent / "convsync"
 NOW = datetime(2026, 6, 1, 2, tzinfo=UTC)
 DAYS = 80
 """How old the oldest lead is: every click can still be reported, so no row takes a short cut."""
@@ -123,22 +121,6 @@ def measure(deals: int, *, is_worst: bool) -> Measured:
             cpu_seconds=usage.ru_utime + usage.ru_stime,
             peak_mb=usage.ru_maxrss / 1024,
         )
-
-
-@contextmanager
-def sandbox() -> Iterator[dict[str, str]]:
-    """Run the sandbox in a process of its own; yield its addresses."""
-    serving = subprocess.Popen(
-        [CONVSYNC, "sandbox", "--http-port", "0", "--grpc-port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert serving.stdout is not None
-    try:
-        yield json.loads(serving.stdout.readline())
-    finally:
-        serving.terminate()
-        serving.wait()
 
 
 if __name__ == "__main__":

@@ -11,11 +11,8 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,8 +22,8 @@ import requests
 from convsync.sandbox.crm.vendors import SERVERS
 from convsync.sandbox.world_csv import CLICK_HEADER
 from scripts.demo import config_of
+from scripts.serving import CONVSYNC, sandbox
 
-CONVSYNC = Path(sys.executable).parent / "convsync"
 NOW = datetime(2026, 6, 1, 2, tzinfo=UTC)
 DAYS = 80
 MINUTES = 60
@@ -110,22 +107,6 @@ def post(ports: dict[str, str], path: str, body: object) -> None:
     """Turn one of the sandbox's switches."""
     answer = requests.post(f"{ports['http']}/{path}", json=body, timeout=60 * MINUTES)
     answer.raise_for_status()
-
-
-@contextmanager
-def sandbox() -> Iterator[dict[str, str]]:
-    """Run the sandbox in a process of its own; yield its addresses."""
-    serving = subprocess.Popen(
-        [CONVSYNC, "sandbox", "--http-port", "0", "--grpc-port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert serving.stdout is not None
-    try:
-        yield json.loads(serving.stdout.readline())
-    finally:
-        serving.terminate()
-        serving.wait()
 
 
 if __name__ == "__main__":

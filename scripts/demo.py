@@ -1,6 +1,6 @@
 """Three nights of a made-up company, against the sandbox, as an operator would type them.
 
-    python scripts/demo.py [hubspot | salesforce | pipedrive | zoho | dynamics | odoo]
+    python -m scripts.demo [hubspot | salesforce | pipedrive | zoho | dynamics | odoo]
 
 Night 1 is the first run over the CRM's whole history. On night 2 nothing has changed, and nothing
 is sent. Before night 3 some deals changed their value, one sale was cancelled, one deal was
@@ -26,10 +26,10 @@ from rich.console import Console
 
 from convsync.sandbox.world import World
 from convsync.sandbox.world_csv import write_clicks_csv
+from scripts.serving import CONVSYNC, sandbox
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "demo"
-CONVSYNC = str(Path(sys.executable).parent / "convsync")
 COMPANY = ZoneInfo("Europe/Berlin")
 SEED, DEALS, DAYS = 7, 2_500, 150
 EVENING = timedelta(hours=7)
@@ -48,7 +48,7 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     world = World(seed=SEED, deals=DEALS, ends_at=third, days=DAYS)
-    with sandbox(crm) as platform:
+    with company(crm) as platform:
         title(f"A CRM ({crm}) and a click log, made up and shaped as real funnels are")
         platform.clock(first)
         platform.happens(world, until=first - EVENING)
@@ -174,23 +174,13 @@ def config_of(crm: str, ports: dict[str, str]) -> str:
 
 
 @contextmanager
-def sandbox(crm: str) -> Iterator[Platform]:
-    """Start the sandbox on free ports, and stop it whatever happens."""
-    serving = subprocess.Popen(
-        [CONVSYNC, "sandbox", "--http-port", "0", "--grpc-port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert serving.stdout is not None
-    try:
-        ports = json.loads(serving.stdout.readline())
+def company(crm: str) -> Iterator[Platform]:
+    """Start the sandbox and write the company's configuration for it."""
+    with sandbox() as ports:
         config = FOLDER / "convsync.toml"
         config.write_text(config_of(crm, ports), encoding="utf-8")
         os.environ["CONVSYNC_CONFIG"] = str(config)
         yield Platform(ports["http"], crm)
-    finally:
-        serving.terminate()
-        serving.wait()
 
 
 def convsync(*arguments: str, quiet: bool = False) -> None:
@@ -198,7 +188,7 @@ def convsync(*arguments: str, quiet: bool = False) -> None:
     console.print(f"[dim]$ convsync {' '.join(arguments)}[/]")
     output = subprocess.DEVNULL if quiet else None
     finished = subprocess.run(
-        [CONVSYNC, *arguments], check=False, stdout=output, stderr=subprocess.PIPE, text=True
+        [str(CONVSYNC), *arguments], check=False, stdout=output, stderr=subprocess.PIPE, text=True
     )
     if finished.returncode != 0:
         sys.exit(f"convsync {arguments[0]} ended with {finished.returncode}: {finished.stderr}")
@@ -206,7 +196,7 @@ def convsync(*arguments: str, quiet: bool = False) -> None:
 
 def audit(deal: str) -> None:
     """Print a deal's events, a line each."""
-    command = [CONVSYNC, "audit", "show", deal, "--format", "json"]
+    command = [str(CONVSYNC), "audit", "show", deal, "--format", "json"]
     events = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     for event in events:
         said = "  ".join(
@@ -237,7 +227,7 @@ def compare(books: dict[str, Any], changed: str, cancelled: str, deleted: str) -
 
 def won_order_id(deal: str) -> str:
     """Return the order ID of a deal's sale, as `explain` gives it."""
-    command = [CONVSYNC, "explain", deal, "--format", "json"]
+    command = [str(CONVSYNC), "explain", deal, "--format", "json"]
     lines = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return str(next(line["order_id"] for line in lines if line["rule"] == "won"))
 

@@ -66,6 +66,20 @@ def test_a_secret_is_never_written(
     assert "pat-eu1" not in path.read_text()
 
 
+def test_a_token_is_kept_beside_the_file_that_names_it(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, elsewhere = tmp_path / "company" / "convsync.toml", tmp_path / "elsewhere"
+    path.parent.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.setattr("os.environ", {})
+    monkeypatch.chdir(elsewhere)
+    token = ["--set", "token_file=zoho-token.json"]
+    initialise("--crm", "zoho", *answers("zoho", sandbox), *token, "--output", str(path))
+    assert [one.name for one in elsewhere.iterdir()] == []
+    assert (path.parent / "zoho-token.json").exists()
+
+
 def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "convsync.toml"
     path.write_text("mine")

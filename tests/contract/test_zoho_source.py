@@ -1,70 +1,95 @@
 """Zoho CRM: the suite of every source and of every CRM, and what is peculiar to Zoho."""
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 import responses
 
 from convsync.errors import OperatorError, TransientError
-from convsync.extract import zoho
+from convsync.extract import zoho_api
 from convsync.extract.crm import Crm
+from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import CrmMapping, RecordFields
-from convsync.extract.oauth import TokenKeeper
+from convsync.extract.oauth import Token, TokenKeeper
 from convsync.extract.zoho import Zoho
 from convsync.http import Http
 from convsync.model.click import MatchBasis
+from convsync.model.deal import Milestone
+from convsync.sandbox.crm.book import Outcome, Stage
 from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.crm.zoho import CLIENT, REFRESH_TOKEN, SECRET, ZohoServer
-from tests.contract.crm_suite import CrmOffice, CrmSourceContract, mock
-from tests.contract.source_suite import CREATED, SQL_AT, WINDOW, put_deal, put_person, read
+from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock
+from tests.contract.source_suite import (
+    CREATED,
+    SQL_AT,
+    TOUCHED,
+    WINDOW,
+    WON_AT,
+    put_deal,
+    put_person,
+    read,
+)
 
 __all__ = ["mock"]
+LOGIN_URL = "https://accounts.zoho.eu"
 
 
 class ZohoOffice(CrmOffice):
     base_url = "https://www.zohoapis.eu"
     a_page = 200
-    a_cap = 2_001
-    calls_per_thousand = 60
+    a_cap = 401
+    calls_per_thousand = 85
     listing = r"/coql$"
     deal = RecordFields(gclid="GCLID")
     contact = RecordFields(
         emails=("Email",), phones=("Phone",), gclid="GCLID", ad_user_data="Ads_Consent"
     )
     region = "Region"
-    has_several_contacts = False
+    reads_roles = False
     right_missing = Reply(
-        status=403, body={"code": "NO_PERMISSION", "message": "Permission denied", "details": {}}
+        status=403,
+        body={
+            "code": "NO_PERMISSION",
+            "message": "Permission denied",
+            "status": "error",
+            "details": {"permissions": ["Crm_Implied_View_Deals"]},
+        },
     )
     daily_limit = Reply(
         status=429,
-        body={"code": "TOO_MANY_REQUESTS", "details": {}, "status": "error"},
+        body={"code": "TOO_MANY_REQUESTS", "details": {}, "message": "…", "status": "error"},
         headers={"X-API-CREDITS-REMAINING": "0"},
     )
+    error_inside_200 = Reply(body={"error": "invalid_code"})
+    server: ZohoServer
     server_class = ZohoServer
 
     def make_http(self) -> Http:
         login = Http(
-            name="Zoho", base_url=self.base_url, judge=zoho.judge_sign_in, policy=self.policy
-        )
-        fetch = zoho.refreshing(login, CLIENT, SECRET, REFRESH_TOKEN, self.base_url)
+            name="Zoho", base_url=self.base_url, judge=zoho_api.judge, policy=self.policy,
+            clock=lambda: self.now,
+        )  # fmt: skip
+        fetch = zoho_api.refreshing(login, CLIENT, SECRET, REFRESH_TOKEN)
+        keeper = TokenKeeper(fetch, scheme=zoho_api.SCHEME, clock=lambda: self.now)
         return Http(
             name="Zoho",
-            base_url=self.base_url,
-            authorisation=TokenKeeper(fetch, scheme="Zoho-oauthtoken", clock=lambda: self.now),
-            judge=zoho.judge,
+            base_url=zoho_api.api_of(keeper, LOGIN_URL),
+            authorisation=keeper,
+            judge=zoho_api.judge,
             policy=self.policy,
         )
 
     def make_crm(self, mapping: CrmMapping) -> Crm:
-        return Zoho(self.http, mapping)
+        return Zoho(zoho_api.Api(self.http), mapping, reads_roles=self.reads_roles)
 
     def expire_tokens(self) -> None:
-        assert isinstance(self.server, ZohoServer)
         self.server.tokens.clear()
 
     def record_id(self, number: int) -> str:
-        return str(4_150_868_000_004_000_000 + number)
+        return str(4150868000010000000 + number)
 
 
 class TestZoho(CrmSourceContract):
@@ -72,7 +97,41 @@ class TestZoho(CrmSourceContract):
     def office(self, mock: responses.RequestsMock) -> ZohoOffice:
         return ZohoOffice(mock)
 
-    def test_a_click_id_on_the_converted_lead_was_seen_when_the_lead_was_made(
+    def test_a_deal_with_three_contacts_has_the_identifiers_of_all(self, office: Any) -> None:
+        office.reads_roles = True
+        super().test_a_deal_with_three_contacts_has_the_identifiers_of_all(office)
+
+    def test_one_of_three_who_refused_refuses_for_the_deal(self, office: Any) -> None:
+        office.reads_roles = True
+        super().test_one_of_three_who_refused_refuses_for_the_deal(office)
+
+    def test_without_contact_roles_only_the_deals_own_contact_is_read(
+        self, office: ZohoOffice
+    ) -> None:
+        people = [put_person(office, 901 + n, fields={"phone": f"+4915112345{n}"}) for n in (1, 2)]
+        put_deal(office, people=tuple(people))
+        (deal,) = read(office.source())
+        assert len(deal.identifiers.phones) == 1
+
+    def test_history_that_cannot_be_queried_is_read_deal_by_deal(self, office: ZohoOffice) -> None:
+        office.server.queries_history = False
+        for number in range(1, 4):
+            put_deal(office, number)
+        found = read(office.source())
+        expected = (Milestone("sql", SQL_AT), Milestone("won", WON_AT))
+        assert [deal.milestones for deal in found] == [expected] * 3
+        asked = office.server.requests[r"GET /crm/v8/Deals/(?P<deal_id>\d+)/Stage_History"]
+        assert asked == 3
+
+    def test_whether_history_can_be_queried_is_asked_once(self, office: ZohoOffice) -> None:
+        office.server.queries_history = False
+        for number in range(1, office.a_page + 2):
+            put_deal(office, number)
+        read(office.source())
+        # two pages of deals, the question, contacts and leads that changed, leads of 50 deals each
+        assert office.server.requests["POST /crm/v8/coql"] == 2 + 1 + 2 + 5
+
+    def test_a_click_id_on_a_converted_lead_was_seen_when_the_lead_was_made(
         self, office: ZohoOffice
     ) -> None:
         lead = put_person(office, 777, kind="lead", fields={"gclid": "G-lead"})
@@ -83,45 +142,156 @@ class TestZoho(CrmSourceContract):
         assert candidate.basis is MatchBasis.LEAD
         assert candidate.click.clicked_at == CREATED
 
-    def test_a_history_that_coql_does_not_know_is_read_deal_by_deal(
+    def test_a_deal_is_read_again_when_the_lead_it_was_changes(self, office: ZohoOffice) -> None:
+        lead = put_person(office, 777, kind="lead")
+        put_deal(office, modified_at=CREATED, people=(lead,))
+        mapping = CrmMapping(milestones=office.milestones, lead=RecordFields(gclid="GCLID"))
+        assert list(office.source(mapping).read_changed(WINDOW)) == []
+        office.book.edit_person(lead, TOUCHED, gclid="late-click")
+        (deal,) = read(office.source(mapping))
+        assert [candidate.click.click_id.value for candidate in deal.clicks] == ["late-click"]
+
+    def test_an_organisation_of_one_currency_without_leads_is_read(
         self, office: ZohoOffice
     ) -> None:
-        assert isinstance(office.server, ZohoServer)
-        for number in range(1, 4):
-            put_deal(office, number)
-        expected = read(office.source())
-        office.server.has_history = False
-        assert read(office.source()) == expected
+        office.server.hidden = frozenset({"Currency", "Converted_Deal", "Reason_For_Loss__s"})
+        put_deal(office)
+        (deal,) = read(office.source())
+        assert (deal.amount, deal.currency) == (Decimal("1200.50"), None)
 
-    def test_a_refusal_that_says_200_is_for_a_person_to_mend(self, office: ZohoOffice) -> None:
-        office.fail(Reply(body={"error": "invalid_code"}))
-        with pytest.raises(OperatorError, match="invalid_code"):
-            read(office.source())
+    def test_more_columns_than_a_query_takes_are_for_a_person_to_mend(
+        self, office: ZohoOffice
+    ) -> None:
+        names = [f"Field_{number}" for number in range(50)]
+        described = [
+            {"api_name": name, "field_label": name, "data_type": "text", "visible": True}
+            for name in names
+        ]
+        office.fail(Reply(body={"fields": described}), first=2)  # after the token: those of Deals
+        segments = {name.lower(): name for name in names}
+        with pytest.raises(OperatorError, match="51 of Deals are wanted"):
+            read(office.source(CrmMapping(milestones=office.milestones, segments=segments)))
 
-    def test_too_many_tokens_are_left_to_the_next_run(self, office: ZohoOffice) -> None:
-        office.fail(Reply(status=400, body={"error": "Access Denied", "status": "failure"}))
-        with pytest.raises(TransientError, match="token_file"):
-            read(office.source())
+    def test_a_lookup_is_read_as_the_id_of_its_record_and_never_as_a_persons_name(
+        self, office: ZohoOffice
+    ) -> None:
+        put_deal(office, owner="4150868000000225013")
+        mapping = replace(office.mapping, segments={"seller": "Owner"})
+        (deal,) = read(office.source(mapping))
+        assert (deal.segments["owner"], deal.segments["seller"]) == (
+            "4150868000000225013",
+            "4150868000000225013",
+        )
 
-    def test_a_token_for_another_data_centre_goes_nowhere(self, office: ZohoOffice) -> None:
-        elsewhere = {
-            "access_token": "1000.x",
-            "expires_in": 3600,
-            "api_domain": "https://evil.example",
-        }
-        office.fail(Reply(body=elsewhere))
-        with pytest.raises(OperatorError, match=r"https://evil\.example"):
-            read(office.source())
-        assert office.over_http.count == 1
-
-    def test_a_scope_that_is_missing_is_named(self, office: ZohoOffice) -> None:
-        missing = Reply(status=401, body={"code": "OAUTH_SCOPE_MISMATCH"})
-        office.fail(missing, first=2)
-        office.fail(missing, first=4)  # between them a new token was fetched
-        with pytest.raises(OperatorError, match=r"ZohoCRM\.coql\.READ"):
-            read(office.source())
+    def test_pipelines_may_share_a_stage_and_mean_different_things(
+        self, office: ZohoOffice
+    ) -> None:
+        partners = Stage(
+            key="signed", name="Closed Won", position=1, outcome=Outcome.WON, pipeline="Partners"
+        )
+        office.book.stages = (*office.book.stages, partners)
+        put_deal(office, 1)
+        put_deal(office, 2, entered=(("signed", WON_AT),))
+        only = {"won": MilestoneStages(stages=("Partners: Closed Won",))}
+        first, second = read(office.source(CrmMapping(milestones=only)))
+        assert first.milestones == ()
+        assert second.milestones == (Milestone("won", WON_AT),)
+        assert second.segments["pipeline"] == "Partners"
 
     def test_a_deal_deleted_before_the_window_is_old_news(self, office: ZohoOffice) -> None:
         put_deal(office)
-        office.book.delete(office.record_id(1), WINDOW.since - timedelta(days=1))
-        assert list(office.source().read_changed(WINDOW)) == []
+        office.book.delete(office.record_id(1), WINDOW.since - timedelta(seconds=1))
+        assert departed(office) == []
+
+    def test_deals_deleted_in_the_window_are_all_found(self, office: ZohoOffice) -> None:
+        count = office.a_page + 1
+        for number in range(1, count + 1):
+            put_deal(office, number)
+            office.book.delete(office.record_id(number), TOUCHED)
+        assert len(departed(office)) == count
+
+    def test_calls_at_once_are_waited_for_where_credits_are_left(self, office: ZohoOffice) -> None:
+        busy = replace(office.daily_limit, headers={"X-API-CREDITS-REMAINING": "120"})
+        office.fail(busy, first=2)
+        read(office.source())
+        assert len(office.waits) == 1
+
+    def test_a_missing_scope_is_not_asked_for_again_and_again(self, office: ZohoOffice) -> None:
+        missing = Reply(status=401, body={"code": "OAUTH_SCOPE_MISMATCH", "details": {}})
+        office.fail(missing, first=2)
+        office.fail(missing, first=4)  # with the one token more
+        with pytest.raises(OperatorError, match="OAUTH_SCOPE_MISMATCH"):
+            read(office.source())
+        assert office.over_http.count == 4
+
+    def test_the_missing_right_is_named(self, office: ZohoOffice) -> None:
+        office.fail(office.right_missing, first=2)
+        with pytest.raises(OperatorError, match="Crm_Implied_View_Deals"):
+            read(office.source())
+
+    @pytest.mark.parametrize(
+        ("error", "mend"),
+        [
+            ("invalid_code", "make a new one"),
+            ("invalid_client", "login_url"),
+            ("invalid_client_secret", "client_secret"),
+            ("something_new", r"docs/zoho\.md"),
+        ],
+    )
+    def test_a_sign_in_refused_with_200_says_how_to_mend_it(
+        self, office: ZohoOffice, error: str, mend: str
+    ) -> None:
+        office.fail(Reply(body={"error": error}))
+        with pytest.raises(OperatorError, match=mend):
+            read(office.source())
+
+    def test_more_than_ten_tokens_in_ten_minutes_are_left_to_the_next_run(
+        self, office: ZohoOffice
+    ) -> None:
+        authorisation = office.http.authorisation
+        assert authorisation is not None
+        for _ in range(10):
+            authorisation.renew()
+        with pytest.raises(TransientError, match="token_file"):
+            authorisation.renew()
+        assert office.waits == []
+        office.now += timedelta(minutes=10)
+        assert authorisation.renew()
+
+
+@pytest.mark.parametrize(
+    ("login_url", "told", "address"),
+    [
+        pytest.param(LOGIN_URL, "https://www.zohoapis.eu", "https://www.zohoapis.eu", id="its own"),
+        pytest.param(
+            LOGIN_URL, "https://sandbox.zohoapis.eu", "https://sandbox.zohoapis.eu", id="a sandbox"
+        ),
+        pytest.param(LOGIN_URL, None, "https://www.zohoapis.eu", id="not told"),
+        pytest.param("http://127.0.0.1:8470/zoho", "http://127.0.0.1:8470/zoho", None, id="ours"),
+    ],
+)
+def test_the_api_is_where_the_token_says(
+    login_url: str, told: str | None, address: str | None
+) -> None:
+    assert zoho_api.api_of(keeper(told), login_url)() == (address or told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "https://www.zohoapis.com",
+        "https://www.zohoapis.eu.attacker.example",
+        "https://www.zohoapis.eu@attacker.example",
+        "http://www.zohoapis.eu",
+        "www.zohoapis.eu",
+    ],
+)
+def test_a_token_never_goes_to_a_host_outside_its_data_centre(told: str) -> None:
+    with pytest.raises(OperatorError, match="login_url"):
+        zoho_api.api_of(keeper(told), LOGIN_URL)()
+
+
+def keeper(api_url: str | None) -> TokenKeeper:
+    """Return what keeps one token, which says where the API is."""
+    token = Token(access_token="1000.a", expires_at=TOUCHED + timedelta(hours=1), api_url=api_url)
+    return TokenKeeper(lambda _: token, clock=lambda: TOUCHED)

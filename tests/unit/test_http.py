@@ -159,3 +159,13 @@ def test_a_link_to_another_host_is_not_followed() -> None:
     with pytest.raises(UnexpectedResponseError, match=r"another host, evil\.example"):
         an_http(authorisation=FixedHeader("X-Key", "s3cret")).get("https://evil.example/next")
     assert len(responses.calls) == 0
+
+
+@responses.activate
+def test_an_address_that_is_told_with_each_token_is_asked_for_at_each_request() -> None:
+    responses.get("https://one.example/deals", json=1)
+    responses.get("https://two.example/deals", json=2)
+    told = iter(("https://one.example", "https://two.example/"))
+    http = an_http()
+    http.base_url = lambda: next(told)
+    assert (http.get("deals"), http.get("deals")) == (1, 2)

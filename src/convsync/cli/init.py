@@ -52,7 +52,8 @@ def init(
     if output.exists() and not force:
         raise OperatorError(f"{output} is there already. Name another, or overwrite it by --force.")
     table, secrets = _asked(crm, _answers(set_))
-    proposal = propose(crm_of(table, CrmMapping(milestones={}), Path(), RetryPolicy()))
+    folder = output.resolve().parent
+    proposal = propose(crm_of(table, CrmMapping(milestones={}), folder, RetryPolicy()))
     output.write_text(_config(table, proposal), encoding="utf-8")
     os.environ.update({f"{_SECRETS}{key.upper()}": value for key, value in secrets.items()})
     load_settings(output)

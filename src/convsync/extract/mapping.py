@@ -47,35 +47,8 @@ class MilestoneColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DealColumns:
-    """The columns of a deal, by the header's exact words. None and () mean: not there."""
-
-    deal_id: str
-    milestones: Mapping[str, MilestoneColumn]
-    created_at: str | None = None
-    modified_at: str | None = None
-    amount: str | None = None
-    currency: str | None = None
-    gclid: str | None = None
-    gbraid: str | None = None
-    wbraid: str | None = None
-    landing_url: str | None = None
-    clicked_at: str | None = None
-    emails: tuple[str, ...] = ()
-    phones: tuple[str, ...] = ()
-    country: str | None = None
-    ad_user_data: str | None = None
-    ad_personalization: str | None = None
-    customer_type: str | None = None
-    crm_keys: tuple[str, ...] = ()
-    visitors: tuple[str, ...] = ()
-    deleted: str | None = None
-    segments: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFields:
-    """The fields of one kind of record in a CRM, by the API's exact names. None, (): not there."""
+    """Which field of a record holds what: click IDs, and whose they are. None, (): not there."""
 
     gclid: str | None = None
     gbraid: str | None = None
@@ -101,6 +74,21 @@ class RecordFields:
         single = (self.clicked_at, self.country, self.ad_user_data, self.ad_personalization)
         several = (*self.emails, *self.phones, *self.crm_keys, *self.visitors)
         return _named(*self.click_ids, *single, *several)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealColumns(RecordFields):
+    """The columns of a deal, by the header's exact words. None and () mean: not there."""
+
+    deal_id: str
+    milestones: Mapping[str, MilestoneColumn]
+    created_at: str | None = None
+    modified_at: str | None = None
+    amount: str | None = None
+    currency: str | None = None
+    customer_type: str | None = None
+    deleted: str | None = None
+    segments: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +158,5 @@ class ClickColumns:
     country: str | None = None
 
 
-PersonColumns = DealColumns | ClickColumns | RecordFields
+PersonColumns = RecordFields | ClickColumns
 """What says which click IDs a row has, and whose they are."""

@@ -26,7 +26,7 @@ _PERSON: Final[Mapping[str, re.Pattern[str]]] = {
     "email": re.compile(r"(^|_)e?-?mail(_?address|_?from|address)?\d?$", re.IGNORECASE),
     "phone": re.compile(r"^(phone|mobile|mobile_?phone|telephone\d|mobilephone)$", re.IGNORECASE),
     "ad_user_data": re.compile(r"ad.{0,12}consent|consent.{0,12}ad", re.IGNORECASE),
-    "country": re.compile(r"^(country|country_code|mailingcountry)$", re.IGNORECASE),
+    "country": re.compile(r"^(country|country_code|mailing_?country)$", re.IGNORECASE),
 }
 _SEGMENTS: Final[Mapping[str, re.Pattern[str]]] = {
     "region": re.compile(r"^(new_|x_|cf_)?region(__c)?$", re.IGNORECASE),

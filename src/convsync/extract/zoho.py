@@ -1,473 +1,347 @@
-"""Deals from Zoho CRM, version 8, nearly all of it by COQL.
+"""Deals from Zoho CRM, API version 8: deals, their contacts, and the leads that became deals.
 
-What shapes it: only COQL has a window with two ends, lists of IDs and pages by record ID;
-milestones come from the module that tracks the history of `Stage`, for `Closing_Date` is typed by
-people; and a token is a scarce thing, ten in ten minutes, so it is worth a file. What this user may
-not see is left out in silence. A column that an organisation has not got is an error, so those
-there are are asked for first.
-https://www.zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+What shapes it: only queries (COQL) have windows with two ends, lists of IDs and pages by record ID;
+milestones come from the history of the stage, for Closing_Date is typed by people; a stage is known
+by its words, which several pipelines share; queries never find what was deleted: it has a list of
+its own, and a merged deal is in it without a word of its survivor.
+https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
+from convsync.errors import OperatorError
 from convsync.extract.crm import (
     CrmDeal,
     CrmField,
     Fields,
     Page,
     Person,
-    batches,
     built,
     instant,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
-from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.source import Departed
-from convsync.http import Answer, Http, Verdict
+from convsync.extract.zoho_api import Api, Row
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
-API: Final = "crm/v8"
-API_OF: Final[Mapping[str, str]] = {
-    "accounts.zoho.com": "https://www.zohoapis.com",
-    "accounts.zoho.eu": "https://www.zohoapis.eu",
-    "accounts.zoho.in": "https://www.zohoapis.in",
-    "accounts.zoho.com.au": "https://www.zohoapis.com.au",
-    "accounts.zoho.jp": "https://www.zohoapis.jp",
-    "accounts.zohocloud.ca": "https://www.zohoapis.ca",
-    "accounts.zoho.com.cn": "https://www.zohoapis.com.cn",
-    "accounts.zoho.sa": "https://www.zohoapis.sa",
-}
-"""Where each data centre's API is. https://www.zoho.com/crm/developer/docs/api/v8/multi-dc.html"""
 _MODULES: Final = {DEAL: "Deals", CONTACT: "Contacts", LEAD: "Leads"}
-_STANDARD: Final = (
-    "Stage", "Pipeline", "Amount", "Currency", "Owner", "Contact_Name", "Reason_For_Loss__s",
-    "Created_Time", "Modified_Time",
-)  # fmt: skip
-_A_PAGE, _IN, _COLUMNS, _SAMPLE = 200, 50, 50, 100
-_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
-_WAYS: Final = ("deals", "contacts", "leads")
-_OUTCOMES = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
-_AN_HOUR_S, _TEN_MINUTES_S = 3600.0, 600.0
-
-
-class NotQueryableError(UnexpectedResponseError):
-    """COQL does not know a module."""
+_STANDARD: Final = {
+    DEAL: (
+        "Created_Time", "Modified_Time", "Amount", "Currency", "Stage", "Pipeline", "Owner",
+        "Reason_For_Loss__s", "Contact_Name",
+    ),
+    CONTACT: ("Created_Time",),
+    LEAD: ("Created_Time", "Converted_Deal"),
+}  # fmt: skip
+"""Not every organisation has all: Currency is there with several currencies only."""
+_HISTORY, _ENTRY = "DealHistory", ("id", "Potential_Name", "Stage", "Modified_Time")
+_BY_ID, _BY_DEAL = "id in ({ids})", "Converted__s = true and Converted_Deal in ({ids})"
+_SAMPLE, _MOST_COLUMNS = 100, 50
+_NOT_SELECTED: Final = frozenset(
+    {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
+)
+_FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before Zoho CRM there was nothing."""
+_OUTCOMES: Final = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
+_NOTHING: Final = "-None-"
+"""What a picklist shows where nothing was picked."""
+Found = tuple[list[Row], str]
+"""Deals that were found together, and the ID up to which was looked."""
 
 
 class Zoho:
-    """One Zoho CRM organisation. Promises what Crm does; `fields` is asked before deals are."""
+    """One Zoho CRM organisation. Promises what Crm does; `fields` is asked before deals are.
+
+    A deal names one contact. Others stand in contact roles, which Zoho tells of one deal at a time:
+    they are read with `reads_roles`.
+    """
 
     lag = timedelta(0)
     overlap = timedelta(minutes=2)
 
-    def __init__(self, http: Http, mapping: CrmMapping) -> None:
-        self._http = http
-        self._names = mapping.names
-        self._known: dict[str, frozenset[str]] = {}
-        self._actual: dict[str, str] = {}
-        self._stages: Mapping[str, Stage] = {}
-        self._has_history = True
+    def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
+        self._api = api
+        self._mapping = mapping
+        self._reads_roles = reads_roles
+        self._known: Mapping[str, frozenset[str]] = {kind: frozenset() for kind in _MODULES}
+        self._stages: Mapping[tuple[str, str], Stage] = {}
+        self._history_can_be_queried: bool | None = None
 
     def stages(self) -> Sequence[Stage]:
-        """Return the stages of every pipeline of every layout; `forecast_type` says which is won.
+        """Return the stages of every layout's pipelines; `forecast_type` says won and lost.
 
-        Deals and their history hold a stage's text and not its ID: its `actual_value`, which stays
-        when the stage is renamed. That it is not the new name is unconfirmed; either is known.
-        https://www.zoho.com/crm/developer/docs/api/v8/get-pipelines.html
+        Pipelines share stages, so an ID here is the pipeline's and the stage's. Unconfirmed: that
+        deals hold `actual_value` where a stage was renamed; either is known.
         """
-        layouts = self._get("settings/layouts", {"module": "Deals"}, "layouts")
+        layouts = self._api.settings("layouts", {"module": _MODULES[DEAL]})
+        pipelines = {
+            pipeline["id"]: pipeline
+            for layout in layouts
+            for pipeline in self._api.settings("pipeline", {"layout_id": layout["id"]})
+        }
         stages = []
-        for layout in layouts:
-            query = {"layout_id": layout["id"]}
-            for pipeline in self._get("settings/pipeline", query, "pipeline"):
-                for stage in pipeline["maps"]:
-                    self._actual[stage["display_value"]] = stage["actual_value"]
-                    stages.append(
-                        Stage(
-                            stage_id=stage["actual_value"],
-                            name=stage["display_value"],
-                            pipeline=pipeline["display_value"],
-                            position=int(stage["sequence_number"]),
-                            outcome=_OUTCOMES.get(stage["forecast_type"], StageOutcome.OPEN),
-                        )
-                    )
-        self._stages = {stage.stage_id: stage for stage in stages}
+        by_word: dict[tuple[str, str], Stage] = {}
+        for pipeline in pipelines.values():
+            for one in pipeline["maps"]:
+                stages.append(stage := _stage(pipeline, one))
+                for word in (one["actual_value"], one["display_value"]):
+                    by_word.setdefault((pipeline["actual_value"], word), stage)
+                    by_word.setdefault(("", word), stage)
+        self._stages = by_word
         return stages
 
     def fields(self) -> Sequence[CrmField]:
-        """Return the fields of deals, contacts and leads with their lengths.
+        """Return the fields of deals, contacts and leads; those hidden from the user are left out.
 
-        https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
+        Files and lookups of several records are listed, but cannot be queried.
         """
-        listed = []
-        for kind, module in _MODULES.items():
-            described = self._get("settings/fields", {"module": module}, "fields")
-            self._known[kind] = frozenset(one["api_name"] for one in described)
-            listed += [
-                CrmField(
-                    kind=kind,
-                    name=one["api_name"],
-                    label=one["display_label"],
-                    type=one["data_type"],
-                    longest=one.get("length"),
-                    is_readable=bool(one["visible"]),
-                )
-                for one in described
-            ]
+        listed = [
+            CrmField(
+                kind=kind,
+                name=one["api_name"],
+                label=one["field_label"],
+                type=one["data_type"],
+                longest=one.get("length"),
+                is_readable=one["visible"] and one["data_type"] not in _NOT_SELECTED,
+            )
+            for kind, module in _MODULES.items()
+            for one in self._api.settings("fields", {"module": module})
+        ]
+        self._known = {
+            kind: frozenset(one.name for one in listed if one.kind == kind and one.is_readable)
+            for kind in _MODULES
+        }
         return listed
 
     def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
         """Return what the newest hundred records hold."""
-        columns = ", ".join(names)
-        newest = f"where id is not null order by Created_Time desc limit 0, {_SAMPLE}"
-        records = self._asked(f"select {columns} from {_MODULES[kind]} {newest}")  # noqa: S608
-        return [_plain(record) for record in records]
+        found = self._api.newest(("id", *names), _MODULES[kind], _SAMPLE)
+        return [_plain_fields(row) for row in found]
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
-        """Yield deals modified in the window by record ID, then those whose people were."""
-        first, _, last = (after or f"{_WAYS[0]}:").partition(":")
-        is_first_read = window.since < _FIRST
-        seen: set[str] = set()
-        for way in _WAYS[_WAYS.index(first) :]:
-            if way == "deals":
-                for records in self._modified(DEAL, window, last, self._columns(DEAL)):
-                    if not is_first_read:
-                        seen.update(record["id"] for record in records)
-                    yield self._complete(records, f"deals:{records[-1]['id']}")
-            elif not is_first_read:
-                yield from self._of_changed_people(way, window, last, seen)
-            last = ""
+        """Yield deals modified in the window by ID, then others whose contact or lead was.
+
+        The first read has no others: it is of every deal.
+        """
+        ways: Mapping[str, Callable[[Period, str], Iterator[Found]]] = {
+            "deals": self._modified,
+            "contacts": self._of_contacts,
+            "leads": self._of_leads,
+        }
+        way, _, last = (after or "deals:0").partition(":")
+        to_read = ["deals"] if window.since < _FIRST else [*ways]
+        for name in to_read[to_read.index(way) :]:
+            for rows, read_to in ways[name](window, last):
+                yield self._page(rows, place=f"{name}:{read_to}")
+            last = "0"
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began: none can have moved in it otherwise."""
-        ever_since = Period(since=period.since, until=_LAST)
-        for records in self._modified(DEAL, ever_since, "", self._columns(DEAL)):
-            yield self._complete(records)
+        ever_since = f"Modified_Time >= '{_text(max(period.since, _FIRST))}'"
+        for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], ever_since):
+            yield self._page(rows)
 
     def departed(self, window: Period) -> Iterator[Departed]:
-        """Yield deals deleted in the window: 60 days in the bin, 120 once they are gone for good.
+        """Yield deals deleted in the window; the list has no filter for its end, and no order.
 
-        A deal that was merged into another is deleted, and names no survivor.
-        https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
+        Zoho remembers those in the bin for 60 days and others for 120. Unconfirmed: that a merged
+        deal is among them. https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
         """
-        since = {"If-Modified-Since": _stamp(max(window.since, _FIRST))}
-        page, before = 1, ""
-        while True:
-            query = {"type": "all", "per_page": str(_A_PAGE), "page": str(page)}
-            answer = self._http.get(f"{API}/Deals/deleted", query, headers=since) or {}
-            records = answer.get("data") or []
-            if records and records[0]["id"] == before:
-                raise UnexpectedResponseError(f"{self._http.name} repeats page {page}.")
-            for record in records:
-                if (at := instant(record["deleted_time"])) and at in window:
-                    yield Departed(deal_id=record["id"], gone=Gone.DELETED)
-            if not (answer.get("info") or {}).get("more_records"):
-                return
-            page, before = page + 1, records[0]["id"] if records else ""
+        since = _text(max(window.since, _FIRST))
+        for row in self._api.listed("Deals/deleted", {"type": "all"}, since=since):
+            if (at := instant(row["deleted_time"])) and at in window:
+                yield Departed(deal_id=row["id"], gone=Gone.DELETED)
 
     # Which deals
 
-    def _of_changed_people(
-        self, way: str, window: Period, last: str, seen: set[str]
-    ) -> Iterator[Page]:
-        """Yield the deals of contacts, or of converted leads, that were modified in the window."""
-        kind, columns = (CONTACT, []) if way == "contacts" else (LEAD, ["Converted_Deal"])
-        if kind == LEAD and not self._converts():
-            return
-        for people in self._modified(kind, window, last, columns):
-            if kind == CONTACT:
-                deals = self._among(DEAL, "Contact_Name", _ids(people), [])
-                ids = [deal["id"] for deal in deals]
-            else:
-                ids = [one["Converted_Deal"]["id"] for one in people if one.get("Converted_Deal")]
-            others = [one for one in dict.fromkeys(ids) if one not in seen]
-            seen.update(others)
-            records = list(self._among(DEAL, "id", others, self._columns(DEAL)))
-            yield self._complete(records, f"{way}:{people[-1]['id']}")
+    def _modified(self, window: Period, last: str) -> Iterator[Found]:
+        modified = _within("Modified_Time", window)
+        for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], modified, last):
+            yield rows, rows[-1]["id"]
 
-    def _modified(
-        self, kind: str, window: Period, last: str, columns: Sequence[str]
-    ) -> Iterator[list[dict[str, Any]]]:
-        """Yield pages of the records modified in a window, by ID. COQL counts in whole seconds."""
-        until = min(window.until, _LAST)
-        whole = until.replace(microsecond=0) - (timedelta(0) if until.microsecond else _SECOND)
-        bounds = f"'{_stamp(max(window.since, _FIRST))}' and '{_stamp(whole)}'"
-        yield from self._by_id(kind, f"Modified_Time between {bounds}", columns, last)
+    def _of_contacts(self, window: Period, last: str) -> Iterator[Found]:
+        """Yield deals whose contact changed, without those that were listed for their own change.
 
-    def _among(
-        self, kind: str, column: str, ids: Iterable[str], columns: Sequence[str]
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the records whose column names one of these IDs, fifty a query."""
-        for batch in batches(ids, _IN):
-            listed = ", ".join(f"'{one}'" for one in batch)
-            for page in self._by_id(kind, f"{column} in ({listed})", columns):
-                yield from page
-
-    def _by_id(
-        self, kind: str, condition: str, columns: Sequence[str], last: str = ""
-    ) -> Iterator[list[dict[str, Any]]]:
-        """Yield pages of what fits a condition, by record ID: offsets end at 100,000 rows.
-
-        https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
+        https://www.zoho.com/crm/developer/docs/api/v8/COQL-Joins.html
         """
-        select = ", ".join(dict.fromkeys(("id", *columns)))
-        module = _MODULES.get(kind, kind)
-        while True:
-            following = f"where ({condition} and id > {last or 0}) order by id asc"
-            limit = f"limit 0, {_A_PAGE}"
-            query = f"select {select} from {module} {following} {limit}"  # noqa: S608
-            records = self._asked(query)
-            if not records:
-                return
-            if last and int(records[-1]["id"]) <= int(last):
-                raise UnexpectedResponseError(f"{self._http.name} repeats the page after {last}.")
-            yield records
-            if len(records) < _A_PAGE:
-                return
-            last = records[-1]["id"]
+        if "Contact_Name" in self._known[DEAL]:
+            modified = _within("Contact_Name.Modified_Time", window)
+            for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], modified, last):
+                yield _others(rows, window), rows[-1]["id"]
+
+    def _of_leads(self, window: Period, last: str) -> Iterator[Found]:
+        """Yield deals that changed leads were converted to, without those listed already."""
+        if "Converted_Deal" in self._known[LEAD]:
+            modified = f"Converted__s = true and ({_within('Modified_Time', window)})"
+            columns = ("id", "Converted_Deal")
+            for leads in self._api.pages(columns, _MODULES[LEAD], modified, last):
+                named = filter(None, (_id(lead["Converted_Deal"]) for lead in leads))
+                rows = self._read(DEAL, _BY_ID, dict.fromkeys(named))
+                yield _others(rows, window), leads[-1]["id"]
 
     # What they are
 
-    def _complete(self, records: Sequence[dict[str, Any]], place: str | None = None) -> Page:
-        """Return deals with their contact, their lead and the stages they went through."""
-        ids = _ids(records)
-        history = self._history(ids)
-        contacts = {
-            one["id"]: _person(CONTACT, one)
-            for one in self._among(
-                CONTACT, "id", _lookups(records, "Contact_Name"), self._columns(CONTACT)
-            )
-        }
-        leads = self._leads(ids)
-        deals = []
-        for record in records:
-            contact = contacts.get((record.get("Contact_Name") or {}).get("id", ""))
-            people = [*leads.get(record["id"], ()), *([contact] if contact else ())]
-            entered = history.get(record["id"], ())
-            deals.append(built(record["id"], self._deal, record, entered, people))
-        return Page(deals=deals, place=place)
+    def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
+        """Return deals complete with the history of their stages and the people behind them."""
+        deal_ids = [row["id"] for row in rows]
+        history = self._history_of(deal_ids)
+        people = self._people_behind(rows)
+        return Page(
+            deals=[
+                built(row["id"], self._deal, row, history.get(row["id"], ()), people[row["id"]])
+                for row in rows
+            ],
+            place=place,
+        )
 
-    def _leads(self, ids: Sequence[str]) -> dict[str, list[Person]]:
-        """Return the leads that became these deals, where leads are mapped at all."""
-        leads: defaultdict[str, list[Person]] = defaultdict(list)
-        if self._names[LEAD] and self._converts():
-            columns = ["Converted_Deal", *self._columns(LEAD)]
-            for one in self._among(LEAD, "Converted_Deal", ids, columns):
-                leads[one["Converted_Deal"]["id"]].append(_person(LEAD, one))
-        return leads
+    def _history_of(self, deal_ids: Sequence[str]) -> dict[str, list[Row]]:
+        """Return a row for each stage that deals came into.
 
-    def _history(self, ids: Sequence[str]) -> dict[str, list[Entered]]:
-        """Return the stages deals came into, from the module that tracks them.
-
-        Its rows are stays in a stage, and `Modified_Time` is when one began. That COQL knows the
-        module is not documented; where it does not, each deal's related list is asked instead.
-        https://www.zoho.com/crm/developer/docs/api/v8/get-related-records.html
+        Unconfirmed: that Modified_Time is when a stage was entered, and not when it was left; and
+        that queries are given the history. If not, each deal's related list is read instead.
+        https://help.zoho.com/portal/en/community/topic/kaizen-107-field-trackers-in-zoho-crm
         """
-        columns = ["Potential_Name", "Stage", "Modified_Time"]
-        entered: defaultdict[str, list[Entered]] = defaultdict(list)
-        if self._has_history:
-            try:
-                for one in self._among("DealHistory", "Potential_Name", ids, columns):
-                    self._note(entered[one["Potential_Name"]["id"]], one)
-                return entered
-            except NotQueryableError:
-                self._has_history = False
-        for deal_id in ids:
-            query = {"fields": "Stage,Modified_Time", "per_page": str(_A_PAGE)}
-            answer = self._http.get(f"{API}/Deals/{deal_id}/Stage_History", query) or {}
-            for one in answer.get("data") or ():
-                self._note(entered[deal_id], one)
-        return entered
+        if deal_ids and not self._can_query_history():
+            asked = {"fields": "Stage,Modified_Time"}
+            return {
+                one: [*self._api.listed(f"Deals/{one}/Stage_History", asked)] for one in deal_ids
+            }
+        history: dict[str, list[Row]] = {}
+        pages = self._api.pages_in(_ENTRY, _HISTORY, "Potential_Name in ({ids})", deal_ids)
+        for row in chain.from_iterable(pages):
+            history.setdefault(_id(row.get("Potential_Name")), []).append(row)
+        return history
 
-    def _note(self, entered: list[Entered], row: Mapping[str, Any]) -> None:
-        stage, at = row["Stage"], instant(row["Modified_Time"])
-        if stage and at:
-            entered.append(Entered(self._actual.get(stage, stage), at))
+    def _can_query_history(self) -> bool:
+        if self._history_can_be_queried is None:
+            self._history_can_be_queried = self._api.can_query(_ENTRY, _HISTORY)
+        return self._history_can_be_queried
 
-    def _deal(
-        self, record: Mapping[str, Any], entered: Sequence[Entered], people: Sequence[Person]
-    ) -> CrmDeal:
-        created_at, stage = instant(record["Created_Time"]), record["Stage"] or ""
-        if not entered and created_at and stage:
-            entered = [Entered(self._actual.get(stage, stage), created_at)]
+    def _people_behind(self, rows: Sequence[Row]) -> dict[str, list[Person]]:
+        """Return the people of each deal: its contact, those in roles if wanted, and its leads."""
+        contacts_of = {row["id"]: self._contacts_of(row) for row in rows}
+        wanted = dict.fromkeys(chain.from_iterable(contacts_of.values()))
+        contacts = {row["id"]: row for row in self._read(CONTACT, _BY_ID, wanted)}
+        behind = {
+            deal_id: [_person(CONTACT, contacts[one]) for one in contact_ids if one in contacts]
+            for deal_id, contact_ids in contacts_of.items()
+        }
+        if "Converted_Deal" in self._known[LEAD]:
+            for lead in self._read(LEAD, _BY_DEAL, contacts_of):
+                behind[_id(lead["Converted_Deal"])].append(_person(LEAD, lead))
+        return behind
+
+    def _contacts_of(self, row: Row) -> list[str]:
+        """Return the IDs of a deal's contacts, its own first.
+
+        https://www.zoho.com/crm/developer/docs/api/v8/get-contact-roles-of-a-specific-deal.html
+        """
+        ids = [_id(row.get("Contact_Name"))]
+        if self._reads_roles:
+            roles = self._api.listed(f"Deals/{row['id']}/Contact_Roles", {"fields": "id"})
+            ids += [role["id"] for role in roles]
+        return [*filter(None, dict.fromkeys(ids))]
+
+    def _read(self, kind: str, where: str, ids: Iterable[str]) -> list[Row]:
+        """Return records by IDs. Queries find converted leads, which lists hide."""
+        pages = self._api.pages_in(self._columns(kind), _MODULES[kind], where, ids)
+        return [*chain.from_iterable(pages)]
+
+    def _columns(self, kind: str) -> tuple[str, ...]:
+        wanted = dict.fromkeys(("id", *_STANDARD[kind], *self._mapping.names[kind]))
+        columns = tuple(name for name in wanted if name == "id" or name in self._known[kind])
+        if len(columns) > _MOST_COLUMNS:
+            raise OperatorError(
+                f"Zoho gives {_MOST_COLUMNS} columns at the most, and {len(columns)} of"
+                f" {_MODULES[kind]} are wanted: map fewer fields."
+            )
+        return columns
+
+    def _deal(self, row: Row, history: Sequence[Row], people: Sequence[Person]) -> CrmDeal:
+        pipeline, word = row.get("Pipeline") or "", row["Stage"] or ""
+        stage = self._stage_of(pipeline, word)
         return CrmDeal(
-            deal_id=record["id"],
-            created_at=created_at,
-            modified_at=instant(record["Modified_Time"]),
-            entered=entered,
-            amount=record["Amount"],
-            currency=record.get("Currency"),
+            deal_id=row["id"],
+            created_at=instant(row["Created_Time"]),
+            modified_at=instant(row["Modified_Time"]),
+            entered=[*self._entered(history, pipeline)],
+            amount=row.get("Amount"),
+            currency=row.get("Currency"),
             attributes={
-                "owner": (record.get("Owner") or {}).get("id", ""),
-                "pipeline": record.get("Pipeline") or "",
-                "stage": stage,
-                "lost_reason": record.get("Reason_For_Loss__s") or "",
+                "owner": _id(row.get("Owner")),
+                "pipeline": stage.pipeline if stage else pipeline,
+                "stage": stage.name if stage else word,
+                "lost_reason": _plain(row.get("Reason_For_Loss__s")) or "",
             },
-            fields=_plain(record),
+            fields=_plain_fields(row),
             people=people,
         )
 
-    # How it is asked
+    def _entered(self, history: Sequence[Row], pipeline: str) -> Iterator[Entered]:
+        for row in history:
+            stage = self._stage_of(pipeline, row["Stage"] or "")
+            if stage and (at := instant(row["Modified_Time"])):
+                yield Entered(stage.stage_id, at)
 
-    def _columns(self, kind: str) -> list[str]:
-        """Return the columns of a kind of record that are wanted and there, fifty at the most."""
-        standard = _STANDARD if kind == DEAL else ("Created_Time",)
-        known = self._known.get(kind, frozenset())
-        columns = [name for name in (*standard, *self._names[kind]) if name in known]
-        wanted = list(dict.fromkeys(columns))
-        if len(wanted) >= _COLUMNS:
-            raise OperatorError(
-                f"{self._http.name} tells {_COLUMNS} fields of a {kind} at the most: map fewer."
-            )
-        return wanted
-
-    def _converts(self) -> bool:
-        return "Converted_Deal" in self._known.get(LEAD, frozenset())
-
-    def _asked(self, query: str) -> list[dict[str, Any]]:
-        answer = self._http.post(f"{API}/coql", {"select_query": query})
-        if answer is None:
-            return []
-        try:
-            records: list[dict[str, Any]] = answer["data"]
-        except (KeyError, TypeError):
-            raise UnexpectedResponseError(f"{self._http.name}: an answer has no data.") from None
-        return records
-
-    def _get(self, path: str, query: Mapping[str, str], key: str) -> list[dict[str, Any]]:
-        answer = self._http.get(f"{API}/{path}", query)
-        if answer is None:
-            return []
-        try:
-            listed: list[dict[str, Any]] = answer[key]
-        except (KeyError, TypeError):
-            raise UnexpectedResponseError(f"{self._http.name}: {path} has no {key}.") from None
-        return listed
+    def _stage_of(self, pipeline: str, word: str) -> Stage | None:
+        """Return the pipeline's stage, or another's: a deal that changes pipelines was in both."""
+        return self._stages.get((pipeline, word)) or self._stages.get(("", word))
 
 
-def judge(answer: Answer) -> Verdict:
-    """Return what Zoho means by a status that says too little.
-
-    https://www.zoho.com/crm/developer/docs/api/v8/status-codes.html
-    """
-    code = _code(answer.body)
-    match answer.status:
-        case 429 if answer.headers.get("X-API-CREDITS-REMAINING") == "0":
-            return TransientError(
-                f"{answer.place}: the organisation's credits of 24 hours are used up.",
-                retry_after_s=_AN_HOUR_S,
-            )
-        case 401 if code == "OAUTH_SCOPE_MISMATCH":
-            return OperatorError(
-                f"{answer.place} needs a scope that the token lacks: ZohoCRM.coql.READ,"
-                " ZohoCRM.modules.READ or ZohoCRM.settings.READ."
-            )
-        case 403:
-            return OperatorError(
-                f"{answer.place} may not be read ({code}): give the token's user the right."
-            )
-        case 400 if code == "AUTHORIZATION_FAILED":
-            return OperatorError(f"{answer.place} may not be read: give the user the right.")
-        case 400 if code == "INVALID_MODULE":
-            return NotQueryableError(f"{answer.place}: there is no such module.")
-        case 400:
-            return UnexpectedResponseError(f"{answer.place} was refused: {code or 'no code'}.")
-    return None
-
-
-def judge_sign_in(answer: Answer) -> Verdict:
-    """Return what the token endpoint means, which says 200 to a refusal.
-
-    https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html
-    """
-    error = answer.body.get("error") if isinstance(answer.body, dict) else None
-    if error == "Access Denied":
-        return TransientError(
-            f"{answer.place}: ten tokens were made in ten minutes; set token_file to keep them.",
-            retry_after_s=_TEN_MINUTES_S,
-        )
-    if error and answer.status < 500:
-        return OperatorError(
-            f"{answer.place} signs nobody in ({error}): check client_id, client_secret,"
-            " refresh_token, and that login_url is your data centre's."
-        )
-    return None
-
-
-def refreshing(
-    http: Http, client_id: str, client_secret: str, refresh_token: str, api_url: str
-) -> Fetch:
-    """Return what gets an access token, good for an hour, and only for `api_url`.
-
-    https://www.zoho.com/crm/developer/docs/api/v8/refresh.html
-    """
-
-    def fetch(_: Token | None) -> Token:
-        asked_at = http.clock()
-        form = {
-            "grant_type": "refresh_token",
-            "client_id": client_id,
-            "client_secret": client_secret,
-            "refresh_token": refresh_token,
-        }
-        token = granted(http.name, http.form("oauth/v2/token", form), asked_at)
-        if token.api_url and urlsplit(token.api_url).netloc != urlsplit(api_url).netloc:
-            raise OperatorError(
-                f"{http.name}'s token is for {token.api_url}: set the source's url to that, or"
-                " login_url to its data centre."
-            )
-        return token
-
-    return fetch
-
-
-def _code(body: Any) -> str:
-    """Return an error's code; in the list of deleted records it stands inside `data`."""
-    inner = body.get("data") if isinstance(body, dict) else None
-    said = inner[0] if isinstance(inner, list) and inner else body
-    return str(said.get("code") or "") if isinstance(said, dict) else ""
-
-
-def _ids(records: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [record["id"] for record in records]
-
-
-def _lookups(records: Iterable[Mapping[str, Any]], name: str) -> list[str]:
-    found = (record.get(name) or {} for record in records)
-    return list(dict.fromkeys(one["id"] for one in found if one))
-
-
-def _person(kind: str, record: Mapping[str, Any]) -> Person:
-    return Person(
-        kind=kind,
-        record_id=record["id"],
-        created_at=instant(record.get("Created_Time")),
-        fields=_plain(record),
+def _stage(pipeline: Row, stage: Row) -> Stage:
+    return Stage(
+        stage_id=f"{pipeline['id']}:{stage['id']}",
+        name=stage["display_value"],
+        pipeline=pipeline["display_value"],
+        position=int(stage["sequence_number"]),
+        outcome=_OUTCOMES.get(stage["forecast_type"], StageOutcome.OPEN),
     )
 
 
-def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record whose lookups are names and whose lists are texts."""
-    plain: dict[str, Any] = {}
-    for name, value in record.items():
-        match value:
-            case {"name": said}:
-                plain[name] = said
-            case list():
-                plain[name] = ";".join(map(str, value))
-            case _:
-                plain[name] = value
-    return plain
+def _person(kind: str, row: Row) -> Person:
+    created_at = instant(row.get("Created_Time"))
+    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=_plain_fields(row))
 
 
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).replace(microsecond=0).isoformat()
+def _others(rows: Iterable[Row], window: Period) -> list[Row]:
+    """Return the deals that were not modified in the window themselves."""
+    return [row for row in rows if (at := instant(row["Modified_Time"])) and at not in window]
+
+
+def _id(lookup: Any) -> str:
+    """Return the ID of the record that a lookup names, "" for none."""
+    return str(lookup["id"]) if lookup else ""
+
+
+def _plain_fields(row: Row) -> Fields:
+    return {name: _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a cell holds it: several picks are one text, a lookup is its record's ID.
+
+    Its name may be a person's.
+    """
+    if isinstance(value, dict):
+        return value.get("id")
+    if isinstance(value, list):
+        return "; ".join(str(one) for one in map(_plain, value) if one)
+    return None if value == _NOTHING else value
+
+
+def _within(stamp: str, window: Period) -> str:
+    """Return the condition of a window. Stamps are whole seconds, and `between` has both its ends.
+
+    Unconfirmed: that it has both; of two windows that overlap, one has the second in doubt.
+    """
+    since, until = max(window.since, _FIRST), window.until - timedelta(microseconds=1)
+    return f"{stamp} between '{_text(since)}' and '{_text(until)}'"
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds")

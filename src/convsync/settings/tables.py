@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
-from convsync.settings.crm_tables import CrmDeals
+from convsync.settings.crm_tables import CrmDeals, RecordFields
 from convsync.settings.values import (
     AccountId,
     Amount,
@@ -76,7 +76,7 @@ def _milestone_column(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-class DealColumns(Table):
+class DealColumns(RecordFields):
     """Which column of a deal holds what, by the header's exact words."""
 
     deal_id: str
@@ -84,19 +84,7 @@ class DealColumns(Table):
     modified_at: str | None = None
     amount: str | None = None
     currency: str | None = None
-    gclid: str | None = None
-    gbraid: str | None = None
-    wbraid: str | None = None
-    landing_url: str | None = None
-    clicked_at: str | None = None
-    email: Words = ()
-    phone: Words = ()
-    country: str | None = None
-    ad_user_data: str | None = None
-    ad_personalization: str | None = None
     customer_type: str | None = None
-    crm_key: Words = ()
-    visitor: Words = ()
     deleted: str | None = None
 
 

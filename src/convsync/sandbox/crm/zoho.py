@@ -1,380 +1,468 @@
-"""Zoho CRM, version 8: COQL over deals, contacts, leads and their history, and the metadata.
+"""Zoho CRM's API, version 8, as its documentation and those who call it describe it.
 
-Nothing found is 204 without a body; a column that is not there, more than fifty values, and more
-than two conditions that are not bracketed in pairs are errors; the token endpoint says 200 to a
-refusal. Times come in the zone of the token's user, here +01:00.
-https://www.zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+Nothing found is 204 without a body, an empty field null; IDs are texts of 19 digits; times are the
+user's, in whole seconds; a query needs a condition and takes 50 IDs; a token lasts an hour, ten are
+given out in ten minutes, and who may not have one is told so with 200.
+https://www.zoho.com/crm/developer/docs/api/v8/
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
+from itertools import islice
 from typing import Any, Final
 
-from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, Deal, Outcome, Person, id_key
+from convsync.sandbox.crm import coql
+from convsync.sandbox.crm.book import (
+    CONTACT,
+    LEAD,
+    CrmBook,
+    Deal,
+    Departure,
+    Outcome,
+    Person,
+    id_key,
+)
+from convsync.sandbox.crm.coql import Columns, Query, RefusedError
 from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
 
-CLIENT, SECRET, REFRESH_TOKEN = "client", "secret", "refresh-sandbox"
-MOST, MOST_VALUES, MOST_COLUMNS, A_PAGE = 2_000, 50, 50, 200
-TOKENS, TOKENS_WITHIN = 10, timedelta(minutes=10)
-_ZONE: Final = timezone(timedelta(hours=1))
-_LAYOUT: Final = "4150868000000091023"
-_QUERY = re.compile(
-    r"select (?P<columns>.+?) from (?P<module>\w+) where (?P<where>.+?)"
-    r" order by (?P<by>\w+) (?P<way>asc|desc) limit (?P<offset>\d+), (?P<limit>\d+)\Z"
-)
-_BETWEEN = re.compile(r"(\w+) between '([^']+)' and '([^']+)'\Z")
-_AFTER = re.compile(r"id > '?(\d+)'?\Z")
-_IN = re.compile(r"(\w+) in \(([^)]*)\)\Z")
-
-Row = dict[str, Any]
-Fits = Callable[[Row], bool]
+CLIENT: Final = "1000.SANDBOX"
+SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
+REFRESH_TOKEN: Final = "1000.refresh-sandbox"  # noqa: S105
+MOST_TOKENS, TEN_MINUTES, A_TOKEN_LASTS = 10, timedelta(minutes=10), timedelta(hours=1)
+A_LIST: Final = 200
+LAYOUT: Final = "4150868000000091023"
+PIPELINE: Final = "4150868000000093001"
+KEPT: Final = {"recycle": timedelta(days=60), "permanent": timedelta(days=120)}
+_USERS_ZONE = timezone(timedelta(hours=5, minutes=30))
+_AT_ONCE: Final = 500
+_BASE: Final = "/crm/v8"
+_FORECAST: Final = {
+    Outcome.OPEN: "Open", Outcome.WON: "Closed Won", Outcome.LOST: "Closed Lost",
+}  # fmt: skip
 
 FIELDS: Final = (
+    Field(kind="deal", own="amount", name="Amount", label="Amount", type="currency"),
+    Field(kind="deal", own="region", name="Region", label="Region", longest=255),
+    Field(kind="deal", own="vertical", name="Vertical", label="Vertical", longest=255),
+    Field(kind="deal", own="deal_type", name="Type", label="Type", longest=120),
+    Field(kind="deal", own="origin", name="Origin", label="Origin", longest=255),
+    Field(kind="deal", own="gclid", name="GCLID", label="GCLID", longest=255),
     *(
-        Field(kind="deal", own=own, name=name, label=name.replace("_", " "), longest=255)
-        for own, name in (
-            ("", "Stage"), ("", "Pipeline"), ("", "Amount"), ("", "Currency"), ("", "Owner"),
-            ("", "Contact_Name"), ("", "Reason_For_Loss__s"), ("", "Created_Time"),
-            ("", "Modified_Time"), ("region", "Region"), ("vertical", "Vertical"),
-            ("deal_type", "Type"), ("origin", "Lead_Source"), ("gclid", "GCLID"),
+        Field(kind=kind, own=own, name=name, label=label, type=type_, longest=longest)
+        for kind, country in ((CONTACT, "Mailing_Country"), (LEAD, "Country"))
+        for own, name, label, type_, longest in (
+            ("email", "Email", "Email", "email", 100),
+            ("phone", "Phone", "Phone", "phone", 30),
+            ("country", country, country.replace("_", " "), "text", 100),
+            ("consent", "Ads_Consent", "Ads consent", "picklist", 120),
+            ("gclid", "GCLID", "GCLID", "text", 255),
+            ("gbraid", "GBRAID", "GBRAID", "text", 255),
+            ("wbraid", "WBRAID", "WBRAID", "text", 255),
+            ("landing_page", "Landing_Page", "Landing Page", "website", 450),
+            ("visitor_id", "Visitor_ID", "Visitor ID", "text", 255),
         )
     ),
-    *(
-        Field(kind=kind, own=own, name=name, label=name.replace("_", " "), longest=255)
-        for kind in (CONTACT, LEAD)
-        for own, name in (
-            ("", "Created_Time"), ("", "Modified_Time"), ("email", "Email"), ("phone", "Phone"),
-            ("country", "Mailing_Country"), ("consent", "Ads_Consent"), ("gclid", "GCLID"),
-            ("gbraid", "GBRAID"), ("wbraid", "WBRAID"), ("landing_page", "Landing_Page"),
-            ("visitor_id", "Visitor_ID"),
-        )
-    ),
-    Field(kind=LEAD, own="", name="Converted_Deal", label="Converted Deal", type="lookup"),
-)  # fmt: skip
-_KINDS = {"Deals": "deal", "Contacts": CONTACT, "Leads": LEAD}
-_HISTORY = {"id", "Potential_Name", "Stage", "Modified_Time", "Moved_To__s"}
+)
+_STAMPS: Final = {"id": "bigint", "Created_Time": "datetime", "Modified_Time": "datetime"}
+_STANDARD: Final[Mapping[str, Columns]] = {
+    "Deals": {
+        **_STAMPS, "Deal_Name": "text", "Stage": "picklist", "Pipeline": "picklist",
+        "Currency": "picklist", "Owner": "ownerlookup", "Contact_Name": "lookup",
+        "Reason_For_Loss__s": "picklist",
+    },
+    "Contacts": _STAMPS,
+    "Leads": {**_STAMPS, "Converted__s": "boolean", "Converted_Deal": "lookup"},
+}  # fmt: skip
+_KIND: Final = {"Deals": "deal", "Contacts": CONTACT, "Leads": LEAD}
+_HISTORY: Final[Columns] = {
+    "id": "bigint", "Potential_Name": "lookup", "Stage": "picklist", "Moved_To__s": "picklist",
+    "Modified_Time": "datetime",
+}  # fmt: skip
+_OF_MODULE: Final = {
+    module: {**standard, **{one.name: one.type for one in FIELDS if one.kind == _KIND[module]}}
+    for module, standard in _STANDARD.items()
+}
+_JOINED: Final = {"Contact_Name.Modified_Time": "datetime"}
+MODULES: Final[Mapping[str, Columns]] = {
+    **_OF_MODULE, "Deals": {**_OF_MODULE["Deals"], **_JOINED}, "DealHistory": _HISTORY,
+}  # fmt: skip
 
 
 class ZohoServer(CrmServer):
-    """Zoho over a book. IDs are 19 digits; `has_history` is whether COQL knows DealHistory."""
+    """An organisation over a book. `queries_history` where COQL gives the stage history.
+
+    `hidden` are fields it does not have, or that the user's profile may not see.
+    """
 
     name = "zoho"
     routes = (
         ("POST", r"/oauth/v2/token", "token"),
-        ("POST", r"/crm/v8/coql", "coql"),
-        ("GET", r"/crm/v8/Deals/deleted", "deleted"),
-        ("GET", r"/crm/v8/Deals/(?P<deal_id>\d+)/Stage_History", "stage_history"),
-        ("GET", r"/crm/v8/settings/fields", "fields"),
-        ("GET", r"/crm/v8/settings/layouts", "layouts"),
-        ("GET", r"/crm/v8/settings/pipeline", "pipeline"),
+        ("POST", rf"{_BASE}/coql", "coql"),
+        ("GET", rf"{_BASE}/Deals/deleted", "deleted"),
+        ("GET", rf"{_BASE}/Deals/(?P<deal_id>\d+)/Stage_History", "stage_history"),
+        ("GET", rf"{_BASE}/Deals/(?P<deal_id>\d+)/Contact_Roles", "contact_roles"),
+        ("GET", rf"{_BASE}/settings/fields", "fields"),
+        ("GET", rf"{_BASE}/settings/layouts", "layouts"),
+        ("GET", rf"{_BASE}/settings/pipeline", "pipeline"),
     )
 
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
-        self.tokens: set[str] = set()
-        self.has_history = True
+        self.tokens: dict[str, datetime] = {}
+        self.queries_history = True
+        self.hidden: frozenset[str] = frozenset()
         self._given: list[datetime] = []
+        self._rows: Mapping[str, Callable[[Query], Iterator[dict[str, Any]]]] = {
+            "Deals": lambda query: map(self._deal, self._deals(query)),
+            "Contacts": lambda query: map(self._person, self._people(CONTACT, query)),
+            "Leads": lambda query: map(self._person, self._people(LEAD, query)),
+            "DealHistory": self._histories,
+        }
 
     def record_id(self, kind: str, number: int) -> str:
-        """Return 19 digits."""
-        first = {"deal": 4_150_868_000_004_000_000, CONTACT: 4_150_868_000_005_000_000}
-        return str(first.get(kind, 4_150_868_000_006_000_000) + number)
+        """Return an ID of 19 digits, as those of one organisation begin."""
+        group = {"deal": 1, CONTACT: 2, LEAD: 3}[kind]
+        return f"4150868000{group}{number:08d}"
+
+    # Who may ask
 
     def refuse(self, request: Request) -> Reply | None:
-        """Ask for a token in Zoho's own scheme."""
-        shown = request.headers.get("authorization", "")
+        """Ask for a token that has not expired, by Zoho's own word for it."""
         if request.path == "/oauth/v2/token":
             return None
-        if shown.startswith("Zoho-oauthtoken ") and shown.split()[1] in self.tokens:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        expires_at = self.tokens.get(token)
+        if scheme == "Zoho-oauthtoken" and expires_at and self.now() < expires_at:
             return None
         return _error(401, "INVALID_TOKEN", "invalid oauth token")
 
+    def not_found(self, request: Request) -> Reply:
+        """Answer that there is no such path."""
+        message = "Please check if the URL trying to access is a correct one"
+        return _error(404, "INVALID_URL_PATTERN", message)
+
     def token(self, request: Request) -> Reply:
-        """Give out a token for the refresh token, ten in ten minutes."""
-        form = request.form()
-        if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):
+        """Give out an access token for the refresh token, and say where the API is."""
+        form = {**request.query, **request.form()}
+        if form.get("client_id") != CLIENT:
             return Reply(body={"error": "invalid_client"})
-        if form.get("refresh_token") != REFRESH_TOKEN:
+        if form.get("client_secret") != SECRET:
+            return Reply(body={"error": "invalid_client_secret"})
+        asked = (form.get("grant_type"), form.get("refresh_token"))
+        if asked != ("refresh_token", REFRESH_TOKEN):
             return Reply(body={"error": "invalid_code"})
         now = self.now()
-        self._given = [at for at in self._given if at > now - TOKENS_WITHIN]
-        if len(self._given) >= TOKENS:
-            return Reply(status=400, body={"error": "Access Denied", "status": "failure"})
+        self._given = [at for at in self._given if at > now - TEN_MINUTES]
+        if len(self._given) >= MOST_TOKENS:
+            return Reply(
+                status=400,
+                body={
+                    "error_description": "You have made too many requests continuously.",
+                    "error": "Access Denied",
+                    "status": "failure",
+                },
+            )
         self._given.append(now)
-        token = f"1000.{len(self._given)}.{now.timestamp():.0f}"
-        self.tokens.add(token)
+        token = f"1000.access-{len(self.tokens)}-{now:%Y%m%d%H%M%S}"
+        self.tokens[token] = now + A_TOKEN_LASTS
         return Reply(
             body={
                 "access_token": token,
+                "scope": "ZohoCRM.modules.READ ZohoCRM.coql.READ ZohoCRM.settings.READ",
                 "api_domain": request.base_url,
                 "token_type": "Bearer",
                 "expires_in": 3600,
             }
         )
 
-    def coql(self, request: Request) -> Reply:
-        """Answer a query."""
-        query = _QUERY.match(str(request.json().get("select_query")))
-        if query is None:
-            return _error(400, "SYNTAX_ERROR", "error occured while parsing the query")
-        columns = query["columns"].split(", ")
-        known = self._known(query["module"])
-        if known is None:
-            return _error(400, "INVALID_MODULE", "the given module is not supported in api")
-        if unknown := [one for one in columns if one not in known]:
-            return _error(400, "INVALID_QUERY", f"unsupported column {unknown[0]}")
-        if len(columns) != len(set(columns)):
-            return _error(400, "DUPLICATE_DATA", "duplicate select column")
-        if len(columns) > MOST_COLUMNS or not 0 < int(query["limit"]) <= MOST:
-            return _error(400, "LIMIT_EXCEEDED", "too much")
-        try:
-            fits = _condition(query["where"])
-        except ValueError as error:
-            return _error(400, "SYNTAX_ERROR", str(error))
-        rows = [row for row in self._rows(query["module"], query["where"]) if fits(row)]
-        rows.sort(key=lambda row: _order(row[query["by"]]), reverse=query["way"] == "desc")
-        page = rows[int(query["offset"]) :][: int(query["limit"])]
-        if not page:
-            return Reply(status=204)
-        data = [{name: row.get(name) for name in dict.fromkeys(("id", *columns))} for row in page]
-        info = {"count": len(data), "more_records": len(rows) > len(page)}
-        return Reply(body={"data": data, "info": info})
+    # Queries
 
-    def stage_history(self, _: Request, deal_id: str) -> Reply:
-        """Answer with the stays of one deal."""
-        deal = self.book.deal(deal_id)
-        rows = [] if deal is None else _stays(deal, self._stage_name)
-        return Reply(body={"data": rows, "info": {"more_records": False}})
+    def coql(self, request: Request) -> Reply:
+        """Answer a query, or say what is wrong with it."""
+        asked = request.json().get("select_query")
+        if not asked:
+            return _error(
+                400, "MANDATORY_NOT_FOUND", "mandatory key not found", api_name="select_query"
+            )
+        try:
+            query = coql.parsed(asked, self._modules())
+        except RefusedError as refused:
+            return _error(400, refused.code, str(refused), **refused.details)
+        rows: Iterator[dict[str, Any]] = filter(
+            partial(_fits, query), self._rows[query.module](query)
+        )
+        if query.order and query.order != ("id", False):
+            column, descends = query.order
+            rows = iter(sorted(rows, key=partial(_rank, column), reverse=descends))
+        found = [*islice(rows, query.offset, query.offset + query.limit + 1)]
+        if not found:
+            return Reply(status=204)
+        columns = dict.fromkeys(("id", *query.columns))
+        page = [{name: _said(row[name]) for name in columns} for row in found[: query.limit]]
+        info = {"count": len(page), "more_records": len(found) > query.limit}
+        return Reply(body={"data": page, "info": info})
+
+    def _modules(self) -> Mapping[str, Columns]:
+        return {
+            module: {name: kind for name, kind in columns.items() if name not in self.hidden}
+            for module, columns in MODULES.items()
+            if self.queries_history or module != "DealHistory"
+        }
+
+    def _deals(self, query: Query) -> Iterator[Deal]:
+        """Yield the deals a query may mean, by ID."""
+        if ids := query.values("id", "in"):
+            return iter(self.book.deals(sorted(map(str, ids), key=id_key)))
+        if bounds := query.values("Contact_Name.Modified_Time", "between"):
+            people = self.book.people_modified(CONTACT, *_window(bounds))
+            named = {one for person in people for one in self.book.deals_of(person.person_id)}
+            return iter(self.book.deals(sorted(named, key=id_key)))
+        since, until = _window(query.values("Modified_Time", "between", ">="))
+
+        def after(deal_id: str | None) -> list[Deal]:
+            return self.book.modified(since, until, after=deal_id, limit=_AT_ONCE)
+
+        return _by_id(after, lambda deal: deal.deal_id, _last(query))
+
+    def _people(self, kind: str, query: Query) -> Iterator[Person]:
+        if ids := query.values("id", "in"):
+            people = (self.book.person(one) for one in sorted(map(str, ids), key=id_key))
+            return (one for one in people if one and one.kind == kind)
+        if ids := query.values("Converted_Deal", "in"):
+            deals = self.book.deals(map(str, ids))
+            leads = {
+                one.person_id: one for deal in deals for one in self.book.people_of(deal, kind)
+            }
+            return iter(sorted(leads.values(), key=lambda one: id_key(one.person_id)))
+        since, until = _window(query.values("Modified_Time", "between", ">="))
+
+        def after(person_id: str | None) -> list[Person]:
+            return self.book.people_modified(kind, since, until, after=person_id, limit=_AT_ONCE)
+
+        return _by_id(after, lambda person: person.person_id, _last(query))
+
+    def _histories(self, query: Query) -> Iterator[dict[str, Any]]:
+        ids = query.values("Potential_Name", "in")
+        deals = self.book.deals(sorted(map(str, ids), key=id_key)) if ids else self._deals(query)
+        for deal in deals:
+            yield from self._history(deal)
+
+    def _history(self, deal: Deal) -> Iterator[dict[str, Any]]:
+        """Yield a row for each stage a deal came into, as the tracker of the field keeps them."""
+        names = [self.book.stage(key).name for key, _ in deal.entered]
+        for number, (_, at) in enumerate(deal.entered):
+            yield {
+                "id": f"41508687{deal.deal_id[-8:]}{number:03d}",
+                "Potential_Name": {"name": deal.name, "id": deal.deal_id},
+                "Stage": names[number],
+                "Moved_To__s": next(iter(names[number + 1 :]), None),
+                "Modified_Time": at,
+            }
+
+    def _deal(self, deal: Deal) -> dict[str, Any]:
+        contact = next(iter(self.book.people_of(deal, CONTACT)), None)
+        own = {**deal.fields, "amount": deal.amount}
+        return {
+            **{one.name: own.get(one.own) for one in FIELDS if one.kind == "deal"},
+            "id": deal.deal_id,
+            "Deal_Name": deal.name,
+            "Created_Time": deal.created_at,
+            "Modified_Time": deal.modified_at,
+            "Stage": self.book.stage(deal.stage).name,
+            "Pipeline": self.book.stage(deal.stage).pipeline,
+            "Currency": deal.currency,
+            "Owner": deal.owner and {"name": "Boyle", "id": deal.owner},
+            "Contact_Name": contact and {"name": "Doe", "id": contact.person_id},
+            "Contact_Name.Modified_Time": contact and contact.modified_at,
+            "Reason_For_Loss__s": deal.lost_reason,
+        }
+
+    def _person(self, person: Person) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            **{one.name: person.fields.get(one.own) for one in FIELDS if one.kind == person.kind},
+            "id": person.person_id,
+            "Created_Time": person.created_at,
+            "Modified_Time": person.modified_at,
+        }
+        if person.kind == LEAD:
+            deal_ids = self.book.deals_of(person.person_id)
+            row["Converted__s"] = bool(deal_ids)
+            row["Converted_Deal"] = {"name": "", "id": deal_ids[0]} if deal_ids else None
+        return row
+
+    # Lists
 
     def deleted(self, request: Request) -> Reply:
-        """Answer with deleted deals, a page of two hundred at most."""
-        size, page = int(request.query["per_page"]), int(request.query["page"])
-        gone = [
+        """Answer with deleted deals, newest first, as long as they are remembered."""
+        wanted = request.query.get("type", "all")
+        if wanted not in ("all", *KEPT):
+            details = {"param_name": "type"}
+            wrong = {"code": "PATTERN_NOT_MATCHED", "details": details, "status": "error"}
+            return Reply(status=400, body={"data": [wrong]})
+        since = request.headers.get("if-modified-since")
+        rows = [
             {
+                "deleted_by": {"name": "Boyle", "id": "4150868000000225013"},
                 "id": one.deal.deal_id,
-                "type": "recycle",
                 "display_name": one.deal.name,
-                "deleted_time": _text(one.at),
+                "type": kind,
+                "deleted_time": one.at,
             }
-            for one in self.book.departures.values()
+            for one in sorted(self.book.departures.values(), key=lambda one: one.at, reverse=True)
+            if (kind := _left_as(one)) and wanted in ("all", kind)
+            if one.at >= self.now() - KEPT[kind]
+            if since is None or one.at >= datetime.fromisoformat(since)
         ]
-        rows = gone[(page - 1) * size : page * size]
-        if not rows:
-            return Reply(status=204)
-        info = {"page": page, "count": len(rows), "more_records": len(gone) > page * size}
-        return Reply(body={"data": rows, "info": info})
+        return _list(request, rows) if rows or since is None else Reply(status=304)
+
+    def stage_history(self, request: Request, deal_id: str) -> Reply:
+        """Answer with the stages one deal came into."""
+        return self._related(request, deal_id, self._history)
+
+    def contact_roles(self, request: Request, deal_id: str) -> Reply:
+        """Answer with the contacts that have a role in one deal."""
+        return self._related(
+            request, deal_id, lambda deal: map(self._person, self.book.people_of(deal, CONTACT))
+        )
+
+    def _related(
+        self, request: Request, deal_id: str, rows: Callable[[Deal], Iterable[dict[str, Any]]]
+    ) -> Reply:
+        deal = self.book.deal(deal_id)
+        if deal is None:
+            return _error(404, "INVALID_DATA", "The record does not exist")
+        if not (wanted := request.query.get("fields")):
+            return _error(
+                400, "REQUIRED_PARAM_MISSING", "required param is missing", param_name="fields"
+            )
+        columns = dict.fromkeys(("id", *wanted.split(",")))
+        return _list(request, [{name: row[name] for name in columns} for row in rows(deal)])
+
+    # Settings
 
     def fields(self, request: Request) -> Reply:
         """Answer with the fields of a module."""
-        kind = _KINDS.get(request.query.get("module", ""))
-        described = [
-            {
-                "api_name": one.name,
-                "display_label": one.label,
-                "data_type": "text" if one.type == "string" else one.type,
-                "length": one.longest,
-                "visible": one.is_readable,
-            }
-            for one in FIELDS
-            if one.kind == kind
-        ]
-        if not described:
+        module = request.query.get("module", "")
+        if module not in _OF_MODULE:
             return _error(400, "INVALID_MODULE", "the module name given seems to be invalid")
-        return Reply(body={"fields": described})
+        own = {one.name: one for one in FIELDS if one.kind == _KIND[module]}
+        return Reply(
+            body={
+                "fields": [
+                    {
+                        "api_name": name,
+                        "field_label": own[name].label if name in own else name.replace("_", " "),
+                        "data_type": "text" if kind == "string" else kind,
+                        "length": own[name].longest if name in own else 120,
+                        "visible": True,
+                        "custom_field": name in own,
+                    }
+                    for name, kind in _OF_MODULE[module].items()
+                    if name not in self.hidden
+                ]
+            }
+        )
 
-    def layouts(self, _: Request) -> Reply:
+    def layouts(self, request: Request) -> Reply:
         """Answer with the one layout of deals."""
-        return Reply(body={"layouts": [{"id": _LAYOUT, "name": "Standard", "status": "active"}]})
+        if request.query.get("module") != "Deals":
+            return _error(400, "INVALID_MODULE", "the module name given seems to be invalid")
+        layout = {"id": LAYOUT, "name": "Standard", "status": "active", "visible": True}
+        return Reply(body={"layouts": [layout]})
 
     def pipeline(self, request: Request) -> Reply:
-        """Answer with the pipelines of a layout and their stages."""
-        if request.query.get("layout_id") != _LAYOUT:
-            return _error(400, "INVALID_DATA", "Invalid layoutid")
-        names = dict.fromkeys(stage.pipeline for stage in self.book.stages)
-        types = {Outcome.WON: "Closed Won", Outcome.LOST: "Closed Lost", Outcome.OPEN: "Open"}
+        """Answer with the pipelines of a layout."""
+        if request.query.get("layout_id") != LAYOUT:
+            return _error(400, "INVALID_DATA", "Invalid layoutid", param_name="layout_id")
+        pipelines: dict[str, list[dict[str, Any]]] = {}
+        for stage in self.book.stages:
+            pipelines.setdefault(stage.pipeline, []).append(
+                {
+                    "display_value": stage.name,
+                    "actual_value": stage.name,
+                    "sequence_number": stage.position,
+                    "id": f"4150868000000{sum(map(ord, stage.key)):06d}",
+                    "forecast_type": _FORECAST[stage.outcome],
+                }
+            )
         return Reply(
             body={
                 "pipeline": [
                     {
                         "display_value": name,
                         "actual_value": name,
-                        "maps": [
-                            {
-                                "display_value": stage.name,
-                                "actual_value": stage.name,
-                                "sequence_number": stage.position,
-                                "forecast_type": types[stage.outcome],
-                            }
-                            for stage in self.book.stages
-                            if stage.pipeline == name
-                        ],
+                        "id": str(int(PIPELINE) + number),
+                        "default": number == 0,
+                        "maps": maps,
                     }
-                    for name in names
+                    for number, (name, maps) in enumerate(pipelines.items())
                 ]
             }
         )
 
-    # Records
 
-    def _known(self, module: str) -> set[str] | None:
-        if module == "DealHistory":
-            return _HISTORY if self.has_history else None
-        kind = _KINDS.get(module)
-        if kind is None:
-            return None
-        return {"id"} | {one.name for one in FIELDS if one.kind == kind}
-
-    def _rows(self, module: str, where: str) -> list[Row]:
-        """Return rows that may fit, found by the first thing that the condition names."""
-        named = re.search(r"(id|Potential_Name|Contact_Name|Converted_Deal) in \(([^)]*)\)", where)
-        ids = re.findall(r"'(\d+)'", named[2]) if named else None
-        between = re.search(r"Modified_Time between '([^']+)' and '([^']+)'", where)
-        window: tuple[datetime | None, datetime | None] = (None, None)
-        if between:
-            since, until = map(datetime.fromisoformat, between.groups())
-            window = since, until + timedelta(seconds=1)
-        if module == "DealHistory":
-            deals = self.book.deals(ids or ())
-            return [row for deal in deals for row in _stays(deal, self._stage_name)]
-        if module == "Deals":
-            if named and named[1] == "Contact_Name":
-                ids = [one for each in ids or () for one in self.book.deals_of(each)]
-            found = self.book.modified(*window) if ids is None else self.book.deals(ids)
-            return [self._deal(deal) for deal in found]
-        kind = _KINDS[module]
-        if ids is None:
-            people = self.book.people_modified(kind, *window)
-        elif named and named[1] == "Converted_Deal":
-            people = [
-                one for deal in self.book.deals(ids) for one in self.book.people_of(deal, kind)
-            ]
-        else:
-            people = [one for each in ids if (one := self.book.person(each))]
-        return [self._person(kind, person) for person in people]
-
-    def _deal(self, deal: Deal) -> Row:
-        contacts = self.book.people_of(deal, CONTACT)
-        row = _texts("deal", deal.fields) | _times(deal)
-        return row | {
-            "id": deal.deal_id,
-            "Stage": self._stage_name(deal.stage),
-            "Pipeline": self.book.stages[0].pipeline,
-            "Amount": deal.amount,
-            "Currency": deal.currency,
-            "Owner": {"name": deal.owner, "id": deal.owner} if deal.owner else None,
-            "Contact_Name": _lookup(contacts[0].person_id) if contacts else None,
-            "Reason_For_Loss__s": deal.lost_reason or None,
-        }
-
-    def _person(self, kind: str, person: Person) -> Row:
-        row = _texts(kind, person.fields) | _times(person) | {"id": person.person_id}
-        if kind == LEAD:
-            deals = self.book.deals_of(person.person_id)
-            row["Converted_Deal"] = _lookup(deals[0]) if deals else None
-        return row
-
-    def _stage_name(self, key: str) -> str:
-        return self.book.stage(key).name
+def _by_id(
+    after: Callable[[str | None], list[Any]], id_of: Callable[[Any], str], last: str | None
+) -> Iterator[Any]:
+    """Yield records in the order of their IDs, some at a time."""
+    while records := after(last):
+        yield from records
+        last = id_of(records[-1])
 
 
-def _stays(deal: Deal, name_of: Callable[[str], str]) -> list[Row]:
-    following = [key for key, _ in deal.entered[1:]]
-    return [
-        {
-            "id": str(int(deal.deal_id) * 100 + number),
-            "Potential_Name": _lookup(deal.deal_id),
-            "Stage": name_of(key),
-            "Moved_To__s": name_of(following[number]) if number < len(following) else None,
-            "Modified_Time": _text(at),
-        }
-        for number, (key, at) in enumerate(deal.entered)
-    ]
+def _last(query: Query) -> str | None:
+    return next((str(value) for value in query.values("id", ">")), None)
 
 
-def _condition(where: str) -> Fits:
-    """Return what a row must be; ValueError where the brackets do not pair the conditions."""
-    where = where.strip()
-    while where.startswith("(") and _closing(where) == len(where) - 1:
-        where = where[1:-1].strip()
-    parts = _parts(where)
-    if len(parts) > 2:
-        raise ValueError("more than two conditions are bracketed in pairs")
-    if len(parts) == 2:
-        left, right = map(_condition, parts)
-        return lambda row: left(row) and right(row)
-    if where == "id is not null":
-        return lambda _: True
-    if found := _AFTER.match(where):
-        last = int(found[1])
-        return lambda row: int(row["id"]) > last
-    if found := _BETWEEN.match(where):
-        column, since, until = found[1], *map(datetime.fromisoformat, found.group(2, 3))
-        return lambda row: since <= datetime.fromisoformat(row[column]) <= until
-    if found := _IN.match(where):
-        column, values = found[1], set(re.findall(r"'([^']*)'", found[2]))
-        if len(values) > MOST_VALUES:
-            raise ValueError("more than fifty values")
-        return lambda row: _id_in(row[column]) in values
-    raise ValueError(f"not understood: {where}")
+def _window(bounds: Sequence[datetime]) -> tuple[datetime | None, datetime | None]:
+    """Return the half-open window between two instants, both of which are in it."""
+    since, until = [*bounds, None, None][:2]
+    return since, until and until + timedelta(seconds=1)
 
 
-def _parts(where: str) -> list[str]:
-    """Return the conditions at the top level; the `and` of a `between` parts nothing."""
-    parts, depth, start, is_between = [], 0, 0, False
-    for found in re.finditer(r"\(|\)| between | and ", where):
-        match found[0]:
-            case "(":
-                depth += 1
-            case ")":
-                depth -= 1
-            case " between " if not depth:
-                is_between = True
-            case " and " if not depth and is_between:
-                is_between = False
-            case " and " if not depth:
-                parts.append(where[start : found.start()])
-                start = found.end()
-    return [*parts, where[start:]]
+def _fits(query: Query, row: Mapping[str, Any]) -> bool:
+    return all(one.holds(_key(row[one.column])) for one in query.where)
 
 
-def _closing(where: str) -> int:
-    """Return where the first bracket closes."""
-    depth = 0
-    for at, character in enumerate(where):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if not depth:
-            return at
-    raise ValueError("a bracket is never closed")
+def _rank(column: str, row: Mapping[str, Any]) -> tuple[bool, Any]:
+    """Return what rows sort by; null comes first."""
+    value = _key(row[column])
+    return value is not None, value
 
 
-def _id_in(value: Any) -> Any:
-    return value.get("id") if isinstance(value, dict) else value
+def _key(value: Any) -> Any:
+    """Return what is compared of a value: IDs as numbers, a lookup by its ID, times in seconds."""
+    if isinstance(value, Mapping):
+        return int(value["id"])
+    if isinstance(value, datetime):
+        return value.replace(microsecond=0)
+    return int(value) if isinstance(value, str) and value.isdigit() else value
 
 
-def _order(value: Any) -> Any:
-    return id_key(value) if isinstance(value, str) and value.isdigit() else (1, 0, str(value))
+def _left_as(departure: Departure) -> str:
+    return "permanent" if departure.survivor else "recycle"
 
 
-def _lookup(record_id: str) -> dict[str, str]:
-    return {"name": "", "id": record_id}
+def _said(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(_USERS_ZONE).isoformat(timespec="seconds")
+    return None if value == "" else value
 
 
-def _texts(kind: str, fields: Mapping[str, str]) -> Row:
-    return {one.name: fields.get(one.own) or None for one in FIELDS if one.kind == kind and one.own}
+def _list(request: Request, rows: Sequence[Mapping[str, Any]]) -> Reply:
+    size, page = int(request.query.get("per_page", A_LIST)), int(request.query.get("page", 1))
+    if size > A_LIST:
+        return _error(400, "LIMIT_EXCEEDED", "the limit is exceeded", param_name="per_page")
+    shown = rows[(page - 1) * size : page * size]
+    if not shown:
+        return Reply(status=204)
+    more = page * size < len(rows)
+    info = {"per_page": size, "count": len(shown), "page": page, "more_records": more}
+    said = [{name: _said(value) for name, value in row.items()} for row in shown]
+    return Reply(body={"data": said, "info": info})
 
 
-def _times(record: Deal | Person) -> Row:
-    return {
-        "Created_Time": _text(record.created_at),
-        "Modified_Time": _text(record.modified_at),
-    }
-
-
-def _error(status: int, code: str, message: str) -> Reply:
-    body = {"code": code, "details": {}, "message": message, "status": "error"}
+def _error(status: int, code: str, message: str, **details: Any) -> Reply:
+    body = {"code": code, "details": details, "message": message, "status": "error"}
     return Reply(status=status, body=body)
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(_ZONE).replace(microsecond=0).isoformat()

@@ -1,0 +1,265 @@
+"""Zoho CRM's API as calls: queries in COQL, lists, signing in, and what errors mean.
+
+What shapes it: nothing found is 204 without a body; 200 rows cost one credit; the API's
+address comes with the token; a sign-in that fails is answered with 200, and both limits with the
+same 429, without Retry-After.
+https://www.zoho.com/crm/developer/docs/api/v8/
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from convsync.errors import (
+    ConvsyncError,
+    OperatorError,
+    TransientError,
+    UnexpectedResponseError,
+)
+from convsync.extract.crm import batches
+from convsync.extract.oauth import Fetch, Token, TokenKeeper, granted
+from convsync.http import Answer, Http, Verdict
+
+Row = Mapping[str, Any]
+SCHEME: Final = "Zoho-oauthtoken"
+_BASE: Final = "crm/v8"
+_A_PAGE, _AN_IN = 200, 50
+_AN_HOUR_S, _TEN_MINUTES_S = 3600.0, 600.0
+_RIGHTS: Final = frozenset({"NO_PERMISSION", "AUTHORIZATION_FAILED", "OAUTH_SCOPE_MISMATCH"})
+_SIGN_IN: Final[Mapping[str, str]] = {
+    "invalid_code": "the refresh token was revoked, or is another data centre's; make a new one",
+    "invalid_client": "client_id is wrong, or login_url is not its data centre's",
+    "invalid_client_secret": "client_secret is wrong, or another data centre's",
+}
+_DATA_CENTRES: Final[Mapping[str, str]] = {
+    "accounts.zoho.com": "zohoapis.com",
+    "accounts.zoho.eu": "zohoapis.eu",
+    "accounts.zoho.in": "zohoapis.in",
+    "accounts.zoho.com.au": "zohoapis.com.au",
+    "accounts.zoho.jp": "zohoapis.jp",
+    "accounts.zohocloud.ca": "zohoapis.ca",
+    "accounts.zoho.com.cn": "zohoapis.com.cn",
+    "accounts.zoho.sa": "zohoapis.sa",
+    "accounts.zoho.uk": "zohoapis.uk",
+}
+"""Where one signs in, and the domain of that data centre's API. Unconfirmed: the last two."""
+_ENVIRONMENTS: Final = ("www", "sandbox", "developer")
+
+
+class Api:
+    """The API of one organisation. What is called raises what `Http` raises."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def newest(self, columns: Sequence[str], module: str, count: int) -> list[Row]:
+        """Return the records that were created last."""
+        wanted = _select(columns, module)
+        return _data(
+            self._query(
+                f"{wanted} where id is not null order by Created_Time desc limit 0, {count}"
+            )
+        )
+
+    def can_query(self, columns: Sequence[str], module: str) -> bool:
+        """Return whether queries are given these columns, of a module nobody documents them for."""
+        try:
+            self._query(f"{_select(columns, module)} where id is not null limit 0, 1")
+        except (OperatorError, UnexpectedResponseError):
+            return False
+        return True
+
+    def pages(
+        self, columns: Sequence[str], module: str, where: str, last: str = "0"
+    ) -> Iterator[list[Row]]:
+        """Yield all records that fit, `id` among their columns, by ID, those after `last`.
+
+        Offsets would end at 100,000 rows, and pass over rows when others leave the window.
+        More than two conditions must be bracketed in pairs, so `where` is one of the two here.
+        https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
+        """
+        while True:
+            answer = self._query(
+                f"{_select(columns, module)} where (({where}) and id > {last})"
+                f" order by id asc limit 0, {_A_PAGE}"
+            )
+            rows = _data(answer)
+            if not rows:
+                return
+            if int(rows[-1]["id"]) <= int(last):
+                raise UnexpectedResponseError(f"{self._http.name} repeats the page after {last}.")
+            yield rows
+            if not _has_more(answer):
+                return
+            last = rows[-1]["id"]
+
+    def pages_in(
+        self, columns: Sequence[str], module: str, where: str, ids: Iterable[str]
+    ) -> Iterator[list[Row]]:
+        """Yield all records that fit a condition with `in ({ids})`; a query takes 50 of them."""
+        for batch in batches(ids, _AN_IN):
+            listed = ", ".join(f"'{one}'" for one in batch)
+            yield from self.pages(columns, module, where.format(ids=listed))
+
+    def listed(
+        self, path: str, query: Mapping[str, str], *, since: str | None = None
+    ) -> Iterator[Row]:
+        """Yield all of a list that is paged by number, or what is newer than an instant.
+
+        https://www.zoho.com/crm/developer/docs/api/v8/get-related-records.html
+        """
+        headers = None if since is None else {"If-Modified-Since": since}
+        page, last = 1, None
+        while True:
+            asked = {**query, "per_page": str(_A_PAGE), "page": str(page)}
+            answer = self._http.get(f"{_BASE}/{path}", asked, headers=headers)
+            rows = _data(answer)
+            if rows and rows == last:
+                raise UnexpectedResponseError(f"{self._http.name} repeats a page of {path}.")
+            yield from rows
+            if not _has_more(answer):
+                return
+            page, last = page + 1, rows
+
+    def settings(self, what: str, query: Mapping[str, str]) -> Sequence[Row]:
+        """Return what an organisation has of fields, layouts or pipelines.
+
+        https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
+        https://www.zoho.com/crm/developer/docs/api/v8/layouts-meta.html
+        https://www.zoho.com/crm/developer/docs/api/v8/get-pipelines.html
+        """
+        answer = self._http.get(f"{_BASE}/settings/{what}", query) or {}
+        listed: Sequence[Row] = answer.get(what, ())
+        return listed
+
+    def _query(self, select: str) -> Any:
+        """Return the answer to one query, None where nothing is found.
+
+        https://www.zoho.com/crm/developer/docs/api/v8/Get-Records-through-COQL-Query.html
+        """
+        return self._http.post(f"{_BASE}/coql", {"select_query": select})
+
+
+def judge(answer: Answer) -> Verdict:
+    """Return what Zoho means by an answer; signing in fails with 200, and limits look alike.
+
+    https://www.zoho.com/crm/developer/docs/api/v8/status-codes.html
+    """
+    body = answer.body if isinstance(answer.body, dict) else {}
+    if answer.status == 429:
+        return _limited(answer)
+    if "error" in body and answer.status < 500:
+        return _refused_sign_in(answer.place, body)
+    if answer.status < 400:
+        return None
+    error = body if "code" in body else next(iter(body.get("data") or ()), {})
+    code, details = error.get("code"), error.get("details") or {}
+    if code in _RIGHTS:
+        rights = ", ".join(details.get("permissions") or ()) or "scopes and rights"
+        return OperatorError(
+            f"{answer.place} was refused with {code} ({rights}): grant what docs/zoho.md lists."
+        )
+    if code == "INVALID_MODULE" and answer.place.endswith("/settings/fields"):
+        return "fine"  # this organisation has no such records
+    if code and answer.status in (400, 404):
+        column = details.get("column_name") or details.get("param_name")
+        about = f"{code} ({column})" if column else code
+        return UnexpectedResponseError(f"{answer.place} was refused with {about}.")
+    return None
+
+
+def _limited(answer: Answer) -> TransientError:
+    """Return which limit a 429 means: the header with the credits left tells the day's.
+
+    The day is any 24 hours, so credits come back with every hour. Unconfirmed: that the header is
+    there when none are left; without it the calls are made again, and then left to the next run.
+    https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html
+    """
+    if answer.headers.get("X-API-CREDITS-REMAINING") == "0":
+        return TransientError(
+            f"{answer.place}: the organisation's API credits of 24 hours are used up.",
+            retry_after_s=_AN_HOUR_S,
+        )
+    return TransientError(
+        f"{answer.place}: too many calls at once.", retry_after_s=answer.retry_after_s
+    )
+
+
+def _refused_sign_in(place: str, body: Mapping[str, Any]) -> ConvsyncError:
+    """Return why there is no token: ten are given out in ten minutes.
+
+    https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html
+    """
+    error = str(body["error"])
+    if error == "Access Denied":
+        return TransientError(
+            f"{place}: too many access tokens were asked for in ten minutes. Set token_file, so"
+            " that they are kept between runs.",
+            retry_after_s=_TEN_MINUTES_S,
+        )
+    mend = _SIGN_IN.get(error, "compare the client's settings with docs/zoho.md")
+    return OperatorError(f"{place}: Zoho refused the sign-in with {error}: {mend}.")
+
+
+def refreshing(http: Http, client_id: str, client_secret: str, refresh_token: str) -> Fetch:
+    """Return what gets an access token, good for an hour. The refresh token stays the same.
+
+    https://www.zoho.com/crm/developer/docs/api/v8/refresh.html
+    """
+
+    def fetch(_: Token | None) -> Token:
+        asked_at = http.clock()
+        answer = http.form(
+            "oauth/v2/token",
+            {
+                "grant_type": "refresh_token",
+                "client_id": client_id,
+                "client_secret": client_secret,
+                "refresh_token": refresh_token,
+            },
+        )
+        return granted(http.name, answer, asked_at)
+
+    return fetch
+
+
+def api_of(keeper: TokenKeeper, login_url: str) -> Callable[[], str]:
+    """Return what tells the API's address, as the token says, in the data centre signed in to.
+
+    It raises OperatorError where that would send the token to any other host.
+    https://www.zoho.com/crm/developer/docs/api/v8/multi-dc.html
+    """
+    login = urlsplit(login_url)
+    domain = _DATA_CENTRES.get(login.netloc)
+    allowed = {f"https://{environment}.{domain}" for environment in _ENVIRONMENTS if domain}
+    allowed.add(f"{login.scheme}://{login.netloc}")
+
+    def address() -> str:
+        told = keeper.token().api_url or (f"https://www.{domain}" if domain else login_url)
+        api = urlsplit(told)
+        if f"{api.scheme}://{api.netloc}" not in allowed:
+            raise OperatorError(
+                f"Zoho's token is for {api.netloc}, which is not where {login.netloc} signs in to:"
+                " correct login_url, delete the token_file, or give the API's address as url."
+            )
+        return told
+
+    return address
+
+
+def _select(columns: Sequence[str], module: str) -> str:
+    return f"select {', '.join(columns)} from {module}"  # noqa: S608 - COQL, of our own words
+
+
+def _data(answer: Any) -> list[Row]:
+    if answer is None:
+        return []
+    try:
+        rows: list[Row] = answer["data"]
+    except (KeyError, TypeError):
+        raise UnexpectedResponseError("Zoho's answer has no data.") from None
+    return rows
+
+
+def _has_more(answer: Any) -> bool:
+    return bool(answer) and bool((answer.get("info") or {}).get("more_records"))
