@@ -9,6 +9,7 @@ from convsync.errors import OperatorError
 from convsync.extract.crm import CrmDeals, ForgetfulCrmDeals
 from convsync.extract.dynamics import Dynamics
 from convsync.extract.odoo import Odoo
+from convsync.extract.pipedrive import Pipedrive
 from convsync.extract.salesforce import Salesforce
 from convsync.extract.zoho import Zoho
 from convsync.settings import load_settings
@@ -31,6 +32,26 @@ def test_salesforce_by_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     (source,) = wiring.services_of(load_settings(CONFIG / "salesforce.toml")).deal_sources
     assert isinstance(source, CrmDeals)
     assert isinstance(source.crm, Salesforce)
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        pytest.param({"TOKEN": SECRET}, id="an API token"),
+        pytest.param(
+            {"CLIENT_ID": "app", "CLIENT_SECRET": SECRET, "REFRESH_TOKEN": SECRET}, id="an app"
+        ),
+    ],
+)
+def test_pipedrive_by_either_way_to_sign_in(
+    secrets: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in secrets.items():
+        monkeypatch.setenv(f"CONVSYNC_DEALS__CRM__{name}", value)
+    (source,) = wiring.services_of(load_settings(CONFIG / "pipedrive.toml")).deal_sources
+    assert isinstance(source, CrmDeals)
+    assert isinstance(source.crm, Pipedrive)
+    assert source.mapping.contact.gclid == "GCLID"
 
 
 @pytest.mark.parametrize("version", [{}, {"API": "jsonrpc", "USERNAME": "bot@acme.example"}])

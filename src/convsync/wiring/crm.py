@@ -133,15 +133,16 @@ def _hubspot(
 def _pipedrive(
     table: crm_tables.PipedriveDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
 ) -> Crm:
-    from convsync.extract import pipedrive
+    from convsync.extract import pipedrive, pipedrive_api
 
     if table.token is not None:
         who: Authorisation = FixedHeader("x-api-token", _secret(table.token))
     else:
         app = basic(table.client_id or "", _secret(table.client_secret))
-        login = _http("Pipedrive", table.login_url, pipedrive.judge, policy, app)
-        who = keeper(pipedrive.refreshing(login, _secret(table.refresh_token)))
-    return pipedrive.Pipedrive(_http("Pipedrive", table.url, pipedrive.judge, policy, who), mapping)
+        login = _http("Pipedrive", table.login_url, pipedrive_api.judge, policy, app)
+        who = keeper(pipedrive_api.refreshing(login, _secret(table.refresh_token)))
+    http = _http("Pipedrive", table.url, pipedrive_api.judge, policy, who)
+    return pipedrive.Pipedrive(pipedrive_api.Api(http), mapping)
 
 
 def _dynamics(
