@@ -219,8 +219,8 @@ def client_credentials(
     """
 
     def fetch(_: Token | None) -> Token:
-        asked_at = http.clock()
-        answer = http.form(
+        return granted(
+            http,
             f"{tenant_id}/oauth2/v2.0/token",
             {
                 "grant_type": "client_credentials",
@@ -229,7 +229,6 @@ def client_credentials(
                 "scope": f"{url.rstrip('/')}/.default",
             },
         )
-        return granted(http.name, answer, asked_at)
 
     return fetch
 

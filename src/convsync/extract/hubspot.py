@@ -337,8 +337,8 @@ def refreshing(http: Http, client_id: str, client_secret: str, refresh_token: st
     """
 
     def fetch(last: Token | None) -> Token:
-        asked_at = http.clock()
-        answer = http.form(
+        return granted(
+            http,
             "oauth/2026-03/token",
             {
                 "grant_type": "refresh_token",
@@ -347,7 +347,6 @@ def refreshing(http: Http, client_id: str, client_secret: str, refresh_token: st
                 "refresh_token": (last and last.refresh_token) or refresh_token,
             },
         )
-        return granted(http.name, answer, asked_at)
 
     return fetch
 

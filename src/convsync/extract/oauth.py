@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Any
 from urllib.parse import urlsplit
 
 from convsync.clock import Clock, system_clock
 from convsync.errors import OperatorError
+from convsync.http import Http
 
 EARLY = timedelta(minutes=1)
 
@@ -42,19 +42,23 @@ Fetch = Callable[[Token | None], Token]
 """Gets a new token. It is handed the last one: its refresh token may be newer than the config's."""
 
 
-def granted(name: str, answer: Any, asked_at: datetime) -> Token:
-    """Return the token in a token endpoint's answer (RFC 6749, 5.1), or raise OperatorError."""
+def granted(http: Http, path: str, form: Mapping[str, str]) -> Token:
+    """Return the token that a token endpoint gives for a form (RFC 6749, 5.1).
+
+    Raises what `Http` raises, and OperatorError where the answer holds no token.
+    """
+    asked_at = http.clock()
+    answer = http.form(path, form)
     try:
-        lasts = timedelta(seconds=int(answer["expires_in"]))
         return Token(
             access_token=answer["access_token"],
-            expires_at=asked_at + lasts,
+            expires_at=asked_at + timedelta(seconds=int(answer["expires_in"])),
             refresh_token=answer.get("refresh_token"),
             api_url=answer.get("api_domain"),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise OperatorError(
-            f"{name} signed nobody in: its token endpoint answered without an access token."
+            f"{http.name} signed nobody in: its token endpoint answered without an access token."
             " Check the credentials."
         ) from None
 

@@ -176,10 +176,9 @@ def refreshing(http: Http, refresh_token: str) -> Fetch:
     """
 
     def fetch(last: Token | None) -> Token:
-        asked_at = http.clock()
         token = (last and last.refresh_token) or refresh_token
         grant = {"grant_type": "refresh_token", "refresh_token": token}
-        return granted(http.name, http.form("oauth/token", grant), asked_at)
+        return granted(http, "oauth/token", grant)
 
     return fetch
 

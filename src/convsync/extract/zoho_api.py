@@ -208,8 +208,8 @@ def refreshing(http: Http, client_id: str, client_secret: str, refresh_token: st
     """
 
     def fetch(_: Token | None) -> Token:
-        asked_at = http.clock()
-        answer = http.form(
+        return granted(
+            http,
             "oauth/v2/token",
             {
                 "grant_type": "refresh_token",
@@ -218,7 +218,6 @@ def refreshing(http: Http, client_id: str, client_secret: str, refresh_token: st
                 "refresh_token": refresh_token,
             },
         )
-        return granted(http.name, answer, asked_at)
 
     return fetch
 
