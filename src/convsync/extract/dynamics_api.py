@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm import batches
 from convsync.extract.oauth import Fetch, Token, granted
+from convsync.extract.paging import pages_by_cursor
 from convsync.http import Answer, Http, NotJson, Verdict
 
 PATH: Final = "api/data/v9.2"
@@ -61,29 +62,20 @@ class Api:
         }
 
     def pages(self, records: str, query: Query, place: str = "") -> Iterator[tuple[list[Row], str]]:
-        """Yield pages of rows, and the link of the page after each; "" after the last.
+        """Return pages of rows as `pages_by_cursor` does, their links being the cursors.
 
-        `place` is such a link. One of another question, or that is no longer taken, begins again;
-        how long a link lives is unconfirmed.
+        `place` is such a link. One of another question begins again; how long a link lives is
+        unconfirmed.
         https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/page-results
         """
         first = _url(records, query)
-        link = place if _is_of(place, query) else ""
-        while True:
-            try:
-                answer = self._http.get(link or first, headers=self._paged)
-            except UnexpectedResponseError:
-                if not place or link != place:
-                    raise
-                link = place = ""
-                continue
-            rows, following = _rows_of(answer), answer.get("@odata.nextLink") or ""
-            if following and following == link:
-                raise UnexpectedResponseError(f"{self._http.name} repeats a page of {records}.")
-            yield rows, following
-            if not following:
-                return
-            link = following
+
+        def read(link: str) -> tuple[list[Row], str]:
+            answer = self._http.get(link or first, headers=self._paged)
+            return _rows_of(answer), answer.get("@odata.nextLink") or ""
+
+        kept = place if _is_of(place, query) else ""
+        return pages_by_cursor(f"{self._http.name} {records}", read, kept)
 
     def rows(self, records: str, query: Query) -> Iterator[Row]:
         """Yield every row that a query finds."""

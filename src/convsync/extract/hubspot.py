@@ -32,6 +32,7 @@ from convsync.extract.crm import (
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.oauth import Fetch, Token, granted
+from convsync.extract.paging import pages_by_id
 from convsync.extract.source import Departed
 from convsync.http import Answer, Http, Verdict
 from convsync.model.deal import Gone
@@ -157,28 +158,23 @@ class HubSpot:
     # Which deals
 
     def _modified(self, records: str, window: Period, last: str) -> Iterator[list[str]]:
-        """Yield pages of the IDs of records modified in a window, those after `last`.
+        """Return pages of the IDs of records modified in a window, those after `last`.
 
         https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm
         """
         stamp = _MODIFIED[records]
         by_id = {"propertyName": "hs_object_id", "direction": "ASCENDING"}
-        while True:
-            filters = [
-                _filter(stamp, "GTE", _millis(max(window.since, _FIRST))),
-                _filter(stamp, "LT", _millis(window.until)),
-                *([_filter("hs_object_id", "GT", last)] if last else []),
-            ]
+        inside = [
+            _filter(stamp, "GTE", _millis(max(window.since, _FIRST))),
+            _filter(stamp, "LT", _millis(window.until)),
+        ]
+
+        def read(after: str) -> tuple[list[str], bool]:
+            filters = [*inside, *([_filter("hs_object_id", "GT", after)] if after else [])]
             found = self._searched(records, filters, by_id, [stamp], _A_SEARCH)
-            ids = [record["id"] for record in found]
-            if not ids:
-                return
-            if last and int(ids[-1]) <= int(last):
-                raise UnexpectedResponseError(f"{self._http.name} repeats the page after {last}.")
-            yield ids
-            if len(ids) < _A_SEARCH:
-                return
-            last = ids[-1]
+            return [record["id"] for record in found], len(found) >= _A_SEARCH
+
+        return pages_by_id(self._http.name, read, str, last)
 
     def _searched(
         self,

@@ -22,9 +22,9 @@ https://github.com/odoo/odoo/blob/19.0/addons/crm/models/crm_lead.py
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple
 
-from convsync.errors import UnexpectedResponseError
 from convsync.extract.crm import (
     CrmDeal,
     CrmField,
@@ -38,6 +38,7 @@ from convsync.extract.crm import (
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.odoo_api import NotReadableError, Transport
+from convsync.extract.paging import pages_by_id
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
 from convsync.model.period import Period
@@ -206,18 +207,14 @@ class Odoo:
     def _pages(
         self, model: str, domain: Sequence[Any], columns: Sequence[str], limit: int, last: int = 0
     ) -> Iterator[list[Record]]:
-        """Yield pages of what fits a domain, by record ID."""
-        while True:
+        """Return pages of what fits a domain, by record ID."""
+
+        def read(last: int) -> tuple[list[Record], bool]:
             after = [*domain, ["id", ">", last]]
             records = self._found(model, after, columns, limit=limit)
-            if not records:
-                return
-            if records[-1]["id"] <= last:
-                raise UnexpectedResponseError(f"{self._transport.name} repeats a page of {model}.")
-            yield records
-            if len(records) < limit:
-                return
-            last = records[-1]["id"]
+            return records, len(records) >= limit
+
+        return pages_by_id(f"{self._transport.name} {model}", read, itemgetter("id"), last)
 
     # What they are
 

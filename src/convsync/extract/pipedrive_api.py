@@ -15,6 +15,7 @@ from convsync.errors import OperatorError, TransientError, UnexpectedResponseErr
 from convsync.extract.crm import CrmField
 from convsync.extract.mapping import CONTACT, DEAL
 from convsync.extract.oauth import Fetch, Token, granted
+from convsync.extract.paging import pages_by_cursor
 from convsync.http import Answer, Http, Verdict
 
 Row = dict[str, Any]
@@ -37,26 +38,16 @@ class Api:
     def pages(
         self, path: str, query: Mapping[str, Any], cursor: str = ""
     ) -> Iterator[tuple[list[Row], str]]:
-        """Yield pages, and the cursor of the one after each; "" after the last.
+        """Return pages as `pages_by_cursor` does, from a cursor on that may be an earlier run's.
 
-        The cursor names the next record and not a number of rows, so what leaves the list while it
-        is read shifts nothing. One from an earlier run that is refused now begins the list again.
+        The cursor names the next record and not a number of rows.
         https://pipedrive.readme.io/docs/core-api-concepts-pagination
         """
-        is_kept = bool(cursor)
-        while True:
-            try:
-                records, following = self.page(path, {**query, **_cursor(cursor)})
-            except UnexpectedResponseError:
-                if not is_kept:
-                    raise
-                records, following = self.page(path, query)
-            if following and following == cursor:
-                raise UnexpectedResponseError(f"{self._http.name} repeats a page of {path}.")
-            yield records, following
-            if not following:
-                return
-            cursor, is_kept = following, False
+
+        def read(cursor: str) -> tuple[list[Row], str]:
+            return self.page(path, {**query, **({"cursor": cursor} if cursor else {})})
+
+        return pages_by_cursor(f"{self._http.name} {path}", read, cursor)
 
     def all(self, path: str) -> list[Row]:
         """Return every record of a short list."""
@@ -181,10 +172,6 @@ def refreshing(http: Http, refresh_token: str) -> Fetch:
         return granted(http, "oauth/token", grant)
 
     return fetch
-
-
-def _cursor(cursor: str) -> dict[str, str]:
-    return {"cursor": cursor} if cursor else {}
 
 
 def _described(kind: str, name: str, field: Mapping[str, Any]) -> CrmField:

@@ -11,9 +11,10 @@ https://developer.salesforce.com/docs/platform/object-reference/guide/object-ref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import eq, itemgetter
 from typing import Final
 
-from convsync.errors import OperatorError, UnexpectedResponseError
+from convsync.errors import OperatorError
 from convsync.extract.crm import (
     CrmDeal,
     CrmField,
@@ -33,6 +34,7 @@ from convsync.extract.mapping import (
     MilestoneField,
     OnCreation,
 )
+from convsync.extract.paging import pages_by_id
 from convsync.extract.salesforce_api import Api, Row
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
@@ -239,19 +241,15 @@ class Salesforce:
     def _pages(
         self, wanted: str, where: str, last: str = "", *, with_deleted: bool = False
     ) -> Iterator[Sequence[Row]]:
-        """Yield pages of records by ID, those after `last`. What order IDs have is Salesforce's."""
-        while True:
+        """Return pages by ID of what comes after `last`. What order IDs have is Salesforce's."""
+
+        def read(last: str) -> tuple[list[Row], bool]:
             after = f" AND Id > '{last}'" if last else ""
             soql = f"{wanted} WHERE {where}{after} ORDER BY Id LIMIT {self._a_page}"
             rows = list(self._api.query(soql, with_deleted=with_deleted))
-            if not rows:
-                return
-            if rows[-1]["Id"] == last:
-                raise UnexpectedResponseError(f"Salesforce repeats the page after {last}.")
-            yield rows
-            if len(rows) < self._a_page:
-                return
-            last = rows[-1]["Id"]
+            return rows, len(rows) >= self._a_page
+
+        return pages_by_id("Salesforce", read, itemgetter("Id"), last, is_repeat=eq)
 
     # What they are
 

@@ -7,6 +7,7 @@ https://www.zoho.com/crm/developer/docs/api/v8/
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from convsync.errors import (
 )
 from convsync.extract.crm import batches
 from convsync.extract.oauth import Fetch, Token, TokenKeeper, granted
+from convsync.extract.paging import pages_by_id
 from convsync.http import Answer, Http, Verdict
 
 Row = Mapping[str, Any]
@@ -72,26 +74,21 @@ class Api:
     def pages(
         self, columns: Sequence[str], module: str, where: str, last: str = "0"
     ) -> Iterator[list[Row]]:
-        """Yield all records that fit, `id` among their columns, by ID, those after `last`.
+        """Return all records that fit, `id` among their columns, by ID, those after `last`.
 
         Offsets would end at 100,000 rows, and pass over rows when others leave the window.
         More than two conditions must be bracketed in pairs, so `where` is one of the two here.
         https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
         """
-        while True:
+
+        def read(last: str) -> tuple[list[Row], bool]:
             answer = self._query(
                 f"{_select(columns, module)} where (({where}) and id > {last})"
                 f" order by id asc limit 0, {_A_PAGE}"
             )
-            rows = _data(answer)
-            if not rows:
-                return
-            if int(rows[-1]["id"]) <= int(last):
-                raise UnexpectedResponseError(f"{self._http.name} repeats the page after {last}.")
-            yield rows
-            if not _has_more(answer):
-                return
-            last = rows[-1]["id"]
+            return _data(answer), _has_more(answer)
+
+        return pages_by_id(self._http.name, read, itemgetter("id"), last)
 
     def pages_in(
         self, columns: Sequence[str], module: str, where: str, ids: Iterable[str]
