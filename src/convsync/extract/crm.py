@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from convsync.errors import OperatorError, UnexpectedResponseError
 from convsync.extract.cells import Cells, text_of
@@ -46,6 +46,9 @@ from convsync.model.period import Period
 
 T = TypeVar("T")
 P = ParamSpec("P")
+LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before it no CRM held anything; a window from earlier on is a first read, of everything."""
+FAR_AHEAD: Final = datetime(9999, 1, 1, tzinfo=UTC)
 Fields = Mapping[str, Any]
 History = Mapping[str, Sequence[tuple[Any, datetime]]]
 """What fields held over time, each value with the instant (aware UTC) it was written."""
@@ -436,6 +439,11 @@ def built(
             " it in the CRM, or report it",
             deal_id=deal_id,
         )
+
+
+def ever_since(period: Period) -> Period:
+    """Return the time since a period began: what moved in the period was modified in it."""
+    return Period(since=period.since, until=FAR_AHEAD)
 
 
 def instant(text: object) -> datetime | None:

@@ -11,16 +11,19 @@ https://learn.microsoft.com/dynamics365/sales/developer/entities/opportunity
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from convsync.extract.crm import (
+    FAR_AHEAD,
+    LONG_AGO,
     CrmDeal,
     CrmField,
     Fields,
     Page,
     Person,
     built,
+    ever_since,
     instant,
 )
 from convsync.extract.dynamics_api import Api, Row, any_of, is_gone, label, stamp, table_of
@@ -41,9 +44,6 @@ _STANDARD = (
     "_customerid_value", "_originatingleadid_value",
 )  # fmt: skip
 _SAMPLE: Final = 100
-_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Before Dynamics there was nothing; a window from earlier on is a first read of everything."""
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 _LABELLED = _LOOKUPS | {"Picklist", "State", "Status", "Virtual"}
 """Types of columns that hold a number or an ID for what people see. Virtual: several choices."""
@@ -119,7 +119,7 @@ class Dynamics:
             for rows, following in self._api.pages(_DEALS, query, link):
                 yield self._page(rows, _place(_DEALS, following))
             place, link = next(iter(links), ""), ""
-        if window.since < _FIRST:
+        if window.since < LONG_AGO:
             return
         for name in [*links][[*links].index(place) :] if place in links else ():
             yield from self._linked(name, links[name], window, link)
@@ -127,12 +127,12 @@ class Dynamics:
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began, or with a process that was."""
-        ever_since = Period(since=period.since, until=_LAST)
-        query = self._asking(_within("modifiedon", ever_since))
+        since_then = ever_since(period)
+        query = self._asking(_within("modifiedon", since_then))
         for rows, _ in self._api.pages(_DEALS, query):
             yield self._page(rows)
         for process in self._history.processes:
-            yield from self._linked(process.table, _of_process(process), ever_since)
+            yield from self._linked(process.table, _of_process(process), since_then)
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield nothing: what was deleted is in no list. Opportunities cannot be merged.
@@ -381,8 +381,8 @@ def _place(records: str, link: str) -> str | None:
 
 
 def _within(name: str, window: Period) -> str:
-    since = f"{name} ge {stamp(max(window.since, _FIRST))}"
-    return f"{since} and {name} lt {stamp(window.until)}" if window.until < _LAST else since
+    since = f"{name} ge {stamp(max(window.since, LONG_AGO))}"
+    return f"{since} and {name} lt {stamp(window.until)}" if window.until < FAR_AHEAD else since
 
 
 def _named_by(row: Row) -> Iterator[tuple[str, str]]:

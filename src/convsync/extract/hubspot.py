@@ -9,7 +9,7 @@ https://developers.hubspot.com/docs/api-reference/latest/overview
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from convsync.errors import (
     UnexpectedResponseError,
 )
 from convsync.extract.crm import (
+    LONG_AGO,
     CrmDeal,
     CrmField,
     Fields,
@@ -27,6 +28,7 @@ from convsync.extract.crm import (
     Person,
     batches,
     built,
+    ever_since,
     instant,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
@@ -44,8 +46,6 @@ _DEALS, _CONTACTS = "deals", "contacts"
 _TYPE_OF = {DEAL: _DEALS, CONTACT: _CONTACTS}
 _MODIFIED = {_DEALS: "hs_lastmodifieddate", _CONTACTS: "lastmodifieddate"}
 _A_SEARCH, _A_LINK_BATCH, _A_HISTORY_BATCH, _A_LIST, _SAMPLE = 200, 1_000, 50, 100, 100
-_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Before HubSpot there was nothing; epoch 0 in a filter is answered with 500."""
 _STANDARD = (
     "createdate", "hs_lastmodifieddate", "amount", "deal_currency_code", "dealstage", "pipeline",
     "hubspot_owner_id", "closed_lost_reason", "hs_merged_object_ids",
@@ -113,7 +113,7 @@ class HubSpot:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals modified in the window by record ID, then those whose contacts were."""
         records, _, last = (after or f"{_DEALS}:").partition(":")
-        is_first_read = window.since < _FIRST
+        is_first_read = window.since < LONG_AGO
         seen: set[str] = set()
         if records == _DEALS:
             for ids in self._modified(_DEALS, window, last):
@@ -132,8 +132,8 @@ class HubSpot:
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began: none can have moved in it otherwise."""
-        ever_since = Period(since=period.since, until=datetime(9999, 1, 1, tzinfo=UTC))
-        for ids in self._modified(_DEALS, ever_since, ""):
+        since_then = ever_since(period)
+        for ids in self._modified(_DEALS, since_then, ""):
             yield self._page(ids)
 
     def departed(self, window: Period) -> Iterator[Departed]:
@@ -160,12 +160,13 @@ class HubSpot:
     def _modified(self, records: str, window: Period, last: str) -> Iterator[list[str]]:
         """Return pages of the IDs of records modified in a window, those after `last`.
 
+        Epoch 0 in a filter is answered with 500, so none goes further back than LONG_AGO.
         https://developers.hubspot.com/docs/api-reference/latest/crm/search-the-crm
         """
         stamp = _MODIFIED[records]
         by_id = {"propertyName": "hs_object_id", "direction": "ASCENDING"}
         inside = [
-            _filter(stamp, "GTE", _millis(max(window.since, _FIRST))),
+            _filter(stamp, "GTE", _millis(max(window.since, LONG_AGO))),
             _filter(stamp, "LT", _millis(window.until)),
         ]
 

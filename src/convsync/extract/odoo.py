@@ -26,6 +26,8 @@ from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple
 
 from convsync.extract.crm import (
+    FAR_AHEAD,
+    LONG_AGO,
     CrmDeal,
     CrmField,
     Fields,
@@ -33,6 +35,7 @@ from convsync.extract.crm import (
     Person,
     batches,
     built,
+    ever_since,
     instant,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
@@ -69,8 +72,6 @@ _RIGHTS: Final = {
 }
 _EVERY: Final = {"active_test": False}
 _A_PAGE, _A_THREAD, _A_LIST, _SAMPLE = 500, 5_000, 5_000, 100
-_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
 _LOST: Final = Stage(
     stage_id="lost", name="Lost", pipeline="CRM", position=10**6, outcome=StageOutcome.LOST
 )
@@ -161,7 +162,7 @@ class Odoo:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals written in the window by record ID, then those whose partners were."""
         model, _, last = (after or f"{_LEAD}:").partition(":")
-        is_first_read = window.since < _FIRST
+        is_first_read = window.since < LONG_AGO
         seen: set[int] = set()
         if model == _LEAD:
             for records in self._written(_LEAD, window, self._columns(), int(last or 0)):
@@ -179,8 +180,8 @@ class Odoo:
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal written since the period began: none can have moved in it otherwise."""
-        ever_since = Period(since=period.since, until=_LAST)
-        for records in self._written(_LEAD, ever_since, self._columns()):
+        since_then = ever_since(period)
+        for records in self._written(_LEAD, since_then, self._columns()):
             yield self._page(records)
 
     def departed(self, window: Period) -> Iterator[Departed]:
@@ -200,8 +201,8 @@ class Odoo:
     def _written(
         self, model: str, window: Period, columns: Sequence[str], last: int = 0
     ) -> Iterator[list[Record]]:
-        since = ["write_date", ">=", _stamp(max(window.since, _FIRST))]
-        until = [["write_date", "<", _stamp(window.until)]] if window.until < _LAST else []
+        since = ["write_date", ">=", _stamp(max(window.since, LONG_AGO))]
+        until = [["write_date", "<", _stamp(window.until)]] if window.until < FAR_AHEAD else []
         return self._pages(model, [since, *until], columns, self._a_page, last)
 
     def _pages(

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from convsync.extract.crm import (
+    FAR_AHEAD,
+    LONG_AGO,
     CrmDeal,
     CrmField,
     Fields,
@@ -21,6 +23,7 @@ from convsync.extract.crm import (
     Person,
     batches,
     built,
+    ever_since,
     instant,
 )
 from convsync.extract.funnel import Entered, MilestoneStages, Stage, StageOutcome, stages_named
@@ -36,9 +39,6 @@ _CHANGED, _AMONG_ALL, _OF_EACH = "changed", "among all", "of each"
 """What a bookmark begins with: deals of the window; deals of changed persons, found either way."""
 _ALIVE: Final = "open,won,lost"
 _IDS, _SAMPLE = 100, 100
-_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Before Pipedrive there was nothing; a window from earlier on is a first read of everything."""
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
 _WON, _LOST = "status:won", "status:lost"
 _CLOSED: Final = (
     Stage(stage_id=_WON, name="Won", pipeline="any", position=1, outcome=StageOutcome.WON),
@@ -110,13 +110,13 @@ class Pipedrive:
         if step == _CHANGED:
             for records, following in self._deals(_between(window), place):
                 yield self._complete(records, f"{_CHANGED}:{following}")
-        if window.since >= _FIRST:
+        if window.since >= LONG_AGO:
             yield from self._of_changed_persons(window, step, place)
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal updated since the period began: none can have moved in it otherwise."""
-        ever_since = Period(since=period.since, until=_LAST)
-        for records, _ in self._deals(_between(ever_since)):
+        since_then = ever_since(period)
+        for records, _ in self._deals(_between(since_then)):
             yield self._complete(records)
 
     def departed(self, window: Period) -> Iterator[Departed]:
@@ -360,8 +360,8 @@ def _now_in(record: Row, before: str) -> Entered:
 
 def _between(window: Period, status: str | None = _ALIVE) -> dict[str, str]:
     """Return a window in whole seconds: fractions are refused. The overlap covers what they cut."""
-    query = {"updated_until": _stamp(window.until)} if window.until < _LAST else {}
-    if window.since >= _FIRST:
+    query = {"updated_until": _stamp(window.until)} if window.until < FAR_AHEAD else {}
+    if window.since >= LONG_AGO:
         query["updated_since"] = _stamp(window.since)
     return query if status is None else {**query, "status": status}
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from convsync.errors import OperatorError
 from convsync.extract.crm import (
+    LONG_AGO,
     CrmDeal,
     CrmField,
     Fields,
@@ -45,8 +46,6 @@ _SAMPLE, _MOST_COLUMNS = 100, 50
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
 )
-_FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""Before Zoho CRM there was nothing."""
 _OUTCOMES: Final = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
 _NOTHING: Final = "-None-"
 """What a picklist shows where nothing was picked."""
@@ -134,7 +133,7 @@ class Zoho:
             "leads": self._of_leads,
         }
         way, _, last = (after or "deals:0").partition(":")
-        to_read = ["deals"] if window.since < _FIRST else [*ways]
+        to_read = ["deals"] if window.since < LONG_AGO else [*ways]
         for name in to_read[to_read.index(way) :]:
             for rows, read_to in ways[name](window, last):
                 yield self._page(rows, place=f"{name}:{read_to}")
@@ -142,7 +141,7 @@ class Zoho:
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began: none can have moved in it otherwise."""
-        ever_since = f"Modified_Time >= '{_text(max(period.since, _FIRST))}'"
+        ever_since = f"Modified_Time >= '{_text(max(period.since, LONG_AGO))}'"
         for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], ever_since):
             yield self._page(rows)
 
@@ -152,7 +151,7 @@ class Zoho:
         Zoho remembers those in the bin for 60 days and others for 120. Unconfirmed: that a merged
         deal is among them. https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
         """
-        since = _text(max(window.since, _FIRST))
+        since = _text(max(window.since, LONG_AGO))
         for row in self._api.listed("Deals/deleted", {"type": "all"}, since=since):
             if (at := instant(row["deleted_time"])) and at in window:
                 yield Departed(deal_id=row["id"], gone=Gone.DELETED)
@@ -339,7 +338,7 @@ def _within(stamp: str, window: Period) -> str:
 
     Unconfirmed: that it has both; of two windows that overlap, one has the second in doubt.
     """
-    since, until = max(window.since, _FIRST), window.until - timedelta(microseconds=1)
+    since, until = max(window.since, LONG_AGO), window.until - timedelta(microseconds=1)
     return f"{stamp} between '{_text(since)}' and '{_text(until)}'"
 
 
