@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from convsync.errors import OperatorError, UnexpectedResponseError
@@ -225,16 +226,23 @@ def _as_documented(source: str) -> Iterator[None]:
         ) from error
 
 
+def unreadable(mapping: CrmMapping, there: Sequence[CrmField]) -> Iterator[tuple[str, str]]:
+    """Yield kind and name of every mapped field that is not there, or may not be read."""
+    readable = {(field.kind, field.name) for field in there if field.is_readable}
+    for kind, names in mapping.names.items():
+        yield from ((kind, name) for name in names if (kind, name) not in readable)
+
+
 def raise_if_missing(source: str, mapping: CrmMapping, there: Sequence[CrmField]) -> None:
     """Raise OperatorError naming every mapped field that the CRM does not have or may not tell."""
     problems = []
-    for kind, names in mapping.names.items():
+    for kind, found in groupby(unreadable(mapping, there), key=itemgetter(0)):
         readable = sorted(of.name for of in there if of.kind == kind and of.is_readable)
-        if missing := [f"'{name}'" for name in names if name not in readable]:
-            problems.append(
-                f"{kind} field {', '.join(missing)} is missing or may not be read; those there are:"
-                f" {', '.join(readable)}"
-            )
+        named = ", ".join(f"'{name}'" for _, name in found)
+        problems.append(
+            f"{kind} field {named} is missing or may not be read; those there are:"
+            f" {', '.join(readable)}"
+        )
     if problems:
         raise OperatorError(
             f"source '{source}': {'. '.join(problems)}. Correct the mapping of this source, or"

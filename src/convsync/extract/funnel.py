@@ -69,10 +69,12 @@ class Funnel:
         source: str,
     ) -> None:
         means = {name: _meant(named, stages) for name, named in milestones.items()}
-        if missing := [*_missing(milestones, stages)]:
-            there = ", ".join(f"'{stage.pipeline}: {stage.name}'" for stage in stages)
+        if unknown := [
+            f"milestone '{name}' names the stage '{word}', which is not there"
+            for name, word in unknown_stages(milestones, stages)
+        ]:
             raise OperatorError(
-                f"source '{source}': {'; '.join(missing)}. The stages there are: {there}."
+                f"source '{source}': {'; '.join(unknown)}. The stages there are: {listed(stages)}."
                 " Correct the milestones of this source."
             )
         self._lost = means.pop(LOST, frozenset()) | {
@@ -123,18 +125,25 @@ def stages_named(word: str, stages: Sequence[Stage]) -> list[Stage]:
     ]
 
 
+def unknown_stages(
+    milestones: Mapping[str, object], stages: Sequence[Stage]
+) -> Iterator[tuple[str, str]]:
+    """Yield milestone and word for every stage that is named and that the CRM does not have."""
+    for name, named in milestones.items():
+        if isinstance(named, MilestoneStages):
+            yield from ((name, word) for word in named.stages if not stages_named(word, stages))
+
+
+def listed(stages: Sequence[Stage]) -> str:
+    """Return the stages as a message names them."""
+    return ", ".join(f"'{stage.pipeline}: {stage.name}'" for stage in stages)
+
+
 def _meant(named: MilestoneStages, stages: Sequence[Stage]) -> frozenset[str]:
     found = [stage for word in named.stages for stage in stages_named(word, stages)]
     if named.outcome is not None:
         found += [stage for stage in stages if stage.outcome is named.outcome]
     return frozenset(stage.stage_id for stage in found)
-
-
-def _missing(milestones: Mapping[str, MilestoneStages], stages: Sequence[Stage]) -> Iterator[str]:
-    for name, named in milestones.items():
-        for word in named.stages:
-            if not stages_named(word, stages):
-                yield f"milestone '{name}' names the stage '{word}', which is not there"
 
 
 def _ranked(

@@ -7,8 +7,8 @@ Google. The CRM is asked once for its stages, its fields, and what its click-ID 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from convsync.extract import click_fields
-from convsync.extract.crm import CrmDeals, CrmField
-from convsync.extract.funnel import MilestoneStages, Stage, stages_named
+from convsync.extract.crm import CrmDeals, CrmField, unreadable
+from convsync.extract.funnel import Stage, listed, unknown_stages
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping, RecordFields
 from convsync.report.preflight import Finding, Severity
 
@@ -29,42 +29,31 @@ def findings_of_crm(source: CrmDeals) -> list[Finding]:
 
 
 def _stages(subject: str, mapping: CrmMapping, stages: Sequence[Stage]) -> Iterator[Finding]:
-    there = ", ".join(f"'{stage.pipeline}: {stage.name}'" for stage in stages)
-    for milestone, how in mapping.milestones.items():
-        if not isinstance(how, MilestoneStages):
-            continue
-        for word in how.stages:
-            if not stages_named(word, stages):
-                yield Finding(
-                    severity=Severity.ERROR,
-                    subject=subject,
-                    problem=f"the stage '{word}' of milestone '{milestone}' is not there",
-                    means="no run can tell which deals reached the milestone, so none starts",
-                    mend=f"correct it, or take it out; the stages there are: {there}",
-                )
+    for milestone, word in unknown_stages(mapping.milestones, stages):
+        yield Finding(
+            severity=Severity.ERROR,
+            subject=subject,
+            problem=f"the stage '{word}' of milestone '{milestone}' is not there",
+            means="no run can tell which deals reached the milestone, so none starts",
+            mend=f"correct it, or take it out; the stages there are: {listed(stages)}",
+        )
 
 
 def _fields(subject: str, mapping: CrmMapping, fields: Sequence[CrmField]) -> Iterator[Finding]:
-    known = {(field.kind, field.name): field for field in fields}
-    for kind, names in mapping.names.items():
-        for name in names:
-            field = known.get((kind, name))
-            if field is None:
-                yield Finding(
-                    severity=Severity.ERROR,
-                    subject=subject,
-                    problem=f"the {kind} field '{name}' is not there",
-                    means="the source cannot be read as it is mapped, so no run starts",
-                    mend="correct its name, or take it out of the mapping",
-                )
-            elif not field.is_readable:
-                yield Finding(
-                    severity=Severity.ERROR,
-                    subject=subject,
-                    problem=f"the {kind} field '{name}' may not be read with these credentials",
-                    means="the source cannot be read as it is mapped, so no run starts",
-                    mend="grant the right to read it",
-                )
+    there = {(field.kind, field.name) for field in fields}
+    for kind, name in unreadable(mapping, fields):
+        problem, mend = _HIDDEN if (kind, name) in there else _MISSING
+        yield Finding(
+            severity=Severity.ERROR,
+            subject=subject,
+            problem=f"the {kind} field '{name}' {problem}",
+            means="the source cannot be read as it is mapped, so no run starts",
+            mend=mend,
+        )
+
+
+_MISSING = ("is not there", "correct its name, or take it out of the mapping")
+_HIDDEN = ("may not be read with these credentials", "grant the right to read it")
 
 
 def _click_ids(subject: str, source: CrmDeals, fields: Sequence[CrmField]) -> Iterator[Finding]:
