@@ -12,9 +12,11 @@ from datetime import datetime
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
+from convsync.sandbox.crm.query_text import QueryText, tokens_of
+
 Columns = Mapping[str, str]
 """The columns of a module and their types; those of a lookup's record stand behind a dot."""
-MOST_COLUMNS, MOST_IN, MOST_ROWS, MOST_ORDERED, MOST_CRITERIA = 50, 50, 2_000, 10, 25
+MOST_COLUMNS, MOST_IN, MOST_ROWS, MOST_CRITERIA = 50, 50, 2_000, 25
 _TOKEN = re.compile(
     r"\s*(?:'(?P<text>(?:[^']|'')*)'|(?P<number>\d+)|(?P<sign><=|>=|!=|[=<>(),])|(?P<word>[A-Za-z_][\w.]*))"
 )
@@ -75,7 +77,8 @@ class Query:
 
 def parsed(text: str, modules: Mapping[str, Columns]) -> Query:
     """Return what a text asks of these modules; RefusedError where Zoho would refuse it."""
-    query = _Parser(_tokens(text)).query()
+    tokens = [(kind, found.replace("''", "'")) for kind, found in tokens_of(text, _TOKEN, _refused)]
+    query = _Parser(tokens, _refused).query()
     columns = modules.get(query.module)
     if columns is None:
         raise RefusedError("INVALID_MODULE", "the given module is not supported in api")
@@ -134,41 +137,26 @@ def _invalid(criterion: Criterion, reason: str) -> RefusedError:
     )
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
-    tokens, at, end = [], 0, len(text.rstrip())
-    while at < end:
-        found = _TOKEN.match(text, at)
-        if not found:
-            raise RefusedError("SYNTAX_ERROR", "unexpected token", near=text[at : at + 10])
-        kind = found.lastgroup or ""
-        tokens.append((kind, found[kind].replace("''", "'")))
-        at = found.end()
-    return tokens
+def _refused(near: str) -> RefusedError:
+    return RefusedError("SYNTAX_ERROR", "unexpected token", near=near)
 
 
-class _Parser:
-    """Reads tokens from left to right. Key words may be in any case."""
-
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
-        self._tokens = [*tokens, ("end", "")]
-        self._at = 0
-
+class _Parser(QueryText):
     def query(self) -> Query:
-        self._expect("select")
-        columns = [self._next("word")]
-        while self._has(","):
-            columns.append(self._next("word"))
-        self._expect("from")
-        module = self._next("word")
-        if not self._has("where"):
+        self.expect("select")
+        columns = [self.next("word")]
+        while self.has(","):
+            columns.append(self.next("word"))
+        self.expect("from")
+        module = self.next("word")
+        if not self.has("where"):
             raise RefusedError("SYNTAX_ERROR", "missing clause", clause="where")
         where = self._both()
         if len(where) > MOST_CRITERIA:
             raise RefusedError("LIMIT_EXCEEDED", "too many criteria", limit=MOST_CRITERIA)
-        order = self._order() if self._has("order", "by") else None
-        offset, limit = self._limit() if self._has("limit") else (0, 200)
-        if self._tokens[self._at][0] != "end":
-            raise self._unexpected()
+        order = self.ordered() if self.has("order", "by") else None
+        offset, limit = self._limit() if self.has("limit") else (0, 200)
+        self.expect_end()
         return Query(
             columns=columns, module=module, where=where, order=order, offset=offset, limit=limit
         )
@@ -176,81 +164,51 @@ class _Parser:
     def _both(self) -> list[Criterion]:
         """Read one or two criteria; a third needs a bracket."""
         criteria = self._one()
-        if self._has("and"):
+        if self.has("and"):
             criteria += self._one()
         return criteria
 
     def _one(self) -> list[Criterion]:
-        if self._has("("):
+        if self.has("("):
             criteria = self._both()
-            self._expect(")")
+            self.expect(")")
             return criteria
         return [self._criterion()]
 
     def _criterion(self) -> Criterion:
-        column = self._next("word")
-        if self._has("is", "not", "null"):
+        column = self.next("word")
+        if self.has("is", "not", "null"):
             return Criterion(column=column, operator="is not null")
-        if self._has("is", "null"):
+        if self.has("is", "null"):
             return Criterion(column=column, operator="is null")
-        if self._has("between"):
+        if self.has("between"):
             first = self._literal()
-            self._expect("and")
+            self.expect("and")
             return Criterion(column=column, operator="between", values=[first, self._literal()])
-        if self._has("in"):
-            self._expect("(")
+        if self.has("in"):
+            self.expect("(")
             values = [self._literal()]
-            while self._has(","):
+            while self.has(","):
                 values.append(self._literal())
-            self._expect(")")
+            self.expect(")")
             return Criterion(column=column, operator="in", values=values)
-        operator = self._next("sign")
+        operator = self.next("sign")
         if operator not in _COMPARED:
-            raise self._unexpected()
+            raise self.unexpected()
         return Criterion(column=column, operator=operator, values=[self._literal()])
 
     def _literal(self) -> str:
-        kind, text = self._tokens[self._at]
+        kind, text = self.peek()
         if kind not in ("text", "number") and text.lower() not in ("true", "false"):
-            raise self._unexpected()
-        self._at += 1
+            raise self.unexpected()
+        self.step()
         return text
 
-    def _order(self) -> tuple[str, bool]:
-        column = self._next("word")
-        descends = self._has("desc")
-        if not descends:
-            self._has("asc")  # which is what it is anyway
-        return column, descends
-
     def _limit(self) -> tuple[int, int]:
-        first = int(self._next("number"))
-        offset, limit = (first, int(self._next("number"))) if self._has(",") else (0, first)
+        first = int(self.next("number"))
+        offset, limit = (first, int(self.next("number"))) if self.has(",") else (0, first)
         if limit < 1:
             raise RefusedError("INVALID_DATA", "limit should be greater than 0")
         if limit > MOST_ROWS:
             raise RefusedError("LIMIT_EXCEEDED", "too many rows", limit=MOST_ROWS)
         return offset, limit
-
-    def _expect(self, *words: str) -> None:
-        if not self._has(*words):
-            raise self._unexpected()
-
-    def _has(self, *words: str) -> bool:
-        """Step over these words or signs, if they are next."""
-        following = self._tokens[self._at : self._at + len(words)]
-        if [text.lower() for kind, text in following if kind != "text"] != [*words]:
-            return False
-        self._at += len(words)
-        return True
-
-    def _next(self, kind: str) -> str:
-        found, text = self._tokens[self._at]
-        if found != kind:
-            raise self._unexpected()
-        self._at += 1
-        return text
-
-    def _unexpected(self) -> RefusedError:
-        near = self._tokens[self._at][1]
-        return RefusedError("SYNTAX_ERROR", "unexpected token", near=near)

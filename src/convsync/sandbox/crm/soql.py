@@ -13,6 +13,8 @@ from functools import partial
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
+from convsync.sandbox.crm.query_text import QueryText, tokens_of
+
 Row = Mapping[str, Any]
 LONGEST: Final = 100_000
 COUNT: Final = "COUNT()"
@@ -116,110 +118,61 @@ def parsed(soql: str) -> Query:
     """Return what a text asks; RefusedError where it is no query."""
     if len(soql) > LONGEST:
         raise RefusedError("QUERY_TOO_COMPLICATED", "Query is too long")
-    return _Parser(_tokens(soql)).query()
+    return _Parser(tokens_of(soql, _TOKEN, _refused), _refused, end="<EOF>").query()
 
 
-def _tokens(soql: str) -> list[tuple[str, str]]:
-    tokens, at, end = [], 0, len(soql.rstrip())
-    while at < end:
-        found = _TOKEN.match(soql, at)
-        if not found:
-            raise RefusedError("MALFORMED_QUERY", f"unexpected token: '{soql[at : at + 10]}'")
-        kind = found.lastgroup or ""
-        tokens.append((kind, found[kind]))
-        at = found.end()
-    return tokens
+def _refused(near: str) -> RefusedError:
+    return RefusedError("MALFORMED_QUERY", f"unexpected token: '{near}'")
 
 
-class _Parser:
-    """Reads tokens from left to right."""
-
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
-        self._tokens = [*tokens, ("end", "<EOF>")]
-        self._at = 0
-
+class _Parser(QueryText):
     def query(self) -> Query:
-        self._expect("SELECT")
+        self.expect("select")
         fields = self._listed(self._name)
-        self._expect("FROM")
+        self.expect("from")
         records = self._name()
-        where = self._and() if self._has("WHERE") else []
-        order = self._listed(self._ordered) if self._has("ORDER", "BY") else []
-        limit = int(self._next("number")) if self._has("LIMIT") else None
-        if self._tokens[self._at][0] != "end":
-            raise self._unexpected()
+        where = self._and() if self.has("where") else []
+        order = self._listed(self.ordered) if self.has("order", "by") else []
+        limit = int(self.next("number")) if self.has("limit") else None
+        self.expect_end()
         return Query(fields=fields, records=records, where=where, order=order, limit=limit)
 
     def _and(self) -> list[Condition]:
         conditions = [self._condition()]
-        while self._has("AND"):
+        while self.has("and"):
             conditions.append(self._condition())
         return conditions
 
     def _condition(self) -> Condition:
         field = self._name()
-        if self._has("IN"):
-            self._sign("(")
+        if self.has("in"):
+            self.expect("(")
             values = self._listed(self._literal)
-            self._sign(")")
+            self.expect(")")
             return Condition(field=field, operator="IN", value=frozenset(values))
-        operator = self._next("sign")
+        operator = self.next("sign")
         if operator not in _COMPARED:
-            raise self._unexpected()
+            raise self.unexpected()
         return Condition(field=field, operator=operator, value=self._literal())
 
-    def _ordered(self) -> tuple[str, bool]:
-        field = self._name()
-        descends = self._has("DESC")
-        if not descends:
-            self._has("ASC")  # which is what it is anyway
-        return field, descends
-
     def _literal(self) -> Any:
-        kind, text = self._tokens[self._at]
+        kind, text = self.peek()
         if kind == "word" and text.lower() in _WORDS:
-            self._at += 1
+            self.step()
             return _WORDS[text.lower()]
         if kind not in _READ:
-            raise self._unexpected()
-        self._at += 1
+            raise self.unexpected()
+        self.step()
         return _READ[kind](text)
 
     def _listed(self, read: Callable[[], Any]) -> list[Any]:
         listed = [read()]
-        while self._tokens[self._at] == ("sign", ","):
-            self._at += 1
+        while self.has(","):
             listed.append(read())
         return listed
 
     def _name(self) -> str:
-        return self._next("word")
-
-    def _sign(self, sign: str) -> None:
-        if self._next("sign") != sign:
-            raise self._unexpected()
-
-    def _expect(self, *words: str) -> None:
-        if not self._has(*words):
-            raise self._unexpected()
-
-    def _has(self, *words: str) -> bool:
-        """Step over these words, if they are next."""
-        following = [text.upper() for _, text in self._tokens[self._at : self._at + len(words)]]
-        if following != [*words]:
-            return False
-        self._at += len(words)
-        return True
-
-    def _next(self, kind: str) -> str:
-        found, text = self._tokens[self._at]
-        if found != kind:
-            raise self._unexpected()
-        self._at += 1
-        return text
-
-    def _unexpected(self) -> RefusedError:
-        return RefusedError("MALFORMED_QUERY", f"unexpected token: '{self._tokens[self._at][1]}'")
+        return self.next("word")
 
 
 def _rank(field: str, row: Row) -> tuple[bool, Any]:
