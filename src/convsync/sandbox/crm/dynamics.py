@@ -84,8 +84,7 @@ class DynamicsServer(CrmServer):
 
     def refuse(self, request: Request) -> Reply | None:
         """Ask for a bearer token everywhere but where one is given out."""
-        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if shown not in self.tokens and not request.path.endswith("/oauth2/v2.0/token"):
+        if request.bearer not in self.tokens and not request.path.endswith("/oauth2/v2.0/token"):
             return Reply(status=401, headers={"WWW-Authenticate": "Bearer"})
         return next((said for word, said in self.refused.items() if word in request.path), None)
 

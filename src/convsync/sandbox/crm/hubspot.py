@@ -66,8 +66,7 @@ class HubSpotServer(CrmServer):
 
     def refuse(self, request: Request) -> Reply | None:
         """Ask for a bearer token everywhere but where one is given out."""
-        shown = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if shown in self.tokens or request.path.startswith("/oauth/"):
+        if request.bearer in self.tokens or request.path.startswith("/oauth/"):
             return None
         return _error(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
 

@@ -126,8 +126,7 @@ class PipedriveServer(CrmServer):
         """Ask for a token in one of two headers, and for what the call costs."""
         if request.path.startswith("/oauth/"):
             return None
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        shown = {request.headers.get("x-api-token", ""), bearer}
+        shown = {request.headers.get("x-api-token", ""), request.bearer}
         if not shown & self.tokens:
             return _error(401, "unauthorized access")
         cost = next((cost for path, cost in _COSTS if path.fullmatch(request.path)), 0)

@@ -103,7 +103,7 @@ class SalesforceServer(CrmServer):
             return self.not_found(request)
         if int(version[1]) < RETIRED_BEFORE:
             return _error(410, "UNSUPPORTED_API_VERSION", "The API version is retired.")
-        if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
+        if request.bearer not in self.tokens:
             return _error(401, "INVALID_SESSION_ID", "Session expired or invalid")
         return None
 

@@ -27,6 +27,11 @@ class Request:
     body: bytes = b""
     base_url: str = ""
 
+    @property
+    def bearer(self) -> str:
+        """The token that the request shows, "" for none."""
+        return self.headers.get("authorization", "").removeprefix("Bearer ")
+
     def json(self) -> Any:
         """Return the body as JSON; ValueError where it is none."""
         return json.loads(self.body)
