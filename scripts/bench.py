@@ -9,20 +9,17 @@ process alone.
 """
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from convsync.sandbox.world import World
 from convsync.sandbox.world_csv import write_clicks_csv, write_deals_csv
-from scripts.serving import CONVSYNC, sandbox
+from scripts.serving import first_night, sandbox
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 6, 1, 2, tzinfo=UTC)
@@ -90,36 +87,21 @@ def measure(deals: int, *, is_worst: bool) -> Measured:
         write_deals_csv(folder / "deals.csv", world, NOW)
         write_clicks_csv(folder / "clicks.csv", world, NOW)
         shutil.copy(ROOT / "config" / "sandbox.toml", folder / "convsync.toml")
-        environment = {
-            **os.environ,
-            "CONVSYNC_CONFIG": str(folder / "convsync.toml"),
-            "CONVSYNC_DESTINATIONS__GOOGLE__ENDPOINT": ports["grpc"],
-            "CONVSYNC_DESTINATIONS__GOOGLE__REST_ENDPOINT": ports["http"],
-            "CONVSYNC_DESTINATIONS__GOOGLE__ENHANCED_CONVERSIONS": "false",
-        }
-        subprocess.run(
-            [CONVSYNC, "db", "upgrade"], env=environment, check=True, stdout=subprocess.DEVNULL
+        night = first_night(
+            NOW,
+            {
+                "CONVSYNC_CONFIG": str(folder / "convsync.toml"),
+                "CONVSYNC_DESTINATIONS__GOOGLE__ENDPOINT": ports["grpc"],
+                "CONVSYNC_DESTINATIONS__GOOGLE__REST_ENDPOINT": ports["http"],
+                "CONVSYNC_DESTINATIONS__GOOGLE__ENHANCED_CONVERSIONS": "false",
+            },
         )
-        started = time.perf_counter()
-        running = subprocess.Popen(
-            [CONVSYNC, "run", "--as-of", NOW.isoformat(), "--format", "json"],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert running.stdout is not None
-        printed = running.stdout.read()
-        _, status, usage = os.wait4(running.pid, 0)
-        seconds = time.perf_counter() - started
-        assert status == 0, "everything went out"
-        report = json.loads(printed)
-        assert report["account"]["is_balanced"], "every deal is accounted for"
         return Measured(
             deals=deals,
-            sent=report["sent"],
-            seconds=seconds,
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
-            peak_mb=usage.ru_maxrss / 1024,
+            sent=night.report["sent"],
+            seconds=night.seconds,
+            cpu_seconds=night.cpu_seconds,
+            peak_mb=night.peak_mb,
         )
 
 

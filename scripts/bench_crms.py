@@ -8,11 +8,7 @@ of the CRMs alone, for its peak memory; 0 leaves it out.
 """
 
 import argparse
-import json
-import os
-import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +18,7 @@ import requests
 from convsync.sandbox.crm.vendors import SERVERS
 from convsync.sandbox.world_csv import CLICK_HEADER
 from scripts.demo import config_of
-from scripts.serving import CONVSYNC, sandbox
+from scripts.serving import first_night, sandbox
 
 NOW = datetime(2026, 6, 1, 2, tzinfo=UTC)
 DAYS = 80
@@ -78,28 +74,13 @@ def measure(crm: str, deals: int) -> Measured:
         (folder / "clicks.csv").write_text(f"{CLICK_HEADER}\n", encoding="utf-8")
         config = folder / "convsync.toml"
         config.write_text(config_of(crm, ports), encoding="utf-8")
-        environment = {**os.environ, "CONVSYNC_CONFIG": str(config)}
-        subprocess.run(
-            [CONVSYNC, "db", "upgrade"], env=environment, check=True, stdout=subprocess.DEVNULL
-        )
-        started = time.perf_counter()
-        running = subprocess.Popen(
-            [CONVSYNC, "run", "--as-of", NOW.isoformat(), "--format", "json"],
-            env=environment,
-            stdout=subprocess.PIPE,
-        )
-        assert running.stdout is not None
-        report = json.loads(running.stdout.read())
-        _, status, usage = os.wait4(running.pid, 0)
-        seconds = time.perf_counter() - started
-        assert status == 0, "everything went out"
-        assert report["account"]["is_balanced"], "every deal is accounted for"
+        night = first_night(NOW, {"CONVSYNC_CONFIG": str(config)})
         made = requests.get(f"{ports['http']}/crms/{crm}/requests", timeout=60).json()
         return Measured(
             deals=deals,
             requests=sum(made.values()),
-            seconds=seconds,
-            peak_mb=usage.ru_maxrss / 1024,
+            seconds=night.seconds,
+            peak_mb=night.peak_mb,
         )
 
 
