@@ -23,7 +23,7 @@ from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Gone
 from convsync.model.period import Period
 from convsync.retrying import RetryPolicy
-from convsync.sandbox.crm.book import CrmBook
+from convsync.sandbox.crm.book import LEAD, CrmBook
 from convsync.sandbox.crm.server import CrmServer, Reply
 from tests.contract.source_suite import (
     CREATED,
@@ -56,6 +56,7 @@ class CrmOffice(ABC):
     """A pattern of the path that lists changed deals."""
     contact: RecordFields
     deal: RecordFields
+    lead = RecordFields()
     region: str
     """The vendor's name of the deal's field `region`."""
     has_several_contacts = True
@@ -72,6 +73,7 @@ class CrmOffice(ABC):
     """A limit that will not pass within a run."""
     error_inside_200: Reply | None = None
     server_class: type[CrmServer]
+    source_class = CrmDeals
 
     def __init__(self, mock: responses.RequestsMock) -> None:
         self.book = CrmBook()
@@ -101,6 +103,7 @@ class CrmOffice(ABC):
             milestones=self.milestones,
             deal=self.deal,
             contact=self.contact,
+            lead=self.lead,
             segments={"region": self.region},
         )
 
@@ -123,7 +126,11 @@ class CrmOffice(ABC):
     def source(self, mapping: CrmMapping | None = None) -> CrmDeals:
         """Return the source over the book."""
         wanted = mapping or self.mapping
-        return CrmDeals("crm", self.make_crm(wanted), wanted, CELLS)
+        return self.source_class("crm", self.make_crm(wanted), wanted, CELLS)
+
+    def asked(self, part: str) -> int:
+        """Return how many requests went to paths with this in their pattern."""
+        return sum(count for name, count in self.server.requests.items() if part in name)
 
     def fail(self, *replies: Reply, first: int = 1) -> None:
         """Answer so many requests from the `first` on with these replies instead."""
@@ -140,6 +147,11 @@ def mock() -> Iterator[responses.RequestsMock]:
 def departed(office: CrmOffice) -> list[Departed]:
     """Return the deals that a night learns have left the CRM."""
     return [one for one in office.source().read_changed(WINDOW) if isinstance(one, Departed)]
+
+
+def put_lead(office: CrmOffice, number: int = 801, **changes: Any) -> str:
+    """Put a lead into the book and return its ID."""
+    return put_person(office, number, kind=LEAD, **changes)
 
 
 def needs(reply: Reply | None) -> Reply:

@@ -11,12 +11,12 @@ import responses
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract import dynamics_api
-from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
+from convsync.extract.crm import Crm, ForgetfulCrmDeals
 from convsync.extract.dynamics import Dynamics
 from convsync.extract.dynamics_api import Api
 from convsync.extract.dynamics_history import History, Past
 from convsync.extract.funnel import MilestoneStages
-from convsync.extract.mapping import LEAD, CrmMapping, RecordFields
+from convsync.extract.mapping import CrmMapping, RecordFields
 from convsync.extract.oauth import TokenKeeper
 from convsync.extract.source import Bookmark, KeepsNoTrace
 from convsync.http import Http
@@ -25,7 +25,7 @@ from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.sandbox.crm.dynamics import CLIENT_ID, CLIENT_SECRET, TENANT, DynamicsServer
 from convsync.sandbox.crm.server import Reply
-from tests.contract.crm_suite import CELLS, CrmOffice, CrmSourceContract, mock
+from tests.contract.crm_suite import CrmOffice, CrmSourceContract, mock, put_lead
 from tests.contract.source_suite import (
     CREATED,
     SQL_AT,
@@ -62,7 +62,7 @@ class DynamicsOffice(CrmOffice):
     calls_per_thousand = 180  # in pages of 50; a test below counts those of the usual 500
     listing = r"/opportunities$"
     deal = RecordFields(gclid="new_gclid")
-    contact = PERSON
+    contact = lead = PERSON
     region = "new_region"
     won, lost = "Won", "Lost"
     right_missing = error(
@@ -76,6 +76,7 @@ class DynamicsOffice(CrmOffice):
         headers={"Retry-After": "3600"},
         body={"error": {"code": "0x80072322", "message": "Number of requests exceeded the limit"}},
     )
+    source_class = ForgetfulCrmDeals
     server_class = DynamicsServer
     server: DynamicsServer
     has_stakeholders = True
@@ -84,10 +85,6 @@ class DynamicsOffice(CrmOffice):
     def __init__(self, mock: responses.RequestsMock) -> None:
         super().__init__(mock)
         self.read_history: dict[str, Any] = {}
-
-    @property
-    def mapping(self) -> CrmMapping:
-        return replace(super().mapping, lead=PERSON)
 
     def make_http(self) -> Http:
         login = Http(name="Entra", base_url=URL, policy=self.policy, judge=dynamics_api.judge_login)
@@ -105,23 +102,11 @@ class DynamicsOffice(CrmOffice):
         history = History(api, **self.read_history)
         return Dynamics(api, history, mapping, has_stakeholders=self.has_stakeholders)
 
-    def source(self, mapping: CrmMapping | None = None) -> CrmDeals:
-        wanted = mapping or self.mapping
-        return ForgetfulCrmDeals("crm", self.make_crm(wanted), wanted, CELLS)
-
     def expire_tokens(self) -> None:
         self.server.tokens.clear()
 
     def record_id(self, number: int) -> str:
         return self.server.record_id("deal", number)
-
-    def asked(self, part: str) -> int:
-        """Return how many requests went to paths with this in their pattern."""
-        return sum(count for name, count in self.server.requests.items() if part in name)
-
-
-def put_lead(office: DynamicsOffice, number: int = 801, **changes: Any) -> str:
-    return put_person(office, number, kind=LEAD, **changes)
 
 
 def with_opportunity(office: DynamicsOffice) -> CrmMapping:

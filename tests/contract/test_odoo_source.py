@@ -11,7 +11,7 @@ import responses
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract import odoo_api
-from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
+from convsync.extract.crm import Crm, ForgetfulCrmDeals
 from convsync.extract.funnel import Entered, MilestoneStages, StageOutcome
 from convsync.extract.mapping import CellFormat, CrmMapping, MilestoneField, RecordFields
 from convsync.extract.odoo import Change, History, Odoo, _entered
@@ -22,7 +22,7 @@ from convsync.model.identifiers import hashed
 from convsync.model.period import Period
 from convsync.sandbox.crm.odoo import DATABASE, KEY, USER, OdooServer
 from convsync.sandbox.crm.server import Reply
-from tests.contract.crm_suite import CELLS, CrmOffice, CrmSourceContract, mock
+from tests.contract.crm_suite import CrmOffice, CrmSourceContract, mock
 from tests.contract.source_suite import (
     CREATED,
     SQL_AT,
@@ -60,6 +60,7 @@ class OdooOffice(CrmOffice):
     )
     daily_limit = Reply(status=429, headers={"Retry-After": "7200"})
     server: OdooServer
+    source_class = ForgetfulCrmDeals
     server_class = OdooServer
     database = DATABASE
     key = KEY
@@ -79,10 +80,6 @@ class OdooOffice(CrmOffice):
 
     def make_crm(self, mapping: CrmMapping) -> Crm:
         return Odoo(self.transport(), mapping, history=self.history, a_page=self.a_page)
-
-    def source(self, mapping: CrmMapping | None = None) -> CrmDeals:
-        wanted = mapping or self.mapping
-        return ForgetfulCrmDeals("crm", self.make_crm(wanted), wanted, CELLS)
 
     def expire_tokens(self) -> None:
         raise AssertionError("an API key is not renewed")

@@ -80,8 +80,7 @@ class PipedriveOffice(CrmOffice):
     @property
     def changelogs(self) -> int:
         """How many changelogs have been asked for."""
-        counts = self.server.requests.items()
-        return sum(count for route, count in counts if route.endswith("/changelog"))
+        return self.asked("/changelog")
 
     @property
     def lists_of_deals(self) -> int:

@@ -40,7 +40,7 @@ from convsync.sandbox.crm.salesforce import (
 )
 from convsync.sandbox.crm.salesforce_org import guarded, record_id
 from convsync.sandbox.crm.server import Reply
-from tests.contract.crm_suite import CELLS, CrmOffice, CrmSourceContract, departed, mock
+from tests.contract.crm_suite import CELLS, CrmOffice, CrmSourceContract, departed, mock, put_lead
 from tests.contract.source_suite import (
     CREATED,
     SQL_AT,
@@ -78,17 +78,13 @@ class SalesforceOffice(CrmOffice):
     calls_per_thousand = 25
     listing = r"/queryAll"
     deal = RecordFields(gclid="GCLID__c")
-    contact = PERSON
+    contact = lead = PERSON
     region = "Region__c"
     right_missing = error(403, "API_DISABLED_FOR_ORG", "The REST API is not enabled.")
     limit_as_403 = daily_limit = LIMIT
     server_class = SalesforceServer
     server: SalesforceServer
     bulk_above = 1_000
-
-    @property
-    def mapping(self) -> CrmMapping:
-        return replace(super().mapping, lead=PERSON)
 
     def make_http(self) -> Http:
         tokens = self.http_of(None)
@@ -113,14 +109,6 @@ class SalesforceOffice(CrmOffice):
 
     def record_id(self, number: int) -> str:
         return record_id("006", number)
-
-    def asked(self, part: str) -> int:
-        """Return how many requests went to paths with this in their pattern."""
-        return sum(count for name, count in self.server.requests.items() if part in name)
-
-
-def put_lead(office: SalesforceOffice, number: int = 801, **changes: Any) -> str:
-    return put_person(office, number, kind=LEAD, **changes)
 
 
 def found(office: SalesforceOffice, period: Period = THAT_DAY, **mapped: Any) -> list[str]:
