@@ -67,7 +67,6 @@ CELLS = CellFormat(
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 3, 2, tzinfo=UTC)
 WINDOW = Period(since=SINCE, until=UNTIL)
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 ORDINARY = {
     "Deal #": "0061G00000q9jPQAQY",
