@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from convsync import wiring
+from convsync.errors import OperatorError
 from convsync.extract.crm import CrmDeals, ForgetfulCrmDeals
 from convsync.extract.dynamics import Dynamics
+from convsync.extract.odoo import Odoo
 from convsync.extract.salesforce import Salesforce
 from convsync.extract.zoho import Zoho
 from convsync.settings import load_settings
@@ -29,6 +31,23 @@ def test_salesforce_by_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     (source,) = wiring.services_of(load_settings(CONFIG / "salesforce.toml")).deal_sources
     assert isinstance(source, CrmDeals)
     assert isinstance(source.crm, Salesforce)
+
+
+@pytest.mark.parametrize("version", [{}, {"API": "jsonrpc", "USERNAME": "bot@acme.example"}])
+def test_odoo_over_either_api(version: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in {"API_KEY": SECRET, **version}.items():
+        monkeypatch.setenv(f"CONVSYNC_DEALS__CRM__{key}", value)
+    (source,) = wiring.services_of(load_settings(CONFIG / "odoo.toml")).deal_sources
+    assert isinstance(source, ForgetfulCrmDeals)
+    assert isinstance(source.crm, Odoo)
+    assert source.mapping.deal.emails == ("email_from",)
+
+
+def test_odoo_before_19_needs_to_know_whose_key_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__API_KEY", SECRET)
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__API", "jsonrpc")
+    with pytest.raises(OperatorError, match="username"):
+        load_settings(CONFIG / "odoo.toml")
 
 
 def test_dynamics_by_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:

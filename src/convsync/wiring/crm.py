@@ -205,16 +205,16 @@ def _zoho(
 
 
 def _odoo(table: crm_tables.OdooDeals, mapping: CrmMapping, policy: RetryPolicy) -> Crm:
-    from convsync.extract import odoo
+    from convsync.extract import odoo, odoo_api
 
     key = _secret(table.api_key)
     if table.api == "json2":
         who = FixedHeader("Authorization", f"bearer {key}")
-        http = _http("Odoo", table.url, odoo.judge, policy, who)
-        transport: odoo.Transport = odoo.Json2(http, table.database)
+        http = _http("Odoo", table.url, odoo_api.judge, policy, who)
+        transport: odoo_api.Transport = odoo_api.Json2(http, table.database)
     else:
-        http = _http("Odoo", table.url, odoo.judge, policy)
-        transport = odoo.JsonRpc(http, table.database, table.username or "", key)
+        http = _http("Odoo", table.url, odoo_api.judge, policy)
+        transport = odoo_api.JsonRpc(http, table.database, table.username or "", key)
     return odoo.Odoo(transport, mapping, history=table.history)
 
 
