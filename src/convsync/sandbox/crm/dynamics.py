@@ -25,6 +25,7 @@ from convsync.sandbox.crm.dynamics_rows import (
     DEAL_ID,
     FIELDS,
     PROCESS,
+    STANDARD,
     TABLES,
     Row,
     Rows,
@@ -214,7 +215,7 @@ class DynamicsServer(CrmServer):
     def attributes(self, request: Request, table: str, of_text: str | None) -> Reply:
         """Answer with the columns of a table, all in one answer; lengths of those with text."""
         kind = {"opportunity": "deal"}.get(table, table)
-        own = [one for one in FIELDS if one.kind == kind]
+        own = [one for one in (*FIELDS, *STANDARD) if one.kind == kind]
         if of_text:
             lengths = [one for one in own if one.longest]
             return Reply(

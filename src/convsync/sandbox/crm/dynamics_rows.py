@@ -51,6 +51,13 @@ FIELDS: Final = (
 )
 
 
+STANDARD: Final = (
+    Field(kind="deal", own="people", name="parentcontactid", label="Contact", type="Lookup"),
+    Field(kind="deal", own="owner", name="ownerid", label="Owner", type="Owner"),
+)
+"""Columns of every environment, beside those that are its own."""
+
+
 def _property(one: Field) -> str:
     return f"_{one.name}_value" if one.type == "Lookup" else one.name
 
@@ -247,8 +254,14 @@ class Rows:
         }
         return Row(
             values=values,
-            labels={**labels, "statuscode": deal.lost_reason or status_label},
+            labels={
+                **labels,
+                "statuscode": deal.lost_reason or status_label,
+                "_parentcontactid_value": "Jan Peeters",
+                "_ownerid_value": "Ada Byron",
+            },
             targets={
+                "_new_originid_value": "new_origin",
                 "_parentcontactid_value": "contact",
                 "_customerid_value": "contact" if len(contacts) > 1 else "account",
                 "_ownerid_value": "systemuser",
