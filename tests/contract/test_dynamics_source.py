@@ -262,6 +262,15 @@ class TestDynamics(CrmSourceContract):
         (deal,) = read(office.source(replace(office.mapping, segments=segments)))
         assert (deal.segments["vertical"], deal.segments["origin"]) == ("Solar", "Trade fair")
 
+    def test_a_person_is_known_by_an_id_and_not_by_a_name(self, office: DynamicsOffice) -> None:
+        put_deal(office, people=(put_person(office),), owner="4026be43")
+        segments = {"who": "parentcontactid", "seller": "ownerid"}
+        (deal,) = read(office.source(replace(office.mapping, segments=segments)))
+        assert (deal.segments["who"], deal.segments["seller"]) == (
+            office.record_id(901),
+            "4026be43",
+        )
+
     def test_a_lost_deal_tells_why_and_a_won_one_does_not(self, office: DynamicsOffice) -> None:
         put_deal(office, 1, entered=(*WON_DEAL[:2], ("lost", WON_AT)), lost_reason="Too dear")
         put_deal(office, 2)

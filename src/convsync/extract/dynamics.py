@@ -47,6 +47,8 @@ _SAMPLE: Final = 100
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 _LABELLED = _LOOKUPS | {"Picklist", "State", "Status", "Virtual"}
 """Types of columns that hold a number or an ID for what people see. Virtual: several choices."""
+_PEOPLE = frozenset({"", "account", "contact", "lead", "systemuser"})
+"""Tables whose rows are named after people, or may be; "" is one that nothing is said of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,13 +360,21 @@ class _Columns:
         return [f"_{name}_value" if self._types.get(name) in _LOOKUPS else name for name in names]
 
     def values(self, row: Row, names: Sequence[str]) -> dict[str, Any]:
-        """Return what a row holds in columns: choices and lookups as people see them."""
+        """Return what a row holds in columns: choices and lookups as people see them.
+
+        A lookup that leads to a person is the ID, for a name goes no further than the CRM.
+        """
+        asked = zip(names, self.properties(names), strict=True)
         return {
-            name: (label(row, asked) or row[asked])
-            if self._types.get(name) in _LABELLED
-            else row[asked]
-            for name, asked in zip(names, self.properties(names), strict=True)
+            name: (label(row, column) or row[column])
+            if self._is_labelled(name, row, column)
+            else row[column]
+            for name, column in asked
         }
+
+    def _is_labelled(self, name: str, row: Row, column: str) -> bool:
+        kind = self._types.get(name)
+        return kind in _LABELLED and not (kind in _LOOKUPS and table_of(row, column) in _PEOPLE)
 
 
 def _of_process(process: Process) -> _Link:

@@ -10,11 +10,12 @@ https://learn.microsoft.com/power-apps/developer/data-platform/webapi/overview
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email import message_from_bytes
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -24,6 +25,7 @@ from convsync.sandbox.crm.dynamics_rows import (
     DEAL_ID,
     FIELDS,
     PROCESS,
+    STANDARD,
     TABLES,
     Row,
     Rows,
@@ -113,24 +115,35 @@ class DynamicsServer(CrmServer):
             after = _cookie(query.get("$skiptoken", ""), order)
         except odata.FilterError as error:
             return _error(400, "0x0", str(error))
-        rows = [
-            row
-            for row in self.rows.of(records, where)
-            if where is None or where.matches(row.values)
-        ]
-        rows.sort(key=order.key, reverse=order.is_down)
         prefer = request.headers.get("prefer", "")
         size = re.search(r"odata\.maxpagesize=(\d+)", prefer)
-        limit = int(query.get("$top", size[1] if size else MOST_ROWS))
-        rest = [row for row in rows if after is None or order.key(row) > after]
-        page = rest[: min(limit, MOST_ROWS)]
+        limit = min(int(query.get("$top", size[1] if size else MOST_ROWS)), MOST_ROWS)
+        found = self._found(table, records, where, order, after)
+        page = [*islice(found, limit)]
         body = {
             "@odata.context": f"{request.base_url}{BASE}/$metadata#{records}({','.join(select)})",
             "value": [_said(table, row, select, query, prefer) for row in page],
         }
-        if len(rest) > len(page) and "$top" not in query:
+        if "$top" not in query and next(found, None) is not None:
             body["@odata.nextLink"] = _link(request, records, order, page)
         return Reply(body=body)
+
+    def _found(
+        self,
+        table: Table,
+        records: str,
+        where: odata.Filter | None,
+        order: "_Order",
+        after: tuple[Any, ...] | None,
+    ) -> Iterator[Row]:
+        """Yield the rows that fulfil a filter, in order; deals are kept in that of their key."""
+        is_by_key = order.columns == (table.key,) and not order.is_down
+        rows = self.rows.of(records, where, after[0] if after and is_by_key else None)
+        if where is not None:
+            rows = (row for row in rows if where.matches(row.values))
+        if records != "opportunities" or not is_by_key:
+            rows = iter(sorted(rows, key=order.key, reverse=order.is_down))
+        return (row for row in rows if after is None or order.key(row) > after)
 
     def opportunity(self, request: Request, deal_id: str) -> Reply:
         """Answer with a deal, or whether it is not there or may not be read."""
@@ -201,7 +214,7 @@ class DynamicsServer(CrmServer):
     def attributes(self, request: Request, table: str, of_text: str | None) -> Reply:
         """Answer with the columns of a table, all in one answer; lengths of those with text."""
         kind = {"opportunity": "deal"}.get(table, table)
-        own = [one for one in FIELDS if one.kind == kind]
+        own = [one for one in (*FIELDS, *STANDARD) if one.kind == kind]
         if of_text:
             lengths = [one for one in own if one.longest]
             return Reply(

@@ -51,6 +51,13 @@ FIELDS: Final = (
 )
 
 
+STANDARD: Final = (
+    Field(kind="deal", own="people", name="parentcontactid", label="Contact", type="Lookup"),
+    Field(kind="deal", own="owner", name="ownerid", label="Owner", type="Owner"),
+)
+"""Columns of every environment, beside those that are its own."""
+
+
 def _property(one: Field) -> str:
     return f"_{one.name}_value" if one.type == "Lookup" else one.name
 
@@ -165,11 +172,14 @@ class Rows:
         self.unreadable: set[str] = set()
         self.is_audited = True
 
-    def of(self, records: str, where: odata.Filter | None) -> Iterator[Row]:
-        """Yield the rows a filter may mean: as few as what it says of IDs and stamps allows."""
+    def of(self, records: str, where: odata.Filter | None, after: str | None) -> Iterator[Row]:
+        """Yield the rows a filter may mean: as few as what it says of IDs and stamps allows.
+
+        Deals come by their IDs, those after one.
+        """
         match records:
             case "opportunities":
-                yield from map(self.opportunity, self._deals("opportunityid", where))
+                yield from map(self.opportunity, self._deals("opportunityid", where, after=after))
             case "contacts" | "leads":
                 kind = CONTACT if records == "contacts" else LEAD
                 yield from map(_person, self.book.people_modified(kind))
@@ -193,18 +203,23 @@ class Rows:
                 yield from map(_currency, _CURRENCIES)
 
     def _deals(
-        self, column: str, where: odata.Filter | None, *, moves: bool = False
+        self,
+        column: str,
+        where: odata.Filter | None,
+        *,
+        after: str | None = None,
+        moves: bool = False,
     ) -> Iterable[Deal]:
         """Return the deals a filter may mean; with `moves` their own stamp says nothing."""
         ids = None if where is None else odata.named(where, column)
         since, until = (None, None) if where is None else odata.bounds(where, "modifiedon")
         if ids is not None:
-            found = self.book.deals(deal_of(one) for one in ids)
+            found = self.book.deals(sorted(map(deal_of, ids)))
         elif moves:
             found = self.book.modified()
         else:
-            found = self.book.modified(since, until)
-        return [deal for deal in found if deal.deal_id not in self.unreadable]
+            found = self.book.modified(since, until, after=after)
+        return (deal for deal in found if deal.deal_id not in self.unreadable)
 
     def opportunity(self, deal: Deal) -> Row:
         """Return a deal's row; its customer is a company where only one contact is behind it."""
@@ -239,8 +254,14 @@ class Rows:
         }
         return Row(
             values=values,
-            labels={**labels, "statuscode": deal.lost_reason or status_label},
+            labels={
+                **labels,
+                "statuscode": deal.lost_reason or status_label,
+                "_parentcontactid_value": "Jan Peeters",
+                "_ownerid_value": "Ada Byron",
+            },
             targets={
+                "_new_originid_value": "new_origin",
                 "_parentcontactid_value": "contact",
                 "_customerid_value": "contact" if len(contacts) > 1 else "account",
                 "_ownerid_value": "systemuser",
