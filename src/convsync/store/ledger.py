@@ -39,7 +39,6 @@ from convsync.model.outcome import Matched, Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.store import dialect
-from convsync.store.pages import count_groups
 from convsync.store.schema import deals, ledger, milestones
 
 EntryKey = tuple[int, str]
@@ -252,8 +251,8 @@ def sums(
     """
     names = [rule.name for rule in rules]
     by_milestone = Counter(rule.milestone for rule in rules)
-    read = select(milestones.c.name).where(milestones.c.name.in_(list(by_milestone)))
-    rows = select(_ACCOUNT, _DETAIL).where(ledger.c.rule.in_(names))
+    read = select(milestones.c.name, func.count()).where(milestones.c.name.in_(list(by_milestone)))
+    rows = select(_ACCOUNT, _DETAIL, func.count()).where(ledger.c.rule.in_(names))
     if period is not None:
         read = read.where(
             milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
@@ -264,12 +263,14 @@ def sums(
         rows = rows.join(milestones, is_of_milestone).where(
             milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
         )
-    read_by_name = count_groups(connection, read, milestones.c.deal)
-    extracted = sum(count * by_milestone[name] for (name,), count in read_by_name.items())
+    extracted = sum(
+        count * by_milestone[name]
+        for name, count in connection.execute(read.group_by(milestones.c.name))
+    )
     by_state = Counter(
         {
-            (Account(account), str(detail)): count
-            for (account, detail), count in count_groups(connection, rows, ledger.c.id).items()
+            (Account(account), str(detail)): int(count)
+            for account, detail, count in connection.execute(rows.group_by(_ACCOUNT, _DETAIL))
         }
     )
     if by_state.total() != extracted:
@@ -397,9 +398,13 @@ def ready(connection: Connection, now: datetime, run_id: int | None = None) -> R
 
 def counted(connection: Connection) -> tuple[int, frozenset[str]]:
     """Return how many conversions the platform has counted so far, and their currencies."""
-    found = select(ledger.c.told_currency).where(ledger.c.told_value != Decimal(0))
-    by_currency = count_groups(connection, found, ledger.c.id)
-    return by_currency.total(), frozenset(currency for (currency,) in by_currency)
+    found = (
+        select(ledger.c.told_currency, func.count())
+        .where(ledger.c.told_value != Decimal(0))
+        .group_by(ledger.c.told_currency)
+    )
+    by_currency = {str(currency): int(number) for currency, number in connection.execute(found)}
+    return sum(by_currency.values()), frozenset(by_currency)
 
 
 def of_deal(connection: Connection, deal_row: int) -> list[RowMapping]:
