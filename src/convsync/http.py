@@ -154,17 +154,21 @@ class Http:
 
     def answer(self, method: str, path: str, **request: Any) -> Answer:
         """Make a request and return its whole answer, for what stands in headers."""
-        url = self._url(path)
+        url = self.url_of(path)
         return keep_trying(self.policy, lambda: self._answered(method, url, request))
 
     def _answered(self, method: str, url: str, request: Mapping[str, Any]) -> Answer:
         answer = self._asked(method, url, request)
         if answer.status == 401 and self.authorisation and self.authorisation.renew():
             answer = self._asked(method, url, request)
-        verdict = self.judge(answer) or self._problem_of(answer)
-        if isinstance(verdict, ConvsyncError):
-            raise verdict
+        if problem := self.problem_of(answer):
+            raise problem
         return answer
+
+    def problem_of(self, answer: Answer) -> ConvsyncError | None:
+        """Return what is wrong with an answer, be it one that came as a part of another."""
+        verdict = self.judge(answer) or self._problem_by_status(answer)
+        return verdict if isinstance(verdict, ConvsyncError) else None
 
     def _asked(self, method: str, url: str, request: Mapping[str, Any]) -> Answer:
         self.requests_made += 1
@@ -190,7 +194,7 @@ class Http:
             sent_at=sent_at,
         )
 
-    def _problem_of(self, answer: Answer) -> ConvsyncError | None:
+    def _problem_by_status(self, answer: Answer) -> ConvsyncError | None:
         """Return what a status means where the vendor says nothing more precise."""
         place, status = answer.place, answer.status
         if status in _PASSING or status >= 500:
@@ -210,7 +214,7 @@ class Http:
             return TransientError(f"{place} was answered with {answer.body.kind} instead of JSON.")
         return None
 
-    def _url(self, path: str) -> str:
+    def url_of(self, path: str) -> str:
         """Return the URL of a path. Whole URLs must lie on the same host: tokens go with them."""
         base_url = self.base_url if isinstance(self.base_url, str) else self.base_url()
         base = urlsplit(base_url)
@@ -239,4 +243,4 @@ def _body_of(response: requests.Response) -> Any:
             return response.content.decode()
         return json.loads(response.content, parse_float=Decimal)
     except ValueError:
-        return NotJson(kind or "something", response.text)
+        return NotJson(kind or "something", response.content.decode("utf-8", "replace"))

@@ -74,7 +74,8 @@ def test_a_token_is_kept_beside_the_file_that_names_it(
     elsewhere.mkdir()
     monkeypatch.setattr("os.environ", {})
     monkeypatch.chdir(elsewhere)
-    initialise("--crm", "zoho", *answers("zoho", sandbox), "--output", str(path))
+    token = ["--set", "token_file=zoho-token.json"]
+    initialise("--crm", "zoho", *answers("zoho", sandbox), *token, "--output", str(path))
     assert [one.name for one in elsewhere.iterdir()] == []
     assert (path.parent / "zoho-token.json").exists()
 

@@ -1,21 +1,39 @@
 """Odoo: the suite of every source and of every CRM over both its APIs, and what is its own."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 import pytest
 import responses
 
-from convsync.errors import OperatorError
-from convsync.extract import odoo
+from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
+from convsync.extract import odoo_api
 from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
-from convsync.extract.mapping import CrmMapping, RecordFields
-from convsync.extract.odoo import History, Json2, JsonRpc, Odoo, Transport
+from convsync.extract.funnel import Entered, MilestoneStages, StageOutcome
+from convsync.extract.mapping import CellFormat, CrmMapping, MilestoneField, RecordFields
+from convsync.extract.odoo import Change, History, Odoo, _entered
+from convsync.extract.odoo_api import Json2, JsonRpc, Transport
 from convsync.http import FixedHeader, Http
+from convsync.model.deal import Deal
 from convsync.model.identifiers import hashed
+from convsync.model.period import Period
 from convsync.sandbox.crm.odoo import DATABASE, KEY, USER, OdooServer
 from convsync.sandbox.crm.server import Reply
 from tests.contract.crm_suite import CELLS, CrmOffice, CrmSourceContract, mock
-from tests.contract.source_suite import CREATED, SQL_AT, TOUCHED, WON_AT, put_deal, put_person, read
+from tests.contract.source_suite import (
+    CREATED,
+    SQL_AT,
+    TOUCHED,
+    UNTIL,
+    WINDOW,
+    WON_AT,
+    put_deal,
+    put_person,
+    read,
+)
 
 __all__ = ["mock"]
 
@@ -26,7 +44,7 @@ class OdooOffice(CrmOffice):
     base_url = "https://acme.odoo.com"
     a_page = 100
     a_cap = 501
-    calls_per_thousand = 140  # by pages of a hundred; by those of five hundred it is a fifth
+    calls_per_thousand = 52  # by pages of a hundred; by those of five hundred it is 18
     listing = r"/crm\.lead/search_read$"
     deal = RecordFields(gclid="x_gclid")
     contact = RecordFields(
@@ -41,20 +59,23 @@ class OdooOffice(CrmOffice):
         status=403, body={"name": "odoo.exceptions.AccessError", "message": "not allowed"}
     )
     daily_limit = Reply(status=429, headers={"Retry-After": "7200"})
+    server: OdooServer
     server_class = OdooServer
+    database = DATABASE
+    key = KEY
     history: History = "tracking"
 
     def make_http(self) -> Http:
         return Http(
             name="Odoo",
             base_url=self.base_url,
-            authorisation=FixedHeader("Authorization", f"bearer {KEY}"),
-            judge=odoo.judge,
+            authorisation=FixedHeader("Authorization", f"bearer {self.key}"),
+            judge=odoo_api.judge,
             policy=self.policy,
         )
 
     def transport(self) -> Transport:
-        return Json2(self.http, DATABASE)
+        return Json2(self.http, self.database)
 
     def make_crm(self, mapping: CrmMapping) -> Crm:
         return Odoo(self.transport(), mapping, history=self.history, a_page=self.a_page)
@@ -85,63 +106,247 @@ class OldOdooOffice(OdooOffice):
         return replace(super().make_http(), authorisation=None)
 
     def transport(self) -> Transport:
-        return JsonRpc(self.http, DATABASE, USER, KEY)
+        return JsonRpc(self.http, self.database, USER, self.key)
 
 
-class TestOdoo(CrmSourceContract):
-    @pytest.fixture
-    def office(self, mock: responses.RequestsMock) -> OdooOffice:
-        return OdooOffice(mock)
+WON = {"won": MilestoneStages(outcome=StageOutcome.WON)}
+LOST = {"lost": MilestoneStages(outcome=StageOutcome.LOST)}
+A_SECOND = timedelta(seconds=1)
+
+
+def milestones(deal: Deal) -> list[tuple[str, datetime]]:
+    return [(one.name, one.reached_at) for one in deal.milestones]
+
+
+class OdooContract(CrmSourceContract):
+    """The suite, and what is peculiar to Odoo, whichever way it is asked."""
 
     def test_a_leads_own_address_is_the_deals(self, office: OdooOffice) -> None:
-        put_deal(office, fields={"origin": "jane@example.com"})
-        mapping = CrmMapping(milestones=office.milestones, deal=RecordFields(emails=("x_origin",)))
-        (deal,) = read(office.source(mapping))
+        put_deal(office, fields={"email": '"Jane" <jane@example.com>', "phone": "0151 12345678"})
+        own = RecordFields(emails=("email_from",), phones=("phone",))
+        (deal,) = read(office.source(CrmMapping(milestones=WON, deal=own)))
         assert deal.identifiers.emails == (hashed("jane@example.com"),)
+        assert deal.identifiers.phones == (hashed("+4915112345678"),)
 
-    def test_without_the_right_to_read_changes_a_person_is_told_what_to_do(
+    def test_a_mapped_moment_is_utc_whatever_the_zone_of_the_company(
         self, office: OdooOffice
     ) -> None:
-        assert isinstance(office.server, OdooServer)
-        put_deal(office)
-        office.server.is_admin = False
-        with pytest.raises(OperatorError, match='history = "fields"'):
-            read(office.source())
-        office.history = "fields"
-        (deal,) = read(office.source())
-        assert [(one.name, one.reached_at) for one in deal.milestones] == [("won", WON_AT)]
+        put_deal(office, fields={"met_at": "2026-02-20 09:00:00"})
+        mapping = CrmMapping(milestones={"sql": MilestoneField("x_met_at")})
+        berlin = CellFormat(time_zone=ZoneInfo("Europe/Berlin"))
+        source = ForgetfulCrmDeals("crm", office.make_crm(mapping), mapping, berlin)
+        met_at = datetime(2026, 2, 20, 9, tzinfo=UTC)
+        assert milestones(read(source)[0]) == [("sql", met_at)]
 
-    def test_changes_that_a_merge_brought_along_are_passed_over(self, office: OdooOffice) -> None:
-        put_deal(office, 1, entered=(("mql", CREATED), ("opportunity", WON_AT)))
-        put_deal(office, 2, entered=(("mql", CREATED), ("sql", SQL_AT)))
-        office.book.merge(office.record_id(1), office.record_id(2), TOUCHED)
+    def test_a_person_is_known_by_an_id_and_not_by_a_name(self, office: OdooOffice) -> None:
+        put_deal(office, owner="Ann Sales", people=(put_person(office),))
+        segments = {"who": "partner_id", "rep": "user_id", "team": "team_id", "at": "stage_id"}
+        (deal,) = read(office.source(CrmMapping(milestones=WON, segments=segments)))
+        assert deal.segments["who"] == office.record_id(901)
+        assert deal.segments["rep"] == deal.segments["owner"] == "7"
+        assert (deal.segments["team"], deal.segments["at"]) == ("Sales Pipeline", "Closed Won")
+
+    def test_two_tags_are_both_told(self, office: OdooOffice) -> None:
+        put_deal(office, fields={"tags": "3 9"})
+        (deal,) = read(office.source(CrmMapping(milestones=WON, segments={"tags": "tag_ids"})))
+        assert deal.segments["tags"] == "3;9"
+
+    def test_two_moves_within_one_second_keep_their_order(self, office: OdooOffice) -> None:
+        put_deal(office, entered=(("opportunity", CREATED), ("won", WON_AT), ("sql", WON_AT)))
         (deal,) = read(office.source())
-        assert [(one.name, one.reached_at) for one in deal.milestones] == [("sql", SQL_AT)]
+        assert milestones(deal) == [("sql", WON_AT)]
+
+    def test_a_first_read_looks_through_no_partners(self, office: OdooOffice) -> None:
+        person = put_person(office, fields={"email": "a@example.com"}, modified_at=TOUCHED)
+        put_deal(office, people=(person,))
+        asked = office.over_http.count
+        read(office.source(), WINDOW)
+        nightly, asked = office.over_http.count - asked, office.over_http.count
+        (deal,) = read(office.source(), Period(since=datetime.min.replace(tzinfo=UTC), until=UNTIL))
+        assert deal.identifiers.emails == (hashed("a@example.com"),)
+        assert office.over_http.count - asked == nightly - 2, "partners, and their leads"
+
+    def test_an_edit_is_seen_in_the_last_second_of_a_window(self, office: OdooOffice) -> None:
+        put_deal(office, modified_at=WINDOW.until - timedelta(microseconds=1))
+        assert len(read(office.source())) == 1
+
+    # Who may see what
+
+    def test_who_may_not_read_changes_is_told_before_the_night(self, office: OdooOffice) -> None:
+        office.server.is_admin = False
+        with pytest.raises(OperatorError, match=r'Administration / Settings.*history = "fields"'):
+            office.source().check_columns()
+
+    def test_without_changes_a_lead_is_won_since_it_is_in_its_stage(
+        self, office: OdooOffice
+    ) -> None:
+        office.server.is_admin = False
+        office.history = "fields"
+        put_deal(office)
+        (deal,) = read(office.source())
+        assert milestones(deal) == [("won", WON_AT)]
+
+    def test_without_changes_a_lead_is_lost_since_it_was_closed(self, office: OdooOffice) -> None:
+        office.server.is_admin = False
+        office.history = "fields"
+        put_deal(office, entered=(("mql", CREATED), ("sql", SQL_AT), ("lost", WON_AT)))
+        (deal,) = read(office.source(CrmMapping(milestones={**office.milestones, **LOST})))
+        assert milestones(deal) == [("sql", SQL_AT), ("lost", WON_AT)]
+
+    def test_a_model_that_may_not_be_read_is_named_with_its_right(self, office: OdooOffice) -> None:
+        office.fail(office.right_missing)
+        with pytest.raises(OperatorError, match=r"crm\.lead.*User: All Documents"):
+            office.source().check_columns()
+
+    def test_a_wrong_key_is_for_a_person_to_mend(self, office: OdooOffice) -> None:
+        office.key = "wrong"
+        office.http = office.make_http()
+        with pytest.raises(OperatorError, match="key"):
+            read(office.source())
+
+    def test_a_wrong_database_is_for_a_person_to_mend(self, office: OdooOffice) -> None:
+        office.database = "nobody"
+        with pytest.raises(OperatorError, match="database"):
+            read(office.source())
+        assert office.waits == []
+
+    # Won, lost, merged
 
     def test_a_lead_that_was_lost_and_taken_up_again_is_not_lost(self, office: OdooOffice) -> None:
         put_deal(
             office, entered=(("mql", CREATED), ("sql", SQL_AT), ("lost", WON_AT), ("sql", TOUCHED))
         )
+        (deal,) = read(office.source(CrmMapping(milestones={**office.milestones, **LOST})))
+        assert milestones(deal) == [("sql", SQL_AT)]
+
+    @pytest.mark.parametrize("loser_moved", [SQL_AT - A_SECOND, SQL_AT + A_SECOND])
+    def test_the_changes_of_what_was_merged_into_a_lead_are_not_its_own(
+        self, office: OdooOffice, loser_moved: datetime
+    ) -> None:
+        put_deal(office, 1, entered=(("mql", CREATED), ("sql", loser_moved)))
+        put_deal(office, 2)
+        office.book.merge(office.record_id(1), office.record_id(2), TOUCHED)
         (deal,) = read(office.source())
-        assert [one.name for one in deal.milestones] == ["sql"]
+        assert milestones(deal) == [("sql", SQL_AT), ("won", WON_AT)]
+
+    def test_the_stages_of_a_loser_that_were_skipped_are_not_reached(
+        self, office: OdooOffice
+    ) -> None:
+        put_deal(office, 1)
+        put_deal(office, 2, entered=(("mql", CREATED), ("sql", SQL_AT)))
+        office.book.merge(office.record_id(1), office.record_id(2), TOUCHED)
+        (deal,) = read(office.source())
+        assert milestones(deal) == [("sql", SQL_AT)]
+
+    def test_a_thread_longer_than_its_page_is_read_to_its_end(
+        self, office: OdooOffice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("convsync.extract.odoo._A_THREAD", 2)
+        for number in (1, 2, 3):
+            put_deal(office, number)
+        assert {tuple(milestones(deal)) for deal in read(office.source())} == {
+            (("sql", SQL_AT), ("won", WON_AT))
+        }
+
+    def test_more_known_deals_than_are_asked_for_at_once_are_all_asked_for(
+        self, office: OdooOffice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("convsync.extract.odoo._A_LIST", 2)
+        put_deal(office, 3, entered=(("mql", CREATED), ("lost", WON_AT)))
+        source = office.source()
+        assert isinstance(source, ForgetfulCrmDeals)
+        gone = [one.deal_id for one in source.departed_among(["1", "2", "3", "4", "5"])]
+        assert gone == ["1", "2", "4", "5"], "what is lost is archived, and there"
 
 
-class TestOldOdoo(CrmSourceContract):
+class TestOdoo(OdooContract):
+    @pytest.fixture
+    def office(self, mock: responses.RequestsMock) -> OdooOffice:
+        return OdooOffice(mock)
+
+    def test_an_odoo_without_json_2_is_named_as_one(self, office: OdooOffice) -> None:
+        office.server.version = 18
+        with pytest.raises(OperatorError, match="json2 from Odoo 19 on"):
+            office.source().check_columns()
+
+    def test_a_field_that_went_meanwhile_is_not_asked_for_again(self, office: OdooOffice) -> None:
+        gone = {"name": "builtins.ValueError", "message": "Invalid field 'x_gclid' on 'crm.lead'"}
+        office.fail(Reply(status=500, body=gone))
+        with pytest.raises(UnexpectedResponseError, match=r"builtins\.ValueError"):
+            read(office.source())
+        assert office.waits == []
+
+
+class TestOldOdoo(OdooContract):
     """The same promises over JSON-RPC."""
 
     @pytest.fixture
     def office(self, mock: responses.RequestsMock) -> OldOdooOffice:
         return OldOdooOffice(mock)
 
-    def test_a_wrong_key_signs_nobody_in(self, office: OldOdooOffice) -> None:
-        wrong = JsonRpc(office.http, DATABASE, USER, "wrong")
-        with pytest.raises(OperatorError, match="signs nobody in"):
-            Odoo(wrong, office.mapping).stages()
+    @pytest.mark.parametrize("version", range(11, 20))
+    def test_a_deal_reads_the_same_from_every_version(
+        self, office: OldOdooOffice, version: int
+    ) -> None:
+        office.server.version = version
+        put_deal(office, 1, lost_reason="Too expensive")
+        put_deal(office, 2, entered=(("mql", CREATED), ("sql", SQL_AT), ("lost", WON_AT)))
+        won, lost = read(office.source(CrmMapping(milestones={**office.milestones, **LOST})))
+        assert milestones(won) == [("sql", SQL_AT), ("won", WON_AT)]
+        assert milestones(lost) == [("sql", SQL_AT), ("lost", WON_AT)]
+        assert won.amount == lost.amount == Decimal("1200.50")
+        assert won.segments["lost_reason"] == "Too expensive"
 
-    def test_the_same_contact_is_read_once(self, office: OldOdooOffice) -> None:
-        person = put_person(office, fields={"email": "a@example.com"})
-        for number in (1, 2):
-            put_deal(office, number, people=(person,))
-        assert {deal.identifiers.emails for deal in read(office.source())} == {
-            (hashed("a@example.com"),)
-        }
+    @pytest.mark.parametrize("version", [12, 18])
+    def test_won_is_what_each_version_marks_so(self, office: OldOdooOffice, version: int) -> None:
+        office.server.version = version
+        put_deal(office)
+        (deal,) = read(office.source(CrmMapping(milestones=WON)))
+        assert milestones(deal) == [("won", WON_AT)]
+
+    @pytest.mark.parametrize(
+        "why", ["SerializationFailure", "DeadlockDetected", "LockNotAvailable"]
+    )
+    def test_a_busy_database_is_asked_again(self, office: OldOdooOffice, why: str) -> None:
+        busy = {"data": {"name": f"psycopg2.errors.{why}"}}
+        office.fail(*[Reply(body={"jsonrpc": "2.0", "error": busy})] * 100)
+        with pytest.raises(TransientError, match="busy"):
+            read(office.source())
+
+
+class TestEntered:
+    """What a lead's own stamps say where no change leads to its stage."""
+
+    RECORD: ClassVar = {
+        "stage_id": [3, "Won"],
+        "active": True,
+        "probability": 100.0,
+        "date_closed": "2026-02-28 10:00:00",
+        "date_last_stage_update": "2026-02-28 10:00:00",
+        "create_date": "2026-02-01 08:00:00",
+        "write_date": "2026-03-01 12:00:00",
+    }
+
+    def test_a_lead_that_was_never_tracked_is_in_its_stage_since_it_came_there(self) -> None:
+        assert _entered(self.RECORD, []) == [Entered("3", WON_AT)]
+
+    def test_a_move_that_was_not_tracked_comes_after_those_that_were(self) -> None:
+        changes = [Change(SQL_AT, "stage_id", 1, 2)]
+        assert _entered(self.RECORD, changes) == [
+            Entered("1", CREATED),
+            Entered("2", SQL_AT),
+            Entered("3", WON_AT),
+        ]
+
+    def test_what_was_archived_with_a_chance_left_is_not_lost(self) -> None:
+        record = {**self.RECORD, "active": False, "probability": 40.0}
+        changes = [Change(TOUCHED, "active", 1, 0)]
+        assert [one.stage_id for one in _entered(record, changes)] == ["3", "lost", "3"]
+
+    def test_what_was_lost_untracked_is_lost_since_it_was_closed(self) -> None:
+        record = {**self.RECORD, "active": False, "probability": 0.0, "stage_id": [2, "SQL"]}
+        changes = [Change(SQL_AT, "stage_id", 1, 2)]
+        assert _entered(record, changes)[-1] == Entered("lost", WON_AT)
+
+    def test_a_lead_without_a_stage_has_been_in_none(self) -> None:
+        assert _entered({**self.RECORD, "stage_id": False}, []) == []

@@ -172,11 +172,16 @@ class TestZoho(CrmSourceContract):
         with pytest.raises(OperatorError, match="51 of Deals are wanted"):
             read(office.source(CrmMapping(milestones=office.milestones, segments=segments)))
 
-    def test_a_lookup_is_read_as_the_name_of_its_record(self, office: ZohoOffice) -> None:
+    def test_a_lookup_is_read_as_the_id_of_its_record_and_never_as_a_persons_name(
+        self, office: ZohoOffice
+    ) -> None:
         put_deal(office, owner="4150868000000225013")
         mapping = replace(office.mapping, segments={"seller": "Owner"})
         (deal,) = read(office.source(mapping))
-        assert (deal.segments["owner"], deal.segments["seller"]) == ("4150868000000225013", "Boyle")
+        assert (deal.segments["owner"], deal.segments["seller"]) == (
+            "4150868000000225013",
+            "4150868000000225013",
+        )
 
     def test_pipelines_may_share_a_stage_and_mean_different_things(
         self, office: ZohoOffice

@@ -19,6 +19,7 @@ class Office:
     def __init__(self) -> None:
         self.now = NOW
         self.shown: list[Token | None] = []
+        self.api_url: str | None = None
 
     def fetch(self, last: Token | None) -> Token:
         self.shown.append(last)
@@ -26,6 +27,7 @@ class Office:
             access_token=f"access-{len(self.shown)}",
             expires_at=self.now + timedelta(hours=1),
             refresh_token="rotated" if len(self.shown) == 1 else None,
+            api_url=self.api_url,
         )
 
     def keeper(self, file: Path | None = None) -> TokenKeeper:
@@ -65,6 +67,19 @@ def test_a_token_file_that_holds_something_else_is_named_with_the_mend(tmp_path:
     file.write_text("{}")
     with pytest.raises(OperatorError, match=r"token\.json cannot be read .* Delete it"):
         Office().keeper(file).headers()
+
+
+def test_a_kept_token_is_never_shown_to_another_api(tmp_path: Path) -> None:
+    office, file = Office(), tmp_path / "token.json"
+    office.api_url = "https://www.zohoapis.eu"
+    for url, expected in (
+        ("https://www.zohoapis.eu", "access-1"),
+        ("https://www.zohoapis.eu", "access-1"),
+        ("https://evil.example", "access-2"),
+    ):
+        keeper = TokenKeeper(office.fetch, file=file, api_url=url, clock=lambda: NOW)
+        assert keeper.headers() == {"Authorization": f"Bearer {expected}"}
+    assert office.shown == [None, None], "nor is what it came with"
 
 
 def test_a_token_never_shows_itself() -> None:

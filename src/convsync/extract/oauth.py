@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 from convsync.clock import Clock, system_clock
 from convsync.errors import OperatorError
@@ -28,6 +29,10 @@ class Token:
     expires_at: datetime
     refresh_token: str | None = None
     api_url: str | None = None
+
+    def is_for(self, url: str) -> bool:
+        """Return whether the token may be sent to this API: its own, if the vendor named one."""
+        return self.api_url is None or urlsplit(self.api_url).netloc == urlsplit(url).netloc
 
     def __repr__(self) -> str:
         return f"Token(expires_at={self.expires_at.isoformat()})"
@@ -57,7 +62,8 @@ def granted(name: str, answer: Any, asked_at: datetime) -> Token:
 class TokenKeeper:
     """An Authorisation that keeps one access token fresh. Safe across threads.
 
-    `scheme` is the word before the token. Raises OperatorError where the file cannot be used.
+    `scheme` is the word before the token. With `api_url`, a token in the file that was made for
+    another API is left unused. Raises OperatorError where the file cannot be used.
     """
 
     def __init__(
@@ -66,11 +72,13 @@ class TokenKeeper:
         *,
         scheme: str = "Bearer",
         file: Path | None = None,
+        api_url: str | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self._fetch = fetch
         self._scheme = scheme
         self._file = file
+        self._api_url = api_url
         self._clock = clock
         self._lock = Lock()
         self._token: Token | None = None
@@ -110,12 +118,14 @@ class TokenKeeper:
         try:
             kept = json.loads(self._file.read_text(encoding="utf-8"))
             expires_at = datetime.fromisoformat(kept.pop("expires_at"))
-            return Token(expires_at=expires_at, **kept)
+            token = Token(expires_at=expires_at, **kept)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise OperatorError(
                 f"The token file {self._file} cannot be read ({type(error).__name__}). Delete it:"
                 " a new one is fetched."
             ) from None
+        is_ours = self._api_url is None or token.is_for(self._api_url)
+        return token if is_ours else None
 
     def _keep(self, token: Token) -> None:
         if self._file is None:

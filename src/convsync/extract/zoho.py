@@ -323,9 +323,12 @@ def _plain_fields(row: Row) -> Fields:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as a cell holds it: a lookup is its name, several picks are one text."""
+    """Return a value as a cell holds it: several picks are one text, a lookup is its record's ID.
+
+    Its name may be a person's.
+    """
     if isinstance(value, dict):
-        return value.get("name")
+        return value.get("id")
     if isinstance(value, list):
         return "; ".join(str(one) for one in map(_plain, value) if one)
     return None if value == _NOTHING else value

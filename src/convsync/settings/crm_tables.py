@@ -179,8 +179,11 @@ class ZohoDeals(AnyCrmDeals):
 class DynamicsDeals(AnyCrmDeals):
     """Deals from Dynamics 365, `url` being https://ORG.crm.dynamics.com: an app user of Entra.
 
-    `process` is the table of the business process flow that holds the stages. With `audit` the
-    stages before the present one are read from the audit log.
+    `processes` are the tables of the business process flows whose stages are read; none named, all.
+    `stage_order` names stages in the funnel's order, where their categories do not tell it. Without
+    `audit`, stages that are no longer active count from when the oldest that is known began;
+    without `stakeholders`, connected contacts are not read. `close_time` is the column of the
+    closing activity that says when a deal was won or lost: `actualend` can be typed.
     """
 
     kind: Literal["dynamics"]
@@ -189,8 +192,11 @@ class DynamicsDeals(AnyCrmDeals):
     client_id: str
     client_secret: SecretStr
     login_url: ApiUrl = "https://login.microsoftonline.com"
-    process: str = Field(default="opportunitysalesprocesses", pattern=r"^[a-z][a-z0-9_]*$")
-    audit: bool = False
+    processes: Words = ()
+    stage_order: Words = ()
+    audit: bool = True
+    stakeholders: bool = True
+    close_time: Literal["createdon", "actualend"] = "createdon"
 
 
 class OdooDeals(AnyCrmDeals):

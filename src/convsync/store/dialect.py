@@ -6,10 +6,21 @@ takes an advisory lock. Readers see one state throughout, and are never blocked:
 mode (with full sync, so that a commit survives a power cut), PostgreSQL reads repeatably.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, LargeBinary, Table, create_engine, event
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    LargeBinary,
+    Table,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import (
@@ -141,6 +152,20 @@ def _processor(of: Dialect, type_: TypeEngine[Any]) -> Callable[[Any], Any] | No
     if isinstance(type_, LargeBinary):
         return None
     return type_.dialect_impl(of).bind_processor(of)
+
+
+def tally(connection: Connection, found: Any) -> Counter[tuple[Any, ...]]:
+    """Count the rows a query finds, by what they hold as the database keeps it.
+
+    SQLite groups by sorting, in as much memory again as its cache has, so there rows are counted as
+    they come: in next to none.
+    """
+    if connection.dialect.name == "sqlite":
+        cursor: Any = connection.execute(found).cursor
+        return Counter(cursor)
+    columns = [*found.subquery().c]
+    counts = select(*columns, func.count()).group_by(*columns)
+    return Counter({tuple(row[:-1]): int(row[-1]) for row in connection.execute(counts)})
 
 
 def is_busy(error: DBAPIError) -> bool:

@@ -251,8 +251,8 @@ def sums(
     """
     names = [rule.name for rule in rules]
     by_milestone = Counter(rule.milestone for rule in rules)
-    read = select(milestones.c.name, func.count()).where(milestones.c.name.in_(list(by_milestone)))
-    rows = select(_ACCOUNT, _DETAIL, func.count()).where(ledger.c.rule.in_(names))
+    read = select(milestones.c.name).where(milestones.c.name.in_(list(by_milestone)))
+    rows = select(_ACCOUNT, _DETAIL.label("detail")).where(ledger.c.rule.in_(names))
     if period is not None:
         read = read.where(
             milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
@@ -264,13 +264,12 @@ def sums(
             milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
         )
     extracted = sum(
-        count * by_milestone[name]
-        for name, count in connection.execute(read.group_by(milestones.c.name))
+        count * by_milestone[name] for (name,), count in dialect.tally(connection, read).items()
     )
     by_state = Counter(
         {
-            (Account(account), str(detail)): int(count)
-            for account, detail, count in connection.execute(rows.group_by(_ACCOUNT, _DETAIL))
+            (Account(account), str(detail)): count
+            for (account, detail), count in dialect.tally(connection, rows).items()
         }
     )
     if by_state.total() != extracted:
@@ -398,13 +397,9 @@ def ready(connection: Connection, now: datetime, run_id: int | None = None) -> R
 
 def counted(connection: Connection) -> tuple[int, frozenset[str]]:
     """Return how many conversions the platform has counted so far, and their currencies."""
-    found = (
-        select(ledger.c.told_currency, func.count())
-        .where(ledger.c.told_value != Decimal(0))
-        .group_by(ledger.c.told_currency)
-    )
-    by_currency = {str(currency): int(number) for currency, number in connection.execute(found)}
-    return sum(by_currency.values()), frozenset(by_currency)
+    found = select(ledger.c.told_currency).where(ledger.c.told_value != Decimal(0))
+    by_currency = dialect.tally(connection, found)
+    return by_currency.total(), frozenset(str(currency) for (currency,) in by_currency)
 
 
 def of_deal(connection: Connection, deal_row: int) -> list[RowMapping]:

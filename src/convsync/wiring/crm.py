@@ -16,7 +16,7 @@ from convsync.extract.mapping import (
     RecordFields,
 )
 from convsync.extract.oauth import Fetch, TokenKeeper
-from convsync.http import Authorisation, FixedHeader, Http, Judge, basic, no_judgement
+from convsync.http import Authorisation, FixedHeader, Http, Judge, basic
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
 from convsync.wiring.values import customer_words, minutes
@@ -133,27 +133,37 @@ def _hubspot(
 def _pipedrive(
     table: crm_tables.PipedriveDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
 ) -> Crm:
-    from convsync.extract import pipedrive
+    from convsync.extract import pipedrive, pipedrive_api
 
     if table.token is not None:
         who: Authorisation = FixedHeader("x-api-token", _secret(table.token))
     else:
         app = basic(table.client_id or "", _secret(table.client_secret))
-        login = _http("Pipedrive", table.login_url, pipedrive.judge, policy, app)
-        who = keeper(pipedrive.refreshing(login, _secret(table.refresh_token)))
-    return pipedrive.Pipedrive(_http("Pipedrive", table.url, pipedrive.judge, policy, who), mapping)
+        login = _http("Pipedrive", table.login_url, pipedrive_api.judge, policy, app)
+        who = keeper(pipedrive_api.refreshing(login, _secret(table.refresh_token)))
+    http = _http("Pipedrive", table.url, pipedrive_api.judge, policy, who)
+    return pipedrive.Pipedrive(pipedrive_api.Api(http), mapping)
 
 
 def _dynamics(
     table: crm_tables.DynamicsDeals, mapping: CrmMapping, policy: RetryPolicy, keeper: Keeper
 ) -> Crm:
-    from convsync.extract import dynamics
+    from convsync.extract import dynamics, dynamics_api
+    from convsync.extract.dynamics_history import History
 
-    login = _http("Microsoft Entra", table.login_url, no_judgement, policy)
-    app = table.tenant_id, table.client_id, _secret(table.client_secret)
-    who = keeper(dynamics.credentials(login, *app, table.url))
-    http = _http("Dynamics", table.url, dynamics.judge, policy, who)
-    return dynamics.Dynamics(http, mapping, process=table.process, has_audit=table.audit)
+    login = _http("Microsoft Entra", table.login_url, dynamics_api.judge_login, policy)
+    words = table.tenant_id, table.client_id, _secret(table.client_secret), table.url
+    who = keeper(dynamics_api.client_credentials(login, *words))
+    base_url = f"{table.url.rstrip('/')}/{dynamics_api.PATH}"
+    api = dynamics_api.Api(_http("Dynamics 365", base_url, dynamics_api.judge, policy, who))
+    history = History(
+        api,
+        processes=table.processes,
+        stage_order=table.stage_order,
+        has_audit=table.audit,
+        close_time=table.close_time,
+    )
+    return dynamics.Dynamics(api, history, mapping, has_stakeholders=table.stakeholders)
 
 
 def _salesforce(
@@ -189,23 +199,23 @@ def _zoho(
     login = _http("Zoho", table.login_url, zoho_api.judge, policy)
     secrets = _secret(table.client_secret), _secret(table.refresh_token)
     fetch = zoho_api.refreshing(login, table.client_id, *secrets)
-    who = TokenKeeper(fetch, scheme=zoho_api.SCHEME, file=file)
+    who = TokenKeeper(fetch, scheme=zoho_api.SCHEME, file=file, api_url=table.url)
     url = table.url or zoho_api.api_of(who, table.login_url)
     api = zoho_api.Api(_http("Zoho", url, zoho_api.judge, policy, who))
     return zoho.Zoho(api, mapping, reads_roles=table.contact_roles)
 
 
 def _odoo(table: crm_tables.OdooDeals, mapping: CrmMapping, policy: RetryPolicy) -> Crm:
-    from convsync.extract import odoo
+    from convsync.extract import odoo, odoo_api
 
     key = _secret(table.api_key)
     if table.api == "json2":
         who = FixedHeader("Authorization", f"bearer {key}")
-        http = _http("Odoo", table.url, odoo.judge, policy, who)
-        transport: odoo.Transport = odoo.Json2(http, table.database)
+        http = _http("Odoo", table.url, odoo_api.judge, policy, who)
+        transport: odoo_api.Transport = odoo_api.Json2(http, table.database)
     else:
-        http = _http("Odoo", table.url, odoo.judge, policy)
-        transport = odoo.JsonRpc(http, table.database, table.username or "", key)
+        http = _http("Odoo", table.url, odoo_api.judge, policy)
+        transport = odoo_api.JsonRpc(http, table.database, table.username or "", key)
     return odoo.Odoo(transport, mapping, history=table.history)
 
 

@@ -1,11 +1,14 @@
 """Odoo's external API over a book: JSON-2 as Odoo 19 serves it, and JSON-RPC as those before did.
 
-Domains are evaluated leaf by leaf; an unknown field or argument is an error; archived records are
-hidden unless asked for; empty is `false`; tracked changes are for administrators. Over JSON-RPC all
-errors come inside an HTTP 200.
+Domains are evaluated leaf by leaf, with stamps as fine as they are kept and shown to the second; an
+unknown field or argument is an error; archived records are hidden unless asked for; empty is
+`false`; tracked changes are for administrators, their description is for anybody; a merge moves the
+losers' messages; a note to one user is left out of a page after it was counted. Names are those of
+the `version` asked for. Over JSON-RPC all errors come inside an HTTP 200.
 https://www.odoo.com/documentation/19.0/developer/reference/external_api.html
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,13 +18,24 @@ from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
 
 DATABASE, USER, KEY = "acme", "bot@example.com", "6578616d706c65206b6579"
 UID: Final = 7
-_STAGE, _ACTIVE = 5121, 5090
-"""The rows of `ir.model.fields` of the two fields that are tracked."""
-_ARGUMENTS = {
+_TRACKED: Final = {"stage_id": 5121, "active": 5090}
+"""The rows of `ir.model.fields` of the fields that are tracked."""
+_RELATIONS: Final = {
+    "partner_id": "res.partner",
+    "user_id": "res.users",
+    "team_id": "crm.team",
+    "stage_id": "crm.stage",
+}
+_A_THREAD: Final = 1_000
+"""No lead has more messages: their IDs are made of the lead's."""
+_TO_ONE_USER: Final = "user_notification"
+"""The messages that nobody else may see, whatever else he may."""
+_ARGUMENTS: Final = {
     "search_read": {"domain", "fields", "order", "limit", "context"},
     "fields_get": {"attributes", "context"},
 }
 Row = dict[str, Any]
+Entries = Sequence[tuple[str, datetime]]
 
 FIELDS: Final = (
     *(
@@ -32,14 +46,18 @@ FIELDS: Final = (
             ("deal_type", "x_deal_type", "Deal type"),
             ("origin", "x_origin", "Origin"),
             ("gclid", "x_gclid", "GCLID"),
+            ("email", "email_from", "Email"),
+            ("phone", "phone", "Phone"),
         )
     ),
+    Field(kind="deal", own="tags", name="tag_ids", label="Tags", type="many2many"),
+    Field(kind="deal", own="met_at", name="x_met_at", label="Met at", type="datetime"),
     *(
         Field(kind=CONTACT, own=own, name=name, label=label, type="char")
         for own, name, label in (
             ("email", "email", "Email"),
             ("phone", "phone", "Phone"),
-            ("country", "x_country", "Country"),
+            ("country", "country_code", "Country Code"),
             ("consent", "x_ads_consent", "Ads consent"),
             ("gclid", "x_gclid", "GCLID"),
             ("gbraid", "x_gbraid", "GBRAID"),
@@ -49,30 +67,46 @@ FIELDS: Final = (
         )
     ),
 )
-_TYPES: Final[Mapping[str, Mapping[str, str]]] = {
-    "crm.lead": {
+
+
+def _types(version: int) -> Mapping[str, Mapping[str, str]]:
+    """Return the type of every field of every model, as a version names them."""
+    lead = {
         "id": "integer", "name": "char", "active": "boolean", "stage_id": "many2one",
         "probability": "float", "expected_revenue": "monetary", "company_currency": "many2one",
         "partner_id": "many2one", "user_id": "many2one", "team_id": "many2one",
-        "lost_reason_id": "many2one", "date_closed": "datetime",
-        "date_last_stage_update": "datetime", "create_date": "datetime", "write_date": "datetime",
-    } | {one.name: one.type for one in FIELDS if one.kind == "deal"},
-    "res.partner": {"id": "integer", "create_date": "datetime", "write_date": "datetime"}
-    | {one.name: one.type for one in FIELDS if one.kind == CONTACT},
-    "crm.stage": {"id": "integer", "name": "char", "sequence": "integer", "is_won": "boolean"},
-    "ir.model.fields": {"id": "integer", "name": "char", "model": "char"},
-    "mail.message": {"id": "integer", "model": "char", "res_id": "integer"},
-    "mail.tracking.value": {
-        "id": "integer", "field_id": "many2one", "mail_message_id": "many2one",
-        "old_value_integer": "integer", "new_value_integer": "integer", "create_date": "datetime",
-    },
-}  # fmt: skip
+        "date_closed": "datetime", "date_last_stage_update": "datetime", "create_date": "datetime",
+        "write_date": "datetime",
+        "lost_reason_id" if version >= 16 else "lost_reason": "many2one",
+        **({} if version >= 14 else {"planned_revenue": "monetary"}),
+        **{one.name: one.type for one in FIELDS if one.kind == "deal"},
+    }  # fmt: skip
+    partner = {one.name: one.type for one in FIELDS if one.kind == CONTACT}
+    won = {"is_won": "boolean"} if version >= 13 else {"probability": "float"}
+    reference = "field_id" if version >= 17 else "field"
+    return {
+        "crm.lead": lead,
+        "res.partner": {
+            "id": "integer", "create_date": "datetime", "write_date": "datetime", **partner,
+        },
+        "crm.stage": {"id": "integer", "name": "char", "sequence": "integer", **won},
+        "ir.model.fields": {"id": "integer", "name": "char", "model": "char"},
+        "mail.message": {
+            "id": "integer", "model": "char", "res_id": "integer", "subject": "char",
+            "message_type": "selection",
+        },
+        "mail.tracking.value": {
+            "id": "integer", reference: "many2one" if version >= 14 else "char",
+            "mail_message_id": "many2one", "old_value_integer": "integer",
+            "new_value_integer": "integer", "create_date": "datetime",
+        },
+    }  # fmt: skip
 
 
 class OdooError(Exception):
     """What a call raises: the exception's name, and the status JSON-2 gives it."""
 
-    def __init__(self, name: str, message: str, status: int) -> None:
+    def __init__(self, name: str, message: str, status: int = 500) -> None:
         super().__init__(message)
         self.name = name
         self.status = status
@@ -93,56 +127,72 @@ class OdooServer(CrmServer):
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.is_admin = True
+        self.version = 19
+
+    @property
+    def version(self) -> int:
+        """Which Odoo this is."""
+        return self._version
+
+    @version.setter
+    def version(self, version: int) -> None:
+        self._version, self._types = version, _types(version)
 
     def record_id(self, kind: str, number: int) -> str:
         """Return a small number, of each model's own."""
         return str(number)
 
+    def not_found(self, request: Request) -> Reply:
+        """Answer with a page, as for an unknown database."""
+        page = b"<html>The requested URL was not found on the server</html>"
+        return Reply(status=404, body=page, headers={"Content-Type": "text/html"})
+
     def json2(self, request: Request, model: str, method: str) -> Reply:
         """Call a method; the body's keys are its arguments."""
+        if self.version < 19 or request.headers.get("x-odoo-database", DATABASE) != DATABASE:
+            return self.not_found(request)
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or key != KEY:
-            return _raised(OdooError("werkzeug.exceptions.Unauthorized", "Invalid apikey", 401))
-        if request.headers.get("x-odoo-database", DATABASE) != DATABASE:
-            page = b"<html>The requested URL was not found on the server</html>"
-            return Reply(status=404, body=page, headers={"Content-Type": "text/html"})
         try:
-            return Reply(body=self.called(model, method, request.json()))
+            if scheme.lower() != "bearer" or key != KEY:
+                raise OdooError("werkzeug.exceptions.Unauthorized", "Invalid apikey", 401)
+            return Reply(body=self._called(model, method, _arguments(request)))
         except OdooError as error:
-            return _raised(error)
+            body = {"name": error.name, "message": str(error), "arguments": [str(error)]}
+            return Reply(status=error.status, body={**body, "context": {}, "debug": "Traceback …"})
 
     def jsonrpc(self, request: Request) -> Reply:
         """Call a service; whatever happens, the status is 200."""
         asked = request.json()
         params = asked["params"]
-        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": asked["id"]}
+        answer: Row = {"jsonrpc": "2.0", "id": asked["id"]}
         try:
             answer["result"] = self._served(params["service"], params["method"], params["args"])
         except OdooError as error:
             data = {"name": error.name, "message": str(error), "debug": "Traceback …"}
-            answer["error"] = {"code": 200, "message": "Odoo Server Error", "data": data}
+            code = 0 if self.version >= 19 else 200
+            answer["error"] = {"code": code, "message": "Odoo Server Error", "data": data}
         return Reply(body=answer)
 
     def _served(self, service: str, method: str, args: Sequence[Any]) -> Any:
+        if args[0] != DATABASE:
+            message = f'FATAL:  database "{args[0]}" does not exist'
+            raise OdooError("psycopg2.OperationalError", message)
         if (service, method) == ("common", "authenticate"):
-            return UID if args[:3] == [DATABASE, USER, KEY] else False
+            return UID if args[1:3] == [USER, KEY] else False
         if (service, method) != ("object", "execute_kw"):
             raise OdooError("werkzeug.exceptions.NotFound", "404: Not Found", 404)
-        database, uid, key, model, name, positional, named = args
-        if (database, uid, key) != (DATABASE, UID, KEY):
+        _, uid, key, model, name, positional, named = args
+        if (uid, key) != (UID, KEY):
             raise OdooError("odoo.exceptions.AccessDenied", "Access Denied", 403)
         if positional:
-            raise OdooError("builtins.TypeError", "only named arguments are served here", 500)
-        return self.called(model, name, named)
+            raise OdooError("builtins.TypeError", "only named arguments are served here")
+        return self._called(model, name, named)
 
-    def called(self, model: str, method: str, arguments: Mapping[str, Any]) -> Any:
-        """Return what a method of a model returns; raises OdooError."""
-        if model not in _TYPES:
+    def _called(self, model: str, method: str, arguments: Row) -> Any:
+        """Return what a method of a model returns."""
+        if model not in self._types:
             message = f"the model '{model}' does not exist"
             raise OdooError("werkzeug.exceptions.NotFound", message, 404)
-        if model == "mail.tracking.value" and not self.is_admin:
-            message = "You are not allowed to access 'Mail Tracking Value' records."
-            raise OdooError("odoo.exceptions.AccessError", message, 403)
         if method not in _ARGUMENTS:
             message = f"The method '{model}.{method}' does not exist"
             raise OdooError("werkzeug.exceptions.NotFound", message, 404)
@@ -150,8 +200,21 @@ class OdooServer(CrmServer):
             message = f"got an unexpected keyword argument '{unknown[0]}'"
             raise OdooError("werkzeug.exceptions.UnprocessableEntity", message, 422)
         if method == "fields_get":
-            return _described(model)
+            return self._described(model)
+        if model == "mail.tracking.value" and not self.is_admin:
+            message = "You are not allowed to access 'Mail Tracking Value' records."
+            raise OdooError("odoo.exceptions.AccessError", message, 403)
         return self._search_read(model, **arguments)
+
+    def _described(self, model: str) -> Row:
+        labels = {one.name: one.label for one in FIELDS}
+        described = {
+            name: {"type": type_, "string": labels.get(name, name)}
+            for name, type_ in self._types[model].items()
+        }
+        for name in described.keys() & _RELATIONS.keys():
+            described[name]["relation"] = _RELATIONS[name]
+        return described
 
     def _search_read(
         self,
@@ -162,19 +225,19 @@ class OdooServer(CrmServer):
         limit: int | None = None,
         context: Mapping[str, Any] | None = None,
     ) -> list[Row]:
-        for name in fields:
-            if name not in _TYPES[model]:
-                message = f"Invalid field '{name}' on '{model}'"
-                raise OdooError("builtins.ValueError", message, 500)
+        sorts = [part.split() for part in order.split(",")]
+        for name in (*fields, *(leaf[0] for leaf in domain), *(name for name, _ in sorts)):
+            if name not in self._types[model]:
+                raise OdooError("builtins.ValueError", f"Invalid field '{name}' on '{model}'")
         rows = [
             row for row in self._rows(model, domain) if all(_fits(row, leaf) for leaf in domain)
         ]
-        if "active" in _TYPES[model] and (context or {}).get("active_test") is not False:
+        if "active" in self._types[model] and (context or {}).get("active_test") is not False:
             rows = [row for row in rows if row["active"]]
-        for part in reversed(order.split(", ")):
-            name, _, way = part.partition(" ")
+        for name, way in reversed(sorts):
             rows.sort(key=lambda row: row[name], reverse=way == "desc")
-        return [{"id": row["id"], **{name: row[name] for name in fields}} for row in rows[:limit]]
+        seen = (row for row in rows[:limit] if row.get("message_type") != _TO_ONE_USER)
+        return [{name: _shown(row[name]) for name in ("id", *fields)} for row in seen]
 
     # Records
 
@@ -185,42 +248,42 @@ class OdooServer(CrmServer):
         since, until = bounds.get(">="), bounds.get("<")
         match model:
             case "crm.lead":
-                if "id" in named:
-                    return map(self._lead, self.book.deals(map(str, named["id"])))
-                if "partner_id" in named:
-                    ids = [
-                        one for each in named["partner_id"] for one in self.book.deals_of(str(each))
-                    ]
-                    return map(self._lead, self.book.deals(dict.fromkeys(ids)))
-                return map(self._lead, self.book.modified(since, until))
+                return map(self._lead, self._deals(named, since, until))
+            case "res.partner" if "id" in named:
+                people = [self.book.person(str(one)) for one in named["id"]]
+                return [_partner(one) for one in people if one]
             case "res.partner":
-                if "id" in named:
-                    people = [self.book.person(str(one)) for one in named["id"]]
-                    return [_partner(one) for one in people if one]
                 return map(_partner, self.book.people_modified(CONTACT, since, until))
             case "crm.stage":
                 return self._stages()
             case "ir.model.fields":
-                rows = {"stage_id": _STAGE, "active": _ACTIVE}
-                return [
-                    {"id": row, "name": name, "model": "crm.lead"} for name, row in rows.items()
-                ]
+                rows = _TRACKED.items()
+                return [{"id": row, "name": name, "model": "crm.lead"} for name, row in rows]
             case "mail.message":
-                return [
-                    {"id": one, "model": "crm.lead", "res_id": one // 1_000}
-                    for one in named.get("id", ())
-                ]
-        wanted = self.book.deals(map(str, named.get("mail_message_id.res_id", ())))
-        return [row for deal in wanted for row in self._changes(deal)]
+                deals = self.book.deals(map(str, named.get("res_id", ())))
+                return [row for deal in deals for row in self._messages(deal)]
+        return [row for one in named.get("mail_message_id", ()) for row in self._changes(one)]
+
+    def _deals(
+        self, named: Mapping[str, Sequence[int]], since: datetime | None, until: datetime | None
+    ) -> Iterable[Deal]:
+        if "id" in named:
+            return self.book.deals(map(str, named["id"]))
+        if "partner_id" in named:
+            ids = [one for each in named["partner_id"] for one in self.book.deals_of(str(each))]
+            return self.book.deals(dict.fromkeys(ids))
+        return self.book.modified(since, until)
 
     def _stages(self) -> Iterator[Row]:
         for stage in self.book.stages:
             if stage.outcome is not Outcome.LOST:
+                is_won = stage.outcome is Outcome.WON
                 yield {
                     "id": stage.position,
                     "name": stage.name,
                     "sequence": stage.position,
-                    "is_won": stage.outcome is Outcome.WON,
+                    "is_won": is_won,
+                    "probability": 100.0 if is_won else 10.0,
                 }
 
     def _lead(self, deal: Deal) -> Row:
@@ -229,82 +292,126 @@ class OdooServer(CrmServer):
         is_lost = deal.stage == "lost"
         stage = self.book.stage(stages[-1][0])
         is_closed = is_lost or stage.outcome is Outcome.WON
+        probability = 0.0 if is_lost else 100.0 if is_closed else 40.0
+        reason = [1, deal.lost_reason] if deal.lost_reason else False
+        amount = deal.amount or 0
         return {
             "id": int(deal.deal_id),
             "name": deal.name,
             "active": not is_lost,
             "stage_id": [stage.position, stage.name],
-            "probability": 0.0 if is_lost else 100.0 if is_closed else 40.0,
-            "expected_revenue": 0.0 if deal.amount is None else deal.amount,
+            "probability": probability,
+            "planned_revenue": amount,
+            "expected_revenue": amount if self.version >= 14 else float(amount) * probability / 100,
             "company_currency": [1, deal.currency] if deal.currency else False,
-            "partner_id": [int(partner[0].person_id), ""] if partner else False,
+            "partner_id": [int(partner[0].person_id), "Jan Peeters"] if partner else False,
             "user_id": [UID, deal.owner] if deal.owner else False,
             "team_id": [1, stage.pipeline],
-            "lost_reason_id": [1, deal.lost_reason] if deal.lost_reason else False,
-            "date_closed": _text(deal.entered[-1][1]) if is_closed else False,
-            "date_last_stage_update": _text(stages[-1][1]),
-            "create_date": _text(deal.created_at),
-            "write_date": _text(deal.modified_at),
-            **_texts("deal", deal.fields),
+            "lost_reason_id": reason,
+            "lost_reason": reason,
+            "date_closed": deal.entered[-1][1] if is_closed else False,
+            "date_last_stage_update": stages[-1][1],
+            "create_date": deal.created_at,
+            "write_date": deal.modified_at,
+            **_values("deal", deal.fields),
+            "tag_ids": [int(one) for one in deal.fields.get("tags", "").split()],
         }
 
-    def _changes(self, deal: Deal) -> Iterator[Row]:
-        """Yield the tracked changes of a lead; the stage it began in leaves none."""
-        (stage, _), *later = deal.entered
-        is_lost = False
-        for number, (key, at) in enumerate(later, 1):
-            if (key == "lost") != is_lost:
-                yield _change(deal, number * 2, _ACTIVE, int(not is_lost), int(is_lost), at)
-                is_lost = not is_lost
-            if key not in ("lost", stage):
-                old, new = self.book.stage(stage).position, self.book.stage(key).position
-                yield _change(deal, number * 2 + 1, _STAGE, old, new, at)
-                stage = key
+    # The messages that tell of changes
+
+    def _own_entries(self, deal: Deal) -> Entries:
+        """Return the stages a lead came into itself, without those of what was merged into it."""
+        lost = [self.book.departures[one].deal for one in deal.merged]
+        brought = Counter(entry for one in lost for entry in self._own_entries(one))
+        *before, last = deal.entered
+        own = []
+        for entry in before:
+            if brought[entry]:
+                brought[entry] -= 1
+            else:
+                own.append(entry)
+        return [*own, last]
+
+    def _messages(self, deal: Deal) -> Iterator[Row]:
+        """Yield the messages on a lead, the losers' of a merge under a subject of theirs."""
+        for one in (deal, *(self.book.departures[loser].deal for loser in deal.merged)):
+            own_id = int(one.deal_id)
+            for number, _ in enumerate(self._own_entries(one)):  # the first: it was created
+                yield {
+                    "id": own_id * _A_THREAD + number,
+                    "model": "crm.lead",
+                    "res_id": int(deal.deal_id),
+                    "subject": False if one is deal else f"From {one.name or 'a lead'}",
+                    "message_type": "notification",
+                }
+            others = (_TO_ONE_USER, "You have been assigned"), ("email", "Re: Your offer")
+            for number, (type_, subject) in enumerate(others, _A_THREAD - len(others)):
+                yield {
+                    "id": own_id * _A_THREAD + number,
+                    "model": "crm.lead",
+                    "res_id": int(deal.deal_id),
+                    "subject": subject,
+                    "message_type": type_,
+                }
+
+    def _changes(self, message: int) -> Iterator[Row]:
+        """Yield what a message tells of; the stage a lead began in is told by none."""
+        deal_id, number = str(message // _A_THREAD), message % _A_THREAD
+        departed = self.book.departures.get(deal_id)
+        deal = departed.deal if departed and departed.survivor else self.book.deal(deal_id)
+        entries = self._own_entries(deal) if deal else ()
+        if not 0 < number < len(entries):
+            return
+        key, at = entries[number]
+        before = entries[number - 1][0]
+        if (key == "lost") != (before == "lost"):
+            yield self._change(message, "active", int(key != "lost"), at)
+        stages = [one for one, _ in entries[:number] if one != "lost"]
+        if stages and key not in ("lost", stages[-1]):
+            old, new = self.book.stage(stages[-1]).position, self.book.stage(key).position
+            yield self._change(message, "stage_id", new, at, old=old)
+
+    def _change(
+        self, message: int, field: str, new: int, at: datetime, *, old: int | None = None
+    ) -> Row:
+        reference: Any = [_TRACKED[field], field] if self.version >= 14 else field
+        return {
+            "id": message * 2 + (field == "stage_id"),
+            "field_id" if self.version >= 17 else "field": reference,
+            "mail_message_id": [message, "a change"],
+            "old_value_integer": 1 - new if old is None else old,
+            "new_value_integer": new,
+            "create_date": at,
+        }
 
 
-def _change(deal: Deal, number: int, field: int, old: int, new: int, at: datetime) -> Row:
-    message = int(deal.deal_id) * 1_000 + number
-    return {
-        "id": message,
-        "field_id": [field, "Stage" if field == _STAGE else "Active"],
-        "mail_message_id": [message, deal.name],
-        "mail_message_id.model": "crm.lead",
-        "mail_message_id.res_id": int(deal.deal_id),
-        "old_value_integer": old,
-        "new_value_integer": new,
-        "create_date": _text(at),
-    }
+def _arguments(request: Request) -> Row:
+    try:
+        arguments: Row = request.json()
+    except ValueError:
+        message = "could not parse the body as json"
+        raise OdooError("werkzeug.exceptions.BadRequest", message, 400) from None
+    return arguments
 
 
 def _partner(person: Person) -> Row:
     return {
         "id": int(person.person_id),
-        "create_date": _text(person.created_at),
-        "write_date": _text(person.modified_at),
-        **_texts(CONTACT, person.fields),
+        "create_date": person.created_at,
+        "write_date": person.modified_at,
+        **_values(CONTACT, person.fields),
     }
 
 
-def _texts(kind: str, fields: Mapping[str, str]) -> Row:
+def _values(kind: str, fields: Mapping[str, str]) -> Row:
     return {one.name: fields.get(one.own) or False for one in FIELDS if one.kind == kind}
-
-
-def _described(model: str) -> dict[str, Any]:
-    labels = {one.name: one.label for one in FIELDS}
-    return {
-        name: {"type": type_, "string": labels.get(name, name)}
-        for name, type_ in _TYPES[model].items()
-    }
 
 
 def _fits(row: Row, leaf: Sequence[Any]) -> bool:
     name, operator, wanted = leaf
-    if name not in row:
-        message = f"Invalid field {name} in condition {tuple(leaf)}"
-        raise OdooError("builtins.ValueError", message, 500)
-    value = row[name]
-    if isinstance(value, list):
-        value = value[0]
+    value = row[name][0] if isinstance(row[name], list) else row[name]
+    if isinstance(value, datetime):
+        wanted = _instant(wanted)
     match operator:
         case "=":
             return bool(value == wanted)
@@ -316,17 +423,16 @@ def _fits(row: Row, leaf: Sequence[Any]) -> bool:
             return bool(value < wanted)
         case "in":
             return value in wanted
-    raise OdooError("builtins.ValueError", f"Invalid operator {operator}", 500)
-
-
-def _raised(error: OdooError) -> Reply:
-    body = {"name": error.name, "message": str(error), "arguments": [], "context": {}}
-    return Reply(status=error.status, body=body)
+        case "not in":
+            return value not in wanted
+    raise OdooError("builtins.ValueError", f"Invalid operator {operator}")
 
 
 def _instant(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
 
 
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _shown(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return value

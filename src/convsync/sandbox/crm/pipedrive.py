@@ -1,8 +1,8 @@
 """Pipedrive's API as its specification and those who call it describe it: v2, and v1's changelog.
 
 Unknown parameters and fractional seconds are refused; cursors name the next record; deleted deals
-are listed for 30 days; archived ones only in a list of their own (there are none here); what the
-documentation leaves open follows the simplest reading.
+are listed for 30 days; archived ones only in a list of their own; calls cost tokens, of which there
+is a budget if one is set. What the documentation leaves open follows the simplest reading.
 https://developers.pipedrive.com/docs/api/v1/Deals
 """
 
@@ -10,6 +10,7 @@ import json
 import re
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from typing import Any, Final
@@ -27,6 +28,13 @@ _LISTING = {"limit", "cursor", "sort_by", "sort_direction", "updated_since", "up
 _DEAL_QUERY = _LISTING | {"status", "ids", "person_id", "custom_fields", "include_fields"}
 _PERSON_QUERY = _LISTING | {"ids", "deal_id", "custom_fields", "include_fields"}
 _INCLUDED = {"first_won_time", "participants_count", "source_lead_id"}
+_COSTS = (
+    (re.compile(r"/api/v1/deals/\d+/changelog"), 20),
+    (re.compile(r"/api/v2/deals/archived"), 20),
+    (re.compile(r"/api/v2/(deals|persons|dealFields|personFields)"), 10),
+    (re.compile(r"/api/v2/(pipelines|stages)"), 5),
+)
+"""Tokens a call costs, as `x-token-cost` in the vendor's OpenAPI description."""
 
 
 def _custom(kind: str, own: str, label: str) -> Field:
@@ -66,7 +74,11 @@ _BUILT_IN = {
 
 
 class PipedriveServer(CrmServer):
-    """Pipedrive over a book, in which stages with an outcome are statuses. IDs are digits."""
+    """Pipedrive over a book, in which stages with an outcome are statuses. IDs are digits.
+
+    `spent` are the tokens that calls have cost, `budget` how many there are; None: enough. `logged`
+    are changelogs, by deal and the newest first, that say other things than the book.
+    """
 
     name = "pipedrive"
     routes = (
@@ -83,18 +95,47 @@ class PipedriveServer(CrmServer):
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens = {TOKEN}
+        self.spent = 0
+        self.budget: int | None = None
+        self.logged: dict[str, Sequence[Mapping[str, Any]]] = {}
+        self._archived: set[str] = set()
+        self._won_times: dict[str, datetime] = {}
+        self._deletions: dict[str, list[tuple[datetime, datetime]]] = {}
+
+    def archive(self, deal_id: str, at: datetime) -> None:
+        """Put a deal away: it stays what it is, in the other list."""
+        self.book.edit(deal_id, at)
+        self._archived.add(deal_id)
+
+    def edit_won_time(self, deal_id: str, won_at: datetime, at: datetime) -> None:
+        """Say that a deal was won at another time, as its user may; the changelog stays."""
+        self.book.edit(deal_id, at)
+        self._won_times[deal_id] = won_at
+
+    def restore(self, deal_id: str, at: datetime) -> None:
+        """Bring a deleted deal back; the changelog tells of both."""
+        deleted_at = self.book.departures[deal_id].at
+        self._deletions.setdefault(deal_id, []).append((deleted_at, at))
+        self.book.restore(deal_id, at)
 
     def record_id(self, kind: str, number: int) -> str:
         """Return a small number, of each kind's own."""
         return str(number if kind == "deal" else 100_000 + number)
 
     def refuse(self, request: Request) -> Reply | None:
-        """Ask for a token in one of two headers."""
+        """Ask for a token in one of two headers, and for what the call costs."""
+        if request.path.startswith("/oauth/"):
+            return None
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         shown = {request.headers.get("x-api-token", ""), bearer}
-        if shown & self.tokens or request.path.startswith("/oauth/"):
-            return None
-        return _error(401, "unauthorized access")
+        if not shown & self.tokens:
+            return _error(401, "unauthorized access")
+        cost = next((cost for path, cost in _COSTS if path.fullmatch(request.path)), 0)
+        if self.budget is not None and self.spent + cost > self.budget:
+            headers = {"x-daily-ratelimit-token-remaining": "0", "Retry-After": "3"}
+            return replace(_error(429, "Rate limit exceeded"), headers=headers)
+        self.spent += cost
+        return None
 
     def token(self, request: Request) -> Reply:
         """Give out an access token for the refresh token."""
@@ -118,28 +159,12 @@ class PipedriveServer(CrmServer):
         )
 
     def deals(self, request: Request) -> Reply:
-        """Answer with deals, those deleted only where their status is asked for."""
-        query = request.query
-        if refused := _refused(query, _DEAL_QUERY):
-            return refused
-        statuses = query.get("status", "open,won,lost").split(",")
-        if set(statuses) - {"open", "won", "lost", "deleted"}:
-            return _invalid("status: not one of open, won, lost, deleted")
-        since, until = _window(query)
-        found = [deal for deal in self._asked(query, since, until) if _status(deal) in statuses]
-        records = [self._deal(deal, query) for deal in found]
-        if "deleted" in statuses:
-            horizon = max(since, self.now() - _KEPT)
-            records += [
-                self._deal(gone.deal, query)
-                | {"status": "deleted", "is_deleted": True, "update_time": _text(gone.at)}
-                for gone in self.book.departed(horizon, until)
-            ]
-        return _paged(records, query)
+        """Answer with deals that are not archived."""
+        return self._listed(request.query, is_archived=False)
 
     def archived(self, request: Request) -> Reply:
-        """Answer with archived deals, of which there are none."""
-        return _refused(request.query, _DEAL_QUERY) or _paged([], request.query)
+        """Answer with archived deals."""
+        return self._listed(request.query, is_archived=True)
 
     def persons(self, request: Request) -> Reply:
         """Answer with persons: a window of them, some by ID, or those behind a deal."""
@@ -160,18 +185,26 @@ class PipedriveServer(CrmServer):
         """Answer with what changed about a deal, newest first."""
         deal = self.book.deal(deal_id)
         if deal is None:
-            return _error(404, "Deal not found")
-        rows = sorted(self._changes(deal), key=lambda row: str(row["time"]), reverse=True)
-        return Reply(body={"success": True, "data": rows, "additional_data": {"next_cursor": None}})
+            return _error(404, "Deal not found", data=None)
+        newest_first = self.logged.get(deal_id) or reversed(self._changes(deal))
+        numbered = [{"id": number, **row} for number, row in enumerate(newest_first, 1)]
+        reply = _refused(request.query, {"limit", "cursor"}) or _paged(numbered, request.query)
+        for row in reply.body.get("data", ()):
+            del row["id"]  # what the cursor is made of is not shown
+        return reply
 
     def pipelines(self, request: Request) -> Reply:
         """Answer with the pipelines."""
+        if refused := _refused(request.query, {"limit", "cursor", "sort_by", "sort_direction"}):
+            return refused
         names = dict.fromkeys(stage.pipeline for stage in self.book.stages)
         records = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
         return _paged(records, request.query)
 
     def stages(self, request: Request) -> Reply:
         """Answer with the stages; won and lost are none."""
+        if refused := _refused(request.query, {"limit", "cursor", "pipeline_id"}):
+            return refused
         names = list(dict.fromkeys(stage.pipeline for stage in self.book.stages))
         return _paged(
             [
@@ -190,6 +223,8 @@ class PipedriveServer(CrmServer):
 
     def fields(self, request: Request, kind: str) -> Reply:
         """Answer with the fields of deals or persons."""
+        if refused := _refused(request.query, {"limit", "cursor"}):
+            return refused
         kind = "deal" if kind == "deal" else CONTACT
         built_in = [(name, name, "varchar", False) for name in _BUILT_IN[kind]]
         custom = [(one.name, one.label, one.type, True) for one in FIELDS if one.kind == kind]
@@ -207,40 +242,65 @@ class PipedriveServer(CrmServer):
 
     # Records
 
+    def _listed(self, query: Mapping[str, str], *, is_archived: bool) -> Reply:
+        """Answer with deals of one list, those deleted only where their status is asked for."""
+        if refused := _refused(query, _DEAL_QUERY):
+            return refused
+        statuses = query.get("status", "open,won,lost").split(",")
+        if set(statuses) - {"open", "won", "lost", "deleted"}:
+            return _invalid("status: not one of open, won, lost, deleted")
+        since, until = _window(query)
+        found = [
+            deal
+            for deal in self._asked(query, since, until)
+            if self._status(deal.stage) in statuses
+        ]
+        gone = self.book.departed(max(since, self.now() - _KEPT), until)
+        records = [self._deal(deal, query) for deal in found] + [
+            self._deal(one.deal, query)
+            | {"status": "deleted", "is_deleted": True, "update_time": _text(one.at)}
+            for one in gone
+            if "deleted" in statuses
+        ]
+        return _paged([one for one in records if one["is_archived"] == is_archived], query)
+
     def _asked(self, query: Mapping[str, str], since: datetime, until: datetime) -> list[Deal]:
         if ids := query.get("ids"):
-            return self.book.deals(ids.split(","))
-        if person := query.get("person_id"):
-            return self.book.deals(self.book.deals_of(person))
-        return self.book.modified(since, until)
+            asked = self.book.deals(ids.split(","))
+        elif person := query.get("person_id"):
+            deals = self.book.deals(self.book.deals_of(person))
+            asked = [deal for deal in deals if deal.people[0] == person]
+        else:
+            return self.book.modified(since, until)
+        return [deal for deal in asked if since <= deal.modified_at < until]
 
     def _deal(self, deal: Deal, query: Mapping[str, str]) -> dict[str, Any]:
         people = self.book.people_of(deal, CONTACT)
-        stages = [(key, at) for key, at in deal.entered if self._is_open(key)]
-        status, closed_at = _status(deal), deal.entered[-1][1]
-        won = [at for key, at in deal.entered if key == "won"]
+        moves = [*self._moves(deal)]
+        stage = moves[-1][0] if moves else self._first_stage(deal)
+        status, closed_at = self._status(deal.stage), deal.entered[-1][1]
+        won = [at for key, at in deal.entered if self._status(key) == "won"]
+        won_at = self._won_times.get(deal.deal_id, closed_at)
         record: dict[str, Any] = {
             "id": int(deal.deal_id),
             "title": deal.name,
             "owner_id": deal.owner or None,
-            "value": 0 if deal.amount is None else deal.amount,
+            "value": deal.amount,
             "currency": deal.currency,
             "person_id": int(people[0].person_id) if people else None,
-            "stage_id": self._stage_id(stages[-1][0]),
+            "stage_id": self._stage_id(stage),
             "pipeline_id": 1,
             "add_time": _text(deal.created_at),
             "update_time": _text(deal.modified_at),
-            "stage_change_time": _text(stages[-1][1]) if len(stages) > 1 else None,
+            "stage_change_time": _text(moves[-1][1]) if moves else None,
             "status": status,
-            "is_archived": False,
+            "is_archived": deal.deal_id in self._archived,
             "is_deleted": False,
             "lost_reason": deal.lost_reason or None,
-            "won_time": _text(closed_at) if status == "won" else None,
+            "won_time": _text(won_at) if status == "won" else None,
             "lost_time": _text(closed_at) if status == "lost" else None,
             "custom_fields": _custom_values("deal", deal.fields, query),
         }
-        if deal.amount is None:
-            record["value"] = None
         included = set(query.get("include_fields", "").split(","))
         if "participants_count" in included:
             record["participants_count"] = len(people)
@@ -248,37 +308,50 @@ class PipedriveServer(CrmServer):
             record["first_won_time"] = _text(won[0]) if won else None
         return record
 
-    def _changes(self, deal: Deal) -> Iterator[dict[str, Any]]:
-        (stage, _), *later = deal.entered
-        status = _status_of(stage)
-        for key, at in later:
-            if _status_of(key) != status:
-                yield _change("status", status, _status_of(key), at)
-                status = _status_of(key)
-            if self._is_open(key) and key != stage:
-                yield _change("stage_id", self._stage_id(stage), self._stage_id(key), at)
+    def _changes(self, deal: Deal) -> list[dict[str, Any]]:
+        """Return what changed about a deal, the oldest first."""
+        rows = []
+        stage = self._first_stage(deal)
+        for key, at in self._moves(deal):
+            old, new = str(self._stage_id(stage)), str(self._stage_id(key))
+            rows.append(_change("stage_id", old, new, at))
+            stage = key
+        status = self._status(deal.entered[0][0])
+        for key, at in deal.entered[1:]:
+            if self._status(key) != status:
+                rows.append(_change("status", status, self._status(key), at))
+                status = self._status(key)
+        for deleted_at, restored_at in self._deletions.get(deal.deal_id, ()):
+            rows.append(_change("status", status, "deleted", deleted_at))
+            rows.append(_change("status", "deleted", status, restored_at))
+        return sorted(rows, key=lambda row: row["time"])
+
+    def _first_stage(self, deal: Deal) -> str:
+        """Return the stage a deal began in; one made as won is in the first there is."""
+        own = (key for key, _ in deal.entered if self._status(key) == "open")
+        there = (stage.key for stage in self.book.stages if stage.outcome is Outcome.OPEN)
+        return next(own, None) or next(there)
+
+    def _moves(self, deal: Deal) -> Iterator[tuple[str, datetime]]:
+        """Yield the stages a deal moved to, after its first."""
+        stage = self._first_stage(deal)
+        for key, at in deal.entered:
+            if self._status(key) == "open" and key != stage:
+                yield key, at
                 stage = key
 
     def _stage_id(self, key: str) -> int:
         return 10 + self.book.stage(key).position
 
-    def _is_open(self, key: str) -> bool:
-        return self.book.stage(key).outcome is Outcome.OPEN
+    def _status(self, stage: str) -> str:
+        return self.book.stage(stage).outcome.value
 
 
-def _status_of(stage: str) -> str:
-    return stage if stage in ("won", "lost") else "open"
-
-
-def _status(deal: Deal) -> str:
-    return _status_of(deal.stage)
-
-
-def _change(key: str, old: object, new: object, at: datetime) -> dict[str, Any]:
+def _change(key: str, old: str, new: str, at: datetime) -> dict[str, Any]:
     return {
         "field_key": key,
-        "old_value": str(old),
-        "new_value": str(new),
+        "old_value": old,
+        "new_value": new,
         "actor_user_id": 8878,
         "time": at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "change_source": "app",
@@ -322,8 +395,11 @@ def _refused(query: Mapping[str, str], allowed: set[str]) -> Reply | None:
     for name in ("updated_since", "updated_until"):
         if name in query and not _STAMP.match(query[name]):
             return _invalid(f"{name}: This value is not a valid datetime.")
-    if int(query.get("limit", "100")) > MOST:
-        return _invalid("limit: too large")
+    limit = query.get("limit", "100")
+    if not limit.isdigit() or not 1 <= int(limit) <= MOST:
+        return _invalid("limit: not from 1 to 500")
+    if query.get("sort_by", "id") not in {"id", "update_time", "add_time"}:
+        return _invalid("sort_by: not one of id, update_time, add_time")
     if len(query.get("ids", "").split(",")) > MOST_IDS:
         return _invalid("ids: too many")
     if len(query.get("custom_fields", "").split(",")) > MOST_KEYS:
@@ -347,14 +423,15 @@ def _paged(records: Sequence[dict[str, Any]], query: Mapping[str, str], by: str 
         records = sorted(records, key=lambda one: (one[field], one["id"]), reverse=is_down)
     if cursor := query.get("cursor"):
         try:
-            named = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))["id"]
+            named = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[by]
         except (ValueError, KeyError):
             return _invalid("cursor: This value is not valid.")
         records = [one for one in records if by != "id" or one["id"] >= named]
     page, rest = records[:limit], records[limit:]
     following = None
     if rest:
-        spelt = json.dumps({"field": field, "id": rest[0][by]}, separators=(",", ":"))
+        named = {"field": field, "fieldValue": rest[0][field], "sortDirection": "asc"}
+        spelt = json.dumps(named | {by: rest[0][by]}, separators=(",", ":"), default=str)
         following = urlsafe_b64encode(spelt.encode()).decode().rstrip("=")
     return Reply(
         body={"success": True, "data": page, "additional_data": {"next_cursor": following}}
@@ -370,12 +447,13 @@ def _invalid(what: str) -> Reply:
     return Reply(status=400, body=body)
 
 
-def _error(status: int, message: str) -> Reply:
+def _error(status: int, message: str, **more: object) -> Reply:
     body = {
         "success": False,
         "error": message,
         "errorCode": status,
         "error_info": "Please check developers.pipedrive.com",
+        **more,
     }
     return Reply(status=status, body=body)
 

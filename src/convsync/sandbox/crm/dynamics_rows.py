@@ -1,0 +1,412 @@
+"""The tables of a Dynamics 365 environment, and the rows a book fills them with.
+
+An opportunity has columns for two contacts, its own and its customer's; others are connected with
+it. Its process, closings, audits and connections have IDs from which the opportunity's can be told.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import NAMESPACE_URL, uuid5
+from zlib import crc32
+
+from convsync.sandbox.crm import odata
+from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, Deal, Outcome, Person, Stage
+from convsync.sandbox.crm.server import Field
+
+DEAL_ID: Final = "49b0be2e"
+_ACCOUNT: Final = "78914942-34cb-ed11-b596-0022481d68cd"
+PROCESS: Final = "opportunitysalesprocess"
+_CURRENCIES: Final = ("CHF", "EUR", "GBP", "JPY", "USD")
+_STATES = {Outcome.OPEN: 0, Outcome.WON: 1, Outcome.LOST: 2}
+_STATUSES = {0: (1, "In Progress"), 1: (3, "Won"), 2: (5, "Out-Sold")}
+
+_PERSON = (
+    ("email", "emailaddress1", "Email", 100),
+    ("phone", "telephone1", "Business Phone", 50),
+    ("country", "address1_country", "Country/Region", 80),
+    ("consent", "new_adconsent", "Ads consent", 100),
+    ("gclid", "new_gclid", "GCLID", 255),
+    ("gbraid", "new_gbraid", "GBRAID", 255),
+    ("wbraid", "new_wbraid", "WBRAID", 255),
+    ("landing_page", "new_landingpage", "Landing page", 2000),
+    ("visitor_id", "new_visitorid", "Visitor ID", 100),
+)
+
+
+def _text(kind: str, own: str, name: str, label: str, longest: int) -> Field:
+    return Field(kind=kind, own=own, name=name, label=label, type="String", longest=longest)
+
+
+FIELDS: Final = (
+    Field(kind="deal", own="amount", name="estimatedvalue", label="Est. Revenue", type="Money"),
+    _text("deal", "region", "new_region", "Region", 100),
+    Field(kind="deal", own="vertical", name="new_vertical", label="Vertical", type="Picklist"),
+    _text("deal", "deal_type", "new_dealtype", "Deal type", 100),
+    Field(kind="deal", own="origin", name="new_originid", label="Origin", type="Lookup"),
+    _text("deal", "gclid", "new_gclid", "GCLID", 255),
+    Field(kind="deal", own="mql_on", name="new_mqlon", label="MQL on", type="DateTime"),
+    *(_text(kind, *one) for kind in (CONTACT, LEAD) for one in _PERSON),
+)
+
+
+def _property(one: Field) -> str:
+    return f"_{one.name}_value" if one.type == "Lookup" else one.name
+
+
+def _columns(kind: str, *standard: str) -> tuple[str, ...]:
+    own = (_property(one) for one in FIELDS if one.kind == kind)
+    return tuple(dict.fromkeys((*standard, *own)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table: its name, key and columns, and columns of related rows that filters may name."""
+
+    name: str
+    key: str
+    columns: tuple[str, ...]
+    through: tuple[str, ...] = ()
+
+
+TABLES: Final = {
+    "opportunities": Table(
+        name="opportunity",
+        key="opportunityid",
+        columns=_columns(
+            "deal", "opportunityid", "name", "createdon", "modifiedon", "statecode", "statuscode",
+            "actualvalue", "actualclosedate", "_transactioncurrencyid_value", "_ownerid_value",
+            "_parentcontactid_value", "_customerid_value", "_originatingleadid_value",
+        ),
+        through=(
+            "parentcontactid/modifiedon", "customerid_contact/modifiedon",
+            "originatingleadid/modifiedon",
+        ),
+    ),
+    "contacts": Table(
+        name="contact",
+        key="contactid",
+        columns=_columns(CONTACT, "contactid", "createdon", "modifiedon", "_masterid_value"),
+    ),
+    "leads": Table(
+        name="lead",
+        key="leadid",
+        columns=_columns(LEAD, "leadid", "createdon", "modifiedon", "_masterid_value"),
+    ),
+    "opportunitycloses": Table(
+        name="opportunityclose",
+        key="activityid",
+        columns=(
+            "activityid", "createdon", "actualend", "actualrevenue", "opportunitystatecode",
+            "_opportunityid_value",
+        ),
+    ),
+    "opportunitysalesprocesses": Table(
+        name=PROCESS,
+        key="businessprocessflowinstanceid",
+        columns=(
+            "businessprocessflowinstanceid", "createdon", "modifiedon", "activestagestartedon",
+            "completedon", "traversedpath", "_activestageid_value", "_opportunityid_value",
+        ),
+    ),
+    "audits": Table(
+        name="audit",
+        key="auditid",
+        columns=("auditid", "createdon", "operation", "objecttypecode", "_objectid_value"),
+    ),
+    "connections": Table(
+        name="connection",
+        key="connectionid",
+        columns=(
+            "connectionid", "modifiedon", "record1objecttypecode", "record2objecttypecode",
+            "_record1id_value", "_record2id_value",
+        ),
+        through=("record2id_contact/modifiedon",),
+    ),
+    "processstages": Table(
+        name="processstage",
+        key="processstageid",
+        columns=("processstageid", "stagename", "stagecategory", "primaryentitytypecode"),
+    ),
+    "transactioncurrencies": Table(
+        name="transactioncurrency",
+        key="transactioncurrencyid",
+        columns=("transactioncurrencyid", "isocurrencycode", "currencyname"),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row's values, what people see in some of them, and where lookups lead."""
+
+    values: Mapping[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A deal's process came into a stage."""
+
+    stage: str
+    at: datetime
+
+
+class Rows:
+    """The rows of one book. `unreadable` names deals that the app user may not read.
+
+    With `is_audited` off the audit log is empty.
+    """
+
+    def __init__(self, book: CrmBook) -> None:
+        self.book = book
+        self.unreadable: set[str] = set()
+        self.is_audited = True
+
+    def of(self, records: str, where: odata.Filter | None) -> Iterator[Row]:
+        """Yield the rows a filter may mean: as few as what it says of IDs and stamps allows."""
+        match records:
+            case "opportunities":
+                yield from map(self.opportunity, self._deals("opportunityid", where))
+            case "contacts" | "leads":
+                kind = CONTACT if records == "contacts" else LEAD
+                yield from map(_person, self.book.people_modified(kind))
+            case "opportunitycloses":
+                for deal in self._deals("_opportunityid_value", where):
+                    yield from self._closings(deal)
+            case "opportunitysalesprocesses":
+                for deal in self._deals("_opportunityid_value", where, moves=True):
+                    yield self._process(deal)
+            case "audits":
+                for deal in self._deals("_objectid_value", where):
+                    for audit_id, move in self.audited(deal):
+                        yield _audit(deal, audit_id, move)
+            case "connections":
+                for deal in self._deals("_record1id_value", where, moves=True):
+                    yield from self._connections(deal)
+            case "processstages":
+                yield _LEAD_STAGE
+                yield from (_stage(one) for one in self.book.stages if not _STATES[one.outcome])
+            case "transactioncurrencies":
+                yield from map(_currency, _CURRENCIES)
+
+    def _deals(
+        self, column: str, where: odata.Filter | None, *, moves: bool = False
+    ) -> Iterable[Deal]:
+        """Return the deals a filter may mean; with `moves` their own stamp says nothing."""
+        ids = None if where is None else odata.named(where, column)
+        since, until = (None, None) if where is None else odata.bounds(where, "modifiedon")
+        if ids is not None:
+            found = self.book.deals(deal_of(one) for one in ids)
+        elif moves:
+            found = self.book.modified()
+        else:
+            found = self.book.modified(since, until)
+        return [deal for deal in found if deal.deal_id not in self.unreadable]
+
+    def opportunity(self, deal: Deal) -> Row:
+        """Return a deal's row; its customer is a company where only one contact is behind it."""
+        state = _STATES[self.book.stage(deal.stage).outcome]
+        status, status_label = _STATUSES[state]
+        contacts = self.book.people_of(deal, CONTACT)
+        leads = self.book.people_of(deal, LEAD)
+        customer = contacts[1].person_id if len(contacts) > 1 else _ACCOUNT
+        closings = [*self._closings(deal)]
+        own, labels = _own_values("deal", deal.fields)
+        values = {
+            "opportunityid": deal.deal_id,
+            "name": deal.name,
+            "createdon": _seconds(deal.created_at),
+            "modifiedon": _seconds(deal.modified_at),
+            "statecode": state,
+            "statuscode": status,
+            "actualvalue": deal.amount if closings else None,
+            "actualclosedate": closings[-1].values["createdon"].date().isoformat()
+            if closings
+            else None,
+            "_transactioncurrencyid_value": guid(deal.currency) if deal.currency else None,
+            "_ownerid_value": deal.owner or None,
+            "_parentcontactid_value": contacts[0].person_id if contacts else None,
+            "_customerid_value": customer,
+            "_originatingleadid_value": leads[0].person_id if leads else None,
+            "parentcontactid/modifiedon": _modified(contacts[:1]),
+            "customerid_contact/modifiedon": _modified(contacts[1:2]),
+            "originatingleadid/modifiedon": _modified(leads[:1]),
+            **own,
+            "estimatedvalue": deal.amount,
+        }
+        return Row(
+            values=values,
+            labels={**labels, "statuscode": deal.lost_reason or status_label},
+            targets={
+                "_parentcontactid_value": "contact",
+                "_customerid_value": "contact" if len(contacts) > 1 else "account",
+                "_ownerid_value": "systemuser",
+            },
+        )
+
+    def _closings(self, deal: Deal) -> Iterator[Row]:
+        for number, (key, at) in enumerate(deal.entered):
+            if state := _STATES[self.book.stage(key).outcome]:
+                yield Row(
+                    values={
+                        "activityid": _derived("c105", deal, number),
+                        "createdon": _seconds(at),
+                        "actualend": _seconds(at).replace(hour=0, minute=0, second=0),
+                        "actualrevenue": deal.amount,
+                        "opportunitystatecode": state,
+                        "_opportunityid_value": deal.deal_id,
+                    }
+                )
+
+    def _process(self, deal: Deal) -> Row:
+        moves = self._moves(deal)
+        active = moves[-1]
+        path = dict.fromkeys(stage_id(move.stage) for move in moves)
+        return Row(
+            values={
+                "businessprocessflowinstanceid": _derived("b9f1", deal),
+                "createdon": _seconds(moves[0].at),
+                "modifiedon": _seconds(active.at),
+                "activestagestartedon": _seconds(active.at),
+                "completedon": None,
+                "traversedpath": ",".join(path),
+                "_activestageid_value": stage_id(active.stage),
+                "_opportunityid_value": deal.deal_id,
+            }
+        )
+
+    def _moves(self, deal: Deal) -> Sequence[Move]:
+        """Return the open stages a deal came into; closing and taking up again are no moves."""
+        moves: list[Move] = []
+        for key, at in deal.entered:
+            is_open = self.book.stage(key).outcome is Outcome.OPEN
+            if is_open and (not moves or moves[-1].stage != key):
+                moves.append(Move(stage=key, at=at))
+        return moves or [Move(stage=self.book.stages[0].key, at=deal.created_at)]
+
+    def audited(self, deal: Deal) -> Iterator[tuple[str, Move]]:
+        """Yield the lines of the audit log about a deal's process: their IDs, and the moves."""
+        for number, move in enumerate(self._moves(deal) if self.is_audited else ()):
+            yield _derived("a0d1", deal, number), move
+
+    def _connections(self, deal: Deal) -> Iterator[Row]:
+        """Yield the contacts for whom the opportunity itself has no column."""
+        for number, person in enumerate(self.book.people_of(deal, CONTACT)[2:]):
+            yield Row(
+                values={
+                    "connectionid": _derived("c0cc", deal, number),
+                    "modifiedon": _seconds(person.created_at),
+                    "record1objecttypecode": 3,
+                    "record2objecttypecode": 2,
+                    "_record1id_value": deal.deal_id,
+                    "_record2id_value": person.person_id,
+                    "record2id_contact/modifiedon": _seconds(person.modified_at),
+                }
+            )
+
+
+def stage_id(key: str) -> str:
+    """Return Dataverse's ID of a stage."""
+    return guid(f"stage {key}")
+
+
+def guid(of: str) -> str:
+    """Return an ID made of a word, always the same."""
+    return str(uuid5(NAMESPACE_URL, of))
+
+
+def _derived(marker: str, deal: Deal, number: int = 0) -> str:
+    """Return the ID of something about a deal, from which the deal's can be told."""
+    return f"{marker}{number:04x}{deal.deal_id[8:]}"
+
+
+def deal_of(derived: str) -> str:
+    """Return the ID of the deal that a row with this ID is about."""
+    return f"{DEAL_ID}{derived[8:]}"
+
+
+def _modified(people: Sequence[Person]) -> datetime | None:
+    return _seconds(people[0].modified_at) if people else None
+
+
+def _person(person: Person) -> Row:
+    own, labels = _own_values(person.kind, person.fields)
+    values = {
+        f"{person.kind}id": person.person_id,
+        "createdon": _seconds(person.created_at),
+        "modifiedon": _seconds(person.modified_at),
+        "_masterid_value": person.fields.get("merged_into"),
+        **own,
+    }
+    return Row(values=values, labels=labels)
+
+
+def _audit(deal: Deal, audit_id: str, move: Move) -> Row:
+    return Row(
+        values={
+            "auditid": audit_id,
+            "createdon": _seconds(move.at),
+            "operation": 1 if audit_id.startswith("a0d10000") else 2,
+            "objecttypecode": PROCESS,
+            "_objectid_value": _derived("b9f1", deal),
+        }
+    )
+
+
+def _stage(stage: Stage) -> Row:
+    return Row(
+        values={
+            "processstageid": stage_id(stage.key),
+            "stagename": stage.name,
+            "stagecategory": stage.position - 1,
+            "primaryentitytypecode": "opportunity",
+            "processid": {"name": stage.pipeline, "uniquename": PROCESS},
+        }
+    )
+
+
+def _currency(code: str) -> Row:
+    return Row(
+        values={
+            "transactioncurrencyid": guid(code),
+            "isocurrencycode": code,
+            "currencyname": code.title(),
+        }
+    )
+
+
+_LEAD_STAGE = Row(
+    values={
+        "processstageid": guid("stage of leads"),
+        "stagename": "Qualify",
+        "stagecategory": 0,
+        "primaryentitytypecode": "lead",
+        "processid": {"name": "Leads", "uniquename": "leadtoopportunitysalesprocess"},
+    }
+)
+
+
+def _own_values(kind: str, fields: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the columns the book's fields are in, and what people see in choices and lookups."""
+    values: dict[str, Any] = {}
+    labels: dict[str, str] = {}
+    for one in FIELDS:
+        if one.kind != kind:
+            continue
+        text = fields.get(one.own) or None
+        name = _property(one)
+        values[name] = text
+        if text and one.type == "Picklist":
+            values[name] = 100_000_000 + crc32(text.encode()) % 1_000
+        if text and one.type == "Lookup":
+            values[name] = guid(text)
+        if text and one.type in ("Picklist", "Lookup"):
+            labels[name] = text
+    return values, labels
+
+
+def _seconds(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(microsecond=0)
