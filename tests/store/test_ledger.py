@@ -225,6 +225,16 @@ def test_new_and_changed_rows_of_every_shape_are_written_in_one_go(database: Dat
     assert ledger.as_conversion(second).consent == Consent()
 
 
+def test_the_new_rows_of_a_rule_stand_side_by_side(database: Database) -> None:
+    save(database, *(a_deal(f"D-{number}") for number in range(3)))
+    rules = ("won", "mql")
+    conversions = [a_conversion_of(f"D-{n}", rule=rule) for n in range(3) for rule in rules]
+    with database.transaction("plan") as connection:
+        plan(connection, a_run(connection), conversions)
+        rows = [row for deal in (1, 2, 3) for row in ledger.of_deal(connection, deal)]
+    assert {row["id"] for row in rows if row["rule"] == "mql"} in ({1, 2, 3}, {4, 5, 6})
+
+
 def test_writing_no_changes_is_nothing(database: Database) -> None:
     with database.transaction("plan") as connection:
         ledger.write(connection, [])

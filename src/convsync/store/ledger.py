@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import to_json
@@ -64,14 +65,19 @@ _OF_DEALS = select(ledger).where(ledger.c.deal.in_(bindparam("deals", expanding=
 
 
 def write(connection: Connection, changes: Iterable[Change]) -> None:
-    """Write the changes of one chunk, those that name the same columns together."""
+    """Write the changes of one chunk, those that name the same columns together.
+
+    New rows are numbered a rule at a time: a batch is of one action, and its rows then lie on few
+    pages, each of which is written when they are reserved and again when they are settled.
+    """
     new: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     known: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     for change in changes:
         alike = (new if change.is_new else known).setdefault(tuple(change.columns), [])
         alike.append((*change.columns.values(), change.deal_row, change.rule))
     for columns, rows in new.items():
-        dialect.insert_rows(connection, ledger, (*columns, *_KEY), rows)
+        by_rule = sorted(rows, key=itemgetter(-1))
+        dialect.insert_rows(connection, ledger, (*columns, *_KEY), by_rule)
     for columns, rows in known.items():
         dialect.update_rows(connection, ledger, columns, rows, key=_KEY)
 
