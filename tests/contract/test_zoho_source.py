@@ -14,10 +14,11 @@ from convsync.extract.crm import Crm
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import CrmMapping, RecordFields
 from convsync.extract.oauth import Token, TokenKeeper
+from convsync.extract.source import Departed
 from convsync.extract.zoho import Zoho
 from convsync.http import Http
 from convsync.model.click import MatchBasis
-from convsync.model.deal import Milestone
+from convsync.model.deal import Deal, Gone, Milestone
 from convsync.sandbox.crm.book import Outcome, Stage
 from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.crm.zoho import CLIENT, REFRESH_TOKEN, SECRET, ZohoServer
@@ -122,6 +123,25 @@ class TestZoho(CrmSourceContract):
         assert [deal.milestones for deal in found] == [expected] * 3
         asked = office.server.requests[r"GET /crm/v8/Deals/(?P<deal_id>\d+)/Stage_History"]
         assert asked == 3
+
+    @pytest.mark.parametrize("told_one_by_one", ["Stage_History", "Contact_Roles"])
+    def test_a_deal_deleted_while_it_is_read_stops_nothing_and_is_gone(
+        self, office: ZohoOffice, told_one_by_one: str
+    ) -> None:
+        office.server.queries_history = told_one_by_one != "Stage_History"
+        office.reads_roles = told_one_by_one == "Contact_Roles"
+        for number in (1, 2):
+            put_deal(office, number)
+
+        def delete_once_listed(_: int) -> None:
+            if office.asked("coql") and office.book.deal(office.record_id(1)):
+                office.book.delete(office.record_id(1), TOUCHED)
+
+        office.over_http.before_each = delete_once_listed
+        records = list(office.source().read_changed(WINDOW))
+        found = [one.deal_id for one in records if isinstance(one, Deal)]
+        assert found == [office.record_id(2)]
+        assert Departed(deal_id=office.record_id(1), gone=Gone.DELETED) in records
 
     def test_whether_history_can_be_queried_is_asked_once(self, office: ZohoOffice) -> None:
         office.server.queries_history = False

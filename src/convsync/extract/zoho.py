@@ -186,35 +186,41 @@ class Zoho:
     # What they are
 
     def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
-        """Return deals complete with the history of their stages and the people behind them."""
-        deal_ids = [row["id"] for row in rows]
-        history = self._history_of(deal_ids)
-        people = self._people_behind(rows)
+        """Return deals complete with the history of their stages and the people behind them.
+
+        One that was deleted before all of it was told is left out: it is in the list of the
+        deleted, tonight or tomorrow.
+        """
+        history = self._history_of([row["id"] for row in rows])
+        people = self._people_behind([row for row in rows if row["id"] in history])
         return Page(
             deals=[
-                built(row["id"], self._deal, row, history.get(row["id"], ()), people[row["id"]])
+                built(row["id"], self._deal, row, history[row["id"]], people[row["id"]])
                 for row in rows
+                if row["id"] in people
             ],
             place=place,
         )
 
     def _history_of(self, deal_ids: Sequence[str]) -> dict[str, list[Row]]:
-        """Return a row for each stage that deals came into.
+        """Return a row for each stage that deals came into, nothing for deals that were deleted.
 
         Unconfirmed: that Modified_Time is when a stage was entered, and not when it was left; and
         that queries are given the history. If not, each deal's related list is read instead.
         https://help.zoho.com/portal/en/community/topic/kaizen-107-field-trackers-in-zoho-crm
         """
         if deal_ids and not self._can_query_history():
-            asked = {"fields": "Stage,Modified_Time"}
-            return {
-                one: [*self._api.listed(f"Deals/{one}/Stage_History", asked)] for one in deal_ids
-            }
-        history: dict[str, list[Row]] = {}
+            return self._related(deal_ids, "Stage_History", "Stage,Modified_Time")
+        history: dict[str, list[Row]] = {one: [] for one in deal_ids}
         pages = self._api.pages_in(_ENTRY, _HISTORY, "Potential_Name in ({ids})", deal_ids)
         for row in chain.from_iterable(pages):
-            history.setdefault(_id(row.get("Potential_Name")), []).append(row)
+            history[_id(row["Potential_Name"])].append(row)
         return history
+
+    def _related(self, deal_ids: Iterable[str], what: str, columns: str) -> dict[str, list[Row]]:
+        """Return a related list of each deal that is still there."""
+        lists = ((one, self._api.related(one, what, columns)) for one in deal_ids)
+        return {one: rows for one, rows in lists if rows is not None}
 
     def _can_query_history(self) -> bool:
         if self._history_can_be_queried is None:
@@ -222,8 +228,11 @@ class Zoho:
         return self._history_can_be_queried
 
     def _people_behind(self, rows: Sequence[Row]) -> dict[str, list[Person]]:
-        """Return the people of each deal: its contact, those in roles if wanted, and its leads."""
-        contacts_of = {row["id"]: self._contacts_of(row) for row in rows}
+        """Return the people of each deal: its contact, those in roles if wanted, and its leads.
+
+        Nothing for deals that were deleted.
+        """
+        contacts_of = self._contacts_of(rows)
         wanted = dict.fromkeys(chain.from_iterable(contacts_of.values()))
         contacts = {row["id"]: row for row in self._read(CONTACT, _BY_ID, wanted)}
         behind = {
@@ -235,16 +244,18 @@ class Zoho:
                 behind[_id(lead["Converted_Deal"])].append(_person(LEAD, lead))
         return behind
 
-    def _contacts_of(self, row: Row) -> list[str]:
-        """Return the IDs of a deal's contacts, its own first.
+    def _contacts_of(self, rows: Sequence[Row]) -> dict[str, list[str]]:
+        """Return the IDs of each deal's contacts, its own first.
 
         https://www.zoho.com/crm/developer/docs/api/v8/get-contact-roles-of-a-specific-deal.html
         """
-        ids = [_id(row.get("Contact_Name"))]
+        ids = {row["id"]: [_id(row.get("Contact_Name"))] for row in rows}
         if self._reads_roles:
-            roles = self._api.listed(f"Deals/{row['id']}/Contact_Roles", {"fields": "id"})
-            ids += [role["id"] for role in roles]
-        return [*filter(None, dict.fromkeys(ids))]
+            roles = self._related(ids, "Contact_Roles", "id")
+            ids = {
+                one: [*ids[one], *(role["id"] for role in listed)] for one, listed in roles.items()
+            }
+        return {one: [*filter(None, dict.fromkeys(found))] for one, found in ids.items()}
 
     def _read(self, kind: str, where: str, ids: Iterable[str]) -> list[Row]:
         """Return records by IDs. Queries find converted leads, which lists hide."""
