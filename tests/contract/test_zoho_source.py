@@ -36,6 +36,10 @@ from tests.contract.source_suite import (
 
 __all__ = ["mock"]
 LOGIN_URL = "https://accounts.zoho.eu"
+PARTNERS_WON = Stage(
+    key="signed", name="Closed Won", position=1, outcome=Outcome.WON, pipeline="Partners"
+)
+"""A stage of another pipeline that is called as one of the first is."""
 
 
 class ZohoOffice(CrmOffice):
@@ -206,17 +210,36 @@ class TestZoho(CrmSourceContract):
     def test_pipelines_may_share_a_stage_and_mean_different_things(
         self, office: ZohoOffice
     ) -> None:
-        partners = Stage(
-            key="signed", name="Closed Won", position=1, outcome=Outcome.WON, pipeline="Partners"
-        )
-        office.book.stages = (*office.book.stages, partners)
+        office.book.stages = (*office.book.stages, PARTNERS_WON)
         put_deal(office, 1)
-        put_deal(office, 2, entered=(("signed", WON_AT),))
+        put_deal(office, 2, entered=((PARTNERS_WON.key, WON_AT),))
         only = {"won": MilestoneStages(stages=("Partners: Closed Won",))}
         first, second = read(office.source(CrmMapping(milestones=only)))
         assert first.milestones == ()
         assert second.milestones == (Milestone("won", WON_AT),)
         assert second.segments["pipeline"] == "Partners"
+
+    @pytest.mark.parametrize("tells_new_names", [False, True])
+    def test_a_stage_and_a_pipeline_that_were_renamed_are_known_by_either_name(
+        self, office: ZohoOffice, tells_new_names: bool
+    ) -> None:
+        office.book.stages = (*office.book.stages, PARTNERS_WON)
+        office.server.renamed = {"Closed Won": "Signed", "Partners": "Resellers"}
+        office.server.tells_new_names = tells_new_names
+        put_deal(office, entered=((PARTNERS_WON.key, WON_AT),))
+        signed = {"won": MilestoneStages(stages=("Resellers: Signed",))}
+        (deal,) = read(office.source(CrmMapping(milestones=signed)))
+        assert deal.milestones == (Milestone("won", WON_AT),)
+        assert (deal.segments["pipeline"], deal.segments["stage"]) == ("Resellers", "Signed")
+
+    def test_a_new_name_that_another_stage_had_first_means_the_other(
+        self, office: ZohoOffice
+    ) -> None:
+        office.server.renamed = {"SQL": "Opportunity", "Opportunity": "Proposal"}
+        put_deal(office, entered=(("opportunity", SQL_AT),))
+        proposed = {"proposed": MilestoneStages(stages=("Proposal",))}
+        (deal,) = read(office.source(CrmMapping(milestones=proposed)))
+        assert deal.milestones == (Milestone("proposed", SQL_AT),)
 
     def test_a_deal_deleted_before_the_window_is_old_news(self, office: ZohoOffice) -> None:
         put_deal(office)

@@ -9,7 +9,7 @@ https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, product
 from typing import Any, Final
 
 from convsync.errors import OperatorError
@@ -47,6 +47,8 @@ _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
 )
 _OUTCOMES: Final = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
+_NAMES: Final = ("actual_value", "display_value")
+"""What a stage or pipeline was called first, and is called now."""
 _NOTHING: Final = "-None-"
 """What a picklist shows where nothing was picked."""
 Found = tuple[list[Row], str]
@@ -74,8 +76,9 @@ class Zoho:
     def stages(self) -> Sequence[Stage]:
         """Return the stages of every layout's pipelines; `forecast_type` says won and lost.
 
-        Pipelines share stages, so an ID here is the pipeline's and the stage's. Unconfirmed: that
-        deals hold `actual_value` where a stage was renamed; either is known.
+        Pipelines share stages, so an ID here is the pipeline's and the stage's. Deals hold words:
+        what a stage was called first, or what it is called now. Unconfirmed: which, so either is
+        known; a new name that another stage had first means the other.
         """
         layouts = self._api.settings("layouts", {"module": _MODULES[DEAL]})
         pipelines = {
@@ -83,16 +86,18 @@ class Zoho:
             for layout in layouts
             for pipeline in self._api.settings("pipeline", {"layout_id": layout["id"]})
         }
-        stages = []
+        stages = [
+            (pipeline, one, _stage(pipeline, one))
+            for pipeline in pipelines.values()
+            for one in pipeline["maps"]
+        ]
         by_word: dict[tuple[str, str], Stage] = {}
-        for pipeline in pipelines.values():
-            for one in pipeline["maps"]:
-                stages.append(stage := _stage(pipeline, one))
-                for word in (one["actual_value"], one["display_value"]):
-                    by_word.setdefault((pipeline["actual_value"], word), stage)
-                    by_word.setdefault(("", word), stage)
+        for of_pipeline, of_stage in product(_NAMES, repeat=2):
+            for pipeline, one, stage in stages:
+                by_word.setdefault((pipeline[of_pipeline], one[of_stage]), stage)
+                by_word.setdefault(("", one[of_stage]), stage)
         self._stages = by_word
-        return stages
+        return [stage for _, _, stage in stages]
 
     def fields(self) -> Sequence[CrmField]:
         """Return the fields of deals, contacts and leads; those hidden from the user are left out.

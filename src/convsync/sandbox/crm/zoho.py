@@ -92,7 +92,9 @@ MODULES: Final[Mapping[str, Columns]] = {
 class ZohoServer(CrmServer):
     """An organisation over a book. `queries_history` where COQL gives the stage history.
 
-    `hidden` are fields it does not have, or that the user's profile may not see.
+    `hidden` are fields it does not have, or that the user's profile may not see. `renamed` are
+    new names of stages and pipelines by their first ones; records hold the new with
+    `tells_new_names`.
     """
 
     name = "zoho"
@@ -112,6 +114,8 @@ class ZohoServer(CrmServer):
         self.tokens: dict[str, datetime] = {}
         self.queries_history = True
         self.hidden: frozenset[str] = frozenset()
+        self.renamed: Mapping[str, str] = {}
+        self.tells_new_names = False
         self._given: list[datetime] = []
         self._rows: Mapping[str, Callable[[Query], Iterator[dict[str, Any]]]] = {
             "Deals": lambda query: map(self._deal, self._deals(query)),
@@ -250,7 +254,7 @@ class ZohoServer(CrmServer):
 
     def _history(self, deal: Deal) -> Iterator[dict[str, Any]]:
         """Yield a row for each stage a deal came into, as the tracker of the field keeps them."""
-        names = [self.book.stage(key).name for key, _ in deal.entered]
+        names = [self._held(self.book.stage(key).name) for key, _ in deal.entered]
         for number, (_, at) in enumerate(deal.entered):
             yield {
                 "id": f"41508687{deal.deal_id[-8:]}{number:03d}",
@@ -269,14 +273,18 @@ class ZohoServer(CrmServer):
             "Deal_Name": deal.name,
             "Created_Time": deal.created_at,
             "Modified_Time": deal.modified_at,
-            "Stage": self.book.stage(deal.stage).name,
-            "Pipeline": self.book.stage(deal.stage).pipeline,
+            "Stage": self._held(self.book.stage(deal.stage).name),
+            "Pipeline": self._held(self.book.stage(deal.stage).pipeline),
             "Currency": deal.currency,
             "Owner": deal.owner and {"name": "Boyle", "id": deal.owner},
             "Contact_Name": contact and {"name": "Doe", "id": contact.person_id},
             "Contact_Name.Modified_Time": contact and contact.modified_at,
             "Reason_For_Loss__s": deal.lost_reason,
         }
+
+    def _held(self, name: str) -> str:
+        """Return what records hold of the name of a stage or pipeline."""
+        return self.renamed.get(name, name) if self.tells_new_names else name
 
     def _person(self, person: Person) -> dict[str, Any]:
         row: dict[str, Any] = {
@@ -379,7 +387,7 @@ class ZohoServer(CrmServer):
         for stage in self.book.stages:
             pipelines.setdefault(stage.pipeline, []).append(
                 {
-                    "display_value": stage.name,
+                    "display_value": self.renamed.get(stage.name, stage.name),
                     "actual_value": stage.name,
                     "sequence_number": stage.position,
                     "id": f"4150868000000{sum(map(ord, stage.key)):06d}",
@@ -390,7 +398,7 @@ class ZohoServer(CrmServer):
             body={
                 "pipeline": [
                     {
-                        "display_value": name,
+                        "display_value": self.renamed.get(name, name),
                         "actual_value": name,
                         "id": str(int(PIPELINE) + number),
                         "default": number == 0,
