@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from convsync.sandbox.crm.book import CrmBook
+from convsync.sandbox.crm.book import LEAD, CrmBook, Deal, Person
 from convsync.sandbox.crm.server import Reply, Request
 from convsync.sandbox.crm.zoho import CLIENT, REFRESH_TOKEN, SECRET, ZohoServer
 
@@ -69,6 +69,26 @@ def test_nothing_found_has_no_body(server: ZohoServer) -> None:
     select = "select id from Deals where ((Stage = 'It''s won' and id > 1) and id > 2) limit 0, 5"
     reply = ask(server, "POST", "/crm/v8/coql", {"select_query": select})
     assert (reply.status, reply.body) == (204, None)
+
+
+@pytest.mark.parametrize(
+    ("where", "is_found"),
+    [
+        pytest.param("id > 1", False, id="not asked for"),
+        pytest.param("Converted__s = true", True, id="asked for"),
+    ],
+)
+def test_a_converted_lead_is_found_only_where_the_query_says_so(
+    server: ZohoServer, where: str, is_found: bool
+) -> None:
+    entered = (("mql", NOW),)
+    server.book.put_person(Person(person_id="7", kind=LEAD, created_at=NOW, modified_at=NOW))
+    server.book.put(
+        Deal(deal_id="8", created_at=NOW, modified_at=NOW, entered=entered, people=("7",))
+    )
+    select = f"select Converted_Deal from Leads where {where}"
+    reply = ask(server, "POST", "/crm/v8/coql", {"select_query": select})
+    assert bool(reply.body) is is_found
 
 
 @pytest.mark.parametrize(

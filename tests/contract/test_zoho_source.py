@@ -22,7 +22,7 @@ from convsync.model.deal import Deal, Gone, Milestone
 from convsync.sandbox.crm.book import Outcome, Stage
 from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.crm.zoho import CLIENT, REFRESH_TOKEN, SECRET, ZohoServer
-from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock
+from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock, put_lead
 from tests.contract.source_suite import (
     CREATED,
     SQL_AT,
@@ -46,7 +46,7 @@ class ZohoOffice(CrmOffice):
     base_url = "https://www.zohoapis.eu"
     a_page = 200
     a_cap = 401
-    calls_per_thousand = 85
+    calls_per_thousand = 105
     listing = r"/coql$"
     deal = RecordFields(gclid="GCLID")
     contact = RecordFields(
@@ -158,22 +158,43 @@ class TestZoho(CrmSourceContract):
     def test_a_click_id_on_a_converted_lead_was_seen_when_the_lead_was_made(
         self, office: ZohoOffice
     ) -> None:
-        lead = put_person(office, 777, kind="lead", fields={"gclid": "G-lead"})
+        lead = put_lead(office, fields={"gclid": "G-lead"})
         put_deal(office, people=(lead,), created_at=SQL_AT)
-        mapping = CrmMapping(milestones=office.milestones, lead=RecordFields(gclid="GCLID"))
-        (deal,) = read(office.source(mapping))
+        (deal,) = read(office.source(with_leads(office)))
         (candidate,) = deal.clicks
         assert candidate.basis is MatchBasis.LEAD
         assert candidate.click.clicked_at == CREATED
 
-    def test_a_deal_is_read_again_when_the_lead_it_was_changes(self, office: ZohoOffice) -> None:
-        lead = put_person(office, 777, kind="lead")
-        put_deal(office, modified_at=CREATED, people=(lead,))
-        mapping = CrmMapping(milestones=office.milestones, lead=RecordFields(gclid="GCLID"))
-        assert list(office.source(mapping).read_changed(WINDOW)) == []
+    def test_a_lead_that_became_only_a_contact_is_behind_the_deals_of_the_contact(
+        self, office: ZohoOffice
+    ) -> None:
+        lead, contact = put_lead(office, fields={"gclid": "G-lead"}), put_person(office)
+        put_deal(office, people=(contact, lead))
+        put_deal(office, 2, people=(contact,))
+        office.server.only_contacts = frozenset({lead})
+        found = read(office.source(with_leads(office)))
+        assert [click_ids(deal) for deal in found] == [["G-lead"], ["G-lead"]]
+
+    def test_a_lead_that_became_a_deal_is_behind_no_other_deal_of_its_contact(
+        self, office: ZohoOffice
+    ) -> None:
+        lead, contact = put_lead(office, fields={"gclid": "G-lead"}), put_person(office)
+        put_deal(office, people=(contact, lead))
+        put_deal(office, 2, people=(contact,))
+        found = read(office.source(with_leads(office)))
+        assert [click_ids(deal) for deal in found] == [["G-lead"], []]
+
+    @pytest.mark.parametrize("became_a_deal", [True, False])
+    def test_a_deal_is_read_again_when_a_lead_behind_it_changes(
+        self, office: ZohoOffice, became_a_deal: bool
+    ) -> None:
+        lead, contact = put_lead(office), put_person(office)
+        put_deal(office, modified_at=CREATED, people=(contact, lead))
+        office.server.only_contacts = frozenset() if became_a_deal else frozenset({lead})
+        assert list(office.source(with_leads(office)).read_changed(WINDOW)) == []
         office.book.edit_person(lead, TOUCHED, gclid="late-click")
-        (deal,) = read(office.source(mapping))
-        assert [candidate.click.click_id.value for candidate in deal.clicks] == ["late-click"]
+        (deal,) = read(office.source(with_leads(office)))
+        assert click_ids(deal) == ["late-click"]
 
     def test_an_organisation_of_one_currency_without_leads_is_read(
         self, office: ZohoOffice
@@ -332,6 +353,15 @@ def test_the_api_is_where_the_token_says(
 def test_a_token_never_goes_to_a_host_outside_its_data_centre(told: str) -> None:
     with pytest.raises(OperatorError, match="login_url"):
         zoho_api.api_of(keeper(told), LOGIN_URL)()
+
+
+def with_leads(office: ZohoOffice) -> CrmMapping:
+    """Return a mapping that finds clicks on leads alone."""
+    return CrmMapping(milestones=office.milestones, lead=RecordFields(gclid="GCLID"))
+
+
+def click_ids(deal: Deal) -> list[str]:
+    return [candidate.click.click_id.value for candidate in deal.clicks]
 
 
 def keeper(api_url: str | None) -> TokenKeeper:

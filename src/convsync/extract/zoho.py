@@ -37,11 +37,14 @@ _STANDARD: Final = {
         "Reason_For_Loss__s", "Contact_Name",
     ),
     CONTACT: ("Created_Time",),
-    LEAD: ("Created_Time", "Converted_Deal"),
+    LEAD: ("Created_Time", "Converted_Deal", "Converted_Contact"),
 }  # fmt: skip
 """Not every organisation has all: Currency is there with several currencies only."""
 _HISTORY, _ENTRY = "DealHistory", ("id", "Potential_Name", "Stage", "Modified_Time")
-_BY_ID, _BY_DEAL = "id in ({ids})", "Converted__s = true and Converted_Deal in ({ids})"
+_BY_ID, _BY_CONTACT = "id in ({ids})", "Contact_Name in ({ids})"
+_BECAME = "Converted__s = true and Converted_Deal in ({ids})"
+_BECAME_ONLY = "(Converted__s = true and Converted_Deal is null) and Converted_Contact in ({ids})"
+"""Leads by the deals or contacts they became; queries leave converted leads out unless asked."""
 _SAMPLE, _MOST_COLUMNS = 100, 50
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
@@ -179,14 +182,19 @@ class Zoho:
                 yield _others(rows, window), rows[-1]["id"]
 
     def _of_leads(self, window: Period, last: str) -> Iterator[Found]:
-        """Yield deals that changed leads were converted to, without those listed already."""
+        """Yield the deals that changed leads are behind, without those listed already."""
         if "Converted_Deal" in self._known[LEAD]:
             modified = f"Converted__s = true and ({_within('Modified_Time', window)})"
-            columns = ("id", "Converted_Deal")
-            for leads in self._api.pages(columns, _MODULES[LEAD], modified, last):
-                named = filter(None, (_id(lead["Converted_Deal"]) for lead in leads))
-                rows = self._read(DEAL, _BY_ID, dict.fromkeys(named))
-                yield _others(rows, window), leads[-1]["id"]
+            for leads in self._api.pages(self._columns(LEAD), _MODULES[LEAD], modified, last):
+                yield _others(self._deals_of(leads), window), leads[-1]["id"]
+
+    def _deals_of(self, leads: Sequence[Row]) -> Iterable[Row]:
+        """Return the deals leads became, and all of the contact where one became nothing else."""
+        deals = self._read(DEAL, _BY_ID, _named(leads, "Converted_Deal"))
+        if "Contact_Name" in self._known[DEAL]:
+            without = [lead for lead in leads if not lead["Converted_Deal"]]
+            deals += self._read(DEAL, _BY_CONTACT, _named(without, "Converted_Contact"))
+        return {row["id"]: row for row in deals}.values()
 
     # What they are
 
@@ -244,10 +252,27 @@ class Zoho:
             deal_id: [_person(CONTACT, contacts[one]) for one in contact_ids if one in contacts]
             for deal_id, contact_ids in contacts_of.items()
         }
-        if "Converted_Deal" in self._known[LEAD]:
-            for lead in self._read(LEAD, _BY_DEAL, contacts_of):
-                behind[_id(lead["Converted_Deal"])].append(_person(LEAD, lead))
+        for deal_id, lead in self._leads_of(contacts_of):
+            behind[deal_id].append(_person(LEAD, lead))
         return behind
+
+    def _leads_of(self, contacts_of: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Row]]:
+        """Yield deals with the leads that became them, or that became only a contact of theirs.
+
+        https://www.zoho.com/crm/developer/docs/api/v8/convert-lead.html
+        """
+        known = self._known[LEAD]
+        if "Converted_Deal" in known:
+            for lead in self._read(LEAD, _BECAME, contacts_of):
+                yield _id(lead["Converted_Deal"]), lead
+        if {"Converted_Deal", "Converted_Contact"} <= known:
+            deals_of: dict[str, list[str]] = {}
+            for deal_id, contact_ids in contacts_of.items():
+                for one in contact_ids:
+                    deals_of.setdefault(one, []).append(deal_id)
+            for lead in self._read(LEAD, _BECAME_ONLY, deals_of):
+                for deal_id in deals_of[_id(lead["Converted_Contact"])]:
+                    yield deal_id, lead
 
     def _contacts_of(self, rows: Sequence[Row]) -> dict[str, list[str]]:
         """Return the IDs of each deal's contacts, its own first.
@@ -263,7 +288,7 @@ class Zoho:
         return {one: [*filter(None, dict.fromkeys(found))] for one, found in ids.items()}
 
     def _read(self, kind: str, where: str, ids: Iterable[str]) -> list[Row]:
-        """Return records by IDs. Queries find converted leads, which lists hide."""
+        """Return records by IDs."""
         pages = self._api.pages_in(self._columns(kind), _MODULES[kind], where, ids)
         return [*chain.from_iterable(pages)]
 
@@ -331,6 +356,11 @@ def _others(rows: Iterable[Row], window: Period) -> list[Row]:
 def _id(lookup: Any) -> str:
     """Return the ID of the record that a lookup names, "" for none."""
     return str(lookup["id"]) if lookup else ""
+
+
+def _named(rows: Iterable[Row], lookup: str) -> list[str]:
+    """Return the IDs of the records that a lookup of these names."""
+    return [*filter(None, dict.fromkeys(_id(row.get(lookup)) for row in rows))]
 
 
 def _plain_fields(row: Row) -> Fields:

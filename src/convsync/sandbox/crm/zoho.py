@@ -72,7 +72,10 @@ _STANDARD: Final[Mapping[str, Columns]] = {
         "Reason_For_Loss__s": "picklist",
     },
     "Contacts": _STAMPS,
-    "Leads": {**_STAMPS, "Converted__s": "boolean", "Converted_Deal": "lookup"},
+    "Leads": {
+        **_STAMPS, "Converted__s": "boolean", "Converted_Deal": "lookup",
+        "Converted_Contact": "lookup",
+    },
 }  # fmt: skip
 _KIND: Final = {"Deals": "deal", "Contacts": CONTACT, "Leads": LEAD}
 _HISTORY: Final[Columns] = {
@@ -92,7 +95,8 @@ MODULES: Final[Mapping[str, Columns]] = {
 class ZohoServer(CrmServer):
     """An organisation over a book. `queries_history` where COQL gives the stage history.
 
-    `hidden` are fields it does not have, or that the user's profile may not see. `renamed` are
+    `hidden` are fields it does not have, or that the user's profile may not see. A lead behind a
+    deal became it, but leads in `only_contacts` became no more than its contact. `renamed` are
     new names of stages and pipelines by their first ones; records hold the new with
     `tells_new_names`.
     """
@@ -114,13 +118,14 @@ class ZohoServer(CrmServer):
         self.tokens: dict[str, datetime] = {}
         self.queries_history = True
         self.hidden: frozenset[str] = frozenset()
+        self.only_contacts: frozenset[str] = frozenset()
         self.renamed: Mapping[str, str] = {}
         self.tells_new_names = False
         self._given: list[datetime] = []
         self._rows: Mapping[str, Callable[[Query], Iterator[dict[str, Any]]]] = {
             "Deals": lambda query: map(self._deal, self._deals(query)),
             "Contacts": lambda query: map(self._person, self._people(CONTACT, query)),
-            "Leads": lambda query: map(self._person, self._people(LEAD, query)),
+            "Leads": self._leads,
             "DealHistory": self._histories,
         }
 
@@ -218,10 +223,11 @@ class ZohoServer(CrmServer):
         """Yield the deals a query may mean, by ID."""
         if ids := query.values("id", "in"):
             return iter(self.book.deals(sorted(map(str, ids), key=id_key)))
+        if ids := query.values("Contact_Name", "in"):
+            return iter(self._deals_of(map(str, ids)))
         if bounds := query.values("Contact_Name.Modified_Time", "between"):
             people = self.book.people_modified(CONTACT, *_window(bounds))
-            named = {one for person in people for one in self.book.deals_of(person.person_id)}
-            return iter(self.book.deals(sorted(named, key=id_key)))
+            return iter(self._deals_of(person.person_id for person in people))
         since, until = _window(query.values("Modified_Time", "between", ">="))
 
         def after(deal_id: str | None) -> list[Deal]:
@@ -229,12 +235,25 @@ class ZohoServer(CrmServer):
 
         return _by_id(after, lambda deal: deal.deal_id, _last(query))
 
+    def _deals_of(self, contact_ids: Iterable[str]) -> list[Deal]:
+        """Return the deals of contacts, by ID."""
+        named = {one for contact_id in contact_ids for one in self.book.deals_of(contact_id)}
+        return self.book.deals(sorted(named, key=id_key))
+
+    def _leads(self, query: Query) -> Iterator[dict[str, Any]]:
+        """Yield leads; the converted are left out unless the query says which it means."""
+        says = any(one.column == "Converted__s" for one in query.where)
+        rows = map(self._person, self._people(LEAD, query))
+        return (row for row in rows if says or not row["Converted__s"])
+
     def _people(self, kind: str, query: Query) -> Iterator[Person]:
         if ids := query.values("id", "in"):
             people = (self.book.person(one) for one in sorted(map(str, ids), key=id_key))
             return (one for one in people if one and one.kind == kind)
-        if ids := query.values("Converted_Deal", "in"):
-            deals = self.book.deals(map(str, ids))
+        of_deals = query.values("Converted_Deal", "in")
+        of_contacts = query.values("Converted_Contact", "in")
+        if of_deals or of_contacts:
+            deals = self.book.deals(map(str, of_deals)) or self._deals_of(map(str, of_contacts))
             leads = {
                 one.person_id: one for deal in deals for one in self.book.people_of(deal, kind)
             }
@@ -294,9 +313,12 @@ class ZohoServer(CrmServer):
             "Modified_Time": person.modified_at,
         }
         if person.kind == LEAD:
-            deal_ids = self.book.deals_of(person.person_id)
-            row["Converted__s"] = bool(deal_ids)
-            row["Converted_Deal"] = {"name": "", "id": deal_ids[0]} if deal_ids else None
+            deals = self.book.deals(self.book.deals_of(person.person_id))
+            contacts = (one for deal in deals for one in self.book.people_of(deal, CONTACT))
+            became = [] if person.person_id in self.only_contacts else deals
+            row["Converted__s"] = bool(deals)
+            row["Converted_Deal"] = _lookup(next((one.deal_id for one in became), None))
+            row["Converted_Contact"] = _lookup(next((one.person_id for one in contacts), None))
         return row
 
     # Lists
@@ -446,6 +468,10 @@ def _key(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.replace(microsecond=0)
     return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _lookup(record_id: str | None) -> dict[str, str] | None:
+    return {"name": "", "id": record_id} if record_id else None
 
 
 def _left_as(departure: Departure) -> str:
