@@ -204,13 +204,37 @@ class TestZoho(CrmSourceContract):
         (deal,) = read(office.source())
         assert (deal.amount, deal.currency) == (Decimal("1200.50"), None)
 
+    @pytest.mark.parametrize("name", ["Stage", "Amount", "Contact_Name"])
+    def test_a_field_that_nothing_goes_without_is_named_where_it_may_not_be_read(
+        self, office: ZohoOffice, name: str
+    ) -> None:
+        put_deal(office)
+        office.server.hidden = frozenset({name})
+        with pytest.raises(OperatorError, match=rf"{name} .* field permissions"):
+            office.source().check_columns()
+
+    def test_an_organisation_whose_deals_have_neither_amount_nor_contact_is_read(
+        self, office: ZohoOffice
+    ) -> None:
+        office.server.hidden = frozenset({"Amount", "Contact_Name"})
+        put_deal(office, fields={"region": "1200.50"})
+        mapping = CrmMapping(milestones=office.milestones, amount="Region")
+        (deal,) = read(office.source(mapping))
+        assert deal.amount == Decimal("1200.50")
+
+    def test_an_organisation_without_leads_is_read(self, office: ZohoOffice) -> None:
+        put_deal(office, people=(put_person(office),))
+        unknown = Reply(status=400, body={"code": "INVALID_MODULE", "details": {}})
+        office.fail(unknown, first=4)  # after the token: fields of Deals, Contacts, Leads
+        assert len(read(office.source())) == 1
+
     def test_more_columns_than_a_query_takes_are_for_a_person_to_mend(
         self, office: ZohoOffice
     ) -> None:
-        names = [f"Field_{number}" for number in range(50)]
+        names = [f"Field_{number}" for number in range(46)]
         described = [
             {"api_name": name, "field_label": name, "data_type": "text", "visible": True}
-            for name in names
+            for name in (*names, "Created_Time", "Modified_Time", "Stage", "Amount")
         ]
         office.fail(Reply(body={"fields": described}), first=2)  # after the token: those of Deals
         segments = {name.lower(): name for name in names}

@@ -105,7 +105,8 @@ class Zoho:
     def fields(self) -> Sequence[CrmField]:
         """Return the fields of deals, contacts and leads; those hidden from the user are left out.
 
-        Files and lookups of several records are listed, but cannot be queried.
+        Files and lookups of several records are listed, but cannot be queried. Raises OperatorError
+        where one is missing that this mapping cannot go without.
         """
         listed = [
             CrmField(
@@ -123,7 +124,20 @@ class Zoho:
             kind: frozenset(one.name for one in listed if one.kind == kind and one.is_readable)
             for kind in _MODULES
         }
+        if missing := [name for name in self._needed() if name not in self._known[DEAL]]:
+            raise OperatorError(
+                f"Zoho does not show the deal's {', '.join(missing)} to this user: grant the right"
+                " to read it in the profile's field permissions."
+            )
         return listed
+
+    def _needed(self) -> Iterator[str]:
+        """Yield the fields of a deal without which it, its worth or its people cannot be told."""
+        yield from ("Created_Time", "Modified_Time", "Stage")
+        if self._mapping.amount is None:
+            yield "Amount"
+        if self._mapping.names[CONTACT]:
+            yield "Contact_Name"
 
     def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
         """Return what the newest hundred records hold."""
