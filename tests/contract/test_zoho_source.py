@@ -299,10 +299,17 @@ class TestZoho(CrmSourceContract):
         assert len(departed(office)) == count
 
     def test_calls_at_once_are_waited_for_where_credits_are_left(self, office: ZohoOffice) -> None:
-        busy = replace(office.daily_limit, headers={"X-API-CREDITS-REMAINING": "120"})
+        busy = replace(office.daily_limit, headers={"X-API-CREDITS-REMAINING": "2"})
         office.fail(busy, first=2)
         read(office.source())
         assert len(office.waits) == 1
+
+    def test_credits_that_buy_no_other_call_are_used_up(self, office: ZohoOffice) -> None:
+        spent = replace(office.daily_limit, headers={"X-API-CREDITS-REMAINING": "1"})
+        office.fail(spent, first=2)
+        with pytest.raises(TransientError, match="used up"):
+            read(office.source())
+        assert office.waits == []
 
     def test_a_missing_scope_is_not_asked_for_again_and_again(self, office: ZohoOffice) -> None:
         missing = Reply(status=401, body={"code": "OAUTH_SCOPE_MISMATCH", "details": {}})
