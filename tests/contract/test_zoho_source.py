@@ -1,5 +1,6 @@
 """Zoho CRM: the suite of every source and of every CRM, and what is peculiar to Zoho."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -125,8 +126,7 @@ class TestZoho(CrmSourceContract):
         found = read(office.source())
         expected = (Milestone("sql", SQL_AT), Milestone("won", WON_AT))
         assert [deal.milestones for deal in found] == [expected] * 3
-        asked = office.server.requests[r"GET /crm/v8/Deals/(?P<deal_id>\d+)/Stage_History"]
-        assert asked == 3
+        assert office.asked("Stage_History") == 3
 
     @pytest.mark.parametrize("told_one_by_one", ["Stage_History", "Contact_Roles"])
     def test_a_deal_deleted_while_it_is_read_stops_nothing_and_is_gone(
@@ -146,6 +146,46 @@ class TestZoho(CrmSourceContract):
         found = [one.deal_id for one in records if isinstance(one, Deal)]
         assert found == [office.record_id(2)]
         assert Departed(deal_id=office.record_id(1), gone=Gone.DELETED) in records
+
+    def test_history_that_queries_may_not_read_is_read_deal_by_deal(
+        self, office: ZohoOffice
+    ) -> None:
+        put_deal(office)
+        office.fail(office.right_missing, first=8)  # after token, settings and deals
+        (deal,) = read(office.source())
+        assert Milestone("won", WON_AT) in deal.milestones
+        assert office.asked("Stage_History") == 1
+
+    @pytest.mark.parametrize("queries_history", [True, False])
+    def test_a_history_of_several_pages_is_read_to_its_end(
+        self, office: ZohoOffice, queries_history: bool
+    ) -> None:
+        office.server.queries_history = queries_history
+        to_and_fro = [("sql" if turn % 2 else "mql", SQL_AT) for turn in range(2 * office.a_page)]
+        put_deal(office, entered=(*to_and_fro, ("won", WON_AT)))
+        (deal,) = read(office.source())
+        assert Milestone("won", WON_AT) in deal.milestones
+
+    def test_a_won_deal_without_history_was_won_at_no_time_made_up(
+        self, office: ZohoOffice, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(office.server, "_history", lambda _: [])
+        put_deal(office)
+        (deal,) = read(office.source())
+        assert (deal.milestones, deal.segments["stage"]) == ((), "Closed Won")
+
+    def test_a_page_shorter_than_was_asked_for_is_not_the_last(self, office: ZohoOffice) -> None:
+        office.server.longest_page = 3
+        for number in range(1, 8):
+            put_deal(office, number)
+        assert len(read(office.source())) == 7
+
+    @pytest.mark.parametrize("put", [put_person, put_lead])
+    def test_a_deal_that_changed_together_with_a_person_behind_it_is_read_once(
+        self, office: ZohoOffice, put: Callable[..., str]
+    ) -> None:
+        put_deal(office, people=(put(office, modified_at=TOUCHED),))
+        assert len(read(office.source())) == 1
 
     def test_whether_history_can_be_queried_is_asked_once(self, office: ZohoOffice) -> None:
         office.server.queries_history = False
@@ -292,7 +332,7 @@ class TestZoho(CrmSourceContract):
         assert departed(office) == []
 
     def test_deals_deleted_in_the_window_are_all_found(self, office: ZohoOffice) -> None:
-        count = office.a_page + 1
+        count = 2 * office.a_page + 1
         for number in range(1, count + 1):
             put_deal(office, number)
             office.book.delete(office.record_id(number), TOUCHED)

@@ -95,10 +95,10 @@ MODULES: Final[Mapping[str, Columns]] = {
 class ZohoServer(CrmServer):
     """An organisation over a book. `queries_history` where COQL gives the stage history.
 
-    `hidden` are fields it does not have, or that the user's profile may not see. A lead behind a
-    deal became it, but leads in `only_contacts` became no more than its contact. `renamed` are
-    new names of stages and pipelines by their first ones; records hold the new with
-    `tells_new_names`.
+    A query gives `longest_page` rows at the most, whatever it asks for. `hidden` are fields it does
+    not have, or that the user's profile may not see. A lead behind a deal became it, but leads in
+    `only_contacts` became no more than its contact. `renamed` are new names of stages and pipelines
+    by their first ones; records hold the new with `tells_new_names`.
     """
 
     name = "zoho"
@@ -117,6 +117,7 @@ class ZohoServer(CrmServer):
         super().__init__(book, now)
         self.tokens: dict[str, datetime] = {}
         self.queries_history = True
+        self.longest_page = coql.MOST_ROWS
         self.hidden: frozenset[str] = frozenset()
         self.only_contacts: frozenset[str] = frozenset()
         self.renamed: Mapping[str, str] = {}
@@ -204,12 +205,13 @@ class ZohoServer(CrmServer):
         if query.order and query.order != ("id", False):
             column, descends = query.order
             rows = iter(sorted(rows, key=partial(_rank, column), reverse=descends))
-        found = [*islice(rows, query.offset, query.offset + query.limit + 1)]
+        size = min(query.limit, self.longest_page)
+        found = [*islice(rows, query.offset, query.offset + size + 1)]
         if not found:
             return Reply(status=204)
         columns = dict.fromkeys(("id", *query.columns))
-        page = [{name: _said(row[name]) for name in columns} for row in found[: query.limit]]
-        info = {"count": len(page), "more_records": len(found) > query.limit}
+        page = [{name: _said(row[name]) for name in columns} for row in found[:size]]
+        info = {"count": len(page), "more_records": len(found) > size}
         return Reply(body={"data": page, "info": info})
 
     def _modules(self) -> Mapping[str, Columns]:
