@@ -21,7 +21,7 @@ demo-crm: $(READY)  ## the same from another CRM: make demo-crm CRM=salesforce
 	@$(BIN)/python -m scripts.demo $(CRM)
 
 test: $(READY)  ## the tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
 	$(BIN)/pytest tests/conformance -vv
