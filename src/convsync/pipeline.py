@@ -395,19 +395,25 @@ class _Work:
             runs.place_bookmark(connection, source.name, window, place, self.session.run_id)
 
     def _note_departed(self, connection: Any, source: str, departed: Sequence[Departed]) -> None:
-        """Mark deals that left their CRM; they are due at once. Those never read tell nothing."""
+        """Mark deals that left their CRM, of those that were ever read."""
         gone = {record.deal_id: record for record in departed}
         rows = deals.present(connection, source, list(gone))
+        self._note_gone(connection, source, [(rows[one], gone[one]) for one in rows])
+
+    def _note_gone(
+        self, connection: Any, source: str, gone: Sequence[tuple[int, Departed]]
+    ) -> None:
+        """Mark deals that left their CRM, by their rows; they are due at once."""
         for kind in Gone:
-            of_kind = [row for deal_id, row in rows.items() if gone[deal_id].gone is kind]
+            of_kind = [row for row, record in gone if record.gone is kind]
             deals.mark_gone(connection, of_kind, kind, self.session.now)
         self._record(
             connection,
             [
                 Event(
-                    EventKind.DEAL_GONE, _about_gone(gone[deal_id]), source, deal_id, deal_row=row
+                    EventKind.DEAL_GONE, _about_gone(record), source, record.deal_id, deal_row=row
                 )
-                for deal_id, row in rows.items()
+                for row, record in gone
             ],
         )
 
@@ -432,10 +438,10 @@ class _Work:
             with self.session.transaction("note missing deals") as connection:
                 found = deals.gone_missing(connection, source.name, present.seen)
                 missing = [
-                    Departed(deal_id=deal_id, gone=Gone.DELETED)
-                    for _, deal_id in islice(found, CHUNK)
+                    (row, Departed(deal_id=deal_id, gone=Gone.DELETED))
+                    for row, deal_id in islice(found, CHUNK)
                 ]
-                self._note_departed(connection, source.name, missing)
+                self._note_gone(connection, source.name, missing)
             if len(missing) < CHUNK:
                 return
 
