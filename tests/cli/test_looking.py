@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from convsync.sandbox.account import Action
 from convsync.sandbox.faults import Fault
-from convsync.sandbox.rules import Action
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office, rows_of, run
 
 FORMATS = ("table", "json", "csv")

@@ -8,7 +8,7 @@ or half an hour later. `settled` goes on until there is a final outcome for each
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pytest
 
@@ -33,7 +33,7 @@ class Codes:
 class Platform(Protocol):
     """The other side: what it is told to do, and what it has counted."""
 
-    codes: Codes
+    codes: ClassVar[Codes]
 
     def refuse(self, click: str, code: str) -> None:
         """From now on, find this fault with conversions of a click."""

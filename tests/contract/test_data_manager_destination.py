@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -11,11 +11,10 @@ from convsync.model.click import ClickIdKind
 from convsync.model.conversion import Conversion, Operation, OrderId
 from convsync.model.outcome import Accepted, Confirmed, Rejected, Untried
 from convsync.sandbox.faults import Fault
-from convsync.sandbox.rules import Action
 from convsync.sandbox.server import Sandbox
 from convsync.upload.data_manager import Account, DataManager
 from convsync.upload.destination import StillProcessing, Unknown
-from tests.builders import ACTION, NOW, a_click, a_match
+from tests.builders import NOW, a_click, a_match
 from tests.contract.destination_suite import (
     Codes,
     DestinationContract,
@@ -26,27 +25,21 @@ from tests.contract.destination_suite import (
     settled,
     verdict,
 )
+from tests.contract.sandbox_platform import ACCOUNT, PAGE, SandboxPlatform
 from tests.fakes.memory_destination import MemoryDestination
 
-ACCOUNT = "1234567890"
-PAGE = f"{ACCOUNT}/{ACTION.action_id}"
 LATER = NOW + timedelta(minutes=31)
 
 
-class SandboxPlatform:
-    """The sandbox behind the suite's words."""
+class OnDataManager(SandboxPlatform):
+    """The sandbox as asked by the Data Manager API."""
 
     codes = Codes(
         refused="PROCESSING_ERROR_REASON_INVALID_GCLID",
         put_off="PROCESSING_ERROR_REASON_TOO_RECENT_CLICK",
         unknown="PROCESSING_ERROR_REASON_OF_NEXT_YEAR",
     )
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-
-    def refuse(self, click: str, code: str) -> None:
-        self.sandbox.platform.verdicts[click] = code
+    upload = "ingest"
 
     def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
         """The currency and the name: the request is refused for both, and the row cut out."""
@@ -54,49 +47,12 @@ class SandboxPlatform:
         order_id = OrderId(conversion.order_id + "-" * 64)
         return replace(conversion, value=money, order_id=order_id), "INVALID_CURRENCY_CODE"
 
-    def break_down(self, *, after_counting: bool = False) -> None:
-        self._break("unavailable_after" if after_counting else "unavailable_before")
-
-    def run_out_of_quota(self) -> None:
-        self._break("resource_exhausted")
-
-    def fail_internally(self) -> None:
-        self._break("internal")
-
-    def lose_the_action(self) -> None:
-        self.sandbox.platform.set_actions([Action(account=ACCOUNT, id="999")])
-
-    def pass_judgement(self) -> datetime:
-        clock = self.sandbox.platform.clock
-        clock.set(clock.now() + timedelta(minutes=31))
-        return clock.now()
-
-    def value(self, order_id: OrderId) -> float | None:
-        counted = self.sandbox.books.counted[PAGE].get(order_id)
-        return None if counted is None else counted.value
-
-    def _break(self, kind: str) -> None:
-        self.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind=kind))
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
 
 @pytest.fixture(scope="module")
 def connected(running: Sandbox) -> Iterator[DataManager]:
     destination = a_road_to(running)
     yield destination
     destination.close()
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.platform.reset()
-    running.platform.clock.set(NOW)
-    return running
 
 
 def a_road_to(sandbox: Sandbox, retractor: MemoryDestination | None = None) -> DataManager:
@@ -119,7 +75,7 @@ class TestDataManager(DestinationContract):
 
     @pytest.fixture
     def platform(self, sandbox: Sandbox) -> Platform:
-        return SandboxPlatform(sandbox)
+        return OnDataManager(sandbox)
 
 
 def test_what_is_accepted_awaits_its_verdict_under_the_requests_id(
@@ -178,7 +134,7 @@ def test_a_refusal_of_every_row_names_every_row(connected: DataManager, sandbox:
     outcomes = connected.upload(a_batch(*faulty), now=NOW)
     rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
     assert len(rejected) >= 40  # gRPC has room for so many; the rest is untried and comes next
-    assert settled(connected, SandboxPlatform(sandbox), faulty) == (
+    assert settled(connected, OnDataManager(sandbox), faulty) == (
         [Rejected(code="INVALID_CURRENCY_CODE")] * 100
     )
 
@@ -187,7 +143,7 @@ def test_without_another_road_what_is_taken_back_is_worth_nothing_and_still_coun
     connected: DataManager, sandbox: Sandbox
 ) -> None:
     (sent,) = conversions(1)
-    platform = SandboxPlatform(sandbox)
+    platform = OnDataManager(sandbox)
     settled(connected, platform, [sent])
     settled(connected, platform, [corrected(sent, Operation.RETRACT, 0)])
     assert platform.value(sent.order_id) == 0
@@ -198,7 +154,7 @@ def test_a_retractor_takes_back_and_the_rest_goes_its_usual_way(sandbox: Sandbox
     road = a_road_to(sandbox, retractor=memory)
     first, second, third = conversions(3)
     batch = a_batch(first, corrected(second, Operation.RETRACT, 0), third)
-    platform = SandboxPlatform(sandbox)
+    platform = OnDataManager(sandbox)
     platform.refuse("click-2", platform.codes.refused)
     outcomes = road.upload(batch, now=NOW)
     assert outcomes[1] == Confirmed()
@@ -220,7 +176,7 @@ def test_what_a_wbraid_led_to_is_worth_nothing_where_the_retractor_could_not_adj
     road = a_road_to(sandbox, retractor=memory)
     (ordinary,) = conversions(1)
     sent = replace(ordinary, matched=a_match(a_click("click-0", kind=ClickIdKind.WBRAID)))
-    platform = SandboxPlatform(sandbox)
+    platform = OnDataManager(sandbox)
     settled(road, platform, [sent])
     assert settled(road, platform, [corrected(sent, Operation.RETRACT, 0)]) == [Confirmed()]
     assert platform.value(sent.order_id) == 0

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import grpc
 import pytest
@@ -45,7 +46,7 @@ CODES: dict[str, Code] = {
 class ScriptedPlatform:
     """The vendor's script behind the suite's words."""
 
-    codes = Codes(
+    codes: ClassVar = Codes(
         refused="UNPARSEABLE_GCLID",
         put_off="TOO_RECENT_EVENT",
         unknown="conversion_upload_error.977",

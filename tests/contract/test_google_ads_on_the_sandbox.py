@@ -7,7 +7,7 @@ and what it has counted in the end, beside the Data Manager API on the same book
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,12 @@ from convsync.errors import OperatorError, TransientError
 from convsync.model.conversion import Conversion, Operation, OrderId
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Accepted, Confirmed, Rejected
-from convsync.sandbox.account import Action
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
 from convsync.upload.credentials import ADS_SCOPE, KeyFile, credentials_from
 from convsync.upload.data_manager import Account, DataManager
 from convsync.upload.google_ads import Customer, GoogleAds
-from tests.builders import ACTION, NOW
+from tests.builders import NOW
 from tests.contract.destination_suite import (
     Codes,
     DestinationContract,
@@ -36,25 +35,18 @@ from tests.contract.destination_suite import (
     settled,
     verdict,
 )
-
-ACCOUNT = "1234567890"
-PAGE = f"{ACCOUNT}/{ACTION.action_id}"
+from tests.contract.sandbox_platform import ACCOUNT, PAGE, SandboxPlatform
 
 
-class SandboxPlatform:
-    """The sandbox behind the suite's words."""
+class OnGoogleAds(SandboxPlatform):
+    """The sandbox as asked by the Google Ads API."""
 
     codes = Codes(
         refused="UNPARSEABLE_GCLID",
         put_off="TOO_RECENT_EVENT",
         unknown="conversion_upload_error.977",
     )
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-
-    def refuse(self, click: str, code: str) -> None:
-        self.sandbox.platform.verdicts[click] = code
+    upload = "google_ads_upload"
 
     def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
         """An address in the order ID, and a hash that is none."""
@@ -66,36 +58,6 @@ class SandboxPlatform:
             ),
             "ORDER_ID_CONTAINS_PII",
         )
-
-    def break_down(self, *, after_counting: bool = False) -> None:
-        self._break("unavailable_after" if after_counting else "unavailable_before")
-
-    def run_out_of_quota(self) -> None:
-        self._break("resource_exhausted")
-
-    def fail_internally(self) -> None:
-        self._break("internal")
-
-    def lose_the_action(self) -> None:
-        self.sandbox.platform.set_actions([Action(account=ACCOUNT, id="999")])
-
-    def pass_judgement(self) -> datetime:
-        clock = self.sandbox.platform.clock
-        clock.set(clock.now() + timedelta(minutes=31))
-        return clock.now()
-
-    def value(self, order_id: OrderId) -> float | None:
-        counted = self.sandbox.books.counted[PAGE].get(order_id)
-        return None if counted is None else counted.value
-
-    def _break(self, kind: str) -> None:
-        self.sandbox.platform.faults.add(Fault(on="google_ads_upload", request=1, kind=kind))
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +72,6 @@ def connected(running: Sandbox) -> Iterator[GoogleAds]:
     )
     yield destination
     destination.close()
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.platform.reset()
-    running.platform.clock.set(NOW)
-    return running
 
 
 @pytest.fixture
@@ -142,7 +97,7 @@ class TestGoogleAdsOnTheSandbox(DestinationContract):
 
     @pytest.fixture
     def platform(self, sandbox: Sandbox) -> Platform:
-        return SandboxPlatform(sandbox)
+        return OnGoogleAds(sandbox)
 
 
 def counted(sandbox: Sandbox) -> dict[str, Any]:
@@ -155,7 +110,7 @@ def test_two_deals_of_one_click_closed_in_the_same_second_are_both_counted(
 ) -> None:
     first, second = conversions(2)
     both = [first, replace(second, matched=first.matched)]
-    assert settled(connected, SandboxPlatform(sandbox), both) == [Confirmed()] * 2
+    assert settled(connected, OnGoogleAds(sandbox), both) == [Confirmed()] * 2
     assert set(counted(sandbox)) == {"cs-0", "cs-1"}
 
 
@@ -173,7 +128,7 @@ def test_what_one_road_counted_the_other_does_not_count_again(
     connected: GoogleAds, data_manager: DataManager, sandbox: Sandbox
 ) -> None:
     sent = conversions(2)
-    platform = SandboxPlatform(sandbox)
+    platform = OnGoogleAds(sandbox)
     settled(connected, platform, sent[:1])
     settled(data_manager, platform, sent)
     assert settled(connected, platform, sent) == [Confirmed(code="ORDER_ID_ALREADY_IN_USE")] * 2
@@ -184,7 +139,7 @@ def test_what_the_data_manager_counted_the_google_ads_api_takes_back(
     data_manager: DataManager, sandbox: Sandbox
 ) -> None:
     told, new = conversions(2)
-    platform = SandboxPlatform(sandbox)
+    platform = OnGoogleAds(sandbox)
     settled(data_manager, platform, [told])
     batch = a_batch(corrected(told, Operation.RETRACT, 0), new)
     taken_back, accepted = data_manager.upload(batch, now=NOW)
@@ -199,7 +154,7 @@ def test_a_correction_whose_answer_was_lost_is_settled_by_the_same_batch(
     connected: GoogleAds, sandbox: Sandbox
 ) -> None:
     (sent,) = conversions(1)
-    platform = SandboxPlatform(sandbox)
+    platform = OnGoogleAds(sandbox)
     settled(connected, platform, [sent])
     lost = Fault(on="google_ads_adjustment", request=1, kind="unavailable_after")
     sandbox.platform.faults.add(lost)
@@ -213,7 +168,7 @@ def test_two_restatements_of_one_night_never_leave_the_older_value_confirmed(
     connected: GoogleAds, sandbox: Sandbox
 ) -> None:
     (sent,) = conversions(1)
-    platform = SandboxPlatform(sandbox)
+    platform = OnGoogleAds(sandbox)
     settled(connected, platform, [sent])
     settled(connected, platform, [corrected(sent, Operation.RESTATE, 5)])
     fresh = a_batch(corrected(sent, Operation.RESTATE, 9))

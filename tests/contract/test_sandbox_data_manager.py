@@ -16,19 +16,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
-import grpc
 import pytest
 import requests
 from google.ads import datamanager_v1 as dm
-from google.ads.datamanager_v1.services.ingestion_service.transports import (
-    IngestionServiceGrpcTransport,
-)
 from google.api_core import exceptions
 from google.api_core.retry import Retry, if_exception_type
-from google.auth.credentials import AnonymousCredentials
 from google.protobuf import json_format
 
 from convsync.sandbox.server import Sandbox
+from tests.contract.sandbox_switches import get, post
 
 ACCOUNT, ACTION = "1234567890", "111"
 PAGE = f"{ACCOUNT}/{ACTION}"
@@ -67,52 +63,6 @@ def a_request(*events: dict[str, Any], **fields: Any) -> Any:
 
 def user_data(*emails: str) -> dict[str, Any]:
     return {"user_identifiers": [{"email_address": email} for email in emails]}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.platform.reset()
-    running.platform.clock.set(NOW)
-    return running
-
-
-@pytest.fixture(scope="module")
-def clients(running: Sandbox) -> Iterator[dict[str, Any]]:
-    channel = grpc.insecure_channel(running.grpc_address)
-    clients = {
-        "grpc": dm.IngestionServiceClient(transport=IngestionServiceGrpcTransport(channel=channel)),
-        "rest": dm.IngestionServiceClient(
-            credentials=AnonymousCredentials(),
-            transport="rest",
-            client_options={"api_endpoint": running.http_url},
-        ),
-    }
-    yield clients
-    for client in clients.values():
-        client.transport.close()
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def client(request: pytest.FixtureRequest, clients: dict[str, Any]) -> Any:
-    return clients[request.param]
-
-
-def post(sandbox: Sandbox, path: str, body: Any) -> Any:
-    answer = requests.post(sandbox.http_url + path, json=body, timeout=5)
-    answer.raise_for_status()
-    return answer.json()
-
-
-def get(sandbox: Sandbox, path: str) -> Any:
-    answer = requests.get(sandbox.http_url + path, timeout=5)
-    answer.raise_for_status()
-    return answer.json()
 
 
 def counted(sandbox: Sandbox, page: str = PAGE) -> dict[str, Any]:
@@ -459,11 +409,11 @@ def test_a_refusal_says_who_what_and_which_request(sandbox: Sandbox, client: Any
 
 
 def test_rest_names_two_thousand_bad_rows_and_grpc_as_many_as_its_metadata_holds(
-    sandbox: Sandbox, clients: dict[str, Any]
+    sandbox: Sandbox, data_manager_clients: dict[str, Any]
 ) -> None:
     request = a_request(*[an_event(event_source=None)] * 2_000)
     named = {}
-    for transport, client in clients.items():
+    for transport, client in data_manager_clients.items():
         with pytest.raises(exceptions.BadRequest) as refused:
             client.ingest_events(request)
         named[transport] = violations_of(refused.value)

@@ -9,7 +9,6 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -33,25 +32,13 @@ from google.auth.credentials import AnonymousCredentials
 from google.protobuf import json_format
 
 from convsync.sandbox.server import Sandbox
+from tests.contract.sandbox_switches import post
 
 CUSTOMER = "1234567890"
 PAGE = f"{CUSTOMER}/111"
 ACTION = f"customers/{CUSTOMER}/conversionActions/111"
 NOW = datetime(2026, 1, 1, 2, tzinfo=UTC)
 VERSIONS = ["v23", "v24", "v25", "v26"]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.platform.reset()
-    running.platform.clock.set(NOW)
-    return running
 
 
 @cache
@@ -67,12 +54,6 @@ def client_of(address: str, version: str = "v26") -> Any:
 @pytest.fixture
 def client(sandbox: Sandbox) -> Any:
     return client_of(sandbox.google_ads_address)
-
-
-def post(sandbox: Sandbox, path: str, body: Any) -> Any:
-    answer = requests.post(sandbox.http_url + path, json=body, timeout=5)
-    answer.raise_for_status()
-    return answer.json()
 
 
 def uploading(client: Any, *order_ids: str, **around: Any) -> Any:

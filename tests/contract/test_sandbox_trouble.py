@@ -5,23 +5,17 @@ Told through Google's own clients and google-auth; nothing of convsync is used b
 
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.ads import datamanager_v1 as dm
-from google.ads.datamanager_v1.services.ingestion_service.transports import (
-    IngestionServiceGrpcTransport,
-)
 from google.api_core import exceptions
-from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import InvalidOperation, RefreshError
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import credentials as oauth2
@@ -30,6 +24,7 @@ from google.protobuf import json_format
 
 from convsync.sandbox.faults import FaultPlan
 from convsync.sandbox.server import Sandbox
+from tests.contract.sandbox_switches import post
 
 NOW = datetime(2026, 1, 1, 2, tzinfo=UTC)
 NO_ANSWERS = (requests.RequestException, json_format.ParseError, InvalidOperation)
@@ -56,46 +51,6 @@ def a_request(*names: str) -> Any:
     }
     request = dm.IngestEventsRequest.pb(dm.IngestEventsRequest())
     return json_format.ParseDict(body, request)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.platform.reset()
-    running.platform.clock.set(NOW)
-    return running
-
-
-@pytest.fixture(scope="module")
-def clients(running: Sandbox) -> Iterator[dict[str, Any]]:
-    channel = grpc.insecure_channel(running.grpc_address)
-    clients = {
-        "grpc": dm.IngestionServiceClient(transport=IngestionServiceGrpcTransport(channel=channel)),
-        "rest": dm.IngestionServiceClient(
-            credentials=AnonymousCredentials(),
-            transport="rest",
-            client_options={"api_endpoint": running.http_url},
-        ),
-    }
-    yield clients
-    for client in clients.values():
-        client.transport.close()
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def client(request: pytest.FixtureRequest, clients: dict[str, Any]) -> Any:
-    return clients[request.param]
-
-
-def post(sandbox: Sandbox, path: str, body: Any) -> Any:
-    answer = requests.post(sandbox.http_url + path, json=body, timeout=5)
-    answer.raise_for_status()
-    return answer.json()
 
 
 def order(sandbox: Sandbox, kind: str | list[str], on: str = "ingest", **how: Any) -> None:
@@ -186,9 +141,11 @@ def test_waiting_can_be_given_to_somebody_else_and_is_never_long() -> None:
 # --- when ----------------------------------------------------------------------------------------
 
 
-def test_every_third_call_fails_and_the_kinds_take_turns(sandbox: Sandbox, clients: Any) -> None:
+def test_every_third_call_fails_and_the_kinds_take_turns(
+    sandbox: Sandbox, data_manager_clients: Any
+) -> None:
     order(sandbox, ["internal", "unavailable_before"], every=3)
-    heard = [outcome(clients["grpc"], f"cs-{number}") for number in range(1, 10)]
+    heard = [outcome(data_manager_clients["grpc"], f"cs-{number}") for number in range(1, 10)]
     assert [how for how in heard if how != "OK"] == [
         "InternalServerError",
         "ServiceUnavailable",
@@ -198,10 +155,10 @@ def test_every_third_call_fails_and_the_kinds_take_turns(sandbox: Sandbox, clien
 
 
 def test_several_kinds_from_one_call_on_happen_one_after_another(
-    sandbox: Sandbox, clients: Any
+    sandbox: Sandbox, data_manager_clients: Any
 ) -> None:
     order(sandbox, ["internal", "unavailable_before"], request=2)
-    heard = [outcome(clients["grpc"], f"cs-{number}") for number in range(1, 5)]
+    heard = [outcome(data_manager_clients["grpc"], f"cs-{number}") for number in range(1, 5)]
     assert heard == ["OK", "InternalServerError", "ServiceUnavailable", "OK"]
 
 
@@ -234,9 +191,11 @@ def details_of(error: exceptions.GoogleAPICallError) -> dict[str, dict[str, Any]
     return {detail["@type"].rpartition(".")[2]: detail for detail in as_json}
 
 
-def test_without_a_quota_any_number_of_calls_will_do(sandbox: Sandbox, clients: Any) -> None:
+def test_without_a_quota_any_number_of_calls_will_do(
+    sandbox: Sandbox, data_manager_clients: Any
+) -> None:
     for _ in range(310):
-        clients["grpc"].ingest_events(a_request("cs-1"))
+        data_manager_clients["grpc"].ingest_events(a_request("cs-1"))
     assert sandbox.books.totals()["most_often_sent"] == 310
 
 

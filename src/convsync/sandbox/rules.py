@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from convsync.sandbox.account import UPLOADABLE
-from convsync.sandbox.account import Action as Action  # known under this name since before
+from convsync.sandbox.account import UPLOADABLE, Action
 from convsync.sandbox.messages import GOOGLE_ADS, Encoding, Message, Reason
 from convsync.sandbox.refusals import Violation
 

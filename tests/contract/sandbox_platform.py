@@ -1,0 +1,56 @@
+"""The sandbox behind the words of the destinations' suite, whichever API it is asked by."""
+
+from abc import ABC, abstractmethod
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from convsync.model.conversion import Conversion, OrderId
+from convsync.sandbox.account import Action
+from convsync.sandbox.faults import Call, Fault
+from convsync.sandbox.server import Sandbox
+from tests.builders import ACTION
+from tests.contract.destination_suite import Codes
+
+ACCOUNT = "1234567890"
+PAGE = f"{ACCOUNT}/{ACTION.action_id}"
+
+
+class SandboxPlatform(ABC):
+    """What both APIs have in common; each has its own codes, and name for an upload."""
+
+    codes: ClassVar[Codes]
+    upload: ClassVar[Call]
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    @abstractmethod
+    def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
+        """See Platform."""
+
+    def refuse(self, click: str, code: str) -> None:
+        self.sandbox.platform.verdicts[click] = code
+
+    def break_down(self, *, after_counting: bool = False) -> None:
+        self._break("unavailable_after" if after_counting else "unavailable_before")
+
+    def run_out_of_quota(self) -> None:
+        self._break("resource_exhausted")
+
+    def fail_internally(self) -> None:
+        self._break("internal")
+
+    def lose_the_action(self) -> None:
+        self.sandbox.platform.set_actions([Action(account=ACCOUNT, id="999")])
+
+    def pass_judgement(self) -> datetime:
+        clock = self.sandbox.platform.clock
+        clock.set(clock.now() + timedelta(minutes=31))
+        return clock.now()
+
+    def value(self, order_id: OrderId) -> float | None:
+        counted = self.sandbox.books.counted[PAGE].get(order_id)
+        return None if counted is None else counted.value
+
+    def _break(self, kind: str) -> None:
+        self.sandbox.platform.faults.add(Fault(on=self.upload, request=1, kind=kind))
