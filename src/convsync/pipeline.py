@@ -8,7 +8,7 @@ withdrawn their consent since. What became of it may change what is due, which i
 A night reconciles the deals that changed and those that are due; a backfill reconciles a date
 range; there is no third way to send anything. Both do their work in chunks, one transaction each,
 so memory does not grow with the number of deals and a run can be stopped between any two of them. A
-preview is the same code in a transaction that is rolled back: what it shows is what would happen.
+preview is the same code on a copy of the ledger: what it shows is what would happen.
 
 Time is passed in. `now` is the instant the run takes as the present, the machine's or `--as-of`;
 leases alone go by the machine's clock.

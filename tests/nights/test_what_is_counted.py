@@ -1,6 +1,7 @@
 """Nights through the whole pipeline: what the platform counts, asked of its own books."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -573,6 +574,26 @@ def test_a_preview_says_what_would_go_out_and_writes_nothing(
     assert requests_to(sandbox) == 0
     assert company.query("SELECT count(*) FROM runs")[0][0] == 0
     assert (company.folder / "ledger.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "preview", [plan, lambda services: plan_backfill(services, MARCH_1)], ids=["plan", "backfill"]
+)
+def test_a_night_that_begins_while_a_preview_reads_does_not_wait_for_it(
+    company: Company, preview: Callable[[Services], Report]
+) -> None:
+    two_days(company)
+    company.export()
+    nights: list[Report] = []
+
+    class Meanwhile:
+        def advance(self, stage: str, count: int) -> None:
+            if not nights:
+                nights.append(company.at(NIGHT[0], run))
+
+    report = company.at(NIGHT[0], lambda services: preview(replace(services, progress=Meanwhile())))
+    assert report.plan.outgoing.new >= 1
+    assert (nights[0].exit_code, nights[0].uploaded.sent) == (0, 3)
 
 
 def usual_nights(company: Company) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import URL, make_url
 
 from convsync.store import migrate
 from convsync.store.database import Database
-from tests.store.rows import Passing
+from tests.store.rows import Passing, rolled_back
 
 _FASTER = ("fsync", "synchronous_commit", "full_page_writes")  # no test cuts the power
 
@@ -161,5 +161,5 @@ def shared(kind: Kind) -> Iterator[Database]:
 @pytest.fixture
 def passing(shared: Database) -> Iterator[Passing]:
     """A database for tests of many cases that look at values alone: quicker than a new one."""
-    with shared.preview() as connection:
+    with rolled_back(shared) as connection:
         yield Passing(connection)

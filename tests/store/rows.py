@@ -12,7 +12,7 @@ from convsync.model.conversion import Batch, Conversion, Operation, order_id_of
 from convsync.model.deal import Deal
 from convsync.model.ledger import State
 from convsync.model.outcome import Reason
-from convsync.store import batches, deals, ledger, runs, schema
+from convsync.store import batches, deals, dialect, ledger, runs, schema
 from convsync.store.database import Database
 from convsync.store.deals import Saved
 from tests.builders import ACTION, NOW, WON_AT, a_conversion, a_deal
@@ -31,6 +31,14 @@ class Passing:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         yield self.connection
+
+
+@contextmanager
+def rolled_back(database: Database) -> Iterator[Connection]:
+    """Open a transaction that is undone at its end."""
+    with dialect.for_writing(database.engine.connect()) as connection, connection.begin() as begun:
+        yield connection
+        begun.rollback()
 
 
 def a_run(connection: Connection) -> int:

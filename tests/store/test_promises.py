@@ -29,7 +29,7 @@ from convsync.store.schema import deals as deals_table
 from convsync.store.schema import runs as runs_table
 from tests.builders import NOW, a_deal
 from tests.store.conftest import Kind, text_of
-from tests.store.rows import a_ledger_row, a_run, put
+from tests.store.rows import a_ledger_row, a_run, put, rolled_back
 
 VALUE = {"value": Decimal(100), "told_value": Decimal(100)}
 NOTHING_TOLD = {"told_value": None, "told_currency": None}
@@ -209,7 +209,7 @@ def test_the_database_refuses(ready: Database, table: Any, row: dict[str, Any]) 
     ],
 )
 def test_the_database_takes_what_keeps_every_promise(ready: Database, row: dict[str, Any]) -> None:
-    with ready.preview() as connection:
+    with rolled_back(ready) as connection:
         put(connection, ledger, **row)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.store import dialect
+from convsync.store.schema import metadata
 
 OnStep = Callable[[str], None]
 
@@ -62,13 +63,12 @@ class Database:
 
     @contextmanager
     def preview(self) -> Iterator[Connection]:
-        """Open a transaction in which everything can be written, and nothing stays."""
-        with self._connected() as connection:
-            transaction = dialect.for_writing(connection).begin()
-            try:
-                yield connection
-            finally:
-                transaction.rollback()
+        """Open a copy: everything can be written and nothing stays. Nobody waits for it."""
+        with (
+            self._connected() as connection,
+            dialect.copy_of(connection, metadata.sorted_tables) as copy,
+        ):
+            yield copy
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -3,11 +3,17 @@
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
 takes an advisory lock. Readers see one state throughout, and are never blocked: SQLite runs in WAL
-mode (with full sync, so that a commit survives a power cut), PostgreSQL reads repeatably.
+mode (with full sync, so that a commit survives a power cut), PostgreSQL reads repeatably. What is
+only tried out is written to a copy: of SQLite's file, and in PostgreSQL of the tables, as temporary
+ones that hide them.
 """
 
+import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import (
@@ -32,6 +38,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
+
+from convsync.errors import OperatorError
 
 BUSY_TIMEOUT_S = 30
 _WRITERS = 0x636F6E7673796E63  # "convsync": the advisory lock of writers, one a database
@@ -83,6 +91,64 @@ def for_reading(connection: Connection) -> Connection:
     if connection.dialect.name == "sqlite":  # a snapshot from its first read on
         return connection
     return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+@contextmanager
+def copy_of(connection: Connection, tables: Sequence[Table]) -> Iterator[Connection]:
+    """Yield a connection to a copy of the tables, in a transaction that is rolled back.
+
+    Nobody who writes to the database meanwhile waits for it. Raises OperatorError without room.
+    """
+    if connection.dialect.name == "sqlite":
+        with TemporaryDirectory(prefix="convsync-") as folder:
+            file = Path(folder) / "copy.db"
+            _copy_file(connection, file)
+            with _tried_out(URL.create("sqlite", database=str(file))) as copy:
+                yield copy
+    else:
+        with _tried_out(connection.engine.url, isolation_level="REPEATABLE READ") as copy:
+            _shadow(copy, tables)
+            yield copy
+
+
+@contextmanager
+def _tried_out(url: URL, **options: Any) -> Iterator[Connection]:
+    engine = open_engine(url)  # none that is in use: its statements are prepared for other tables
+    try:
+        with engine.connect() as connection:
+            transaction = connection.execution_options(**options).begin()
+            try:
+                yield connection
+            finally:
+                transaction.rollback()
+    finally:
+        engine.dispose()
+
+
+def _copy_file(connection: Connection, file: Path) -> None:
+    whole: Any = connection.connection.driver_connection
+    try:
+        with closing(sqlite3.connect(file)) as copy:
+            whole.backup(copy)
+    except sqlite3.Error as error:
+        raise OperatorError(
+            f"The ledger cannot be copied to {file.parent.parent} for a preview: {error}. "
+            "Make room there, or name another folder by TMPDIR."
+        ) from error
+
+
+def _shadow(connection: Connection, tables: Sequence[Table]) -> None:
+    """Put a temporary copy in front of every table; a name alone means the copy from then on.
+
+    https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-SEARCH-PATH
+    """
+    quoted = connection.dialect.identifier_preparer.quote
+    schema = quoted(str(connection.scalar(select(func.current_schema()))))
+    for name in (quoted(table.name) for table in tables):
+        hidden = f"{schema}.{name}"
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} (LIKE {hidden} INCLUDING ALL)")
+        connection.exec_driver_sql(f"INSERT INTO pg_temp.{name} TABLE {hidden}")
+        connection.exec_driver_sql(f"ANALYZE pg_temp.{name}")
 
 
 def upsert(table: Table, connection: Connection) -> Any:

@@ -1,7 +1,7 @@
 """A run's hold on the database: every commit renews the lock it protects, or is not made.
 
-A preview is the same run in one transaction that is rolled back at its end: it sees and counts
-exactly what the run would, and leaves nothing behind. While it lasts no other can write (SQLite).
+A preview is the same run on a copy that is thrown away at its end: it sees and counts exactly what
+the run would, leaves nothing behind, and keeps no run waiting, however long a CRM takes to read.
 """
 
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ class RunSession:
 
 
 class PreviewSession:
-    """A run whose transactions are all one, to be rolled back by whoever opened it."""
+    """A run whose transactions are all one, of a copy that goes with it."""
 
     def __init__(self, connection: Connection, run_id: int, now: datetime) -> None:
         self.run_id = run_id
