@@ -6,7 +6,7 @@ A CRM's tests subclass CrmOffice, which puts the sandbox's server of that CRM be
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,7 @@ from tests.contract.source_suite import (
 )
 from tests.fakes.crm_over_http import CrmOverHttp
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FOR_EVER = 100
 """More answers than any request is tried for."""
 HTML = Reply(body=b"<html><title>Sign in</title></html>", headers={"Content-Type": "text/html"})
@@ -334,6 +335,15 @@ class CrmSourceContract(DealSourceContract):
             put_deal(office, number, people=(person,))
         assert len(read(office.source())) == count
         assert office.over_http.count <= office.calls_per_thousand
+
+    def test_a_first_read_looks_through_no_people(self, office: Any) -> None:
+        count = office.a_page + 1
+        for number in range(1, count + 1):
+            put_deal(office, number, people=(put_person(office, 10_000 + number),))
+        deals = read(office.source(), WINDOW)
+        nightly = office.over_http.count
+        assert read(office.source(), Period(since=EPOCH, until=WINDOW.until)) == deals
+        assert office.over_http.count - nightly < nightly, "deals alone, with everybody behind them"
 
     def test_reading_the_newest_records_shows_what_fields_hold(self, office: Any) -> None:
         put_deal(office, people=(put_person(office, fields={"gclid": "Cj0KCQ_a"}),))

@@ -19,7 +19,6 @@ from convsync.extract.odoo_api import Json2, JsonRpc, Transport
 from convsync.http import FixedHeader, Http
 from convsync.model.deal import Deal
 from convsync.model.identifiers import hashed
-from convsync.model.period import Period
 from convsync.sandbox.crm.odoo import DATABASE, KEY, USER, OdooServer
 from convsync.sandbox.crm.server import Reply
 from tests.contract.crm_suite import CrmOffice, CrmSourceContract, mock
@@ -27,7 +26,6 @@ from tests.contract.source_suite import (
     CREATED,
     SQL_AT,
     TOUCHED,
-    UNTIL,
     WINDOW,
     WON_AT,
     put_deal,
@@ -152,16 +150,6 @@ class OdooContract(CrmSourceContract):
         put_deal(office, entered=(("opportunity", CREATED), ("won", WON_AT), ("sql", WON_AT)))
         (deal,) = read(office.source())
         assert milestones(deal) == [("sql", WON_AT)]
-
-    def test_a_first_read_looks_through_no_partners(self, office: OdooOffice) -> None:
-        person = put_person(office, fields={"email": "a@example.com"}, modified_at=TOUCHED)
-        put_deal(office, people=(person,))
-        asked = office.over_http.count
-        read(office.source(), WINDOW)
-        nightly, asked = office.over_http.count - asked, office.over_http.count
-        (deal,) = read(office.source(), Period(since=datetime.min.replace(tzinfo=UTC), until=UNTIL))
-        assert deal.identifiers.emails == (hashed("a@example.com"),)
-        assert office.over_http.count - asked == nightly - 2, "partners, and their leads"
 
     def test_an_edit_is_seen_in_the_last_second_of_a_window(self, office: OdooOffice) -> None:
         put_deal(office, modified_at=WINDOW.until - timedelta(microseconds=1))

@@ -16,6 +16,7 @@ from typing import Final
 
 from convsync.errors import OperatorError
 from convsync.extract.crm import (
+    LONG_AGO,
     CrmDeal,
     CrmField,
     Fields,
@@ -156,7 +157,8 @@ class Salesforce:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals modified in the window by ID, then others that a role, contact or lead names.
 
-        A deal that two of them name may come twice.
+        A deal that two of them name may come twice. A first read is of every deal, with everybody
+        behind it, and asks nobody else.
         """
         place, _, last = (after or f"{_DEALS}:").partition(":")
         if place == _DEALS:
@@ -164,6 +166,8 @@ class Salesforce:
             modified = _within("SystemModstamp", window)
             for rows in self._pages(wanted, modified, last, with_deleted=True):
                 yield self._page(rows, place=f"{_DEALS}:{rows[-1]['Id']}")
+            if window.since < LONG_AGO:
+                return
             place, last = next(iter(_LINKS)), ""
         for name in [*_LINKS][[*_LINKS].index(place) :]:
             yield from self._linked(name, window, last)
