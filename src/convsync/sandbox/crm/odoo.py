@@ -11,9 +11,10 @@ https://www.odoo.com/documentation/19.0/developer/reference/external_api.html
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
-from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Outcome, Person
+from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Outcome, Person, id_key
 from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
 
 DATABASE, USER, KEY = "acme", "bot@example.com", "6578616d706c65206b6579"
@@ -229,14 +230,17 @@ class OdooServer(CrmServer):
         for name in (*fields, *(leaf[0] for leaf in domain), *(name for name, _ in sorts)):
             if name not in self._types[model]:
                 raise OdooError("builtins.ValueError", f"Invalid field '{name}' on '{model}'")
-        rows = [
+        rows: Iterator[Row] = (
             row for row in self._rows(model, domain) if all(_fits(row, leaf) for leaf in domain)
-        ]
+        )
         if "active" in self._types[model] and (context or {}).get("active_test") is not False:
-            rows = [row for row in rows if row["active"]]
-        for name, way in reversed(sorts):
-            rows.sort(key=lambda row: row[name], reverse=way == "desc")
-        seen = (row for row in rows[:limit] if row.get("message_type") != _TO_ONE_USER)
+            rows = (row for row in rows if row["active"])
+        if (model, order) != ("crm.lead", "id asc"):  # leads are kept in that order
+            found = list(rows)
+            for name, way in reversed(sorts):
+                found.sort(key=lambda row: row[name], reverse=way == "desc")
+            rows = iter(found)
+        seen = (row for row in islice(rows, limit) if row.get("message_type") != _TO_ONE_USER)
         return [{name: _shown(row[name]) for name in ("id", *fields)} for row in seen]
 
     # Records
@@ -246,9 +250,10 @@ class OdooServer(CrmServer):
         named = {leaf[0]: leaf[2] for leaf in domain if leaf[1] == "in"}
         bounds = {leaf[1]: _instant(leaf[2]) for leaf in domain if leaf[0] == "write_date"}
         since, until = bounds.get(">="), bounds.get("<")
+        after = next((str(leaf[2]) for leaf in domain if [*leaf[:2]] == ["id", ">"]), None)
         match model:
             case "crm.lead":
-                return map(self._lead, self._deals(named, since, until))
+                return map(self._lead, self._deals(named, since, until, after))
             case "res.partner" if "id" in named:
                 people = [self.book.person(str(one)) for one in named["id"]]
                 return [_partner(one) for one in people if one]
@@ -265,14 +270,19 @@ class OdooServer(CrmServer):
         return [row for one in named.get("mail_message_id", ()) for row in self._changes(one)]
 
     def _deals(
-        self, named: Mapping[str, Sequence[int]], since: datetime | None, until: datetime | None
+        self,
+        named: Mapping[str, Sequence[int]],
+        since: datetime | None,
+        until: datetime | None,
+        after: str | None,
     ) -> Iterable[Deal]:
+        """Return deals that may fit, by ID."""
         if "id" in named:
-            return self.book.deals(map(str, named["id"]))
+            return self.book.deals(map(str, sorted(named["id"])))
         if "partner_id" in named:
-            ids = [one for each in named["partner_id"] for one in self.book.deals_of(str(each))]
-            return self.book.deals(dict.fromkeys(ids))
-        return self.book.modified(since, until)
+            ids = {one for each in named["partner_id"] for one in self.book.deals_of(str(each))}
+            return self.book.deals(sorted(ids, key=id_key))
+        return self.book.modified(since, until, after=after)
 
     def _stages(self) -> Iterator[Row]:
         for stage in self.book.stages:
