@@ -182,7 +182,7 @@ class Rows:
                 yield from map(self.opportunity, self._deals("opportunityid", where, after=after))
             case "contacts" | "leads":
                 kind = CONTACT if records == "contacts" else LEAD
-                yield from map(_person, self.book.people_modified(kind))
+                yield from map(_person, self._people(kind, where))
             case "opportunitycloses":
                 for deal in self._deals("_opportunityid_value", where):
                     yield from self._closings(deal)
@@ -220,6 +220,16 @@ class Rows:
         else:
             found = self.book.modified(since, until, after=after)
         return (deal for deal in found if deal.deal_id not in self.unreadable)
+
+    def _people(self, kind: str, where: odata.Filter | None) -> Iterable[Person]:
+        """Return the people of a kind a filter may mean."""
+        if where is None:
+            return self.book.people_modified(kind)
+        ids = odata.named(where, f"{kind}id", "_masterid_value")
+        found = self.book.people_modified(kind, *odata.bounds(where, "modifiedon"))
+        if ids is None:
+            return found
+        return (one for one in found if {one.person_id, one.fields.get("merged_into")} & ids)
 
     def opportunity(self, deal: Deal) -> Row:
         """Return a deal's row; its customer is a company where only one contact is behind it."""

@@ -82,7 +82,8 @@ class Either:
         return found
 
     @cached_property
-    def _others(self) -> tuple["Filter", ...]:
+    def others(self) -> tuple["Filter", ...]:
+        """The conditions that say anything else."""
         return tuple(
             term
             for term in self.terms
@@ -92,7 +93,7 @@ class Either:
     def matches(self, row: Row) -> bool:
         """Return whether a row fulfils one."""
         return any(_folded(row[column]) in values for column, values in self.equal.items()) or any(
-            term.matches(row) for term in self._others
+            term.matches(row) for term in self.others
         )
 
     def __iter__(self) -> Iterator[Comparison]:
@@ -117,15 +118,15 @@ def parsed(text: str) -> Filter:
     return found
 
 
-def named(found: Filter, column: str) -> set[Any] | None:
-    """Return the values a column must equal for a row to fulfil a filter; None: not said."""
+def named(found: Filter, *columns: str) -> set[Any] | None:
+    """Return the values one of the columns must equal to fulfil a filter; None: not said."""
     match found:
-        case Comparison(column=one, operator="eq", value=value) if one == column:
+        case Comparison(column=one, operator="eq", value=value) if one in columns:
             return {value}
-        case Either() if len(found.equal) == 1 and column in found.equal:
-            return found.equal[column]
+        case Either() if not found.others and found.equal.keys() <= {*columns}:
+            return {value for values in found.equal.values() for value in values}
         case Every():
-            said = (named(term, column) for term in found.terms)
+            said = (named(term, *columns) for term in found.terms)
             return next((values for values in said if values is not None), None)
     return None
 
