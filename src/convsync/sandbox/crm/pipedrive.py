@@ -9,13 +9,14 @@ https://developers.pipedrive.com/docs/api/v1/Deals
 import json
 import re
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
+from itertools import dropwhile, islice
 from typing import Any, Final
 
-from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Outcome, Person
+from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Outcome, Person, id_key
 from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
 
 TOKEN: Final = "sandbox-0123456789abcdef0123456789abcdef"  # noqa: S105 - opens only this sandbox
@@ -249,25 +250,30 @@ class PipedriveServer(CrmServer):
         if set(statuses) - {"open", "won", "lost", "deleted"}:
             return _invalid("status: not one of open, won, lost, deleted")
         since, until = _window(query)
-        found = [
+        found: Iterable[Deal] = (
             deal
             for deal in self._asked(query, since, until)
             if self._status(deal.stage) in statuses
-        ]
-        gone = self.book.departed(max(since, self.now() - _KEPT), until)
-        records = [self._deal(deal, query) for deal in found] + [
+            and (deal.deal_id in self._archived) == is_archived
+        )
+        if query.get("sort_by", "id") == "id" and query.get("sort_direction") != "desc":
+            first = _first_of(query, "id") or 0  # what is on no page need not be made
+            found = dropwhile(lambda deal: int(deal.deal_id) < first, found)
+            found = islice(found, _limit(query) + 1)
+        gone = [
             self._deal(one.deal, query)
             | {"status": "deleted", "is_deleted": True, "update_time": _text(one.at)}
-            for one in gone
-            if "deleted" in statuses
+            for one in self.book.departed(max(since, self.now() - _KEPT), until)
+            if "deleted" in statuses and (one.deal.deal_id in self._archived) == is_archived
         ]
-        return _paged([one for one in records if one["is_archived"] == is_archived], query)
+        return _paged([*(self._deal(deal, query) for deal in found), *gone], query)
 
     def _asked(self, query: Mapping[str, str], since: datetime, until: datetime) -> list[Deal]:
+        """Return the deals a query may mean, by ID."""
         if ids := query.get("ids"):
-            asked = self.book.deals(ids.split(","))
+            asked = self.book.deals(sorted(ids.split(","), key=id_key))
         elif person := query.get("person_id"):
-            deals = self.book.deals(self.book.deals_of(person))
+            deals = self.book.deals(sorted(self.book.deals_of(person), key=id_key))
             asked = [deal for deal in deals if deal.people[0] == person]
         else:
             return self.book.modified(since, until)
@@ -416,16 +422,15 @@ def _window(query: Mapping[str, str]) -> tuple[datetime, datetime]:
 
 def _paged(records: Sequence[dict[str, Any]], query: Mapping[str, str], by: str = "id") -> Reply:
     """Return a page, and the cursor that names the first record of the next one."""
-    limit, field = int(query.get("limit", "100")), query.get("sort_by", by)
+    limit, field = _limit(query), query.get("sort_by", by)
     is_down = query.get("sort_direction") == "desc"
     if by == "id":
         records = sorted(records, key=lambda one: (one[field], one["id"]), reverse=is_down)
-    if cursor := query.get("cursor"):
-        try:
-            named = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[by]
-        except (ValueError, KeyError):
+    if query.get("cursor"):
+        first = _first_of(query, by)
+        if first is None:
             return _invalid("cursor: This value is not valid.")
-        records = [one for one in records if by != "id" or one["id"] >= named]
+        records = [one for one in records if by != "id" or one["id"] >= first]
     page, rest = records[:limit], records[limit:]
     following = None
     if rest:
@@ -435,6 +440,19 @@ def _paged(records: Sequence[dict[str, Any]], query: Mapping[str, str], by: str 
     return Reply(
         body={"success": True, "data": page, "additional_data": {"next_cursor": following}}
     )
+
+
+def _limit(query: Mapping[str, str]) -> int:
+    return int(query.get("limit", "100"))
+
+
+def _first_of(query: Mapping[str, str], by: str) -> Any:
+    """Return what the first record of a cursor's page is known by; None: no cursor, or not one."""
+    cursor = query.get("cursor", "")
+    try:
+        return json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[by]
+    except (ValueError, KeyError):
+        return None
 
 
 def _invalid(what: str) -> Reply:
