@@ -44,7 +44,7 @@ readme: $(READY)
 soak: $(READY)  ## 20,000 conversions to a platform in trouble
 	$(BIN)/pytest tests/soak -m slow
 
-bench: $(READY)  ## speed, memory, requests; 10,000 to 1,000,000 deals (about 15 minutes)
+bench: $(READY)  ## speed, memory, requests; 10,000 to 1,000,000 deals (about 7 minutes)
 	$(BIN)/python scripts/bench_payloads.py
 	$(BIN)/python -m scripts.bench
 	$(BIN)/python -m scripts.bench_crms
