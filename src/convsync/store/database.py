@@ -64,10 +64,7 @@ class Database:
     @contextmanager
     def preview(self) -> Iterator[Connection]:
         """Open a copy: everything can be written and nothing stays. Nobody waits for it."""
-        with (
-            self._connected() as connection,
-            dialect.copy_of(connection, metadata.sorted_tables) as copy,
-        ):
+        with self._in_our_words(), dialect.copy_of(self.engine, metadata.sorted_tables) as copy:
             yield copy
 
     @contextmanager
@@ -89,13 +86,17 @@ class Database:
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        try:
-            with self.engine.connect() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise self._in_our_words(error) from error
+        with self._in_our_words(), self.engine.connect() as connection:
+            yield connection
 
-    def _in_our_words(self, error: DBAPIError) -> ConvsyncError:
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._said(error) from error
+
+    def _said(self, error: DBAPIError) -> ConvsyncError:
         said = dialect.said_by(error)
         if dialect.is_busy(error):
             return TransientError(f"Database {self.name} is busy or gone: {said}. Try again later.")

@@ -94,19 +94,20 @@ def for_reading(connection: Connection) -> Connection:
 
 
 @contextmanager
-def copy_of(connection: Connection, tables: Sequence[Table]) -> Iterator[Connection]:
+def copy_of(engine: Engine, tables: Sequence[Table]) -> Iterator[Connection]:
     """Yield a connection to a copy of the tables, in a transaction that is rolled back.
 
     Nobody who writes to the database meanwhile waits for it. Raises OperatorError without room.
     """
-    if connection.dialect.name == "sqlite":
+    if engine.dialect.name == "sqlite":
         with TemporaryDirectory(prefix="convsync-") as folder:
             file = Path(folder) / "copy.db"
-            _copy_file(connection, file)
+            with engine.connect() as connection:
+                _copy_file(connection, file)
             with _tried_out(URL.create("sqlite", database=str(file))) as copy:
                 yield copy
     else:
-        with _tried_out(connection.engine.url, isolation_level="REPEATABLE READ") as copy:
+        with _tried_out(engine.url, isolation_level="REPEATABLE READ") as copy:
             _shadow(copy, tables)
             yield copy
 
