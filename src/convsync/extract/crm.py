@@ -48,7 +48,7 @@ from convsync.model.period import Period
 T = TypeVar("T")
 P = ParamSpec("P")
 LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""Before it no CRM held anything; a window from earlier on is a first read, of everything."""
+"""Before it no CRM held anything."""
 FAR_AHEAD: Final = datetime(9999, 1, 1, tzinfo=UTC)
 Fields = Mapping[str, Any]
 History = Mapping[str, Sequence[tuple[Any, datetime]]]
@@ -447,6 +447,11 @@ def built(
             " it in the CRM, or report it",
             deal_id=deal_id,
         )
+
+
+def is_first_read(window: Period) -> bool:
+    """Return whether a window is of everything: then every deal comes, with everybody behind it."""
+    return window.since < LONG_AGO
 
 
 def ever_since(period: Period) -> Period:

@@ -25,6 +25,7 @@ from convsync.extract.crm import (
     built,
     ever_since,
     instant,
+    is_first_read,
 )
 from convsync.extract.dynamics_api import Api, Row, any_of, is_gone, label, stamp, table_of
 from convsync.extract.dynamics_history import INSTANCE, LOST, WON, History, Past, Process
@@ -121,7 +122,7 @@ class Dynamics:
             for rows, following in self._api.pages(_DEALS, query, link):
                 yield self._page(rows, _place(_DEALS, following))
             place, link = next(iter(links), ""), ""
-        if window.since < LONG_AGO:
+        if is_first_read(window):
             return
         for name in [*links][[*links].index(place) :] if place in links else ():
             yield from self._linked(name, links[name], window, link)

@@ -30,6 +30,7 @@ from convsync.extract.crm import (
     built,
     ever_since,
     instant,
+    is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
@@ -113,15 +114,14 @@ class HubSpot:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals modified in the window by record ID, then those whose contacts were."""
         records, _, last = (after or f"{_DEALS}:").partition(":")
-        is_first_read = window.since < LONG_AGO
         seen: set[str] = set()
         if records == _DEALS:
             for ids in self._modified(_DEALS, window, last):
-                if not is_first_read:
+                if not is_first_read(window):
                     seen.update(ids)
                 yield self._page(ids, place=f"{_DEALS}:{ids[-1]}")
             last = ""
-        if is_first_read:  # of every deal, with everybody behind it
+        if is_first_read(window):
             return
         for ids in self._modified(_CONTACTS, window, last):
             linked = self._linked(_CONTACTS, _DEALS, ids)

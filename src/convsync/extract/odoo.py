@@ -37,6 +37,7 @@ from convsync.extract.crm import (
     built,
     ever_since,
     instant,
+    is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
@@ -162,15 +163,14 @@ class Odoo:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals written in the window by record ID, then those whose partners were."""
         model, _, last = (after or f"{_LEAD}:").partition(":")
-        is_first_read = window.since < LONG_AGO
         seen: set[int] = set()
         if model == _LEAD:
             for records in self._written(_LEAD, window, self._columns(), int(last or 0)):
-                if not is_first_read:
+                if not is_first_read(window):
                     seen.update(record["id"] for record in records)
                 yield self._page(records, f"{_LEAD}:{records[-1]['id']}")
             last = ""
-        if is_first_read:  # of every deal, with its partner
+        if is_first_read(window):
             return
         for partners in self._written(_PARTNER, window, ["id"], int(last or 0)):
             theirs = [["partner_id", "in", [one["id"] for one in partners]]]

@@ -25,6 +25,7 @@ from convsync.extract.crm import (
     built,
     ever_since,
     instant,
+    is_first_read,
 )
 from convsync.extract.funnel import Entered, MilestoneStages, Stage, StageOutcome, stages_named
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
@@ -110,7 +111,7 @@ class Pipedrive:
         if step == _CHANGED:
             for records, following in self._deals(_between(window), place):
                 yield self._complete(records, f"{_CHANGED}:{following}")
-        if window.since >= LONG_AGO:
+        if not is_first_read(window):
             yield from self._of_changed_persons(window, step, place)
 
     def reached(self, period: Period) -> Iterator[Page]:

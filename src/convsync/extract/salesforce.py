@@ -16,7 +16,6 @@ from typing import Final
 
 from convsync.errors import OperatorError
 from convsync.extract.crm import (
-    LONG_AGO,
     CrmDeal,
     CrmField,
     Fields,
@@ -25,6 +24,7 @@ from convsync.extract.crm import (
     batches,
     built,
     instant,
+    is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import (
@@ -166,7 +166,7 @@ class Salesforce:
             modified = _within("SystemModstamp", window)
             for rows in self._pages(wanted, modified, last, with_deleted=True):
                 yield self._page(rows, place=f"{_DEALS}:{rows[-1]['Id']}")
-            if window.since < LONG_AGO:
+            if is_first_read(window):
                 return
             place, last = next(iter(_LINKS)), ""
         for name in [*_LINKS][[*_LINKS].index(place) :]:

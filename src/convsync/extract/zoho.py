@@ -22,6 +22,7 @@ from convsync.extract.crm import (
     Person,
     built,
     instant,
+    is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
@@ -155,7 +156,7 @@ class Zoho:
             "leads": self._of_leads,
         }
         way, _, last = (after or "deals:0").partition(":")
-        to_read = ["deals"] if window.since < LONG_AGO else [*ways]
+        to_read = ["deals"] if is_first_read(window) else [*ways]
         for name in to_read[to_read.index(way) :]:
             for rows, read_to in ways[name](window, last):
                 yield self._page(rows, place=f"{name}:{read_to}")
@@ -163,8 +164,8 @@ class Zoho:
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began: none can have moved in it otherwise."""
-        ever_since = f"Modified_Time >= '{_text(max(period.since, LONG_AGO))}'"
-        for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], ever_since):
+        since_then = f"Modified_Time >= '{_text(max(period.since, LONG_AGO))}'"
+        for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], since_then):
             yield self._page(rows)
 
     def departed(self, window: Period) -> Iterator[Departed]:
