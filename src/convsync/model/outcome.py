@@ -169,15 +169,34 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """The account's set-up keeps the platform from taking this row; a person has to fix it.
+
+    The row is good as it is. It waits, and one such row tries again in each run.
+    """
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotMatched:
+    """The platform took the row and knows no such click or person: ordinary, and no failure."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
     """The platform may take this row at `until` (aware UTC); `code` is the vendor's spelling.
 
-    `is_unknown` marks a code that stands in no table of ours: a person should hear of it.
+    `is_unknown` marks a code that stands in no table of ours: a person should hear of it. With
+    `is_once` waiting helps once at most: the same code after that wait rejects the row.
     """
 
     code: str
     until: datetime
     is_unknown: bool = False
+    is_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,4 +204,4 @@ class Untried:
     """The request failed over other rows; this one has not been judged and goes out again."""
 
 
-Outcome = Accepted | Confirmed | Rejected | Deferred | Untried
+Outcome = Accepted | Confirmed | Rejected | Blocked | NotMatched | Deferred | Untried

@@ -1,0 +1,56 @@
+"""What one request says of one conversion to one platform.
+
+Two equal statements: there is nothing new to tell. The ledger keeps the statement that was planned,
+so a request that is repeated says the same again, word for word, whatever the deal or the
+configuration have become meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from convsync.model.click import ClickId
+from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.conversion import Operation, OrderId
+from convsync.model.customer import CustomerType
+from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
+from convsync.model.money import Money
+from convsync.model.rule import ConversionAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """All that a request says of a conversion. `event_at` is aware UTC and never in the future.
+
+    `click_id` is None for a conversion known by hashed identifiers alone; `variables` are custom
+    variables by name.
+    """
+
+    order_id: OrderId
+    action: ConversionAction
+    operation: Operation
+    event_at: datetime
+    value: Money
+    click_id: ClickId | None = None
+    identifiers: Identifiers = NO_IDENTIFIERS
+    consent: Consent = UNSPECIFIED
+    customer_type: CustomerType | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_silent_about_a_person(self) -> bool:
+        """True where it says nothing of the person behind the conversion."""
+        is_silent = not self.identifiers and self.customer_type is None
+        return is_silent and self.consent == UNSPECIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Statements that go out in one request, all for one action.
+
+    A batch whose answer never came is sent again word for word under the same number.
+    """
+
+    number: int
+    action: ConversionAction
+    statements: Sequence[Statement]
