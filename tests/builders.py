@@ -26,6 +26,7 @@ from convsync.model.rule import (
     ShareOfAmount,
     ValueRule,
 )
+from convsync.model.statement import Statement
 
 WON_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
 CLICKED_AT = WON_AT - timedelta(days=10)
@@ -33,6 +34,7 @@ CREATED_AT = CLICKED_AT + timedelta(hours=1)
 NOW = WON_AT + timedelta(hours=12)
 
 ACTION = ConversionAction(destination="data-manager", action_id="123")
+CLICK_ID = ClickId(ClickIdKind.GCLID, "Cj0KCQ-one")
 ALL_OF_IT = ShareOfAmount()
 NEVER_REPLACED = AmountOutcomes()
 GRANTED = Consent(ad_user_data=ConsentStatus.GRANTED)
@@ -173,6 +175,33 @@ def a_conversion(
         identifiers=identifiers,
         consent=consent,
         customer_type=customer_type,
+    )
+
+
+def a_statement(
+    order_id: OrderId = ORDER_ID,
+    *,
+    action: ConversionAction = ACTION,
+    operation: Operation = Operation.COUNT,
+    event_at: datetime = WON_AT,
+    value: Money | None = None,
+    click_id: ClickId | None = CLICK_ID,
+    identifiers: Identifiers = NO_IDENTIFIERS,
+    consent: Consent = GRANTED,
+    customer_type: CustomerType | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Statement:
+    return Statement(
+        order_id=order_id,
+        action=action,
+        operation=operation,
+        event_at=event_at,
+        value=value or usd(100),
+        click_id=click_id,
+        identifiers=identifiers,
+        consent=consent,
+        customer_type=customer_type,
+        variables=variables or {},
     )
 
 

@@ -8,15 +8,15 @@ import pytest
 from google.api_core import exceptions
 
 from convsync.errors import OperatorError, UnsafePlanError
-from convsync.model.conversion import Batch
 from convsync.model.ledger import Account
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
+from convsync.model.statement import Batch
 from convsync.pipeline import Report, Services, backfill, plan, plan_backfill, run
 from convsync.sandbox.admin import set_actions
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
-from convsync.upload.data_manager import outcomes_of_refusal, refusal_of
+from convsync.upload.google.data_manager_refusals import outcomes_of_refusal, refusal_of
 from tests.nights.company import (
     ACCOUNT,
     PAGE_OF,
@@ -718,8 +718,8 @@ class TightLipped(SmallBatches):
     """A platform that refuses a whole request for one click, and does not say which."""
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
-        clicks = [conversion.matched.click for conversion in batch.conversions]
-        if not any(click and click.click_id.value == "G-bad" for click in clicks):
+        clicks = [statement.click_id for statement in batch.statements]
+        if not any(click and click.value == "G-bad" for click in clicks):
             return self.inner.upload(batch, now=now)
         refusal = refusal_of(exceptions.InvalidArgument("There was a problem with the request."))
         return outcomes_of_refusal(refusal, batch, now, destination=self.name)
