@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
-from convsync.model.conversion import Conversion, Operation, OrderId, order_id_of
+from convsync.model.conversion import Conversion
 from convsync.model.customer import CustomerType
 from convsync.model.deal import WON, Deal, Gone, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers, hashed
@@ -26,7 +26,7 @@ from convsync.model.rule import (
     ShareOfAmount,
     ValueRule,
 )
-from convsync.model.statement import Statement
+from convsync.model.statement import Operation, OrderId, Statement, order_id_of
 
 WON_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
 CLICKED_AT = WON_AT - timedelta(days=10)

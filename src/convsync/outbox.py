@@ -25,9 +25,9 @@ from sqlalchemy import Connection
 from convsync import audit
 from convsync.calls import Attempt, Caller
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
-from convsync.model import ledger
 from convsync.model.event import Event, EventKind
-from convsync.model.ledger import LedgerEntry, Move, State
+from convsync.model.ledger import ANSWERED, LedgerEntry, Move, State
+from convsync.model.moves import released, reserved_together, settled
 from convsync.model.outcome import Accepted, Deferred, Outcome, Untried
 from convsync.model.rule import ConversionAction
 from convsync.retrying import RetryPolicy
@@ -125,7 +125,7 @@ class Outbox:
                 for action, code, _ in batches.blocked(connection)
                 for entry in batches.blocked_entries(connection, action, code, limit=1)
             ]
-            self._write(connection, [ledger.released(entry, is_probe=True) for entry in probes])
+            self._write(connection, [released(entry, is_probe=True) for entry in probes])
 
     def send(self, *, only_run: int | None = None) -> None:
         """Send everything that is ready, of one run's plan or of any, several requests at a time.
@@ -220,12 +220,10 @@ class Outbox:
             ready = batches.ready(connection, action, limit=limit, now=now, only_run=only_run)
             if not ready:
                 return None
-            number = batches.open_batch(
-                connection, action, run_id=run_id, rows=len(ready), now=now
-            )
-            moves, event = ledger.reserved_together(ready, number, action)
-            audit.write(connection, moves, run_id=run_id, at=now, events=[event])
-        entries = [move.after for move in moves]
+            number = batches.open_batch(connection, action, run_id=run_id, rows=len(ready), now=now)
+            taken, event = reserved_together(ready, number, action)
+            audit.write(connection, taken, run_id=run_id, at=now, events=[event])
+        entries = [move.after for move in taken]
         return ReservedBatch(number=number, action=action, entries=entries)
 
     def _settle(
@@ -284,7 +282,7 @@ class Outbox:
     ) -> list[Move]:
         now = self._session.now
         return [
-            ledger.settled(entry, outcome, is_repeat=is_repeat, now=now)
+            settled(entry, outcome, is_repeat=is_repeat, now=now)
             for entry, outcome in zip(batch.entries, outcomes, strict=True)
         ]
 
@@ -312,7 +310,7 @@ class Outbox:
     def _release(self, connection: Connection, action: ConversionAction, code: str) -> None:
         """Let all entries go out that a set-up blocked which has been fixed."""
         while left := batches.blocked_entries(connection, action, code, limit=_RELEASED_AT_ONCE):
-            self._write(connection, [ledger.released(entry) for entry in left])
+            self._write(connection, [released(entry) for entry in left])
 
     def _write(
         self,
@@ -330,7 +328,7 @@ def next_poll(answered_at: datetime, now: datetime) -> datetime:
 
 
 def _is_unsettled(entry: LedgerEntry) -> bool:
-    return entry.state in ledger.ANSWERED or bool(entry.code)
+    return entry.state in ANSWERED or bool(entry.code)
 
 
 def _cleared_by(move: Move) -> tuple[ConversionAction, str] | None:

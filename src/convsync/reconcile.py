@@ -17,10 +17,11 @@ from itertools import count
 from typing import Any
 
 from convsync.decide import decide, decide_retired, lets_identifiers_out, may_be_repeated
-from convsync.model import ledger
+from convsync.model import moves
 from convsync.model.click import Candidate
 from convsync.model.deal import Milestone
-from convsync.model.ledger import LedgerEntry, Move, Place
+from convsync.model.ledger import LedgerEntry, Move
+from convsync.model.moves import Place
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
@@ -116,9 +117,7 @@ class _DealAtHand:
         self, rule: ConversionRule, milestone: Milestone | None, entry: LedgerEntry | None
     ) -> None:
         entry = self._withhold(entry, rule)
-        decision = decide(
-            self.stored.deal, milestone, rule, self.candidates, entry, now=self.now
-        )
+        decision = decide(self.stored.deal, milestone, rule, self.candidates, entry, now=self.now)
         if entry is None:
             assert milestone is not None, "there is a milestone or an entry"
             entry = self._new_entry(rule, milestone)
@@ -141,7 +140,7 @@ class _DealAtHand:
         """Take back what may not be said again; return the entry as it is then."""
         if entry is None or may_be_repeated(entry, self.stored.deal, rule):
             return entry
-        move = ledger.withheld(entry, run_id=self.run_id)
+        move = moves.withheld(entry, run_id=self.run_id)
         self.done.moves.append(move)
         return move.after
 
@@ -188,22 +187,22 @@ def move_of(item: Item, entry: LedgerEntry, place: Place, *, run_id: int) -> Mov
     notes: dict[str, Any] = {"run_id": run_id, "step": item.step.value}
     match item:
         case Item(step=Step.NEW, conversion=conversion) if conversion is not None:
-            return ledger.planned(entry, conversion, **notes)
+            return moves.planned(entry, conversion, **notes)
         case Item(step=Step.RESTATE | Step.RETRACT, statement=statement) if statement is not None:
-            return ledger.corrected(entry, statement, reason=item.reason, **notes)
+            return moves.corrected(entry, statement, reason=item.reason, **notes)
         case Item(step=Step.WAIT, reason=reason, until=until) if reason and until:
             if reason is Reason.VERDICT_PENDING:
                 return None
-            return ledger.held(entry, place, reason, until, **notes)
+            return moves.held(entry, place, reason, until, **notes)
         case Item(step=Step.NOT_SENT, reason=reason) if reason is not None:
-            return ledger.not_sent(entry, place, reason, **notes)
+            return moves.not_sent(entry, place, reason, **notes)
         case Item(step=Step.CANNOT) if entry.told is None:
             reason = Reason.PLATFORM_CANNOT
-            return ledger.not_sent(entry, place, reason, code=item.code, **notes)
+            return moves.not_sent(entry, place, reason, code=item.code, **notes)
         case Item(step=Step.CANNOT):
-            return ledger.uncorrectable(entry, item.code, **notes)
+            return moves.uncorrectable(entry, item.code, **notes)
         case Item(step=Step.UNCHANGED, is_dropped=True):
-            return ledger.kept(entry, **notes)
+            return moves.kept(entry, **notes)
         case _:
             return None
 

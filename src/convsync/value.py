@@ -60,9 +60,7 @@ def value_deal(
     )
 
 
-def _event_at(
-    milestone: Milestone, matched: Matched, order_id: OrderId, now: datetime
-) -> datetime:
+def _event_at(milestone: Milestone, matched: Matched, order_id: OrderId, now: datetime) -> datetime:
     """Return the time that is sent: never in the future, and for a bare date not before the click.
 
     The platform takes no event from the future, so while a bare date's day is not over its second

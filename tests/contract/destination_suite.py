@@ -14,9 +14,8 @@ import pytest
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.destination import Destination, StillProcessing, Unknown
 from tests.builders import NOW, a_statement, usd
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from tests.contract.destination_suite import QUOTA_DELAY_S, Codes
 

@@ -19,11 +19,10 @@ from typing import Any, TypeVar
 from convsync import pipeline, wiring
 from convsync.audit import verify
 from convsync.clock import Clock, system_clock
-from convsync.model.conversion import order_id_of
 from convsync.model.ledger import Account
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
-from convsync.model.statement import Batch
+from convsync.model.statement import Batch, order_id_of
 from convsync.pipeline import Report, Services
 from convsync.retrying import RetryPolicy
 from convsync.sandbox.books import Counted

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from convsync.model.conversion import order_id_of
+from convsync.model.statement import order_id_of
 from tests.builders import CLICKED_AT, WON_AT, a_click, a_conversion, a_match
 
 

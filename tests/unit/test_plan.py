@@ -7,12 +7,12 @@ from itertools import permutations
 import pytest
 
 from convsync.errors import UnsafePlanError
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.deal import LOST, Deal, Gone, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import NotSent, Reason, Waiting
 from convsync.model.rule import ConversionAction
+from convsync.model.statement import Operation, OrderId
 from convsync.plan import (
     VERDICT_RECHECK,
     WITHDRAWALS,

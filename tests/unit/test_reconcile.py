@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from convsync.model.consent import UNSPECIFIED, Consent
-from convsync.model.conversion import Operation
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
+from convsync.model.statement import Operation
 from convsync.reconcile import decide, may_be_said_again
 from tests.builders import (
     DENIED,

@@ -5,7 +5,7 @@ Chunks are written with one INSERT and one UPDATE for each kind of change, whate
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -40,9 +40,7 @@ def entries_for(connection: Connection, deal_rows: Sequence[int]) -> dict[EntryK
     return {(entry.deal_row, entry.rule): entry for entry in map(as_entry, found.mappings())}
 
 
-WITH_DEAL = select(ledger, deals.c.source, deals.c.deal_id).join(
-    deals, deals.c.id == ledger.c.deal
-)
+WITH_DEAL = select(ledger, deals.c.source, deals.c.deal_id).join(deals, deals.c.id == ledger.c.deal)
 """Ledger rows as `as_entry` reads them, joined with the names of their deals."""
 
 _OF_DEALS = WITH_DEAL.where(ledger.c.deal.in_(bindparam("deals", expanding=True)))

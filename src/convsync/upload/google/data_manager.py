@@ -30,9 +30,8 @@ from requests import RequestException
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickIdKind
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Accepted, Outcome, Rejected
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement
 from convsync.upload.destination import UNLIMITED, Destination, Quota, Verdict
 from convsync.upload.google.credentials import (
     DATA_MANAGER_SCOPE,

@@ -23,9 +23,8 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 
 from convsync.errors import OperatorError
 from convsync.model.click import ClickIdKind
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Outcome, Rejected
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.google.credentials import (
     ADS_SCOPE,
