@@ -10,7 +10,7 @@ today follows in its place, without them: a retraction after a refusal, the same
 is still a click to tell it for, and else nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -95,7 +95,7 @@ class _DealAtHand:
     now: datetime
     run_id: int
     refusals: Refusals
-    numbers: Mapping[str, count[int]]
+    numbers: Mapping[str, Iterator[int]]
     done: Reconciled
     untils: list[datetime] = field(default_factory=list)
 
