@@ -221,6 +221,7 @@ class Outbox:
             if not ready:
                 return None
             number = batches.open_batch(connection, action, run_id=run_id, rows=len(ready), now=now)
+            ready.sort(key=lambda entry: entry.number)  # the order in which a repeat loads them
             taken, event = reserved_together(ready, number, action)
             audit.write(connection, taken, run_id=run_id, at=now, events=[event])
         entries = [move.after for move in taken]

@@ -168,12 +168,12 @@ class Accepted:
 class Confirmed:
     """The platform counted the row, or says that it already had (`code`).
 
-    `is_by_our_key` where it knows the row by the order ID. By any other key, such as a click and a
-    second, it only says that *some* conversion is there.
+    `may_be_anothers` where it knows the row by another key than the order ID, such as a click and a
+    second: then it only says that *some* conversion is there.
     """
 
     code: str = ""
-    is_by_our_key: bool = False
+    may_be_anothers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
