@@ -31,9 +31,8 @@ from convsync.plan import SafetyLimits
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, tables
 from convsync.store.database import Database, OnStep, ignore_step
-from convsync.wiring.google import accounts_of as accounts_of
-from convsync.wiring.google import destinations_of as destinations_of
-from convsync.wiring.google import readers_of as readers_of
+from convsync.wiring.destinations import accounts_of as accounts_of
+from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.values import customer_words
 
 

@@ -24,14 +24,9 @@ from convsync.errors import ConvsyncError, OperatorError, TransientError, Unexpe
 from convsync.model.conversion import Operation
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch
+from convsync.upload.ad_account import UploadAlert, UploadDay, UploadSummary
 from convsync.upload.codes import Class
-from convsync.upload.google.account import (
-    AccountFacts,
-    ConversionActionFacts,
-    UploadAlert,
-    UploadDay,
-    UploadSummary,
-)
+from convsync.upload.google.account import AccountFacts, ConversionActionFacts
 from convsync.upload.google.credentials import (
     ADS_SCOPE,
     keep_fresh,
