@@ -18,6 +18,7 @@ class Reason(StrEnum):
     CLICK_AFTER_MILESTONE = "click_after_milestone"
     CLICK_OUTSIDE_LOOKBACK = "click_outside_lookback"
     CLICK_TOO_OLD_TO_UPLOAD = "click_too_old_to_upload"
+    CLICK_OF_ANOTHER_NETWORK = "click_of_another_network"
     CONSENT_DENIED = "consent_denied"
     CONSENT_NOT_GRANTED = "consent_not_granted"
     AMOUNT_MISSING = "amount_missing"
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     MILESTONE_IN_FUTURE = "milestone_in_future"
     VERDICT_PENDING = "verdict_pending"
     PLATFORM_REFUSED = "platform_refused"
+    PLATFORM_CANNOT = "platform_cannot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.CLICK_TOO_OLD_TO_UPLOAD: Explanation(
         "The click is now older than the platform accepts, so the report would come too late.",
         "Run convsync every night; what is this old can no longer be reported.",
+    ),
+    Reason.CLICK_OF_ANOTHER_NETWORK: Explanation(
+        "The only clicks found belong to other ad networks than the rule's destination.",
+        "Nothing, if that network brought the deal; a rule for its destination would count it.",
     ),
     Reason.CONSENT_DENIED: Explanation(
         "The person refused that their data is used for advertising.", "Nothing: this is final."
@@ -115,6 +121,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The platform refused the conversion; its code is recorded beside this.",
         "See the code. A change of the deal is sent again by itself.",
     ),
+    Reason.PLATFORM_CANNOT: Explanation(
+        "The platform takes no such statement, so nothing was sent; a code beside this says why.",
+        "See the code. What was counted before stays as it was.",
+    ),
 }
 
 
@@ -156,9 +166,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """The platform counted the row, or says that it already had (`code`)."""
+    """The platform counted the row, or says that it already had (`code`).
+
+    `is_by_our_key` is False where it names no key of ours: some conversion stands there, of the
+    same click and second, say. On the repeat of an unanswered request that is ours; on a first try
+    it is another deal's.
+    """
 
     code: str = ""
+    is_by_our_key: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,13 +94,14 @@ def _validate(
 
 def made_up_batch(rule: ConversionRule, now: datetime) -> Batch:
     """Return one made-up conversion of a rule, whose click ID says what it is."""
+    kind = next(kind for kind in ClickIdKind if kind in rule.click_ids)
     statement = Statement(
         order_id=order_id_of("convsync", "check", rule.name),
         action=rule.action,
         operation=Operation.COUNT,
         event_at=now,
         value=Money(amount=Decimal(1), currency=_currency(rule)),
-        click_id=ClickId(ClickIdKind.GCLID, "convsync-check"),
+        click_id=ClickId(kind, "convsync-check"),
     )
     return Batch(number=0, action=rule.action, statements=[statement])
 
