@@ -33,10 +33,10 @@ from convsync.model.rule import (
     TableBySegment,
     ValueRule,
 )
-from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables, tables
+from convsync.steps import NoProgress, Progress, Services
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.account import AccountReader
 from convsync.upload.destination import Destination, Quota
