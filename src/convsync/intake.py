@@ -15,7 +15,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from convsync import audit
-from convsync.audit import Event, EventKind
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
     Bookmark,
@@ -28,6 +27,7 @@ from convsync.extract.source import (
 )
 from convsync.model.click import Sighting
 from convsync.model.deal import Deal, Gone
+from convsync.model.event import Event, EventKind
 from convsync.model.period import Period
 from convsync.store import clicks, deals, quarantine, runs
 from convsync.store.deals import Seen, StoredDeal

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from convsync import audit, intake
-from convsync.audit import Event, EventKind
 from convsync.errors import ConvsyncError, UnsafePlanError
 from convsync.extract.source import ClickSource
+from convsync.model.event import Event, EventKind
 from convsync.model.period import Period
 from convsync.steps import Report, Services, Work
 from convsync.store import clicks, runs
@@ -36,6 +36,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.outbox.confirm()
         work.reconcile_changes()
         work.finish_what_was_begun()
+        work.outbox.probe_blocked()
         if not force:
             work.refuse_if_unsafe()
         work.outbox.send()
@@ -99,6 +100,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
         work.outbox.confirm()
         work.reconcile_due()
         work.finish_what_was_begun()
+        work.outbox.probe_blocked()
         if not force:
             work.refuse_if_unsafe()
         work.outbox.send()

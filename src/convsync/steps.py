@@ -12,19 +12,19 @@ from hashlib import blake2b
 from typing import Any, Protocol
 
 from convsync import audit, intake
-from convsync.audit import Event, EventKind
 from convsync.calls import Caller
 from convsync.clock import Clock, system_clock
 from convsync.extract.source import ClickSource, DealSource
 from convsync.intake import Intake
-from convsync.model.conversion import Operation
+from convsync.model.event import Event, EventKind
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
+from convsync.model.statement import Operation
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
-from convsync.reconcile import Desk
+from convsync.reconcile import reconcile_chunk
 from convsync.retrying import RetryPolicy
-from convsync.store import audit_log, clicks, deals, ledger, quarantine, runs
+from convsync.store import account, audit_log, clicks, deals, ledger, quarantine, runs
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
@@ -71,7 +71,7 @@ class Report:
     run_id: int
     plan: PlanSummary
     uploaded: Uploaded
-    sums: ledger.Sums
+    sums: account.Sums
     quarantined: int
     problems: Sequence[str]
 
@@ -157,15 +157,20 @@ class Work:
         candidates = clicks.candidates(connection, rows)
         known = [stored.row for stored in chunk if not stored.is_new]
         entries = ledger.entries_for(connection, known) if known else {}
-        desk = Desk(self.services.rules, self.session.now, self.session.run_id)
-        for stored in chunk:
-            found = (*stored.deal.clicks, *candidates.get(stored.row, ()))
-            desk.reconcile(stored, found, entries, within)
-        ledger.write(connection, desk.changes)
-        self._record(connection, desk.events)
-        for item in desk.items:
+        done = reconcile_chunk(
+            chunk,
+            self.services.rules,
+            candidates,
+            entries,
+            now=self.session.now,
+            run_id=self.session.run_id,
+            next_number=ledger.next_number(connection),
+            within=within,
+        )
+        audit.write(connection, done.moves, run_id=self.session.run_id, at=self.session.now)
+        for item in done.items:
             self.summary.add(item)
-        held = {row: at for row, at in desk.look_again.items() if at is not None}
+        held = {row: at for row, at in done.look_again.items() if at is not None}
         if within is None:
             no_longer = {row: None for row in known if row not in held}
             deals.look_again(connection, {**held, **no_longer})
@@ -176,8 +181,8 @@ class Work:
         """Raise UnsafePlanError where what is ready to go out is far from what is usual."""
         only = self.session.run_id if only_this_run else None
         with self.session.transaction("weigh the plan") as connection:
-            ready = ledger.ready(connection, self.session.now, only)
-            counted, currencies = ledger.counted(connection)
+            ready = account.ready(connection, self.session.now, only)
+            counted, currencies = account.counted(connection)
             uploads = runs.usual_uploads(connection)
         outgoing = Outgoing(
             new=ready.by_operation.get(Operation.COUNT, 0),
@@ -194,7 +199,7 @@ class Work:
     def report(self) -> Report:
         """What was done, as it stood when first asked for."""
         with self.session.transaction("add up") as connection:
-            sums = ledger.sums(connection, self.services.rules)
+            sums = account.sums(connection, self.services.rules)
             quarantined = quarantine.count(connection)
         return Report(
             run_id=self.session.run_id,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 # Imported for the children's sake.
-import convsync.upload.data_manager  # noqa: F401
+import convsync.upload.google.data_manager  # noqa: F401
 from convsync import intake, pipeline
 from convsync.errors import ConvsyncError
 from tests.nights.company import Company, instant, small_batches

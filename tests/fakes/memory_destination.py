@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.conversion import Batch, Conversion, Operation, OrderId
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from tests.contract.destination_suite import QUOTA_DELAY_S, Codes
 
@@ -50,19 +50,19 @@ class MemoryDestination:
 
     def _take(self, batch: Batch, now: datetime) -> Sequence[Outcome]:
         self.batches.append(batch)
-        return [self._outcome(conversion, now) for conversion in batch.conversions]
+        return [self._outcome(statement, now) for statement in batch.statements]
 
-    def _outcome(self, conversion: Conversion, now: datetime) -> Outcome:
-        click = conversion.matched.click
-        codes = self._refusals.get(click.click_id.value, []) if click else []
+    def _outcome(self, statement: Statement, now: datetime) -> Outcome:
+        click_id = statement.click_id
+        codes = self._refusals.get(click_id.value, []) if click_id else []
         if self.codes.refused in codes:
             return Rejected(code=self.codes.refused)
         if codes:
             return Deferred(code=codes[0], until=now + timedelta(days=1))
-        is_known = conversion.order_id in self.counted
-        if is_known and conversion.operation is Operation.COUNT:
+        is_known = statement.order_id in self.counted
+        if is_known and statement.operation is Operation.COUNT:
             return Confirmed(code="ALREADY_THERE")
-        self.counted[conversion.order_id] = float(conversion.value.amount)
+        self.counted[statement.order_id] = float(statement.value.amount)
         return Confirmed()
 
     # The platform's side
@@ -70,11 +70,11 @@ class MemoryDestination:
     def refuse(self, click: str, code: str) -> None:
         self._refusals.setdefault(click, []).append(code)
 
-    def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
-        assert conversion.matched.click is not None
+    def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
+        assert statement.click_id is not None
         for code in (self.codes.put_off, self.codes.refused):
-            self.refuse(conversion.matched.click.click_id.value, code)
-        return conversion, self.codes.refused
+            self.refuse(statement.click_id.value, code)
+        return statement, self.codes.refused
 
     def break_down(self, *, after_counting: bool = False) -> None:
         self._trouble.append((TransientError(f"{self.name} is away."), after_counting))

@@ -11,9 +11,9 @@ from convsync.extract.crm import CrmDeals, CrmField, Fields, Page
 from convsync.extract.funnel import MilestoneStages, Stage
 from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
 from convsync.extract.source import Departed
+from convsync.model.finding import Severity
 from convsync.model.period import Period
 from convsync.report.crm_check import findings_of_crm
-from convsync.report.preflight import Severity
 
 GCLIDS = ("EAIaIQobChMI4c7", "Cj0KCQiA35urBhDCARIsAOU7QwkaA", "CjwKCAiA0syqBhBxEiwAeNx9N2hX")
 MAPPING = CrmMapping(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from convsync.report.platform import Comparison, Sent, compared
-from convsync.upload.account import UploadDay, UploadSummary
+from convsync.upload.google.account import UploadDay, UploadSummary
 from tests.builders import ACTION, a_rule
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 6)

@@ -17,7 +17,7 @@ from convsync.cli.options import Format
 
 if TYPE_CHECKING:
     from convsync.steps import Report
-    from convsync.store.ledger import Sums
+    from convsync.store.account import Sums
 
 PLAIN_EVERY = 50_000
 """How often progress is reported where there is no terminal, in records."""

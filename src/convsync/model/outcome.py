@@ -33,6 +33,8 @@ class Reason(StrEnum):
     CLICK_TOO_RECENT = "click_too_recent"
     MILESTONE_IN_FUTURE = "milestone_in_future"
     VERDICT_PENDING = "verdict_pending"
+    RULE_RETIRED = "rule_retired"
+    PLATFORM_CANNOT = "platform_cannot"
     PLATFORM_REFUSED = "platform_refused"
 
 
@@ -111,6 +113,14 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The deal changed while the platform was still checking what it had been told.",
         "Nothing: the change follows once the verdict is in.",
     ),
+    Reason.RULE_RETIRED: Explanation(
+        "The rule is no longer in the configuration, so nothing new is sent under it.",
+        "Nothing, if it was removed on purpose. If it was renamed, say so under [moved].",
+    ),
+    Reason.PLATFORM_CANNOT: Explanation(
+        "The platform cannot take the correction that this deal needs; what it counts stays.",
+        "See the code. `convsync status --uncorrectable` lists all of them with their value.",
+    ),
     Reason.PLATFORM_REFUSED: Explanation(
         "The platform refused the conversion; its code is recorded beside this.",
         "See the code. A change of the deal is sent again by itself.",
@@ -156,9 +166,14 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """The platform counted the row, or says that it already had (`code`)."""
+    """The platform counted the row, or says that it already had (`code`).
+
+    `may_be_anothers` where it knows the row by another key than the order ID, such as a click and a
+    second: then it only says that *some* conversion is there.
+    """
 
     code: str = ""
+    may_be_anothers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,18 +11,18 @@ from typing import Protocol
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.extract.crm import CrmDeals
-from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
-from convsync.model.conversion import Batch, Conversion, order_id_of
+from convsync.model.click import ClickId, ClickIdKind
+from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
-from convsync.model.outcome import Matched
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
-from convsync.report import preflight
+from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
-from convsync.report.preflight import Expected, Finding, Severity
 from convsync.store import migrate
 from convsync.store.database import Database
-from convsync.upload.account import AccountReader
 from convsync.upload.destination import Destination
+from convsync.upload.google import preflight
+from convsync.upload.google.account import AccountReader
+from convsync.upload.google.preflight import Expected
 
 
 class Checkable(Protocol):
@@ -149,20 +149,15 @@ def _validate(
 
 def made_up_batch(rule: ConversionRule, now: datetime) -> Batch:
     """Return one made-up conversion of a rule, whose click ID says what it is."""
-    click = Click(click_id=ClickId(ClickIdKind.GCLID, "convsync-check"), clicked_at=None)
-    conversion = Conversion(
+    statement = Statement(
         order_id=order_id_of("convsync", "check", rule.name),
-        source="convsync",
-        deal_id="check",
-        rule=rule.name,
         action=rule.action,
-        milestone=rule.milestone,
-        milestone_at=now,
+        operation=Operation.COUNT,
         event_at=now,
         value=Money(amount=Decimal(1), currency=_currency(rule)),
-        matched=Matched(basis=MatchBasis.DEAL, click=click, clicked_at=None),
+        click_id=ClickId(ClickIdKind.GCLID, "convsync-check"),
     )
-    return Batch(number=0, action=rule.action, conversions=[conversion])
+    return Batch(number=0, action=rule.action, statements=[statement])
 
 
 def _currency(rule: ConversionRule) -> str:

@@ -22,7 +22,7 @@ from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.store import batches
 from convsync.store.database import Database
-from convsync.upload.account import AccountReader, UploadAlert, UploadDay, UploadSummary
+from convsync.upload.google.account import AccountReader, UploadAlert, UploadDay, UploadSummary
 
 DAYS = 6
 OUR_CLIENT = "GOOGLE_ADS_API"

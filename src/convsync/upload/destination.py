@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from convsync.model.conversion import Batch
 from convsync.model.outcome import Outcome
+from convsync.model.statement import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Unknown:
 
 
 Verdict = Sequence[Outcome] | StillProcessing | Unknown
-"""One final outcome for every conversion of a batch, in order; or that there is none."""
+"""One final outcome for every statement of a batch, in order; or that there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ UNLIMITED = Quota(project="")
 
 
 class Destination(Protocol):
-    """Takes a batch and answers for every conversion in it, in order.
+    """Takes a batch and answers for every statement in it, in order.
 
     Both methods raise TransientError where a later try may succeed (and the outcome of this one is
     unknown), OperatorError where a person has to fix the account or the set-up first, and
@@ -55,7 +55,7 @@ class Destination(Protocol):
     status_quota: Quota
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
-        """Send a batch, of at most `max_batch` conversions, in one request."""
+        """Send a batch, of at most `max_batch` statements, in one request."""
 
     def validate(self, batch: Batch, *, now: datetime) -> None:
         """Have the platform check a batch without counting it; OperatorError where it would not."""

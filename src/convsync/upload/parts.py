@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.conversion import Batch, Conversion
 from convsync.model.outcome import Outcome, Untried
+from convsync.model.statement import Batch, Statement
 
 Part = tuple[Sequence[int], Callable[[Batch], Sequence[Outcome]]]
 """The rows of a batch that a part holds, and what asks the platform about them."""
@@ -18,13 +18,13 @@ def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
     refused again, and that refusal is raised. Any other TransientError is raised at once: the batch
     is then sent again word for word, and what was taken already says so.
     """
-    outcomes: list[Outcome] = [Untried()] * len(batch.conversions)
+    outcomes: list[Outcome] = [Untried()] * len(batch.statements)
     was_taken = False
     for rows, upload in parts:
         if not rows:
             continue
         try:
-            answers = upload(_part_of(batch, [batch.conversions[row] for row in rows]))
+            answers = upload(_part_of(batch, [batch.statements[row] for row in rows]))
         except (OperatorError, UnexpectedResponseError, TransientError) as error:
             is_passing = isinstance(error, TransientError) and not error.told_nothing
             if is_passing or not was_taken:
@@ -36,5 +36,5 @@ def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
     return outcomes
 
 
-def _part_of(batch: Batch, conversions: Sequence[Conversion]) -> Batch:
-    return Batch(number=batch.number, action=batch.action, conversions=conversions)
+def _part_of(batch: Batch, statements: Sequence[Statement]) -> Batch:
+    return Batch(number=batch.number, action=batch.action, statements=statements)

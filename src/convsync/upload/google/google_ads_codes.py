@@ -21,7 +21,7 @@ Where the class is not the first that comes to mind:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from convsync.model.conversion import Operation
+from convsync.model.statement import Operation
 from convsync.upload.codes import (
     COUNTED,
     NEXT_DAY,
