@@ -23,12 +23,12 @@ from convsync.model.ledger import Account
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
 from convsync.model.statement import Batch, order_id_of
-from convsync.pipeline import Report, Services
 from convsync.retrying import RetryPolicy
 from convsync.sandbox.books import Counted
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.server import Sandbox
 from convsync.settings import Settings, load_settings
+from convsync.steps import Report, Services
 from convsync.store import account, migrate
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.destination import Destination, Verdict

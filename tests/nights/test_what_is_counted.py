@@ -12,10 +12,11 @@ from convsync.model.ledger import Account
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
 from convsync.model.statement import Batch
-from convsync.pipeline import Report, Services, backfill, plan, plan_backfill, run
+from convsync.pipeline import backfill, plan, plan_backfill, run
 from convsync.sandbox.admin import set_actions
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
+from convsync.steps import Report, Services
 from convsync.upload.google.data_manager_refusals import outcomes_of_refusal, refusal_of
 from tests.nights.company import (
     ACCOUNT,
