@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
@@ -36,10 +36,6 @@ from convsync.store.batches import ReservedBatch
 from convsync.store.session import Session
 from convsync.upload.destination import Destination, StillProcessing, Unknown, Verdict
 
-FIRST_POLL = timedelta(minutes=30)
-"""Google's own advice: no verdict is there earlier.
-https://developers.google.com/data-manager/api/devguides/diagnostics"""
-LONGEST_POLL = timedelta(hours=12)
 _RELEASED_AT_ONCE = 5_000
 
 
@@ -233,7 +229,8 @@ class Outbox:
         now = self._session.now
         moves = self._moves(batch, outcomes, is_repeat=is_repeat)
         request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
-        poll_at = now + FIRST_POLL
+        first_poll = self._destinations(batch.action.destination).takes.first_poll
+        poll_at = now + (first_poll or timedelta(0))
         with self._session.transaction(f"settle {batch.number}") as connection:
             if is_repeat:
                 batches.recheck_waiting_deals(connection, batch.number, now)
@@ -265,7 +262,8 @@ class Outbox:
         reserved, now = pending.reserved, self._session.now
         if isinstance(verdict, StillProcessing):
             with self._session.transaction(f"confirm {reserved.number}") as connection:
-                poll_at = next_poll(pending.answered_at, now)
+                takes = self._destinations(reserved.action.destination).takes
+                poll_at = takes.next_poll(pending.answered_at, now)
                 batches.ask_again(connection, reserved.number, poll_at)
             return
         is_repeat = isinstance(verdict, Unknown)  # it was taken once: it may count after all
@@ -321,11 +319,6 @@ class Outbox:
     ) -> None:
         run_id, now = self._session.run_id, self._session.now
         audit.write(connection, moves, run_id=run_id, at=now, events=events)
-
-
-def next_poll(answered_at: datetime, now: datetime) -> datetime:
-    """Return when to ask again: after as long as it has taken so far, half a day at most."""
-    return now + min(max(now - answered_at, FIRST_POLL), LONGEST_POLL)
 
 
 def _is_unsettled(entry: LedgerEntry) -> bool:

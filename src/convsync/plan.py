@@ -88,11 +88,11 @@ class Item:
 
 
 Refusal = Callable[[Statement, datetime], str | None]
-"""Says for which code a platform would not take a correction, None where it would."""
+"""Says for which code a platform would not take a statement, None where it would."""
 
 
-def takes_every_correction(_statement: Statement, _now: datetime) -> None:
-    """Refuse no correction."""
+def takes_everything(_statement: Statement, _now: datetime) -> None:
+    """Refuse nothing."""
 
 
 def plan_upload(
@@ -102,7 +102,7 @@ def plan_upload(
     *,
     now: datetime,
     may_name_person: bool = True,
-    refusal_of: Refusal = takes_every_correction,
+    refusal_of: Refusal = takes_everything,
 ) -> Item:
     """Return the step after which the platform will count what was decided.
 
@@ -111,7 +111,7 @@ def plan_upload(
     if entry is not None and entry.state in IN_FLIGHT:
         return _plan_in_flight(order_id, decision, entry, now)
     if entry is None or (entry.told is None and not _may_be_taken_back(entry, decision)):
-        return _plan_uncounted(order_id, decision, entry)
+        return _plan_uncounted(order_id, decision, entry, now, refusal_of)
     correction = _correction_of(entry, decision)
     if correction is None:
         has_strayed = entry.state is not State.CONFIRMED or entry.is_uncorrectable
@@ -122,15 +122,23 @@ def plan_upload(
         correction = correction.without_person()
     reason = decision.reason if isinstance(decision, NotSent) else None
     if code := refusal_of(correction, now):
-        return _plan_uncorrectable(order_id, entry, code)
+        return _plan_refused(order_id, entry, code)
     return Item(STEP_OF[correction.operation], order_id, statement=correction, reason=reason)
 
 
-def _plan_uncounted(order_id: OrderId, decision: Decision, entry: LedgerEntry | None) -> Item:
+def _plan_uncounted(
+    order_id: OrderId,
+    decision: Decision,
+    entry: LedgerEntry | None,
+    now: datetime,
+    refusal_of: Refusal,
+) -> Item:
     match decision:
         case Conversion() as conversion:
             if entry is not None and _is_settled(entry, conversion):
                 return Item(Step.UNCHANGED, order_id, until=entry.due_at)
+            if code := refusal_of(conversion.statement, now):
+                return _plan_refused(order_id, entry, code)
             return Item(Step.NEW, order_id, conversion, conversion.statement)
         case Waiting(reason=reason, until=until):
             held = (State.HELD, reason, until)
@@ -164,9 +172,10 @@ def _plan_in_flight(
     return Item(Step.WAIT, order_id, reason=Reason.VERDICT_PENDING, until=until)
 
 
-def _plan_uncorrectable(order_id: OrderId, entry: LedgerEntry, code: str) -> Item:
-    """Return the step that gives a correction up; where nothing is certain, only that it is."""
-    is_known = entry.reason is Reason.PLATFORM_CANNOT and entry.code == code
+def _plan_refused(order_id: OrderId, entry: LedgerEntry | None, code: str) -> Item:
+    """Return the step that gives up what the platform would not take."""
+    known = (Reason.PLATFORM_CANNOT, code)
+    is_known = entry is not None and (entry.reason, entry.code) == known
     step = Step.UNCHANGED if is_known else Step.CANNOT
     return Item(step, order_id, reason=Reason.PLATFORM_CANNOT, code=code)
 

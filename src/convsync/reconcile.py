@@ -10,7 +10,7 @@ today follows in its place, without them: a retraction after a refusal, the same
 is still a click to tell it for, and else nothing.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -26,12 +26,13 @@ from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.model.statement import order_id_of
-from convsync.plan import Decision, Item, Refusal, Step, plan_upload, takes_every_correction
+from convsync.model.takes import Takes
+from convsync.plan import Decision, Item, Refusal, Step, plan_upload, takes_everything
 from convsync.store.deals import StoredDeal
 from convsync.store.ledger import EntryKey
 
-Refusals = Callable[[ConversionAction], Refusal]
-"""What each action's platform says of corrections it would not take."""
+DESTINATION_REMOVED = "DESTINATION_REMOVED"
+"""The code of what would have to be told to a destination that has left the configuration."""
 
 
 @dataclass(slots=True)
@@ -53,12 +54,13 @@ def reconcile_chunk(
     run_id: int,
     next_number: int,
     within: Period | None = None,
-    refusals: Refusals = lambda _action: takes_every_correction,
+    takes: Mapping[str, Takes] | None = None,
 ) -> Reconciled:
     """Decide and plan each milestone of each deal that a rule counts, or that was once planned.
 
     New entries are numbered from `next_number` on, those of a rule side by side: a batch is of one
-    action, and its rows then lie on few pages.
+    action, and its rows then lie on few pages. `takes` says what each destination takes, by its
+    name; None: anything.
     """
     by_deal: dict[int, dict[str, LedgerEntry]] = {}
     for (row, rule), entry in entries.items():
@@ -76,7 +78,7 @@ def reconcile_chunk(
             candidates=(*deal.clicks, *candidates.get(stored.row, ())),
             now=now,
             run_id=run_id,
-            refusals=refusals,
+            takes=takes,
             numbers=numbers,
             done=done,
         )
@@ -94,7 +96,7 @@ class _DealAtHand:
     candidates: Sequence[Candidate]
     now: datetime
     run_id: int
-    refusals: Refusals
+    takes: Mapping[str, Takes] | None
     numbers: Mapping[str, Iterator[int]]
     done: Reconciled
     untils: list[datetime] = field(default_factory=list)
@@ -134,6 +136,13 @@ class _DealAtHand:
         )
         self._plan(withheld, decision, None, place)
 
+    def _refusal_of(self, action: ConversionAction) -> Refusal:
+        if self.takes is None:
+            return takes_everything
+        if takes := self.takes.get(action.destination):
+            return takes.refusal_of
+        return lambda _statement, _now: DESTINATION_REMOVED
+
     def _withhold(
         self, entry: LedgerEntry | None, rule: ConversionRule | None
     ) -> LedgerEntry | None:
@@ -172,7 +181,7 @@ class _DealAtHand:
             None if entry.is_new else entry,
             now=self.now,
             may_name_person=lets_identifiers_out(rule, self.stored.deal),
-            refusal_of=self.refusals(entry.action),
+            refusal_of=self._refusal_of(place.action if entry.told is None else entry.action),
         )
         self.done.items.append(item)
         move = move_of(item, entry, place, run_id=self.run_id)

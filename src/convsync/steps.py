@@ -5,7 +5,7 @@ run can be stopped between any two of them. A preview takes the same steps on a 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -22,6 +22,7 @@ from convsync.model.event import Event, EventKind
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
+from convsync.model.takes import Takes
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
@@ -55,6 +56,7 @@ class Services:
 
     database: Database
     rules: Sequence[ConversionRule]
+    takes: Mapping[str, Takes]
     deal_sources: Sequence[DealSource]
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
@@ -138,7 +140,7 @@ class Work:
 
     def _notice_new_rules(self) -> None:
         """Make every deal due where the rules are not those of the last run."""
-        digest = rules_digest(self.services.rules)
+        digest = rules_digest(self.services.rules, self.services.takes)
         with self.session.transaction("compare rules") as connection:
             before = runs.recall(connection, _RULES)
             if before != digest:
@@ -176,6 +178,7 @@ class Work:
             run_id=self.session.run_id,
             next_number=ledger.next_number(connection),
             within=within,
+            takes=self.services.takes,
         )
         audit.write(connection, done.moves, run_id=self.session.run_id, at=self.session.now)
         for item in done.items:
@@ -247,9 +250,9 @@ class Work:
             audit.record(connection, events, run_id=self.session.run_id, at=self.session.now)
 
 
-def rules_digest(rules: Sequence[ConversionRule]) -> str:
-    """Return what changes whenever a rule does."""
-    said = json.dumps([repr(rule) for rule in rules]).encode()
+def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = ()) -> str:
+    """Return what changes whenever a rule does, or a destination comes or goes."""
+    said = json.dumps([repr(rule) for rule in rules] + sorted(destinations)).encode()
     return blake2b(said, digest_size=16).hexdigest()
 
 

@@ -196,7 +196,7 @@ def test_a_correction_of_what_a_wbraid_led_to_is_rejected_without_a_request(
     (sent,) = statements(1)
     braid = ClickId(ClickIdKind.WBRAID, "click-0")
     batch = a_batch(replace(corrected(sent, Operation.RETRACT, 0), click_id=braid))
-    assert connected.upload(batch, now=NOW) == [Rejected(code="WBRAID_CANNOT_BE_CORRECTED")]
+    assert connected.upload(batch, now=NOW) == [Rejected(code="CLICK_CANNOT_BE_CORRECTED")]
     assert vendor.requests == []
 
 

@@ -108,6 +108,7 @@ class SmallBatches:
     def __init__(self, inner: Destination, max_batch: int) -> None:
         self.name = inner.name
         self.max_batch = max_batch
+        self.takes = inner.takes
         self.requests_in_flight = inner.requests_in_flight
         self.upload_quota = inner.upload_quota
         self.status_quota = inner.status_quota

@@ -147,6 +147,7 @@ class EditedWhileRead(RuleBasedStateMachine):
         services = Services(
             database=self.database,
             rules=(),
+            takes={},
             deal_sources=[source],
             click_sources=(),
             destinations=nobody,

@@ -30,6 +30,7 @@ from convsync.upload.google.data_manager_refusals import (
     response_json,
 )
 from convsync.upload.google.data_manager_requests import Account, request_of
+from convsync.upload.google.takes import CLICK_IDS
 from tests.builders import ACTION, NOW, SOMEBODY, a_statement, usd
 
 ACCOUNT = Account(operating="1234567890")
@@ -114,7 +115,7 @@ def test_an_encoding_is_named_only_where_something_is_encoded() -> None:
     assert said(a_statement(), a_statement(identifiers=SOMEBODY))["encoding"] == "HEX"
 
 
-@pytest.mark.parametrize("kind", list(ClickIdKind))
+@pytest.mark.parametrize("kind", sorted(CLICK_IDS))
 def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
     event = said_of(a_statement(click_id=ClickId(kind, "x")))
     assert event["ad_identifiers"] == {kind.value: "x"}

@@ -33,7 +33,8 @@ def check(
         services.rules,
         [*services.deal_sources, *services.click_sources],
         services.destinations,
-        wiring.accounts_of(settings, clock=None if as_of else services.clock),
+        wiring.accounts_of(settings),
+        clock=None if as_of else services.clock,
         now=services.clock(),
     )
     rows = [_row(finding) for finding in findings]

@@ -266,7 +266,7 @@ def _confirmed(entry: LedgerEntry, outcome: Confirmed, *, is_repeat: bool, now: 
     "Already there" by another key than our own is good news only where our own request may have
     been heard; on a first try it speaks of somebody else's conversion.
     """
-    if outcome.may_be_anothers and not (is_repeat or entry.is_unsure):
+    if not outcome.is_by_our_key and not (is_repeat or entry.is_unsure):
         return _shifted(entry, outcome.code, now)
     changes: dict[str, Any] = {"state": State.CONFIRMED, "told": entry.value, "reason": None}
     changes["code"] = outcome.code

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     CLICK_AFTER_MILESTONE = "click_after_milestone"
     CLICK_OUTSIDE_LOOKBACK = "click_outside_lookback"
     CLICK_TOO_OLD_TO_UPLOAD = "click_too_old_to_upload"
+    CLICK_OF_ANOTHER_NETWORK = "click_of_another_network"
     CONSENT_DENIED = "consent_denied"
     CONSENT_NOT_GRANTED = "consent_not_granted"
     AMOUNT_MISSING = "amount_missing"
@@ -63,6 +64,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.CLICK_TOO_OLD_TO_UPLOAD: Explanation(
         "The click is now older than the platform accepts, so the report would come too late.",
         "Run convsync every night; what is this old can no longer be reported.",
+    ),
+    Reason.CLICK_OF_ANOTHER_NETWORK: Explanation(
+        "The only clicks found belong to other ad networks than the rule's destination.",
+        "Nothing, if that network brought the deal; a rule for its destination would count it.",
     ),
     Reason.CONSENT_DENIED: Explanation(
         "The person refused that their data is used for advertising.", "Nothing: this is final."
@@ -123,8 +128,8 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Nothing, if it was removed on purpose. If it was renamed, say so under [moved].",
     ),
     Reason.PLATFORM_CANNOT: Explanation(
-        "The platform cannot take the correction that this deal needs; what it counts stays.",
-        "See the code. `convsync status --uncorrectable` lists all of them with their value.",
+        "The platform takes no such statement; what it counts already stays as it is.",
+        "See the code. `convsync status --uncorrectable` lists what is counted and not right.",
     ),
     Reason.PLATFORM_REFUSED: Explanation(
         "The platform refused the conversion; its code is recorded beside this.",
@@ -173,12 +178,13 @@ class Accepted:
 class Confirmed:
     """The platform counted the row, or says that it already had (`code`).
 
-    `may_be_anothers` where it knows the row by another key than the order ID, such as a click and a
-    second: then it only says that *some* conversion is there.
+    `is_by_our_key` is False where it names no key of ours: some conversion stands there, of the
+    same click and second, say. On the repeat of an unanswered request that is ours; on a first try
+    it is another deal's.
     """
 
     code: str = ""
-    may_be_anothers: bool = False
+    is_by_our_key: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

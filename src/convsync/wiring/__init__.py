@@ -31,9 +31,9 @@ from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, tables
 from convsync.steps import NoProgress, Progress, Services
 from convsync.store.database import Database, OnStep, ignore_step
-from convsync.wiring.google import accounts_of as accounts_of
-from convsync.wiring.google import destinations_of as destinations_of
-from convsync.wiring.google import readers_of as readers_of
+from convsync.wiring.destinations import accounts_of as accounts_of
+from convsync.wiring.destinations import destinations_of as destinations_of
+from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.values import customer_words
 
 
@@ -53,6 +53,7 @@ def services_of(
             _deal_source(name, source, settings, retry) for name, source in settings.deals.items()
         ],
         click_sources=click_sources_of(settings),
+        takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=SafetyLimits(
             factor=settings.limits.factor,
@@ -148,6 +149,7 @@ def _in_folder(url: SecretStr, settings: Settings) -> str:
 def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
     destination = rule.destination or next(iter(settings.destinations))
     platform = settings.destinations[destination]
+    takes = takes_of(settings)[destination]
     return ConversionRule(
         name=name,
         milestone=rule.milestone,
@@ -160,10 +162,11 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
             absurd_above=rule.amounts.absurd_above,
         ),
         click_policy=rule.click_policy,
+        click_ids=takes.click_ids,
         lookback=timedelta(days=rule.lookback_days),
         upload_window=timedelta(days=platform.upload_window_days),
         settling_time=timedelta(hours=platform.settling_hours),
-        has_enhanced_conversions=platform.enhanced_conversions,
+        has_enhanced_conversions=platform.enhanced_conversions and takes.identifiers > 0,
         needs_granted_consent=platform.identifiers_need_consent,
         is_undone_by_loss=rule.is_undone_by_loss,
         days_to_close_variable=rule.days_to_close_variable,

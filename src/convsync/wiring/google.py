@@ -7,18 +7,19 @@ never loads it.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convsync.clock import Clock
 from convsync.errors import OperatorError
-from convsync.report.check import Accounts
+from convsync.model.takes import Takes
 from convsync.settings import Settings, crm_tables, tables
+from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
 from convsync.upload.google.account import AccountReader
+from convsync.upload.google.ad_account import GoogleAdAccount
 from convsync.upload.google.preflight import Expected
-from convsync.upload.google.server_clock import server_time
+from convsync.upload.google.takes import GOOGLE_ADS, data_manager
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -27,73 +28,59 @@ if TYPE_CHECKING:
     from convsync.upload.google.google_ads_api import Customer
 
 
-def destinations_of(settings: Settings) -> Callable[[str], Destination]:
-    """Return a function that opens a destination at its first use and keeps it."""
-
-    @cache
-    def open_destination(name: str) -> Destination:
-        match settings.destinations.get(name):
-            case tables.DataManager() as table:
-                return _data_manager(name, table, settings.folder, open_destination)
-            case tables.GoogleAds() as table:
-                return _google_ads(name, table, settings.folder)
-            case None:
-                raise OperatorError(
-                    f"Conversions are still on their way by destinations.{name}, which is no "
-                    "longer configured. Put its table back until they are settled."
-                )
-
-    return open_destination
+Opener = Callable[[str], Destination]
+Table = tables.DataManager | tables.GoogleAds
 
 
-def accounts_of(settings: Settings, *, clock: Clock | None = None) -> Accounts:
-    """Return the ad accounts that the rules count in, and how to look at them."""
-    return Accounts(
-        expected=[_expected(name, settings) for name in _used(settings)],
-        open_reader=readers_of(settings),
-        clocks={
-            name: partial(server_time, url)
-            for name in _used(settings)
-            if (url := _json_endpoint(settings.destinations[name]))
-        },
-        clock=clock,
+def open_destination(name: str, table: Table, settings: Settings, others: Opener) -> Destination:
+    """Return the road to Google that a table describes; see Vendor."""
+    match table:
+        case tables.DataManager():
+            return _data_manager(name, table, settings.folder, others)
+        case tables.GoogleAds():
+            return _google_ads(name, table, settings.folder)
+
+
+def takes_of(table: Table) -> Takes:
+    """Return what a road to Google takes; see Vendor."""
+    match table:
+        case tables.DataManager():
+            return data_manager(has_retractor=table.retract_with != tables.VALUE_ZERO)
+        case tables.GoogleAds():
+            return GOOGLE_ADS
+
+
+def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
+    """Return the account behind a road to Google; see Vendor."""
+    return GoogleAdAccount(
+        _expected(name, table, settings),
+        partial(_reader, name, table, settings),
+        clock_url=_json_endpoint(table),
     )
 
 
-def readers_of(settings: Settings) -> Callable[[str], AccountReader | None]:
-    """Return a function that opens the reader of a destination's account; None: it has none."""
-
-    @cache
-    def open_reader(name: str) -> AccountReader | None:
-        match settings.destinations[name]:
-            case tables.GoogleAds() as table:
-                return _google_ads_account(name, table, table.customer_id, settings.folder)
-            case tables.DataManager(read_with=str(other)) as table:
-                road = settings.destinations[other]
-                assert isinstance(road, tables.GoogleAds), "settings see to that"
-                return _google_ads_account(other, road, table.operating_account, settings.folder)
-            case _:
-                return None
-
-    return open_reader
+def _reader(name: str, table: Table, settings: Settings) -> AccountReader | None:
+    match table:
+        case tables.GoogleAds():
+            return _google_ads_account(name, table, table.customer_id, settings.folder)
+        case tables.DataManager(read_with=str(other)):
+            road = settings.destinations[other]
+            assert isinstance(road, tables.GoogleAds), "settings see to that"
+            return _google_ads_account(other, road, table.operating_account, settings.folder)
+        case _:
+            return None
 
 
-def _used(settings: Settings) -> list[str]:
-    """Return the destinations that a rule names, in the file's order."""
-    first = next(iter(settings.destinations))
-    named = {rule.destination or first for rule in settings.rules.values()}
-    return [name for name in settings.destinations if name in named]
-
-
-def _expected(name: str, settings: Settings) -> Expected:
-    table = settings.destinations[name]
-    is_data_manager = isinstance(table, tables.DataManager)
+def _expected(name: str, table: Table, settings: Settings) -> Expected:
+    match table:
+        case tables.DataManager(operating_account=account):
+            must_own = True
+        case tables.GoogleAds(customer_id=account):
+            must_own = False
     return Expected(
         destination=name,
-        customer_id=table.operating_account
-        if isinstance(table, tables.DataManager)
-        else table.customer_id,
-        must_own=is_data_manager,
+        customer_id=account,
+        must_own=must_own,
         sends_identifiers=table.enhanced_conversions,
         sends_braids=any(
             fields.gbraid or fields.wbraid or fields.landing_url
@@ -114,7 +101,7 @@ def _records_of(
     return (source.columns,)
 
 
-def _json_endpoint(table: tables.DataManager | tables.GoogleAds) -> str | None:
+def _json_endpoint(table: Table) -> str | None:
     """Return where a destination also answers over HTTP; not where it was led to gRPC alone."""
     if isinstance(table, tables.DataManager):
         return table.rest_endpoint
@@ -122,7 +109,7 @@ def _json_endpoint(table: tables.DataManager | tables.GoogleAds) -> str | None:
 
 
 def _data_manager(
-    name: str, table: tables.DataManager, folder: Path, others: Callable[[str], Destination]
+    name: str, table: tables.DataManager, folder: Path, others: Opener
 ) -> Destination:
     from convsync.upload.google.credentials import DATA_MANAGER_SCOPE
     from convsync.upload.google.data_manager import DataManager
@@ -218,7 +205,7 @@ def _google_ads_road(
     return customer, identity, connection
 
 
-def _quota(table: tables.DataManager | tables.GoogleAds, what: str) -> Quota:
+def _quota(table: Table, what: str) -> Quota:
     """Return what Google counts together: the requests of one kind of a Cloud project."""
     return Quota(
         project=f"{table.cloud_project} ({what})",
@@ -251,7 +238,7 @@ def _credentials(
     return credentials_from(keeper, scope, place=place, impersonate=table.impersonate)
 
 
-def _keeper(table: tables.DataManager | tables.GoogleAds, folder: Path) -> "Keeper":
+def _keeper(table: Table, folder: Path) -> "Keeper":
     """Return where a destination's credentials are kept."""
     from convsync.upload.google.credentials import ApplicationDefault, KeyFile, RefreshToken
 

@@ -23,14 +23,9 @@ from google.auth.exceptions import GoogleAuthError
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Operation
+from convsync.upload.ad_account import UploadAlert, UploadDay, UploadSummary
 from convsync.upload.codes import Class
-from convsync.upload.google.account import (
-    AccountFacts,
-    ConversionActionFacts,
-    UploadAlert,
-    UploadDay,
-    UploadSummary,
-)
+from convsync.upload.google.account import AccountFacts, ConversionActionFacts
 from convsync.upload.google.credentials import (
     ADS_SCOPE,
     keep_fresh,
