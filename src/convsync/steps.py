@@ -228,7 +228,12 @@ class Work:
         uploaded = self.outbox.uploaded
         finished = Event(
             EventKind.RUN_FINISHED,
-            {"exit_code": exit_code, "message": message, "outcomes": dict(uploaded.outcomes)},
+            {
+                "exit_code": exit_code,
+                "message": message,
+                "uploads": uploaded.sent,
+                "outcomes": dict(uploaded.outcomes),
+            },
         )
         with self.session.transaction("finish run") as connection:
             self._record(connection, [finished])

@@ -10,6 +10,7 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
+    from convsync.model.chain import Head
     from convsync.store.audit_log import Row
     from convsync.store.database import Database
 
@@ -19,6 +20,10 @@ _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
 Last = Annotated[int, typer.Option("--last", min=1, help="How many events, from the end.")]
 RunId = Annotated[int | None, typer.Option("--run", help="Only events of this run.")]
 EventOption = Annotated[str | None, typer.Option("--event", help="Only events of this kind.")]
+HeadOption = Annotated[
+    str | None,
+    typer.Option("--head", metavar="NUMBER:DIGEST", help="A head kept elsewhere."),
+]
 DealId = Annotated[str, typer.Argument(metavar="DEAL", help="The deal's ID in the CRM.")]
 
 
@@ -58,16 +63,41 @@ def show_deal(
 
 
 @app.command("verify")
-def verify(config: Config = DEFAULT_CONFIG) -> None:
-    """Prove that no event was removed, edited or slipped in."""
-    from convsync import audit
+def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
+    """Prove that no event was removed, edited or slipped in, and that the ledger follows the log.
 
-    found = audit.verify(_database(config))
-    if found.broken is None:
-        typer.echo(f"{found.events:,} events, and every one is as it was written.")
+    With --head, a run's last line or the head file: that the log is a continuation of it.
+    """
+    from convsync import verification
+
+    found = verification.verify(_database(config), head=_head(head))
+    if found.broken is not None:
+        typer.echo(
+            f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
+        )
+        raise typer.Exit(1)
+    typer.echo(f"{found.events:,} events, and every one is as it was written.")
+    if found.keyed_since is not None:
+        typer.echo(f"They are keyed since event {found.keyed_since:,}.")
+    if head is not None:
+        typer.echo("The log is a continuation of the head that was given.")
+    if not found.different:
+        typer.echo("Replayed, they give the ledger and the runs, row by row.")
         return
-    typer.echo(f"The audit log is broken at event {found.broken.number}: {found.broken.problem}.")
+    for difference in found.differences:
+        typer.echo(str(difference))
+    typer.echo(f"{found.different:,} differences between the audit log and the tables.")
     raise typer.Exit(1)
+
+
+def _head(text: str | None) -> "Head | None":
+    from convsync.errors import OperatorError
+    from convsync.model.chain import Head
+
+    try:
+        return None if text is None else Head.parse(text)
+    except ValueError as error:
+        raise OperatorError(f"--head {text}: {error}.") from error
 
 
 def _database(config: Path) -> "Database":
