@@ -33,6 +33,7 @@ from convsync.settings import Settings, tables
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
+from convsync.wiring.destinations import explain_code as explain_code
 from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.values import customer_words
 
