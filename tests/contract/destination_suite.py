@@ -14,7 +14,6 @@ import pytest
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.outcome import (
     Accepted,
     Blocked,
@@ -24,7 +23,7 @@ from convsync.model.outcome import (
     Rejected,
     Untried,
 )
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.model.takes import CLICK_NOT_TAKEN, IDENTIFIERS_NOT_TAKEN, OPERATION_NOT_TAKEN
 from convsync.upload.destination import Destination, StillProcessing, Unknown
 from tests.builders import NOW, SOMEBODY, a_statement, usd

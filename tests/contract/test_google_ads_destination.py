@@ -10,9 +10,8 @@ import pytest
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.outcome import Confirmed, Rejected, Untried
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.google.google_ads import GoogleAds
 from convsync.upload.google.google_ads_api import Customer
 from tests.builders import NOW

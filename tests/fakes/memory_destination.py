@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.outcome import Blocked, Confirmed, Deferred, Outcome, Rejected
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.model.takes import Takes
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.google.takes import GOOGLE_ADS

@@ -6,7 +6,7 @@ It is here to keep the words of `Destination` general. All that it knows is what
 from datetime import timedelta
 
 from convsync.model.click import ClickIdKind
-from convsync.model.conversion import Operation
+from convsync.model.statement import Operation
 from convsync.model.takes import Takes, Way
 from tests.fakes.memory_destination import MemoryDestination
 

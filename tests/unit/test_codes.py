@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from google.ads import datamanager_v1
 
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Blocked, Confirmed, Deferred, NotMatched, Rejected
+from convsync.model.statement import Operation
 from convsync.model.takes import CODES, CodeMeaning
 from convsync.upload.codes import (
     Class,

@@ -18,12 +18,11 @@ from requests import Response
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.money import MOST, Money
 from convsync.model.outcome import Blocked, Deferred, Outcome, Rejected, Untried
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.google.data_manager_refusals import (
     A_DAYS_QUOTA_S,
     outcomes_of_refusal,

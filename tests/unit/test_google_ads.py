@@ -16,11 +16,10 @@ from google.protobuf import json_format
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Blocked, Confirmed, Deferred, NotMatched, Rejected, Untried
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.google.google_ads_answers import outcomes_of, outcomes_of_refusal
 from convsync.upload.google.google_ads_api import Api, Customer
 from convsync.upload.google.google_ads_requests import adjustments_request_of, upload_request_of

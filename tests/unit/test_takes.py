@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.conversion import Operation
 from convsync.model.money import Money
+from convsync.model.statement import Operation
 from convsync.model.takes import (
     CLICK_CANNOT_BE_CORRECTED,
     CLICK_NOT_TAKEN,

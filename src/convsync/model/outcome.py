@@ -34,8 +34,9 @@ class Reason(StrEnum):
     CLICK_TOO_RECENT = "click_too_recent"
     MILESTONE_IN_FUTURE = "milestone_in_future"
     VERDICT_PENDING = "verdict_pending"
-    PLATFORM_REFUSED = "platform_refused"
+    RULE_RETIRED = "rule_retired"
     PLATFORM_CANNOT = "platform_cannot"
+    PLATFORM_REFUSED = "platform_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,17 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The deal changed while the platform was still checking what it had been told.",
         "Nothing: the change follows once the verdict is in.",
     ),
+    Reason.RULE_RETIRED: Explanation(
+        "The rule is no longer in the configuration, so nothing new is sent under it.",
+        "Nothing, if it was removed on purpose. If it was renamed, say so under [moved].",
+    ),
+    Reason.PLATFORM_CANNOT: Explanation(
+        "The platform takes no such statement; what it counts already stays as it is.",
+        "See the code. `convsync status --uncorrectable` lists what is counted and not right.",
+    ),
     Reason.PLATFORM_REFUSED: Explanation(
         "The platform refused the conversion; its code is recorded beside this.",
         "See the code. A change of the deal is sent again by itself.",
-    ),
-    Reason.PLATFORM_CANNOT: Explanation(
-        "The platform takes no such statement, so nothing was sent; a code beside this says why.",
-        "See the code. What was counted before stays as it was.",
     ),
 }
 

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from convsync.model.click import ClickIdKind
-from convsync.model.conversion import Operation
 from convsync.model.money import MOST
-from convsync.model.statement import Statement
+from convsync.model.statement import Operation, Statement
 
 OPERATION_NOT_TAKEN = "OPERATION_NOT_TAKEN"
 CLICK_NOT_TAKEN = "CLICK_NOT_TAKEN"

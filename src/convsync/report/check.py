@@ -11,11 +11,10 @@ from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.extract.crm import CrmDeals
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.conversion import Operation, order_id_of
 from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
 from convsync.store import migrate
 from convsync.store.database import Database

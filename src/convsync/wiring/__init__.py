@@ -26,10 +26,10 @@ from convsync.model.rule import (
     TableBySegment,
     ValueRule,
 )
-from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, tables
+from convsync.steps import NoProgress, Progress, Services
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
@@ -54,6 +54,7 @@ def services_of(
             _deal_source(name, source, settings, retry) for name, source in settings.deals.items()
         ],
         click_sources=click_sources_of(settings),
+        takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=SafetyLimits(
             factor=settings.limits.factor,

@@ -29,9 +29,8 @@ from google.auth.transport.requests import AuthorizedSession
 from requests import RequestException
 
 from convsync.errors import TransientError
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Accepted, Outcome
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement
 from convsync.upload.codes import refusals_among, refused_test_row
 from convsync.upload.destination import UNLIMITED, Destination, Quota, Verdict
 from convsync.upload.google.credentials import (

@@ -21,9 +21,8 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials
 
 from convsync.errors import OperatorError
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Outcome
-from convsync.model.statement import Batch
+from convsync.model.statement import Batch, Operation
 from convsync.upload.codes import refusals_among, refused_test_row
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.google.credentials import (

@@ -16,9 +16,8 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Confirmed, Outcome, Untried
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement
 from convsync.upload.codes import UNKNOWN, Class, Meaning, outcome_as, rows_concerned
 from convsync.upload.google.credentials import ADS_SCOPE, wants_scope
 from convsync.upload.google.google_ads_api import Api

@@ -27,7 +27,7 @@ six and twenty-four hours. Where the class is not the first that comes to mind:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from convsync.model.conversion import Operation
+from convsync.model.statement import Operation
 from convsync.model.takes import CodeMeaning
 from convsync.upload.codes import (
     UNKNOWN,

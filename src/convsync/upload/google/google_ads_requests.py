@@ -12,8 +12,7 @@ from typing import Any
 from convsync.errors import OperatorError
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import ConsentStatus
-from convsync.model.conversion import Operation
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement
 from convsync.upload.google.google_ads_api import Api, Customer
 from convsync.upload.google.takes import CLICK_IDS
 

@@ -16,7 +16,7 @@
 from datetime import timedelta
 
 from convsync.model.click import ClickIdKind
-from convsync.model.conversion import Operation
+from convsync.model.statement import Operation
 from convsync.model.takes import Takes, Way
 
 CLICK_IDS = frozenset({ClickIdKind.GCLID, ClickIdKind.WBRAID, ClickIdKind.GBRAID})
