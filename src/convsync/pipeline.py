@@ -15,7 +15,7 @@ leases alone go by the machine's clock.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ from convsync.model.click import Sighting
 from convsync.model.conversion import Operation
 from convsync.model.deal import Deal, Gone
 from convsync.model.period import Period
-from convsync.model.rule import ConversionRule
+from convsync.model.rule import Agreement, ConversionRule
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import Desk
@@ -84,6 +84,7 @@ class Services:
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
     limits: SafetyLimits = field(default_factory=SafetyLimits)
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
     real_clock: Clock = system_clock

@@ -1,6 +1,6 @@
 """Settings → the conversion rules, and what the company agreed on for its milestones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from convsync.model.money import Money
@@ -13,6 +13,7 @@ from convsync.model.rule import (
     ShareOfAmount,
     TableBySegment,
     ValueRule,
+    after_in,
 )
 from convsync.settings import Settings, tables
 
@@ -22,17 +23,19 @@ def rules_of(settings: Settings) -> Sequence[ConversionRule]:
     return [_rule(name, rule, settings) for name, rule in settings.rules.items()]
 
 
-def agreements_of(settings: Settings) -> Sequence[Agreement]:
+def agreements_of(settings: Settings) -> Mapping[str, Agreement]:
     """Return what the company agreed on for each milestone, in the file's order."""
-    return [
-        Agreement(
+    funnels = [list(source.milestones) for source in settings.deals.values()]
+    return {
+        name: Agreement(
             milestone=name,
             definition=milestone.definition,
             owner=milestone.owner,
             next_within=_days(milestone.next_within_days),
+            followed_by=after_in(name, funnels),
         )
         for name, milestone in settings.milestones.items()
-    ]
+    }
 
 
 def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
@@ -58,6 +61,7 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
         is_undone_by_loss=rule.is_undone_by_loss,
         days_to_close_variable=rule.days_to_close_variable,
         smallest_change=rule.smallest_change,
+        when={segment: frozenset(values) for segment, values in rule.when.items()},
     )
 
 
