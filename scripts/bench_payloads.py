@@ -21,11 +21,10 @@ from google.ads.googleads.v26.services.types import conversion_upload_service as
 
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import Consent, ConsentStatus
-from convsync.model.conversion import Operation, order_id_of
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.money import Money
 from convsync.model.rule import ConversionAction
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.upload.google.data_manager_requests import Account, request_of
 from convsync.upload.google.google_ads_api import Api, Customer
 from convsync.upload.google.google_ads_requests import upload_request_of

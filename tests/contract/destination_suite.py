@@ -14,11 +14,11 @@ import pytest
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
+from convsync.model.takes import CLICK_NOT_TAKEN, IDENTIFIERS_NOT_TAKEN, OPERATION_NOT_TAKEN
 from convsync.upload.destination import Destination, StillProcessing, Unknown
-from tests.builders import NOW, a_statement, usd
+from tests.builders import NOW, SOMEBODY, a_statement, usd
 
 QUOTA_DELAY_S = 30
 
@@ -66,15 +66,10 @@ def a_batch(*statements: Statement, number: int = 1) -> Batch:
     return Batch(number=number, action=statements[0].action, statements=statements)
 
 
-def statements(count: int, operation: Operation = Operation.COUNT) -> list[Statement]:
+def statements(count: int, kind: ClickIdKind = ClickIdKind.GCLID) -> list[Statement]:
     """Return statements of different deals and clicks, `cs-0` of `click-0` and so on."""
     return [
-        a_statement(
-            OrderId(f"cs-{n}"),
-            click_id=ClickId(ClickIdKind.GCLID, f"click-{n}"),
-            value=usd(100 + n),
-            operation=operation,
-        )
+        a_statement(OrderId(f"cs-{n}"), click_id=ClickId(kind, f"click-{n}"), value=usd(100 + n))
         for n in range(count)
     ]
 
@@ -84,7 +79,9 @@ def corrected(statement: Statement, operation: Operation, value: int) -> Stateme
 
 
 class DestinationContract:
-    """Inherit this, and supply `destination` and its `platform`."""
+    """Inherit this, and supply `destination` and its `platform`; `kind` is a click it takes."""
+
+    kind: ClassVar[ClickIdKind] = ClickIdKind.GCLID
 
     @pytest.fixture
     def destination(self) -> Destination:
@@ -99,20 +96,20 @@ class DestinationContract:
     def test_every_row_is_counted_and_answered(
         self, destination: Destination, platform: Platform
     ) -> None:
-        sent = statements(3)
+        sent = self.statements(3)
         assert settled(destination, platform, sent) == [Confirmed()] * 3
         assert [platform.value(s.order_id) for s in sent] == [100, 101, 102]
 
     def test_an_upload_answers_for_every_row_in_order(
         self, destination: Destination, platform: Platform
     ) -> None:
-        assert len(destination.upload(a_batch(*statements(5)), now=NOW)) == 5
+        assert len(destination.upload(a_batch(*self.statements(5)), now=NOW)) == 5
 
     def test_a_single_row_is_a_batch(self, destination: Destination, platform: Platform) -> None:
-        assert settled(destination, platform, statements(1)) == [Confirmed()]
+        assert settled(destination, platform, self.statements(1)) == [Confirmed()]
 
     def test_a_full_batch_goes_out(self, destination: Destination, platform: Platform) -> None:
-        sent = statements(destination.max_batch)
+        sent = self.statements(destination.max_batch)
         platform.refuse("click-1999", platform.codes.refused)
         outcomes = settled(destination, platform, sent)
         assert outcomes[:-1] == [Confirmed()] * (len(sent) - 1)
@@ -122,7 +119,7 @@ class DestinationContract:
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.refuse("click-1", platform.codes.refused)
-        outcomes = settled(destination, platform, statements(3))
+        outcomes = settled(destination, platform, self.statements(3))
         assert outcomes == [Confirmed(), Rejected(code=platform.codes.refused), Confirmed()]
         assert platform.value(OrderId("cs-1")) is None
 
@@ -131,13 +128,13 @@ class DestinationContract:
     ) -> None:
         for n in range(3):
             platform.refuse(f"click-{n}", platform.codes.refused)
-        outcomes = settled(destination, platform, statements(3))
+        outcomes = settled(destination, platform, self.statements(3))
         assert outcomes == [Rejected(code=platform.codes.refused)] * 3
 
     def test_two_faults_of_one_row_are_one_outcome(
         self, destination: Destination, platform: Platform
     ) -> None:
-        first, second, third = statements(3)
+        first, second, third = self.statements(3)
         faulty, code = platform.with_two_faults(second)
         outcomes = settled(destination, platform, [first, faulty, third])
         assert outcomes == [Confirmed(), Rejected(code=code), Confirmed()]
@@ -146,7 +143,7 @@ class DestinationContract:
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.refuse("click-0", platform.codes.put_off)
-        put_off, counted = settled(destination, platform, statements(2))
+        put_off, counted = settled(destination, platform, self.statements(2))
         assert isinstance(put_off, Deferred)
         assert (put_off.code, put_off.until > NOW) == (platform.codes.put_off, True)
         assert counted == Confirmed()
@@ -155,7 +152,7 @@ class DestinationContract:
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.refuse("click-1", platform.codes.unknown)
-        counted, kept = settled(destination, platform, statements(2))
+        counted, kept = settled(destination, platform, self.statements(2))
         assert isinstance(kept, Deferred)
         assert (kept.code, kept.until > NOW) == (platform.codes.unknown, True)
         assert counted == Confirmed()
@@ -165,7 +162,7 @@ class DestinationContract:
     def test_what_is_already_there_is_good_news_and_counts_once(
         self, destination: Destination, platform: Platform
     ) -> None:
-        sent = statements(2)
+        sent = self.statements(2)
         settled(destination, platform, sent)
         outcomes = settled(destination, platform, sent)
         assert all(isinstance(outcome, Confirmed) for outcome in outcomes)
@@ -174,7 +171,7 @@ class DestinationContract:
     def test_an_answer_that_never_came_is_in_passing_and_the_same_batch_settles_it(
         self, destination: Destination, platform: Platform
     ) -> None:
-        batch = a_batch(*statements(3))
+        batch = a_batch(*self.statements(3))
         platform.break_down(after_counting=True)
         with pytest.raises(TransientError):
             destination.upload(batch, now=NOW)
@@ -187,16 +184,16 @@ class DestinationContract:
     ) -> None:
         platform.break_down()
         with pytest.raises(TransientError):
-            destination.upload(a_batch(*statements(2)), now=NOW)
+            destination.upload(a_batch(*self.statements(2)), now=NOW)
         assert platform.value(OrderId("cs-0")) is None
-        assert settled(destination, platform, statements(2)) == [Confirmed()] * 2
+        assert settled(destination, platform, self.statements(2)) == [Confirmed()] * 2
 
     def test_a_spent_quota_says_how_long_to_wait(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.run_out_of_quota()
         with pytest.raises(TransientError) as raised:
-            destination.upload(a_batch(*statements(2)), now=NOW)
+            destination.upload(a_batch(*self.statements(2)), now=NOW)
         assert raised.value.retry_after_s == QUOTA_DELAY_S
         assert platform.value(OrderId("cs-0")) is None
 
@@ -205,52 +202,83 @@ class DestinationContract:
     ) -> None:
         platform.fail_internally()
         with pytest.raises(TransientError):
-            destination.upload(a_batch(*statements(2)), now=NOW)
-        assert settled(destination, platform, statements(2)) == [Confirmed()] * 2
+            destination.upload(a_batch(*self.statements(2)), now=NOW)
+        assert settled(destination, platform, self.statements(2)) == [Confirmed()] * 2
 
     # Corrections
 
-    def test_a_restatement_changes_the_value_and_counts_nothing_new(
-        self, destination: Destination, platform: Platform
+    @pytest.mark.parametrize(
+        ("operation", "value"), [(Operation.RESTATE, 70), (Operation.RETRACT, 0)]
+    )
+    def test_a_correction_is_made_as_declared_and_counts_nothing_new(
+        self, destination: Destination, platform: Platform, operation: Operation, value: int
     ) -> None:
-        (sent,) = statements(1)
+        (sent,) = self.statements(1)
         settled(destination, platform, [sent])
-        restated = corrected(sent, Operation.RESTATE, 70)
-        assert settled(destination, platform, [restated]) == [Confirmed()]
-        assert platform.value(sent.order_id) == 70
+        corrects = operation in destination.takes.corrections
+        (outcome,) = settled(destination, platform, [corrected(sent, operation, value)])
+        assert outcome == (Confirmed() if corrects else Rejected(code=OPERATION_NOT_TAKEN))
+        assert (platform.value(sent.order_id) or 0) == (value if corrects else 100)
 
-    def test_what_is_taken_back_counts_for_nothing(
+    def test_what_was_taken_back_is_taken_back_again_without_harm(
         self, destination: Destination, platform: Platform
     ) -> None:
-        (sent,) = statements(1)
-        settled(destination, platform, [sent])
+        if Operation.RETRACT not in destination.takes.corrections:
+            return
+        (sent,) = self.statements(1)
         retracted = corrected(sent, Operation.RETRACT, 0)
-        assert settled(destination, platform, [retracted]) == [Confirmed()]
-        assert not platform.value(sent.order_id)
+        settled(destination, platform, [sent])
+        settled(destination, platform, [retracted])
         (again,) = settled(destination, platform, [retracted])
         assert isinstance(again, Confirmed)
+        assert again.is_by_our_key
+        assert not platform.value(sent.order_id)
 
     def test_a_batch_may_hold_what_is_new_and_what_corrects(
         self, destination: Destination, platform: Platform
     ) -> None:
-        first, second, third, fourth, fifth = statements(5)
-        settled(destination, platform, [first, third])
+        sent = self.statements(5)
+        operations = [*destination.takes.corrections]
+        told = sent[: len(operations)]
+        settled(destination, platform, told)
+        corrections = [corrected(s, op, 0) for s, op in zip(told, operations, strict=True)]
         platform.refuse("click-3", platform.codes.refused)
-        outcomes = settled(
-            destination,
-            platform,
-            [
-                corrected(first, Operation.RETRACT, 0),
-                second,
-                corrected(third, Operation.RESTATE, 7),
-                fourth,
-                fifth,
-            ],
-        )
-        assert outcomes[:3] == [Confirmed()] * 3
-        assert outcomes[3:] == [Rejected(code=platform.codes.refused), Confirmed()]
-        values = [platform.value(s.order_id) for s in (first, second, third, fifth)]
-        assert (values[0] or 0, *values[1:]) == (0, 101, 7, 104)
+        batch = [*corrections[:1], sent[2], *corrections[1:], sent[3], sent[4]]
+        refused = Rejected(code=platform.codes.refused)
+        assert settled(destination, platform, batch) == [
+            refused if statement is sent[3] else Confirmed() for statement in batch
+        ]
+        assert [platform.value(s.order_id) for s in (sent[2], sent[4])] == [102, 104]
+        assert not any(platform.value(statement.order_id) for statement in told)
+
+    # What is foreseen
+
+    def test_a_click_of_another_network_is_refused_without_a_request(
+        self, destination: Destination, platform: Platform
+    ) -> None:
+        others = sorted(set(ClickIdKind) - destination.takes.click_ids)
+        foreign, own = statements(1, others[0])[0], self.statements(2)[1]
+        assert settled(destination, platform, [foreign, own]) == [
+            Rejected(code=CLICK_NOT_TAKEN),
+            Confirmed(),
+        ]
+        assert platform.value(foreign.order_id) is None
+
+    def test_a_person_without_a_click_is_counted_only_where_identifiers_are_taken(
+        self, destination: Destination, platform: Platform
+    ) -> None:
+        somebody = replace(self.statements(1)[0], click_id=None, identifiers=SOMEBODY)
+        (outcome,) = settled(destination, platform, [somebody])
+        if destination.takes.identifiers:
+            assert outcome == Confirmed()
+        else:
+            assert outcome == Rejected(code=IDENTIFIERS_NOT_TAKEN)
+
+    def test_a_verdict_is_awaited_only_where_it_is_declared(
+        self, destination: Destination, platform: Platform
+    ) -> None:
+        (outcome,) = destination.upload(a_batch(*self.statements(1)), now=NOW)
+        assert isinstance(outcome, Accepted) == (destination.takes.first_poll is not None)
 
     # The set-up
 
@@ -259,20 +287,24 @@ class DestinationContract:
     ) -> None:
         platform.lose_the_action()
         with pytest.raises(OperatorError, match=r"action_id"):
-            destination.upload(a_batch(*statements(3)), now=NOW)
+            destination.upload(a_batch(*self.statements(3)), now=NOW)
         assert platform.value(OrderId("cs-0")) is None
 
     def test_a_check_leaves_no_trace(self, destination: Destination, platform: Platform) -> None:
-        destination.validate(a_batch(*statements(2)), now=NOW)
+        destination.validate(a_batch(*self.statements(2)), now=NOW)
         assert platform.value(OrderId("cs-0")) is None
-        assert settled(destination, platform, statements(2)) == [Confirmed()] * 2
+        assert settled(destination, platform, self.statements(2)) == [Confirmed()] * 2
 
     def test_a_check_finds_a_set_up_that_cannot_work(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.lose_the_action()
         with pytest.raises(OperatorError, match=r"action_id"):
-            destination.validate(a_batch(*statements(1)), now=NOW)
+            destination.validate(a_batch(*self.statements(1)), now=NOW)
+
+    def statements(self, count: int) -> list[Statement]:
+        """Return statements of clicks that the destination takes."""
+        return statements(count, self.kind)
 
 
 def settled(

@@ -4,8 +4,7 @@ from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from convsync.model.conversion import OrderId
-from convsync.model.statement import Statement
+from convsync.model.statement import OrderId, Statement
 from convsync.sandbox.account import Action
 from convsync.sandbox.faults import Call, Fault
 from convsync.sandbox.server import Sandbox

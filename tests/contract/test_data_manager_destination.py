@@ -8,9 +8,8 @@ import pytest
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.outcome import Accepted, Confirmed, Rejected, Untried
-from convsync.model.statement import Statement
+from convsync.model.statement import Operation, OrderId, Statement
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
 from convsync.upload.destination import StillProcessing, Unknown

@@ -10,9 +10,8 @@ import pytest
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.outcome import Confirmed, Rejected, Untried
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.google.google_ads import GoogleAds
 from convsync.upload.google.google_ads_api import Customer
 from tests.builders import NOW
@@ -197,7 +196,7 @@ def test_a_correction_of_what_a_wbraid_led_to_is_rejected_without_a_request(
     (sent,) = statements(1)
     braid = ClickId(ClickIdKind.WBRAID, "click-0")
     batch = a_batch(replace(corrected(sent, Operation.RETRACT, 0), click_id=braid))
-    assert connected.upload(batch, now=NOW) == [Rejected(code="WBRAID_CANNOT_BE_CORRECTED")]
+    assert connected.upload(batch, now=NOW) == [Rejected(code="CLICK_CANNOT_BE_CORRECTED")]
     assert vendor.requests == []
 
 

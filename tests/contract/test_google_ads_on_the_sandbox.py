@@ -16,10 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Accepted, Confirmed, Rejected
-from convsync.model.statement import Statement
+from convsync.model.statement import Operation, OrderId, Statement
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
 from convsync.upload.google.credentials import ADS_SCOPE, KeyFile, credentials_from

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
+from convsync.model.takes import Takes
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
+from convsync.upload.google.takes import GOOGLE_ADS
+from convsync.upload.parts import foreseen, upload_in_parts
 from tests.contract.destination_suite import QUOTA_DELAY_S, Codes
 
 CODES = Codes(refused="REFUSED", put_off="TOO_EARLY", unknown="FROM_NEXT_YEAR")
@@ -22,6 +24,7 @@ class MemoryDestination:
     """Counts in memory, and answers at once. It is its own platform: `refuse` and the like."""
 
     name: str = "memory"
+    takes: Takes = GOOGLE_ADS
     max_batch: int = 2_000
     requests_in_flight: int = 1
     upload_quota: Quota = UNLIMITED
@@ -40,7 +43,9 @@ class MemoryDestination:
                 self._take(batch, now)
             raise error
         self.validate(batch, now=now)
-        return self._take(batch, now)
+        refused, refusals = foreseen(batch, self.takes, now)
+        others = [row for row in range(len(batch.statements)) if row not in refused]
+        return upload_in_parts(batch, [(others, lambda b: self._take(b, now)), (refused, refusals)])
 
     def validate(self, batch: Batch, *, now: datetime) -> None:
         if self._is_lost:

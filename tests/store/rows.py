@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, insert
 
-from convsync.model.conversion import Batch, Conversion, Operation, order_id_of
+from convsync.model.conversion import Conversion
 from convsync.model.deal import Deal
 from convsync.model.ledger import State
 from convsync.model.outcome import Reason
+from convsync.model.statement import Batch, Operation, order_id_of
 from convsync.store import batches, deals, dialect, ledger, runs, schema
 from convsync.store.database import Database
 from convsync.store.deals import Saved

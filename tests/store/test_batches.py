@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from convsync.model.conversion import Batch, Operation
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
 from convsync.model.rule import ConversionAction
+from convsync.model.statement import Batch, Operation
 from convsync.store import batches, deals, ledger
 from convsync.store.database import Database
 from tests.builders import ACTION, NOW, SOMEBODY, a_deal, usd

@@ -9,7 +9,7 @@ import pytest
 
 from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
-from convsync.model.conversion import Conversion, Operation
+from convsync.model.conversion import Conversion
 from convsync.model.customer import CustomerType
 from convsync.model.deal import WON
 from convsync.model.identifiers import Identifiers
@@ -18,6 +18,7 @@ from convsync.model.money import MOST, Money
 from convsync.model.outcome import Matched, Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
+from convsync.model.statement import Operation
 from convsync.store import deals, ledger
 from convsync.store.database import Database
 from convsync.store.ledger import Change

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from google.ads import datamanager_v1
 
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Confirmed, Deferred, Rejected
+from convsync.model.statement import Operation
 from convsync.upload.codes import COUNTED, NEXT_DAY, ROW, Class, Meaning, outcome_of, stop
 from convsync.upload.google import google_ads_codes as ads
 from convsync.upload.google.data_manager_codes import PROCESSING, REFUSALS

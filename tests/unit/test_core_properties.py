@@ -14,13 +14,14 @@ from convsync.errors import UnsafePlanError
 from convsync.match import match_deal
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
-from convsync.model.conversion import Conversion, Operation, order_id_of
+from convsync.model.conversion import Conversion
 from convsync.model.deal import LOST, WON, Deal, Gone, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS
 from convsync.model.ledger import ARROWS, IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, NotSent, Reason
 from convsync.model.rule import AmountOutcomes, ClickPolicy, ConversionRule, ShareOfAmount
+from convsync.model.statement import Operation, order_id_of
 from convsync.plan import (
     Decision,
     Item,

@@ -18,12 +18,11 @@ from requests import Response
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.money import MOST, Money
 from convsync.model.outcome import Deferred, Outcome, Rejected, Untried
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.google.data_manager_refusals import (
     A_DAYS_QUOTA_S,
     outcomes_of_refusal,
@@ -31,6 +30,7 @@ from convsync.upload.google.data_manager_refusals import (
     response_json,
 )
 from convsync.upload.google.data_manager_requests import Account, request_of
+from convsync.upload.google.takes import CLICK_IDS
 from tests.builders import ACTION, NOW, SOMEBODY, a_statement, usd
 
 ACCOUNT = Account(operating="1234567890")
@@ -115,7 +115,7 @@ def test_an_encoding_is_named_only_where_something_is_encoded() -> None:
     assert said(a_statement(), a_statement(identifiers=SOMEBODY))["encoding"] == "HEX"
 
 
-@pytest.mark.parametrize("kind", list(ClickIdKind))
+@pytest.mark.parametrize("kind", sorted(CLICK_IDS))
 def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
     event = said_of(a_statement(click_id=ClickId(kind, "x")))
     assert event["ad_identifiers"] == {kind.value: "x"}

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from convsync.errors import UnexpectedResponseError
-from convsync.model.conversion import OrderId
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected
-from convsync.model.statement import Batch
+from convsync.model.statement import Batch, OrderId
 from convsync.upload.destination import StillProcessing, Unknown, Verdict
 from convsync.upload.google.data_manager_status import verdict_of
 from tests.builders import ACTION, NOW, a_statement

@@ -16,15 +16,14 @@ from google.protobuf import json_format
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Confirmed, Deferred, Rejected, Untried
-from convsync.model.statement import Batch, Statement
-from convsync.upload.google.google_ads import sorted_rows
+from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.google.google_ads_answers import outcomes_of, outcomes_of_refusal
 from convsync.upload.google.google_ads_api import Api, Customer
 from convsync.upload.google.google_ads_requests import adjustments_request_of, upload_request_of
+from convsync.upload.google.takes import CLICK_IDS
 from tests.builders import ACTION, DENIED, GRANTED, NOW, WON_AT, a_statement, usd
 
 API = Api()
@@ -91,7 +90,7 @@ def test_a_number_that_is_no_job_id_is_not_sent(number: int) -> None:
     assert not request.HasField("job_id")
 
 
-@pytest.mark.parametrize("kind", list(ClickIdKind))
+@pytest.mark.parametrize("kind", sorted(CLICK_IDS))
 def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
     said = said_of(a_statement(click_id=ClickId(kind, "x")))
     assert {name: said[name] for name in ("gclid", "gbraid", "wbraid") if name in said} == {
@@ -187,34 +186,6 @@ def test_a_correction_names_the_order_and_the_time_of_correction() -> None:
         {**common, "order_id": "cs-2", "adjustment_type": "RETRACTION"},
     ]
     assert request.partial_failure
-
-
-@pytest.mark.parametrize("operation", [Operation.RESTATE, Operation.RETRACT])
-@pytest.mark.parametrize(("age", "is_too_old"), [(54 * DAY, False), (54 * DAY + DAY / 2, True)])
-def test_what_is_older_than_54_days_can_be_counted_but_not_corrected(
-    operation: Operation, age: timedelta, *, is_too_old: bool
-) -> None:
-    at = NOW - age
-    new, correction = (
-        a_statement(event_at=at, operation=kind) for kind in (Operation.COUNT, operation)
-    )
-    rows = sorted_rows(a_batch(correction, new), NOW)
-    assert rows == ([1], [], [0]) if is_too_old else ([1], [0], [])
-
-
-@pytest.mark.parametrize(
-    ("kind", "rows"),
-    [
-        (ClickIdKind.GCLID, ([], [0], [])),
-        (ClickIdKind.GBRAID, ([], [0], [])),
-        (ClickIdKind.WBRAID, ([], [], [0])),
-    ],
-)
-def test_what_a_wbraid_led_to_is_not_asked_to_be_corrected(
-    kind: ClickIdKind, rows: tuple[list[int], list[int], list[int]]
-) -> None:
-    correction = a_statement(click_id=ClickId(kind, "x"), operation=Operation.RESTATE)
-    assert sorted_rows(a_batch(correction), NOW) == rows
 
 
 # --- what is answered ----------------------------------------------------------------------------

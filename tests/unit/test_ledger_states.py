@@ -5,10 +5,11 @@ import pytest
 
 from convsync.model.click import MatchBasis
 from convsync.model.consent import UNSPECIFIED
-from convsync.model.conversion import Conversion, Operation
+from convsync.model.conversion import Conversion
 from convsync.model.customer import CustomerType
 from convsync.model.ledger import ARROWS, IN_FLIGHT, State
 from convsync.model.outcome import EXPLANATIONS, Matched, Reason
+from convsync.model.statement import Operation
 from tests.builders import NOW, SOMEBODY, WON_AT, a_click, a_conversion, a_match, an_entry, usd
 
 

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.conversion import OrderId
 from convsync.model.outcome import Confirmed, Outcome, Untried
-from convsync.model.statement import Batch
+from convsync.model.statement import Batch, OrderId
 from convsync.upload.parts import upload_in_parts
 from tests.builders import ACTION, a_statement
 

@@ -11,11 +11,10 @@ from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.extract.crm import CrmDeals
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.conversion import Operation, order_id_of
 from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
 from convsync.store import migrate
 from convsync.store.database import Database
@@ -94,13 +93,14 @@ def _validate(
 
 def made_up_batch(rule: ConversionRule, now: datetime) -> Batch:
     """Return one made-up conversion of a rule, whose click ID says what it is."""
+    kind = next(kind for kind in ClickIdKind if kind in rule.click_ids)
     statement = Statement(
         order_id=order_id_of("convsync", "check", rule.name),
         action=rule.action,
         operation=Operation.COUNT,
         event_at=now,
         value=Money(amount=Decimal(1), currency=_currency(rule)),
-        click_id=ClickId(ClickIdKind.GCLID, "convsync-check"),
+        click_id=ClickId(kind, "convsync-check"),
     )
     return Batch(number=0, action=rule.action, statements=[statement])
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch
+from convsync.model.takes import Takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +46,11 @@ class Destination(Protocol):
     Both methods raise TransientError where a later try may succeed (and the outcome of this one is
     unknown), OperatorError where a person has to fix the account or the set-up first, and
     UnexpectedResponseError where the answer makes no sense. Nothing is counted twice if a batch is
-    sent again word for word.
+    sent again word for word. What `takes` foresees is refused without a request.
     """
 
     name: str
+    takes: Takes
     max_batch: int
     requests_in_flight: int
     upload_quota: Quota

@@ -5,11 +5,12 @@ from zoneinfo import ZoneInfo
 
 from convsync.clock import frozen_clock, system_clock
 from convsync.errors import OperatorError
-from convsync.pipeline import NoProgress, Progress, Services
 from convsync.settings import Settings
+from convsync.steps import NoProgress, Progress, Services
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
+from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import rules_of as rules_of
 from convsync.wiring.sources import click_file as click_file
@@ -36,6 +37,7 @@ def services_of(
         rules=rules_of(settings),
         deal_sources=deal_sources_of(settings, retry),
         click_sources=click_sources_of(settings),
+        takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),
         agreements=agreements_of(settings),

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from convsync.errors import OperatorError
+from convsync.model.takes import Takes
 from convsync.settings import Settings
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
@@ -21,6 +22,9 @@ class Vendor(Protocol):
         self, name: str, table: Any, settings: Settings, others: Callable[[str], Destination]
     ) -> Destination:
         """Return the destination that a table describes; `others` opens the other ones."""
+
+    def takes_of(self, table: Any) -> Takes:
+        """Return what the destination that a table describes takes, without opening it."""
 
     def account_of(self, name: str, table: Any, settings: Settings) -> AdAccount:
         """Return the account behind the destination that a table describes."""
@@ -44,6 +48,13 @@ def destinations_of(settings: Settings) -> Callable[[str], Destination]:
         return VENDORS[table.kind].open_destination(name, table, settings, open_destination)
 
     return open_destination
+
+
+def takes_of(settings: Settings) -> Mapping[str, Takes]:
+    """Return what each destination takes, by its name, without opening any."""
+    return {
+        name: VENDORS[table.kind].takes_of(table) for name, table in settings.destinations.items()
+    }
 
 
 def accounts_of(settings: Settings) -> Sequence[AdAccount]:

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convsync.errors import OperatorError
+from convsync.model.takes import Takes
 from convsync.settings import Settings, crm_tables, tables
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
 from convsync.upload.google.account import AccountReader
 from convsync.upload.google.ad_account import GoogleAdAccount
 from convsync.upload.google.preflight import Expected
+from convsync.upload.google.takes import GOOGLE_ADS, data_manager
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -37,6 +39,15 @@ def open_destination(name: str, table: Table, settings: Settings, others: Opener
             return _data_manager(name, table, settings.folder, others)
         case tables.GoogleAds():
             return _google_ads(name, table, settings.folder)
+
+
+def takes_of(table: Table) -> Takes:
+    """Return what a road to Google takes; see Vendor."""
+    match table:
+        case tables.DataManager():
+            return data_manager(has_retractor=table.retract_with != tables.VALUE_ZERO)
+        case tables.GoogleAds():
+            return GOOGLE_ADS
 
 
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:

@@ -16,6 +16,7 @@ from convsync.model.rule import (
     after_in,
 )
 from convsync.settings import Settings, tables
+from convsync.wiring.destinations import takes_of
 
 
 def rules_of(settings: Settings) -> Sequence[ConversionRule]:
@@ -41,6 +42,7 @@ def agreements_of(settings: Settings) -> Mapping[str, Agreement]:
 def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
     destination = rule.destination or next(iter(settings.destinations))
     platform = settings.destinations[destination]
+    takes = takes_of(settings)[destination]
     return ConversionRule(
         name=name,
         milestone=rule.milestone,
@@ -53,10 +55,11 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
             absurd_above=rule.amounts.absurd_above,
         ),
         click_policy=rule.click_policy,
+        click_ids=takes.click_ids,
         lookback=timedelta(days=rule.lookback_days),
         upload_window=timedelta(days=platform.upload_window_days),
         settling_time=timedelta(hours=platform.settling_hours),
-        has_enhanced_conversions=platform.enhanced_conversions,
+        has_enhanced_conversions=platform.enhanced_conversions and takes.identifiers > 0,
         needs_granted_consent=platform.identifiers_need_consent,
         is_undone_by_loss=rule.is_undone_by_loss,
         days_to_close_variable=rule.days_to_close_variable,

@@ -6,8 +6,8 @@ What shapes this adapter (https://developers.google.com/data-manager/api):
   others come back as untried, to go out in the next request (`data_manager_refusals`).
 - The same `transaction_id` again is an adjustment of the value, never a second conversion, so a
   repeat is harmless; taking back is a value of zero, and the count remains. Where a `retractor` is
-  given (the Google Ads API, by order ID), it takes back instead, and the count goes too; but not
-  what began with a wbraid, which that API does not adjust.
+  given (the Google Ads API, by order ID), it takes back instead, and the count goes too; what it
+  does not take (a wbraid's, or older than 54 days) is restated at zero all the same.
 - Verdicts on rows come half an hour or more later, from `requestStatus:retrieve`, and are read in
   `data_manager_status`.
 - A spent quota says how long to wait. Google states no hour for a day's, so that is not waited for.
@@ -29,10 +29,8 @@ from google.auth.transport.requests import AuthorizedSession
 from requests import RequestException
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.click import ClickIdKind
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Accepted, Outcome, Rejected
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement
 from convsync.upload.destination import UNLIMITED, Destination, Quota, Verdict
 from convsync.upload.google.credentials import (
     DATA_MANAGER_SCOPE,
@@ -49,7 +47,8 @@ from convsync.upload.google.data_manager_refusals import (
 )
 from convsync.upload.google.data_manager_requests import Account, request_of
 from convsync.upload.google.data_manager_status import verdict_of
-from convsync.upload.parts import upload_in_parts
+from convsync.upload.google.takes import data_manager
+from convsync.upload.parts import foreseen, upload_in_parts
 
 MAX_EVENTS = 2_000
 HOST = "datamanager.googleapis.com"
@@ -85,6 +84,7 @@ class DataManager:
         self.status_quota = status_quota
         self._account = account
         self._retractor = retractor
+        self.takes = data_manager(has_retractor=retractor is not None)
         self._rest_endpoint = rest_endpoint
         self._timeout_s = timeout.total_seconds()
         self._credentials = credentials or AnonymousCredentials()
@@ -100,17 +100,37 @@ class DataManager:
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch, in one request but for what a retractor takes back; see Destination."""
-        if self._retractor is None:
-            return self._send(batch, now=now)
-        taken_back = [row for row, s in enumerate(batch.statements) if _is_taken_back(s)]
-        others = [row for row, s in enumerate(batch.statements) if not _is_taken_back(s)]
+        refused, refusals = foreseen(batch, self.takes, now)
+        retracted, others = self._parted(batch, frozenset(refused), now)
         return upload_in_parts(
             batch,
             [
-                (taken_back, partial(self._retractor.upload, now=now)),
+                (retracted, partial(self._retract, now=now)),
                 (others, partial(self._send, now=now)),
+                (refused, refusals),
             ],
         )
+
+    def _parted(
+        self, batch: Batch, refused: frozenset[int], now: datetime
+    ) -> tuple[list[int], list[int]]:
+        """Return the rows that the retractor takes back, and those that go this way."""
+        retracted: list[int] = []
+        others: list[int] = []
+        for row, statement in enumerate(batch.statements):
+            if row not in refused:
+                (retracted if self._is_retracted(statement, now) else others).append(row)
+        return retracted, others
+
+    def _is_retracted(self, statement: Statement, now: datetime) -> bool:
+        """True where the other road takes a conversion back; else it is restated at zero."""
+        if self._retractor is None or statement.operation is not Operation.RETRACT:
+            return False
+        return self._retractor.takes.refusal_of(statement, now) is None
+
+    def _retract(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
+        assert self._retractor is not None, "else nothing is retracted"
+        return self._retractor.upload(batch, now=now)
 
     def _send(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         response = self._ingest(batch, request_of(batch, self._account), now)
@@ -167,9 +187,3 @@ class DataManager:
                 raise_if_called_back(self._credentials, self.name, is_new=is_new)
             return outcomes_of_refusal(refusal_of(error), batch, now, destination=self.name)
         return str(response.request_id)
-
-
-def _is_taken_back(statement: Statement) -> bool:
-    click_id = statement.click_id
-    began_with_a_wbraid = click_id is not None and click_id.kind is ClickIdKind.WBRAID
-    return statement.operation is Operation.RETRACT and not began_with_a_wbraid

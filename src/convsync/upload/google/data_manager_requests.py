@@ -8,10 +8,10 @@ from typing import Any
 
 from google.ads import datamanager_v1
 
-from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.statement import Batch, Statement
+from convsync.upload.google.takes import CLICK_IDS
 
 MAX_IDENTIFIERS = 10
 
@@ -83,7 +83,7 @@ def _add_event(event: Any, statement: Statement, source: int) -> None:
         variable.value = value
 
 
-_FIELD = {kind: kind.value for kind in ClickIdKind}
+_FIELD = {kind: kind.value for kind in CLICK_IDS}
 
 
 def _add_identifiers(user_data: Any, statement: Statement) -> None:

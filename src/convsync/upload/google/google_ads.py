@@ -6,8 +6,7 @@ What shapes this adapter (https://developers.google.com/google-ads/api/docs/conv
 - What is taken is counted at once, so a row that is not refused is confirmed and there is nothing
   to ask for afterwards: `verdict` never has anything to say.
 - The same order ID again is refused as already there, which confirms it. A new value and a
-  retraction are adjustments, by a service of their own, of what happened in the last 54 days and
-  did not begin with a wbraid.
+  retraction are adjustments, by a service of their own (`takes`).
 - Requests go out through the official service clients without their logging, which would repeat
   what a request held, and without any retry: that is the outbox's.
 """
@@ -22,10 +21,8 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials
 
 from convsync.errors import OperatorError
-from convsync.model.click import ClickIdKind
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Outcome, Rejected
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.google.credentials import (
     ADS_SCOPE,
@@ -36,16 +33,12 @@ from convsync.upload.google.credentials import (
 )
 from convsync.upload.google.google_ads_answers import outcomes_of, outcomes_of_refusal
 from convsync.upload.google.google_ads_api import HOST, VERSION, Api, Customer
-from convsync.upload.google.google_ads_codes import (
-    ABOUT_THE_CLICK,
-    NOT_FOR_A_WBRAID,
-    TOO_OLD_TO_CORRECT,
-)
+from convsync.upload.google.google_ads_codes import ABOUT_THE_CLICK
 from convsync.upload.google.google_ads_requests import adjustments_request_of, upload_request_of
-from convsync.upload.parts import upload_in_parts
+from convsync.upload.google.takes import GOOGLE_ADS
+from convsync.upload.parts import foreseen, upload_in_parts
 
 MAX_ROWS = 2_000
-CORRECTABLE_FOR = timedelta(days=54)
 
 
 class GoogleAds:
@@ -56,6 +49,7 @@ class GoogleAds:
     """
 
     max_batch = MAX_ROWS
+    takes = GOOGLE_ADS
 
     def __init__(
         self,
@@ -98,13 +92,14 @@ class GoogleAds:
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch, what is new and what corrects in a request each; see Destination."""
-        new, corrections, beyond = sorted_rows(batch, now)
+        refused, refusals = foreseen(batch, self.takes, now)
+        new, corrections = sorted_rows(batch, refused)
         return upload_in_parts(
             batch,
             [
                 (new, partial(self._count, now=now)),
                 (corrections, partial(self._correct, now=now)),
-                (beyond, partial(_refuse_to_correct, now=now)),
+                (refused, refusals),
             ],
         )
 
@@ -174,28 +169,12 @@ class GoogleAds:
         )
 
 
-def sorted_rows(batch: Batch, now: datetime) -> tuple[list[int], list[int], list[int]]:
-    """Return the rows to count, the rows to correct, and those that Google would not correct."""
+def sorted_rows(batch: Batch, refused: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return the rows to count and the rows to correct, of those that are not refused anyway."""
+    beyond = frozenset(refused)
     new: list[int] = []
     corrections: list[int] = []
-    beyond: list[int] = []
     for row, statement in enumerate(batch.statements):
-        if statement.operation is Operation.COUNT:
-            new.append(row)
-        elif _beyond_correction(statement, now):
-            beyond.append(row)
-        else:
-            corrections.append(row)
-    return new, corrections, beyond
-
-
-def _beyond_correction(statement: Statement, now: datetime) -> str:
-    """Return our code for why Google would not correct a conversion, "" where it would."""
-    click_id = statement.click_id
-    if click_id is not None and click_id.kind is ClickIdKind.WBRAID:
-        return NOT_FOR_A_WBRAID
-    return TOO_OLD_TO_CORRECT if now - statement.event_at > CORRECTABLE_FOR else ""
-
-
-def _refuse_to_correct(part: Batch, *, now: datetime) -> Sequence[Outcome]:
-    return [Rejected(code=_beyond_correction(s, now)) for s in part.statements]
+        if row not in beyond:
+            (new if statement.operation is Operation.COUNT else corrections).append(row)
+    return new, corrections

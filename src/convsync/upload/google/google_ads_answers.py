@@ -16,9 +16,8 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Untried
-from convsync.model.statement import Batch
+from convsync.model.statement import Batch, Operation
 from convsync.upload.codes import NEXT_DAY, UNKNOWN, Class, Meaning, outcome_as
 from convsync.upload.google.credentials import ADS_SCOPE, wants_scope
 from convsync.upload.google.google_ads_api import Api

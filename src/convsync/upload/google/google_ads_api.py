@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 
 from convsync.model.consent import ConsentStatus
-from convsync.model.conversion import Operation
 from convsync.model.customer import CustomerType
+from convsync.model.statement import Operation
 
 HOST = "googleads.googleapis.com"
 VERSION = "v26"

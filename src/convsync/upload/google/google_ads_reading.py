@@ -21,9 +21,8 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.conversion import Operation
 from convsync.model.rule import ConversionAction
-from convsync.model.statement import Batch
+from convsync.model.statement import Batch, Operation
 from convsync.upload.ad_account import UploadAlert, UploadDay, UploadSummary
 from convsync.upload.codes import Class
 from convsync.upload.google.account import AccountFacts, ConversionActionFacts

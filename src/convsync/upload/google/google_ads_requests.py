@@ -12,9 +12,9 @@ from typing import Any
 from convsync.errors import OperatorError
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import ConsentStatus
-from convsync.model.conversion import Operation
-from convsync.model.statement import Batch, Statement
+from convsync.model.statement import Batch, Operation, Statement
 from convsync.upload.google.google_ads_api import Api, Customer
+from convsync.upload.google.takes import CLICK_IDS
 
 MAX_IDENTIFIERS = 5
 _MOST_JOBS = 2**31
@@ -78,7 +78,7 @@ def _set_head(request: Any, batch: Batch, customer: Customer) -> None:
         request.job_id = batch.number  # upload diagnostics are told apart by it
 
 
-_FIELD = {kind: kind.value for kind in ClickIdKind}
+_FIELD = {kind: kind.value for kind in CLICK_IDS}
 _WITHOUT_VARIABLES = frozenset({ClickIdKind.GBRAID, ClickIdKind.WBRAID})
 """Google takes no custom variables beside a braid, and would refuse the conversion for them."""
 
