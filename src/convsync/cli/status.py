@@ -65,13 +65,11 @@ def status(
     """Show the account of every deal, what is on its way or unreadable, and recent runs."""
     from convsync import wiring
     from convsync.report.status import status_of
-    from convsync.store import migrate
 
     settings = options.load(config)
-    database = wiring.database_of(settings)
-    migrate.require_current(database)
     period = _period(from_day, to_day, settings)
-    found = status_of(database, wiring.rules_of(settings), period=period)
+    with options.ledger(settings) as database:
+        found = status_of(database, wiring.rules_of(settings), period=period)
     if form is Format.JSON:
         asked = _platform_as_json(_seen(settings, as_of)) if platform else {}
         output.show_json({**_as_json(found), **asked})
@@ -105,7 +103,7 @@ def _seen(settings: "Settings", as_of: str | None) -> _Seen:
     from convsync.report.platform import compare_with
     from convsync.upload.ad_account import CannotAsk
 
-    database, rules = wiring.database_of(settings), wiring.rules_of(settings)
+    rules = wiring.rules_of(settings)
     now = options.instant(as_of, settings) or system_clock()
     seen = _Seen([], {}, [])
     for account in wiring.accounts_of(settings):
@@ -113,9 +111,10 @@ def _seen(settings: "Settings", as_of: str | None) -> _Seen:
         if isinstance(received, CannotAsk):
             seen.not_asked[account.destination] = received.fix
             continue
-        seen.rows.extend(
-            compare_with(received, account.destination, database=database, rules=rules, now=now)
-        )
+        name = account.destination
+        with options.ledger(settings) as database:
+            compared = compare_with(received, name, database=database, rules=rules, now=now)
+        seen.rows.extend(compared)
         if received.note and received.note not in seen.notes:
             seen.notes.append(received.note)
     return seen
