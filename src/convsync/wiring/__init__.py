@@ -62,6 +62,7 @@ def services_of(
             small=settings.limits.small,
             retracted_share=settings.limits.retracted_share,
             small_retraction=settings.limits.small_retraction,
+            vanished_share=settings.limits.vanished_share,
         ),
         retry=retry,
         clock=system_clock if as_of is None else frozen_clock(as_of),
