@@ -39,14 +39,12 @@ def explain(
     from convsync import wiring
     from convsync.errors import OperatorError
     from convsync.report import explanation
-    from convsync.store import migrate
 
     settings = options.load(config)
-    database = wiring.database_of(settings)
-    migrate.require_current(database)
-    rules, agreements = wiring.rules_of(settings), wiring.agreements_of(settings)
-    found = explanation.explain(database, rules, deal, agreements)
-    unreadable = explanation.unreadable(database, deal)
+    with options.ledger(settings) as database:
+        rules, agreements = wiring.rules_of(settings), wiring.agreements_of(settings)
+        found = explanation.explain(database, rules, deal, agreements)
+        unreadable = explanation.unreadable(database, deal)
     if not found:
         why = "; ".join(unreadable) or "IDs are compared to the letter"
         raise OperatorError(f"No deal {deal} has been read. {why}.")

@@ -89,22 +89,20 @@ def status(
     from convsync.clock import system_clock
     from convsync.report import agreements
     from convsync.report.status import status_of
-    from convsync.store import migrate
 
     if breaches and platform:
         raise typer.BadParameter("--breaches lists deals alone; leave out --platform.")
     settings = options.load(config)
-    database = wiring.database_of(settings)
-    migrate.require_current(database)
     period = _period(from_day, to_day, settings)
     now = options.instant(as_of, settings) or system_clock()
     agreed = wiring.agreements_of(settings)
-    if breaches:
-        late = agreements.breaches_of(database, agreed, now=now, period=period)
-        output.show([asdict(breach) for breach in late], _BREACH_COLUMNS, form)
-        return
-    standings = agreements.standings(database, agreed, now=now, period=period)
-    found = status_of(database, wiring.rules_of(settings), period=period)
+    with options.ledger(settings) as database:
+        if breaches:
+            late = agreements.breaches_of(database, agreed, now=now, period=period)
+            output.show([asdict(breach) for breach in late], _BREACH_COLUMNS, form)
+            return
+        standings = agreements.standings(database, agreed, now=now, period=period)
+        found = status_of(database, wiring.rules_of(settings), period=period)
     if form is Format.JSON:
         asked = _platform_as_json(_seen(settings, as_of)) if platform else {}
         output.show_json({**_as_json(found), **_agreed_as_json(standings), **asked})
@@ -139,7 +137,7 @@ def _seen(settings: "Settings", as_of: str | None) -> _Seen:
     from convsync.report.platform import compare_with
     from convsync.upload.ad_account import CannotAsk
 
-    database, rules = wiring.database_of(settings), wiring.rules_of(settings)
+    rules = wiring.rules_of(settings)
     now = options.instant(as_of, settings) or system_clock()
     seen = _Seen([], {}, [])
     for account in wiring.accounts_of(settings):
@@ -147,9 +145,10 @@ def _seen(settings: "Settings", as_of: str | None) -> _Seen:
         if isinstance(received, CannotAsk):
             seen.not_asked[account.destination] = received.fix
             continue
-        seen.rows.extend(
-            compare_with(received, account.destination, database=database, rules=rules, now=now)
-        )
+        name = account.destination
+        with options.ledger(settings) as database:
+            compared = compare_with(received, name, database=database, rules=rules, now=now)
+        seen.rows.extend(compared)
         if received.note and received.note not in seen.notes:
             seen.notes.append(received.note)
     return seen

@@ -1,5 +1,8 @@
 """Settings → the concrete sources, destinations and store. Nobody else knows which they are."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -47,6 +50,19 @@ def services_of(
         on_step=on_step,
         progress=progress or NoProgress(),
     )
+
+
+@contextmanager
+def opened(
+    settings: Settings, *, as_of: datetime | None = None, progress: Progress | None = None
+) -> Iterator[Services]:
+    """Yield everything a command works with, and close whatever of it was opened."""
+    with closing(destinations_of(settings)) as destinations:
+        services = replace(
+            services_of(settings, as_of=as_of, progress=progress), destinations=destinations
+        )
+        with closing(services.database):
+            yield services
 
 
 def database_of(settings: Settings, *, on_step: OnStep = ignore_step) -> Database:
