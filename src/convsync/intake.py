@@ -1,4 +1,4 @@
-"""What the sources say, into the store: windows, bookmarks, quarantine, departures.
+"""What the sources say, into the store: windows, bookmarks, quarantine.
 
 A source is read in chunks, one transaction each: the records of a chunk, what could not be read of
 it, what it changed, and how far the window has been read are committed together, so a run that is
@@ -11,12 +11,13 @@ A source that is away is left to the next run: its watermark stays, and the othe
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, TypeVar
 
 from convsync import audit
+from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
+    AnswersForDeals,
     Bookmark,
     ClickSource,
     DealSource,
@@ -26,11 +27,11 @@ from convsync.extract.source import (
     Record,
 )
 from convsync.model.click import Sighting
-from convsync.model.deal import Deal, Gone
+from convsync.model.deal import Deal
 from convsync.model.event import Event, EventKind
 from convsync.model.period import Period
 from convsync.store import clicks, deals, quarantine, runs
-from convsync.store.deals import Seen, StoredDeal
+from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
 
 CHUNK = 5_000
@@ -46,9 +47,15 @@ class Intake:
     """The way in for deals and clicks, over one session. `problems`: sources that were away."""
 
     def __init__(
-        self, session: Session, *, plan: Plan, advance: Callable[[str, int], None]
+        self,
+        session: Session,
+        *,
+        plan: Plan,
+        departures: Departures,
+        advance: Callable[[str, int], None],
     ) -> None:
         self._session = session
+        self._departures = departures
         self._plan = plan
         self._advance = advance
         self.problems: list[str] = []
@@ -73,6 +80,8 @@ class Intake:
         """Store the deals with milestones in a period; what changed is left to the next run."""
         for source in sources:
             with self._left_to_the_next_run():
+                with self._session.transaction("begin to read") as connection:
+                    self._departures.begin(connection, source.name)
                 self._read_deals(source, source.read_period(period), self._keep_for_next_run)
 
     def read_clicks(
@@ -97,27 +106,38 @@ class Intake:
     def _read_changed_deals(self, source: DealSource) -> None:
         """Read on in a window that an earlier run left unfinished, then the one that ends now."""
         with self._session.transaction("read bookmark") as connection:
+            self._departures.begin(connection, source.name)
             unfinished = runs.bookmark(connection, source.name)
         if unfinished is not None:
             window, place = unfinished
             self._read_window(source, window, Bookmark(place))
         self._read_window(source, self._window(source.name, source))
         if isinstance(source, KeepsNoTrace):
-            self._ask_for_departed(source.name, source)
+            self._departures.ask_which_left(source.name, source)
+        if isinstance(source, AnswersForDeals):
+            self._ask_for_vanished(source, source)
 
     def _read_window(
         self, source: DealSource, window: Period, after: Bookmark | None = None
     ) -> None:
-        present = _Present()
+        present = Present()
 
         def plan_chunk(connection: Any, saved: deals.Saved) -> None:
             present.note(saved)
-            self._plan(connection, saved.changed)
+            self._plan_changed(connection, saved)
 
         records = present.watching(source.read_changed(window, after))
         self._read_deals(source, records, plan_chunk, window)
         if source.is_complete and present.is_known:
-            self._note_missing(source, present)
+            self._departures.note_missing(source.name, present)
+
+    def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
+        """Store and plan the deals that vanished once and are there again."""
+        for deal_ids in self._departures.to_ask_for(source.name):
+            self._read_deals(source, answering.read_named(deal_ids), self._plan_changed)
+
+    def _plan_changed(self, connection: Any, saved: deals.Saved) -> None:
+        self._plan(connection, saved.changed)
 
     def _read_deals(
         self,
@@ -132,9 +152,10 @@ class Intake:
                 saved = deals.save(connection, source.name, read, now=self._session.now)
                 self._quarantine(connection, source.name, chunk)
                 quarantine.release_deals(connection, source.name, [deal.deal_id for deal in read])
+                self._departures.note_returned(connection, saved.returned)
                 after_saving(connection, saved)
                 departed = [record for record in chunk if isinstance(record, Departed)]
-                self._note_departed(connection, source.name, departed)
+                self._departures.note(connection, source.name, departed)
                 if window is not None:
                     self._note_progress(connection, source, window, chunk, is_last=is_last)
             self._advance("deals", len(chunk))
@@ -158,57 +179,6 @@ class Intake:
         if bookmarks := [record for record in chunk if isinstance(record, Bookmark)]:
             place = bookmarks[-1].place
             runs.place_bookmark(connection, source.name, window, place, self._session.run_id)
-
-    def _note_departed(self, connection: Any, source: str, departed: Sequence[Departed]) -> None:
-        """Mark deals that left their CRM, of those that were ever read."""
-        gone = {record.deal_id: record for record in departed}
-        rows = deals.present(connection, source, list(gone))
-        self._note_gone(connection, source, [(rows[one], gone[one]) for one in rows])
-
-    def _note_gone(
-        self, connection: Any, source: str, gone: Sequence[tuple[int, Departed]]
-    ) -> None:
-        """Mark deals that left their CRM, by their rows; they are due at once."""
-        for kind in Gone:
-            of_kind = [row for row, record in gone if record.gone is kind]
-            deals.mark_gone(connection, of_kind, kind, self._session.now)
-        self._record(
-            connection,
-            [
-                Event(
-                    EventKind.DEAL_GONE, _about_gone(record), source, record.deal_id, deal_row=row
-                )
-                for row, record in gone
-            ],
-        )
-
-    def _ask_for_departed(self, name: str, source: KeepsNoTrace) -> None:
-        """Ask a CRM that keeps no trace of deleted deals which of those we know it still has."""
-        after = 0
-        while True:
-            with self._session.transaction("list present deals") as connection:
-                known = deals.present_after(connection, name, after, limit=CHUNK)
-            if not known:
-                return
-            departed = list(source.departed_among([deal_id for _, deal_id in known]))
-            with self._session.transaction("note departed deals") as connection:
-                self._note_departed(connection, name, departed)
-            after = known[-1][0]
-
-    def _note_missing(self, source: DealSource, present: "_Present") -> None:
-        """Mark the deals that a complete read did not find; they are due at once."""
-        with self._session.transaction("find unreadable deals") as connection:
-            present.seen.add(deals.rows_of(connection, source.name, present.unreadable))
-        while True:
-            with self._session.transaction("note missing deals") as connection:
-                found = deals.gone_missing(connection, source.name, present.seen)
-                missing = [
-                    (row, Departed(deal_id=deal_id, gone=Gone.DELETED))
-                    for row, deal_id in islice(found, CHUNK)
-                ]
-                self._note_gone(connection, source.name, missing)
-            if len(missing) < CHUNK:
-                return
 
     def _window(self, name: str, source: DealSource | ClickSource) -> Period:
         with self._session.transaction("read watermark") as connection:
@@ -247,38 +217,6 @@ class Intake:
     def _record(self, connection: Any, events: Sequence[Event]) -> None:
         if events:
             audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)
-
-
-class _Present:
-    """Which deals a complete read has found, the unreadable ones included.
-
-    A record that could not even be named might be any deal: then nothing is known to be missing.
-    """
-
-    def __init__(self) -> None:
-        self.seen = Seen()
-        self.unreadable: list[str] = []
-        self.is_known = True
-
-    def watching(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Pass records on, and note those that could not be read."""
-        for record in records:
-            if isinstance(record, Quarantined):
-                if record.deal_id is None:
-                    self.is_known = False
-                else:
-                    self.unreadable.append(record.deal_id)
-            yield record
-
-    def note(self, saved: deals.Saved) -> None:
-        """Note deals that were read."""
-        self.seen.add(stored.row for stored in saved.changed)
-        self.seen.add(saved.unchanged)
-
-
-def _about_gone(departed: Departed) -> dict[str, str]:
-    survivor = {} if departed.survivor is None else {"survivor": departed.survivor}
-    return {"gone": departed.gone.value, **survivor}
 
 
 def _about_clicks(source: str, stored: clicks.Stored) -> Event:

@@ -32,7 +32,7 @@ def run(services: Services, *, force: bool = False) -> Report:
     Raises LockedError while another run holds the lock, UnsafePlanError where the plan is unusual
     and not forced, OperatorError where a person has to fix the set-up first.
     """
-    with _running(services, "run") as work:
+    with _running(services, "run", force=force) as work:
         work.outbox.confirm()
         work.reconcile_changes()
         work.finish_what_was_begun()
@@ -69,7 +69,7 @@ def backfill(
         if not approve(preview):
             return None
         seen = preview.plan.digest
-    with _running(services, "backfill") as work:
+    with _running(services, "backfill", force=force) as work:
         work.reconcile_period(period)
         work.outbox.recover()
         if seen is None and not force:
@@ -96,7 +96,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
     Deals that are due are looked at first, as they were last read, so that none goes out that may
     not. What a run refused to send as unusual waits there too: it is refused here as well.
     """
-    with _running(services, "retry") as work:
+    with _running(services, "retry", force=force) as work:
         work.outbox.confirm()
         work.reconcile_due()
         work.finish_what_was_begun()
@@ -117,7 +117,7 @@ def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
     session = RunSession(
         services.database, run_id, now, real_clock=services.real_clock, has_lock=False
     )
-    work = Work(services, session)
+    work = Work(services, session, _refuse)
     try:
         stored = work.intake.read_clicks(source, Period(since=intake.EPOCH, until=now))
     except ConvsyncError as error:
@@ -135,7 +135,7 @@ def _end_import(
 
 
 @contextmanager
-def _running(services: Services, command: str) -> Iterator[Work]:
+def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]:
     """Open a run, and close it however it ends."""
     now = services.clock()
     with services.database.transaction("open run") as connection:
@@ -155,7 +155,7 @@ def _running(services: Services, command: str) -> Iterator[Work]:
         real_clock=services.real_clock,
         on_step=services.on_step,
     )
-    work = Work(services, session)
+    work = Work(services, session, _let_pass if force else _refuse)
     try:
         yield work
     except ConvsyncError as error:
@@ -169,4 +169,14 @@ def _previewing(services: Services, command: str) -> Iterator[Work]:
     now = services.clock()
     with services.database.preview() as connection:
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
-        yield Work(services, PreviewSession(connection, run_id, now))
+        session = PreviewSession(connection, run_id, now)
+        work = Work(services, session, lambda error: work.problems.append(str(error)))
+        yield work
+
+
+def _refuse(error: UnsafePlanError) -> None:
+    raise error
+
+
+def _let_pass(_: UnsafePlanError) -> None:
+    """Go on: a person has said that it is true."""

@@ -309,7 +309,8 @@ class SafetyLimits:
 
     Uploads may be `factor` times the usual, and any number up to `small`; retractions a share of
     all that is counted, and any number up to `small_retraction`. Before `needed_runs` runs have
-    sent something there is no usual.
+    sent something there is no usual. Of the deals of a source no more than `vanished_share` may be
+    gone at once, however few there are: the only one is all of them.
     """
 
     factor: int = 5
@@ -317,6 +318,7 @@ class SafetyLimits:
     retracted_share: Decimal = Decimal("0.10")
     small_retraction: int = 20
     needed_runs: int = 3
+    vanished_share: Decimal = Decimal("0.50")
 
 
 def raise_if_unsafe(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> None:
@@ -324,6 +326,16 @@ def raise_if_unsafe(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> N
     if findings := _findings(outgoing, usual, limits):
         raise UnsafePlanError(
             f"{'; '.join(findings)}. Nothing was sent. Look with `convsync plan`; --force to go on."
+        )
+
+
+def raise_if_vanished(source: str, vanished: int, there_were: int, limits: SafetyLimits) -> None:
+    """Raise UnsafePlanError where more of a source's deals are gone at once than is believable."""
+    if vanished > limits.vanished_share * there_were:
+        raise UnsafePlanError(
+            f"source '{source}': {vanished:,} of {there_were:,} deals are gone at once. Nothing was"
+            " marked or sent. If they were not deleted, an export failed, or the credentials lost"
+            " the right to see them: look there. If they were, --force to go on."
         )
 
 

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from convsync import audit, intake
 from convsync.calls import Caller
 from convsync.clock import Clock, system_clock
+from convsync.departures import Departures
+from convsync.errors import UnsafePlanError
 from convsync.extract.source import ClickSource, DealSource
 from convsync.intake import Intake
 from convsync.model.event import Event, EventKind
@@ -88,11 +90,19 @@ class Report:
 class Work:
     """The steps of a run, over one session."""
 
-    def __init__(self, services: Services, session: Session) -> None:
+    def __init__(
+        self, services: Services, session: Session, doubt: Callable[[UnsafePlanError], None]
+    ) -> None:
         self.services = services
         self.session = session
         self.summary = PlanSummary()
-        self.intake = Intake(session, plan=self._reconcile, advance=services.progress.advance)
+        self.problems: list[str] = []
+        self.intake = Intake(
+            session,
+            plan=self._reconcile,
+            departures=Departures(session, services.limits, doubt),
+            advance=services.progress.advance,
+        )
         self.outbox = Outbox(
             session,
             services.destinations,
@@ -211,7 +221,7 @@ class Work:
             uploaded=self.outbox.uploaded,
             sums=sums,
             quarantined=quarantined,
-            problems=[*self.intake.problems, *self.outbox.uploaded.problems],
+            problems=[*self.problems, *self.intake.problems, *self.outbox.uploaded.problems],
         )
 
     def finish(self, exit_code: int, message: str) -> None:

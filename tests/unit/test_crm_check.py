@@ -46,6 +46,9 @@ class SmallCrm:
     def reached(self, period: Period) -> Iterator[Page]:
         raise AssertionError("check reads no deals")
 
+    def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
+        raise AssertionError("check reads no deals")
+
     def departed(self, window: Period) -> Iterator[Departed]:
         raise AssertionError("check reads no deals")
 

@@ -27,6 +27,7 @@ from convsync.plan import (
     Usual,
     plan_upload,
     raise_if_unsafe,
+    raise_if_vanished,
 )
 from tests.builders import (
     DENIED,
@@ -487,3 +488,23 @@ def test_what_one_action_put_off_or_refused_is_sent_to_the_rules_new_one(state: 
     entry = replace(entry, action=elsewhere, statement=a_statement(action=elsewhere))
     item = plan_upload(ORDER_ID, a_conversion(), entry, now=NOW)
     assert item.step is Step.NEW
+
+
+@pytest.mark.parametrize(
+    ("vanished", "there_were", "is_refused"),
+    [
+        pytest.param(1, 1, True, id="the only one"),
+        pytest.param(1, 2, False, id="half"),
+        pytest.param(2, 3, True, id="most"),
+        pytest.param(5_001, 10_000, True, id="more than half of many"),
+        pytest.param(0, 0, False, id="nothing of nothing"),
+    ],
+)
+def test_more_than_a_share_of_a_source_gone_at_once_is_refused(
+    vanished: int, there_were: int, *, is_refused: bool
+) -> None:
+    if not is_refused:
+        raise_if_vanished("crm", vanished, there_were, LIMITS)
+        return
+    with pytest.raises(UnsafePlanError, match=f"'crm': {vanished:,} of {there_were:,} deals"):
+        raise_if_vanished("crm", vanished, there_were, LIMITS)

@@ -142,6 +142,9 @@ class Crm(Protocol):
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal that may have entered a stage inside the period, and perhaps others."""
 
+    def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
+        """Yield those of the deals that these credentials can see, by the vendor's batch calls."""
+
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield every deal that left the CRM inside the window, where the CRM tells of them."""
 
@@ -198,6 +201,13 @@ class CrmDeals:
                     milestone.reached_at in period for milestone in record.milestones
                 ):
                     yield record
+
+    def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
+        """Yield those of the deals that the CRM shows; it may add what they were merged into."""
+        with _as_documented(self.name):
+            records = self._records()
+            for page in self.crm.named(deal_ids):
+                yield from map(records.read, page.deals)
 
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())

@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     RUN_FINISHED = "run_finished"
     CLICKS_IMPORTED = "clicks_imported"
     DEAL_GONE = "deal_gone"
+    DEAL_RETURNED = "deal_returned"
     PLANNED = "planned"
     HELD = "held"
     NOT_SENT = "not_sent"

@@ -101,7 +101,12 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Nothing: if it reaches the milestone again it is counted.",
     ),
     Reason.DEAL_LOST: Explanation("The deal was lost after it had been won.", "Nothing."),
-    Reason.DEAL_DELETED: Explanation("The deal is no longer in the CRM.", "Nothing."),
+    Reason.DEAL_DELETED: Explanation(
+        "The deal is no longer in the CRM, or can no longer be seen there: it was deleted, the"
+        " credentials lost the right to see it, or an export failed.",
+        "Nothing if it was deleted. Else grant the right again, or repeat the export: a deal that"
+        " is back is counted again.",
+    ),
     Reason.DEAL_MERGED: Explanation("The deal was merged into another one.", "Nothing."),
     Reason.WAITING_FOR_CLICK: Explanation(
         "No ad click is known yet; the deal is matched again whenever clicks arrive.",

@@ -217,7 +217,14 @@ def ready(connection: Connection, now: datetime, run_id: int | None = None) -> R
 
 
 def counted(connection: Connection) -> tuple[int, frozenset[str]]:
-    """Return how many conversions the platform has counted so far, and their currencies."""
-    found = select(ledger.c.told_currency).where(ledger.c.told_value != Decimal(0))
-    by_currency = dialect.tally(connection, found)
-    return by_currency.total(), frozenset(str(currency) for (currency,) in by_currency)
+    """Return how many conversions the platform counts a value for, and all currencies ever told.
+
+    A currency stays known when everything in it has been taken back.
+    """
+    is_worth_something = ledger.c.told_value != Decimal(0)
+    found = select(ledger.c.told_currency, is_worth_something).where(
+        ledger.c.told_value.is_not(None)
+    )
+    told = dialect.tally(connection, found)
+    counted_now = sum(number for (_, is_worth), number in told.items() if is_worth)
+    return counted_now, frozenset(str(currency) for currency, _ in told)

@@ -26,6 +26,7 @@ def safety_limits_of(settings: Settings) -> SafetyLimits:
         small=settings.limits.small,
         retracted_share=settings.limits.retracted_share,
         small_retraction=settings.limits.small_retraction,
+        vanished_share=settings.limits.vanished_share,
     )
 
 
