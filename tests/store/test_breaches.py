@@ -6,6 +6,8 @@ import pytest
 
 from convsync.model.deal import LOST, WON, Deal, Gone, Milestone
 from convsync.model.period import Period
+from convsync.model.rule import Agreement
+from convsync.report.agreements import next_due_at
 from convsync.store import breaches, deals
 from convsync.store.database import Database
 from tests.builders import NOW, a_deal, a_milestone
@@ -14,6 +16,13 @@ from tests.store.rows import save
 DAY = timedelta(days=1)
 REACHED = NOW - 10 * DAY
 FOLLOWED_BY = ("sql", WON)
+AGREEMENT = Agreement(
+    milestone="mql",
+    definition="Fits.",
+    owner="marketing",
+    next_within=7 * DAY,
+    followed_by=frozenset(FOLLOWED_BY),
+)
 
 
 def deal(deal_id: str, *milestones: Milestone) -> Deal:
@@ -61,6 +70,8 @@ def test_a_deal_has_stopped_where_nothing_follows_in_time(
 ) -> None:
     save(database, deal("D-1", *milestones))
     assert stopped(database) == (["D-1"] if is_stopped else [])
+    due_at = next_due_at(AGREEMENT, deal("D-1", *milestones))
+    assert is_stopped == (due_at is not None and due_at < NOW)
 
 
 def test_a_deal_that_fell_back_has_stopped_and_one_that_withdrew_has_not(

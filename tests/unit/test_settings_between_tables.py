@@ -1,8 +1,11 @@
 """What tables say of one another: conditions, inheritance, renamings, and what counts twice."""
 
 import os
+import tomllib
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,8 @@ from convsync.errors import OperatorError
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.model.terms import Moved
 from convsync.settings import Settings, load_settings, tables
+from convsync.settings.contradictions import contradictions_in
+from convsync.settings.inheritance import resolve
 
 DEALS = """
 [deals.crm]
@@ -455,3 +460,35 @@ def test_an_agreement_knows_what_may_follow_in_the_funnels_order(tmp_path: Path)
 )
 def test_an_agreement_without_effect_is_a_mistake(tmp_path: Path, agreed: str, said: str) -> None:
     assert said in mistakes(tmp_path, DEALS, RULE, GOOGLE, agreed)
+
+
+# --- whatever is written -------------------------------------------------------------------------
+
+
+def places_in(table: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in table.items():
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from places_in(value, (*above, key))
+
+
+EVERYTHING = (
+    DEALS + SAME_FILE + RULE + 'when = { brand = ["A"] }\ndestination = "berlin"\n'
+    'value = { kind = "table", segment = "brand" }\ncounts_beside = ["sale"]\n'
+    + SECOND_RULE
+    + MANAGER
+    + account("berlin", 1111111111, more='retract_with = "ads"\nread_with = "ads"')
+    + moved('"rules.a" = "rules.won"')
+    + "[milestones.mql]\nnext_within_days = 5\n"
+)
+
+
+@pytest.mark.parametrize("odd", [5, "", [], {}, [[]], [{}], True], ids=repr)
+@pytest.mark.parametrize("place", [*places_in(tomllib.loads(EVERYTHING))], ids=".".join)
+def test_a_value_of_the_wrong_kind_stops_no_check(place: tuple[str, ...], odd: Any) -> None:
+    config = tomllib.loads(EVERYTHING)
+    inner = config
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = odd
+    assert all(": " in mistake for mistake in contradictions_in(resolve(config).config))

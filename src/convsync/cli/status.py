@@ -110,16 +110,19 @@ def status(
         seen = _seen(settings, as_of)
         output.show([_row(row) for row in seen.rows], _PLATFORM_COLUMNS, form)
     elif form is Format.CSV:
-        rows = [
-            {"account": account.value, "detail": detail, "count": count}
-            for (account, detail), count in sorted(found.sums.by_state.items())
-        ]
-        output.show(rows, ["account", "detail", "count"], form)
+        output.show(_account_of(found), ["account", "detail", "count"], form)
     else:
         _show(found)
         _show_agreed(standings)
         if platform:
             _show_platform(_seen(settings, as_of))
+
+
+def _account_of(found: "Status") -> list[dict[str, object]]:
+    return [
+        {"account": account.value, "detail": detail, "count": count}
+        for (account, detail), count in sorted(found.sums.by_state.items())
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def contradictions_in(config: Config) -> list[str]:
 def _milestones_of_rules(config: Config) -> Iterator[str]:
     known = _milestones(config)
     for name, rule in _tables(config, "rules").items():
-        milestone = rule.get("milestone")
+        milestone = _text(rule, "milestone")
         if milestone is not None and milestone not in known:
             yield f"rules.{name}.milestone: {_no_source_has(milestone, known)}"
         if milestone == LOST and _is_true(rule.get("undone_by_loss")):
@@ -48,8 +48,8 @@ def _destinations_of_rules(config: Config) -> Iterator[str]:
     destinations = _names(config, "destinations")
     listed = ", ".join(sorted(destinations))
     for name, rule in _tables(config, "rules").items():
-        destination = rule.get("destination")
-        if destination is None and len(destinations) > 1:
+        destination = _text(rule, "destination")
+        if "destination" not in rule and len(destinations) > 1:
             yield f"rules.{name}.destination: is missing; there are several: {listed}."
         if destination is not None and destination not in destinations:
             yield (
@@ -60,7 +60,7 @@ def _destinations_of_rules(config: Config) -> Iterator[str]:
 
 def _variables_of_rules(config: Config) -> Iterator[str]:
     for name, rule in _tables(config, "rules").items():
-        variable, road = rule.get("days_to_close_variable"), _destination_of(rule, config)
+        variable, road = _text(rule, "days_to_close_variable"), _destination_of(rule, config)
         if variable is None or road.get("kind") != "google_ads":
             continue
         numbers = road.get("custom_variables")
@@ -78,11 +78,11 @@ def _segments_of_rules(config: Config) -> Iterator[str]:
         value, when = rule.get("value"), rule.get("when")
         needed = []
         if isinstance(value, Mapping) and value.get("kind") == "table":
-            needed.append(("value.segment", value.get("segment")))
+            needed.append(("value.segment", _text(value, "segment")))
         if isinstance(when, Mapping):
             needed += [(f"when.{segment}", segment) for segment in when]
         for key, segment in needed:
-            if segment not in segments:
+            if segment is not None and segment not in segments:
                 yield f"rules.{name}.{key}: no deal source maps it; segments there are: {listed}."
 
 
@@ -152,8 +152,8 @@ def _sources_that_read_the_same(config: Config) -> Iterator[str]:
 
 def _read_from(source: TableOf) -> tuple[Any, ...] | None:
     """Return where a source reads, None where it does not say."""
-    kind = source.get("kind")
-    keys = PLACES.get(kind, ()) if isinstance(kind, str) else ()
+    kind = _text(source, "kind") or ""
+    keys = PLACES.get(kind, ())
     place = [_normal(key, source.get(key)) for key in keys]
     return (kind, *place) if any(value is not None for value in place) else None
 
@@ -293,17 +293,23 @@ def _is_meant(key: str, first: str, one: TableOf, second: str, other: TableOf) -
     return second in _words(one.get(key)) or first in _words(other.get(key))
 
 
-def _words(value: Any) -> list[Any]:
+def _text(table: TableOf, key: str) -> str | None:
+    """Return a text, None where there is none; of another kind of value pydantic complains."""
+    value = table.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _words(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
-    return list(value) if isinstance(value, list | tuple) else []
+    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
 
 
 def _destination_of(rule: TableOf, config: Config) -> TableOf:
     """Return a rule's destination: the one it names, or the only one; else nothing."""
     destinations = _tables(config, "destinations")
     only = next(iter(destinations)) if len(destinations) == 1 else None
-    return destinations.get(str(rule.get("destination") or only), {})
+    return destinations.get(_text(rule, "destination") or only or "", {})
 
 
 def _is_true(value: Any) -> bool:
@@ -344,6 +350,6 @@ def _no_source_has(milestone: Any, known: set[str]) -> str:
 
 def _segments(config: Config) -> set[str]:
     """Return the segments that are mapped, and those every CRM's deals have."""
-    kinds = {table.get("kind") for table in _tables(config, "deals").values()}
+    kinds = {_text(table, "kind") for table in _tables(config, "deals").values()}
     mapped = {name for names in _mapped(config, "segments") for name in names}
     return mapped | (set() if kinds <= {"csv", "sql"} else ALWAYS_THERE)
