@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import Connection
-
 from convsync import audit
 from convsync.calls import Attempt, Caller
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
@@ -33,6 +31,7 @@ from convsync.model.rule import ConversionAction
 from convsync.retrying import RetryPolicy
 from convsync.store import batches
 from convsync.store.batches import ReservedBatch
+from convsync.store.database import Connection
 from convsync.store.session import Session
 from convsync.upload.destination import Destination, StillProcessing, Unknown, Verdict
 

@@ -157,6 +157,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
     )
     work = Work(services, session, _let_pass if force else _refuse)
     try:
+        work.carry_over_names()
         yield work
     except ConvsyncError as error:
         work.finish(error.exit_code, str(error))
@@ -171,6 +172,7 @@ def _previewing(services: Services, command: str) -> Iterator[Work]:
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
         work = Work(services, session, lambda error: work.problems.append(str(error)))
+        work.carry_over_names()
         yield work
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from convsync import audit, intake
+from convsync import audit, intake, renames
 from convsync.calls import Caller
 from convsync.clock import Clock, system_clock
 from convsync.departures import Departures
@@ -23,12 +23,13 @@ from convsync.model.period import Period
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import Operation
 from convsync.model.takes import Takes
+from convsync.model.terms import Moved
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
 from convsync.retrying import RetryPolicy
 from convsync.store import account, audit_log, clicks, deals, ledger, quarantine, runs
-from convsync.store.database import Database, OnStep, ignore_step
+from convsync.store.database import Connection, Database, OnStep, ignore_step
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
 from convsync.upload.destination import Destination
@@ -61,6 +62,7 @@ class Services:
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
     limits: SafetyLimits = field(default_factory=SafetyLimits)
+    moved: Moved = field(default_factory=Moved)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
@@ -110,6 +112,12 @@ class Work:
             retry=services.retry,
             on_sent=lambda rows: services.progress.advance("sent", rows),
         )
+
+    def carry_over_names(self) -> None:
+        """Rename in the ledger what was renamed in the configuration, before anything is read."""
+        with self.session.transaction("carry over names") as connection:
+            moved, now = self.services.moved, self.session.now
+            renames.carry_over(connection, moved, run_id=self.session.run_id, at=now)
 
     # What is read
 
@@ -161,7 +169,7 @@ class Work:
             self.services.progress.advance("due", len(chunk))
 
     def _reconcile(
-        self, connection: Any, chunk: Sequence[StoredDeal], *, within: Period | None = None
+        self, connection: Connection, chunk: Sequence[StoredDeal], *, within: Period | None = None
     ) -> None:
         """Decide, plan and write down every milestone of a chunk of deals."""
         if not chunk:
@@ -198,6 +206,11 @@ class Work:
             ready = account.ready(connection, self.session.now, only)
             counted, currencies = account.counted(connection)
             uploads = runs.usual_uploads(connection)
+            renames.refuse_counting_again(
+                connection,
+                rules=[rule.name for rule in self.services.rules],
+                sources=[source.name for source in self.services.deal_sources],
+            )
         outgoing = Outgoing(
             new=ready.by_operation.get(Operation.COUNT, 0),
             restated=ready.by_operation.get(Operation.RESTATE, 0),
@@ -246,7 +259,7 @@ class Work:
                 audit_digest=digest,
             )
 
-    def _record(self, connection: Any, events: Sequence[Event]) -> None:
+    def _record(self, connection: Connection, events: Sequence[Event]) -> None:
         if events:
             audit.record(connection, events, run_id=self.session.run_id, at=self.session.now)
 

@@ -44,6 +44,7 @@ def services_of(
         takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),
+        moved=moved_of(settings),
         agreements=agreements_of(settings),
         retry=retry,
         clock=system_clock if as_of is None else frozen_clock(as_of),
