@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from convsync.errors import OperatorError
-from convsync.model.takes import Takes
+from convsync.model.takes import CODES, CodeMeaning, Takes
 from convsync.settings import Settings
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
@@ -24,6 +24,9 @@ class Vendor(Protocol):
 
     def takes_of(self, table: Any) -> Takes:
         """Return what the destination that a table describes takes, without opening it."""
+
+    def explain_code(self, table: Any, code: str) -> CodeMeaning | None:
+        """Return what one of the platform's codes means; None: it stands in no table."""
 
     def account_of(self, name: str, table: Any, settings: Settings) -> AdAccount:
         """Return the account behind the destination that a table describes."""
@@ -71,6 +74,12 @@ def takes_of(settings: Settings) -> Mapping[str, Takes]:
     return {
         name: VENDORS[table.kind].takes_of(table) for name, table in settings.destinations.items()
     }
+
+
+def explain_code(settings: Settings, destination: str, code: str) -> CodeMeaning | None:
+    """Return what a code of a destination means, and what to do about it; None: nobody knows."""
+    table = settings.destinations.get(destination)
+    return VENDORS[table.kind].explain_code(table, code) if table else CODES.get(code)
 
 
 def accounts_of(settings: Settings) -> Sequence[AdAccount]:
