@@ -16,7 +16,7 @@ leases alone go by the machine's clock.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from convsync import audit, intake
+from convsync import audit, intake, log
 from convsync.errors import ConvsyncError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.model.event import Event, EventKind
@@ -33,13 +33,15 @@ def run(services: Services, *, force: bool = False) -> Report:
     and not forced, OperatorError where a person has to fix the set-up first.
     """
     with _running(services, "run", force=force) as work:
-        work.outbox.confirm()
+        with log.phase("confirm"):
+            work.outbox.confirm()
         work.reconcile_changes()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         if not force:
             work.refuse_if_unsafe()
-        work.outbox.send()
+        with log.phase("send"):
+            work.outbox.send()
     return work.report
 
 
@@ -79,7 +81,8 @@ def backfill(
                 "The deals changed between the preview and the start. Nothing was sent; "
                 "look at the plan again."
             )
-        work.outbox.send(only_run=work.session.run_id)
+        with log.phase("send"):
+            work.outbox.send(only_run=work.session.run_id)
     return work.report
 
 
@@ -97,13 +100,15 @@ def resend(services: Services, *, force: bool = False) -> Report:
     not. What a run refused to send as unusual waits there too: it is refused here as well.
     """
     with _running(services, "retry", force=force) as work:
-        work.outbox.confirm()
+        with log.phase("confirm"):
+            work.outbox.confirm()
         work.reconcile_due()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         if not force:
             work.refuse_if_unsafe()
-        work.outbox.send()
+        with log.phase("send"):
+            work.outbox.send()
     return work.report
 
 
@@ -156,13 +161,18 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         on_step=services.on_step,
     )
     work = Work(services, session, _let_pass if force else _refuse)
-    try:
-        work.carry_over_names()
-        yield work
-    except ConvsyncError as error:
-        work.finish(error.exit_code, str(error))
-        raise
-    work.finish(work.report.exit_code, "; ".join(work.report.problems))
+    with log.bound(run=run_id):
+        log.info("run begins", command=command, as_of=now.isoformat())
+        try:
+            work.carry_over_names()
+            yield work
+        except ConvsyncError as error:
+            log.error("run stopped", exit_code=error.exit_code, because=str(error))
+            work.finish(error.exit_code, str(error))
+            raise
+        work.finish(work.report.exit_code, "; ".join(work.report.problems))
+        outcomes = {kind.value: rows for kind, rows in work.report.uploaded.outcomes.items()}
+        log.info("run ends", exit_code=work.report.exit_code, **outcomes)
 
 
 @contextmanager
@@ -172,8 +182,9 @@ def _previewing(services: Services, command: str) -> Iterator[Work]:
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
         work = Work(services, session, lambda error: work.problems.append(str(error)))
-        work.carry_over_names()
-        yield work
+        with log.bound(run="preview"):
+            work.carry_over_names()
+            yield work
 
 
 def _refuse(error: UnsafePlanError) -> None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from convsync import audit, intake, renames
+from convsync import audit, intake, log, renames
 from convsync.calls import Caller
 from convsync.clock import Clock, system_clock
 from convsync.departures import Departures
@@ -103,14 +103,14 @@ class Work:
             session,
             plan=self._reconcile,
             departures=Departures(session, services.limits, doubt),
-            advance=services.progress.advance,
+            advance=self._advance,
         )
         self.outbox = Outbox(
             session,
             services.destinations,
             Caller(services.database, services.retry, real_clock=services.real_clock),
             retry=services.retry,
-            on_sent=lambda rows: services.progress.advance("sent", rows),
+            on_sent=lambda rows: self._advance("sent", rows),
         )
 
     def carry_over_names(self) -> None:
@@ -121,6 +121,7 @@ class Work:
 
     # What is read
 
+    @log.phase("read")
     def reconcile_changes(self) -> None:
         """Read clicks and deals that changed, and plan those deals and all that are due."""
         self._notice_new_rules()
@@ -128,11 +129,13 @@ class Work:
         self.intake.read_changed_deals(self.services.deal_sources)
         self.reconcile_due()
 
+    @log.phase("recover")
     def finish_what_was_begun(self) -> None:
         """Repeat what was never answered, and plan again what that leaves to be done."""
         self.outbox.recover()
         self.reconcile_due()
 
+    @log.phase("read period")
     def reconcile_period(self, period: Period) -> None:
         """Read deals with milestones in a period, and plan those milestones and no others."""
         self.intake.read_period(self.services.deal_sources, period)
@@ -156,6 +159,10 @@ class Work:
                 deals.look_at_all_again(connection, self.session.now)
                 runs.remember(connection, _RULES, digest)
 
+    def _advance(self, stage: str, count: int) -> None:
+        log.count(stage, count)
+        self.services.progress.advance(stage, count)
+
     # What is planned
 
     def reconcile_due(self) -> None:
@@ -166,7 +173,7 @@ class Work:
                 if not chunk:
                     return
                 self._reconcile(connection, chunk)
-            self.services.progress.advance("due", len(chunk))
+            self._advance("due", len(chunk))
 
     def _reconcile(
         self, connection: Connection, chunk: Sequence[StoredDeal], *, within: Period | None = None
