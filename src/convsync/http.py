@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from convsync.clock import Clock, system_clock
+from convsync.clock import SERVERS, Clock, system_clock
 from convsync.errors import (
     ConvsyncError,
     OperatorError,
@@ -186,6 +186,13 @@ class Http:
             )
         except requests.RequestException as error:  # its text may hold the query
             raise TransientError(f"{place} got no answer ({type(error).__name__}).") from None
+        SERVERS.note(
+            urlsplit(url).netloc,
+            response.headers.get("Date"),
+            sent_at=sent_at,
+            received_at=self.clock(),
+            age=response.headers.get("Age"),
+        )
         return Answer(
             place=place,
             status=response.status_code,

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from convsync import audit, intake
 from convsync.calls import Caller
-from convsync.clock import Clock, system_clock
+from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.departures import Departures
-from convsync.errors import UnsafePlanError
+from convsync.errors import OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource, DealSource
 from convsync.intake import Intake
 from convsync.model.event import Event, EventKind
@@ -23,6 +23,7 @@ from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
 from convsync.model.takes import Takes
+from convsync.model.terms import RunLimits
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
@@ -50,9 +51,16 @@ class NoProgress:
         """Do nothing."""
 
 
+def _ask_nobody() -> None:
+    """Leave the machine's clock alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything a run works with, made by `wiring`."""
+    """Everything a run works with, made by `wiring`.
+
+    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask.
+    """
 
     database: Database
     rules: Sequence[ConversionRule]
@@ -61,9 +69,12 @@ class Services:
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
     limits: SafetyLimits = field(default_factory=SafetyLimits)
+    run_limits: RunLimits = field(default_factory=RunLimits)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
     real_clock: Clock = system_clock
+    servers: ServerClocks = SERVERS
+    ask_the_time: Callable[[], None] = _ask_nobody
     on_step: OnStep = ignore_step
     progress: Progress = field(default_factory=NoProgress)
 
@@ -100,6 +111,8 @@ class Work:
             session,
             plan=self._reconcile,
             departures=Departures(session, services.limits, doubt),
+            tolerance=services.run_limits.clock_tolerance,
+            before_moving=self.stop_if_the_clock_is_wrong,
             advance=services.progress.advance,
         )
         self.outbox = Outbox(
@@ -109,6 +122,23 @@ class Work:
             retry=services.retry,
             on_sent=lambda rows: services.progress.advance("sent", rows),
         )
+
+    def check_the_clock(self) -> None:
+        """Raise OperatorError where a server says that the machine's clock is wrong."""
+        if self.services.servers.largest is None:
+            self.services.ask_the_time()
+        self.stop_if_the_clock_is_wrong()
+
+    def stop_if_the_clock_is_wrong(self) -> None:
+        """Raise OperatorError where what servers have said so far is too far from our own clock."""
+        skew, allowed = self.services.servers.largest, self.services.run_limits.clock_tolerance
+        if skew is not None and skew.certain > allowed:
+            raise OperatorError(
+                f"This machine's clock says {skew.ours:%Y-%m-%d %H:%M:%S} UTC, {skew.server} says"
+                f" {skew.theirs:%Y-%m-%d %H:%M:%S} UTC. Nothing was read beyond what had been, and"
+                " nothing was sent. Set the clock, then run again; [limits] clock_minutes says how"
+                f" far it may be off ({allowed.total_seconds() / 60:g})."
+            )
 
     # What is read
 

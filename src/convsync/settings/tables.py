@@ -295,6 +295,8 @@ class Limits(Table):
     retracted_share: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     small_retraction: int = Field(default=20, ge=0)
     vanished_share: Decimal = Field(default=Decimal("0.50"), ge=0, le=1)
+    unreadable: int = Field(default=0, ge=0)
+    clock_minutes: float = Field(default=10, gt=0, le=24 * 60)
 
 
 class Retry(Table):

@@ -26,6 +26,7 @@ from convsync.model.rule import (
     TableBySegment,
     ValueRule,
 )
+from convsync.model.terms import RunLimits
 from convsync.plan import SafetyLimits
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, tables
@@ -34,6 +35,7 @@ from convsync.store.database import Database, OnStep, ignore_step
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import takes_of as takes_of
+from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.values import customer_words
 
 
@@ -62,7 +64,12 @@ def services_of(
             small_retraction=settings.limits.small_retraction,
             vanished_share=settings.limits.vanished_share,
         ),
+        run_limits=RunLimits(
+            unreadable=settings.limits.unreadable,
+            clock_tolerance=timedelta(minutes=settings.limits.clock_minutes),
+        ),
         retry=retry,
+        ask_the_time=time_of_platforms(settings),
         clock=system_clock if as_of is None else frozen_clock(as_of),
         on_step=on_step,
         progress=progress or NoProgress(),

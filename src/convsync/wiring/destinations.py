@@ -4,10 +4,11 @@ A platform is a module beside this one that does what `Vendor` says, and a line 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, Protocol
 
-from convsync.errors import OperatorError
+from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.takes import Takes
 from convsync.settings import Settings
 from convsync.upload.ad_account import AdAccount
@@ -55,6 +56,20 @@ def takes_of(settings: Settings) -> Mapping[str, Takes]:
     return {
         name: VENDORS[table.kind].takes_of(table) for name, table in settings.destinations.items()
     }
+
+
+def time_of_platforms(settings: Settings) -> Callable[[], None]:
+    """Return a function that has the first ad account's platform say what time it is.
+
+    One that does not answer says nothing: that it is away is told where it is needed.
+    """
+
+    def ask() -> None:
+        for account in accounts_of(settings)[:1]:
+            with suppress(ConvsyncError):
+                account.server_time()
+
+    return ask
 
 
 def accounts_of(settings: Settings) -> Sequence[AdAccount]:
