@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import requests
 
 from convsync import log
-from convsync.clock import Clock, system_clock
+from convsync.clock import SERVERS, Clock, system_clock
 from convsync.errors import (
     ConvsyncError,
     OperatorError,
@@ -191,6 +191,13 @@ class Http:
             raise TransientError(f"{place} got no answer ({type(error).__name__}).") from None
         seconds = round(response.elapsed.total_seconds(), 3)
         log.debug("request", request=place, status=response.status_code, seconds=seconds)
+        SERVERS.note(
+            urlsplit(url).netloc,
+            response.headers.get("Date"),
+            sent_at=sent_at,
+            received_at=self.clock(),
+            age=response.headers.get("Age"),
+        )
         return Answer(
             place=place,
             status=response.status_code,

@@ -15,9 +15,10 @@ leases alone go by the machine's clock.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from convsync import audit, intake, log
-from convsync.errors import ConvsyncError, UnsafePlanError
+from convsync.errors import ConvsyncError, OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.model.event import Event, EventKind
 from convsync.model.period import Period
@@ -33,6 +34,7 @@ def run(services: Services, *, force: bool = False) -> Report:
     and not forced, OperatorError where a person has to fix the set-up first.
     """
     with _running(services, "run", force=force) as work:
+        work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
         work.reconcile_changes()
@@ -72,6 +74,7 @@ def backfill(
             return None
         seen = preview.plan.digest
     with _running(services, "backfill", force=force) as work:
+        work.check_the_clock()
         work.reconcile_period(period)
         work.outbox.recover()
         if seen is None and not force:
@@ -100,6 +103,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
     not. What a run refused to send as unusual waits there too: it is refused here as well.
     """
     with _running(services, "retry", force=force) as work:
+        work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
         work.reconcile_due()
@@ -114,7 +118,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
 
 def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
     """Add every sighting of a source to the click store; the same ones again change nothing."""
-    now = services.clock()
+    now = _present(services)
     with services.database.transaction("open import") as connection:
         run_id = runs.begin_unlocked(
             connection, "clicks import", as_of=now, real_now=services.real_clock()
@@ -132,6 +136,18 @@ def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
     return stored
 
 
+def _present(services: Services) -> datetime:
+    """Return what a run takes as the present; OperatorError where that has not come yet."""
+    now, real_now = services.clock(), services.real_clock()
+    if now > real_now:
+        raise OperatorError(
+            f"--as-of {now:%Y-%m-%dT%H:%M:%S}Z has not come yet: the clock says"
+            f" {real_now:%Y-%m-%dT%H:%M:%S}Z. What changes until then would never be read."
+        )
+    services.servers.forget()
+    return now
+
+
 def _end_import(
     session: RunSession, services: Services, error: ConvsyncError | None = None
 ) -> None:
@@ -142,7 +158,7 @@ def _end_import(
 @contextmanager
 def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]:
     """Open a run, and close it however it ends."""
-    now = services.clock()
+    now = _present(services)
     with services.database.transaction("open run") as connection:
         run_id = runs.open_run(
             connection,
@@ -177,7 +193,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
 
 @contextmanager
 def _previewing(services: Services, command: str) -> Iterator[Work]:
-    now = services.clock()
+    now = _present(services)
     with services.database.preview() as connection:
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from convsync import audit, intake, log, renames
 from convsync.calls import Caller
-from convsync.clock import Clock, system_clock
+from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.departures import Departures
-from convsync.errors import UnsafePlanError
+from convsync.errors import OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource, DealSource
 from convsync.intake import Intake
 from convsync.model.event import Event, EventKind
@@ -23,7 +23,7 @@ from convsync.model.period import Period
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import Operation
 from convsync.model.takes import Takes
-from convsync.model.terms import Moved
+from convsync.model.terms import Moved, RunLimits
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
@@ -51,9 +51,16 @@ class NoProgress:
         """Do nothing."""
 
 
+def _ask_nobody() -> None:
+    """Leave the machine's clock alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything a run works with, made by `wiring`."""
+    """Everything a run works with, made by `wiring`.
+
+    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask.
+    """
 
     database: Database
     rules: Sequence[ConversionRule]
@@ -63,10 +70,13 @@ class Services:
     destinations: Callable[[str], Destination]
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     moved: Moved = field(default_factory=Moved)
+    run_limits: RunLimits = field(default_factory=RunLimits)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
     real_clock: Clock = system_clock
+    servers: ServerClocks = SERVERS
+    ask_the_time: Callable[[], None] = _ask_nobody
     on_step: OnStep = ignore_step
     progress: Progress = field(default_factory=NoProgress)
 
@@ -103,6 +113,8 @@ class Work:
             session,
             plan=self._reconcile,
             departures=Departures(session, services.limits, doubt),
+            tolerance=services.run_limits.clock_tolerance,
+            before_moving=self.stop_if_the_clock_is_wrong,
             advance=self._advance,
         )
         self.outbox = Outbox(
@@ -118,6 +130,23 @@ class Work:
         with self.session.transaction("carry over names") as connection:
             moved, now = self.services.moved, self.session.now
             renames.carry_over(connection, moved, run_id=self.session.run_id, at=now)
+
+    def check_the_clock(self) -> None:
+        """Raise OperatorError where a server says that the machine's clock is wrong."""
+        if self.services.servers.largest is None:
+            self.services.ask_the_time()
+        self.stop_if_the_clock_is_wrong()
+
+    def stop_if_the_clock_is_wrong(self) -> None:
+        """Raise OperatorError where what servers have said so far is too far from our own clock."""
+        skew, allowed = self.services.servers.largest, self.services.run_limits.clock_tolerance
+        if skew is not None and skew.certain > allowed:
+            raise OperatorError(
+                f"This machine's clock says {skew.ours:%Y-%m-%d %H:%M:%S} UTC, {skew.server} says"
+                f" {skew.theirs:%Y-%m-%d %H:%M:%S} UTC. Nothing was read beyond what had been, and"
+                " nothing was sent. Set the clock, then run again; [limits] clock_minutes says how"
+                f" far it may be off ({allowed.total_seconds() / 60:g})."
+            )
 
     # What is read
 
