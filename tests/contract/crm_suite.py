@@ -14,7 +14,8 @@ import pytest
 import responses
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.extract.crm import Crm, CrmDeals
+from convsync.extract.crm import CrmDeals
+from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
 from convsync.extract.source import Bookmark, Departed

@@ -11,7 +11,8 @@ import responses
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract import odoo_api
-from convsync.extract.crm import Crm, ForgetfulCrmDeals
+from convsync.extract.crm import ForgetfulCrmDeals
+from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import Entered, MilestoneStages, StageOutcome
 from convsync.extract.mapping import CellFormat, CrmMapping, MilestoneField, RecordFields
 from convsync.extract.odoo import Change, History, Odoo, _entered

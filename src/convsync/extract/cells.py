@@ -12,10 +12,10 @@ from re import compile as pattern
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from convsync.extract.amounts import Amount, Amounts
+from convsync.extract.amounts import Amount, AmountReader
+from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.mapping import CellFormat
-from convsync.extract.moments import Moment, Moments
-from convsync.extract.problem import CellError, shape_of
+from convsync.extract.timestamps import Moment, TimestampReader
 from convsync.model.consent import ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
@@ -24,7 +24,7 @@ _BETWEEN_EMAILS = pattern(r"[;,|\r\n]")
 _ANGLED = pattern(r"<([^<>]*)>")
 
 
-class Cells:
+class CellReader:
     """Reads the cells of one source. Pure: the same cell always reads the same."""
 
     def __init__(self, form: CellFormat) -> None:
@@ -36,8 +36,9 @@ class Cells:
         self._consents |= dict.fromkeys(self._blank, ConsentStatus.UNSPECIFIED)
         self._customers = _unambiguous(form.customer_words)
         self._phone_region = form.phone_region
-        self._moments = Moments(form.time_zone, form.date_formats)
-        self._amounts = Amounts(has_decimal_comma=form.has_decimal_comma)
+        self.default_currency = form.currency
+        self._moments = TimestampReader(form.time_zone, form.date_formats)
+        self._amounts = AmountReader(has_decimal_comma=form.has_decimal_comma)
         self.start_of = self._moments.start_of
         self.end_of = self._moments.end_of
         self._moment_of_text = self._moments.of_text
@@ -131,7 +132,7 @@ def text_of(cell: object) -> str:
 
 
 def folded(words: frozenset[str]) -> frozenset[str]:
-    """Return words as `Cells.word` reads them, so that they can be compared."""
+    """Return words as `CellReader.word` reads them, so that they can be compared."""
     return frozenset(word.strip().casefold() for word in words)
 
 

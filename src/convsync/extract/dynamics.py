@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     FAR_AHEAD,
     LONG_AGO,
     CrmDeal,
@@ -27,7 +27,15 @@ from convsync.extract.crm import (
     instant,
     is_first_read,
 )
-from convsync.extract.dynamics_api import Api, Row, any_of, is_gone, label, stamp, table_of
+from convsync.extract.dynamics_api import (
+    Api,
+    DynamicsRecord,
+    any_of,
+    is_gone,
+    label,
+    stamp,
+    table_of,
+)
 from convsync.extract.dynamics_history import INSTANCE, LOST, WON, History, Past, Process
 from convsync.extract.funnel import Stage
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
@@ -212,7 +220,7 @@ class Dynamics:
 
     # What they are
 
-    def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
+    def _page(self, rows: Sequence[DynamicsRecord], place: str | None = None) -> Page:
         """Return deals complete with what they went through and the people behind them."""
         pasts, people = self._history.pasts_of(rows), self._people(rows)
         return Page(
@@ -223,7 +231,7 @@ class Dynamics:
             place=place,
         )
 
-    def _deal(self, row: Row, past: Past, people: Sequence[Person]) -> CrmDeal:
+    def _deal(self, row: DynamicsRecord, past: Past, people: Sequence[Person]) -> CrmDeal:
         """Return a deal. What it is worth is estimated until it is won."""
         entered = self._history.entered(row, past)
         process, stage = self._history.names_of(entered)
@@ -245,7 +253,7 @@ class Dynamics:
             people=people,
         )
 
-    def _people(self, rows: Sequence[Row]) -> Mapping[str, Sequence[Person]]:
+    def _people(self, rows: Sequence[DynamicsRecord]) -> Mapping[str, Sequence[Person]]:
         """Return who is behind each deal: contacts, stakeholders, the lead it came from."""
         behind: dict[str, dict[tuple[str, str], None]] = {row[_KEY]: {} for row in rows}
         for row in rows:
@@ -336,7 +344,9 @@ class Dynamics:
 class _Columns:
     """The columns of a table: what a query calls them, and what a row holds in them."""
 
-    def __init__(self, kind: str, described: Sequence[Row], lengths: Sequence[Row]) -> None:
+    def __init__(
+        self, kind: str, described: Sequence[DynamicsRecord], lengths: Sequence[DynamicsRecord]
+    ) -> None:
         longest = {one["LogicalName"]: one["MaxLength"] for one in lengths}
         self.listed = [
             CrmField(
@@ -360,7 +370,7 @@ class _Columns:
         """
         return [f"_{name}_value" if self._types.get(name) in _LOOKUPS else name for name in names]
 
-    def values(self, row: Row, names: Sequence[str]) -> dict[str, Any]:
+    def values(self, row: DynamicsRecord, names: Sequence[str]) -> dict[str, Any]:
         """Return what a row holds in columns: choices and lookups as people see them.
 
         A lookup that leads to a person is the ID, for a name goes no further than the CRM.
@@ -373,7 +383,7 @@ class _Columns:
             for name, column in asked
         }
 
-    def _is_labelled(self, name: str, row: Row, column: str) -> bool:
+    def _is_labelled(self, name: str, row: DynamicsRecord, column: str) -> bool:
         kind = self._types.get(name)
         return kind in _LABELLED and not (kind in _LOOKUPS and table_of(row, column) in _PEOPLE)
 
@@ -396,7 +406,7 @@ def _within(name: str, window: Period) -> str:
     return f"{since} and {name} lt {stamp(window.until)}" if window.until < FAR_AHEAD else since
 
 
-def _named_by(row: Row) -> Iterator[tuple[str, str]]:
+def _named_by(row: DynamicsRecord) -> Iterator[tuple[str, str]]:
     """Yield the people a deal itself names. Its customer is a contact, or an account."""
     if contact := row["_parentcontactid_value"]:
         yield CONTACT, contact

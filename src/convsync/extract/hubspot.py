@@ -18,12 +18,12 @@ from convsync.errors import (
     TransientError,
     UnexpectedResponseError,
 )
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     LONG_AGO,
     CrmDeal,
     CrmField,
+    FieldHistory,
     Fields,
-    History,
     Page,
     Person,
     batches,
@@ -375,7 +375,7 @@ def _millis(at: datetime) -> str:
     return str(int(at.timestamp() * 1000))
 
 
-def _history(record: Mapping[str, Any]) -> History:
+def _history(record: Mapping[str, Any]) -> FieldHistory:
     return {
         name: [(one["value"], at) for one in values if (at := instant(one["timestamp"]))]
         for name, values in (record.get("propertiesWithHistory") or {}).items()

@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple
 
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     FAR_AHEAD,
     LONG_AGO,
     CrmDeal,

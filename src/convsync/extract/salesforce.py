@@ -15,7 +15,7 @@ from operator import eq, itemgetter
 from typing import Final
 
 from convsync.errors import OperatorError
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     CrmDeal,
     CrmField,
     Fields,
@@ -36,7 +36,7 @@ from convsync.extract.mapping import (
     OnCreation,
 )
 from convsync.extract.paging import pages_by_id
-from convsync.extract.salesforce_api import Api, Row
+from convsync.extract.salesforce_api import Api, SalesforceRecord
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
 from convsync.model.period import Period
@@ -237,17 +237,17 @@ class Salesforce:
     def _ids(self, records: str, name: str, where: str) -> Iterator[str]:
         wanted = _select(("Id", name), records)
         if self._api.count(records, where) > self._bulk_above:
-            rows: Iterable[Row] = self._api.bulk(f"{wanted} WHERE {where}")
+            rows: Iterable[SalesforceRecord] = self._api.bulk(f"{wanted} WHERE {where}")
         else:
             rows = (row for page in self._pages(wanted, where) for row in page)
         return (row[name] for row in rows)
 
     def _pages(
         self, wanted: str, where: str, last: str = "", *, with_deleted: bool = False
-    ) -> Iterator[Sequence[Row]]:
+    ) -> Iterator[Sequence[SalesforceRecord]]:
         """Return pages by ID of what comes after `last`. What order IDs have is Salesforce's."""
 
-        def read(last: str) -> tuple[list[Row], bool]:
+        def read(last: str) -> tuple[list[SalesforceRecord], bool]:
             after = f" AND Id > '{last}'" if last else ""
             soql = f"{wanted} WHERE {where}{after} ORDER BY Id LIMIT {self._a_page}"
             rows = list(self._api.query(soql, with_deleted=with_deleted))
@@ -257,7 +257,7 @@ class Salesforce:
 
     # What they are
 
-    def _read(self, deal_ids: Sequence[str]) -> list[Row]:
+    def _read(self, deal_ids: Sequence[str]) -> list[SalesforceRecord]:
         wanted = _select(self._deal_columns(), _RECORDS[DEAL])
         return [*self._api.query_in(f"{wanted} WHERE Id IN ({{ids}}) ORDER BY Id", deal_ids)]
 
@@ -265,7 +265,7 @@ class Salesforce:
         there = [column for name, column in _OPTIONAL.items() if name in self._types[DEAL]]
         return (*_STANDARD, *there, *self._mapping.names[DEAL])
 
-    def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
+    def _page(self, rows: Sequence[SalesforceRecord], place: str | None = None) -> Page:
         """Return deals complete with history and people, and those that were deleted."""
         live = [row for row in rows if not row["IsDeleted"]]
         ids = [row["Id"] for row in live]
@@ -356,7 +356,9 @@ class Salesforce:
         for row in self._api.query_in(soql, ids, with_deleted=True):
             yield row["MasterRecordId"], _person(kind, row)
 
-    def _deal(self, row: Row, entered: Sequence[Entered], people: Sequence[Person]) -> CrmDeal:
+    def _deal(
+        self, row: SalesforceRecord, entered: Sequence[Entered], people: Sequence[Person]
+    ) -> CrmDeal:
         """Return a deal. Salesforce has no lost reason of its own: map a segment of that name."""
         stage = self._stages.get(row["StageName"])
         return CrmDeal(
@@ -376,13 +378,13 @@ class Salesforce:
         )
 
 
-def _person(kind: str, row: Row) -> Person:
+def _person(kind: str, row: SalesforceRecord) -> Person:
     return Person(
         kind=kind, record_id=row["Id"], created_at=instant(row["CreatedDate"]), fields=row
     )
 
 
-def _outcome(stage: Row) -> StageOutcome:
+def _outcome(stage: SalesforceRecord) -> StageOutcome:
     if not stage["IsClosed"]:
         return StageOutcome.OPEN
     return StageOutcome.WON if stage["IsWon"] else StageOutcome.LOST

@@ -13,7 +13,7 @@ from itertools import chain, product
 from typing import Any, Final
 
 from convsync.errors import OperatorError
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     LONG_AGO,
     CrmDeal,
     CrmField,
@@ -27,7 +27,7 @@ from convsync.extract.crm import (
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.source import Departed
-from convsync.extract.zoho_api import Api, Row
+from convsync.extract.zoho_api import Api, ZohoRecord
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -55,7 +55,7 @@ _NAMES: Final = ("actual_value", "display_value")
 """What a stage or pipeline was called first, and is called now."""
 _NOTHING: Final = "-None-"
 """What a picklist shows where nothing was picked."""
-Found = tuple[list[Row], str]
+Found = tuple[list[ZohoRecord], str]
 """Deals that were found together, and the ID up to which was looked."""
 
 
@@ -203,7 +203,7 @@ class Zoho:
             for leads in self._api.pages(self._columns(LEAD), _MODULES[LEAD], modified, last):
                 yield _others(self._deals_of(leads), window), leads[-1]["id"]
 
-    def _deals_of(self, leads: Sequence[Row]) -> Iterable[Row]:
+    def _deals_of(self, leads: Sequence[ZohoRecord]) -> Iterable[ZohoRecord]:
         """Return the deals leads became, and all of the contact where one became nothing else."""
         deals = self._read(DEAL, _BY_ID, _named(leads, "Converted_Deal"))
         if "Contact_Name" in self._known[DEAL]:
@@ -213,7 +213,7 @@ class Zoho:
 
     # What they are
 
-    def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
+    def _page(self, rows: Sequence[ZohoRecord], place: str | None = None) -> Page:
         """Return deals complete with the history of their stages and the people behind them.
 
         One that was deleted before all of it was told is left out: it is in the list of the
@@ -230,7 +230,7 @@ class Zoho:
             place=place,
         )
 
-    def _history_of(self, deal_ids: Sequence[str]) -> dict[str, list[Row]]:
+    def _history_of(self, deal_ids: Sequence[str]) -> dict[str, list[ZohoRecord]]:
         """Return a row for each stage that deals came into, nothing for deals that were deleted.
 
         Unconfirmed: that Modified_Time is when a stage was entered, and not when it was left; and
@@ -239,13 +239,15 @@ class Zoho:
         """
         if deal_ids and not self._can_query_history():
             return self._related(deal_ids, "Stage_History", "Stage,Modified_Time")
-        history: dict[str, list[Row]] = {one: [] for one in deal_ids}
+        history: dict[str, list[ZohoRecord]] = {one: [] for one in deal_ids}
         pages = self._api.pages_in(_ENTRY, _HISTORY, "Potential_Name in ({ids})", deal_ids)
         for row in chain.from_iterable(pages):
             history[_id(row["Potential_Name"])].append(row)
         return history
 
-    def _related(self, deal_ids: Iterable[str], what: str, columns: str) -> dict[str, list[Row]]:
+    def _related(
+        self, deal_ids: Iterable[str], what: str, columns: str
+    ) -> dict[str, list[ZohoRecord]]:
         """Return a related list of each deal that is still there."""
         lists = ((one, self._api.related(one, what, columns)) for one in deal_ids)
         return {one: rows for one, rows in lists if rows is not None}
@@ -255,7 +257,7 @@ class Zoho:
             self._history_can_be_queried = self._api.can_query(_ENTRY, _HISTORY)
         return self._history_can_be_queried
 
-    def _people_behind(self, rows: Sequence[Row]) -> dict[str, list[Person]]:
+    def _people_behind(self, rows: Sequence[ZohoRecord]) -> dict[str, list[Person]]:
         """Return the people of each deal: its contact, those in roles if wanted, and its leads.
 
         Nothing for deals that were deleted.
@@ -271,7 +273,9 @@ class Zoho:
             behind[deal_id].append(_person(LEAD, lead))
         return behind
 
-    def _leads_of(self, contacts_of: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Row]]:
+    def _leads_of(
+        self, contacts_of: Mapping[str, Sequence[str]]
+    ) -> Iterator[tuple[str, ZohoRecord]]:
         """Yield deals with the leads that became them, or that became only a contact of theirs.
 
         https://www.zoho.com/crm/developer/docs/api/v8/convert-lead.html
@@ -289,7 +293,7 @@ class Zoho:
                 for deal_id in deals_of[_id(lead["Converted_Contact"])]:
                     yield deal_id, lead
 
-    def _contacts_of(self, rows: Sequence[Row]) -> dict[str, list[str]]:
+    def _contacts_of(self, rows: Sequence[ZohoRecord]) -> dict[str, list[str]]:
         """Return the IDs of each deal's contacts, its own first.
 
         https://www.zoho.com/crm/developer/docs/api/v8/get-contact-roles-of-a-specific-deal.html
@@ -302,7 +306,7 @@ class Zoho:
             }
         return {one: [*filter(None, dict.fromkeys(found))] for one, found in ids.items()}
 
-    def _read(self, kind: str, where: str, ids: Iterable[str]) -> list[Row]:
+    def _read(self, kind: str, where: str, ids: Iterable[str]) -> list[ZohoRecord]:
         """Return records by IDs."""
         pages = self._api.pages_in(self._columns(kind), _MODULES[kind], where, ids)
         return [*chain.from_iterable(pages)]
@@ -317,7 +321,9 @@ class Zoho:
             )
         return columns
 
-    def _deal(self, row: Row, history: Sequence[Row], people: Sequence[Person]) -> CrmDeal:
+    def _deal(
+        self, row: ZohoRecord, history: Sequence[ZohoRecord], people: Sequence[Person]
+    ) -> CrmDeal:
         pipeline, word = row.get("Pipeline") or "", row["Stage"] or ""
         stage = self._stage_of(pipeline, word)
         return CrmDeal(
@@ -337,7 +343,7 @@ class Zoho:
             people=people,
         )
 
-    def _entered(self, history: Sequence[Row], pipeline: str) -> Iterator[Entered]:
+    def _entered(self, history: Sequence[ZohoRecord], pipeline: str) -> Iterator[Entered]:
         for row in history:
             stage = self._stage_of(pipeline, row["Stage"] or "")
             if stage and (at := instant(row["Modified_Time"])):
@@ -348,7 +354,7 @@ class Zoho:
         return self._stages.get((pipeline, word)) or self._stages.get(("", word))
 
 
-def _stage(pipeline: Row, stage: Row) -> Stage:
+def _stage(pipeline: ZohoRecord, stage: ZohoRecord) -> Stage:
     return Stage(
         stage_id=f"{pipeline['id']}:{stage['id']}",
         name=stage["display_value"],
@@ -358,12 +364,12 @@ def _stage(pipeline: Row, stage: Row) -> Stage:
     )
 
 
-def _person(kind: str, row: Row) -> Person:
+def _person(kind: str, row: ZohoRecord) -> Person:
     created_at = instant(row.get("Created_Time"))
     return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=_plain_fields(row))
 
 
-def _others(rows: Iterable[Row], window: Period) -> list[Row]:
+def _others(rows: Iterable[ZohoRecord], window: Period) -> list[ZohoRecord]:
     """Return the deals that were not modified in the window themselves."""
     return [row for row in rows if (at := instant(row["Modified_Time"])) and at not in window]
 
@@ -373,12 +379,12 @@ def _id(lookup: Any) -> str:
     return str(lookup["id"]) if lookup else ""
 
 
-def _named(rows: Iterable[Row], lookup: str) -> list[str]:
+def _named(rows: Iterable[ZohoRecord], lookup: str) -> list[str]:
     """Return the IDs of the records that a lookup of these names."""
     return [*filter(None, dict.fromkeys(_id(row.get(lookup)) for row in rows))]
 
 
-def _plain_fields(row: Row) -> Fields:
+def _plain_fields(row: ZohoRecord) -> Fields:
     return {name: _plain(value) for name, value in row.items()}
 
 

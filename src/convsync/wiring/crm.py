@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from convsync.extract.crm import Crm, CrmDeals, ForgetfulCrmDeals
+from convsync.extract.crm import CrmDeals, ForgetfulCrmDeals
+from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import MilestoneStages, StageOutcome
 from convsync.extract.mapping import (
     CellFormat,
