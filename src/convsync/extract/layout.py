@@ -6,7 +6,7 @@ works on rows and on CRM records alike. An error names the column or field, and 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from convsync.errors import OperatorError
 from convsync.extract.cell_error import CellError
@@ -67,9 +67,18 @@ class Header(Layout[RowCells]):
         """Return what reads that column of a row; its errors name the column."""
         position = self._position(name)
 
-        def get(row: RowCells) -> T:
+        try:
+            of_empty: T | None = read("")
+            may_be_empty = True
+        except CellError:
+            of_empty, may_be_empty = None, False
+
+        def get(row: RowCells) -> Any:
+            cell = row[position]
+            if cell == "" and may_be_empty:  # as most cells of most exports are
+                return of_empty
             try:
-                return read(row[position])
+                return read(cell)
             except CellError as error:
                 raise CellError(f"column '{name}' {error}") from None
 
