@@ -19,7 +19,14 @@ from sqlalchemy.exc import ArgumentError
 from convsync.clock import Clock, frozen_clock, system_clock
 from convsync.errors import OperatorError
 from convsync.extract.csv_file import CsvClicks, CsvDeals
-from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
+from convsync.extract.mapping import (
+    CellFormat,
+    ClickColumns,
+    DealColumns,
+    DealFields,
+    MilestoneColumn,
+    RecordFields,
+)
 from convsync.extract.source import ClickSource, DealSource
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.model.money import Money
@@ -36,11 +43,11 @@ from convsync.model.rule import (
 from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
 from convsync.retrying import RetryPolicy
-from convsync.settings import Settings, crm_tables, tables
+from convsync.settings import Settings, crm_tables, deal_fields, tables
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.account import AccountReader
 from convsync.upload.destination import Destination, Quota
-from convsync.wiring.values import customer_words
+from convsync.wiring.values import customer_words, mapped
 
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
@@ -229,7 +236,7 @@ def _expected(name: str, settings: Settings) -> "Expected":
 
 def _records_of(
     source: tables.DealSource | tables.ClickSource,
-) -> Sequence[tables.DealColumns | tables.ClickColumns | crm_tables.RecordFields]:
+) -> Sequence[tables.DealColumns | tables.ClickColumns | deal_fields.RecordFields]:
     """Return the mappings of a source that may hold click IDs."""
     if isinstance(source, crm_tables.AnyCrmDeals):
         return (source.deal, source.contact, source.lead)
@@ -484,19 +491,7 @@ def _deal_source(
 def _click_source(
     name: str, source: tables.ClickSource, settings: Settings, path: Path | None
 ) -> ClickSource:
-    columns = ClickColumns(
-        clicked_at=source.columns.clicked_at,
-        logged_at=source.columns.logged_at,
-        gclid=source.columns.gclid,
-        gbraid=source.columns.gbraid,
-        wbraid=source.columns.wbraid,
-        landing_url=source.columns.landing_url,
-        crm_keys=source.columns.crm_key,
-        visitors=source.columns.visitor,
-        emails=source.columns.email,
-        phones=source.columns.phone,
-        country=source.columns.country,
-    )
+    columns = ClickColumns(**mapped(source.columns, ClickColumns))
     cells = _cells(source, settings.company, None)
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
@@ -535,25 +530,9 @@ def _deal_columns(source: tables.CsvDeals | tables.SqlDeals) -> DealColumns:
             )
             for name, milestone in source.milestones.items()
         },
-        created_at=columns.created_at,
-        modified_at=columns.modified_at,
-        amount=columns.amount,
-        currency=columns.currency,
-        gclid=columns.gclid,
-        gbraid=columns.gbraid,
-        wbraid=columns.wbraid,
-        landing_url=columns.landing_url,
-        clicked_at=columns.clicked_at,
-        emails=columns.email,
-        phones=columns.phone,
-        country=columns.country,
-        ad_user_data=columns.ad_user_data,
-        ad_personalization=columns.ad_personalization,
-        customer_type=columns.customer_type,
-        crm_keys=columns.crm_key,
-        visitors=columns.visitor,
-        deleted=columns.deleted,
         segments=source.segments,
+        **mapped(columns, RecordFields),
+        **mapped(columns, DealFields),
     )
 
 
