@@ -12,7 +12,7 @@ https://learn.microsoft.com/dynamics365/sales/developer/entities/opportunity
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from convsync.extract.crm_adapter import (
     FAR_AHEAD,
@@ -36,6 +36,7 @@ from convsync.extract.dynamics_api import (
     stamp,
     table_of,
 )
+from convsync.extract.dynamics_columns import TableColumns
 from convsync.extract.dynamics_history import INSTANCE, LOST, WON, History, Past, Process
 from convsync.extract.funnel import Stage
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
@@ -53,11 +54,6 @@ _STANDARD = (
     "_customerid_value", "_originatingleadid_value",
 )  # fmt: skip
 _SAMPLE: Final = 100
-_LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
-_LABELLED = _LOOKUPS | {"Picklist", "State", "Status", "Virtual"}
-"""Types of columns that hold a number or an ID for what people see. Virtual: several choices."""
-_PEOPLE = frozenset({"", "account", "contact", "lead", "systemuser"})
-"""Tables whose rows are named after people, or may be; "" is one that nothing is said of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +92,7 @@ class Dynamics:
         self._history = history
         self._names = mapping.names
         self._has_stakeholders = has_stakeholders and bool(mapping.contact.names)
-        self._columns: dict[str, _Columns] = {}
+        self._columns: dict[str, TableColumns] = {}
         self._currencies: Mapping[str, str] = {}
 
     def stages(self) -> Sequence[Stage]:
@@ -329,7 +325,7 @@ class Dynamics:
             }
         return self._currencies.get(currency_id)
 
-    def _columns_of(self, kind: str) -> "_Columns":
+    def _columns_of(self, kind: str) -> TableColumns:
         """Return the columns of a kind of record; lengths are told by each type alone."""
         if kind not in self._columns:
             path = f"(LogicalName='{_TABLES[kind]}')/Attributes"
@@ -337,55 +333,8 @@ class Dynamics:
             described = self._api.definitions(path, {"$select": select})
             text = f"{path}/Microsoft.Dynamics.CRM.StringAttributeMetadata"
             lengths = self._api.definitions(text, {"$select": "LogicalName,MaxLength"})
-            self._columns[kind] = _Columns(kind, described, lengths)
+            self._columns[kind] = TableColumns(kind, described, lengths)
         return self._columns[kind]
-
-
-class _Columns:
-    """The columns of a table: what a query calls them, and what a row holds in them."""
-
-    def __init__(
-        self, kind: str, described: Sequence[DynamicsRecord], lengths: Sequence[DynamicsRecord]
-    ) -> None:
-        longest = {one["LogicalName"]: one["MaxLength"] for one in lengths}
-        self.listed = [
-            CrmField(
-                kind=kind,
-                name=one["LogicalName"],
-                label=((one["DisplayName"] or {}).get("UserLocalizedLabel") or {}).get("Label")
-                or one["LogicalName"],
-                type=one["AttributeType"],
-                longest=longest.get(one["LogicalName"]),
-                is_readable=bool(one["IsValidForRead"]),
-            )
-            for one in described
-            if one["AttributeOf"] is None
-        ]
-        self._types = {field.name: field.type for field in self.listed}
-
-    def properties(self, names: Iterable[str]) -> list[str]:
-        """Return what columns are called in a query: lookups go by their values.
-
-        https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/select-columns
-        """
-        return [f"_{name}_value" if self._types.get(name) in _LOOKUPS else name for name in names]
-
-    def values(self, row: DynamicsRecord, names: Sequence[str]) -> dict[str, Any]:
-        """Return what a row holds in columns: choices and lookups as people see them.
-
-        A lookup that leads to a person is the ID, for a name goes no further than the CRM.
-        """
-        asked = zip(names, self.properties(names), strict=True)
-        return {
-            name: (label(row, column) or row[column])
-            if self._is_labelled(name, row, column)
-            else row[column]
-            for name, column in asked
-        }
-
-    def _is_labelled(self, name: str, row: DynamicsRecord, column: str) -> bool:
-        kind = self._types.get(name)
-        return kind in _LABELLED and not (kind in _LOOKUPS and table_of(row, column) in _PEOPLE)
 
 
 def _of_process(process: Process) -> _Link:

@@ -10,7 +10,7 @@ https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain, product
-from typing import Any, Final
+from typing import Final
 
 from convsync.errors import OperatorError
 from convsync.extract.crm_adapter import (
@@ -28,6 +28,7 @@ from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.source import Departed
 from convsync.extract.zoho_api import Api, ZohoRecord
+from convsync.extract.zoho_records import id_of, ids_named, plain, plain_fields
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -53,8 +54,6 @@ _NOT_SELECTED: Final = frozenset(
 _OUTCOMES: Final = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
 _NAMES: Final = ("actual_value", "display_value")
 """What a stage or pipeline was called first, and is called now."""
-_NOTHING: Final = "-None-"
-"""What a picklist shows where nothing was picked."""
 Found = tuple[list[ZohoRecord], str]
 """Deals that were found together, and the ID up to which was looked."""
 
@@ -143,7 +142,7 @@ class Zoho:
     def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
         """Return what the newest hundred records hold."""
         found = self._api.newest(("id", *names), _MODULES[kind], _SAMPLE)
-        return [_plain_fields(row) for row in found]
+        return [plain_fields(row) for row in found]
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals modified in the window by ID, then others whose contact or lead was.
@@ -205,10 +204,10 @@ class Zoho:
 
     def _deals_of(self, leads: Sequence[ZohoRecord]) -> Iterable[ZohoRecord]:
         """Return the deals leads became, and all of the contact where one became nothing else."""
-        deals = self._read(DEAL, _BY_ID, _named(leads, "Converted_Deal"))
+        deals = self._read(DEAL, _BY_ID, ids_named(leads, "Converted_Deal"))
         if "Contact_Name" in self._known[DEAL]:
             without = [lead for lead in leads if not lead["Converted_Deal"]]
-            deals += self._read(DEAL, _BY_CONTACT, _named(without, "Converted_Contact"))
+            deals += self._read(DEAL, _BY_CONTACT, ids_named(without, "Converted_Contact"))
         return {row["id"]: row for row in deals}.values()
 
     # What they are
@@ -242,7 +241,7 @@ class Zoho:
         history: dict[str, list[ZohoRecord]] = {one: [] for one in deal_ids}
         pages = self._api.pages_in(_ENTRY, _HISTORY, "Potential_Name in ({ids})", deal_ids)
         for row in chain.from_iterable(pages):
-            history[_id(row["Potential_Name"])].append(row)
+            history[id_of(row["Potential_Name"])].append(row)
         return history
 
     def _related(
@@ -283,14 +282,14 @@ class Zoho:
         known = self._known[LEAD]
         if "Converted_Deal" in known:
             for lead in self._read(LEAD, _BECAME, contacts_of):
-                yield _id(lead["Converted_Deal"]), lead
+                yield id_of(lead["Converted_Deal"]), lead
         if {"Converted_Deal", "Converted_Contact"} <= known:
             deals_of: dict[str, list[str]] = {}
             for deal_id, contact_ids in contacts_of.items():
                 for one in contact_ids:
                     deals_of.setdefault(one, []).append(deal_id)
             for lead in self._read(LEAD, _BECAME_ONLY, deals_of):
-                for deal_id in deals_of[_id(lead["Converted_Contact"])]:
+                for deal_id in deals_of[id_of(lead["Converted_Contact"])]:
                     yield deal_id, lead
 
     def _contacts_of(self, rows: Sequence[ZohoRecord]) -> dict[str, list[str]]:
@@ -298,7 +297,7 @@ class Zoho:
 
         https://www.zoho.com/crm/developer/docs/api/v8/get-contact-roles-of-a-specific-deal.html
         """
-        ids = {row["id"]: [_id(row.get("Contact_Name"))] for row in rows}
+        ids = {row["id"]: [id_of(row.get("Contact_Name"))] for row in rows}
         if self._reads_roles:
             roles = self._related(ids, "Contact_Roles", "id")
             ids = {
@@ -334,12 +333,12 @@ class Zoho:
             amount=row.get("Amount"),
             currency=row.get("Currency"),
             attributes={
-                "owner": _id(row.get("Owner")),
+                "owner": id_of(row.get("Owner")),
                 "pipeline": stage.pipeline if stage else pipeline,
                 "stage": stage.name if stage else word,
-                "lost_reason": _plain(row.get("Reason_For_Loss__s")) or "",
+                "lost_reason": plain(row.get("Reason_For_Loss__s")) or "",
             },
-            fields=_plain_fields(row),
+            fields=plain_fields(row),
             people=people,
         )
 
@@ -366,38 +365,12 @@ def _stage(pipeline: ZohoRecord, stage: ZohoRecord) -> Stage:
 
 def _person(kind: str, row: ZohoRecord) -> Person:
     created_at = instant(row.get("Created_Time"))
-    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=_plain_fields(row))
+    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=plain_fields(row))
 
 
 def _others(rows: Iterable[ZohoRecord], window: Period) -> list[ZohoRecord]:
     """Return the deals that were not modified in the window themselves."""
     return [row for row in rows if (at := instant(row["Modified_Time"])) and at not in window]
-
-
-def _id(lookup: Any) -> str:
-    """Return the ID of the record that a lookup names, "" for none."""
-    return str(lookup["id"]) if lookup else ""
-
-
-def _named(rows: Iterable[ZohoRecord], lookup: str) -> list[str]:
-    """Return the IDs of the records that a lookup of these names."""
-    return [*filter(None, dict.fromkeys(_id(row.get(lookup)) for row in rows))]
-
-
-def _plain_fields(row: ZohoRecord) -> Fields:
-    return {name: _plain(value) for name, value in row.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as a cell holds it: several picks are one text, a lookup is its record's ID.
-
-    Its name may be a person's.
-    """
-    if isinstance(value, dict):
-        return value.get("id")
-    if isinstance(value, list):
-        return "; ".join(str(one) for one in map(_plain, value) if one)
-    return None if value == _NOTHING else value
 
 
 def _within(stamp: str, window: Period) -> str:
