@@ -19,15 +19,15 @@ from google.ads.googleads.v26.common.types import consent, offline_user_data
 from google.ads.googleads.v26.enums.types import consent_status
 from google.ads.googleads.v26.services.types import conversion_upload_service as ads
 
-from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import Consent, ConsentStatus
-from convsync.model.conversion import Batch, Conversion, order_id_of
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.money import Money
-from convsync.model.outcome import Matched
 from convsync.model.rule import ConversionAction
-from convsync.upload.data_manager import Account, request_of
-from convsync.upload.google_ads import Api, Customer, upload_request_of
+from convsync.model.statement import Batch, Operation, Statement, order_id_of
+from convsync.upload.google.data_manager_requests import Account, request_of
+from convsync.upload.google.google_ads_api import Api, Customer
+from convsync.upload.google.google_ads_requests import upload_request_of
 
 ROWS = 2_000
 ACTION = ConversionAction(destination="google", action_id="333")
@@ -69,25 +69,18 @@ def best_of(rounds: int, build: Callable[[Batch], bytes], batch: Batch) -> float
 
 def a_batch() -> Batch:
     """Return a full batch as a nightly run reserves it: a gclid, an e-mail and consent each."""
-    return Batch(number=1, action=ACTION, conversions=[a_conversion(n) for n in range(ROWS)])
+    return Batch(number=1, action=ACTION, statements=[a_statement(n) for n in range(ROWS)])
 
 
-def a_conversion(number: int) -> Conversion:
-    """Return one of many conversions."""
-    at = WON_AT + timedelta(seconds=number)
-    click_id = ClickId(ClickIdKind.GCLID, f"Cj0KCQjw{number:080}")
-    click = Click(click_id=click_id, clicked_at=WON_AT - timedelta(days=9))
-    return Conversion(
+def a_statement(number: int) -> Statement:
+    """Return one of many statements."""
+    return Statement(
         order_id=order_id_of("crm", str(number), "won"),
-        source="crm",
-        deal_id=str(number),
-        rule="won",
         action=ACTION,
-        milestone="won",
-        milestone_at=at,
-        event_at=at,
+        operation=Operation.COUNT,
+        event_at=WON_AT + timedelta(seconds=number),
         value=Money(amount=Decimal(number), currency="EUR"),
-        matched=Matched(basis=MatchBasis.DEAL, click=click, clicked_at=click.clicked_at),
+        click_id=ClickId(ClickIdKind.GCLID, f"Cj0KCQjw{number:080}"),
         identifiers=Identifiers(emails=(hashed(f"{number}@example.com"),)),
         consent=Consent(ad_user_data=ConsentStatus.GRANTED),
     )
@@ -114,25 +107,25 @@ def data_manager_by_proto_plus(batch: Batch) -> bytes:
         destinations=[
             dm.Destination(operating_account=account, product_destination_id=ACTION.action_id)
         ],
-        events=[_event(conversion) for conversion in batch.conversions],
+        events=[_event(statement) for statement in batch.statements],
         encoding=dm.Encoding.HEX,
     )
     said: bytes = dm.IngestEventsRequest.serialize(request)
     return said
 
 
-def _event(conversion: Conversion) -> object:
+def _event(statement: Statement) -> object:
     return dm.Event(
-        transaction_id=conversion.order_id,
-        event_timestamp=conversion.event_at,
+        transaction_id=statement.order_id,
+        event_timestamp=statement.event_at,
         event_source=dm.EventSource.OTHER,
-        currency=conversion.value.currency,
-        conversion_value=float(conversion.value.amount),
-        ad_identifiers=dm.AdIdentifiers(gclid=_gclid(conversion)),
+        currency=statement.value.currency,
+        conversion_value=float(statement.value.amount),
+        ad_identifiers=dm.AdIdentifiers(gclid=_gclid(statement)),
         consent=dm.Consent(ad_user_data=dm.ConsentStatus.CONSENT_GRANTED),
         user_data=dm.UserData(
             user_identifiers=[
-                dm.UserIdentifier(email_address=email) for email in conversion.identifiers.emails
+                dm.UserIdentifier(email_address=email) for email in statement.identifiers.emails
             ]
         ),
     )
@@ -142,7 +135,7 @@ def google_ads_by_proto_plus(batch: Batch) -> bytes:
     """Build the same request of the client's own classes."""
     request = ads.UploadClickConversionsRequest(
         customer_id=CUSTOMER.customer_id,
-        conversions=[_click_conversion(conversion) for conversion in batch.conversions],
+        conversions=[_click_conversion(statement) for statement in batch.statements],
         partial_failure=True,
         job_id=batch.number,
     )
@@ -150,27 +143,26 @@ def google_ads_by_proto_plus(batch: Batch) -> bytes:
     return said
 
 
-def _click_conversion(conversion: Conversion) -> object:
+def _click_conversion(statement: Statement) -> object:
     return ads.ClickConversion(
-        gclid=_gclid(conversion),
+        gclid=_gclid(statement),
         conversion_action=f"customers/1234567890/conversionActions/{ACTION.action_id}",
-        conversion_date_time=conversion.event_at.isoformat(" ", "seconds"),
-        conversion_value=float(conversion.value.amount),
-        currency_code=conversion.value.currency,
-        order_id=conversion.order_id,
+        conversion_date_time=statement.event_at.isoformat(" ", "seconds"),
+        conversion_value=float(statement.value.amount),
+        currency_code=statement.value.currency,
+        order_id=statement.order_id,
         consent=consent.Consent(
             ad_user_data=consent_status.ConsentStatusEnum.ConsentStatus.GRANTED
         ),
         user_identifiers=[
             offline_user_data.UserIdentifier(hashed_email=email)
-            for email in conversion.identifiers.emails
+            for email in statement.identifiers.emails
         ],
     )
 
 
-def _gclid(conversion: Conversion) -> str:
-    click = conversion.matched.click
-    return click.click_id.value if click else ""
+def _gclid(statement: Statement) -> str:
+    return statement.click_id.value if statement.click_id else ""
 
 
 if __name__ == "__main__":

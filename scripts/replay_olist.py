@@ -33,10 +33,10 @@ from convsync import audit, pipeline, wiring
 from convsync.model.ledger import Account
 from convsync.model.outcome import EXPLANATIONS, Reason
 from convsync.model.period import Period
-from convsync.pipeline import Report, Services
 from convsync.report.status import Status, status_of
 from convsync.sandbox.server import Sandbox
 from convsync.settings import Settings, load_settings
+from convsync.steps import Report, Services
 from convsync.store import migrate
 from convsync.store.database import Database
 from convsync.upload.destination import Destination

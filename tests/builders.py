@@ -5,12 +5,14 @@ looked at on the morning after it was won, under a rule that counts what is won 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
-from convsync.model.conversion import Conversion, Operation, OrderId, order_id_of
+from convsync.model.conversion import Conversion
 from convsync.model.customer import CustomerType
 from convsync.model.deal import WON, Deal, Gone, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers, hashed
@@ -26,6 +28,7 @@ from convsync.model.rule import (
     ShareOfAmount,
     ValueRule,
 )
+from convsync.model.statement import Operation, OrderId, Statement, order_id_of
 
 WON_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
 CLICKED_AT = WON_AT - timedelta(days=10)
@@ -33,6 +36,7 @@ CREATED_AT = CLICKED_AT + timedelta(hours=1)
 NOW = WON_AT + timedelta(hours=12)
 
 ACTION = ConversionAction(destination="data-manager", action_id="123")
+CLICK_ID = ClickId(ClickIdKind.GCLID, "Cj0KCQ-one")
 ALL_OF_IT = ShareOfAmount()
 NEVER_REPLACED = AmountOutcomes()
 GRANTED = Consent(ad_user_data=ConsentStatus.GRANTED)
@@ -111,6 +115,7 @@ def a_rule(
     value: ValueRule = ALL_OF_IT,
     amounts: AmountOutcomes = NEVER_REPLACED,
     click_policy: ClickPolicy = ClickPolicy.LAST,
+    click_ids: frozenset[ClickIdKind] = frozenset(ClickIdKind),
     lookback: timedelta = timedelta(days=90),
     upload_window: timedelta = timedelta(days=90),
     settling_time: timedelta = timedelta(hours=6),
@@ -126,6 +131,7 @@ def a_rule(
         value=value,
         amounts=amounts,
         click_policy=click_policy,
+        click_ids=click_ids,
         lookback=lookback,
         upload_window=upload_window,
         settling_time=settling_time,
@@ -149,6 +155,9 @@ ORDER_ID = order_id_of("crm", "D-1", "won")
 def a_conversion(
     order_id: OrderId = ORDER_ID,
     *,
+    action: ConversionAction = ACTION,
+    rule: str = "won",
+    milestone: str = WON,
     value: Money | None = None,
     milestone_at: datetime = WON_AT,
     event_at: datetime | None = None,
@@ -157,22 +166,55 @@ def a_conversion(
     identifiers: Identifiers = NO_IDENTIFIERS,
     consent: Consent = GRANTED,
     customer_type: CustomerType | None = None,
+    variables: Mapping[str, str] | None = None,
+    time_to_close: timedelta | None = None,
 ) -> Conversion:
+    matched = matched or a_match()
     return Conversion(
-        order_id=order_id,
-        source="crm",
-        deal_id="D-1",
-        rule="won",
-        action=ACTION,
-        milestone=WON,
+        statement=a_statement(
+            order_id,
+            action=action,
+            operation=operation,
+            event_at=event_at or milestone_at,
+            value=value,
+            click_id=None if matched.click is None else matched.click.click_id,
+            identifiers=identifiers,
+            consent=consent,
+            customer_type=customer_type,
+            variables=variables,
+        ),
+        rule=rule,
+        milestone=milestone,
         milestone_at=milestone_at,
-        event_at=event_at or milestone_at,
-        value=value or usd(100),
-        matched=matched or a_match(),
+        matched=matched,
+        time_to_close=time_to_close,
+    )
+
+
+def a_statement(
+    order_id: OrderId = ORDER_ID,
+    *,
+    action: ConversionAction = ACTION,
+    operation: Operation = Operation.COUNT,
+    event_at: datetime = WON_AT,
+    value: Money | None = None,
+    click_id: ClickId | None = CLICK_ID,
+    identifiers: Identifiers = NO_IDENTIFIERS,
+    consent: Consent = GRANTED,
+    customer_type: CustomerType | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Statement:
+    return Statement(
+        order_id=order_id,
+        action=action,
         operation=operation,
+        event_at=event_at,
+        value=value or usd(100),
+        click_id=click_id,
         identifiers=identifiers,
         consent=consent,
         customer_type=customer_type,
+        variables=variables or {},
     )
 
 
@@ -188,26 +230,47 @@ def an_entry(
     told: Money | None = None,
     is_unsure: bool = False,
     matched: Matched | None = None,
-    event_at: datetime | None = WON_AT,
+    milestone_at: datetime = WON_AT,
+    event_at: datetime | None = None,
     identifiers: Identifiers = NO_IDENTIFIERS,
     consent: Consent = GRANTED,
+    batch: int | None = None,
 ) -> LedgerEntry:
     """What the ledger holds; a confirmed one was told its value, others nothing unless named."""
     value = value or usd(100)
+    matched = matched or a_match()
     return LedgerEntry(
-        order_id=order_id,
+        number=1,
+        deal_row=1,
+        source="crm",
+        deal_id="D-1",
         rule="won",
+        order_id=order_id,
         action=ACTION,
+        milestone=WON,
+        milestone_at=milestone_at,
+        run_id=1,
         state=state,
-        operation=operation,
+        statement=a_statement(
+            order_id,
+            operation=operation,
+            event_at=event_at or milestone_at,
+            value=value,
+            click_id=None if matched.click is None else matched.click.click_id,
+            identifiers=identifiers,
+            consent=consent,
+        ),
+        matched=matched,
+        told=value if told is None and state is State.CONFIRMED else told,
+        is_unsure=is_unsure,
         reason=reason,
         code=code,
         due_at=due_at,
-        value=value,
-        told=value if told is None and state is State.CONFIRMED else told,
-        is_unsure=is_unsure,
-        matched=matched or a_match(),
-        event_at=event_at,
-        identifiers=identifiers,
-        consent=consent,
+        batch=batch,
     )
+
+
+def a_new_entry(**changes: Any) -> LedgerEntry:
+    """An entry that is not in the ledger yet."""
+    entry = replace(an_entry(State.PLANNED), is_new=True, statement=None, matched=None, run_id=0)
+    return replace(entry, **changes)

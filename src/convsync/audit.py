@@ -6,53 +6,36 @@ head at its end, so a tail cannot be cut off unnoticed either. Events hold order
 hashes, codes, request IDs, amounts and times, and no raw personal data.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from pydantic_core import to_json
 
-from convsync.store import audit_log
+from convsync.model.event import Event
+from convsync.model.ledger import Move
+from convsync.store import audit_log, ledger
 from convsync.store.audit_log import GENESIS, Row
 from convsync.store.database import Database
 
 
-class EventKind(StrEnum):
-    """What can happen. The words are those of the ledger's states, and of a run's life."""
+def write(
+    connection: Any,
+    moves: Sequence[Move],
+    *,
+    run_id: int,
+    at: datetime,
+    events: Iterable[Event] | None = None,
+) -> None:
+    """Write moves to the ledger together with their events: there is no other way to do either.
 
-    RUN_STARTED = "run_started"
-    RUN_FINISHED = "run_finished"
-    CLICKS_IMPORTED = "clicks_imported"
-    DEAL_GONE = "deal_gone"
-    PLANNED = "planned"
-    HELD = "held"
-    NOT_SENT = "not_sent"
-    KEPT = "kept"
-    RESERVED = "reserved"
-    ACCEPTED = "accepted"
-    CONFIRMED = "confirmed"
-    REJECTED = "rejected"
-    DEFERRED = "deferred"
-    UNTRIED = "untried"
-    RESENT = "resent"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened, to a conversion where it names one. `detail` must be JSON's.
-
-    One that names a deal says in which row that is stored.
+    `events` stand for those of the moves where one event says what several moves did.
     """
-
-    kind: EventKind
-    detail: Mapping[str, Any] = field(default_factory=dict)
-    source: str | None = None
-    deal_id: str | None = None
-    order_id: str | None = None
-    deal_row: int | None = None
+    ledger.write(connection, moves)
+    said = [move.event for move in moves] if events is None else events
+    record(connection, said, run_id=run_id, at=at)
 
 
 def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetime) -> None:

@@ -1,11 +1,12 @@
 """Which ad click a milestone is credited to.
 
-Only clicks at or before the milestone and inside the rule's lookback window count. Candidates are
-preferred by how they were found (on the deal, on its lead, on a contact, by a CRM or visitor key,
-by hashed e-mail or phone); within the best group that has an eligible click the rule's policy picks
-the last or the first. A click found in several places happened when it was first seen in any. One
-without a time is placed at the deal's creation, which it cannot have come after; a deal entered
-after its milestone tells nothing. A conversion that was once sent keeps its click.
+Only clicks of a kind that the rule's destination takes count, at or before the milestone and inside
+the rule's lookback window: a later click of another network is that network's to be credited.
+Candidates are preferred by how they were found (on the deal, on its lead, on a contact, by a CRM or
+visitor key, by hashed e-mail or phone); within the best group that has an eligible click the rule's
+policy picks the last or the first. A click found in several places happened when it was first seen
+in any. One without a time is placed at the deal's creation, which it cannot have come after; a deal
+entered after its milestone tells nothing. A conversion that was once sent keeps its click.
 """
 
 from collections.abc import Sequence
@@ -37,11 +38,14 @@ def match_deal(
     begins_at = milestone.reached_at - (_WHOLE_DAY if milestone.is_whole_day else timedelta(0))
     if begins_at > now:
         return Waiting(reason=Reason.MILESTONE_IN_FUTURE, until=begins_at)
-    placed = _placed(candidates, deal, milestone)
+    own = [one for one in candidates if one.click.click_id.kind in rule.click_ids]
+    placed = _placed(own, deal, milestone)
     eligible = [click for click in placed if click.fits(milestone, rule)]
     if eligible:
         return _in_time(_picked(eligible, rule.click_policy), milestone, rule, now)
-    return _by_identifiers(deal, rule) or _unmatched(deal, milestone, placed, rule, now)
+    if by_identifiers := _by_identifiers(deal, rule):
+        return by_identifiers
+    return _unmatched(deal, milestone, placed, rule, now, knows_others=bool(candidates))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,8 @@ def _unmatched(
     placed: Sequence[_Placed],
     rule: ConversionRule,
     now: datetime,
+    *,
+    knows_others: bool,
 ) -> Waiting | NotSent:
     if any(click.is_outside(milestone, rule) for click in placed):
         return NotSent(reason=Reason.CLICK_OUTSIDE_LOOKBACK)
@@ -144,4 +150,6 @@ def _unmatched(
         return Waiting(reason=Reason.WAITING_FOR_CLICK, until=last_chance_at)
     if rule.has_enhanced_conversions and deal.identifiers:
         return NotSent(reason=Reason.CONSENT_NOT_GRANTED)
+    if knows_others:
+        return NotSent(reason=Reason.CLICK_OF_ANOTHER_NETWORK)
     return NotSent(reason=Reason.NO_CLICK)

@@ -14,37 +14,29 @@ was lost and its repeat is not taken, the platform may have counted the first: t
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any
+
+from sqlalchemy import Connection
 
 from convsync import audit
-from convsync.audit import Event, EventKind
 from convsync.calls import Attempt, Caller
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
-from convsync.model.conversion import Batch, Conversion
-from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
+from convsync.model.event import Event, EventKind
+from convsync.model.ledger import ANSWERED, LedgerEntry, Move, State
+from convsync.model.moves import released, reserved_together, settled
+from convsync.model.outcome import Accepted, Deferred, Outcome, Untried
 from convsync.model.rule import ConversionAction
 from convsync.retrying import RetryPolicy
 from convsync.store import batches
+from convsync.store.batches import ReservedBatch
 from convsync.store.session import Session
 from convsync.upload.destination import Destination, StillProcessing, Unknown, Verdict
 
-FIRST_POLL = timedelta(minutes=30)
-"""Google's own advice: no verdict is there earlier.
-https://developers.google.com/data-manager/api/devguides/diagnostics"""
-LONGEST_POLL = timedelta(hours=12)
-
-_KIND_OF: dict[type[Outcome], EventKind] = {
-    Accepted: EventKind.ACCEPTED,
-    Confirmed: EventKind.CONFIRMED,
-    Rejected: EventKind.REJECTED,
-    Deferred: EventKind.DEFERRED,
-    Untried: EventKind.UNTRIED,
-}
+_RELEASED_AT_ONCE = 5_000
 
 
 @dataclass(slots=True)
@@ -55,14 +47,15 @@ class Uploaded:
     sent: int = 0
     problems: list[str] = field(default_factory=list)
 
-    def add(self, outcomes: Iterable[Outcome]) -> None:
+    def add(self, moves: Iterable[Move], outcomes: Iterable[Outcome]) -> None:
         """Count one batch's outcomes in."""
+        self.outcomes.update(move.event.kind for move in moves)
         for outcome in outcomes:
-            self.outcomes[_KIND_OF[type(outcome)]] += 1
             if isinstance(outcome, Deferred) and outcome.is_unknown:
-                self._alert(f"The platform answered with a code we do not know: {outcome.code}.")
+                self.note(f"The platform answered with a code we do not know: {outcome.code}.")
 
-    def _alert(self, problem: str) -> None:
+    def note(self, problem: str) -> None:
+        """Add a problem, once."""
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -78,12 +71,14 @@ class Outbox:
         *,
         retry: RetryPolicy,
         on_sent: Callable[[int], None] = lambda _rows: None,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._session = session
         self._destinations = destinations
         self._caller = caller
         self._retry = retry
         self._on_sent = on_sent
+        self._should_stop = should_stop
         self._limit: int | None = None
         self._failures = 0
         self._refusal: ConvsyncError | None = None
@@ -98,20 +93,35 @@ class Outbox:
             numbers = batches.unanswered(connection, looked_at_by=self._session.now)
             left = [batches.load(connection, number) for number in numbers]
             for batch in left:
-                if not batch.conversions:
+                if not batch.entries:
                     batches.close(connection, batch.number)
-        self._fly((batch for batch in left if batch.conversions), in_flight=1, again=True)
+        self._dispatch((batch for batch in left if batch.entries), in_flight=1, is_repeat=True)
 
     def confirm(self) -> None:
         """Ask for the verdicts that are due, and settle what they say."""
         with self._session.transaction("list verdicts due") as connection:
             due = batches.due_for_verdict(connection, self._session.now)
         for number in due:
+            if self._should_stop():
+                return
             with self._session.transaction("load verdict due") as connection:
                 pending = batches.pending(connection, number)
             verdict = self._ask(pending)
             if verdict is not None:
                 self._settle_verdict(pending, verdict)
+
+    def probe_blocked(self) -> None:
+        """Let one entry of each action and code go out that the account's set-up has blocked.
+
+        Once such a probe is taken, the set-up has been fixed, and all others follow.
+        """
+        with self._session.transaction("probe what is blocked") as connection:
+            probes = [
+                entry
+                for action, code, _ in batches.blocked(connection)
+                for entry in batches.blocked_entries(connection, action, code, limit=1)
+            ]
+            self._write(connection, [released(entry, is_probe=True) for entry in probes])
 
     def send(self, *, only_run: int | None = None) -> None:
         """Send everything that is ready, of one run's plan or of any, several requests at a time.
@@ -124,66 +134,72 @@ class Outbox:
         while (action := self._next_action(only_run)) and not self._has_stopped:
             destination = self._destinations(action.destination)
             departing = iter(partial(self._reserve, action, destination, only_run), None)
-            self._fly(departing, in_flight=destination.requests_in_flight)
+            self._dispatch(departing, in_flight=destination.requests_in_flight)
 
     @property
     def _has_stopped(self) -> bool:
-        return self._failures >= self._retry.failures or self._refusal is not None
+        is_away = self._failures >= self._retry.failures
+        return is_away or self._refusal is not None or self._should_stop()
 
-    def _fly(self, departing: Iterator[Batch], *, in_flight: int, again: bool = False) -> None:
-        """Send batches, so many at a time, and settle each as it lands.
+    def _dispatch(
+        self, departing: Iterator[ReservedBatch], *, in_flight: int, is_repeat: bool = False
+    ) -> None:
+        """Send batches, so many at a time, and settle each as its answer comes.
 
-        A refusal for good stops the departures; what is in the air still lands before it is raised.
+        A refusal for good stops the departures; the answers still on their way are settled before
+        it is raised.
         """
-        flying: dict[Future[Attempt[Sequence[Outcome]]], Batch] = {}
+        under_way: dict[Future[Attempt[Sequence[Outcome]]], ReservedBatch] = {}
         with ThreadPoolExecutor(max_workers=in_flight) as pool:
             while True:
-                while len(flying) < in_flight and not self._has_stopped:
+                while len(under_way) < in_flight and not self._has_stopped:
                     batch = next(departing, None)
                     if batch is None:
                         break
                     self._session.step(f"upload {batch.number}: before call")
-                    flying[pool.submit(self._attempt, batch)] = batch
-                if not flying:
+                    under_way[pool.submit(self._attempt, batch)] = batch
+                if not under_way:
                     break
-                landed, _ = wait(flying, return_when=FIRST_COMPLETED)
-                for future in sorted(landed, key=lambda future: flying[future].number):
-                    batch = flying.pop(future)
+                answered, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                for future in sorted(answered, key=lambda future: under_way[future].number):
+                    batch = under_way.pop(future)
                     self._session.step(f"upload {batch.number}: answered")
-                    self._land(batch, future.result(), again=again)
+                    self._take_answer(batch, future.result(), is_repeat=is_repeat)
         if self._refusal is not None:
             raise self._refusal
 
-    def _attempt(self, batch: Batch) -> Attempt[Sequence[Outcome]]:
-        destination = self._destinations(batch.action.destination)
+    def _attempt(self, reserved: ReservedBatch) -> Attempt[Sequence[Outcome]]:
+        destination = self._destinations(reserved.action.destination)
         now = self._session.now
         return self._caller.attempt(
-            destination.upload_quota, lambda: destination.upload(batch, now=now)
+            destination.upload_quota, lambda: destination.upload(reserved.batch, now=now)
         )
 
-    def _land(self, batch: Batch, attempt: Attempt[Sequence[Outcome]], *, again: bool) -> None:
+    def _take_answer(
+        self, batch: ReservedBatch, attempt: Attempt[Sequence[Outcome]], *, is_repeat: bool
+    ) -> None:
         """Settle an answered batch; leave an unanswered one as it is, to be sent again.
 
         What has certainly told the platform nothing goes back into the plan instead.
         """
         if attempt.answer is not None:
             self._failures = 0
-            is_repeat = again or attempt.may_have_been_heard
+            is_repeat = is_repeat or attempt.may_have_been_heard
             self._settle(batch, attempt.answer, is_repeat=is_repeat)
             self._adapt_limit(batch, attempt.answer)
             return
         if isinstance(attempt.error, TransientError):
             is_long = not self._retry.waits_for(attempt.error)
             self._failures = self._retry.failures if is_long else self._failures + 1
-            self.uploaded.problems.append(f"{attempt.error} It is sent again by the next run.")
+            self.uploaded.note(f"{attempt.error} It is sent again by the next run.")
         else:
             self._refusal = self._refusal or attempt.error
-        if attempt.has_told_nothing and not again:
-            self._settle(batch, [Untried()] * len(batch.conversions))
+        if attempt.has_told_nothing and not is_repeat:
+            self._settle(batch, [Untried()] * len(batch.entries))
 
-    def _adapt_limit(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+    def _adapt_limit(self, batch: ReservedBatch, outcomes: Sequence[Outcome]) -> None:
         if all(isinstance(outcome, Untried) for outcome in outcomes):
-            self._limit = max(1, len(batch.conversions) // 2)
+            self._limit = max(1, len(batch.entries) // 2)
         elif self._limit is not None:
             self._limit *= 2
 
@@ -193,150 +209,137 @@ class Outbox:
 
     def _reserve(
         self, action: ConversionAction, destination: Destination, only_run: int | None
-    ) -> Batch | None:
+    ) -> ReservedBatch | None:
+        now, run_id = self._session.now, self._session.run_id
+        limit = min(self._limit or destination.max_batch, destination.max_batch)
         with self._session.transaction("reserve") as connection:
-            batch = batches.reserve(
-                connection,
-                action,
-                run_id=self._session.run_id,
-                limit=min(self._limit or destination.max_batch, destination.max_batch),
-                now=self._session.now,
-                only_run=only_run,
-            )
-            if batch is not None:
-                self._record(connection, [_about_batch(EventKind.RESERVED, batch)])
-            return batch
+            ready = batches.ready(connection, action, limit=limit, now=now, only_run=only_run)
+            if not ready:
+                return None
+            number = batches.open_batch(connection, action, run_id=run_id, rows=len(ready), now=now)
+            ready.sort(key=lambda entry: entry.number)  # the order in which a repeat loads them
+            taken, event = reserved_together(ready, number, action)
+            audit.write(connection, taken, run_id=run_id, at=now, events=[event])
+        entries = [move.after for move in taken]
+        return ReservedBatch(number=number, action=action, entries=entries)
 
     def _settle(
-        self, batch: Batch, outcomes: Sequence[Outcome], *, is_repeat: bool = False
+        self, batch: ReservedBatch, outcomes: Sequence[Outcome], *, is_repeat: bool = False
     ) -> None:
         now = self._session.now
+        moves = self._moves(batch, outcomes, is_repeat=is_repeat)
+        request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
+        first_poll = self._destinations(batch.action.destination).takes.first_poll
+        poll_at = now + (first_poll or timedelta(0))
         with self._session.transaction(f"settle {batch.number}") as connection:
-            deal_rows = batches.deal_rows(connection, batch.number)
             if is_repeat:
-                batches.look_again_at_waiting(connection, batch.number, now)
-            batches.settle(
-                connection,
-                batch,
-                outcomes,
-                now=now,
-                poll_at=now + FIRST_POLL,
-                is_repeat=is_repeat,
+                batches.recheck_waiting_deals(connection, batch.number, now)
+            batches.answer(
+                connection, batch.number, request_id=request_id, now=now, poll_at=poll_at
             )
-            if is_repeat or any(_is_known_already(outcome) for outcome in outcomes):
-                self._look_again(connection, batch, outcomes)
-            resent = [_about_batch(EventKind.RESENT, batch)] if is_repeat else []
-            about_rows = _about_rows(batch, outcomes, deal_rows, is_repeat=is_repeat)
-            self._record(connection, [*resent, *about_rows])
+            self._write_answers(connection, batch, moves, is_repeat=is_repeat)
         taken = sum(not isinstance(outcome, Untried) for outcome in outcomes)
-        self.uploaded.add(outcomes)
+        self.uploaded.add(moves, outcomes)
         self.uploaded.sent += taken
         self._on_sent(taken)
 
     def _ask(self, pending: batches.Pending) -> Verdict | None:
-        batch, now = pending.batch, self._session.now
-        destination = self._destinations(batch.action.destination)
-        self._session.step(f"verdict {batch.number}: before call")
+        reserved, now = pending.reserved, self._session.now
+        destination = self._destinations(reserved.action.destination)
+        self._session.step(f"verdict {reserved.number}: before call")
         attempt = self._caller.attempt(
             destination.status_quota,
-            lambda: destination.verdict(batch, pending.request_id, now=now),
+            lambda: destination.verdict(reserved.batch, pending.request_id, now=now),
         )
-        self._session.step(f"verdict {batch.number}: answered")
+        self._session.step(f"verdict {reserved.number}: answered")
         if isinstance(attempt.error, TransientError | UnexpectedResponseError):
-            self.uploaded.problems.append(f"{attempt.error} The next run asks again.")
+            self.uploaded.note(f"{attempt.error} The next run asks again.")
         elif attempt.error is not None:
             raise attempt.error
         return attempt.answer
 
     def _settle_verdict(self, pending: batches.Pending, verdict: Verdict) -> None:
-        batch, now = pending.batch, self._session.now
-        with self._session.transaction(f"confirm {batch.number}") as connection:
-            match verdict:
-                case StillProcessing():
-                    batches.ask_again(connection, batch.number, next_poll(pending.answered_at, now))
-                    return
-                case Unknown():
-                    outcomes: Sequence[Outcome] = [Untried()] * len(batch.conversions)
-                case _:
-                    outcomes = verdict
-            is_repeat = isinstance(verdict, Unknown)  # it was taken once: it may count after all
-            deal_rows = batches.deal_rows(connection, batch.number)
-            batches.close(connection, batch.number)
-            batches.write_outcomes(connection, batch, outcomes, is_repeat=is_repeat)
-            self._look_again(connection, batch, outcomes)
-            events = _about_rows(batch, outcomes, deal_rows, is_repeat=is_repeat)
-            self._record(connection, events)
-        self.uploaded.add(outcomes)
+        reserved, now = pending.reserved, self._session.now
+        if isinstance(verdict, StillProcessing):
+            with self._session.transaction(f"confirm {reserved.number}") as connection:
+                takes = self._destinations(reserved.action.destination).takes
+                poll_at = takes.next_poll(pending.answered_at, now)
+                batches.ask_again(connection, reserved.number, poll_at)
+            return
+        is_repeat = isinstance(verdict, Unknown)  # it was taken once: it may count after all
+        outcomes: Sequence[Outcome] = (
+            [Untried()] * len(reserved.entries) if isinstance(verdict, Unknown) else verdict
+        )
+        moves = self._moves(reserved, outcomes, is_repeat=is_repeat)
+        with self._session.transaction(f"confirm {reserved.number}") as connection:
+            batches.close(connection, reserved.number)
+            self._write_answers(connection, reserved, moves, is_repeat=False)
+        self.uploaded.add(moves, outcomes)
 
-    def _look_again(self, connection: Any, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-        """Have deals decided anew that may have changed while the platform judged them in vain.
+    def _moves(
+        self, batch: ReservedBatch, outcomes: Sequence[Outcome], *, is_repeat: bool
+    ) -> list[Move]:
+        now = self._session.now
+        return [
+            settled(entry, outcome, is_repeat=is_repeat, now=now)
+            for entry, outcome in zip(batch.entries, outcomes, strict=True)
+        ]
 
-        So are those whose value is not certain, which the platform only said that it knows.
+    def _write_answers(
+        self,
+        connection: Connection,
+        batch: ReservedBatch,
+        moves: Sequence[Move],
+        *,
+        is_repeat: bool,
+    ) -> None:
+        """Write answered entries, and have deals decided anew that were not brought home.
+
+        Those may have changed while the platform judged them; so may those whose value is not
+        certain, which the platform only said that it knows.
         """
-        if any(isinstance(o, Rejected | Deferred) or _is_known_already(o) for o in outcomes):
-            batches.look_again_at_unsettled(connection, batch.number, self._session.now)
+        resent = [_resent(batch)] if is_repeat else []
+        events = [*resent, *(move.event for move in moves)]
+        self._write(connection, moves, events)
+        if is_repeat or any(_is_unsettled(move.after) for move in moves):
+            batches.recheck_unsettled_deals(connection, batch.number, self._session.now)
+        for action, code in {cleared for move in moves if (cleared := _cleared_by(move))}:
+            self._release(connection, action, code)
 
-    def _record(self, connection: object, events: Iterable[Event]) -> None:
-        audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)
+    def _release(self, connection: Connection, action: ConversionAction, code: str) -> None:
+        """Let all entries go out that a set-up blocked which has been fixed."""
+        while left := batches.blocked_entries(connection, action, code, limit=_RELEASED_AT_ONCE):
+            self._write(connection, [released(entry) for entry in left])
+
+    def _write(
+        self,
+        connection: Connection,
+        moves: Sequence[Move],
+        events: Iterable[Event] | None = None,
+    ) -> None:
+        run_id, now = self._session.run_id, self._session.now
+        audit.write(connection, moves, run_id=run_id, at=now, events=events)
 
 
-def next_poll(answered_at: datetime, now: datetime) -> datetime:
-    """Return when to ask again: after as long as it has taken so far, half a day at most."""
-    return now + min(max(now - answered_at, FIRST_POLL), LONGEST_POLL)
+def _is_unsettled(entry: LedgerEntry) -> bool:
+    return entry.state in ANSWERED or bool(entry.code)
 
 
-def _is_known_already(outcome: Outcome) -> bool:
-    return isinstance(outcome, Confirmed) and bool(outcome.code)
+def _cleared_by(move: Move) -> tuple[ConversionAction, str] | None:
+    """Return the action and the code that a taken probe has shown to be blocked no more."""
+    if move.before is None or not move.before.code:
+        return None
+    is_taken = move.after.state in {State.CONFIRMED, State.UNMATCHED}
+    return (move.after.action, move.before.code) if is_taken else None
 
 
-def _about_batch(kind: EventKind, batch: Batch) -> Event:
+def _resent(batch: ReservedBatch) -> Event:
     return Event(
-        kind,
+        EventKind.RESENT,
         {
-            "batch": batch.number,
+            "resent_batch": batch.number,
             "destination": batch.action.destination,
             "action": batch.action.action_id,
-            "rows": len(batch.conversions),
+            "rows": len(batch.entries),
         },
     )
-
-
-def _about_rows(
-    batch: Batch,
-    outcomes: Sequence[Outcome],
-    deal_rows: Mapping[str, int],
-    *,
-    is_repeat: bool = False,
-) -> Iterable[Event]:
-    for conversion, outcome in zip(batch.conversions, outcomes, strict=True):
-        detail = _detail(batch, conversion, outcome)
-        if is_repeat and isinstance(outcome, Rejected | Deferred | Untried):
-            detail["may_be_counted"] = True
-        yield Event(
-            _KIND_OF[type(outcome)],
-            detail,
-            conversion.source,
-            conversion.deal_id,
-            conversion.order_id,
-            deal_rows[conversion.order_id],
-        )
-
-
-def _detail(batch: Batch, conversion: Conversion, outcome: Outcome) -> dict[str, str | int]:
-    detail: dict[str, str | int] = {
-        "rule": conversion.rule,
-        "operation": conversion.operation.value,
-        "value": str(conversion.value.amount),
-        "currency": conversion.value.currency,
-        "batch": batch.number,
-    }
-    match outcome:
-        case Accepted(request_id=request_id):
-            detail["request"] = request_id
-        case Deferred(code=code, until=until):
-            detail |= {"code": code, "until": until.isoformat()}
-        case Confirmed(code=code) | Rejected(code=code) if code:
-            detail["code"] = code
-        case _:
-            pass
-    return detail

@@ -12,7 +12,7 @@ A plan can be printed, counted and refused before anything is sent. The rules th
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,12 +20,11 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from convsync.errors import UnsafePlanError
-from convsync.model.conversion import Conversion, Operation, OrderId
-from convsync.model.deal import LOST, Deal, Gone, Milestone
-from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
+from convsync.model.conversion import Conversion
+from convsync.model.ledger import ANSWERED, IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import NotSent, Reason, Waiting
-from convsync.model.rule import ConversionRule
+from convsync.model.statement import Operation, OrderId, Statement
 
 Decision = Conversion | Money | Waiting | NotSent
 """What should be: a conversion to count, the right value of a counted one, or neither (yet)."""
@@ -54,6 +53,7 @@ class Step(StrEnum):
     UNCHANGED = "unchanged"
     WAIT = "waiting"
     NOT_SENT = "not sent"
+    CANNOT = "platform cannot"
 
 
 STEP_OF = {
@@ -65,55 +65,86 @@ STEP_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One planned step. NEW has a conversion; a correction has a value; the rest have a reason.
+    """One planned step, and what is needed to take it.
 
-    UNCHANGED with a value drops a correction no longer needed: what was told is right again.
+    NEW has a conversion, a correction a statement; CANNOT has the code for which the platform would
+    not take the correction; the rest have a reason. KEPT, an UNCHANGED with `is_dropped`, drops a
+    correction no longer needed: what was told is right again.
     """
 
     step: Step
     order_id: OrderId
     conversion: Conversion | None = None
-    value: Money | None = None
+    statement: Statement | None = None
     reason: Reason | None = None
     until: datetime | None = None
+    code: str = ""
+    is_dropped: bool = False
+
+    @property
+    def value(self) -> Money | None:
+        """Return what would be told, None where nothing would."""
+        return None if self.statement is None else self.statement.value
 
 
-def withdrawal_of(deal: Deal, milestone: Milestone | None, rule: ConversionRule) -> Reason | None:
-    """Return why a milestone must not count, whatever click there is; None where it may."""
-    if deal.gone is not None:
-        return Reason.DEAL_MERGED if deal.gone is Gone.MERGED else Reason.DEAL_DELETED
-    if deal.consent.is_denied:
-        return Reason.CONSENT_DENIED
-    lost = deal.milestone(LOST) if rule.is_undone_by_loss else None
-    if lost and (milestone is None or lost.reached_at >= milestone.reached_at):
-        return Reason.DEAL_LOST
-    return Reason.MILESTONE_WITHDRAWN if milestone is None else None
+Refusal = Callable[[Statement, datetime], str | None]
+"""Says for which code a platform would not take a statement, None where it would."""
+
+
+def takes_everything(_statement: Statement, _now: datetime) -> None:
+    """Refuse nothing."""
 
 
 def plan_upload(
-    order_id: OrderId, decision: Decision, entry: LedgerEntry | None, *, now: datetime
+    order_id: OrderId,
+    decision: Decision,
+    entry: LedgerEntry | None,
+    *,
+    now: datetime,
+    may_name_person: bool = True,
+    refusal_of: Refusal = takes_everything,
 ) -> Item:
-    """Return the step after which the platform will count what was decided."""
+    """Return the step after which the platform will count what was decided.
+
+    A correction says nothing of the person unless `may_name_person`.
+    """
     if entry is not None and entry.state in IN_FLIGHT:
         return _plan_in_flight(order_id, decision, entry, now)
-    if entry is not None and entry.told is not None:
-        return _plan_counted(order_id, decision, entry, entry.told)
-    return _plan_uncounted(order_id, decision, entry)
+    if entry is None or (entry.told is None and not _may_be_taken_back(entry, decision)):
+        return _plan_uncounted(order_id, decision, entry, now, refusal_of)
+    correction = _correction_of(entry, decision)
+    if correction is None:
+        has_strayed = entry.state is not State.CONFIRMED or entry.is_uncorrectable
+        return Item(Step.UNCHANGED, order_id, is_dropped=has_strayed)
+    if _was_answered(entry, correction):
+        return Item(Step.UNCHANGED, order_id, until=entry.due_at)
+    if not may_name_person:
+        correction = correction.without_person()
+    reason = decision.reason if isinstance(decision, NotSent) else None
+    if code := refusal_of(correction, now):
+        return _plan_refused(order_id, entry, code)
+    return Item(STEP_OF[correction.operation], order_id, statement=correction, reason=reason)
 
 
-def _plan_uncounted(order_id: OrderId, decision: Decision, entry: LedgerEntry | None) -> Item:
+def _plan_uncounted(
+    order_id: OrderId,
+    decision: Decision,
+    entry: LedgerEntry | None,
+    now: datetime,
+    refusal_of: Refusal,
+) -> Item:
     match decision:
         case Conversion() as conversion:
             if entry is not None and _is_settled(entry, conversion):
                 return Item(Step.UNCHANGED, order_id, until=entry.due_at)
-            return Item(Step.NEW, order_id, conversion, conversion.value)
+            if code := refusal_of(conversion.statement, now):
+                return _plan_refused(order_id, entry, code)
+            return Item(Step.NEW, order_id, conversion, conversion.statement)
         case Waiting(reason=reason, until=until):
             held = (State.HELD, reason, until)
             is_known = entry is not None and (entry.state, entry.reason, entry.due_at) == held
             step = Step.UNCHANGED if is_known else Step.WAIT
             return Item(step, order_id, reason=reason, until=until)
-        case NotSent(reason=reason) if entry and entry.is_unsure and reason in WITHDRAWALS:
-            return _take_back(order_id, entry, reason)
         case NotSent(reason=reason):
             is_known = entry is not None and (entry.state, entry.reason) == (State.NOT_SENT, reason)
             return Item(Step.UNCHANGED if is_known else Step.NOT_SENT, order_id, reason=reason)
@@ -121,58 +152,77 @@ def _plan_uncounted(order_id: OrderId, decision: Decision, entry: LedgerEntry | 
             raise AssertionError(f"{order_id} was valued without a match and never counted")
 
 
-def _take_back(order_id: OrderId, entry: LedgerEntry, reason: Reason) -> Item:
-    """Return the step that takes back what the platform may have counted unconfirmed."""
-    assert entry.value is not None, "the platform can only have heard of a value"
-    nothing = Money(amount=Decimal(0), currency=entry.value.currency)
-    if _was_answered(entry, Operation.RETRACT, nothing):
-        return Item(Step.UNCHANGED, order_id, until=entry.due_at)
-    return Item(Step.RETRACT, order_id, value=nothing, reason=reason)
+def _may_be_taken_back(entry: LedgerEntry, decision: Decision) -> bool:
+    """True where the platform may count, unconfirmed, what is to be withdrawn."""
+    is_withdrawn = isinstance(decision, NotSent) and decision.reason in WITHDRAWALS
+    return entry.is_unsure and entry.statement is not None and is_withdrawn
 
 
 def _is_settled(entry: LedgerEntry, conversion: Conversion) -> bool:
-    """True where the platform has already put off, or refused, exactly this."""
-    return entry.state in {State.DEFERRED, State.REJECTED} and entry.says_the_same_as(conversion)
+    """True where the platform has already answered exactly this, and not counted it."""
+    return entry.state in ANSWERED and entry.says_the_same_as(conversion)
 
 
 def _plan_in_flight(
     order_id: OrderId, decision: Decision, entry: LedgerEntry, now: datetime
 ) -> Item:
-    if entry.value is not None and _correction(decision, entry.value) is None:
+    if entry.statement is None or not _is_news(decision, entry.statement.value):
         return Item(Step.UNCHANGED, order_id)
     until = now + VERDICT_RECHECK
     return Item(Step.WAIT, order_id, reason=Reason.VERDICT_PENDING, until=until)
 
 
-def _plan_counted(order_id: OrderId, decision: Decision, entry: LedgerEntry, told: Money) -> Item:
-    correction = _correction(decision, told, is_unsure=entry.is_unsure)
-    if correction is None:
-        has_strayed = entry.state is not State.CONFIRMED
-        return Item(Step.UNCHANGED, order_id, value=told if has_strayed else None)
-    operation, value = correction
-    if _was_answered(entry, operation, value):
-        return Item(Step.UNCHANGED, order_id, until=entry.due_at)
-    reason = decision.reason if isinstance(decision, NotSent) else None
-    return Item(STEP_OF[operation], order_id, value=value, reason=reason)
+def _plan_refused(order_id: OrderId, entry: LedgerEntry | None, code: str) -> Item:
+    """Return the step that gives up what the platform would not take."""
+    known = (Reason.PLATFORM_CANNOT, code)
+    is_known = entry is not None and (entry.reason, entry.code) == known
+    step = Step.UNCHANGED if is_known else Step.CANNOT
+    return Item(step, order_id, reason=Reason.PLATFORM_CANNOT, code=code)
 
 
-def _correction(
-    decision: Decision, told: Money, *, is_unsure: bool = False
-) -> tuple[Operation, Money] | None:
-    """Return the operation and value that would make the platform right, None where it is."""
+def _correction_of(entry: LedgerEntry, decision: Decision) -> Statement | None:
+    """Return the statement that would make the platform right, None where it is."""
+    told = entry.told or entry.value
+    assert told is not None, "only what was said can be corrected"
+    assert entry.statement is not None, "and what was said is kept"
+    if not (_is_news(decision, told) or (entry.is_unsure and _says_more(decision))):
+        return None
     match decision:
-        case (Money() as value) | Conversion(value=value):
-            return (Operation.RESTATE, value) if is_unsure or value != told else None
-        case NotSent(reason=reason) if reason in WITHDRAWALS and (is_unsure or told.amount != 0):
-            return Operation.RETRACT, Money(amount=Decimal(0), currency=told.currency)
+        case Money() as value:
+            return entry.statement.corrected(Operation.RESTATE, value)
+        case Conversion(statement=wanted):
+            return entry.statement.corrected(Operation.RESTATE, wanted.value)
         case _:
-            return None
+            nothing = Money(amount=Decimal(0), currency=told.currency)
+            return entry.statement.corrected(Operation.RETRACT, nothing)
 
 
-def _was_answered(entry: LedgerEntry, operation: Operation, value: Money) -> bool:
-    """True where the platform has already put off, or refused, this very correction."""
-    has_answer = entry.state in {State.DEFERRED, State.REJECTED}
-    return has_answer and (entry.operation, entry.value) == (operation, value)
+def _is_news(decision: Decision, told: Money) -> bool:
+    """True where what was decided is not what the platform was told."""
+    match decision:
+        case (Money() as value) | Conversion(statement=Statement(value=value)):
+            return value != told
+        case NotSent(reason=reason):
+            return reason in WITHDRAWALS and told.amount != 0
+        case _:
+            return False
+
+
+def _says_more(decision: Decision) -> bool:
+    """True where a decision calls for a request if the platform may count something else."""
+    match decision:
+        case NotSent(reason=reason):
+            return reason in WITHDRAWALS
+        case Waiting():
+            return False
+        case _:
+            return True
+
+
+def _was_answered(entry: LedgerEntry, correction: Statement) -> bool:
+    """True where the platform has already answered this very correction, and not taken it."""
+    said = (correction.operation, correction.value)
+    return entry.state in ANSWERED and (entry.operation, entry.value) == said
 
 
 @dataclass(slots=True)
@@ -193,7 +243,7 @@ class PlanSummary:
         self.steps[item.step] += 1
         if item.reason is not None:
             self.reasons[item.step, item.reason] += 1
-        if item.value is not None and item.step is not Step.UNCHANGED:
+        if item.value is not None:
             sum_so_far = self.value.get(item.value.currency, Decimal(0))
             self.value[item.value.currency] = sum_so_far + item.value.amount
             self._digest ^= _fingerprint(item, item.value)
@@ -216,8 +266,8 @@ class PlanSummary:
 
 def _fingerprint(item: Item, value: Money) -> int:
     """Return what tells two items apart: step, name, exact money, and a new one's click."""
-    click = item.conversion.matched.click if item.conversion else None
-    click_id = click.click_id.value if click else ""
+    click = item.conversion.statement.click_id if item.conversion else None
+    click_id = click.value if click else ""
     amount = value.amount.normalize()
     said = f"{item.step} {item.order_id} {amount} {value.currency} {click_id}"
     return int.from_bytes(blake2b(said.encode(), digest_size=16).digest())
@@ -259,7 +309,8 @@ class SafetyLimits:
 
     Uploads may be `factor` times the usual, and any number up to `small`; retractions a share of
     all that is counted, and any number up to `small_retraction`. Before `needed_runs` runs have
-    sent something there is no usual.
+    sent something there is no usual. Of the deals of a source no more than `vanished_share` may be
+    gone at once, however few there are: the only one is all of them.
     """
 
     factor: int = 5
@@ -267,6 +318,7 @@ class SafetyLimits:
     retracted_share: Decimal = Decimal("0.10")
     small_retraction: int = 20
     needed_runs: int = 3
+    vanished_share: Decimal = Decimal("0.50")
 
 
 def raise_if_unsafe(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> None:
@@ -274,6 +326,16 @@ def raise_if_unsafe(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> N
     if findings := _findings(outgoing, usual, limits):
         raise UnsafePlanError(
             f"{'; '.join(findings)}. Nothing was sent. Look with `convsync plan`; --force to go on."
+        )
+
+
+def raise_if_vanished(source: str, vanished: int, there_were: int, limits: SafetyLimits) -> None:
+    """Raise UnsafePlanError where more of a source's deals are gone at once than is believable."""
+    if vanished > limits.vanished_share * there_were:
+        raise UnsafePlanError(
+            f"source '{source}': {vanished:,} of {there_were:,} deals are gone at once. Nothing was"
+            " marked or sent. If they were not deleted, an export failed, or the credentials lost"
+            " the right to see them: look there. If they were, --force to go on."
         )
 
 

@@ -1,259 +1,220 @@
-"""A deal against the ledger: decide, plan, and say what is to be written, a chunk at a time.
+"""A chunk of deals against the ledger: decide, plan, and move entries, each with its event.
 
-Nothing here reads or writes. What a chunk of deals needs is handed in; what comes out is written by
-the pipeline in one transaction, ledger rows and audit events together.
+Nothing here reads or writes. What a chunk of deals needs is handed in; the moves that come out are
+written by the pipeline in one transaction, ledger rows and audit events together.
 
-What waits to be said again, an unanswered request or one that was put off, is looked at for the
-person behind it: where it says more of them than they let out by now, it is not said again. It goes
-back into the plan, as something the platform may have heard where it was never answered, and what
-is right today follows in its place, without them: a retraction after a refusal, the same value
-where there is still a click to tell it for, and else nothing.
+What waits to be sent again, an unanswered request or one that was put off, is looked at for the
+person behind it: where it says more of them than they let out by now, it is not repeated. It is
+withheld, as something the platform may have heard where it was never answered, and what is right
+today follows in its place, without them: a retraction after a refusal, the same value where there
+is still a click to tell it for, and else nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import Any
 
-from convsync.audit import Event, EventKind
-from convsync.match import match_deal
+from convsync.decide import decide, decide_retired, lets_identifiers_out, may_be_repeated
+from convsync.model import moves
 from convsync.model.click import Candidate
-from convsync.model.conversion import Conversion, Operation, order_id_of
-from convsync.model.deal import Deal, Milestone
-from convsync.model.ledger import LedgerEntry, State
-from convsync.model.money import Money
-from convsync.model.outcome import Matched, NotSent, Reason
+from convsync.model.deal import Milestone
+from convsync.model.ledger import LedgerEntry, Move
+from convsync.model.moves import Place
+from convsync.model.outcome import Reason
 from convsync.model.period import Period
-from convsync.model.rule import ConversionRule
-from convsync.plan import Decision, Item, Step, plan_upload, withdrawal_of
-from convsync.store import ledger
+from convsync.model.rule import ConversionAction, ConversionRule
+from convsync.model.statement import order_id_of
+from convsync.model.takes import Takes
+from convsync.plan import Decision, Item, Refusal, Step, plan_upload, takes_everything
 from convsync.store.deals import StoredDeal
-from convsync.value import value_deal, value_of
+from convsync.store.ledger import EntryKey
+
+DESTINATION_REMOVED = "DESTINATION_REMOVED"
+"""The code of what would have to be told to a destination that has left the configuration."""
 
 
-def decide(
-    deal: Deal,
-    milestone: Milestone | None,
-    rule: ConversionRule,
-    candidates: Sequence[Candidate],
-    entry: LedgerEntry | None,
+@dataclass(slots=True)
+class Reconciled:
+    """What became of a chunk: every planned step, the moves to write, and when to look again."""
+
+    items: list[Item] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    look_again: dict[int, datetime | None] = field(default_factory=dict)
+
+
+def reconcile_chunk(
+    chunk: Sequence[StoredDeal],
+    rules: Sequence[ConversionRule],
+    candidates: Mapping[int, Sequence[Candidate]],
+    entries: Mapping[EntryKey, LedgerEntry],
     *,
     now: datetime,
-) -> Decision:
-    """Return what should be counted for one milestone of a deal, as of now.
+    run_id: int,
+    next_number: int,
+    within: Period | None = None,
+    takes: Mapping[str, Takes] | None = None,
+) -> Reconciled:
+    """Decide and plan each milestone of each deal that a rule counts, or that was once planned.
 
-    A conversion that was told, or is being told, keeps the click it went out with: only whether it
-    stands and what it is worth are asked again.
+    New entries are numbered from `next_number` on, those of a rule side by side: a batch is of one
+    action, and its rows then lie on few pages. `takes` says what each destination takes, by its
+    name; None: anything.
     """
-    withdrawal = withdrawal_of(deal, milestone, rule)
-    if withdrawal is not None or milestone is None:
-        return NotSent(reason=withdrawal or Reason.MILESTONE_WITHDRAWN)
-    if entry is not None and entry.keeps_its_click:
-        said = None if entry.is_unsure else entry.told or entry.value
-        return _worth_telling(value_of(deal, rule), said, rule)
-    match match_deal(deal, milestone, candidates, rule, now=now):
-        case Matched() as matched:
-            return value_deal(deal, milestone, matched, rule, now=now)
-        case unmatched:
-            return unmatched
-
-
-def _worth_telling(
-    value: Money | NotSent, said: Money | None, rule: ConversionRule
-) -> Money | NotSent:
-    """Return the value, or what was said where the difference is too small to say again."""
-    if isinstance(value, Money) and said is not None and not rule.is_worth_restating(value, said):
-        return said
-    return value
-
-
-def may_be_said_again(entry: LedgerEntry, deal: Deal, rule: ConversionRule) -> bool:
-    """False where what waits to be said again says more of a person than it may by now.
-
-    After a refusal only a retraction may go out that says nothing of them.
-    """
-    if entry.state not in {State.SENDING, State.DEFERRED}:
-        return True
-    if deal.consent.is_denied:
-        return entry.operation is Operation.RETRACT and entry.is_silent_about_a_person
-    return not entry.identifiers or rule.lets_identifiers_out(deal.consent)
-
-
-class Desk:
-    """Where a chunk of deals is decided: what comes out is to be written, in one go."""
-
-    def __init__(self, rules: Sequence[ConversionRule], now: datetime, run_id: int) -> None:
-        self._rules = rules
-        self._now = now
-        self._run_id = run_id
-        self.items: list[Item] = []
-        self.changes: list[ledger.Change] = []
-        self.events: list[Event] = []
-        self.look_again: dict[int, datetime | None] = {}
-
-    def reconcile(
-        self,
-        stored: StoredDeal,
-        candidates: Sequence[Candidate],
-        entries: Mapping[ledger.EntryKey, LedgerEntry],
-        within: Period | None,
-    ) -> None:
-        """Decide and plan each milestone of a deal that a rule counts, or that was once planned."""
+    by_deal: dict[int, dict[str, LedgerEntry]] = {}
+    for (row, rule), entry in entries.items():
+        by_deal.setdefault(row, {})[rule] = entry
+    numbers = {
+        rule.name: count(next_number + index * len(chunk)) for index, rule in enumerate(rules)
+    }
+    done = Reconciled()
+    for stored in chunk:
         deal = stored.deal
-        untils: list[datetime] = []
-        for rule in self._rules:
+        desk = _DealAtHand(
+            stored=stored,
+            rules=rules,
+            entries=by_deal.get(stored.row, {}),
+            candidates=(*deal.clicks, *candidates.get(stored.row, ())),
+            now=now,
+            run_id=run_id,
+            takes=takes,
+            numbers=numbers,
+            done=done,
+        )
+        desk.reconcile(within)
+    return done
+
+
+@dataclass(slots=True, kw_only=True)
+class _DealAtHand:
+    """One deal, with all that is needed to decide and plan its milestones."""
+
+    stored: StoredDeal
+    rules: Sequence[ConversionRule]
+    entries: Mapping[str, LedgerEntry]
+    candidates: Sequence[Candidate]
+    now: datetime
+    run_id: int
+    takes: Mapping[str, Takes] | None
+    numbers: Mapping[str, Iterator[int]]
+    done: Reconciled
+    untils: list[datetime] = field(default_factory=list)
+
+    def reconcile(self, within: Period | None) -> None:
+        """Reconcile every milestone, of configured rules and of those that were removed."""
+        deal = self.stored.deal
+        left = dict(self.entries)
+        for rule in self.rules:
+            entry = left.pop(rule.name, None)
             milestone = deal.milestone(rule.milestone)
-            entry = entries.get((stored.row, rule.name))
-            if milestone is None and entry is None:
-                continue
-            if within is not None and not _is_within(within, milestone):
-                continue
-            withheld = entry if entry and not may_be_said_again(entry, deal, rule) else None
-            if withheld is not None:
-                entry = withheld.taken_back()
-            decision = decide(deal, milestone, rule, candidates, entry, now=self._now)
-            order_id = order_id_of(deal.source, deal.deal_id, rule.name)
-            item = plan_upload(order_id, decision, entry, now=self._now)
-            self._keep(stored, rule, milestone, entry, item, withheld)
-            if item.until is not None and item.until > self._now:  # else it is due to be sent
-                untils.append(item.until)
-        self.look_again[stored.row] = min(untils, default=None)
+            if (milestone is not None or entry is not None) and _is_within(within, milestone):
+                self._reconcile_under(rule, milestone, entry)
+        for entry in left.values():
+            if _is_within(within, deal.milestone(entry.milestone)):
+                self._reconcile_retired(entry)
+        self.done.look_again[self.stored.row] = min(self.untils, default=None)
 
-    def _keep(
-        self,
-        stored: StoredDeal,
-        rule: ConversionRule,
-        milestone: Milestone | None,
-        entry: LedgerEntry | None,
-        item: Item,
-        withheld: LedgerEntry | None,
+    def _reconcile_under(
+        self, rule: ConversionRule, milestone: Milestone | None, entry: LedgerEntry | None
     ) -> None:
-        self.items.append(item)
-        columns = self._columns(stored.deal, rule, milestone, entry, item)
-        if columns is None:
-            return
-        was_unanswered = withheld is not None and withheld.state is State.SENDING
-        if was_unanswered:
-            columns |= ledger.OUT_OF_ITS_BATCH
-        is_new = entry is None
-        self.changes.append(ledger.Change(stored.row, rule.name, columns, is_new))
-        kind = _EVENT_OF[item.step]
-        detail = _detail(rule, item)
-        if was_unanswered:
-            detail["unanswered_request"] = "not repeated"
-        source, deal_id = stored.deal.source, stored.deal.deal_id
-        self.events.append(Event(kind, detail, source, deal_id, item.order_id, stored.row))
-
-    def _columns(
-        self,
-        deal: Deal,
-        rule: ConversionRule,
-        milestone: Milestone | None,
-        entry: LedgerEntry | None,
-        item: Item,
-    ) -> dict[str, Any] | None:
-        """Return what the ledger row becomes, None where it stays as it is."""
-        state = _STATE_OF.get(item.step)
-        columns: dict[str, Any] = {"run_id": self._run_id, "state": state, "reason": item.reason}
-        match item.step:
-            case Step.NEW if item.conversion is not None:
-                columns |= ledger.content_of(item.conversion)
-                columns |= {"operation": Operation.COUNT, "due_at": None, "code": None}
-            case Step.WAIT if item.reason is Reason.VERDICT_PENDING:
-                return None
-            case Step.WAIT | Step.NOT_SENT:
-                columns |= {"operation": Operation.COUNT, "due_at": item.until, "code": None}
-            case Step.RESTATE | Step.RETRACT if item.value is not None:
-                if not rule.lets_identifiers_out(deal.consent):
-                    columns["extras"] = ledger.WITHOUT_PERSON
-                return columns | _correction(item)
-            case Step.UNCHANGED if item.value is not None:
-                return {
-                    "state": State.CONFIRMED,
-                    "operation": Operation.RESTATE if item.value.amount else Operation.RETRACT,
-                    "reason": None,
-                    "due_at": None,
-                    "value": item.value.amount,
-                    "currency": item.value.currency,
-                }
-            case _:
-                return None
-        if milestone is not None:
-            columns["milestone_at"] = milestone.reached_at
+        entry = self._withhold(entry, rule)
+        decision = decide(self.stored.deal, milestone, rule, self.candidates, entry, now=self.now)
         if entry is None:
-            columns |= _identity(rule, item)
-        else:
-            columns |= {
-                "destination": rule.action.destination,
-                "action_id": rule.action.action_id,
-                "milestone": rule.milestone,
-            }
-        return columns
+            assert milestone is not None, "there is a milestone or an entry"
+            entry = self._new_entry(rule, milestone)
+        reached_at = entry.milestone_at if milestone is None else milestone.reached_at
+        place = Place(action=rule.action, milestone=rule.milestone, milestone_at=reached_at)
+        self._plan(entry, decision, rule, place)
+
+    def _reconcile_retired(self, entry: LedgerEntry) -> None:
+        withheld = self._withhold(entry, None)
+        assert withheld is not None, "an entry stays one"
+        decision = decide_retired(self.stored.deal, withheld)
+        place = Place(
+            action=entry.action, milestone=entry.milestone, milestone_at=entry.milestone_at
+        )
+        self._plan(withheld, decision, None, place)
+
+    def _refusal_of(self, action: ConversionAction) -> Refusal:
+        if self.takes is None:
+            return takes_everything
+        if takes := self.takes.get(action.destination):
+            return takes.refusal_of
+        return lambda _statement, _now: DESTINATION_REMOVED
+
+    def _withhold(
+        self, entry: LedgerEntry | None, rule: ConversionRule | None
+    ) -> LedgerEntry | None:
+        """Take back what may not be said again; return the entry as it is then."""
+        if entry is None or may_be_repeated(entry, self.stored.deal, rule):
+            return entry
+        move = moves.withheld(entry, run_id=self.run_id)
+        self.done.moves.append(move)
+        return move.after
+
+    def _new_entry(self, rule: ConversionRule, milestone: Milestone) -> LedgerEntry:
+        deal = self.stored.deal
+        return LedgerEntry(
+            number=next(self.numbers[rule.name]),
+            deal_row=self.stored.row,
+            source=deal.source,
+            deal_id=deal.deal_id,
+            rule=rule.name,
+            order_id=order_id_of(deal.source, deal.deal_id, rule.name),
+            action=rule.action,
+            milestone=rule.milestone,
+            milestone_at=milestone.reached_at,
+            is_new=True,
+        )
+
+    def _plan(
+        self,
+        entry: LedgerEntry,
+        decision: Decision,
+        rule: ConversionRule | None,
+        place: Place,
+    ) -> None:
+        item = plan_upload(
+            entry.order_id,
+            decision,
+            None if entry.is_new else entry,
+            now=self.now,
+            may_name_person=lets_identifiers_out(rule, self.stored.deal),
+            refusal_of=self._refusal_of(place.action if entry.told is None else entry.action),
+        )
+        self.done.items.append(item)
+        move = move_of(item, entry, place, run_id=self.run_id)
+        if move is not None:
+            self.done.moves.append(move)
+        if item.until is not None and item.until > self.now:  # else it is due to be sent
+            self.untils.append(item.until)
 
 
-_STATE_OF = {
-    Step.NEW: State.PLANNED,
-    Step.RESTATE: State.PLANNED,
-    Step.RETRACT: State.PLANNED,
-    Step.WAIT: State.HELD,
-    Step.NOT_SENT: State.NOT_SENT,
-}
-_EVENT_OF = {
-    Step.NEW: EventKind.PLANNED,
-    Step.RESTATE: EventKind.PLANNED,
-    Step.RETRACT: EventKind.PLANNED,
-    Step.WAIT: EventKind.HELD,
-    Step.NOT_SENT: EventKind.NOT_SENT,
-    Step.UNCHANGED: EventKind.KEPT,
-}
-_OPERATION_OF = {Step.RESTATE: Operation.RESTATE, Step.RETRACT: Operation.RETRACT}
+def move_of(item: Item, entry: LedgerEntry, place: Place, *, run_id: int) -> Move | None:
+    """Return the move that takes a planned step, None where the entry stays as it is."""
+    notes: dict[str, Any] = {"run_id": run_id, "step": item.step.value}
+    match item:
+        case Item(step=Step.NEW, conversion=conversion) if conversion is not None:
+            return moves.planned(entry, conversion, **notes)
+        case Item(step=Step.RESTATE | Step.RETRACT, statement=statement) if statement is not None:
+            return moves.corrected(entry, statement, reason=item.reason, **notes)
+        case Item(step=Step.WAIT, reason=reason, until=until) if reason and until:
+            if reason is Reason.VERDICT_PENDING:
+                return None
+            return moves.held(entry, place, reason, until, **notes)
+        case Item(step=Step.NOT_SENT, reason=reason) if reason is not None:
+            return moves.not_sent(entry, place, reason, **notes)
+        case Item(step=Step.CANNOT) if entry.told is None:
+            reason = Reason.PLATFORM_CANNOT
+            return moves.not_sent(entry, place, reason, code=item.code, **notes)
+        case Item(step=Step.CANNOT):
+            return moves.uncorrectable(entry, item.code, **notes)
+        case Item(step=Step.UNCHANGED, is_dropped=True):
+            return moves.kept(entry, **notes)
+        case _:
+            return None
 
 
-def _correction(item: Item) -> dict[str, Any]:
-    assert item.value is not None, "a correction has a value"
-    return {
-        "operation": _OPERATION_OF[item.step],
-        "value": item.value.amount,
-        "currency": item.value.currency,
-        "due_at": None,
-        "code": None,
-    }
-
-
-def _identity(rule: ConversionRule, item: Item) -> dict[str, Any]:
-    return {
-        "order_id": item.order_id,
-        "destination": rule.action.destination,
-        "action_id": rule.action.action_id,
-        "milestone": rule.milestone,
-    }
-
-
-def _detail(rule: ConversionRule, item: Item) -> dict[str, str]:
-    detail = {"rule": rule.name, "step": item.step.value}
-    if item.reason is not None:
-        detail["reason"] = item.reason.value
-    if item.until is not None:
-        detail["until"] = item.until.isoformat()
-    if item.value is not None:
-        detail |= {"value": str(item.value.amount), "currency": item.value.currency}
-    if item.conversion is not None:
-        detail |= _evidence(item.conversion)
-    return detail
-
-
-def _evidence(conversion: Conversion) -> dict[str, str]:
-    """Return what a conversion was matched by, for the audit log."""
-    matched = conversion.matched
-    evidence = {"matched_by": matched.basis.name.lower()}
-    if matched.click is not None:
-        click_id = matched.click.click_id
-        evidence["click"] = f"{click_id.kind.value}:{click_id.value}"
-    if matched.clicked_at is not None:
-        evidence["clicked_at"] = matched.clicked_at.isoformat()
-    if conversion.time_to_close is not None:
-        evidence["days_to_close"] = f"{conversion.time_to_close.total_seconds() / 86_400:.1f}"
-    return evidence
-
-
-def _is_within(period: Period, milestone: Milestone | None) -> bool:
-    return milestone is not None and milestone.reached_at in period
+def _is_within(period: Period | None, milestone: Milestone | None) -> bool:
+    return period is None or (milestone is not None and milestone.reached_at in period)

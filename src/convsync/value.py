@@ -2,12 +2,16 @@
 
 A zero, a missing and an absurd amount are three different things: zero in many CRMs means "not
 filled in". Each has its own outcome in the rule, and is never quietly sent.
+
+A milestone that is known only by its day is sent at a second of that day which its order ID
+chooses: Google Ads knows a conversion by action, click and second, and two deals of one click that
+close on one day would otherwise be one to it.
 """
 
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from convsync.model.conversion import Conversion, order_id_of
+from convsync.model.conversion import Conversion
 from convsync.model.deal import WON, Deal, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import MOST, Money
@@ -19,39 +23,59 @@ from convsync.model.rule import (
     ShareOfAmount,
     TableBySegment,
 )
+from convsync.model.statement import Operation, OrderId, Statement, order_id_of
 
 _DAY = Decimal(24 * 60 * 60)
+_SHORTEST_DAY = timedelta(hours=23)
+"""How much of a bare date surely lies on that day, whatever the clocks do."""
 
 
 def value_deal(
     deal: Deal, milestone: Milestone, matched: Matched, rule: ConversionRule, *, now: datetime
 ) -> Conversion | NotSent:
-    """Return the conversion to be counted, or why it has no value that may be sent.
-
-    A bare date is sent as the day's last second, or as `now` while that day is not over: the
-    platform takes no event from the future.
-    """
+    """Return the conversion to be counted, or why it has no value that may be sent."""
     value = value_of(deal, rule)
     if isinstance(value, NotSent):
         return value
     time_to_close = _time_to_close(deal, matched)
+    order_id = order_id_of(deal.source, deal.deal_id, rule.name)
     return Conversion(
-        order_id=order_id_of(deal.source, deal.deal_id, rule.name),
-        source=deal.source,
-        deal_id=deal.deal_id,
+        statement=Statement(
+            order_id=order_id,
+            action=rule.action,
+            operation=Operation.COUNT,
+            event_at=_event_at(milestone, matched, order_id, now),
+            value=value,
+            click_id=None if matched.click is None else matched.click.click_id,
+            identifiers=_identifiers(deal, rule),
+            consent=deal.consent,
+            customer_type=deal.customer_type,
+            variables=_variables(rule, time_to_close),
+        ),
         rule=rule.name,
-        action=rule.action,
         milestone=milestone.name,
         milestone_at=milestone.reached_at,
-        event_at=min(milestone.reached_at, now),
-        value=value,
         matched=matched,
-        identifiers=_identifiers(deal, rule),
-        consent=deal.consent,
-        customer_type=deal.customer_type,
-        variables=_variables(rule, time_to_close),
         time_to_close=time_to_close,
     )
+
+
+def _event_at(milestone: Milestone, matched: Matched, order_id: OrderId, now: datetime) -> datetime:
+    """Return the time that is sent: never in the future, and for a bare date not before the click.
+
+    The platform takes no event from the future, so while a bare date's day is not over its second
+    is chosen among those that have passed.
+    """
+    latest = min(milestone.reached_at, now)
+    if not milestone.is_whole_day:
+        return latest
+    earliest = milestone.reached_at - _SHORTEST_DAY + timedelta(seconds=1)
+    if matched.clicked_at is not None:
+        earliest = max(earliest, matched.clicked_at)
+    seconds = int((latest - earliest).total_seconds())
+    if seconds <= 0:
+        return latest
+    return latest - timedelta(seconds=int(order_id[-8:], 16) % (seconds + 1))
 
 
 def value_of(deal: Deal, rule: ConversionRule) -> Money | NotSent:

@@ -205,8 +205,12 @@ def test_the_latest_events_are_listed_oldest_first(office: Office) -> None:
     office.night()
     events = json.loads(office.types("audit", "list", "--last", "3", "--format", "json").out)
     assert [event["event"] for event in events] == ["reserved", "accepted", "run_finished"]
-    assert events[1]["detail"]["value"] == "1000.00"
+    assert events[1]["detail"]["state"] == "accepted"
     assert events[1]["number"] + 1 == events[2]["number"]
+    (planned,) = json.loads(
+        office.types("audit", "list", "--event", "planned", "--last", "1", "--format", "json").out
+    )
+    assert planned["detail"]["value"] == "1000.00"
 
 
 def test_events_can_be_picked_by_run_and_kind(office: Office) -> None:

@@ -169,6 +169,7 @@ def test_what_was_planned_comes_in_every_format(office: Office, command: str, fo
                 "unchanged",
                 "waiting",
                 "not sent",
+                "platform cannot",
             ]
             assert steps["new"] == new
         case _:

@@ -287,6 +287,19 @@ class CrmSourceContract(DealSourceContract):
             Departed(deal_id=office.record_id(1), gone=Gone.MERGED, survivor=office.record_id(2))
         ]
 
+    def test_deals_asked_for_by_id_come_whole_and_those_that_are_gone_do_not(
+        self, office: Any
+    ) -> None:
+        for number in (1, 2, 3):
+            put_deal(office, number, modified_at=CREATED)
+        office.book.delete(office.record_id(2), TOUCHED)
+        source = office.source()
+        asked = [office.record_id(number) for number in (1, 2, 3)]
+        found = {deal.deal_id: deal for deal in source.read_named(asked)}
+        assert sorted(found) == sorted([asked[0], asked[2]])
+        assert [one.name for one in found[asked[0]].milestones] == ["sql", "won"]
+        assert [*source.read_named([asked[1]])] == []
+
     def test_a_deal_without_a_currency_says_so(self, office: Any) -> None:
         put_deal(office, currency=None)
         (deal,) = read(office.source())

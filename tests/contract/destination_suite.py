@@ -13,10 +13,12 @@ from typing import ClassVar, Protocol
 import pytest
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.conversion import Batch, Conversion, Operation, OrderId
+from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
+from convsync.model.statement import Batch, Operation, OrderId, Statement
+from convsync.model.takes import CLICK_NOT_TAKEN, IDENTIFIERS_NOT_TAKEN, OPERATION_NOT_TAKEN
 from convsync.upload.destination import Destination, StillProcessing, Unknown
-from tests.builders import NOW, a_click, a_conversion, a_match, usd
+from tests.builders import NOW, SOMEBODY, a_statement, usd
 
 QUOTA_DELAY_S = 30
 
@@ -38,8 +40,8 @@ class Platform(Protocol):
     def refuse(self, click: str, code: str) -> None:
         """From now on, find this fault with conversions of a click."""
 
-    def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
-        """Return the conversion so that two things are wrong with it, and the code that decides."""
+    def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
+        """Return the statement so that two things are wrong with it, and the code that decides."""
 
     def break_down(self, *, after_counting: bool = False) -> None:
         """Answer the next request that the service is unavailable."""
@@ -60,29 +62,26 @@ class Platform(Protocol):
         """Return what a conversion counts for now, None where it does not count."""
 
 
-def a_batch(*conversions: Conversion, number: int = 1) -> Batch:
-    return Batch(number=number, action=conversions[0].action, conversions=conversions)
+def a_batch(*statements: Statement, number: int = 1) -> Batch:
+    return Batch(number=number, action=statements[0].action, statements=statements)
 
 
-def conversions(count: int, operation: Operation = Operation.COUNT) -> list[Conversion]:
-    """Return conversions of different deals and clicks, `cs-0` of `click-0` and so on."""
+def statements(count: int, kind: ClickIdKind = ClickIdKind.GCLID) -> list[Statement]:
+    """Return statements of different deals and clicks, `cs-0` of `click-0` and so on."""
     return [
-        a_conversion(
-            OrderId(f"cs-{n}"),
-            matched=a_match(a_click(f"click-{n}")),
-            value=usd(100 + n),
-            operation=operation,
-        )
+        a_statement(OrderId(f"cs-{n}"), click_id=ClickId(kind, f"click-{n}"), value=usd(100 + n))
         for n in range(count)
     ]
 
 
-def corrected(conversion: Conversion, operation: Operation, value: int) -> Conversion:
-    return replace(conversion, operation=operation, value=usd(value))
+def corrected(statement: Statement, operation: Operation, value: int) -> Statement:
+    return replace(statement, operation=operation, value=usd(value))
 
 
 class DestinationContract:
-    """Inherit this, and supply `destination` and its `platform`."""
+    """Inherit this, and supply `destination` and its `platform`; `kind` is a click it takes."""
+
+    kind: ClassVar[ClickIdKind] = ClickIdKind.GCLID
 
     @pytest.fixture
     def destination(self) -> Destination:
@@ -97,20 +96,20 @@ class DestinationContract:
     def test_every_row_is_counted_and_answered(
         self, destination: Destination, platform: Platform
     ) -> None:
-        sent = conversions(3)
+        sent = self.statements(3)
         assert settled(destination, platform, sent) == [Confirmed()] * 3
-        assert [platform.value(c.order_id) for c in sent] == [100, 101, 102]
+        assert [platform.value(s.order_id) for s in sent] == [100, 101, 102]
 
     def test_an_upload_answers_for_every_row_in_order(
         self, destination: Destination, platform: Platform
     ) -> None:
-        assert len(destination.upload(a_batch(*conversions(5)), now=NOW)) == 5
+        assert len(destination.upload(a_batch(*self.statements(5)), now=NOW)) == 5
 
     def test_a_single_row_is_a_batch(self, destination: Destination, platform: Platform) -> None:
-        assert settled(destination, platform, conversions(1)) == [Confirmed()]
+        assert settled(destination, platform, self.statements(1)) == [Confirmed()]
 
     def test_a_full_batch_goes_out(self, destination: Destination, platform: Platform) -> None:
-        sent = conversions(destination.max_batch)
+        sent = self.statements(destination.max_batch)
         platform.refuse("click-1999", platform.codes.refused)
         outcomes = settled(destination, platform, sent)
         assert outcomes[:-1] == [Confirmed()] * (len(sent) - 1)
@@ -120,7 +119,7 @@ class DestinationContract:
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.refuse("click-1", platform.codes.refused)
-        outcomes = settled(destination, platform, conversions(3))
+        outcomes = settled(destination, platform, self.statements(3))
         assert outcomes == [Confirmed(), Rejected(code=platform.codes.refused), Confirmed()]
         assert platform.value(OrderId("cs-1")) is None
 
@@ -129,13 +128,13 @@ class DestinationContract:
     ) -> None:
         for n in range(3):
             platform.refuse(f"click-{n}", platform.codes.refused)
-        outcomes = settled(destination, platform, conversions(3))
+        outcomes = settled(destination, platform, self.statements(3))
         assert outcomes == [Rejected(code=platform.codes.refused)] * 3
 
     def test_two_faults_of_one_row_are_one_outcome(
         self, destination: Destination, platform: Platform
     ) -> None:
-        first, second, third = conversions(3)
+        first, second, third = self.statements(3)
         faulty, code = platform.with_two_faults(second)
         outcomes = settled(destination, platform, [first, faulty, third])
         assert outcomes == [Confirmed(), Rejected(code=code), Confirmed()]
@@ -144,7 +143,7 @@ class DestinationContract:
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.refuse("click-0", platform.codes.put_off)
-        put_off, counted = settled(destination, platform, conversions(2))
+        put_off, counted = settled(destination, platform, self.statements(2))
         assert isinstance(put_off, Deferred)
         assert (put_off.code, put_off.until > NOW) == (platform.codes.put_off, True)
         assert counted == Confirmed()
@@ -153,7 +152,7 @@ class DestinationContract:
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.refuse("click-1", platform.codes.unknown)
-        counted, kept = settled(destination, platform, conversions(2))
+        counted, kept = settled(destination, platform, self.statements(2))
         assert isinstance(kept, Deferred)
         assert (kept.code, kept.until > NOW) == (platform.codes.unknown, True)
         assert counted == Confirmed()
@@ -163,38 +162,38 @@ class DestinationContract:
     def test_what_is_already_there_is_good_news_and_counts_once(
         self, destination: Destination, platform: Platform
     ) -> None:
-        sent = conversions(2)
+        sent = self.statements(2)
         settled(destination, platform, sent)
         outcomes = settled(destination, platform, sent)
         assert all(isinstance(outcome, Confirmed) for outcome in outcomes)
-        assert [platform.value(c.order_id) for c in sent] == [100, 101]
+        assert [platform.value(s.order_id) for s in sent] == [100, 101]
 
     def test_an_answer_that_never_came_is_in_passing_and_the_same_batch_settles_it(
         self, destination: Destination, platform: Platform
     ) -> None:
-        batch = a_batch(*conversions(3))
+        batch = a_batch(*self.statements(3))
         platform.break_down(after_counting=True)
         with pytest.raises(TransientError):
             destination.upload(batch, now=NOW)
-        outcomes = settled(destination, platform, batch.conversions)
+        outcomes = settled(destination, platform, batch.statements)
         assert all(isinstance(outcome, Confirmed) for outcome in outcomes)
-        assert [platform.value(c.order_id) for c in batch.conversions] == [100, 101, 102]
+        assert [platform.value(s.order_id) for s in batch.statements] == [100, 101, 102]
 
     def test_a_platform_that_is_away_has_counted_nothing(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.break_down()
         with pytest.raises(TransientError):
-            destination.upload(a_batch(*conversions(2)), now=NOW)
+            destination.upload(a_batch(*self.statements(2)), now=NOW)
         assert platform.value(OrderId("cs-0")) is None
-        assert settled(destination, platform, conversions(2)) == [Confirmed()] * 2
+        assert settled(destination, platform, self.statements(2)) == [Confirmed()] * 2
 
     def test_a_spent_quota_says_how_long_to_wait(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.run_out_of_quota()
         with pytest.raises(TransientError) as raised:
-            destination.upload(a_batch(*conversions(2)), now=NOW)
+            destination.upload(a_batch(*self.statements(2)), now=NOW)
         assert raised.value.retry_after_s == QUOTA_DELAY_S
         assert platform.value(OrderId("cs-0")) is None
 
@@ -203,52 +202,83 @@ class DestinationContract:
     ) -> None:
         platform.fail_internally()
         with pytest.raises(TransientError):
-            destination.upload(a_batch(*conversions(2)), now=NOW)
-        assert settled(destination, platform, conversions(2)) == [Confirmed()] * 2
+            destination.upload(a_batch(*self.statements(2)), now=NOW)
+        assert settled(destination, platform, self.statements(2)) == [Confirmed()] * 2
 
     # Corrections
 
-    def test_a_restatement_changes_the_value_and_counts_nothing_new(
-        self, destination: Destination, platform: Platform
+    @pytest.mark.parametrize(
+        ("operation", "value"), [(Operation.RESTATE, 70), (Operation.RETRACT, 0)]
+    )
+    def test_a_correction_is_made_as_declared_and_counts_nothing_new(
+        self, destination: Destination, platform: Platform, operation: Operation, value: int
     ) -> None:
-        (sent,) = conversions(1)
+        (sent,) = self.statements(1)
         settled(destination, platform, [sent])
-        restated = corrected(sent, Operation.RESTATE, 70)
-        assert settled(destination, platform, [restated]) == [Confirmed()]
-        assert platform.value(sent.order_id) == 70
+        corrects = operation in destination.takes.corrections
+        (outcome,) = settled(destination, platform, [corrected(sent, operation, value)])
+        assert outcome == (Confirmed() if corrects else Rejected(code=OPERATION_NOT_TAKEN))
+        assert (platform.value(sent.order_id) or 0) == (value if corrects else 100)
 
-    def test_what_is_taken_back_counts_for_nothing(
+    def test_what_was_taken_back_is_taken_back_again_without_harm(
         self, destination: Destination, platform: Platform
     ) -> None:
-        (sent,) = conversions(1)
-        settled(destination, platform, [sent])
+        if Operation.RETRACT not in destination.takes.corrections:
+            return
+        (sent,) = self.statements(1)
         retracted = corrected(sent, Operation.RETRACT, 0)
-        assert settled(destination, platform, [retracted]) == [Confirmed()]
-        assert not platform.value(sent.order_id)
+        settled(destination, platform, [sent])
+        settled(destination, platform, [retracted])
         (again,) = settled(destination, platform, [retracted])
         assert isinstance(again, Confirmed)
+        assert again.is_by_our_key
+        assert not platform.value(sent.order_id)
 
     def test_a_batch_may_hold_what_is_new_and_what_corrects(
         self, destination: Destination, platform: Platform
     ) -> None:
-        first, second, third, fourth, fifth = conversions(5)
-        settled(destination, platform, [first, third])
+        sent = self.statements(5)
+        operations = [*destination.takes.corrections]
+        told = sent[: len(operations)]
+        settled(destination, platform, told)
+        corrections = [corrected(s, op, 0) for s, op in zip(told, operations, strict=True)]
         platform.refuse("click-3", platform.codes.refused)
-        outcomes = settled(
-            destination,
-            platform,
-            [
-                corrected(first, Operation.RETRACT, 0),
-                second,
-                corrected(third, Operation.RESTATE, 7),
-                fourth,
-                fifth,
-            ],
-        )
-        assert outcomes[:3] == [Confirmed()] * 3
-        assert outcomes[3:] == [Rejected(code=platform.codes.refused), Confirmed()]
-        values = [platform.value(c.order_id) for c in (first, second, third, fifth)]
-        assert (values[0] or 0, *values[1:]) == (0, 101, 7, 104)
+        batch = [*corrections[:1], sent[2], *corrections[1:], sent[3], sent[4]]
+        refused = Rejected(code=platform.codes.refused)
+        assert settled(destination, platform, batch) == [
+            refused if statement is sent[3] else Confirmed() for statement in batch
+        ]
+        assert [platform.value(s.order_id) for s in (sent[2], sent[4])] == [102, 104]
+        assert not any(platform.value(statement.order_id) for statement in told)
+
+    # What is foreseen
+
+    def test_a_click_of_another_network_is_refused_without_a_request(
+        self, destination: Destination, platform: Platform
+    ) -> None:
+        others = sorted(set(ClickIdKind) - destination.takes.click_ids)
+        foreign, own = statements(1, others[0])[0], self.statements(2)[1]
+        assert settled(destination, platform, [foreign, own]) == [
+            Rejected(code=CLICK_NOT_TAKEN),
+            Confirmed(),
+        ]
+        assert platform.value(foreign.order_id) is None
+
+    def test_a_person_without_a_click_is_counted_only_where_identifiers_are_taken(
+        self, destination: Destination, platform: Platform
+    ) -> None:
+        somebody = replace(self.statements(1)[0], click_id=None, identifiers=SOMEBODY)
+        (outcome,) = settled(destination, platform, [somebody])
+        if destination.takes.identifiers:
+            assert outcome == Confirmed()
+        else:
+            assert outcome == Rejected(code=IDENTIFIERS_NOT_TAKEN)
+
+    def test_a_verdict_is_awaited_only_where_it_is_declared(
+        self, destination: Destination, platform: Platform
+    ) -> None:
+        (outcome,) = destination.upload(a_batch(*self.statements(1)), now=NOW)
+        assert isinstance(outcome, Accepted) == (destination.takes.first_poll is not None)
 
     # The set-up
 
@@ -257,42 +287,46 @@ class DestinationContract:
     ) -> None:
         platform.lose_the_action()
         with pytest.raises(OperatorError, match=r"action_id"):
-            destination.upload(a_batch(*conversions(3)), now=NOW)
+            destination.upload(a_batch(*self.statements(3)), now=NOW)
         assert platform.value(OrderId("cs-0")) is None
 
     def test_a_check_leaves_no_trace(self, destination: Destination, platform: Platform) -> None:
-        destination.validate(a_batch(*conversions(2)), now=NOW)
+        destination.validate(a_batch(*self.statements(2)), now=NOW)
         assert platform.value(OrderId("cs-0")) is None
-        assert settled(destination, platform, conversions(2)) == [Confirmed()] * 2
+        assert settled(destination, platform, self.statements(2)) == [Confirmed()] * 2
 
     def test_a_check_finds_a_set_up_that_cannot_work(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.lose_the_action()
         with pytest.raises(OperatorError, match=r"action_id"):
-            destination.validate(a_batch(*conversions(1)), now=NOW)
+            destination.validate(a_batch(*self.statements(1)), now=NOW)
+
+    def statements(self, count: int) -> list[Statement]:
+        """Return statements of clicks that the destination takes."""
+        return statements(count, self.kind)
 
 
 def settled(
-    destination: Destination, platform: Platform, sent: Sequence[Conversion]
+    destination: Destination, platform: Platform, sent: Sequence[Statement]
 ) -> list[Outcome]:
     """Upload until every row has its final outcome, as the outbox does; return them in order."""
     final: dict[OrderId, Outcome] = {}
     for number in range(1, 100):
-        left = [c for c in sent if c.order_id not in final]
+        left = [s for s in sent if s.order_id not in final]
         if not left:
             break
         outcomes = destination.upload(a_batch(*left, number=number), now=NOW)
         assert len(outcomes) == len(left)
-        accepted = [c for c, o in zip(left, outcomes, strict=True) if isinstance(o, Accepted)]
-        for conversion, outcome in zip(left, outcomes, strict=True):
+        accepted = [s for s, o in zip(left, outcomes, strict=True) if isinstance(o, Accepted)]
+        for statement, outcome in zip(left, outcomes, strict=True):
             if not isinstance(outcome, Accepted | Untried):
-                final[conversion.order_id] = outcome
+                final[statement.order_id] = outcome
         if accepted:
             request_id = next(o.request_id for o in outcomes if isinstance(o, Accepted))
             judged = verdict(destination, platform, a_batch(*accepted, number=number), request_id)
-            final |= dict(zip((c.order_id for c in accepted), judged, strict=True))
-    return [final[conversion.order_id] for conversion in sent]
+            final |= dict(zip((s.order_id for s in accepted), judged, strict=True))
+    return [final[statement.order_id] for statement in sent]
 
 
 def verdict(

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from convsync.model.conversion import Conversion, OrderId
+from convsync.model.statement import OrderId, Statement
 from convsync.sandbox.account import Action
 from convsync.sandbox.faults import Call, Fault
 from convsync.sandbox.server import Sandbox
@@ -25,7 +25,7 @@ class SandboxPlatform(ABC):
         self.sandbox = sandbox
 
     @abstractmethod
-    def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
+    def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
         """See Platform."""
 
     def refuse(self, click: str, code: str) -> None:

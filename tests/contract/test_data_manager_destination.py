@@ -7,22 +7,23 @@ from datetime import timedelta
 import pytest
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.click import ClickIdKind
-from convsync.model.conversion import Conversion, Operation, OrderId
+from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.outcome import Accepted, Confirmed, Rejected, Untried
+from convsync.model.statement import Operation, OrderId, Statement
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
-from convsync.upload.data_manager import Account, DataManager
 from convsync.upload.destination import StillProcessing, Unknown
-from tests.builders import NOW, a_click, a_match
+from convsync.upload.google.data_manager import DataManager
+from convsync.upload.google.data_manager_requests import Account
+from tests.builders import NOW
 from tests.contract.destination_suite import (
     Codes,
     DestinationContract,
     Platform,
     a_batch,
-    conversions,
     corrected,
     settled,
+    statements,
     verdict,
 )
 from tests.contract.sandbox_platform import ACCOUNT, PAGE, SandboxPlatform
@@ -41,11 +42,11 @@ class OnDataManager(SandboxPlatform):
     )
     upload = "ingest"
 
-    def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
+    def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
         """The currency and the name: the request is refused for both, and the row cut out."""
-        money = replace(conversion.value, currency="usd")
-        order_id = OrderId(conversion.order_id + "-" * 64)
-        return replace(conversion, value=money, order_id=order_id), "INVALID_CURRENCY_CODE"
+        money = replace(statement.value, currency="usd")
+        order_id = OrderId(statement.order_id + "-" * 64)
+        return replace(statement, value=money, order_id=order_id), "INVALID_CURRENCY_CODE"
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,7 @@ class TestDataManager(DestinationContract):
 def test_what_is_accepted_awaits_its_verdict_under_the_requests_id(
     connected: DataManager, sandbox: Sandbox
 ) -> None:
-    batch = a_batch(*conversions(2))
+    batch = a_batch(*statements(2))
     outcomes = connected.upload(batch, now=NOW)
     assert isinstance(outcomes[0], Accepted)
     assert outcomes == [outcomes[0]] * 2
@@ -94,13 +95,13 @@ def test_what_is_accepted_awaits_its_verdict_under_the_requests_id(
 def test_a_request_nobody_knows_is_as_if_it_had_never_been_sent(
     connected: DataManager, sandbox: Sandbox
 ) -> None:
-    assert connected.verdict(a_batch(*conversions(1)), "no-such", now=NOW) == Unknown()
+    assert connected.verdict(a_batch(*statements(1)), "no-such", now=NOW) == Unknown()
 
 
 def test_a_status_that_is_kept_no_longer_leaves_its_rows_counted(
     connected: DataManager, sandbox: Sandbox
 ) -> None:
-    batch = a_batch(*conversions(1))
+    batch = a_batch(*statements(1))
     (accepted,) = connected.upload(batch, now=NOW)
     assert isinstance(accepted, Accepted)
     sandbox.platform.clock.set(NOW + timedelta(days=51))
@@ -114,13 +115,13 @@ def test_a_status_that_does_not_come_is_asked_for_again(
 ) -> None:
     sandbox.platform.faults.add(Fault(on="status", request=1, kind="resource_exhausted"))
     with pytest.raises(TransientError, match="429"):
-        connected.verdict(a_batch(*conversions(1)), "any", now=NOW)
+        connected.verdict(a_batch(*statements(1)), "any", now=NOW)
 
 
 def test_a_row_the_request_is_refused_for_is_cut_out_and_the_others_go_again(
     connected: DataManager, sandbox: Sandbox
 ) -> None:
-    first, second, third = conversions(3)
+    first, second, third = statements(3)
     faulty = replace(second, value=replace(second.value, currency="usd"))
     assert connected.upload(a_batch(first, faulty, third), now=NOW) == [
         Untried(),
@@ -130,7 +131,7 @@ def test_a_row_the_request_is_refused_for_is_cut_out_and_the_others_go_again(
 
 
 def test_a_refusal_of_every_row_names_every_row(connected: DataManager, sandbox: Sandbox) -> None:
-    faulty = [replace(c, value=replace(c.value, currency="usd")) for c in conversions(100)]
+    faulty = [replace(s, value=replace(s.value, currency="usd")) for s in statements(100)]
     outcomes = connected.upload(a_batch(*faulty), now=NOW)
     rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
     assert len(rejected) >= 40  # gRPC has room for so many; the rest is untried and comes next
@@ -142,7 +143,7 @@ def test_a_refusal_of_every_row_names_every_row(connected: DataManager, sandbox:
 def test_without_another_road_what_is_taken_back_is_worth_nothing_and_still_counted(
     connected: DataManager, sandbox: Sandbox
 ) -> None:
-    (sent,) = conversions(1)
+    (sent,) = statements(1)
     platform = OnDataManager(sandbox)
     settled(connected, platform, [sent])
     settled(connected, platform, [corrected(sent, Operation.RETRACT, 0)])
@@ -152,13 +153,13 @@ def test_without_another_road_what_is_taken_back_is_worth_nothing_and_still_coun
 def test_a_retractor_takes_back_and_the_rest_goes_its_usual_way(sandbox: Sandbox) -> None:
     memory = MemoryDestination()
     road = a_road_to(sandbox, retractor=memory)
-    first, second, third = conversions(3)
+    first, second, third = statements(3)
     batch = a_batch(first, corrected(second, Operation.RETRACT, 0), third)
     platform = OnDataManager(sandbox)
     platform.refuse("click-2", platform.codes.refused)
     outcomes = road.upload(batch, now=NOW)
     assert outcomes[1] == Confirmed()
-    assert [c.order_id for b in memory.batches for c in b.conversions] == ["cs-1"]
+    assert [s.order_id for b in memory.batches for s in b.statements] == ["cs-1"]
     assert isinstance(outcomes[0], Accepted)
     left = a_batch(first, third)  # as the store keeps it: what is confirmed has left the batch
     assert verdict(road, platform, left, outcomes[0].request_id) == [
@@ -174,8 +175,8 @@ def test_what_a_wbraid_led_to_is_worth_nothing_where_the_retractor_could_not_adj
 ) -> None:
     memory = MemoryDestination()
     road = a_road_to(sandbox, retractor=memory)
-    (ordinary,) = conversions(1)
-    sent = replace(ordinary, matched=a_match(a_click("click-0", kind=ClickIdKind.WBRAID)))
+    (ordinary,) = statements(1)
+    sent = replace(ordinary, click_id=ClickId(ClickIdKind.WBRAID, "click-0"))
     platform = OnDataManager(sandbox)
     settled(road, platform, [sent])
     assert settled(road, platform, [corrected(sent, Operation.RETRACT, 0)]) == [Confirmed()]
@@ -190,7 +191,7 @@ def test_a_retractor_that_cannot_work_stops_the_run_before_anything_is_sent(
     memory = MemoryDestination()
     memory.lose_the_action()
     road = a_road_to(sandbox, retractor=memory)
-    first, second = conversions(2)
+    first, second = statements(2)
     with pytest.raises(OperatorError):
         road.upload(a_batch(first, corrected(second, Operation.RETRACT, 0)), now=NOW)
     assert sandbox.books.requests == []

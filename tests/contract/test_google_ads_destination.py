@@ -9,20 +9,21 @@ import grpc
 import pytest
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.click import ClickIdKind
-from convsync.model.conversion import Batch, Conversion, Operation, OrderId
+from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.outcome import Confirmed, Rejected, Untried
-from convsync.upload.google_ads import Customer, GoogleAds
-from tests.builders import NOW, a_click, a_match
+from convsync.model.statement import Batch, Operation, OrderId, Statement
+from convsync.upload.google.google_ads import GoogleAds
+from convsync.upload.google.google_ads_api import Customer
+from tests.builders import NOW
 from tests.contract.destination_suite import (
     QUOTA_DELAY_S,
     Codes,
     DestinationContract,
     Platform,
     a_batch,
-    conversions,
     corrected,
     settled,
+    statements,
 )
 from tests.fakes.google_ads_vendor import (
     IN_USE,
@@ -58,10 +59,10 @@ class ScriptedPlatform:
     def refuse(self, click: str, code: str) -> None:
         self.vendor.errors[click] = [CODES[code]]
 
-    def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
-        assert conversion.matched.click is not None
-        self.vendor.errors[conversion.matched.click.click_id.value] = [PUT_OFF, REFUSED, IN_USE]
-        return conversion, self.codes.refused
+    def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
+        assert statement.click_id is not None
+        self.vendor.errors[statement.click_id.value] = [PUT_OFF, REFUSED, IN_USE]
+        return statement, self.codes.refused
 
     def break_down(self, *, after_counting: bool = False) -> None:
         away = Breakdown(status=grpc.StatusCode.UNAVAILABLE, takes_effect=after_counting)
@@ -129,7 +130,7 @@ class TestGoogleAds(DestinationContract):
 def test_a_resent_row_is_confirmed_under_the_vendors_code(
     connected: GoogleAds, vendor: GoogleAdsVendor
 ) -> None:
-    batch = a_batch(*conversions(2))
+    batch = a_batch(*statements(2))
     connected.upload(batch, now=NOW)
     assert connected.upload(batch, now=NOW) == [Confirmed(code="ORDER_ID_ALREADY_IN_USE")] * 2
 
@@ -139,7 +140,7 @@ def test_who_is_not_allow_listed_is_stopped_at_the_first_batch_and_shown_the_way
 ) -> None:
     vendor.on_every_row = [NOT_ALLOWLISTED]
     with pytest.raises(OperatorError) as raised:
-        connected.upload(a_batch(*conversions(3)), now=NOW)
+        connected.upload(a_batch(*statements(3)), now=NOW)
     assert "CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE" in str(raised.value)
     assert 'kind = "data_manager"' in str(raised.value)
     assert vendor.counted == {}
@@ -150,21 +151,21 @@ def test_who_is_not_allow_listed_hears_it_from_a_check(
 ) -> None:
     vendor.on_every_row = [NOT_ALLOWLISTED]
     with pytest.raises(OperatorError, match="ALLOWLISTED"):
-        connected.validate(a_batch(*conversions(1)), now=NOW)
+        connected.validate(a_batch(*statements(1)), now=NOW)
 
 
 def test_a_check_does_not_mind_that_its_click_is_made_up(
     connected: GoogleAds, vendor: GoogleAdsVendor
 ) -> None:
     vendor.errors["click-0"] = [REFUSED]
-    connected.validate(a_batch(*conversions(1)), now=NOW)
+    connected.validate(a_batch(*statements(1)), now=NOW)
     assert vendor.requests[0].validate_only
 
 
 def test_the_accounts_are_in_the_headers_and_no_developer_token_is(
     connected: GoogleAds, vendor: GoogleAdsVendor
 ) -> None:
-    connected.upload(a_batch(*conversions(1)), now=NOW)
+    connected.upload(a_batch(*statements(1)), now=NOW)
     (headers,) = vendor.headers
     assert headers["login-customer-id"] == "0987654321"
     assert "customer_id=1234567890" in headers["x-goog-request-params"]
@@ -176,14 +177,14 @@ def test_a_refusal_is_never_repeated_by_the_client(
 ) -> None:
     vendor.breakdowns = [Breakdown(status=grpc.StatusCode.UNAVAILABLE)]
     with pytest.raises(TransientError, match="UNAVAILABLE"):
-        connected.upload(a_batch(*conversions(1)), now=NOW)
+        connected.upload(a_batch(*statements(1)), now=NOW)
     assert len(vendor.requests) == 1
 
 
 def test_what_is_too_old_to_be_corrected_is_rejected_without_a_request(
     connected: GoogleAds, vendor: GoogleAdsVendor
 ) -> None:
-    old = [corrected(c, op, 5) for c, op in zip(conversions(2), list(Operation)[1:], strict=True)]
+    old = [corrected(c, op, 5) for c, op in zip(statements(2), list(Operation)[1:], strict=True)]
     outcomes = connected.upload(a_batch(*old), now=NOW + timedelta(days=54))
     assert outcomes == [Rejected(code="TOO_OLD_TO_CORRECT")] * 2
     assert vendor.requests == []
@@ -192,26 +193,26 @@ def test_what_is_too_old_to_be_corrected_is_rejected_without_a_request(
 def test_a_correction_of_what_a_wbraid_led_to_is_rejected_without_a_request(
     connected: GoogleAds, vendor: GoogleAdsVendor
 ) -> None:
-    (sent,) = conversions(1)
-    braid = a_match(a_click("click-0", kind=ClickIdKind.WBRAID))
-    batch = a_batch(replace(corrected(sent, Operation.RETRACT, 0), matched=braid))
-    assert connected.upload(batch, now=NOW) == [Rejected(code="WBRAID_CANNOT_BE_CORRECTED")]
+    (sent,) = statements(1)
+    braid = ClickId(ClickIdKind.WBRAID, "click-0")
+    batch = a_batch(replace(corrected(sent, Operation.RETRACT, 0), click_id=braid))
+    assert connected.upload(batch, now=NOW) == [Rejected(code="CLICK_CANNOT_BE_CORRECTED")]
     assert vendor.requests == []
 
 
 def test_what_was_taken_back_is_not_restated_and_says_so(
     connected: GoogleAds, vendor: GoogleAdsVendor
 ) -> None:
-    (sent,) = conversions(1)
+    (sent,) = statements(1)
     platform = ScriptedPlatform(vendor)
-    settled(connected, platform, [sent, *conversions(2)[1:]])
+    settled(connected, platform, [sent, *statements(2)[1:]])
     settled(connected, platform, [corrected(sent, Operation.RETRACT, 0)])
     (outcome,) = settled(connected, platform, [corrected(sent, Operation.RESTATE, 5)])
     assert outcome == Rejected(code="CONVERSION_ALREADY_RETRACTED")
 
 
 def a_mixed_batch() -> Batch:
-    new, told = conversions(2)
+    new, told = statements(2)
     return a_batch(corrected(told, Operation.RETRACT, 0), new)
 
 
@@ -234,7 +235,7 @@ def test_a_set_up_error_of_the_second_request_keeps_what_the_first_was_told(
 def test_a_second_request_without_an_answer_has_the_whole_batch_sent_again(
     connected: GoogleAds, vendor: GoogleAdsVendor
 ) -> None:
-    settled(connected, ScriptedPlatform(vendor), conversions(2)[1:])
+    settled(connected, ScriptedPlatform(vendor), statements(2)[1:])
     vendor.breakdowns = [None, Breakdown(status=grpc.StatusCode.UNAVAILABLE, takes_effect=True)]
     with pytest.raises(TransientError):
         connected.upload(a_mixed_batch(), now=NOW)
@@ -246,7 +247,7 @@ def test_a_second_request_without_an_answer_has_the_whole_batch_sent_again(
 
 def test_a_verdict_is_never_waited_for_here(connected: GoogleAds) -> None:
     with pytest.raises(OperatorError, match=r"Batch 1 was accepted.*another platform"):
-        connected.verdict(a_batch(*conversions(1)), "req-1", now=NOW)
+        connected.verdict(a_batch(*statements(1)), "req-1", now=NOW)
 
 
 def test_an_answer_that_takes_too_long_is_given_up(vendor: GoogleAdsVendor) -> None:
@@ -260,5 +261,5 @@ def test_an_answer_that_takes_too_long_is_given_up(vendor: GoogleAdsVendor) -> N
         timeout=timedelta(seconds=0.05),
     )
     with pytest.raises(TransientError, match="DEADLINE_EXCEEDED"):
-        hasty.upload(a_batch(*conversions(1)), now=NOW)
+        hasty.upload(a_batch(*statements(1)), now=NOW)
     hasty.close()

@@ -16,23 +16,25 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.conversion import Conversion, Operation, OrderId
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Accepted, Confirmed, Rejected
+from convsync.model.statement import Operation, OrderId, Statement
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
-from convsync.upload.credentials import ADS_SCOPE, KeyFile, credentials_from
-from convsync.upload.data_manager import Account, DataManager
-from convsync.upload.google_ads import Customer, GoogleAds
+from convsync.upload.google.credentials import ADS_SCOPE, KeyFile, credentials_from
+from convsync.upload.google.data_manager import DataManager
+from convsync.upload.google.data_manager_requests import Account
+from convsync.upload.google.google_ads import GoogleAds
+from convsync.upload.google.google_ads_api import Customer
 from tests.builders import NOW
 from tests.contract.destination_suite import (
     Codes,
     DestinationContract,
     Platform,
     a_batch,
-    conversions,
     corrected,
     settled,
+    statements,
     verdict,
 )
 from tests.contract.sandbox_platform import ACCOUNT, PAGE, SandboxPlatform
@@ -48,12 +50,12 @@ class OnGoogleAds(SandboxPlatform):
     )
     upload = "google_ads_upload"
 
-    def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
+    def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
         """An address in the order ID, and a hash that is none."""
         return (
             replace(
-                conversion,
-                order_id=OrderId(f"{conversion.order_id}@example.com"),
+                statement,
+                order_id=OrderId(f"{statement.order_id}@example.com"),
                 identifiers=Identifiers(emails=(hashed("a")[:-1],)),
             ),
             "ORDER_ID_CONTAINS_PII",
@@ -108,8 +110,8 @@ def counted(sandbox: Sandbox) -> dict[str, Any]:
 def test_two_deals_of_one_click_closed_in_the_same_second_are_both_counted(
     connected: GoogleAds, sandbox: Sandbox
 ) -> None:
-    first, second = conversions(2)
-    both = [first, replace(second, matched=first.matched)]
+    first, second = statements(2)
+    both = [first, replace(second, click_id=first.click_id)]
     assert settled(connected, OnGoogleAds(sandbox), both) == [Confirmed()] * 2
     assert set(counted(sandbox)) == {"cs-0", "cs-1"}
 
@@ -120,14 +122,14 @@ def test_who_is_not_allow_listed_has_nothing_counted_and_is_shown_the_way(
     sandbox.platform.set_account(None, {"allowlisted": False})
     for ask in (connected.upload, connected.validate):
         with pytest.raises(OperatorError, match='kind = "data_manager"'):
-            ask(a_batch(*conversions(3)), now=NOW)
+            ask(a_batch(*statements(3)), now=NOW)
     assert counted(sandbox) == {}
 
 
 def test_what_one_road_counted_the_other_does_not_count_again(
     connected: GoogleAds, data_manager: DataManager, sandbox: Sandbox
 ) -> None:
-    sent = conversions(2)
+    sent = statements(2)
     platform = OnGoogleAds(sandbox)
     settled(connected, platform, sent[:1])
     settled(data_manager, platform, sent)
@@ -138,7 +140,7 @@ def test_what_one_road_counted_the_other_does_not_count_again(
 def test_what_the_data_manager_counted_the_google_ads_api_takes_back(
     data_manager: DataManager, sandbox: Sandbox
 ) -> None:
-    told, new = conversions(2)
+    told, new = statements(2)
     platform = OnGoogleAds(sandbox)
     settled(data_manager, platform, [told])
     batch = a_batch(corrected(told, Operation.RETRACT, 0), new)
@@ -153,7 +155,7 @@ def test_what_the_data_manager_counted_the_google_ads_api_takes_back(
 def test_a_correction_whose_answer_was_lost_is_settled_by_the_same_batch(
     connected: GoogleAds, sandbox: Sandbox
 ) -> None:
-    (sent,) = conversions(1)
+    (sent,) = statements(1)
     platform = OnGoogleAds(sandbox)
     settled(connected, platform, [sent])
     lost = Fault(on="google_ads_adjustment", request=1, kind="unavailable_after")
@@ -167,7 +169,7 @@ def test_a_correction_whose_answer_was_lost_is_settled_by_the_same_batch(
 def test_two_restatements_of_one_night_never_leave_the_older_value_confirmed(
     connected: GoogleAds, sandbox: Sandbox
 ) -> None:
-    (sent,) = conversions(1)
+    (sent,) = statements(1)
     platform = OnGoogleAds(sandbox)
     settled(connected, platform, [sent])
     settled(connected, platform, [corrected(sent, Operation.RESTATE, 5)])
@@ -185,7 +187,7 @@ def test_a_line_that_goes_dead_is_in_passing_and_never_counts_twice(
     connected: GoogleAds, sandbox: Sandbox, kind: str
 ) -> None:
     sandbox.platform.faults.add(Fault(on="google_ads_upload", request=1, kind=kind, seconds=0.05))
-    batch = a_batch(*conversions(2))
+    batch = a_batch(*statements(2))
     if kind != "latency":
         with pytest.raises(TransientError):
             connected.upload(batch, now=NOW)
@@ -223,7 +225,7 @@ def signed_in(sandbox: Sandbox, tmp_path: Path) -> Iterator[GoogleAds]:
 def test_a_token_called_back_in_the_middle_of_a_backfill_costs_one_try(
     signed_in: GoogleAds, sandbox: Sandbox
 ) -> None:
-    first, second = conversions(2)
+    first, second = statements(2)
     assert signed_in.upload(a_batch(first), now=NOW) == [Confirmed()]
     assert sandbox.platform.tokens.expire() == 1
     with pytest.raises(TransientError, match="the next try renews it"):
@@ -236,4 +238,4 @@ def test_an_account_that_is_shut_out_is_for_a_person_to_mend(
 ) -> None:
     sandbox.platform.tokens.is_refusing = True
     with pytest.raises(OperatorError, match=r"\(invalid_grant\).*auth/adwords"):
-        signed_in.upload(a_batch(*conversions(1)), now=NOW)
+        signed_in.upload(a_batch(*statements(1)), now=NOW)

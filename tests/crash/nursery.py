@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 # Imported for the children's sake.
-import convsync.upload.data_manager  # noqa: F401
-from convsync import pipeline
+import convsync.upload.google.data_manager  # noqa: F401
+from convsync import intake, pipeline
 from convsync.errors import ConvsyncError
 from tests.nights.company import Company, instant, small_batches
 
@@ -25,7 +25,7 @@ DEALS_AT_ONCE, ROWS_AT_ONCE = 3, 2
 
 def main() -> None:
     """Answer until stdin ends."""
-    pipeline.CHUNK = DEALS_AT_ONCE
+    intake.CHUNK = DEALS_AT_ONCE
     for line in sys.stdin:
         asked = json.loads(line)
         if pid := asked.get("wait_for") or os.fork():

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.conversion import Batch, Conversion, Operation, OrderId
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected
+from convsync.model.statement import Batch, Operation, OrderId, Statement
+from convsync.model.takes import Takes
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
+from convsync.upload.google.takes import GOOGLE_ADS
+from convsync.upload.parts import foreseen, upload_in_parts
 from tests.contract.destination_suite import QUOTA_DELAY_S, Codes
 
 CODES = Codes(refused="REFUSED", put_off="TOO_EARLY", unknown="FROM_NEXT_YEAR")
@@ -21,6 +24,7 @@ class MemoryDestination:
     """Counts in memory, and answers at once. It is its own platform: `refuse` and the like."""
 
     name: str = "memory"
+    takes: Takes = GOOGLE_ADS
     max_batch: int = 2_000
     requests_in_flight: int = 1
     upload_quota: Quota = UNLIMITED
@@ -39,7 +43,9 @@ class MemoryDestination:
                 self._take(batch, now)
             raise error
         self.validate(batch, now=now)
-        return self._take(batch, now)
+        refused, refusals = foreseen(batch, self.takes, now)
+        others = [row for row in range(len(batch.statements)) if row not in refused]
+        return upload_in_parts(batch, [(others, lambda b: self._take(b, now)), (refused, refusals)])
 
     def validate(self, batch: Batch, *, now: datetime) -> None:
         if self._is_lost:
@@ -50,19 +56,19 @@ class MemoryDestination:
 
     def _take(self, batch: Batch, now: datetime) -> Sequence[Outcome]:
         self.batches.append(batch)
-        return [self._outcome(conversion, now) for conversion in batch.conversions]
+        return [self._outcome(statement, now) for statement in batch.statements]
 
-    def _outcome(self, conversion: Conversion, now: datetime) -> Outcome:
-        click = conversion.matched.click
-        codes = self._refusals.get(click.click_id.value, []) if click else []
+    def _outcome(self, statement: Statement, now: datetime) -> Outcome:
+        click_id = statement.click_id
+        codes = self._refusals.get(click_id.value, []) if click_id else []
         if self.codes.refused in codes:
             return Rejected(code=self.codes.refused)
         if codes:
             return Deferred(code=codes[0], until=now + timedelta(days=1))
-        is_known = conversion.order_id in self.counted
-        if is_known and conversion.operation is Operation.COUNT:
+        is_known = statement.order_id in self.counted
+        if is_known and statement.operation is Operation.COUNT:
             return Confirmed(code="ALREADY_THERE")
-        self.counted[conversion.order_id] = float(conversion.value.amount)
+        self.counted[statement.order_id] = float(statement.value.amount)
         return Confirmed()
 
     # The platform's side
@@ -70,11 +76,11 @@ class MemoryDestination:
     def refuse(self, click: str, code: str) -> None:
         self._refusals.setdefault(click, []).append(code)
 
-    def with_two_faults(self, conversion: Conversion) -> tuple[Conversion, str]:
-        assert conversion.matched.click is not None
+    def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
+        assert statement.click_id is not None
         for code in (self.codes.put_off, self.codes.refused):
-            self.refuse(conversion.matched.click.click_id.value, code)
-        return conversion, self.codes.refused
+            self.refuse(statement.click_id.value, code)
+        return statement, self.codes.refused
 
     def break_down(self, *, after_counting: bool = False) -> None:
         self._trouble.append((TransientError(f"{self.name} is away."), after_counting))

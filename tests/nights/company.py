@@ -19,17 +19,17 @@ from typing import Any, TypeVar
 from convsync import pipeline, wiring
 from convsync.audit import verify
 from convsync.clock import Clock, system_clock
-from convsync.model.conversion import Batch, order_id_of
 from convsync.model.ledger import Account
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
-from convsync.pipeline import Report, Services
+from convsync.model.statement import Batch, order_id_of
 from convsync.retrying import RetryPolicy
 from convsync.sandbox.books import Counted
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.server import Sandbox
 from convsync.settings import Settings, load_settings
-from convsync.store import ledger, migrate
+from convsync.steps import Report, Services
+from convsync.store import account, migrate
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.destination import Destination, Verdict
 
@@ -108,6 +108,7 @@ class SmallBatches:
     def __init__(self, inner: Destination, max_batch: int) -> None:
         self.name = inner.name
         self.max_batch = max_batch
+        self.takes = inner.takes
         self.requests_in_flight = inner.requests_in_flight
         self.upload_quota = inner.upload_quota
         self.status_quota = inner.status_quota
@@ -284,7 +285,7 @@ class Company:
         """Return the ledger's account, after checking that it balances."""
         rules = wiring.rules_of(self.settings())
         with self.database.reading() as connection:
-            sums = ledger.sums(connection, rules, period)
+            sums = account.sums(connection, rules, period)
         assert sums.is_balanced, sums
         return dict(sums.by_state)
 

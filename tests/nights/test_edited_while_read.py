@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 
 from convsync import pipeline
 from convsync.model.deal import WON
-from convsync.pipeline import Services
 from convsync.sandbox.crm.book import Deal
+from convsync.steps import Services
 from convsync.store import deals, migrate, runs
 from convsync.store.database import Database
 from tests.contract.crm_suite import CrmOffice
@@ -147,6 +147,7 @@ class EditedWhileRead(RuleBasedStateMachine):
         services = Services(
             database=self.database,
             rules=(),
+            takes={},
             deal_sources=[source],
             click_sources=(),
             destinations=nobody,

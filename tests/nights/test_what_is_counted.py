@@ -8,15 +8,16 @@ import pytest
 from google.api_core import exceptions
 
 from convsync.errors import OperatorError, UnsafePlanError
-from convsync.model.conversion import Batch
 from convsync.model.ledger import Account
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
-from convsync.pipeline import Report, Services, backfill, plan, plan_backfill, run
+from convsync.model.statement import Batch
+from convsync.pipeline import backfill, plan, plan_backfill, run
 from convsync.sandbox.admin import set_actions
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
-from convsync.upload.data_manager import outcomes_of_refusal, refusal_of
+from convsync.steps import Report, Services
+from convsync.upload.google.data_manager_refusals import outcomes_of_refusal, refusal_of
 from tests.nights.company import (
     ACCOUNT,
     PAGE_OF,
@@ -274,7 +275,9 @@ def test_a_bare_date_is_never_sent_in_the_future(company: Company) -> None:
     company.night("2026-03-03T12:00Z")
     counted = company.counted("D-1")
     assert counted is not None
-    assert counted.event.event_timestamp.seconds == instant("2026-03-03T12:00Z").timestamp()
+    sent_at = counted.event.event_timestamp.seconds
+    assert instant("2026-03-03T00:00Z").timestamp() <= sent_at
+    assert sent_at <= instant("2026-03-03T12:00Z").timestamp()
 
 
 def test_a_date_to_come_waits_for_its_day(company: Company) -> None:
@@ -718,8 +721,8 @@ class TightLipped(SmallBatches):
     """A platform that refuses a whole request for one click, and does not say which."""
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
-        clicks = [conversion.matched.click for conversion in batch.conversions]
-        if not any(click and click.click_id.value == "G-bad" for click in clicks):
+        clicks = [statement.click_id for statement in batch.statements]
+        if not any(click and click.value == "G-bad" for click in clicks):
             return self.inner.upload(batch, now=now)
         refusal = refusal_of(exceptions.InvalidArgument("There was a problem with the request."))
         return outcomes_of_refusal(refusal, batch, now, destination=self.name)

@@ -1,21 +1,29 @@
 """Rows that a test of the store needs before its own: a run, deals, ledger rows, a batch."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, insert
 
-from convsync.model.conversion import Batch, Conversion, Operation, order_id_of
+from convsync.model import moves
+from convsync.model.conversion import Conversion
 from convsync.model.deal import Deal
-from convsync.model.ledger import State
-from convsync.model.outcome import Reason
+from convsync.model.ledger import LedgerEntry, Move
+from convsync.model.moves import Place
+from convsync.model.outcome import Outcome, Reason
+from convsync.model.rule import ConversionAction
+from convsync.model.statement import Operation, order_id_of
 from convsync.store import batches, deals, dialect, ledger, runs, schema
+from convsync.store.batches import ReservedBatch
 from convsync.store.database import Database
 from convsync.store.deals import Saved
-from tests.builders import ACTION, NOW, WON_AT, a_conversion, a_deal
+from tests.builders import ACTION, NOW, WON_AT, a_conversion, a_deal, a_new_entry, usd
+
+Step = Callable[[LedgerEntry], Move]
+"""An arrow that an entry takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,70 +69,88 @@ def stored(database: Database | Passing, deal_id: str = "D-1") -> Deal:
 
 
 def a_conversion_of(deal_id: str, **changes: Any) -> Conversion:
-    order_id = order_id_of("crm", deal_id, changes.get("rule", "won"))
-    return replace(a_conversion(order_id), deal_id=deal_id, **changes)
+    return a_conversion(order_id_of("crm", deal_id, changes.get("rule", "won")), **changes)
 
 
-def planned(run_id: int, conversion: Conversion, **columns: Any) -> dict[str, Any]:
-    """Return the columns of a row that is to be sent, as the pipeline writes them."""
-    return {
-        **identity(run_id, conversion),
-        **ledger.content_of(conversion),
-        "state": State.PLANNED,
-        "operation": conversion.operation,
-        **columns,
-    }
-
-
-def not_sent(run_id: int, conversion: Conversion, reason: Reason) -> dict[str, Any]:
-    """Return the columns of a row of which nothing is sent."""
-    return {
-        **identity(run_id, conversion),
-        "state": State.NOT_SENT,
-        "operation": Operation.COUNT,
-        "reason": reason,
-    }
-
-
-def identity(run_id: int, conversion: Conversion) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "order_id": conversion.order_id,
-        "destination": conversion.action.destination,
-        "action_id": conversion.action.action_id,
-        "milestone": conversion.milestone,
-        "milestone_at": conversion.milestone_at,
-    }
-
-
-def plan(connection: Connection, run_id: int, conversions: Iterable[Conversion]) -> None:
-    """Plan conversions of deals that are stored."""
-    wanted = list(conversions)
-    rows = {
-        conversion.deal_id: deals.rows_of(connection, "crm", [conversion.deal_id])[0]
-        for conversion in wanted
-    }
-    ledger.write(
-        connection,
-        [
-            ledger.Change(
-                rows[conversion.deal_id],
-                conversion.rule,
-                planned(run_id, conversion),
-                is_new=True,
-            )
-            for conversion in wanted
-        ],
+def new_entry(connection: Connection, deal_id: str, conversion: Conversion) -> LedgerEntry:
+    """Return the entry of a stored deal's conversion, before it is in the ledger."""
+    return a_new_entry(
+        number=ledger.next_number(connection),
+        deal_row=deals.rows_of(connection, "crm", [deal_id])[0],
+        deal_id=deal_id,
+        rule=conversion.rule,
+        order_id=conversion.statement.order_id,
+        action=conversion.statement.action,
+        milestone=conversion.milestone,
+        milestone_at=conversion.milestone_at,
     )
 
 
-def reserved(database: Database, *deal_ids: str) -> Batch:
+def plan(connection: Connection, run_id: int, wanted: Mapping[str, Conversion]) -> None:
+    """Plan conversions of deals that are stored, by deal ID."""
+    for deal_id, conversion in wanted.items():
+        entry = new_entry(connection, deal_id, conversion)
+        ledger.write(connection, [moves.planned(entry, conversion, run_id=run_id)])
+
+
+def give_up(connection: Connection, run_id: int, deal_id: str, reason: Reason) -> None:
+    """Write down that nothing is sent of a stored deal."""
+    entry = new_entry(connection, deal_id, a_conversion_of(deal_id))
+    place = Place(action=entry.action, milestone=entry.milestone, milestone_at=entry.milestone_at)
+    ledger.write(connection, [moves.not_sent(entry, place, reason, run_id=run_id)])
+
+
+def moved(connection: Connection, deal_row: int, *steps: Step, rule: str = "won") -> LedgerEntry:
+    """Take an entry along some arrows, and return it as the ledger then has it."""
+    for step in steps:
+        entry = ledger.entries_for(connection, [deal_row])[deal_row, rule]
+        ledger.write(connection, [step(entry)])
+    return ledger.entries_for(connection, [deal_row])[deal_row, rule]
+
+
+def reserve_step(batch: int = 1) -> Step:
+    return lambda entry: moves.reserved(entry, batch)
+
+
+def settle_step(outcome: Outcome, *, is_repeat: bool = False) -> Step:
+    return lambda entry: moves.settled(entry, outcome, is_repeat=is_repeat, now=NOW)
+
+
+def taken_back_step() -> Step:
+    """Plan to take a counted conversion back."""
+
+    def step(entry: LedgerEntry) -> Move:
+        assert entry.statement is not None
+        nothing = entry.statement.corrected(Operation.RETRACT, usd(0))
+        return moves.corrected(entry, nothing, reason=Reason.DEAL_LOST, run_id=1)
+
+    return step
+
+
+def reserve(
+    connection: Connection,
+    *,
+    action: ConversionAction = ACTION,
+    limit: int = 100,
+    now: datetime = NOW,
+    only_run: int | None = None,
+) -> ReservedBatch | None:
+    """Reserve what is ready of an action, as the outbox does."""
+    ready = batches.ready(connection, action, limit=limit, now=now, only_run=only_run)
+    if not ready:
+        return None
+    number = batches.open_batch(connection, action, run_id=1, rows=len(ready), now=now)
+    taken = [moves.reserved(entry, number) for entry in ready]
+    ledger.write(connection, taken)
+    return ReservedBatch(number=number, action=action, entries=[move.after for move in taken])
+
+
+def reserved(database: Database, *deal_ids: str) -> ReservedBatch:
     """Store deals that were won, plan their conversions, and reserve them as one batch."""
     save(database, *map(a_deal, deal_ids))
     with database.transaction("reserve") as connection:
-        run_id = a_run(connection)
-        plan(connection, run_id, map(a_conversion_of, deal_ids))
-        batch = batches.reserve(connection, ACTION, run_id=run_id, limit=100, now=NOW)
+        plan(connection, a_run(connection), {each: a_conversion_of(each) for each in deal_ids})
+        batch = reserve(connection)
     assert batch is not None
     return batch
 
@@ -141,11 +167,12 @@ def put(connection: Connection, table: Table, **columns: Any) -> None:
     connection.execute(insert(table).values(columns))
 
 
-def put_batch(connection: Connection, run_id: int) -> None:
-    """Insert a batch that is being sent."""
+def put_batch(connection: Connection, run_id: int) -> int:
+    """Insert a batch that is being sent; return its number."""
     page = {"destination": ACTION.destination, "action_id": ACTION.action_id}
     state = {"state": "sending", "rows": 1, "reserved_at": NOW}
-    put(connection, schema.batches, run_id=run_id, **page, **state)
+    row = insert(schema.batches).values(run_id=run_id, **page, **state)
+    return int(connection.execute(row.returning(schema.batches.c.id)).scalar_one())
 
 
 def a_ledger_row(**columns: Any) -> dict[str, Any]:

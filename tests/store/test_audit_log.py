@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import Connection, delete, insert, update
 
 from convsync import audit
-from convsync.audit import Break, Event, EventKind, Verified
+from convsync.audit import Break, Verified
 from convsync.errors import ConvsyncError
+from convsync.model.event import Event, EventKind
 from convsync.store import audit_log, runs
 from convsync.store.audit_log import GENESIS, Row
 from convsync.store.database import Database

@@ -1,18 +1,30 @@
 """Batches: reserved before they leave, settled by what was answered, the same when loaded again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from convsync.model.conversion import Batch, Operation
-from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
+from convsync.model import moves
+from convsync.model.ledger import LedgerEntry, State
+from convsync.model.outcome import (
+    Accepted,
+    Blocked,
+    Confirmed,
+    Deferred,
+    NotMatched,
+    Outcome,
+    Rejected,
+    Untried,
+)
 from convsync.model.rule import ConversionAction
+from convsync.model.statement import Operation
 from convsync.store import batches, deals, ledger
+from convsync.store.batches import ReservedBatch
 from convsync.store.database import Database
 from tests.builders import ACTION, NOW, SOMEBODY, a_deal, usd
+from tests.store import rows
 from tests.store.rows import a_conversion_of, a_run, ledger_rows, plan, reserved, save
 
 HOUR = timedelta(hours=1)
@@ -26,22 +38,29 @@ def reserve(
     limit: int = 100,
     now: datetime = NOW,
     only_run: int | None = None,
-) -> Batch | None:
+) -> ReservedBatch | None:
     with database.transaction("reserve") as connection:
-        return batches.reserve(
-            connection, action, run_id=1, limit=limit, now=now, only_run=only_run
-        )
+        return rows.reserve(connection, action=action, limit=limit, now=now, only_run=only_run)
 
 
-def settle(database: Database, batch: Batch, *outcomes: Outcome, is_repeat: bool = False) -> None:
+def settle(database: Database, batch: ReservedBatch, *outcomes: Outcome) -> None:
+    """Write down what was answered, as the outbox does."""
+    request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
     with database.transaction("settle") as connection:
-        batches.settle(
-            connection, batch, outcomes, now=NOW, poll_at=NOW + HOUR, is_repeat=is_repeat
-        )
+        batches.answer(connection, batch.number, request_id=request_id, now=NOW, poll_at=NOW + HOUR)
+        judge(connection, batch.entries, outcomes)
 
 
-def deal_ids(batch: Batch | None) -> list[str]:
-    return [] if batch is None else [each.deal_id for each in batch.conversions]
+def judge(connection: Any, entries: Sequence[LedgerEntry], outcomes: Sequence[Outcome]) -> None:
+    judged = [
+        moves.settled(entry, outcome, now=NOW)
+        for entry, outcome in zip(entries, outcomes, strict=True)
+    ]
+    ledger.write(connection, judged)
+
+
+def deal_ids(batch: ReservedBatch | None) -> list[str]:
+    return [] if batch is None else [each.deal_id for each in batch.entries]
 
 
 def a_plan(database: Database, *deal_ids: str, **changes: Any) -> int:
@@ -49,7 +68,7 @@ def a_plan(database: Database, *deal_ids: str, **changes: Any) -> int:
     save(database, *map(a_deal, deal_ids))
     with database.transaction("plan") as connection:
         run_id = a_run(connection)
-        plan(connection, run_id, (a_conversion_of(each, **changes) for each in deal_ids))
+        plan(connection, run_id, {each: a_conversion_of(each, **changes) for each in deal_ids})
         return run_id
 
 
@@ -92,7 +111,7 @@ def test_a_deferred_row_goes_out_when_its_time_has_come(database: Database) -> N
     again = reserve(database, now=NOW + HOUR)
     assert deal_ids(again) == ["D-1"]
     assert again is not None
-    assert [each.put_off_for for each in again.conversions] == ["LATER"]
+    assert [each.code for each in again.entries] == ["LATER"]
     assert ledger_rows(database)["D-1"]["due_at"] is None
 
 
@@ -102,8 +121,8 @@ def test_a_deferred_row_goes_out_when_its_time_has_come(database: Database) -> N
 def test_a_batch_without_an_answer_is_loaded_word_for_word(database: Database) -> None:
     names = ["D-3", "D-1", "D-2"]
     save(database, *map(a_deal, names))
-    wanted = [
-        a_conversion_of(
+    wanted = {
+        name: a_conversion_of(
             name,
             value=usd(f"{number}.1"),
             identifiers=SOMEBODY,
@@ -111,12 +130,13 @@ def test_a_batch_without_an_answer_is_loaded_word_for_word(database: Database) -
             operation=operation,
         )
         for number, (name, operation) in enumerate(zip(names, Operation, strict=True))
-    ]
+    }
     with database.transaction("plan") as connection:
         plan(connection, a_run(connection), wanted)
     batch = reserve(database)
     assert batch is not None
-    assert (batch.action, list(batch.conversions)) == (ACTION, wanted)
+    said = [conversion.statement for conversion in wanted.values()]
+    assert (batch.batch.action, list(batch.batch.statements)) == (ACTION, said)
     with database.reading() as connection:
         assert batches.unanswered(connection) == [batch.number]
         assert batches.load(connection, batch.number) == batch
@@ -143,64 +163,46 @@ def test_unanswered_batches_are_listed_oldest_first_until_they_are_settled(
 
 # Settling
 
-TOLD = {"told_value": Decimal(100), "told_currency": "USD"}
-NOT_TOLD = {"told_value": None, "told_currency": None}
 UNTIL = NOW + HOUR
-BECOMES: list[tuple[str, Outcome, Mapping[str, Any]]] = [
-    ("accepted", Accepted(request_id="r-1"), {"state": "accepted", "code": None, **NOT_TOLD}),
-    ("confirmed", Confirmed(), {"state": "confirmed", "code": None, **TOLD}),
-    (
-        "there already",
-        Confirmed(code="ALREADY"),
-        {"state": "confirmed", "code": "ALREADY", **TOLD},
-    ),
-    (
-        "rejected",
-        Rejected(code="TOO_OLD"),
-        {"state": "rejected", "code": "TOO_OLD", "reason": "platform_refused", **NOT_TOLD},
-    ),
-    (
-        "deferred",
-        Deferred(code="LATER", until=UNTIL),
-        {"state": "deferred", "code": "LATER", "due_at": UNTIL, **NOT_TOLD},
-    ),
-    (
-        "put off to another day",
-        Deferred(code="SOON", until=UNTIL + HOUR),
-        {"state": "deferred", "code": "SOON", "due_at": UNTIL + HOUR, **NOT_TOLD},
-    ),
-    ("untried", Untried(), {"state": "planned", "batch_id": None, **NOT_TOLD}),
+ANSWERS: list[tuple[str, Outcome]] = [
+    ("accepted", Accepted(request_id="r-1")),
+    ("confirmed", Confirmed()),
+    ("there already", Confirmed(code="ALREADY")),
+    ("rejected", Rejected(code="TOO_OLD")),
+    ("blocked", Blocked(code="TERMS")),
+    ("not matched", NotMatched(code="UNKNOWN_CLICK")),
+    ("deferred", Deferred(code="LATER", until=UNTIL)),
+    ("put off to another day", Deferred(code="SOON", until=UNTIL + HOUR)),
+    ("untried", Untried()),
 ]
 
 
-def assert_became(database: Database, becomes: Sequence[tuple[str, Outcome, Any]]) -> None:
-    rows = ledger_rows(database)
-    for name, _, columns in becomes:
-        assert {column: rows[name][column] for column in columns} == columns, name
-
-
 @pytest.mark.parametrize(
-    ("becomes", "state"),
+    ("answers", "state"),
     [
-        pytest.param(BECOMES, "accepted", id="all kinds"),
-        pytest.param(BECOMES[::-1], "accepted", id="all kinds the other way round"),
-        pytest.param(BECOMES[1:], "settled", id="all but accepted"),
+        pytest.param(ANSWERS, "accepted", id="all kinds"),
+        pytest.param(ANSWERS[::-1], "accepted", id="all kinds the other way round"),
+        pytest.param(ANSWERS[1:], "settled", id="all but accepted"),
         *[
             pytest.param([each], "accepted" if each[0] == "accepted" else "settled", id=each[0])
-            for each in BECOMES
+            for each in ANSWERS
         ],
     ],
 )
-def test_every_row_gets_its_own_answer(
-    database: Database, becomes: Sequence[tuple[str, Outcome, Any]], state: str
+def test_every_row_is_written_as_its_own_answer_moved_it(
+    database: Database, answers: Sequence[tuple[str, Outcome]], state: str
 ) -> None:
-    batch = reserved(database, *(name for name, _, _ in becomes))
-    settle(database, batch, *(outcome for _, outcome, _ in becomes))
-    assert_became(database, becomes)
+    batch = reserved(database, *(name for name, _ in answers))
+    settle(database, batch, *(outcome for _, outcome in answers))
+    expected = {
+        entry.deal_row: moves.settled(entry, outcome, now=NOW).after
+        for entry, (_, outcome) in zip(batch.entries, answers, strict=True)
+    }
     with database.reading() as connection:
+        found = ledger.entries_for(connection, list(expected))
+        assert {row: entry for (row, _), entry in found.items()} == expected
         assert batches.unanswered(connection) == []
-        is_accepted = state == "accepted"
-        waiting = [batch.number] if is_accepted else []
+        waiting = [batch.number] if state == "accepted" else []
         assert batches.due_for_verdict(connection, NOW + HOUR) == waiting
 
 
@@ -218,69 +220,37 @@ def test_a_batch_untried_goes_out_again_word_for_word(database: Database) -> Non
     again = reserve(database)
     assert again is not None
     assert again.number != batch.number
-    assert again.conversions == batch.conversions
+    assert again.batch.statements == batch.batch.statements
 
 
 def test_a_correction_moves_what_was_told_only_once_it_is_confirmed(database: Database) -> None:
     settle(database, reserved(database, "D-1"), Confirmed())
-    with database.transaction("restate") as connection:
-        restated = {"state": "planned", "operation": "restate", "value": Decimal(7)}
-        ledger.write(connection, [ledger.Change(1, "won", restated, is_new=False)])
+    with database.transaction("take back") as connection:
+        rows.moved(connection, 1, rows.taken_back_step())
     batch = reserve(database)
     assert batch is not None
-    assert [each.value for each in batch.conversions] == [usd(7)]
+    assert [each.value for each in batch.batch.statements] == [usd(0)]
     settle(database, batch, Accepted(request_id="r-2"))
     assert ledger_rows(database)["D-1"]["told_value"] == 100
     with database.transaction("confirm") as connection:
-        batches.confirm_all(connection, batch)
-    assert ledger_rows(database)["D-1"]["told_value"] == 7
+        judge(connection, batches.load(connection, batch.number).entries, [Confirmed()])
+    assert ledger_rows(database)["D-1"]["told_value"] == 0
 
 
-# What the platform may have heard before
+# What the account's set-up blocks
 
 
-def unsure(database: Database) -> dict[str, bool]:
-    return {name: row["is_unsure"] for name, row in ledger_rows(database).items()}
-
-
-@pytest.mark.parametrize("is_repeat", [False, True])
-def test_what_a_repeat_leaves_unconfirmed_is_unsure(database: Database, *, is_repeat: bool) -> None:
-    batch = reserved(database, *(name for name, _, _ in BECOMES))
-    settle(database, batch, *(outcome for _, outcome, _ in BECOMES), is_repeat=is_repeat)
-    assert unsure(database) == {
-        name: is_repeat and not isinstance(outcome, Confirmed) for name, outcome, _ in BECOMES
-    }
-
-
-def test_a_repeat_that_is_taken_whole_is_unsure_until_its_verdict(database: Database) -> None:
-    batch = reserved(database, "D-1", "D-2")
-    settle(database, batch, *[Accepted(request_id="r-1")] * 2, is_repeat=True)
-    assert unsure(database) == {"D-1": True, "D-2": True}
-    with database.transaction("verdict") as connection:
-        batches.write_outcomes(connection, batch, [Confirmed(), Rejected(code="X")])
-    assert unsure(database) == {"D-1": False, "D-2": True}
-
-
-@pytest.mark.parametrize(
-    ("operation", "outcome", "stays"),
-    [
-        pytest.param(Operation.COUNT, Confirmed(), False, id="counted now"),
-        pytest.param(Operation.COUNT, Confirmed(code="THERE"), True, id="there, at some value"),
-        pytest.param(Operation.RESTATE, Confirmed(code="1 of 2: X"), False, id="restated"),
-        pytest.param(Operation.RETRACT, Confirmed(code="GONE"), False, id="gone already"),
-        pytest.param(Operation.COUNT, Rejected(code="X"), True, id="refused"),
-    ],
-)
-def test_what_was_unsure_is_certain_once_its_value_was_confirmed(
-    database: Database, operation: Operation, outcome: Outcome, *, stays: bool
+def test_what_is_blocked_is_counted_by_action_and_code_and_found_in_its_order(
+    database: Database,
 ) -> None:
-    a_plan(database, "D-1", operation=operation)
-    with database.transaction("earlier") as connection:
-        ledger.write(connection, [ledger.Change(1, "won", {"is_unsure": True}, is_new=False)])
-    batch = reserve(database)
-    assert batch is not None
-    settle(database, batch, outcome)
-    assert unsure(database) == {"D-1": stays}
+    batch = reserved(database, "a", "b", "c")
+    settle(database, batch, Blocked(code="TERMS"), Blocked(code="TERMS"), Blocked(code="OFF"))
+    with database.reading() as connection:
+        assert batches.blocked(connection) == [(ACTION, "OFF", 1), (ACTION, "TERMS", 2)]
+        (first,) = batches.blocked_entries(connection, ACTION, "TERMS", limit=1)
+        assert (first.deal_id, first.state) == ("a", State.BLOCKED)
+        assert batches.blocked_entries(connection, OTHER, "TERMS", limit=9) == []
+        assert batches.next_action(connection, NOW) is None
 
 
 def test_a_batch_with_a_deal_that_is_yet_to_be_looked_at_is_not_repeated(
@@ -300,7 +270,7 @@ def test_deals_that_wait_for_an_answer_are_looked_at_when_it_comes(database: Dat
     reserved(database, "of another batch")
     with database.transaction("look again") as connection:
         deals.look_again(connection, {1: NOW + HOUR, 3: NOW - HOUR, 4: NOW + HOUR})
-        batches.look_again_at_waiting(connection, batch.number, NOW)
+        batches.recheck_waiting_deals(connection, batch.number, NOW)
         names = ["waits", "does not", "is due", "of another batch"]
         found = [each.look_again_at for each in _all(connection, names)]
     assert found == [NOW, None, NOW - HOUR, NOW + HOUR]
@@ -318,40 +288,26 @@ def test_an_accepted_batch_is_asked_about_when_it_is_time(database: Database) ->
         batches.ask_again(connection, batch.number, NOW + 2 * HOUR)
         assert batches.due_for_verdict(connection, NOW + HOUR) == []
         pending = batches.pending(connection, batch.number)
-    assert (pending.batch, pending.request_id, pending.answered_at) == (batch, "r-1", NOW)
+    assert (pending.request_id, pending.answered_at) == ("r-1", NOW)
+    assert pending.reserved.batch == batch.batch
 
 
 def test_a_verdict_is_asked_for_only_those_rows_that_were_accepted(database: Database) -> None:
     batch = reserved(database, "refused", "taken", "counted")
     settle(database, batch, Rejected(code="X"), Accepted(request_id="r-1"), Confirmed())
     with database.reading() as connection:
-        assert deal_ids(batches.pending(connection, batch.number).batch) == ["taken"]
+        assert deal_ids(batches.pending(connection, batch.number).reserved) == ["taken"]
 
 
-def test_a_confirmed_batch_is_told_and_closed(database: Database) -> None:
+def test_a_closed_batch_is_not_asked_about_again(database: Database) -> None:
     batch = reserved(database, "refused", "taken")
     settle(database, batch, Rejected(code="X"), Accepted(request_id="r-1"))
     with database.transaction("confirm") as connection:
-        batches.confirm_all(connection, batch)
+        judge(connection, batches.load(connection, batch.number).entries, [Confirmed()])
         batches.close(connection, batch.number)
         assert batches.due_for_verdict(connection, NOW + 99 * HOUR) == []
-    assert_became(
-        database,
-        [
-            ("taken", Confirmed(), {"state": "confirmed", "code": None, **TOLD}),
-            ("refused", Rejected(code="X"), {"state": "rejected", "code": "X", **NOT_TOLD}),
-        ],
-    )
-
-
-def test_a_mixed_verdict_is_written_row_by_row(database: Database) -> None:
-    verdicts = [each for each in BECOMES if each[0] not in {"accepted", "untried"}]
-    batch = reserved(database, *(name for name, _, _ in verdicts))
-    settle(database, batch, *(Accepted(request_id="r-1") for _ in verdicts))
-    with database.transaction("verdict") as connection:
-        batches.write_outcomes(connection, batch, [outcome for _, outcome, _ in verdicts])
-        batches.close(connection, batch.number)
-    assert_became(database, verdicts)
+    states = {name: row["state"] for name, row in ledger_rows(database).items()}
+    assert states == {"refused": "rejected", "taken": "confirmed"}
 
 
 def test_deals_whose_conversion_was_not_brought_home_are_looked_at_again(
@@ -364,7 +320,7 @@ def test_deals_whose_conversion_was_not_brought_home_are_looked_at_again(
     settle(database, other, Rejected(code="X"))
     with database.transaction("look again") as connection:
         deals.look_again(connection, {3: NOW + HOUR, 4: NOW - HOUR})
-        batches.look_again_at_unsettled(connection, batch.number, NOW)
+        batches.recheck_unsettled_deals(connection, batch.number, NOW)
         found = {each.deal.deal_id: each.look_again_at for each in _all(connection, names)}
     assert found == {
         "counted": None,

@@ -64,7 +64,7 @@ def test_a_preview_sees_what_it_writes_and_leaves_nothing(database: Database) ->
     before = rows(database)
     with database.preview() as connection:
         run_id = a_run(connection)
-        plan(connection, run_id, [a_conversion_of("D-0")])
+        plan(connection, run_id, {"D-0": a_conversion_of("D-0")})
         assert connection.execute(select(ledger.c.state)).scalar() == "planned"
     assert rows(database) == before
 
@@ -87,7 +87,7 @@ def test_nobody_who_writes_waits_for_a_preview_nor_changes_what_it_sees(
         with database.preview() as connection:
             known = connection.execute(select(func.count()).select_from(deals_table)).scalar_one()
             save(another, a_deal(name))
-            plan(connection, a_run(connection), [a_conversion_of("D-0")])
+            plan(connection, a_run(connection), {"D-0": a_conversion_of("D-0")})
             seen = connection.execute(select(func.count()).select_from(deals_table)).scalar_one()
             assert seen == known
     assert (rows(database)["deals"], rows(database)["ledger"]) == (3, 0)
@@ -350,5 +350,5 @@ def test_money_is_read_with_the_places_it_needs_and_at_least_two(
     save(database, a_deal())
     with database.transaction("plan") as connection:
         value = Money(amount=Decimal(given), currency="USD")
-        plan(connection, a_run(connection), [a_conversion_of("D-1", value=value)])
+        plan(connection, a_run(connection), {"D-1": a_conversion_of("D-1", value=value)})
         assert str(connection.execute(select(ledger.c.value)).scalar_one()) == read

@@ -12,7 +12,7 @@ from sqlalchemy import Table, func, select
 from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
 from convsync.model.customer import CustomerType
-from convsync.model.deal import LOST, WON, Deal, Gone
+from convsync.model.deal import LOST, WON, Deal, Gone, Milestone
 from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
 from convsync.store import deals
@@ -213,7 +213,7 @@ def test_of_a_deal_that_occurs_twice_the_later_counts(passing: Passing) -> None:
 
 
 def test_an_empty_chunk_is_nothing(database: Database) -> None:
-    assert save(database) == Saved([], [])
+    assert save(database) == Saved([], [], [])
 
 
 def test_a_large_chunk_is_written_and_read_as_a_whole(database: Database) -> None:
@@ -405,8 +405,26 @@ def test_a_deleted_deal_that_comes_back_unchanged_is_noticed(database: Database)
     with database.transaction("miss") as connection:
         deals.mark_gone(connection, [1], Gone.DELETED, NOW)
         deals.mark_gone(connection, [], Gone.DELETED, NOW)
-    assert ids(save(database, a_deal())) == ["D-1"]
+    saved = save(database, a_deal())
+    assert ids(saved) == ["D-1"]
+    assert [one.row for one in saved.returned] == [1]
     assert stored(database) == a_deal()
+    assert save(database, a_deal(amount=Decimal(7))).returned == []
+
+
+def test_deals_that_vanished_are_listed_while_a_milestone_is_recent(database: Database) -> None:
+    old, recent = NOW - timedelta(days=100), NOW - timedelta(days=3)
+    for name, reached_at in (("D-1", old), ("D-2", recent), ("D-3", recent), ("D-4", recent)):
+        save(database, a_deal(name, milestones=(Milestone("won", reached_at),)))
+    with database.transaction("vanish") as connection:
+        deals.mark_gone(connection, [1, 2], Gone.DELETED, NOW)
+        deals.mark_gone(connection, [3], Gone.MERGED, NOW)
+        since = NOW - timedelta(days=90)
+        assert deals.vanished_after(connection, "crm", 0, since, limit=9) == [(2, "D-2")]
+        assert deals.vanished_after(connection, "crm", 2, since, limit=9) == []
+        assert deals.vanished_after(connection, "erp", 0, since, limit=9) == []
+        assert deals.count_present(connection, "crm", 5) == 1
+        assert deals.count_present(connection, "crm", 4) == 0, "those added since do not count"
 
 
 def test_missing_deals_can_be_marked_while_they_are_still_being_listed(

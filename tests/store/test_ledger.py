@@ -7,21 +7,34 @@ from typing import Any
 
 import pytest
 
+from convsync.model import moves
 from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
-from convsync.model.conversion import Conversion, Operation
+from convsync.model.conversion import Conversion
 from convsync.model.customer import CustomerType
 from convsync.model.deal import WON
 from convsync.model.identifiers import Identifiers
-from convsync.model.ledger import Account, LedgerEntry, State
+from convsync.model.ledger import Account, LedgerEntry
 from convsync.model.money import MOST, Money
-from convsync.model.outcome import Matched, Reason
+from convsync.model.moves import Place
+from convsync.model.outcome import (
+    Accepted,
+    Blocked,
+    Confirmed,
+    Deferred,
+    Matched,
+    NotMatched,
+    Reason,
+    Rejected,
+    Untried,
+)
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
-from convsync.store import deals, ledger
+from convsync.model.statement import Operation
+from convsync.store import account, deals, ledger
 from convsync.store.database import Database
-from convsync.store.ledger import Change
 from tests.builders import (
+    ACTION,
     CLICKED_AT,
     NOW,
     SOMEBODY,
@@ -30,31 +43,39 @@ from tests.builders import (
     a_deal,
     a_match,
     a_rule,
-    usd,
 )
 from tests.store.rows import (
     Passing,
+    Step,
     a_conversion_of,
     a_run,
-    not_sent,
+    give_up,
+    moved,
+    new_entry,
     plan,
-    planned,
     put_batch,
+    reserve_step,
     save,
+    settle_step,
+    taken_back_step,
 )
+
+PLACE = Place(action=ACTION, milestone=WON, milestone_at=WON_AT)
 
 HOUR = timedelta(hours=1)
 TO_THE_MICROSECOND = datetime(2026, 2, 20, 7, 8, 9, 123457, tzinfo=UTC)
 
 
-def written(database: Database | Passing, conversion: Conversion) -> Conversion:
-    """Return a conversion as it is sent once it was planned and committed."""
-    save(database, a_deal(conversion.deal_id))
+def written(
+    database: Database | Passing, conversion: Conversion, deal_id: str = "D-1"
+) -> LedgerEntry:
+    """Return an entry as it is read again once its conversion was planned and committed."""
+    save(database, a_deal(deal_id))
     with database.transaction("plan") as connection:
-        plan(connection, a_run(connection), [conversion])
+        plan(connection, a_run(connection), {deal_id: conversion})
     with database.reading() as connection:
-        (row,) = ledger.of_deal(connection, 1)
-        return ledger.as_conversion(row)
+        (entry,) = ledger.entries_for(connection, [1]).values()
+    return entry
 
 
 WORD_FOR_WORD = [
@@ -118,124 +139,79 @@ WORD_FOR_WORD = [
 
 
 @pytest.mark.parametrize("changes", WORD_FOR_WORD)
-def test_a_conversion_comes_back_word_for_word(passing: Passing, changes: dict[str, Any]) -> None:
+def test_a_statement_comes_back_word_for_word(passing: Passing, changes: dict[str, Any]) -> None:
     conversion = a_conversion_of("D-1", **changes)
-    assert written(passing, conversion) == conversion
-
-
-def entry_of(database: Database, rule: str = "won") -> LedgerEntry:
-    with database.reading() as connection:
-        return ledger.entries_for(connection, [1])[1, rule]
-
-
-def test_the_plan_sees_what_was_planned(database: Database) -> None:
-    conversion = a_conversion_of("D-1", value=usd("12.34"))
-    written(database, conversion)
-    assert entry_of(database) == LedgerEntry(
-        order_id=conversion.order_id,
-        rule="won",
-        action=conversion.action,
-        state=State.PLANNED,
-        value=usd("12.34"),
-        matched=a_match(),
-        event_at=WON_AT,
+    entry = written(passing, conversion)
+    assert entry.statement == conversion.statement
+    assert (entry.rule, entry.milestone) == (conversion.rule, conversion.milestone)
+    assert (entry.milestone_at, entry.time_to_close) == (
+        conversion.milestone_at,
+        conversion.time_to_close,
     )
+    assert entry.matched == conversion.matched
 
 
-@pytest.mark.parametrize("state", [State.SENDING, State.DEFERRED, State.REJECTED])
-def test_the_plan_sees_all_that_was_said_where_it_may_be_said_again(
-    database: Database, state: State
-) -> None:
-    conversion = a_conversion_of(
-        "D-1",
-        identifiers=SOMEBODY,
-        customer_type=CustomerType.RETURNING,
-        variables={"days": "12"},
-    )
-    written(database, conversion)
-    with database.transaction("said") as connection:
+LATER = NOW + HOUR
+ROADS: list[tuple[str, list[Step]]] = [
+    ("planned", []),
+    ("sending", [reserve_step()]),
+    ("accepted", [reserve_step(), settle_step(Accepted(request_id="r-1"))]),
+    ("confirmed", [reserve_step(), settle_step(Confirmed())]),
+    ("there already", [reserve_step(), settle_step(Confirmed(code="THERE"))]),
+    ("rejected", [reserve_step(), settle_step(Rejected(code="X"), is_repeat=True)]),
+    ("blocked", [reserve_step(), settle_step(Blocked(code="TERMS"))]),
+    ("unmatched", [reserve_step(), settle_step(NotMatched(code="X"))]),
+    ("deferred", [reserve_step(), settle_step(Deferred(code="X", until=LATER))]),
+    ("untried", [reserve_step(), settle_step(Untried())]),
+    ("taken back", [reserve_step(), settle_step(Confirmed()), taken_back_step()]),
+    (
+        "beyond correction",
+        [
+            *[reserve_step(), settle_step(Confirmed())],
+            lambda entry: moves.uncorrectable(entry, "TOO_OLD", run_id=1),
+        ],
+    ),
+    ("held", [lambda entry: moves.held(entry, PLACE, Reason.CLICK_TOO_RECENT, LATER, run_id=1)]),
+    ("not sent", [lambda entry: moves.not_sent(entry, PLACE, Reason.DEAL_LOST, run_id=1)]),
+]
+
+
+@pytest.mark.parametrize("steps", [pytest.param(steps, id=name) for name, steps in ROADS])
+def test_an_entry_is_read_as_its_last_move_left_it(database: Database, steps: list[Step]) -> None:
+    entry = written(database, a_conversion_of("D-1", identifiers=SOMEBODY))
+    with database.transaction("move") as connection:
         put_batch(connection, 1)
-        said = {"state": state, "batch_id": 1, "due_at": NOW}
-        ledger.write(connection, [Change(1, "won", said, is_new=False)])
-    assert entry_of(database).says_the_same_as(conversion)
+        for step in steps:
+            move = step(entry)
+            ledger.write(connection, [move])
+            entry = move.after
+    with database.reading() as connection:
+        assert ledger.entries_for(connection, [1]) == {(1, "won"): entry}
 
 
-def test_the_plan_sees_why_and_until_when_nothing_is_sent(database: Database) -> None:
-    save(database, a_deal("D-1"))
-    with database.transaction("hold") as connection:
-        held = {
-            **not_sent(a_run(connection), a_conversion_of("D-1"), Reason.WAITING_FOR_CLICK),
-            "state": State.HELD,
-            "due_at": NOW,
-        }
-        ledger.write(connection, [Change(1, "won", held, is_new=True)])
-    entry = entry_of(database)
-    assert (entry.state, entry.reason, entry.due_at) == (State.HELD, Reason.WAITING_FOR_CLICK, NOW)
-    assert (entry.value, entry.told, entry.matched, entry.event_at) == (None, None, None, None)
+def test_several_moves_of_one_entry_are_written_as_the_last_one(database: Database) -> None:
+    save(database, a_deal())
+    conversion = a_conversion_of("D-1")
+    with database.transaction("move") as connection:
+        run_id = a_run(connection)
+        first = moves.planned(new_entry(connection, "D-1", conversion), conversion, run_id=run_id)
+        second = moves.not_sent(first.after, PLACE, Reason.DEAL_LOST, run_id=run_id)
+        ledger.write(connection, [first, second])
+        assert ledger.entries_for(connection, [1]) == {(1, "won"): second.after}
 
 
 def test_entries_are_those_of_the_deals_asked_for_under_every_rule(database: Database) -> None:
     save(database, a_deal("D-1"), a_deal("D-2"), a_deal("D-3"))
     with database.transaction("plan") as connection:
-        wanted = [("D-1", "won"), ("D-1", "mql"), ("D-2", "won"), ("D-3", "won")]
-        conversions = [a_conversion_of(deal, rule=rule) for deal, rule in wanted]
-        plan(connection, a_run(connection), conversions)
+        run_id = a_run(connection)
+        for deal_id, rule in [("D-1", "won"), ("D-1", "mql"), ("D-2", "won"), ("D-3", "won")]:
+            plan(connection, run_id, {deal_id: a_conversion_of(deal_id, rule=rule)})
         found = ledger.entries_for(connection, [1, 2, 9])
         assert ledger.entries_for(connection, []) == {}
     assert set(found) == {(1, "won"), (1, "mql"), (2, "won")}
 
 
-def test_a_change_writes_the_columns_it_names_and_no_others(database: Database) -> None:
-    conversion = a_conversion_of("D-1")
-    written(database, conversion)
-    with database.transaction("change") as connection:
-        run_id = a_run(connection)
-        dropped = {"run_id": run_id, "state": State.NOT_SENT, "reason": Reason.CONSENT_DENIED}
-        ledger.write(connection, [Change(1, "won", dropped, is_new=False)])
-        (row,) = ledger.of_deal(connection, 1)
-    assert (row["state"], row["reason"], row["run_id"]) == ("not_sent", "consent_denied", run_id)
-    assert ledger.as_conversion(row) == conversion
-
-
-def test_new_and_changed_rows_of_every_shape_are_written_in_one_go(database: Database) -> None:
-    save(database, *(a_deal(f"D-{number}") for number in range(6)))
-    with database.transaction("plan") as connection:
-        run_id = a_run(connection)
-        conversions = [a_conversion_of(f"D-{number}") for number in range(3)]
-        plan(connection, run_id, conversions)
-        unsent = not_sent(run_id, a_conversion_of("D-4"), Reason.NO_CLICK)
-        lost = {"state": State.NOT_SENT, "reason": Reason.DEAL_LOST}
-        dearer = {"value": Decimal("200.5"), "extras": ledger.WITHOUT_PERSON}
-        ledger.write(
-            connection,
-            [
-                Change(4, "won", planned(run_id, a_conversion_of("D-3")), is_new=True),
-                Change(1, "won", lost, is_new=False),
-                Change(2, "won", dearer, is_new=False),
-                Change(5, "won", unsent, is_new=True),
-                Change(3, "won", lost, is_new=False),
-            ],
-        )
-        found = ledger.entries_for(connection, range(1, 7))
-        (second,) = ledger.of_deal(connection, 2)
-    states = {deal: entry.state for (deal, _), entry in found.items()}
-    gone = State.NOT_SENT
-    assert states == {1: gone, 2: State.PLANNED, 3: gone, 4: State.PLANNED, 5: gone}
-    assert found[2, "won"].value == usd("200.50")
-    assert ledger.as_conversion(second).consent == Consent()
-
-
-def test_the_new_rows_of_a_rule_stand_side_by_side(database: Database) -> None:
-    save(database, *(a_deal(f"D-{number}") for number in range(3)))
-    rules = ("won", "mql")
-    conversions = [a_conversion_of(f"D-{n}", rule=rule) for n in range(3) for rule in rules]
-    with database.transaction("plan") as connection:
-        plan(connection, a_run(connection), conversions)
-        rows = [row for deal in (1, 2, 3) for row in ledger.of_deal(connection, deal)]
-    assert {row["id"] for row in rows if row["rule"] == "mql"} in ({1, 2, 3}, {4, 5, 6})
-
-
-def test_writing_no_changes_is_nothing(database: Database) -> None:
+def test_writing_no_moves_is_nothing(database: Database) -> None:
     with database.transaction("plan") as connection:
         ledger.write(connection, [])
 
@@ -243,49 +219,37 @@ def test_writing_no_changes_is_nothing(database: Database) -> None:
 # Sums
 
 MQL, WIN = a_rule("mql", milestone="mql"), a_rule("won", milestone=WON)
-TOLD = {"told_value": Decimal(5), "told_currency": "USD"}
 PERIOD = Period(since=WON_AT, until=WON_AT + HOUR)
+SENT: list[Step] = [reserve_step(), settle_step(Confirmed())]
+FUNNEL: dict[str, list[Step]] = {
+    "told": SENT,
+    "accepted": [reserve_step(), settle_step(Accepted(request_id="r-1"))],
+    "restating": [*SENT, taken_back_step(), reserve_step()],
+    "taken back": [*SENT, taken_back_step(), *SENT],
+    "beyond correction": [*SENT, lambda entry: moves.uncorrectable(entry, "OLD", run_id=1)],
+    "planned": [],
+    "sending": [reserve_step()],
+    "deferred": [reserve_step(), settle_step(Deferred(code="LATER", until=NOW))],
+    "held": [lambda entry: moves.held(entry, PLACE, Reason.CLICK_TOO_RECENT, NOW, run_id=1)],
+    "blocked": [reserve_step(), settle_step(Blocked(code="TERMS"))],
+    "unmatched": [reserve_step(), settle_step(NotMatched(code="X"))],
+    "rejected": [reserve_step(), settle_step(Rejected(code="TOO_OLD"))],
+    "not sent": [lambda entry: moves.not_sent(entry, PLACE, Reason.NO_CLICK, run_id=1)],
+}
 
 
 def a_funnel(database: Database) -> None:
-    """Store one milestone for each thing that can become of it, and ten of nothing yet."""
-    funnel: list[tuple[str, dict[str, Any]]] = [
-        ("told", {"state": State.CONFIRMED, **TOLD}),
-        ("accepted", {"state": State.ACCEPTED, "batch_id": 1}),
-        (
-            "restating",
-            {"state": State.SENDING, "batch_id": 1, **TOLD},
-        ),
-        (
-            "taken back",
-            {
-                "state": State.CONFIRMED,
-                "operation": Operation.RETRACT,
-                "told_value": Decimal(0),
-                "told_currency": "USD",
-            },
-        ),
-        ("planned", {}),
-        ("sending", {"state": State.SENDING, "batch_id": 1}),
-        ("deferred", {"state": State.DEFERRED, "due_at": NOW, "code": "LATER"}),
-        ("held", {"state": State.HELD, "due_at": NOW, "reason": Reason.CLICK_TOO_RECENT}),
-        ("rejected", {"state": State.REJECTED, "code": "TOO_OLD"}),
-        ("not sent", {"state": State.NOT_SENT, "reason": Reason.NO_CLICK}),
-    ]
-    save(database, *(a_deal(deal_id) for deal_id, _ in funnel))
+    """Store one milestone for each thing that can become of it, and two of nothing yet."""
+    save(database, *map(a_deal, FUNNEL))
     save(database, a_deal("withdrawn unseen"), a_deal("left to the next run"))
     save(database, a_deal("withdrawn unseen", milestones=()))
     with database.transaction("funnel") as connection:
         run_id = a_run(connection)
         put_batch(connection, run_id)
-        plan(connection, run_id, (a_conversion_of(deal_id) for deal_id, _ in funnel))
-        became = [
-            Change(row, "won", columns, is_new=False)
-            for row, (_, columns) in enumerate(funnel, start=1)
-            if columns
-        ]
-        ledger.write(connection, became)
-        deals.look_again(connection, {12: NOW})
+        plan(connection, run_id, {deal_id: a_conversion_of(deal_id) for deal_id in FUNNEL})
+        for row, steps in enumerate(FUNNEL.values(), start=1):
+            moved(connection, row, *steps)
+        deals.look_again(connection, {len(FUNNEL) + 2: NOW})
 
 
 ACCOUNT = {
@@ -293,12 +257,15 @@ ACCOUNT = {
     (Account.SENT, "accepted"): 1,
     (Account.SENT, "sending"): 1,
     (Account.SENT, "taken back"): 1,
+    (Account.SENT, "cannot be corrected"): 1,
     (Account.WAITING, "planned"): 1,
     (Account.WAITING, "sending"): 1,
     (Account.WAITING, "deferred"): 1,
+    (Account.WAITING, "blocked: TERMS"): 1,
     (Account.WAITING, "click_too_recent"): 1,
     (Account.WAITING, "next_run"): 1,
     (Account.NOT_SENT, "TOO_OLD"): 1,
+    (Account.NOT_SENT, "not matched by the platform"): 1,
     (Account.NOT_SENT, "no_click"): 1,
     (Account.NOT_SENT, "milestone_withdrawn"): 1,
 }
@@ -310,18 +277,18 @@ def test_every_milestone_is_on_one_side_of_the_sum(
 ) -> None:
     a_funnel(database)
     with database.reading() as connection:
-        sums = ledger.sums(connection, [WIN, MQL], period)
+        sums = account.sums(connection, [WIN, MQL], period)
     assert dict(sums.by_state) == ACCOUNT
     assert sums.is_balanced
-    assert sums.extracted == 12
-    assert [sums.total(account) for account in Account] == [4, 5, 3]
+    assert sums.extracted == 15
+    assert [sums.total(side) for side in Account] == [5, 6, 4]
 
 
 def test_a_milestone_counts_once_for_each_rule(database: Database) -> None:
     a_funnel(database)
     with database.reading() as connection:
-        sums = ledger.sums(connection, [WIN, a_rule("won again")])
-    assert sums.extracted == 24
+        sums = account.sums(connection, [WIN, a_rule("won again")])
+    assert sums.extracted == 30
     assert sums.by_state[Account.WAITING, "next_run"] == 2
 
 
@@ -336,25 +303,25 @@ def test_a_milestone_counts_once_for_each_rule(database: Database) -> None:
 def test_a_period_is_half_open(passing: Passing, period: Period, extracted: int) -> None:
     written(passing, a_conversion_of("D-1"))
     with passing.reading() as connection:
-        sums = ledger.sums(connection, [WIN], period)
+        sums = account.sums(connection, [WIN], period)
     assert (sums.extracted, sums.is_balanced) == (extracted, True)
 
 
 def test_a_milestone_that_got_lost_on_the_way_breaks_the_balance(database: Database) -> None:
     save(database, a_deal())
     with database.reading() as connection:
-        assert not ledger.sums(connection, [WIN]).is_balanced
+        assert not account.sums(connection, [WIN]).is_balanced
 
 
 def test_an_empty_ledger_balances(database: Database) -> None:
     with database.reading() as connection:
-        sums = ledger.sums(connection, [WIN])
+        sums = account.sums(connection, [WIN])
         assert (sums.extracted, sums.is_balanced) == (0, True)
-        assert ledger.sums(connection, []).is_balanced
-        assert ledger.times_to_milestones(connection) == []
-        assert ledger.caught_earlier(connection) == {}
-        assert ledger.counted(connection) == (0, frozenset())
-        assert ledger.ready(connection, NOW).currencies == frozenset()
+        assert account.sums(connection, []).is_balanced
+        assert account.times_to_milestones(connection) == []
+        assert account.caught_earlier(connection) == {}
+        assert account.counted(connection) == (0, frozenset())
+        assert account.ready(connection, NOW).currencies == frozenset()
 
 
 def test_what_the_platform_counts_is_what_it_was_told_and_not_taken_back(
@@ -362,7 +329,7 @@ def test_what_the_platform_counts_is_what_it_was_told_and_not_taken_back(
 ) -> None:
     a_funnel(database)
     with database.reading() as connection:
-        assert ledger.counted(connection) == (2, frozenset({"USD"}))
+        assert account.counted(connection) == (3, frozenset({"USD"}))
 
 
 @pytest.mark.parametrize(
@@ -379,7 +346,7 @@ def test_what_is_ready_is_planned_or_deferred_until_now(
 ) -> None:
     a_funnel(database)
     with database.reading() as connection:
-        found = ledger.ready(connection, now, run_id)
+        found = account.ready(connection, now, run_id)
     assert found.by_operation == ready
     assert found.currencies == ({"USD"} if ready else set())
 
@@ -395,14 +362,14 @@ def sent(
     save(database, *map(a_deal, names))
     with database.transaction("tell") as connection:
         run_id = a_run(connection)
-        conversions = [
-            a_conversion_of(name, milestone=milestone, milestone_at=CLICKED_AT + each)
+        conversions = {
+            name: a_conversion_of(name, milestone=milestone, milestone_at=CLICKED_AT + each)
             for name, each in zip(names, took, strict=True)
-        ]
+        }
         plan(connection, run_id, conversions)
-        rows = deals.rows_of(connection, "crm", names)
-        told = {"state": State.CONFIRMED, **TOLD}
-        ledger.write(connection, [Change(row, "won", told, is_new=False) for row in rows])
+        batch = put_batch(connection, run_id)
+        for row in deals.rows_of(connection, "crm", names):
+            moved(connection, row, reserve_step(batch), settle_step(Confirmed()))
 
 
 @pytest.mark.parametrize(
@@ -420,7 +387,7 @@ def test_times_to_milestones_are_taken_from_the_middle_and_the_slow_end(
 ) -> None:
     sent(passing, [timedelta(hours=hours, microseconds=1) for hours in took])
     with passing.reading() as connection:
-        (time,) = ledger.times_to_milestones(connection)
+        (time,) = account.times_to_milestones(connection)
     one = timedelta(microseconds=1)
     assert (time.milestone, time.count) == (WON, len(took))
     assert (time.median, time.p90) == (median * HOUR + one, p90 * HOUR + one)
@@ -433,8 +400,8 @@ def test_times_to_milestones_stand_quickest_first_and_leave_out_what_was_not_sen
     sent(database, [HOUR], milestone="mql", by="quick")
     save(database, a_deal("unsent"))
     with database.transaction("plan") as connection:
-        plan(connection, a_run(connection), [a_conversion_of("unsent")])
-        times = ledger.times_to_milestones(connection)
+        plan(connection, a_run(connection), {"unsent": a_conversion_of("unsent")})
+        times = account.times_to_milestones(connection)
     assert [(time.milestone, time.count) for time in times] == [("mql", 1), (WON, 1)]
 
 
@@ -444,38 +411,13 @@ def test_a_late_milestone_whose_deal_was_counted_earlier_was_caught(database: Da
     early = dict.fromkeys(names, WON_AT - HOUR) | {"early one came later": WON_AT + HOUR}
     with database.transaction("plan") as connection:
         run_id = a_run(connection)
-        plan(
-            connection,
-            run_id,
-            [
-                a_conversion_of(name, rule="mql", milestone="mql", milestone_at=at)
-                for name, at in early.items()
-            ],
-        )
-        told = {"state": State.CONFIRMED, **TOLD}
+        put_batch(connection, run_id)
+        for name, at in early.items():
+            conversion = a_conversion_of(name, rule="mql", milestone="mql", milestone_at=at)
+            plan(connection, run_id, {name: conversion})
+        for row in (1, 3, 4):
+            moved(connection, row, *SENT, rule="mql")
         late, other = Reason.CLICK_OUTSIDE_LOOKBACK, Reason.AMOUNT_ZERO
-        ledger.write(
-            connection,
-            [Change(row, "mql", told, is_new=False) for row in (1, 3, 4)]
-            + [
-                Change(row, "won", not_sent(run_id, a_conversion_of(name), why), is_new=True)
-                for row, (name, why) in enumerate(
-                    zip(names, (late, late, other, late), strict=True), start=1
-                )
-            ],
-        )
-        assert ledger.caught_earlier(connection) == {("won", "mql"): 1}
-
-
-def test_a_deals_rows_stand_in_the_funnels_order(database: Database) -> None:
-    save(database, a_deal())
-    with database.transaction("plan") as connection:
-        conversions = [
-            a_conversion_of("D-1", rule=rule, milestone_at=WON_AT + hours * HOUR)
-            for rule, hours in (("last", 2), ("b", 0), ("a", 0))
-        ]
-        plan(connection, a_run(connection), conversions)
-        rows = ledger.of_deal(connection, 1)
-    assert [(row["rule"], row["source"], row["deal_id"]) for row in rows] == [
-        (rule, "crm", "D-1") for rule in ("a", "b", "last")
-    ]
+        for name, why in zip(names, (late, late, other, late), strict=True):
+            give_up(connection, run_id, name, why)
+        assert account.caught_earlier(connection) == {("won", "mql"): 1}

@@ -39,6 +39,16 @@ A_GBRAID = ClickId(ClickIdKind.GBRAID, GBRAID)
         pytest.param(f"https://x.example/?GCLID={GCLID}", [A_GCLID], id="name in capitals"),
         pytest.param(f"https://x.example/?a=1&amp;gclid={GCLID}", [A_GCLID], id="escaped in HTML"),
         pytest.param(f"?gclid={GCLID}", [A_GCLID], id="a query alone"),
+        pytest.param(
+            "https://x.example/?msclkid=m&fbclid=f&li_fat_id=l&ttclid=t",
+            [
+                ClickId(ClickIdKind.MSCLKID, "m"),
+                ClickId(ClickIdKind.FBCLID, "f"),
+                ClickId(ClickIdKind.LI_FAT_ID, "l"),
+                ClickId(ClickIdKind.TTCLID, "t"),
+            ],
+            id="other networks",
+        ),
         pytest.param("https://x.example/?gclid=", [], id="empty"),
         pytest.param("https://x.example/?gclid", [], id="no value"),
         pytest.param("https://x.example/?my_gclid=abc", [], id="another name"),

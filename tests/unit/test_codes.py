@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from google.ads import datamanager_v1
 
-from convsync.model.conversion import Operation
 from convsync.model.outcome import Confirmed, Deferred, Rejected
-from convsync.upload import google_ads_codes as ads
+from convsync.model.statement import Operation
 from convsync.upload.codes import COUNTED, NEXT_DAY, ROW, Class, Meaning, outcome_of, stop
-from convsync.upload.data_manager_codes import PROCESSING, REFUSALS
+from convsync.upload.google import google_ads_codes as ads
+from convsync.upload.google.data_manager_codes import PROCESSING, REFUSALS
 
 NOW = datetime(2026, 3, 3, 2, tzinfo=UTC)
 VERSIONS = ("v23", "v24", "v25", "v26")

@@ -1,9 +1,6 @@
-from datetime import timedelta
-
 import pytest
 
-from convsync.model.conversion import order_id_of
-from tests.builders import CLICKED_AT, WON_AT, a_click, a_conversion, a_match
+from convsync.model.statement import order_id_of
 
 
 def test_an_order_id_is_the_same_for_ever() -> None:
@@ -36,12 +33,3 @@ def test_an_order_id_is_short_never_numeric_and_says_nothing(deal_id: str) -> No
     assert order_id.isascii()
     assert order_id.startswith("cs-")
     assert len(deal_id) < 3 or deal_id not in order_id
-
-
-def test_time_to_the_milestone_runs_from_the_click() -> None:
-    assert a_conversion().time_to_milestone == WON_AT - CLICKED_AT == timedelta(days=10)
-
-
-def test_time_to_the_milestone_is_unknown_without_a_click_time() -> None:
-    timeless = a_match(a_click(clicked_at=None))
-    assert a_conversion(matched=timeless).time_to_milestone is None

@@ -16,7 +16,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.oauth2 import service_account
 
 from convsync.errors import OperatorError, TransientError
-from convsync.upload.credentials import (
+from convsync.upload.google.credentials import (
     ADS_SCOPE,
     DATA_MANAGER_SCOPE,
     TOKEN_URI,

@@ -12,9 +12,9 @@ from convsync.extract.crm_adapter import CrmField, Fields, Page
 from convsync.extract.funnel import MilestoneStages, Stage
 from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
 from convsync.extract.source import Departed
+from convsync.model.finding import Severity
 from convsync.model.period import Period
 from convsync.report.crm_check import findings_of_crm
-from convsync.report.preflight import Severity
 
 GCLIDS = ("EAIaIQobChMI4c7", "Cj0KCQiA35urBhDCARIsAOU7QwkaA", "CjwKCAiA0syqBhBxEiwAeNx9N2hX")
 MAPPING = CrmMapping(
@@ -45,6 +45,9 @@ class SmallCrm:
         raise AssertionError("check reads no deals")
 
     def reached(self, period: Period) -> Iterator[Page]:
+        raise AssertionError("check reads no deals")
+
+    def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         raise AssertionError("check reads no deals")
 
     def departed(self, window: Period) -> Iterator[Departed]:

@@ -16,35 +16,34 @@ from google.rpc import error_details_pb2
 from requests import Response
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.click import ClickIdKind, MatchBasis
+from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
-from convsync.model.conversion import Batch, Conversion, Operation, OrderId
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.money import MOST, Money
-from convsync.model.outcome import Deferred, Matched, Outcome, Rejected, Untried
-from convsync.upload.data_manager import (
+from convsync.model.outcome import Deferred, Outcome, Rejected, Untried
+from convsync.model.statement import Batch, Operation, OrderId, Statement
+from convsync.upload.google.data_manager_refusals import (
     A_DAYS_QUOTA_S,
-    Account,
     outcomes_of_refusal,
     refusal_of,
-    request_of,
     response_json,
 )
-from tests.builders import ACTION, NOW, SOMEBODY, a_click, a_conversion, a_match, usd
+from convsync.upload.google.data_manager_requests import Account, request_of
+from convsync.upload.google.takes import CLICK_IDS
+from tests.builders import ACTION, NOW, SOMEBODY, a_statement, usd
 
 ACCOUNT = Account(operating="1234567890")
-NOBODYS_CLICK = Matched(basis=MatchBasis.IDENTIFIER, click=None, clicked_at=None)
 
 
-def a_batch(*conversions: Conversion, number: int = 7) -> Batch:
-    return Batch(number=number, action=ACTION, conversions=conversions)
+def a_batch(*statements: Statement, number: int = 7) -> Batch:
+    return Batch(number=number, action=ACTION, statements=statements)
 
 
 def of_many(count: int) -> Batch:
     return a_batch(
         *(
-            a_conversion(OrderId(f"cs-{row}"), matched=a_match(a_click(f"click-{row}")))
+            a_statement(OrderId(f"cs-{row}"), click_id=ClickId(ClickIdKind.GCLID, f"click-{row}"))
             for row in range(count)
         )
     )
@@ -53,24 +52,24 @@ def of_many(count: int) -> Batch:
 # --- what is said --------------------------------------------------------------------------------
 
 
-def said(*conversions: Conversion, account: Account = ACCOUNT) -> dict[str, Any]:
+def said(*statements: Statement, account: Account = ACCOUNT) -> dict[str, Any]:
     request: dict[str, Any] = json_format.MessageToDict(
-        request_of(a_batch(*conversions), account), preserving_proto_field_name=True
+        request_of(a_batch(*statements), account), preserving_proto_field_name=True
     )
     return request
 
 
-def said_of(conversion: Conversion) -> dict[str, Any]:
-    (event,) = said(conversion)["events"]
+def said_of(statement: Statement) -> dict[str, Any]:
+    (event,) = said(statement)["events"]
     return dict(event)
 
 
 def test_a_conversion_is_said_as_google_reads_it() -> None:
-    conversion = a_conversion(
+    statement = a_statement(
         identifiers=Identifiers(emails=("a" * 64,), phones=("b" * 64,)),
         customer_type=CustomerType.REENGAGED,
     )
-    assert said(replace(conversion, variables={"days_to_close": "12"})) == {
+    assert said(replace(statement, variables={"days_to_close": "12"})) == {
         "destinations": [
             {
                 "operating_account": {"account_type": "GOOGLE_ADS", "account_id": "1234567890"},
@@ -80,7 +79,7 @@ def test_a_conversion_is_said_as_google_reads_it() -> None:
         "encoding": "HEX",
         "events": [
             {
-                "transaction_id": conversion.order_id,
+                "transaction_id": statement.order_id,
                 "event_timestamp": "2026-03-02T15:00:00Z",
                 "event_source": "OTHER",
                 "currency": "USD",
@@ -99,7 +98,7 @@ def test_a_conversion_is_said_as_google_reads_it() -> None:
 
 def test_whoever_signs_in_for_another_is_named_beside_the_account_that_owns_the_action() -> None:
     account = Account(operating="1", login="2", linked="3", event_source="PHONE")
-    (destination,) = said(a_conversion(), account=account)["destinations"]
+    (destination,) = said(a_statement(), account=account)["destinations"]
     accounts = {name: destination[f"{name}_account"] for name in ("operating", "login", "linked")}
     assert {name: each["account_id"] for name, each in accounts.items()} == {
         "operating": "1",
@@ -107,23 +106,23 @@ def test_whoever_signs_in_for_another_is_named_beside_the_account_that_owns_the_
         "linked": "3",
     }
     assert {each["account_type"] for each in accounts.values()} == {"GOOGLE_ADS"}
-    (event,) = said(a_conversion(), account=account)["events"]
+    (event,) = said(a_statement(), account=account)["events"]
     assert event["event_source"] == "PHONE"
 
 
 def test_an_encoding_is_named_only_where_something_is_encoded() -> None:
-    assert "encoding" not in said(a_conversion())
-    assert said(a_conversion(), a_conversion(identifiers=SOMEBODY))["encoding"] == "HEX"
+    assert "encoding" not in said(a_statement())
+    assert said(a_statement(), a_statement(identifiers=SOMEBODY))["encoding"] == "HEX"
 
 
-@pytest.mark.parametrize("kind", list(ClickIdKind))
+@pytest.mark.parametrize("kind", sorted(CLICK_IDS))
 def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
-    event = said_of(a_conversion(matched=a_match(a_click("x", kind=kind))))
+    event = said_of(a_statement(click_id=ClickId(kind, "x")))
     assert event["ad_identifiers"] == {kind.value: "x"}
 
 
 def test_without_a_click_the_person_stands_alone() -> None:
-    event = said_of(a_conversion(matched=NOBODYS_CLICK, identifiers=SOMEBODY))
+    event = said_of(a_statement(click_id=None, identifiers=SOMEBODY))
     assert "ad_identifiers" not in event
     assert event["user_data"]
 
@@ -134,7 +133,7 @@ def test_at_most_ten_identifiers_are_sent_in_order(phones: int) -> None:
         emails=tuple(hashed(f"{n}@example.com") for n in range(8)),
         phones=tuple(hashed(f"+4930{n}") for n in range(phones)),
     )
-    sent = said_of(a_conversion(identifiers=who))["user_data"]["user_identifiers"]
+    sent = said_of(a_statement(identifiers=who))["user_data"]["user_identifiers"]
     expected = [{"email_address": email} for email in who.emails]
     expected += [{"phone_number": phone} for phone in who.phones]
     assert sent == expected[:10]
@@ -159,7 +158,7 @@ def test_at_most_ten_identifiers_are_sent_in_order(phones: int) -> None:
 def test_only_what_a_person_said_is_claimed(
     consent: Consent, expected: Mapping[str, str] | None
 ) -> None:
-    assert said_of(a_conversion(consent=consent)).get("consent") == expected
+    assert said_of(a_statement(consent=consent)).get("consent") == expected
 
 
 @pytest.mark.parametrize(
@@ -174,12 +173,12 @@ def test_only_what_a_person_said_is_claimed(
     ],
 )
 def test_money_is_said_to_the_last_place(amount: str, currency: str, number: float) -> None:
-    event = said_of(a_conversion(value=Money(amount=Decimal(amount), currency=currency)))
+    event = said_of(a_statement(value=Money(amount=Decimal(amount), currency=currency)))
     assert (event["conversion_value"], event["currency"]) == (number, currency)
 
 
 def test_a_retraction_says_zero_and_does_not_leave_it_out() -> None:
-    request = request_of(a_batch(a_conversion(value=usd(0), operation=Operation.RETRACT)), ACCOUNT)
+    request = request_of(a_batch(a_statement(value=usd(0), operation=Operation.RETRACT)), ACCOUNT)
     assert request.events[0].HasField("conversion_value")
 
 
@@ -200,7 +199,7 @@ def test_a_retraction_says_zero_and_does_not_leave_it_out() -> None:
     ],
 )
 def test_times_are_said_as_instants(at: datetime, written: str) -> None:
-    assert said_of(a_conversion(event_at=at))["event_timestamp"] == written
+    assert said_of(a_statement(event_at=at))["event_timestamp"] == written
 
 
 def test_the_same_batch_is_said_in_the_same_bytes() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from convsync.errors import UnexpectedResponseError
-from convsync.model.conversion import Batch, OrderId
 from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected
-from convsync.upload.data_manager_status import verdict_of
+from convsync.model.statement import Batch, OrderId
 from convsync.upload.destination import StillProcessing, Unknown, Verdict
-from tests.builders import ACTION, NOW, a_conversion
+from convsync.upload.google.data_manager_status import verdict_of
+from tests.builders import ACTION, NOW, a_statement
 
 PREFIX = "PROCESSING_ERROR_REASON_"
 BAD, RECENT, THERE = (
@@ -38,10 +38,8 @@ def status(word: str, *errors: dict[str, Any], records: int | None = 3) -> dict[
 
 
 def verdict(body: Mapping[str, Any], http_status: int = 200, rows: int = 3) -> Verdict:
-    conversions = [a_conversion(OrderId(f"cs-{row}")) for row in range(rows)]
-    return verdict_of(
-        body, http_status, Batch(number=7, action=ACTION, conversions=conversions), NOW
-    )
+    statements = [a_statement(OrderId(f"cs-{row}")) for row in range(rows)]
+    return verdict_of(body, http_status, Batch(number=7, action=ACTION, statements=statements), NOW)
 
 
 def counted_only(*said: str) -> Confirmed:

@@ -14,39 +14,34 @@ from google.api_core import exceptions
 from google.protobuf import json_format
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.click import ClickIdKind
+from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
-from convsync.model.conversion import Batch, Conversion, Operation, OrderId
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Confirmed, Deferred, Rejected, Untried
-from convsync.upload.google_ads import (
-    Api,
-    Customer,
-    adjustments_request_of,
-    outcomes_of,
-    outcomes_of_refusal,
-    sorted_rows,
-    upload_request_of,
-)
-from tests.builders import ACTION, DENIED, GRANTED, NOW, WON_AT, a_click, a_conversion, a_match, usd
+from convsync.model.statement import Batch, Operation, OrderId, Statement
+from convsync.upload.google.google_ads_answers import outcomes_of, outcomes_of_refusal
+from convsync.upload.google.google_ads_api import Api, Customer
+from convsync.upload.google.google_ads_requests import adjustments_request_of, upload_request_of
+from convsync.upload.google.takes import CLICK_IDS
+from tests.builders import ACTION, DENIED, GRANTED, NOW, WON_AT, a_statement, usd
 
 API = Api()
 CUSTOMER = Customer(customer_id="1234567890", variables={"days_to_close": "77"})
 DAY = timedelta(days=1)
 
 
-def a_batch(*conversions: Conversion, number: int = 7) -> Batch:
-    return Batch(number=number, action=ACTION, conversions=conversions)
+def a_batch(*statements: Statement, number: int = 7) -> Batch:
+    return Batch(number=number, action=ACTION, statements=statements)
 
 
 def of_many(count: int, operation: Operation = Operation.COUNT) -> Batch:
     return a_batch(
         *(
-            a_conversion(
+            a_statement(
                 OrderId(f"cs-{row}"),
                 operation=operation,
-                matched=a_match(a_click(f"click-{row}")),
+                click_id=ClickId(ClickIdKind.GCLID, f"click-{row}"),
             )
             for row in range(count)
         )
@@ -56,8 +51,8 @@ def of_many(count: int, operation: Operation = Operation.COUNT) -> Batch:
 # --- what is said --------------------------------------------------------------------------------
 
 
-def said_of(conversion: Conversion) -> dict[str, Any]:
-    request = upload_request_of(a_batch(conversion), CUSTOMER, API)
+def said_of(statement: Statement) -> dict[str, Any]:
+    request = upload_request_of(a_batch(statement), CUSTOMER, API)
     row: dict[str, Any] = json_format.MessageToDict(
         request.conversions[0], preserving_proto_field_name=True
     )
@@ -65,13 +60,13 @@ def said_of(conversion: Conversion) -> dict[str, Any]:
 
 
 def test_a_conversion_is_said_as_google_reads_it() -> None:
-    assert said_of(replace(a_conversion(), variables={"days_to_close": "12"})) == {
+    assert said_of(replace(a_statement(), variables={"days_to_close": "12"})) == {
         "gclid": "Cj0KCQ-one",
         "conversion_action": "customers/1234567890/conversionActions/123",
         "conversion_date_time": "2026-03-02 15:00:00+00:00",
         "conversion_value": 100.0,
         "currency_code": "USD",
-        "order_id": a_conversion().order_id,
+        "order_id": a_statement().order_id,
         "consent": {"ad_user_data": "GRANTED"},
         "custom_variables": [
             {
@@ -91,13 +86,13 @@ def test_the_request_lets_rows_fail_alone_and_carries_the_batchs_number() -> Non
 
 @pytest.mark.parametrize("number", [0, 2**31])
 def test_a_number_that_is_no_job_id_is_not_sent(number: int) -> None:
-    request = upload_request_of(a_batch(a_conversion(), number=number), CUSTOMER, API)
+    request = upload_request_of(a_batch(a_statement(), number=number), CUSTOMER, API)
     assert not request.HasField("job_id")
 
 
-@pytest.mark.parametrize("kind", list(ClickIdKind))
+@pytest.mark.parametrize("kind", sorted(CLICK_IDS))
 def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
-    said = said_of(a_conversion(matched=a_match(a_click("x", kind=kind))))
+    said = said_of(a_statement(click_id=ClickId(kind, "x")))
     assert {name: said[name] for name in ("gclid", "gbraid", "wbraid") if name in said} == {
         kind.value: "x"
     }
@@ -105,14 +100,14 @@ def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
 
 @pytest.mark.parametrize("kind", [ClickIdKind.GBRAID, ClickIdKind.WBRAID])
 def test_no_custom_variable_goes_out_with_a_braid(kind: ClickIdKind) -> None:
-    braided = a_conversion(matched=a_match(a_click("x", kind=kind)))
+    braided = a_statement(click_id=ClickId(kind, "x"))
     assert "custom_variables" not in said_of(replace(braided, variables={"days_to_close": "12"}))
 
 
 def test_a_custom_variable_without_a_number_names_the_setting() -> None:
-    conversion = replace(a_conversion(), variables={"segment": "smb"})
+    statement = a_statement(variables={"segment": "smb"})
     with pytest.raises(OperatorError, match=r"'segment'.*custom_variables"):
-        upload_request_of(a_batch(conversion), CUSTOMER, API)
+        upload_request_of(a_batch(statement), CUSTOMER, API)
 
 
 @pytest.mark.parametrize(
@@ -129,13 +124,13 @@ def test_a_custom_variable_without_a_number_names_the_setting() -> None:
 def test_consent_for_personalization_is_never_sent(
     consent: Consent, said: Mapping[str, str] | None
 ) -> None:
-    assert said_of(a_conversion(consent=consent)).get("consent") == said
+    assert said_of(a_statement(consent=consent)).get("consent") == said
 
 
 def test_at_most_five_identifiers_are_sent_hashed_and_in_order() -> None:
     emails = tuple(hashed(f"{n}@example.com") for n in range(4))
     phones = tuple(hashed(f"+4930{n}") for n in range(4))
-    said = said_of(a_conversion(identifiers=Identifiers(emails=emails, phones=phones)))
+    said = said_of(a_statement(identifiers=Identifiers(emails=emails, phones=phones)))
     assert said["user_identifiers"] == [
         *({"hashed_email": email} for email in emails),
         {"hashed_phone_number": phones[0]},
@@ -154,12 +149,12 @@ def test_at_most_five_identifiers_are_sent_hashed_and_in_order() -> None:
 def test_a_type_of_customer_is_said_where_google_has_a_word_for_it(
     kind: CustomerType | None, said: str | None
 ) -> None:
-    assert said_of(a_conversion(customer_type=kind)).get("customer_type") == said
+    assert said_of(a_statement(customer_type=kind)).get("customer_type") == said
 
 
 def test_two_deals_of_one_click_in_one_second_are_told_apart() -> None:
-    conversions = [a_conversion(OrderId(f"cs-{n}")) for n in range(3)]
-    request = upload_request_of(a_batch(*conversions), CUSTOMER, API)
+    statements = [a_statement(OrderId(f"cs-{n}")) for n in range(3)]
+    request = upload_request_of(a_batch(*statements), CUSTOMER, API)
     assert [row.conversion_date_time for row in request.conversions] == [
         "2026-03-02 15:00:00+00:00",
         "2026-03-02 14:59:59+00:00",
@@ -173,8 +168,8 @@ def test_the_same_batch_is_said_in_the_same_bytes() -> None:
 
 
 def test_a_correction_names_the_order_and_the_time_of_correction() -> None:
-    restated = a_conversion(OrderId("cs-1"), value=usd("70.50"), operation=Operation.RESTATE)
-    retracted = a_conversion(OrderId("cs-2"), value=usd(0), operation=Operation.RETRACT)
+    restated = a_statement(OrderId("cs-1"), value=usd("70.50"), operation=Operation.RESTATE)
+    retracted = a_statement(OrderId("cs-2"), value=usd(0), operation=Operation.RETRACT)
     request = adjustments_request_of(a_batch(restated, retracted), CUSTOMER, API, NOW)
     said = json_format.MessageToDict(request, preserving_proto_field_name=True)
     common = {
@@ -191,35 +186,6 @@ def test_a_correction_names_the_order_and_the_time_of_correction() -> None:
         {**common, "order_id": "cs-2", "adjustment_type": "RETRACTION"},
     ]
     assert request.partial_failure
-
-
-@pytest.mark.parametrize("operation", [Operation.RESTATE, Operation.RETRACT])
-@pytest.mark.parametrize(("age", "is_too_old"), [(54 * DAY, False), (54 * DAY + DAY / 2, True)])
-def test_what_is_older_than_54_days_can_be_counted_but_not_corrected(
-    operation: Operation, age: timedelta, *, is_too_old: bool
-) -> None:
-    at = NOW - age
-    new, correction = (
-        a_conversion(milestone_at=at, operation=kind) for kind in (Operation.COUNT, operation)
-    )
-    rows = sorted_rows(a_batch(correction, new), NOW)
-    assert rows == ([1], [], [0]) if is_too_old else ([1], [0], [])
-
-
-@pytest.mark.parametrize(
-    ("kind", "rows"),
-    [
-        (ClickIdKind.GCLID, ([], [0], [])),
-        (ClickIdKind.GBRAID, ([], [0], [])),
-        (ClickIdKind.WBRAID, ([], [], [0])),
-    ],
-)
-def test_what_a_wbraid_led_to_is_not_asked_to_be_corrected(
-    kind: ClickIdKind, rows: tuple[list[int], list[int], list[int]]
-) -> None:
-    click = a_match(a_click("x", kind=kind))
-    correction = a_conversion(matched=click, operation=Operation.RESTATE)
-    assert sorted_rows(a_batch(correction), NOW) == rows
 
 
 # --- what is answered ----------------------------------------------------------------------------
@@ -261,10 +227,10 @@ def a_response(batch: Batch, *errors: Any, code: int = 3) -> Any:
         response.partial_failure_error.code = code
         response.partial_failure_error.details.add().Pack(a_failure(*errors))
     failed = {error.location.field_path_elements[0].index for error in errors if rows_of(error)}
-    for row, conversion in enumerate(batch.conversions):
+    for row, statement in enumerate(batch.statements):
         result = response.results.add()
         if row not in failed:
-            result.conversion_action = conversion.action.action_id
+            result.conversion_action = statement.action.action_id
     return response
 
 
@@ -463,21 +429,11 @@ def test_a_quota_spent_on_every_row_is_waited_for_as_long_as_the_server_says() -
 NOT_FOUND = ("conversion_adjustment_upload_error", 5)
 
 
-@pytest.mark.parametrize(
-    ("put_off_for", "is_final"),
-    [("", False), ("TOO_RECENT_CONVERSION", False), ("CONVERSION_NOT_FOUND", True)],
-)
-def test_what_cannot_be_found_to_be_adjusted_is_looked_for_once_more(
-    put_off_for: str, *, is_final: bool
-) -> None:
-    correction = a_conversion(operation=Operation.RETRACT)
-    batch = a_batch(replace(correction, put_off_for=put_off_for), correction)
-    (outcome, _) = answered(batch, an_error(*NOT_FOUND, row=0), an_error(*NOT_FOUND, row=1))
-    assert outcome == (
-        Rejected(code="CONVERSION_NOT_FOUND")
-        if is_final
-        else Deferred(code="CONVERSION_NOT_FOUND", until=NOW + DAY)
-    )
+def test_what_cannot_be_found_to_be_adjusted_is_looked_for_once_more() -> None:
+    batch = of_many(1, Operation.RETRACT)
+    assert answered(batch, an_error(*NOT_FOUND)) == [
+        Deferred(code="CONVERSION_NOT_FOUND", until=NOW + DAY, is_once=True)
+    ]
 
 
 def test_an_internal_error_on_every_row_may_have_been_heard() -> None:
@@ -502,7 +458,11 @@ def test_a_quota_spent_half_way_puts_off_the_rest() -> None:
     [
         (4, Operation.RETRACT, Confirmed(code="CONVERSION_ALREADY_RETRACTED")),
         (4, Operation.RESTATE, Rejected(code="CONVERSION_ALREADY_RETRACTED")),
-        (5, Operation.RESTATE, Deferred(code="CONVERSION_NOT_FOUND", until=NOW + DAY)),
+        (
+            5,
+            Operation.RESTATE,
+            Deferred(code="CONVERSION_NOT_FOUND", until=NOW + DAY, is_once=True),
+        ),
         (6, Operation.RESTATE, Rejected(code="CONVERSION_EXPIRED")),
         (
             13,
@@ -622,5 +582,5 @@ def test_a_request_refused_for_no_row_is_halved_until_the_row_stands_alone() -> 
 
 def test_times_are_sent_in_utc_whatever_zone_they_are_in() -> None:
     at = datetime(2026, 3, 2, 16, tzinfo=UTC).astimezone()
-    assert said_of(a_conversion(milestone_at=at))["conversion_date_time"].endswith("16:00:00+00:00")
+    assert said_of(a_statement(event_at=at))["conversion_date_time"].endswith("16:00:00+00:00")
     assert WON_AT.tzinfo is UTC

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from convsync.upload.google_ads import raw_class
-from convsync.upload.google_ads_reading import (
+from convsync.upload.google.google_ads_api import raw_class
+from convsync.upload.google.google_ads_reading import (
     QUERIES,
     account_of,
     action_of,

@@ -1,67 +1,288 @@
-from dataclasses import replace
+"""Every arrow of the ledger, allowed and forbidden, and what its event says."""
+
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from convsync.model import moves
 from convsync.model.click import MatchBasis
 from convsync.model.consent import UNSPECIFIED
-from convsync.model.conversion import Conversion, Operation
+from convsync.model.conversion import Conversion
 from convsync.model.customer import CustomerType
-from convsync.model.ledger import ARROWS, IN_FLIGHT, State
-from convsync.model.outcome import EXPLANATIONS, Matched, Reason
-from tests.builders import NOW, SOMEBODY, WON_AT, a_click, a_conversion, a_match, an_entry, usd
+from convsync.model.event import EventKind
+from convsync.model.ledger import (
+    ARROWS,
+    IN_FLIGHT,
+    ForbiddenMoveError,
+    LedgerEntry,
+    Move,
+    State,
+    record_of,
+)
+from convsync.model.moves import Place
+from convsync.model.outcome import (
+    EXPLANATIONS,
+    Accepted,
+    Blocked,
+    Confirmed,
+    Deferred,
+    Matched,
+    NotMatched,
+    Outcome,
+    Reason,
+    Rejected,
+    Untried,
+)
+from convsync.model.replay import Replay
+from convsync.model.statement import Operation
+from tests.builders import (
+    ACTION,
+    NOW,
+    SOMEBODY,
+    WON_AT,
+    a_click,
+    a_conversion,
+    a_match,
+    a_new_entry,
+    a_statement,
+    an_entry,
+    usd,
+)
+
+PLACE = Place(action=ACTION, milestone="won", milestone_at=WON_AT)
+UNTIL = NOW + timedelta(hours=6)
+RESTATED = a_statement(operation=Operation.RESTATE, value=usd(120))
+THERE = Confirmed(code="ALREADY_EXISTS", is_by_our_key=False)
 
 
-def reachable_from(state: State) -> set[State]:
-    seen: set[State] = set()
-    ahead = {state}
-    while ahead:
-        seen |= ahead
-        ahead = {after for before in ahead for after in ARROWS[before]} - seen
-    return seen
+def settled(outcome: Outcome) -> Callable[[LedgerEntry], Move]:
+    return lambda entry: moves.settled(entry, outcome, now=NOW)
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_every_state_leads_to_confirmed_and_comes_from_planned(state: State) -> None:
-    assert State.CONFIRMED in reachable_from(state)
-    assert state in reachable_from(State.PLANNED)
+PLANNING = {None, "planned", "held", "not_sent", "deferred", "blocked", "unmatched", "rejected"}
+RESTING = {"planned", "deferred", "blocked", "unmatched", "rejected", "confirmed"}
+FLYING = {"sending", "accepted"}
+MOVES: list[tuple[str, Callable[[LedgerEntry], Move], set[str | None], str]] = [
+    (
+        "planned",
+        lambda entry: moves.planned(entry, a_conversion(), run_id=2),
+        PLANNING | {"confirmed"},
+        "planned",
+    ),
+    (
+        "corrected",
+        lambda entry: moves.corrected(entry, RESTATED, reason=None, run_id=2),
+        PLANNING | {"confirmed"},
+        "planned",
+    ),
+    (
+        "held",
+        lambda entry: moves.held(entry, PLACE, Reason.WAITING_FOR_CLICK, UNTIL, run_id=2),
+        PLANNING,
+        "held",
+    ),
+    (
+        "not sent",
+        lambda entry: moves.not_sent(entry, PLACE, Reason.NO_CLICK, run_id=2),
+        PLANNING,
+        "not_sent",
+    ),
+    ("kept", lambda entry: moves.kept(entry, run_id=2), set(RESTING), "confirmed"),
+    (
+        "uncorrectable",
+        lambda entry: moves.uncorrectable(entry, "TOO_OLD", run_id=2),
+        set(RESTING),
+        "confirmed",
+    ),
+    (
+        "withheld",
+        lambda entry: moves.withheld(entry, run_id=2),
+        {"sending", "deferred", "blocked"},
+        "planned",
+    ),
+    ("reserved", lambda entry: moves.reserved(entry, 7), {"planned", "deferred"}, "sending"),
+    ("released", moves.released, {"blocked"}, "planned"),
+    ("accepted", settled(Accepted(request_id="r-1")), {"sending"}, "accepted"),
+    ("confirmed", settled(Confirmed()), set(FLYING), "confirmed"),
+    ("rejected", settled(Rejected(code="X")), set(FLYING), "rejected"),
+    ("blocked", settled(Blocked(code="TERMS")), set(FLYING), "blocked"),
+    ("unmatched", settled(NotMatched(code="UNKNOWN_CLICK")), set(FLYING), "unmatched"),
+    ("deferred", settled(Deferred(code="LATER", until=UNTIL)), set(FLYING), "deferred"),
+    ("untried", settled(Untried()), set(FLYING), "planned"),
+    ("shifted", settled(THERE), set(FLYING), "planned"),
+]
 
 
-@pytest.mark.parametrize("state", sorted(IN_FLIGHT))
-def test_nothing_in_flight_is_held_or_given_up(state: State) -> None:
-    assert not ARROWS[state] & {State.HELD, State.NOT_SENT}
+def entry_in(state: State | None) -> LedgerEntry:
+    """An entry that was counted before; None: one that is not in the ledger yet."""
+    if state is None:
+        return a_new_entry()
+    return an_entry(state, told=usd(90), due_at=NOW, batch=3, code="OLD")
 
 
-@pytest.mark.parametrize("state", sorted(set(State) - {State.SENDING}))
-def test_only_what_was_reserved_is_sent_and_only_what_was_sent_is_accepted(state: State) -> None:
-    assert State.ACCEPTED not in ARROWS[state]
-    is_reservable = state in {State.PLANNED, State.DEFERRED}
-    assert (State.SENDING in ARROWS[state]) is is_reservable
+@pytest.mark.parametrize("state", [None, *State])
+@pytest.mark.parametrize(
+    ("move", "comes_from", "leads_to"), [pytest.param(*each[1:], id=each[0]) for each in MOVES]
+)
+def test_each_move_takes_exactly_its_own_arrows(
+    move: Callable[[LedgerEntry], Move],
+    comes_from: set[str | None],
+    leads_to: str,
+    state: State | None,
+) -> None:
+    if state in comes_from:
+        assert move(entry_in(state)).after.state == leads_to
+    else:
+        with pytest.raises(ForbiddenMoveError):
+            move(entry_in(state))
 
 
-def test_what_was_confirmed_changes_only_by_a_correction() -> None:
-    assert ARROWS[State.CONFIRMED] == {State.PLANNED, State.CONFIRMED}
+@pytest.mark.parametrize("state", [None, *State])
+def test_what_may_have_been_told_more_is_marked_in_the_state_it_is_in(state: State | None) -> None:
+    if state in IN_FLIGHT or state is None:
+        with pytest.raises(ForbiddenMoveError):
+            moves.marked_unsure(entry_in(state))
+    else:
+        after = moves.marked_unsure(entry_in(state)).after
+        assert (after.state, after.is_unsure) == (state, True)
 
 
-@pytest.mark.parametrize("state", [State.PLANNED, State.DEFERRED, State.REJECTED])
-def test_a_correction_that_is_no_longer_needed_can_be_dropped(state: State) -> None:
-    assert State.CONFIRMED in ARROWS[state]
+def test_the_table_of_arrows_has_none_that_no_move_takes() -> None:
+    taken: dict[EventKind, tuple[set[State | None], set[State]]] = {}
+    for _, move, comes_from, _ in MOVES:
+        for state in [None, *State]:
+            if state in comes_from:
+                made = move(entry_in(state))
+                froms, tos = taken.setdefault(made.event.kind, (set(), set()))
+                froms.add(state)
+                tos.add(made.after.state)
+    late = settled(THERE)(an_entry(State.SENDING, event_at=NOW))
+    taken[EventKind.SHIFTED][1].add(late.after.state)
+    rest = set(State) - IN_FLIGHT
+    assert taken | {EventKind.UNSURE: (rest, rest)} == {
+        kind: (set(comes_from), set(leads_to)) for kind, (comes_from, leads_to) in ARROWS.items()
+    }
 
 
-def test_a_conversion_counts_as_counted_from_its_first_verdict_on() -> None:
-    assert not an_entry(State.ACCEPTED).has_been_counted
-    assert an_entry(State.CONFIRMED).has_been_counted
-    assert an_entry(State.DEFERRED, told=usd(100), value=usd(90)).has_been_counted
-    assert an_entry(State.CONFIRMED, told=usd(0)).has_been_counted
+@pytest.mark.parametrize("state", [None, *State])
+@pytest.mark.parametrize(
+    ("move", "comes_from"), [pytest.param(each[1], each[2], id=each[0]) for each in MOVES]
+)
+def test_an_event_says_all_that_its_move_changed(
+    move: Callable[[LedgerEntry], Move], comes_from: set[str | None], state: State | None
+) -> None:
+    if state not in comes_from:
+        return
+    before = entry_in(state)
+    replay = Replay()
+    if state is not None:
+        replay.apply(EventKind.PLANNED, before.order_id, record_of(before))
+    made = move(before)
+    replay.apply(made.event.kind, before.order_id, made.event.detail)
+    assert replay.entries == {before.number: record_of(made.after)}
+
+
+def test_entries_reserved_together_are_named_by_one_event() -> None:
+    entries = [an_entry(State.PLANNED), an_entry(State.DEFERRED, due_at=NOW)]
+    made, event = moves.reserved_together(entries[:1], 7, ACTION)
+    replay = Replay()
+    replay.apply(EventKind.PLANNED, entries[0].order_id, record_of(entries[0]))
+    replay.apply(event.kind, event.order_id, event.detail)
+    assert replay.entries == {1: record_of(made[0].after)}
+
+
+# What an answer means depends on what was asked before
+
+
+def test_a_code_that_helps_once_rejects_the_second_time() -> None:
+    once = Deferred(code="WAIT_ONCE", until=UNTIL, is_once=True)
+    first = moves.settled(an_entry(State.SENDING), once, now=NOW)
+    assert first.after.state is State.DEFERRED
+    again = moves.reserved(first.after, 8).after
+    second = moves.settled(again, once, now=NOW).after
+    assert (second.state, second.reason) == (State.REJECTED, Reason.PLATFORM_REFUSED)
+
+
+def test_some_conversion_already_there_is_anothers_on_a_first_try() -> None:
+    after = moves.settled(an_entry(State.SENDING), THERE, now=NOW).after
+    assert (after.state, after.told) == (State.PLANNED, None)
+    assert after.statement == a_statement(event_at=WON_AT + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("is_unsure", [False, True])
+def test_it_is_our_own_where_our_request_may_have_been_heard(*, is_unsure: bool) -> None:
+    entry = an_entry(State.SENDING, is_unsure=is_unsure)
+    after = moves.settled(entry, THERE, is_repeat=not is_unsure, now=NOW).after
+    assert (after.state, after.told) == (State.CONFIRMED, usd(100))
+
+
+def test_a_second_is_never_moved_into_the_future() -> None:
+    after = moves.settled(an_entry(State.SENDING, event_at=NOW), THERE, now=NOW).after
+    assert (after.state, after.due_at) == (State.DEFERRED, NOW + timedelta(seconds=1))
+
+
+def test_a_probe_keeps_its_code_until_it_is_answered() -> None:
+    blocked = an_entry(State.BLOCKED, code="TERMS")
+    probe = moves.reserved(moves.released(blocked, is_probe=True).after, 8).after
+    assert moves.settled(probe, Accepted(request_id="r"), now=NOW).after.code == "TERMS"
+    assert moves.settled(probe, Confirmed(), now=NOW).after.code == ""
+    assert moves.released(blocked).after.code == ""
 
 
 @pytest.mark.parametrize(("state", "is_unsure"), [(State.SENDING, True), (State.DEFERRED, False)])
-def test_what_is_taken_back_into_the_plan_may_count_if_it_was_never_answered(
+def test_what_is_withheld_may_count_if_it_was_never_answered(
     state: State, *, is_unsure: bool
 ) -> None:
-    entry = an_entry(state, value=usd(90), due_at=NOW).taken_back()
-    assert (entry.state, entry.is_unsure, entry.value) == (State.PLANNED, is_unsure, usd(90))
-    assert replace(an_entry(state), is_unsure=True).taken_back().is_unsure
+    after = moves.withheld(an_entry(state, value=usd(90), batch=3), run_id=2).after
+    assert (after.state, after.is_unsure, after.value) == (State.PLANNED, is_unsure, usd(90))
+    assert moves.withheld(an_entry(state, is_unsure=True), run_id=2).after.is_unsure
+
+
+OUTCOMES: list[Outcome] = [
+    Accepted(request_id="r"),
+    Rejected(code="X"),
+    Blocked(code="X"),
+    NotMatched(code="X"),
+    Deferred(code="X", until=UNTIL),
+    Untried(),
+]
+
+
+@pytest.mark.parametrize("is_repeat", [False, True])
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
+def test_what_a_repeat_leaves_unconfirmed_is_unsure(outcome: Outcome, *, is_repeat: bool) -> None:
+    entry = an_entry(State.SENDING, batch=3)
+    assert moves.settled(entry, outcome, is_repeat=is_repeat, now=NOW).after.is_unsure is is_repeat
+
+
+@pytest.mark.parametrize(
+    ("operation", "outcome", "stays"),
+    [
+        pytest.param(Operation.COUNT, Confirmed(), False, id="counted now"),
+        pytest.param(Operation.COUNT, Confirmed(code="THERE"), True, id="there, at some value"),
+        pytest.param(Operation.RESTATE, Confirmed(code="1 of 2: X"), False, id="restated"),
+        pytest.param(Operation.RETRACT, Confirmed(code="GONE"), False, id="gone already"),
+        pytest.param(Operation.COUNT, Rejected(code="X"), True, id="refused"),
+    ],
+)
+def test_what_was_unsure_is_certain_once_its_value_was_confirmed(
+    operation: Operation, outcome: Outcome, *, stays: bool
+) -> None:
+    entry = an_entry(State.SENDING, operation=operation, is_unsure=True)
+    assert moves.settled(entry, outcome, now=NOW).after.is_unsure is stays
+
+
+def test_what_was_never_counted_cannot_be_kept_nor_be_beyond_correction() -> None:
+    with pytest.raises(ForbiddenMoveError):
+        moves.kept(an_entry(State.PLANNED), run_id=2)
+    with pytest.raises(ForbiddenMoveError):
+        moves.uncorrectable(an_entry(State.PLANNED), "X", run_id=2)
+
+
+def test_what_has_nothing_to_say_is_never_reserved() -> None:
+    with pytest.raises(ForbiddenMoveError):
+        moves.reserved(a_new_entry(is_new=False), 7)
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -85,9 +306,9 @@ BARE_DAY_ENDS_AT = WON_AT + timedelta(hours=8)
             id="the click known differently",
         ),
         pytest.param(
-            a_conversion(milestone_at=BARE_DAY_ENDS_AT, event_at=NOW),
+            a_conversion(event_at=WON_AT - timedelta(hours=2)),
             True,
-            id="a bare date whose day is not over",
+            id="another second of the same bare date",
         ),
         pytest.param(a_conversion(value=usd(101)), False, id="another value"),
         pytest.param(a_conversion(operation=Operation.RETRACT), False, id="another operation"),
@@ -98,9 +319,7 @@ BARE_DAY_ENDS_AT = WON_AT + timedelta(hours=8)
         pytest.param(
             a_conversion(customer_type=CustomerType.NEW), False, id="another type of customer"
         ),
-        pytest.param(
-            replace(a_conversion(), variables={"days": "1"}), False, id="another custom variable"
-        ),
+        pytest.param(a_conversion(variables={"days": "1"}), False, id="another custom variable"),
     ],
 )
 def test_only_what_the_platform_would_read_is_news(

@@ -381,3 +381,33 @@ def test_identifiers_stay_at_home_without_the_rules_say() -> None:
 def test_a_click_goes_before_identifiers() -> None:
     deal = a_deal(identifiers=SOMEBODY)
     assert name_of(match(a_click("mine"), deal=deal, rule=a_rule(has_enhanced_conversions=True)))
+
+
+# --- clicks of other networks --------------------------------------------------------------------
+
+
+GOOGLES = a_rule(click_ids=frozenset({ClickIdKind.GCLID, ClickIdKind.WBRAID, ClickIdKind.GBRAID}))
+
+
+def test_a_later_click_of_another_network_does_not_take_the_credit() -> None:
+    own = a_click("gclid", clicked_at=WON_AT - 10 * DAY)
+    others = a_click("msclkid", kind=ClickIdKind.MSCLKID, clicked_at=WON_AT - DAY)
+    for order in permutations([own, others]):
+        matched = match(*order, rule=GOOGLES)
+        assert isinstance(matched, Matched)
+        assert matched.click == own
+
+
+def test_clicks_of_other_networks_alone_leave_room_for_one_of_ours_until_the_window_ends() -> None:
+    others = a_click("msclkid", kind=ClickIdKind.MSCLKID, clicked_at=WON_AT - DAY)
+    waiting = match(others, rule=GOOGLES)
+    assert waiting == Waiting(reason=Reason.WAITING_FOR_CLICK, until=WON_AT + 90 * DAY)
+    late = match(others, rule=GOOGLES, now=WON_AT + 90 * DAY)
+    assert late == NotSent(reason=Reason.CLICK_OF_ANOTHER_NETWORK)
+
+
+def test_a_network_that_takes_that_click_is_credited_with_it() -> None:
+    others = a_click("msclkid", kind=ClickIdKind.MSCLKID, clicked_at=WON_AT - DAY)
+    matched = match(others, rule=a_rule(click_ids=frozenset({ClickIdKind.MSCLKID})))
+    assert isinstance(matched, Matched)
+    assert matched.click == others

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.conversion import Batch, OrderId
 from convsync.model.outcome import Confirmed, Outcome, Untried
+from convsync.model.statement import Batch, OrderId
 from convsync.upload.parts import upload_in_parts
-from tests.builders import ACTION, a_conversion
+from tests.builders import ACTION, a_statement
 
 BATCH = Batch(
-    number=1, action=ACTION, conversions=[a_conversion(OrderId(f"cs-{row}")) for row in range(4)]
+    number=1, action=ACTION, statements=[a_statement(OrderId(f"cs-{row}")) for row in range(4)]
 )
 AWAY = TransientError("away")
 SPENT = TransientError("enough", told_nothing=True)
@@ -20,7 +20,7 @@ NONSENSE = UnexpectedResponseError("what?")
 
 
 def taken(part: Batch) -> Sequence[Outcome]:
-    return [Confirmed(code=conversion.order_id) for conversion in part.conversions]
+    return [Confirmed(code=statement.order_id) for statement in part.statements]
 
 
 def failing(error: ConvsyncError) -> Callable[[Batch], Sequence[Outcome]]:

@@ -3,16 +3,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
+from typing import NamedTuple
 
 import pytest
 
+from convsync.decide import withdrawal_of
 from convsync.errors import UnsafePlanError
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.deal import LOST, Deal, Gone, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import NotSent, Reason, Waiting
 from convsync.model.rule import ConversionAction
+from convsync.model.statement import Operation, OrderId
 from convsync.plan import (
     VERDICT_RECHECK,
     WITHDRAWALS,
@@ -25,7 +27,7 @@ from convsync.plan import (
     Usual,
     plan_upload,
     raise_if_unsafe,
-    withdrawal_of,
+    raise_if_vanished,
 )
 from tests.builders import (
     DENIED,
@@ -37,7 +39,7 @@ from tests.builders import (
     a_deal,
     a_match,
     a_milestone,
-    a_rule,
+    a_statement,
     an_entry,
     usd,
 )
@@ -50,12 +52,23 @@ NO_AMOUNT = NotSent(reason=Reason.AMOUNT_MISSING)
 NO_CLICK_YET = Waiting(reason=Reason.WAITING_FOR_CLICK, until=LATER)
 
 
-def plan(decision: Decision, entry: LedgerEntry | None = None) -> Item:
-    return plan_upload(ORDER_ID, decision, entry, now=NOW)
+class Planned(NamedTuple):
+    """What a plan says of one conversion: its step, the value to be told, and why."""
+
+    step: Step
+    value: Money | None = None
+    reason: Reason | None = None
+    until: datetime | None = None
+    is_dropped: bool = False
 
 
-def unchanged(*, value: Money | None = None, until: datetime | None = None) -> Item:
-    return Item(Step.UNCHANGED, ORDER_ID, value=value, until=until)
+def plan(decision: Decision, entry: LedgerEntry | None = None) -> Planned:
+    item = plan_upload(ORDER_ID, decision, entry, now=NOW)
+    return Planned(item.step, item.value, item.reason, item.until, item.is_dropped)
+
+
+def unchanged(*, until: datetime | None = None, is_dropped: bool = False) -> Planned:
+    return Planned(Step.UNCHANGED, until=until, is_dropped=is_dropped)
 
 
 # What must not count
@@ -101,8 +114,7 @@ def test_a_milestone_counts_unless_it_was_withdrawn(
     deal: Deal, reason: Reason | None, *, is_undone_by_loss: bool
 ) -> None:
     won: Milestone | None = deal.milestone("won")
-    rule = a_rule(is_undone_by_loss=is_undone_by_loss)
-    assert withdrawal_of(deal, won, rule) is reason
+    assert withdrawal_of(deal, won, is_undone_by_loss=is_undone_by_loss) is reason
 
 
 # What the platform has not counted
@@ -120,25 +132,28 @@ FRESH = [
     pytest.param(
         an_entry(State.REJECTED, matched=a_match(a_click("old"))), id="refused with another click"
     ),
-    pytest.param(an_entry(State.REJECTED, event_at=WON_AT - DAY), id="refused with another time"),
+    pytest.param(
+        an_entry(State.REJECTED, milestone_at=WON_AT - DAY), id="refused with another time"
+    ),
 ]
 
 
 @pytest.mark.parametrize("entry", FRESH)
 def test_what_the_platform_does_not_know_is_new(entry: LedgerEntry | None) -> None:
     conversion = a_conversion()
-    assert plan(conversion, entry) == Item(Step.NEW, ORDER_ID, conversion, usd(100))
+    item = plan_upload(ORDER_ID, conversion, entry, now=NOW)
+    assert (item.step, item.conversion, item.value) == (Step.NEW, conversion, usd(100))
 
 
 @pytest.mark.parametrize("entry", FRESH)
 def test_what_has_a_reason_is_not_sent(entry: LedgerEntry | None) -> None:
-    expected = Item(Step.NOT_SENT, ORDER_ID, reason=Reason.AMOUNT_MISSING)
+    expected = Planned(Step.NOT_SENT, reason=Reason.AMOUNT_MISSING)
     assert plan(NO_AMOUNT, entry) == expected
 
 
 @pytest.mark.parametrize("entry", FRESH)
 def test_what_may_count_later_waits(entry: LedgerEntry | None) -> None:
-    expected = Item(Step.WAIT, ORDER_ID, reason=Reason.WAITING_FOR_CLICK, until=LATER)
+    expected = Planned(Step.WAIT, reason=Reason.WAITING_FOR_CLICK, until=LATER)
     assert plan(NO_CLICK_YET, entry) == expected
 
 
@@ -193,7 +208,7 @@ def test_a_change_in_flight_waits_for_the_verdict(
     state: State, decision: Decision, *, waits: bool
 ) -> None:
     until = NOW + VERDICT_RECHECK
-    waiting = Item(Step.WAIT, ORDER_ID, reason=Reason.VERDICT_PENDING, until=until)
+    waiting = Planned(Step.WAIT, reason=Reason.VERDICT_PENDING, until=until)
     assert plan(decision, an_entry(state)) == (waiting if waits else unchanged())
 
 
@@ -217,22 +232,22 @@ def test_a_retraction_in_flight_of_a_deal_still_lost_is_unchanged() -> None:
         ),
         pytest.param(NO_AMOUNT, unchanged(), id="a blank amount takes nothing back"),
         pytest.param(NO_CLICK_YET, unchanged(), id="nor does a click that went missing"),
-        pytest.param(usd(120), Item(Step.RESTATE, ORDER_ID, value=usd(120)), id="another value"),
+        pytest.param(usd(120), Planned(Step.RESTATE, value=usd(120)), id="another value"),
         pytest.param(
             a_conversion(value=usd(120)),
-            Item(Step.RESTATE, ORDER_ID, value=usd(120)),
+            Planned(Step.RESTATE, value=usd(120)),
             id="a conversion with another value",
         ),
-        pytest.param(EUR_100, Item(Step.RESTATE, ORDER_ID, value=EUR_100), id="another currency"),
-        pytest.param(usd(0), Item(Step.RESTATE, ORDER_ID, value=usd(0)), id="nothing"),
+        pytest.param(EUR_100, Planned(Step.RESTATE, value=EUR_100), id="another currency"),
+        pytest.param(usd(0), Planned(Step.RESTATE, value=usd(0)), id="nothing"),
         pytest.param(
             LOST_DEAL,
-            Item(Step.RETRACT, ORDER_ID, value=usd(0), reason=Reason.DEAL_LOST),
+            Planned(Step.RETRACT, value=usd(0), reason=Reason.DEAL_LOST),
             id="lost",
         ),
     ],
 )
-def test_a_counted_conversion_is_made_right(decision: Decision, expected: Item) -> None:
+def test_a_counted_conversion_is_made_right(decision: Decision, expected: Planned) -> None:
     assert plan(decision, an_entry()) == expected
 
 
@@ -245,7 +260,7 @@ def test_only_a_withdrawal_takes_back_what_was_counted(reason: Reason) -> None:
 def test_what_was_taken_back_is_not_taken_back_again_and_counts_again_once_it_stands() -> None:
     taken_back = an_entry(operation=Operation.RETRACT, value=usd(0))
     assert plan(LOST_DEAL, taken_back) == unchanged()
-    assert plan(usd(100), taken_back) == Item(Step.RESTATE, ORDER_ID, value=usd(100))
+    assert plan(usd(100), taken_back) == Planned(Step.RESTATE, value=usd(100))
 
 
 @pytest.mark.parametrize("state", [State.DEFERRED, State.REJECTED])
@@ -262,7 +277,7 @@ def test_a_correction_put_off_or_refused_goes_out_again_only_when_it_changed(
     due_at = LATER if state is State.DEFERRED else None
     entry = an_entry(state, operation=operation, value=value, told=usd(100), due_at=due_at)
     assert plan(same, entry) == unchanged(until=due_at)
-    assert plan(other, entry) == Item(Step.RESTATE, ORDER_ID, value=usd(130))
+    assert plan(other, entry) == Planned(Step.RESTATE, value=usd(130))
 
 
 @pytest.mark.parametrize("state", [State.PLANNED, State.DEFERRED, State.REJECTED])
@@ -273,12 +288,12 @@ def test_a_correction_is_dropped_when_what_was_told_is_right_again(
     state: State, decision: Decision
 ) -> None:
     entry = an_entry(state, operation=Operation.RESTATE, value=usd(120), told=usd(100))
-    assert plan(decision, entry) == unchanged(value=usd(100))
+    assert plan(decision, entry) == unchanged(is_dropped=True)
 
 
 # What the platform may have heard without an answer
 
-TAKE_BACK = Item(Step.RETRACT, ORDER_ID, value=usd(0), reason=Reason.DEAL_LOST)
+TAKE_BACK = Planned(Step.RETRACT, value=usd(0), reason=Reason.DEAL_LOST)
 UNANSWERED = [State.PLANNED, State.DEFERRED, State.REJECTED, State.NOT_SENT, State.HELD]
 
 
@@ -308,9 +323,9 @@ def test_what_may_count_otherwise_is_told_again_even_if_it_is_what_was_told() ->
     entry = an_entry(
         State.REJECTED, operation=Operation.RESTATE, value=usd(250), told=usd(100), is_unsure=True
     )
-    assert plan(usd(100), entry) == Item(Step.RESTATE, ORDER_ID, value=usd(100))
+    assert plan(usd(100), entry) == Planned(Step.RESTATE, value=usd(100))
     assert plan(usd(250), entry) == unchanged()
-    assert plan(NO_AMOUNT, entry) == unchanged(value=usd(100))
+    assert plan(NO_AMOUNT, entry) == unchanged(is_dropped=True)
 
 
 def test_what_was_taken_back_for_all_we_know_is_taken_back_again_where_it_may_count() -> None:
@@ -334,15 +349,15 @@ def named(name: str) -> OrderId:
 
 def new(name: str, value: Money, click: str = "one") -> Item:
     conversion = a_conversion(named(name), value=value, matched=a_match(a_click(click)))
-    return Item(Step.NEW, named(name), conversion, value)
+    return Item(Step.NEW, named(name), conversion, conversion.statement)
 
 
 ITEMS = [
     new("a", usd(100)),
     new("b", EUR_100),
-    Item(Step.RESTATE, named("c"), value=usd(30)),
-    Item(Step.RETRACT, named("d"), value=usd(0), reason=Reason.DEAL_LOST),
-    Item(Step.UNCHANGED, named("e"), value=usd(7)),
+    Item(Step.RESTATE, named("c"), statement=a_statement(value=usd(30))),
+    Item(Step.RETRACT, named("d"), statement=a_statement(value=usd(0)), reason=Reason.DEAL_LOST),
+    Item(Step.UNCHANGED, named("e"), is_dropped=True),
     Item(Step.WAIT, named("f"), reason=Reason.WAITING_FOR_CLICK, until=LATER),
 ]
 
@@ -379,7 +394,11 @@ def test_a_digest_does_not_depend_on_the_order_of_items() -> None:
         pytest.param(new("a", EUR_100), False, id="another currency"),
         pytest.param(new("a", usd(100), click="two"), False, id="another click"),
         pytest.param(new("z", usd(100)), False, id="another conversion"),
-        pytest.param(Item(Step.RESTATE, named("a"), value=usd(100)), False, id="another step"),
+        pytest.param(
+            Item(Step.RESTATE, named("a"), statement=a_statement(value=usd(100))),
+            False,
+            id="another step",
+        ),
     ],
 )
 def test_a_digest_tells_apart_what_would_be_sent(other: Item, *, is_the_same: bool) -> None:
@@ -464,9 +483,28 @@ def test_a_refusal_names_everything_unusual_and_what_to_do() -> None:
 
 @pytest.mark.parametrize("state", [State.DEFERRED, State.REJECTED])
 def test_what_one_action_put_off_or_refused_is_sent_to_the_rules_new_one(state: State) -> None:
-    entry = replace(
-        an_entry(state, due_at=NOW, told=None),
-        action=ConversionAction(destination="elsewhere", action_id="9"),
-    )
+    elsewhere = ConversionAction(destination="elsewhere", action_id="9")
+    entry = an_entry(state, due_at=NOW)
+    entry = replace(entry, action=elsewhere, statement=a_statement(action=elsewhere))
     item = plan_upload(ORDER_ID, a_conversion(), entry, now=NOW)
     assert item.step is Step.NEW
+
+
+@pytest.mark.parametrize(
+    ("vanished", "there_were", "is_refused"),
+    [
+        pytest.param(1, 1, True, id="the only one"),
+        pytest.param(1, 2, False, id="half"),
+        pytest.param(2, 3, True, id="most"),
+        pytest.param(5_001, 10_000, True, id="more than half of many"),
+        pytest.param(0, 0, False, id="nothing of nothing"),
+    ],
+)
+def test_more_than_a_share_of_a_source_gone_at_once_is_refused(
+    vanished: int, there_were: int, *, is_refused: bool
+) -> None:
+    if not is_refused:
+        raise_if_vanished("crm", vanished, there_were, LIMITS)
+        return
+    with pytest.raises(UnsafePlanError, match=f"'crm': {vanished:,} of {there_were:,} deals"):
+        raise_if_vanished("crm", vanished, there_were, LIMITS)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from convsync.report.platform import Comparison, Sent, compared
-from convsync.upload.account import UploadDay, UploadSummary
+from convsync.upload.ad_account import UploadDay, UploadSummary
+from convsync.upload.google.ad_account import received_of
 from tests.builders import ACTION, a_rule
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 6)
@@ -33,16 +34,15 @@ def a_summary(*days: UploadDay, **changes: Any) -> UploadSummary:
 
 
 def beside(
-    *summaries: UploadSummary, sent: int = 5, refused: int = 0, is_shown: bool = True
+    *summaries: UploadSummary, sent: int = 5, refused: int = 0, is_data_manager: bool = False
 ) -> list[Comparison]:
     return compared(
-        summaries,
+        received_of(summaries, time_zone="UTC", is_data_manager=is_data_manager),
         {ACTION: Sent(total=sent, refused=refused)},
         [a_rule()],
         destination=ACTION.destination,
         first=FIRST,
         last=LAST,
-        is_shown=is_shown,
     )
 
 
@@ -79,9 +79,9 @@ def test_what_came_by_another_client_is_not_ours() -> None:
 
 
 def test_the_data_managers_absence_is_no_difference_but_what_is_there_is_compared() -> None:
-    (absent,) = beside(is_shown=False)
+    (absent,) = beside(is_data_manager=True)
     assert absent.difference is None
-    (there,) = beside(a_summary(a_day(successful=1), client="1"), is_shown=False)
+    (there,) = beside(a_summary(a_day(successful=1), client="1"), is_data_manager=True)
     assert there.difference == "Google received 1 of 5 sent"
 
 

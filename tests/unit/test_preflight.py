@@ -8,20 +8,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import FixedSum
-from convsync.report.preflight import (
+from convsync.upload.google.account import AccountFacts, ConversionActionFacts
+from convsync.upload.google.preflight import (
     SLOW_BY,
     WRONG_BY,
     Expected,
-    Finding,
-    Severity,
     finding_of_clock,
     findings_of_account,
     findings_of_rule,
     not_read,
 )
-from convsync.upload.account import AccountFacts, ConversionActionFacts
 from tests.builders import NOW, a_rule
 
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO

@@ -17,9 +17,11 @@ from convsync.model.rule import (
     ShareOfAmount,
     TableBySegment,
 )
+from convsync.model.statement import Operation, Statement
 from convsync.value import value_deal, value_of
 from tests.builders import (
     ACTION,
+    CLICK_ID,
     CLICKED_AT,
     DENIED,
     GRANTED,
@@ -192,17 +194,19 @@ def test_a_conversion_says_what_the_deal_and_its_rule_say() -> None:
     matched = a_match()
     conversion = value_deal(a_deal(), a_milestone(), matched, a_rule(), now=NOW)
     assert conversion == Conversion(
-        order_id=ORDER_ID,
-        source="crm",
-        deal_id="D-1",
+        statement=Statement(
+            order_id=ORDER_ID,
+            action=ACTION,
+            operation=Operation.COUNT,
+            event_at=WON_AT,
+            value=usd(100),
+            click_id=CLICK_ID,
+            consent=GRANTED,
+        ),
         rule="won",
-        action=ACTION,
         milestone="won",
         milestone_at=WON_AT,
-        event_at=WON_AT,
-        value=usd(100),
         matched=matched,
-        consent=GRANTED,
         time_to_close=10 * DAY,
     )
 
@@ -215,18 +219,39 @@ def test_a_deal_without_a_value_is_no_conversion() -> None:
 END_OF_DAY = datetime(2026, 3, 2, 22, 59, 59, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    ("now", "event_at"),
-    [
-        pytest.param(WON_AT, WON_AT, id="while the day is not over"),
-        pytest.param(NOW, END_OF_DAY, id="once it is"),
-    ],
-)
-def test_a_bare_date_is_never_sent_from_the_future(now: datetime, event_at: datetime) -> None:
-    milestone = a_milestone(reached_at=END_OF_DAY, is_whole_day=True)
-    conversion = converted(a_deal(), milestone=milestone, now=now)
-    assert conversion.milestone_at == END_OF_DAY
-    assert conversion.event_at == event_at
+BARE_DATE = a_milestone(reached_at=END_OF_DAY, is_whole_day=True)
+
+
+def seconds_of(now: datetime, clicked_at: datetime | None = CLICKED_AT) -> set[datetime]:
+    """The times that a hundred deals won on one bare date are sent with."""
+    matched = a_match(a_click(clicked_at=clicked_at))
+    return {
+        converted(
+            a_deal(f"D-{n}"), matched=matched, milestone=BARE_DATE, now=now
+        ).statement.event_at
+        for n in range(100)
+    }
+
+
+@pytest.mark.parametrize("now", [WON_AT, NOW, NOW + DAY])
+@pytest.mark.parametrize("clicked_at", [CLICKED_AT, WON_AT - timedelta(hours=1), None])
+def test_a_bare_date_is_sent_at_a_second_of_its_day_not_before_the_click_nor_in_the_future(
+    now: datetime, clicked_at: datetime | None
+) -> None:
+    times = seconds_of(now, clicked_at)
+    starts_at = END_OF_DAY - timedelta(days=1)
+    assert all(
+        max(clicked_at or starts_at, starts_at) <= at <= min(now, END_OF_DAY) for at in times
+    )
+    assert len(times) > 90  # two deals of one click are two conversions
+
+
+def test_a_bare_date_is_sent_at_the_same_second_every_night_once_its_day_is_over() -> None:
+    assert seconds_of(NOW) == seconds_of(NOW + 30 * DAY)
+
+
+def test_a_click_at_the_last_second_of_a_bare_date_still_precedes_the_conversion() -> None:
+    assert seconds_of(NOW, END_OF_DAY) == {END_OF_DAY}
 
 
 @pytest.mark.parametrize(
@@ -251,14 +276,14 @@ def test_days_to_close_run_from_the_click_to_the_win(
         rule=a_rule(milestone="sql", days_to_close_variable="days"),
         milestone=a_milestone("sql"),
     )
-    assert conversion.variables == ({} if days is None else {"days": days})
+    assert conversion.statement.variables == ({} if days is None else {"days": days})
     assert (conversion.time_to_close is None) is (days is None)
 
 
 def test_days_to_close_are_sent_only_where_the_rule_names_a_variable() -> None:
     conversion = converted(a_deal())
     assert conversion.time_to_close == 10 * DAY
-    assert conversion.variables == {}
+    assert conversion.statement.variables == {}
 
 
 @pytest.mark.parametrize(
@@ -285,4 +310,4 @@ def test_identifiers_go_out_only_with_consent(
         matched=a_match(basis=basis),
         rule=a_rule(has_enhanced_conversions=has_enhanced, needs_granted_consent=needs_granted),
     )
-    assert conversion.identifiers == expected
+    assert conversion.statement.identifiers == expected

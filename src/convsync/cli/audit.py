@@ -31,8 +31,8 @@ def list_events(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """List the latest events, oldest first."""
-    from convsync.audit import EventKind
     from convsync.errors import OperatorError
+    from convsync.model.event import EventKind
     from convsync.store import audit_log
 
     if event is not None and event not in set(EventKind):

@@ -8,7 +8,7 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 
 if TYPE_CHECKING:
-    from convsync.report.preflight import Finding
+    from convsync.model.finding import Finding
 
 _SUMMARY = ("check", "result", "detail")
 _COLUMNS = (*_SUMMARY, "means", "mend", "link")
@@ -23,8 +23,8 @@ def check(
     Sends nothing. Exits 2 on an error; warnings leave it at 0.
     """
     from convsync import wiring
+    from convsync.model.finding import Severity
     from convsync.report.check import check_all
-    from convsync.report.preflight import Severity
 
     settings = options.load(config)
     services = wiring.services_of(settings, as_of=options.instant(as_of, settings))
@@ -33,7 +33,8 @@ def check(
         services.rules,
         [*services.deal_sources, *services.click_sources],
         services.destinations,
-        wiring.accounts_of(settings, clock=None if as_of else services.clock),
+        wiring.accounts_of(settings),
+        clock=None if as_of else services.clock,
         now=services.clock(),
     )
     rows = [_row(finding) for finding in findings]

@@ -16,8 +16,8 @@ from rich.table import Table
 from convsync.cli.options import Format
 
 if TYPE_CHECKING:
-    from convsync.pipeline import Report
-    from convsync.store.ledger import Sums
+    from convsync.steps import Report
+    from convsync.store.account import Sums
 
 PLAIN_EVERY = 50_000
 """How often progress is reported where there is no terminal, in records."""
@@ -103,7 +103,7 @@ def _in_words(detail: str) -> str:
 
 def report_as_json(report: "Report") -> dict[str, Any]:
     """Return what a run did, for `--format json`."""
-    from convsync.pipeline import summary_of
+    from convsync.steps import summary_of
 
     return {
         "run": report.run_id,

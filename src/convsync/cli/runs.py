@@ -13,7 +13,7 @@ from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Fo
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
-    from convsync.pipeline import Progress, Report, Services
+    from convsync.steps import Progress, Report, Services
 
 From = Annotated[str, typer.Option("--from", metavar="DAY", help="First day, e.g. 2026-03-01.")]
 To = Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")]

@@ -1,6 +1,6 @@
 """`status`: how everything stands."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,11 +73,11 @@ def status(
     period = _period(from_day, to_day, settings)
     found = status_of(database, wiring.rules_of(settings), period=period)
     if form is Format.JSON:
-        asked = _platform_as_json(*_seen(settings, as_of)) if platform else {}
+        asked = _platform_as_json(_seen(settings, as_of)) if platform else {}
         output.show_json({**_as_json(found), **asked})
     elif form is Format.CSV and platform:
-        seen, _ = _seen(settings, as_of)
-        output.show([_row(row) for row in seen], _PLATFORM_COLUMNS, form)
+        seen = _seen(settings, as_of)
+        output.show([_row(row) for row in seen.rows], _PLATFORM_COLUMNS, form)
     elif form is Format.CSV:
         rows = [
             {"account": account.value, "detail": detail, "count": count}
@@ -87,34 +87,38 @@ def status(
     else:
         _show(found)
         if platform:
-            _show_platform(*_seen(settings, as_of))
+            _show_platform(_seen(settings, as_of))
 
 
-def _seen(settings: "Settings", as_of: str | None) -> tuple[list["Comparison"], list[str]]:
-    """Return what the accounts say beside the ledger, and the destinations nobody can ask."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the accounts say beside the ledger, who cannot be asked, and what to know of it."""
+
+    rows: list["Comparison"]
+    not_asked: dict[str, str]
+    notes: list[str]
+
+
+def _seen(settings: "Settings", as_of: str | None) -> _Seen:
     from convsync import wiring
     from convsync.clock import system_clock
     from convsync.report.platform import compare_with
+    from convsync.upload.ad_account import CannotAsk
 
     database, rules = wiring.database_of(settings), wiring.rules_of(settings)
     now = options.instant(as_of, settings) or system_clock()
-    found: list[Comparison] = []
-    not_asked = []
-    for expected in wiring.accounts_of(settings).expected:
-        reader = wiring.readers_of(settings)(expected.destination)
-        if reader is None:
-            not_asked.append(expected.destination)
+    seen = _Seen([], {}, [])
+    for account in wiring.accounts_of(settings):
+        received = account.received()
+        if isinstance(received, CannotAsk):
+            seen.not_asked[account.destination] = received.fix
             continue
-        found += compare_with(
-            reader,
-            expected.destination,
-            database=database,
-            rules=rules,
-            is_shown=not expected.must_own,
-            now=now,
+        seen.rows.extend(
+            compare_with(received, account.destination, database=database, rules=rules, now=now)
         )
-        reader.close()
-    return found, not_asked
+        if received.note and received.note not in seen.notes:
+            seen.notes.append(received.note)
+    return seen
 
 
 def _row(seen: "Comparison") -> dict[str, object]:
@@ -136,13 +140,11 @@ def _row(seen: "Comparison") -> dict[str, object]:
     }
 
 
-def _platform_as_json(seen: list["Comparison"], not_asked: list[str]) -> dict[str, object]:
-    from convsync.report.platform import UNCONFIRMED
-
+def _platform_as_json(seen: _Seen) -> dict[str, object]:
     return {
-        "platform": [{**_row(row), "days": [asdict(day) for day in row.days]} for row in seen],
-        "platform_not_asked": not_asked,
-        "platform_note": UNCONFIRMED,
+        "platform": [{**_row(row), "days": [asdict(day) for day in row.days]} for row in seen.rows],
+        "platform_not_asked": list(seen.not_asked),
+        "platform_note": " ".join(seen.notes),
     }
 
 
@@ -150,19 +152,18 @@ def _rate(share: float | None) -> float | None:
     return None if share is None else round(share, 4)
 
 
-def _show_platform(seen: list["Comparison"], not_asked: list[str]) -> None:
-    from convsync.report.platform import UNCONFIRMED
-
+def _show_platform(seen: _Seen) -> None:
     typer.echo(
-        "\nWhat Google received, and what the ledger sent, in the six full days before today:"
+        "\nWhat the platform received, and what the ledger sent, in the six full days before today:"
     )
-    output.show([_row(row) for row in seen], _PLATFORM_COLUMNS, Format.TABLE)
-    for row in seen:
+    output.show([_row(row) for row in seen.rows], _PLATFORM_COLUMNS, Format.TABLE)
+    for row in seen.rows:
         if row.difference:
             typer.echo(f"differs: action {row.action_id} of {row.destination}: {row.difference}")
-    for name in not_asked:
-        typer.echo(f"{name} cannot be asked: set destinations.{name}.read_with")
-    typer.echo(UNCONFIRMED)
+    for name, fix in seen.not_asked.items():
+        typer.echo(f"{name} cannot be asked: {fix}")
+    for note in seen.notes:
+        typer.echo(note)
 
 
 def _period(from_day: str | None, to_day: str | None, settings: "Settings") -> "Period | None":

@@ -70,6 +70,13 @@ class CrmDeals:
                 ):
                     yield record
 
+    def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
+        """Yield those of the deals that the CRM shows; it may add what they were merged into."""
+        with _as_documented(self.name):
+            records = self._records()
+            for page in self.crm.named(deal_ids):
+                yield from map(records.read, page.deals)
+
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())
         stages = self.crm.stages()

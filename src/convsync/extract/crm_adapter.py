@@ -115,6 +115,9 @@ class Crm(Protocol):
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal that may have entered a stage inside the period, and perhaps others."""
 
+    def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
+        """Yield those of the deals that these credentials can see, by the vendor's batch calls."""
+
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield every deal that left the CRM inside the window, where the CRM tells of them."""
 

@@ -186,6 +186,11 @@ class Salesforce:
         for deal_ids in batches(found, self._a_page):
             yield self._page(self._read(deal_ids))
 
+    def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
+        """Yield deals by their IDs; deleted and hidden ones are left out."""
+        for ids in batches(deal_ids, self._a_page):
+            yield self._page(self._read(ids))
+
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield nothing: what was deleted is listed among what changed. Opportunities never merge.
 

@@ -87,6 +87,17 @@ class DealSource(Protocol):
 
 
 @runtime_checkable
+class AnswersForDeals(Protocol):
+    """A source that can be asked for deals by their IDs, many in one call."""
+
+    def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
+        """Yield those of the deals that are there now; of the others nothing.
+
+        Raises what reading the source raises.
+        """
+
+
+@runtime_checkable
 class KeepsNoTrace(Protocol):
     """A source whose CRM says nothing of a deal that was deleted: it must be asked for each."""
 

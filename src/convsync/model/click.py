@@ -1,6 +1,6 @@
-"""Ad clicks and the IDs Google gives them.
+"""Ad clicks and the IDs that ad networks give them.
 
-A click ID is opaque: Google changes its length and alphabet, and its case matters, so it is kept
+A click ID is opaque: a network changes its length and alphabet, and its case matters, so it is kept
 byte for byte and never judged by its shape. What wraps an ID is known and is taken off: a landing
 URL, and the `<gclid>:G:s` form of Search Ads 360's `ef_id`.
 """
@@ -15,16 +15,24 @@ from convsync.model.key import Key
 
 
 class ClickIdKind(StrEnum):
-    """The query parameter a click ID came in, in order of preference for one click."""
+    """The query parameter a click ID came in, in order of preference for one click.
+
+    Google's three, then Microsoft's, Meta's, LinkedIn's and TikTok's. A rule is credited only with
+    kinds that its destination takes.
+    """
 
     GCLID = "gclid"
     WBRAID = "wbraid"
     GBRAID = "gbraid"
+    MSCLKID = "msclkid"
+    FBCLID = "fbclid"
+    LI_FAT_ID = "li_fat_id"
+    TTCLID = "ttclid"
 
 
 @dataclass(frozen=True, slots=True)
 class ClickId:
-    """A gclid, gbraid or wbraid, exactly as captured."""
+    """A click ID of one network, exactly as captured."""
 
     kind: ClickIdKind
     value: str

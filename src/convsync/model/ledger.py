@@ -1,25 +1,31 @@
-"""The ledger's words: what we may have told the platform about a conversion, and what comes next.
+"""The ledger's words: what the platform may have been told of a conversion, and what comes next.
 
-The states and the arrows between them are those of the design; `LedgerEntry` is one row. A
-correction goes the same road as the first report, with `operation` saying which it is, and `told`
-keeps what the platform is known to have counted meanwhile. Where an answer was lost and the repeat
-of its request was not taken, the platform may count something else: such an entry is unsure until
-the platform has confirmed what it counts.
+A `LedgerEntry` is one milestone of one deal under one rule. It moves only by the functions of
+`model.moves`: each takes a decision or an outcome and returns a `Move`, the entry before, the entry
+after, and the event that says so, and none can take an arrow that `ARROWS` does not have. The store
+writes moves and nothing else, so no entry changes without its event.
+
+A correction takes the same road as the first report; `told` keeps what the platform is known to
+count meanwhile. Where an answer was lost and the repeat of its request was not taken, the platform
+may count something else: such an entry is unsure until the platform has confirmed what it counts.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from convsync.model.click import ClickId
-from convsync.model.consent import UNSPECIFIED, Consent
-from convsync.model.conversion import Conversion, Operation, OrderId
-from convsync.model.customer import CustomerType
-from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
+from convsync.model.conversion import Conversion
+from convsync.model.event import Event, EventKind
 from convsync.model.money import Money
-from convsync.model.outcome import Matched, Reason
+from convsync.model.outcome import (
+    Matched,
+    Reason,
+)
+from convsync.model.record import Scalar, parts_that_are_said, said_of
 from convsync.model.rule import ConversionAction
+from convsync.model.statement import Operation, OrderId, Statement
 
 
 class State(StrEnum):
@@ -30,40 +36,52 @@ class State(StrEnum):
     SENDING = "sending"
     ACCEPTED = "accepted"
     DEFERRED = "deferred"
+    BLOCKED = "blocked"
+    UNMATCHED = "unmatched"
     REJECTED = "rejected"
     CONFIRMED = "confirmed"
     NOT_SENT = "not_sent"
 
 
-ARROWS: dict[State, frozenset[State]] = {
-    State.PLANNED: frozenset(
-        {State.PLANNED, State.HELD, State.NOT_SENT, State.SENDING, State.CONFIRMED}
-    ),
-    State.HELD: frozenset({State.HELD, State.PLANNED, State.NOT_SENT}),
-    State.NOT_SENT: frozenset({State.NOT_SENT, State.PLANNED, State.HELD}),
-    State.SENDING: frozenset(
-        {State.ACCEPTED, State.CONFIRMED, State.DEFERRED, State.REJECTED, State.PLANNED}
-    ),
-    State.ACCEPTED: frozenset({State.CONFIRMED, State.REJECTED, State.DEFERRED}),
-    State.DEFERRED: frozenset(
-        {
-            State.SENDING,
-            State.PLANNED,
-            State.HELD,
-            State.NOT_SENT,
-            State.DEFERRED,
-            State.CONFIRMED,
-        }
-    ),
-    State.REJECTED: frozenset(
-        {State.PLANNED, State.HELD, State.NOT_SENT, State.REJECTED, State.CONFIRMED}
-    ),
-    State.CONFIRMED: frozenset({State.PLANNED, State.CONFIRMED}),
-}
-"""The states that may follow each state; a correction no longer needed goes back to CONFIRMED."""
-
 IN_FLIGHT = frozenset({State.SENDING, State.ACCEPTED})
 """States in which a conversion's content may not change: the platform is being told."""
+
+ANSWERED = frozenset({State.DEFERRED, State.BLOCKED, State.UNMATCHED, State.REJECTED})
+"""States in which the platform has answered the latest statement, and has not counted it."""
+
+_UNCOUNTED = frozenset({None, State.PLANNED, State.HELD, State.NOT_SENT}) | ANSWERED
+_AT_REST = ANSWERED | {State.PLANNED, State.CONFIRMED}
+_NOT_IN_FLIGHT = frozenset(State) - IN_FLIGHT
+
+ARROWS: Mapping[EventKind, tuple[frozenset[State | None], frozenset[State]]] = {
+    EventKind.PLANNED: (_UNCOUNTED | {State.CONFIRMED}, frozenset({State.PLANNED})),
+    EventKind.HELD: (_UNCOUNTED, frozenset({State.HELD})),
+    EventKind.NOT_SENT: (_UNCOUNTED, frozenset({State.NOT_SENT})),
+    EventKind.KEPT: (_AT_REST, frozenset({State.CONFIRMED})),
+    EventKind.UNCORRECTABLE: (_AT_REST, frozenset({State.CONFIRMED})),
+    EventKind.WITHHELD: (
+        frozenset({State.SENDING, State.DEFERRED, State.BLOCKED}),
+        frozenset({State.PLANNED}),
+    ),
+    EventKind.RESERVED: (
+        frozenset({State.PLANNED, State.DEFERRED}),
+        frozenset({State.SENDING}),
+    ),
+    EventKind.ACCEPTED: (frozenset({State.SENDING}), frozenset({State.ACCEPTED})),
+    EventKind.CONFIRMED: (IN_FLIGHT, frozenset({State.CONFIRMED})),
+    EventKind.REJECTED: (IN_FLIGHT, frozenset({State.REJECTED})),
+    EventKind.BLOCKED: (IN_FLIGHT, frozenset({State.BLOCKED})),
+    EventKind.UNMATCHED: (IN_FLIGHT, frozenset({State.UNMATCHED})),
+    EventKind.DEFERRED: (IN_FLIGHT, frozenset({State.DEFERRED})),
+    EventKind.UNTRIED: (IN_FLIGHT, frozenset({State.PLANNED})),
+    EventKind.SHIFTED: (IN_FLIGHT, frozenset({State.PLANNED, State.DEFERRED})),
+    EventKind.RELEASED: (frozenset({State.BLOCKED}), frozenset({State.PLANNED})),
+    EventKind.UNSURE: (_NOT_IN_FLIGHT, _NOT_IN_FLIGHT),
+}
+"""Which states each event about a conversion may come from and lead to; None: there was no entry.
+
+A move that changes no state (`UNSURE`) keeps the one it found.
+"""
 
 
 class Account(StrEnum):
@@ -74,33 +92,51 @@ class Account(StrEnum):
     NOT_SENT = "not sent"
 
 
+class ForbiddenMoveError(AssertionError):
+    """A move that the ledger's arrows do not have: a mistake in convsync, never in the data."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
     """What the ledger holds of one milestone of one deal under one rule.
 
-    `told` is the value the platform has confirmed, None while it has confirmed nothing;
-    `is_unsure` where it may count another one, or any. `value`, `matched` and `event_at` are what
-    the next request says, or the last one said; so are `identifiers`, `consent`, `customer_type`
-    and `variables`, but only of what may go out again: what is unanswered, put off or refused.
+    One that `is_new` is not in the ledger yet; its first move puts it there. `statement` is what
+    the next request says, or the last one said; None while there has been nothing to say. `told` is
+    the value the platform has confirmed, None while it has confirmed nothing; `is_unsure` where it
+    may count another one, or any. `run_id` is the run that planned it last. Times are aware UTC.
     """
 
-    order_id: OrderId
+    number: int
+    deal_row: int
+    source: str
+    deal_id: str
     rule: str
+    order_id: OrderId
     action: ConversionAction
-    state: State
-    operation: Operation = Operation.COUNT
+    milestone: str
+    milestone_at: datetime
+    run_id: int = 0
+    is_new: bool = False
+    state: State = State.PLANNED
+    statement: Statement | None = None
+    matched: Matched | None = None
+    time_to_close: timedelta | None = None
+    told: Money | None = None
+    is_unsure: bool = False
     reason: Reason | None = None
     code: str = ""
     due_at: datetime | None = None
-    value: Money | None = None
-    told: Money | None = None
-    is_unsure: bool = False
-    matched: Matched | None = None
-    event_at: datetime | None = None
-    identifiers: Identifiers = NO_IDENTIFIERS
-    consent: Consent = UNSPECIFIED
-    customer_type: CustomerType | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
+    batch: int | None = None
+
+    @property
+    def operation(self) -> Operation:
+        """Return what the next request does, or the last one did."""
+        return Operation.COUNT if self.statement is None else self.statement.operation
+
+    @property
+    def value(self) -> Money | None:
+        """Return the value that the next request says, or the last one said."""
+        return None if self.statement is None else self.statement.value
 
     @property
     def keeps_its_click(self) -> bool:
@@ -108,47 +144,69 @@ class LedgerEntry:
         return self.told is not None or self.state in IN_FLIGHT
 
     @property
-    def has_been_counted(self) -> bool:
-        """True once the platform has confirmed the conversion, whatever came after."""
-        return self.told is not None
-
-    @property
     def may_count_otherwise(self) -> bool:
         """True where the platform may count something else than told, and is not being asked."""
         return self.is_unsure and self.state not in IN_FLIGHT
 
     @property
-    def is_silent_about_a_person(self) -> bool:
-        """True where a request says nothing of the person behind it."""
-        is_silent = not self.identifiers and self.customer_type is None
-        return is_silent and self.consent == UNSPECIFIED
-
-    def taken_back(self) -> "LedgerEntry":
-        """Return the entry back in the plan: what it said is not to be said again.
-
-        Where it was never answered, the platform may have heard it.
-        """
-        is_unsure = self.is_unsure or self.state is State.SENDING
-        return replace(self, state=State.PLANNED, is_unsure=is_unsure)
+    def is_uncorrectable(self) -> bool:
+        """True where the platform counts what is no longer right, and takes no correction of it."""
+        return self.state is State.CONFIRMED and self.reason is Reason.PLATFORM_CANNOT
 
     def says_the_same_as(self, conversion: Conversion) -> bool:
         """True where sending `conversion` would tell the platform nothing new.
 
-        Until a bare date's day is over its `event_at` moves with the clock, which is no news.
+        A bare date's `event_at` is an instant of our choice within the day, and one that was moved
+        to keep two conversions apart is no other milestone: the milestone's own time is compared.
         """
-        is_moving = conversion.event_at != conversion.milestone_at
-        return (
-            self.action == conversion.action
-            and self.value == conversion.value
-            and self.operation is conversion.operation
-            and _click_id(self.matched) == _click_id(conversion.matched)
-            and (is_moving or self.event_at == conversion.event_at)
-            and self.identifiers == conversion.identifiers
-            and self.consent == conversion.consent
-            and self.customer_type is conversion.customer_type
-            and self.variables == conversion.variables
-        )
+        if self.statement is None or self.milestone_at != conversion.milestone_at:
+            return False
+        at = self.statement.event_at
+        return self.statement == replace(conversion.statement, event_at=at)
 
 
-def _click_id(matched: Matched | None) -> ClickId | None:
-    return None if matched is None or matched.click is None else matched.click.click_id
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One arrow: the entry before (None: there was none), what changed, and the event about it."""
+
+    before: LedgerEntry | None
+    after: LedgerEntry
+    changes: Mapping[str, Any]
+    event: Event
+
+
+def move(
+    entry: LedgerEntry, kind: EventKind, changes: Mapping[str, Any], notes: Mapping[str, Any]
+) -> Move:
+    """Return the move of an entry; `notes` explain it and change nothing.
+
+    Raises ForbiddenMoveError where the arrows do not have it. Only `model.moves` calls this.
+    """
+    came_from, leads_to = ARROWS[kind]
+    before = None if entry.is_new else entry.state
+    state = changes.get("state", entry.state)
+    if before not in came_from or state not in leads_to:
+        raise ForbiddenMoveError(f"{entry.order_id}: no {kind} from {before} to {state}")
+    said: dict[str, Scalar]
+    if entry.is_new:
+        news = {**{name: getattr(entry, name) for name in _IDENTITY}, **changes}
+        said = {name: value for name, value in said_of(news).items() if value is not None}
+    else:
+        news = {name: value for name, value in changes.items() if getattr(entry, name) != value}
+        said = said_of(news)
+        said["rule"] = entry.rule
+    event = Event(
+        kind, {**said, **notes}, entry.source, entry.deal_id, entry.order_id, entry.deal_row
+    )
+    after = replace(entry, is_new=False, **news)
+    return Move(None if entry.is_new else entry, after, news, event)
+
+
+_IDENTITY = ("number", "rule", "action", "milestone", "milestone_at")
+"""What the first event of an entry says beside what its move changes."""
+
+
+def record_of(entry: LedgerEntry) -> dict[str, Scalar]:
+    """Return all that events say of an entry, as a replay of them must find it."""
+    said = said_of({name: getattr(entry, name) for name in parts_that_are_said()})
+    return {name: value for name, value in said.items() if value is not None}

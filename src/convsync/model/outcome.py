@@ -18,6 +18,7 @@ class Reason(StrEnum):
     CLICK_AFTER_MILESTONE = "click_after_milestone"
     CLICK_OUTSIDE_LOOKBACK = "click_outside_lookback"
     CLICK_TOO_OLD_TO_UPLOAD = "click_too_old_to_upload"
+    CLICK_OF_ANOTHER_NETWORK = "click_of_another_network"
     CONSENT_DENIED = "consent_denied"
     CONSENT_NOT_GRANTED = "consent_not_granted"
     AMOUNT_MISSING = "amount_missing"
@@ -33,6 +34,8 @@ class Reason(StrEnum):
     CLICK_TOO_RECENT = "click_too_recent"
     MILESTONE_IN_FUTURE = "milestone_in_future"
     VERDICT_PENDING = "verdict_pending"
+    RULE_RETIRED = "rule_retired"
+    PLATFORM_CANNOT = "platform_cannot"
     PLATFORM_REFUSED = "platform_refused"
 
 
@@ -61,6 +64,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.CLICK_TOO_OLD_TO_UPLOAD: Explanation(
         "The click is now older than the platform accepts, so the report would come too late.",
         "Run convsync every night; what is this old can no longer be reported.",
+    ),
+    Reason.CLICK_OF_ANOTHER_NETWORK: Explanation(
+        "The only clicks found belong to other ad networks than the rule's destination.",
+        "Nothing, if that network brought the deal; a rule for its destination would count it.",
     ),
     Reason.CONSENT_DENIED: Explanation(
         "The person refused that their data is used for advertising.", "Nothing: this is final."
@@ -94,7 +101,12 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Nothing: if it reaches the milestone again it is counted.",
     ),
     Reason.DEAL_LOST: Explanation("The deal was lost after it had been won.", "Nothing."),
-    Reason.DEAL_DELETED: Explanation("The deal is no longer in the CRM.", "Nothing."),
+    Reason.DEAL_DELETED: Explanation(
+        "The deal is no longer in the CRM, or can no longer be seen there: it was deleted, the"
+        " credentials lost the right to see it, or an export failed.",
+        "Nothing if it was deleted. Else grant the right again, or repeat the export: a deal that"
+        " is back is counted again.",
+    ),
     Reason.DEAL_MERGED: Explanation("The deal was merged into another one.", "Nothing."),
     Reason.WAITING_FOR_CLICK: Explanation(
         "No ad click is known yet; the deal is matched again whenever clicks arrive.",
@@ -110,6 +122,14 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.VERDICT_PENDING: Explanation(
         "The deal changed while the platform was still checking what it had been told.",
         "Nothing: the change follows once the verdict is in.",
+    ),
+    Reason.RULE_RETIRED: Explanation(
+        "The rule is no longer in the configuration, so nothing new is sent under it.",
+        "Nothing, if it was removed on purpose. If it was renamed, say so under [moved].",
+    ),
+    Reason.PLATFORM_CANNOT: Explanation(
+        "The platform takes no such statement; what it counts already stays as it is.",
+        "See the code. `convsync status --uncorrectable` lists what is counted and not right.",
     ),
     Reason.PLATFORM_REFUSED: Explanation(
         "The platform refused the conversion; its code is recorded beside this.",
@@ -156,9 +176,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """The platform counted the row, or says that it already had (`code`)."""
+    """The platform counted the row, or says that it already had (`code`).
+
+    `is_by_our_key` is False where it names no key of ours: some conversion stands there, of the
+    same click and second, say. On the repeat of an unanswered request that is ours; on a first try
+    it is another deal's.
+    """
 
     code: str = ""
+    is_by_our_key: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from convsync.model.click import ClickIdKind
 from convsync.model.consent import Consent
 from convsync.model.money import Money
 
@@ -79,6 +80,7 @@ ValueRule = ShareOfAmount | FixedSum | TableBySegment
 class ConversionRule:
     """A milestone that counts: towards which action, with what value, for which clicks.
 
+    `click_ids` are the kinds of click that its destination takes; no other is credited.
     `upload_window` is how long after a click the platform still takes a conversion for it;
     `settling_time` how old a click must be before the platform knows it. `is_undone_by_loss` says
     whether a deal lost after the milestone takes the conversion back. A counted value is restated
@@ -91,6 +93,7 @@ class ConversionRule:
     value: ValueRule = field(default_factory=ShareOfAmount)
     amounts: AmountOutcomes = field(default_factory=AmountOutcomes)
     click_policy: ClickPolicy = ClickPolicy.LAST
+    click_ids: frozenset[ClickIdKind] = frozenset(ClickIdKind)
     lookback: timedelta = timedelta(days=90)
     upload_window: timedelta = timedelta(days=90)
     settling_time: timedelta = timedelta(hours=6)

@@ -6,16 +6,39 @@ configuration have become meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
+from hashlib import blake2b
+from typing import NewType
 
 from convsync.model.click import ClickId
 from convsync.model.consent import UNSPECIFIED, Consent
-from convsync.model.conversion import Operation, OrderId
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import Money
 from convsync.model.rule import ConversionAction
+
+OrderId = NewType("OrderId", str)
+
+
+def order_id_of(source: str, deal_id: str, rule: str) -> OrderId:
+    """Return the stable name of a conversion, the platform's `transaction_id` or `order_id`.
+
+    The same for ever for the same three names; 35 characters, never purely numeric (the Data
+    Manager API refuses those), and a digest, so that a CRM which names deals after people tells the
+    platform nothing.
+    """
+    name = f"{source}\0{deal_id}\0{rule}".encode()
+    return OrderId("cs-" + blake2b(name, digest_size=16).hexdigest())
+
+
+class Operation(StrEnum):
+    """What a request does with a conversion."""
+
+    COUNT = "count"
+    RESTATE = "restate"
+    RETRACT = "retract"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +65,20 @@ class Statement:
         """True where it says nothing of the person behind the conversion."""
         is_silent = not self.identifiers and self.customer_type is None
         return is_silent and self.consent == UNSPECIFIED
+
+    def corrected(self, operation: Operation, value: Money) -> "Statement":
+        """Return the statement that gives the same conversion another value, or takes it back."""
+        return replace(self, operation=operation, value=value)
+
+    def without_person(self) -> "Statement":
+        """Return the statement with nothing in it of the person, and no consent claimed."""
+        return replace(
+            self,
+            identifiers=NO_IDENTIFIERS,
+            consent=UNSPECIFIED,
+            customer_type=None,
+            variables={},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,7 @@
 """Preflight: everything a night needs, looked at one by one, so that one fault hides no other."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -11,17 +10,15 @@ from typing import Protocol
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.extract.crm import CrmDeals
-from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
-from convsync.model.conversion import Batch, Conversion, order_id_of
+from convsync.model.click import ClickId, ClickIdKind
+from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
-from convsync.model.outcome import Matched
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
-from convsync.report import preflight
+from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
-from convsync.report.preflight import Expected, Finding, Severity
 from convsync.store import migrate
 from convsync.store.database import Database
-from convsync.upload.account import AccountReader
+from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
 
 
@@ -34,45 +31,36 @@ class Checkable(Protocol):
         """Raise OperatorError where it cannot."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accounts:
-    """The accounts behind the destinations: what is expected of each, and how to look.
-
-    `open_reader` returns None for a destination without one. `clocks` tell the platform's time, by
-    destination; `clock` is this machine's, None where it stands still and cannot be compared.
-    """
-
-    expected: Sequence[Expected]
-    open_reader: Callable[[str], AccountReader | None]
-    clocks: Mapping[str, Callable[[], datetime]] = field(default_factory=dict)
-    clock: Clock | None = None
-
-
 def check_all(
     database: Database,
     rules: Sequence[ConversionRule],
     sources: Sequence[Checkable],
     destinations: Callable[[str], Destination],
-    accounts: Accounts,
+    accounts: Sequence[AdAccount],
     *,
+    clock: Clock | None,
     now: datetime,
 ) -> list[Finding]:
-    """Look at the database, every source, every account, and every rule's way to the platform."""
+    """Look at the database, every source, every account, and every rule's way to the platform.
+
+    `clock` is this machine's, None where it stands still and cannot be compared.
+    """
     findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
     for source in sources:
         findings += _source(source)
-    for expected in accounts.expected:
-        own = [rule for rule in rules if rule.action.destination == expected.destination]
-        findings += _clock(expected, accounts)
-        findings += _account(expected, own, accounts)
+    for account in accounts:
+        own = [rule for rule in rules if rule.action.destination == account.destination]
+        findings += account.findings(own, clock)
+    help_urls = {account.destination: account.help_url for account in accounts}
     for rule in rules:
-        subject = f"rule {rule.name} at {rule.action.destination}"
+        destination = rule.action.destination
         refused = Finding(
             means="a run stops at the rule's first batch, and nothing of it is counted",
             mend="do what the answer says; what waits is sent by the next run",
-            link=preflight.LINKS["upload errors"],
+            link=help_urls[destination],
         )
-        findings.append(_looked_at(subject, partial(_validate, rule, destinations, now), refused))
+        look = partial(_validate, rule, destinations, now)
+        findings.append(_looked_at(f"rule {rule.name} at {destination}", look, refused))
     return findings
 
 
@@ -96,50 +84,6 @@ def _source(source: Checkable) -> list[Finding]:
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
 
 
-def _clock(expected: Expected, accounts: Accounts) -> Iterator[Finding]:
-    if accounts.clock is None:
-        return
-    subject = f"clock against {expected.destination}"
-    ask = accounts.clocks.get(expected.destination)
-    if ask is None:
-        yield preflight.clock_not_read(subject, "its endpoint speaks gRPC alone.")
-        return
-    asked_at = accounts.clock()
-    try:
-        theirs = ask()
-    except ConvsyncError as error:
-        yield preflight.clock_not_read(subject, str(error))
-    else:
-        ours = asked_at + (accounts.clock() - asked_at) / 2
-        yield preflight.finding_of_clock(subject, ours, theirs)
-
-
-def _account(
-    expected: Expected, rules: Sequence[ConversionRule], accounts: Accounts
-) -> list[Finding]:
-    try:
-        reader = accounts.open_reader(expected.destination)
-        if reader is None:
-            return [preflight.not_read(expected)]
-        with closing(reader):
-            findings = preflight.findings_of_account(reader.account(), expected)
-            actions = reader.actions()
-    except ConvsyncError as error:
-        return [
-            Finding(
-                severity=Severity.ERROR,
-                subject=expected.subject,
-                problem=str(error),
-                means="neither the account nor its conversion actions could be checked",
-                mend="do what the answer says, and check again",
-                link=preflight.LINKS["access"],
-            )
-        ]
-    for rule in rules:
-        findings += preflight.findings_of_rule(rule, actions, expected)
-    return findings
-
-
 def _validate(
     rule: ConversionRule, destinations: Callable[[str], Destination], now: datetime
 ) -> None:
@@ -149,20 +93,16 @@ def _validate(
 
 def made_up_batch(rule: ConversionRule, now: datetime) -> Batch:
     """Return one made-up conversion of a rule, whose click ID says what it is."""
-    click = Click(click_id=ClickId(ClickIdKind.GCLID, "convsync-check"), clicked_at=None)
-    conversion = Conversion(
+    kind = next(kind for kind in ClickIdKind if kind in rule.click_ids)
+    statement = Statement(
         order_id=order_id_of("convsync", "check", rule.name),
-        source="convsync",
-        deal_id="check",
-        rule=rule.name,
         action=rule.action,
-        milestone=rule.milestone,
-        milestone_at=now,
+        operation=Operation.COUNT,
         event_at=now,
         value=Money(amount=Decimal(1), currency=_currency(rule)),
-        matched=Matched(basis=MatchBasis.DEAL, click=click, clicked_at=None),
+        click_id=ClickId(kind, "convsync-check"),
     )
-    return Batch(number=0, action=rule.action, conversions=[conversion])
+    return Batch(number=0, action=rule.action, statements=[statement])
 
 
 def _currency(rule: ConversionRule) -> str:

@@ -11,7 +11,7 @@ from convsync.extract.crm import CrmDeals, unreadable
 from convsync.extract.crm_adapter import CrmField
 from convsync.extract.funnel import Stage, listed, unknown_stages
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping, RecordFields
-from convsync.report.preflight import Finding, Severity
+from convsync.model.finding import Finding, Severity
 
 _LINK = "https://support.google.com/google-ads/answer/7012522"
 """How Google wants the click ID to be captured and kept."""

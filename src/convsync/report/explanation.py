@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from convsync.model.click import Candidate, Click, ClickId
-from convsync.model.conversion import order_id_of
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
 from convsync.model.rule import ConversionRule
+from convsync.model.statement import order_id_of
 from convsync.store import clicks, deals, ledger, quarantine
 from convsync.store.database import Database
 from convsync.store.deals import StoredDeal

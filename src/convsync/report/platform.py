@@ -6,9 +6,8 @@ conversion once, by its last request; one corrected twice in a week is two uploa
 so only what the platform lacks is a difference, and what it refused that the ledger does not know
 as refused.
 
-Whether uploads by the Data Manager API are shown in these summaries at all could not be confirmed:
-they name three clients, and the Data Manager is none of them. Its absence proves nothing
-there, and is not called a difference; `requestStatus` is what the ledger goes by.
+Where a platform may not show a destination's uploads at all (`Received.is_complete`), their absence
+proves nothing and is not called a difference.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,15 +21,9 @@ from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.store import batches
 from convsync.store.database import Database
-from convsync.upload.account import AccountReader, UploadAlert, UploadDay, UploadSummary
+from convsync.upload.ad_account import Received, UploadAlert, UploadDay, UploadSummary
 
 DAYS = 6
-OUR_CLIENT = "GOOGLE_ADS_API"
-NAMED_CLIENTS = frozenset({OUR_CLIENT, "GOOGLE_ADS_WEB_CLIENT", "ADS_DATA_CONNECTOR"})
-UNCONFIRMED = (
-    "Whether Google shows uploads by the Data Manager API in its upload diagnostics is not "
-    "documented; that they are missing there proves nothing."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,32 +59,27 @@ class Comparison:
 
 
 def compare_with(
-    reader: AccountReader,
+    received: Received,
     destination: str,
     *,
     database: Database,
     rules: Sequence[ConversionRule],
-    is_shown: bool,
     now: datetime,
 ) -> list[Comparison]:
-    """Ask an account for its summaries, and the ledger for the same days.
-
-    `is_shown` says whether the uploads of this destination are known to be in the summaries.
-    """
-    zone = _zone(reader.account().time_zone, destination)
+    """Hold what an account says it received against the ledger of the same days."""
+    zone = _zone(received.time_zone, destination)
     last = now.astimezone(zone).date() - timedelta(days=1)
     first = last - timedelta(days=DAYS - 1)
     with database.reading() as connection:
         by_state = batches.answered_within(connection, Period.of_days(first, last, zone))
     named = [rule for rule in rules if rule.action.destination == destination]
     return compared(
-        reader.upload_summaries(),
+        received,
         _sent(by_state),
         named,
         destination=destination,
         first=first,
         last=last,
-        is_shown=is_shown,
     )
 
 
@@ -116,40 +104,32 @@ def _sent(by_state: Mapping[tuple[ConversionAction, State], int]) -> dict[Conver
 
 
 def compared(
-    summaries: Sequence[UploadSummary],
+    received: Received,
     sent: Mapping[ConversionAction, Sent],
     rules: Sequence[ConversionRule],
     *,
     destination: str,
     first: date,
     last: date,
-    is_shown: bool,
 ) -> list[Comparison]:
     """Return every summary beside the ledger, and every action of a rule that has none."""
     names: dict[ConversionAction, list[str]] = {}
     for rule in rules:
         names.setdefault(rule.action, []).append(rule.name)
-    ours = {action.action_id: action for action in names}
-    found = [_without_ledger(s, destination, first, last) for s in summaries if s.action_id is None]
-    for action_id, action in ours.items():
-        of_action = [summary for summary in summaries if summary.action_id == action_id]
-        told = sent.get(action, Sent())
-        if not any(_is_ours(summary, is_shown=is_shown) for summary in of_action):
-            found.append(_missing(action, names[action], told, is_shown=is_shown))
-        for summary in of_action:
+    everything = [*received.ours, *received.others]
+    whole = [summary for summary in everything if summary.action_id is None]
+    found = [_without_ledger(summary, destination, first, last) for summary in whole]
+    for action, rule_names in names.items():
+        sums = sent.get(action, Sent())
+        ours = [s for s in received.ours if s.action_id == action.action_id]
+        others = [s for s in received.others if s.action_id == action.action_id]
+        if not ours:
+            found.append(_missing(action, rule_names, sums, received))
+        for summary in ours:
             row = _without_ledger(summary, destination, first, last)
-            found.append(
-                _beside(row, names[action], told) if _is_ours(summary, is_shown=is_shown) else row
-            )
+            found.append(_beside(row, rule_names, sums, received.platform))
+        found += [_without_ledger(summary, destination, first, last) for summary in others]
     return found
-
-
-def _is_ours(summary: UploadSummary, *, is_shown: bool) -> bool:
-    """True where the ledger's conversions are among a summary's.
-
-    Were the Data Manager's shown one day, it would be under a name of their own.
-    """
-    return summary.client == OUR_CLIENT if is_shown else summary.client not in NAMED_CLIENTS
 
 
 def _without_ledger(
@@ -176,9 +156,9 @@ def _without_ledger(
 
 
 def _missing(
-    action: ConversionAction, rules: Sequence[str], told: Sent, *, is_shown: bool
+    action: ConversionAction, rules: Sequence[str], sums: Sent, received: Received
 ) -> Comparison:
-    is_lacking = is_shown and told.total
+    is_lacking = received.is_complete and sums.total
     return Comparison(
         destination=action.destination,
         action_id=action.action_id,
@@ -192,19 +172,20 @@ def _missing(
         last_upload_on=None,
         days=(),
         alerts=(),
-        sent=told.total,
-        refused=told.refused,
-        difference=f"Google shows none of {told.total:,} sent" if is_lacking else None,
+        sent=sums.total,
+        refused=sums.refused,
+        difference=f"{received.platform} shows none of {sums.total:,} sent" if is_lacking else None,
     )
 
 
-def _beside(row: Comparison, rules: Sequence[str], told: Sent) -> Comparison:
-    difference = "; ".join(_differences(row.received or 0, row.failed or 0, told)) or None
-    return replace(row, rules=rules, sent=told.total, refused=told.refused, difference=difference)
+def _beside(row: Comparison, rules: Sequence[str], sums: Sent, platform: str) -> Comparison:
+    differences = _differences(row.received or 0, row.failed or 0, sums, platform)
+    difference = "; ".join(differences) or None
+    return replace(row, rules=rules, sent=sums.total, refused=sums.refused, difference=difference)
 
 
-def _differences(received: int, failed: int, told: Sent) -> Iterator[str]:
-    if received < told.total:
-        yield f"Google received {received:,} of {told.total:,} sent"
-    if failed > told.refused:
-        yield f"Google refused {failed:,}, the ledger knows of {told.refused:,}"
+def _differences(received: int, failed: int, sums: Sent, platform: str) -> Iterator[str]:
+    if received < sums.total:
+        yield f"{platform} received {received:,} of {sums.total:,} sent"
+    if failed > sums.refused:
+        yield f"{platform} refused {failed:,}, the ledger knows of {sums.refused:,}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
-from convsync.store import batches, clicks, ledger, quarantine, runs
+from convsync.store import account, batches, clicks, quarantine, runs
 from convsync.store.database import Database
 
 
@@ -39,9 +39,9 @@ class Run:
 class Status:
     """How everything stands."""
 
-    sums: ledger.Sums
+    sums: account.Sums
     caught_earlier: Mapping[tuple[str, str], int]
-    times: Sequence[ledger.TimeToMilestone]
+    times: Sequence[account.TimeToMilestone]
     clicks: int
     unanswered_batches: int
     quarantine: Sequence[Quarantine]
@@ -58,9 +58,9 @@ def status_of(
     """Return how everything stands; with a period, the account of the milestones reached in it."""
     with database.reading() as connection:
         return Status(
-            sums=ledger.sums(connection, rules, period),
-            caught_earlier=ledger.caught_earlier(connection),
-            times=ledger.times_to_milestones(connection),
+            sums=account.sums(connection, rules, period),
+            caught_earlier=account.caught_earlier(connection),
+            times=account.times_to_milestones(connection),
             clicks=clicks.count(connection),
             unanswered_batches=len(batches.unanswered(connection)),
             quarantine=[

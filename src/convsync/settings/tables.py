@@ -292,6 +292,7 @@ class Limits(Table):
     small: int = Field(default=500, ge=0)
     retracted_share: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     small_retraction: int = Field(default=20, ge=0)
+    vanished_share: Decimal = Field(default=Decimal("0.50"), ge=0, le=1)
 
 
 class Retry(Table):

@@ -58,10 +58,14 @@ class StoredDeal:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of a chunk of deals: those new or changed, and the rows of those untouched."""
+    """What became of a chunk of deals: those new or changed, and the rows of those untouched.
+
+    `returned` are those among the changed that had been marked as gone.
+    """
 
     changed: Sequence[StoredDeal]
     unchanged: Sequence[int]
+    returned: Sequence[StoredDeal]
 
 
 def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: datetime) -> Saved:
@@ -71,24 +75,26 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
     """
     by_id = {deal.deal_id: deal for deal in chunk}
     known = _known(connection, source, list(by_id))
-    next_row = _next_row(connection)
+    first_new = next_row(connection)
     new: list[_Row] = []
     changed: list[_Row] = []
     unchanged: list[int] = []
     for deal_id, deal in by_id.items():
         row, digest = known.get(deal_id, (None, b""))
-        written = _Row.of(next_row if row is None else row, deal)
+        written = _Row.of(first_new + len(new) if row is None else row, deal)
         if row is None:
             new.append(written)
-            next_row += 1
         elif written.digest != digest:
             changed.append(written)
         else:
             unchanged.append(row)
+    were_gone = _gone_among(connection, [row.number for row in changed if row.deal.gone is None])
     _insert(connection, new)
     _replace(connection, changed, now)
     added = [StoredDeal(row.number, row.deal, is_new=True) for row in new]
-    return Saved(added + [StoredDeal(row.number, row.deal) for row in changed], unchanged)
+    replaced = [StoredDeal(row.number, row.deal) for row in changed]
+    returned = [one for one in replaced if one.row in were_gone]
+    return Saved(added + replaced, unchanged, returned)
 
 
 def due(connection: Connection, now: datetime, *, limit: int) -> list[StoredDeal]:
@@ -156,7 +162,7 @@ def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[
 
     Only rows that were not seen are looked up: hardly any, on an ordinary night.
     """
-    unseen = seen.unseen(_next_row(connection))
+    unseen = seen.unseen(next_row(connection))
     while page := list(islice(unseen, _ROWS_A_QUERY)):
         present = select(deals.c.id, deals.c.deal_id).where(
             deals.c.id.in_(_ROWS), deals.c.source == source, deals.c.gone.is_(None)
@@ -184,6 +190,31 @@ def present_after(
     found = (
         select(deals.c.id, deals.c.deal_id)
         .where(deals.c.source == source, deals.c.gone.is_(None), deals.c.id > row)
+        .order_by(deals.c.id)
+        .limit(limit)
+    )
+    return [(row, deal_id) for row, deal_id in connection.execute(found)]
+
+
+def count_present(connection: Connection, source: str, before: int) -> int:
+    """Return how many deals of a source in rows before `before` have not left their CRM."""
+    found = (
+        select(func.count())
+        .select_from(deals)
+        .where(deals.c.source == source, deals.c.gone.is_(None), deals.c.id < before)
+    )
+    return connection.execute(found).scalar_one()
+
+
+def vanished_after(
+    connection: Connection, source: str, row: int, since: datetime, *, limit: int
+) -> list[tuple[int, str]]:
+    """Return row and ID of deals after `row` that vanished, with a milestone reached since then."""
+    has_reached = exists().where(milestones.c.deal == deals.c.id, milestones.c.reached_at >= since)
+    found = (
+        select(deals.c.id, deals.c.deal_id)
+        .where(deals.c.source == source, deals.c.gone == Gone.DELETED, deals.c.id > row)
+        .where(has_reached)
         .order_by(deals.c.id)
         .limit(limit)
     )
@@ -326,8 +357,16 @@ def _known(
     return {deal_id: (row, digest) for deal_id, row, digest in rows}
 
 
-def _next_row(connection: Connection) -> int:
+def next_row(connection: Connection) -> int:
+    """Return the number that the next new deal gets."""
     return (connection.execute(select(func.max(deals.c.id))).scalar() or 0) + 1
+
+
+def _gone_among(connection: Connection, rows: Sequence[int]) -> frozenset[int]:
+    if not rows:
+        return frozenset()
+    found = select(deals.c.id).where(deals.c.id.in_(_ROWS), deals.c.gone.is_not(None))
+    return frozenset(connection.execute(found, {"rows": rows}).scalars())
 
 
 def _insert(connection: Connection, rows: Sequence[_Row]) -> None:

@@ -197,7 +197,7 @@ clicks = Table(
     "clicks",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("kind", Word(6), nullable=False),
+    Column("kind", Word(20), nullable=False),
     Column("value", Text, nullable=False),
     Column("clicked_at", Instant),
     Column("is_whole_day", Boolean, nullable=False),
@@ -243,6 +243,8 @@ _NEEDED = {
     State.ACCEPTED: (*_CONTENT, "batch_id"),
     State.SENDING: (*_CONTENT, "batch_id"),
     State.DEFERRED: (*_CONTENT, "due_at"),
+    State.BLOCKED: (*_CONTENT, "code"),
+    State.UNMATCHED: _CONTENT,
     State.REJECTED: (),
 }
 """What must stand in a ledger row beside its state."""
@@ -283,7 +285,7 @@ ledger = Table(
     Column("is_unsure", Boolean, nullable=False, server_default=false()),
     Column("event_at", Instant),
     Column("basis", Integer),
-    Column("click_kind", Word(6)),
+    Column("click_kind", Word(20)),
     Column("click_id", Text),
     Column("clicked_at", Instant),
     Column("is_click_estimated", Boolean),
@@ -303,7 +305,7 @@ Index(
     sqlite_where=HAS_CONTENT,
     postgresql_where=HAS_CONTENT,
 )
-IS_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred')")
+IS_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred', 'blocked')")
 Index(
     "ix_ledger_open",
     ledger.c.state,

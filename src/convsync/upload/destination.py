@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from convsync.model.conversion import Batch
 from convsync.model.outcome import Outcome
+from convsync.model.statement import Batch
+from convsync.model.takes import Takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Unknown:
 
 
 Verdict = Sequence[Outcome] | StillProcessing | Unknown
-"""One final outcome for every conversion of a batch, in order; or that there is none."""
+"""One final outcome for every statement of a batch, in order; or that there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +41,23 @@ UNLIMITED = Quota(project="")
 
 
 class Destination(Protocol):
-    """Takes a batch and answers for every conversion in it, in order.
+    """Takes a batch and answers for every statement in it, in order.
 
     Both methods raise TransientError where a later try may succeed (and the outcome of this one is
     unknown), OperatorError where a person has to fix the account or the set-up first, and
     UnexpectedResponseError where the answer makes no sense. Nothing is counted twice if a batch is
-    sent again word for word.
+    sent again word for word. What `takes` foresees is refused without a request.
     """
 
     name: str
+    takes: Takes
     max_batch: int
     requests_in_flight: int
     upload_quota: Quota
     status_quota: Quota
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
-        """Send a batch, of at most `max_batch` conversions, in one request."""
+        """Send a batch, of at most `max_batch` statements, in one request."""
 
     def validate(self, batch: Batch, *, now: datetime) -> None:
         """Have the platform check a batch without counting it; OperatorError where it would not."""

@@ -1,10 +1,12 @@
 """A batch that goes out in more than one request, and is answered for as one."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.conversion import Batch, Conversion
-from convsync.model.outcome import Outcome, Untried
+from convsync.model.outcome import Outcome, Rejected, Untried
+from convsync.model.statement import Batch, Statement
+from convsync.model.takes import Takes
 
 Part = tuple[Sequence[int], Callable[[Batch], Sequence[Outcome]]]
 """The rows of a batch that a part holds, and what asks the platform about them."""
@@ -13,18 +15,18 @@ Part = tuple[Sequence[int], Callable[[Batch], Sequence[Outcome]]]
 def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
     """Send the parts of a batch one after the other; return an outcome for every row, in order.
 
-    Where a part told the platform nothing, for a person has to mend the cause or a quota is spent,
+    Where a part told the platform nothing, for a person has to fix the cause or a quota is spent,
     and an earlier part was taken, its rows come back untried: alone in the next batch they are
     refused again, and that refusal is raised. Any other TransientError is raised at once: the batch
     is then sent again word for word, and what was taken already says so.
     """
-    outcomes: list[Outcome] = [Untried()] * len(batch.conversions)
+    outcomes: list[Outcome] = [Untried()] * len(batch.statements)
     was_taken = False
     for rows, upload in parts:
         if not rows:
             continue
         try:
-            answers = upload(_part_of(batch, [batch.conversions[row] for row in rows]))
+            answers = upload(_part_of(batch, [batch.statements[row] for row in rows]))
         except (OperatorError, UnexpectedResponseError, TransientError) as error:
             is_passing = isinstance(error, TransientError) and not error.told_nothing
             if is_passing or not was_taken:
@@ -36,5 +38,14 @@ def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
     return outcomes
 
 
-def _part_of(batch: Batch, conversions: Sequence[Conversion]) -> Batch:
-    return Batch(number=batch.number, action=batch.action, conversions=conversions)
+def foreseen(batch: Batch, takes: Takes, now: datetime) -> Part:
+    """Return the rows that the platform is known to refuse, and the refusal of each."""
+    codes = {
+        row: takes.refusal_of(statement, now) for row, statement in enumerate(batch.statements)
+    }
+    refused = {row: code for row, code in codes.items() if code is not None}
+    return list(refused), lambda _: [Rejected(code=code) for code in refused.values()]
+
+
+def _part_of(batch: Batch, statements: Sequence[Statement]) -> Batch:
+    return Batch(number=batch.number, action=batch.action, statements=statements)

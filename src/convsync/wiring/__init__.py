@@ -1,22 +1,15 @@
-"""Settings → the concrete sources, destinations and store. Nobody else knows which they are.
+"""Settings → the concrete sources, destinations and store. Nobody else knows which they are."""
 
-A destination's client library is imported when the destination is first used, so a night with
-nothing to send never loads it.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from convsync.clock import Clock, frozen_clock, system_clock
+from convsync.clock import frozen_clock, system_clock
 from convsync.errors import OperatorError
 from convsync.extract.csv_file import CsvClicks, CsvDeals
 from convsync.extract.mapping import (
@@ -40,22 +33,15 @@ from convsync.model.rule import (
     TableBySegment,
     ValueRule,
 )
-from convsync.pipeline import NoProgress, Progress, Services
 from convsync.plan import SafetyLimits
 from convsync.retrying import RetryPolicy
-from convsync.settings import Settings, crm_tables, deal_fields, tables
+from convsync.settings import Settings, tables
+from convsync.steps import NoProgress, Progress, Services
 from convsync.store.database import Database, OnStep, ignore_step
-from convsync.upload.account import AccountReader
-from convsync.upload.destination import Destination, Quota
+from convsync.wiring.destinations import accounts_of as accounts_of
+from convsync.wiring.destinations import destinations_of as destinations_of
+from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.values import customer_words, mapped
-
-if TYPE_CHECKING:
-    from google.auth.credentials import Credentials
-
-    from convsync.report.check import Accounts
-    from convsync.report.preflight import Expected
-    from convsync.upload.credentials import Keeper
-    from convsync.upload.google_ads import Customer
 
 
 def services_of(
@@ -74,12 +60,14 @@ def services_of(
             _deal_source(name, source, settings, retry) for name, source in settings.deals.items()
         ],
         click_sources=click_sources_of(settings),
+        takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=SafetyLimits(
             factor=settings.limits.factor,
             small=settings.limits.small,
             retracted_share=settings.limits.retracted_share,
             small_retraction=settings.limits.small_retraction,
+            vanished_share=settings.limits.vanished_share,
         ),
         retry=retry,
         clock=system_clock if as_of is None else frozen_clock(as_of),
@@ -152,251 +140,6 @@ def click_file(settings: Settings, path: Path, mapping: str | None) -> ClickSour
     return _click_source(mapping, csv_sources[mapping], settings, path)
 
 
-def destinations_of(settings: Settings) -> Callable[[str], Destination]:
-    """Return a function that opens a destination at its first use and keeps it."""
-
-    @cache
-    def open_destination(name: str) -> Destination:
-        match settings.destinations.get(name):
-            case tables.DataManager() as table:
-                return _data_manager(name, table, settings.folder, open_destination)
-            case tables.GoogleAds() as table:
-                return _google_ads(name, table, settings.folder)
-            case None:
-                raise OperatorError(
-                    f"Conversions are still on their way by destinations.{name}, which is no "
-                    "longer configured. Put its table back until they are settled."
-                )
-
-    return open_destination
-
-
-def accounts_of(settings: Settings, *, clock: Clock | None = None) -> "Accounts":
-    """Return the ad accounts that the rules count in, and how to look at them."""
-    from convsync.report.check import Accounts
-
-    return Accounts(
-        expected=[_expected(name, settings) for name in _used(settings)],
-        open_reader=readers_of(settings),
-        clocks={
-            name: partial(_server_time, url)
-            for name in _used(settings)
-            if (url := _json_endpoint(settings.destinations[name]))
-        },
-        clock=clock,
-    )
-
-
-def readers_of(settings: Settings) -> Callable[[str], AccountReader | None]:
-    """Return a function that opens the reader of a destination's account; None: it has none."""
-
-    @cache
-    def open_reader(name: str) -> AccountReader | None:
-        match settings.destinations[name]:
-            case tables.GoogleAds() as table:
-                return _google_ads_account(name, table, table.customer_id, settings.folder)
-            case tables.DataManager(read_with=str(other)) as table:
-                road = settings.destinations[other]
-                assert isinstance(road, tables.GoogleAds), "settings see to that"
-                return _google_ads_account(other, road, table.operating_account, settings.folder)
-            case _:
-                return None
-
-    return open_reader
-
-
-def _used(settings: Settings) -> list[str]:
-    """Return the destinations that a rule names, in the file's order."""
-    first = next(iter(settings.destinations))
-    named = {rule.destination or first for rule in settings.rules.values()}
-    return [name for name in settings.destinations if name in named]
-
-
-def _expected(name: str, settings: Settings) -> "Expected":
-    from convsync.report.preflight import Expected
-
-    table = settings.destinations[name]
-    is_data_manager = isinstance(table, tables.DataManager)
-    return Expected(
-        destination=name,
-        customer_id=table.operating_account
-        if isinstance(table, tables.DataManager)
-        else table.customer_id,
-        must_own=is_data_manager,
-        sends_identifiers=table.enhanced_conversions,
-        sends_braids=any(
-            fields.gbraid or fields.wbraid or fields.landing_url
-            for source in (*settings.deals.values(), *settings.clicks.values())
-            for fields in _records_of(source)
-        ),
-        time_zone=settings.company.time_zone,
-        currency=settings.company.currency,
-    )
-
-
-def _records_of(
-    source: tables.DealSource | tables.ClickSource,
-) -> Sequence[tables.DealColumns | tables.ClickColumns | deal_fields.RecordFields]:
-    """Return the mappings of a source that may hold click IDs."""
-    if isinstance(source, crm_tables.AnyCrmDeals):
-        return (source.deal, source.contact, source.lead)
-    return (source.columns,)
-
-
-def _json_endpoint(table: tables.DataManager | tables.GoogleAds) -> str | None:
-    """Return where a destination also answers over HTTP; not where it was led to gRPC alone."""
-    if isinstance(table, tables.DataManager):
-        return table.rest_endpoint
-    return None if table.plaintext or table.ca_file else f"https://{table.endpoint}"
-
-
-def _server_time(url: str) -> datetime:
-    from convsync.upload.server_clock import server_time
-
-    return server_time(url)
-
-
-def _data_manager(
-    name: str, table: tables.DataManager, folder: Path, others: Callable[[str], Destination]
-) -> Destination:
-    from convsync.upload.credentials import DATA_MANAGER_SCOPE
-    from convsync.upload.data_manager import Account, DataManager
-
-    return DataManager(
-        name,
-        Account(
-            operating=table.operating_account,
-            login=table.login_account,
-            linked=table.linked_account,
-            event_source=table.event_source,
-        ),
-        _credentials(name, table, folder, DATA_MANAGER_SCOPE),
-        endpoint=table.endpoint,
-        rest_endpoint=table.rest_endpoint,
-        is_plaintext=table.plaintext,
-        timeout=timedelta(seconds=table.timeout_s),
-        requests_in_flight=table.requests_in_flight,
-        upload_quota=_quota(table, "Data Manager uploads"),
-        status_quota=_quota(table, "Data Manager statuses"),
-        retractor=None if table.retract_with == tables.VALUE_ZERO else others(table.retract_with),
-    )
-
-
-def _google_ads(name: str, table: tables.GoogleAds, folder: Path) -> Destination:
-    from convsync.upload.google_ads import GoogleAds
-
-    customer, identity, connection = _google_ads_road(name, table, folder)
-    return GoogleAds(
-        name,
-        customer,
-        identity,
-        **connection,
-        requests_in_flight=table.requests_in_flight,
-        upload_quota=_quota(table, "Google Ads"),
-    )
-
-
-def _google_ads_account(
-    name: str, table: tables.GoogleAds, customer_id: str, folder: Path
-) -> AccountReader:
-    from convsync.upload.google_ads_reading import GoogleAdsAccount
-
-    customer, identity, connection = _google_ads_road(name, table, folder)
-    return GoogleAdsAccount(
-        name, replace(customer, customer_id=customer_id), identity, **connection
-    )
-
-
-def _google_ads_road(
-    name: str, table: tables.GoogleAds, folder: Path
-) -> "tuple[Customer, Credentials | None, dict[str, Any]]":
-    """Return whose account it is, who signs in, and the way there."""
-    from convsync.upload.credentials import ADS_SCOPE, AdsConfig, ads_config, credentials_from
-    from convsync.upload.google_ads import Customer
-
-    key = "credentials" if table.google_ads_yaml is None else "google_ads_yaml"
-    place = f"destinations.{name}.{key}"
-    if table.google_ads_yaml is not None:
-        official = ads_config(folder / table.google_ads_yaml, place=place)
-    elif table.credentials == "google_ads":
-        official = ads_config(None, place=place)
-    else:
-        official = AdsConfig(keeper=_keeper(table, folder))
-    identity = None
-    if table.credentials != "none":
-        identity = credentials_from(
-            official.keeper, ADS_SCOPE, place=place, impersonate=table.impersonate
-        )
-    token = table.developer_token
-    customer = Customer(
-        customer_id=table.customer_id,
-        login_customer_id=table.login_customer_id or official.login_customer_id,
-        linked_customer_id=table.linked_customer_id or official.linked_customer_id,
-        developer_token=token.get_secret_value() if token else official.developer_token,
-        variables=table.custom_variables,
-    )
-    is_ours = "endpoint" in table.model_fields_set
-    connection = {
-        "version": table.api_version,
-        "endpoint": table.endpoint if is_ours else official.endpoint or table.endpoint,
-        "is_plaintext": table.plaintext,
-        "root_certificates": _certificates(name, table, folder),
-        "proxy": official.http_proxy,
-        "timeout": timedelta(seconds=table.timeout_s),
-    }
-    return customer, identity, connection
-
-
-def _quota(table: tables.DataManager | tables.GoogleAds, what: str) -> Quota:
-    """Return what Google counts together: the requests of one kind of a Cloud project."""
-    return Quota(
-        project=f"{table.cloud_project} ({what})",
-        per_minute=table.requests_per_minute,
-        per_day=table.requests_per_day,
-    )
-
-
-def _certificates(name: str, table: tables.GoogleAds, folder: Path) -> bytes | None:
-    if table.ca_file is None:
-        return None
-    try:
-        return (folder / table.ca_file).read_bytes()
-    except OSError as error:
-        raise OperatorError(
-            f"destinations.{name}.ca_file: {folder / table.ca_file} cannot be read "
-            f"({type(error).__name__})."
-        ) from error
-
-
-def _credentials(
-    name: str, table: tables.DataManager, folder: Path, scope: str
-) -> "Credentials | None":
-    from convsync.upload.credentials import credentials_from
-
-    if table.credentials == "none":
-        return None
-    place = f"destinations.{name}.credentials"
-    keeper = _keeper(table, folder)
-    return credentials_from(keeper, scope, place=place, impersonate=table.impersonate)
-
-
-def _keeper(table: tables.DataManager | tables.GoogleAds, folder: Path) -> "Keeper":
-    """Return where a destination's credentials are kept."""
-    from convsync.upload.credentials import ApplicationDefault, KeyFile, RefreshToken
-
-    if table.credentials in {"application_default", "none"}:
-        return ApplicationDefault()
-    if table.credentials != "refresh_token":
-        return KeyFile(path=folder / table.credentials)
-    assert table.client_secret is not None, "settings see to that"
-    assert table.refresh_token is not None, "settings see to that"
-    return RefreshToken(
-        client_id=table.client_id or "",
-        client_secret=table.client_secret.get_secret_value(),
-        token=table.refresh_token.get_secret_value(),
-    )
-
-
 def _in_folder(url: SecretStr, settings: Settings) -> str:
     """Return a database URL whose relative SQLite file lies in the config's folder."""
     written = url.get_secret_value()
@@ -413,6 +156,7 @@ def _in_folder(url: SecretStr, settings: Settings) -> str:
 def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
     destination = rule.destination or next(iter(settings.destinations))
     platform = settings.destinations[destination]
+    takes = takes_of(settings)[destination]
     return ConversionRule(
         name=name,
         milestone=rule.milestone,
@@ -425,10 +169,11 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
             absurd_above=rule.amounts.absurd_above,
         ),
         click_policy=rule.click_policy,
+        click_ids=takes.click_ids,
         lookback=timedelta(days=rule.lookback_days),
         upload_window=timedelta(days=platform.upload_window_days),
         settling_time=timedelta(hours=platform.settling_hours),
-        has_enhanced_conversions=platform.enhanced_conversions,
+        has_enhanced_conversions=platform.enhanced_conversions and takes.identifiers > 0,
         needs_granted_consent=platform.identifiers_need_consent,
         is_undone_by_loss=rule.is_undone_by_loss,
         days_to_close_variable=rule.days_to_close_variable,

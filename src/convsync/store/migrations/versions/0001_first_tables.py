@@ -26,7 +26,7 @@ def upgrade() -> None:
     op.create_table(
         "clicks",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("kind", sa.String(length=6), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("clicked_at", sa.BigInteger(), nullable=True),
         sa.Column("is_whole_day", sa.Boolean(), nullable=False),
@@ -224,7 +224,7 @@ def upgrade() -> None:
         sa.Column("is_unsure", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("event_at", sa.BigInteger(), nullable=True),
         sa.Column("basis", sa.Integer(), nullable=True),
-        sa.Column("click_kind", sa.String(length=6), nullable=True),
+        sa.Column("click_kind", sa.String(length=20), nullable=True),
         sa.Column("click_id", sa.Text(), nullable=True),
         sa.Column("clicked_at", sa.BigInteger(), nullable=True),
         sa.Column("is_click_estimated", sa.Boolean(), nullable=True),
@@ -233,7 +233,7 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.Integer(), nullable=True),
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "CASE state WHEN 'not_sent' THEN reason IS NOT NULL WHEN 'held' THEN reason IS NOT NULL AND due_at IS NOT NULL WHEN 'confirmed' THEN value IS NOT NULL AND event_at IS NOT NULL AND told_value IS NOT NULL WHEN 'planned' THEN value IS NOT NULL AND event_at IS NOT NULL WHEN 'accepted' THEN value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'sending' THEN value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'deferred' THEN value IS NOT NULL AND event_at IS NOT NULL AND due_at IS NOT NULL WHEN 'rejected' THEN 1 = 1 ELSE 1 = 0 END",
+            "CASE state WHEN 'not_sent' THEN reason IS NOT NULL WHEN 'held' THEN reason IS NOT NULL AND due_at IS NOT NULL WHEN 'confirmed' THEN value IS NOT NULL AND event_at IS NOT NULL AND told_value IS NOT NULL WHEN 'planned' THEN value IS NOT NULL AND event_at IS NOT NULL WHEN 'accepted' THEN value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'sending' THEN value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'deferred' THEN value IS NOT NULL AND event_at IS NOT NULL AND due_at IS NOT NULL WHEN 'blocked' THEN value IS NOT NULL AND event_at IS NOT NULL AND code IS NOT NULL WHEN 'unmatched' THEN value IS NOT NULL AND event_at IS NOT NULL WHEN 'rejected' THEN 1 = 1 ELSE 1 = 0 END",
             name=op.f("ck_ledger_what_its_state_needs"),
         ),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_ledger_batch_id")),
@@ -255,8 +255,10 @@ def upgrade() -> None:
         "ledger",
         ["state", "destination", "action_id", "id"],
         unique=False,
-        sqlite_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred')"),
-        postgresql_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred')"),
+        sqlite_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred', 'blocked')"),
+        postgresql_where=sa.text(
+            "state IN ('planned', 'sending', 'accepted', 'deferred', 'blocked')"
+        ),
     )
     op.create_index(
         "uq_ledger_order_id_action_id",

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from convsync.decide import decide, may_be_repeated
 from convsync.model.consent import UNSPECIFIED, Consent
-from convsync.model.conversion import Operation
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
-from convsync.reconcile import decide, may_be_said_again
+from convsync.model.statement import Operation
 from tests.builders import (
     DENIED,
     GRANTED,
@@ -57,12 +57,13 @@ def test_what_may_count_otherwise_is_told_its_value_however_small_the_change() -
 
 
 RETRACT = Operation.RETRACT
+NAMING_RETRACTION = an_entry(State.SENDING, operation=RETRACT, identifiers=SOMEBODY)
 SILENT = an_entry(State.SENDING, operation=RETRACT, consent=UNSPECIFIED)
 NAMING = an_entry(State.SENDING, identifiers=SOMEBODY)
 
 
 @pytest.mark.parametrize(
-    ("entry", "consent", "may_be_said"),
+    ("entry", "consent", "is_repeated"),
     [
         pytest.param(NAMING, GRANTED, True, id="the person still agrees"),
         pytest.param(NAMING, UNSPECIFIED, False, id="the person no longer agrees"),
@@ -70,10 +71,17 @@ NAMING = an_entry(State.SENDING, identifiers=SOMEBODY)
         pytest.param(an_entry(State.SENDING), UNSPECIFIED, True, id="nobody is named"),
         pytest.param(an_entry(State.SENDING), DENIED, False, id="refused, though nobody is named"),
         pytest.param(SILENT, DENIED, True, id="a retraction that is silent"),
-        pytest.param(replace(SILENT, consent=GRANTED), DENIED, False, id="one that claims consent"),
-        pytest.param(replace(NAMING, operation=RETRACT), DENIED, False, id="one that names them"),
         pytest.param(
-            replace(NAMING, state=State.DEFERRED, operation=RETRACT),
+            an_entry(State.SENDING, operation=RETRACT), DENIED, False, id="one that claims consent"
+        ),
+        pytest.param(
+            an_entry(State.SENDING, operation=RETRACT, identifiers=SOMEBODY),
+            DENIED,
+            False,
+            id="one that names them",
+        ),
+        pytest.param(
+            an_entry(State.DEFERRED, operation=RETRACT, identifiers=SOMEBODY),
             UNSPECIFIED,
             False,
             id="one that was put off",
@@ -82,15 +90,15 @@ NAMING = an_entry(State.SENDING, identifiers=SOMEBODY)
         pytest.param(replace(NAMING, state=State.REJECTED), DENIED, True, id="refused for good"),
     ],
 )
-def test_nothing_more_is_said_again_of_a_person_than_they_let_out(
-    entry: LedgerEntry, consent: Consent, *, may_be_said: bool
+def test_no_repeat_says_more_of_a_person_than_they_let_out(
+    entry: LedgerEntry, consent: Consent, *, is_repeated: bool
 ) -> None:
     rule = a_rule(has_enhanced_conversions=True)
-    assert may_be_said_again(entry, a_deal(consent=consent), rule) is may_be_said
+    assert may_be_repeated(entry, a_deal(consent=consent), rule) is is_repeated
 
 
-def test_what_the_rule_no_longer_lets_out_is_not_said_again() -> None:
-    assert not may_be_said_again(NAMING, a_deal(consent=GRANTED), a_rule())
+def test_what_the_rule_no_longer_lets_out_is_not_repeated() -> None:
+    assert not may_be_repeated(NAMING, a_deal(consent=GRANTED), a_rule())
 
 
 def test_a_correction_on_its_way_does_not_hide_what_was_told() -> None:

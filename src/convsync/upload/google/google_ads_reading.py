@@ -21,17 +21,12 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.conversion import Batch, Operation
 from convsync.model.rule import ConversionAction
-from convsync.upload.account import (
-    AccountFacts,
-    ConversionActionFacts,
-    UploadAlert,
-    UploadDay,
-    UploadSummary,
-)
+from convsync.model.statement import Batch, Operation
+from convsync.upload.ad_account import UploadAlert, UploadDay, UploadSummary
 from convsync.upload.codes import Class
-from convsync.upload.credentials import (
+from convsync.upload.google.account import AccountFacts, ConversionActionFacts
+from convsync.upload.google.credentials import (
     ADS_SCOPE,
     keep_fresh,
     plaintext_channel,
@@ -40,8 +35,9 @@ from convsync.upload.credentials import (
     signed_channel,
     wants_scope,
 )
-from convsync.upload.google_ads import HOST, VERSION, Api, Customer, failure_in, faults_of
-from convsync.upload.google_ads_codes import VERSION_MEND, meaning_of
+from convsync.upload.google.google_ads_answers import failure_in, faults_of
+from convsync.upload.google.google_ads_api import HOST, VERSION, Api, Customer
+from convsync.upload.google.google_ads_codes import VERSION_MEND, meaning_of
 
 _ENHANCED = "effective_enablement_setting"
 _ENHANCED_BEFORE_V26 = "enhanced_conversions_for_leads_enabled"
@@ -301,7 +297,7 @@ def _last_part(resource_name: str) -> str:
     return resource_name.rpartition("/")[2]
 
 
-_NO_ROWS = Batch(number=0, action=ConversionAction(destination="", action_id=""), conversions=())
+_NO_ROWS = Batch(number=0, action=ConversionAction(destination="", action_id=""), statements=())
 _LATER = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,

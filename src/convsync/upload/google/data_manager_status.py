@@ -20,11 +20,11 @@ from datetime import datetime
 from typing import Any
 
 from convsync.errors import UnexpectedResponseError
-from convsync.model.conversion import Batch
 from convsync.model.outcome import Confirmed, Outcome
+from convsync.model.statement import Batch
 from convsync.upload.codes import UNKNOWN, Class, outcome_as, outcome_of
-from convsync.upload.data_manager_codes import PROCESSING
 from convsync.upload.destination import StillProcessing, Unknown, Verdict
+from convsync.upload.google.data_manager_codes import PROCESSING
 
 NO_LONGER_KEPT = "REQUEST_TOO_OLD"
 _FAILED = frozenset({"FAILED", "FAILURE"})  # the enum's spelling, and that of Google's pages
@@ -65,7 +65,7 @@ def verdict_of(body: Mapping[str, Any], http_status: int, batch: Batch, now: dat
     status = _status_in(body, batch)
     if status is None or status.word == "PROCESSING":
         return StillProcessing()
-    count = len(batch.conversions)
+    count = len(batch.statements)
     if status.word not in _FAILED | _SUCCEEDED:
         raise UnexpectedResponseError(f"The status of batch {batch.number} is {status.word}.")
     if status.records is not None and status.records != count:
@@ -126,7 +126,7 @@ def _status_in(body: Mapping[str, Any], batch: Batch) -> _Status | None:
 def _no_status(body: Mapping[str, Any], batch: Batch) -> Verdict:
     reasons = set(_reasons_in(body))
     if NO_LONGER_KEPT in reasons:
-        return [Confirmed(code=NO_LONGER_KEPT)] * len(batch.conversions)
+        return [Confirmed(code=NO_LONGER_KEPT)] * len(batch.statements)
     if reasons & {"INVALID_REQUEST_ID", "NOT_FOUND"}:
         return Unknown()
     why = ", ".join(sorted(reasons)) or "no reason given"

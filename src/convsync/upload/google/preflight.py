@@ -9,34 +9,11 @@ from an `AccountReader`; where there is none, `not_read` says what was left unlo
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from convsync.model.finding import Finding, Severity
 from convsync.model.rule import ConversionRule, FixedSum
-from convsync.upload.account import AccountFacts, ConversionActionFacts
-
-
-class Severity(StrEnum):
-    """How bad a finding is. Only an error ends `check` with code 2."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What was looked at, and what was found; without a severity nothing was.
-
-    `means` is what it does to conversions, `mend` what to do about it, `link` where to read on.
-    """
-
-    severity: Severity | None = None
-    subject: str = ""
-    problem: str | None = None
-    means: str = ""
-    mend: str = ""
-    link: str = ""
+from convsync.upload.google.account import AccountFacts, ConversionActionFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

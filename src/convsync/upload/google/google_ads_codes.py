@@ -21,7 +21,7 @@ Where the class is not the first that comes to mind:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from convsync.model.conversion import Operation
+from convsync.model.statement import Operation
 from convsync.upload.codes import (
     COUNTED,
     NEXT_DAY,
@@ -33,12 +33,6 @@ from convsync.upload.codes import (
     row,
     stop,
 )
-
-TOO_OLD_TO_CORRECT = "TOO_OLD_TO_CORRECT"
-"""Our own code: a correction of what happened more than 54 days ago, refused without a request."""
-NOT_FOR_A_WBRAID = "WBRAID_CANNOT_BE_CORRECTED"
-"""Our own code too: Google adjusts what a gclid or gbraid led to, and not what a wbraid did.
-https://developers.google.com/google-ads/api/docs/conversions/upload-adjustments"""
 
 TO_DATA_MANAGER = (
     "Since 2026-06-15 Google takes uploads by the Google Ads API only from those who made them "

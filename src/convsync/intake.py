@@ -1,0 +1,243 @@
+"""What the sources say, into the store: windows, bookmarks, quarantine.
+
+A source is read in chunks, one transaction each: the records of a chunk, what could not be read of
+it, what it changed, and how far the window has been read are committed together, so a run that is
+stopped anywhere reads on where it stood. What a change means for the ledger is not decided here:
+each chunk of deals that changed is handed on inside the transaction that stored it.
+
+A source that is away is left to the next run: its watermark stays, and the others are read.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from convsync import audit
+from convsync.departures import Departures, Present
+from convsync.errors import ConvsyncError, TransientError
+from convsync.extract.source import (
+    AnswersForDeals,
+    Bookmark,
+    ClickSource,
+    DealSource,
+    Departed,
+    KeepsNoTrace,
+    Quarantined,
+    Record,
+)
+from convsync.model.click import Sighting
+from convsync.model.deal import Deal
+from convsync.model.event import Event, EventKind
+from convsync.model.period import Period
+from convsync.store import clicks, deals, quarantine, runs
+from convsync.store.deals import StoredDeal
+from convsync.store.session import Session
+
+CHUNK = 5_000
+"""How many records are worked on in one transaction."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+T = TypeVar("T")
+Plan = Callable[[Any, Sequence[StoredDeal]], None]
+"""Takes stored deals on to the ledger, within the transaction that stored them."""
+
+
+class Intake:
+    """The way in for deals and clicks, over one session. `problems`: sources that were away."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        plan: Plan,
+        departures: Departures,
+        advance: Callable[[str, int], None],
+    ) -> None:
+        self._session = session
+        self._departures = departures
+        self._plan = plan
+        self._advance = advance
+        self.problems: list[str] = []
+
+    def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
+        """Store the clicks logged since the last run, and make the deals due that they concern."""
+        for source in sources:
+            with self._left_to_the_next_run():
+                window = self._window(source.name, source)
+                self.read_clicks(source, window, moves_watermark=True)
+        with self._session.transaction("spread news of clicks") as connection:
+            if clicks.has_news(connection):
+                clicks.spread_news(connection, now=self._session.now)
+
+    def read_changed_deals(self, sources: Iterable[DealSource]) -> None:
+        """Store and plan the deals that changed since the last run, and note those that left."""
+        for source in sources:
+            with self._left_to_the_next_run():
+                self._read_changed_deals(source)
+
+    def read_period(self, sources: Iterable[DealSource], period: Period) -> None:
+        """Store the deals with milestones in a period; what changed is left to the next run."""
+        for source in sources:
+            with self._left_to_the_next_run():
+                with self._session.transaction("begin to read") as connection:
+                    self._departures.begin(connection, source.name)
+                self._read_deals(source, source.read_period(period), self._keep_for_next_run)
+
+    def read_clicks(
+        self, source: ClickSource, window: Period, *, moves_watermark: bool = False
+    ) -> clicks.Stored:
+        """Store every sighting in a window of a source."""
+        new = earlier = known = 0
+        for records, is_last in _chunked(source.read(window)):
+            sightings = [record for record in records if isinstance(record, Sighting)]
+            with self._session.transaction("store clicks") as connection:
+                stored = clicks.save(connection, sightings)
+                self._quarantine(connection, source.name, records)
+                if is_last and moves_watermark:
+                    runs.move_watermark(connection, source.name, window, self._session.run_id)
+                if sightings:
+                    self._record(connection, [_about_clicks(source.name, stored)])
+            new, earlier = new + stored.new, earlier + stored.earlier
+            known += stored.known
+            self._advance("clicks", len(records))
+        return clicks.Stored(new, earlier, known)
+
+    def _read_changed_deals(self, source: DealSource) -> None:
+        """Read on in a window that an earlier run left unfinished, then the one that ends now."""
+        with self._session.transaction("read bookmark") as connection:
+            self._departures.begin(connection, source.name)
+            unfinished = runs.bookmark(connection, source.name)
+        if unfinished is not None:
+            window, place = unfinished
+            self._read_window(source, window, Bookmark(place))
+        self._read_window(source, self._window(source.name, source))
+        if isinstance(source, KeepsNoTrace):
+            self._departures.ask_which_left(source.name, source)
+        if isinstance(source, AnswersForDeals):
+            self._ask_for_vanished(source, source)
+
+    def _read_window(
+        self, source: DealSource, window: Period, after: Bookmark | None = None
+    ) -> None:
+        present = Present()
+
+        def plan_chunk(connection: Any, saved: deals.Saved) -> None:
+            present.note(saved)
+            self._plan_changed(connection, saved)
+
+        records = present.watching(source.read_changed(window, after))
+        self._read_deals(source, records, plan_chunk, window)
+        if source.is_complete and present.is_known:
+            self._departures.note_missing(source.name, present)
+
+    def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
+        """Store and plan the deals that vanished once and are there again."""
+        for deal_ids in self._departures.to_ask_for(source.name):
+            self._read_deals(source, answering.read_named(deal_ids), self._plan_changed)
+
+    def _plan_changed(self, connection: Any, saved: deals.Saved) -> None:
+        self._plan(connection, saved.changed)
+
+    def _read_deals(
+        self,
+        source: DealSource,
+        records: Iterable[Record],
+        after_saving: Callable[[Any, deals.Saved], None],
+        window: Period | None = None,
+    ) -> None:
+        for chunk, is_last in _chunked(records):
+            read = [record for record in chunk if isinstance(record, Deal)]
+            with self._session.transaction("store deals") as connection:
+                saved = deals.save(connection, source.name, read, now=self._session.now)
+                self._quarantine(connection, source.name, chunk)
+                quarantine.release_deals(connection, source.name, [deal.deal_id for deal in read])
+                self._departures.note_returned(connection, saved.returned)
+                after_saving(connection, saved)
+                departed = [record for record in chunk if isinstance(record, Departed)]
+                self._departures.note(connection, source.name, departed)
+                if window is not None:
+                    self._note_progress(connection, source, window, chunk, is_last=is_last)
+            self._advance("deals", len(chunk))
+
+    def _note_progress(
+        self,
+        connection: Any,
+        source: DealSource,
+        window: Period,
+        chunk: Sequence[Record],
+        *,
+        is_last: bool,
+    ) -> None:
+        """Write down how far a window has been read, together with the records this covers."""
+        if is_last:
+            runs.move_watermark(connection, source.name, window, self._session.run_id)
+            runs.drop_bookmark(connection, source.name)
+            if source.reads_all:
+                quarantine.release_unseen(connection, source.name, self._session.run_id)
+            return
+        if bookmarks := [record for record in chunk if isinstance(record, Bookmark)]:
+            place = bookmarks[-1].place
+            runs.place_bookmark(connection, source.name, window, place, self._session.run_id)
+
+    def _window(self, name: str, source: DealSource | ClickSource) -> Period:
+        with self._session.transaction("read watermark") as connection:
+            watermark = runs.watermark(connection, name)
+        until = self._session.now - source.lag
+        since = EPOCH if watermark is None else watermark - source.overlap
+        return Period(since=min(since, until), until=until)
+
+    def _quarantine(
+        self, connection: Any, source: str, records: Sequence[Record | Sighting]
+    ) -> None:
+        entries = [
+            quarantine.Entry(
+                source=source,
+                place=record.place,
+                problem=record.problem,
+                deal_id=record.deal_id,
+            )
+            for record in records
+            if isinstance(record, Quarantined)
+        ]
+        quarantine.add(connection, entries, run_id=self._session.run_id, now=self._session.now)
+
+    @contextmanager
+    def _left_to_the_next_run(self) -> Iterator[None]:
+        """Go on with the rest where one source is away; its watermark stays where it was."""
+        try:
+            yield
+        except TransientError as error:
+            self.problems.append(str(error))
+
+    def _keep_for_next_run(self, connection: Any, saved: deals.Saved) -> None:
+        """Leave what lies outside a backfill's period to the next nightly run."""
+        deals.look_again(connection, {stored.row: self._session.now for stored in saved.changed})
+
+    def _record(self, connection: Any, events: Sequence[Event]) -> None:
+        if events:
+            audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)
+
+
+def _about_clicks(source: str, stored: clicks.Stored) -> Event:
+    detail = {"new": stored.new, "earlier": stored.earlier, "known": stored.known}
+    return Event(EventKind.CLICKS_IMPORTED, detail, source)
+
+
+def _chunked(records: Iterable[T]) -> Iterator[tuple[list[T], bool]]:
+    """Yield chunks, and whether each is the last; at least one, which may be empty.
+
+    Where reading stops with an error, what was read before it is yielded first: a CRM's daily limit
+    must not cost what it has already given.
+    """
+    chunk: list[T] = []
+    try:
+        for record in records:
+            if len(chunk) == CHUNK:
+                yield chunk, False
+                chunk = []
+            chunk.append(record)
+    except ConvsyncError:
+        yield chunk, False
+        raise
+    yield chunk, True

@@ -1,0 +1,56 @@
+"""What happened, in words a person can read and a program can replay.
+
+An event about a conversion says, in `detail`, every field of its ledger entry that changed and what
+it became: whoever applies all events in order has the ledger. What else stands in `detail` explains
+the change and changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class EventKind(StrEnum):
+    """What can happen: in a run's life, to what was read, and to a conversion."""
+
+    RUN_STARTED = "run_started"
+    RUN_FINISHED = "run_finished"
+    CLICKS_IMPORTED = "clicks_imported"
+    DEAL_GONE = "deal_gone"
+    DEAL_RETURNED = "deal_returned"
+    PLANNED = "planned"
+    HELD = "held"
+    NOT_SENT = "not_sent"
+    KEPT = "kept"
+    UNCORRECTABLE = "uncorrectable"
+    WITHHELD = "withheld"
+    RESERVED = "reserved"
+    RESENT = "resent"
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    BLOCKED = "blocked"
+    UNMATCHED = "unmatched"
+    DEFERRED = "deferred"
+    UNTRIED = "untried"
+    SHIFTED = "shifted"
+    RELEASED = "released"
+    UNSURE = "unsure"
+    RULE_MOVED = "rule_moved"
+    SOURCE_MOVED = "source_moved"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, to a conversion where it names one. `detail` must be JSON's.
+
+    One that names a deal says in which row that is stored.
+    """
+
+    kind: EventKind
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = None
+    deal_id: str | None = None
+    order_id: str | None = None
+    deal_row: int | None = None

@@ -1,0 +1,151 @@
+"""What a destination takes, so that matching and planning can ask before anything is sent.
+
+A destination declares its vendor's rules as one value. A way is how a platform takes a correction:
+most have one; where there are several (a retraction, and a value of zero for what is too old to be
+retracted), the first that takes the statement is gone. What no way takes is known beforehand under
+a code of ours, which stands in `CODES` with what can be done about it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from convsync.model.click import ClickIdKind
+from convsync.model.money import MOST
+from convsync.model.statement import Operation, Statement
+
+OPERATION_NOT_TAKEN = "OPERATION_NOT_TAKEN"
+CLICK_NOT_TAKEN = "CLICK_NOT_TAKEN"
+IDENTIFIERS_NOT_TAKEN = "IDENTIFIERS_NOT_TAKEN"
+NO_IDENTIFIERS_LEFT = "NO_IDENTIFIERS_LEFT"
+CLICK_CANNOT_BE_CORRECTED = "CLICK_CANNOT_BE_CORRECTED"
+TOO_OLD_TO_COUNT = "TOO_OLD_TO_COUNT"
+TOO_OLD_TO_CORRECT = "TOO_OLD_TO_CORRECT"
+VALUE_NOT_TAKEN = "VALUE_NOT_TAKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMeaning:
+    """What a code says, in a sentence, and what can be done about it ("" where nothing can)."""
+
+    sentence: str
+    fix: str = ""
+
+
+CODES: Mapping[str, CodeMeaning] = {
+    OPERATION_NOT_TAKEN: CodeMeaning(
+        "This platform cannot do that with a conversion: what was counted there stays counted.",
+        "Nothing here; correct it in the platform's own reports, if it matters.",
+    ),
+    CLICK_NOT_TAKEN: CodeMeaning(
+        "The click belongs to another ad network than the destination reports to.",
+        "Give the milestone a rule for that network's destination.",
+    ),
+    IDENTIFIERS_NOT_TAKEN: CodeMeaning(
+        "There is no click ID, and this platform takes no hashed e-mail or phone instead."
+    ),
+    NO_IDENTIFIERS_LEFT: CodeMeaning(
+        "The conversion was counted by hashed e-mail or phone alone, which may no longer be sent, "
+        "and the platform finds it by nothing else. Its value stays as it was counted.",
+        "Nothing, where consent was withdrawn. A retraction by order ID needs no identifiers: set "
+        "the destination's retract_with, for what has not grown too old.",
+    ),
+    CLICK_CANNOT_BE_CORRECTED: CodeMeaning(
+        "The platform corrects nothing that began with a click ID of this kind (a wbraid, say). "
+        "The conversion stays as it was counted.",
+        "Nothing: clicks of this kind can be counted, and not corrected.",
+    ),
+    TOO_OLD_TO_COUNT: CodeMeaning(
+        "The milestone is now older than the platform takes, so the report comes too late.",
+        "Run convsync every night; what is this old can no longer be reported.",
+    ),
+    TOO_OLD_TO_CORRECT: CodeMeaning(
+        "The conversion is older than the platform corrects. It stays as it was counted.",
+        "Nothing: count an earlier milestone, if deals often change this late.",
+    ),
+    VALUE_NOT_TAKEN: CodeMeaning(
+        "The value is larger than the platform takes.",
+        "Correct the amount in the CRM, or set the rule's amounts.absurd_above.",
+    ),
+}
+"""Our own codes, for what is refused without a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A way in which a platform corrects: of what, and for how long after the event.
+
+    `within` is None where no limit is known. `except_clicks` are kinds of click whose conversions
+    it does not correct; `needs_a_key` says that it finds a conversion by its click or identifiers.
+    """
+
+    within: timedelta | None = None
+    except_clicks: frozenset[ClickIdKind] = frozenset()
+    needs_a_key: bool = False
+
+    def refusal_of(self, statement: Statement, now: datetime) -> str | None:
+        """Return our code for why this way does not take a correction, None where it does."""
+        click_id = statement.click_id
+        if click_id is not None and click_id.kind in self.except_clicks:
+            return CLICK_CANNOT_BE_CORRECTED
+        if self.within is not None and now - statement.event_at > self.within:
+            return TOO_OLD_TO_CORRECT
+        if self.needs_a_key and click_id is None and not statement.identifiers:
+            return NO_IDENTIFIERS_LEFT
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takes:
+    """What a destination takes.
+
+    `click_ids` are the kinds of click it can be told of; `identifiers` how many hashed e-mails and
+    phones of one conversion, 0 where it takes no conversion without a click. `corrections` holds
+    the ways of each operation that corrects: no entry, no such correction. A milestone counts
+    `counts_within` so long after it was reached (None: no limit but the click's). Verdicts are
+    asked for at `first_poll` after the upload and then less and less often, at `longest_poll` at
+    least; None: the answer to the upload is the verdict.
+    """
+
+    click_ids: frozenset[ClickIdKind]
+    identifiers: int = 0
+    corrections: Mapping[Operation, Sequence[Way]] = field(default_factory=dict)
+    counts_within: timedelta | None = None
+    largest_value: Decimal = MOST
+    first_poll: timedelta | None = None
+    longest_poll: timedelta = timedelta(hours=12)
+
+    def refusal_of(self, statement: Statement, now: datetime) -> str | None:
+        """Return our code for why the platform would refuse a statement, None where it may not.
+
+        A code stands in `CODES`. What the platform refuses for reasons that only it knows is not
+        foreseen here.
+        """
+        click_id = statement.click_id
+        if click_id is not None and click_id.kind not in self.click_ids:
+            return CLICK_NOT_TAKEN
+        if statement.value.amount > self.largest_value:
+            return VALUE_NOT_TAKEN
+        if statement.operation is Operation.COUNT:
+            return self._refusal_to_count(statement, now)
+        ways = self.corrections.get(statement.operation, ())
+        refusals = [way.refusal_of(statement, now) for way in ways]
+        if None in refusals:
+            return None
+        return refusals[-1] if refusals else OPERATION_NOT_TAKEN
+
+    def _refusal_to_count(self, statement: Statement, now: datetime) -> str | None:
+        if statement.click_id is None and not self.identifiers:
+            return IDENTIFIERS_NOT_TAKEN
+        if self.counts_within is not None and now - statement.event_at > self.counts_within:
+            return TOO_OLD_TO_COUNT
+        return None
+
+    def next_poll(self, answered_at: datetime, now: datetime) -> datetime:
+        """Return when to ask for a verdict: after as long as it has taken so far, within bounds.
+
+        Only where `first_poll` is set; `answered_at` is when the upload was answered.
+        """
+        assert self.first_poll is not None, "the answer to the upload was the verdict"
+        return now + min(max(now - answered_at, self.first_poll), self.longest_poll)

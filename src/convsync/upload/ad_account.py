@@ -1,0 +1,111 @@
+"""What a platform says of the ad account behind a destination: its settings, and what it received.
+
+An `AdAccount` only reads. It stands beside `Destination` because the road by which conversions go
+out need not be one that can be asked anything. Words that are the platform's own (a status, a
+client, an error's code) are kept in its spelling.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from convsync.clock import Clock
+from convsync.model.finding import Finding
+from convsync.model.rule import ConversionRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadDay:
+    """What arrived in one day of the account's calendar."""
+
+    day_on: date
+    successful: int
+    failed: int
+    pending: int
+
+    @property
+    def total(self) -> int:
+        """Return everything that arrived, whatever became of it."""
+        return self.successful + self.failed + self.pending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadAlert:
+    """An error and the share of conversions that had it, from 0 to 1."""
+
+    code: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSummary:
+    """What the platform received by one client for one action, or (`action_id` None) for all.
+
+    `client` is the platform's word for the way it came in. Status and alerts are those of the last
+    full day; `days` are the last ones that had uploads.
+    """
+
+    client: str
+    action_id: str | None
+    action_name: str
+    status: str
+    total: int
+    successful: int
+    pending: int
+    last_upload_on: date | None
+    days: Sequence[UploadDay] = ()
+    alerts: Sequence[UploadAlert] = ()
+
+    @property
+    def success_rate(self) -> float | None:
+        """Return the share that was taken, None of nothing."""
+        return self.successful / self.total if self.total else None
+
+    @property
+    def pending_rate(self) -> float | None:
+        """Return the share that is not processed yet, None of nothing."""
+        return self.pending / self.total if self.total else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What an account received lately, by every client, and whose each summary is.
+
+    `ours` are those that hold the destination's own uploads, `others` the rest. `is_complete` says
+    that what is missing there did not arrive; `note` is what the reader should know if it is not.
+    """
+
+    platform: str
+    time_zone: str
+    ours: Sequence[UploadSummary]
+    others: Sequence[UploadSummary] = ()
+    is_complete: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotAsk:
+    """An account that nothing reads; `fix` is what would change that."""
+
+    fix: str
+
+
+class AdAccount(Protocol):
+    """The account behind a destination. Its methods raise what those of `Destination` raise."""
+
+    destination: str
+    help_url: str
+
+    def findings(self, rules: Sequence[ConversionRule], clock: Clock | None) -> Sequence[Finding]:
+        """Return what is to be said of the account and of what the rules count in it.
+
+        What cannot be read is a finding too. `clock` is this machine's, to be compared with the
+        platform's; None where it stands still.
+        """
+
+    def server_time(self) -> datetime | None:
+        """Return what time it is at the platform, None where it cannot be asked."""
+
+    def received(self) -> Received | CannotAsk:
+        """Return what the platform received lately."""

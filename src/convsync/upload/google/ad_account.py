@@ -1,0 +1,128 @@
+"""Google's side of an ad account: preflight, the clock, and what it says it received.
+
+Upload diagnostics name three clients, and the Data Manager API is none of them: whether what it
+sent is shown there at all could not be confirmed. Its absence proves nothing, and `requestStatus`
+is what the ledger goes by. Were it shown one day, it would be under a name of its own.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+
+from convsync.clock import Clock
+from convsync.errors import ConvsyncError
+from convsync.model.finding import Finding, Severity
+from convsync.model.rule import ConversionRule
+from convsync.upload.ad_account import CannotAsk, Received, UploadSummary
+from convsync.upload.google import preflight
+from convsync.upload.google.account import AccountReader
+from convsync.upload.google.preflight import Expected
+from convsync.upload.google.server_clock import server_time
+
+ADS_CLIENT = "GOOGLE_ADS_API"
+NAMED_CLIENTS = frozenset({ADS_CLIENT, "GOOGLE_ADS_WEB_CLIENT", "ADS_DATA_CONNECTOR"})
+UNCONFIRMED = (
+    "Whether Google shows uploads by the Data Manager API in its upload diagnostics is not "
+    "documented; that they are missing there proves nothing."
+)
+
+
+class GoogleAdAccount:
+    """One account at Google; `open_reader` returns None where nothing reads it.
+
+    `clock_url` answers over HTTP, None where the destination was led to gRPC alone.
+    """
+
+    help_url = preflight.LINKS["upload errors"]
+
+    def __init__(
+        self,
+        expected: Expected,
+        open_reader: Callable[[], AccountReader | None],
+        *,
+        clock_url: str | None,
+    ) -> None:
+        self.destination = expected.destination
+        self._expected = expected
+        self._open_reader = open_reader
+        self._clock_url = clock_url
+
+    def findings(self, rules: Sequence[ConversionRule], clock: Clock | None) -> Sequence[Finding]:
+        """Return findings of clock, account and actions; see AdAccount."""
+        return [*self._of_the_clock(clock), *self._of_the_account(rules)]
+
+    def server_time(self) -> datetime | None:
+        """Return the time at the endpoint; see AdAccount."""
+        return None if self._clock_url is None else server_time(self._clock_url)
+
+    def received(self) -> Received | CannotAsk:
+        """Return Google's upload diagnostics; see AdAccount."""
+        reader = self._open_reader()
+        if reader is None:
+            return CannotAsk(fix=f"set destinations.{self.destination}.read_with")
+        with closing(reader):
+            return received_of(
+                reader.upload_summaries(),
+                time_zone=reader.account().time_zone,
+                is_data_manager=self._expected.must_own,
+            )
+
+    def _of_the_clock(self, clock: Clock | None) -> Iterator[Finding]:
+        if clock is None:
+            return
+        subject = f"clock against {self.destination}"
+        asked_at = clock()
+        try:
+            theirs = self.server_time()
+        except ConvsyncError as error:
+            yield preflight.clock_not_read(subject, str(error))
+            return
+        if theirs is None:
+            yield preflight.clock_not_read(subject, "its endpoint speaks gRPC alone.")
+            return
+        ours = asked_at + (clock() - asked_at) / 2
+        yield preflight.finding_of_clock(subject, ours, theirs)
+
+    def _of_the_account(self, rules: Sequence[ConversionRule]) -> Sequence[Finding]:
+        expected = self._expected
+        try:
+            reader = self._open_reader()
+            if reader is None:
+                return [preflight.not_read(expected)]
+            with closing(reader):
+                findings = preflight.findings_of_account(reader.account(), expected)
+                actions = reader.actions()
+        except ConvsyncError as error:
+            return [
+                Finding(
+                    severity=Severity.ERROR,
+                    subject=expected.subject,
+                    problem=str(error),
+                    means="neither the account nor its conversion actions could be checked",
+                    mend="do what the answer says, and check again",
+                    link=preflight.LINKS["access"],
+                )
+            ]
+        for rule in rules:
+            findings += preflight.findings_of_rule(rule, actions, expected)
+        return findings
+
+
+def received_of(
+    summaries: Sequence[UploadSummary], *, time_zone: str, is_data_manager: bool
+) -> Received:
+    """Return the summaries, parted into those that hold a destination's uploads and the others."""
+
+    def is_ours(summary: UploadSummary) -> bool:
+        if is_data_manager:
+            return summary.client not in NAMED_CLIENTS
+        return summary.client == ADS_CLIENT
+
+    return Received(
+        platform="Google",
+        time_zone=time_zone,
+        ours=[summary for summary in summaries if is_ours(summary)],
+        others=[summary for summary in summaries if not is_ours(summary)],
+        is_complete=not is_data_manager,
+        note=UNCONFIRMED if is_data_manager else "",
+    )

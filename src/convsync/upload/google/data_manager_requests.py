@@ -1,0 +1,95 @@
+"""What is said to the Data Manager API: a batch as a raw request, the same for the same batch.
+
+Requests are built as raw protobuf, which is ten times cheaper than the client's own classes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.ads import datamanager_v1
+
+from convsync.model.consent import ConsentStatus
+from convsync.model.customer import CustomerType
+from convsync.model.statement import Batch, Statement
+from convsync.upload.google.takes import CLICK_IDS
+
+MAX_IDENTIFIERS = 10
+
+_Request = type(datamanager_v1.IngestEventsRequest.pb(datamanager_v1.IngestEventsRequest()))
+_SOURCE = {source.name: source.value for source in datamanager_v1.EventSource}
+_CONSENT = {
+    ConsentStatus.GRANTED: datamanager_v1.ConsentStatus.CONSENT_GRANTED.value,
+    ConsentStatus.DENIED: datamanager_v1.ConsentStatus.CONSENT_DENIED.value,
+    ConsentStatus.UNSPECIFIED: datamanager_v1.ConsentStatus.CONSENT_STATUS_UNSPECIFIED.value,
+}
+_CUSTOMER = {kind: datamanager_v1.CustomerType[kind.name].value for kind in CustomerType}
+_HEX = datamanager_v1.Encoding.HEX.value
+_GOOGLE_ADS = datamanager_v1.ProductAccount.AccountType.GOOGLE_ADS.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The ad accounts of a request, as digits: who owns the actions, and who signs in."""
+
+    operating: str
+    login: str | None = None
+    linked: str | None = None
+    event_source: str = "OTHER"
+
+
+def request_of(batch: Batch, account: Account) -> Any:
+    """Return the raw protobuf request that says a batch, the same for the same batch."""
+    request = _Request()
+    destination = request.destinations.add()
+    _set_account(destination.operating_account, account.operating)
+    if account.login:
+        _set_account(destination.login_account, account.login)
+    if account.linked:
+        _set_account(destination.linked_account, account.linked)
+    destination.product_destination_id = batch.action.action_id
+    source = _SOURCE[account.event_source]
+    for statement in batch.statements:
+        _add_event(request.events.add(), statement, source)
+    if any(statement.identifiers for statement in batch.statements):
+        request.encoding = _HEX
+    return request
+
+
+def _set_account(target: Any, account_id: str) -> None:
+    target.account_type = _GOOGLE_ADS
+    target.account_id = account_id
+
+
+def _add_event(event: Any, statement: Statement, source: int) -> None:
+    event.transaction_id = statement.order_id
+    event.event_timestamp.FromDatetime(statement.event_at)
+    event.event_source = source
+    event.currency = statement.value.currency
+    event.conversion_value = float(statement.value.amount)
+    if click_id := statement.click_id:
+        setattr(event.ad_identifiers, _FIELD[click_id.kind], click_id.value)
+    consent = statement.consent
+    if consent.ad_user_data is not ConsentStatus.UNSPECIFIED:
+        event.consent.ad_user_data = _CONSENT[consent.ad_user_data]
+    if consent.ad_personalization is not ConsentStatus.UNSPECIFIED:
+        event.consent.ad_personalization = _CONSENT[consent.ad_personalization]
+    if statement.identifiers:
+        _add_identifiers(event.user_data, statement)
+    if statement.customer_type:
+        event.user_properties.customer_type = _CUSTOMER[statement.customer_type]
+    for name, value in statement.variables.items():
+        variable = event.custom_variables.add()
+        variable.variable = name
+        variable.value = value
+
+
+_FIELD = {kind: kind.value for kind in CLICK_IDS}
+
+
+def _add_identifiers(user_data: Any, statement: Statement) -> None:
+    who = statement.identifiers
+    room = MAX_IDENTIFIERS
+    for email in who.emails[:room]:
+        user_data.user_identifiers.add().email_address = email
+    for phone in who.phones[: room - len(user_data.user_identifiers)]:
+        user_data.user_identifiers.add().phone_number = phone

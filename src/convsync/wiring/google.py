@@ -1,0 +1,255 @@
+"""Settings → Google's two APIs, the way to an ad account, and what is expected of it.
+
+A client library is imported when its destination is first used, so a night with nothing to send
+never loads it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convsync.errors import OperatorError
+from convsync.model.takes import Takes
+from convsync.settings import Settings, crm_tables, deal_fields, tables
+from convsync.upload.ad_account import AdAccount
+from convsync.upload.destination import Destination, Quota
+from convsync.upload.google.account import AccountReader
+from convsync.upload.google.ad_account import GoogleAdAccount
+from convsync.upload.google.preflight import Expected
+from convsync.upload.google.takes import GOOGLE_ADS, data_manager
+
+if TYPE_CHECKING:
+    from google.auth.credentials import Credentials
+
+    from convsync.upload.google.credentials import Keeper
+    from convsync.upload.google.google_ads_api import Customer
+
+
+Opener = Callable[[str], Destination]
+Table = tables.DataManager | tables.GoogleAds
+
+
+def open_destination(name: str, table: Table, settings: Settings, others: Opener) -> Destination:
+    """Return the road to Google that a table describes; see Vendor."""
+    match table:
+        case tables.DataManager():
+            return _data_manager(name, table, settings.folder, others)
+        case tables.GoogleAds():
+            return _google_ads(name, table, settings.folder)
+
+
+def takes_of(table: Table) -> Takes:
+    """Return what a road to Google takes; see Vendor."""
+    match table:
+        case tables.DataManager():
+            return data_manager(has_retractor=table.retract_with != tables.VALUE_ZERO)
+        case tables.GoogleAds():
+            return GOOGLE_ADS
+
+
+def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
+    """Return the account behind a road to Google; see Vendor."""
+    return GoogleAdAccount(
+        _expected(name, table, settings),
+        partial(_reader, name, table, settings),
+        clock_url=_json_endpoint(table),
+    )
+
+
+def _reader(name: str, table: Table, settings: Settings) -> AccountReader | None:
+    match table:
+        case tables.GoogleAds():
+            return _google_ads_account(name, table, table.customer_id, settings.folder)
+        case tables.DataManager(read_with=str(other)):
+            road = settings.destinations[other]
+            assert isinstance(road, tables.GoogleAds), "settings see to that"
+            return _google_ads_account(other, road, table.operating_account, settings.folder)
+        case _:
+            return None
+
+
+def _expected(name: str, table: Table, settings: Settings) -> Expected:
+    match table:
+        case tables.DataManager(operating_account=account):
+            must_own = True
+        case tables.GoogleAds(customer_id=account):
+            must_own = False
+    return Expected(
+        destination=name,
+        customer_id=account,
+        must_own=must_own,
+        sends_identifiers=table.enhanced_conversions,
+        sends_braids=any(
+            fields.gbraid or fields.wbraid or fields.landing_url
+            for source in (*settings.deals.values(), *settings.clicks.values())
+            for fields in _records_of(source)
+        ),
+        time_zone=settings.company.time_zone,
+        currency=settings.company.currency,
+    )
+
+
+def _records_of(
+    source: tables.DealSource | tables.ClickSource,
+) -> Sequence[tables.DealColumns | tables.ClickColumns | deal_fields.RecordFields]:
+    """Return the mappings of a source that may hold click IDs."""
+    if isinstance(source, crm_tables.AnyCrmDeals):
+        return (source.deal, source.contact, source.lead)
+    return (source.columns,)
+
+
+def _json_endpoint(table: Table) -> str | None:
+    """Return where a destination also answers over HTTP; not where it was led to gRPC alone."""
+    if isinstance(table, tables.DataManager):
+        return table.rest_endpoint
+    return None if table.plaintext or table.ca_file else f"https://{table.endpoint}"
+
+
+def _data_manager(
+    name: str, table: tables.DataManager, folder: Path, others: Opener
+) -> Destination:
+    from convsync.upload.google.credentials import DATA_MANAGER_SCOPE
+    from convsync.upload.google.data_manager import DataManager
+    from convsync.upload.google.data_manager_requests import Account
+
+    return DataManager(
+        name,
+        Account(
+            operating=table.operating_account,
+            login=table.login_account,
+            linked=table.linked_account,
+            event_source=table.event_source,
+        ),
+        _credentials(name, table, folder, DATA_MANAGER_SCOPE),
+        endpoint=table.endpoint,
+        rest_endpoint=table.rest_endpoint,
+        is_plaintext=table.plaintext,
+        timeout=timedelta(seconds=table.timeout_s),
+        requests_in_flight=table.requests_in_flight,
+        upload_quota=_quota(table, "Data Manager uploads"),
+        status_quota=_quota(table, "Data Manager statuses"),
+        retractor=None if table.retract_with == tables.VALUE_ZERO else others(table.retract_with),
+    )
+
+
+def _google_ads(name: str, table: tables.GoogleAds, folder: Path) -> Destination:
+    from convsync.upload.google.google_ads import GoogleAds
+
+    customer, identity, connection = _google_ads_road(name, table, folder)
+    return GoogleAds(
+        name,
+        customer,
+        identity,
+        **connection,
+        requests_in_flight=table.requests_in_flight,
+        upload_quota=_quota(table, "Google Ads"),
+    )
+
+
+def _google_ads_account(
+    name: str, table: tables.GoogleAds, customer_id: str, folder: Path
+) -> AccountReader:
+    from convsync.upload.google.google_ads_reading import GoogleAdsAccount
+
+    customer, identity, connection = _google_ads_road(name, table, folder)
+    return GoogleAdsAccount(
+        name, replace(customer, customer_id=customer_id), identity, **connection
+    )
+
+
+def _google_ads_road(
+    name: str, table: tables.GoogleAds, folder: Path
+) -> "tuple[Customer, Credentials | None, dict[str, Any]]":
+    """Return whose account it is, who signs in, and the way there."""
+    from convsync.upload.google.credentials import (
+        ADS_SCOPE,
+        AdsConfig,
+        ads_config,
+        credentials_from,
+    )
+    from convsync.upload.google.google_ads_api import Customer
+
+    key = "credentials" if table.google_ads_yaml is None else "google_ads_yaml"
+    place = f"destinations.{name}.{key}"
+    if table.google_ads_yaml is not None:
+        official = ads_config(folder / table.google_ads_yaml, place=place)
+    elif table.credentials == "google_ads":
+        official = ads_config(None, place=place)
+    else:
+        official = AdsConfig(keeper=_keeper(table, folder))
+    identity = None
+    if table.credentials != "none":
+        identity = credentials_from(
+            official.keeper, ADS_SCOPE, place=place, impersonate=table.impersonate
+        )
+    token = table.developer_token
+    customer = Customer(
+        customer_id=table.customer_id,
+        login_customer_id=table.login_customer_id or official.login_customer_id,
+        linked_customer_id=table.linked_customer_id or official.linked_customer_id,
+        developer_token=token.get_secret_value() if token else official.developer_token,
+        variables=table.custom_variables,
+    )
+    is_ours = "endpoint" in table.model_fields_set
+    connection = {
+        "version": table.api_version,
+        "endpoint": table.endpoint if is_ours else official.endpoint or table.endpoint,
+        "is_plaintext": table.plaintext,
+        "root_certificates": _certificates(name, table, folder),
+        "proxy": official.http_proxy,
+        "timeout": timedelta(seconds=table.timeout_s),
+    }
+    return customer, identity, connection
+
+
+def _quota(table: Table, what: str) -> Quota:
+    """Return what Google counts together: the requests of one kind of a Cloud project."""
+    return Quota(
+        project=f"{table.cloud_project} ({what})",
+        per_minute=table.requests_per_minute,
+        per_day=table.requests_per_day,
+    )
+
+
+def _certificates(name: str, table: tables.GoogleAds, folder: Path) -> bytes | None:
+    if table.ca_file is None:
+        return None
+    try:
+        return (folder / table.ca_file).read_bytes()
+    except OSError as error:
+        raise OperatorError(
+            f"destinations.{name}.ca_file: {folder / table.ca_file} cannot be read "
+            f"({type(error).__name__})."
+        ) from error
+
+
+def _credentials(
+    name: str, table: tables.DataManager, folder: Path, scope: str
+) -> "Credentials | None":
+    from convsync.upload.google.credentials import credentials_from
+
+    if table.credentials == "none":
+        return None
+    place = f"destinations.{name}.credentials"
+    keeper = _keeper(table, folder)
+    return credentials_from(keeper, scope, place=place, impersonate=table.impersonate)
+
+
+def _keeper(table: Table, folder: Path) -> "Keeper":
+    """Return where a destination's credentials are kept."""
+    from convsync.upload.google.credentials import ApplicationDefault, KeyFile, RefreshToken
+
+    if table.credentials in {"application_default", "none"}:
+        return ApplicationDefault()
+    if table.credentials != "refresh_token":
+        return KeyFile(path=folder / table.credentials)
+    assert table.client_secret is not None, "settings see to that"
+    assert table.refresh_token is not None, "settings see to that"
+    return RefreshToken(
+        client_id=table.client_id or "",
+        client_secret=table.client_secret.get_secret_value(),
+        token=table.refresh_token.get_secret_value(),
+    )
