@@ -1,4 +1,4 @@
-"""What a new field of a deal costs: the list in the hub of `extract/`, held to a field that is there."""
+"""What a new field of a deal costs: the hub's list of files, held to a field that is there."""
 
 import re
 from pathlib import Path
