@@ -2,7 +2,12 @@
 
 from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from convsync.model.customer import CustomerType
 from convsync.settings.values import CustomerWords, Table
@@ -37,3 +42,16 @@ def mapped(table: Table, into: type["DataclassInstance"]) -> dict[str, Any]:
 
 _KEYS = {"emails": "email", "phones": "phone", "crm_keys": "crm_key", "visitors": "visitor"}
 """The keys in the config of what a mapping names in the plural."""
+
+
+def database_url(url: SecretStr, folder: Path) -> str:
+    """Return a database URL whose relative SQLite file lies in the config's folder."""
+    written = url.get_secret_value()
+    try:
+        parsed = make_url(written)
+    except ArgumentError:
+        return written
+    file = parsed.database
+    if parsed.get_backend_name() == "sqlite" and file and not file.startswith((":", "file:")):
+        parsed = parsed.set(database=str(folder / file))
+    return parsed.render_as_string(hide_password=False)

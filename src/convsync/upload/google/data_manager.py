@@ -28,9 +28,10 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 from requests import RequestException
 
-from convsync.errors import OperatorError, TransientError
-from convsync.model.outcome import Accepted, Outcome, Rejected
+from convsync.errors import TransientError
+from convsync.model.outcome import Accepted, Outcome
 from convsync.model.statement import Batch, Operation, Statement
+from convsync.upload.codes import refusals_among, refused_test_row
 from convsync.upload.destination import UNLIMITED, Destination, Quota, Verdict
 from convsync.upload.google.credentials import (
     DATA_MANAGER_SCOPE,
@@ -40,6 +41,7 @@ from convsync.upload.google.credentials import (
     sign_in_error,
     signed_channel,
 )
+from convsync.upload.google.data_manager_codes import explain_code
 from convsync.upload.google.data_manager_refusals import (
     outcomes_of_refusal,
     refusal_of,
@@ -149,8 +151,7 @@ class DataManager:
         request.validate_only = True
         outcomes = self._ingest(batch, request, now)
         if not isinstance(outcomes, str):
-            codes = sorted({o.code for o in outcomes if isinstance(o, Rejected)})
-            raise OperatorError(f"{self.name} refused a test row: {', '.join(codes)}.")
+            raise refused_test_row(self.name, sorted(refusals_among(outcomes)), explain_code)
 
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
         """Ask for the rows' verdicts; see Destination."""
