@@ -14,7 +14,15 @@ import pytest
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Rejected, Untried
+from convsync.model.outcome import (
+    Accepted,
+    Blocked,
+    Confirmed,
+    Deferred,
+    Outcome,
+    Rejected,
+    Untried,
+)
 from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.model.takes import CLICK_NOT_TAKEN, IDENTIFIERS_NOT_TAKEN, OPERATION_NOT_TAKEN
 from convsync.upload.destination import Destination, StillProcessing, Unknown
@@ -29,6 +37,7 @@ class Codes:
 
     refused: str
     put_off: str
+    no_action: str
     unknown: str
 
 
@@ -282,12 +291,12 @@ class DestinationContract:
 
     # The set-up
 
-    def test_a_set_up_that_cannot_work_stops_the_run_and_burns_no_row(
+    def test_a_set_up_that_cannot_work_blocks_its_rows_and_burns_none(
         self, destination: Destination, platform: Platform
     ) -> None:
         platform.lose_the_action()
-        with pytest.raises(OperatorError, match=r"action_id"):
-            destination.upload(a_batch(*self.statements(3)), now=NOW)
+        outcomes = settled(destination, platform, self.statements(3))
+        assert outcomes == [Blocked(code=platform.codes.no_action)] * 3
         assert platform.value(OrderId("cs-0")) is None
 
     def test_a_check_leaves_no_trace(self, destination: Destination, platform: Platform) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.outcome import Accepted, Confirmed, Rejected, Untried
+from convsync.model.outcome import Accepted, Blocked, Confirmed, Rejected, Untried
 from convsync.model.statement import Operation, OrderId, Statement
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
@@ -38,6 +38,7 @@ class OnDataManager(SandboxPlatform):
     codes = Codes(
         refused="PROCESSING_ERROR_REASON_INVALID_GCLID",
         put_off="PROCESSING_ERROR_REASON_TOO_RECENT_CLICK",
+        no_action="INVALID_CONVERSION_ACTION_ID",
         unknown="PROCESSING_ERROR_REASON_OF_NEXT_YEAR",
     )
     upload = "ingest"
@@ -185,11 +186,22 @@ def test_what_a_wbraid_led_to_is_worth_nothing_where_the_retractor_could_not_adj
     road.close()
 
 
-def test_a_retractor_that_cannot_work_stops_the_run_before_anything_is_sent(
+def test_a_retractor_that_cannot_work_blocks_its_own_rows_alone(sandbox: Sandbox) -> None:
+    memory = MemoryDestination()
+    memory.lose_the_action()
+    road = a_road_to(sandbox, retractor=memory)
+    first, second = statements(2)
+    outcomes = road.upload(a_batch(first, corrected(second, Operation.RETRACT, 0)), now=NOW)
+    assert isinstance(outcomes[0], Accepted)
+    assert outcomes[1] == Blocked(code=memory.codes.no_action)
+    road.close()
+
+
+def test_a_retractor_that_nothing_gets_past_stops_the_run_before_anything_is_sent(
     sandbox: Sandbox,
 ) -> None:
     memory = MemoryDestination()
-    memory.lose_the_action()
+    memory.shut_out()
     road = a_road_to(sandbox, retractor=memory)
     first, second = statements(2)
     with pytest.raises(OperatorError):

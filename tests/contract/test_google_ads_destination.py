@@ -50,6 +50,7 @@ class ScriptedPlatform:
     codes: ClassVar = Codes(
         refused="UNPARSEABLE_GCLID",
         put_off="TOO_RECENT_EVENT",
+        no_action="NO_CONVERSION_ACTION_FOUND",
         unknown="conversion_upload_error.977",
     )
 

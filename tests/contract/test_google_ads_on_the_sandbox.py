@@ -46,6 +46,7 @@ class OnGoogleAds(SandboxPlatform):
     codes = Codes(
         refused="UNPARSEABLE_GCLID",
         put_off="TOO_RECENT_EVENT",
+        no_action="NO_CONVERSION_ACTION_FOUND",
         unknown="conversion_upload_error.977",
     )
     upload = "google_ads_upload"

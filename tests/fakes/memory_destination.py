@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from convsync.errors import OperatorError, TransientError
-from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected
+from convsync.model.outcome import Blocked, Confirmed, Deferred, Outcome, Rejected
 from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.model.takes import Takes
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
@@ -16,7 +16,9 @@ from convsync.upload.google.takes import GOOGLE_ADS
 from convsync.upload.parts import foreseen, upload_in_parts
 from tests.contract.destination_suite import QUOTA_DELAY_S, Codes
 
-CODES = Codes(refused="REFUSED", put_off="TOO_EARLY", unknown="FROM_NEXT_YEAR")
+CODES = Codes(
+    refused="REFUSED", put_off="TOO_EARLY", unknown="FROM_NEXT_YEAR", no_action="NO_ACTION"
+)
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class MemoryDestination:
     _refusals: dict[str, list[str]] = field(default_factory=dict)
     _trouble: list[tuple[TransientError, bool]] = field(default_factory=list)
     _is_lost: bool = False
+    _is_shut_out: bool = False
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         if self._trouble:
@@ -42,7 +45,10 @@ class MemoryDestination:
             if is_counted:
                 self._take(batch, now)
             raise error
-        self.validate(batch, now=now)
+        if self._is_shut_out:
+            raise OperatorError(f"{self.name} lets nobody in. Check the credentials.")
+        if self._is_lost:
+            return [Blocked(code=self.codes.no_action)] * len(batch.statements)
         refused, refusals = foreseen(batch, self.takes, now)
         others = [row for row in range(len(batch.statements)) if row not in refused]
         return upload_in_parts(batch, [(others, lambda b: self._take(b, now)), (refused, refusals)])
@@ -53,6 +59,9 @@ class MemoryDestination:
 
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
         raise AssertionError("everything is answered at once")
+
+    def close(self) -> None:
+        """There is no connection to give back."""
 
     def _take(self, batch: Batch, now: datetime) -> Sequence[Outcome]:
         self.batches.append(batch)
@@ -81,6 +90,9 @@ class MemoryDestination:
         for code in (self.codes.put_off, self.codes.refused):
             self.refuse(statement.click_id.value, code)
         return statement, self.codes.refused
+
+    def shut_out(self) -> None:
+        self._is_shut_out = True
 
     def break_down(self, *, after_counting: bool = False) -> None:
         self._trouble.append((TransientError(f"{self.name} is away."), after_counting))

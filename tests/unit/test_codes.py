@@ -1,6 +1,6 @@
 """Every code that the vendors' packages know has a meaning; every other one is kept and put off."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -8,11 +8,26 @@ from typing import Any
 import pytest
 from google.ads import datamanager_v1
 
-from convsync.model.outcome import Confirmed, Deferred, Rejected
+from convsync.model.outcome import Blocked, Confirmed, Deferred, NotMatched, Rejected
 from convsync.model.statement import Operation
-from convsync.upload.codes import COUNTED, NEXT_DAY, ROW, Class, Meaning, outcome_of, stop
+from convsync.model.takes import CODES, CodeMeaning
+from convsync.upload.codes import (
+    Class,
+    Concern,
+    Meaning,
+    blocked,
+    counted,
+    outcome_of,
+    row,
+    rows_concerned,
+    stop,
+    unknown_click,
+    wait,
+)
 from convsync.upload.google import google_ads_codes as ads
 from convsync.upload.google.data_manager_codes import PROCESSING, REFUSALS
+from convsync.upload.google.data_manager_codes import explain_code as explain_dm
+from tests.builders import SOMEBODY, a_statement
 
 NOW = datetime(2026, 3, 3, 2, tzinfo=UTC)
 VERSIONS = ("v23", "v24", "v25", "v26")
@@ -66,11 +81,13 @@ def test_every_exception_to_a_family_is_a_value_of_it(family: str) -> None:
     "table",
     [REFUSALS, PROCESSING, ads.CONVERSION_UPLOAD, ads.CONVERSION_ADJUSTMENT_UPLOAD, ads.QUOTA],
 )
-def test_what_stops_a_run_says_how_to_mend_it_and_what_waits_says_how_long(
+def test_what_a_person_can_fix_says_how_and_what_waits_says_how_long(
     table: Mapping[str, Meaning],
 ) -> None:
     for code, meaning in table.items():
-        assert bool(meaning.mend) or meaning.what is not Class.STOP, code
+        is_for_a_person = meaning.what in {Class.BLOCKED, Class.STOP}
+        assert not is_for_a_person or meaning.fix, code
+        assert bool(meaning.sentence) != meaning.is_unknown, code
         assert (meaning.wait > timedelta(0)) == (meaning.what is Class.WAIT), code
 
 
@@ -162,8 +179,8 @@ def test_not_being_allow_listed_is_answered_with_the_way_to_the_data_manager_api
     _, meaning = ads.meaning_of(
         "not_allowlisted_error", "CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE", Operation.COUNT
     )
-    assert 'kind = "data_manager"' in meaning.mend
-    assert "counted is sent again" in meaning.mend
+    assert 'kind = "data_manager"' in meaning.fix
+    assert "counted is sent again" in meaning.fix
 
 
 @pytest.mark.parametrize("table", [REFUSALS, PROCESSING])
@@ -172,12 +189,148 @@ def test_a_code_that_no_table_knows_is_kept_and_put_off_for_a_day(
 ) -> None:
     code, tomorrow = "INVENTED_NEXT_YEAR", NOW + timedelta(days=1)
     kept = Deferred(code=code, until=tomorrow, is_unknown=True)
-    assert outcome_of(code, table, NOW) == kept
+    assert outcome_of(code, table, a_statement(), NOW) == kept
+
+
+A_PERSON = a_statement(click_id=None, identifiers=SOMEBODY)
 
 
 def test_each_class_has_its_outcome() -> None:
-    table = {"here": COUNTED, "later": NEXT_DAY, "never": ROW, "halt": stop("Mend it.")}
-    assert outcome_of("here", table, NOW) == Confirmed(code="here")
-    assert outcome_of("later", table, NOW) == Deferred(code="later", until=NOW + timedelta(days=1))
-    assert outcome_of("never", table, NOW) == Rejected(code="never")
-    assert outcome_of("halt", table, NOW) == Rejected(code="halt")
+    table = {
+        "here": counted("It is there."),
+        "theirs": counted("Something is there.", is_by_our_key=False),
+        "later": wait("Not yet.", hours=24),
+        "later, once": wait("Not found.", hours=24, is_once=True),
+        "account": blocked("It is off.", "Turn it on."),
+        "never": row("It is wrong."),
+        "halt": stop("Nothing goes.", "Fix it."),
+        "nobody": unknown_click("No such click."),
+    }
+    tomorrow = NOW + timedelta(days=1)
+    outcomes = {code: outcome_of(code, table, a_statement(), NOW) for code in table}
+    assert outcomes == {
+        "here": Confirmed(code="here"),
+        "theirs": Confirmed(code="theirs", is_by_our_key=False),
+        "later": Deferred(code="later", until=tomorrow),
+        "later, once": Deferred(code="later, once", until=tomorrow, is_once=True),
+        "account": Blocked(code="account"),
+        "never": Rejected(code="never"),
+        "halt": Rejected(code="halt"),
+        "nobody": Rejected(code="nobody"),
+    }
+    assert outcome_of("nobody", table, A_PERSON, NOW) == NotMatched(code="nobody")
+
+
+NO_CLICKS = ["CLICK_NOT_FOUND", "INVALID_CLICK"]
+
+
+@pytest.mark.parametrize(
+    ("code", "table"),
+    [
+        *((f"PROCESSING_ERROR_REASON_{code}", PROCESSING) for code in NO_CLICKS),
+        ("CLICK_NOT_FOUND", ads.CONVERSION_UPLOAD),
+        ("EVENT_NOT_FOUND", ads.CONVERSION_UPLOAD),
+    ],
+)
+def test_a_person_without_a_known_click_is_ordinary_and_a_click_id_is_not(
+    code: str, table: Mapping[str, Meaning]
+) -> None:
+    assert outcome_of(code, table, A_PERSON, NOW) == NotMatched(code=code)
+    assert outcome_of(code, table, a_statement(), NOW) == Rejected(code=code)
+
+
+@pytest.mark.parametrize(
+    ("code", "table", "is_ours"),
+    [
+        ("PROCESSING_ERROR_REASON_DUPLICATE_TRANSACTION_ID", PROCESSING, True),
+        ("PROCESSING_ERROR_REASON_DUPLICATE_GCLID", PROCESSING, False),
+        ("ORDER_ID_ALREADY_IN_USE", ads.CONVERSION_UPLOAD, True),
+        ("CLICK_CONVERSION_ALREADY_EXISTS", ads.CONVERSION_UPLOAD, False),
+        ("CONVERSION_ALREADY_RETRACTED", ads.CONVERSION_ADJUSTMENT_UPLOAD, True),
+    ],
+)
+def test_already_there_says_whose_key_it_names(
+    code: str, table: Mapping[str, Meaning], *, is_ours: bool
+) -> None:
+    outcome = outcome_of(code, table, a_statement(), NOW)
+    assert outcome == Confirmed(code=code, is_by_our_key=is_ours)
+
+
+BLOCKING = [
+    "TERMS",
+    "ENHANCED_CONVERSIONS",
+    "ONE_PER_CLICK",
+    "INVALID_CONVERSION_ACTION",
+    "NO_CONVERSION_ACTION",
+    "CUSTOM_VARIABLE_NOT_ENABLED",
+    "CUSTOM_VARIABLE_NOT_FOUND",
+    "INVALID_CUSTOMER_FOR_CLICK",
+    "INVALID_OPERATING_ACCOUNT_FOR_CLICK",
+    "OPERATING_ACCOUNT_MISMATCH",
+    "UNAUTHORIZED_CUSTOMER",
+    "INVALID_AD_IDENTIFIER_FOR_ACCOUNT",
+    "EXTERNAL",
+    "DEFAULT_CONVERSION_VALUE",
+]
+
+
+@pytest.mark.parametrize(
+    "table", [REFUSALS, PROCESSING, ads.CONVERSION_UPLOAD, ads.CONVERSION_ADJUSTMENT_UPLOAD]
+)
+@pytest.mark.parametrize("part", BLOCKING)
+def test_what_the_account_is_refused_for_is_refused_to_no_row_for_good(
+    part: str, table: Mapping[str, Meaning]
+) -> None:
+    about = {code: meaning.what for code, meaning in table.items() if part in code}
+    assert set(about.values()) <= {Class.BLOCKED}, about
+
+
+PEOPLE = [a_statement(identifiers=SOMEBODY), a_statement(), a_statement(identifiers=SOMEBODY)]
+
+
+@pytest.mark.parametrize(
+    ("concern", "rows"),
+    [
+        (Concern.NAMED, []),
+        (Concern.ALL, [0, 1, 2]),
+        (Concern.IDENTIFIERS, [0, 2]),
+        (Concern.VARIABLES, [0, 1, 2]),  # none has any: whoever is meant is among them
+    ],
+)
+def test_rows_that_share_a_blocked_ones_fate_are_known(concern: Concern, rows: list[int]) -> None:
+    assert list(rows_concerned(blocked("Off.", "On.", concern), PEOPLE)) == rows
+    assert list(rows_concerned(row("Wrong."), PEOPLE)) == []
+
+
+@pytest.mark.parametrize(
+    ("explain", "code", "sentence"),
+    [
+        (explain_dm, "CUSTOM_VARIABLE_NOT_FOUND", "The account has no such custom variable."),
+        (explain_dm, "2 of 9: PROCESSING_ERROR_REASON_INVALID_GCLID; 1 of 9: X", "The gclid"),
+        (explain_dm, "REQUEST_TOO_OLD", "The verdict was asked for too late"),
+        (explain_dm, "NO_IDENTIFIERS_LEFT", "The conversion was counted by hashed"),
+        (ads.explain_code, "EXPIRED_EVENT", "The click is older than the action's"),
+        (ads.explain_code, "date_error.INVALID_DATE", "Google finds a fault with a field"),
+        (ads.explain_code, "TOO_OLD_TO_CORRECT", "The conversion is older than the platform"),
+    ],
+)
+def test_a_code_is_explained_in_a_sentence(
+    explain: Callable[[str], CodeMeaning | None], code: str, sentence: str
+) -> None:
+    found = explain(code)
+    assert found is not None
+    assert found.sentence.startswith(sentence)
+
+
+@pytest.mark.parametrize("explain", [explain_dm, ads.explain_code])
+@pytest.mark.parametrize("code", ["OF_NEXT_YEAR", "conversion_upload_error.977", "x_error.Y"])
+def test_a_code_nobody_knows_is_not_explained(
+    explain: Callable[[str], CodeMeaning | None], code: str
+) -> None:
+    assert explain(code) is None
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_our_own_codes_are_explained_at_both_roads(code: str) -> None:
+    assert explain_dm(code) is not None
+    assert ads.explain_code(code) is not None

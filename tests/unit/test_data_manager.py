@@ -21,7 +21,7 @@ from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.money import MOST, Money
-from convsync.model.outcome import Deferred, Outcome, Rejected, Untried
+from convsync.model.outcome import Blocked, Deferred, Outcome, Rejected, Untried
 from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.google.data_manager_refusals import (
     A_DAYS_QUOTA_S,
@@ -303,28 +303,50 @@ def test_a_reason_to_wait_that_names_no_row_is_every_rows() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("details", "mend"),
-    [
-        ([info("NOT_ALLOWLISTED")], "operating_account"),
-        ([violations(("destinations[0]", "INVALID_CONVERSION_ACTION_ID"))], "action_id"),
-        (
-            [
-                violations(
-                    ("events[1]", "DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED")
-                )
-            ],
-            "customer data terms",
-        ),
-    ],
-)
-def test_what_a_person_has_to_mend_stops_the_run_with_the_mend(
-    details: list[Any], mend: str
-) -> None:
+def test_what_nothing_gets_past_stops_the_run_with_the_fix() -> None:
     asked = error_details_pb2.RequestInfo(request_id="req-1")
     with pytest.raises(OperatorError, match=r"batch 7: .*\(request req-1\)") as raised:
-        refused(3, asked, *details)
-    assert mend in str(raised.value)
+        refused(3, asked, info("NOT_ALLOWLISTED"))
+    assert "operating_account" in str(raised.value)
+
+
+NO_ACTION = "INVALID_CONVERSION_ACTION_ID"
+NO_TERMS = "DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED"
+OTHERS_CLICK = "INVALID_AD_IDENTIFIER_FOR_ACCOUNT"
+
+
+def test_what_an_action_is_refused_for_blocks_every_row_at_once() -> None:
+    named = violations(("destinations[0]", NO_ACTION))
+    assert refused(3, named) == [Blocked(code=NO_ACTION)] * 3
+    assert refused(3, named, error=exceptions.NotFound) == [Blocked(code=NO_ACTION)] * 3
+
+
+@pytest.mark.parametrize("place", ["events[2].user_data", "destinations[0]"])
+def test_what_identifiers_are_refused_for_blocks_every_row_that_has_some(place: str) -> None:
+    known = a_statement(identifiers=SOMEBODY)
+    batch = a_batch(known, a_statement(), known, a_statement())
+    cause = exceptions.InvalidArgument("", details=[violations((place, NO_TERMS))])
+    blocked = Blocked(code=NO_TERMS)
+    assert outcomes_of_refusal(refusal_of(cause), batch, NOW, destination="google") == [
+        blocked,
+        UNTRIED,
+        blocked,
+        UNTRIED,
+    ]
+
+
+def test_a_click_of_another_account_blocks_its_own_row_alone() -> None:
+    assert refused(2, violations(("events[1].ad_identifiers", OTHERS_CLICK))) == [
+        UNTRIED,
+        Blocked(code=OTHERS_CLICK),
+    ]
+
+
+def test_a_row_that_is_wrong_is_refused_for_that_though_its_account_is_wrong_too() -> None:
+    both = violations(
+        ("destinations[0]", NO_ACTION), ("events[0].currency", "REQUIRED_FIELD_MISSING")
+    )
+    assert refused(2, both) == [MISSING, Blocked(code=NO_ACTION)]
 
 
 @pytest.mark.parametrize("error", [exceptions.Unauthenticated, exceptions.PermissionDenied])
@@ -432,7 +454,7 @@ def test_a_status_that_cannot_be_had_now_says_when(answer: Response, wait_s: flo
 
 
 @pytest.mark.parametrize("code", [401, 403])
-def test_a_status_that_is_withheld_is_for_a_person_to_mend(code: int) -> None:
+def test_a_status_that_is_withheld_is_for_a_person_to_fix(code: int) -> None:
     with pytest.raises(OperatorError, match="auth/datamanager"):
         response_json(an_answer(code, "{}"), "google")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from convsync.errors import UnexpectedResponseError
-from convsync.model.outcome import Confirmed, Deferred, Outcome, Rejected
+from convsync.model.outcome import Blocked, Confirmed, Deferred, Outcome, Rejected
 from convsync.model.statement import Batch, OrderId
 from convsync.upload.destination import StillProcessing, Unknown, Verdict
 from convsync.upload.google.data_manager_status import verdict_of
@@ -17,6 +17,7 @@ PREFIX = "PROCESSING_ERROR_REASON_"
 BAD, RECENT, THERE = (
     f"{PREFIX}{name}" for name in ("INVALID_GCLID", "TOO_RECENT_CLICK", "DUPLICATE_GCLID")
 )
+TERMS = f"{PREFIX}DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED"
 NEXT_YEARS = f"{PREFIX}MERCURY_RETROGRADE"
 SIX_HOURS, DAY = timedelta(hours=6), timedelta(days=1)
 COUNTED, REFUSED = Confirmed(), Rejected(code=BAD)
@@ -85,7 +86,15 @@ VERDICTS: dict[str, tuple[dict[str, Any], list[Outcome]]] = {
     ),
     "all failed, and some of them for being there already": (
         status("FAILED", error(THERE, 2), error(BAD, 1)),
-        [counted_only(f"2 of 3: {THERE}", f"1 of 3: {BAD}")] * 3,
+        [Confirmed(code=f"2 of 3: {THERE}; 1 of 3: {BAD}", is_by_our_key=False)] * 3,
+    ),
+    "two reasons for one row": (
+        status("PARTIAL_SUCCESS", error(BAD, 1, 0), error(RECENT, 1, 0)),
+        [REFUSED, COUNTED, COUNTED],
+    ),
+    "an account that is not set up": (
+        status("PARTIAL_SUCCESS", error(TERMS, 1, 1)),
+        [COUNTED, Blocked(code=TERMS), COUNTED],
     ),
     "all failed, and nobody says why": (
         status("FAILED"),

@@ -18,7 +18,7 @@ from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import Identifiers, hashed
-from convsync.model.outcome import Confirmed, Deferred, Rejected, Untried
+from convsync.model.outcome import Blocked, Confirmed, Deferred, NotMatched, Rejected, Untried
 from convsync.model.statement import Batch, Operation, OrderId, Statement
 from convsync.upload.google.google_ads_answers import outcomes_of, outcomes_of_refusal
 from convsync.upload.google.google_ads_api import Api, Customer
@@ -249,6 +249,7 @@ def answered(batch: Batch, *errors: Any) -> Sequence[Any]:
 
 
 UNPARSEABLE_GCLID, TOO_RECENT_EVENT, ORDER_ID_IN_USE, NO_ACTION = 3, 44, 15, 53
+CLICK_EXISTS, CLICK_NOT_FOUND = 23, 33
 
 
 def test_without_an_error_every_row_is_confirmed() -> None:
@@ -414,9 +415,45 @@ def test_what_stops_every_row_stops_the_run_and_names_the_request() -> None:
 
 def test_what_stops_only_some_rows_burns_none_and_settles_the_others() -> None:
     outcomes = answered(
-        of_many(3), an_error(number=NO_ACTION, row=0), an_error(number=UNPARSEABLE_GCLID, row=1)
+        of_many(3),
+        an_error("not_allowlisted_error", 2, row=0),
+        an_error(number=UNPARSEABLE_GCLID, row=1),
     )
     assert outcomes == [Untried(), Rejected(code="UNPARSEABLE_GCLID"), Confirmed()]
+
+
+def test_what_the_account_is_refused_for_blocks_the_row_and_lets_the_others_go() -> None:
+    errors = [an_error(number=NO_ACTION, row=0), an_error(number=TOO_RECENT_EVENT, row=0)]
+    assert answered(of_many(2), *errors) == [
+        Blocked(code="NO_CONVERSION_ACTION_FOUND"),
+        Confirmed(),
+    ]
+
+
+def test_every_row_blocked_is_no_reason_to_stop_what_other_actions_have_to_say() -> None:
+    errors = [an_error(number=NO_ACTION, row=row) for row in range(2)]
+    assert answered(of_many(2), *errors) == [Blocked(code="NO_CONVERSION_ACTION_FOUND")] * 2
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_of_two_reasons_for_being_there_our_own_key_decides(*, is_reversed: bool) -> None:
+    errors = [an_error(number=ORDER_ID_IN_USE), an_error(number=CLICK_EXISTS)]
+    assert answered(of_many(1), *(reversed(errors) if is_reversed else errors)) == [
+        Confirmed(code="ORDER_ID_ALREADY_IN_USE")
+    ]
+    assert answered(of_many(1), an_error(number=CLICK_EXISTS)) == [
+        Confirmed(code="CLICK_CONVERSION_ALREADY_EXISTS", is_by_our_key=False)
+    ]
+
+
+def test_a_person_google_knows_no_click_of_is_ordinary() -> None:
+    person = a_statement(click_id=None, identifiers=Identifiers(emails=(hashed("a@b.example"),)))
+    batch = a_batch(person, a_statement())
+    not_found = [an_error(number=CLICK_NOT_FOUND, row=row) for row in range(2)]
+    assert answered(batch, *not_found) == [
+        NotMatched(code="CLICK_NOT_FOUND"),
+        Rejected(code="CLICK_NOT_FOUND"),
+    ]
 
 
 def test_a_quota_spent_on_every_row_is_waited_for_as_long_as_the_server_says() -> None:
@@ -542,7 +579,7 @@ def test_a_transient_error_under_any_status_is_tried_again() -> None:
         ("INVALID_ARGUMENT", "header_error", 3, "login_customer_id"),
     ],
 )
-def test_what_a_person_has_to_mend_stops_the_run_with_the_mend(
+def test_what_nothing_gets_past_stops_the_run_with_the_fix(
     code: str, family: str, number: int, said: str
 ) -> None:
     with pytest.raises(OperatorError, match=r"request req-1") as raised:
@@ -570,6 +607,12 @@ def test_a_refusal_that_says_nothing_is_unexpected(code: str) -> None:
 def test_a_request_refused_for_a_row_costs_only_that_row() -> None:
     outcomes = refused(of_many(3), "INVALID_ARGUMENT", an_error("field_error", 2, row=1))
     assert outcomes == [Untried(), Rejected(code="field_error.REQUIRED"), Untried()]
+
+
+@pytest.mark.parametrize("status", ["INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED"])
+def test_a_request_refused_for_its_action_blocks_all_of_its_rows(status: str) -> None:
+    error = an_error("conversion_upload_error", NO_ACTION, row=None)
+    assert refused(of_many(2), status, error) == [Blocked(code="NO_CONVERSION_ACTION_FOUND")] * 2
 
 
 def test_a_request_refused_for_no_row_is_halved_until_the_row_stands_alone() -> None:

@@ -1,7 +1,6 @@
 """`audit list`, `audit show` and `audit verify`: what happened, and that nothing was edited."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,6 @@ from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 if TYPE_CHECKING:
     from convsync.model.chain import Head
     from convsync.store.audit_log import Row
-    from convsync.store.database import Database
 
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
@@ -42,7 +40,7 @@ def list_events(
 
     if event is not None and event not in set(EventKind):
         raise OperatorError(f"There is no event {event}; there are: {', '.join(EventKind)}.")
-    with _database(config).reading() as connection:
+    with options.ledger(options.load(config)) as database, database.reading() as connection:
         rows = list(audit_log.events(connection, run_id=run, event=event, newest=last))
     output.show([_as_row(row) for row in rows], _COLUMNS, form)
 
@@ -55,7 +53,7 @@ def show_deal(
     from convsync.errors import OperatorError
     from convsync.store import audit_log
 
-    with _database(config).reading() as connection:
+    with options.ledger(options.load(config)) as database, database.reading() as connection:
         rows = list(audit_log.events(connection, deal_id=deal))
     if not rows:
         raise OperatorError(f"The audit log has no event of a deal {deal}.")
@@ -70,7 +68,8 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
     """
     from convsync import verification
 
-    found = verification.verify(_database(config), head=_head(head))
+    with options.ledger(options.load(config)) as database:
+        found = verification.verify(database, head=_head(head))
     if found.broken is not None:
         typer.echo(
             f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
@@ -98,15 +97,6 @@ def _head(text: str | None) -> "Head | None":
         return None if text is None else Head.parse(text)
     except ValueError as error:
         raise OperatorError(f"--head {text}: {error}.") from error
-
-
-def _database(config: Path) -> "Database":
-    from convsync import wiring
-    from convsync.store import migrate
-
-    database = wiring.database_of(options.load(config))
-    migrate.require_current(database)
-    return database
 
 
 def _as_row(row: "Row") -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from convsync import log
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Format, FormatOption
 from convsync.errors import OperatorError
@@ -31,8 +34,7 @@ def run(
     """The nightly run: reads what changed, and sends what is new, changed or taken back."""
     from convsync import pipeline
 
-    with output.progress() as progress:
-        services = _services(config, as_of, progress)
+    with output.progress() as progress, _services(config, as_of, progress) as services:
         report = pipeline.plan(services) if dry_run else pipeline.run(services, force=force)
     _show(report, form, has_sent=not dry_run)
 
@@ -43,8 +45,8 @@ def plan(
     """Show what `run` would do now. Writes and sends nothing."""
     from convsync import pipeline
 
-    with output.progress() as progress:
-        report = pipeline.plan(_services(config, as_of, progress))
+    with output.progress() as progress, _services(config, as_of, progress) as services:
+        report = pipeline.plan(services)
     _show(report, form, has_sent=False)
 
 
@@ -70,8 +72,7 @@ def backfill(
     if last < first:
         raise OperatorError(f"--to {to_day} lies before --from {from_day}.")
     period = Period.of_days(first, last, wiring.company_zone(options.load(config)))
-    with output.progress() as progress:
-        services = _services(config, as_of, progress)
+    with output.progress() as progress, _services(config, as_of, progress) as services:
         report: Report | None
         if dry_run:
             report = pipeline.plan_backfill(services, period)
@@ -79,7 +80,7 @@ def backfill(
             approve = None if yes else partial(_asked, progress)
             report = pipeline.backfill(services, period, approve=approve, force=force)
     if report is None:
-        typer.echo("Nothing was sent.", err=True)
+        output.note("Nothing was sent.")
         return
     _show(report, form, has_sent=not dry_run)
 
@@ -94,22 +95,22 @@ def retry(
     """Send what is waiting in the outbox and ask for verdicts. Reads no source."""
     from convsync import pipeline
 
-    with output.progress() as progress:
-        report = pipeline.resend(_services(config, as_of, progress), force=force)
+    with output.progress() as progress, _services(config, as_of, progress) as services:
+        report = pipeline.resend(services, force=force)
     _show(report, form, has_sent=True)
 
 
-def _services(config: Path, as_of: str | None, progress: "Progress") -> "Services":
+@contextmanager
+def _services(config: Path, as_of: str | None, progress: "Progress") -> Iterator["Services"]:
     from convsync import wiring
     from convsync.store import migrate
 
     _spare_the_collector()
     settings = options.load(config)
-    services = wiring.services_of(
-        settings, as_of=options.instant(as_of, settings), progress=progress
-    )
-    migrate.require_current(services.database)
-    return services
+    now = options.instant(as_of, settings)
+    with wiring.opened(settings, as_of=now, progress=progress) as services:
+        migrate.require_current(services.database)
+        yield services
 
 
 def _spare_the_collector() -> None:
@@ -148,11 +149,11 @@ def _show(report: "Report", form: Format, *, has_sent: bool) -> None:
             _show_outcomes(report)
         output.show_sums(report.sums)
     for problem in report.problems:
-        typer.echo(f"convsync: {problem}", err=True)
+        output.note(f"convsync: {problem}", log_as=log.warning)
     if report.quarantined:
-        typer.echo(
+        output.note(
             f"convsync: {report.quarantined:,} records could not be read; see `convsync status`.",
-            err=True,
+            log_as=log.warning,
         )
     raise typer.Exit(report.exit_code)
 

@@ -4,7 +4,7 @@ The answer is what the ledger holds, in sentences: the decision of the last nigh
 deal, which stands until the deal, its clicks or the rules change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,8 +12,9 @@ from convsync.model.click import Candidate, Click, ClickId
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
-from convsync.model.rule import ConversionRule
+from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import order_id_of
+from convsync.report.agreements import next_due_at
 from convsync.store import clicks, deals, ledger, quarantine
 from convsync.store.database import Database
 from convsync.store.deals import StoredDeal
@@ -30,6 +31,9 @@ class Line:
     order_id: str
     entry: LedgerEntry | None
     explanation: Explanation | None
+    agreement: Agreement | None = None
+    next_due_at: datetime | None = None
+    """By when the deal should go on from this milestone, where it has not and should."""
     caught_earlier: Sequence[str] = ()
     """Rules under which an earlier milestone of this deal was in time and has been sent."""
 
@@ -44,7 +48,10 @@ class DealExplanation:
 
 
 def explain(
-    database: Database, rules: Sequence[ConversionRule], deal_id: str
+    database: Database,
+    rules: Sequence[ConversionRule],
+    deal_id: str,
+    agreements: Mapping[str, Agreement],
 ) -> list[DealExplanation]:
     """Return what is known of the deals of that ID, one for each source that has it."""
     with database.reading() as connection:
@@ -57,7 +64,9 @@ def explain(
                     deal=stored.deal,
                     candidates=_each_once([*stored.deal.clicks, *found]),
                     lines=[
-                        line for rule in rules if (line := _line(stored, rule, entries)) is not None
+                        line
+                        for rule in rules
+                        if (line := _line(stored, rule, entries, agreements)) is not None
                     ],
                 )
             )
@@ -92,13 +101,18 @@ def _seen_at(click: Click) -> tuple[bool, datetime]:
 
 
 def _line(
-    stored: StoredDeal, rule: ConversionRule, entries: dict[ledger.EntryKey, LedgerEntry]
+    stored: StoredDeal,
+    rule: ConversionRule,
+    entries: dict[ledger.EntryKey, LedgerEntry],
+    agreements: Mapping[str, Agreement],
 ) -> Line | None:
     deal = stored.deal
     milestone = deal.milestone(rule.milestone)
     entry = entries.get((stored.row, rule.name))
-    if milestone is None and entry is None:
+    is_counted = milestone is not None and rule.applies_to(deal.segments)
+    if entry is None and not is_counted:
         return None
+    agreement = agreements.get(rule.milestone)
     reason = entry.reason if entry else None
     return Line(
         rule=rule,
@@ -106,6 +120,8 @@ def _line(
         order_id=order_id_of(deal.source, deal.deal_id, rule.name),
         entry=entry,
         explanation=EXPLANATIONS[reason] if reason else None,
+        agreement=agreement,
+        next_due_at=next_due_at(agreement, deal) if agreement else None,
         caught_earlier=_caught_earlier(stored, entries, reason),
     )
 

@@ -4,11 +4,11 @@ A platform is a module beside this one that does what `Vendor` says, and a line 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from contextlib import suppress
 from typing import Any, Protocol
 
-from convsync.errors import OperatorError
-from convsync.model.takes import Takes
+from convsync.errors import ConvsyncError, OperatorError
+from convsync.model.takes import CODES, CodeMeaning, Takes
 from convsync.settings import Settings
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
@@ -26,6 +26,9 @@ class Vendor(Protocol):
     def takes_of(self, table: Any) -> Takes:
         """Return what the destination that a table describes takes, without opening it."""
 
+    def explain_code(self, table: Any, code: str) -> CodeMeaning | None:
+        """Return what one of the platform's codes means; None: it stands in no table."""
+
     def account_of(self, name: str, table: Any, settings: Settings) -> AdAccount:
         """Return the account behind the destination that a table describes."""
 
@@ -34,20 +37,37 @@ VENDORS: Mapping[str, Vendor] = {"data_manager": google, "google_ads": google}
 """What wires a destination, by its `kind`."""
 
 
-def destinations_of(settings: Settings) -> Callable[[str], Destination]:
-    """Return a function that opens a destination at its first use and keeps it."""
+class Destinations:
+    """Opens a destination at its first use, and keeps it until all are closed."""
 
-    @cache
-    def open_destination(name: str) -> Destination:
-        table = settings.destinations.get(name)
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: dict[str, Destination] = {}
+
+    def __call__(self, name: str) -> Destination:
+        """Return the destination of that name; OperatorError where the config has none."""
+        if name not in self._open:
+            self._open[name] = self._opened(name)
+        return self._open[name]
+
+    def close(self) -> None:
+        """Give back the connections of those that were used."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _opened(self, name: str) -> Destination:
+        table = self._settings.destinations.get(name)
         if table is None:
             raise OperatorError(
                 f"Conversions are in flight to destinations.{name}, which is no longer configured. "
                 "Put its table back until they are settled."
             )
-        return VENDORS[table.kind].open_destination(name, table, settings, open_destination)
+        return VENDORS[table.kind].open_destination(name, table, self._settings, self)
 
-    return open_destination
+
+def destinations_of(settings: Settings) -> Destinations:
+    """Return what opens the destinations. Nothing is opened yet."""
+    return Destinations(settings)
 
 
 def takes_of(settings: Settings) -> Mapping[str, Takes]:
@@ -55,6 +75,26 @@ def takes_of(settings: Settings) -> Mapping[str, Takes]:
     return {
         name: VENDORS[table.kind].takes_of(table) for name, table in settings.destinations.items()
     }
+
+
+def explain_code(settings: Settings, destination: str, code: str) -> CodeMeaning | None:
+    """Return what a code of a destination means, and what to do about it; None: nobody knows."""
+    table = settings.destinations.get(destination)
+    return VENDORS[table.kind].explain_code(table, code) if table else CODES.get(code)
+
+
+def time_of_platforms(settings: Settings) -> Callable[[], None]:
+    """Return a function that has the first ad account's platform say what time it is.
+
+    One that does not answer says nothing: that it is away is told where it is needed.
+    """
+
+    def ask() -> None:
+        for account in accounts_of(settings)[:1]:
+            with suppress(ConvsyncError):
+                account.server_time()
+
+    return ask
 
 
 def accounts_of(settings: Settings) -> Sequence[AdAccount]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convsync.errors import OperatorError
-from convsync.model.takes import Takes
-from convsync.settings import Settings, crm_tables, tables
+from convsync.model.takes import CodeMeaning, Takes
+from convsync.settings import Settings, crm_tables, deal_fields, tables
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
+from convsync.upload.google import data_manager_codes, google_ads_codes
 from convsync.upload.google.account import AccountReader
 from convsync.upload.google.ad_account import GoogleAdAccount
 from convsync.upload.google.preflight import Expected
@@ -48,6 +49,15 @@ def takes_of(table: Table) -> Takes:
             return data_manager(has_retractor=table.retract_with != tables.VALUE_ZERO)
         case tables.GoogleAds():
             return GOOGLE_ADS
+
+
+def explain_code(table: Table, code: str) -> CodeMeaning | None:
+    """Return what a code of a road to Google means; see Vendor."""
+    match table:
+        case tables.DataManager():
+            return data_manager_codes.explain_code(code)
+        case tables.GoogleAds():
+            return google_ads_codes.explain_code(code)
 
 
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
@@ -94,7 +104,7 @@ def _expected(name: str, table: Table, settings: Settings) -> Expected:
 
 def _records_of(
     source: tables.DealSource | tables.ClickSource,
-) -> Sequence[tables.DealColumns | tables.ClickColumns | crm_tables.RecordFields]:
+) -> Sequence[tables.DealColumns | tables.ClickColumns | deal_fields.RecordFields]:
     """Return the mappings of a source that may hold click IDs."""
     if isinstance(source, crm_tables.AnyCrmDeals):
         return (source.deal, source.contact, source.lead)

@@ -3,7 +3,7 @@
 The two APIs want two scopes, and credentials of a person carry only those that were asked for when
 they signed in. Access tokens live an hour; they are renewed before each request that would find
 them expired, so that a backfill may take all night, and what goes wrong then is told apart: a
-server that is away is tried again, a credential that was revoked is for a person to mend.
+server that is away is tried again, a credential that was revoked is for a person to fix.
 """
 
 from collections.abc import Mapping
@@ -209,7 +209,7 @@ _OAUTH_CODES = frozenset(
 
 
 def wants_scope(scope: str) -> str:
-    """Return the mend for credentials that are refused."""
+    """Return the fix for credentials that are refused."""
     return (
         f"The credentials must carry the scope {scope} ({_OTHER[scope]} is another one), and their "
         "e-mail must be a user of the account: Admin › Access and security. A person's credentials "

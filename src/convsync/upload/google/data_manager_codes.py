@@ -1,228 +1,244 @@
 """What the Data Manager API's codes mean: its own spelling, and what is to be done about each.
 
 `PROCESSING` holds the verdicts on single rows, asked for after the upload; `REFUSALS` the reasons
-of a refused request. Both hold every value of the enum that the published client (0.9.4) knows. The
-classes follow the reference of 2026-11
-(https://developers.google.com/data-manager/api/reference/rest/v1/ErrorReason); where Google gives
-no waiting time (TOO_RECENT_CLICK) six hours stand, as for the same error of the Google Ads API. A
-verdict comes too late to stop anything, so those about the account are rows with a mend.
+of a refused request. Both hold every value of the enum that the published client (0.9.4) knows.
+What each code says is the text of that client; beyond it:
+
+- Where Google gives no waiting time (TOO_RECENT_CLICK) six hours stand, as for the same error of
+  the Google Ads API.
+- DUPLICATE_GCLID speaks of a GCLID and a time, and of no key of ours; DUPLICATE_TRANSACTION_ID of
+  ours.
+- People whose account was refused put it right and expect their rows to go (googleads/
+  google-ads-php 824 and 831, segmentio/segment-docs 6277), so what concerns the account blocks.
+- NO_CONSENT is the advertiser's, not the person's: a setting. The other two are about the row.
+- A click that Google does not find is ordinary where only e-mail or phone were sent
+  (https://support.google.com/google-ads/answer/13321563).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from convsync.upload.codes import COUNTED, ONE_HOUR, ROW, SIX_HOURS, UNKNOWN, Meaning, row, stop
+from convsync.model.takes import NO_IDENTIFIERS_LEFT, CodeMeaning
+from convsync.upload.codes import (
+    UNKNOWN,
+    Concern,
+    Meaning,
+    blocked,
+    counted,
+    explained,
+    row,
+    stop,
+    unknown_click,
+    wait,
+)
+from convsync.upload.google.data_manager_never import ABOUT_OTHER_EVENTS, ABOUT_OTHER_REQUESTS
 
 _ACCOUNT = (
     "Check operating_account (the account that owns the conversion action) and login_account, and "
     "that the credentials' e-mail is a user of that account: Admin › Access and security."
 )
+_CLICK = (
+    "Send it by the account whose ads were clicked, or by the manager account that counts for it: "
+    "the destination's operating_account. Or take the click's source out of the configuration."
+)
 _ACTION = (
-    "Check the rule's action_id under Goals › Conversions: it must be of the type Website (import "
-    "from clicks) and belong to operating_account."
+    "Check the rule's action_id under Goals › Conversions: it must be enabled, of the type Website "
+    "(import from clicks), not externally attributed, and belong to operating_account."
 )
 _ENHANCED = (
     "Turn on enhanced conversions for leads and accept the customer data terms under Goals › "
-    "Settings, or set enhanced_conversions = false."
-)
-_TERMS = (
-    "Accept the customer data terms under Goals › Settings in Google Ads, or set "
-    "enhanced_conversions = false."
+    "Settings in Google Ads, or set enhanced_conversions = false."
 )
 _VARIABLE = (
     "Make and enable the custom variable under Goals › Conversions › Custom variables, or take "
     "days_to_close_variable out of the rule."
 )
-_EVERY = "Let the action count every conversion, or leave out clicks that have only a braid."
-_NOT_OURS = (
-    "convsync sends nothing that this code is about: tell its authors the code and the request."
-)
+_EVERY = "Let the action count every conversion under Goals › Conversions."
+_CONSENT = "Map the CRM's consent field in the source's [consent] table, if the person did agree."
+_TELL_US = "Tell convsync's authors the code and the request ID."
+_MANGLED = "See that the form and the CRM keep click IDs whole, with their capitals."
+_TERMS = blocked("The terms for enhanced conversions are not accepted.", _ENHANCED)
+_NEVER_SENT = row("The code is about something that convsync never sends.", _TELL_US)
+_MADE_WRONG = row("Google finds a fault with a field of the conversion.", _TELL_US)
 
+_P = "PROCESSING_ERROR_REASON_"
 PROCESSING: Mapping[str, Meaning] = {
-    "PROCESSING_ERROR_REASON_UNSPECIFIED": UNKNOWN,
-    "PROCESSING_ERROR_REASON_INTERNAL_ERROR": SIX_HOURS,
-    "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK": SIX_HOURS,
-    "PROCESSING_ERROR_REASON_DUPLICATE_GCLID": COUNTED,
-    "PROCESSING_ERROR_REASON_DUPLICATE_TRANSACTION_ID": COUNTED,
-    "PROCESSING_ERROR_REASON_CLICK_NOT_FOUND": ROW,
-    "PROCESSING_ERROR_REASON_EVENT_TOO_OLD": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_GCLID": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_GBRAID": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_WBRAID": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_AD_IDENTIFIERS": ROW,
-    "PROCESSING_ERROR_REASON_CONVERSION_PRECEDES_CLICK": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_CLICK": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_EVENT": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_FORMAT": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_CUSTOM_VARIABLE": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_MERCHANT_ID": ROW,
-    "PROCESSING_ERROR_REASON_ORIGINAL_CONVERSIONS_NOT_FOUND": ROW,
-    "PROCESSING_ERROR_REASON_DENIED_CONSENT": ROW,
-    "PROCESSING_ERROR_REASON_NO_CONSENT": ROW,
-    "PROCESSING_ERROR_REASON_UNKNOWN_CONSENT": ROW,
-    "PROCESSING_ERROR_REASON_CUSTOM_VARIABLE_NOT_ENABLED": row(_VARIABLE),
-    "PROCESSING_ERROR_REASON_DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED": row(
-        _TERMS
+    f"{_P}UNSPECIFIED": UNKNOWN,
+    f"{_P}INTERNAL_ERROR": wait("Google had an internal error.", hours=6),
+    f"{_P}TOO_RECENT_CLICK": wait("The click is too recent for Google to know it.", hours=6),
+    f"{_P}DUPLICATE_GCLID": counted(
+        "A conversion of the same click and time is already there.", is_by_our_key=False
     ),
-    "PROCESSING_ERROR_OPERATING_ACCOUNT_MISMATCH_FOR_AD_IDENTIFIER": row(_ACCOUNT),
-    "PROCESSING_ERROR_REASON_INVALID_OPERATING_ACCOUNT_FOR_CLICK": row(_ACCOUNT),
-    "PROCESSING_ERROR_REASON_ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID": row(_EVERY),
-    "PROCESSING_ERROR_REASON_EXTERNAL_ATTRIBUTION_DATA_MISSING": row(_ACTION),
-    # What convsync does not send: encrypted identifiers, store sales, Floodlight's identifiers.
-    "PROCESSING_ERROR_REASON_DECRYPTION_ERROR": ROW,
-    "PROCESSING_ERROR_REASON_DEK_DECRYPTION_ERROR": ROW,
-    "PROCESSING_ERROR_REASON_USER_IDENTIFIER_DECRYPTION_ERROR": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_WIP": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_KEK": ROW,
-    "PROCESSING_ERROR_REASON_WIP_AUTH_FAILED": ROW,
-    "PROCESSING_ERROR_REASON_KEK_PERMISSION_DENIED": ROW,
-    "PROCESSING_ERROR_REASON_AWS_AUTH_FAILED": ROW,
-    "PROCESSING_ERROR_REASON_INSUFFICIENT_MATCHED_TRANSACTIONS": ROW,
-    "PROCESSING_ERROR_REASON_INSUFFICIENT_TRANSACTIONS": ROW,
-    "PROCESSING_ERROR_REASON_MATCH_ID_NOT_FOUND": ROW,
-    "PROCESSING_ERROR_REASON_EVENT_ID_DECODE_ERROR": ROW,
-    "PROCESSING_ERROR_REASON_INVALID_MOBILE_ID_FORMAT": ROW,
-    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND": ROW,
-    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND_FOR_DCLID": ROW,
-    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND_FOR_GCLID": ROW,
-    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND_FOR_IMPRESSION_ID": ROW,
-    "PROCESSING_ERROR_REASON_USER_ID_NOT_FOUND_FOR_MATCH_ID": ROW,
+    f"{_P}DUPLICATE_TRANSACTION_ID": counted("This order ID was counted before."),
+    f"{_P}CLICK_NOT_FOUND": unknown_click(
+        "Google knows no click of this person or click ID.",
+        "Nothing for single deals: they did not come from an ad. " + _MANGLED,
+    ),
+    f"{_P}INVALID_CLICK": unknown_click(
+        "Google cannot trace the conversion to a click on one of its ads.", _MANGLED
+    ),
+    f"{_P}EVENT_TOO_OLD": row(
+        "The conversion is older than Google takes.", "Run convsync every night."
+    ),
+    f"{_P}INVALID_GCLID": row("The gclid cannot be decoded.", _MANGLED),
+    f"{_P}INVALID_GBRAID": row("The gbraid cannot be decoded.", _MANGLED),
+    f"{_P}INVALID_WBRAID": row("The wbraid cannot be decoded.", _MANGLED),
+    f"{_P}INVALID_AD_IDENTIFIERS": row("The click ID is not valid.", _MANGLED),
+    f"{_P}CONVERSION_PRECEDES_CLICK": row(
+        "The conversion is earlier than its click.",
+        "Check the milestone's date and the source's time_zone.",
+    ),
+    f"{_P}INVALID_EVENT": _MADE_WRONG,
+    f"{_P}INVALID_FORMAT": _MADE_WRONG,
+    f"{_P}INVALID_CUSTOM_VARIABLE": row("The custom variable is not valid.", _VARIABLE),
+    f"{_P}ORIGINAL_CONVERSIONS_NOT_FOUND": row(
+        "Google does not find the conversion that is to be corrected."
+    ),
+    f"{_P}DENIED_CONSENT": row(
+        "The person, or the account's default for all, refused the use of their data."
+    ),
+    f"{_P}UNKNOWN_CONSENT": row("Google could not tell whether the person agreed.", _CONSENT),
+    f"{_P}NO_CONSENT": blocked(
+        "The advertiser has not let Google's core platform services use the data.",
+        "Agree to it in the account's settings for linked services in Google Ads.",
+    ),
+    f"{_P}CUSTOM_VARIABLE_NOT_ENABLED": blocked("The custom variable is off.", _VARIABLE),
+    f"{_P}DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED": _TERMS,
+    "PROCESSING_ERROR_OPERATING_ACCOUNT_MISMATCH_FOR_AD_IDENTIFIER": blocked(
+        "The click was on an ad of another account.", _CLICK
+    ),
+    f"{_P}INVALID_OPERATING_ACCOUNT_FOR_CLICK": blocked(
+        "The click was on an ad of another account.", _CLICK
+    ),
+    f"{_P}ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID": blocked(
+        "The action counts one conversion a click, and such an action takes no gbraid or wbraid.",
+        _EVERY,
+    ),
+    f"{_P}EXTERNAL_ATTRIBUTION_DATA_MISSING": blocked(
+        "The action is externally attributed, which uploads do not support.", _ACTION
+    ),
+    **dict.fromkeys((f"{_P}{name}" for name in ABOUT_OTHER_EVENTS), _NEVER_SENT),
 }
 
-_ABOUT_WHAT_IS_NEVER_SENT = (
-    # audiences, and the licences they are sold under
-    "ADVERTISER_NOT_ALLOWLISTED_FOR_THIRD_PARTY_PARTNER_DATA",
-    "ADVERTISER_NOT_ALLOWLISTED_FOR_UPLOADED_DATA",
-    "BASELINE_LOCATION_AUTO_DETECTION_FAILED",
-    "BILLABLE_RECORD_COUNT_IMMUTABLE",
-    "CANNOT_CREATE_LICENSE_FOR_SENSITIVE_USERLIST",
-    "CANNOT_DISABLE_LICENSE",
-    "CANNOT_LICENSE_LOGICAL_LIST_WITH_LICENSED_OR_SHARED_SEGMENT",
-    "CANNOT_UPDATE_DISABLED_LICENSE",
-    "COMMERCE_AUDIENCE_CAN_ONLY_BE_DIRECTLY_LICENSED",
-    "COMMERCE_PARTNER_NOT_ALLOWED",
-    "CUSTOMER_NOT_ALLOWED_TO_CREATE_LICENSE",
-    "CUSTOMER_NOT_ALLOWLISTED_FOR_COMMERCE_AUDIENCE",
-    "DATA_PARTNER_NOT_ALLOWLISTED_FOR_THIRD_PARTY_PARTNER_DATA",
-    "DATA_PARTNER_USER_LIST_MUTATE_NOT_ALLOWED",
-    "DISPLAY_NAME_ALREADY_USED",
-    "INSIGHTS_MISSING_FOR_DIMENSION",
-    "INSUFFICIENT_COST",
-    "INVALID_AUDIENCE_MEMBER",
-    "INVALID_CLIENT_ACCOUNT_ID",
-    "INVALID_COMMERCE_PARTNER",
-    "INVALID_CONTINENT_CODE",
-    "INVALID_COST_TYPE",
-    "INVALID_COUNTRY_CODE",
-    "INVALID_DESCRIPTION",
-    "INVALID_DEVICE_CATEGORY",
-    "INVALID_DISPLAY_NAME",
-    "INVALID_MEDIA_SHARE_COST",
-    "INVALID_MOBILE_ID_FORMAT",
-    "INVALID_POSTAL_CODE",
-    "INVALID_PRICING_END_DATE",
-    "INVALID_REGION_CODE",
-    "INVALID_REMOVE_AS_OF_TIME",
-    "INVALID_SUBCONTINENT_CODE",
-    "INVALID_SUBDIVISION_CODE",
-    "INVALID_USER_LIST_ID",
-    "INVALID_USER_LIST_TYPE",
-    "MAX_COST_NOT_ALLOWED",
-    "MEDIA_SHARE_COST_NOT_ALLOWED_FOR_CLIENT_CUSTOMER",
-    "MEDIA_SHARE_COST_NOT_ALLOWED_FOR_LICENSE_TYPE",
-    "MEDIA_SHARE_COST_NOT_ALLOWED_FOR_NON_COMMERCE_USER_LIST",
-    "MEMBERSHIP_DURATION_TOO_LONG",
-    "MISMATCHED_ACCOUNT_TYPE",
-    "OWNERSHIP_REQUIRED_FOR_UPDATE",
-    "PARTNER_MATCH_FOR_MANAGER_ACCOUNT_DISALLOWED",
-    "PRICE_TOO_HIGH",
-    "PRICING_ONLY_ZERO_COST_ALLOWED",
-    "SENSITIVE_USER_LIST_IMMUTABLE",
-    "THIRD_PARTY_USER_DATA_NOT_ALLOWED",
-    "TOO_MANY_AUDIENCE_MEMBERS",
-    "TOO_MANY_USERS",
-    "UNSUPPORTED_ACCOUNT_TYPES_FOR_USER_LIST_TYPE",
-    "UNSUPPORTED_INGESTED_USER_LIST_INFO_CONFIG",
-    "UNSUPPORTED_PARTNER_AUDIENCE_INFO",
-    "UNSUPPORTED_PARTNER_AUDIENCE_SOURCE",
-    "UNSUPPORTED_USER_LIST_UPLOAD_KEY_TYPES",
-    "USER_LIST_MUTATION_NOT_SUPPORTED",
-    "USER_LIST_NAME_RESERVED",
-    "USER_LIST_TYPE_NOT_SUPPORTED_FOR_ACCOUNT",
-    "EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED",
-    # Google Analytics, carts and store sales
-    "ACCOUNT_INELIGIBLE_FOR_STORE_SALES",
-    "BOTH_CLIENT_ID_AND_APP_INSTANCE_ID_NOT_ALLOWED",
-    "GOOGLE_ANALYTICS_SUBPROPERTY_OR_ROLLUP_PROPERTY_NOT_ALLOWED",
-    "INVALID_COUPON_CODE",
-    "INVALID_EVENT_NAME",
-    "INVALID_MERCHANT_FEED_LANGUAGE_CODE",
-    "INVALID_MERCHANT_ID",
-    "INVALID_PROPERTY_TYPE",
-    "INVALID_STREAM_TYPE",
-    "MULTIPLE_DESTINATIONS_FOR_GOOGLE_ANALYTICS_EVENT",
-    "RESERVED_NAME_USED",
-    # requests of another shape: lists, updates, links, several destinations, statuses
-    "ALREADY_EXISTS",
-    "DUPLICATE_DESTINATION_REFERENCE",
-    "IMMUTABLE_FIELD_FOR_UPDATE",
-    "INVALID_FILTER",
-    "INVALID_PAGE_TOKEN",
-    "INVALID_REQUEST_ID",
-    "INVALID_RESOURCE_NAME",
-    "INVALID_UPDATE_MASK",
-    "MULTIPLE_DATA_TYPES_NOT_ALLOWED",
-    "REQUEST_TOO_OLD",
-    "TOO_MANY_DESTINATIONS",
-    "TOO_MANY_EVENTS",
-    "UNSUPPORTED_ACCOUNT_TYPE_FOR_PARTNER_LINK",
+_DATA_TERMS = blocked(
+    "The customer data terms are not accepted in the account.", _ENHANCED, Concern.IDENTIFIERS
 )
+_NO_ACCESS = stop("Google lets these credentials send nothing to the account.", _ACCOUNT)
+_WRONG_ACCOUNT = stop("The accounts of the request do not belong together.", _ACCOUNT)
 
 REFUSALS: Mapping[str, Meaning] = {
-    **dict.fromkeys(_ABOUT_WHAT_IS_NEVER_SENT, stop(_NOT_OURS)),
+    **dict.fromkeys(
+        ABOUT_OTHER_REQUESTS,
+        stop("The code is about something that convsync never sends.", _TELL_US),
+    ),
     "ERROR_REASON_UNSPECIFIED": UNKNOWN,
-    "INTERNAL_ERROR": ONE_HOUR,
-    "DEADLINE_EXCEEDED": ONE_HOUR,
-    "RESOURCE_EXHAUSTED": ONE_HOUR,
-    "CONVERSION_ACTION_TOO_RECENTLY_CREATED": SIX_HOURS,
-    "PERMISSION_DENIED": stop(_ACCOUNT),
-    "NOT_FOUND": stop(_ACCOUNT),
-    "NOT_ALLOWLISTED": stop(_ACCOUNT),
-    "INVALID_DESTINATION": stop(_ACCOUNT),
-    "DESTINATION_ACCOUNT_TYPE_MISMATCH": stop(_ACCOUNT),
-    "OPERATING_ACCOUNT_LOGIN_ACCOUNT_MISMATCH": stop(_ACCOUNT),
-    "DIFFERENT_LOGIN_ACCOUNTS_NOT_ALLOWED_FOR_DATA_PARTNER": stop(_ACCOUNT),
-    "UNSUPPORTED_OPERATING_ACCOUNT_FOR_DATA_PARTNER": stop(_ACCOUNT),
-    "UNSUPPORTED_LINKED_ACCOUNT_FOR_DATA_PARTNER": stop(_ACCOUNT),
-    "LINKED_ACCOUNT_ONLY_ALLOWED_WITH_DATA_PARTNER_LOGIN_ACCOUNT": stop(_ACCOUNT),
-    "REQUIRED_PREREQUISITE_LINK_MISSING": stop(_ACCOUNT),
-    "TERMS_AND_CONDITIONS_NOT_SIGNED": stop(_ENHANCED),
-    "ADVERTISER_TOS_NOT_ACCEPTED": stop(_ENHANCED),
-    "INVALID_CONVERSION_ACTION_ID": stop(_ACTION),
-    "INVALID_CONVERSION_ACTION_TYPE": stop(_ACTION),
-    "EVENT_SOURCE_AND_DESTINATION_MISMATCH": stop(_ACTION),
-    "DESTINATION_ACCOUNT_NOT_ENABLED_ENHANCED_CONVERSIONS_FOR_LEADS": stop(_ENHANCED),
-    "DESTINATION_ACCOUNT_DATA_POLICY_PROHIBITS_ENHANCED_CONVERSIONS": stop(_ENHANCED),
-    "DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED": stop(_ENHANCED),
-    "CUSTOM_VARIABLE_NOT_ENABLED": stop(_VARIABLE),
-    "CUSTOM_VARIABLE_NOT_FOUND": stop(_VARIABLE),
-    "INVALID_AD_IDENTIFIER_FOR_ACCOUNT": row(_ACCOUNT),
-    "REQUIRED_FIELD_MISSING": ROW,
-    "INVALID_FORMAT": ROW,
-    "INVALID_NUMBER_FORMAT": ROW,
-    "INVALID_HEX_ENCODING": ROW,
-    "INVALID_BASE64_ENCODING": ROW,
-    "INVALID_SHA256_FORMAT": ROW,
-    "INVALID_CURRENCY_CODE": ROW,
-    "INVALID_ENUM_VALUE": ROW,
-    "INVALID_EVENT": ROW,
-    "INVALID_ARGUMENT": ROW,
-    "NO_IDENTIFIERS_PROVIDED": ROW,
-    "TOO_MANY_USER_IDENTIFIERS": ROW,
-    "TOO_MANY_ELEMENTS": ROW,
-    "TOO_FEW_ELEMENTS": ROW,
-    "EVENT_TIME_INVALID": ROW,
-    "FIELD_VALUE_TOO_LONG": ROW,
-    "FIELD_VALUE_TOO_SHORT": ROW,
-    "CUSTOM_VARIABLE_VALUE_CONTAINS_PII": ROW,
-    "INVALID_CUSTOM_VARIABLE_VALUE": ROW,
+    "INTERNAL_ERROR": wait("Google had an internal error.", hours=1),
+    "DEADLINE_EXCEEDED": wait("Google took too long to answer.", hours=1),
+    "RESOURCE_EXHAUSTED": wait("The Cloud project's quota is spent.", hours=1),
+    "CONVERSION_ACTION_TOO_RECENTLY_CREATED": wait(
+        "The conversion action was made only just now.", hours=6
+    ),
+    # nothing gets past these
+    "PERMISSION_DENIED": _NO_ACCESS,
+    "NOT_FOUND": _NO_ACCESS,
+    "NOT_ALLOWLISTED": _NO_ACCESS,
+    "INVALID_DESTINATION": _WRONG_ACCOUNT,
+    "DESTINATION_ACCOUNT_TYPE_MISMATCH": _WRONG_ACCOUNT,
+    "OPERATING_ACCOUNT_LOGIN_ACCOUNT_MISMATCH": _WRONG_ACCOUNT,
+    "DIFFERENT_LOGIN_ACCOUNTS_NOT_ALLOWED_FOR_DATA_PARTNER": _WRONG_ACCOUNT,
+    "UNSUPPORTED_OPERATING_ACCOUNT_FOR_DATA_PARTNER": _WRONG_ACCOUNT,
+    "UNSUPPORTED_LINKED_ACCOUNT_FOR_DATA_PARTNER": _WRONG_ACCOUNT,
+    "LINKED_ACCOUNT_ONLY_ALLOWED_WITH_DATA_PARTNER_LOGIN_ACCOUNT": _WRONG_ACCOUNT,
+    "REQUIRED_PREREQUISITE_LINK_MISSING": _WRONG_ACCOUNT,
+    # the account's set-up
+    "TERMS_AND_CONDITIONS_NOT_SIGNED": blocked(
+        "Required terms are not accepted in the account.",
+        "Accept them in Google Ads: Goals › Settings, and Admin.",
+        Concern.ALL,
+    ),
+    "ADVERTISER_TOS_NOT_ACCEPTED": blocked(
+        "The advertiser has not accepted the partner's terms.",
+        "Accept them in Google Ads: Goals › Settings, and Admin.",
+        Concern.ALL,
+    ),
+    "EU_POLITICAL_ADVERTISING_DECLARATION_REQUIRED": blocked(
+        "The account has campaigns without the EU's declaration on political advertising.",
+        "Make the declaration for each campaign under its settings in Google Ads.",
+        Concern.ALL,
+    ),
+    "INVALID_CONVERSION_ACTION_ID": blocked(
+        "The account has no such conversion action.", _ACTION, Concern.ALL
+    ),
+    "INVALID_CONVERSION_ACTION_TYPE": blocked(
+        "The conversion action takes no uploads.", _ACTION, Concern.ALL
+    ),
+    "EVENT_SOURCE_AND_DESTINATION_MISMATCH": blocked(
+        "The destination's event_source does not suit the conversion action.",
+        "Set the destination's event_source. " + _ACTION,
+        Concern.ALL,
+    ),
+    "DESTINATION_ACCOUNT_NOT_ENABLED_ENHANCED_CONVERSIONS_FOR_LEADS": blocked(
+        "Enhanced conversions for leads are off in the account.", _ENHANCED, Concern.IDENTIFIERS
+    ),
+    "DESTINATION_ACCOUNT_DATA_POLICY_PROHIBITS_ENHANCED_CONVERSIONS": blocked(
+        "Google's customer data policy keeps this account from enhanced conversions.",
+        "Ask your Google representative, or set enhanced_conversions = false.",
+        Concern.IDENTIFIERS,
+    ),
+    "DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED": _DATA_TERMS,
+    "CUSTOM_VARIABLE_NOT_ENABLED": blocked(
+        "The custom variable is off.", _VARIABLE, Concern.VARIABLES
+    ),
+    "CUSTOM_VARIABLE_NOT_FOUND": blocked(
+        "The account has no such custom variable.", _VARIABLE, Concern.VARIABLES
+    ),
+    "INVALID_AD_IDENTIFIER_FOR_ACCOUNT": blocked(
+        "The click was on an ad of another account.", _CLICK
+    ),
+    # the row
+    "NO_IDENTIFIERS_PROVIDED": row(
+        "Neither a click ID nor a hashed e-mail or phone was sent, and Google wants one."
+    ),
+    "INVALID_CURRENCY_CODE": row(
+        "The currency is none of ISO 4217's.", "Correct the deal's currency in the CRM."
+    ),
+    "EVENT_TIME_INVALID": row(
+        "The time lies in the future or too far in the past.", "Check the milestone's date."
+    ),
+    "CUSTOM_VARIABLE_VALUE_CONTAINS_PII": row("The custom variable's value names a person."),
+    "INVALID_CUSTOM_VARIABLE_VALUE": row("The custom variable's value is not valid."),
+    **dict.fromkeys(
+        (
+            "REQUIRED_FIELD_MISSING",
+            "INVALID_FORMAT",
+            "INVALID_NUMBER_FORMAT",
+            "INVALID_HEX_ENCODING",
+            "INVALID_BASE64_ENCODING",
+            "INVALID_SHA256_FORMAT",
+            "INVALID_ENUM_VALUE",
+            "INVALID_EVENT",
+            "INVALID_ARGUMENT",
+            "TOO_MANY_USER_IDENTIFIERS",
+            "TOO_MANY_ELEMENTS",
+            "TOO_FEW_ELEMENTS",
+            "FIELD_VALUE_TOO_LONG",
+            "FIELD_VALUE_TOO_SHORT",
+        ),
+        _MADE_WRONG,
+    ),
 }
+
+NO_LONGER_KEPT = "REQUEST_TOO_OLD"
+"""The code of a verdict that was asked for too late: about fifty days after the upload."""
+_OURS: Mapping[str, Meaning] = {
+    NO_LONGER_KEPT: counted("The verdict was asked for too late; Google keeps it for fifty days.")
+}
+
+
+def explain_code(code: str) -> CodeMeaning | None:
+    """Return what a code of the Data Manager API, or of ours about it, means; None: not known."""
+    found = explained(code, _OURS, PROCESSING, REFUSALS)
+    if found is not None and code == NO_IDENTIFIERS_LEFT:
+        way = "set retract_with, which takes back by order ID, for what changes within 54 days."
+        return replace(found, fix=f"Nothing where consent was withdrawn; for later ones {way}")
+    return found

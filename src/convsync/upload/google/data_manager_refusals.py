@@ -16,7 +16,7 @@ from requests import Response
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.outcome import Outcome, Untried
 from convsync.model.statement import Batch
-from convsync.upload.codes import UNKNOWN, Class, outcome_of
+from convsync.upload.codes import UNKNOWN, Class, Meaning, outcome_of, rows_concerned
 from convsync.upload.google.credentials import DATA_MANAGER_SCOPE, wants_scope
 from convsync.upload.google.data_manager_codes import REFUSALS
 from convsync.upload.google.data_manager_status import details_in
@@ -102,7 +102,7 @@ def _seconds_of(delay: Any) -> float | None:
     return float(delay.ToTimedelta().total_seconds())
 
 
-_CREDENTIALS_MEND = wants_scope(DATA_MANAGER_SCOPE)
+_CREDENTIALS_FIX = wants_scope(DATA_MANAGER_SCOPE)
 _TRANSIENT = (
     exceptions.ServiceUnavailable,
     exceptions.DeadlineExceeded,
@@ -120,7 +120,7 @@ def outcomes_of_refusal(
     refusal: Refusal, batch: Batch, now: datetime, *, destination: str
 ) -> Sequence[Outcome]:
     """Return an outcome for every row of a refused request, or raise what stops the run."""
-    error, count = refusal.error, len(batch.statements)
+    error = refusal.error
     about = f"{destination} refused batch {batch.number}"
     asked = f" (request {refusal.request_id})" if refusal.request_id else ""
     if isinstance(error, _TRANSIENT):
@@ -129,32 +129,46 @@ def outcomes_of_refusal(
             retry_after_s=refusal.retry_after_s,
             told_nothing=isinstance(error, exceptions.TooManyRequests),
         )
-    for code in sorted({*refusal.elsewhere, *refusal.named.values(), refusal.reason}):
-        meaning = REFUSALS.get(code)
-        if meaning is not None and meaning.what is Class.STOP:
-            raise OperatorError(f"{about}: {code}{asked}. {meaning.mend}")
-    if isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
-        raise OperatorError(f"{about}: {_word(error)}{asked}. {_CREDENTIALS_MEND}")
-    named = {row: code for row, code in refusal.named.items() if row < count}
-    if not isinstance(error, exceptions.BadRequest):
+    codes = sorted({*refusal.elsewhere, *refusal.named.values(), refusal.reason})
+    meanings = {code: REFUSALS[code] for code in codes if code in REFUSALS}
+    for code, meaning in meanings.items():
+        if meaning.what is Class.STOP:
+            raise OperatorError(f"{about}: {code}{asked}. {meaning.fix}")
+    is_blocked = any(meaning.what is Class.BLOCKED for meaning in meanings.values())
+    if not is_blocked and isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
+        raise OperatorError(f"{about}: {_word(error)}{asked}. {_CREDENTIALS_FIX}")
+    if not is_blocked and not isinstance(error, exceptions.BadRequest):
         raise UnexpectedResponseError(f"{about}: {_word(error)}{asked}, which it never should.")
-    if named:
-        return [
-            outcome_of(named[row], REFUSALS, now) if row in named else Untried()
-            for row in range(count)
-        ]
-    return _unnamed(refusal, batch, now, about + asked)
+    deciding = _named(refusal, meanings, batch) or _unnamed(refusal, batch)
+    return [
+        outcome_of(deciding[row], REFUSALS, statement, now) if row in deciding else Untried()
+        for row, statement in enumerate(batch.statements)
+    ]
 
 
-def _unnamed(refusal: Refusal, batch: Batch, now: datetime, about: str) -> Sequence[Outcome]:
+def _named(refusal: Refusal, meanings: Mapping[str, Meaning], batch: Batch) -> Mapping[int, str]:
+    """Return the codes of the rows that a refusal names, and of those that share a fate with them.
+
+    Once one row is blocked for the account's terms, say, so are all that carry identifiers: asking
+    for each would cost a request for every forty of them.
+    """
+    deciding: dict[int, str] = {}
+    for code, meaning in meanings.items():
+        deciding |= dict.fromkeys(rows_concerned(meaning, batch.statements), code)
+    for row, code in refusal.named.items():
+        if row < len(batch.statements) and _is_graver(code, deciding.get(row)):
+            deciding[row] = code
+    return deciding
+
+
+def _unnamed(refusal: Refusal, batch: Batch) -> Mapping[int, str]:
     """Judge a refusal that names no row: alone it is meant; among others, halve and try again."""
     code = next(iter(sorted(refusal.elsewhere)), refusal.reason) or _word(refusal.error)
     meaning = REFUSALS.get(code)
-    if meaning is not None and meaning.what is Class.WAIT:
-        return [outcome_of(code, REFUSALS, now)] * len(batch.statements)
-    if len(batch.statements) == 1:
-        return [outcome_of(code, REFUSALS, now)]
-    return [Untried()] * len(batch.statements)
+    is_clear = meaning is not None and meaning.what is Class.WAIT
+    if is_clear or len(batch.statements) == 1:
+        return dict.fromkeys(range(len(batch.statements)), code)
+    return {}
 
 
 def _word(error: exceptions.GoogleAPICallError) -> str:
@@ -173,7 +187,7 @@ def response_json(response: Response, destination: str) -> Mapping[str, Any]:
         )
     if response.status_code in {401, 403}:
         raise OperatorError(
-            f"{destination} gave no status: HTTP {response.status_code}. {_CREDENTIALS_MEND}"
+            f"{destination} gave no status: HTTP {response.status_code}. {_CREDENTIALS_FIX}"
         )
     try:
         body = response.json()

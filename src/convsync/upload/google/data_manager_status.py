@@ -20,15 +20,15 @@ from datetime import datetime
 from typing import Any
 
 from convsync.errors import UnexpectedResponseError
-from convsync.model.outcome import Confirmed, Outcome
+from convsync.model.outcome import Confirmed
 from convsync.model.statement import Batch
-from convsync.upload.codes import UNKNOWN, Class, outcome_as, outcome_of
+from convsync.upload.codes import UNKNOWN, Class, Meaning, counted, outcome_as
 from convsync.upload.destination import StillProcessing, Unknown, Verdict
-from convsync.upload.google.data_manager_codes import PROCESSING
+from convsync.upload.google.data_manager_codes import NO_LONGER_KEPT, PROCESSING
 
-NO_LONGER_KEPT = "REQUEST_TOO_OLD"
 _FAILED = frozenset({"FAILED", "FAILURE"})  # the enum's spelling, and that of Google's pages
 _SUCCEEDED = frozenset({"SUCCESS", "PARTIAL_SUCCESS"})
+_COUNTED = counted("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,28 +72,32 @@ def verdict_of(body: Mapping[str, Any], http_status: int, batch: Batch, now: dat
         raise UnexpectedResponseError(
             f"The status of batch {batch.number} tells of {status.records} records, not of {count}."
         )
-    named = {
-        row: outcome_of(error.code, PROCESSING, now)
-        for error in status.errors
-        for row in error.named_of(count)
-    }
-    others = _of_the_unnamed(status, count, now)
-    return [named.get(row, others) for row in range(count)]
+    others = _of_the_unnamed(status, count)
+    deciding = dict.fromkeys(range(count), others)
+    for error in sorted(status.errors, key=lambda error: _meaning(error).gravity):
+        deciding |= dict.fromkeys(error.named_of(count), (error.code, _meaning(error)))
+    return [
+        outcome_as(*deciding[row], statement, now) for row, statement in enumerate(batch.statements)
+    ]
 
 
-def _of_the_unnamed(status: _Status, count: int, now: datetime) -> Outcome:
-    """Return the outcome of every row that no error names."""
+def _meaning(error: _Error) -> Meaning:
+    return PROCESSING.get(error.code, UNKNOWN)
+
+
+def _of_the_unnamed(status: _Status, count: int) -> tuple[str, Meaning]:
+    """Return the code of every row that no error names, and what it means."""
     errors = [error for error in status.errors if error.unnamed_of(count)]
-    said = "; ".join(f"{error.unnamed_of(count)} of {count}: {error.code}" for error in errors)
+    shares = "; ".join(f"{error.unnamed_of(count)} of {count}: {error.code}" for error in errors)
     if status.word in _SUCCEEDED:
-        return Confirmed(code=said)
+        return shares, _COUNTED
     if not errors:
-        return outcome_as(status.word, UNKNOWN, now)
-    meanings = [PROCESSING.get(error.code, UNKNOWN) for error in errors]
+        return status.word, UNKNOWN
+    meanings = [_meaning(error) for error in errors]
     waiting = [meaning for meaning in meanings if meaning.what is Class.WAIT]
     meaning = max(waiting, key=lambda meaning: meaning.wait, default=None)
     meaning = meaning or min(meanings, key=lambda meaning: meaning.what)
-    return outcome_as(errors[0].code if len(errors) == 1 else said, meaning, now)
+    return errors[0].code if len(errors) == 1 else shares, meaning
 
 
 def _status_in(body: Mapping[str, Any], batch: Batch) -> _Status | None:

@@ -21,8 +21,9 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials
 
 from convsync.errors import OperatorError
-from convsync.model.outcome import Outcome, Rejected
+from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch, Operation
+from convsync.upload.codes import refusals_among, refused_test_row
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.google.credentials import (
     ADS_SCOPE,
@@ -33,10 +34,10 @@ from convsync.upload.google.credentials import (
 )
 from convsync.upload.google.google_ads_answers import outcomes_of, outcomes_of_refusal
 from convsync.upload.google.google_ads_api import HOST, VERSION, Api, Customer
-from convsync.upload.google.google_ads_codes import ABOUT_THE_CLICK
+from convsync.upload.google.google_ads_codes import ABOUT_THE_CLICK, explain_code
 from convsync.upload.google.google_ads_requests import adjustments_request_of, upload_request_of
 from convsync.upload.google.takes import GOOGLE_ADS
-from convsync.upload.parts import foreseen, upload_in_parts
+from convsync.upload.parts import foreseen, logged, upload_in_parts
 
 MAX_ROWS = 2_000
 
@@ -112,9 +113,9 @@ class GoogleAds:
         for statement in batch.statements:  # one by one, so that a code of one stops at once
             alone = replace(batch, statements=[statement])
             outcomes = self._count(alone, now=now, is_dry_run=True)
-            refused |= {outcome.code for outcome in outcomes if isinstance(outcome, Rejected)}
+            refused |= refusals_among(outcomes)
         if codes := sorted(refused - ABOUT_THE_CLICK):
-            raise OperatorError(f"{self.name} refused a test row: {', '.join(codes)}.")
+            raise refused_test_row(self.name, codes, explain_code)
 
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
         """Raise OperatorError: here everything is answered at once, and nothing ever awaited.
@@ -135,12 +136,14 @@ class GoogleAds:
         api = self._api
         request = upload_request_of(batch, self._customer, api)
         request.validate_only = is_dry_run
-        return self._answer(self._upload_clicks, api.UploadRequest, request, batch, now)
+        outcomes = self._answer(self._upload_clicks, api.UploadRequest, request, batch, now)
+        return outcomes if is_dry_run else logged(batch, outcomes)
 
     def _correct(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         api = self._api
         request = adjustments_request_of(batch, self._customer, api, now)
-        return self._answer(self._upload_adjustments, api.AdjustmentsRequest, request, batch, now)
+        call, wrapper = self._upload_adjustments, api.AdjustmentsRequest
+        return logged(batch, self._answer(call, wrapper, request, batch, now))
 
     def _answer(
         self, call: Any, wrapper: Any, request: Any, batch: Batch, now: datetime

@@ -16,15 +16,14 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.outcome import Confirmed, Deferred, Outcome, Untried
-from convsync.model.statement import Batch, Operation
-from convsync.upload.codes import NEXT_DAY, UNKNOWN, Class, Meaning, outcome_as
+from convsync.model.outcome import Confirmed, Outcome, Untried
+from convsync.model.statement import Batch, Operation, Statement
+from convsync.upload.codes import UNKNOWN, Class, Meaning, outcome_as, rows_concerned
 from convsync.upload.google.credentials import ADS_SCOPE, wants_scope
 from convsync.upload.google.google_ads_api import Api
 from convsync.upload.google.google_ads_codes import (
     TRANSIENT,
-    VERSION_MEND,
-    WAITED_FOR_ONCE,
+    VERSION_FIX,
     meaning_of,
 )
 
@@ -117,7 +116,7 @@ class _About:
     def stop(self, fault: Fault) -> OperatorError:
         return OperatorError(
             f"{self.destination} refused batch {self.batch.number}: {fault.code}{self.asked}. "
-            f"{fault.meaning.mend}"
+            f"{fault.meaning.fix}"
         )
 
     def unanswered(self, rows: int) -> TransientError:
@@ -151,26 +150,20 @@ def _judged(by_row: Sequence[tuple[Fault, ...]], now: datetime, about: _About) -
     if len(found) == len(deciding) and all(f.is_transient and f not in stops for f in found):
         is_spent = all(fault.family == "quota_error" for fault in found)
         raise about.transient(found[0].code, found, told_nothing=is_spent)
-    return [Confirmed() if fault is None else _outcome(fault, now) for fault in deciding]
+    return [
+        Confirmed() if fault is None else _outcome(fault, statement, now)
+        for fault, statement in zip(deciding, about.batch.statements, strict=True)
+    ]
 
 
-def _gravity(fault: Fault) -> tuple[Class, timedelta]:
-    return fault.meaning.what, fault.wait
+def _gravity(fault: Fault) -> tuple[Class, timedelta, bool]:
+    return fault.meaning.what, fault.wait, fault.meaning.is_by_our_key
 
 
-def _outcome(fault: Fault, now: datetime) -> Outcome:
-    match fault.meaning.what:
-        case Class.STOP:
-            return Untried()
-        case Class.WAIT:
-            return Deferred(
-                code=fault.code,
-                until=now + fault.wait,
-                is_unknown=fault.meaning.is_unknown,
-                is_once=fault.code in WAITED_FOR_ONCE,
-            )
-        case _:
-            return outcome_as(fault.code, fault.meaning, now)
+def _outcome(fault: Fault, statement: Statement, now: datetime) -> Outcome:
+    if fault.meaning.what is Class.STOP:
+        return Untried()
+    return outcome_as(fault.code, replace(fault.meaning, wait=fault.wait), statement, now)
 
 
 _REFUSED_FOR_NOW = (
@@ -196,8 +189,9 @@ def outcomes_of_refusal(
 ) -> Sequence[Outcome]:
     """Return an outcome for every row of a refused request, or raise what stops the run.
 
-    A refused request has counted nothing. Rows that it names are judged, and the others come back
-    untried; where it names none, halves of it find out which row is meant.
+    A refused request has counted nothing. Rows that it names are judged, with those that share the
+    fate of a blocked one, and the others come back untried; where it names none, halves of it find
+    out which row is meant.
     """
     failure = failure_in(error, api)
     faults = [] if failure is None else list(faults_of(failure, batch))
@@ -209,11 +203,13 @@ def outcomes_of_refusal(
     if isinstance(error, _REFUSED_FOR_NOW) or any(fault.is_transient for fault in faults):
         is_spent = isinstance(error, exceptions.TooManyRequests)
         raise about.transient(what, faults or _asked_to_wait(error), told_nothing=is_spent)
+    if any(fault.meaning.what is Class.BLOCKED for fault in faults):
+        return _refused(faults, batch, now)
     if isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
-        mend = wants_scope(ADS_SCOPE)
-        raise OperatorError(f"{destination} refused batch {batch.number}: {what}. {mend}")
+        fix = wants_scope(ADS_SCOPE)
+        raise OperatorError(f"{destination} refused batch {batch.number}: {what}. {fix}")
     if isinstance(error, exceptions.MethodNotImplemented):
-        raise OperatorError(f"{destination} refused batch {batch.number}: {what}. {VERSION_MEND}")
+        raise OperatorError(f"{destination} refused batch {batch.number}: {what}. {VERSION_FIX}")
     if not faults or not isinstance(error, exceptions.BadRequest):
         raise UnexpectedResponseError(
             f"{destination} refused batch {batch.number}: {what}{about.asked}, which it never "
@@ -223,14 +219,20 @@ def outcomes_of_refusal(
 
 
 def _refused(faults: Sequence[Fault], batch: Batch, now: datetime) -> Sequence[Outcome]:
-    count = len(batch.statements)
-    named = {fault.row for fault in faults if fault.row is not None}
-    if not named:
+    statements = batch.statements
+    deciding: dict[int, Fault] = {}
+    for fault in sorted(faults, key=_gravity):  # the gravest last, so that it stays
+        named = () if fault.row is None else (fault.row,)
+        rows = (*named, *rows_concerned(fault.meaning, statements))
+        deciding |= dict.fromkeys(rows, fault)
+    if not deciding:
         worst = max(faults, key=_gravity)
-        is_clear = count == 1 or worst.meaning.what is Class.WAIT
-        return [_outcome(worst, now) if is_clear else Untried()] * count
-    worst_of = {row: max((f for f in faults if f.row == row), key=_gravity) for row in named}
-    return [_outcome(worst_of[row], now) if row in named else Untried() for row in range(count)]
+        if len(statements) == 1 or worst.meaning.what is Class.WAIT:
+            deciding = dict.fromkeys(range(len(statements)), worst)
+    return [
+        _outcome(deciding[row], statement, now) if row in deciding else Untried()
+        for row, statement in enumerate(statements)
+    ]
 
 
 def failure_in(error: exceptions.GoogleAPICallError, api: Api) -> Any | None:
@@ -301,7 +303,7 @@ def _asked_to_wait(error: exceptions.GoogleAPICallError) -> Sequence[Fault]:
     """Return what a refusal without a failure says about when to come back, if anything."""
     delays = [detail.retry_delay for detail in error.details if hasattr(detail, "retry_delay")]
     return [
-        Fault(row=None, code="", meaning=NEXT_DAY, retry_after=delay.ToTimedelta())
+        Fault(row=None, code="", meaning=UNKNOWN, retry_after=delay.ToTimedelta())
         for delay in delays
     ]
 

@@ -37,7 +37,7 @@ from convsync.upload.google.credentials import (
 )
 from convsync.upload.google.google_ads_answers import failure_in, faults_of
 from convsync.upload.google.google_ads_api import HOST, VERSION, Api, Customer
-from convsync.upload.google.google_ads_codes import VERSION_MEND, meaning_of
+from convsync.upload.google.google_ads_codes import VERSION_FIX, meaning_of
 
 _ENHANCED = "effective_enablement_setting"
 _ENHANCED_BEFORE_V26 = "enhanced_conversions_for_leads_enabled"
@@ -322,11 +322,11 @@ def error_of(error: exceptions.GoogleAPICallError, api: Api, about: str) -> Conv
     said = f"{about}: {what}{asked}."
     for fault in faults:
         if fault.meaning.what is Class.STOP:
-            return OperatorError(f"{said} {fault.meaning.mend}")
+            return OperatorError(f"{said} {fault.meaning.fix}")
     if any(fault.is_transient for fault in faults) or status in _LATER:
         return TransientError(said)
     if isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
         return OperatorError(f"{said} {wants_scope(ADS_SCOPE)}")
     if isinstance(error, exceptions.MethodNotImplemented):
-        return OperatorError(f"{said} {VERSION_MEND}")
+        return OperatorError(f"{said} {VERSION_FIX}")
     return UnexpectedResponseError(said)
