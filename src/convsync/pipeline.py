@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from convsync import audit, intake, log
+from convsync import audit, head_file, intake, log
 from convsync.errors import ConvsyncError, OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.model.event import Event, EventKind
@@ -160,6 +160,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
     """Open a run, and close it however it ends."""
     now = _present(services)
     with services.database.transaction("open run") as connection:
+        head_file.require_continuation(services.head_file, connection)
         run_id = runs.open_run(
             connection,
             command,
@@ -184,17 +185,23 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             yield work
         except ConvsyncError as error:
             log.error("run stopped", exit_code=error.exit_code, because=str(error))
-            work.finish(error.exit_code, str(error))
+            _finish(services, work, error.exit_code, str(error))
             raise
-        work.finish(work.report.exit_code, "; ".join(work.report.problems))
+        _finish(services, work, work.report.exit_code, "; ".join(work.report.problems))
         outcomes = {kind.value: rows for kind, rows in work.report.uploaded.outcomes.items()}
         log.info("run ends", exit_code=work.report.exit_code, **outcomes)
+
+
+def _finish(services: Services, work: Work, exit_code: int, message: str) -> None:
+    work.finish(exit_code, message)
+    head_file.keep(services.head_file, services.database, services.real_clock())
 
 
 @contextmanager
 def _previewing(services: Services, command: str) -> Iterator[Work]:
     now = _present(services)
     with services.database.preview() as connection:
+        head_file.require_continuation(services.head_file, connection)
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
         work = Work(services, session, lambda error: work.problems.append(str(error)))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Protocol
 
 from convsync import audit, intake, log, renames
@@ -79,6 +80,7 @@ class Services:
     ask_the_time: Callable[[], None] = _ask_nobody
     on_step: OnStep = ignore_step
     progress: Progress = field(default_factory=NoProgress)
+    head_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""`audit list`, `audit show` and `audit verify`: what happened, and that nothing was edited."""
+"""What happened, that nothing of it was edited, and how to go on after a restored backup."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +21,9 @@ EventOption = Annotated[str | None, typer.Option("--event", help="Only events of
 HeadOption = Annotated[
     str | None,
     typer.Option("--head", metavar="NUMBER:DIGEST", help="A head kept elsewhere."),
+]
+CertainOption = Annotated[
+    bool, typer.Option("--certain", help="It was restored, although nothing seems to be lost.")
 ]
 DealId = Annotated[str, typer.Argument(metavar="DEAL", help="The deal's ID in the CRM.")]
 
@@ -64,12 +67,16 @@ def show_deal(
 def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
     """Prove that no event was removed, edited or slipped in, and that the ledger follows the log.
 
-    With --head, a run's last line or the head file: that the log is a continuation of it.
+    With a head, a run's or else the head file's: also that the log is a continuation of it.
     """
-    from convsync import verification
+    from convsync import head_file, verification, wiring
 
-    with options.ledger(options.load(config)) as database:
-        found = verification.verify(database, head=_head(head))
+    settings = options.load(config)
+    path = wiring.head_file_of(settings)
+    kept = head_file.read(path) if path is not None and head is None else None
+    with options.ledger(settings) as database:
+        known = kept.head if kept else _head(head)
+        found = verification.verify(database, head=known)
     if found.broken is not None:
         typer.echo(
             f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
@@ -78,8 +85,8 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
     typer.echo(f"{found.events:,} events, and every one is as it was written.")
     if found.keyed_since is not None:
         typer.echo(f"They are keyed since event {found.keyed_since:,}.")
-    if head is not None:
-        typer.echo("The log is a continuation of the head that was given.")
+    if known is not None:
+        typer.echo(f"They go on from the head that was kept elsewhere, event {known.number:,}.")
     if not found.different:
         typer.echo("Replayed, they give the ledger and the runs, row by row.")
         return
@@ -87,6 +94,28 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
         typer.echo(str(difference))
     typer.echo(f"{found.different:,} differences between the audit log and the tables.")
     raise typer.Exit(1)
+
+
+@app.command("accept-restore")
+def accept_restore(config: Config = DEFAULT_CONFIG, certain: CertainOption = False) -> None:
+    """Go on with a ledger that was restored from a backup.
+
+    What may have been sent since the backup is looked at by the next run: told again or taken back.
+    """
+    from convsync import restore, wiring
+    from convsync.clock import system_clock
+
+    settings = options.load(config)
+    with options.ledger(settings) as database:
+        accepted = restore.accept(
+            database, wiring.head_file_of(settings), now=system_clock(), is_certain=certain
+        )
+    if accepted.lost is not None:
+        typer.echo(f"What the ledger does not know any more: {accepted.lost}.")
+    typer.echo(
+        f"{accepted.unsure:,} conversions may have been told something since. The next "
+        "`convsync run` tells them again or takes them back; look first with `convsync plan`."
+    )
 
 
 def _head(text: str | None) -> "Head | None":

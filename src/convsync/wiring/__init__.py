@@ -40,6 +40,7 @@ def services_of(
     retry = retry_of(settings)
     return Services(
         database=database_of(settings, on_step=on_step),
+        head_file=head_file_of(settings),
         rules=rules_of(settings),
         deal_sources=deal_sources_of(settings, retry),
         click_sources=click_sources_of(settings),
