@@ -745,7 +745,7 @@ def test_a_refusal_that_names_no_row_is_halved_down_to_the_one_that_is_meant(
     assert sandbox.books.totals()["most_often_sent"] == 1
 
 
-def test_an_action_that_does_not_exist_stops_the_run_and_burns_no_row(
+def test_an_action_that_does_not_exist_blocks_its_rows_and_burns_none(
     company: Company, sandbox: Sandbox
 ) -> None:
     exists = [{"account": ACCOUNT, "id": action} for action in ("111", "222")]
@@ -753,11 +753,26 @@ def test_an_action_that_does_not_exist_stops_the_run_and_burns_no_row(
     company.configure(("action_id = 222", "action_id = 999"))
     won(company, "D-1")
     won(company, "D-2")
-    for _ in range(2):
-        with pytest.raises(OperatorError, match="INVALID_CONVERSION_ACTION_ID") as stopped:
-            company.night(NIGHT[0])
-        assert stopped.value.exit_code == 2
-        assert company.sums() == {(Account.WAITING, "planned"): 2}
+    blocked = {(Account.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID"): 2}
+    for night, tried in zip(NIGHT[:2], [2, 1], strict=True):
+        assert company.night(night).uploaded.sent == tried
+        assert company.sums() == blocked
+    set_actions(sandbox.platform, [*exists, {"account": ACCOUNT, "id": "999"}])
+    for night in NIGHT[2:4]:  # the verdict on the one that is tried is the proof
+        company.night(night)
+    assert {account for account, _ in company.sums()} == {Account.SENT}
+    assert [c.value for c in sandbox.books.counted[f"{ACCOUNT}/999"].values()] == [100.0, 100.0]
+
+
+def test_rows_blocked_for_an_action_go_to_another_that_is_named_instead(
+    company: Company, sandbox: Sandbox
+) -> None:
+    exists = [{"account": ACCOUNT, "id": action} for action in ("111", "222")]
+    set_actions(sandbox.platform, exists)
+    company.configure(("action_id = 222", "action_id = 999"))
+    won(company, "D-1")
+    won(company, "D-2")
+    company.night(NIGHT[0])
     company.configure()
     company.night(NIGHT[1])
     assert (company.value("D-1"), company.value("D-2")) == (100.0, 100.0)
