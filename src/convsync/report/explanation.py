@@ -4,7 +4,7 @@ The answer is what the ledger holds, in sentences: the decision of the last nigh
 deal, which stands until the deal, its clicks or the rules change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,9 +14,13 @@ from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import order_id_of
+from convsync.model.takes import CodeMeaning
 from convsync.store import clicks, deals, ledger, quarantine
 from convsync.store.database import Database
 from convsync.store.deals import StoredDeal
+
+CodeMeanings = Callable[[str, str], CodeMeaning | None]
+"""Explains a code of a destination, by its name; None: nobody knows it."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -30,6 +34,7 @@ class Line:
     order_id: str
     entry: LedgerEntry | None
     explanation: Explanation | None
+    code_meaning: CodeMeaning | None = None
     caught_earlier: Sequence[str] = ()
     """Rules under which an earlier milestone of this deal was in time and has been sent."""
 
@@ -44,7 +49,11 @@ class DealExplanation:
 
 
 def explain(
-    database: Database, rules: Sequence[ConversionRule], deal_id: str
+    database: Database,
+    rules: Sequence[ConversionRule],
+    deal_id: str,
+    *,
+    explain_code: CodeMeanings,
 ) -> list[DealExplanation]:
     """Return what is known of the deals of that ID, one for each source that has it."""
     with database.reading() as connection:
@@ -57,7 +66,9 @@ def explain(
                     deal=stored.deal,
                     candidates=_each_once([*stored.deal.clicks, *found]),
                     lines=[
-                        line for rule in rules if (line := _line(stored, rule, entries)) is not None
+                        line
+                        for rule in rules
+                        if (line := _line(stored, rule, entries, explain_code)) is not None
                     ],
                 )
             )
@@ -92,7 +103,10 @@ def _seen_at(click: Click) -> tuple[bool, datetime]:
 
 
 def _line(
-    stored: StoredDeal, rule: ConversionRule, entries: dict[ledger.EntryKey, LedgerEntry]
+    stored: StoredDeal,
+    rule: ConversionRule,
+    entries: dict[ledger.EntryKey, LedgerEntry],
+    explain_code: CodeMeanings,
 ) -> Line | None:
     deal = stored.deal
     milestone = deal.milestone(rule.milestone)
@@ -106,6 +120,9 @@ def _line(
         order_id=order_id_of(deal.source, deal.deal_id, rule.name),
         entry=entry,
         explanation=EXPLANATIONS[reason] if reason else None,
+        code_meaning=explain_code(entry.action.destination, entry.code)
+        if entry and entry.code
+        else None,
         caught_earlier=_caught_earlier(stored, entries, reason),
     )
 
