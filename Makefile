@@ -1,10 +1,10 @@
 # The two commands a newcomer needs are `make demo` and `make test`; both set everything up first.
 PYTHON ?= python3
-VENV   := .venv
+VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm test conformance check lint types imports readme soak bench format lock clean
+.PHONY: help demo demo-crm test quick conformance check lint types imports readme soak bench format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ demo-crm: $(READY)  ## the same from another CRM: make demo-crm CRM=salesforce
 
 test: $(READY)  ## the tests
 	$(BIN)/pytest -n 2 --dist worksteal
+
+quick: $(READY)  ## units, store on SQLite and command line: make quick VENV=.venv-3.13 PYTHON=python3.13
+	$(BIN)/pytest -n 2 --dist worksteal -k 'not postgresql' tests/unit tests/store tests/cli
 
 conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
 	$(BIN)/pytest tests/conformance -vv
@@ -57,5 +60,5 @@ lock: $(READY)  ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable | sed '/^-e/d' > constraints.txt
 
 clean:
-	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -o -name '*.egg-info' | xargs rm -rf

@@ -6,7 +6,7 @@ run can be stopped between any two of them. A preview takes the same steps on a 
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from convsync.extract.source import ClickSource, DealSource
 from convsync.intake import Intake
 from convsync.model.event import Event, EventKind
 from convsync.model.period import Period
-from convsync.model.rule import ConversionRule
+from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import Operation
 from convsync.model.takes import Takes
 from convsync.outbox import Outbox, Uploaded
@@ -61,6 +61,7 @@ class Services:
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
     limits: SafetyLimits = field(default_factory=SafetyLimits)
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
     real_clock: Clock = system_clock
@@ -251,9 +252,18 @@ class Work:
 
 
 def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = ()) -> str:
-    """Return what changes whenever a rule does, or a destination comes or goes."""
-    said = json.dumps([repr(rule) for rule in rules] + sorted(destinations)).encode()
-    return blake2b(said, digest_size=16).hexdigest()
+    """Return what changes whenever a rule does, or a destination comes or goes; and only then.
+
+    Sets are put in order: theirs differs from one process to the next.
+    """
+    said = json.dumps(
+        [[asdict(rule) for rule in rules], sorted(destinations)], default=_plain, sort_keys=True
+    )
+    return blake2b(said.encode(), digest_size=16).hexdigest()
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else str(value)
 
 
 def summary_of(plan: PlanSummary) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`run`, `plan`, `backfill` and `retry` as they are typed: what goes out, and the exit code."""
 
 import json
+from contextlib import closing
 
 import pytest
 
@@ -104,9 +105,11 @@ def test_retry_is_no_way_around_an_unsafe_plan(office: Office) -> None:
 
 
 def test_a_run_beside_another_one_ends_with_4_and_says_who_holds_the_lock(office: Office) -> None:
-    database = database_of(load_settings(office.config))
     now, me = system_clock(), runs.this_process()
-    with database.transaction("open") as connection:
+    with (
+        closing(database_of(load_settings(office.config))) as database,
+        database.transaction("open") as connection,
+    ):
         runs.open_run(connection, "run", as_of=now, real_now=now, holder=me)
     for said in (
         office.night(),

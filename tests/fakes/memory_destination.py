@@ -60,6 +60,9 @@ class MemoryDestination:
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
         raise AssertionError("everything is answered at once")
 
+    def close(self) -> None:
+        """There is no connection to give back."""
+
     def _take(self, batch: Batch, now: datetime) -> Sequence[Outcome]:
         self.batches.append(batch)
         return [self._outcome(statement, now) for statement in batch.statements]

@@ -123,6 +123,9 @@ class SmallBatches:
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
         return self.inner.verdict(batch, request_id, now=now)
 
+    def close(self) -> None:
+        self.inner.close()
+
 
 def small_batches(most: int) -> Callable[[Destination], Destination]:
     """Return what makes requests of at most so many rows."""

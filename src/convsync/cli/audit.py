@@ -1,7 +1,6 @@
 """`audit list`, `audit show` and `audit verify`: what happened, and that nothing was edited."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +10,6 @@ from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
     from convsync.store.audit_log import Row
-    from convsync.store.database import Database
 
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
@@ -37,7 +35,7 @@ def list_events(
 
     if event is not None and event not in set(EventKind):
         raise OperatorError(f"There is no event {event}; there are: {', '.join(EventKind)}.")
-    with _database(config).reading() as connection:
+    with options.ledger(options.load(config)) as database, database.reading() as connection:
         rows = list(audit_log.events(connection, run_id=run, event=event, newest=last))
     output.show([_as_row(row) for row in rows], _COLUMNS, form)
 
@@ -50,7 +48,7 @@ def show_deal(
     from convsync.errors import OperatorError
     from convsync.store import audit_log
 
-    with _database(config).reading() as connection:
+    with options.ledger(options.load(config)) as database, database.reading() as connection:
         rows = list(audit_log.events(connection, deal_id=deal))
     if not rows:
         raise OperatorError(f"The audit log has no event of a deal {deal}.")
@@ -62,21 +60,13 @@ def verify(config: Config = DEFAULT_CONFIG) -> None:
     """Prove that no event was removed, edited or slipped in."""
     from convsync import audit
 
-    found = audit.verify(_database(config))
+    with options.ledger(options.load(config)) as database:
+        found = audit.verify(database)
     if found.broken is None:
         typer.echo(f"{found.events:,} events, and every one is as it was written.")
         return
     typer.echo(f"The audit log is broken at event {found.broken.number}: {found.broken.problem}.")
     raise typer.Exit(1)
-
-
-def _database(config: Path) -> "Database":
-    from convsync import wiring
-    from convsync.store import migrate
-
-    database = wiring.database_of(options.load(config))
-    migrate.require_current(database)
-    return database
 
 
 def _as_row(row: "Row") -> dict[str, Any]:

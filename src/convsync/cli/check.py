@@ -27,16 +27,16 @@ def check(
     from convsync.report.check import check_all
 
     settings = options.load(config)
-    services = wiring.services_of(settings, as_of=options.instant(as_of, settings))
-    findings = check_all(
-        services.database,
-        services.rules,
-        [*services.deal_sources, *services.click_sources],
-        services.destinations,
-        wiring.accounts_of(settings),
-        clock=None if as_of else services.clock,
-        now=services.clock(),
-    )
+    with wiring.opened(settings, as_of=options.instant(as_of, settings)) as services:
+        findings = check_all(
+            services.database,
+            services.rules,
+            [*services.deal_sources, *services.click_sources],
+            services.destinations,
+            wiring.accounts_of(settings),
+            clock=None if as_of else services.clock,
+            now=services.clock(),
+        )
     rows = [_row(finding) for finding in findings]
     if form is Format.TABLE:
         output.show(rows, _SUMMARY, form)

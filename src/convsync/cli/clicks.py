@@ -31,10 +31,11 @@ def import_file(
 
     settings = options.load(config)
     source = wiring.click_file(settings, file, mapping)
-    with output.progress() as progress:
-        services = wiring.services_of(
-            settings, as_of=options.instant(as_of, settings), progress=progress
-        )
+    now = options.instant(as_of, settings)
+    with (
+        output.progress() as progress,
+        wiring.opened(settings, as_of=now, progress=progress) as services,
+    ):
         migrate.require_current(services.database)
         stored = pipeline.import_clicks(services, source)
     row = {"new": stored.new, "earlier": stored.earlier, "known": stored.known}

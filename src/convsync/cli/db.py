@@ -1,5 +1,7 @@
 """`db upgrade`: the tables."""
 
+from contextlib import closing
+
 import typer
 
 from convsync.cli import options
@@ -14,10 +16,10 @@ def upgrade(config: Config = DEFAULT_CONFIG) -> None:
     from convsync import wiring
     from convsync.store import migrate
 
-    database = wiring.database_of(options.load(config))
-    before = migrate.current(database)
-    migrate.upgrade(database)
-    after = migrate.current(database)
+    with closing(wiring.database_of(options.load(config))) as database:
+        before = migrate.current(database)
+        migrate.upgrade(database)
+        after = migrate.current(database)
     if before == after:
         typer.echo(f"{database.name} is at revision {after} already.")
     else:
@@ -30,4 +32,5 @@ def current(config: Config = DEFAULT_CONFIG) -> None:
     from convsync import wiring
     from convsync.store import migrate
 
-    typer.echo(migrate.current(wiring.database_of(options.load(config))) or "none")
+    with closing(wiring.database_of(options.load(config))) as database:
+        typer.echo(migrate.current(database) or "none")

@@ -20,6 +20,7 @@ _COLUMNS = (
     "rule",
     "milestone",
     "reached_at",
+    "next_due_at",
     "state",
     "operation",
     "value",
@@ -41,18 +42,14 @@ def explain(
     from convsync import wiring
     from convsync.errors import OperatorError
     from convsync.report import explanation
-    from convsync.store import migrate
 
     settings = options.load(config)
-    database = wiring.database_of(settings)
-    migrate.require_current(database)
-    found = explanation.explain(
-        database,
-        wiring.rules_of(settings),
-        deal,
-        explain_code=partial(wiring.explain_code, settings),
-    )
-    unreadable = explanation.unreadable(database, deal)
+    with options.ledger(settings) as database:
+        rules, agreements = wiring.rules_of(settings), wiring.agreements_of(settings)
+        found = explanation.explain(database, rules, deal, agreements)
+        unreadable = explanation.unreadable(database, deal)
+    meaning_of = partial(wiring.explain_code, settings)
+    found = [explanation.with_codes(explained, meaning_of) for explained in found]
     if not found:
         why = "; ".join(unreadable) or "IDs are compared to the letter"
         raise OperatorError(f"No deal {deal} has been read. {why}.")
@@ -75,6 +72,9 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "rule": line.rule.name,
         "milestone": line.rule.milestone,
         "reached_at": line.milestone.reached_at if line.milestone else None,
+        "next_due_at": line.next_due_at,
+        "definition": line.agreement.definition if line.agreement else None,
+        "owner": line.agreement.owner if line.agreement else None,
         "state": entry.state.value if entry else "not planned yet",
         "operation": entry.operation.value if entry else None,
         "value": str(entry.value.amount) if entry and entry.value else None,
@@ -117,6 +117,7 @@ def _said(line: "Line") -> Iterator[str]:
     reached = line.milestone.reached_at if line.milestone else None
     when = f"reached {output.text_of(reached)}" if reached else "no longer reached"
     yield f"  {line.rule.milestone} ({line.rule.name}): {when}"
+    yield from _agreed(line)
     entry = line.entry
     if entry is None:
         yield "    not planned yet; the next run does"
@@ -137,3 +138,12 @@ def _said(line: "Line") -> Iterator[str]:
     for rule in line.caught_earlier:
         yield f"    It was in time for the rule {rule}, and sent under it."
     yield f"    order ID {line.order_id}"
+
+
+def _agreed(line: "Line") -> Iterator[str]:
+    if line.agreement and line.agreement.definition:
+        owner = f" ({line.agreement.owner})" if line.agreement.owner else ""
+        yield f"    agreed: {line.agreement.definition}{owner}"
+    if line.agreement and line.next_due_at:
+        followers = " or ".join(sorted(line.agreement.followed_by))
+        yield f"    {followers} should follow by {output.text_of(line.next_due_at)}"

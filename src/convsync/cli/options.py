@@ -1,5 +1,7 @@
 """Options that several commands share, and what they mean."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +13,7 @@ from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.settings import Settings
+    from convsync.store.database import Database
 
 
 class Format(StrEnum):
@@ -45,6 +48,17 @@ def load(path: Path) -> "Settings":
     from convsync.settings import load_settings
 
     return load_settings(path)
+
+
+@contextmanager
+def ledger(settings: "Settings") -> Iterator["Database"]:
+    """Yield the database, closed afterwards; OperatorError unless it is of this version."""
+    from convsync import wiring
+    from convsync.store import migrate
+
+    with closing(wiring.database_of(settings)) as database:
+        migrate.require_current(database)
+        yield database
 
 
 def instant(text: str | None, settings: "Settings") -> datetime | None:

@@ -2,6 +2,8 @@
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,8 +33,7 @@ def run(
     """The nightly run: reads what changed, and sends what is new, changed or taken back."""
     from convsync import pipeline
 
-    with output.progress() as progress:
-        services = _services(config, as_of, progress)
+    with output.progress() as progress, _services(config, as_of, progress) as services:
         report = pipeline.plan(services) if dry_run else pipeline.run(services, force=force)
     _show(report, form, has_sent=not dry_run)
 
@@ -43,8 +44,8 @@ def plan(
     """Show what `run` would do now. Writes and sends nothing."""
     from convsync import pipeline
 
-    with output.progress() as progress:
-        report = pipeline.plan(_services(config, as_of, progress))
+    with output.progress() as progress, _services(config, as_of, progress) as services:
+        report = pipeline.plan(services)
     _show(report, form, has_sent=False)
 
 
@@ -70,8 +71,7 @@ def backfill(
     if last < first:
         raise OperatorError(f"--to {to_day} lies before --from {from_day}.")
     period = Period.of_days(first, last, wiring.company_zone(options.load(config)))
-    with output.progress() as progress:
-        services = _services(config, as_of, progress)
+    with output.progress() as progress, _services(config, as_of, progress) as services:
         report: Report | None
         if dry_run:
             report = pipeline.plan_backfill(services, period)
@@ -94,22 +94,22 @@ def retry(
     """Send what is waiting in the outbox and ask for verdicts. Reads no source."""
     from convsync import pipeline
 
-    with output.progress() as progress:
-        report = pipeline.resend(_services(config, as_of, progress), force=force)
+    with output.progress() as progress, _services(config, as_of, progress) as services:
+        report = pipeline.resend(services, force=force)
     _show(report, form, has_sent=True)
 
 
-def _services(config: Path, as_of: str | None, progress: "Progress") -> "Services":
+@contextmanager
+def _services(config: Path, as_of: str | None, progress: "Progress") -> Iterator["Services"]:
     from convsync import wiring
     from convsync.store import migrate
 
     _spare_the_collector()
     settings = options.load(config)
-    services = wiring.services_of(
-        settings, as_of=options.instant(as_of, settings), progress=progress
-    )
-    migrate.require_current(services.database)
-    return services
+    now = options.instant(as_of, settings)
+    with wiring.opened(settings, as_of=now, progress=progress) as services:
+        migrate.require_current(services.database)
+        yield services
 
 
 def _spare_the_collector() -> None:

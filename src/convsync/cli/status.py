@@ -10,7 +10,10 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convsync.model.period import Period
+    from convsync.report.agreements import Standing
     from convsync.report.platform import Comparison
     from convsync.report.status import Status
     from convsync.settings import Settings
@@ -53,41 +56,73 @@ Platform = Annotated[
     ),
 ]
 
+Breaches = Annotated[
+    bool,
+    typer.Option(
+        "--breaches",
+        help="List instead the deals that stayed at a milestone for longer than agreed in "
+        "[milestones].",
+    ),
+]
+_BREACH_COLUMNS = (
+    "milestone",
+    "owner",
+    "source",
+    "deal_id",
+    "reached_at",
+    "due_at",
+    "days_late",
+)
+
 
 def status(
     config: Config = DEFAULT_CONFIG,
     from_day: From = None,
     to_day: To = None,
     platform: Platform = False,
+    breaches: Breaches = False,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Show the account of every deal, what is on its way or unreadable, and recent runs."""
     from convsync import wiring
+    from convsync.clock import system_clock
+    from convsync.report import agreements
     from convsync.report.status import status_of
-    from convsync.store import migrate
 
+    if breaches and platform:
+        raise typer.BadParameter("--breaches lists deals alone; leave out --platform.")
     settings = options.load(config)
-    database = wiring.database_of(settings)
-    migrate.require_current(database)
     period = _period(from_day, to_day, settings)
-    found = status_of(database, wiring.rules_of(settings), period=period)
+    now = options.instant(as_of, settings) or system_clock()
+    agreed = wiring.agreements_of(settings)
+    with options.ledger(settings) as database:
+        if breaches:
+            late = agreements.breaches_of(database, agreed, now=now, period=period)
+            output.show([asdict(breach) for breach in late], _BREACH_COLUMNS, form)
+            return
+        standings = agreements.standings(database, agreed, now=now, period=period)
+        found = status_of(database, wiring.rules_of(settings), period=period)
     if form is Format.JSON:
         asked = _platform_as_json(_seen(settings, as_of)) if platform else {}
-        output.show_json({**_as_json(found), **asked})
+        output.show_json({**_as_json(found), **_agreed_as_json(standings), **asked})
     elif form is Format.CSV and platform:
         seen = _seen(settings, as_of)
         output.show([_row(row) for row in seen.rows], _PLATFORM_COLUMNS, form)
     elif form is Format.CSV:
-        rows = [
-            {"account": account.value, "detail": detail, "count": count}
-            for (account, detail), count in sorted(found.sums.by_state.items())
-        ]
-        output.show(rows, ["account", "detail", "count"], form)
+        output.show(_account_of(found), ["account", "detail", "count"], form)
     else:
         _show(found)
+        _show_agreed(standings)
         if platform:
             _show_platform(_seen(settings, as_of))
+
+
+def _account_of(found: "Status") -> list[dict[str, object]]:
+    return [
+        {"account": account.value, "detail": detail, "count": count}
+        for (account, detail), count in sorted(found.sums.by_state.items())
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +140,7 @@ def _seen(settings: "Settings", as_of: str | None) -> _Seen:
     from convsync.report.platform import compare_with
     from convsync.upload.ad_account import CannotAsk
 
-    database, rules = wiring.database_of(settings), wiring.rules_of(settings)
+    rules = wiring.rules_of(settings)
     now = options.instant(as_of, settings) or system_clock()
     seen = _Seen([], {}, [])
     for account in wiring.accounts_of(settings):
@@ -113,9 +148,10 @@ def _seen(settings: "Settings", as_of: str | None) -> _Seen:
         if isinstance(received, CannotAsk):
             seen.not_asked[account.destination] = received.fix
             continue
-        seen.rows.extend(
-            compare_with(received, account.destination, database=database, rules=rules, now=now)
-        )
+        name = account.destination
+        with options.ledger(settings) as database:
+            compared = compare_with(received, name, database=database, rules=rules, now=now)
+        seen.rows.extend(compared)
         if received.note and received.note not in seen.notes:
             seen.notes.append(received.note)
     return seen
@@ -223,3 +259,36 @@ def _show(found: "Status") -> None:
     if found.quarantine:
         output.show([asdict(e) for e in found.quarantine], _QUARANTINE_COLUMNS, Format.TABLE)
     output.show([asdict(run) for run in found.runs], _RUN_COLUMNS, Format.TABLE)
+
+
+def _agreed_as_json(standings: "Sequence[Standing]") -> dict[str, object]:
+    return {
+        "agreements": [
+            {
+                "milestone": standing.agreement.milestone,
+                "definition": standing.agreement.definition,
+                "owner": standing.agreement.owner,
+                "next_within_days": _next_within_days(standing),
+                "breaches": standing.breaches,
+            }
+            for standing in standings
+        ]
+    }
+
+
+def _next_within_days(standing: "Standing") -> float | None:
+    within = standing.agreement.next_within
+    return None if within is None else _days(within)
+
+
+def _show_agreed(standings: "Sequence[Standing]") -> None:
+    for standing in standings:
+        agreement = standing.agreement
+        owner = f", owned by {agreement.owner}" if agreement.owner else ""
+        typer.echo(f"{agreement.milestone}{owner}: {agreement.definition or 'not defined'}")
+        if agreement.next_within is not None:
+            typer.echo(
+                f"  {standing.breaches:,} deals stayed there for longer than the "
+                f"{_days(agreement.next_within):g} days agreed on"
+                + ("; list them with --breaches" if standing.breaches else "")
+            )

@@ -1,6 +1,6 @@
 """What the company agreed on: its funnel, and which milestones count towards which action."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -8,17 +8,28 @@ from enum import StrEnum
 
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import Consent
+from convsync.model.deal import LOST
 from convsync.model.money import Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """What a milestone means, in words both teams accepted, and who owns it."""
+    """What a milestone means, in words both teams accepted, and who owns it.
+
+    One of `followed_by` should be reached within `next_within` of it, unless the deal is lost.
+    """
 
     milestone: str
     definition: str
     owner: str
     next_within: timedelta | None = None
+    followed_by: frozenset[str] = frozenset()
+
+
+def after_in(milestone: str, funnels: Iterable[Sequence[str]]) -> frozenset[str]:
+    """Return the milestones that come after one, and are no loss, in any of several funnels."""
+    found = [funnel[funnel.index(milestone) + 1 :] for funnel in funnels if milestone in funnel]
+    return frozenset(name for names in found for name in names if name != LOST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +95,8 @@ class ConversionRule:
     `upload_window` is how long after a click the platform still takes a conversion for it;
     `settling_time` how old a click must be before the platform knows it. `is_undone_by_loss` says
     whether a deal lost after the milestone takes the conversion back. A counted value is restated
-    when it has changed by at least `smallest_change`, a share of what was told.
+    when it has changed by at least `smallest_change`, a share of what was told. `when` is for which
+    deals it counts: by segment, the values one of which each must have.
     """
 
     name: str
@@ -102,6 +114,11 @@ class ConversionRule:
     is_undone_by_loss: bool = False
     days_to_close_variable: str | None = None
     smallest_change: Decimal = Decimal(0)
+    when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def applies_to(self, segments: Mapping[str, str]) -> bool:
+        """True where a deal's segments satisfy `when`; one without a named segment does not."""
+        return all(segments.get(name) in values for name, values in self.when.items())
 
     def is_worth_restating(self, value: Money, told: Money) -> bool:
         """True where a value differs enough from what was told; small changes add up to that."""

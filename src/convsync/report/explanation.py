@@ -4,23 +4,21 @@ The answer is what the ledger holds, in sentences: the decision of the last nigh
 deal, which stands until the deal, its clicks or the rules change.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from convsync.model.click import Candidate, Click, ClickId
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
-from convsync.model.rule import ConversionRule
+from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import order_id_of
 from convsync.model.takes import CodeMeaning
+from convsync.report.agreements import next_due_at
 from convsync.store import clicks, deals, ledger, quarantine
 from convsync.store.database import Database
 from convsync.store.deals import StoredDeal
-
-CodeMeanings = Callable[[str, str], CodeMeaning | None]
-"""Explains a code of a destination, by its name; None: nobody knows it."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -35,6 +33,9 @@ class Line:
     entry: LedgerEntry | None
     explanation: Explanation | None
     code_meaning: CodeMeaning | None = None
+    agreement: Agreement | None = None
+    next_due_at: datetime | None = None
+    """By when the deal should go on from this milestone, where it has not and should."""
     caught_earlier: Sequence[str] = ()
     """Rules under which an earlier milestone of this deal was in time and has been sent."""
 
@@ -52,8 +53,7 @@ def explain(
     database: Database,
     rules: Sequence[ConversionRule],
     deal_id: str,
-    *,
-    explain_code: CodeMeanings,
+    agreements: Mapping[str, Agreement],
 ) -> list[DealExplanation]:
     """Return what is known of the deals of that ID, one for each source that has it."""
     with database.reading() as connection:
@@ -68,11 +68,24 @@ def explain(
                     lines=[
                         line
                         for rule in rules
-                        if (line := _line(stored, rule, entries, explain_code)) is not None
+                        if (line := _line(stored, rule, entries, agreements)) is not None
                     ],
                 )
             )
         return explained
+
+
+def with_codes(
+    explained: DealExplanation, explain_code: Callable[[str, str], CodeMeaning | None]
+) -> DealExplanation:
+    """Return an explanation with what each code means, as `explain_code` has it by destination."""
+    lines = [
+        replace(line, code_meaning=explain_code(line.entry.action.destination, line.entry.code))
+        if line.entry and line.entry.code
+        else line
+        for line in explained.lines
+    ]
+    return replace(explained, lines=lines)
 
 
 def unreadable(database: Database, deal_id: str) -> list[str]:
@@ -106,13 +119,15 @@ def _line(
     stored: StoredDeal,
     rule: ConversionRule,
     entries: dict[ledger.EntryKey, LedgerEntry],
-    explain_code: CodeMeanings,
+    agreements: Mapping[str, Agreement],
 ) -> Line | None:
     deal = stored.deal
     milestone = deal.milestone(rule.milestone)
     entry = entries.get((stored.row, rule.name))
-    if milestone is None and entry is None:
+    is_counted = milestone is not None and rule.applies_to(deal.segments)
+    if entry is None and not is_counted:
         return None
+    agreement = agreements.get(rule.milestone)
     reason = entry.reason if entry else None
     return Line(
         rule=rule,
@@ -120,9 +135,8 @@ def _line(
         order_id=order_id_of(deal.source, deal.deal_id, rule.name),
         entry=entry,
         explanation=EXPLANATIONS[reason] if reason else None,
-        code_meaning=explain_code(entry.action.destination, entry.code)
-        if entry and entry.code
-        else None,
+        agreement=agreement,
+        next_due_at=next_due_at(agreement, deal) if agreement else None,
         caught_earlier=_caught_earlier(stored, entries, reason),
     )
 

@@ -75,6 +75,7 @@ class AnyCrmDeals(Table):
 
     `lag_minutes` and `overlap_minutes` stand in for the vendor's own. `token_file` is where access
     tokens that expire are kept between runs, with file mode 0600; without it they are not.
+    `reads_beside` names sources that are meant to read the same deals.
     """
 
     milestones: dict[str, Annotated[CrmMilestone, BeforeValidator(_crm_milestone)]] = Field(
@@ -94,6 +95,7 @@ class AnyCrmDeals(Table):
     lag_minutes: Minutes | None = None
     overlap_minutes: Minutes | None = None
     token_file: Path | None = None
+    reads_beside: Words = ()
 
     def require_one_of(self, *ways: tuple[str, ...]) -> None:
         """Raise ValueError unless the keys of exactly one way to sign in are there."""

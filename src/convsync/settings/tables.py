@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
@@ -13,6 +13,7 @@ from convsync.settings.crm_tables import CrmDeals, RecordFields
 from convsync.settings.values import (
     AccountId,
     Amount,
+    AuditKey,
     ConsentWords,
     Credentials,
     Currency,
@@ -21,7 +22,9 @@ from convsync.settings.values import (
     Digits,
     InsteadOfAmount,
     Minutes,
+    Moves,
     Name,
+    OptionalFile,
     Region,
     Table,
     Words,
@@ -98,6 +101,7 @@ class _DealSource(Cells):
     customer_type: CustomerWords = CustomerWords()
     deleted_words: Words = ("yes", "true", "1")
     complete: bool = False
+    reads_beside: Words = ()
     lag_minutes: Minutes = 0
     overlap_minutes: Minutes = 10
 
@@ -200,11 +204,17 @@ class Amounts(Table):
 
 
 class Rule(Table):
-    """A milestone that counts towards a conversion action. Its name is part of every order ID."""
+    """A milestone that counts towards a conversion action. Its name is part of every order ID.
+
+    `when` names segments and the values one of which a deal must have in each. `counts_beside`
+    names rules that are meant to count the same milestone towards the same action.
+    """
 
     milestone: str
     action_id: Digits
     destination: str | None = None
+    when: dict[str, Annotated[Words, Field(min_length=1)]] = Field(default_factory=dict)
+    counts_beside: Words = ()
     value: Value = AmountValue(kind="amount")
     amounts: Amounts = Amounts()
     click_policy: ClickPolicy = ClickPolicy.LAST
@@ -288,13 +298,30 @@ Destination = Annotated[DataManager | GoogleAds, Field(discriminator="kind")]
 
 
 class Limits(Table):
-    """How unusual a plan may be before a person has to look at it."""
+    """How unusual a plan, and how much amiss a run may be before a person has to look at it.
+
+    `unreadable` is how many new unreadable records a run may meet and still end with code 0;
+    `clock_minutes` how far this machine's clock may be from the servers'.
+    """
 
     factor: int = Field(default=5, gt=0)
     small: int = Field(default=500, ge=0)
     retracted_share: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     small_retraction: int = Field(default=20, ge=0)
     vanished_share: Decimal = Field(default=Decimal("0.50"), ge=0, le=1)
+    unreadable: int = Field(default=0, ge=0)
+    clock_minutes: float = Field(default=10, gt=0, le=24 * 60)
+
+
+class Audit(Table):
+    """How the audit log is protected: a key for its digests, and a file that repeats its head.
+
+    The key is a secret, CONVSYNC_AUDIT__KEY. `head_file` is relative to the config's folder; false
+    or "" keeps none.
+    """
+
+    key: AuditKey | None = None
+    head_file: OptionalFile = Path("convsync.audit-head")
 
 
 class Retry(Table):
@@ -327,4 +354,24 @@ class Settings(BaseSettings):
     destinations: dict[Name, Destination] = Field(min_length=1)
     limits: Limits = Limits()
     retry: Retry = Retry()
+    audit: Audit = Audit()
+    moved: Moves = {}
     folder: Path = Path()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `loading` has put together, and read no variable a second time."""
+        return (init_settings,)
+
+
+class Written(Settings):
+    """What may be written: also templates, of which nothing is left once they are inherited."""
+
+    templates: dict[Name, dict[str, Any]] = {}

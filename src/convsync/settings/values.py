@@ -1,12 +1,14 @@
 """The values a configuration may hold: what is read where a name, a number or a day stands."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from convsync.model.money import MOST
 
@@ -19,6 +21,16 @@ def is_loopback(url: str) -> bool:
         return urlsplit(url).hostname in LOOPBACK
     except ValueError:
         return False
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two tables as one, key by key at every depth; `above` goes before `below`."""
+    both = dict(below)
+    for key, value in above.items():
+        under = both.get(key)
+        is_table = isinstance(value, Mapping) and isinstance(under, Mapping)
+        both[key] = merged(under, value) if is_table and under is not None else value
+    return both
 
 
 def _zone(value: Any) -> Any:
@@ -45,6 +57,29 @@ def _account(value: Any) -> Any:
     if len(digits) != 10:
         raise ValueError(f"'{value}' is not an ad account; it has ten digits: 123-456-7890")
     return digits
+
+
+def _file_or_none(value: Any) -> Any:
+    return None if value is False or value == "" else value
+
+
+def _audit_key(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 16:
+        raise ValueError("a key has at least 16 characters; make one with `openssl rand -hex 32`")
+    return value
+
+
+def moves(value: Any) -> Any:
+    """Take `"rules.won" = …` as well as `rules.won = …`, which is how a variable arrives."""
+    if not isinstance(value, Mapping):
+        return value
+    found: dict[Any, Any] = {}
+    for kind, inner in value.items():
+        if isinstance(inner, Mapping):
+            found |= {f"{kind}.{name}": target for name, target in inner.items()}
+        else:
+            found[kind] = inner
+    return found
 
 
 def _listed(value: Any) -> Any:
@@ -97,6 +132,9 @@ AccountId = Annotated[str, BeforeValidator(_account)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 InsteadOfAmount = Annotated[Decimal | None, BeforeValidator(_amount)]
 Currency = Annotated[str, AfterValidator(_currency)]
+OptionalFile = Annotated[Path | None, BeforeValidator(_file_or_none)]
+AuditKey = Annotated[SecretStr, AfterValidator(_audit_key)]
+Moves = Annotated[dict[str, str], BeforeValidator(moves)]
 Region = Annotated[str, AfterValidator(_region)]
 Credentials = Annotated[str, BeforeValidator(_where)]
 Amount = Annotated[Decimal, Field(ge=0, le=MOST)]

@@ -64,3 +64,6 @@ class Destination(Protocol):
 
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
         """Ask what became of an accepted batch."""
+
+    def close(self) -> None:
+        """Give back the connection."""

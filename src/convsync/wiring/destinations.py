@@ -4,7 +4,6 @@ A platform is a module beside this one that does what `Vendor` says, and a line 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Protocol
 
 from convsync.errors import OperatorError
@@ -37,20 +36,37 @@ VENDORS: Mapping[str, Vendor] = {"data_manager": google, "google_ads": google}
 """What wires a destination, by its `kind`."""
 
 
-def destinations_of(settings: Settings) -> Callable[[str], Destination]:
-    """Return a function that opens a destination at its first use and keeps it."""
+class Destinations:
+    """Opens a destination at its first use, and keeps it until all are closed."""
 
-    @cache
-    def open_destination(name: str) -> Destination:
-        table = settings.destinations.get(name)
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: dict[str, Destination] = {}
+
+    def __call__(self, name: str) -> Destination:
+        """Return the destination of that name; OperatorError where the config has none."""
+        if name not in self._open:
+            self._open[name] = self._opened(name)
+        return self._open[name]
+
+    def close(self) -> None:
+        """Give back the connections of those that were used."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _opened(self, name: str) -> Destination:
+        table = self._settings.destinations.get(name)
         if table is None:
             raise OperatorError(
                 f"Conversions are in flight to destinations.{name}, which is no longer configured. "
                 "Put its table back until they are settled."
             )
-        return VENDORS[table.kind].open_destination(name, table, settings, open_destination)
+        return VENDORS[table.kind].open_destination(name, table, self._settings, self)
 
-    return open_destination
+
+def destinations_of(settings: Settings) -> Destinations:
+    """Return what opens the destinations. Nothing is opened yet."""
+    return Destinations(settings)
 
 
 def takes_of(settings: Settings) -> Mapping[str, Takes]:

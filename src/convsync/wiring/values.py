@@ -1,6 +1,11 @@
 """Settings' plain values, as the rest of convsync takes them."""
 
 from datetime import timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from convsync.model.customer import CustomerType
 from convsync.settings.values import CustomerWords
@@ -18,3 +23,16 @@ def customer_words(words: CustomerWords) -> dict[CustomerType, frozenset[str]]:
         CustomerType.RETURNING: frozenset(words.returning),
         CustomerType.REENGAGED: frozenset(words.reengaged),
     }
+
+
+def database_url(url: SecretStr, folder: Path) -> str:
+    """Return a database URL whose relative SQLite file lies in the config's folder."""
+    written = url.get_secret_value()
+    try:
+        parsed = make_url(written)
+    except ArgumentError:
+        return written
+    file = parsed.database
+    if parsed.get_backend_name() == "sqlite" and file and not file.startswith((":", "file:")):
+        parsed = parsed.set(database=str(folder / file))
+    return parsed.render_as_string(hide_password=False)

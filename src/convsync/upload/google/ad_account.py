@@ -17,7 +17,6 @@ from convsync.upload.ad_account import CannotAsk, Received, UploadSummary
 from convsync.upload.google import preflight
 from convsync.upload.google.account import AccountReader
 from convsync.upload.google.preflight import Expected
-from convsync.upload.google.server_clock import server_time
 
 ADS_CLIENT = "GOOGLE_ADS_API"
 NAMED_CLIENTS = frozenset({ADS_CLIENT, "GOOGLE_ADS_WEB_CLIENT", "ADS_DATA_CONNECTOR"})
@@ -53,6 +52,8 @@ class GoogleAdAccount:
 
     def server_time(self) -> datetime | None:
         """Return the time at the endpoint; see AdAccount."""
+        from convsync.upload.google.server_clock import server_time  # and `requests` with it
+
         return None if self._clock_url is None else server_time(self._clock_url)
 
     def received(self) -> Received | CannotAsk:

@@ -1,0 +1,87 @@
+"""Settings → the conversion rules, and what the company agreed on for its milestones."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from convsync.model.money import Money
+from convsync.model.rule import (
+    Agreement,
+    AmountOutcomes,
+    ConversionAction,
+    ConversionRule,
+    FixedSum,
+    ShareOfAmount,
+    TableBySegment,
+    ValueRule,
+    after_in,
+)
+from convsync.settings import Settings, tables
+from convsync.wiring.destinations import takes_of
+
+
+def rules_of(settings: Settings) -> Sequence[ConversionRule]:
+    """Return the conversion rules, in the file's order."""
+    return [_rule(name, rule, settings) for name, rule in settings.rules.items()]
+
+
+def agreements_of(settings: Settings) -> Mapping[str, Agreement]:
+    """Return what the company agreed on for each milestone, in the file's order."""
+    funnels = [list(source.milestones) for source in settings.deals.values()]
+    return {
+        name: Agreement(
+            milestone=name,
+            definition=milestone.definition,
+            owner=milestone.owner,
+            next_within=_days(milestone.next_within_days),
+            followed_by=after_in(name, funnels),
+        )
+        for name, milestone in settings.milestones.items()
+    }
+
+
+def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
+    destination = rule.destination or next(iter(settings.destinations))
+    platform = settings.destinations[destination]
+    takes = takes_of(settings)[destination]
+    return ConversionRule(
+        name=name,
+        milestone=rule.milestone,
+        action=ConversionAction(destination=destination, action_id=rule.action_id),
+        value=_value(rule.value),
+        amounts=AmountOutcomes(
+            zero=rule.amounts.zero,
+            missing=rule.amounts.missing,
+            absurd=rule.amounts.absurd,
+            absurd_above=rule.amounts.absurd_above,
+        ),
+        click_policy=rule.click_policy,
+        click_ids=takes.click_ids,
+        lookback=timedelta(days=rule.lookback_days),
+        upload_window=timedelta(days=platform.upload_window_days),
+        settling_time=timedelta(hours=platform.settling_hours),
+        has_enhanced_conversions=platform.enhanced_conversions and takes.identifiers > 0,
+        needs_granted_consent=platform.identifiers_need_consent,
+        is_undone_by_loss=rule.is_undone_by_loss,
+        days_to_close_variable=rule.days_to_close_variable,
+        smallest_change=rule.smallest_change,
+        when={segment: frozenset(values) for segment, values in rule.when.items()},
+    )
+
+
+def _value(value: tables.Value) -> ValueRule:
+    match value:
+        case tables.AmountValue(share=share):
+            return ShareOfAmount(share=share)
+        case tables.FixedValue(amount=amount, currency=currency):
+            return FixedSum(money=Money(amount=amount, currency=currency))
+        case tables.TableValue():
+            return TableBySegment(
+                segment=value.segment,
+                amounts=value.amounts,
+                otherwise=value.otherwise,
+                currency=value.currency,
+            )
+
+
+def _days(days: float | None) -> timedelta | None:
+    return None if days is None else timedelta(days=days)

@@ -1,0 +1,49 @@
+"""Settings → the sources of deals and clicks. A CRM's adapter is imported when it is used."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from convsync.errors import OperatorError
+from convsync.extract.source import ClickSource, DealSource
+from convsync.retrying import RetryPolicy
+from convsync.settings import Settings, tables
+from convsync.wiring.tables import click_source, deal_source
+
+
+def deal_sources_of(settings: Settings, retry: RetryPolicy) -> Sequence[DealSource]:
+    """Return the deal sources, in the file's order."""
+    return [_deal_source(name, table, settings, retry) for name, table in settings.deals.items()]
+
+
+def click_sources_of(settings: Settings) -> Sequence[ClickSource]:
+    """Return the click sources a night reads: those that say where they are."""
+    return [
+        click_source(name, source, settings, None)
+        for name, source in settings.clicks.items()
+        if not (isinstance(source, tables.CsvClicks) and source.path is None)
+    ]
+
+
+def click_file(settings: Settings, path: Path, mapping: str | None) -> ClickSource:
+    """Return a click source that reads `path` by the mapping of a configured CSV source."""
+    csv_sources = {
+        name: source
+        for name, source in settings.clicks.items()
+        if isinstance(source, tables.CsvClicks)
+    }
+    if mapping is None and len(csv_sources) == 1:
+        mapping = next(iter(csv_sources))
+    if mapping is None or mapping not in csv_sources:
+        listed = ", ".join(sorted(csv_sources)) or 'none; add a [clicks.NAME] with kind = "csv"'
+        raise OperatorError(f"Which columns does {path} have? Name one with --as: {listed}.")
+    return click_source(mapping, csv_sources[mapping], settings, path)
+
+
+def _deal_source(
+    name: str, source: tables.DealSource, settings: Settings, retry: RetryPolicy
+) -> DealSource:
+    if isinstance(source, tables.CsvDeals | tables.SqlDeals):
+        return deal_source(name, source, settings)
+    from convsync.wiring.crm import crm_source
+
+    return crm_source(name, source, settings, retry)

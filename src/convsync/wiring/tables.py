@@ -1,0 +1,141 @@
+"""Settings → the sources that read tables: deals and clicks from CSV files and over SQL."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from convsync.extract.csv_file import CsvClicks, CsvDeals
+from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
+from convsync.extract.source import ClickSource, DealSource
+from convsync.extract.sql import SqlClicks, SqlDeals
+from convsync.settings import Settings, tables
+from convsync.wiring.values import customer_words, database_url
+
+
+def deal_source(
+    name: str, source: tables.CsvDeals | tables.SqlDeals, settings: Settings
+) -> DealSource:
+    """Return the source of an export's or a query's deals. Nothing is opened yet."""
+    columns = _deal_columns(source)
+    cells = _cells(source, settings.company, source)
+    lag = timedelta(minutes=source.lag_minutes)
+    overlap = timedelta(minutes=source.overlap_minutes)
+    match source:
+        case tables.CsvDeals():
+            return CsvDeals(
+                name=name,
+                path=settings.folder / source.path,
+                columns=columns,
+                cells=cells,
+                encoding=source.encoding,
+                delimiter=source.delimiter,
+                is_complete=source.complete,
+                lag=lag,
+                overlap=overlap,
+            )
+        case tables.SqlDeals():
+            return SqlDeals(
+                name=name,
+                url=database_url(source.url, settings.folder),
+                query=source.query,
+                columns=columns,
+                cells=cells,
+                is_complete=source.complete,
+                lag=lag,
+                overlap=overlap,
+            )
+
+
+def click_source(
+    name: str, source: tables.ClickSource, settings: Settings, path: Path | None
+) -> ClickSource:
+    """Return the source of a log's or a query's clicks; `path` stands in for the log's own."""
+    columns = ClickColumns(
+        clicked_at=source.columns.clicked_at,
+        logged_at=source.columns.logged_at,
+        gclid=source.columns.gclid,
+        gbraid=source.columns.gbraid,
+        wbraid=source.columns.wbraid,
+        landing_url=source.columns.landing_url,
+        crm_keys=source.columns.crm_key,
+        visitors=source.columns.visitor,
+        emails=source.columns.email,
+        phones=source.columns.phone,
+        country=source.columns.country,
+    )
+    cells = _cells(source, settings.company, None)
+    lag = timedelta(minutes=source.lag_minutes)
+    overlap = timedelta(minutes=source.overlap_minutes)
+    match source:
+        case tables.CsvClicks():
+            return CsvClicks(
+                name=name,
+                path=path or settings.folder / (source.path or ""),
+                columns=columns,
+                cells=cells,
+                encoding=source.encoding,
+                delimiter=source.delimiter,
+                lag=lag,
+                overlap=overlap,
+            )
+        case tables.SqlClicks():
+            return SqlClicks(
+                name=name,
+                url=database_url(source.url, settings.folder),
+                query=source.query,
+                columns=columns,
+                cells=cells,
+                lag=lag,
+                overlap=overlap,
+            )
+
+
+def _deal_columns(source: tables.CsvDeals | tables.SqlDeals) -> DealColumns:
+    columns = source.columns
+    return DealColumns(
+        deal_id=columns.deal_id,
+        milestones={
+            name: MilestoneColumn(
+                column=milestone.column,
+                when={column: frozenset(words) for column, words in milestone.when.items()},
+            )
+            for name, milestone in source.milestones.items()
+        },
+        created_at=columns.created_at,
+        modified_at=columns.modified_at,
+        amount=columns.amount,
+        currency=columns.currency,
+        gclid=columns.gclid,
+        gbraid=columns.gbraid,
+        wbraid=columns.wbraid,
+        landing_url=columns.landing_url,
+        clicked_at=columns.clicked_at,
+        emails=columns.email,
+        phones=columns.phone,
+        country=columns.country,
+        ad_user_data=columns.ad_user_data,
+        ad_personalization=columns.ad_personalization,
+        customer_type=columns.customer_type,
+        crm_keys=columns.crm_key,
+        visitors=columns.visitor,
+        deleted=columns.deleted,
+        segments=source.segments,
+    )
+
+
+def _cells(
+    source: tables.Cells,
+    company: tables.Company,
+    deals: tables.CsvDeals | tables.SqlDeals | None,
+) -> CellFormat:
+    return CellFormat(
+        time_zone=source.time_zone or company.time_zone,
+        date_formats=source.date_formats,
+        has_decimal_comma=source.decimal == ",",
+        blank_words=frozenset(source.blank_words),
+        currency=source.currency or company.currency,
+        phone_region=source.country or company.country,
+        granted_words=frozenset(deals.consent.granted if deals else ()),
+        denied_words=frozenset(deals.consent.denied if deals else ()),
+        customer_words=customer_words(deals.customer_type) if deals else {},
+        deleted_words=frozenset(deals.deleted_words if deals else ()),
+    )

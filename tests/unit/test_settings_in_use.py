@@ -1,0 +1,201 @@
+"""Nothing in a config file is accepted and ignored: every setting is read when things are wired.
+
+Whether each then does what it says is for the tests of its part. This one finds those nobody reads.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from convsync import wiring
+from convsync.settings import Settings, load_settings
+from convsync.settings.values import Table
+from convsync.upload.ad_account import CannotAsk
+
+READ_BY_CHECKS = {"counts_beside", "reads_beside"}
+"""Settings that say a contradiction is meant: the checks of the file read them, nobody else."""
+
+EVERYTHING = """
+[rules.mql]
+milestone = "mql"
+action_id = 1
+destination = "data_manager"
+value = { kind = "fixed", amount = 5, currency = "EUR" }
+[rules.sql]
+milestone = "sql"
+action_id = 2
+destination = "data_manager"
+value = { kind = "table", segment = "region", amounts = { N = 5 }, currency = "EUR" }
+[rules.won]
+milestone = "won"
+action_id = 3
+destination = "google_ads"
+
+[milestones.mql]
+definition = "Fits."
+owner = "marketing"
+next_within_days = 14
+
+[audit]
+[limits]
+[retry]
+[store]
+[company]
+time_zone = "Europe/Berlin"
+
+[deals.csv]
+kind = "csv"
+path = "deals.csv"
+columns = { deal_id = "ID" }
+milestones = { mql = "MQL", sql = "SQL", won = { column = "Close", when = { Stage = "Won" } } }
+segments = { region = "Region" }
+
+[deals.sql]
+kind = "sql"
+url = "sqlite:///warehouse.db"
+query = "SELECT * FROM deals"
+columns = { deal_id = "ID" }
+milestones = { won = "Won" }
+
+[deals.hubspot]
+kind = "hubspot"
+client_id = "i"
+client_secret = "s"
+refresh_token = "r"
+milestones = { won = "Won", mql = { field = "mql_at" } }
+
+[deals.salesforce]
+kind = "salesforce"
+url = "https://company.my.salesforce.com"
+client_id = "i"
+username = "u"
+private_key_file = "key.pem"
+milestones = { won = { outcome = "won" } }
+
+[deals.pipedrive]
+kind = "pipedrive"
+url = "https://company.pipedrive.com"
+client_id = "i"
+client_secret = "s"
+refresh_token = "r"
+milestones = { mql = { created = true } }
+
+[deals.zoho]
+kind = "zoho"
+client_id = "i"
+client_secret = "s"
+refresh_token = "r"
+milestones = { won = "Won" }
+
+[deals.dynamics]
+kind = "dynamics"
+url = "https://org.crm.dynamics.com"
+tenant_id = "t"
+client_id = "i"
+client_secret = "s"
+milestones = { won = "Won" }
+
+[deals.odoo]
+kind = "odoo"
+url = "https://company.odoo.com"
+database = "d"
+api_key = "k"
+username = "u"
+api = "jsonrpc"
+milestones = { won = "Won" }
+
+[clicks.log]
+kind = "csv"
+path = "clicks.csv"
+columns = { gclid = "GCLID" }
+
+[clicks.query]
+kind = "sql"
+url = "sqlite:///warehouse.db"
+query = "SELECT * FROM clicks"
+columns = { gclid = "GCLID" }
+
+[destinations.data_manager]
+kind = "data_manager"
+operating_account = 1111111111
+credentials = "refresh_token"
+client_id = "i"
+client_secret = "s"
+refresh_token = "r"
+
+[destinations.google_ads]
+kind = "google_ads"
+customer_id = 2222222222
+developer_token = "t"
+credentials = "refresh_token"
+client_id = "i"
+client_secret = "s"
+refresh_token = "r"
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A config with a table of every kind."""
+    for name in [name for name in os.environ if name.startswith("CONVSYNC_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "key.pem").write_text("a key")
+    path = tmp_path / "convsync.toml"
+    path.write_text(EVERYTHING)
+    return load_settings(path)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> set[tuple[str, str]]:
+    """Which fields of which tables have been read since the config was loaded."""
+    assert settings
+    found: set[tuple[str, str]] = set()
+
+    def noting(get: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+        def noted(table: Any, name: str) -> Any:
+            found.add((type(table).__name__, name))
+            return get(table, name)
+
+        return noted
+
+    for model in (Table, Settings):
+        monkeypatch.setattr(model, "__getattribute__", noting(model.__getattribute__))
+    return found
+
+
+def test_every_setting_is_read_when_things_are_wired(
+    settings: Settings, read: set[tuple[str, str]]
+) -> None:
+    wiring.services_of(settings)
+    wiring.company_zone(settings)
+    wiring.moved_of(settings)
+    wiring.audit_settings_of(settings)
+    wiring.run_limits_of(settings)
+    for name in settings.destinations:
+        wiring.destinations_of(settings)(name)
+    unasked, _ = wiring.accounts_of(settings)
+    assert isinstance(unasked.received(), CannotAsk)
+    unread = {
+        f"{model.__name__}.{name}"
+        for model in tables_in(Settings)
+        for name in model.model_fields
+        if (model.__name__, name) not in read and name not in READ_BY_CHECKS | {"kind"}
+    }
+    assert unread == set()
+
+
+def tables_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield every kind of table that a config may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from tables_in(field.annotation)
+            for extra in field.metadata:
+                yield from tables_in(extra)
+        return
+    for argument in get_args(annotation):
+        yield from tables_in(argument)
