@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from convsync.clock import Clock, system_clock
+from convsync import log
+from convsync.clock import SERVERS, Clock, system_clock
 from convsync.errors import (
     ConvsyncError,
     OperatorError,
@@ -162,6 +163,8 @@ class Http:
         if answer.status == 401 and self.authorisation and self.authorisation.renew():
             answer = self._asked(method, url, request)
         if problem := self.problem_of(answer):
+            if not isinstance(problem, TransientError):
+                log.warning("refused", request=answer.place, status=answer.status)
             raise problem
         return answer
 
@@ -186,6 +189,15 @@ class Http:
             )
         except requests.RequestException as error:  # its text may hold the query
             raise TransientError(f"{place} got no answer ({type(error).__name__}).") from None
+        seconds = round(response.elapsed.total_seconds(), 3)
+        log.debug("request", request=place, status=response.status_code, seconds=seconds)
+        SERVERS.note(
+            urlsplit(url).netloc,
+            response.headers.get("Date"),
+            sent_at=sent_at,
+            received_at=self.clock(),
+            age=response.headers.get("Age"),
+        )
         return Answer(
             place=place,
             status=response.status_code,

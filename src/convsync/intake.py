@@ -10,7 +10,7 @@ A source that is away is left to the next run: its watermark stays, and the othe
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from convsync import audit
@@ -44,7 +44,11 @@ Plan = Callable[[Any, Sequence[StoredDeal]], None]
 
 
 class Intake:
-    """The way in for deals and clicks, over one session. `problems`: sources that were away."""
+    """The way in for deals and clicks, over one session. `problems`: sources that were away.
+
+    A watermark is moved only after `before_moving` has not raised, and one that lies further in the
+    future than `tolerance` is not believed.
+    """
 
     def __init__(
         self,
@@ -52,8 +56,12 @@ class Intake:
         *,
         plan: Plan,
         departures: Departures,
+        tolerance: timedelta,
+        before_moving: Callable[[], None],
         advance: Callable[[str, int], None],
     ) -> None:
+        self._tolerance = tolerance
+        self._before_moving = before_moving
         self._session = session
         self._departures = departures
         self._plan = plan
@@ -95,6 +103,7 @@ class Intake:
                 stored = clicks.save(connection, sightings)
                 self._quarantine(connection, source.name, records)
                 if is_last and moves_watermark:
+                    self._before_moving()
                     runs.move_watermark(connection, source.name, window, self._session.run_id)
                 if sightings:
                     self._record(connection, [_about_clicks(source.name, stored)])
@@ -107,7 +116,7 @@ class Intake:
         """Read on in a window that an earlier run left unfinished, then the one that ends now."""
         with self._session.transaction("read bookmark") as connection:
             self._departures.begin(connection, source.name)
-            unfinished = runs.bookmark(connection, source.name)
+            unfinished = self._believable_bookmark(connection, source.name)
         if unfinished is not None:
             window, place = unfinished
             self._read_window(source, window, Bookmark(place))
@@ -171,6 +180,7 @@ class Intake:
     ) -> None:
         """Write down how far a window has been read, together with the records this covers."""
         if is_last:
+            self._before_moving()
             runs.move_watermark(connection, source.name, window, self._session.run_id)
             runs.drop_bookmark(connection, source.name)
             if source.reads_all:
@@ -182,10 +192,39 @@ class Intake:
 
     def _window(self, name: str, source: DealSource | ClickSource) -> Period:
         with self._session.transaction("read watermark") as connection:
+            self._turn_back_from_the_future(connection, name, source)
             watermark = runs.watermark(connection, name)
         until = self._session.now - source.lag
         since = EPOCH if watermark is None else watermark - source.overlap
         return Period(since=min(since, until), until=until)
+
+    def _believable_bookmark(self, connection: Any, source: str) -> tuple[Period, str] | None:
+        """Return where a window was left, unless it ends in the future: then it is read anew."""
+        unfinished = runs.bookmark(connection, source)
+        if unfinished is not None and unfinished[0].until > self._session.now + self._tolerance:
+            runs.drop_bookmark(connection, source)
+            return None
+        return unfinished
+
+    def _turn_back_from_the_future(
+        self, connection: Any, name: str, source: DealSource | ClickSource
+    ) -> None:
+        """Put a watermark back that a run with a wrong clock moved beyond the present.
+
+        What changed since the last run that is believed is read again, and nothing is lost.
+        """
+        now = self._session.now
+        wrong = runs.future_watermark(connection, name, now + self._tolerance)
+        if wrong is None:
+            return
+        believed = runs.last_believable(connection, now, wrong)
+        read_until = None if believed is None else believed - source.lag
+        runs.turn_back_watermark(connection, name, read_until, self._session.run_id)
+        since = "its beginning" if read_until is None else f"{read_until:%Y-%m-%d %H:%M} UTC"
+        self.problems.append(
+            f"source '{name}' had been read beyond the present, by run {wrong}: the clock was wrong"
+            f" then, or is now. It is read again from {since}."
+        )
 
     def _quarantine(
         self, connection: Any, source: str, records: Sequence[Record | Sighting]

@@ -15,9 +15,10 @@ leases alone go by the machine's clock.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
-from convsync import audit, intake
-from convsync.errors import ConvsyncError, UnsafePlanError
+from convsync import audit, intake, log
+from convsync.errors import ConvsyncError, OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.model.event import Event, EventKind
 from convsync.model.period import Period
@@ -33,13 +34,16 @@ def run(services: Services, *, force: bool = False) -> Report:
     and not forced, OperatorError where a person has to fix the set-up first.
     """
     with _running(services, "run", force=force) as work:
-        work.outbox.confirm()
+        work.check_the_clock()
+        with log.phase("confirm"):
+            work.outbox.confirm()
         work.reconcile_changes()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         if not force:
             work.refuse_if_unsafe()
-        work.outbox.send()
+        with log.phase("send"):
+            work.outbox.send()
     return work.report
 
 
@@ -70,6 +74,7 @@ def backfill(
             return None
         seen = preview.plan.digest
     with _running(services, "backfill", force=force) as work:
+        work.check_the_clock()
         work.reconcile_period(period)
         work.outbox.recover()
         if seen is None and not force:
@@ -79,7 +84,8 @@ def backfill(
                 "The deals changed between the preview and the start. Nothing was sent; "
                 "look at the plan again."
             )
-        work.outbox.send(only_run=work.session.run_id)
+        with log.phase("send"):
+            work.outbox.send(only_run=work.session.run_id)
     return work.report
 
 
@@ -97,19 +103,22 @@ def resend(services: Services, *, force: bool = False) -> Report:
     not. What a run refused to send as unusual waits there too: it is refused here as well.
     """
     with _running(services, "retry", force=force) as work:
-        work.outbox.confirm()
+        work.check_the_clock()
+        with log.phase("confirm"):
+            work.outbox.confirm()
         work.reconcile_due()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         if not force:
             work.refuse_if_unsafe()
-        work.outbox.send()
+        with log.phase("send"):
+            work.outbox.send()
     return work.report
 
 
 def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
     """Add every sighting of a source to the click store; the same ones again change nothing."""
-    now = services.clock()
+    now = _present(services)
     with services.database.transaction("open import") as connection:
         run_id = runs.begin_unlocked(
             connection, "clicks import", as_of=now, real_now=services.real_clock()
@@ -127,6 +136,18 @@ def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
     return stored
 
 
+def _present(services: Services) -> datetime:
+    """Return what a run takes as the present; OperatorError where that has not come yet."""
+    now, real_now = services.clock(), services.real_clock()
+    if now > real_now:
+        raise OperatorError(
+            f"--as-of {now:%Y-%m-%dT%H:%M:%S}Z has not come yet: the clock says"
+            f" {real_now:%Y-%m-%dT%H:%M:%S}Z. What changes until then would never be read."
+        )
+    services.servers.forget()
+    return now
+
+
 def _end_import(
     session: RunSession, services: Services, error: ConvsyncError | None = None
 ) -> None:
@@ -137,7 +158,7 @@ def _end_import(
 @contextmanager
 def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]:
     """Open a run, and close it however it ends."""
-    now = services.clock()
+    now = _present(services)
     with services.database.transaction("open run") as connection:
         run_id = runs.open_run(
             connection,
@@ -156,22 +177,30 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         on_step=services.on_step,
     )
     work = Work(services, session, _let_pass if force else _refuse)
-    try:
-        yield work
-    except ConvsyncError as error:
-        work.finish(error.exit_code, str(error))
-        raise
-    work.finish(work.report.exit_code, "; ".join(work.report.problems))
+    with log.bound(run=run_id):
+        log.info("run begins", command=command, as_of=now.isoformat())
+        try:
+            work.carry_over_names()
+            yield work
+        except ConvsyncError as error:
+            log.error("run stopped", exit_code=error.exit_code, because=str(error))
+            work.finish(error.exit_code, str(error))
+            raise
+        work.finish(work.report.exit_code, "; ".join(work.report.problems))
+        outcomes = {kind.value: rows for kind, rows in work.report.uploaded.outcomes.items()}
+        log.info("run ends", exit_code=work.report.exit_code, **outcomes)
 
 
 @contextmanager
 def _previewing(services: Services, command: str) -> Iterator[Work]:
-    now = services.clock()
+    now = _present(services)
     with services.database.preview() as connection:
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
         work = Work(services, session, lambda error: work.problems.append(str(error)))
-        yield work
+        with log.bound(run="preview"):
+            work.carry_over_names()
+            yield work
 
 
 def _refuse(error: UnsafePlanError) -> None:

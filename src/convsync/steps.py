@@ -11,11 +11,11 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from convsync import audit, intake
+from convsync import audit, intake, log, renames
 from convsync.calls import Caller
-from convsync.clock import Clock, system_clock
+from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.departures import Departures
-from convsync.errors import UnsafePlanError
+from convsync.errors import OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource, DealSource
 from convsync.intake import Intake
 from convsync.model.event import Event, EventKind
@@ -23,12 +23,13 @@ from convsync.model.period import Period
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import Operation
 from convsync.model.takes import Takes
+from convsync.model.terms import Moved, RunLimits
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
 from convsync.retrying import RetryPolicy
 from convsync.store import account, audit_log, clicks, deals, ledger, quarantine, runs
-from convsync.store.database import Database, OnStep, ignore_step
+from convsync.store.database import Connection, Database, OnStep, ignore_step
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
 from convsync.upload.destination import Destination
@@ -50,9 +51,16 @@ class NoProgress:
         """Do nothing."""
 
 
+def _ask_nobody() -> None:
+    """Leave the machine's clock alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """Everything a run works with, made by `wiring`."""
+    """Everything a run works with, made by `wiring`.
+
+    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask.
+    """
 
     database: Database
     rules: Sequence[ConversionRule]
@@ -61,10 +69,14 @@ class Services:
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
     limits: SafetyLimits = field(default_factory=SafetyLimits)
+    moved: Moved = field(default_factory=Moved)
+    run_limits: RunLimits = field(default_factory=RunLimits)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
     real_clock: Clock = system_clock
+    servers: ServerClocks = SERVERS
+    ask_the_time: Callable[[], None] = _ask_nobody
     on_step: OnStep = ignore_step
     progress: Progress = field(default_factory=NoProgress)
 
@@ -101,18 +113,44 @@ class Work:
             session,
             plan=self._reconcile,
             departures=Departures(session, services.limits, doubt),
-            advance=services.progress.advance,
+            tolerance=services.run_limits.clock_tolerance,
+            before_moving=self.stop_if_the_clock_is_wrong,
+            advance=self._advance,
         )
         self.outbox = Outbox(
             session,
             services.destinations,
             Caller(services.database, services.retry, real_clock=services.real_clock),
             retry=services.retry,
-            on_sent=lambda rows: services.progress.advance("sent", rows),
+            on_sent=lambda rows: self._advance("sent", rows),
         )
+
+    def carry_over_names(self) -> None:
+        """Rename in the ledger what was renamed in the configuration, before anything is read."""
+        with self.session.transaction("carry over names") as connection:
+            moved, now = self.services.moved, self.session.now
+            renames.carry_over(connection, moved, run_id=self.session.run_id, at=now)
+
+    def check_the_clock(self) -> None:
+        """Raise OperatorError where a server says that the machine's clock is wrong."""
+        if self.services.servers.largest is None:
+            self.services.ask_the_time()
+        self.stop_if_the_clock_is_wrong()
+
+    def stop_if_the_clock_is_wrong(self) -> None:
+        """Raise OperatorError where what servers have said so far is too far from our own clock."""
+        skew, allowed = self.services.servers.largest, self.services.run_limits.clock_tolerance
+        if skew is not None and skew.certain > allowed:
+            raise OperatorError(
+                f"This machine's clock says {skew.ours:%Y-%m-%d %H:%M:%S} UTC, {skew.server} says"
+                f" {skew.theirs:%Y-%m-%d %H:%M:%S} UTC. Nothing was read beyond what had been, and"
+                " nothing was sent. Set the clock, then run again; [limits] clock_minutes says how"
+                f" far it may be off ({allowed.total_seconds() / 60:g})."
+            )
 
     # What is read
 
+    @log.phase("read")
     def reconcile_changes(self) -> None:
         """Read clicks and deals that changed, and plan those deals and all that are due."""
         self._notice_new_rules()
@@ -120,11 +158,13 @@ class Work:
         self.intake.read_changed_deals(self.services.deal_sources)
         self.reconcile_due()
 
+    @log.phase("recover")
     def finish_what_was_begun(self) -> None:
         """Repeat what was never answered, and plan again what that leaves to be done."""
         self.outbox.recover()
         self.reconcile_due()
 
+    @log.phase("read period")
     def reconcile_period(self, period: Period) -> None:
         """Read deals with milestones in a period, and plan those milestones and no others."""
         self.intake.read_period(self.services.deal_sources, period)
@@ -148,6 +188,10 @@ class Work:
                 deals.look_at_all_again(connection, self.session.now)
                 runs.remember(connection, _RULES, digest)
 
+    def _advance(self, stage: str, count: int) -> None:
+        log.count(stage, count)
+        self.services.progress.advance(stage, count)
+
     # What is planned
 
     def reconcile_due(self) -> None:
@@ -158,10 +202,10 @@ class Work:
                 if not chunk:
                     return
                 self._reconcile(connection, chunk)
-            self.services.progress.advance("due", len(chunk))
+            self._advance("due", len(chunk))
 
     def _reconcile(
-        self, connection: Any, chunk: Sequence[StoredDeal], *, within: Period | None = None
+        self, connection: Connection, chunk: Sequence[StoredDeal], *, within: Period | None = None
     ) -> None:
         """Decide, plan and write down every milestone of a chunk of deals."""
         if not chunk:
@@ -198,6 +242,11 @@ class Work:
             ready = account.ready(connection, self.session.now, only)
             counted, currencies = account.counted(connection)
             uploads = runs.usual_uploads(connection)
+            renames.refuse_counting_again(
+                connection,
+                rules=[rule.name for rule in self.services.rules],
+                sources=[source.name for source in self.services.deal_sources],
+            )
         outgoing = Outgoing(
             new=ready.by_operation.get(Operation.COUNT, 0),
             restated=ready.by_operation.get(Operation.RESTATE, 0),
@@ -246,7 +295,7 @@ class Work:
                 audit_digest=digest,
             )
 
-    def _record(self, connection: Any, events: Sequence[Event]) -> None:
+    def _record(self, connection: Connection, events: Sequence[Event]) -> None:
         if events:
             audit.record(connection, events, run_id=self.session.run_id, at=self.session.now)
 

@@ -745,7 +745,7 @@ def test_a_refusal_that_names_no_row_is_halved_down_to_the_one_that_is_meant(
     assert sandbox.books.totals()["most_often_sent"] == 1
 
 
-def test_an_action_that_does_not_exist_blocks_its_rows_and_burns_none(
+def test_of_rows_blocked_for_an_action_one_is_tried_a_night_until_it_exists(
     company: Company, sandbox: Sandbox
 ) -> None:
     exists = [{"account": ACCOUNT, "id": action} for action in ("111", "222")]
@@ -764,7 +764,7 @@ def test_an_action_that_does_not_exist_blocks_its_rows_and_burns_none(
     assert [c.value for c in sandbox.books.counted[f"{ACCOUNT}/999"].values()] == [100.0, 100.0]
 
 
-def test_rows_blocked_for_an_action_go_to_another_that_is_named_instead(
+def test_an_action_that_does_not_exist_blocks_its_rows_until_it_is_corrected(
     company: Company, sandbox: Sandbox
 ) -> None:
     exists = [{"account": ACCOUNT, "id": action} for action in ("111", "222")]
@@ -772,7 +772,10 @@ def test_rows_blocked_for_an_action_go_to_another_that_is_named_instead(
     company.configure(("action_id = 222", "action_id = 999"))
     won(company, "D-1")
     won(company, "D-2")
-    company.night(NIGHT[0])
+    for _ in range(2):
+        company.night(NIGHT[0])
+        blocked = (Account.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID")
+        assert company.sums() == {blocked: 2}
     company.configure()
     company.night(NIGHT[1])
     assert (company.value("D-1"), company.value("D-2")) == (100.0, 100.0)

@@ -210,6 +210,40 @@ def move_watermark(connection: Connection, source: str, window: Period, run_id: 
     )
 
 
+def future_watermark(connection: Connection, source: str, after: datetime) -> int | None:
+    """Return the run that moved a source's watermark beyond an instant; None where none did."""
+    found = select(watermarks.c.run_id).where(
+        watermarks.c.source == source, watermarks.c.read_until > after
+    )
+    return connection.execute(found).scalar()
+
+
+def last_believable(connection: Connection, now: datetime, before_run: int) -> datetime | None:
+    """Return what the last nightly run took as the present that left nothing unread by `now`.
+
+    Only those before a run whose clock was wrong count: later ones read from where it had been.
+    """
+    found = select(func.max(runs.c.as_of)).where(
+        runs.c.command == "run",
+        runs.c.exit_code == 0,
+        runs.c.as_of <= now,
+        runs.c.id < before_run,
+    )
+    return connection.execute(found).scalar()
+
+
+def turn_back_watermark(
+    connection: Connection, source: str, read_until: datetime | None, run_id: int
+) -> None:
+    """Put a watermark that lies in the future back to where a source is known to have been read."""
+    is_source = watermarks.c.source == source
+    if read_until is None:
+        connection.execute(delete(watermarks).where(is_source))
+        return
+    back = update(watermarks).where(is_source).values(read_until=read_until, run_id=run_id)
+    connection.execute(back)
+
+
 def bookmark(connection: Connection, source: str) -> tuple[Period, str] | None:
     """Return the window a source was left in, and the place in it; None where none is open."""
     row = connection.execute(select(bookmarks).where(bookmarks.c.source == source)).first()

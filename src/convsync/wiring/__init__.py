@@ -15,6 +15,7 @@ from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
 from convsync.wiring.destinations import takes_of as takes_of
+from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import rules_of as rules_of
 from convsync.wiring.sources import click_file as click_file
@@ -44,8 +45,11 @@ def services_of(
         takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),
+        moved=moved_of(settings),
+        run_limits=run_limits_of(settings),
         agreements=agreements_of(settings),
         retry=retry,
+        ask_the_time=time_of_platforms(settings),
         clock=system_clock if as_of is None else frozen_clock(as_of),
         on_step=on_step,
         progress=progress or NoProgress(),

@@ -4,9 +4,10 @@ A platform is a module beside this one that does what `Vendor` says, and a line 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
-from convsync.errors import OperatorError
+from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.takes import CODES, CodeMeaning, Takes
 from convsync.settings import Settings
 from convsync.upload.ad_account import AdAccount
@@ -80,6 +81,20 @@ def explain_code(settings: Settings, destination: str, code: str) -> CodeMeaning
     """Return what a code of a destination means, and what to do about it; None: nobody knows."""
     table = settings.destinations.get(destination)
     return VENDORS[table.kind].explain_code(table, code) if table else CODES.get(code)
+
+
+def time_of_platforms(settings: Settings) -> Callable[[], None]:
+    """Return a function that has the first ad account's platform say what time it is.
+
+    One that does not answer says nothing: that it is away is told where it is needed.
+    """
+
+    def ask() -> None:
+        for account in accounts_of(settings)[:1]:
+            with suppress(ConvsyncError):
+                account.server_time()
+
+    return ask
 
 
 def accounts_of(settings: Settings) -> Sequence[AdAccount]:

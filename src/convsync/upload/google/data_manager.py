@@ -28,6 +28,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 from requests import RequestException
 
+from convsync.clock import system_clock
 from convsync.errors import TransientError
 from convsync.model.outcome import Accepted, Outcome
 from convsync.model.statement import Batch, Operation, Statement
@@ -49,8 +50,9 @@ from convsync.upload.google.data_manager_refusals import (
 )
 from convsync.upload.google.data_manager_requests import Account, request_of
 from convsync.upload.google.data_manager_status import verdict_of
+from convsync.upload.google.server_clock import note_time
 from convsync.upload.google.takes import data_manager
-from convsync.upload.parts import foreseen, upload_in_parts
+from convsync.upload.parts import foreseen, logged, upload_in_parts
 
 MAX_EVENTS = 2_000
 HOST = "datamanager.googleapis.com"
@@ -137,7 +139,7 @@ class DataManager:
     def _send(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         response = self._ingest(batch, request_of(batch, self._account), now)
         if not isinstance(response, str):
-            return response
+            return logged(batch, response)
         if not response:
             raise TransientError(f"{self.name} took batch {batch.number} under no request ID.")
         return [Accepted(request_id=response)] * len(batch.statements)
@@ -156,6 +158,7 @@ class DataManager:
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
         """Ask for the rows' verdicts; see Destination."""
         url = f"{self._rest_endpoint}/v1/requestStatus:retrieve"
+        sent_at = system_clock()
         try:
             response = self._session.get(
                 url, params={"requestId": request_id}, timeout=self._timeout_s
@@ -165,7 +168,9 @@ class DataManager:
         except RequestException as error:
             what = type(error).__name__
             raise TransientError(f"{self.name} gave no status of {request_id}: {what}.") from error
-        return verdict_of(response_json(response, self.name), response.status_code, batch, now)
+        note_time(response, sent_at)
+        verdict = verdict_of(response_json(response, self.name), response.status_code, batch, now)
+        return logged(batch, verdict) if isinstance(verdict, Sequence) else verdict
 
     def close(self) -> None:
         """Give back the connections."""

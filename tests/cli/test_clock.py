@@ -1,0 +1,58 @@
+"""A wrong clock, at the command line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from tests.cli.office import NIGHT, Office
+
+DAY = timedelta(days=1)
+
+
+@contextmanager
+def server_that_says(at: datetime) -> Iterator[str]:
+    """Answer everything with nothing but another time of day; yield the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(404)
+            self.end_headers()
+
+        def date_time_string(self, _timestamp: float | None = None) -> str:
+            return at.strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_clock_three_days_off_googles_stops_the_run_and_reads_nothing(office: Office) -> None:
+    office.deal()
+    real = office.sandbox.http_url
+    with server_that_says(datetime.now(UTC) - 3 * DAY) as url:
+        office.configure(f'rest_endpoint = "{real}"', f'rest_endpoint = "{url}"')
+        said = office.night(NIGHT)
+        office.configure(f'rest_endpoint = "{url}"', f'rest_endpoint = "{real}"')
+    assert said.code == 2
+    assert "This machine's clock says" in said.err
+    assert url.removeprefix("http://") in said.err
+    assert office.sql("SELECT * FROM watermarks") == []
+    assert office.night(NIGHT).code == 0
+    assert office.values("333") != []
+
+
+def test_a_present_that_has_not_come_yet_is_refused(office: Office) -> None:
+    office.deal()
+    office.write_files()
+    later = datetime.now(UTC) + 3 * DAY
+    for command in ("run", "plan", "retry"):
+        said = office.types(command, "--as-of", later.isoformat())
+        assert said.code == 2, command
+        assert "has not come yet" in said.err
+    assert office.sql("SELECT * FROM watermarks") == []
