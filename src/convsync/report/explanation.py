@@ -4,8 +4,8 @@ The answer is what the ledger holds, in sentences: the decision of the last nigh
 deal, which stands until the deal, its clicks or the rules change.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from convsync.model.click import Candidate, Click, ClickId
@@ -14,6 +14,7 @@ from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import order_id_of
+from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
 from convsync.store import clicks, deals, ledger, quarantine
 from convsync.store.database import Database
@@ -31,6 +32,7 @@ class Line:
     order_id: str
     entry: LedgerEntry | None
     explanation: Explanation | None
+    code_meaning: CodeMeaning | None = None
     agreement: Agreement | None = None
     next_due_at: datetime | None = None
     """By when the deal should go on from this milestone, where it has not and should."""
@@ -71,6 +73,19 @@ def explain(
                 )
             )
         return explained
+
+
+def with_codes(
+    explained: DealExplanation, explain_code: Callable[[str, str], CodeMeaning | None]
+) -> DealExplanation:
+    """Return an explanation with what each code means, as `explain_code` has it by destination."""
+    lines = [
+        replace(line, code_meaning=explain_code(line.entry.action.destination, line.entry.code))
+        if line.entry and line.entry.code
+        else line
+        for line in explained.lines
+    ]
+    return replace(explained, lines=lines)
 
 
 def unreadable(database: Database, deal_id: str) -> list[str]:
