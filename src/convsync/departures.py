@@ -19,7 +19,7 @@ from typing import Any
 
 from convsync import audit
 from convsync.errors import UnsafePlanError
-from convsync.extract.source import Departed, KeepsNoTrace, Quarantined, Record
+from convsync.extract.source import Bookmark, Departed, KeepsNoTrace, Quarantined, Record
 from convsync.model.deal import Gone
 from convsync.model.event import Event, EventKind
 from convsync.plan import SafetyLimits, raise_if_vanished
@@ -35,7 +35,7 @@ longer ago, no platform lets anybody correct."""
 
 
 class Present:
-    """Which deals a complete read has found, the unreadable ones included.
+    """Which deals a read has found, the unreadable ones included, and how many records in all.
 
     A record that could not even be named might be any deal: then nothing is known to be missing.
     """
@@ -44,10 +44,12 @@ class Present:
         self.seen = Seen()
         self.unreadable: list[str] = []
         self.is_known = True
+        self.count = 0
 
     def watching(self, records: Iterable[Record]) -> Iterator[Record]:
         """Pass records on, and note those that could not be read."""
         for record in records:
+            self.count += not isinstance(record, Bookmark)
             if isinstance(record, Quarantined):
                 if record.deal_id is None:
                     self.is_known = False

@@ -8,12 +8,13 @@ each chunk of deals that changed is handed on inside the transaction that stored
 A source that is away is left to the next run: its watermark stays, and the others are read.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from convsync import audit
+from convsync import audit, habits
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -44,7 +45,9 @@ Plan = Callable[[Any, Sequence[StoredDeal]], None]
 
 
 class Intake:
-    """The way in for deals and clicks, over one session. `problems`: sources that were away.
+    """The way in for deals and clicks, over one session.
+
+    `problems` says what went wrong with sources, `unreadable` how many records are newly so.
 
     A watermark is moved only after `before_moving` has not raised, and one that lies further in the
     future than `tolerance` is not believed.
@@ -67,13 +70,15 @@ class Intake:
         self._plan = plan
         self._advance = advance
         self.problems: list[str] = []
+        self.unreadable: Counter[str] = Counter()
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
         """Store the clicks logged since the last run, and make the deals due that they concern."""
         for source in sources:
             with self._left_to_the_next_run():
                 window = self._window(source.name, source)
-                self.read_clicks(source, window, moves_watermark=True)
+                stored = self.read_clicks(source, window, moves_watermark=True)
+                self._note_whether_it_gave(source.name, stored.total, habits.READS_NEEDED)
         with self._session.transaction("spread news of clicks") as connection:
             if clicks.has_news(connection):
                 clicks.spread_news(connection, now=self._session.now)
@@ -137,8 +142,26 @@ class Intake:
 
         records = present.watching(source.read_changed(window, after))
         self._read_deals(source, records, plan_chunk, window)
-        if source.is_complete and present.is_known:
+        if after is None:
+            needed = 1 if source.is_complete else habits.READS_NEEDED
+            self._note_whether_it_gave(source.name, present.count, needed)
+        if not source.is_complete:
+            return
+        if not present.is_known:
+            self.problems.append(
+                f"source '{source.name}': some records have no deal ID that can be read, and might"
+                " be any deal: no deal was taken for missing. `convsync status` names them."
+            )
+        else:
             self._departures.note_missing(source.name, present)
+
+    def _note_whether_it_gave(self, source: str, records: int, needed: int) -> None:
+        with self._session.transaction("remember what it gave") as connection:
+            if habits.has_dried_up(connection, source, records, needed):
+                self.problems.append(
+                    f"source '{source}' gave nothing, and always had given something: look whether"
+                    " its export, its folder or the rights to it are as they were."
+                )
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
         """Store and plan the deals that vanished once and are there again."""
@@ -239,7 +262,11 @@ class Intake:
             for record in records
             if isinstance(record, Quarantined)
         ]
-        quarantine.add(connection, entries, run_id=self._session.run_id, now=self._session.now)
+        new = quarantine.add(
+            connection, entries, run_id=self._session.run_id, now=self._session.now
+        )
+        if new:
+            self.unreadable[source] += new
 
     @contextmanager
     def _left_to_the_next_run(self) -> Iterator[None]:
