@@ -12,19 +12,14 @@ from collections import defaultdict
 
 import pytest
 
+from convsync.settings.crms import CRMS
 from tests.contract.crm_suite import CrmSourceContract
 from tests.contract.source_suite import DealSourceContract
 
 SOURCES = {
     "TestCsvDeals": "CSV",
     "TestSqlDeals": "SQL",
-    "TestHubSpot": "HubSpot",
-    "TestSalesforce": "Salesforce",
-    "TestPipedrive": "Pipedrive",
-    "TestZoho": "Zoho",
-    "TestDynamics": "Dynamics",
-    "TestOdoo": "Odoo 19",
-    "TestOldOdoo": "Odoo 11–18",
+    **{suite: column for crm in CRMS.values() for suite, column in crm.columns.items()},
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar
 
+from convsync import log
 from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.retrying import RetryPolicy, keep_trying
@@ -69,6 +70,7 @@ class Caller:
             answer = keep_trying(self._policy, paced)
         except ConvsyncError as error:
             failure = error
+            log.warning("call failed", error=type(error).__name__, because=str(error))
         return Attempt(answer=answer, error=failure, may_have_been_heard=bool(lost))
 
     def _pace(self, of: Quota) -> None:
@@ -82,6 +84,7 @@ class Caller:
                     retry_after_s=wait.total_seconds(),
                     told_nothing=True,
                 )
+            log.info("waiting for the quota", project=of.project, wait_s=wait.total_seconds())
             self._policy.sleep(wait.total_seconds())
 
     def _take(self, of: Quota) -> timedelta:

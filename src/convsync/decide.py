@@ -34,6 +34,8 @@ def decide(
     withdrawal = withdrawal_of(deal, milestone, is_undone_by_loss=rule.is_undone_by_loss)
     if withdrawal is not None or milestone is None:
         return NotSent(reason=withdrawal or Reason.MILESTONE_WITHDRAWN)
+    if not rule.applies_to(deal.segments):
+        return NotSent(reason=Reason.OUTSIDE_RULE)
     if entry is not None and entry.keeps_its_click:
         counted = None if entry.is_unsure else entry.told or entry.value
         return _worth_restating(value_of(deal, rule), counted, rule)

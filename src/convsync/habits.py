@@ -7,9 +7,9 @@ is known to rest at times, as a CRM does on Sundays, and an empty read of it is 
 
 import json
 from dataclasses import dataclass, replace
-from typing import Any
 
 from convsync.store import runs
+from convsync.store.database import Connection
 
 READS_NEEDED = 5
 """After so many reads in a row that gave something, an empty one is news. One is enough for a
@@ -39,7 +39,7 @@ class Habit:
         return self.is_empty and not self.rests
 
 
-def has_dried_up(connection: Any, source: str, records: int, needed: int) -> bool:
+def has_dried_up(connection: Connection, source: str, records: int, needed: int) -> bool:
     """Remember how a read of a source went; True where it gave nothing and always had before."""
     name = f"habit of {source}"
     kept = runs.recall(connection, name)

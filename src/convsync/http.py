@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from convsync import log
 from convsync.clock import SERVERS, Clock, system_clock
 from convsync.errors import (
     ConvsyncError,
@@ -162,6 +163,8 @@ class Http:
         if answer.status == 401 and self.authorisation and self.authorisation.renew():
             answer = self._asked(method, url, request)
         if problem := self.problem_of(answer):
+            if not isinstance(problem, TransientError):
+                log.warning("refused", request=answer.place, status=answer.status)
             raise problem
         return answer
 
@@ -186,6 +189,8 @@ class Http:
             )
         except requests.RequestException as error:  # its text may hold the query
             raise TransientError(f"{place} got no answer ({type(error).__name__}).") from None
+        seconds = round(response.elapsed.total_seconds(), 3)
+        log.debug("request", request=place, status=response.status_code, seconds=seconds)
         SERVERS.note(
             urlsplit(url).netloc,
             response.headers.get("Date"),

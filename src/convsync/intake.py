@@ -32,6 +32,7 @@ from convsync.model.deal import Deal
 from convsync.model.event import Event, EventKind
 from convsync.model.period import Period
 from convsync.store import clicks, deals, quarantine, runs
+from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
 
@@ -136,7 +137,7 @@ class Intake:
     ) -> None:
         present = Present()
 
-        def plan_chunk(connection: Any, saved: deals.Saved) -> None:
+        def plan_chunk(connection: Connection, saved: deals.Saved) -> None:
             present.note(saved)
             self._plan_changed(connection, saved)
 
@@ -168,7 +169,7 @@ class Intake:
         for deal_ids in self._departures.to_ask_for(source.name):
             self._read_deals(source, answering.read_named(deal_ids), self._plan_changed)
 
-    def _plan_changed(self, connection: Any, saved: deals.Saved) -> None:
+    def _plan_changed(self, connection: Connection, saved: deals.Saved) -> None:
         self._plan(connection, saved.changed)
 
     def _read_deals(
@@ -194,7 +195,7 @@ class Intake:
 
     def _note_progress(
         self,
-        connection: Any,
+        connection: Connection,
         source: DealSource,
         window: Period,
         chunk: Sequence[Record],
@@ -221,7 +222,9 @@ class Intake:
         since = EPOCH if watermark is None else watermark - source.overlap
         return Period(since=min(since, until), until=until)
 
-    def _believable_bookmark(self, connection: Any, source: str) -> tuple[Period, str] | None:
+    def _believable_bookmark(
+        self, connection: Connection, source: str
+    ) -> tuple[Period, str] | None:
         """Return where a window was left, unless it ends in the future: then it is read anew."""
         unfinished = runs.bookmark(connection, source)
         if unfinished is not None and unfinished[0].until > self._session.now + self._tolerance:
@@ -230,7 +233,7 @@ class Intake:
         return unfinished
 
     def _turn_back_from_the_future(
-        self, connection: Any, name: str, source: DealSource | ClickSource
+        self, connection: Connection, name: str, source: DealSource | ClickSource
     ) -> None:
         """Put a watermark back that a run with a wrong clock moved beyond the present.
 
@@ -250,7 +253,7 @@ class Intake:
         )
 
     def _quarantine(
-        self, connection: Any, source: str, records: Sequence[Record | Sighting]
+        self, connection: Connection, source: str, records: Sequence[Record | Sighting]
     ) -> None:
         entries = [
             quarantine.Entry(
@@ -276,11 +279,11 @@ class Intake:
         except TransientError as error:
             self.problems.append(str(error))
 
-    def _keep_for_next_run(self, connection: Any, saved: deals.Saved) -> None:
+    def _keep_for_next_run(self, connection: Connection, saved: deals.Saved) -> None:
         """Leave what lies outside a backfill's period to the next nightly run."""
         deals.look_again(connection, {stored.row: self._session.now for stored in saved.changed})
 
-    def _record(self, connection: Any, events: Sequence[Event]) -> None:
+    def _record(self, connection: Connection, events: Sequence[Event]) -> None:
         if events:
             audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)
 

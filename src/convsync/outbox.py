@@ -21,9 +21,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
-from sqlalchemy import Connection
-
-from convsync import audit
+from convsync import audit, log
 from convsync.calls import Attempt, Caller
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
 from convsync.model.event import Event, EventKind
@@ -34,6 +32,7 @@ from convsync.model.rule import ConversionAction
 from convsync.retrying import RetryPolicy
 from convsync.store import batches
 from convsync.store.batches import ReservedBatch
+from convsync.store.database import Connection
 from convsync.store.session import Session
 from convsync.upload.destination import Destination, StillProcessing, Unknown, Verdict
 
@@ -153,6 +152,8 @@ class Outbox:
                 for entry in batches.blocked_entries(connection, action, code, limit=1)
             ]
             self._write(connection, [released(entry, is_probe=True) for entry in probes])
+        for entry in probes:
+            log.info("probe", action=entry.action.action_id, code=entry.code)
 
     def send(self, *, only_run: int | None = None) -> None:
         """Send everything that is ready, of one run's plan or of any, several requests at a time.
@@ -223,8 +224,12 @@ class Outbox:
             is_long = not self._retry.waits_for(attempt.error)
             self._failures = self._retry.failures if is_long else self._failures + 1
             self.uploaded.note_failure(f"{attempt.error} It is sent again by the next run.")
+            log.warning("batch unanswered", batch=batch.number, because=str(attempt.error))
+            if self._failures >= self._retry.failures:
+                log.warning("sending stops", because="the platform does not answer")
         else:
             self._refusal = self._refusal or attempt.error
+            log.warning("batch refused", batch=batch.number, because=str(attempt.error))
         if attempt.has_told_nothing and not is_repeat:
             self._settle(batch, [Untried()] * len(batch.entries))
 
@@ -269,7 +274,7 @@ class Outbox:
                 connection, batch.number, request_id=request_id, now=now, poll_at=poll_at
             )
             self._write_answers(connection, batch, moves, is_repeat=is_repeat)
-        self.uploaded.add(moves, outcomes)
+        self._note(moves, outcomes)
         self._on_sent(self.uploaded.add_sent(batch, outcomes))
 
     def _ask(self, pending: batches.Pending) -> Verdict | None:
@@ -303,7 +308,13 @@ class Outbox:
         with self._session.transaction(f"confirm {reserved.number}") as connection:
             batches.close(connection, reserved.number)
             self._write_answers(connection, reserved, moves, is_repeat=False)
+        self._note(moves, outcomes)
+
+    def _note(self, moves: Sequence[Move], outcomes: Sequence[Outcome]) -> None:
+        """Count and log what became of a batch, once it is written."""
         self.uploaded.add(moves, outcomes)
+        for kind, rows in Counter(move.event.kind for move in moves).items():
+            log.count(kind.value, rows)
 
     def _moves(
         self, batch: ReservedBatch, outcomes: Sequence[Outcome], *, is_repeat: bool

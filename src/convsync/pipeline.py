@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from convsync import audit, intake
+from convsync import audit, intake, log
 from convsync.errors import ConvsyncError, OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.model.event import Event, EventKind
@@ -35,13 +35,15 @@ def run(services: Services, *, force: bool = False) -> Report:
     """
     with _running(services, "run", force=force) as work:
         work.check_the_clock()
-        work.outbox.confirm()
+        with log.phase("confirm"):
+            work.outbox.confirm()
         work.reconcile_changes()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         if not force:
             work.refuse_if_unsafe()
-        work.outbox.send()
+        with log.phase("send"):
+            work.outbox.send()
     return work.report
 
 
@@ -82,7 +84,8 @@ def backfill(
                 "The deals changed between the preview and the start. Nothing was sent; "
                 "look at the plan again."
             )
-        work.outbox.send(only_run=work.session.run_id)
+        with log.phase("send"):
+            work.outbox.send(only_run=work.session.run_id)
     return work.report
 
 
@@ -101,13 +104,15 @@ def resend(services: Services, *, force: bool = False) -> Report:
     """
     with _running(services, "retry", force=force) as work:
         work.check_the_clock()
-        work.outbox.confirm()
+        with log.phase("confirm"):
+            work.outbox.confirm()
         work.reconcile_due()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         if not force:
             work.refuse_if_unsafe()
-        work.outbox.send()
+        with log.phase("send"):
+            work.outbox.send()
     return work.report
 
 
@@ -178,14 +183,19 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         on_step=services.on_step,
     )
     work = Work(services, session, _let_pass if force else _refuse)
-    try:
-        yield work
-        report = work.report
-    except BaseException as error:
-        with suppress(Exception):  # what stopped it is worse than what keeps it from closing
-            work.finish(*_ending(error), is_at_its_end=False)
-        raise
-    work.finish(report.exit_code, "; ".join(report.problems), is_at_its_end=True)
+    with log.bound(run=run_id):
+        log.info("run begins", command=command, as_of=now.isoformat())
+        try:
+            work.carry_over_names()
+            yield work
+            report = work.report
+        except BaseException as error:
+            exit_code, message = _ending(error)
+            log.error("run stopped", exit_code=exit_code, because=message)
+            with suppress(Exception):  # what stopped it is worse than what keeps it from closing
+                work.finish(exit_code, message, is_at_its_end=False)
+            raise
+        work.finish(report.exit_code, "; ".join(report.problems), is_at_its_end=True)
 
 
 def _ending(error: BaseException) -> tuple[int, str]:
@@ -202,7 +212,9 @@ def _previewing(services: Services, command: str) -> Iterator[Work]:
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
         work = Work(services, session, lambda error: work.problems.append(str(error)))
-        yield work
+        with log.bound(run="preview"):
+            work.carry_over_names()
+            yield work
 
 
 def _refuse(error: UnsafePlanError) -> None:

@@ -32,6 +32,7 @@ Decision = Conversion | Money | Waiting | NotSent
 WITHDRAWALS = frozenset(
     {
         Reason.MILESTONE_WITHDRAWN,
+        Reason.OUTSIDE_RULE,
         Reason.DEAL_LOST,
         Reason.DEAL_DELETED,
         Reason.DEAL_MERGED,

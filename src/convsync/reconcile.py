@@ -108,7 +108,8 @@ class _DealAtHand:
         for rule in self.rules:
             entry = left.pop(rule.name, None)
             milestone = deal.milestone(rule.milestone)
-            if (milestone is not None or entry is not None) and _is_within(within, milestone):
+            is_counted = milestone is not None and rule.applies_to(deal.segments)
+            if (is_counted or entry is not None) and _is_within(within, milestone):
                 self._reconcile_under(rule, milestone, entry)
         for entry in left.values():
             if _is_within(within, deal.milestone(entry.milestone)):

@@ -12,6 +12,7 @@ from typing import TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
+from convsync import log
 from convsync.errors import TransientError
 
 Answer = TypeVar("Answer")
@@ -37,6 +38,12 @@ class RetryPolicy:
         return (error.retry_after_s or 0.0) <= self.longest_asked_s
 
 
+def _log_wait(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    wait_s = round(state.next_action.sleep, 3) if state.next_action else 0.0
+    log.warning("trying again", attempt=state.attempt_number, wait_s=wait_s, because=str(error))
+
+
 def keep_trying(policy: RetryPolicy, call: Callable[[], Answer]) -> Answer:
     """Return what the call returns once it succeeds; the last try's error is raised as it is.
 
@@ -59,6 +66,7 @@ def keep_trying(policy: RetryPolicy, call: Callable[[], Answer]) -> Answer:
         wait=wait_s,
         reraise=True,
         sleep=policy.sleep,
+        before_sleep=_log_wait,
     )
     answers: list[Answer] = []
     retrying(lambda: answers.append(call()))

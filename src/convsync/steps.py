@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from convsync import audit, intake
+from convsync import audit, intake, log, renames
 from convsync.calls import Caller
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.departures import Departures
@@ -24,14 +24,14 @@ from convsync.model.period import Period
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import Operation
 from convsync.model.takes import Takes
-from convsync.model.terms import RunLimits
+from convsync.model.terms import Moved, RunLimits
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
 from convsync.report.closing import Closing, Head, ending_of
 from convsync.retrying import RetryPolicy
 from convsync.store import account, audit_log, batches, clicks, deals, ledger, quarantine, runs
-from convsync.store.database import Database, OnStep, ignore_step
+from convsync.store.database import Connection, Database, OnStep, ignore_step
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
 from convsync.upload.destination import Destination
@@ -75,6 +75,7 @@ class Services:
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
     limits: SafetyLimits = field(default_factory=SafetyLimits)
+    moved: Moved = field(default_factory=Moved)
     run_limits: RunLimits = field(default_factory=RunLimits)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -120,15 +121,21 @@ class Work:
             departures=Departures(session, services.limits, doubt),
             tolerance=services.run_limits.clock_tolerance,
             before_moving=self.stop_if_the_clock_is_wrong,
-            advance=services.progress.advance,
+            advance=self._advance,
         )
         self.outbox = Outbox(
             session,
             services.destinations,
             Caller(services.database, services.retry, real_clock=services.real_clock),
             retry=services.retry,
-            on_sent=lambda rows: services.progress.advance("sent", rows),
+            on_sent=lambda rows: self._advance("sent", rows),
         )
+
+    def carry_over_names(self) -> None:
+        """Rename in the ledger what was renamed in the configuration, before anything is read."""
+        with self.session.transaction("carry over names") as connection:
+            moved, now = self.services.moved, self.session.now
+            renames.carry_over(connection, moved, run_id=self.session.run_id, at=now)
 
     def check_the_clock(self) -> None:
         """Raise OperatorError where a server says that the machine's clock is wrong."""
@@ -149,6 +156,7 @@ class Work:
 
     # What is read
 
+    @log.phase("read")
     def reconcile_changes(self) -> None:
         """Read clicks and deals that changed, and plan those deals and all that are due."""
         self._notice_new_rules()
@@ -156,11 +164,13 @@ class Work:
         self.intake.read_changed_deals(self.services.deal_sources)
         self.reconcile_due()
 
+    @log.phase("recover")
     def finish_what_was_begun(self) -> None:
         """Repeat what was never answered, and plan again what that leaves to be done."""
         self.outbox.recover()
         self.reconcile_due()
 
+    @log.phase("read period")
     def reconcile_period(self, period: Period) -> None:
         """Read deals with milestones in a period, and plan those milestones and no others."""
         self.intake.read_period(self.services.deal_sources, period)
@@ -184,6 +194,10 @@ class Work:
                 deals.look_at_all_again(connection, self.session.now)
                 runs.remember(connection, _RULES, digest)
 
+    def _advance(self, stage: str, count: int) -> None:
+        log.count(stage, count)
+        self.services.progress.advance(stage, count)
+
     # What is planned
 
     def reconcile_due(self) -> None:
@@ -194,10 +208,10 @@ class Work:
                 if not chunk:
                     return
                 self._reconcile(connection, chunk)
-            self.services.progress.advance("due", len(chunk))
+            self._advance("due", len(chunk))
 
     def _reconcile(
-        self, connection: Any, chunk: Sequence[StoredDeal], *, within: Period | None = None
+        self, connection: Connection, chunk: Sequence[StoredDeal], *, within: Period | None = None
     ) -> None:
         """Decide, plan and write down every milestone of a chunk of deals."""
         if not chunk:
@@ -234,6 +248,11 @@ class Work:
             ready = account.ready(connection, self.session.now, only)
             counted, currencies = account.counted(connection)
             uploads = runs.usual_uploads(connection)
+            renames.refuse_counting_again(
+                connection,
+                rules=[rule.name for rule in self.services.rules],
+                sources=[source.name for source in self.services.deal_sources],
+            )
         outgoing = Outgoing(
             new=ready.by_operation.get(Operation.COUNT, 0),
             restated=ready.by_operation.get(Operation.RESTATE, 0),
@@ -267,7 +286,7 @@ class Work:
             ],
         )
 
-    def _left_unsent(self, connection: Any) -> Sequence[str]:
+    def _left_unsent(self, connection: Connection) -> Sequence[str]:
         """Return the calls that failed, unless what they were about was done after all."""
         now = self.session.now
         is_left = (
@@ -277,7 +296,7 @@ class Work:
         )
         return self.outbox.uploaded.failures if is_left else []
 
-    def _blocked(self, connection: Any) -> Iterator[str]:
+    def _blocked(self, connection: Connection) -> Iterator[str]:
         """Say what waits for a person to change the account's set-up."""
         for action, code, count in batches.blocked(connection):
             yield (
@@ -323,6 +342,8 @@ class Work:
             value=uploaded.value,
             head=Head(number=number, digest=digest),
         )
+        outcomes = {kind.value: rows for kind, rows in uploaded.outcomes.items()}
+        log.info("run ends", exit_code=exit_code, ended=str(closing), **outcomes)
         self.services.on_close(closing)
 
     def _counts(self, waiting: int) -> dict[str, int]:
@@ -336,7 +357,7 @@ class Work:
             "unreadable": self.report.quarantined,
         }
 
-    def _record(self, connection: Any, events: Sequence[Event]) -> None:
+    def _record(self, connection: Connection, events: Sequence[Event]) -> None:
         if events:
             audit.record(connection, events, run_id=self.session.run_id, at=self.session.now)
 

@@ -13,7 +13,7 @@ from convsync.sandbox.crm.vendors import SERVERS
 from convsync.sandbox.server import Sandbox
 from convsync.sandbox.world import World
 from convsync.settings import load_settings
-from convsync.settings.crm_tables import BY_KIND
+from convsync.settings.crms import CRMS
 
 NOW = datetime(2026, 3, 5, 2, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ def test_what_init_writes_loads_and_maps_the_funnel_and_the_click_ids(
     monkeypatch.setattr("os.environ", {})
     initialise("--crm", crm, *answers(crm, sandbox), "--output", str(path))
     table = load_settings(path).deals["crm"]
-    assert isinstance(table, BY_KIND[crm])
+    assert isinstance(table, CRMS[crm].table)
     assert list(table.milestones) == ["mql", "sql", "opportunity", "won", "lost"]
     assert table.milestones["sql"].stages == ("SQL",)
     assert table.deal.gclid or table.contact.gclid or table.lead.gclid

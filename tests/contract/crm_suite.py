@@ -14,10 +14,11 @@ import pytest
 import responses
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.extract.crm import Crm, CrmDeals
+from convsync.extract.crm import CrmDeals
+from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
-from convsync.extract.source import Bookmark, Departed
+from convsync.extract.source import Bookmark, Departed, Quarantined
 from convsync.http import Http
 from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Gone
@@ -303,6 +304,18 @@ class CrmSourceContract(DealSourceContract):
         put_deal(office, currency=None)
         (deal,) = read(office.source())
         assert deal.currency is None
+
+    def test_two_currencies_that_disagree_quarantine_the_deal(self, office: Any) -> None:
+        put_deal(office, currency="EUR", fields={"region": "1200.50 USD"})
+        mapping = replace(office.mapping, amount=office.region)
+        (record,) = [
+            one
+            for one in office.source(mapping).read_changed(WINDOW)
+            if isinstance(one, Deal | Quarantined)
+        ]
+        assert isinstance(record, Quarantined)
+        assert record.deal_id == office.record_id(1)
+        assert "written in USD, the currency beside it is EUR" in record.problem
 
     def test_a_lost_deal_is_lost_since_it_was_lost(self, office: Any) -> None:
         put_deal(office, entered=(*WON_DEAL[:2], ("lost", WON_AT)))

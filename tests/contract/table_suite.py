@@ -246,6 +246,11 @@ class TableSourceContract(DealSourceContract):
     def test_a_deal_without_a_currency_has_none(self) -> None:
         assert self.only_row(Currency=None).currency is None
 
+    def test_two_currencies_that_disagree_quarantine_the_deal(self) -> None:
+        (bad,) = self.make([a_row(Amount="1200.50 USD", Currency="EUR")]).read_changed(WINDOW)
+        assert isinstance(bad, Quarantined)
+        assert "written in USD, the currency beside it is EUR" in bad.problem
+
     def test_a_deal_without_a_contact_has_no_identifiers_and_its_own_key(self) -> None:
         deal = self.only_row()
         assert deal.identifiers == NO_IDENTIFIERS

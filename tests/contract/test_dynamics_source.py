@@ -11,7 +11,8 @@ import responses
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract import dynamics_api
-from convsync.extract.crm import Crm, ForgetfulCrmDeals
+from convsync.extract.crm import ForgetfulCrmDeals
+from convsync.extract.crm_adapter import Crm
 from convsync.extract.dynamics import Dynamics
 from convsync.extract.dynamics_api import Api
 from convsync.extract.dynamics_history import History, Past

@@ -7,7 +7,7 @@ import responses
 
 from convsync.errors import OperatorError
 from convsync.extract import hubspot
-from convsync.extract.crm import Crm
+from convsync.extract.crm_adapter import Crm
 from convsync.extract.hubspot import HubSpot
 from convsync.extract.mapping import CrmMapping, RecordFields
 from convsync.extract.oauth import TokenKeeper

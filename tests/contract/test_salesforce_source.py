@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract import salesforce_api
-from convsync.extract.crm import Crm, CrmDeals
+from convsync.extract.crm import CrmDeals
+from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import (
     CONTACT,

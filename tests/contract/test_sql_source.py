@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from convsync.errors import OperatorError, TransientError
-from convsync.extract.cells import Cells, text_of
+from convsync.extract.cell_error import CellError
+from convsync.extract.cells import CellReader, text_of
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
-from convsync.extract.problem import CellError
 from convsync.extract.source import Quarantined
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.model.click import Sighting
@@ -126,7 +126,7 @@ def test_a_row_is_quarantined_under_its_number_and_id(path: Path) -> None:
     ],
 )
 def test_typed_times_are_read_as_they_are(cell: object, expected: object) -> None:
-    assert Cells(CELLS).moment(cell) == expected
+    assert CellReader(CELLS).moment(cell) == expected
 
 
 @pytest.mark.parametrize(

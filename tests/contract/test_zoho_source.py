@@ -11,7 +11,7 @@ import responses
 
 from convsync.errors import OperatorError, TransientError
 from convsync.extract import zoho_api
-from convsync.extract.crm import Crm
+from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import CrmMapping, RecordFields
 from convsync.extract.oauth import Token, TokenKeeper

@@ -224,7 +224,7 @@ def check_consent(world: World, before: dict[tuple[str, str], float | None]) -> 
 def check_end(world: World) -> None:
     """When all has been quiet for a while the platform counts what stands, and nothing else."""
     for (deal_id, rule), entry in world.company.entries().items():
-        if entry.state == "rejected":
+        if entry.state == "rejected" or entry.reason == "platform_cannot":
             continue
         cells = world.deals.get(deal_id, {})
         stands = bool(cells.get(rule)) and not cells.get("deleted") and cells["consent"] != "no"

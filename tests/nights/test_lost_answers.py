@@ -285,9 +285,11 @@ def test_who_was_known_by_an_address_alone_and_no_longer_says_yes_is_not_repeate
     entry = company.entry("D-1")
     assert (entry.state, entry.reason) == ("held", "waiting_for_click")
     company.sums()
-    company.has("D-1", lost="2026-03-04T12:00Z")  # it may have been counted, so it is taken back
-    company.night(NIGHT[2])
-    assert company.entry("D-1").operation == "retract"
+    company.has("D-1", lost="2026-03-04T12:00Z")  # it may have been counted, and only the address
+    company.night(NIGHT[2])  # would name it: it cannot be taken back, and is shown as that
+    entry = company.entry("D-1")
+    assert (entry.state, entry.reason) == ("not_sent", "platform_cannot")
+    assert company.unsure() == {("D-1", "won")}
 
 
 def test_what_was_put_off_says_nothing_of_a_person_who_no_longer_says_yes(

@@ -745,7 +745,7 @@ def test_a_refusal_that_names_no_row_is_halved_down_to_the_one_that_is_meant(
     assert sandbox.books.totals()["most_often_sent"] == 1
 
 
-def test_an_action_that_does_not_exist_stops_the_run_and_burns_no_row(
+def test_an_action_that_does_not_exist_blocks_its_rows_until_it_is_corrected(
     company: Company, sandbox: Sandbox
 ) -> None:
     exists = [{"account": ACCOUNT, "id": action} for action in ("111", "222")]
@@ -754,10 +754,9 @@ def test_an_action_that_does_not_exist_stops_the_run_and_burns_no_row(
     won(company, "D-1")
     won(company, "D-2")
     for _ in range(2):
-        with pytest.raises(OperatorError, match="INVALID_CONVERSION_ACTION_ID") as stopped:
-            company.night(NIGHT[0])
-        assert stopped.value.exit_code == 2
-        assert company.sums() == {(Account.WAITING, "planned"): 2}
+        company.night(NIGHT[0])
+        blocked = (Account.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID")
+        assert company.sums() == {blocked: 2}
     company.configure()
     company.night(NIGHT[1])
     assert (company.value("D-1"), company.value("D-2")) == (100.0, 100.0)

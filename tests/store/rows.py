@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, insert
+from sqlalchemy import Connection, RowMapping, Table, insert, inspect
 
 from convsync.model import moves
 from convsync.model.conversion import Conversion
@@ -47,6 +47,12 @@ def rolled_back(database: Database) -> Iterator[Connection]:
     with dialect.for_writing(database.engine.connect()) as connection, connection.begin() as begun:
         yield connection
         begun.rollback()
+
+
+def has_tables(database: Database) -> bool:
+    """True where the migrations have been."""
+    with database.reading() as connection:
+        return inspect(connection).has_table("ledger")
 
 
 def a_run(connection: Connection) -> int:

@@ -22,7 +22,7 @@ from convsync.store.schema import audit_events, deal_keys, ledger, metadata, mil
 from convsync.store.schema import deals as deals_table
 from tests.builders import a_deal
 from tests.store.conftest import Server, text_of
-from tests.store.rows import a_conversion_of, a_run, plan, save
+from tests.store.rows import a_conversion_of, a_run, has_tables, plan, save
 
 
 def rows(database: Database) -> dict[str, int]:
@@ -196,18 +196,18 @@ def test_a_url_that_cannot_be_used_is_refused(url: str, problem: str) -> None:
 def test_a_driver_that_is_not_here_is_named(database: Database) -> None:
     backend = database.engine.dialect.name
     with pytest.raises(OperatorError, match="nowhere"):
-        Database(f"{backend}+nowhere://x/y").has_tables()
+        has_tables(Database(f"{backend}+nowhere://x/y"))
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"there is no folder .*/nowhere; make it"):
-        Database(f"sqlite:///{tmp_path}/nowhere/ledger.db").has_tables()
+        has_tables(Database(f"sqlite:///{tmp_path}/nowhere/ledger.db"))
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_text("deal,amount\n" * 99)
     with pytest.raises(OperatorError, match="not a database"):
-        Database(f"sqlite:///{tmp_path}/ledger.db").has_tables()
+        has_tables(Database(f"sqlite:///{tmp_path}/ledger.db"))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_server_that_cannot_be_used_is_told_from_one_that_is_away(
 ) -> None:
     database = Database(text_of(server.url.set(**changes)))
     with pytest.raises(ConvsyncError) as caught:
-        database.has_tables()
+        has_tables(database)
     assert type(caught.value) is error, caught.value
     assert "secret" not in str(caught.value)
 
@@ -240,7 +240,7 @@ def test_a_server_that_goes_away_is_tried_again_later(server: Server) -> None:
     database = Database(text_of(server.url))
     with pytest.raises(TransientError, match="busy or gone"), database.reading() as connection:
         hang_up(connection)
-    assert not database.has_tables()
+    assert not has_tables(database)
     database.close()
 
 

@@ -15,10 +15,11 @@ from convsync.model.ledger import State
 from convsync.store import migrate
 from convsync.store.database import Database
 from convsync.store.schema import metadata
+from tests.store.rows import has_tables
 
 
 def test_an_empty_database_says_that_it_has_no_tables(empty: Database) -> None:
-    assert not empty.has_tables()
+    assert not has_tables(empty)
     assert migrate.current(empty) is None
     with pytest.raises(OperatorError, match=r"has no tables\. Run `convsync db upgrade`"):
         migrate.require_current(empty)
@@ -26,7 +27,7 @@ def test_an_empty_database_says_that_it_has_no_tables(empty: Database) -> None:
 
 def test_an_upgrade_leads_from_nothing_to_the_newest_revision(empty: Database) -> None:
     migrate.upgrade(empty)
-    assert empty.has_tables()
+    assert has_tables(empty)
     assert migrate.current(empty) == migrate.newest()
     migrate.require_current(empty)
 

@@ -18,7 +18,7 @@ from convsync.store.database import Database
 from convsync.store.runs import LEASE, Holder
 from convsync.store.session import PreviewSession, RunSession
 from tests.builders import NOW, a_deal
-from tests.store.rows import Passing, a_run
+from tests.store.rows import Passing, a_run, has_tables
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
@@ -153,7 +153,7 @@ def test_of_two_runs_that_begin_at_once_exactly_one_gets_the_lock(
 
     def try_it(of: Database) -> int | str:
         with closing(of):
-            of.has_tables()  # connected before the start
+            has_tables(of)  # connected before the start
             together.wait()
             try:
                 return begin(of)

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convsync.extract.amounts import Amount
-from convsync.extract.cells import Cells, hashed_phone
+from convsync.extract.cell_error import CellError, shape_of
+from convsync.extract.cells import CellReader, hashed_phone
 from convsync.extract.mapping import CellFormat
-from convsync.extract.problem import CellError, shape_of
 from convsync.model.consent import ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import hashed
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
-ISO = Cells(CellFormat(time_zone=BERLIN))
-ZONELESS = Cells(CellFormat())
-COMMA = Cells(CellFormat(has_decimal_comma=True))
+ISO = CellReader(CellFormat(time_zone=BERLIN))
+ZONELESS = CellReader(CellFormat())
+COMMA = CellReader(CellFormat(has_decimal_comma=True))
 
 
 def utc(*parts: int) -> datetime:
@@ -74,7 +74,7 @@ def test_a_local_time_a_clock_change_touches_is_resolved_the_same_way_always(
 )
 def test_a_local_time_is_what_the_time_zone_database_says(local: datetime, zone: ZoneInfo) -> None:
     expected = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    assert Cells(CellFormat(time_zone=zone)).moment(local.isoformat()) == expected
+    assert CellReader(CellFormat(time_zone=zone)).moment(local.isoformat()) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_local_time_is_what_the_time_zone_database_says(local: datetime, zone:
     ],
 )
 def test_a_day_in_sao_paulo_starts_at_its_own_midnight(day: str, starts: datetime) -> None:
-    cells = Cells(CellFormat(time_zone=SAO_PAULO))
+    cells = CellReader(CellFormat(time_zone=SAO_PAULO))
     assert cells.instant(day) == starts
 
 
@@ -104,7 +104,7 @@ def test_a_day_of_a_clock_change_ends_after_25_hours() -> None:
     ],
 )
 def test_declared_formats_are_read(text: str, expected: object) -> None:
-    cells = Cells(CellFormat(time_zone=BERLIN, date_formats=("%d.%m.%Y", "%d.%m.%Y %H:%M")))
+    cells = CellReader(CellFormat(time_zone=BERLIN, date_formats=("%d.%m.%Y", "%d.%m.%Y %H:%M")))
     assert cells.moment(text) == expected
 
 
@@ -257,13 +257,13 @@ def test_one_cell_may_hold_several_addresses(cell: str, expected: list[str]) -> 
 def test_a_national_phone_number_is_read_in_its_country(
     country: str, phone: str, expected: str
 ) -> None:
-    cells = Cells(CellFormat(phone_region="DE"))
+    cells = CellReader(CellFormat(phone_region="DE"))
     assert hashed_phone(phone, cells.region(country)) == hashed(expected)
 
 
 def test_words_are_compared_without_case_and_space() -> None:
     form = CellFormat(granted_words=frozenset({"Opt-In"}), denied_words=frozenset({"no"}))
-    consent = Cells(form).consent
+    consent = CellReader(form).consent
     assert consent(" opt-in ") is ConsentStatus.GRANTED
     assert consent("NO") is ConsentStatus.DENIED
     assert consent("") is consent(None) is ConsentStatus.UNSPECIFIED
@@ -271,7 +271,7 @@ def test_words_are_compared_without_case_and_space() -> None:
 
 def test_a_word_declared_both_granted_and_denied_is_denied() -> None:
     both = frozenset({"yes"})
-    assert Cells(CellFormat(granted_words=both, denied_words=both)).consent("yes") is (
+    assert CellReader(CellFormat(granted_words=both, denied_words=both)).consent("yes") is (
         ConsentStatus.DENIED
     )
 
@@ -300,7 +300,7 @@ def test_a_type_of_customer_is_said_by_its_words_alone(
     cell: object, expected: CustomerType | None
 ) -> None:
     form = CellFormat(customer_words=CUSTOMERS, blank_words=frozenset({"-"}))
-    assert Cells(form).customer_type(cell) is expected
+    assert CellReader(form).customer_type(cell) is expected
 
 
 def test_a_shape_shows_form_and_no_content() -> None:

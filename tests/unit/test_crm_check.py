@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from convsync.extract.crm import CrmDeals, CrmField, Fields, Page
+from convsync.extract.crm import CrmDeals
+from convsync.extract.crm_adapter import CrmField, Fields, Page
 from convsync.extract.funnel import MilestoneStages, Stage
 from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
 from convsync.extract.source import Departed

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
+from convsync.settings.crms import CRMS
 from scripts.feature_matrix import SOURCES, promises, sentence
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_page_has_a_row_for_every_promise_and_a_column_for_every_source() -> None:
@@ -20,3 +24,18 @@ def test_every_source_keeps_most_of_them() -> None:
     kept = [line.count("✓") for line in README.splitlines() if line.endswith((" ✓ |", " – |"))]
     assert len(kept) == len(promises())
     assert min(kept) >= 1
+
+
+def test_the_page_has_a_row_for_every_crm_as_its_descriptor_says() -> None:
+    lines = README.splitlines()
+    first = lines.index("| | read by | sign-in, rights, fields, calls and limits |") + 2
+    rows = [crm.readme_row for crm in CRMS.values()]
+    assert lines[first : first + len(rows) + 1] == [*rows, ""]
+
+
+@pytest.mark.parametrize("kind", CRMS)
+def test_every_crm_has_its_page_its_example_and_its_suite(kind: str) -> None:
+    assert (ROOT / "docs" / f"{kind}.md").is_file()
+    assert (ROOT / "config" / f"{kind}.toml").is_file()
+    suite = (ROOT / "tests" / "contract" / f"test_{kind}_source.py").read_text(encoding="utf-8")
+    assert all(f"class {name}(" in suite for name in CRMS[kind].columns)

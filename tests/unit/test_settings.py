@@ -15,7 +15,7 @@ from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.extract.sql import SqlDeals
 from convsync.settings import Settings, load_settings, tables
-from convsync.settings.crm_tables import BY_KIND, SIGN_IN
+from convsync.settings.crms import CRMS
 from scripts.demo import config_of
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -74,7 +74,8 @@ def with_mistake(config: Path, old: str, new: str) -> str:
 def secrets(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set what an example leaves out because it is secret."""
     table = tomllib.loads(example.read_text())["deals"]["crm"]
-    for key in SIGN_IN.get(example.stem, ()):
+    crm = CRMS.get(example.stem)
+    for key in crm.sign_in if crm else ():
         if key not in table:
             monkeypatch.setenv(f"CONVSYNC_DEALS__CRM__{key.upper()}", "s3cret")
 
@@ -89,10 +90,10 @@ def test_every_example_loads_and_can_be_wired(example: Path) -> None:
 
 def test_there_is_an_example_for_every_kind_of_source_and_for_the_sandbox() -> None:
     names = {path.stem for path in EXAMPLES}
-    assert names >= {"sandbox", "csv", "sql", *BY_KIND}
+    assert names >= {"sandbox", "csv", "sql", *CRMS}
 
 
-@pytest.mark.parametrize("crm", BY_KIND)
+@pytest.mark.parametrize("crm", CRMS)
 def test_the_sandbox_has_a_table_for_every_crm(crm: str, tmp_path: Path) -> None:
     path = tmp_path / "convsync.toml"
     path.write_text(config_of(crm, {"http": "http://127.0.0.1:1", "grpc": "127.0.0.1:2"}))
@@ -118,7 +119,7 @@ def test_the_examples_explain_every_key_there_is() -> None:
 
 def test_the_query_of_the_warehouse_yields_every_mapped_column() -> None:
     source = load_settings(CONFIG / "sql.toml").deals["crm"]
-    assert source.kind == "sql"
+    assert isinstance(source, tables.SqlDeals)
     written = tomllib.loads((CONFIG / "sql.toml").read_text())["deals"]["crm"]
     mapped = {*written["columns"].values(), *written["milestones"].values()}
     assert {column for column in mapped if not re.search(rf"\b{column}\b", source.query)} == set()

@@ -4,12 +4,14 @@ Commands import what they need when they are called, so that `--help` is quick.
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
-from convsync import __version__
-from convsync.cli import audit, check, clicks, db, explain, init, runs, sandbox, status
+from convsync import __version__, log
+from convsync.cli import audit, check, clicks, db, explain, init, output, runs, sandbox, status
 from convsync.errors import ConvsyncError
+from convsync.log import LogFormat
 
 app = typer.Typer(
     name="convsync",
@@ -32,6 +34,17 @@ app.add_typer(clicks.app, name="clicks")
 app.add_typer(db.app, name="db")
 
 
+LogFormatOption = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format",
+        envvar="CONVSYNC_LOG_FORMAT",
+        show_envvar=True,
+        help="How the log on stderr is written.",
+    ),
+]
+
+
 def _show_version(is_wanted: bool) -> None:
     if is_wanted:
         typer.echo(f"convsync {__version__}")
@@ -47,8 +60,16 @@ def _options(
         is_eager=True,
         help="Show the version.",
     ),
+    log_format: LogFormatOption = LogFormat.TEXT,
+    verbose: bool = typer.Option(
+        False,  # noqa: FBT003
+        "--verbose",
+        "-v",
+        help="Log each request too.",
+    ),
 ) -> None:
-    """Say nothing before the command."""
+    """Log as the options before the command say."""
+    log.configure(log_format, is_verbose=verbose)
 
 
 def main() -> None:
@@ -56,5 +77,5 @@ def main() -> None:
     try:
         app()
     except ConvsyncError as error:
-        typer.echo(f"convsync: {error}", err=True)
+        output.note(f"convsync: {error}", log_as=log.error)
         sys.exit(error.exit_code)

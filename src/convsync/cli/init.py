@@ -13,7 +13,7 @@ from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.extract.proposal import Proposal
-    from convsync.settings.crm_tables import AnyCrmDeals, CrmDeals
+    from convsync.settings.crm_tables import AnyCrmDeals
 
 Crm = Annotated[str | None, typer.Option("--crm", help="hubspot, salesforce, pipedrive, …")]
 Set = Annotated[
@@ -73,27 +73,27 @@ def _answers(pairs: list[str]) -> dict[str, str]:
     return answers
 
 
-def _asked(crm: str | None, answers: Mapping[str, str]) -> tuple["CrmDeals", dict[str, str]]:
+def _asked(crm: str | None, answers: Mapping[str, str]) -> tuple["AnyCrmDeals", dict[str, str]]:
     """Return the CRM's table, without milestones of its own yet, and which of it is secret."""
     from pydantic import SecretStr, ValidationError
 
-    from convsync.settings.crm_tables import BY_KIND, SIGN_IN
+    from convsync.settings.crms import CRMS
 
-    kind = crm or typer.prompt(f"Which CRM? ({', '.join(BY_KIND)})").strip().lower()
-    if kind not in BY_KIND:
-        raise OperatorError(f"'{kind}' is not a CRM convsync reads: {', '.join(BY_KIND)}.")
-    model = BY_KIND[kind]
+    kind = crm or typer.prompt(f"Which CRM? ({', '.join(CRMS)})").strip().lower()
+    if kind not in CRMS:
+        raise OperatorError(f"'{kind}' is not a CRM convsync reads: {', '.join(CRMS)}.")
+    described = CRMS[kind]
     said: dict[str, str] = {}
     secrets: dict[str, str] = {}
-    for key in SIGN_IN[kind]:
-        is_secret = SecretStr in _types_of(model, key)
+    for key in described.sign_in:
+        is_secret = SecretStr in _types_of(described.table, key)
         known = answers.get(key) or os.environ.get(f"{_SECRETS}{key.upper()}")
         value = known or typer.prompt(key, hide_input=is_secret)
         (secrets if is_secret else said)[key] = value
-    extra = {key: value for key, value in answers.items() if key not in SIGN_IN[kind]}
+    extra = {key: value for key, value in answers.items() if key not in described.sign_in}
     milestones = {"mql": {"created": True}}
     try:
-        table = model.model_validate(
+        table: AnyCrmDeals = described.table.model_validate(
             {"kind": kind, "milestones": milestones, **said, **secrets, **extra}
         )
     except ValidationError as error:
@@ -101,7 +101,7 @@ def _asked(crm: str | None, answers: Mapping[str, str]) -> tuple["CrmDeals", dic
             f"{'.'.join(map(str, detail['loc'])) or kind}: {detail['msg']}"
             for detail in error.errors(include_url=False, include_input=False)
         )
-        raise OperatorError(f"That does not sign in to {kind}: {problems}.") from None
+        raise OperatorError(f"That does not sign in to {described.name}: {problems}.") from None
     return table, secrets
 
 

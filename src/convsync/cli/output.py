@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from convsync import log
 from convsync.cli.options import Format
 
 if TYPE_CHECKING:
@@ -66,6 +67,14 @@ def text_of(value: Any) -> str:
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, default=text_of, ensure_ascii=False)
     return str(value)
+
+
+def note(text: str, *, log_as: Callable[[str], None] = log.info) -> None:
+    """Print a line beside what was asked for, on stderr: as a line of the log if that is JSON."""
+    if log.is_json():
+        log_as(text)
+    else:
+        typer.echo(text, err=True)
 
 
 def show_plan(report: "Report", *, to_stderr: bool = False) -> None:
@@ -177,7 +186,7 @@ class _Lines:
         before = self._counts.get(stage, 0)
         self._counts[stage] = before + count
         if before // PLAIN_EVERY != (before + count) // PLAIN_EVERY:
-            typer.echo(f"{stage}: {before + count:,}", err=True)
+            note(f"{stage}: {before + count:,}")
 
     def paused(self) -> AbstractContextManager[None]:
         """Do nothing: lines are in nobody's way."""
@@ -187,7 +196,7 @@ class _Lines:
         """Print every stage's total."""
         if self._counts:
             totals = ", ".join(f"{stage} {count:,}" for stage, count in self._counts.items())
-            typer.echo(f"done: {totals}", err=True)
+            note(f"done: {totals}")
 
 
 class _Bars:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from convsync import log
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Format, FormatOption
 from convsync.errors import OperatorError
@@ -89,7 +90,7 @@ def backfill(
             approve = None if yes else partial(_asked, progress)
             report = pipeline.backfill(services, period, approve=approve, force=force)
     if report is None:
-        typer.echo("Nothing was sent.", err=True)
+        output.note("Nothing was sent.")
         return
     _show(report, form, closing)
 
@@ -180,11 +181,11 @@ def _show(report: "Report", form: Format, closings: "Sequence[Closing]") -> None
             _show_outcomes(report)
         output.show_sums(report.sums)
     for problem in report.problems:
-        typer.echo(f"convsync: {problem}", err=True)
+        output.note(f"convsync: {problem}", log_as=log.warning)
     if report.quarantined:
-        typer.echo(
+        output.note(
             f"convsync: {report.quarantined:,} records could not be read; see `convsync status`.",
-            err=True,
+            log_as=log.warning,
         )
     if form is not Format.JSON:
         for closing in closings:

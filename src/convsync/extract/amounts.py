@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
-from convsync.extract.problem import CellError, shape_of
+from convsync.extract.cell_error import CellError, shape_of
 
 _PLAIN = {
     False: re.compile(r"-?[0-9]{1,15}(?:\.[0-9]+)?\Z"),
@@ -29,7 +29,7 @@ class Amount(NamedTuple):
     currency: str | None = None
 
 
-class Amounts:
+class AmountReader:
     """Reads the amounts of one source, all written with the same decimal sign."""
 
     def __init__(self, *, has_decimal_comma: bool) -> None:

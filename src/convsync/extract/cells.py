@@ -5,17 +5,17 @@ their digits, booleans as `true` and `false`. What cannot be read raises CellErr
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from re import compile as pattern
 
 from phonenumbers import SUPPORTED_REGIONS
 
-from convsync.extract.amounts import Amount, Amounts
+from convsync.extract.amounts import Amount, AmountReader
+from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.mapping import CellFormat
-from convsync.extract.moments import Moment, Moments
-from convsync.extract.problem import CellError, shape_of
+from convsync.extract.timestamps import Moment, TimestampReader
 from convsync.model.consent import ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
@@ -24,30 +24,24 @@ _BETWEEN_EMAILS = pattern(r"[;,|\r\n]")
 _ANGLED = pattern(r"<([^<>]*)>")
 
 
-class Cells:
+class CellReader:
     """Reads the cells of one source. Pure: the same cell always reads the same."""
 
     def __init__(self, form: CellFormat) -> None:
-        self._blank = folded(form.blank_words) | {""}
-        self._longest_blank = max(map(len, self._blank))
-        self._deleted = folded(form.deleted_words) - self._blank
+        blank = folded(form.blank_words) | {""}
+        self.text = _text_reader(blank)
+        self._deleted = folded(form.deleted_words) - blank
         self._consents = dict.fromkeys(folded(form.granted_words), ConsentStatus.GRANTED)
         self._consents |= dict.fromkeys(folded(form.denied_words), ConsentStatus.DENIED)
-        self._consents |= dict.fromkeys(self._blank, ConsentStatus.UNSPECIFIED)
+        self._consents |= dict.fromkeys(blank, ConsentStatus.UNSPECIFIED)
         self._customers = _unambiguous(form.customer_words)
         self._phone_region = form.phone_region
-        self._moments = Moments(form.time_zone, form.date_formats)
-        self._amounts = Amounts(has_decimal_comma=form.has_decimal_comma)
+        self.default_currency = form.currency
+        self._moments = TimestampReader(form.time_zone, form.date_formats)
+        self._amounts = AmountReader(has_decimal_comma=form.has_decimal_comma)
         self.start_of = self._moments.start_of
         self.end_of = self._moments.end_of
         self._moment_of_text = self._moments.of_text
-
-    def text(self, cell: object) -> str:
-        """Return the cell's text without the space around it, "" where it means nothing."""
-        text = cell.strip() if type(cell) is str else text_of(cell)
-        if len(text) > self._longest_blank:  # folding shortens nothing
-            return text
-        return "" if text.casefold() in self._blank else text
 
     def word(self, cell: object) -> str:
         """Return the cell's text folded for comparison, "" where it means nothing."""
@@ -106,6 +100,22 @@ class Cells:
         return [hashed(email) for email in _emails_among(text)] if "@" in text else []
 
 
+def _text_reader(blank: frozenset[str]) -> Callable[[object], str]:
+    """Return what reads a cell's text without the space around it, "" where it means nothing.
+
+    It is a closure because no other reader is called as often: a look-up less counts.
+    """
+    longest = max(map(len, blank))
+
+    def text(cell: object) -> str:
+        found = cell.strip() if type(cell) is str else text_of(cell)
+        if len(found) > longest or found.casefold() not in blank:  # folding shortens nothing
+            return found
+        return ""
+
+    return text
+
+
 def hashed_phone(text: str, region: str | None) -> str | None:
     """Return the hash of the phone number in a text, None where there is none to be read."""
     number = normalised_phone(text, region) if text else None
@@ -131,7 +141,7 @@ def text_of(cell: object) -> str:
 
 
 def folded(words: frozenset[str]) -> frozenset[str]:
-    """Return words as `Cells.word` reads them, so that they can be compared."""
+    """Return words as `CellReader.word` reads them, so that they can be compared."""
     return frozenset(word.strip().casefold() for word in words)
 
 

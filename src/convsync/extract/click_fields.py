@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from convsync.extract.cells import text_of
-from convsync.extract.crm import CrmField, Fields
+from convsync.extract.crm_adapter import CrmField, Fields
 from convsync.model.click import ClickIdKind
 
 LONG_ENOUGH: Final = 100

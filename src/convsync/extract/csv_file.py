@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TextIO
 
 from convsync.errors import OperatorError, TransientError
+from convsync.extract.layout import Header, NumberedRow
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
-from convsync.extract.records import DealRecords, Header, Numbered, SightingRecords
+from convsync.extract.rows import DealRows, SightingRows
 from convsync.extract.source import Bookmark, Quarantined, Record
 from convsync.model.click import Sighting
 from convsync.model.period import Period
@@ -72,8 +73,8 @@ class CsvDeals:
     def _opened(self) -> AbstractContextManager["_CsvFile"]:
         return _opened(self.path, self.encoding, self.delimiter)
 
-    def _records(self, file: "_CsvFile") -> DealRecords:
-        return DealRecords(self.name, self.columns, self.cells, file.header)
+    def _records(self, file: "_CsvFile") -> DealRows:
+        return DealRows(self.name, self.columns, self.cells, file.header)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,8 +104,8 @@ class CsvClicks:
     def _opened(self) -> AbstractContextManager["_CsvFile"]:
         return _opened(self.path, self.encoding, self.delimiter)
 
-    def _records(self, file: "_CsvFile") -> SightingRecords:
-        return SightingRecords(self.columns, self.cells, file.header)
+    def _records(self, file: "_CsvFile") -> SightingRows:
+        return SightingRows(self.columns, self.cells, file.header)
 
 
 @contextmanager
@@ -143,7 +144,7 @@ class _CsvFile:
         self._width = len(names)
         self.header = Header(names, source=str(path), place=f"{path.name}:")
 
-    def rows(self) -> Iterator[Numbered]:
+    def rows(self) -> Iterator[NumberedRow]:
         """Yield the rows below the header, whose mapped columns must be known by now."""
         while True:
             try:
@@ -152,7 +153,7 @@ class _CsvFile:
                 problem = (
                     f"the row is not sound CSV ({error}): close and double its quotation marks"
                 )
-                yield Numbered(self._lines_done + 1, (), problem)
+                yield NumberedRow(self._lines_done + 1, (), problem)
                 self._resume_on_next_line()
                 continue
             if cells is None:
@@ -173,17 +174,17 @@ class _CsvFile:
         if (status.st_size, status.st_mtime_ns) != (self._status.st_size, self._status.st_mtime_ns):
             raise self._changed()
 
-    def _checked(self, cells: list[str]) -> Numbered:
+    def _checked(self, cells: list[str]) -> NumberedRow:
         number = self._lines_done + 1
         if len(cells) != self._width and (problem := self._problem_of_width(cells)):
-            return Numbered(number, (), problem)
+            return NumberedRow(number, (), problem)
         for line in self._record:
             if not line.isascii() and _UNDECODED.search(line):
                 problem = f"the row is not valid {self._file.encoding}: set the source's encoding"
-                return Numbered(number, cells, problem)
+                return NumberedRow(number, cells, problem)
             if "\0" in line:
-                return Numbered(number, cells, "the row holds a NUL byte: export the file again")
-        return Numbered(number, cells)
+                return NumberedRow(number, cells, "the row holds a NUL byte: export the file again")
+        return NumberedRow(number, cells)
 
     def _problem_of_width(self, cells: list[str]) -> str | None:
         found = f"the row has {len(cells)} cells, the header {self._width}"

@@ -12,9 +12,9 @@ https://learn.microsoft.com/dynamics365/sales/developer/entities/opportunity
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     FAR_AHEAD,
     LONG_AGO,
     CrmDeal,
@@ -27,7 +27,16 @@ from convsync.extract.crm import (
     instant,
     is_first_read,
 )
-from convsync.extract.dynamics_api import Api, Row, any_of, is_gone, label, stamp, table_of
+from convsync.extract.dynamics_api import (
+    Api,
+    DynamicsRecord,
+    any_of,
+    is_gone,
+    label,
+    stamp,
+    table_of,
+)
+from convsync.extract.dynamics_columns import TableColumns
 from convsync.extract.dynamics_history import INSTANCE, LOST, WON, History, Past, Process
 from convsync.extract.funnel import Stage
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
@@ -45,11 +54,6 @@ _STANDARD = (
     "_customerid_value", "_originatingleadid_value",
 )  # fmt: skip
 _SAMPLE: Final = 100
-_LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
-_LABELLED = _LOOKUPS | {"Picklist", "State", "Status", "Virtual"}
-"""Types of columns that hold a number or an ID for what people see. Virtual: several choices."""
-_PEOPLE = frozenset({"", "account", "contact", "lead", "systemuser"})
-"""Tables whose rows are named after people, or may be; "" is one that nothing is said of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ class Dynamics:
         self._history = history
         self._names = mapping.names
         self._has_stakeholders = has_stakeholders and bool(mapping.contact.names)
-        self._columns: dict[str, _Columns] = {}
+        self._columns: dict[str, TableColumns] = {}
         self._currencies: Mapping[str, str] = {}
 
     def stages(self) -> Sequence[Stage]:
@@ -218,7 +222,7 @@ class Dynamics:
 
     # What they are
 
-    def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
+    def _page(self, rows: Sequence[DynamicsRecord], place: str | None = None) -> Page:
         """Return deals complete with what they went through and the people behind them."""
         pasts, people = self._history.pasts_of(rows), self._people(rows)
         return Page(
@@ -229,7 +233,7 @@ class Dynamics:
             place=place,
         )
 
-    def _deal(self, row: Row, past: Past, people: Sequence[Person]) -> CrmDeal:
+    def _deal(self, row: DynamicsRecord, past: Past, people: Sequence[Person]) -> CrmDeal:
         """Return a deal. What it is worth is estimated until it is won."""
         entered = self._history.entered(row, past)
         process, stage = self._history.names_of(entered)
@@ -251,7 +255,7 @@ class Dynamics:
             people=people,
         )
 
-    def _people(self, rows: Sequence[Row]) -> Mapping[str, Sequence[Person]]:
+    def _people(self, rows: Sequence[DynamicsRecord]) -> Mapping[str, Sequence[Person]]:
         """Return who is behind each deal: contacts, stakeholders, the lead it came from."""
         behind: dict[str, dict[tuple[str, str], None]] = {row[_KEY]: {} for row in rows}
         for row in rows:
@@ -327,7 +331,7 @@ class Dynamics:
             }
         return self._currencies.get(currency_id)
 
-    def _columns_of(self, kind: str) -> "_Columns":
+    def _columns_of(self, kind: str) -> TableColumns:
         """Return the columns of a kind of record; lengths are told by each type alone."""
         if kind not in self._columns:
             path = f"(LogicalName='{_TABLES[kind]}')/Attributes"
@@ -335,53 +339,8 @@ class Dynamics:
             described = self._api.definitions(path, {"$select": select})
             text = f"{path}/Microsoft.Dynamics.CRM.StringAttributeMetadata"
             lengths = self._api.definitions(text, {"$select": "LogicalName,MaxLength"})
-            self._columns[kind] = _Columns(kind, described, lengths)
+            self._columns[kind] = TableColumns(kind, described, lengths)
         return self._columns[kind]
-
-
-class _Columns:
-    """The columns of a table: what a query calls them, and what a row holds in them."""
-
-    def __init__(self, kind: str, described: Sequence[Row], lengths: Sequence[Row]) -> None:
-        longest = {one["LogicalName"]: one["MaxLength"] for one in lengths}
-        self.listed = [
-            CrmField(
-                kind=kind,
-                name=one["LogicalName"],
-                label=((one["DisplayName"] or {}).get("UserLocalizedLabel") or {}).get("Label")
-                or one["LogicalName"],
-                type=one["AttributeType"],
-                longest=longest.get(one["LogicalName"]),
-                is_readable=bool(one["IsValidForRead"]),
-            )
-            for one in described
-            if one["AttributeOf"] is None
-        ]
-        self._types = {field.name: field.type for field in self.listed}
-
-    def properties(self, names: Iterable[str]) -> list[str]:
-        """Return what columns are called in a query: lookups go by their values.
-
-        https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/select-columns
-        """
-        return [f"_{name}_value" if self._types.get(name) in _LOOKUPS else name for name in names]
-
-    def values(self, row: Row, names: Sequence[str]) -> dict[str, Any]:
-        """Return what a row holds in columns: choices and lookups as people see them.
-
-        A lookup that leads to a person is the ID, for a name goes no further than the CRM.
-        """
-        asked = zip(names, self.properties(names), strict=True)
-        return {
-            name: (label(row, column) or row[column])
-            if self._is_labelled(name, row, column)
-            else row[column]
-            for name, column in asked
-        }
-
-    def _is_labelled(self, name: str, row: Row, column: str) -> bool:
-        kind = self._types.get(name)
-        return kind in _LABELLED and not (kind in _LOOKUPS and table_of(row, column) in _PEOPLE)
 
 
 def _of_process(process: Process) -> _Link:
@@ -402,7 +361,7 @@ def _within(name: str, window: Period) -> str:
     return f"{since} and {name} lt {stamp(window.until)}" if window.until < FAR_AHEAD else since
 
 
-def _named_by(row: Row) -> Iterator[tuple[str, str]]:
+def _named_by(row: DynamicsRecord) -> Iterator[tuple[str, str]]:
     """Yield the people a deal itself names. Its customer is a contact, or an account."""
     if contact := row["_parentcontactid_value"]:
         yield CONTACT, contact

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.extract.crm import batches
+from convsync.extract.crm_adapter import batches
 from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.paging import pages_by_cursor
 from convsync.http import Answer, Http, NotJson, Verdict
@@ -46,7 +46,7 @@ _HEADERS: Final = {
     "If-None-Match": "null",  # or expanded rows may come from a cache
 }
 
-Row = Mapping[str, Any]
+DynamicsRecord = Mapping[str, Any]
 Query = Mapping[str, str]
 
 
@@ -61,7 +61,9 @@ class Api:
             "Prefer": f"odata.maxpagesize={a_page},{self._annotated['Prefer']}",
         }
 
-    def pages(self, records: str, query: Query, place: str = "") -> Iterator[tuple[list[Row], str]]:
+    def pages(
+        self, records: str, query: Query, place: str = ""
+    ) -> Iterator[tuple[list[DynamicsRecord], str]]:
         """Return pages of rows as `pages_by_cursor` does, their links being the cursors.
 
         `place` is such a link. One of another question begins again; how long a link lives is
@@ -70,23 +72,23 @@ class Api:
         """
         first = _url(records, query)
 
-        def read(link: str) -> tuple[list[Row], str]:
+        def read(link: str) -> tuple[list[DynamicsRecord], str]:
             answer = self._http.get(link or first, headers=self._paged)
             return _rows_of(answer), answer.get("@odata.nextLink") or ""
 
         kept = place if _is_of(place, query) else ""
         return pages_by_cursor(f"{self._http.name} {records}", read, kept)
 
-    def rows(self, records: str, query: Query) -> Iterator[Row]:
+    def rows(self, records: str, query: Query) -> Iterator[DynamicsRecord]:
         """Yield every row that a query finds."""
         for rows, _ in self.pages(records, query):
             yield from rows
 
-    def first(self, records: str, query: Query) -> list[Row]:
+    def first(self, records: str, query: Query) -> list[DynamicsRecord]:
         """Return the rows that a query with `$top` finds; it goes without pages."""
         return _rows_of(self._http.get(_url(records, query), headers=self._annotated))
 
-    def definitions(self, path: str, query: Query) -> list[Row]:
+    def definitions(self, path: str, query: Query) -> list[DynamicsRecord]:
         """Return what the metadata say; they have no pages.
 
         https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query-metadata-web-api
@@ -135,12 +137,12 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def label(row: Row, name: str) -> str:
+def label(row: DynamicsRecord, name: str) -> str:
     """Return what people see in a column, in the language of the app's user."""
     return row.get(f"{name}@{_LABEL}") or ""
 
 
-def table_of(row: Row, name: str) -> str:
+def table_of(row: DynamicsRecord, name: str) -> str:
     """Return the table that a lookup leads to."""
     return row.get(f"{name}@{_TARGET}") or ""
 
@@ -237,7 +239,7 @@ def _is_of(place: str, query: Query) -> bool:
     return all(asked.get(name) == said for name, said in query.items())
 
 
-def _rows_of(answer: Any) -> list[Row]:
+def _rows_of(answer: Any) -> list[DynamicsRecord]:
     try:
         return list(answer["value"])
     except (KeyError, TypeError):

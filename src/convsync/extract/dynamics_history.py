@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, Final, Literal
 
-from convsync.extract.crm import instant
-from convsync.extract.dynamics_api import Api, Row, any_of
+from convsync.extract.crm_adapter import instant
+from convsync.extract.dynamics_api import Api, DynamicsRecord, any_of
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 
 WON, LOST = 1, 2
@@ -44,7 +44,7 @@ class Process:
 class Past:
     """The activities that closed a deal, each time it was, and the stages it came into, by when."""
 
-    closings: Sequence[Row] = ()
+    closings: Sequence[DynamicsRecord] = ()
     moves: Sequence[Entered] = ()
 
 
@@ -101,7 +101,7 @@ class History:
         self._stages = {stage.stage_id: stage for stage in (*found, *_CLOSED.values())}
         return list(self._stages.values())
 
-    def pasts_of(self, rows: Sequence[Row]) -> Mapping[str, Past]:
+    def pasts_of(self, rows: Sequence[DynamicsRecord]) -> Mapping[str, Past]:
         """Return what opportunities went through, by their IDs."""
         ids = [row["opportunityid"] for row in rows]
         closings = self._closings(
@@ -110,7 +110,7 @@ class History:
         moves = self._moves(ids)
         return {one: Past(closings=closings.get(one, ()), moves=moves.get(one, ())) for one in ids}
 
-    def entered(self, row: Row, past: Past) -> Sequence[Entered]:
+    def entered(self, row: DynamicsRecord, past: Past) -> Sequence[Entered]:
         """Return the stages a deal came into. Whatever came before its close was no later.
 
         One that was won, taken up again and won again is won since the last time.
@@ -156,7 +156,7 @@ class History:
             if table["Attributes"] and (not self._wanted or table["LogicalName"] in self._wanted)
         ]
 
-    def _position(self, stage: Row) -> int:
+    def _position(self, stage: DynamicsRecord) -> int:
         name = stage["stagename"].casefold()
         if name in self._stage_order:
             return self._stage_order.index(name)
@@ -164,13 +164,13 @@ class History:
 
     # What happened
 
-    def _closings(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Row]]:
+    def _closings(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[DynamicsRecord]]:
         """Return the activities by which deals were closed.
 
         https://learn.microsoft.com/dynamics365/sales/developer/entities/opportunityclose
         """
         select = "activityid,createdon,actualend,opportunitystatecode,_opportunityid_value"
-        closings: dict[str, list[Row]] = {}
+        closings: dict[str, list[DynamicsRecord]] = {}
         for where in any_of(("_opportunityid_value",), deal_ids):
             query = {"$select": select, "$filter": where, "$orderby": "activityid"}
             for row in self._api.rows("opportunitycloses", query):
@@ -221,7 +221,7 @@ class History:
         return entered
 
 
-def _moves_of(row: Row, audited: Sequence[Entered]) -> Iterator[Entered]:
+def _moves_of(row: DynamicsRecord, audited: Sequence[Entered]) -> Iterator[Entered]:
     """Yield the stages a process came into: as audited, and as it says of itself.
 
     A stage on its path that no audit tells of was passed before what is known; when is not.
@@ -248,7 +248,7 @@ def _new_stage(details: Any) -> str:
     return (changed.get("_activestageid_value") or "").lower()
 
 
-def _closed_on(row: Row) -> datetime:
+def _closed_on(row: DynamicsRecord) -> datetime:
     """Return when a deal was closed that no activity tells of: on its day, in UTC, at the latest.
 
     Unconfirmed: that a closing activity may be missing, as after an import.

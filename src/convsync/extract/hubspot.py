@@ -18,12 +18,11 @@ from convsync.errors import (
     TransientError,
     UnexpectedResponseError,
 )
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     LONG_AGO,
     CrmDeal,
     CrmField,
     Fields,
-    History,
     Page,
     Person,
     batches,
@@ -32,7 +31,8 @@ from convsync.extract.crm import (
     instant,
     is_first_read,
 )
-from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.funnel import Entered, Stage
+from convsync.extract.hubspot_records import history_of, merged_into, outcome_of, person_of
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.paging import pages_by_id
@@ -84,7 +84,7 @@ class HubSpot:
                 name=stage["label"],
                 pipeline=pipeline["label"],
                 position=int(stage["displayOrder"]),
-                outcome=_outcome(stage["metadata"]),
+                outcome=outcome_of(stage["metadata"]),
             )
             for pipeline in _results(answer)
             for stage in pipeline["stages"]
@@ -206,7 +206,7 @@ class HubSpot:
         contacts_of = self._linked(_DEALS, _CONTACTS, deal_ids)
         contact_ids = dict.fromkeys(chain.from_iterable(contacts_of.values()))
         people = {
-            record["id"]: _person(record)
+            record["id"]: person_of(record)
             for record in self._read(
                 _CONTACTS, contact_ids, self._contact_fields, self._contact_clicks
             )
@@ -223,7 +223,7 @@ class HubSpot:
                 )
                 for record in records
             ],
-            departed=[merged for record in records for merged in _merged_into(record)],
+            departed=[merged for record in records for merged in merged_into(record)],
             place=place,
         )
 
@@ -279,7 +279,7 @@ class HubSpot:
         return [] if answer.get("category") else _results(answer)
 
     def _deal(self, record: Mapping[str, Any], people: Sequence[Person]) -> CrmDeal:
-        fields, history = record["properties"], _history(record)
+        fields, history = record["properties"], history_of(record)
         stage = self._stages.get(fields["dealstage"] or "")
         return CrmDeal(
             deal_id=record["id"],
@@ -366,41 +366,12 @@ def _next(answer: Mapping[str, Any]) -> str | None:
     return None if following is None else str(following)
 
 
-def _outcome(metadata: Mapping[str, str]) -> StageOutcome:
-    if metadata.get("isClosed") != "true":
-        return StageOutcome.OPEN
-    return StageOutcome.WON if float(metadata.get("probability", 0)) == 1 else StageOutcome.LOST
-
-
 def _filter(name: str, operator: str, value: str) -> dict[str, str]:
     return {"propertyName": name, "operator": operator, "value": value}
 
 
 def _millis(at: datetime) -> str:
     return str(int(at.timestamp() * 1000))
-
-
-def _history(record: Mapping[str, Any]) -> History:
-    return {
-        name: [(one["value"], at) for one in values if (at := instant(one["timestamp"]))]
-        for name, values in (record.get("propertiesWithHistory") or {}).items()
-    }
-
-
-def _person(record: Mapping[str, Any]) -> Person:
-    return Person(
-        kind=CONTACT,
-        record_id=record["id"],
-        created_at=instant(record.get("createdAt")),
-        fields=record["properties"],
-        history=_history(record),
-    )
-
-
-def _merged_into(record: Mapping[str, Any]) -> Iterator[Departed]:
-    merged = record["properties"].get("hs_merged_object_ids") or ""
-    for deal_id in filter(None, merged.split(";")):
-        yield Departed(deal_id=deal_id, gone=Gone.MERGED, survivor=record["id"])
 
 
 def _scopes_in(body: Mapping[str, Any]) -> str:

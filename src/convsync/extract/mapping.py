@@ -9,6 +9,8 @@ from convsync.model.customer import CustomerType
 
 DEAL, CONTACT, LEAD = "deal", "contact", "lead"
 """The kinds of record a CRM has."""
+ATTRIBUTES = ("owner", "pipeline", "stage", "lost_reason")
+"""The segments of every CRM's deals, mapped or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +78,13 @@ class RecordFields:
         return _named(*self.click_ids, *single, *several)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DealColumns(RecordFields):
-    """The columns of a deal, by the header's exact words. None and () mean: not there."""
+@dataclass(frozen=True, kw_only=True)
+class DealFields:
+    """Which field holds what of a deal itself, for every source. None: not there, or not mapped.
 
-    deal_id: str
-    milestones: Mapping[str, MilestoneColumn]
+    It has no slots, because DealColumns inherits from two.
+    """
+
     created_at: str | None = None
     modified_at: str | None = None
     amount: str | None = None
@@ -89,6 +92,20 @@ class DealColumns(RecordFields):
     customer_type: str | None = None
     deleted: str | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Return every field that holds something of the deal itself, once each."""
+        single = (self.created_at, self.modified_at, self.amount, self.currency)
+        return _named(*single, self.customer_type, self.deleted, *self.segments.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealColumns(RecordFields, DealFields):
+    """The columns of a deal, by the header's exact words. None and () mean: not there."""
+
+    deal_id: str
+    milestones: Mapping[str, MilestoneColumn]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +121,22 @@ class OnCreation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrmMapping:
+class CrmMapping(DealFields):
     """What a CRM's stages and fields mean. Milestones stand in the funnel's order.
 
-    `amount` and `currency` name fields of the deal to take instead of the CRM's own;
-    `customer_type` names the one that tells new customers from known ones.
+    What DealFields names is taken instead of what the CRM itself tells.
     """
 
     milestones: Mapping[str, MilestoneStages | MilestoneField | OnCreation]
     deal: RecordFields = field(default_factory=RecordFields)
     contact: RecordFields = field(default_factory=RecordFields)
     lead: RecordFields = field(default_factory=RecordFields)
-    amount: str | None = None
-    currency: str | None = None
-    customer_type: str | None = None
-    segments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def deal_fields(self) -> tuple[str, ...]:
         """Return every field of a deal that is to be read, once each."""
         reached = (of.field for of in self.milestones.values() if isinstance(of, MilestoneField))
-        others = (self.amount, self.currency, self.customer_type)
-        return _named(*self.deal.names, *others, *self.segments.values(), *reached)
+        return _named(*self.deal.names, *self.own_names, *reached)
 
     @property
     def names(self) -> Mapping[str, tuple[str, ...]]:

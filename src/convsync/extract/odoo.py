@@ -23,9 +23,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     FAR_AHEAD,
     LONG_AGO,
     CrmDeal,
@@ -36,12 +36,21 @@ from convsync.extract.crm import (
     batches,
     built,
     ever_since,
-    instant,
     is_first_read,
 )
-from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.funnel import Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.odoo_api import NotReadableError, Transport
+from convsync.extract.odoo_records import (
+    LOST,
+    Change,
+    OdooRecord,
+    cell_of,
+    instant_of,
+    key_of,
+    name_of,
+    stages_entered,
+)
 from convsync.extract.paging import pages_by_id
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
@@ -64,7 +73,6 @@ _AMOUNTS: Final = ("planned_revenue", "expected_revenue")
 """The first up to Odoo 13, where the second means something else; then only the second."""
 _LOST_REASONS: Final = ("lost_reason_id", "lost_reason")
 """The first from Odoo 16 on."""
-_PEOPLE: Final = frozenset({_PARTNER, "res.users"})
 _TRACKED: Final = ("stage_id", "active")
 _RIGHTS: Final = {
     _LEAD: "the right Sales / User: All Documents, and the app CRM",
@@ -73,21 +81,7 @@ _RIGHTS: Final = {
 }
 _EVERY: Final = {"active_test": False}
 _A_PAGE, _A_THREAD, _A_LIST, _SAMPLE = 500, 5_000, 5_000, 100
-_LOST: Final = Stage(
-    stage_id="lost", name="Lost", pipeline="CRM", position=10**6, outcome=StageOutcome.LOST
-)
-
-Record = dict[str, Any]
-History = Literal["tracking", "fields"]
-
-
-class Change(NamedTuple):
-    """A tracked change: of the stage, from ID to ID, or of being there, from 1 to 0 and back."""
-
-    at: datetime
-    field: str
-    old: int
-    new: int
+OdooHistory = Literal["tracking", "fields"]
 
 
 class Odoo:
@@ -104,7 +98,7 @@ class Odoo:
         transport: Transport,
         mapping: CrmMapping,
         *,
-        history: History = "tracking",
+        history: OdooHistory = "tracking",
         a_page: int = _A_PAGE,
     ) -> None:
         self._transport = transport
@@ -130,13 +124,13 @@ class Odoo:
             Stage(
                 stage_id=str(one["id"]),
                 name=one["name"],
-                pipeline=_LOST.pipeline,
+                pipeline=LOST.pipeline,
                 position=position,
                 outcome=StageOutcome.WON if one[column] == won else StageOutcome.OPEN,
             )
             for position, one in enumerate(records)
         ]
-        return [*stages, _LOST]
+        return [*stages, LOST]
 
     def fields(self) -> Sequence[CrmField]:
         """Return the fields of leads and partners; those this user may not read are absent."""
@@ -205,17 +199,17 @@ class Odoo:
 
     def _written(
         self, model: str, window: Period, columns: Sequence[str], last: int = 0
-    ) -> Iterator[list[Record]]:
+    ) -> Iterator[list[OdooRecord]]:
         since = ["write_date", ">=", _stamp(max(window.since, LONG_AGO))]
         until = [["write_date", "<", _stamp(window.until)]] if window.until < FAR_AHEAD else []
         return self._pages(model, [since, *until], columns, self._a_page, last)
 
     def _pages(
         self, model: str, domain: Sequence[Any], columns: Sequence[str], limit: int, last: int = 0
-    ) -> Iterator[list[Record]]:
+    ) -> Iterator[list[OdooRecord]]:
         """Return pages of what fits a domain, by record ID."""
 
-        def read(last: int) -> tuple[list[Record], bool]:
+        def read(last: int) -> tuple[list[OdooRecord], bool]:
             after = [*domain, ["id", ">", last]]
             records = self._found(model, after, columns, limit=limit)
             return records, len(records) >= limit
@@ -224,7 +218,7 @@ class Odoo:
 
     # What they are
 
-    def _page(self, records: Sequence[Record], place: str | None = None) -> Page:
+    def _page(self, records: Sequence[OdooRecord], place: str | None = None) -> Page:
         """Return deals with their partner and the stages they went through."""
         partners = self._partners(one["partner_id"][0] for one in records if one["partner_id"])
         changes = self._changes([one["id"] for one in records])
@@ -244,7 +238,7 @@ class Odoo:
             record["id"]: Person(
                 kind=CONTACT,
                 record_id=str(record["id"]),
-                created_at=_at(record["create_date"]),
+                created_at=instant_of(record["create_date"]),
                 fields=self._cells(_PARTNER, record),
             )
             for record in self._read(_PARTNER, dict.fromkeys(ids), columns)
@@ -281,9 +275,12 @@ class Odoo:
         columns = ["mail_message_id", reference, *values, "create_date"]
         for page in self._pages(_CHANGE, domain, columns, _A_THREAD):
             for row in page:
-                field, at = tracked[_key(row[reference])], _at(row["create_date"])
+                field, at = tracked[key_of(row[reference])], instant_of(row["create_date"])
                 if at is not None:
-                    yield _key(row["mail_message_id"]), Change(at, field, *(row[v] for v in values))
+                    yield (
+                        key_of(row["mail_message_id"]),
+                        Change(at, field, *(row[v] for v in values)),
+                    )
 
     @property
     def _reference(self) -> str:
@@ -306,23 +303,23 @@ class Odoo:
         self._found(_CHANGE, [], ["id"], limit=1)
 
     def _deal(
-        self, record: Record, changes: Sequence[Change], partners: Mapping[int, Person]
+        self, record: OdooRecord, changes: Sequence[Change], partners: Mapping[int, Person]
     ) -> CrmDeal:
         partner = record["partner_id"]
-        person = partners.get(_key(partner)) if partner else None
+        person = partners.get(key_of(partner)) if partner else None
         return CrmDeal(
             deal_id=str(record["id"]),
-            created_at=_at(record["create_date"]),
-            modified_at=_at(record["write_date"]),
-            entered=_entered(record, changes),
+            created_at=instant_of(record["create_date"]),
+            modified_at=instant_of(record["write_date"]),
+            entered=stages_entered(record, changes),
             amount=next(record[name] for name in _AMOUNTS if name in record),
-            currency=_name(record["company_currency"]),
+            currency=name_of(record["company_currency"]),
             attributes={
-                "owner": str(_key(record["user_id"])) if record["user_id"] else "",
-                "pipeline": _name(record["team_id"]),
-                "stage": _name(record["stage_id"]),
+                "owner": str(key_of(record["user_id"])) if record["user_id"] else "",
+                "pipeline": name_of(record["team_id"]),
+                "stage": name_of(record["stage_id"]),
                 "lost_reason": next(
-                    (_name(record[name]) for name in _LOST_REASONS if name in record), ""
+                    (name_of(record[name]) for name in _LOST_REASONS if name in record), ""
                 ),
             },
             fields=self._cells(_LEAD, record),
@@ -347,7 +344,7 @@ class Odoo:
             self._known[model] = self._called(model, "fields_get", attributes=attributes)
         return self._known[model]
 
-    def _read(self, model: str, ids: Iterable[int], columns: Sequence[str]) -> list[Record]:
+    def _read(self, model: str, ids: Iterable[int], columns: Sequence[str]) -> list[OdooRecord]:
         """Return records by ID; those that are gone are left out."""
         among = list(ids)
         return self._found(model, [["id", "in", among]], columns) if among else []
@@ -360,13 +357,13 @@ class Odoo:
         *,
         order: str = "id asc",
         **limit: int,
-    ) -> list[Record]:
+    ) -> list[OdooRecord]:
         """Return what fits a domain, archived records too.
 
         Not `search`, whose argument for the domain has another name up to Odoo 16.
         https://www.odoo.com/documentation/18.0/developer/reference/external_api.html#search-and-read
         """
-        records: list[Record] = self._called(
+        records: list[OdooRecord] = self._called(
             model,
             "search_read",
             domain=list(domain),
@@ -384,74 +381,10 @@ class Odoo:
             right = _RIGHTS.get(model, "the right to read it")
             raise NotReadableError(f"{error} To read {model}, give its user {right}.") from None
 
-    def _cells(self, model: str, record: Record) -> dict[str, Any]:
+    def _cells(self, model: str, record: OdooRecord) -> dict[str, Any]:
         """Return a record's values as cells."""
         described = self._described(model)
-        return {name: _cell(described.get(name, {}), value) for name, value in record.items()}
-
-
-def _entered(record: Record, changes: Sequence[Change]) -> list[Entered]:
-    """Return the stages a lead came into, lost among them, and the one it is in now as the last.
-
-    The stage it was created in leaves no change. Where none leads to the present stage, because it
-    was imported, or moved while nothing was tracked, the lead's own stamps say since when.
-    """
-    created_at, stage = _at(record["create_date"]), _key(record["stage_id"])
-    if created_at is None or not stage:
-        return []
-    moves = [one for one in changes if one.field == "stage_id"]
-    entered = [Entered(str(moves[0].old), created_at)] if moves else []
-    now_in = moves[0].old if moves else stage
-    for change in changes:
-        if change.field == "stage_id":
-            now_in = change.new
-        is_lost = change.field == "active" and not change.new
-        entered.append(Entered(_LOST.stage_id if is_lost else str(now_in), change.at))
-    if not moves or now_in != stage:
-        since = _at(record["date_last_stage_update"]) or created_at
-        entered = sorted([*entered, Entered(str(stage), since)], key=lambda one: one.at)
-    last = entered[-1]
-    is_lost = not record["active"] and not record["probability"]
-    if is_lost and last.stage_id != _LOST.stage_id:
-        lost_at = _at(record["date_closed"]) or _at(record["write_date"]) or last.at
-        entered.append(Entered(_LOST.stage_id, max(lost_at, last.at)))
-    elif not is_lost and last.stage_id != str(stage):
-        entered.append(Entered(str(stage), last.at))
-    return entered
-
-
-def _cell(described: Mapping[str, Any], value: Any) -> Any:
-    """Return a value as a cell: `false` is nothing but in a boolean, a moment states its zone.
-
-    A relation is the name of what it leads to, but of a person the ID.
-    """
-    kind = described.get("type")
-    if value is False and kind != "boolean":
-        return None
-    match kind:
-        case "many2one":
-            return _key(value) if described.get("relation") in _PEOPLE else _name(value)
-        case "one2many" | "many2many":
-            return ";".join(map(str, value))
-        case "datetime":
-            at = _at(value)
-            return at and at.isoformat()
-    return value
-
-
-def _at(value: Any) -> datetime | None:
-    """Return an instant, which is text in UTC without a zone; none for Odoo's `false`."""
-    return instant(value or None)
-
-
-def _key(value: Any) -> Any:
-    """Return the ID of a many-to-one value, which is a pair; any other value as it is."""
-    return value[0] if isinstance(value, list) else value
-
-
-def _name(value: Any) -> str:
-    """Return the display name of a many-to-one value, "" for none."""
-    return str(value[1]) if value else ""
+        return {name: cell_of(described.get(name, {}), value) for name, value in record.items()}
 
 
 def _stamp(at: datetime) -> str:

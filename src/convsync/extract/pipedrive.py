@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     FAR_AHEAD,
     LONG_AGO,
     CrmDeal,
@@ -29,7 +29,7 @@ from convsync.extract.crm import (
 )
 from convsync.extract.funnel import Entered, MilestoneStages, Stage, StageOutcome, stages_named
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
-from convsync.extract.pipedrive_api import A_PAGE, Api, Row
+from convsync.extract.pipedrive_api import A_PAGE, Api, PipedriveRecord
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
 from convsync.model.period import Period
@@ -179,7 +179,9 @@ class Pipedrive:
                 yield self._complete(records)
             yield Page(deals=(), place=f"{_OF_EACH}:{person}")
 
-    def _deals(self, query: Mapping[str, Any], place: str = "") -> Iterator[tuple[list[Row], str]]:
+    def _deals(
+        self, query: Mapping[str, Any], place: str = ""
+    ) -> Iterator[tuple[list[PipedriveRecord], str]]:
         """Yield both lists of deals page by page, with the place after each, from a place on.
 
         https://developers.pipedrive.com/docs/api/v1/Deals#getArchivedDeals
@@ -195,7 +197,7 @@ class Pipedrive:
 
     def _listed(
         self, path: str, query: Mapping[str, Any], cursor: str = ""
-    ) -> Iterator[tuple[list[Row], str]]:
+    ) -> Iterator[tuple[list[PipedriveRecord], str]]:
         """Yield pages by ID, each record with the fields that are mapped."""
         kind = CONTACT if path == _PERSONS else DEAL
         whole = {**query, "sort_by": "id", "sort_direction": "asc"}
@@ -206,7 +208,7 @@ class Pipedrive:
 
     # What they are
 
-    def _complete(self, records: Sequence[Row], place: str | None = None) -> Page:
+    def _complete(self, records: Sequence[PipedriveRecord], place: str | None = None) -> Page:
         """Return deals with their people and the stages they went through."""
         alone = {one["person_id"] for one in records if one.get("person_id") and not _several(one)}
         people = {person.record_id: person for person in self._persons(sorted(alone))}
@@ -234,7 +236,7 @@ class Pipedrive:
         query = {"deal_id": deal_id, **known}
         return [self._person(record) for record in self._api.page(_PERSONS, query)[0]]
 
-    def _person(self, record: Row) -> Person:
+    def _person(self, record: PipedriveRecord) -> Person:
         return Person(
             kind=CONTACT,
             record_id=str(record["id"]),
@@ -242,7 +244,7 @@ class Pipedrive:
             fields=self._api.fields_of(CONTACT).values(record, self._names[CONTACT]),
         )
 
-    def _deal(self, record: Row, people: Mapping[str, Person]) -> CrmDeal:
+    def _deal(self, record: PipedriveRecord, people: Mapping[str, Person]) -> CrmDeal:
         stage = self._stages.get(str(record["stage_id"]))
         if _several(record):
             behind = self._participants(record["id"])
@@ -267,7 +269,7 @@ class Pipedrive:
             people=behind,
         )
 
-    def _entered(self, record: Row) -> list[Entered]:
+    def _entered(self, record: PipedriveRecord) -> list[Entered]:
         """Return the stages a deal came into: by its own stamps, or else by the changelog."""
         added_at = instant(record["add_time"])
         if added_at is None:
@@ -276,7 +278,7 @@ class Pipedrive:
             *_by_changes(record, added_at, [*self._changes(record["id"])])
         ]
 
-    def _by_stamps(self, record: Row, added_at: datetime) -> list[Entered]:
+    def _by_stamps(self, record: PipedriveRecord, added_at: datetime) -> list[Entered]:
         """Return what a deal's own stamps tell of its stages; nothing where that is too little.
 
         It is enough for a deal that never left its first stage, and for one in a stage before all
@@ -329,7 +331,7 @@ class _Change:
 
 
 def _by_changes(
-    record: Row, added_at: datetime, newest_first: Sequence[_Change]
+    record: PipedriveRecord, added_at: datetime, newest_first: Sequence[_Change]
 ) -> Iterator[Entered]:
     """Yield the stages a deal came into, by its changelog, and last the one it is in.
 
@@ -356,7 +358,7 @@ def _by_changes(
         yield now_in
 
 
-def _now_in(record: Row, before: str) -> Entered:
+def _now_in(record: PipedriveRecord, before: str) -> Entered:
     """Return what a deal's record says it is in, and since when, coming from another stage."""
     if record["status"] == "open":
         stage = str(record["stage_id"])
@@ -389,5 +391,5 @@ def _first_positions(words: Sequence[str], stages: Sequence[Stage]) -> dict[str,
     }
 
 
-def _several(record: Row) -> bool:
+def _several(record: PipedriveRecord) -> bool:
     return int(record.get("participants_count") or 0) > 1

@@ -12,13 +12,13 @@ from itertools import chain
 from typing import Any, Final
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.extract.crm import CrmField
+from convsync.extract.crm_adapter import CrmField
 from convsync.extract.mapping import CONTACT, DEAL
 from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.paging import pages_by_cursor
 from convsync.http import Answer, Http, Verdict
 
-Row = dict[str, Any]
+PipedriveRecord = dict[str, Any]
 A_PAGE: Final = 500
 _KEYS = 15
 _A_DAY_S, _BURST_S = 24 * 3600.0, 2.0
@@ -37,23 +37,23 @@ class Api:
 
     def pages(
         self, path: str, query: Mapping[str, Any], cursor: str = ""
-    ) -> Iterator[tuple[list[Row], str]]:
+    ) -> Iterator[tuple[list[PipedriveRecord], str]]:
         """Return pages as `pages_by_cursor` does, from a cursor on that may be an earlier run's.
 
         The cursor names the next record and not a number of rows.
         https://pipedrive.readme.io/docs/core-api-concepts-pagination
         """
 
-        def read(cursor: str) -> tuple[list[Row], str]:
+        def read(cursor: str) -> tuple[list[PipedriveRecord], str]:
             return self.page(path, {**query, **({"cursor": cursor} if cursor else {})})
 
         return pages_by_cursor(f"{self._http.name} {path}", read, cursor)
 
-    def all(self, path: str) -> list[Row]:
+    def all(self, path: str) -> list[PipedriveRecord]:
         """Return every record of a short list."""
         return [one for records, _ in self.pages(path, {}) for one in records]
 
-    def page(self, path: str, query: Mapping[str, Any]) -> tuple[list[Row], str]:
+    def page(self, path: str, query: Mapping[str, Any]) -> tuple[list[PipedriveRecord], str]:
         """Return one page, and the cursor of the next; empty where the judge let an error pass."""
         answer = self._http.get(path, {"limit": A_PAGE, **query})
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from convsync.extract import click_fields
-from convsync.extract.crm import Crm, CrmField
+from convsync.extract.crm_adapter import Crm, CrmField
 from convsync.extract.funnel import Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, LEAD
 from convsync.model.click import ClickIdKind

@@ -10,12 +10,12 @@ https://developer.salesforce.com/docs/platform/object-reference/guide/object-ref
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import eq, itemgetter
 from typing import Final
 
 from convsync.errors import OperatorError
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     CrmDeal,
     CrmField,
     Fields,
@@ -36,7 +36,8 @@ from convsync.extract.mapping import (
     OnCreation,
 )
 from convsync.extract.paging import pages_by_id
-from convsync.extract.salesforce_api import Api, Row
+from convsync.extract.salesforce_api import Api, SalesforceRecord
+from convsync.extract.salesforce_soql import on_days_of, select, within
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
 from convsync.model.period import Period
@@ -50,8 +51,6 @@ _RECORDS = {DEAL: "Opportunity", CONTACT: "Contact", LEAD: "Lead"}
 _STANDARD = ("Id", "IsDeleted", "CreatedDate", "SystemModstamp", "Amount", "StageName", "OwnerId")
 _OPTIONAL = {"CurrencyIsoCode": "CurrencyIsoCode", "RecordTypeId": "RecordType.Name"}
 """Only an org of several currencies has the first, only one with record types the second."""
-_FIRST = datetime(1999, 1, 1, tzinfo=UTC)
-"""Before Salesforce there was nothing; SOQL knows no year 1."""
 _DEALS: Final = "deals"
 
 
@@ -151,7 +150,7 @@ class Salesforce:
 
     def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
         """Return what the newest hundred records hold."""
-        wanted = _select(("Id", *names), _RECORDS[kind])
+        wanted = select(("Id", *names), _RECORDS[kind])
         return list(self._api.query(f"{wanted} ORDER BY CreatedDate DESC LIMIT {_SAMPLE}"))
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
@@ -162,8 +161,8 @@ class Salesforce:
         """
         place, _, last = (after or f"{_DEALS}:").partition(":")
         if place == _DEALS:
-            wanted = _select(self._deal_columns(), _RECORDS[DEAL])
-            modified = _within("SystemModstamp", window)
+            wanted = select(self._deal_columns(), _RECORDS[DEAL])
+            modified = within("SystemModstamp", window)
             for rows in self._pages(wanted, modified, last, with_deleted=True):
                 yield self._page(rows, place=f"{_DEALS}:{rows[-1]['Id']}")
             if is_first_read(window):
@@ -211,8 +210,8 @@ class Salesforce:
         if not self._types[link.kind]:
             return
         deal = (f"{link.deal}.Id", f"{link.deal}.SystemModstamp")
-        where = f"{link.deal}Id != null AND {_within(link.stamp, window)}"
-        for rows in self._pages(_select(("Id", *deal), link.records), where, last):
+        where = f"{link.deal}Id != null AND {within(link.stamp, window)}"
+        for rows in self._pages(select(("Id", *deal), link.records), where, last):
             deals = [row[link.deal] for row in rows if row[link.deal]]
             others = dict.fromkeys(
                 deal["Id"]
@@ -228,31 +227,31 @@ class Salesforce:
 
         https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunityhistory.html
         """
-        yield "OpportunityHistory", "OpportunityId", _within("CreatedDate", period)
+        yield "OpportunityHistory", "OpportunityId", within("CreatedDate", period)
         for how in self._mapping.milestones.values():
             if isinstance(how, OnCreation):
-                yield _RECORDS[DEAL], "Id", _within("CreatedDate", period)
+                yield _RECORDS[DEAL], "Id", within("CreatedDate", period)
             if isinstance(how, MilestoneField):
                 match self._types[DEAL].get(how.field):
                     case "datetime":
-                        yield _RECORDS[DEAL], "Id", _within(how.field, period)
+                        yield _RECORDS[DEAL], "Id", within(how.field, period)
                     case "date":
-                        yield _RECORDS[DEAL], "Id", _on_days_of(how.field, period)
+                        yield _RECORDS[DEAL], "Id", on_days_of(how.field, period)
 
     def _ids(self, records: str, name: str, where: str) -> Iterator[str]:
-        wanted = _select(("Id", name), records)
+        wanted = select(("Id", name), records)
         if self._api.count(records, where) > self._bulk_above:
-            rows: Iterable[Row] = self._api.bulk(f"{wanted} WHERE {where}")
+            rows: Iterable[SalesforceRecord] = self._api.bulk(f"{wanted} WHERE {where}")
         else:
             rows = (row for page in self._pages(wanted, where) for row in page)
         return (row[name] for row in rows)
 
     def _pages(
         self, wanted: str, where: str, last: str = "", *, with_deleted: bool = False
-    ) -> Iterator[Sequence[Row]]:
+    ) -> Iterator[Sequence[SalesforceRecord]]:
         """Return pages by ID of what comes after `last`. What order IDs have is Salesforce's."""
 
-        def read(last: str) -> tuple[list[Row], bool]:
+        def read(last: str) -> tuple[list[SalesforceRecord], bool]:
             after = f" AND Id > '{last}'" if last else ""
             soql = f"{wanted} WHERE {where}{after} ORDER BY Id LIMIT {self._a_page}"
             rows = list(self._api.query(soql, with_deleted=with_deleted))
@@ -262,15 +261,15 @@ class Salesforce:
 
     # What they are
 
-    def _read(self, deal_ids: Sequence[str]) -> list[Row]:
-        wanted = _select(self._deal_columns(), _RECORDS[DEAL])
+    def _read(self, deal_ids: Sequence[str]) -> list[SalesforceRecord]:
+        wanted = select(self._deal_columns(), _RECORDS[DEAL])
         return [*self._api.query_in(f"{wanted} WHERE Id IN ({{ids}}) ORDER BY Id", deal_ids)]
 
     def _deal_columns(self) -> Sequence[str]:
         there = [column for name, column in _OPTIONAL.items() if name in self._types[DEAL]]
         return (*_STANDARD, *there, *self._mapping.names[DEAL])
 
-    def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
+    def _page(self, rows: Sequence[SalesforceRecord], place: str | None = None) -> Page:
         """Return deals complete with history and people, and those that were deleted."""
         live = [row for row in rows if not row["IsDeleted"]]
         ids = [row["Id"] for row in live]
@@ -298,7 +297,7 @@ class Salesforce:
         Unconfirmed: that the first line is written as the opportunity is created.
         https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunityhistory.html
         """
-        wanted = _select(("OpportunityId", "StageName", "CreatedDate"), "OpportunityHistory")
+        wanted = select(("OpportunityId", "StageName", "CreatedDate"), "OpportunityHistory")
         soql = f"{wanted} WHERE OpportunityId IN ({{ids}}) ORDER BY CreatedDate, Id"
         entered: dict[str, list[Entered]] = {}
         for row in self._api.query_in(soql, deal_ids):
@@ -331,7 +330,7 @@ class Salesforce:
             return
         names = ("Id", "IsDeleted", "CreatedDate", *self._mapping.names[CONTACT])
         of_contact = [f"Contact.{name}" for name in names]
-        wanted = _select(("OpportunityId", *of_contact), "OpportunityContactRole")
+        wanted = select(("OpportunityId", *of_contact), "OpportunityContactRole")
         soql = f"{wanted} WHERE OpportunityId IN ({{ids}}) ORDER BY Id"
         for row in self._api.query_in(soql, deal_ids):
             contact = row["Contact"]
@@ -346,7 +345,7 @@ class Salesforce:
         if not self._types[LEAD]:
             return
         names = ("Id", "ConvertedOpportunityId", "CreatedDate", *self._mapping.names[LEAD])
-        soql = f"{_select(names, _RECORDS[LEAD])} WHERE ConvertedOpportunityId IN ({{ids}})"
+        soql = f"{select(names, _RECORDS[LEAD])} WHERE ConvertedOpportunityId IN ({{ids}})"
         for row in self._api.query_in(f"{soql} ORDER BY Id", deal_ids):
             yield row["ConvertedOpportunityId"], _person(LEAD, row)
 
@@ -357,11 +356,13 @@ class Salesforce:
         https://developer.salesforce.com/docs/platform/api-rest/guide/dome-queryall.html
         """
         names = ("Id", "MasterRecordId", "CreatedDate", *self._mapping.names[kind])
-        soql = f"{_select(names, _RECORDS[kind])} WHERE MasterRecordId IN ({{ids}}) ORDER BY Id"
+        soql = f"{select(names, _RECORDS[kind])} WHERE MasterRecordId IN ({{ids}}) ORDER BY Id"
         for row in self._api.query_in(soql, ids, with_deleted=True):
             yield row["MasterRecordId"], _person(kind, row)
 
-    def _deal(self, row: Row, entered: Sequence[Entered], people: Sequence[Person]) -> CrmDeal:
+    def _deal(
+        self, row: SalesforceRecord, entered: Sequence[Entered], people: Sequence[Person]
+    ) -> CrmDeal:
         """Return a deal. Salesforce has no lost reason of its own: map a segment of that name."""
         stage = self._stages.get(row["StageName"])
         return CrmDeal(
@@ -381,34 +382,13 @@ class Salesforce:
         )
 
 
-def _person(kind: str, row: Row) -> Person:
+def _person(kind: str, row: SalesforceRecord) -> Person:
     return Person(
         kind=kind, record_id=row["Id"], created_at=instant(row["CreatedDate"]), fields=row
     )
 
 
-def _outcome(stage: Row) -> StageOutcome:
+def _outcome(stage: SalesforceRecord) -> StageOutcome:
     if not stage["IsClosed"]:
         return StageOutcome.OPEN
     return StageOutcome.WON if stage["IsWon"] else StageOutcome.LOST
-
-
-def _select(names: Iterable[str], records: str) -> str:
-    """Return the head of a query; a field must not be named twice."""
-    return f"SELECT {', '.join(dict.fromkeys(names))} FROM {records}"  # noqa: S608 - SOQL, our words
-
-
-def _within(name: str, period: Period) -> str:
-    """Return what a stamp in a period fulfils. Salesforce's stamps are whole seconds.
-
-    https://developer.salesforce.com/docs/platform/salesforce-soql-sosl/guide/sforce-api-calls-soql-select-dateformats.html
-    """
-    since = max(period.since, _FIRST)
-    until = period.until + timedelta(seconds=1, microseconds=-1)
-    return f"{name} >= {since:%Y-%m-%dT%H:%M:%SZ} AND {name} < {until:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _on_days_of(name: str, period: Period) -> str:
-    """Return what a date in a period fulfils, in whatever time zone the period is."""
-    first = period.since.date() - timedelta(days=1)
-    return f"{name} >= {first} AND {name} <= {period.until.date() + timedelta(days=1)}"

@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.extract.crm import batches
+from convsync.extract.crm_adapter import batches
 from convsync.extract.oauth import Fetch, Token
 from convsync.http import Answer, Http, Verdict
 
 VERSION: Final = "v68.0"
-Row = Mapping[str, Any]
+SalesforceRecord = Mapping[str, Any]
 _TOKEN: Final = "services/oauth2/token"  # noqa: S105 - where one is had
 _LONGEST_URL, _AN_ID = 12_000, len(quote_plus("'0065g00000B1xQbAAJ',"))
 """4,384 bytes are left to the headers; a token alone may take 2,000."""
@@ -48,7 +48,7 @@ class Api:
         self._http = http
         self._base = f"services/data/{version}"
 
-    def query(self, soql: str, *, with_deleted: bool = False) -> Iterator[Row]:
+    def query(self, soql: str, *, with_deleted: bool = False) -> Iterator[SalesforceRecord]:
         """Yield what a query finds, with what is in the recycle bin if asked for.
 
         https://developer.salesforce.com/docs/platform/api-rest/guide/resources-query.html
@@ -67,7 +67,7 @@ class Api:
 
     def query_in(
         self, soql: str, ids: Sequence[str], *, with_deleted: bool = False
-    ) -> Iterator[Row]:
+    ) -> Iterator[SalesforceRecord]:
         """Yield what a query with `IN ({ids})` finds, in as few requests as URLs allow."""
         room = (_LONGEST_URL - len(quote_plus(soql))) // _AN_ID
         for batch in batches(ids, max(1, room)):
@@ -82,16 +82,16 @@ class Api:
         soql = f"SELECT COUNT() FROM {records} WHERE {where}"  # noqa: S608 - SOQL, of our own words
         return int(self._http.get(f"{self._base}/query", {"q": soql})["totalSize"])
 
-    def describe(self, records: str) -> Sequence[Row]:
+    def describe(self, records: str) -> Sequence[SalesforceRecord]:
         """Return the fields of a kind of record that these credentials may read, () for none.
 
         https://developer.salesforce.com/docs/platform/api-rest/guide/resources-sobject-describe.html
         """
         answer = self._http.get(f"{self._base}/sobjects/{records}/describe")
-        fields: Sequence[Row] = answer["fields"] if isinstance(answer, dict) else ()
+        fields: Sequence[SalesforceRecord] = answer["fields"] if isinstance(answer, dict) else ()
         return fields
 
-    def bulk(self, soql: str) -> Iterator[Row]:
+    def bulk(self, soql: str) -> Iterator[SalesforceRecord]:
         """Yield what a query finds, through a job of the Bulk API 2.0; the order is no matter.
 
         All values are text, nothing is "". Parts of the result are read one at a time.
@@ -139,15 +139,15 @@ class Api:
         raise TransientError(f"{self._http.name}: {job} is not done after an hour.")
 
 
-def _records(answer: Any) -> Sequence[Row]:
+def _records(answer: Any) -> Sequence[SalesforceRecord]:
     try:
-        records: Sequence[Row] = answer["records"]
+        records: Sequence[SalesforceRecord] = answer["records"]
     except (KeyError, TypeError):
         raise UnexpectedResponseError("Salesforce's answer has no records.") from None
     return records
 
 
-def _rows(answer: Answer) -> Sequence[Row]:
+def _rows(answer: Answer) -> Sequence[SalesforceRecord]:
     """Return the rows of a part of a result; TransientError where they are not as many as told."""
     if not isinstance(answer.body, str):
         raise UnexpectedResponseError(f"{answer.place} was answered without CSV.")

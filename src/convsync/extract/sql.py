@@ -27,8 +27,9 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.elements import TextClause
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError
+from convsync.extract.layout import Header, NumberedRow
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
-from convsync.extract.records import DealRecords, Header, Numbered, SightingRecords
+from convsync.extract.rows import DealRows, SightingRows
 from convsync.extract.source import Bookmark, Quarantined, Record
 from convsync.model.click import Sighting
 from convsync.model.period import Period
@@ -82,11 +83,11 @@ class SqlDeals:
         with self._opened(_ALL_TIME) as query:
             yield from self._records(query).reached(query.rows(), period)
 
-    def _opened(self, window: Period) -> AbstractContextManager["_Query"]:
+    def _opened(self, window: Period) -> AbstractContextManager["_RunningQuery"]:
         return _opened(self.name, self.url, self.query, window)
 
-    def _records(self, query: "_Query") -> DealRecords:
-        return DealRecords(self.name, self.columns, self.cells, query.header)
+    def _records(self, query: "_RunningQuery") -> DealRows:
+        return DealRows(self.name, self.columns, self.cells, query.header)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,14 +112,14 @@ class SqlClicks:
         with self._opened(window) as query:
             yield from self._records(query).logged(query.rows(), window)
 
-    def _opened(self, window: Period) -> AbstractContextManager["_Query"]:
+    def _opened(self, window: Period) -> AbstractContextManager["_RunningQuery"]:
         return _opened(self.name, self.url, self.query, window)
 
-    def _records(self, query: "_Query") -> SightingRecords:
-        return SightingRecords(self.columns, self.cells, query.header)
+    def _records(self, query: "_RunningQuery") -> SightingRows:
+        return SightingRows(self.columns, self.cells, query.header)
 
 
-class _Query:
+class _RunningQuery:
     """A query that runs: its columns, then its rows, numbered from 1."""
 
     def __init__(self, source: str, result: CursorResult[Any]) -> None:
@@ -127,19 +128,19 @@ class _Query:
             list(result.keys()), source=f"the query of source '{source}'", place=f"{source} row "
         )
 
-    def rows(self) -> Iterator[Numbered]:
+    def rows(self) -> Iterator[NumberedRow]:
         """Yield the rows as the database hands them over."""
-        return (Numbered(number, row) for number, row in enumerate(self._result, 1))
+        return (NumberedRow(number, row) for number, row in enumerate(self._result, 1))
 
 
 @contextmanager
-def _opened(source: str, url: str, query: str, window: Period) -> Iterator[_Query]:
+def _opened(source: str, url: str, query: str, window: Period) -> Iterator[_RunningQuery]:
     address = _address(source, url)
     try:
         engine = create_engine(address, poolclass=NullPool)
         with engine.connect() as connection:
             streaming = connection.execution_options(yield_per=_ROWS_AT_ONCE)
-            yield _Query(source, streaming.execute(_statement(source, query, window)))
+            yield _RunningQuery(source, streaming.execute(_statement(source, query, window)))
     except (SQLAlchemyError, ImportError) as error:
         raise _in_our_words(error, source, address) from None
 

@@ -10,10 +10,10 @@ https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain, product
-from typing import Any, Final
+from typing import Final
 
 from convsync.errors import OperatorError
-from convsync.extract.crm import (
+from convsync.extract.crm_adapter import (
     LONG_AGO,
     CrmDeal,
     CrmField,
@@ -27,7 +27,8 @@ from convsync.extract.crm import (
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.source import Departed
-from convsync.extract.zoho_api import Api, Row
+from convsync.extract.zoho_api import Api, ZohoRecord
+from convsync.extract.zoho_records import id_of, ids_named, plain, plain_fields
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -53,9 +54,7 @@ _NOT_SELECTED: Final = frozenset(
 _OUTCOMES: Final = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
 _NAMES: Final = ("actual_value", "display_value")
 """What a stage or pipeline was called first, and is called now."""
-_NOTHING: Final = "-None-"
-"""What a picklist shows where nothing was picked."""
-Found = tuple[list[Row], str]
+Found = tuple[list[ZohoRecord], str]
 """Deals that were found together, and the ID up to which was looked."""
 
 
@@ -143,7 +142,7 @@ class Zoho:
     def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
         """Return what the newest hundred records hold."""
         found = self._api.newest(("id", *names), _MODULES[kind], _SAMPLE)
-        return [_plain_fields(row) for row in found]
+        return [plain_fields(row) for row in found]
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals modified in the window by ID, then others whose contact or lead was.
@@ -208,17 +207,17 @@ class Zoho:
             for leads in self._api.pages(self._columns(LEAD), _MODULES[LEAD], modified, last):
                 yield _others(self._deals_of(leads), window), leads[-1]["id"]
 
-    def _deals_of(self, leads: Sequence[Row]) -> Iterable[Row]:
+    def _deals_of(self, leads: Sequence[ZohoRecord]) -> Iterable[ZohoRecord]:
         """Return the deals leads became, and all of the contact where one became nothing else."""
-        deals = self._read(DEAL, _BY_ID, _named(leads, "Converted_Deal"))
+        deals = self._read(DEAL, _BY_ID, ids_named(leads, "Converted_Deal"))
         if "Contact_Name" in self._known[DEAL]:
             without = [lead for lead in leads if not lead["Converted_Deal"]]
-            deals += self._read(DEAL, _BY_CONTACT, _named(without, "Converted_Contact"))
+            deals += self._read(DEAL, _BY_CONTACT, ids_named(without, "Converted_Contact"))
         return {row["id"]: row for row in deals}.values()
 
     # What they are
 
-    def _page(self, rows: Sequence[Row], place: str | None = None) -> Page:
+    def _page(self, rows: Sequence[ZohoRecord], place: str | None = None) -> Page:
         """Return deals complete with the history of their stages and the people behind them.
 
         One that was deleted before all of it was told is left out: it is in the list of the
@@ -235,7 +234,7 @@ class Zoho:
             place=place,
         )
 
-    def _history_of(self, deal_ids: Sequence[str]) -> dict[str, list[Row]]:
+    def _history_of(self, deal_ids: Sequence[str]) -> dict[str, list[ZohoRecord]]:
         """Return a row for each stage that deals came into, nothing for deals that were deleted.
 
         Unconfirmed: that Modified_Time is when a stage was entered, and not when it was left; and
@@ -244,13 +243,15 @@ class Zoho:
         """
         if deal_ids and not self._can_query_history():
             return self._related(deal_ids, "Stage_History", "Stage,Modified_Time")
-        history: dict[str, list[Row]] = {one: [] for one in deal_ids}
+        history: dict[str, list[ZohoRecord]] = {one: [] for one in deal_ids}
         pages = self._api.pages_in(_ENTRY, _HISTORY, "Potential_Name in ({ids})", deal_ids)
         for row in chain.from_iterable(pages):
-            history[_id(row["Potential_Name"])].append(row)
+            history[id_of(row["Potential_Name"])].append(row)
         return history
 
-    def _related(self, deal_ids: Iterable[str], what: str, columns: str) -> dict[str, list[Row]]:
+    def _related(
+        self, deal_ids: Iterable[str], what: str, columns: str
+    ) -> dict[str, list[ZohoRecord]]:
         """Return a related list of each deal that is still there."""
         lists = ((one, self._api.related(one, what, columns)) for one in deal_ids)
         return {one: rows for one, rows in lists if rows is not None}
@@ -260,7 +261,7 @@ class Zoho:
             self._history_can_be_queried = self._api.can_query(_ENTRY, _HISTORY)
         return self._history_can_be_queried
 
-    def _people_behind(self, rows: Sequence[Row]) -> dict[str, list[Person]]:
+    def _people_behind(self, rows: Sequence[ZohoRecord]) -> dict[str, list[Person]]:
         """Return the people of each deal: its contact, those in roles if wanted, and its leads.
 
         Nothing for deals that were deleted.
@@ -276,7 +277,9 @@ class Zoho:
             behind[deal_id].append(_person(LEAD, lead))
         return behind
 
-    def _leads_of(self, contacts_of: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Row]]:
+    def _leads_of(
+        self, contacts_of: Mapping[str, Sequence[str]]
+    ) -> Iterator[tuple[str, ZohoRecord]]:
         """Yield deals with the leads that became them, or that became only a contact of theirs.
 
         https://www.zoho.com/crm/developer/docs/api/v8/convert-lead.html
@@ -284,22 +287,22 @@ class Zoho:
         known = self._known[LEAD]
         if "Converted_Deal" in known:
             for lead in self._read(LEAD, _BECAME, contacts_of):
-                yield _id(lead["Converted_Deal"]), lead
+                yield id_of(lead["Converted_Deal"]), lead
         if {"Converted_Deal", "Converted_Contact"} <= known:
             deals_of: dict[str, list[str]] = {}
             for deal_id, contact_ids in contacts_of.items():
                 for one in contact_ids:
                     deals_of.setdefault(one, []).append(deal_id)
             for lead in self._read(LEAD, _BECAME_ONLY, deals_of):
-                for deal_id in deals_of[_id(lead["Converted_Contact"])]:
+                for deal_id in deals_of[id_of(lead["Converted_Contact"])]:
                     yield deal_id, lead
 
-    def _contacts_of(self, rows: Sequence[Row]) -> dict[str, list[str]]:
+    def _contacts_of(self, rows: Sequence[ZohoRecord]) -> dict[str, list[str]]:
         """Return the IDs of each deal's contacts, its own first.
 
         https://www.zoho.com/crm/developer/docs/api/v8/get-contact-roles-of-a-specific-deal.html
         """
-        ids = {row["id"]: [_id(row.get("Contact_Name"))] for row in rows}
+        ids = {row["id"]: [id_of(row.get("Contact_Name"))] for row in rows}
         if self._reads_roles:
             roles = self._related(ids, "Contact_Roles", "id")
             ids = {
@@ -307,7 +310,7 @@ class Zoho:
             }
         return {one: [*filter(None, dict.fromkeys(found))] for one, found in ids.items()}
 
-    def _read(self, kind: str, where: str, ids: Iterable[str]) -> list[Row]:
+    def _read(self, kind: str, where: str, ids: Iterable[str]) -> list[ZohoRecord]:
         """Return records by IDs."""
         pages = self._api.pages_in(self._columns(kind), _MODULES[kind], where, ids)
         return [*chain.from_iterable(pages)]
@@ -322,7 +325,9 @@ class Zoho:
             )
         return columns
 
-    def _deal(self, row: Row, history: Sequence[Row], people: Sequence[Person]) -> CrmDeal:
+    def _deal(
+        self, row: ZohoRecord, history: Sequence[ZohoRecord], people: Sequence[Person]
+    ) -> CrmDeal:
         pipeline, word = row.get("Pipeline") or "", row["Stage"] or ""
         stage = self._stage_of(pipeline, word)
         return CrmDeal(
@@ -333,16 +338,16 @@ class Zoho:
             amount=row.get("Amount"),
             currency=row.get("Currency"),
             attributes={
-                "owner": _id(row.get("Owner")),
+                "owner": id_of(row.get("Owner")),
                 "pipeline": stage.pipeline if stage else pipeline,
                 "stage": stage.name if stage else word,
-                "lost_reason": _plain(row.get("Reason_For_Loss__s")) or "",
+                "lost_reason": plain(row.get("Reason_For_Loss__s")) or "",
             },
-            fields=_plain_fields(row),
+            fields=plain_fields(row),
             people=people,
         )
 
-    def _entered(self, history: Sequence[Row], pipeline: str) -> Iterator[Entered]:
+    def _entered(self, history: Sequence[ZohoRecord], pipeline: str) -> Iterator[Entered]:
         for row in history:
             stage = self._stage_of(pipeline, row["Stage"] or "")
             if stage and (at := instant(row["Modified_Time"])):
@@ -353,7 +358,7 @@ class Zoho:
         return self._stages.get((pipeline, word)) or self._stages.get(("", word))
 
 
-def _stage(pipeline: Row, stage: Row) -> Stage:
+def _stage(pipeline: ZohoRecord, stage: ZohoRecord) -> Stage:
     return Stage(
         stage_id=f"{pipeline['id']}:{stage['id']}",
         name=stage["display_value"],
@@ -363,40 +368,14 @@ def _stage(pipeline: Row, stage: Row) -> Stage:
     )
 
 
-def _person(kind: str, row: Row) -> Person:
+def _person(kind: str, row: ZohoRecord) -> Person:
     created_at = instant(row.get("Created_Time"))
-    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=_plain_fields(row))
+    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=plain_fields(row))
 
 
-def _others(rows: Iterable[Row], window: Period) -> list[Row]:
+def _others(rows: Iterable[ZohoRecord], window: Period) -> list[ZohoRecord]:
     """Return the deals that were not modified in the window themselves."""
     return [row for row in rows if (at := instant(row["Modified_Time"])) and at not in window]
-
-
-def _id(lookup: Any) -> str:
-    """Return the ID of the record that a lookup names, "" for none."""
-    return str(lookup["id"]) if lookup else ""
-
-
-def _named(rows: Iterable[Row], lookup: str) -> list[str]:
-    """Return the IDs of the records that a lookup of these names."""
-    return [*filter(None, dict.fromkeys(_id(row.get(lookup)) for row in rows))]
-
-
-def _plain_fields(row: Row) -> Fields:
-    return {name: _plain(value) for name, value in row.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as a cell holds it: several picks are one text, a lookup is its record's ID.
-
-    Its name may be a person's.
-    """
-    if isinstance(value, dict):
-        return value.get("id")
-    if isinstance(value, list):
-        return "; ".join(str(one) for one in map(_plain, value) if one)
-    return None if value == _NOTHING else value
 
 
 def _within(stamp: str, window: Period) -> str:

@@ -17,12 +17,12 @@ from convsync.errors import (
     TransientError,
     UnexpectedResponseError,
 )
-from convsync.extract.crm import batches
+from convsync.extract.crm_adapter import batches
 from convsync.extract.oauth import Fetch, Token, TokenKeeper, granted
 from convsync.extract.paging import pages_by_id
 from convsync.http import Answer, Http, Verdict
 
-Row = Mapping[str, Any]
+ZohoRecord = Mapping[str, Any]
 SCHEME: Final = "Zoho-oauthtoken"
 _BASE: Final = "crm/v8"
 _A_PAGE, _AN_IN = 200, 50
@@ -61,7 +61,7 @@ class Api:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def newest(self, columns: Sequence[str], module: str, count: int) -> list[Row]:
+    def newest(self, columns: Sequence[str], module: str, count: int) -> list[ZohoRecord]:
         """Return the records that were created last."""
         wanted = _select(columns, module)
         return _data(
@@ -80,7 +80,7 @@ class Api:
 
     def pages(
         self, columns: Sequence[str], module: str, where: str, last: str = "0"
-    ) -> Iterator[list[Row]]:
+    ) -> Iterator[list[ZohoRecord]]:
         """Return all records that fit, `id` among their columns, by ID, those after `last`.
 
         Offsets would end at 100,000 rows, and pass over rows when others leave the window.
@@ -88,7 +88,7 @@ class Api:
         https://www.zoho.com/crm/developer/docs/api/v8/COQL-Limitations.html
         """
 
-        def read(last: str) -> tuple[list[Row], bool]:
+        def read(last: str) -> tuple[list[ZohoRecord], bool]:
             answer = self._query(
                 f"{_select(columns, module)} where (({where}) and id > {last})"
                 f" order by id asc limit 0, {_A_PAGE}"
@@ -99,7 +99,7 @@ class Api:
 
     def pages_in(
         self, columns: Sequence[str], module: str, where: str, ids: Iterable[str]
-    ) -> Iterator[list[Row]]:
+    ) -> Iterator[list[ZohoRecord]]:
         """Yield all records that fit a condition with `in ({ids})`; a query takes 50 of them."""
         for batch in batches(ids, _AN_IN):
             listed = ", ".join(f"'{one}'" for one in batch)
@@ -107,7 +107,7 @@ class Api:
 
     def listed(
         self, path: str, query: Mapping[str, str], *, since: str | None = None
-    ) -> Iterator[Row]:
+    ) -> Iterator[ZohoRecord]:
         """Yield all of a list that is paged by number, or what is newer than an instant."""
         headers = None if since is None else {"If-Modified-Since": since}
         page, last = 1, None
@@ -122,7 +122,7 @@ class Api:
                 return
             page, last = page + 1, rows
 
-    def related(self, deal_id: str, what: str, columns: str) -> list[Row] | None:
+    def related(self, deal_id: str, what: str, columns: str) -> list[ZohoRecord] | None:
         """Return a related list of a deal, None where the deal was deleted meanwhile.
 
         Unconfirmed: that Zoho says 404 then. With 400 the same code means a list nobody knows.
@@ -133,7 +133,7 @@ class Api:
         except DeletedError:
             return None
 
-    def settings(self, what: str, query: Mapping[str, str]) -> Sequence[Row]:
+    def settings(self, what: str, query: Mapping[str, str]) -> Sequence[ZohoRecord]:
         """Return what an organisation has of fields, layouts or pipelines.
 
         https://www.zoho.com/crm/developer/docs/api/v8/field-meta.html
@@ -141,7 +141,7 @@ class Api:
         https://www.zoho.com/crm/developer/docs/api/v8/get-pipelines.html
         """
         answer = self._http.get(f"{_BASE}/settings/{what}", query) or {}
-        listed: Sequence[Row] = answer.get(what, ())
+        listed: Sequence[ZohoRecord] = answer.get(what, ())
         return listed
 
     def _query(self, select: str) -> Any:
@@ -266,11 +266,11 @@ def _select(columns: Sequence[str], module: str) -> str:
     return f"select {', '.join(columns)} from {module}"  # noqa: S608 - COQL, of our own words
 
 
-def _data(answer: Any) -> list[Row]:
+def _data(answer: Any) -> list[ZohoRecord]:
     if answer is None:
         return []
     try:
-        rows: list[Row] = answer["data"]
+        rows: list[ZohoRecord] = answer["data"]
     except (KeyError, TypeError):
         raise UnexpectedResponseError("Zoho's answer has no data.") from None
     return rows

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     CURRENCY_MISSING = "currency_missing"
     SEGMENT_WITHOUT_VALUE = "segment_without_value"
     MILESTONE_WITHDRAWN = "milestone_withdrawn"
+    OUTSIDE_RULE = "outside_rule"
     DEAL_LOST = "deal_lost"
     DEAL_DELETED = "deal_deleted"
     DEAL_MERGED = "deal_merged"
@@ -99,6 +100,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.MILESTONE_WITHDRAWN: Explanation(
         "The CRM no longer says that the deal reached this milestone.",
         "Nothing: if it reaches the milestone again it is counted.",
+    ),
+    Reason.OUTSIDE_RULE: Explanation(
+        "The rule's condition (`when`) does not hold for this deal, or no longer does.",
+        "Nothing, if another rule counts it. Otherwise check the deal's segments in the CRM.",
     ),
     Reason.DEAL_LOST: Explanation("The deal was lost after it had been won.", "Nothing."),
     Reason.DEAL_DELETED: Explanation(

@@ -7,7 +7,8 @@ Google. The CRM is asked once for its stages, its fields, and what its click-ID 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from convsync.extract import click_fields
-from convsync.extract.crm import CrmDeals, CrmField, unreadable
+from convsync.extract.crm import CrmDeals, unreadable
+from convsync.extract.crm_adapter import CrmField
 from convsync.extract.funnel import Stage, listed, unknown_stages
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping, RecordFields
 from convsync.model.finding import Finding, Severity

@@ -9,7 +9,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
-from convsync.settings.crm_tables import CrmDeals, RecordFields
+from convsync.settings.crms import CrmTable
+from convsync.settings.deal_fields import DealFields
 from convsync.settings.values import (
     AccountId,
     Amount,
@@ -79,15 +80,12 @@ def _milestone_column(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-class DealColumns(RecordFields):
+class DealColumns(DealFields):
     """Which column of a deal holds what, by the header's exact words."""
 
     deal_id: str
     created_at: str | None = None
     modified_at: str | None = None
-    amount: str | None = None
-    currency: str | None = None
-    customer_type: str | None = None
     deleted: str | None = None
 
 
@@ -162,7 +160,7 @@ class SqlClicks(_ClickSource):
     query: str
 
 
-DealSource = Annotated[CsvDeals | SqlDeals | CrmDeals, Field(discriminator="kind")]
+DealSource = Annotated[CsvDeals | SqlDeals | CrmTable, Field(discriminator="kind")]
 ClickSource = Annotated[CsvClicks | SqlClicks, Field(discriminator="kind")]
 
 

@@ -1,5 +1,6 @@
 """Questions about the whole ledger: the account that must add up, what is usual, what is due."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    null,
     or_,
     select,
     type_coerce,
@@ -98,27 +100,37 @@ def sums(
 def _not_looked_at(
     connection: Connection, rules: Sequence[ConversionRule], period: Period | None
 ) -> Counter[tuple[Account, str]]:
-    """Count milestones without a ledger row: left to the next run, or withdrawn before any."""
+    """Count milestones without a ledger row.
+
+    Those of deals that a rule does not apply to, those that were withdrawn before any run looked,
+    and those left to the next run.
+    """
     found: Counter[tuple[Account, str]] = Counter()
     is_withdrawn = milestones.c.withdrawn_at.is_not(None)
+    is_due = deals.c.reconcile_at.is_not(None)
     for rule in rules:
         has_row = exists().where(ledger.c.deal == milestones.c.deal, ledger.c.rule == rule.name)
+        segments = deals.c.segments if rule.when else null()
         counted = (
-            select(is_withdrawn, func.count())
+            select(segments.label("segments"), is_withdrawn.label("w"), is_due.label("d"))
             .join(deals, deals.c.id == milestones.c.deal)
             .where(milestones.c.name == rule.milestone, ~has_row)
-            .where(or_(is_withdrawn, deals.c.reconcile_at.is_not(None)))
-            .group_by(is_withdrawn)
         )
+        if not rule.when:
+            counted = counted.where(or_(is_withdrawn, is_due))
         if period is not None:
             counted = counted.where(
                 milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
             )
-        for withdrawn, count in connection.execute(counted):
-            found[_WITHDRAWN if withdrawn else _NEXT_RUN] += count
+        for (text, withdrawn, due), count in dialect.tally(connection, counted).items():
+            if not rule.applies_to(json.loads(text or "{}")):
+                found[_OUTSIDE_RULE] += count
+            elif withdrawn or due:
+                found[_WITHDRAWN if withdrawn else _NEXT_RUN] += count
     return found
 
 
+_OUTSIDE_RULE = (Account.NOT_SENT, Reason.OUTSIDE_RULE.value)
 _WITHDRAWN = (Account.NOT_SENT, Reason.MILESTONE_WITHDRAWN.value)
 _NEXT_RUN = (Account.WAITING, "next_run")
 

@@ -16,7 +16,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, func, or_, select, 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis, Sighting
 from convsync.model.key import Key, KeyKind
 from convsync.store import dialect
-from convsync.store.deals import key_of
+from convsync.store.deal_row import key_of
 from convsync.store.schema import click_keys, clicks, deal_keys, deals
 
 _BASIS_OF = {

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, inspect, make_url
+from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import Connection as Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError
@@ -72,11 +73,6 @@ class Database:
         """Open a view of one state throughout. Nothing that is written in it stays."""
         with self._connected() as connection:
             yield dialect.for_reading(connection)
-
-    def has_tables(self) -> bool:
-        """True where `convsync db upgrade` has been here."""
-        with self.reading() as connection:
-            return inspect(connection).has_table("ledger")
 
     def close(self) -> None:
         """Give back every connection."""

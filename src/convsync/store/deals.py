@@ -5,20 +5,15 @@ so a whole chunk is written with one statement a table. A milestone that a deal 
 marked as withdrawn: what was once extracted is accounted for, for ever.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
-from pydantic_core import to_json
 from sqlalchemy import (
     BindParameter,
     Connection,
-    RowMapping,
     bindparam,
     delete,
     exists,
@@ -28,13 +23,9 @@ from sqlalchemy import (
     update,
 )
 
-from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
-from convsync.model.consent import Consent, ConsentStatus
-from convsync.model.customer import CustomerType
 from convsync.model.deal import Deal, Gone, Milestone
-from convsync.model.identifiers import Identifiers
-from convsync.model.key import Key, KeyKind
 from convsync.store import dialect
+from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, MILESTONE_COLUMNS, DealRow, deal_of
 from convsync.store.schema import deal_keys, deals, milestones
 
 _ROWS_A_QUERY = 5_000
@@ -76,12 +67,12 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
     by_id = {deal.deal_id: deal for deal in chunk}
     known = _known(connection, source, list(by_id))
     first_new = next_row(connection)
-    new: list[_Row] = []
-    changed: list[_Row] = []
+    new: list[DealRow] = []
+    changed: list[DealRow] = []
     unchanged: list[int] = []
     for deal_id, deal in by_id.items():
         row, digest = known.get(deal_id, (None, b""))
-        written = _Row.of(first_new + len(new) if row is None else row, deal)
+        written = DealRow.of(first_new + len(new) if row is None else row, deal)
         if row is None:
             new.append(written)
         elif written.digest != digest:
@@ -259,94 +250,6 @@ class Seen:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A deal as it is written: the columns of `deals`, its milestones and its keys."""
-
-    number: int
-    deal: Deal
-    content: tuple[Any, ...]
-    keys: tuple[bytes, ...]
-    digest: bytes
-
-    @classmethod
-    def of(cls, number: int, deal: Deal) -> "_Row":
-        keys = tuple(dict.fromkeys([key.digest() for key in _keys_of(deal)]))
-        content = _content(deal)
-        reached = [(each.name, each.reached_at, each.is_whole_day) for each in deal.milestones]
-        said = b"".join((to_json((content, reached)), *keys))
-        return cls(number, deal, content, keys, blake2b(said, digest_size=16).digest())
-
-    def as_deal(self) -> tuple[Any, ...]:
-        """Return the values of `_DEAL_COLUMNS`."""
-        who = self.number, self.deal.source, self.deal.deal_id, self.digest
-        return who + self.content
-
-    def as_milestones(self) -> Iterator[tuple[int, str, datetime, bool]]:
-        """Yield the values of `_MILESTONE_COLUMNS` for each milestone."""
-        for milestone in self.deal.milestones:
-            yield self.number, milestone.name, milestone.reached_at, milestone.is_whole_day
-
-
-_CONTENT = (
-    "created_at",
-    "modified_at",
-    "amount",
-    "currency",
-    "ad_user_data",
-    "ad_personalization",
-    "customer_type",
-    "emails",
-    "phones",
-    "clicks",
-    "segments",
-    "gone",
-)
-_DEAL_COLUMNS = ("id", "source", "deal_id", "digest", *_CONTENT)
-_MILESTONE_COLUMNS = ("deal", "name", "reached_at", "is_whole_day")
-
-
-def _keys_of(deal: Deal) -> Iterator[Key]:
-    yield from deal.keys
-    for candidate in deal.clicks:
-        yield key_of(candidate.click.click_id)
-
-
-def key_of(click_id: ClickId) -> Key:
-    """Return the key that joins a deal's own click ID to the same ID in the click log."""
-    return Key(KeyKind.CLICK, f"{click_id.kind.value}:{click_id.value}")
-
-
-def _content(deal: Deal) -> tuple[Any, ...]:
-    """Return the values of `_CONTENT`."""
-    who = deal.identifiers
-    return (
-        deal.created_at,
-        deal.modified_at,
-        None if deal.amount is None else str(deal.amount),
-        deal.currency,
-        deal.consent.ad_user_data.value,
-        deal.consent.ad_personalization.value,
-        None if deal.customer_type is None else deal.customer_type.value,
-        ",".join(who.emails) or None,
-        ",".join(who.phones) or None,
-        _dumped([_click_as_list(candidate) for candidate in deal.clicks]),
-        _dumped(dict(deal.segments)),
-        None if deal.gone is None else deal.gone.value,
-    )
-
-
-def _dumped(value: Any) -> str | None:
-    return to_json(value).decode() if value else None
-
-
-def _click_as_list(candidate: Candidate) -> list[Any]:
-    click = candidate.click
-    at = None if click.clicked_at is None else click.clicked_at.isoformat()
-    kind, value = click.click_id.kind.value, click.click_id.value
-    return [kind, value, at, click.is_whole_day, candidate.basis.value]
-
-
 def _known(
     connection: Connection, source: str, deal_ids: Sequence[str]
 ) -> dict[str, tuple[int, bytes]]:
@@ -369,14 +272,14 @@ def _gone_among(connection: Connection, rows: Sequence[int]) -> frozenset[int]:
     return frozenset(connection.execute(found, {"rows": rows}).scalars())
 
 
-def _insert(connection: Connection, rows: Sequence[_Row]) -> None:
-    dialect.insert_rows(connection, deals, _DEAL_COLUMNS, [row.as_deal() for row in rows])
+def _insert(connection: Connection, rows: Sequence[DealRow]) -> None:
+    dialect.insert_rows(connection, deals, DEAL_COLUMNS, [row.as_deal() for row in rows])
     reached = [milestone for row in rows for milestone in row.as_milestones()]
-    dialect.insert_rows(connection, milestones, _MILESTONE_COLUMNS, reached)
+    dialect.insert_rows(connection, milestones, MILESTONE_COLUMNS, reached)
     _insert_keys(connection, rows)
 
 
-def _replace(connection: Connection, rows: Sequence[_Row], now: datetime) -> None:
+def _replace(connection: Connection, rows: Sequence[DealRow], now: datetime) -> None:
     """Write changed deals; milestones they no longer have are marked as withdrawn."""
     if not rows:
         return
@@ -384,7 +287,7 @@ def _replace(connection: Connection, rows: Sequence[_Row], now: datetime) -> Non
     dialect.update_rows(
         connection,
         deals,
-        ("digest", "reconcile_at", *_CONTENT),
+        ("digest", "reconcile_at", *CONTENT),
         [(row.digest, None, *row.content, row.number) for row in rows],
         key=("id",),
     )
@@ -396,9 +299,9 @@ def _replace(connection: Connection, rows: Sequence[_Row], now: datetime) -> Non
     _insert_keys(connection, rows)
 
 
-def _reach_again(connection: Connection, rows: Sequence[_Row]) -> None:
+def _reach_again(connection: Connection, rows: Sequence[DealRow]) -> None:
     reached = [
-        dict(zip(_MILESTONE_COLUMNS, milestone, strict=True))
+        dict(zip(MILESTONE_COLUMNS, milestone, strict=True))
         for row in rows
         for milestone in row.as_milestones()
     ]
@@ -410,7 +313,7 @@ def _reach_again(connection: Connection, rows: Sequence[_Row]) -> None:
         connection.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh), reached)
 
 
-def _insert_keys(connection: Connection, rows: Sequence[_Row]) -> None:
+def _insert_keys(connection: Connection, rows: Sequence[DealRow]) -> None:
     keys = sorted((row.number, key) for row in rows for key in row.keys)
     dialect.insert_rows(connection, deal_keys, ("deal", "key"), keys)
 
@@ -419,7 +322,7 @@ def _loaded(connection: Connection, found: Any) -> list[StoredDeal]:
     rows = connection.execute(found).mappings().all()
     reached = _milestones_of(connection, [row["id"] for row in rows])
     return [
-        StoredDeal(row["id"], _as_deal(row, reached.get(row["id"], ())), row["reconcile_at"])
+        StoredDeal(row["id"], deal_of(row, reached.get(row["id"], ())), row["reconcile_at"])
         for row in rows
     ]
 
@@ -435,45 +338,3 @@ def _milestones_of(connection: Connection, rows: Sequence[int]) -> dict[int, tup
         milestone = Milestone(name, reached_at, is_whole_day)
         reached[deal] = (*reached.get(deal, ()), milestone)
     return reached
-
-
-def _as_deal(row: RowMapping, reached: tuple[Milestone, ...]) -> Deal:
-    return Deal(
-        source=row["source"],
-        deal_id=row["deal_id"],
-        created_at=row["created_at"],
-        modified_at=row["modified_at"],
-        milestones=reached,
-        amount=None if row["amount"] is None else Decimal(row["amount"]),
-        currency=row["currency"],
-        clicks=tuple(_as_candidate(*click) for click in json.loads(row["clicks"] or "[]")),
-        identifiers=Identifiers(emails=_split(row["emails"]), phones=_split(row["phones"])),
-        consent=Consent(
-            ad_user_data=ConsentStatus(row["ad_user_data"]),
-            ad_personalization=ConsentStatus(row["ad_personalization"]),
-        ),
-        customer_type=_customer_type(row["customer_type"]),
-        segments=json.loads(row["segments"] or "{}"),
-        gone=None if row["gone"] is None else Gone(row["gone"]),
-    )
-
-
-def _customer_type(word: str | None) -> CustomerType | None:
-    return None if word is None else CustomerType(word)
-
-
-def _split(joined: str | None) -> tuple[str, ...]:
-    return tuple(joined.split(",")) if joined else ()
-
-
-def _as_candidate(
-    kind: str,
-    value: str,
-    at: str | None,
-    is_whole_day: bool,
-    basis: int,
-) -> Candidate:
-    clicked_at = None if at is None else datetime.fromisoformat(at)
-    click_id = ClickId(ClickIdKind(kind), value)
-    click = Click(click_id=click_id, clicked_at=clicked_at, is_whole_day=is_whole_day)
-    return Candidate(click, MatchBasis(basis))

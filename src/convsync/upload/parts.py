@@ -1,10 +1,12 @@
 """A batch that goes out in more than one request, and is answered for as one."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+from convsync import log
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.model.outcome import Outcome, Rejected, Untried
+from convsync.model.outcome import Blocked, Deferred, NotMatched, Outcome, Rejected, Untried
 from convsync.model.statement import Batch, Statement
 from convsync.model.takes import Takes
 
@@ -44,7 +46,28 @@ def foreseen(batch: Batch, takes: Takes, now: datetime) -> Part:
         row: takes.refusal_of(statement, now) for row, statement in enumerate(batch.statements)
     }
     refused = {row: code for row, code in codes.items() if code is not None}
-    return list(refused), lambda _: [Rejected(code=code) for code in refused.values()]
+    return list(refused), lambda part: logged(
+        part, [Rejected(code=code) for code in refused.values()]
+    )
+
+
+def logged(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Return outcomes as they are, and log what was refused or put off: a line a code."""
+    counts = Counter(
+        (type(outcome).__name__.lower(), outcome.code)
+        for outcome in outcomes
+        if isinstance(outcome, Rejected | Blocked | NotMatched | Deferred)
+    )
+    for (kind, code), rows in counts.items():
+        log.warning(
+            f"rows {kind}",
+            destination=batch.action.destination,
+            action=batch.action.action_id,
+            batch=batch.number,
+            code=code,
+            rows=rows,
+        )
+    return outcomes
 
 
 def _part_of(batch: Batch, statements: Sequence[Statement]) -> Batch:

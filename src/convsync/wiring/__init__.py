@@ -45,6 +45,7 @@ def services_of(
         takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),
+        moved=moved_of(settings),
         run_limits=run_limits_of(settings),
         agreements=agreements_of(settings),
         retry=retry,

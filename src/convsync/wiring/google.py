@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from convsync.errors import OperatorError
 from convsync.model.takes import CodeMeaning, Takes
-from convsync.settings import Settings, crm_tables, tables
+from convsync.settings import Settings, crm_tables, deal_fields, tables
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
 from convsync.upload.google import data_manager_codes, google_ads_codes
@@ -104,7 +104,7 @@ def _expected(name: str, table: Table, settings: Settings) -> Expected:
 
 def _records_of(
     source: tables.DealSource | tables.ClickSource,
-) -> Sequence[tables.DealColumns | tables.ClickColumns | crm_tables.RecordFields]:
+) -> Sequence[tables.DealColumns | tables.ClickColumns | deal_fields.RecordFields]:
     """Return the mappings of a source that may hold click IDs."""
     if isinstance(source, crm_tables.AnyCrmDeals):
         return (source.deal, source.contact, source.lead)

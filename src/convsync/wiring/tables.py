@@ -4,11 +4,18 @@ from datetime import timedelta
 from pathlib import Path
 
 from convsync.extract.csv_file import CsvClicks, CsvDeals
-from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
+from convsync.extract.mapping import (
+    CellFormat,
+    ClickColumns,
+    DealColumns,
+    DealFields,
+    MilestoneColumn,
+    RecordFields,
+)
 from convsync.extract.source import ClickSource, DealSource
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.settings import Settings, tables
-from convsync.wiring.values import customer_words, database_url
+from convsync.wiring.values import customer_words, database_url, mapped
 
 
 def deal_source(
@@ -49,19 +56,7 @@ def click_source(
     name: str, source: tables.ClickSource, settings: Settings, path: Path | None
 ) -> ClickSource:
     """Return the source of a log's or a query's clicks; `path` stands in for the log's own."""
-    columns = ClickColumns(
-        clicked_at=source.columns.clicked_at,
-        logged_at=source.columns.logged_at,
-        gclid=source.columns.gclid,
-        gbraid=source.columns.gbraid,
-        wbraid=source.columns.wbraid,
-        landing_url=source.columns.landing_url,
-        crm_keys=source.columns.crm_key,
-        visitors=source.columns.visitor,
-        emails=source.columns.email,
-        phones=source.columns.phone,
-        country=source.columns.country,
-    )
+    columns = ClickColumns(**mapped(source.columns, ClickColumns))
     cells = _cells(source, settings.company, None)
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
@@ -100,25 +95,9 @@ def _deal_columns(source: tables.CsvDeals | tables.SqlDeals) -> DealColumns:
             )
             for name, milestone in source.milestones.items()
         },
-        created_at=columns.created_at,
-        modified_at=columns.modified_at,
-        amount=columns.amount,
-        currency=columns.currency,
-        gclid=columns.gclid,
-        gbraid=columns.gbraid,
-        wbraid=columns.wbraid,
-        landing_url=columns.landing_url,
-        clicked_at=columns.clicked_at,
-        emails=columns.email,
-        phones=columns.phone,
-        country=columns.country,
-        ad_user_data=columns.ad_user_data,
-        ad_personalization=columns.ad_personalization,
-        customer_type=columns.customer_type,
-        crm_keys=columns.crm_key,
-        visitors=columns.visitor,
-        deleted=columns.deleted,
         segments=source.segments,
+        **mapped(columns, RecordFields),
+        **mapped(columns, DealFields),
     )
 
 

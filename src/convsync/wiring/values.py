@@ -1,14 +1,19 @@
 """Settings' plain values, as the rest of convsync takes them."""
 
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from convsync.model.customer import CustomerType
-from convsync.settings.values import CustomerWords
+from convsync.settings.values import CustomerWords, Table
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def minutes(count: float | None) -> timedelta | None:
@@ -23,6 +28,20 @@ def customer_words(words: CustomerWords) -> dict[CustomerType, frozenset[str]]:
         CustomerType.RETURNING: frozenset(words.returning),
         CustomerType.REENGAGED: frozenset(words.reengaged),
     }
+
+
+def mapped(table: Table, into: type["DataclassInstance"]) -> dict[str, Any]:
+    """Return what a table of fields says, by the names of the mapping that takes it.
+
+    A new field of a deal has one name in both, and needs no line here.
+    """
+    keys = {of.name: _KEYS.get(of.name, of.name) for of in fields(into)}
+    there = type(table).model_fields
+    return {name: getattr(table, key) for name, key in keys.items() if key in there}
+
+
+_KEYS = {"emails": "email", "phones": "phone", "crm_keys": "crm_key", "visitors": "visitor"}
+"""The keys in the config of what a mapping names in the plural."""
 
 
 def database_url(url: SecretStr, folder: Path) -> str:

@@ -52,7 +52,7 @@ from convsync.upload.google.data_manager_requests import Account, request_of
 from convsync.upload.google.data_manager_status import verdict_of
 from convsync.upload.google.server_clock import note_time
 from convsync.upload.google.takes import data_manager
-from convsync.upload.parts import foreseen, upload_in_parts
+from convsync.upload.parts import foreseen, logged, upload_in_parts
 
 MAX_EVENTS = 2_000
 HOST = "datamanager.googleapis.com"
@@ -139,7 +139,7 @@ class DataManager:
     def _send(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         response = self._ingest(batch, request_of(batch, self._account), now)
         if not isinstance(response, str):
-            return response
+            return logged(batch, response)
         if not response:
             raise TransientError(f"{self.name} took batch {batch.number} under no request ID.")
         return [Accepted(request_id=response)] * len(batch.statements)
@@ -169,7 +169,8 @@ class DataManager:
             what = type(error).__name__
             raise TransientError(f"{self.name} gave no status of {request_id}: {what}.") from error
         note_time(response, sent_at)
-        return verdict_of(response_json(response, self.name), response.status_code, batch, now)
+        verdict = verdict_of(response_json(response, self.name), response.status_code, batch, now)
+        return logged(batch, verdict) if isinstance(verdict, Sequence) else verdict
 
     def close(self) -> None:
         """Give back the connections."""

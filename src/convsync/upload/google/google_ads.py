@@ -37,7 +37,7 @@ from convsync.upload.google.google_ads_api import HOST, VERSION, Api, Customer
 from convsync.upload.google.google_ads_codes import ABOUT_THE_CLICK, explain_code
 from convsync.upload.google.google_ads_requests import adjustments_request_of, upload_request_of
 from convsync.upload.google.takes import GOOGLE_ADS
-from convsync.upload.parts import foreseen, upload_in_parts
+from convsync.upload.parts import foreseen, logged, upload_in_parts
 
 MAX_ROWS = 2_000
 
@@ -136,12 +136,14 @@ class GoogleAds:
         api = self._api
         request = upload_request_of(batch, self._customer, api)
         request.validate_only = is_dry_run
-        return self._answer(self._upload_clicks, api.UploadRequest, request, batch, now)
+        outcomes = self._answer(self._upload_clicks, api.UploadRequest, request, batch, now)
+        return outcomes if is_dry_run else logged(batch, outcomes)
 
     def _correct(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         api = self._api
         request = adjustments_request_of(batch, self._customer, api, now)
-        return self._answer(self._upload_adjustments, api.AdjustmentsRequest, request, batch, now)
+        call, wrapper = self._upload_adjustments, api.AdjustmentsRequest
+        return logged(batch, self._answer(call, wrapper, request, batch, now))
 
     def _answer(
         self, call: Any, wrapper: Any, request: Any, batch: Batch, now: datetime

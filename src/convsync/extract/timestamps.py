@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from convsync.extract.problem import CellError, shape_of
+from convsync.extract.cell_error import CellError, shape_of
 from convsync.model.period import day_ends_at, day_starts_at
 
 Moment = datetime | date
@@ -32,7 +32,7 @@ _TIME_DIRECTIVE = re.compile(r"%[HIMSfcXp]")
 _BLANK_WORDS_HINT = "if it means nothing, add it to blank_words"
 
 
-class Moments:
+class TimestampReader:
     """Reads the moments of one source; `zone` is that of local times and of bare dates."""
 
     def __init__(self, zone: ZoneInfo | None, formats: tuple[str, ...]) -> None:

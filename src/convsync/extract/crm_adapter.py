@@ -1,0 +1,167 @@
+"""What every vendor's adapter promises, and what it hands over.
+
+An adapter (a `Crm`, one file per vendor) speaks the vendor's API: it lists what changed in a
+window, page by page, and completes each page with as few calls as the vendor allows: the stages the
+deals went through, the people behind them, what their fields hold. Associations are read live with
+each deal, and deals are read again when a person behind them changes: a click ID that is added to a
+contact does not touch the deal. The owner is the CRM's ID of a user, not a name.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+from convsync.extract.cells import text_of
+from convsync.extract.funnel import Entered, Stage
+from convsync.extract.source import Departed, Quarantined
+from convsync.model.period import Period
+
+T = TypeVar("T")
+P = ParamSpec("P")
+LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before it no CRM held anything."""
+FAR_AHEAD: Final = datetime(9999, 1, 1, tzinfo=UTC)
+Fields = Mapping[str, Any]
+FieldHistory = Mapping[str, Sequence[tuple[Any, datetime]]]
+"""What fields held over time, each value with the instant (aware UTC) it was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A contact or lead behind a deal, as the CRM has it. It is hashed before it goes any further.
+
+    `kind` is CONTACT or LEAD. `history` holds earlier values of click-ID fields, where the CRM
+    keeps them.
+    """
+
+    kind: str
+    record_id: str
+    created_at: datetime | None = None
+    fields: Fields = field(default_factory=dict, repr=False)
+    history: FieldHistory = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrmDeal:
+    """A deal as its CRM tells it, complete: with its stages' history and its people.
+
+    `amount` is what the API wrote, text or number, in `currency`. `attributes` are what every CRM
+    has under other names: owner, pipeline, stage, lost_reason; blank ones may be left out.
+    """
+
+    deal_id: str
+    created_at: datetime | None
+    modified_at: datetime | None
+    entered: Sequence[Entered]
+    amount: Any = None
+    currency: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    fields: Fields = field(default_factory=dict, repr=False)
+    history: FieldHistory = field(default_factory=dict, repr=False)
+    people: Sequence[Person] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some deals that were listed together, and deals that these show to have left the CRM.
+
+    `place` is where to go on after them, if one can.
+    """
+
+    deals: Sequence[CrmDeal | Quarantined]
+    departed: Sequence[Departed] = ()
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrmField:
+    """A field of a kind of record: `kind` is DEAL, CONTACT or LEAD, `longest` its length if known.
+
+    `is_readable` is False where the API lists a field that these credentials may not read.
+    """
+
+    kind: str
+    name: str
+    label: str
+    type: str
+    longest: int | None = None
+    is_readable: bool = True
+
+
+class Crm(Protocol):
+    """One vendor's API. Iterating and calling raise what `Http` raises.
+
+    `lag` is how long the vendor's index trails behind, `overlap` how far each window reaches back
+    into the one before; both may be overridden by the config.
+    """
+
+    lag: timedelta
+    overlap: timedelta
+
+    def stages(self) -> Sequence[Stage]:
+        """Return the stages of every pipeline of deals."""
+
+    def fields(self) -> Sequence[CrmField]:
+        """Return the fields of deals, contacts and leads."""
+
+    def changed(self, window: Period, after: str | None) -> Iterator[Page]:
+        """Yield every deal that was modified inside the window, or had a person who was.
+
+        With `after`, a place in the same window, what stands before it may be left out.
+        """
+
+    def reached(self, period: Period) -> Iterator[Page]:
+        """Yield every deal that may have entered a stage inside the period, and perhaps others."""
+
+    def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
+        """Yield those of the deals that these credentials can see, by the vendor's batch calls."""
+
+    def departed(self, window: Period) -> Iterator[Departed]:
+        """Yield every deal that left the CRM inside the window, where the CRM tells of them."""
+
+    def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
+        """Return what a hundred or so recent records of a kind hold in these fields."""
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items so many at a time, as batch calls take them."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def built(
+    deal_id: str, build: Callable[P, CrmDeal], *record: P.args, **more: P.kwargs
+) -> CrmDeal | Quarantined:
+    """Return the deal that is built of a record, or that its shape is not the vendor's."""
+    try:
+        return build(*record, **more)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        about = f"'{error.args[0]}'" if isinstance(error, KeyError) else type(error).__name__
+        return Quarantined(
+            place=f"deal {deal_id}",
+            problem=f"its record is not shaped as the CRM's documentation says ({about}): look at"
+            " it in the CRM, or report it",
+            deal_id=deal_id,
+        )
+
+
+def is_first_read(window: Period) -> bool:
+    """Return whether a window is of everything: then every deal comes, with everybody behind it."""
+    return window.since < LONG_AGO
+
+
+def ever_since(period: Period) -> Period:
+    """Return the time since a period began: what moved in the period was modified in it."""
+    return Period(since=period.since, until=FAR_AHEAD)
+
+
+def instant(text: object) -> datetime | None:
+    """Return the instant an API's timestamp states, None for none; without a zone it is UTC."""
+    written = text_of(text)
+    if not written:
+        return None
+    moment = datetime.fromisoformat(written)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,170 @@
+"""Makes deals of what a vendor's adapter hands over, by the config's mapping.
+
+A click ID on a lead was seen when the lead was created, unless a field or the CRM's history of the
+field says when. One on a contact or deal may have been written at any time.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import TypeVar
+
+from convsync.extract.cell_error import CellError
+from convsync.extract.cells import CellReader
+from convsync.extract.crm_adapter import CrmDeal, FieldHistory, Fields, Person
+from convsync.extract.deal_reader import DealReader, milestone_at
+from convsync.extract.funnel import Funnel, MilestoneStages, Stage
+from convsync.extract.layout import Getter, Layout, NamedFields
+from convsync.extract.mapping import (
+    ATTRIBUTES,
+    CONTACT,
+    LEAD,
+    CellFormat,
+    CrmMapping,
+    MilestoneField,
+    OnCreation,
+    RecordFields,
+)
+from convsync.extract.record_reader import Evidence, RecordReader
+from convsync.extract.source import Quarantined
+from convsync.extract.timestamps import Moment
+from convsync.model.click import ClickId, MatchBasis
+from convsync.model.deal import Deal, Milestone
+from convsync.model.key import Key, KeyKind
+
+T = TypeVar("T")
+
+
+class CrmRecords:
+    """Reads one CRM's records as the deals of `source`.
+
+    Making one raises OperatorError where a stage is mapped that the CRM does not have.
+    """
+
+    def __init__(
+        self, source: str, mapping: CrmMapping, form: CellFormat, stages: Sequence[Stage]
+    ) -> None:
+        cells = self._cells = CellReader(form)
+        layout = _DealLayout()
+        by_stage = {
+            name: means
+            for name, means in mapping.milestones.items()
+            if isinstance(means, MilestoneStages)
+        }
+        self._funnel = Funnel(by_stage, stages, source=source)
+        self._by_moment = [
+            (name, _moment_getter(means, cells, layout))
+            for name, means in mapping.milestones.items()
+            if not isinstance(means, MilestoneStages)
+        ]
+        self._own = _HistoryReader(mapping.deal, cells, MatchBasis.DEAL)
+        self._people = {
+            LEAD: _HistoryReader(mapping.lead, cells, MatchBasis.LEAD),
+            CONTACT: _HistoryReader(mapping.contact, cells, MatchBasis.CONTACT),
+        }
+        self._deals: DealReader[CrmDeal] = DealReader(
+            source, mapping, cells, layout, milestones=self._reached, evidence=self._evidence
+        )
+
+    def read(self, record: CrmDeal | Quarantined) -> Deal | Quarantined:
+        """Return the deal, or what is wrong with it."""
+        if isinstance(record, Quarantined):
+            return record
+        try:
+            return self._deals.read(record)
+        except CellError as error:
+            return Quarantined(
+                place=f"deal {record.deal_id}", problem=str(error), deal_id=record.deal_id
+            )
+
+    def _reached(self, record: CrmDeal) -> tuple[Milestone, ...]:
+        by_moment = [
+            milestone_at(name, moment, self._cells)
+            for name, get in self._by_moment
+            if (moment := get(record)) is not None
+        ]
+        return (*self._funnel.reached(record.entered), *by_moment)
+
+    def _evidence(self, record: CrmDeal, key: Key) -> Sequence[Evidence]:
+        own = self._own.read(record.fields, record.history, key=key)
+        return [own, *map(self._evidence_of, record.people)]
+
+    def _evidence_of(self, person: Person) -> Evidence:
+        return self._people[person.kind].read(
+            person.fields,
+            person.history,
+            key=Key(KeyKind.CRM, person.record_id),
+            otherwise_seen_at=person.created_at if person.kind == LEAD else None,
+        )
+
+
+class _DealLayout(Layout[CrmDeal]):
+    """The fields of a CRM's deal: those that are mapped, and what every CRM tells without."""
+
+    def __init__(self) -> None:
+        self._fields = NamedFields()
+
+    def getter(self, name: str, read: Callable[[object], T]) -> Getter[CrmDeal, T]:
+        get = self._fields.getter(name, read)
+        return lambda record: get(record.fields)
+
+    def of_deal(
+        self, key: str, name: str | None, read: Callable[[object], T], otherwise: T
+    ) -> Getter[CrmDeal, T]:
+        """Return a getter of the mapped field, else of what the adapter says under `key`."""
+        if name is not None:
+            return self.getter(name, read)
+
+        def get(record: CrmDeal) -> T:
+            try:
+                return read(getattr(record, key))
+            except CellError as error:
+                raise CellError(f"the deal's {key} {error}") from None
+
+        return get
+
+    def attributes(self) -> Mapping[str, Getter[CrmDeal, str]]:
+        return {name: _attribute_getter(name) for name in ATTRIBUTES}
+
+
+class _HistoryReader:
+    """Reads the records of one kind, with the click IDs that their fields held before."""
+
+    def __init__(self, fields: RecordFields, cells: CellReader, basis: MatchBasis) -> None:
+        self._records: RecordReader[Fields] = RecordReader(fields, cells, NamedFields(), basis)
+        self._click_fields = fields.click_ids
+
+    def read(
+        self,
+        fields: Fields,
+        history: FieldHistory,
+        *,
+        key: Key,
+        otherwise_seen_at: datetime | None = None,
+    ) -> Evidence:
+        """Return what a record says; a click ID was seen when it was first written."""
+        return self._records.read(
+            fields,
+            key=key,
+            written=dict(self._written(history)) if history else None,
+            otherwise_seen_at=otherwise_seen_at,
+        )
+
+    def _written(self, history: FieldHistory) -> Iterator[tuple[ClickId, datetime]]:
+        """Yield the click IDs of a history with their times; the last of one ID is its first."""
+        for name in self._click_fields:
+            for value, at in sorted(history.get(name, ()), key=itemgetter(1), reverse=True):
+                for click_id in self._records.click_ids.of({name: value}):
+                    yield click_id, at
+
+
+def _attribute_getter(name: str) -> Getter[CrmDeal, str]:
+    return lambda record: record.attributes.get(name, "")
+
+
+def _moment_getter(
+    means: MilestoneField | OnCreation, cells: CellReader, layout: _DealLayout
+) -> Getter[CrmDeal, Moment | None]:
+    if isinstance(means, MilestoneField):
+        return layout.getter(means.field, cells.moment)
+    return lambda record: record.created_at

@@ -1,0 +1,130 @@
+"""The one road from a source's record to a Deal, whatever the source: the hub of `extract/`.
+
+A row of a file or query and a record of a CRM differ in where a field stands (a `Layout`), in how
+milestones are found, and in how many people stand behind the deal. All else is decided here, once:
+what a deal's ID may be, what two currencies that disagree mean, whose refusal counts. A record that
+cannot be read raises CellError, and its source quarantines it.
+
+A new field of a deal is added in these files:
+
+    model/deal.py               what it means
+    extract/mapping.py          DealFields: that a source may have it
+    extract/deal_reader.py      how it is read, for every source
+    settings/deal_fields.py     DealFields: its key in the config, for every source
+    store/schema.py             its column, with a migration beside the others
+    store/deal_row.py           how it is written and read back
+
+A CRM that tells it without a mapping also has it in `CrmDeal` (extract/crm_adapter.py) and in that
+CRM's own file. What is done with it (a value, a rule, a platform's field) is no part of reading.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Generic, TypeVar
+
+from convsync.extract.amounts import Amount
+from convsync.extract.cell_error import CellError
+from convsync.extract.cells import CellReader, text_of
+from convsync.extract.layout import Layout
+from convsync.extract.mapping import DealFields
+from convsync.extract.record_reader import Evidence, together
+from convsync.extract.timestamps import Moment
+from convsync.model.deal import Deal, Gone, Milestone
+from convsync.model.key import Key, KeyKind
+
+R = TypeVar("R")
+_LONGEST_ID: Final = 200
+
+
+class DealReader(Generic[R]):
+    """Reads records of one source as deals.
+
+    `id_field` holds the deal's ID where a source knows it by a mapping. `milestones` says what a
+    record reached, and `evidence` what it and whoever stands behind it say, given the deal's key.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        fields: DealFields,
+        cells: CellReader,
+        layout: Layout[R],
+        *,
+        id_field: str | None = None,
+        milestones: Callable[[R], tuple[Milestone, ...]],
+        evidence: Callable[[R, Key], Sequence[Evidence]],
+    ) -> None:
+        self.milestones = milestones
+        self._source = source
+        self._cells = cells
+        self._evidence = evidence
+        self.deal_id = layout.of_deal("deal_id", id_field, _deal_id, "")
+        self.modified = layout.of_deal("modified_at", fields.modified_at, cells.moment, None)
+        self._created_at = layout.of_deal("created_at", fields.created_at, cells.instant, None)
+        self._amount = layout.of_deal("amount", fields.amount, cells.amount, None)
+        self._currency = layout.of_deal("currency", fields.currency, cells.currency, None)
+        self._customer_type = layout.optional(fields.customer_type, cells.customer_type, None)
+        self._is_deleted = layout.optional(fields.deleted, cells.is_deleted, otherwise=False)
+        segments = {name: layout.getter(of, cells.text) for name, of in fields.segments.items()}
+        self._segments = list({**layout.attributes(), **segments}.items())
+
+    def read(self, record: R) -> Deal:
+        """Return the deal of a record, or raise CellError."""
+        return self.modified_deal(record, self.modified(record))
+
+    def modified_deal(self, record: R, modified: Moment | None) -> Deal:
+        """Return the deal of a record whose `modified` stamp was read before."""
+        deal_id = self.deal_id(record)
+        amount, currency = self._money(record)
+        clicks, keys, identifiers, consent = together(
+            self._evidence(record, Key(KeyKind.CRM, deal_id))
+        )
+        return Deal(
+            source=self._source,
+            deal_id=deal_id,
+            created_at=self._created_at(record),
+            modified_at=None if modified is None else self._cells.start_of(modified),
+            milestones=self.milestones(record),
+            amount=amount,
+            currency=currency,
+            clicks=clicks,
+            keys=keys,
+            identifiers=identifiers,
+            consent=consent,
+            customer_type=self._customer_type(record),
+            segments={name: text for name, get in self._segments if (text := get(record))},
+            gone=Gone.DELETED if self._is_deleted(record) else None,
+        )
+
+    def _money(self, record: R) -> tuple[Decimal | None, str | None]:
+        """Return amount and currency, never the account's: a deal without one says so."""
+        stated = self._currency(record)
+        amount: Amount | None = self._amount(record)
+        if amount is None:
+            return None, stated or self._cells.default_currency
+        beside = amount.currency
+        if stated and beside and stated != beside:
+            raise CellError(
+                f"the amount is written in {beside}, the currency beside it is {stated}: correct"
+                " one of them in the CRM"
+            )
+        return amount.number, stated or beside or self._cells.default_currency
+
+
+def milestone_at(name: str, moment: Moment, cells: CellReader) -> Milestone:
+    """Return a milestone reached at an instant, or within a bare date."""
+    if isinstance(moment, datetime):
+        return Milestone(name, moment)
+    return Milestone(name, cells.end_of(moment), is_whole_day=True)
+
+
+def _deal_id(cell: object) -> str:
+    deal_id = text_of(cell)
+    if not deal_id:
+        raise CellError("is empty: every deal needs its own ID")
+    if len(deal_id) > _LONGEST_ID:
+        raise CellError(f"is longer than {_LONGEST_ID} characters: map the column of the ID")
+    if "\0" in deal_id:
+        raise CellError("holds a NUL character: correct it in the CRM")
+    return deal_id

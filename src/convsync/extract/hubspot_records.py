@@ -1,0 +1,43 @@
+"""What HubSpot's records say, in the words of the other CRMs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from convsync.extract.crm_adapter import FieldHistory, Person, instant
+from convsync.extract.funnel import StageOutcome
+from convsync.extract.mapping import CONTACT
+from convsync.extract.source import Departed
+from convsync.model.deal import Gone
+
+
+def outcome_of(metadata: Mapping[str, str]) -> StageOutcome:
+    """Return what a stage means: closed at probability 1 is won."""
+    if metadata.get("isClosed") != "true":
+        return StageOutcome.OPEN
+    return StageOutcome.WON if float(metadata.get("probability", 0)) == 1 else StageOutcome.LOST
+
+
+def history_of(record: Mapping[str, Any]) -> FieldHistory:
+    """Return what the properties of a record held over time."""
+    return {
+        name: [(one["value"], at) for one in values if (at := instant(one["timestamp"]))]
+        for name, values in (record.get("propertiesWithHistory") or {}).items()
+    }
+
+
+def person_of(record: Mapping[str, Any]) -> Person:
+    """Return the person that a contact is."""
+    return Person(
+        kind=CONTACT,
+        record_id=record["id"],
+        created_at=instant(record.get("createdAt")),
+        fields=record["properties"],
+        history=history_of(record),
+    )
+
+
+def merged_into(record: Mapping[str, Any]) -> Iterator[Departed]:
+    """Yield the deals that were merged into this one."""
+    merged = record["properties"].get("hs_merged_object_ids") or ""
+    for deal_id in filter(None, merged.split(";")):
+        yield Departed(deal_id=deal_id, gone=Gone.MERGED, survivor=record["id"])

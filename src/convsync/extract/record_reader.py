@@ -1,0 +1,199 @@
+"""Reads what one record says of whoever stands behind a deal: clicks, keys, identifiers, consent.
+
+A row of an export is one such record; a deal of a CRM has one of its own, and one for each contact
+and lead. Whoever is behind a deal and refused, refused for the deal: one denial outweighs every
+consent.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import chain, product
+from typing import Generic, NamedTuple, TypeVar
+
+from convsync.extract.cells import CellReader, hashed_phone
+from convsync.extract.layout import Layout
+from convsync.extract.mapping import PersonColumns, RecordFields
+from convsync.extract.timestamps import Moment
+from convsync.model.click import (
+    Candidate,
+    Click,
+    ClickId,
+    ClickIdKind,
+    MatchBasis,
+    click_ids_in_url,
+    unwrapped,
+)
+from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
+from convsync.model.key import Key, KeyKind
+
+R = TypeVar("R")
+T = TypeVar("T")
+_CONSENTS = {
+    stated: Consent(ad_user_data=stated[0], ad_personalization=stated[1])
+    for stated in product(ConsentStatus, repeat=2)
+}
+_STRICTEST_FIRST = (ConsentStatus.DENIED, ConsentStatus.GRANTED, ConsentStatus.UNSPECIFIED)
+WrittenAt = Mapping[ClickId, datetime]
+"""When each click ID was written into its field, where the CRM's history says."""
+
+
+class Evidence(NamedTuple):
+    """What one record, or all behind a deal together, say of it."""
+
+    clicks: tuple[Candidate, ...]
+    keys: tuple[Key, ...]
+    identifiers: Identifiers
+    consent: Consent
+
+
+class ClickIdReader(Generic[R]):
+    """The click IDs of a record: those in fields of their own first, then those in the URL."""
+
+    def __init__(self, columns: PersonColumns, cells: CellReader, layout: Layout[R]) -> None:
+        self._bare = [
+            (kind, layout.getter(column, cells.text))
+            for kind, column in (
+                (ClickIdKind.GCLID, columns.gclid),
+                (ClickIdKind.WBRAID, columns.wbraid),
+                (ClickIdKind.GBRAID, columns.gbraid),
+            )
+            if column is not None
+        ]
+        self._url = layout.optional(columns.landing_url, cells.text, "")
+
+    def of(self, record: R) -> tuple[ClickId, ...]:
+        """Return the click IDs without repeats, those in fields of their own first."""
+        found = [
+            ClickId(kind, unwrapped(text)) for kind, get in self._bare if (text := get(record))
+        ]
+        if url := self._url(record):
+            found.extend(click_ids_in_url(url))
+        return _distinct(found)
+
+
+class PersonReader(Generic[R]):
+    """Who is behind a record: hashed e-mails and phones, and the keys that join deals to clicks."""
+
+    def __init__(self, columns: PersonColumns, cells: CellReader, layout: Layout[R]) -> None:
+        self._emails = layout.getters(columns.emails, cells.hashed_emails)
+        self._phones = layout.getters(columns.phones, cells.text)
+        self._region = layout.optional(columns.country, cells.region, cells.region(None))
+        self._keys = [
+            (kind, get)
+            for kind, names in (
+                (KeyKind.CRM, columns.crm_keys),
+                (KeyKind.VISITOR, columns.visitors),
+            )
+            for get in layout.getters(names, cells.text)
+        ]
+
+    def identifiers(self, record: R) -> Identifiers:
+        """Return the hashes of a record's e-mails and phones."""
+        emails = [email for get in self._emails for email in get(record)]
+        phones = self._hashed_phones(record) if self._phones else []
+        if not emails and not phones:
+            return NO_IDENTIFIERS
+        return Identifiers(emails=_distinct(emails), phones=_distinct(phones))
+
+    def keys(self, record: R, identifiers: Identifiers) -> list[Key]:
+        """Return what joins a record to clicks."""
+        keys = [Key(kind, text) for kind, get in self._keys if (text := get(record))]
+        keys += [Key(KeyKind.EMAIL, email) for email in identifiers.emails]
+        keys += [Key(KeyKind.PHONE, phone) for phone in identifiers.phones]
+        return keys
+
+    def _hashed_phones(self, record: R) -> list[str]:
+        region = self._region(record)
+        return [phone for get in self._phones if (phone := hashed_phone(get(record), region))]
+
+
+class RecordReader(Generic[R]):
+    """Reads the records of one kind; `basis` says how their clicks came to the deal."""
+
+    def __init__(
+        self, fields: RecordFields, cells: CellReader, layout: Layout[R], basis: MatchBasis
+    ) -> None:
+        self.click_ids = ClickIdReader(fields, cells, layout)
+        self._cells = cells
+        self._basis = basis
+        self._clicked = layout.optional(fields.clicked_at, cells.moment, None)
+        self._person = PersonReader(fields, cells, layout)
+        unspecified = ConsentStatus.UNSPECIFIED
+        self._user_data = layout.optional(fields.ad_user_data, cells.consent, unspecified)
+        self._personal = layout.optional(fields.ad_personalization, cells.consent, unspecified)
+
+    def read(
+        self,
+        record: R,
+        *,
+        key: Key,
+        written: WrittenAt | None = None,
+        otherwise_seen_at: datetime | None = None,
+    ) -> Evidence:
+        """Return what a record says. `key` is the record itself, and the first of its keys.
+
+        `written` holds click IDs it has or had, with their times; `otherwise_seen_at` is when the
+        rest was seen where no field says.
+        """
+        identifiers = self._person.identifiers(record)
+        return Evidence(
+            self._clicks(record, written, otherwise_seen_at),
+            (key, *self._person.keys(record, identifiers)),
+            identifiers,
+            _CONSENTS[self._user_data(record), self._personal(record)],
+        )
+
+    def _clicks(
+        self, record: R, written: WrittenAt | None, otherwise_seen_at: datetime | None
+    ) -> tuple[Candidate, ...]:
+        click_ids = self.click_ids.of(record)
+        if not click_ids and not written:
+            return ()
+        seen_at, is_whole_day = began(self._clicked(record), self._cells)
+        seen_at = seen_at or otherwise_seen_at
+        found = {
+            click_id: Click(click_id=click_id, clicked_at=seen_at, is_whole_day=is_whole_day)
+            for click_id in click_ids
+        }
+        for click_id, at in (written or {}).items():
+            found[click_id] = Click(click_id=click_id, clicked_at=at)
+        return tuple([Candidate(click, self._basis) for click in found.values()])
+
+
+def together(evidence: Sequence[Evidence]) -> Evidence:
+    """Return what the deal's own record and all behind it say, without repeats, in their order."""
+    if len(evidence) == 1:
+        return evidence[0]
+    return Evidence(
+        _distinct_among(one.clicks for one in evidence),
+        _distinct_among(one.keys for one in evidence),
+        Identifiers(
+            emails=_distinct_among(one.identifiers.emails for one in evidence),
+            phones=_distinct_among(one.identifiers.phones for one in evidence),
+        ),
+        _CONSENTS[
+            _strictest(one.consent.ad_user_data for one in evidence),
+            _strictest(one.consent.ad_personalization for one in evidence),
+        ],
+    )
+
+
+def began(moment: Moment | None, cells: CellReader) -> tuple[datetime | None, bool]:
+    """Return when a moment began, and whether it is known only by its day."""
+    if moment is None:
+        return None, False
+    return cells.start_of(moment), not isinstance(moment, datetime)
+
+
+def _distinct(found: list[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
+
+
+def _distinct_among(groups: Iterable[Sequence[T]]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable(groups)))
+
+
+def _strictest(stated: Iterator[ConsentStatus]) -> ConsentStatus:
+    statuses = set(stated)
+    return next(status for status in _STRICTEST_FIRST if status in statuses)

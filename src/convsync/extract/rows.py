@@ -1,0 +1,189 @@
+"""Deals and sightings of numbered rows under one header, for every source that has one: CSV, SQL.
+
+Only which rows of a window are wanted is decided here; what a row means is DealReader's.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from convsync.extract.cell_error import CellError
+from convsync.extract.cells import CellReader, folded
+from convsync.extract.deal_reader import DealReader, milestone_at
+from convsync.extract.layout import Getter, Header, NumberedRow, RowCells
+from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
+from convsync.extract.record_reader import (
+    ClickIdReader,
+    Evidence,
+    PersonReader,
+    RecordReader,
+    began,
+)
+from convsync.extract.source import Quarantined
+from convsync.extract.timestamps import Moment
+from convsync.model.click import MatchBasis, Sighting
+from convsync.model.deal import Deal, Milestone
+from convsync.model.key import Key
+from convsync.model.period import Period
+
+T = TypeVar("T")
+
+
+class DealRows:
+    """Reads the rows under one header as the deals of `source`.
+
+    Making one raises OperatorError where the mapping names columns that are not there.
+    """
+
+    def __init__(self, source: str, columns: DealColumns, form: CellFormat, header: Header) -> None:
+        cells = self._cells = CellReader(form)
+        self._place = header.place
+        self._record = RecordReader(columns, cells, header, MatchBasis.DEAL)
+        self._milestones = [
+            (name, _milestone_getter(column, cells, header))
+            for name, column in columns.milestones.items()
+        ]
+        self._deals: DealReader[RowCells] = DealReader(
+            source,
+            columns,
+            cells,
+            header,
+            id_field=columns.deal_id,
+            milestones=self._reached,
+            evidence=self._evidence,
+        )
+        header.raise_if_unusable()
+
+    def every(self, rows: Iterable[NumberedRow]) -> Iterator[Deal | Quarantined]:
+        """Yield every row."""
+        return _read(rows, self._deals.read, self._quarantined)
+
+    def changed(self, rows: Iterable[NumberedRow], window: Period) -> Iterator[Deal | Quarantined]:
+        """Yield the rows modified inside the window, and those that do not say when."""
+
+        def read(row: RowCells) -> Deal | None:
+            modified = self._deals.modified(row)
+            if modified is None or _touches(modified, window, self._cells):
+                return self._deals.modified_deal(row, modified)
+            return None
+
+        return _read(rows, read, self._quarantined)
+
+    def reached(self, rows: Iterable[NumberedRow], period: Period) -> Iterator[Deal | Quarantined]:
+        """Yield the rows that reached any mapped milestone inside the period."""
+
+        def read(row: RowCells) -> Deal | None:
+            if any(milestone.reached_at in period for milestone in self._reached(row)):
+                return self._deals.read(row)
+            return None
+
+        return _read(rows, read, self._quarantined)
+
+    def _reached(self, row: RowCells) -> tuple[Milestone, ...]:
+        cells = self._cells
+        return tuple(
+            [
+                milestone_at(name, moment, cells)
+                for name, get in self._milestones
+                if (moment := get(row)) is not None
+            ]
+        )
+
+    def _evidence(self, row: RowCells, key: Key) -> tuple[Evidence]:
+        return (self._record.read(row, key=key),)
+
+    def _quarantined(self, number: int, row: RowCells, problem: str) -> Quarantined:
+        try:
+            deal_id = self._deals.deal_id(row) if row else None
+        except CellError:
+            deal_id = None
+        if deal_id and not deal_id.isprintable():
+            deal_id = None
+        return Quarantined(place=f"{self._place}{number}", problem=problem, deal_id=deal_id)
+
+
+class SightingRows:
+    """Reads the rows under one header as click sightings. A row without a click ID is none.
+
+    Making one raises OperatorError where the mapping names columns that are not there.
+    """
+
+    def __init__(self, columns: ClickColumns, form: CellFormat, header: Header) -> None:
+        self._cells = CellReader(form)
+        self._place = header.place
+        self._seen = header.optional(columns.clicked_at, self._cells.moment, None)
+        self._logged = header.optional(columns.logged_at, self._cells.moment, None)
+        self._click_ids = ClickIdReader(columns, self._cells, header)
+        self._person = PersonReader(columns, self._cells, header)
+        header.raise_if_unusable()
+
+    def logged(
+        self, rows: Iterable[NumberedRow], window: Period
+    ) -> Iterator[Sighting | Quarantined]:
+        """Yield the sightings logged inside the window, and those that do not say when."""
+
+        def read(row: RowCells) -> Sighting | None:
+            logged = self._logged(row)
+            if logged is None or _touches(logged, window, self._cells):
+                return self._sighting(row)
+            return None
+
+        return _read(rows, read, self._quarantined)
+
+    def _sighting(self, row: RowCells) -> Sighting | None:
+        if not (click_ids := self._click_ids.of(row)):
+            return None
+        seen_at, is_whole_day = began(self._seen(row), self._cells)
+        return Sighting(
+            click_ids=click_ids,
+            seen_at=seen_at,
+            is_whole_day=is_whole_day,
+            keys=tuple(self._person.keys(row, self._person.identifiers(row))),
+        )
+
+    def _quarantined(self, number: int, _row: RowCells, problem: str) -> Quarantined:
+        return Quarantined(place=f"{self._place}{number}", problem=problem)
+
+
+def _read(
+    rows: Iterable[NumberedRow],
+    read: Callable[[RowCells], T | None],
+    quarantined: Callable[[int, RowCells, str], Quarantined],
+) -> Iterator[T | Quarantined]:
+    for number, row, problem in rows:
+        try:
+            if problem:
+                raise CellError(problem)
+            record = read(row)
+        except CellError as error:
+            yield quarantined(number, row, str(error))
+        else:
+            if record is not None:
+                yield record
+
+
+def _milestone_getter(
+    column: MilestoneColumn, cells: CellReader, header: Header
+) -> Getter[RowCells, Moment | None]:
+    get = header.getter(column.column, cells.moment)
+    conditions = [
+        (header.getter(other, cells.word), folded(words)) for other, words in column.when.items()
+    ]
+    if not conditions:
+        return get
+
+    def get_if_counted(row: RowCells) -> Moment | None:
+        for word, words in conditions:
+            if word(row) not in words:
+                return None
+        return get(row)
+
+    return get_if_counted
+
+
+def _touches(moment: Moment, window: Period, cells: CellReader) -> bool:
+    """Return whether an instant lies in the window, or a bare date has any instant in it."""
+    if isinstance(moment, datetime):
+        return moment in window
+    next_day = cells.end_of(moment) + timedelta(seconds=1)
+    return cells.start_of(moment) < window.until and window.since < next_day

@@ -1,0 +1,55 @@
+"""HubSpot: the table that signs in to it, and how its adapter is opened."""
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import SecretStr, model_validator
+
+from convsync.settings.crm_tables import AnyCrmDeals
+from convsync.settings.crms.descriptor import Connection, CrmDescriptor, revealed
+from convsync.settings.values import ApiUrl
+
+if TYPE_CHECKING:
+    from convsync.extract.crm_adapter import Crm
+    from convsync.extract.mapping import CrmMapping
+    from convsync.http import Authorisation, Http
+
+
+class HubSpotDeals(AnyCrmDeals):
+    """Deals from HubSpot: a service key or a private app's `token`, or an OAuth app."""
+
+    kind: Literal["hubspot"]
+    url: ApiUrl = "https://api.hubapi.com"
+    token: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    refresh_token: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _can_sign_in(self) -> Self:
+        self.require_one_of(("token",), ("client_id", "client_secret", "refresh_token"))
+        return self
+
+
+def _open(table: HubSpotDeals, mapping: "CrmMapping", connection: Connection) -> "Crm":
+    from convsync.extract import hubspot
+    from convsync.http import FixedHeader
+
+    def http(authorisation: "Authorisation | None" = None) -> "Http":
+        return connection.http("HubSpot", table.url, hubspot.judge, authorisation)
+
+    if table.token is not None:
+        who: Authorisation = FixedHeader("Authorization", f"Bearer {revealed(table.token)}")
+    else:
+        secrets = revealed(table.client_secret), revealed(table.refresh_token)
+        who = connection.keeper(hubspot.refreshing(http(), table.client_id or "", *secrets))
+    return hubspot.HubSpot(http(who), mapping)
+
+
+HUBSPOT = CrmDescriptor(
+    name="HubSpot",
+    read_by="CRM API 2026-09",
+    table=HubSpotDeals,
+    sign_in=("token",),
+    open=_open,
+    columns={"TestHubSpot": "HubSpot"},
+)

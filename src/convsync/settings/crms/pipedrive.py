@@ -1,0 +1,55 @@
+"""Pipedrive: the table that signs in to it, and how its adapter is opened."""
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import SecretStr, model_validator
+
+from convsync.settings.crm_tables import AnyCrmDeals
+from convsync.settings.crms.descriptor import Connection, CrmDescriptor, revealed
+from convsync.settings.values import ApiUrl
+
+if TYPE_CHECKING:
+    from convsync.extract.crm_adapter import Crm
+    from convsync.extract.mapping import CrmMapping
+    from convsync.http import Authorisation
+
+
+class PipedriveDeals(AnyCrmDeals):
+    """Deals from Pipedrive, `url` being https://COMPANY.pipedrive.com: an API token, or OAuth."""
+
+    kind: Literal["pipedrive"]
+    url: ApiUrl
+    token: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    refresh_token: SecretStr | None = None
+    login_url: ApiUrl = "https://oauth.pipedrive.com"
+
+    @model_validator(mode="after")
+    def _can_sign_in(self) -> Self:
+        self.require_one_of(("token",), ("client_id", "client_secret", "refresh_token"))
+        return self
+
+
+def _open(table: PipedriveDeals, mapping: "CrmMapping", connection: Connection) -> "Crm":
+    from convsync.extract import pipedrive, pipedrive_api
+    from convsync.http import FixedHeader, basic
+
+    if table.token is not None:
+        who: Authorisation = FixedHeader("x-api-token", revealed(table.token))
+    else:
+        app = basic(table.client_id or "", revealed(table.client_secret))
+        login = connection.http("Pipedrive", table.login_url, pipedrive_api.judge, app)
+        who = connection.keeper(pipedrive_api.refreshing(login, revealed(table.refresh_token)))
+    http = connection.http("Pipedrive", table.url, pipedrive_api.judge, who)
+    return pipedrive.Pipedrive(pipedrive_api.Api(http), mapping)
+
+
+PIPEDRIVE = CrmDescriptor(
+    name="Pipedrive",
+    read_by="API v2, v1 for the changelog",
+    table=PipedriveDeals,
+    sign_in=("url", "token"),
+    open=_open,
+    columns={"TestPipedrive": "Pipedrive"},
+)

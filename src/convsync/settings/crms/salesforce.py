@@ -1,0 +1,68 @@
+"""Salesforce: the table that signs in to it, and how its adapter is opened."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from convsync.settings.crm_tables import AnyCrmDeals
+from convsync.settings.crms.descriptor import Connection, CrmDescriptor, revealed
+from convsync.settings.values import ApiUrl
+
+if TYPE_CHECKING:
+    from convsync.extract.crm_adapter import Crm
+    from convsync.extract.mapping import CrmMapping
+    from convsync.http import Authorisation, Http
+
+
+class SalesforceDeals(AnyCrmDeals):
+    """Deals from Salesforce: an External Client App with client credentials, or with a JWT.
+
+    `url` is the My Domain, https://COMPANY.my.salesforce.com. With `username` and
+    `private_key_file` the JWT bearer flow is used, `audience` being where it signs in. A backfill
+    of more than `bulk_above` records is read by the Bulk API 2.0.
+    """
+
+    kind: Literal["salesforce"]
+    url: ApiUrl
+    client_id: str
+    client_secret: SecretStr | None = None
+    username: str | None = None
+    private_key_file: Path | None = None
+    audience: ApiUrl = "https://login.salesforce.com"
+    api_version: str = Field(default="v68.0", pattern=r"^v\d+\.0$")
+    bulk_above: int = Field(default=2_000, ge=0)
+
+    @model_validator(mode="after")
+    def _can_sign_in(self) -> Self:
+        self.require_one_of(("client_secret",), ("username", "private_key_file"))
+        return self
+
+
+def _open(table: SalesforceDeals, mapping: "CrmMapping", connection: Connection) -> "Crm":
+    from convsync.extract import salesforce, salesforce_api
+
+    def http(authorisation: "Authorisation | None" = None) -> "Http":
+        return connection.http("Salesforce", table.url, salesforce_api.judge, authorisation)
+
+    if table.client_secret is not None:
+        secret = revealed(table.client_secret)
+        fetch = salesforce_api.client_credentials(http(), table.client_id, secret)
+    else:
+        assert table.username is not None, "settings see to that"
+        assert table.private_key_file is not None, "settings see to that"
+        key_file = connection.folder / table.private_key_file
+        words = table.client_id, table.username, key_file, table.audience
+        fetch = salesforce_api.jwt_bearer(http(), *words)
+    api = salesforce_api.Api(http(connection.keeper(fetch)), table.api_version)
+    return salesforce.Salesforce(api, mapping, bulk_above=table.bulk_above)
+
+
+SALESFORCE = CrmDescriptor(
+    name="Salesforce",
+    read_by="REST API v68.0, Bulk API 2.0 for backfills",
+    table=SalesforceDeals,
+    sign_in=("url", "client_id", "client_secret"),
+    open=_open,
+    columns={"TestSalesforce": "Salesforce"},
+)

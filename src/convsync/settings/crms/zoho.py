@@ -1,0 +1,53 @@
+"""Zoho CRM: the table that signs in to it, and how its adapter is opened."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import SecretStr
+
+from convsync.settings.crm_tables import AnyCrmDeals
+from convsync.settings.crms.descriptor import Connection, CrmDescriptor, revealed
+from convsync.settings.values import ApiUrl
+
+if TYPE_CHECKING:
+    from convsync.extract.crm_adapter import Crm
+    from convsync.extract.mapping import CrmMapping
+
+
+class ZohoDeals(AnyCrmDeals):
+    """Deals from Zoho CRM. `login_url` is the data centre's: accounts.zoho.eu, .com, .in, …
+
+    The API's own address comes with each token; `url` stands in for it. With `contact_roles` the
+    contacts who have a role in a deal are read too, by a call for each deal.
+    """
+
+    kind: Literal["zoho"]
+    login_url: ApiUrl = "https://accounts.zoho.com"
+    url: ApiUrl | None = None
+    client_id: str
+    client_secret: SecretStr
+    refresh_token: SecretStr
+    contact_roles: bool = False
+
+
+def _open(table: ZohoDeals, mapping: "CrmMapping", connection: Connection) -> "Crm":
+    from convsync.extract import zoho, zoho_api
+    from convsync.extract.oauth import TokenKeeper
+
+    login = connection.http("Zoho", table.login_url, zoho_api.judge)
+    secrets = revealed(table.client_secret), revealed(table.refresh_token)
+    fetch = zoho_api.refreshing(login, table.client_id, *secrets)
+    file = connection.token_file
+    who = TokenKeeper(fetch, scheme=zoho_api.SCHEME, file=file, api_url=table.url)
+    url = table.url or zoho_api.api_of(who, table.login_url)
+    api = zoho_api.Api(connection.http("Zoho", url, zoho_api.judge, who))
+    return zoho.Zoho(api, mapping, reads_roles=table.contact_roles)
+
+
+ZOHO = CrmDescriptor(
+    name="Zoho CRM",
+    read_by="API v8, COQL",
+    table=ZohoDeals,
+    sign_in=("login_url", "client_id", "client_secret", "refresh_token"),
+    open=_open,
+    columns={"TestZoho": "Zoho"},
+)

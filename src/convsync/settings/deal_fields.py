@@ -1,0 +1,31 @@
+"""Which field of a deal, and of the people behind it, holds what: the keys that all sources share.
+
+The names on the right are a column's of an export or query, or a field's of a CRM's API.
+"""
+
+from convsync.settings.values import Table, Words
+
+
+class RecordFields(Table):
+    """Which field of a record holds a click ID, and whose it is."""
+
+    gclid: str | None = None
+    gbraid: str | None = None
+    wbraid: str | None = None
+    landing_url: str | None = None
+    clicked_at: str | None = None
+    email: Words = ()
+    phone: Words = ()
+    country: str | None = None
+    ad_user_data: str | None = None
+    ad_personalization: str | None = None
+    crm_key: Words = ()
+    visitor: Words = ()
+
+
+class DealFields(RecordFields):
+    """The deal's own fields, too; of a CRM they are taken instead of what it tells by itself."""
+
+    amount: str | None = None
+    currency: str | None = None
+    customer_type: str | None = None

@@ -1,0 +1,151 @@
+"""How a deal is written as a row, and read back. A new field of a deal has its three lines here."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy import RowMapping
+
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.customer import CustomerType
+from convsync.model.deal import Deal, Gone, Milestone
+from convsync.model.identifiers import Identifiers
+from convsync.model.key import Key, KeyKind
+
+
+@dataclass(frozen=True, slots=True)
+class DealRow:
+    """A deal as it is written: the columns of `deals`, its milestones and its keys."""
+
+    number: int
+    deal: Deal
+    content: tuple[Any, ...]
+    keys: tuple[bytes, ...]
+    digest: bytes
+
+    @classmethod
+    def of(cls, number: int, deal: Deal) -> "DealRow":
+        """Return the row of a deal, with the digest that tells whether anything changed."""
+        keys = tuple(dict.fromkeys([key.digest() for key in _keys_of(deal)]))
+        content = _content(deal)
+        reached = [(each.name, each.reached_at, each.is_whole_day) for each in deal.milestones]
+        said = b"".join((to_json((content, reached)), *keys))
+        return cls(number, deal, content, keys, blake2b(said, digest_size=16).digest())
+
+    def as_deal(self) -> tuple[Any, ...]:
+        """Return the values of `DEAL_COLUMNS`."""
+        who = self.number, self.deal.source, self.deal.deal_id, self.digest
+        return who + self.content
+
+    def as_milestones(self) -> Iterator[tuple[int, str, datetime, bool]]:
+        """Yield the values of `MILESTONE_COLUMNS` for each milestone."""
+        for milestone in self.deal.milestones:
+            yield self.number, milestone.name, milestone.reached_at, milestone.is_whole_day
+
+
+CONTENT = (
+    "created_at",
+    "modified_at",
+    "amount",
+    "currency",
+    "ad_user_data",
+    "ad_personalization",
+    "customer_type",
+    "emails",
+    "phones",
+    "clicks",
+    "segments",
+    "gone",
+)
+DEAL_COLUMNS = ("id", "source", "deal_id", "digest", *CONTENT)
+MILESTONE_COLUMNS = ("deal", "name", "reached_at", "is_whole_day")
+
+
+def _keys_of(deal: Deal) -> Iterator[Key]:
+    yield from deal.keys
+    for candidate in deal.clicks:
+        yield key_of(candidate.click.click_id)
+
+
+def key_of(click_id: ClickId) -> Key:
+    """Return the key that joins a deal's own click ID to the same ID in the click log."""
+    return Key(KeyKind.CLICK, f"{click_id.kind.value}:{click_id.value}")
+
+
+def _content(deal: Deal) -> tuple[Any, ...]:
+    """Return the values of `CONTENT`."""
+    who = deal.identifiers
+    return (
+        deal.created_at,
+        deal.modified_at,
+        None if deal.amount is None else str(deal.amount),
+        deal.currency,
+        deal.consent.ad_user_data.value,
+        deal.consent.ad_personalization.value,
+        None if deal.customer_type is None else deal.customer_type.value,
+        ",".join(who.emails) or None,
+        ",".join(who.phones) or None,
+        _dumped([_click_as_list(candidate) for candidate in deal.clicks]),
+        _dumped(dict(deal.segments)),
+        None if deal.gone is None else deal.gone.value,
+    )
+
+
+def _dumped(value: Any) -> str | None:
+    return to_json(value).decode() if value else None
+
+
+def _click_as_list(candidate: Candidate) -> list[Any]:
+    click = candidate.click
+    at = None if click.clicked_at is None else click.clicked_at.isoformat()
+    kind, value = click.click_id.kind.value, click.click_id.value
+    return [kind, value, at, click.is_whole_day, candidate.basis.value]
+
+
+def deal_of(row: RowMapping, reached: tuple[Milestone, ...]) -> Deal:
+    """Return the deal of a row of `deals`, with the milestones that stand."""
+    return Deal(
+        source=row["source"],
+        deal_id=row["deal_id"],
+        created_at=row["created_at"],
+        modified_at=row["modified_at"],
+        milestones=reached,
+        amount=None if row["amount"] is None else Decimal(row["amount"]),
+        currency=row["currency"],
+        clicks=tuple(_as_candidate(*click) for click in json.loads(row["clicks"] or "[]")),
+        identifiers=Identifiers(emails=_split(row["emails"]), phones=_split(row["phones"])),
+        consent=Consent(
+            ad_user_data=ConsentStatus(row["ad_user_data"]),
+            ad_personalization=ConsentStatus(row["ad_personalization"]),
+        ),
+        customer_type=_customer_type(row["customer_type"]),
+        segments=json.loads(row["segments"] or "{}"),
+        gone=None if row["gone"] is None else Gone(row["gone"]),
+    )
+
+
+def _customer_type(word: str | None) -> CustomerType | None:
+    return None if word is None else CustomerType(word)
+
+
+def _split(joined: str | None) -> tuple[str, ...]:
+    return tuple(joined.split(",")) if joined else ()
+
+
+def _as_candidate(
+    kind: str,
+    value: str,
+    at: str | None,
+    is_whole_day: bool,
+    basis: int,
+) -> Candidate:
+    clicked_at = None if at is None else datetime.fromisoformat(at)
+    click_id = ClickId(ClickIdKind(kind), value)
+    click = Click(click_id=click_id, clicked_at=clicked_at, is_whole_day=is_whole_day)
+    return Candidate(click, MatchBasis(basis))

@@ -1,0 +1,161 @@
+"""What was counted under names that are no longer in the configuration, and renaming it.
+
+A rule or a source that leaves the configuration leaves its conversions behind: they still count in
+the ad account, so they stay visible and are still taken back where their deals are withdrawn.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy.sql import ColumnElement
+
+from convsync.model.ledger import State
+from convsync.model.statement import Operation
+from convsync.store.schema import bookmarks, deals, ledger, quarantine, watermarks
+
+_MAY_COUNT = or_(
+    and_(ledger.c.told_value.is_not(None), ledger.c.told_value != Decimal(0)),
+    ledger.c.state.in_([State.SENDING, State.ACCEPTED]),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retired:
+    """What still counts under a rule (`kind` rule) or source that left the configuration.
+
+    `value` is what the platform confirmed, in `currency`; None while it has confirmed nothing.
+    """
+
+    kind: str
+    name: str
+    count: int
+    value: Decimal | None
+    currency: str | None
+
+
+def retired(
+    connection: Connection, *, rules: Collection[str], sources: Collection[str]
+) -> list[Retired]:
+    """Return what may count under other rules than these, and from other sources."""
+    by_rule = (
+        select(ledger.c.rule, *_SUMS)
+        .where(ledger.c.rule.not_in(rules), _MAY_COUNT)
+        .group_by(ledger.c.rule, ledger.c.told_currency)
+        .order_by(ledger.c.rule, ledger.c.told_currency)
+    )
+    by_source = (
+        select(deals.c.source, *_SUMS)
+        .join(ledger, ledger.c.deal == deals.c.id)
+        .where(deals.c.source.not_in(sources), _MAY_COUNT)
+        .group_by(deals.c.source, ledger.c.told_currency)
+        .order_by(deals.c.source, ledger.c.told_currency)
+    )
+    return [
+        Retired(kind=kind, name=name, count=count, value=value, currency=currency)
+        for kind, found in (("rule", by_rule), ("source", by_source))
+        for name, count, value, currency in connection.execute(found)
+    ]
+
+
+_SUMS: tuple[ColumnElement[int], ColumnElement[Decimal], ColumnElement[str | None]] = (
+    func.count(),
+    func.sum(ledger.c.told_value, type_=ledger.c.told_value.type),
+    ledger.c.told_currency,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LooksRenamed:
+    """Conversions planned under a new name that count already under one that was removed."""
+
+    kind: str
+    before: str
+    now: str
+    count: int
+
+
+def renames_in_plan(
+    connection: Connection, *, rules: Collection[str], sources: Collection[str]
+) -> list[LooksRenamed]:
+    """Return what is planned to count although it counts already, under a removed name.
+
+    The same deal ID, milestone and action, under another rule or from another source.
+    """
+    before, its_deal = ledger.alias("before"), deals.alias("its_deal")
+    is_planned = (ledger.c.state == State.PLANNED, ledger.c.operation == Operation.COUNT)
+    counts_already = or_(
+        and_(before.c.told_value.is_not(None), before.c.told_value != Decimal(0)),
+        before.c.state.in_([State.SENDING, State.ACCEPTED]),
+    )
+    same = and_(
+        before.c.milestone == ledger.c.milestone,
+        before.c.destination == ledger.c.destination,
+        before.c.action_id == ledger.c.action_id,
+        counts_already,
+    )
+    by_rule = (
+        select(before.c.rule, ledger.c.rule, func.count())
+        .select_from(ledger)
+        .join(before, and_(before.c.deal == ledger.c.deal, same))
+        .where(*is_planned, before.c.rule.not_in(rules))
+        .group_by(before.c.rule, ledger.c.rule)
+    )
+    by_source = (
+        select(its_deal.c.source, deals.c.source, func.count())
+        .select_from(ledger)
+        .join(deals, deals.c.id == ledger.c.deal)
+        .join(its_deal, and_(its_deal.c.deal_id == deals.c.deal_id, its_deal.c.id != deals.c.id))
+        .join(before, and_(before.c.deal == its_deal.c.id, same))
+        .where(*is_planned, its_deal.c.source.not_in(sources))
+        .group_by(its_deal.c.source, deals.c.source)
+    )
+    return [
+        LooksRenamed(kind=kind, before=old, now=new, count=count)
+        for kind, found in (("rules", by_rule), ("sources", by_source))
+        for old, new, count in connection.execute(found)
+    ]
+
+
+def move_rule(connection: Connection, before: str, now: str) -> tuple[int, int]:
+    """Rename a rule in every entry; return how many were renamed, and how many could not be.
+
+    An entry stays as it is where its deal has one under the new name already.
+    """
+    there = ledger.alias("there")
+    has_new = select(there.c.deal).where(there.c.rule == now)
+    left = (
+        select(func.count())
+        .select_from(ledger)
+        .where(ledger.c.rule == before, ledger.c.deal.in_(has_new))
+    )
+    in_the_way = int(connection.execute(left).scalar_one())
+    if in_the_way:
+        return 0, in_the_way
+    renamed = connection.execute(
+        update(ledger).where(ledger.c.rule == before).values(rule=now)
+    ).rowcount
+    return renamed, 0
+
+
+def move_source(connection: Connection, before: str, now: str) -> tuple[int, int]:
+    """Rename a source wherever it is kept; return how many deals, and how many could not be."""
+    there = deals.alias("there")
+    has_new = select(there.c.deal_id).where(there.c.source == now)
+    left = (
+        select(func.count())
+        .select_from(deals)
+        .where(deals.c.source == before, deals.c.deal_id.in_(has_new))
+    )
+    in_the_way = int(connection.execute(left).scalar_one())
+    if in_the_way:
+        return 0, in_the_way
+    renamed = connection.execute(
+        update(deals).where(deals.c.source == before).values(source=now)
+    ).rowcount
+    for table in (watermarks, bookmarks, quarantine):
+        known = connection.execute(select(table.c.source).where(table.c.source == now)).first()
+        if known is None:
+            connection.execute(update(table).where(table.c.source == before).values(source=now))
+    return renamed, 0
