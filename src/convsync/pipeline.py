@@ -14,7 +14,7 @@ leases alone go by the machine's clock.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from convsync import audit, intake, log
@@ -129,10 +129,10 @@ def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
     work = Work(services, session, _refuse)
     try:
         stored = work.intake.read_clicks(source, Period(since=intake.EPOCH, until=now))
-    except ConvsyncError as error:
-        _end_import(session, services, error)
+    except BaseException as error:
+        _end_import(session, services, *_ending(error))
         raise
-    _end_import(session, services)
+    _end_import(session, services, 0, None)
     return stored
 
 
@@ -149,10 +149,16 @@ def _present(services: Services) -> datetime:
 
 
 def _end_import(
-    session: RunSession, services: Services, error: ConvsyncError | None = None
+    session: RunSession, services: Services, exit_code: int, message: str | None
 ) -> None:
     with session.transaction("close import") as connection:
-        runs.end_unlocked(connection, session.run_id, services.real_clock(), error)
+        runs.end_unlocked(
+            connection,
+            session.run_id,
+            services.real_clock(),
+            exit_code=exit_code,
+            message=message,
+        )
 
 
 @contextmanager
@@ -182,13 +188,21 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         try:
             work.carry_over_names()
             yield work
-        except ConvsyncError as error:
-            log.error("run stopped", exit_code=error.exit_code, because=str(error))
-            work.finish(error.exit_code, str(error))
+            report = work.report
+        except BaseException as error:
+            exit_code, message = _ending(error)
+            log.error("run stopped", exit_code=exit_code, because=message)
+            with suppress(Exception):  # what stopped it is worse than what keeps it from closing
+                work.finish(exit_code, message, is_at_its_end=False)
             raise
-        work.finish(work.report.exit_code, "; ".join(work.report.problems))
-        outcomes = {kind.value: rows for kind, rows in work.report.uploaded.outcomes.items()}
-        log.info("run ends", exit_code=work.report.exit_code, **outcomes)
+        work.finish(report.exit_code, "; ".join(report.problems), is_at_its_end=True)
+
+
+def _ending(error: BaseException) -> tuple[int, str]:
+    """Return exit code and message of a run that was stopped; others' errors may say too much."""
+    if isinstance(error, ConvsyncError):
+        return error.exit_code, str(error)
+    return 1, f"stopped by {type(error).__name__}"
 
 
 @contextmanager

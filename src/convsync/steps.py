@@ -5,7 +5,7 @@ run can be stopped between any two of them. A preview takes the same steps on a 
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -19,6 +19,7 @@ from convsync.errors import OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource, DealSource
 from convsync.intake import Intake
 from convsync.model.event import Event, EventKind
+from convsync.model.ledger import Account
 from convsync.model.period import Period
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import Operation
@@ -27,8 +28,9 @@ from convsync.model.terms import Moved, RunLimits
 from convsync.outbox import Outbox, Uploaded
 from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
+from convsync.report.closing import Closing, Head, ending_of
 from convsync.retrying import RetryPolicy
-from convsync.store import account, audit_log, clicks, deals, ledger, quarantine, runs
+from convsync.store import account, audit_log, batches, clicks, deals, ledger, quarantine, runs
 from convsync.store.database import Connection, Database, OnStep, ignore_step
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
@@ -49,6 +51,10 @@ class NoProgress:
 
     def advance(self, stage: str, count: int) -> None:
         """Do nothing."""
+
+
+def _say_nothing(_: Closing) -> None:
+    """Let a run end without a word."""
 
 
 def _ask_nobody() -> None:
@@ -79,6 +85,7 @@ class Services:
     ask_the_time: Callable[[], None] = _ask_nobody
     on_step: OnStep = ignore_step
     progress: Progress = field(default_factory=NoProgress)
+    on_close: Callable[[Closing], None] = _say_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +102,7 @@ class Report:
     @property
     def exit_code(self) -> int:
         """Return 0 where all is well, waiting included; 1 where rows or work were left."""
-        rejected = self.uploaded.outcomes[EventKind.REJECTED]
-        return 1 if rejected or self.problems else 0
+        return 1 if self.uploaded.rejected or self.problems else 0
 
 
 class Work:
@@ -260,21 +266,55 @@ class Work:
 
     @cached_property
     def report(self) -> Report:
-        """What was done, as it stood when first asked for."""
+        """What was done and what is amiss, as it stood when first asked for: at the end."""
         with self.session.transaction("add up") as connection:
             sums = account.sums(connection, self.services.rules)
             quarantined = quarantine.count(connection)
+            left = [*self._left_unsent(connection), *self._blocked(connection)]
         return Report(
             run_id=self.session.run_id,
             plan=self.summary,
             uploaded=self.outbox.uploaded,
             sums=sums,
             quarantined=quarantined,
-            problems=[*self.problems, *self.intake.problems, *self.outbox.uploaded.problems],
+            problems=[
+                *self.problems,
+                *self.intake.problems,
+                *self._unreadable(),
+                *self.outbox.uploaded.problems,
+                *left,
+            ],
         )
 
-    def finish(self, exit_code: int, message: str) -> None:
-        """Close the run: give the lock back, and anchor the audit log."""
+    def _left_unsent(self, connection: Connection) -> Sequence[str]:
+        """Return the calls that failed, unless what they were about was done after all."""
+        now = self.session.now
+        is_left = (
+            batches.unanswered(connection)
+            or batches.due_for_verdict(connection, now)
+            or account.ready(connection, now).by_operation
+        )
+        return self.outbox.uploaded.failures if is_left else []
+
+    def _blocked(self, connection: Connection) -> Iterator[str]:
+        """Say what waits for a person to change the account's set-up."""
+        for action, code, count in batches.blocked(connection):
+            yield (
+                f"{count:,} conversions of {action.destination}, action {action.action_id}, wait"
+                f" for the account's set-up: {code}. `convsync status` says what to do."
+            )
+
+    def _unreadable(self) -> Iterator[str]:
+        """Say how many records can be read no more, where these are more than is put up with."""
+        if self.intake.unreadable.total() > self.services.run_limits.unreadable:
+            for source, count in self.intake.unreadable.items():
+                yield (
+                    f"source '{source}': {count:,} records could not be read that were not known"
+                    " to be so; `convsync status` names them."
+                )
+
+    def finish(self, exit_code: int, message: str, *, is_at_its_end: bool) -> None:
+        """Close the run: give the lock back, and anchor the audit log; then say how it ended."""
         uploaded = self.outbox.uploaded
         finished = Event(
             EventKind.RUN_FINISHED,
@@ -294,6 +334,28 @@ class Work:
                 audit_number=number,
                 audit_digest=digest,
             )
+        waiting = self.report.sums.total(Account.WAITING) if is_at_its_end else 0
+        closing = Closing(
+            ending=ending_of(exit_code, waiting=waiting, is_at_its_end=is_at_its_end),
+            run_id=self.session.run_id,
+            counts=self._counts(waiting) if is_at_its_end else {"sent": uploaded.sent},
+            value=uploaded.value,
+            head=Head(number=number, digest=digest),
+        )
+        outcomes = {kind.value: rows for kind, rows in uploaded.outcomes.items()}
+        log.info("run ends", exit_code=exit_code, ended=str(closing), **outcomes)
+        self.services.on_close(closing)
+
+    def _counts(self, waiting: int) -> dict[str, int]:
+        uploaded = self.outbox.uploaded
+        return {
+            "sent": uploaded.sent,
+            "confirmed": uploaded.outcomes[EventKind.CONFIRMED],
+            "rejected": len(uploaded.rejected),
+            "waiting": waiting,
+            "not sent": self.report.sums.total(Account.NOT_SENT),
+            "unreadable": self.report.quarantined,
+        }
 
     def _record(self, connection: Connection, events: Sequence[Event]) -> None:
         if events:

@@ -17,6 +17,7 @@ from convsync import log
 from convsync.cli.options import Format
 
 if TYPE_CHECKING:
+    from convsync.report.closing import Closing
     from convsync.steps import Report
     from convsync.store.account import Sums
 
@@ -110,8 +111,16 @@ def _in_words(detail: str) -> str:
     return detail.replace("_", " ") if detail.islower() else detail
 
 
-def report_as_json(report: "Report") -> dict[str, Any]:
-    """Return what a run did, for `--format json`."""
+def show_closing(closing: "Closing", form: Format) -> None:
+    """Print how a run ended, as the last line of stdout; beside CSV on stderr."""
+    if form is Format.JSON:
+        show_json({"closing": closing.as_json()})
+    else:
+        typer.echo(str(closing), err=form is Format.CSV)
+
+
+def report_as_json(report: "Report", closing: "Closing | None") -> dict[str, Any]:
+    """Return what a run did, and how it ended, for `--format json`; a preview has no end."""
     from convsync.steps import summary_of
 
     return {
@@ -123,6 +132,7 @@ def report_as_json(report: "Report") -> dict[str, Any]:
         "account": sums_as_json(report.sums),
         "quarantined": report.quarantined,
         "problems": list(report.problems),
+        "closing": None if closing is None else closing.as_json(),
     }
 
 
