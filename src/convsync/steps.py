@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Protocol
 
 from convsync import audit, intake, log, renames
@@ -86,6 +87,7 @@ class Services:
     on_step: OnStep = ignore_step
     progress: Progress = field(default_factory=NoProgress)
     on_close: Callable[[Closing], None] = _say_nothing
+    head_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +320,12 @@ class Work:
         uploaded = self.outbox.uploaded
         finished = Event(
             EventKind.RUN_FINISHED,
-            {"exit_code": exit_code, "message": message, "outcomes": dict(uploaded.outcomes)},
+            {
+                "exit_code": exit_code,
+                "message": message,
+                "uploads": uploaded.sent,
+                "outcomes": dict(uploaded.outcomes),
+            },
         )
         with self.session.transaction("finish run") as connection:
             self._record(connection, [finished])
