@@ -288,7 +288,7 @@ class Replay:
     @property
     def status(self) -> Status:
         """How everything stands in the end."""
-        return status_of(self.database, wiring.rules_of(self.settings))
+        return status_of(self.database, wiring.rules_of(self.settings), list(self.settings.deals))
 
     @property
     def is_audit_sound(self) -> bool:

@@ -34,7 +34,8 @@ from convsync.retrying import RetryPolicy
 from convsync.store import account, audit_log, batches, clicks, deals, ledger, quarantine, runs
 from convsync.store.database import Connection, Database, OnStep, ignore_step
 from convsync.store.deals import StoredDeal
-from convsync.store.session import Session
+from convsync.store.retired import Retired, retired
+from convsync.store.session import PreviewSession, Session
 from convsync.upload.destination import Destination
 
 _RULES = "rules"
@@ -100,6 +101,7 @@ class Report:
     sums: account.Sums
     quarantined: int
     problems: Sequence[str]
+    retired: Sequence[Retired] = ()
 
     @property
     def exit_code(self) -> int:
@@ -273,6 +275,7 @@ class Work:
             sums = account.sums(connection, self.services.rules)
             quarantined = quarantine.count(connection)
             left = [*self._left_unsent(connection), *self._blocked(connection)]
+            gone = self._retired(connection) if isinstance(self.session, PreviewSession) else ()
         return Report(
             run_id=self.session.run_id,
             plan=self.summary,
@@ -286,6 +289,15 @@ class Work:
                 *self.outbox.uploaded.problems,
                 *left,
             ],
+            retired=gone,
+        )
+
+    def _retired(self, connection: Connection) -> Sequence[Retired]:
+        """Return what counts under names that left the configuration: a preview shows it."""
+        return retired(
+            connection,
+            rules=[rule.name for rule in self.services.rules],
+            sources=[source.name for source in self.services.deal_sources],
         )
 
     def _left_unsent(self, connection: Connection) -> Sequence[str]:

@@ -69,8 +69,9 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "source": explained.deal.source,
         "deal_id": explained.deal.deal_id,
         "order_id": line.order_id,
-        "rule": line.rule.name,
-        "milestone": line.rule.milestone,
+        "rule": line.rule,
+        "is_retired": line.is_retired,
+        "milestone": line.milestone_name,
         "reached_at": line.milestone.reached_at if line.milestone else None,
         "next_due_at": line.next_due_at,
         "definition": line.agreement.definition if line.agreement else None,
@@ -116,7 +117,8 @@ def _show(explained: "DealExplanation") -> None:
 def _said(line: "Line") -> Iterator[str]:
     reached = line.milestone.reached_at if line.milestone else None
     when = f"reached {output.text_of(reached)}" if reached else "no longer reached"
-    yield f"  {line.rule.milestone} ({line.rule.name}): {when}"
+    retired = ", a rule that is no longer in the configuration" if line.is_retired else ""
+    yield f"  {line.milestone_name} ({line.rule}{retired}): {when}"
     yield from _agreed(line)
     entry = line.entry
     if entry is None:

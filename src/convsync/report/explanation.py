@@ -4,7 +4,7 @@ The answer is what the ledger holds, in sentences: the decision of the last nigh
 deal, which stands until the deal, its clicks or the rules change.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -27,9 +27,13 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 class Line:
     """One milestone of a deal under one rule: where it is on its road, and why."""
 
-    rule: ConversionRule
+    rule: str
+    milestone_name: str
     milestone: Milestone | None
     order_id: str
+    destination: str
+    is_retired: bool
+    """True where the rule has left the configuration."""
     entry: LedgerEntry | None
     explanation: Explanation | None
     code_meaning: CodeMeaning | None = None
@@ -65,11 +69,7 @@ def explain(
                 DealExplanation(
                     deal=stored.deal,
                     candidates=_each_once([*stored.deal.clicks, *found]),
-                    lines=[
-                        line
-                        for rule in rules
-                        if (line := _line(stored, rule, entries, agreements)) is not None
-                    ],
+                    lines=list(_lines(stored, rules, entries, agreements)),
                 )
             )
         return explained
@@ -115,6 +115,22 @@ def _seen_at(click: Click) -> tuple[bool, datetime]:
     return click.clicked_at is None, click.clicked_at or _NEVER
 
 
+def _lines(
+    stored: StoredDeal,
+    rules: Sequence[ConversionRule],
+    entries: dict[ledger.EntryKey, LedgerEntry],
+    agreements: Mapping[str, Agreement],
+) -> Iterator[Line]:
+    """Yield a line for each configured rule, then for each that was removed."""
+    names = {rule.name for rule in rules}
+    for rule in rules:
+        if line := _line(stored, rule, entries, agreements):
+            yield line
+    for (_, name), entry in entries.items():
+        if name not in names:
+            yield _retired_line(stored, entry)
+
+
 def _line(
     stored: StoredDeal,
     rule: ConversionRule,
@@ -129,15 +145,32 @@ def _line(
         return None
     agreement = agreements.get(rule.milestone)
     reason = entry.reason if entry else None
+    order_id = order_id_of(deal.source, deal.deal_id, rule.name)
     return Line(
-        rule=rule,
+        rule=rule.name,
+        milestone_name=rule.milestone,
         milestone=milestone,
-        order_id=order_id_of(deal.source, deal.deal_id, rule.name),
+        order_id=entry.order_id if entry else order_id,
+        destination=(entry.action if entry else rule.action).destination,
+        is_retired=False,
         entry=entry,
         explanation=EXPLANATIONS[reason] if reason else None,
         agreement=agreement,
         next_due_at=next_due_at(agreement, deal) if agreement else None,
         caught_earlier=_caught_earlier(stored, entries, reason),
+    )
+
+
+def _retired_line(stored: StoredDeal, entry: LedgerEntry) -> Line:
+    return Line(
+        rule=entry.rule,
+        milestone_name=entry.milestone,
+        milestone=stored.deal.milestone(entry.milestone),
+        order_id=entry.order_id,
+        destination=entry.action.destination,
+        is_retired=True,
+        entry=entry,
+        explanation=EXPLANATIONS[entry.reason] if entry.reason else None,
     )
 
 
