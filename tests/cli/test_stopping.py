@@ -121,6 +121,7 @@ def test_a_request_without_an_answer_is_finished_by_the_next_backfill(office: Of
 
 def test_a_quota_that_clears_within_the_run_is_no_failure(office: Office) -> None:
     office.deal()
-    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind="unavailable_before"))
+    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind="resource_exhausted"))
     said = office.night(NIGHT)
     assert (said.code, office.values("333")) == (0, [1000])
+    assert "RESOURCE_EXHAUSTED" in said.err
