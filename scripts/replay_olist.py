@@ -35,8 +35,8 @@ from convsync.model.outcome import EXPLANATIONS, Reason
 from convsync.model.period import Period
 from convsync.report.status import Status, status_of
 from convsync.sandbox.server import Sandbox
+from convsync.services import Report, Services
 from convsync.settings import Settings, load_settings
-from convsync.steps import Report, Services
 from convsync.store import migrate
 from convsync.store.database import Database
 from convsync.upload.destination import Destination

@@ -30,6 +30,7 @@ from convsync.extract.source import (
 from convsync.model.click import Sighting
 from convsync.model.deal import Deal
 from convsync.model.event import Event, EventKind
+from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.store import clicks, deals, quarantine, runs
 from convsync.store.database import Connection
@@ -90,13 +91,18 @@ class Intake:
             with self._left_to_the_next_run():
                 self._read_changed_deals(source)
 
-    def read_period(self, sources: Iterable[DealSource], period: Period) -> None:
-        """Store the deals with milestones in a period; what changed is left to the next run."""
+    def read_period(
+        self, sources: Iterable[DealSource], period: Period, only: Narrowed = EVERYTHING
+    ) -> None:
+        """Store the deals with milestones in a period; what changed is left to the next run.
+
+        Where deals are named, a source that can be asked for them is asked for no others.
+        """
         for source in sources:
             with self._left_to_the_next_run():
                 with self._session.transaction("begin to read") as connection:
                     self._departures.begin(connection, source.name)
-                self._read_deals(source, source.read_period(period), self._keep_for_next_run)
+                self._read_deals(source, _of_period(source, period, only), self._keep_for_next_run)
 
     def read_clicks(
         self, source: ClickSource, window: Period, *, moves_watermark: bool = False
@@ -286,6 +292,12 @@ class Intake:
     def _record(self, connection: Connection, events: Sequence[Event]) -> None:
         if events:
             audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)
+
+
+def _of_period(source: DealSource, period: Period, only: Narrowed) -> Iterator[Record]:
+    if only.deal_ids and isinstance(source, AnswersForDeals):
+        return source.read_named(sorted(only.deal_ids))
+    return source.read_period(period)
 
 
 def _about_clicks(source: str, stored: clicks.Stored) -> Event:

@@ -15,14 +15,14 @@ was lost and its repeat is not taken, the platform may have counted the first: t
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
 from convsync import audit, log
-from convsync.calls import Attempt, Caller
+from convsync.calls import Attempt, Caller, threads
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import ANSWERED, LedgerEntry, Move, State
@@ -182,7 +182,7 @@ class Outbox:
         it is raised.
         """
         under_way: dict[Future[Attempt[Sequence[Outcome]]], ReservedBatch] = {}
-        with ThreadPoolExecutor(max_workers=in_flight) as pool:
+        with threads(in_flight) as pool:
             while True:
                 while len(under_way) < in_flight and not self._has_stopped:
                     batch = next(departing, None)

@@ -5,108 +5,35 @@ run can be stopped between any two of them. A preview takes the same steps on a 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from convsync import audit, intake, log, renames
 from convsync.calls import Caller
-from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.departures import Departures
 from convsync.errors import OperatorError, UnsafePlanError
-from convsync.extract.source import ClickSource, DealSource
 from convsync.intake import Intake
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import Account
+from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.model.rule import Agreement, ConversionRule
+from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
-from convsync.model.takes import Takes
-from convsync.model.terms import Moved, RunLimits
-from convsync.outbox import Outbox, Uploaded
-from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
+from convsync.outbox import Outbox
+from convsync.plan import Outgoing, PlanSummary, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
 from convsync.report.closing import Closing, Head, ending_of
-from convsync.retrying import RetryPolicy
+from convsync.services import Report, Services
 from convsync.store import account, audit_log, batches, clicks, deals, ledger, quarantine, runs
-from convsync.store.database import Connection, Database, OnStep, ignore_step
+from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.retired import Retired, retired
 from convsync.store.session import PreviewSession, Session
-from convsync.upload.destination import Destination
 
 _RULES = "rules"
-
-
-class Progress(Protocol):
-    """Hears how far a run has come."""
-
-    def advance(self, stage: str, count: int) -> None:
-        """Note that `count` more records of a stage are done."""
-
-
-class NoProgress:
-    """Hears nothing."""
-
-    def advance(self, stage: str, count: int) -> None:
-        """Do nothing."""
-
-
-def _say_nothing(_: Closing) -> None:
-    """Let a run end without a word."""
-
-
-def _ask_nobody() -> None:
-    """Leave the machine's clock alone."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Services:
-    """Everything a run works with, made by `wiring`.
-
-    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask.
-    """
-
-    database: Database
-    rules: Sequence[ConversionRule]
-    takes: Mapping[str, Takes]
-    deal_sources: Sequence[DealSource]
-    click_sources: Sequence[ClickSource]
-    destinations: Callable[[str], Destination]
-    limits: SafetyLimits = field(default_factory=SafetyLimits)
-    moved: Moved = field(default_factory=Moved)
-    run_limits: RunLimits = field(default_factory=RunLimits)
-    agreements: Mapping[str, Agreement] = field(default_factory=dict)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    clock: Clock = system_clock
-    real_clock: Clock = system_clock
-    servers: ServerClocks = SERVERS
-    ask_the_time: Callable[[], None] = _ask_nobody
-    on_step: OnStep = ignore_step
-    progress: Progress = field(default_factory=NoProgress)
-    on_close: Callable[[Closing], None] = _say_nothing
-    head_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a run did. `exit_code` is what the process ends with; `problems` say why it is not 0."""
-
-    run_id: int
-    plan: PlanSummary
-    uploaded: Uploaded
-    sums: account.Sums
-    quarantined: int
-    problems: Sequence[str]
-    retired: Sequence[Retired] = ()
-
-    @property
-    def exit_code(self) -> int:
-        """Return 0 where all is well, waiting included; 1 where rows or work were left."""
-        return 1 if self.uploaded.rejected or self.problems else 0
 
 
 class Work:
@@ -125,7 +52,7 @@ class Work:
             departures=Departures(session, services.limits, doubt),
             tolerance=services.run_limits.clock_tolerance,
             before_moving=self.stop_if_the_clock_is_wrong,
-            advance=self._advance,
+            advance=self._advance_or_stop,
         )
         self.outbox = Outbox(
             session,
@@ -133,6 +60,7 @@ class Work:
             Caller(services.database, services.retry, real_clock=services.real_clock),
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
+            should_stop=lambda: services.stop.is_asked,
         )
 
     def carry_over_names(self) -> None:
@@ -164,9 +92,13 @@ class Work:
     def reconcile_changes(self) -> None:
         """Read clicks and deals that changed, and plan those deals and all that are due."""
         self._notice_new_rules()
-        self.intake.read_new_clicks(self.services.click_sources)
+        self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
         self.reconcile_due()
+
+    def gather_clicks(self) -> None:
+        """Read the clicks logged since the last run, and make the deals due that they concern."""
+        self.intake.read_new_clicks(self.services.click_sources)
 
     @log.phase("recover")
     def finish_what_was_begun(self) -> None:
@@ -174,10 +106,27 @@ class Work:
         self.outbox.recover()
         self.reconcile_due()
 
+    @log.phase("recover")
+    def repeat_the_unanswered(self) -> None:
+        """Repeat what was never answered, once its deals have been looked at, and no others."""
+        while True:
+            with self.session.transaction("plan unanswered deals") as connection:
+                chunk = deals.in_unanswered(connection, self.session.now, limit=intake.CHUNK)
+                self._reconcile(connection, chunk)
+            self.services.stop.raise_if_asked()
+            if not chunk:
+                break
+        self.outbox.recover()
+
     @log.phase("read period")
-    def reconcile_period(self, period: Period) -> None:
-        """Read deals with milestones in a period, and plan those milestones and no others."""
-        self.intake.read_period(self.services.deal_sources, period)
+    def reconcile_period(self, period: Period, only: Narrowed = EVERYTHING) -> None:
+        """Read deals with milestones in a period, and plan those milestones and no others.
+
+        Clicks are read first, as for a run: both see the same evidence.
+        """
+        self.gather_clicks()
+        sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
+        self.intake.read_period(sources, period, only)
         after = 0
         while True:
             with self.session.transaction("plan period") as connection:
@@ -186,7 +135,9 @@ class Work:
                 )
                 if not chunk:
                     return
-                self._reconcile(connection, chunk, within=period)
+                meant = [one for one in chunk if only.has_deal(one.deal.source, one.deal.deal_id)]
+                self._reconcile(connection, meant, within=period, only=only)
+            self.services.stop.raise_if_asked()
             after = chunk[-1].row
 
     def _notice_new_rules(self) -> None:
@@ -202,6 +153,11 @@ class Work:
         log.count(stage, count)
         self.services.progress.advance(stage, count)
 
+    def _advance_or_stop(self, stage: str, count: int) -> None:
+        """Say how far it has come between two transactions, which is where it may stop."""
+        self._advance(stage, count)
+        self.services.stop.raise_if_asked()
+
     # What is planned
 
     def reconcile_due(self) -> None:
@@ -212,10 +168,15 @@ class Work:
                 if not chunk:
                     return
                 self._reconcile(connection, chunk)
-            self._advance("due", len(chunk))
+            self._advance_or_stop("due", len(chunk))
 
     def _reconcile(
-        self, connection: Connection, chunk: Sequence[StoredDeal], *, within: Period | None = None
+        self,
+        connection: Connection,
+        chunk: Sequence[StoredDeal],
+        *,
+        within: Period | None = None,
+        only: Narrowed = EVERYTHING,
     ) -> None:
         """Decide, plan and write down every milestone of a chunk of deals."""
         if not chunk:
@@ -223,10 +184,14 @@ class Work:
         rows = [stored.row for stored in chunk]
         candidates = clicks.candidates(connection, rows)
         known = [stored.row for stored in chunk if not stored.is_new]
-        entries = ledger.entries_for(connection, known) if known else {}
+        entries = {
+            key: entry
+            for key, entry in (ledger.entries_for(connection, known) if known else {}).items()
+            if only.has_rule(entry.rule)
+        }
         done = reconcile_chunk(
             chunk,
-            self.services.rules,
+            [rule for rule in self.services.rules if only.has_rule(rule.name)],
             candidates,
             entries,
             now=self.session.now,
@@ -267,6 +232,16 @@ class Work:
         raise_if_unsafe(outgoing, usual, self.services.limits)
 
     # How it ends
+
+    def what_stands(self) -> str:
+        """Say what a run that was stopped has done, and what has no answer yet."""
+        with self.session.transaction("see what is unanswered") as connection:
+            unanswered = len(batches.unanswered(connection))
+        planned = sum(self.summary.steps[step] for step in (Step.NEW, Step.RESTATE, Step.RETRACT))
+        return (
+            f"Done: {planned:,} planned, {self.outbox.uploaded.sent:,} sent. Unanswered:"
+            f" {unanswered:,} requests, which the next run repeats word for word."
+        )
 
     @cached_property
     def report(self) -> Report:

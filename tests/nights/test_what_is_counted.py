@@ -16,7 +16,7 @@ from convsync.pipeline import backfill, plan, plan_backfill, run
 from convsync.sandbox.admin import set_actions
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
-from convsync.steps import Report, Services
+from convsync.services import Report, Services
 from convsync.upload.google.data_manager_refusals import outcomes_of_refusal, refusal_of
 from tests.nights.company import (
     ACCOUNT,

@@ -19,7 +19,7 @@ from convsync.cli.options import Format
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
-    from convsync.steps import Report
+    from convsync.services import Report
     from convsync.store.account import Sums
     from convsync.store.retired import Retired
 

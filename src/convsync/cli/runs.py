@@ -12,16 +12,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convsync import log
-from convsync.cli import options, output
+from convsync.cli import options, output, signals
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Format, FormatOption
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
+    from convsync.model.narrowed import Narrowed
     from convsync.report.closing import Closing
-    from convsync.steps import Progress, Report, Services
+    from convsync.services import Progress, Report, Services
+    from convsync.settings import Settings
 
 From = Annotated[str, typer.Option("--from", metavar="DAY", help="First day, e.g. 2026-03-01.")]
 To = Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")]
+Deals = Annotated[
+    list[str] | None, typer.Option("--deal", metavar="ID", help="Only this deal; may be repeated.")
+]
+Rules = Annotated[
+    list[str] | None, typer.Option("--rule", metavar="NAME", help="Only this rule; repeatable.")
+]
+Sources = Annotated[
+    list[str] | None, typer.Option("--source", metavar="NAME", help="Only this source; repeatable.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 
 
@@ -59,6 +70,9 @@ def plan(
 def backfill(
     from_day: From,
     to_day: To,
+    deal: Deals = None,
+    rule: Rules = None,
+    source: Sources = None,
     config: Config = DEFAULT_CONFIG,
     as_of: AsOf = None,
     *,
@@ -77,7 +91,9 @@ def backfill(
     first, last = options.day(from_day, "--from"), options.day(to_day, "--to")
     if last < first:
         raise OperatorError(f"--to {to_day} lies before --from {from_day}.")
-    period = Period.of_days(first, last, wiring.company_zone(options.load(config)))
+    settings = options.load(config)
+    period = Period.of_days(first, last, wiring.company_zone(settings))
+    only = _narrowed(settings, deal or [], rule or [], source or [])
     report: Report | None
     with (
         _closing(form, is_wanted=not dry_run) as closing,
@@ -85,10 +101,10 @@ def backfill(
         _services(config, as_of, progress, closing) as services,
     ):
         if dry_run:
-            report = pipeline.plan_backfill(services, period)
+            report = pipeline.plan_backfill(services, period, only=only)
         else:
             approve = None if yes else partial(_asked, progress)
-            report = pipeline.backfill(services, period, approve=approve, force=force)
+            report = pipeline.backfill(services, period, only=only, approve=approve, force=force)
     if report is None:
         output.note("Nothing was sent.")
         return
@@ -112,6 +128,22 @@ def retry(
     ):
         report = pipeline.resend(services, force=force)
     _show(report, form, closing)
+
+
+def _narrowed(
+    settings: "Settings", deals: Sequence[str], rules: Sequence[str], sources: Sequence[str]
+) -> "Narrowed":
+    """Return what options narrow a backfill to; OperatorError for names that are not configured."""
+    from convsync.model.narrowed import Narrowed
+
+    for option, names, there in (
+        ("--rule", rules, settings.rules),
+        ("--source", sources, settings.deals),
+    ):
+        for name in names:
+            if name not in there:
+                raise OperatorError(f"{option} {name}: there are {', '.join(there)}.")
+    return Narrowed(deal_ids=frozenset(deals), rules=frozenset(rules), sources=frozenset(sources))
 
 
 @contextmanager
@@ -141,7 +173,12 @@ def _services(
     now = options.instant(as_of, settings)
     with wiring.opened(settings, as_of=now, progress=progress) as services:
         migrate.require_current(services.database)
-        yield services if closing is None else replace(services, on_close=closing.append)
+        if closing is None:
+            yield services
+            return
+        with signals.listening() as stop:
+            retry = replace(services.retry, sleep=stop.sleep)
+            yield replace(services, on_close=closing.append, stop=stop, retry=retry)
 
 
 def _spare_the_collector() -> None:
