@@ -35,8 +35,8 @@ from convsync.model.outcome import EXPLANATIONS, Reason
 from convsync.model.period import Period
 from convsync.report.status import Status, status_of
 from convsync.sandbox.server import Sandbox
+from convsync.services import Report, Services
 from convsync.settings import Settings, load_settings
-from convsync.steps import Report, Services
 from convsync.store import migrate
 from convsync.store.database import Database
 from convsync.upload.destination import Destination
@@ -288,7 +288,7 @@ class Replay:
     @property
     def status(self) -> Status:
         """How everything stands in the end."""
-        return status_of(self.database, wiring.rules_of(self.settings))
+        return status_of(self.database, wiring.rules_of(self.settings), list(self.settings.deals))
 
     @property
     def is_audit_sound(self) -> bool:

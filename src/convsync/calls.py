@@ -4,7 +4,9 @@ Before every try a request is noted in the database, so that all processes on it
 the project's quota. When a try that failed in passing is repeated, `retrying` says.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, TypeVar
@@ -39,6 +41,18 @@ class Attempt(Generic[Answer]):
         if isinstance(self.error, TransientError):
             return self.error.told_nothing
         return isinstance(self.error, OperatorError)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool that is waited for at the end, and left behind where an error ends it."""
+    pool = ThreadPoolExecutor(max_workers=count)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 class Caller:

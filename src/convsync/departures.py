@@ -15,15 +15,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
-from typing import Any
 
 from convsync import audit
 from convsync.errors import UnsafePlanError
-from convsync.extract.source import Departed, KeepsNoTrace, Quarantined, Record
+from convsync.extract.source import Bookmark, Departed, KeepsNoTrace, Quarantined, Record
 from convsync.model.deal import Gone
 from convsync.model.event import Event, EventKind
 from convsync.plan import SafetyLimits, raise_if_vanished
 from convsync.store import deals
+from convsync.store.database import Connection
 from convsync.store.deals import Seen, StoredDeal
 from convsync.store.session import Session
 
@@ -35,7 +35,7 @@ longer ago, no platform lets anybody correct."""
 
 
 class Present:
-    """Which deals a complete read has found, the unreadable ones included.
+    """Which deals a read has found, the unreadable ones included, and how many records in all.
 
     A record that could not even be named might be any deal: then nothing is known to be missing.
     """
@@ -44,10 +44,12 @@ class Present:
         self.seen = Seen()
         self.unreadable: list[str] = []
         self.is_known = True
+        self.count = 0
 
     def watching(self, records: Iterable[Record]) -> Iterator[Record]:
         """Pass records on, and note those that could not be read."""
         for record in records:
+            self.count += not isinstance(record, Bookmark)
             if isinstance(record, Quarantined):
                 if record.deal_id is None:
                     self.is_known = False
@@ -78,11 +80,11 @@ class Departures:
         self._there_were: dict[str, int] = {}
         self._vanished: Counter[str] = Counter()
 
-    def begin(self, connection: Any, source: str) -> None:
+    def begin(self, connection: Connection, source: str) -> None:
         """Remember which deals there were before a source is read."""
         self._first_new[source] = deals.next_row(connection)
 
-    def note(self, connection: Any, source: str, departed: Sequence[Departed]) -> None:
+    def note(self, connection: Connection, source: str, departed: Sequence[Departed]) -> None:
         """Mark deals of which the CRM says that they left, of those that were ever read."""
         left = _of_those_present(connection, source, departed)
         self._weigh(connection, source, sum(one.gone is Gone.DELETED for _, one in left))
@@ -132,7 +134,7 @@ class Departures:
             yield [deal_id for _, deal_id in vanished]
             after = vanished[-1][0]
 
-    def note_returned(self, connection: Any, returned: Sequence[StoredDeal]) -> None:
+    def note_returned(self, connection: Connection, returned: Sequence[StoredDeal]) -> None:
         """Write down that deals are there again which were marked as gone."""
         about = [
             Event(EventKind.DEAL_RETURNED, {}, one.deal.source, one.deal.deal_id, deal_row=one.row)
@@ -140,7 +142,7 @@ class Departures:
         ]
         self._record(connection, about)
 
-    def _weigh(self, connection: Any, source: str, more: int) -> None:
+    def _weigh(self, connection: Connection, source: str, more: int) -> None:
         """Count deals as vanished before they are marked; doubt it where that is too many."""
         if not more:
             return
@@ -155,7 +157,9 @@ class Departures:
         except UnsafePlanError as error:
             self._doubt(error)
 
-    def _mark(self, connection: Any, source: str, gone: Sequence[tuple[int, Departed]]) -> None:
+    def _mark(
+        self, connection: Connection, source: str, gone: Sequence[tuple[int, Departed]]
+    ) -> None:
         """Mark deals that left their CRM, by their rows; they are due at once."""
         for kind in Gone:
             of_kind = [row for row, record in gone if record.gone is kind]
@@ -166,13 +170,13 @@ class Departures:
         ]
         self._record(connection, about)
 
-    def _record(self, connection: Any, events: Sequence[Event]) -> None:
+    def _record(self, connection: Connection, events: Sequence[Event]) -> None:
         if events:
             audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)
 
 
 def _of_those_present(
-    connection: Any, source: str, departed: Sequence[Departed]
+    connection: Connection, source: str, departed: Sequence[Departed]
 ) -> list[tuple[int, Departed]]:
     """Return those that were ever read and are not marked yet, with their rows."""
     gone = {record.deal_id: record for record in departed}

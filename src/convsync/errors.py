@@ -43,6 +43,17 @@ class UnexpectedResponseError(ConvsyncError):
     """The other side's shape changed: stop and keep the evidence."""
 
 
+class StoppedError(ConvsyncError):
+    """Somebody has stopped the run: the next one goes on where it stood.
+
+    `is_forced` where it did not come to a safe step by itself: requests may be on their way yet.
+    """
+
+    def __init__(self, message: str, *, is_forced: bool = False) -> None:
+        super().__init__(message)
+        self.is_forced = is_forced
+
+
 class LockedError(ConvsyncError):
     """Another run holds the lock, or has taken it from us."""
 

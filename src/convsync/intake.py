@@ -8,12 +8,13 @@ each chunk of deals that changed is handed on inside the transaction that stored
 A source that is away is left to the next run: its watermark stays, and the others are read.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from convsync import audit
+from convsync import audit, habits
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -29,8 +30,10 @@ from convsync.extract.source import (
 from convsync.model.click import Sighting
 from convsync.model.deal import Deal
 from convsync.model.event import Event, EventKind
+from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.store import clicks, deals, quarantine, runs
+from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
 
@@ -44,7 +47,9 @@ Plan = Callable[[Any, Sequence[StoredDeal]], None]
 
 
 class Intake:
-    """The way in for deals and clicks, over one session. `problems`: sources that were away.
+    """The way in for deals and clicks, over one session.
+
+    `problems` says what went wrong with sources, `unreadable` how many records are newly so.
 
     A watermark is moved only after `before_moving` has not raised, and one that lies further in the
     future than `tolerance` is not believed.
@@ -67,13 +72,15 @@ class Intake:
         self._plan = plan
         self._advance = advance
         self.problems: list[str] = []
+        self.unreadable: Counter[str] = Counter()
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
         """Store the clicks logged since the last run, and make the deals due that they concern."""
         for source in sources:
             with self._left_to_the_next_run():
                 window = self._window(source.name, source)
-                self.read_clicks(source, window, moves_watermark=True)
+                stored = self.read_clicks(source, window, moves_watermark=True)
+                self._note_whether_it_gave(source.name, stored.total, habits.READS_NEEDED)
         with self._session.transaction("spread news of clicks") as connection:
             if clicks.has_news(connection):
                 clicks.spread_news(connection, now=self._session.now)
@@ -84,13 +91,18 @@ class Intake:
             with self._left_to_the_next_run():
                 self._read_changed_deals(source)
 
-    def read_period(self, sources: Iterable[DealSource], period: Period) -> None:
-        """Store the deals with milestones in a period; what changed is left to the next run."""
+    def read_period(
+        self, sources: Iterable[DealSource], period: Period, only: Narrowed = EVERYTHING
+    ) -> None:
+        """Store the deals with milestones in a period; what changed is left to the next run.
+
+        Where deals are named, a source that can be asked for them is asked for no others.
+        """
         for source in sources:
             with self._left_to_the_next_run():
                 with self._session.transaction("begin to read") as connection:
                     self._departures.begin(connection, source.name)
-                self._read_deals(source, source.read_period(period), self._keep_for_next_run)
+                self._read_deals(source, _of_period(source, period, only), self._keep_for_next_run)
 
     def read_clicks(
         self, source: ClickSource, window: Period, *, moves_watermark: bool = False
@@ -131,21 +143,39 @@ class Intake:
     ) -> None:
         present = Present()
 
-        def plan_chunk(connection: Any, saved: deals.Saved) -> None:
+        def plan_chunk(connection: Connection, saved: deals.Saved) -> None:
             present.note(saved)
             self._plan_changed(connection, saved)
 
         records = present.watching(source.read_changed(window, after))
         self._read_deals(source, records, plan_chunk, window)
-        if source.is_complete and present.is_known:
+        if after is None:
+            needed = 1 if source.is_complete else habits.READS_NEEDED
+            self._note_whether_it_gave(source.name, present.count, needed)
+        if not source.is_complete:
+            return
+        if not present.is_known:
+            self.problems.append(
+                f"source '{source.name}': some records have no deal ID that can be read, and might"
+                " be any deal: no deal was taken for missing. `convsync status` names them."
+            )
+        else:
             self._departures.note_missing(source.name, present)
+
+    def _note_whether_it_gave(self, source: str, records: int, needed: int) -> None:
+        with self._session.transaction("remember what it gave") as connection:
+            if habits.has_dried_up(connection, source, records, needed):
+                self.problems.append(
+                    f"source '{source}' gave nothing, and always had given something: look whether"
+                    " its export, its folder or the rights to it are as they were."
+                )
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
         """Store and plan the deals that vanished once and are there again."""
         for deal_ids in self._departures.to_ask_for(source.name):
             self._read_deals(source, answering.read_named(deal_ids), self._plan_changed)
 
-    def _plan_changed(self, connection: Any, saved: deals.Saved) -> None:
+    def _plan_changed(self, connection: Connection, saved: deals.Saved) -> None:
         self._plan(connection, saved.changed)
 
     def _read_deals(
@@ -171,7 +201,7 @@ class Intake:
 
     def _note_progress(
         self,
-        connection: Any,
+        connection: Connection,
         source: DealSource,
         window: Period,
         chunk: Sequence[Record],
@@ -198,7 +228,9 @@ class Intake:
         since = EPOCH if watermark is None else watermark - source.overlap
         return Period(since=min(since, until), until=until)
 
-    def _believable_bookmark(self, connection: Any, source: str) -> tuple[Period, str] | None:
+    def _believable_bookmark(
+        self, connection: Connection, source: str
+    ) -> tuple[Period, str] | None:
         """Return where a window was left, unless it ends in the future: then it is read anew."""
         unfinished = runs.bookmark(connection, source)
         if unfinished is not None and unfinished[0].until > self._session.now + self._tolerance:
@@ -207,7 +239,7 @@ class Intake:
         return unfinished
 
     def _turn_back_from_the_future(
-        self, connection: Any, name: str, source: DealSource | ClickSource
+        self, connection: Connection, name: str, source: DealSource | ClickSource
     ) -> None:
         """Put a watermark back that a run with a wrong clock moved beyond the present.
 
@@ -227,7 +259,7 @@ class Intake:
         )
 
     def _quarantine(
-        self, connection: Any, source: str, records: Sequence[Record | Sighting]
+        self, connection: Connection, source: str, records: Sequence[Record | Sighting]
     ) -> None:
         entries = [
             quarantine.Entry(
@@ -239,7 +271,11 @@ class Intake:
             for record in records
             if isinstance(record, Quarantined)
         ]
-        quarantine.add(connection, entries, run_id=self._session.run_id, now=self._session.now)
+        new = quarantine.add(
+            connection, entries, run_id=self._session.run_id, now=self._session.now
+        )
+        if new:
+            self.unreadable[source] += new
 
     @contextmanager
     def _left_to_the_next_run(self) -> Iterator[None]:
@@ -249,13 +285,19 @@ class Intake:
         except TransientError as error:
             self.problems.append(str(error))
 
-    def _keep_for_next_run(self, connection: Any, saved: deals.Saved) -> None:
+    def _keep_for_next_run(self, connection: Connection, saved: deals.Saved) -> None:
         """Leave what lies outside a backfill's period to the next nightly run."""
         deals.look_again(connection, {stored.row: self._session.now for stored in saved.changed})
 
-    def _record(self, connection: Any, events: Sequence[Event]) -> None:
+    def _record(self, connection: Connection, events: Sequence[Event]) -> None:
         if events:
             audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)
+
+
+def _of_period(source: DealSource, period: Period, only: Narrowed) -> Iterator[Record]:
+    if only.deal_ids and isinstance(source, AnswersForDeals):
+        return source.read_named(sorted(only.deal_ids))
+    return source.read_period(period)
 
 
 def _about_clicks(source: str, stored: clicks.Stored) -> Event:

@@ -15,18 +15,19 @@ was lost and its repeat is not taken, the platform may have counted the first: t
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 
 from convsync import audit, log
-from convsync.calls import Attempt, Caller
+from convsync.calls import Attempt, Caller, threads
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import ANSWERED, LedgerEntry, Move, State
 from convsync.model.moves import released, reserved_together, settled
-from convsync.model.outcome import Accepted, Deferred, Outcome, Untried
+from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Untried
 from convsync.model.rule import ConversionAction
 from convsync.retrying import RetryPolicy
 from convsync.store import batches
@@ -40,18 +41,48 @@ _RELEASED_AT_ONCE = 5_000
 
 @dataclass(slots=True)
 class Uploaded:
-    """What the outbox did in one run, in rows by outcome, and what it could not do."""
+    """What the outbox did in one run, in rows by outcome, and what it could not do.
+
+    `failures` are calls that were not answered; they are no problem where nothing is left of them
+    at the run's end. `rejected` are the entries refused that nothing has brought home since, and
+    `value` is what was told, by currency.
+    """
 
     outcomes: Counter[EventKind] = field(default_factory=Counter)
     sent: int = 0
+    value: dict[str, Decimal] = field(default_factory=dict)
+    rejected: set[int] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
-    def add(self, moves: Iterable[Move], outcomes: Iterable[Outcome]) -> None:
+    def add(self, moves: Sequence[Move], outcomes: Iterable[Outcome]) -> None:
         """Count one batch's outcomes in."""
         self.outcomes.update(move.event.kind for move in moves)
+        for move in moves:
+            if move.after.state is State.REJECTED:
+                self.rejected.add(move.after.number)
+            else:
+                self.rejected.discard(move.after.number)
         for outcome in outcomes:
             if isinstance(outcome, Deferred) and outcome.is_unknown:
                 self.note(f"The platform answered with a code we do not know: {outcome.code}.")
+
+    def add_sent(self, batch: ReservedBatch, outcomes: Sequence[Outcome]) -> int:
+        """Count in what the platform took of a batch; return how many rows these are."""
+        taken = 0
+        for entry, outcome in zip(batch.entries, outcomes, strict=True):
+            taken += not isinstance(outcome, Untried)
+            if isinstance(outcome, Accepted | Confirmed) and entry.statement is not None:
+                money = entry.statement.value
+                so_far = self.value.get(money.currency, Decimal(0))
+                self.value[money.currency] = so_far + money.amount
+        self.sent += taken
+        return taken
+
+    def note_failure(self, problem: str) -> None:
+        """Add a call that was not answered, once."""
+        if problem not in self.failures:
+            self.failures.append(problem)
 
     def note(self, problem: str) -> None:
         """Add a problem, once."""
@@ -151,7 +182,7 @@ class Outbox:
         it is raised.
         """
         under_way: dict[Future[Attempt[Sequence[Outcome]]], ReservedBatch] = {}
-        with ThreadPoolExecutor(max_workers=in_flight) as pool:
+        with threads(in_flight) as pool:
             while True:
                 while len(under_way) < in_flight and not self._has_stopped:
                     batch = next(departing, None)
@@ -192,7 +223,7 @@ class Outbox:
         if isinstance(attempt.error, TransientError):
             is_long = not self._retry.waits_for(attempt.error)
             self._failures = self._retry.failures if is_long else self._failures + 1
-            self.uploaded.note(f"{attempt.error} It is sent again by the next run.")
+            self.uploaded.note_failure(f"{attempt.error} It is sent again by the next run.")
             log.warning("batch unanswered", batch=batch.number, because=str(attempt.error))
             if self._failures >= self._retry.failures:
                 log.warning("sending stops", because="the platform does not answer")
@@ -243,10 +274,8 @@ class Outbox:
                 connection, batch.number, request_id=request_id, now=now, poll_at=poll_at
             )
             self._write_answers(connection, batch, moves, is_repeat=is_repeat)
-        taken = sum(not isinstance(outcome, Untried) for outcome in outcomes)
         self._note(moves, outcomes)
-        self.uploaded.sent += taken
-        self._on_sent(taken)
+        self._on_sent(self.uploaded.add_sent(batch, outcomes))
 
     def _ask(self, pending: batches.Pending) -> Verdict | None:
         reserved, now = pending.reserved, self._session.now
@@ -258,7 +287,7 @@ class Outbox:
         )
         self._session.step(f"verdict {reserved.number}: answered")
         if isinstance(attempt.error, TransientError | UnexpectedResponseError):
-            self.uploaded.note(f"{attempt.error} The next run asks again.")
+            self.uploaded.note_failure(f"{attempt.error} The next run asks again.")
         elif attempt.error is not None:
             raise attempt.error
         return attempt.answer

@@ -14,15 +14,17 @@ leases alone go by the machine's clock.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from convsync import audit, head_file, intake, log
-from convsync.errors import ConvsyncError, OperatorError, UnsafePlanError
+from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.model.event import Event, EventKind
+from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.steps import Report, Services, Work
+from convsync.services import Report, Services
+from convsync.steps import Work
 from convsync.store import clicks, runs
 from convsync.store.session import PreviewSession, RunSession
 
@@ -58,10 +60,14 @@ def backfill(
     services: Services,
     period: Period,
     *,
+    only: Narrowed = EVERYTHING,
     approve: Callable[[Report], bool] | None = None,
     force: bool = False,
 ) -> Report | None:
     """Reconcile every milestone reached in a period, and send what is missing or wrong.
+
+    `only` narrows it to some deals, rules or sources. It sees the clicks that a run would see, and
+    repeats what was never answered.
 
     With `approve` the plan is previewed first, and goes only if it is approved and has not changed
     by the time it is made; None is returned where it was not. Without, it goes if it is not
@@ -69,14 +75,15 @@ def backfill(
     """
     seen: str | None = None
     if approve is not None:
-        preview = plan_backfill(services, period)
+        preview = plan_backfill(services, period, only=only)
         if not approve(preview):
             return None
         seen = preview.plan.digest
     with _running(services, "backfill", force=force) as work:
         work.check_the_clock()
-        work.reconcile_period(period)
-        work.outbox.recover()
+        with log.phase("confirm"):
+            work.outbox.confirm()
+        work.reconcile_period(period, only)
         if seen is None and not force:
             work.refuse_if_unsafe(only_this_run=True)
         if seen is not None and work.summary.digest != seen:
@@ -84,15 +91,16 @@ def backfill(
                 "The deals changed between the preview and the start. Nothing was sent; "
                 "look at the plan again."
             )
+        work.repeat_the_unanswered()
         with log.phase("send"):
             work.outbox.send(only_run=work.session.run_id)
     return work.report
 
 
-def plan_backfill(services: Services, period: Period) -> Report:
+def plan_backfill(services: Services, period: Period, *, only: Narrowed = EVERYTHING) -> Report:
     """Return what a backfill of the period would plan now, and write and send nothing."""
     with _previewing(services, "plan") as work:
-        work.reconcile_period(period)
+        work.reconcile_period(period, only)
         return work.report
 
 
@@ -129,10 +137,10 @@ def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
     work = Work(services, session, _refuse)
     try:
         stored = work.intake.read_clicks(source, Period(since=intake.EPOCH, until=now))
-    except ConvsyncError as error:
-        _end_import(session, services, error)
+    except BaseException as error:
+        _end_import(session, services, *_ending(error))
         raise
-    _end_import(session, services)
+    _end_import(session, services, 0, None)
     return stored
 
 
@@ -149,10 +157,16 @@ def _present(services: Services) -> datetime:
 
 
 def _end_import(
-    session: RunSession, services: Services, error: ConvsyncError | None = None
+    session: RunSession, services: Services, exit_code: int, message: str | None
 ) -> None:
     with session.transaction("close import") as connection:
-        runs.end_unlocked(connection, session.run_id, services.real_clock(), error)
+        runs.end_unlocked(
+            connection,
+            session.run_id,
+            services.real_clock(),
+            exit_code=exit_code,
+            message=message,
+        )
 
 
 @contextmanager
@@ -183,18 +197,33 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         try:
             work.carry_over_names()
             yield work
-        except ConvsyncError as error:
-            log.error("run stopped", exit_code=error.exit_code, because=str(error))
-            _finish(services, work, error.exit_code, str(error))
+            services.stop.raise_if_asked()
+            report = work.report
+        except BaseException as error:
+            services.stop.is_closing = True
+            if isinstance(error, StoppedError):
+                error.args = (f"{error} {work.what_stands()}",)
+            exit_code, message = _ending(error)
+            log.error("run stopped", exit_code=exit_code, because=message)
+            with suppress(Exception):  # what stopped it is worse than what keeps it from closing
+                _finish(services, work, exit_code, message, is_at_its_end=False)
             raise
-        _finish(services, work, work.report.exit_code, "; ".join(work.report.problems))
-        outcomes = {kind.value: rows for kind, rows in work.report.uploaded.outcomes.items()}
-        log.info("run ends", exit_code=work.report.exit_code, **outcomes)
+        message = "; ".join(report.problems)
+        _finish(services, work, report.exit_code, message, is_at_its_end=True)
 
 
-def _finish(services: Services, work: Work, exit_code: int, message: str) -> None:
-    work.finish(exit_code, message)
+def _finish(
+    services: Services, work: Work, exit_code: int, message: str, *, is_at_its_end: bool
+) -> None:
+    work.finish(exit_code, message, is_at_its_end=is_at_its_end)
     head_file.keep(services.head_file, services.database, services.real_clock())
+
+
+def _ending(error: BaseException) -> tuple[int, str]:
+    """Return exit code and message of a run that was stopped; others' errors may say too much."""
+    if isinstance(error, ConvsyncError):
+        return error.exit_code, str(error)
+    return 1, f"stopped by {type(error).__name__}"
 
 
 @contextmanager

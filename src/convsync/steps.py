@@ -5,100 +5,35 @@ run can be stopped between any two of them. A preview takes the same steps on a 
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from convsync import audit, intake, log, renames
 from convsync.calls import Caller
-from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.departures import Departures
 from convsync.errors import OperatorError, UnsafePlanError
-from convsync.extract.source import ClickSource, DealSource
 from convsync.intake import Intake
 from convsync.model.event import Event, EventKind
+from convsync.model.ledger import Account
+from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.model.rule import Agreement, ConversionRule
+from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
-from convsync.model.takes import Takes
-from convsync.model.terms import Moved, RunLimits
-from convsync.outbox import Outbox, Uploaded
-from convsync.plan import Outgoing, PlanSummary, SafetyLimits, Step, Usual, raise_if_unsafe
+from convsync.outbox import Outbox
+from convsync.plan import Outgoing, PlanSummary, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
-from convsync.retrying import RetryPolicy
-from convsync.store import account, audit_log, clicks, deals, ledger, quarantine, runs
-from convsync.store.database import Connection, Database, OnStep, ignore_step
+from convsync.report.closing import Closing, Head, ending_of
+from convsync.services import Report, Services
+from convsync.store import account, audit_log, batches, clicks, deals, ledger, quarantine, runs
+from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
-from convsync.store.session import Session
-from convsync.upload.destination import Destination
+from convsync.store.retired import Retired, retired
+from convsync.store.session import PreviewSession, Session
 
 _RULES = "rules"
-
-
-class Progress(Protocol):
-    """Hears how far a run has come."""
-
-    def advance(self, stage: str, count: int) -> None:
-        """Note that `count` more records of a stage are done."""
-
-
-class NoProgress:
-    """Hears nothing."""
-
-    def advance(self, stage: str, count: int) -> None:
-        """Do nothing."""
-
-
-def _ask_nobody() -> None:
-    """Leave the machine's clock alone."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Services:
-    """Everything a run works with, made by `wiring`.
-
-    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask.
-    """
-
-    database: Database
-    rules: Sequence[ConversionRule]
-    takes: Mapping[str, Takes]
-    deal_sources: Sequence[DealSource]
-    click_sources: Sequence[ClickSource]
-    destinations: Callable[[str], Destination]
-    limits: SafetyLimits = field(default_factory=SafetyLimits)
-    moved: Moved = field(default_factory=Moved)
-    run_limits: RunLimits = field(default_factory=RunLimits)
-    agreements: Mapping[str, Agreement] = field(default_factory=dict)
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-    clock: Clock = system_clock
-    real_clock: Clock = system_clock
-    servers: ServerClocks = SERVERS
-    ask_the_time: Callable[[], None] = _ask_nobody
-    on_step: OnStep = ignore_step
-    progress: Progress = field(default_factory=NoProgress)
-    head_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a run did. `exit_code` is what the process ends with; `problems` say why it is not 0."""
-
-    run_id: int
-    plan: PlanSummary
-    uploaded: Uploaded
-    sums: account.Sums
-    quarantined: int
-    problems: Sequence[str]
-
-    @property
-    def exit_code(self) -> int:
-        """Return 0 where all is well, waiting included; 1 where rows or work were left."""
-        rejected = self.uploaded.outcomes[EventKind.REJECTED]
-        return 1 if rejected or self.problems else 0
 
 
 class Work:
@@ -117,7 +52,7 @@ class Work:
             departures=Departures(session, services.limits, doubt),
             tolerance=services.run_limits.clock_tolerance,
             before_moving=self.stop_if_the_clock_is_wrong,
-            advance=self._advance,
+            advance=self._advance_or_stop,
         )
         self.outbox = Outbox(
             session,
@@ -125,6 +60,7 @@ class Work:
             Caller(services.database, services.retry, real_clock=services.real_clock),
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
+            should_stop=lambda: services.stop.is_asked,
         )
 
     def carry_over_names(self) -> None:
@@ -156,9 +92,13 @@ class Work:
     def reconcile_changes(self) -> None:
         """Read clicks and deals that changed, and plan those deals and all that are due."""
         self._notice_new_rules()
-        self.intake.read_new_clicks(self.services.click_sources)
+        self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
         self.reconcile_due()
+
+    def gather_clicks(self) -> None:
+        """Read the clicks logged since the last run, and make the deals due that they concern."""
+        self.intake.read_new_clicks(self.services.click_sources)
 
     @log.phase("recover")
     def finish_what_was_begun(self) -> None:
@@ -166,10 +106,27 @@ class Work:
         self.outbox.recover()
         self.reconcile_due()
 
+    @log.phase("recover")
+    def repeat_the_unanswered(self) -> None:
+        """Repeat what was never answered, once its deals have been looked at, and no others."""
+        while True:
+            with self.session.transaction("plan unanswered deals") as connection:
+                chunk = deals.in_unanswered(connection, self.session.now, limit=intake.CHUNK)
+                self._reconcile(connection, chunk)
+            self.services.stop.raise_if_asked()
+            if not chunk:
+                break
+        self.outbox.recover()
+
     @log.phase("read period")
-    def reconcile_period(self, period: Period) -> None:
-        """Read deals with milestones in a period, and plan those milestones and no others."""
-        self.intake.read_period(self.services.deal_sources, period)
+    def reconcile_period(self, period: Period, only: Narrowed = EVERYTHING) -> None:
+        """Read deals with milestones in a period, and plan those milestones and no others.
+
+        Clicks are read first, as for a run: both see the same evidence.
+        """
+        self.gather_clicks()
+        sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
+        self.intake.read_period(sources, period, only)
         after = 0
         while True:
             with self.session.transaction("plan period") as connection:
@@ -178,7 +135,9 @@ class Work:
                 )
                 if not chunk:
                     return
-                self._reconcile(connection, chunk, within=period)
+                meant = [one for one in chunk if only.has_deal(one.deal.source, one.deal.deal_id)]
+                self._reconcile(connection, meant, within=period, only=only)
+            self.services.stop.raise_if_asked()
             after = chunk[-1].row
 
     def _notice_new_rules(self) -> None:
@@ -194,6 +153,11 @@ class Work:
         log.count(stage, count)
         self.services.progress.advance(stage, count)
 
+    def _advance_or_stop(self, stage: str, count: int) -> None:
+        """Say how far it has come between two transactions, which is where it may stop."""
+        self._advance(stage, count)
+        self.services.stop.raise_if_asked()
+
     # What is planned
 
     def reconcile_due(self) -> None:
@@ -204,10 +168,15 @@ class Work:
                 if not chunk:
                     return
                 self._reconcile(connection, chunk)
-            self._advance("due", len(chunk))
+            self._advance_or_stop("due", len(chunk))
 
     def _reconcile(
-        self, connection: Connection, chunk: Sequence[StoredDeal], *, within: Period | None = None
+        self,
+        connection: Connection,
+        chunk: Sequence[StoredDeal],
+        *,
+        within: Period | None = None,
+        only: Narrowed = EVERYTHING,
     ) -> None:
         """Decide, plan and write down every milestone of a chunk of deals."""
         if not chunk:
@@ -215,10 +184,14 @@ class Work:
         rows = [stored.row for stored in chunk]
         candidates = clicks.candidates(connection, rows)
         known = [stored.row for stored in chunk if not stored.is_new]
-        entries = ledger.entries_for(connection, known) if known else {}
+        entries = {
+            key: entry
+            for key, entry in (ledger.entries_for(connection, known) if known else {}).items()
+            if only.has_rule(entry.rule)
+        }
         done = reconcile_chunk(
             chunk,
-            self.services.rules,
+            [rule for rule in self.services.rules if only.has_rule(rule.name)],
             candidates,
             entries,
             now=self.session.now,
@@ -260,23 +233,77 @@ class Work:
 
     # How it ends
 
+    def what_stands(self) -> str:
+        """Say what a run that was stopped has done, and what has no answer yet."""
+        with self.session.transaction("see what is unanswered") as connection:
+            unanswered = len(batches.unanswered(connection))
+        planned = sum(self.summary.steps[step] for step in (Step.NEW, Step.RESTATE, Step.RETRACT))
+        return (
+            f"Done: {planned:,} planned, {self.outbox.uploaded.sent:,} sent. Unanswered:"
+            f" {unanswered:,} requests, which the next run repeats word for word."
+        )
+
     @cached_property
     def report(self) -> Report:
-        """What was done, as it stood when first asked for."""
+        """What was done and what is amiss, as it stood when first asked for: at the end."""
         with self.session.transaction("add up") as connection:
             sums = account.sums(connection, self.services.rules)
             quarantined = quarantine.count(connection)
+            left = [*self._left_unsent(connection), *self._blocked(connection)]
+            gone = self._retired(connection) if isinstance(self.session, PreviewSession) else ()
         return Report(
             run_id=self.session.run_id,
             plan=self.summary,
             uploaded=self.outbox.uploaded,
             sums=sums,
             quarantined=quarantined,
-            problems=[*self.problems, *self.intake.problems, *self.outbox.uploaded.problems],
+            problems=[
+                *self.problems,
+                *self.intake.problems,
+                *self._unreadable(),
+                *self.outbox.uploaded.problems,
+                *left,
+            ],
+            retired=gone,
         )
 
-    def finish(self, exit_code: int, message: str) -> None:
-        """Close the run: give the lock back, and anchor the audit log."""
+    def _retired(self, connection: Connection) -> Sequence[Retired]:
+        """Return what counts under names that left the configuration: a preview shows it."""
+        return retired(
+            connection,
+            rules=[rule.name for rule in self.services.rules],
+            sources=[source.name for source in self.services.deal_sources],
+        )
+
+    def _left_unsent(self, connection: Connection) -> Sequence[str]:
+        """Return the calls that failed, unless what they were about was done after all."""
+        now = self.session.now
+        is_left = (
+            batches.unanswered(connection)
+            or batches.due_for_verdict(connection, now)
+            or account.ready(connection, now).by_operation
+        )
+        return self.outbox.uploaded.failures if is_left else []
+
+    def _blocked(self, connection: Connection) -> Iterator[str]:
+        """Say what waits for a person to change the account's set-up."""
+        for action, code, count in batches.blocked(connection):
+            yield (
+                f"{count:,} conversions of {action.destination}, action {action.action_id}, wait"
+                f" for the account's set-up: {code}. `convsync status` says what to do."
+            )
+
+    def _unreadable(self) -> Iterator[str]:
+        """Say how many records can be read no more, where these are more than is put up with."""
+        if self.intake.unreadable.total() > self.services.run_limits.unreadable:
+            for source, count in self.intake.unreadable.items():
+                yield (
+                    f"source '{source}': {count:,} records could not be read that were not known"
+                    " to be so; `convsync status` names them."
+                )
+
+    def finish(self, exit_code: int, message: str, *, is_at_its_end: bool) -> None:
+        """Close the run: give the lock back, and anchor the audit log; then say how it ended."""
         uploaded = self.outbox.uploaded
         finished = Event(
             EventKind.RUN_FINISHED,
@@ -301,6 +328,28 @@ class Work:
                 audit_number=number,
                 audit_digest=digest,
             )
+        waiting = self.report.sums.total(Account.WAITING) if is_at_its_end else 0
+        closing = Closing(
+            ending=ending_of(exit_code, waiting=waiting, is_at_its_end=is_at_its_end),
+            run_id=self.session.run_id,
+            counts=self._counts(waiting) if is_at_its_end else {"sent": uploaded.sent},
+            value=uploaded.value,
+            head=Head(number=number, digest=digest),
+        )
+        outcomes = {kind.value: rows for kind, rows in uploaded.outcomes.items()}
+        log.info("run ends", exit_code=exit_code, ended=str(closing), **outcomes)
+        self.services.on_close(closing)
+
+    def _counts(self, waiting: int) -> dict[str, int]:
+        uploaded = self.outbox.uploaded
+        return {
+            "sent": uploaded.sent,
+            "confirmed": uploaded.outcomes[EventKind.CONFIRMED],
+            "rejected": len(uploaded.rejected),
+            "waiting": waiting,
+            "not sent": self.report.sums.total(Account.NOT_SENT),
+            "unreadable": self.report.quarantined,
+        }
 
     def _record(self, connection: Connection, events: Sequence[Event]) -> None:
         if events:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convsync import pipeline
+from convsync import intake
 from convsync.sandbox.server import Sandbox
 from tests.crash.night import NOW, Ending, Evening, Nursery, prepare
 from tests.crash.nursery import DEALS_AT_ONCE
@@ -42,7 +42,7 @@ def night(nursery: Nursery) -> Iterator[Undisturbed]:
         folder_in_memory() as folder,
         pytest.MonkeyPatch.context() as patched,
     ):
-        patched.setattr(pipeline, "CHUNK", DEALS_AT_ONCE)
+        patched.setattr(intake, "CHUNK", DEALS_AT_ONCE)
         company = Company.founded(folder, sandbox)
         prepare(company, sandbox)
         evening = Evening.now(company, sandbox)

@@ -26,8 +26,8 @@ from convsync.retrying import RetryPolicy
 from convsync.sandbox.books import Counted
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.server import Sandbox
+from convsync.services import Report, Services
 from convsync.settings import Settings, load_settings
-from convsync.steps import Report, Services
 from convsync.store import account, migrate
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.destination import Destination, Verdict

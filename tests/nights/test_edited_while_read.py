@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 from convsync import pipeline
 from convsync.model.deal import WON
 from convsync.sandbox.crm.book import Deal
-from convsync.steps import Services
+from convsync.services import Services
 from convsync.store import deals, migrate, runs
 from convsync.store.database import Database
 from tests.contract.crm_suite import CrmOffice

@@ -12,7 +12,7 @@ import pytest
 from convsync.pipeline import resend
 from convsync.sandbox.faults import Call, Fault
 from convsync.sandbox.server import Sandbox
-from convsync.steps import Services
+from convsync.services import Services
 from convsync.store import audit_log
 from tests.nights.company import PAGE_OF, Company
 from tests.nights.test_changing_roads import by

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from convsync.errors import ConvsyncError, LockedError, OperatorError
+from convsync.errors import ConvsyncError, LockedError
 from convsync.model.period import Period
 from convsync.store import deals, runs
 from convsync.store.database import Database
@@ -173,7 +173,7 @@ def test_an_import_needs_no_lock_and_takes_none(database: Database) -> None:
         importing = a_run(connection)
         runs.end_unlocked(connection, importing, NOW + SECOND)
         failing = a_run(connection)
-        runs.end_unlocked(connection, failing, NOW, OperatorError("no such file"))
+        runs.end_unlocked(connection, failing, NOW, exit_code=2, message="no such file")
     assert row_of(database, holding)["lock"] == "run"
     assert row_of(database, importing)["finished_at"] == NOW + SECOND
     failed = row_of(database, failing)

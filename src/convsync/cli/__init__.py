@@ -3,6 +3,8 @@
 Commands import what they need when they are called, so that `--help` is quick.
 """
 
+import os
+import shlex
 import sys
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import typer
 
 from convsync import __version__, log
 from convsync.cli import audit, check, clicks, db, explain, init, output, runs, sandbox, status
-from convsync.errors import ConvsyncError
+from convsync.errors import ConvsyncError, StoppedError
 from convsync.log import LogFormat
 
 app = typer.Typer(
@@ -76,6 +78,17 @@ def main() -> None:
     """Run the command line; errors end as a message on stderr and the exit code of their class."""
     try:
         app()
+    except StoppedError as error:
+        output.note(f"convsync: {error} To go on: {_this_command()}", log_as=log.error)
+        if error.is_forced:  # threads whose requests have no answer would keep the process
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(error.exit_code)
+        sys.exit(error.exit_code)
     except ConvsyncError as error:
         output.note(f"convsync: {error}", log_as=log.error)
         sys.exit(error.exit_code)
+
+
+def _this_command() -> str:
+    return shlex.join(["convsync", *sys.argv[1:]])

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,8 +18,10 @@ from convsync import log
 from convsync.cli.options import Format
 
 if TYPE_CHECKING:
-    from convsync.steps import Report
+    from convsync.report.closing import Closing
+    from convsync.services import Report
     from convsync.store.account import Sums
+    from convsync.store.retired import Retired
 
 PLAIN_EVERY = 50_000
 """How often progress is reported where there is no terminal, in records."""
@@ -90,6 +93,8 @@ def show_plan(report: "Report", *, to_stderr: bool = False) -> None:
             typer.echo(f"{'':>10}  {count:>9,}  {sentence}", err=to_stderr)
     for currency, amount in sorted(plan.value.items()):
         typer.echo(f"{'value':>10}  {amount:>12,.2f} {currency}", err=to_stderr)
+    for retired in report.retired:
+        typer.echo(f"{'retired':>10}  {retired}", err=to_stderr)
 
 
 def show_sums(sums: "Sums") -> None:
@@ -110,8 +115,16 @@ def _in_words(detail: str) -> str:
     return detail.replace("_", " ") if detail.islower() else detail
 
 
-def report_as_json(report: "Report") -> dict[str, Any]:
-    """Return what a run did, for `--format json`."""
+def show_closing(closing: "Closing", form: Format) -> None:
+    """Print how a run ended, as the last line of stdout; beside CSV on stderr."""
+    if form is Format.JSON:
+        show_json({"closing": closing.as_json()})
+    else:
+        typer.echo(str(closing), err=form is Format.CSV)
+
+
+def report_as_json(report: "Report", closing: "Closing | None") -> dict[str, Any]:
+    """Return what a run did, and how it ended, for `--format json`; a preview has no end."""
     from convsync.steps import summary_of
 
     return {
@@ -123,7 +136,15 @@ def report_as_json(report: "Report") -> dict[str, Any]:
         "account": sums_as_json(report.sums),
         "quarantined": report.quarantined,
         "problems": list(report.problems),
+        "retired": [retired_as_json(retired) for retired in report.retired],
+        "closing": None if closing is None else closing.as_json(),
     }
+
+
+def retired_as_json(retired: "Retired") -> dict[str, Any]:
+    """Return what counts under a removed name, for `--format json`."""
+    value = None if retired.value is None else str(retired.value)
+    return {**asdict(retired), "value": value}
 
 
 def sums_as_json(sums: "Sums") -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +12,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convsync import log
-from convsync.cli import options, output
+from convsync.cli import options, output, signals
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Format, FormatOption
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
-    from convsync.steps import Progress, Report, Services
+    from convsync.model.narrowed import Narrowed
+    from convsync.report.closing import Closing
+    from convsync.services import Progress, Report, Services
+    from convsync.settings import Settings
 
 From = Annotated[str, typer.Option("--from", metavar="DAY", help="First day, e.g. 2026-03-01.")]
 To = Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, included.")]
+Deals = Annotated[
+    list[str] | None, typer.Option("--deal", metavar="ID", help="Only this deal; may be repeated.")
+]
+Rules = Annotated[
+    list[str] | None, typer.Option("--rule", metavar="NAME", help="Only this rule; repeatable.")
+]
+Sources = Annotated[
+    list[str] | None, typer.Option("--source", metavar="NAME", help="Only this source; repeatable.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 
 
@@ -34,9 +47,13 @@ def run(
     """The nightly run: reads what changed, and sends what is new, changed or taken back."""
     from convsync import pipeline
 
-    with output.progress() as progress, _services(config, as_of, progress) as services:
+    with (
+        _closing(form, is_wanted=not dry_run) as closing,
+        output.progress() as progress,
+        _services(config, as_of, progress, closing) as services,
+    ):
         report = pipeline.plan(services) if dry_run else pipeline.run(services, force=force)
-    _show(report, form, has_sent=not dry_run)
+    _show(report, form, closing)
 
 
 def plan(
@@ -47,12 +64,15 @@ def plan(
 
     with output.progress() as progress, _services(config, as_of, progress) as services:
         report = pipeline.plan(services)
-    _show(report, form, has_sent=False)
+    _show(report, form, [])
 
 
 def backfill(
     from_day: From,
     to_day: To,
+    deal: Deals = None,
+    rule: Rules = None,
+    source: Sources = None,
     config: Config = DEFAULT_CONFIG,
     as_of: AsOf = None,
     *,
@@ -71,18 +91,24 @@ def backfill(
     first, last = options.day(from_day, "--from"), options.day(to_day, "--to")
     if last < first:
         raise OperatorError(f"--to {to_day} lies before --from {from_day}.")
-    period = Period.of_days(first, last, wiring.company_zone(options.load(config)))
-    with output.progress() as progress, _services(config, as_of, progress) as services:
-        report: Report | None
+    settings = options.load(config)
+    period = Period.of_days(first, last, wiring.company_zone(settings))
+    only = _narrowed(settings, deal or [], rule or [], source or [])
+    report: Report | None
+    with (
+        _closing(form, is_wanted=not dry_run) as closing,
+        output.progress() as progress,
+        _services(config, as_of, progress, closing) as services,
+    ):
         if dry_run:
-            report = pipeline.plan_backfill(services, period)
+            report = pipeline.plan_backfill(services, period, only=only)
         else:
             approve = None if yes else partial(_asked, progress)
-            report = pipeline.backfill(services, period, approve=approve, force=force)
+            report = pipeline.backfill(services, period, only=only, approve=approve, force=force)
     if report is None:
         output.note("Nothing was sent.")
         return
-    _show(report, form, has_sent=not dry_run)
+    _show(report, form, closing)
 
 
 def retry(
@@ -95,13 +121,50 @@ def retry(
     """Send what is waiting in the outbox and ask for verdicts. Reads no source."""
     from convsync import pipeline
 
-    with output.progress() as progress, _services(config, as_of, progress) as services:
+    with (
+        _closing(form) as closing,
+        output.progress() as progress,
+        _services(config, as_of, progress, closing) as services,
+    ):
         report = pipeline.resend(services, force=force)
-    _show(report, form, has_sent=True)
+    _show(report, form, closing)
+
+
+def _narrowed(
+    settings: "Settings", deals: Sequence[str], rules: Sequence[str], sources: Sequence[str]
+) -> "Narrowed":
+    """Return what options narrow a backfill to; OperatorError for names that are not configured."""
+    from convsync.model.narrowed import Narrowed
+
+    for option, names, there in (
+        ("--rule", rules, settings.rules),
+        ("--source", sources, settings.deals),
+    ):
+        for name in names:
+            if name not in there:
+                raise OperatorError(f"{option} {name}: there are {', '.join(there)}.")
+    return Narrowed(deal_ids=frozenset(deals), rules=frozenset(rules), sources=frozenset(sources))
 
 
 @contextmanager
-def _services(config: Path, as_of: str | None, progress: "Progress") -> Iterator["Services"]:
+def _closing(form: Format, *, is_wanted: bool = True) -> Iterator["list[Closing]"]:
+    """Yield where a run says how it ended; what was stopped says so as the last thing on stdout."""
+    from convsync.report.closing import Closing, Ending
+
+    said: list[Closing] = []
+    try:
+        yield said
+    except BaseException:
+        if is_wanted:
+            closing = said[-1] if said else Closing(ending=Ending.FAILED)
+            output.show_closing(closing, form)
+        raise
+
+
+@contextmanager
+def _services(
+    config: Path, as_of: str | None, progress: "Progress", closing: "list[Closing] | None" = None
+) -> Iterator["Services"]:
     from convsync import wiring
     from convsync.store import migrate
 
@@ -110,7 +173,12 @@ def _services(config: Path, as_of: str | None, progress: "Progress") -> Iterator
     now = options.instant(as_of, settings)
     with wiring.opened(settings, as_of=now, progress=progress) as services:
         migrate.require_current(services.database)
-        yield services
+        if closing is None:
+            yield services
+            return
+        with signals.listening() as stop:
+            retry = replace(services.retry, sleep=stop.sleep)
+            yield replace(services, on_close=closing.append, stop=stop, retry=retry)
 
 
 def _spare_the_collector() -> None:
@@ -135,9 +203,10 @@ def _asked(progress: output.Shown, report: "Report") -> bool:
         return typer.confirm("Send this?", err=True)
 
 
-def _show(report: "Report", form: Format, *, has_sent: bool) -> None:
+def _show(report: "Report", form: Format, closings: "Sequence[Closing]") -> None:
+    """Print what a run did, its problems on stderr, and how it ended; a preview has no end."""
     if form is Format.JSON:
-        output.show_json(output.report_as_json(report))
+        output.show_json(output.report_as_json(report, closings[-1] if closings else None))
     elif form is Format.CSV:
         from convsync.plan import Step
 
@@ -145,7 +214,7 @@ def _show(report: "Report", form: Format, *, has_sent: bool) -> None:
         output.show(rows, ["step", "count"], form)
     else:
         output.show_plan(report)
-        if has_sent:
+        if closings:
             _show_outcomes(report)
         output.show_sums(report.sums)
     for problem in report.problems:
@@ -155,6 +224,9 @@ def _show(report: "Report", form: Format, *, has_sent: bool) -> None:
             f"convsync: {report.quarantined:,} records could not be read; see `convsync status`.",
             log_as=log.warning,
         )
+    if form is not Format.JSON:
+        for closing in closings:
+            output.show_closing(closing, form)
     raise typer.Exit(report.exit_code)
 
 

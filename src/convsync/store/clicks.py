@@ -38,6 +38,11 @@ class Stored:
     earlier: int
     known: int
 
+    @property
+    def total(self) -> int:
+        """Return how many there were."""
+        return self.new + self.earlier + self.known
+
 
 def save(connection: Connection, sightings: Iterable[Sighting]) -> Stored:
     """Add sightings, byte for byte; what is new among them is news."""

@@ -24,9 +24,10 @@ from sqlalchemy import (
 )
 
 from convsync.model.deal import Deal, Gone, Milestone
+from convsync.model.ledger import State
 from convsync.store import dialect
 from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, MILESTONE_COLUMNS, DealRow, deal_of
-from convsync.store.schema import deal_keys, deals, milestones
+from convsync.store.schema import deal_keys, deals, ledger, milestones
 
 _ROWS_A_QUERY = 5_000
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
@@ -107,6 +108,13 @@ def reached_in(
         milestones.c.withdrawn_at.is_(None),
     )
     found = select(deals).where(has_reached, deals.c.id > after).order_by(deals.c.id).limit(limit)
+    return _loaded(connection, found)
+
+
+def in_unanswered(connection: Connection, now: datetime, *, limit: int) -> list[StoredDeal]:
+    """Return due deals of which a request was never answered: it waits until they are looked at."""
+    is_in_it = (ledger.c.deal == deals.c.id) & (ledger.c.state == State.SENDING)
+    found = select(deals).where(exists().where(is_in_it), deals.c.reconcile_at <= now).limit(limit)
     return _loaded(connection, found)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, or_, select
 
 from convsync.store import dialect
 from convsync.store.schema import quarantine
@@ -24,10 +24,14 @@ class Entry:
     deal_id: str | None
 
 
-def add(connection: Connection, entries: Sequence[Entry], *, run_id: int, now: datetime) -> None:
-    """Add records, or note that they are still as they were."""
+def add(connection: Connection, entries: Sequence[Entry], *, run_id: int, now: datetime) -> int:
+    """Add records of one source, or note that they are still as they were; return how many are new.
+
+    One that has moved, as lines of a file do, is known by its deal.
+    """
     if not entries:
-        return
+        return 0
+    new = _new_among(connection, entries)
     statement = dialect.upsert(quarantine, connection)
     fresh = {name: statement.excluded[name] for name in ("deal_id", "problem", "run_id")}
     connection.execute(
@@ -44,6 +48,21 @@ def add(connection: Connection, entries: Sequence[Entry], *, run_id: int, now: d
             for entry in entries
         ],
     )
+    return new
+
+
+def _new_among(connection: Connection, entries: Sequence[Entry]) -> int:
+    is_known = or_(
+        quarantine.c.place.in_(bindparam("places", expanding=True)),
+        quarantine.c.deal_id.in_(bindparam("deal_ids", expanding=True)),
+    )
+    found = select(quarantine.c.place, quarantine.c.deal_id).where(
+        quarantine.c.source == entries[0].source, is_known
+    )
+    deal_ids = [entry.deal_id for entry in entries if entry.deal_id is not None]
+    asked = {"places": [entry.place for entry in entries], "deal_ids": deal_ids}
+    known = {name for row in connection.execute(found, asked) for name in row if name is not None}
+    return sum(entry.place not in known and entry.deal_id not in known for entry in entries)
 
 
 def release_deals(connection: Connection, source: str, deal_ids: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
-from convsync.errors import ConvsyncError, LockedError
+from convsync.errors import LockedError
 from convsync.model.period import Period
 from convsync.store import dialect
 from convsync.store.pages import paged
@@ -302,12 +302,13 @@ def begin_unlocked(
 
 
 def end_unlocked(
-    connection: Connection, run_id: int, real_now: datetime, error: ConvsyncError | None = None
+    connection: Connection,
+    run_id: int,
+    real_now: datetime,
+    *,
+    exit_code: int = 0,
+    message: str | None = None,
 ) -> None:
-    """End such a run, with the error that stopped it if one did."""
-    ended = {
-        "finished_at": real_now,
-        "exit_code": error.exit_code if error else 0,
-        "message": str(error) if error else None,
-    }
+    """End such a run, and say what stopped it if something did."""
+    ended = {"finished_at": real_now, "exit_code": exit_code, "message": message}
     connection.execute(update(runs).where(runs.c.id == run_id).values(ended))

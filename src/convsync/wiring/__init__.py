@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from convsync.clock import frozen_clock, system_clock
 from convsync.errors import OperatorError
+from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
-from convsync.steps import NoProgress, Progress, Services
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of

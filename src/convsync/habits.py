@@ -1,0 +1,56 @@
+"""What a source usually does, so that one that has dried up is noticed.
+
+A source that gave something night after night, and now gives nothing, may have lost a right or a
+mapped folder, and no error says so. It is reported until it gives something again. From then on it
+is known to rest at times, as a CRM does on Sundays, and an empty read of it is nothing new.
+"""
+
+import json
+from dataclasses import dataclass, replace
+
+from convsync.store import runs
+from convsync.store.database import Connection
+
+READS_NEEDED = 5
+"""After so many reads in a row that gave something, an empty one is news. One is enough for a
+source that gives everything it has with every read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habit:
+    """Reads that gave something so far; whether the last was empty; whether that is usual."""
+
+    reads: int = 0
+    is_empty: bool = False
+    rests: bool = False
+
+    def after(self, records: int, needed: int) -> "Habit":
+        """Return the habit after a read of so many records."""
+        if records:
+            reads = min(self.reads + 1, needed)
+            return replace(self, reads=reads, is_empty=False, rests=self.rests or self.is_empty)
+        if self.reads < needed:
+            return replace(self, rests=True)
+        return replace(self, is_empty=True)
+
+    @property
+    def has_dried_up(self) -> bool:
+        """True where nothing came from what always gave something."""
+        return self.is_empty and not self.rests
+
+
+def has_dried_up(connection: Connection, source: str, records: int, needed: int) -> bool:
+    """Remember how a read of a source went; True where it gave nothing and always had before."""
+    name = f"habit of {source}"
+    kept = runs.recall(connection, name)
+    before = Habit() if kept is None else _loaded(kept)
+    habit = before.after(records, needed)
+    if habit != before:
+        said = [habit.reads, habit.is_empty, habit.rests]
+        runs.remember(connection, name, json.dumps(said))
+    return habit.has_dried_up
+
+
+def _loaded(kept: str) -> Habit:
+    reads, is_empty, rests = json.loads(kept)
+    return Habit(reads=reads, is_empty=is_empty, rests=rests)

@@ -1,0 +1,79 @@
+"""How a run ended, in one line that people read and machines match.
+
+    OK run 12: sent 34, confirmed 20 · waiting 0 · not sent 7 · 1,234.50 EUR · head 1234:ab12…
+
+`OK`: all is done. `WAITING`: all is well, and some wait for a date, a click or a verdict. `LOOK`:
+the run came to its end, and left something that a person should look at. `FAILED`: it was stopped,
+or did not even begin. The head is that of the audit log: whoever keeps the line can prove
+later that the log is a continuation of what it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+class Ending(StrEnum):
+    """How a run ended, as the first word of its last line."""
+
+    OK = "OK"
+    WAITING = "WAITING"
+    LOOK = "LOOK"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where the audit log ends: an event's number and its digest."""
+
+    number: int
+    digest: bytes
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.digest.hex()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What stands in a run's last line. `counts` are rows by what became of them.
+
+    `value` is what the platforms were told in this run, by currency; `run_id` and `head` are None
+    where the run did not begin.
+    """
+
+    ending: Ending
+    run_id: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    value: Mapping[str, Decimal] = field(default_factory=dict)
+    head: Head | None = None
+
+    def __str__(self) -> str:
+        name = "" if self.run_id is None else f" run {self.run_id}"
+        parts = [
+            ", ".join(f"{what} {count:,}" for what, count in self.counts.items()),
+            *(f"{amount:,.2f} {currency}" for currency, amount in sorted(self.value.items())),
+            "" if self.head is None else f"head {self.head}",
+        ]
+        said = " · ".join(part for part in parts if part)
+        return f"{self.ending}{name}" + (f": {said}" if said else "")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the same for `--format json`."""
+        return {
+            "ending": self.ending.value,
+            "run": self.run_id,
+            "counts": dict(self.counts),
+            "value": {currency: str(amount) for currency, amount in sorted(self.value.items())},
+            "head": None if self.head is None else str(self.head),
+        }
+
+
+def ending_of(exit_code: int, *, waiting: int, is_at_its_end: bool) -> Ending:
+    """Return how a run ended, by its exit code and by what it left to wait."""
+    if not is_at_its_end:
+        return Ending.FAILED
+    if exit_code:
+        return Ending.LOOK
+    return Ending.WAITING if waiting else Ending.OK

@@ -1,0 +1,90 @@
+"""What a run works with, and what it says of itself at its end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
+from convsync.extract.source import ClickSource, DealSource
+from convsync.model.rule import Agreement, ConversionRule
+from convsync.model.takes import Takes
+from convsync.model.terms import Moved, RunLimits
+from convsync.outbox import Uploaded
+from convsync.plan import PlanSummary, SafetyLimits
+from convsync.report.closing import Closing
+from convsync.retrying import RetryPolicy
+from convsync.stopping import Stop
+from convsync.store import account
+from convsync.store.database import Database, OnStep, ignore_step
+from convsync.store.retired import Retired
+from convsync.upload.destination import Destination
+
+
+class Progress(Protocol):
+    """Hears how far a run has come."""
+
+    def advance(self, stage: str, count: int) -> None:
+        """Note that `count` more records of a stage are done."""
+
+
+class NoProgress:
+    """Hears nothing."""
+
+    def advance(self, stage: str, count: int) -> None:
+        """Do nothing."""
+
+
+def _say_nothing(_: Closing) -> None:
+    """Let a run end without a word."""
+
+
+def _ask_nobody() -> None:
+    """Leave the machine's clock alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything a run works with, made by `wiring`.
+
+    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask.
+    """
+
+    database: Database
+    rules: Sequence[ConversionRule]
+    takes: Mapping[str, Takes]
+    deal_sources: Sequence[DealSource]
+    click_sources: Sequence[ClickSource]
+    destinations: Callable[[str], Destination]
+    limits: SafetyLimits = field(default_factory=SafetyLimits)
+    moved: Moved = field(default_factory=Moved)
+    run_limits: RunLimits = field(default_factory=RunLimits)
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Clock = system_clock
+    real_clock: Clock = system_clock
+    servers: ServerClocks = SERVERS
+    ask_the_time: Callable[[], None] = _ask_nobody
+    on_step: OnStep = ignore_step
+    progress: Progress = field(default_factory=NoProgress)
+    stop: Stop = field(default_factory=Stop)
+    on_close: Callable[[Closing], None] = _say_nothing
+    head_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run did. `exit_code` is what the process ends with; `problems` say why it is not 0."""
+
+    run_id: int
+    plan: PlanSummary
+    uploaded: Uploaded
+    sums: account.Sums
+    quarantined: int
+    problems: Sequence[str]
+    retired: Sequence[Retired] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 where all is well, waiting included; 1 where rows or work were left."""
+        return 1 if self.uploaded.rejected or self.problems else 0

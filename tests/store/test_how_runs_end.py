@@ -1,0 +1,108 @@
+"""A run always closes, whatever stops it, and says what is amiss, on either database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from convsync.extract.source import Quarantined
+from convsync.model.terms import RunLimits
+from convsync.pipeline import run
+from convsync.report.closing import Ending
+from convsync.store import audit_log, runs
+from convsync.store.database import Database
+from tests.store.machine import Machine
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+FIRST = datetime(2026, 3, 3, 2, tzinfo=UTC)
+BAD = Quarantined(place="deals.csv:7", problem="column 'Amount' is no number", deal_id="D-7")
+UNNAMED = Quarantined(place="deals.csv:9", problem="column 'ID' is empty")
+
+
+@pytest.fixture
+def machine(database: Database) -> Machine:
+    return Machine(database)
+
+
+@pytest.mark.parametrize(
+    "raised", [KeyboardInterrupt(), SystemExit(7), MemoryError(), ValueError("jane@example.com")]
+)
+def test_whatever_is_raised_the_run_gets_its_end_and_gives_the_lock_back(
+    machine: Machine, raised: BaseException
+) -> None:
+    def fail() -> None:
+        raise raised
+
+    machine.crm.before = fail
+    with pytest.raises(type(raised)):
+        machine.night(FIRST)
+    with machine.database.transaction("look") as connection:
+        (row,) = runs.latest(connection, 9)
+        number, digest = audit_log.head(connection)
+    name = type(raised).__name__
+    assert (row["exit_code"], row["message"]) == (1, f"stopped by {name}")
+    assert (row["finished_at"], row["lock"]) == (FIRST, None)
+    (closing,) = machine.closings
+    assert closing.ending is Ending.FAILED
+    assert closing.head is not None
+    assert (closing.head.number, closing.head.digest) == (number, digest)
+    machine.crm.before = lambda: None
+    assert machine.night(FIRST + DAY).exit_code == 0, "and the next one finds the lock free"
+
+
+def test_a_record_that_can_be_read_no_more_ends_one_run_with_exit_code_1(
+    machine: Machine,
+) -> None:
+    assert machine.night(FIRST).exit_code == 0
+    machine.crm.extra = [BAD]
+    first = machine.night(FIRST + DAY)
+    assert first.exit_code == 1
+    assert any("1 records could not be read" in problem for problem in first.problems)
+    assert machine.closings[-1].ending is Ending.LOOK
+    machine.crm.extra = [replace(BAD, place="deals.csv:8")]
+    assert machine.night(FIRST + 2 * DAY).exit_code == 0, "the same one, a line further down"
+    machine.crm.extra = [BAD, replace(BAD, place="deals.csv:9", deal_id="D-8")]
+    assert machine.night(FIRST + 3 * DAY).exit_code == 1
+
+
+def test_so_many_unreadable_records_as_the_limit_says_are_put_up_with(machine: Machine) -> None:
+    machine.crm.extra = [BAD]
+    services = replace(machine.services(FIRST, FIRST), run_limits=RunLimits(unreadable=1))
+    assert run(services).exit_code == 0
+
+
+def test_where_it_is_not_known_what_is_missing_the_run_says_so(machine: Machine) -> None:
+    machine.crm.is_complete = True
+    machine.changes("D-1", FIRST - HOUR)
+    machine.changes("D-2", FIRST - HOUR)
+    machine.changes("D-3", FIRST - HOUR)
+    machine.night(FIRST)
+    gone = machine.crm.deals.pop()
+    machine.crm.deals = [replace(deal, modified_at=None) for deal in machine.crm.deals]
+    machine.crm.extra = [UNNAMED]
+    machine.night(FIRST + DAY)
+    night = machine.night(FIRST + 2 * DAY)
+    assert night.exit_code == 1, "for as long as it stands, though it is not new"
+    assert any("no deal was taken for missing" in problem for problem in night.problems)
+    with machine.database.reading() as connection:
+        marked = connection.exec_driver_sql("SELECT deal_id FROM deals WHERE gone IS NOT NULL")
+        assert marked.all() == []
+    machine.crm.extra = []
+    assert machine.night(FIRST + 3 * DAY).problems == []
+    with machine.database.reading() as connection:
+        marked = connection.exec_driver_sql("SELECT deal_id FROM deals WHERE gone IS NOT NULL")
+        assert [deal_id for (deal_id,) in marked] == [gone.deal_id]
+
+
+def test_a_source_that_gives_nothing_where_it_always_gave_something_is_reported(
+    machine: Machine,
+) -> None:
+    for night in range(5):
+        machine.changes(f"D-{night}", FIRST + night * DAY - HOUR)
+        assert machine.night(FIRST + night * DAY).exit_code == 0
+    silent = machine.night(FIRST + 5 * DAY)
+    assert silent.exit_code == 1
+    assert any("gave nothing" in problem for problem in silent.problems)
+    machine.changes("D-9", FIRST + 6 * DAY - HOUR)
+    assert machine.night(FIRST + 6 * DAY).exit_code == 0
+    assert machine.night(FIRST + 7 * DAY).exit_code == 0, "by now it is known to rest"
