@@ -100,7 +100,7 @@ def _check_chain(
     if missing := [number for number in anchors if number > count]:
         problem = f"the log ends here, but event {max(missing)} was once written"
         return count, Break(number=count, problem=problem)
-    if count > (known := max(anchors, default=0)):
+    if count > (known := tail.head.number):
         problem = f"the log's head is event {known}, so this one was slipped in behind it"
         return count, Break(number=known + 1, problem=problem)
     return count, None
