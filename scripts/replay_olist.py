@@ -29,7 +29,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from convsync import audit, pipeline, wiring
+from convsync import pipeline, verification, wiring
 from convsync.model.ledger import Account
 from convsync.model.outcome import EXPLANATIONS, Reason
 from convsync.model.period import Period
@@ -288,12 +288,12 @@ class Replay:
     @property
     def status(self) -> Status:
         """How everything stands in the end."""
-        return status_of(self.database, wiring.rules_of(self.settings))
+        return status_of(self.database, wiring.rules_of(self.settings), list(self.settings.deals))
 
     @property
     def is_audit_sound(self) -> bool:
         """True where no event of the audit log was changed, removed or slipped in."""
-        return audit.verify(self.database).broken is None
+        return verification.verify(self.database).is_sound
 
     def _let_happen(self, until: datetime) -> Iterator[tuple[str, str, str]]:
         """Bring the CRM up to an instant; yield the clicks that were logged meanwhile."""

@@ -1,24 +1,28 @@
 """What happened, appended as it happens, each event chained to the one before.
 
-An event's digest is SHA-256 over the digest before it and the event's own content, so an event that
-is changed, removed or slipped in breaks every digest after it; each run's row remembers the log's
-head at its end, so a tail cannot be cut off unnoticed either. Events hold order IDs, click IDs,
-hashes, codes, request IDs, amounts and times, and no raw personal data.
+Every event is written in the transaction that made it true, and every move of the ledger together
+with its event; how the chain holds is told in `model.chain`, what it proves in `verification`. Each
+run's row remembers the log's head at its end, so a tail cannot be cut off unnoticed either. Events
+hold order IDs, click IDs, hashes, codes, request IDs, amounts and times, and no raw personal data.
+
+A log that is keyed stays keyed: without its key nothing is appended, or whoever takes the key out
+of the config could go on with digests that anybody can compute.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from hashlib import sha256
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic_core import to_json
 
+from convsync.errors import OperatorError
+from convsync.model.chain import Head, Said, chained, key_id
 from convsync.model.event import Event
 from convsync.model.ledger import Move
 from convsync.store import audit_log, ledger
-from convsync.store.audit_log import GENESIS, Row
-from convsync.store.database import Database
+from convsync.store.audit_log import Row, Tail
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def write(
@@ -39,82 +43,41 @@ def write(
 
 
 def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetime) -> None:
-    """Append events within the transaction that made them true."""
-    number, digest = audit_log.head(connection)
-    instant = at.isoformat()
+    """Append events within the transaction that made them true.
+
+    Raises OperatorError where the log is keyed, and not by the key at hand.
+    """
+    tail, key = audit_log.tail(connection), audit_log.key_of(connection)
+    _require_key(tail, key)
+    number, digest = tail.head
+    instant = (at - _EPOCH) // timedelta(microseconds=1)
     rows = []
     for event in events:
         number += 1
         detail = to_json(event.detail).decode()
         kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)
-        digest = _chained(digest, number, instant, run_id, kind, who, detail)
+        digest = chained(digest, Said(number, instant, run_id, kind, *who, detail), key)
         rows.append(Row(number, at, run_id, kind, *who, detail, digest, event.deal_row))
     audit_log.append(connection, rows)
+    if rows and key is not None and tail.keyed_since is None:
+        audit_log.begin_keyed(connection, rows[0].number, key_id(key))
 
 
-def _chained(
-    before: bytes,
-    number: int,
-    at: str,
-    run_id: int,
-    kind: str,
-    who: tuple[str | None, str | None, str | None],
-    detail: str,
-) -> bytes:
-    whom = ("-" if name is None else f"={name}" for name in who)
-    said = "\0".join((str(number), at, str(run_id), kind, *whom, detail))
-    return sha256(before + said.encode()).digest()
+def head_of(connection: Any) -> Head:
+    """Return the last event's number and digest; `str` of it is what a run's last line shows."""
+    return audit_log.last(connection).head
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Break:
-    """The first place where the log is not what was once written."""
-
-    number: int
-    problem: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """What `verify` found: how many events it read, and where the chain breaks, if it does."""
-
-    events: int
-    broken: Break | None = None
-
-
-def verify(database: Database) -> Verified:
-    """Recompute every digest, and compare the heads that the log and its runs remember."""
-    with database.reading() as connection:
-        anchors = audit_log.anchors(connection)
-        count = 0
-        for count, problem in _checked(audit_log.events(connection), anchors):
-            if problem:
-                return Verified(events=count, broken=Break(number=count, problem=problem))
-        missing = [number for number in anchors if number > count]
-        if missing:
-            problem = f"the log ends here, but event {max(missing)} was once written"
-            return Verified(events=count, broken=Break(number=count, problem=problem))
-        head = max(anchors, default=0)
-        if count > head:
-            problem = f"the log's head is event {head}, so this one was slipped in behind it"
-            return Verified(events=count, broken=Break(number=head + 1, problem=problem))
-        if number := audit_log.misfiled(connection):
-            problem = f"event {number} is kept under another deal than it names"
-            return Verified(events=count, broken=Break(number=number, problem=problem))
-        return Verified(events=count)
-
-
-def _checked(rows: Iterable[Row], anchors: Mapping[int, bytes]) -> Iterator[tuple[int, str | None]]:
-    digest = GENESIS
-    for expected, row in enumerate(rows, start=1):
-        who = (row.source, row.deal_id, row.order_id)
-        at = row.at.isoformat()
-        digest = _chained(digest, row.number, at, row.run_id, row.event, who, row.detail)
-        if row.number != expected:
-            yield expected, f"event {expected} is missing"
-        elif digest != row.digest:
-            yield expected, f"event {expected} or its digest was edited"
-        elif anchors.get(expected, digest) != digest:
-            yield expected, f"event {expected} is not the one a run's row remembers"
-        else:
-            yield expected, None
+def _require_key(tail: Tail, key: bytes | None) -> None:
+    if tail.keyed_since is None:
+        return
+    since = f"The audit log is keyed since event {tail.keyed_since}"
+    if key is None:
+        raise OperatorError(
+            f"{since}, and there is no key. Set CONVSYNC_AUDIT__KEY again: without it nothing can "
+            "be appended, or anybody could go on with the log."
+        )
+    if key_id(key) != tail.key_id:
+        raise OperatorError(
+            f"{since} by another key than CONVSYNC_AUDIT__KEY. Set the key it was keyed by."
+        )

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from convsync import audit, intake, log
+from convsync import audit, head_file, intake, log
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.model.event import Event, EventKind
@@ -174,6 +174,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
     """Open a run, and close it however it ends."""
     now = _present(services)
     with services.database.transaction("open run") as connection:
+        head_file.require_continuation(services.head_file, connection)
         run_id = runs.open_run(
             connection,
             command,
@@ -205,9 +206,17 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             exit_code, message = _ending(error)
             log.error("run stopped", exit_code=exit_code, because=message)
             with suppress(Exception):  # what stopped it is worse than what keeps it from closing
-                work.finish(exit_code, message, is_at_its_end=False)
+                _finish(services, work, exit_code, message, is_at_its_end=False)
             raise
-        work.finish(report.exit_code, "; ".join(report.problems), is_at_its_end=True)
+        message = "; ".join(report.problems)
+        _finish(services, work, report.exit_code, message, is_at_its_end=True)
+
+
+def _finish(
+    services: Services, work: Work, exit_code: int, message: str, *, is_at_its_end: bool
+) -> None:
+    work.finish(exit_code, message, is_at_its_end=is_at_its_end)
+    head_file.keep(services.head_file, services.database, services.real_clock())
 
 
 def _ending(error: BaseException) -> tuple[int, str]:
@@ -221,6 +230,7 @@ def _ending(error: BaseException) -> tuple[int, str]:
 def _previewing(services: Services, command: str) -> Iterator[Work]:
     now = _present(services)
     with services.database.preview() as connection:
+        head_file.require_continuation(services.head_file, connection)
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
         work = Work(services, session, lambda error: work.problems.append(str(error)))

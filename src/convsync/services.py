@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
@@ -16,6 +17,7 @@ from convsync.retrying import RetryPolicy
 from convsync.stopping import Stop
 from convsync.store import account
 from convsync.store.database import Database, OnStep, ignore_step
+from convsync.store.retired import Retired
 from convsync.upload.destination import Destination
 
 
@@ -67,6 +69,7 @@ class Services:
     progress: Progress = field(default_factory=NoProgress)
     stop: Stop = field(default_factory=Stop)
     on_close: Callable[[Closing], None] = _say_nothing
+    head_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ class Report:
     sums: account.Sums
     quarantined: int
     problems: Sequence[str]
+    retired: Sequence[Retired] = ()
 
     @property
     def exit_code(self) -> int:

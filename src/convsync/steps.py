@@ -30,7 +30,8 @@ from convsync.services import Report, Services
 from convsync.store import account, audit_log, batches, clicks, deals, ledger, quarantine, runs
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
-from convsync.store.session import Session
+from convsync.store.retired import Retired, retired
+from convsync.store.session import PreviewSession, Session
 
 _RULES = "rules"
 
@@ -249,6 +250,7 @@ class Work:
             sums = account.sums(connection, self.services.rules)
             quarantined = quarantine.count(connection)
             left = [*self._left_unsent(connection), *self._blocked(connection)]
+            gone = self._retired(connection) if isinstance(self.session, PreviewSession) else ()
         return Report(
             run_id=self.session.run_id,
             plan=self.summary,
@@ -262,6 +264,15 @@ class Work:
                 *self.outbox.uploaded.problems,
                 *left,
             ],
+            retired=gone,
+        )
+
+    def _retired(self, connection: Connection) -> Sequence[Retired]:
+        """Return what counts under names that left the configuration: a preview shows it."""
+        return retired(
+            connection,
+            rules=[rule.name for rule in self.services.rules],
+            sources=[source.name for source in self.services.deal_sources],
         )
 
     def _left_unsent(self, connection: Connection) -> Sequence[str]:
@@ -296,7 +307,12 @@ class Work:
         uploaded = self.outbox.uploaded
         finished = Event(
             EventKind.RUN_FINISHED,
-            {"exit_code": exit_code, "message": message, "outcomes": dict(uploaded.outcomes)},
+            {
+                "exit_code": exit_code,
+                "message": message,
+                "uploads": uploaded.sent,
+                "outcomes": dict(uploaded.outcomes),
+            },
         )
         with self.session.transaction("finish run") as connection:
             self._record(connection, [finished])

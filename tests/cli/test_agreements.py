@@ -79,4 +79,4 @@ def test_breaches_of_a_period_are_those_of_milestones_reached_in_it(read: Office
 def test_breaches_and_the_platforms_figures_are_two_listings(read: Office) -> None:
     said = read.types("status", "--breaches", "--platform")
     assert said.code == 2
-    assert "--breaches lists deals alone" in said.err
+    assert "one at a time" in said.err

@@ -6,7 +6,7 @@ import pytest
 
 from convsync.sandbox.account import Action
 from convsync.sandbox.faults import Fault
-from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office, rows_of, run
+from tests.cli.office import ACCOUNT, NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office, rows_of, run
 
 FORMATS = ("table", "json", "csv")
 
@@ -49,13 +49,26 @@ def test_what_was_refused_after_a_lost_answer_is_explained_as_perhaps_counted(
     office.night()
     office.sandbox.platform.verdicts = {"click-of-D-1": "PROCESSING_ERROR_REASON_INVALID_GCLID"}
     office.night(NEXT_NIGHT)
-    assert "Google may count it" not in office.types("explain", "D-1").out
+    assert "the platform may count it" not in office.types("explain", "D-1").out
     office.night(THIRD_NIGHT)
     said = office.types("explain", "D-1")
     assert "rejected (count), 1,000.00 EUR, PROCESSING_ERROR_REASON_INVALID_GCLID" in said.out
-    assert "Google may count it all the same." in said.out
+    assert "the platform may count it all the same." in said.out
+    assert "PROCESSING_ERROR_REASON_INVALID_GCLID: The gclid cannot be decoded." in said.out
+    assert "→ See that the form and the CRM keep click IDs whole" in said.out
     (row,) = json.loads(office.types("explain", "D-1", "--format", "json").out)
     assert row["may_be_counted"] is True
+    assert row["code_means"] == "The gclid cannot be decoded."
+    assert row["code_fix"].startswith("See that the form")
+
+
+def test_what_the_account_blocks_is_explained_with_what_to_put_right(office: Office) -> None:
+    office.sandbox.platform.set_actions([Action(account=ACCOUNT, id="111")])
+    office.deal(mql_date="")
+    office.night()
+    said = office.types("explain", "D-1")
+    assert "INVALID_CONVERSION_ACTION_ID: The account has no such conversion action." in said.out
+    assert "→ Check the rule's action_id under Goals › Conversions" in said.out
 
 
 def test_a_sale_long_after_its_click_is_explained_with_the_milestone_that_was_in_time(
@@ -309,6 +322,8 @@ def test_what_is_done_to_the_log_is_found(
     office.deal()
     office.night()
     before = office.tables()
+    for trigger in ("update", "delete", "replace"):  # whoever may edit may drop these, too
+        office.sql(f"DROP TRIGGER audit_events_no_{trigger}")
     for statement in statements:
         office.sql(statement)
     assert office.tables() != before

@@ -129,6 +129,7 @@ class Evening:
         for leftover in folder.glob("ledger.db*"):
             leftover.unlink()
         shutil.copyfile(folder / "evening.db", folder / "ledger.db")
+        (folder / "convsync.audit-head").unlink(missing_ok=True)
         self.sandbox.platform.faults.clear()
         self.sandbox.books.clear()
         for page, names in self.counted.items():

@@ -745,6 +745,25 @@ def test_a_refusal_that_names_no_row_is_halved_down_to_the_one_that_is_meant(
     assert sandbox.books.totals()["most_often_sent"] == 1
 
 
+def test_of_rows_blocked_for_an_action_one_is_tried_a_night_until_it_exists(
+    company: Company, sandbox: Sandbox
+) -> None:
+    exists = [{"account": ACCOUNT, "id": action} for action in ("111", "222")]
+    set_actions(sandbox.platform, exists)
+    company.configure(("action_id = 222", "action_id = 999"))
+    won(company, "D-1")
+    won(company, "D-2")
+    blocked = {(Account.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID"): 2}
+    for night, tried in zip(NIGHT[:2], [2, 1], strict=True):
+        assert company.night(night).uploaded.sent == tried
+        assert company.sums() == blocked
+    set_actions(sandbox.platform, [*exists, {"account": ACCOUNT, "id": "999"}])
+    for night in NIGHT[2:4]:  # the verdict on the one that is tried is the proof
+        company.night(night)
+    assert {account for account, _ in company.sums()} == {Account.SENT}
+    assert [c.value for c in sandbox.books.counted[f"{ACCOUNT}/999"].values()] == [100.0, 100.0]
+
+
 def test_an_action_that_does_not_exist_blocks_its_rows_until_it_is_corrected(
     company: Company, sandbox: Sandbox
 ) -> None:

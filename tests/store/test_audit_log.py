@@ -9,17 +9,19 @@ import pytest
 from sqlalchemy import Connection, delete, insert, update
 
 from convsync import audit
-from convsync.audit import Break, Verified
 from convsync.errors import ConvsyncError
+from convsync.model.chain import GENESIS
 from convsync.model.event import Event, EventKind
 from convsync.store import audit_log, runs
-from convsync.store.audit_log import GENESIS, Row
+from convsync.store.audit_log import Row
 from convsync.store.database import Database
 from convsync.store.pages import PAGE
 from convsync.store.schema import audit_events, audit_head
 from convsync.store.schema import runs as runs_table
+from convsync.verification import Break, verify
 from tests.builders import NOW, ORDER_ID, a_deal
-from tests.store.rows import a_run, save
+from tests.store.conftest import Kind
+from tests.store.rows import a_run, save, unprotect_log
 
 TO_THE_MICROSECOND = datetime(2026, 3, 3, 1, 2, 3, 456789, tzinfo=UTC)
 EVENT = Event(
@@ -40,6 +42,13 @@ def write(database: Database, *events: Event, run_id: int = 1, at: datetime = NO
 def written(database: Database, **filters: Any) -> list[Row]:
     with database.reading() as connection:
         return list(audit_log.events(connection, **filters))
+
+
+def verified(database: Database) -> int:
+    """Return how many events were verified, after checking that the chain holds."""
+    found = verify(database)
+    assert found.broken is None
+    return found.events
 
 
 def begun(database: Database) -> int:
@@ -79,15 +88,15 @@ def test_an_event_comes_back_as_it_was_written(database: Database) -> None:
     assert row.detail == (
         '{"code":"größer 🙂","value":"10.50","rows":3,"none":null,"\\u0000":"\\"\\\\"}'
     )
-    assert audit.verify(database) == Verified(events=1)
+    assert verified(database) == 1
 
 
 def test_an_empty_log_is_sound(database: Database) -> None:
-    assert audit.verify(database) == Verified(events=0)
+    assert verified(database) == 0
     with database.transaction("nothing") as connection:
         audit.record(connection, [], run_id=1, at=NOW)
         assert audit_log.head(connection) == (0, GENESIS)
-    assert audit.verify(database) == Verified(events=0)
+    assert verified(database) == 0
 
 
 def test_events_are_numbered_without_gaps_whatever_is_rolled_back(database: Database) -> None:
@@ -101,7 +110,7 @@ def test_events_are_numbered_without_gaps_whatever_is_rolled_back(database: Data
         stopped(connection)
     write(database, EVENT, EVENT)
     assert [row.number for row in written(database)] == [1, 2, 3, 4]
-    assert audit.verify(database) == Verified(events=4)
+    assert verified(database) == 4
 
 
 def test_two_writers_at_once_never_take_one_number(database: Database, another: Database) -> None:
@@ -118,7 +127,7 @@ def test_two_writers_at_once_never_take_one_number(database: Database, another: 
     rows = written(database)
     assert [row.number for row in rows] == list(range(1, 61))
     assert {row.run_id for row in rows} == {first, second}
-    assert audit.verify(database) == Verified(events=60)
+    assert verified(database) == 60
 
 
 def test_a_log_of_several_pages_is_read_in_order_and_verified(database: Database) -> None:
@@ -126,7 +135,7 @@ def test_a_log_of_several_pages_is_read_in_order_and_verified(database: Database
     write(database, *[EVENT] * (PAGE + 1))
     assert [row.number for row in written(database)] == list(range(1, PAGE + 2))
     assert [row.number for row in written(database, newest=2)] == [PAGE, PAGE + 1]
-    assert audit.verify(database) == Verified(events=PAGE + 1)
+    assert verified(database) == PAGE + 1
 
 
 @pytest.mark.parametrize(
@@ -156,6 +165,29 @@ def test_events_are_found_by_what_is_asked_for(
 
 
 # Tampering
+
+APPEND_ONLY = "the audit log is append-only"
+
+
+EDITS = ("UPDATE audit_events SET detail = '{}' WHERE number = 2", "DELETE FROM audit_events")
+EDITS_OF = {
+    "sqlite": (
+        *EDITS,
+        """INSERT OR REPLACE INTO audit_events SELECT 2, at, run_id, event, source, deal_id,
+        order_id, '{}', digest, deal FROM audit_events WHERE number = 2""",
+    ),
+    "postgresql": (*EDITS, "TRUNCATE audit_events CASCADE"),
+}
+
+
+def test_the_database_refuses_to_change_or_remove_an_event(database: Database, kind: Kind) -> None:
+    a_log(database)
+    before = written(database)
+    for statement in EDITS_OF[kind.name]:
+        refused = pytest.raises(ConvsyncError, match="the audit log is append-only")
+        with refused, database.transaction("edit") as connection:
+            connection.exec_driver_sql(statement)
+    assert written(database) == before
 
 
 def edit(number: int, **columns: Any) -> Callable[[Connection], Any]:
@@ -242,9 +274,10 @@ def test_verify_names_the_first_event_that_is_not_what_was_written(
 ) -> None:
     a_log(database)
     with database.transaction("tamper") as connection:
+        unprotect_log(connection)
         connection.execute(insert(runs_table).values(_a_run_row()))
         tamper(connection)
-    broken = audit.verify(database).broken
+    broken = verify(database).broken
     assert broken is not None
     assert (broken.number, problem in broken.problem) == (number, True), broken
 
@@ -259,4 +292,4 @@ def test_a_run_that_remembers_another_digest_gives_the_log_away(database: Databa
         forged = update(runs_table).where(runs_table.c.audit_number == 3)
         connection.execute(forged.values(audit_digest=bytes(31) + b"\1"))
     expected = Break(number=3, problem="event 3 is not the one a run's row remembers")
-    assert audit.verify(database).broken == expected
+    assert verify(database).broken == expected

@@ -15,4 +15,4 @@ def test_a_deal_is_explained_under_the_rules_whose_condition_it_satisfies(
     alpha = replace(a_rule(), name="alpha", when={"brand": frozenset({"Alpha"})})
     beta = replace(a_rule(), name="beta", when={"brand": frozenset({"Beta"})})
     (explained,) = explain(database, [alpha, beta], "D-1", {})
-    assert [line.rule.name for line in explained.lines] == ["alpha"]
+    assert [line.rule for line in explained.lines] == ["alpha"]

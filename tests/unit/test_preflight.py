@@ -12,11 +12,9 @@ from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import FixedSum
 from convsync.upload.google.account import AccountFacts, ConversionActionFacts
+from convsync.upload.google.clock_findings import SLOW_BY, WRONG_BY, finding_of_clock
 from convsync.upload.google.preflight import (
-    SLOW_BY,
-    WRONG_BY,
     Expected,
-    finding_of_clock,
     findings_of_account,
     findings_of_rule,
     not_read,

@@ -1,4 +1,4 @@
-"""`audit list`, `audit show` and `audit verify`: what happened, and that nothing was edited."""
+"""What happened, that nothing of it was edited, and how to go on after a restored backup."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +9,7 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
+    from convsync.model.chain import Head
     from convsync.store.audit_log import Row
 
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
@@ -17,6 +18,13 @@ _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
 Last = Annotated[int, typer.Option("--last", min=1, help="How many events, from the end.")]
 RunId = Annotated[int | None, typer.Option("--run", help="Only events of this run.")]
 EventOption = Annotated[str | None, typer.Option("--event", help="Only events of this kind.")]
+HeadOption = Annotated[
+    str | None,
+    typer.Option("--head", metavar="NUMBER:DIGEST", help="A head kept elsewhere."),
+]
+CertainOption = Annotated[
+    bool, typer.Option("--certain", help="It was restored, although nothing seems to be lost.")
+]
 DealId = Annotated[str, typer.Argument(metavar="DEAL", help="The deal's ID in the CRM.")]
 
 
@@ -56,17 +64,68 @@ def show_deal(
 
 
 @app.command("verify")
-def verify(config: Config = DEFAULT_CONFIG) -> None:
-    """Prove that no event was removed, edited or slipped in."""
-    from convsync import audit
+def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
+    """Prove that no event was removed, edited or slipped in, and that the ledger follows the log.
 
-    with options.ledger(options.load(config)) as database:
-        found = audit.verify(database)
-    if found.broken is None:
-        typer.echo(f"{found.events:,} events, and every one is as it was written.")
+    With a head, a run's or else the head file's: also that the log is a continuation of it.
+    """
+    from convsync import head_file, verification, wiring
+
+    settings = options.load(config)
+    path = wiring.head_file_of(settings)
+    kept = head_file.read(path) if path is not None and head is None else None
+    with options.ledger(settings) as database:
+        known = kept.head if kept else _head(head)
+        found = verification.verify(database, head=known)
+    if found.broken is not None:
+        typer.echo(
+            f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
+        )
+        raise typer.Exit(1)
+    typer.echo(f"{found.events:,} events, and every one is as it was written.")
+    if found.keyed_since is not None:
+        typer.echo(f"They are keyed since event {found.keyed_since:,}.")
+    if known is not None:
+        typer.echo(f"They go on from the head that was kept elsewhere, event {known.number:,}.")
+    if not found.different:
+        typer.echo("Replayed, they give the ledger and the runs, row by row.")
         return
-    typer.echo(f"The audit log is broken at event {found.broken.number}: {found.broken.problem}.")
+    for difference in found.differences:
+        typer.echo(str(difference))
+    typer.echo(f"{found.different:,} differences between the audit log and the tables.")
     raise typer.Exit(1)
+
+
+@app.command("accept-restore")
+def accept_restore(config: Config = DEFAULT_CONFIG, certain: CertainOption = False) -> None:
+    """Go on with a ledger that was restored from a backup.
+
+    What may have been sent since the backup is looked at by the next run: told again or taken back.
+    """
+    from convsync import restore, wiring
+    from convsync.clock import system_clock
+
+    settings = options.load(config)
+    with options.ledger(settings) as database:
+        accepted = restore.accept(
+            database, wiring.head_file_of(settings), now=system_clock(), is_certain=certain
+        )
+    if accepted.lost is not None:
+        typer.echo(f"What the ledger does not know any more: {accepted.lost}.")
+    typer.echo(
+        f"{accepted.unsure:,} conversions may have been told something since. The next "
+        "`convsync run` tells them again or takes them back; look first with `convsync plan`."
+    )
+
+
+def _head(text: str | None) -> "Head | None":
+    from convsync.errors import OperatorError
+    from convsync.model.chain import Head
+
+    try:
+        return None if text is None else Head.parse(text)
+    except ValueError as error:
+        raise OperatorError(f"--head {text}: {error}.") from error
 
 
 def _as_row(row: "Row") -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`explain`: why a deal was sent, waits, or was not sent."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,6 +30,8 @@ _COLUMNS = (
     "due_at",
     "why",
     "mend",
+    "code_means",
+    "code_fix",
 )
 
 
@@ -45,6 +48,8 @@ def explain(
         rules, agreements = wiring.rules_of(settings), wiring.agreements_of(settings)
         found = explanation.explain(database, rules, deal, agreements)
         unreadable = explanation.unreadable(database, deal)
+    meaning_of = partial(wiring.explain_code, settings)
+    found = [explanation.with_codes(explained, meaning_of) for explained in found]
     if not found:
         why = "; ".join(unreadable) or "IDs are compared to the letter"
         raise OperatorError(f"No deal {deal} has been read. {why}.")
@@ -64,8 +69,9 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "source": explained.deal.source,
         "deal_id": explained.deal.deal_id,
         "order_id": line.order_id,
-        "rule": line.rule.name,
-        "milestone": line.rule.milestone,
+        "rule": line.rule,
+        "is_retired": line.is_retired,
+        "milestone": line.milestone_name,
         "reached_at": line.milestone.reached_at if line.milestone else None,
         "next_due_at": line.next_due_at,
         "definition": line.agreement.definition if line.agreement else None,
@@ -79,6 +85,8 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "due_at": entry.due_at if entry else None,
         "why": why.sentence if why else None,
         "mend": why.mend if why else None,
+        "code_means": line.code_meaning.sentence if line.code_meaning else None,
+        "code_fix": line.code_meaning.fix if line.code_meaning else None,
         "may_be_counted": bool(entry and entry.may_count_otherwise),
         "caught_earlier": list(line.caught_earlier),
     }
@@ -109,7 +117,8 @@ def _show(explained: "DealExplanation") -> None:
 def _said(line: "Line") -> Iterator[str]:
     reached = line.milestone.reached_at if line.milestone else None
     when = f"reached {output.text_of(reached)}" if reached else "no longer reached"
-    yield f"  {line.rule.milestone} ({line.rule.name}): {when}"
+    retired = ", a rule that is no longer in the configuration" if line.is_retired else ""
+    yield f"  {line.milestone_name} ({line.rule}{retired}): {when}"
     yield from _agreed(line)
     entry = line.entry
     if entry is None:
@@ -122,8 +131,12 @@ def _said(line: "Line") -> Iterator[str]:
     if line.explanation:
         yield f"    {line.explanation.sentence}"
         yield f"    → {line.explanation.mend}"
+    if line.code_meaning:
+        yield f"    {entry.code}: {line.code_meaning.sentence}"
+        if line.code_meaning.fix:
+            yield f"    → {line.code_meaning.fix}"
     if entry.may_count_otherwise:
-        yield "    An earlier request was never answered: Google may count it all the same."
+        yield "    An earlier request was never answered: the platform may count it all the same."
     for rule in line.caught_earlier:
         yield f"    It was in time for the rule {rule}, and sent under it."
     yield f"    order ID {line.order_id}"

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from convsync.report.closing import Closing
     from convsync.services import Report
     from convsync.store.account import Sums
+    from convsync.store.retired import Retired
 
 PLAIN_EVERY = 50_000
 """How often progress is reported where there is no terminal, in records."""
@@ -91,6 +93,8 @@ def show_plan(report: "Report", *, to_stderr: bool = False) -> None:
             typer.echo(f"{'':>10}  {count:>9,}  {sentence}", err=to_stderr)
     for currency, amount in sorted(plan.value.items()):
         typer.echo(f"{'value':>10}  {amount:>12,.2f} {currency}", err=to_stderr)
+    for retired in report.retired:
+        typer.echo(f"{'retired':>10}  {retired}", err=to_stderr)
 
 
 def show_sums(sums: "Sums") -> None:
@@ -132,8 +136,15 @@ def report_as_json(report: "Report", closing: "Closing | None") -> dict[str, Any
         "account": sums_as_json(report.sums),
         "quarantined": report.quarantined,
         "problems": list(report.problems),
+        "retired": [retired_as_json(retired) for retired in report.retired],
         "closing": None if closing is None else closing.as_json(),
     }
+
+
+def retired_as_json(retired: "Retired") -> dict[str, Any]:
+    """Return what counts under a removed name, for `--format json`."""
+    value = None if retired.value is None else str(retired.value)
+    return {**asdict(retired), "value": value}
 
 
 def sums_as_json(sums: "Sums") -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from convsync.model.period import Period
     from convsync.report.agreements import Standing
     from convsync.report.platform import Comparison
-    from convsync.report.status import Status
+    from convsync.report.status import Blocked, Status
     from convsync.settings import Settings
 
 _RUN_COLUMNS = ("run_id", "command", "as_of", "exit_code", "uploads", "message")
@@ -64,6 +64,17 @@ Breaches = Annotated[
         "[milestones].",
     ),
 ]
+ShowUncorrectable = Annotated[
+    bool,
+    typer.Option(
+        "--uncorrectable",
+        help="List instead what the platform counts, cannot correct, and should not count so.",
+    ),
+]
+_UNCORRECTABLE_COLUMNS = (
+    *("source", "deal_id", "rule", "order_id", "destination", "code", "value", "currency"),
+    *("means", "fix"),
+)
 _BREACH_COLUMNS = (
     "milestone",
     "owner",
@@ -81,6 +92,7 @@ def status(
     to_day: To = None,
     platform: Platform = False,
     breaches: Breaches = False,
+    uncorrectable: ShowUncorrectable = False,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -88,10 +100,10 @@ def status(
     from convsync import wiring
     from convsync.clock import system_clock
     from convsync.report import agreements
-    from convsync.report.status import status_of
+    from convsync.report import status as standing
 
-    if breaches and platform:
-        raise typer.BadParameter("--breaches lists deals alone; leave out --platform.")
+    if sum((breaches, platform, uncorrectable)) > 1:
+        raise typer.BadParameter("--breaches, --uncorrectable, --platform: one at a time.")
     settings = options.load(config)
     period = _period(from_day, to_day, settings)
     now = options.instant(as_of, settings) or system_clock()
@@ -101,21 +113,60 @@ def status(
             late = agreements.breaches_of(database, agreed, now=now, period=period)
             output.show([asdict(breach) for breach in late], _BREACH_COLUMNS, form)
             return
+        if uncorrectable:
+            rows = standing.uncorrectable(database)
+            shown = [_with_meaning(asdict(row), settings) for row in rows]
+            output.show(shown, _UNCORRECTABLE_COLUMNS, form)
+            return
         standings = agreements.standings(database, agreed, now=now, period=period)
-        found = status_of(database, wiring.rules_of(settings), period=period)
+        rules, sources = wiring.rules_of(settings), list(settings.deals)
+        found = standing.status_of(database, rules, sources, period=period)
+    blocked = [_with_meaning(_blocked_row(one), settings) for one in found.blocked]
     if form is Format.JSON:
         asked = _platform_as_json(_seen(settings, as_of)) if platform else {}
-        output.show_json({**_as_json(found), **_agreed_as_json(standings), **asked})
+        output.show_json(
+            {"blocked": blocked, **_as_json(found), **_agreed_as_json(standings), **asked}
+        )
     elif form is Format.CSV and platform:
         seen = _seen(settings, as_of)
         output.show([_row(row) for row in seen.rows], _PLATFORM_COLUMNS, form)
     elif form is Format.CSV:
         output.show(_account_of(found), ["account", "detail", "count"], form)
     else:
+        _show_blocked(blocked)
         _show(found)
         _show_agreed(standings)
         if platform:
             _show_platform(_seen(settings, as_of))
+
+
+def _blocked_row(blocked: "Blocked") -> dict[str, object]:
+    return {
+        "destination": blocked.action.destination,
+        "action": blocked.action.action_id,
+        "code": blocked.code,
+        "count": blocked.count,
+    }
+
+
+def _with_meaning(row: dict[str, object], settings: "Settings") -> dict[str, object]:
+    """Return a row with what its code means, and what to do about it."""
+    from convsync import wiring
+
+    meaning = wiring.explain_code(settings, str(row["destination"]), str(row["code"]))
+    said = ("", "") if meaning is None else (meaning.sentence, meaning.fix)
+    return {**row, "means": said[0], "fix": said[1]}
+
+
+def _show_blocked(blocked: list[dict[str, object]]) -> None:
+    for row in blocked:
+        typer.echo(
+            f"blocked by the account's set-up: {row['count']:,} conversions of "
+            f"{row['destination']}, action {row['action']}: {row['code']}"
+        )
+        for text in (row["means"], row["fix"]):
+            if text:
+                typer.echo(f"  {text}")
 
 
 def _account_of(found: "Status") -> list[dict[str, object]]:
@@ -230,6 +281,8 @@ def _as_json(found: "Status") -> dict[str, object]:
             }
             for time in found.times
         ],
+        "uncorrectable": found.uncorrectable,
+        "retired": [output.retired_as_json(retired) for retired in found.retired],
         "clicks": found.clicks,
         "unanswered_batches": found.unanswered_batches,
         "quarantine": [asdict(entry) for entry in found.quarantine],
@@ -250,6 +303,13 @@ def _show(found: "Status") -> None:
             f"  click to {time.milestone}: half within {_days(time.median):.1f} days, "
             f"nine in ten within {_days(time.p90):.1f} ({time.count:,} sent)"
         )
+    if found.uncorrectable:
+        typer.echo(
+            f"{found.uncorrectable:,} conversions count that should not, or not so, and cannot be "
+            "corrected; list them with --uncorrectable"
+        )
+    for retired in found.retired:
+        typer.echo(f"retired {retired}")
     typer.echo(f"{found.clicks:,} click IDs stored")
     if found.unanswered_batches:
         typer.echo(

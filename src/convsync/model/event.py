@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     UNSURE = "unsure"
     RULE_MOVED = "rule_moved"
     SOURCE_MOVED = "source_moved"
+    RESTORE_ACCEPTED = "restore_accepted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
 from convsync.store import migrate
 from convsync.store.database import Database
+from convsync.store.retired import retired
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
 
@@ -46,6 +47,8 @@ def check_all(
     `clock` is this machine's, None where it stands still and cannot be compared.
     """
     findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
+    if findings[0].severity is None:
+        findings += _retired(database, rules, sources)
     for source in sources:
         findings += _source(source)
     for account in accounts:
@@ -72,6 +75,30 @@ def _looked_at(subject: str, look: Callable[[], None], otherwise: Finding | None
         found = otherwise or Finding()
         return replace(found, severity=Severity.ERROR, subject=subject, problem=str(error))
     return Finding(subject=subject)
+
+
+def _retired(
+    database: Database, rules: Sequence[ConversionRule], sources: Sequence[Checkable]
+) -> list[Finding]:
+    """Warn of what still counts under rules and sources that left the configuration."""
+    with database.reading() as connection:
+        found = retired(
+            connection,
+            rules=[rule.name for rule in rules],
+            sources=[source.name for source in sources],
+        )
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            subject=f"retired {one.kind} {one.name}",
+            problem=str(one),
+            means="these conversions stay in the ad account, and are only taken back where a deal "
+            "is lost, deleted or refused",
+            mend=f"nothing, if it was removed on purpose; if it was renamed, write "
+            f'"{one.kind}s.{one.name}" = "{one.kind}s.NEW" under [moved]',
+        )
+        for one in found
+    ]
 
 
 def _source(source: Checkable) -> list[Finding]:

@@ -4,8 +4,8 @@ The answer is what the ledger holds, in sentences: the decision of the last nigh
 deal, which stands until the deal, its clicks or the rules change.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from convsync.model.click import Candidate, Click, ClickId
@@ -14,6 +14,7 @@ from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import order_id_of
+from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
 from convsync.store import clicks, deals, ledger, quarantine
 from convsync.store.database import Database
@@ -26,11 +27,16 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 class Line:
     """One milestone of a deal under one rule: where it is on its road, and why."""
 
-    rule: ConversionRule
+    rule: str
+    milestone_name: str
     milestone: Milestone | None
     order_id: str
+    destination: str
+    is_retired: bool
+    """True where the rule has left the configuration."""
     entry: LedgerEntry | None
     explanation: Explanation | None
+    code_meaning: CodeMeaning | None = None
     agreement: Agreement | None = None
     next_due_at: datetime | None = None
     """By when the deal should go on from this milestone, where it has not and should."""
@@ -63,14 +69,23 @@ def explain(
                 DealExplanation(
                     deal=stored.deal,
                     candidates=_each_once([*stored.deal.clicks, *found]),
-                    lines=[
-                        line
-                        for rule in rules
-                        if (line := _line(stored, rule, entries, agreements)) is not None
-                    ],
+                    lines=list(_lines(stored, rules, entries, agreements)),
                 )
             )
         return explained
+
+
+def with_codes(
+    explained: DealExplanation, explain_code: Callable[[str, str], CodeMeaning | None]
+) -> DealExplanation:
+    """Return an explanation with what each code means, as `explain_code` has it by destination."""
+    lines = [
+        replace(line, code_meaning=explain_code(line.entry.action.destination, line.entry.code))
+        if line.entry and line.entry.code
+        else line
+        for line in explained.lines
+    ]
+    return replace(explained, lines=lines)
 
 
 def unreadable(database: Database, deal_id: str) -> list[str]:
@@ -100,6 +115,22 @@ def _seen_at(click: Click) -> tuple[bool, datetime]:
     return click.clicked_at is None, click.clicked_at or _NEVER
 
 
+def _lines(
+    stored: StoredDeal,
+    rules: Sequence[ConversionRule],
+    entries: dict[ledger.EntryKey, LedgerEntry],
+    agreements: Mapping[str, Agreement],
+) -> Iterator[Line]:
+    """Yield a line for each configured rule, then for each that was removed."""
+    names = {rule.name for rule in rules}
+    for rule in rules:
+        if line := _line(stored, rule, entries, agreements):
+            yield line
+    for (_, name), entry in entries.items():
+        if name not in names:
+            yield _retired_line(stored, entry)
+
+
 def _line(
     stored: StoredDeal,
     rule: ConversionRule,
@@ -114,15 +145,32 @@ def _line(
         return None
     agreement = agreements.get(rule.milestone)
     reason = entry.reason if entry else None
+    order_id = order_id_of(deal.source, deal.deal_id, rule.name)
     return Line(
-        rule=rule,
+        rule=rule.name,
+        milestone_name=rule.milestone,
         milestone=milestone,
-        order_id=order_id_of(deal.source, deal.deal_id, rule.name),
+        order_id=entry.order_id if entry else order_id,
+        destination=(entry.action if entry else rule.action).destination,
+        is_retired=False,
         entry=entry,
         explanation=EXPLANATIONS[reason] if reason else None,
         agreement=agreement,
         next_due_at=next_due_at(agreement, deal) if agreement else None,
         caught_earlier=_caught_earlier(stored, entries, reason),
+    )
+
+
+def _retired_line(stored: StoredDeal, entry: LedgerEntry) -> Line:
+    return Line(
+        rule=entry.rule,
+        milestone_name=entry.milestone,
+        milestone=stored.deal.milestone(entry.milestone),
+        order_id=entry.order_id,
+        destination=entry.action.destination,
+        is_retired=True,
+        entry=entry,
+        explanation=EXPLANATIONS[entry.reason] if entry.reason else None,
     )
 
 

@@ -1,14 +1,16 @@
 """How everything stands, read from the ledger: the sum, what is on its way, what needs a person."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from convsync.model.period import Period
-from convsync.model.rule import ConversionRule
+from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.store import account, batches, clicks, quarantine, runs
 from convsync.store.database import Database
+from convsync.store.retired import Retired, retired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,42 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """How everything stands."""
+class Blocked:
+    """Conversions that wait for a person to change the account's set-up: a code and how many."""
 
+    action: ConversionAction
+    code: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncorrectable:
+    """A conversion that counts and is no longer right, and that the platform cannot correct.
+
+    `value` is what it counts, in `currency`; None where that is not certain.
+    """
+
+    source: str
+    deal_id: str
+    rule: str
+    order_id: str
+    destination: str
+    code: str
+    value: Decimal | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How everything stands.
+
+    `uncorrectable` counts what the platform counts, cannot correct, and should not count so;
+    `retired` what counts under rules and sources that left the configuration.
+    """
+
+    blocked: Sequence[Blocked]
+    uncorrectable: int
+    retired: Sequence[Retired]
     sums: account.Sums
     caught_earlier: Mapping[tuple[str, str], int]
     times: Sequence[account.TimeToMilestone]
@@ -51,6 +86,7 @@ class Status:
 def status_of(
     database: Database,
     rules: Sequence[ConversionRule],
+    sources: Collection[str],
     *,
     period: Period | None = None,
     last_runs: int = 5,
@@ -58,6 +94,12 @@ def status_of(
     """Return how everything stands; with a period, the account of the milestones reached in it."""
     with database.reading() as connection:
         return Status(
+            blocked=[
+                Blocked(action=action, code=code, count=count)
+                for action, code, count in batches.blocked(connection)
+            ],
+            uncorrectable=sum(1 for _ in account.uncorrectable(connection)),
+            retired=retired(connection, rules=[rule.name for rule in rules], sources=sources),
             sums=account.sums(connection, rules, period),
             caught_earlier=account.caught_earlier(connection),
             times=account.times_to_milestones(connection),
@@ -74,6 +116,24 @@ def status_of(
             ],
             runs=[_run(row) for row in runs.latest(connection, last_runs)],
         )
+
+
+def uncorrectable(database: Database) -> list[Uncorrectable]:
+    """Return what the platform counts, cannot correct, and should not count so."""
+    with database.reading() as connection:
+        return [
+            Uncorrectable(
+                source=entry.source,
+                deal_id=entry.deal_id,
+                rule=entry.rule,
+                order_id=entry.order_id,
+                destination=entry.action.destination,
+                code=entry.code,
+                value=entry.told.amount if entry.told else None,
+                currency=entry.told.currency if entry.told else None,
+            )
+            for entry in account.uncorrectable(connection)
+        ]
 
 
 def _run(row: Any) -> Run:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,12 +21,13 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from convsync.model.ledger import Account, State
+from convsync.model.ledger import Account, LedgerEntry, State
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
 from convsync.store import dialect
+from convsync.store.ledger import WITH_DEAL, as_entry
 from convsync.store.schema import deals, ledger, milestones
 
 _IS_SENT = or_(
@@ -240,3 +241,12 @@ def counted(connection: Connection) -> tuple[int, frozenset[str]]:
     told = dialect.tally(connection, found)
     counted_now = sum(number for (_, is_worth), number in told.items() if is_worth)
     return counted_now, frozenset(str(currency) for currency, _ in told)
+
+
+def uncorrectable(connection: Connection) -> Iterator[LedgerEntry]:
+    """Yield entries that count and are no longer right, and that the platform cannot correct."""
+    found = WITH_DEAL.where(
+        ledger.c.reason == Reason.PLATFORM_CANNOT,
+        or_(ledger.c.state == State.CONFIRMED, ledger.c.is_unsure),
+    ).order_by(ledger.c.id)
+    return map(as_entry, connection.execute(found).mappings())

@@ -1,21 +1,31 @@
 """The audit log's table: append-only, numbered, and chained.
 
 The number and digest of the last event stand in a row of their own, which every writer locks; two
-processes can never write events with one number, and what is cut off the end leaves a mark.
+processes can never write events with one number, and what is cut off the end leaves a mark. There
+also stands since which event the log is keyed, and by which key: every event from that one on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 
+from convsync.model.chain import GENESIS, Head, Said
 from convsync.store import dialect
 from convsync.store.pages import paged
 from convsync.store.schema import audit_events, audit_head, deals, runs
-
-GENESIS = bytes(32)
-"""What the first event is chained to."""
 
 
 class Row(NamedTuple):
@@ -36,17 +46,54 @@ class Row(NamedTuple):
     deal: int | None
 
 
+class Tail(NamedTuple):
+    """Where the log ends, and since which event it is keyed; None: it is not."""
+
+    head: Head
+    keyed_since: int | None
+    key_id: bytes | None
+
+
+class OfDeal(NamedTuple):
+    """What a replay needs of an event about a deal."""
+
+    deal: int
+    number: int
+    run_id: int
+    event: str
+    order_id: str
+    detail: str
+
+
 _COLUMNS = [audit_events.c[name] for name in Row._fields]
 
 
-def head(connection: Connection) -> tuple[int, bytes]:
+def key_of(connection: Connection) -> bytes | None:
+    """Return the key of the digests, None where the database was opened without one."""
+    key: bytes | None = connection.get_execution_options().get("convsync_audit_key")
+    return key
+
+
+def head(connection: Connection) -> Head:
     """Return the number and digest of the last event, and lock them until the commit."""
-    found = select(audit_head.c.number, audit_head.c.digest).with_for_update()
-    row = connection.execute(found).first()
-    if row is None:
+    return tail(connection).head
+
+
+def tail(connection: Connection) -> Tail:
+    """Return where the log ends, and lock it until the commit."""
+    found = connection.execute(select(audit_head).with_for_update()).first()
+    if found is None:
         connection.execute(insert(audit_head).values(id=1, number=0, digest=GENESIS))
-        return 0, GENESIS
-    return row.number, row.digest
+        return Tail(Head(0, GENESIS), None, None)
+    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id)
+
+
+def last(connection: Connection) -> Tail:
+    """Return where the log ends, locking nothing."""
+    found = connection.execute(select(audit_head)).first()
+    if found is None:
+        return Tail(Head(0, GENESIS), None, None)
+    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id)
 
 
 def append(connection: Connection, rows: Sequence[Row]) -> None:
@@ -54,8 +101,25 @@ def append(connection: Connection, rows: Sequence[Row]) -> None:
     if not rows:
         return
     dialect.insert_rows(connection, audit_events, Row._fields, rows)
-    last = rows[-1]
-    connection.execute(update(audit_head).values(number=last.number, digest=last.digest))
+    newest = rows[-1]
+    connection.execute(update(audit_head).values(number=newest.number, digest=newest.digest))
+
+
+def begin_keyed(connection: Connection, number: int, key_id: bytes) -> None:
+    """Note that every event from `number` on is keyed, and by which key."""
+    connection.execute(update(audit_head).values(keyed_since=number, key_id=key_id))
+
+
+def digest_at(connection: Connection, number: int) -> bytes | None:
+    """Return the digest of an event, None where there is no such event."""
+    found = select(audit_events.c.digest).where(audit_events.c.number == number)
+    return connection.execute(found).scalar()
+
+
+def written_at(connection: Connection, number: int) -> datetime | None:
+    """Return when an event was written, None where there is no such event."""
+    found = select(audit_events.c.at).where(audit_events.c.number == number)
+    return connection.execute(found).scalar()
 
 
 def events(
@@ -85,15 +149,44 @@ def events(
         found = found.where(audit_events.c.at < until)
     if newest is not None:
         first = found.with_only_columns(audit_events.c.number)
-        last = first.order_by(audit_events.c.number.desc()).limit(newest)
-        found = found.where(audit_events.c.number.in_(last))
+        found = found.where(
+            audit_events.c.number.in_(first.order_by(audit_events.c.number.desc()).limit(newest))
+        )
     return (Row(*row) for row in paged(connection, found, audit_events.c.number))
 
 
-def misfiled(connection: Connection) -> int | None:
-    """Return the number of the first event whose `deal` is not the one it names."""
+# What a verification reads
+
+
+def chain(connection: Connection) -> Iterator[tuple[Said, bytes]]:
+    """Yield what every event says, and its digest, in their order."""
+    at = type_coerce(audit_events.c.at, BigInteger)
+    columns = [at if name == "at" else audit_events.c[name] for name in Said._fields]
+    found = select(*columns, audit_events.c.digest)
+    for row in paged(connection, found, audit_events.c.number):
+        yield Said._make(row[:-1]), row[-1]
+
+
+def of_deals(connection: Connection, after: int, upto: int) -> list[OfDeal]:
+    """Return the events about conversions of the deals with these rows, in their order."""
+    found = (
+        select(*(audit_events.c[name] for name in OfDeal._fields))
+        .where(audit_events.c.deal > after, audit_events.c.deal <= upto)
+        .where(audit_events.c.order_id.is_not(None))
+    )
+    rows = map(OfDeal._make, connection.execute(found))
+    return sorted(rows, key=lambda row: row.number)
+
+
+def misfiled(connection: Connection, moved: Collection[tuple[str, str]] = ()) -> int | None:
+    """Return the number of the first event whose `deal` is not the one it names.
+
+    `moved` names sources that were renamed since, as they were and as they are.
+    """
+    names = tuple_(audit_events.c.source, deals.c.source)
     is_another = or_(
-        deals.c.deal_id != audit_events.c.deal_id, deals.c.source != audit_events.c.source
+        deals.c.deal_id != audit_events.c.deal_id,
+        and_(deals.c.source != audit_events.c.source, names.not_in(list(moved))),
     )
     found = (
         select(func.min(audit_events.c.number))
@@ -109,7 +202,5 @@ def anchors(connection: Connection) -> dict[int, bytes]:
         runs.c.audit_number > 0, runs.c.audit_digest.is_not(None)
     )
     remembered = {row.audit_number: row.audit_digest for row in connection.execute(found)}
-    last = connection.execute(select(audit_head.c.number, audit_head.c.digest)).first()
-    return (
-        remembered if last is None or not last.number else {**remembered, last.number: last.digest}
-    )
+    newest = last(connection).head
+    return {**remembered, newest.number: newest.digest} if newest.number else remembered

@@ -27,11 +27,14 @@ class Database:
     """One database, opened at its first use.
 
     Methods raise OperatorError where it cannot be opened or has no tables, TransientError where it
-    is busy, ConvsyncError where a constraint was broken.
+    is busy, ConvsyncError where a constraint was broken. The audit log is keyed by `audit_key`.
     """
 
-    def __init__(self, url: str, *, on_step: OnStep = ignore_step) -> None:
+    def __init__(
+        self, url: str, *, on_step: OnStep = ignore_step, audit_key: bytes | None = None
+    ) -> None:
         self._url = _parsed(url)
+        self._audit_key = audit_key
         self._on_step = on_step
         self._engine: Engine | None = None
 
@@ -66,7 +69,7 @@ class Database:
     def preview(self) -> Iterator[Connection]:
         """Open a copy: everything can be written and nothing stays. Nobody waits for it."""
         with self._in_our_words(), dialect.copy_of(self.engine, metadata.sorted_tables) as copy:
-            yield copy
+            yield self._keyed(copy)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -83,7 +86,11 @@ class Database:
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
         with self._in_our_words(), self.engine.connect() as connection:
-            yield connection
+            yield self._keyed(connection)
+
+    def _keyed(self, connection: Connection) -> Connection:
+        """Let whoever appends to the audit log over this connection find its key."""
+        return connection.execution_options(convsync_audit_key=self._audit_key)
 
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:

@@ -46,6 +46,18 @@ WITH_DEAL = select(ledger, deals.c.source, deals.c.deal_id).join(deals, deals.c.
 _OF_DEALS = WITH_DEAL.where(ledger.c.deal.in_(bindparam("deals", expanding=True)))
 
 
+def rows_of_deals(connection: Connection, after: int, upto: int) -> list[RowMapping]:
+    """Return the rows of `WITH_DEAL` of the deals with these rows, in no order."""
+    found = WITH_DEAL.where(ledger.c.deal > after, ledger.c.deal <= upto)
+    return list(connection.execute(found).mappings())
+
+
+def strays(row: RowMapping, entry: LedgerEntry) -> list[str]:
+    """Return the columns of a row that its entry would not have been written with."""
+    as_written = zip(_ALL_COLUMNS[1:], _row_of(entry), strict=True)
+    return [name for name, value in as_written if row[name] != value]
+
+
 def next_number(connection: Connection) -> int:
     """Return the number that the next new entry may have."""
     return (connection.execute(select(func.max(ledger.c.id))).scalar() or 0) + 1

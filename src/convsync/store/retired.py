@@ -34,6 +34,10 @@ class Retired:
     value: Decimal | None
     currency: str | None
 
+    def __str__(self) -> str:
+        worth = "" if self.value is None else f", {self.value:,.2f} {self.currency}"
+        return f"{self.kind} {self.name}: {self.count:,} conversions still count{worth}"
+
 
 def retired(
     connection: Connection, *, rules: Collection[str], sources: Collection[str]

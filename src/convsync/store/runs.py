@@ -9,7 +9,7 @@ was a process of this machine that is no longer there.
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from convsync.errors import LockedError
 from convsync.model.period import Period
 from convsync.store import dialect
+from convsync.store.pages import paged
 from convsync.store.schema import bookmarks, facts, runs, watermarks
 
 LEASE = timedelta(minutes=15)
@@ -188,6 +189,11 @@ def latest(connection: Connection, count: int) -> list[RowMapping]:
     """Return the last runs, latest first."""
     found = select(runs).order_by(runs.c.id.desc()).limit(count)
     return list(connection.execute(found).mappings())
+
+
+def every(connection: Connection) -> Iterator[Mapping[str, Any]]:
+    """Yield all runs, oldest first."""
+    return (row._asdict() for row in paged(connection, select(runs), runs.c.id))
 
 
 def watermark(connection: Connection, source: str) -> datetime | None:

@@ -5,6 +5,7 @@
 - one row for each action and order ID, of all that were ever ready to be sent: a unique index. Most
   milestones never are, and order IDs, being digests, would each dirty a page of a larger index;
 - exactly one state, and a reason wherever nothing is sent: check constraints on `ledger`;
+- what is in the audit log stays as it was written: triggers refuse to change or remove an event;
 - no orphan events, batches or milestones: foreign keys; an audit event's number is its primary key,
   and one that names a deal is found by that deal's row: events are added in the order of these.
 
@@ -17,6 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -31,6 +33,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    event,
     false,
     text,
 )
@@ -334,6 +337,32 @@ audit_events = Table(
     CheckConstraint("(deal IS NULL) = (deal_id IS NULL)", name="deal"),
 )
 Index("ix_audit_events_deal", audit_events.c.deal)
+APPEND_ONLY = {
+    "sqlite": [
+        """CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+        """CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+        """CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events
+        WHEN EXISTS (SELECT 1 FROM audit_events WHERE number = NEW.number)
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
+    ],
+    "postgresql": [
+        """CREATE FUNCTION audit_events_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = '23000'; END $$""",
+        """CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+        ON audit_events FOR EACH STATEMENT EXECUTE FUNCTION audit_events_append_only()""",
+    ],
+}
+"""What makes each database refuse to change an event, or to take one out.
+
+SQLite's INSERT OR REPLACE fires no trigger for what it deletes, and is refused by one of its own.
+https://www.sqlite.org/lang_conflict.html
+"""
+for _dialect, _statements in APPEND_ONLY.items():
+    for _statement in _statements:
+        _trigger: Any = DDL  # has no types
+        event.listen(audit_events, "after_create", _trigger(_statement).execute_if(_dialect))
 
 audit_head = Table(
     "audit_head",
@@ -341,6 +370,8 @@ audit_head = Table(
     Column("id", Integer, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
+    Column("keyed_since", BigInteger),
+    Column("key_id", LargeBinary(8)),
     CheckConstraint("id = 1", name="single"),
 )
 

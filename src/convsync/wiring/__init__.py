@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from convsync.clock import frozen_clock, system_clock
@@ -39,6 +40,7 @@ def services_of(
     retry = retry_of(settings)
     return Services(
         database=database_of(settings, on_step=on_step),
+        head_file=head_file_of(settings),
         rules=rules_of(settings),
         deal_sources=deal_sources_of(settings, retry),
         click_sources=click_sources_of(settings),
@@ -71,7 +73,18 @@ def opened(
 
 def database_of(settings: Settings, *, on_step: OnStep = ignore_step) -> Database:
     """Return the ledger's database; a relative SQLite file lies in the config's folder."""
-    return Database(database_url(settings.store.url, settings.folder), on_step=on_step)
+    key = settings.audit.key
+    return Database(
+        database_url(settings.store.url, settings.folder),
+        on_step=on_step,
+        audit_key=None if key is None else key.get_secret_value().encode(),
+    )
+
+
+def head_file_of(settings: Settings) -> Path | None:
+    """Return the file that repeats the audit log's head, None where none is kept."""
+    named = settings.audit.head_file
+    return None if named is None else settings.folder / named
 
 
 def company_zone(settings: Settings) -> ZoneInfo:

@@ -14,10 +14,9 @@ from convsync.errors import ConvsyncError
 from convsync.model.finding import Finding, Severity
 from convsync.model.rule import ConversionRule
 from convsync.upload.ad_account import CannotAsk, Received, UploadSummary
-from convsync.upload.google import preflight
+from convsync.upload.google import clock_findings, preflight
 from convsync.upload.google.account import AccountReader
 from convsync.upload.google.preflight import Expected
-from convsync.upload.google.server_clock import server_time
 
 ADS_CLIENT = "GOOGLE_ADS_API"
 NAMED_CLIENTS = frozenset({ADS_CLIENT, "GOOGLE_ADS_WEB_CLIENT", "ADS_DATA_CONNECTOR"})
@@ -53,6 +52,8 @@ class GoogleAdAccount:
 
     def server_time(self) -> datetime | None:
         """Return the time at the endpoint; see AdAccount."""
+        from convsync.upload.google.server_clock import server_time  # and `requests` with it
+
         return None if self._clock_url is None else server_time(self._clock_url)
 
     def received(self) -> Received | CannotAsk:
@@ -75,13 +76,13 @@ class GoogleAdAccount:
         try:
             theirs = self.server_time()
         except ConvsyncError as error:
-            yield preflight.clock_not_read(subject, str(error))
+            yield clock_findings.clock_not_read(subject, str(error))
             return
         if theirs is None:
-            yield preflight.clock_not_read(subject, "its endpoint speaks gRPC alone.")
+            yield clock_findings.clock_not_read(subject, "its endpoint speaks gRPC alone.")
             return
         ours = asked_at + (clock() - asked_at) / 2
-        yield preflight.finding_of_clock(subject, ours, theirs)
+        yield clock_findings.finding_of_clock(subject, ours, theirs)
 
     def _of_the_account(self, rules: Sequence[ConversionRule]) -> Sequence[Finding]:
         expected = self._expected

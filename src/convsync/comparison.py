@@ -1,0 +1,209 @@
+"""Whether the audit log and the ledger tell the same story: every event replayed, every row read.
+
+Deals are taken a range at a time, in as much memory however long the log is. What one event says
+of many entries, a reservation or a rule's new name, is kept for the whole comparison: there are few
+of these, and an entry finds those that name it in three arrays of whole numbers.
+"""
+
+import json
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+from convsync.model.chain import Said
+from convsync.model.event import EventKind
+from convsync.model.ledger import record_of
+from convsync.model.record import Scalar, numbers_in
+from convsync.model.replay import Record, change, rename_rule
+from convsync.store import audit_log, deals, ledger
+from convsync.store.audit_log import OfDeal
+
+RANGE = 2_000
+"""How many deals are looked at together."""
+
+PLANNING = frozenset(
+    {
+        EventKind.PLANNED,
+        EventKind.HELD,
+        EventKind.NOT_SENT,
+        EventKind.KEPT,
+        EventKind.UNCORRECTABLE,
+        EventKind.WITHHELD,
+    }
+)
+"""What makes an entry the plan of the run in which it happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that the tables say and the log does not, or the other way round.
+
+    `about` is an order ID, or a run. `found` is what stands in the table, `logged` what the log
+    says; None for nothing.
+    """
+
+    about: str
+    field: str
+    found: Scalar
+    logged: Scalar
+
+    def __str__(self) -> str:
+        found, logged = (
+            "nothing" if value is None else repr(value) for value in (self.found, self.logged)
+        )
+        return f"{self.about}: {self.field} is {found}, and the audit log says {logged}"
+
+
+Change = tuple[int, str, Mapping[str, Any]]
+"""An event's number, its kind, and what it says."""
+
+
+@dataclass(slots=True)
+class Common:
+    """Events that are about no one deal, gathered from the log as it is read."""
+
+    runs: dict[int, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    sources_moved: list[tuple[str, str]] = field(default_factory=list)
+    _of_many: list[Change] = field(default_factory=list)
+    _of_all: list[Change] = field(default_factory=list)
+    _latest: "array[int]" = field(default_factory=lambda: array("q"))
+    _earlier: "array[int]" = field(default_factory=lambda: array("q"))
+    _event: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def add(self, said: Said) -> None:
+        """Take an event in, if it is one of these."""
+        if said.order_id is not None or said.deal_id is not None:
+            return
+        detail = json.loads(said.detail)
+        if said.event in {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}:
+            of_run = self.runs.setdefault(said.run_id, {})
+            of_run[said.event] = {**detail, "audit_number": said.number}
+        elif said.event == EventKind.RULE_MOVED:
+            self._of_all.append((said.number, said.event, detail))
+        elif said.event == EventKind.SOURCE_MOVED:
+            moved = (detail["from"], detail["to"])
+            earlier = [(first, moved[1]) for first, then in self.sources_moved if then == moved[0]]
+            self.sources_moved += [*earlier, moved]
+        elif "entries" in detail:
+            self._name_entries(said, detail)
+
+    def of_entry(self, number: int) -> Iterator[Change]:
+        """Yield what was said of an entry by events about many."""
+        yield from self._of_all
+        at = self._latest[number] if 0 <= number < len(self._latest) else -1
+        while at >= 0:
+            yield self._of_many[self._event[at]]
+            at = self._earlier[at]
+
+    def _name_entries(self, said: Said, detail: Mapping[str, Any]) -> None:
+        """Let each entry find the event: the last that names it, and from there the one before."""
+        self._of_many.append((said.number, said.event, detail))
+        for entry in numbers_in(detail["entries"]):
+            if (more := entry + 1 - len(self._latest)) > 0:
+                self._latest.extend([-1] * (more + entry // 8))
+            self._earlier.append(self._latest[entry])
+            self._latest[entry] = len(self._event)
+            self._event.append(len(self._of_many) - 1)
+
+
+def ledger_differences(connection: Any, common: Common) -> Iterator[Difference]:
+    """Yield what the ledger's rows say that a replay of the log does not, and what they miss."""
+    for after in range(0, deals.next_row(connection), RANGE):
+        upto = after + RANGE
+        logged = _replayed(audit_log.of_deals(connection, after, upto), common)
+        for row in ledger.rows_of_deals(connection, after, upto):
+            entry = ledger.as_entry(row)
+            found = {**record_of(entry), "run_id": entry.run_id, "order_id": entry.order_id}
+            said = logged.pop((entry.deal_row, entry.number), {})
+            if found != said:
+                yield from _between(str(entry.order_id), found, said)
+            for column in ledger.strays(row, entry):
+                yield Difference(str(entry.order_id), column, str(row[column]), None)
+        for said in logged.values():
+            yield from _between(str(said["order_id"]), {}, said)
+
+
+def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int], Record]:
+    """Return the entries of some deals as the log tells them, by deal row and number."""
+    entries: dict[tuple[int, int], Record] = {}
+    of_entry: dict[tuple[int, str], list[Change]] = defaultdict(list)
+    planned_by: dict[tuple[int, str], int] = {}
+    for event in events:
+        key = event.deal, event.order_id
+        of_entry[key].append((event.number, event.event, json.loads(event.detail)))
+        if event.event in PLANNING:
+            planned_by[key] = event.run_id
+    for key, changes in of_entry.items():
+        deal, order_id = key
+        number = changes[0][2].get("entry", 0)
+        changes += common.of_entry(number)
+        entry = _after(changes)
+        entry["order_id"] = order_id
+        entry["run_id"] = planned_by.get(key)
+        entries[deal, number] = entry
+    return entries
+
+
+def _after(changes: list[Change]) -> Record:
+    entry: Record = {}
+    for _, kind, detail in sorted(changes, key=itemgetter(0)):
+        if kind == EventKind.RULE_MOVED:
+            rename_rule(entry, detail)
+        else:
+            change(entry, detail)
+    return entry
+
+
+def _between(about: str, found: Record, logged: Record) -> Iterator[Difference]:
+    if not found or not logged:
+        where = "the ledger" if found else "the audit log"
+        yield Difference(about, f"the entry, which only {where} knows,", *_presence(found, logged))
+        return
+    for name in sorted(found.keys() | logged.keys()):
+        if found.get(name) != logged.get(name):
+            yield Difference(about, name, found.get(name), logged.get(name))
+
+
+def _presence(*records: Record) -> Sequence[Scalar]:
+    return ["there" if record else None for record in records]
+
+
+# Runs
+
+_STOPPED = {"exit_code": 1, "message": "stopped before its end", "uploads": 0}
+
+
+def run_differences(rows: Iterable[Mapping[str, Any]], common: Common) -> Iterator[Difference]:
+    """Yield what the rows of runs say that the log does not.
+
+    A run that wrote no event of its start, an import of clicks, is vouched for by nobody.
+    """
+    for row in rows:
+        said = common.runs.pop(row["id"], {})
+        started, finished = said.get(EventKind.RUN_STARTED), said.get(EventKind.RUN_FINISHED)
+        about = f"run {row['id']}"
+        if started is None:
+            if row["lock"] is not None or row["audit_number"] is not None:
+                yield Difference(about, "its start", "there", None)
+            continue
+        yield from _fields(about, row, started, ("command", "as_of"))
+        if finished is not None:
+            yield from _fields(
+                about, row, finished, ("exit_code", "message", "uploads", "audit_number")
+            )
+        elif row["finished_at"] is not None:
+            yield from _fields(about, row, {**_STOPPED, "audit_number": None}, tuple(_STOPPED))
+    for run_id in common.runs:
+        yield Difference(f"run {run_id}", "its row", None, "there")
+
+
+def _fields(
+    about: str, row: Mapping[str, Any], said: Mapping[str, Any], names: Iterable[str]
+) -> Iterator[Difference]:
+    for name in names:
+        found = row[name].isoformat() if name == "as_of" else row[name]
+        if found != said.get(name):
+            yield Difference(about, name, found, said.get(name))

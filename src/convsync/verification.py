@@ -1,0 +1,155 @@
+"""What `audit verify` proves: that the log is the one that was written, and the tables follow it.
+
+The chain is computed anew, with the key from the event on since which the log is keyed, and must
+come to every head that is known: the log's own, those that past runs remember, and the one that
+was kept elsewhere and is handed in. Then the log is replayed and compared with the ledger and the
+rows of runs. What this proves, and against whom:
+
+- Somebody who edits, adds or removes events or ledger rows and does not compute the chain anew is
+  always found.
+- Somebody who rewrites the whole database, chain and heads included, is found by a head that was
+  kept elsewhere, and by the key, if there is one, unless they cut off the end: what is left then is
+  a true log of an earlier day, and only a head kept elsewhere tells.
+- Events from before the log was keyed are proved by the key from the first keyed event on.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain as chain_of
+from itertools import islice
+from typing import Any
+
+from convsync.comparison import Common, Difference, ledger_differences, run_differences
+from convsync.model.chain import GENESIS, Head, chained, key_id
+from convsync.store import audit_log, runs
+from convsync.store.audit_log import Tail
+from convsync.store.database import Database
+
+SHOWN = 100
+"""How many differences are kept; the rest are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """The first place where the log is not what was once written."""
+
+    number: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What `verify` found: how many events it read, where the chain breaks, if it does, and what
+    differs between the log and the tables: how much, and the first of it.
+
+    `keyed_since` is the first event with a keyed digest, None where there is none.
+    """
+
+    events: int
+    keyed_since: int | None = None
+    broken: Break | None = None
+    differences: tuple[Difference, ...] = ()
+    different: int = 0
+
+    @property
+    def is_sound(self) -> bool:
+        """True where the log is as it was written, and the tables follow it."""
+        return self.broken is None and not self.different
+
+
+def verify(database: Database, *, head: Head | None = None) -> Verified:
+    """Check the chain, replay it, and compare; `head` is one that was kept elsewhere."""
+    with database.reading() as connection:
+        tail = audit_log.last(connection)
+        common = Common()
+        events, broken = _check_chain(connection, common, tail, head)
+        if broken is None:
+            broken = _misfiled(connection, common)
+        if broken is not None:
+            return Verified(events=events, keyed_since=tail.keyed_since, broken=broken)
+        differences = chain_of(
+            ledger_differences(connection, common),
+            run_differences(runs.every(connection), common),
+        )
+        first = tuple(islice(differences, SHOWN))
+        return Verified(
+            events=events,
+            keyed_since=tail.keyed_since,
+            differences=first,
+            different=len(first) + sum(1 for _ in differences),
+        )
+
+
+def _check_chain(
+    connection: Any, common: Common, tail: Tail, head: Head | None
+) -> tuple[int, Break | None]:
+    """Return how many events were read, and the first break of the chain."""
+    key = audit_log.key_of(connection)
+    if problem := _problem_of_key(tail, key):
+        return 0, Break(number=tail.head.number, problem=problem)
+    anchors = {
+        number: (digest, "not the one a run's row remembers")
+        for number, digest in audit_log.anchors(connection).items()
+    }
+    if head is not None and head.number:
+        anchors[head.number] = head.digest, "not the one whose digest was given"
+    count = 0
+    for count, problem in _checked(connection, common, tail, anchors):
+        if problem:
+            return count, Break(number=count, problem=problem)
+    if missing := [number for number in anchors if number > count]:
+        problem = f"the log ends here, but event {max(missing)} was once written"
+        return count, Break(number=count, problem=problem)
+    if count > (known := max(anchors, default=0)):
+        problem = f"the log's head is event {known}, so this one was slipped in behind it"
+        return count, Break(number=known + 1, problem=problem)
+    return count, None
+
+
+def _checked(
+    connection: Any,
+    common: Common,
+    tail: Tail,
+    anchors: Mapping[int, tuple[bytes, str]],
+) -> Iterator[tuple[int, str | None]]:
+    key, keyed_since = audit_log.key_of(connection), tail.keyed_since
+    digest = GENESIS
+    for expected, (said, stored) in enumerate(audit_log.chain(connection), start=1):
+        is_keyed = keyed_since is not None and said.number >= keyed_since
+        digest = chained(digest, said, key if is_keyed else None)
+        known, problem = anchors.get(expected, (digest, ""))
+        if said.number != expected:
+            yield expected, f"event {expected} is missing"
+        elif digest != stored:
+            yield expected, f"event {expected} or its digest was edited"
+        elif known != digest:
+            yield expected, f"event {expected} is {problem}"
+        else:
+            common.add(said)
+            yield expected, None
+
+
+def _problem_of_key(tail: Tail, key: bytes | None) -> str | None:
+    since = tail.keyed_since
+    if since is None:
+        is_unkeyed = key is not None and tail.head.number
+        return _NEVER_KEYED if is_unkeyed else None
+    if key is None:
+        return f"the log is keyed since event {since}, and CONVSYNC_AUDIT__KEY is not set"
+    if tail.key_id != key_id(key):
+        return f"the log is keyed since event {since} by another key than CONVSYNC_AUDIT__KEY"
+    return None
+
+
+_NEVER_KEYED = (
+    "no event is keyed, although there is a key: unless nothing was written since it was set, "
+    "somebody has written the log anew"
+)
+
+
+def _misfiled(connection: Any, common: Common) -> Break | None:
+    number = audit_log.misfiled(connection, common.sources_moved)
+    if number is None:
+        return None
+    problem = f"event {number} is kept under another deal than it names"
+    return Break(number=number, problem=problem)
