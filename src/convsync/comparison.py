@@ -21,6 +21,7 @@ from convsync.model.record import Scalar, numbers_in
 from convsync.model.replay import Record, change, rename_rule
 from convsync.store import audit_log, deals, ledger
 from convsync.store.audit_log import OfDeal
+from convsync.store.database import Connection
 
 RANGE = 2_000
 """How many deals are looked at together."""
@@ -110,7 +111,7 @@ class Common:
             self._event.append(len(self._of_many) - 1)
 
 
-def ledger_differences(connection: Any, common: Common) -> Iterator[Difference]:
+def ledger_differences(connection: Connection, common: Common) -> Iterator[Difference]:
     """Yield what the ledger's rows say that a replay of the log does not, and what they miss."""
     for after in range(0, deals.next_row(connection), RANGE):
         upto = after + RANGE
