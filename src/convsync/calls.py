@@ -41,8 +41,8 @@ class Attempt(Generic[Answer]):
         return isinstance(self.error, OperatorError)
 
 
-class Caller:
-    """Makes calls, from any thread."""
+class PacedCalls:
+    """Makes calls at the pace that quotas allow, from any thread."""
 
     def __init__(
         self, database: Database, policy: RetryPolicy, *, real_clock: Clock = system_clock

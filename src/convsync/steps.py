@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any, Protocol
 
 from convsync import audit, intake, log, renames
-from convsync.calls import Caller
+from convsync.calls import PacedCalls
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.departures import Departures
 from convsync.errors import OperatorError, UnsafePlanError
@@ -120,7 +120,7 @@ class Work:
         self.outbox = Outbox(
             session,
             services.destinations,
-            Caller(services.database, services.retry, real_clock=services.real_clock),
+            PacedCalls(services.database, services.retry, real_clock=services.real_clock),
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
         )
