@@ -55,7 +55,7 @@ bench: $(READY)  ## speed, memory, requests; 10,000 to 1,000,000 deals (about 7 
 	$(BIN)/python -m scripts.bench
 	$(BIN)/python -m scripts.bench_crms
 
-format: $(READY)  ## format and mend what can be mended
+format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

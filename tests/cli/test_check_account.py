@@ -164,9 +164,9 @@ def test_a_wrong_set_up_is_found_and_said_what_to_do(
     assert code == (2 if result == "failed" else 0)
     (about,) = [row for row in found if not row["check"].startswith("rule ")]
     assert (about["result"], about["check"]) == (result, subject)
-    assert said in about["detail"] + about["mend"]
+    assert said in about["detail"] + about["fix"]
     for row in found:
-        assert all(row[what] for what in ("severity", "means", "mend"))
+        assert all(row[what] for what in ("severity", "means", "fix"))
         assert row["link"].startswith("https://")
 
 
@@ -178,7 +178,7 @@ def test_an_action_that_a_manager_owns_is_the_managers_to_be_uploaded_to(reading
     assert code == 2
     assert about[WHOLE]["result"] == "warning"
     assert about[WON]["result"] == "failed"
-    assert about[WON]["mend"] == "set destinations.google.operating_account to 5550001111"
+    assert about[WON]["fix"] == "set destinations.google.operating_account to 5550001111"
 
 
 def test_a_right_set_up_has_nothing_to_find(reading: Office) -> None:
@@ -210,7 +210,7 @@ def test_without_a_reader_it_says_what_could_not_be_checked(office: Office) -> N
     assert (code, found["check"], found["result"]) == (0, WHOLE, "info")
     for what in ("status", "type", "owner", "window", "auto-tagging", "terms", "currency"):
         assert what in found["detail"]
-    assert "destinations.google.read_with" in found["mend"]
+    assert "destinations.google.read_with" in found["fix"]
 
 
 @pytest.mark.parametrize("version", ["v25", "v26"])
@@ -223,11 +223,11 @@ def test_every_version_says_whether_enhanced_conversions_are_on(
     assert findings(reading)[0] == 2
 
 
-def test_a_table_is_followed_by_what_each_finding_means_and_its_mend(reading: Office) -> None:
+def test_a_table_is_followed_by_what_each_finding_means_and_its_fix(reading: Office) -> None:
     account(auto_tagging_enabled=False)(reading)
     said = reading.types("check")
     assert f"failed: {WHOLE}: auto-tagging is off\n  means  new clicks carry" in said.out
-    assert "  mend   turn it on under Admin" in said.out
+    assert "  fix    turn it on under Admin" in said.out
     assert "  see    https://support.google.com/" in said.out
 
 

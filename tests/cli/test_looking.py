@@ -119,7 +119,7 @@ def test_a_deal_whose_latest_record_cannot_be_read_says_so(office: Office) -> No
 # --- status --------------------------------------------------------------------------------------
 
 
-def test_a_row_that_cannot_be_read_is_shown_until_it_is_mended(office: Office) -> None:
+def test_a_row_that_cannot_be_read_is_shown_until_it_is_fixed(office: Office) -> None:
     office.deal()
     office.deal("D-2", amount="a lot")
     said = office.night()

@@ -227,7 +227,7 @@ class CrmSourceContract(DealSourceContract):
         with pytest.raises(TransientError):
             read(office.source())
 
-    def test_a_403_that_is_a_right_is_for_a_person_to_mend(self, office: Any) -> None:
+    def test_a_403_that_is_a_right_is_for_a_person_to_fix(self, office: Any) -> None:
         office.fail(office.right_missing)
         with pytest.raises(OperatorError):
             read(office.source())

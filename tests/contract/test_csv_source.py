@@ -163,7 +163,7 @@ def test_a_very_long_cell_is_read(path: Path) -> None:
         pytest.param("Größe,id\n".encode("cp1252"), {}, "encoding", id="header not UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_understood_stops_with_what_to_mend(
+def test_a_file_that_cannot_be_understood_stops_with_what_to_fix(
     path: Path, content: str | bytes, options: dict[str, str], says: str
 ) -> None:
     source = deals_in(path, content, **options)

@@ -234,7 +234,7 @@ def test_a_token_called_back_in_the_middle_of_a_backfill_costs_one_try(
     assert signed_in.upload(a_batch(second), now=NOW) == [Confirmed()]
 
 
-def test_an_account_that_is_shut_out_is_for_a_person_to_mend(
+def test_an_account_that_is_shut_out_is_for_a_person_to_fix(
     signed_in: GoogleAds, sandbox: Sandbox
 ) -> None:
     sandbox.platform.tokens.is_refusing = True

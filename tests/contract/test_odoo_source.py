@@ -185,13 +185,13 @@ class OdooContract(CrmSourceContract):
         with pytest.raises(OperatorError, match=r"crm\.lead.*User: All Documents"):
             office.source().check_columns()
 
-    def test_a_wrong_key_is_for_a_person_to_mend(self, office: OdooOffice) -> None:
+    def test_a_wrong_key_is_for_a_person_to_fix(self, office: OdooOffice) -> None:
         office.key = "wrong"
         office.http = office.make_http()
         with pytest.raises(OperatorError, match="key"):
             read(office.source())
 
-    def test_a_wrong_database_is_for_a_person_to_mend(self, office: OdooOffice) -> None:
+    def test_a_wrong_database_is_for_a_person_to_fix(self, office: OdooOffice) -> None:
         office.database = "nobody"
         with pytest.raises(OperatorError, match="database"):
             read(office.source())

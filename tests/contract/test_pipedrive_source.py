@@ -359,7 +359,7 @@ class TestPipedrive(CrmSourceContract):
         read(office.source())
         assert max(office.waits) >= 10
 
-    def test_a_refresh_token_that_has_ended_is_for_a_person_to_mend(
+    def test_a_refresh_token_that_has_ended_is_for_a_person_to_fix(
         self, office: PipedriveOffice
     ) -> None:
         office.fail(Reply(status=400, body={"success": False, "message": "Invalid grant"}))

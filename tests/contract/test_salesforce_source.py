@@ -470,16 +470,14 @@ class TestSalesforce(CrmSourceContract):
         with pytest.raises(stops):
             read(office.source())
 
-    def test_an_org_that_shows_no_opportunities_is_for_a_person_to_mend(
+    def test_an_org_that_shows_no_opportunities_is_for_a_person_to_fix(
         self, office: SalesforceOffice
     ) -> None:
         office.server.org.hidden.add("Opportunity")
         with pytest.raises(OperatorError, match="shows no opportunities"):
             office.source().check_columns()
 
-    def test_a_version_nobody_serves_is_for_a_person_to_mend(
-        self, office: SalesforceOffice
-    ) -> None:
+    def test_a_version_nobody_serves_is_for_a_person_to_fix(self, office: SalesforceOffice) -> None:
         with pytest.raises(OperatorError, match="api_version"):
             Salesforce(Api(office.http, "v99.0"), office.mapping).fields()
 
@@ -524,17 +522,17 @@ def test_a_jwt_signs_in(office: SalesforceOffice, key_file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "mend"),
+    ("wrong", "fix"),
     [
         pytest.param({"client_id": "3MVGother"}, "client_id", id="another app"),
         pytest.param({"username": "jane@example.com"}, "pre-authorise", id="not pre-authorised"),
         pytest.param({"audience": "https://acme.example"}, "audience", id="another audience"),
     ],
 )
-def test_a_refused_jwt_says_what_to_mend(
-    office: SalesforceOffice, key_file: Path, wrong: dict[str, str], mend: str
+def test_a_refused_jwt_says_what_to_fix(
+    office: SalesforceOffice, key_file: Path, wrong: dict[str, str], fix: str
 ) -> None:
-    with pytest.raises(OperatorError, match=mend) as stopped:
+    with pytest.raises(OperatorError, match=fix) as stopped:
         by_jwt(office, key_file, **wrong)(None)
     assert "jane" not in str(stopped.value)
 
@@ -566,7 +564,7 @@ def test_a_key_file_that_holds_no_rsa_key_is_named(
         assert "s3cret" not in str(stopped.value)
 
 
-def test_a_wrong_secret_is_for_a_person_to_mend(office: SalesforceOffice) -> None:
+def test_a_wrong_secret_is_for_a_person_to_fix(office: SalesforceOffice) -> None:
     fetch = salesforce_api.client_credentials(office.http_of(None), CLIENT_ID, "hunter2-s3cret")
     with pytest.raises(OperatorError, match="client_secret") as stopped:
         fetch(None)

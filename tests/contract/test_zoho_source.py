@@ -268,7 +268,7 @@ class TestZoho(CrmSourceContract):
         office.fail(unknown, first=4)  # after the token: fields of Deals, Contacts, Leads
         assert len(read(office.source())) == 1
 
-    def test_more_columns_than_a_query_takes_are_for_a_person_to_mend(
+    def test_more_columns_than_a_query_takes_are_for_a_person_to_fix(
         self, office: ZohoOffice
     ) -> None:
         names = [f"Field_{number}" for number in range(46)]
@@ -365,7 +365,7 @@ class TestZoho(CrmSourceContract):
             read(office.source())
 
     @pytest.mark.parametrize(
-        ("error", "mend"),
+        ("error", "fix"),
         [
             ("invalid_code", "make a new one"),
             ("invalid_client", "login_url"),
@@ -374,10 +374,10 @@ class TestZoho(CrmSourceContract):
         ],
     )
     def test_a_sign_in_refused_with_200_says_how_to_mend_it(
-        self, office: ZohoOffice, error: str, mend: str
+        self, office: ZohoOffice, error: str, fix: str
     ) -> None:
         office.fail(Reply(body={"error": error}))
-        with pytest.raises(OperatorError, match=mend):
+        with pytest.raises(OperatorError, match=fix):
             read(office.source())
 
     def test_more_than_ten_tokens_in_ten_minutes_are_left_to_the_next_run(

@@ -46,7 +46,7 @@ class MemoryDestination:
                 self._take(batch, now)
             raise error
         if self._is_shut_out:
-            raise OperatorError(f"{self.name} lets nobody in. Check the credentials.")
+            raise OperatorError(f"{self.name} refused the credentials. Check the credentials.")
         if self._is_lost:
             return [Blocked(code=self.codes.no_action)] * len(batch.statements)
         refused, refusals = foreseen(batch, self.takes, now)

@@ -357,7 +357,7 @@ def test_a_retry_repeats_nothing_of_a_deal_it_has_not_looked_at(
     ("before", "after"),
     [
         pytest.param({"consent": ""}, {"consent": "yes"}, id="consent was given"),
-        pytest.param({"email": "some@example.com"}, {"email": EMAIL}, id="the address was mended"),
+        pytest.param({"email": "some@example.com"}, {"email": EMAIL}, id="the address was fixed"),
     ],
 )
 def test_what_was_refused_goes_out_again_when_it_says_something_else_of_the_person(

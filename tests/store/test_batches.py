@@ -322,7 +322,7 @@ def test_a_closed_batch_is_not_asked_about_again(database: Database) -> None:
     assert states == {"refused": "rejected", "taken": "confirmed"}
 
 
-def test_deals_whose_conversion_was_not_brought_home_are_looked_at_again(
+def test_deals_whose_conversion_was_unsettled_are_looked_at_again(
     database: Database,
 ) -> None:
     names = ["counted", "refused", "put off", "refused and due", "of another batch"]

@@ -112,7 +112,7 @@ def test_credentials_that_are_nowhere_are_named_with_the_command_that_makes_them
     with pytest.raises(OperatorError) as raised:
         credentials_from(ApplicationDefault(), scope, place=PLACE)
     message = str(raised.value)
-    assert message.startswith(f"{PLACE}: none that work were found on this machine")
+    assert message.startswith(f"{PLACE}: found no usable credentials on this machine")
     assert f"--scopes={scope}," in message
 
 

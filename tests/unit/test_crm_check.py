@@ -59,7 +59,7 @@ def problems(crm: SmallCrm, mapping: CrmMapping = MAPPING) -> list[tuple[Severit
     found = findings_of_crm(source)
     for finding in found:
         assert finding.subject == "source crm"
-        assert finding.severity is None or (finding.means and finding.mend)
+        assert finding.severity is None or (finding.means and finding.fix)
     return [(finding.severity, finding.problem or "") for finding in found]
 
 

@@ -144,7 +144,7 @@ def test_a_deal_that_no_longer_meets_a_rules_condition_is_taken_back() -> None:
         pytest.param(
             a_deal(), an_entry(State.PLANNED), Reason.RULE_RETIRED, id="never sent: never will be"
         ),
-        pytest.param(a_deal(), an_entry(State.ACCEPTED), usd(100), id="on its way: left alone"),
+        pytest.param(a_deal(), an_entry(State.ACCEPTED), usd(100), id="in flight: left alone"),
     ],
 )
 def test_a_removed_rule_counts_nothing_new_and_still_takes_back(

@@ -135,7 +135,7 @@ def test_a_401_renews_the_credentials_once() -> None:
 
 
 @responses.activate
-def test_a_key_that_cannot_be_renewed_is_a_persons_to_mend() -> None:
+def test_a_key_that_cannot_be_renewed_is_a_persons_to_fix() -> None:
     responses.get(f"{URL}/deals", status=401)
     with pytest.raises(OperatorError, match="credentials"):
         an_http(authorisation=FixedHeader("X-Key", "s3cret")).get("deals")

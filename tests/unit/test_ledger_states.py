@@ -337,8 +337,8 @@ def test_an_entry_without_a_click_says_the_same_as_a_conversion_without_one() ->
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_has_a_sentence_and_a_mend(reason: Reason) -> None:
+def test_every_reason_has_a_sentence_and_a_fix(reason: Reason) -> None:
     explanation = EXPLANATIONS[reason]
-    for text in (explanation.sentence, explanation.mend):
+    for text in (explanation.sentence, explanation.fix):
         assert text[0].isupper()
         assert text.endswith(".")

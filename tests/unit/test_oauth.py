@@ -62,7 +62,7 @@ def test_a_kept_token_serves_the_next_run_and_only_its_owner_may_read_it(tmp_pat
     assert [one.name for one in tmp_path.iterdir()] == ["token.json"], "and nothing is left beside"
 
 
-def test_a_token_file_that_holds_something_else_is_named_with_the_mend(tmp_path: Path) -> None:
+def test_a_token_file_that_holds_something_else_is_named_with_the_fix(tmp_path: Path) -> None:
     file = tmp_path / "token.json"
     file.write_text("{}")
     with pytest.raises(OperatorError, match=r"token\.json cannot be read .* Delete it"):

@@ -15,7 +15,7 @@ BATCH = Batch(
 )
 AWAY = TransientError("away")
 SPENT = TransientError("enough", told_nothing=True)
-REFUSED = OperatorError("mend it")
+REFUSED = OperatorError("fix it")
 NONSENSE = UnexpectedResponseError("what?")
 
 

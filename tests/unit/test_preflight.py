@@ -86,7 +86,7 @@ def test_one_wrong_setting_of_an_action_is_one_finding(
     assert said in (found.problem or "")
     assert found.subject == "action 123 of rule won"
     assert found.means
-    assert found.mend
+    assert found.fix
     assert found.link.startswith("https://")
 
 
@@ -111,7 +111,7 @@ def test_one_wrong_setting_of_an_account_is_one_finding(
     assert found.severity is severity
     assert said in (found.problem or "")
     assert found.means
-    assert found.mend
+    assert found.fix
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_what_the_company_does_not_say_is_not_compared(key: str) -> None:
     unsaid = replace(EXPECTED, **{key: None})  # type: ignore[arg-type]
     (found,) = of_account(unsaid)
     assert found.severity is INFO
-    assert found.mend == f"set [company] {key}"
+    assert found.fix == f"set [company] {key}"
 
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["ahead", "behind"])
@@ -191,5 +191,5 @@ def test_without_a_reader_it_says_what_was_not_looked_at() -> None:
     found = not_read(EXPECTED)
     assert found.severity is INFO
     assert "customer data terms" in (found.problem or "")
-    assert "destinations.google.read_with" in found.mend
+    assert "destinations.google.read_with" in found.fix
     assert "terms" not in (not_read(replace(EXPECTED, sends_identifiers=False)).problem or "")

@@ -420,7 +420,7 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
         ),
     ],
 )
-def test_a_mistake_is_named_with_its_place_and_the_mend(
+def test_a_mistake_is_named_with_its_place_and_the_fix(
     config: Path, old: str, new: str, said: str
 ) -> None:
     message = with_mistake(config, old, new)

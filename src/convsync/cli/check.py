@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from convsync.model.finding import Finding
 
 _SUMMARY = ("check", "result", "detail")
-_COLUMNS = (*_SUMMARY, "means", "mend", "link")
+_COLUMNS = (*_SUMMARY, "means", "fix", "link")
 _RESULTS = {None: "ok", "error": "failed", "warning": "warning", "info": "info"}
 
 
@@ -40,7 +40,7 @@ def check(
     rows = [_row(finding) for finding in findings]
     if form is Format.TABLE:
         output.show(rows, _SUMMARY, form)
-        _show_mends(rows)
+        _show_fixes(rows)
     else:
         output.show(rows, _COLUMNS, form)
     if any(finding.severity is Severity.ERROR for finding in findings):
@@ -54,16 +54,16 @@ def _row(finding: "Finding") -> dict[str, Any]:
         "severity": finding.severity,
         "detail": finding.problem,
         "means": finding.means,
-        "mend": finding.mend,
+        "fix": finding.fix,
         "link": finding.link,
     }
 
 
-def _show_mends(rows: list[dict[str, Any]]) -> None:
-    """Print what each finding means and how to mend it, below the table."""
+def _show_fixes(rows: list[dict[str, Any]]) -> None:
+    """Print what each finding means and how to fix it, below the table."""
     for row in rows:
         if row["means"]:
             typer.echo(f"\n{row['result']}: {row['check']}: {row['detail']}")
-            for label, key in (("means", "means"), ("mend", "mend"), ("see", "link")):
+            for label, key in (("means", "means"), ("fix", "fix"), ("see", "link")):
                 if row[key]:
                     typer.echo(f"  {label:<6} {row[key]}")

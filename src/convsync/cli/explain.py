@@ -29,7 +29,7 @@ _COLUMNS = (
     "code",
     "due_at",
     "why",
-    "mend",
+    "fix",
     "code_means",
     "code_fix",
 )
@@ -38,7 +38,7 @@ _COLUMNS = (
 def explain(
     deal: DealId, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
 ) -> None:
-    """Say for each milestone of a deal where it is on its road, why, and what to do about it."""
+    """Say for each milestone of a deal where it stands, why, and what to do about it."""
     from convsync import wiring
     from convsync.errors import OperatorError
     from convsync.report import explanation
@@ -84,7 +84,7 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "code": entry.code if entry else None,
         "due_at": entry.due_at if entry else None,
         "why": why.sentence if why else None,
-        "mend": why.mend if why else None,
+        "fix": why.fix if why else None,
         "code_means": line.code_meaning.sentence if line.code_meaning else None,
         "code_fix": line.code_meaning.fix if line.code_meaning else None,
         "may_be_counted": bool(entry and entry.may_count_otherwise),
@@ -130,7 +130,7 @@ def _said(line: "Line") -> Iterator[str]:
     yield f"    {entry.state.value.replace('_', ' ')} ({entry.operation}){value}{code}{due}"
     if line.explanation:
         yield f"    {line.explanation.sentence}"
-        yield f"    → {line.explanation.mend}"
+        yield f"    → {line.explanation.fix}"
     if line.code_meaning:
         yield f"    {entry.code}: {line.code_meaning.sentence}"
         if line.code_meaning.fix:

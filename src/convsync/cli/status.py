@@ -96,7 +96,7 @@ def status(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show the account of every deal, what is on its way or unreadable, and recent runs."""
+    """Show the account of every deal, what is in flight or unreadable, and recent runs."""
     from convsync import wiring
     from convsync.clock import system_clock
     from convsync.report import agreements

@@ -6,7 +6,7 @@ _SHAPE_LENGTH: Final = 20
 
 
 class CellError(Exception):
-    """A cell that cannot be read. The message is the problem and its mend, without the content."""
+    """A cell that cannot be read. The message is the problem and its fix, without the content."""
 
 
 def shape_of(text: str) -> str:

@@ -58,7 +58,7 @@ def granted(http: Http, path: str, form: Mapping[str, str]) -> Token:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise OperatorError(
-            f"{http.name} signed nobody in: its token endpoint answered without an access token."
+            f"{http.name} returned no access token: its token endpoint answered without one."
             " Check the credentials."
         ) from None
 

@@ -24,7 +24,7 @@ from convsync.model.period import Period
 class Quarantined:
     """A record that could not be read: where it stands and what is wrong with it.
 
-    `place` names the file and line, or the CRM's record; `problem` names the column and the mend,
+    `place` names the file and line, or the CRM's record; `problem` names the column and the fix,
     and shows no cell's content, which may be personal. `deal_id` is there where it could be read.
     """
 
@@ -70,7 +70,7 @@ class DealSource(Protocol):
     is_complete: bool
     """One read yields every deal there is, whatever the window: what is missing is gone."""
     reads_all: bool
-    """Every read passes over every record: a quarantined one that it no longer yields is mended."""
+    """Every read passes over every record: a quarantined one that it no longer yields is fixed."""
 
     def check_columns(self) -> None:
         """Raise OperatorError where the source, or a mapped column, is not there."""

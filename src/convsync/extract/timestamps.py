@@ -76,7 +76,7 @@ class TimestampReader:
             return _since_epoch(Decimal(text))
         try:
             if nearly := _NEARLY_ISO.match(text):
-                return self._instant(_mended(nearly))
+                return self._instant(_fixed(nearly))
             if _BASIC_DATE.match(text):
                 return self._day(date.fromisoformat(text))
         except ValueError:
@@ -127,7 +127,7 @@ class TimestampReader:
         return self._zone
 
 
-def _mended(nearly: re.Match[str]) -> datetime:
+def _fixed(nearly: re.Match[str]) -> datetime:
     """Read a one-digit hour, ` UTC`, or a space before the offset: what exporters take for ISO."""
     day, hour, rest, zone = nearly.groups(default="")
     offset = "+00:00" if zone.isalpha() else zone

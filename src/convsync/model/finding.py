@@ -16,12 +16,12 @@ class Severity(StrEnum):
 class Finding:
     """What was looked at, and what was found; without a severity nothing was.
 
-    `means` is what it does to conversions, `mend` what to do about it, `link` where to read on.
+    `means` is what it does to conversions, `fix` what to do about it, `link` where to read on.
     """
 
     severity: Severity | None = None
     subject: str = ""
     problem: str | None = None
     means: str = ""
-    mend: str = ""
+    fix: str = ""
     link: str = ""

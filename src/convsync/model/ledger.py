@@ -29,7 +29,7 @@ from convsync.model.statement import Operation, OrderId, Statement
 
 
 class State(StrEnum):
-    """Where a conversion is on its road."""
+    """How far a conversion has come."""
 
     PLANNED = "planned"
     HELD = "held"

@@ -45,7 +45,7 @@ class Explanation:
     """A reason in a sentence a marketer understands, and what to do about it."""
 
     sentence: str
-    mend: str
+    fix: str
 
 
 EXPLANATIONS: Mapping[Reason, Explanation] = {

@@ -59,7 +59,7 @@ def check_all(
         destination = rule.action.destination
         refused = Finding(
             means="a run stops at the rule's first batch, and nothing of it is counted",
-            mend="do what the answer says; what waits is sent by the next run",
+            fix="do what the answer says; what waits is sent by the next run",
             link=help_urls[destination],
         )
         look = partial(_validate, rule, destinations, now)
@@ -94,7 +94,7 @@ def _retired(
             problem=str(one),
             means="these conversions stay in the ad account, and are only taken back where a deal "
             "is lost, deleted or refused",
-            mend=f"nothing, if it was removed on purpose; if it was renamed, write "
+            fix=f"nothing, if it was removed on purpose; if it was renamed, write "
             f'"{one.kind}s.{one.name}" = "{one.kind}s.NEW" under [moved]',
         )
         for one in found

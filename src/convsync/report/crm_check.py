@@ -36,20 +36,20 @@ def _stages(subject: str, mapping: CrmMapping, stages: Sequence[Stage]) -> Itera
             subject=subject,
             problem=f"the stage '{word}' of milestone '{milestone}' is not there",
             means="no run can tell which deals reached the milestone, so none starts",
-            mend=f"correct it, or take it out; the stages there are: {listed(stages)}",
+            fix=f"correct it, or take it out; the stages there are: {listed(stages)}",
         )
 
 
 def _fields(subject: str, mapping: CrmMapping, fields: Sequence[CrmField]) -> Iterator[Finding]:
     there = {(field.kind, field.name) for field in fields}
     for kind, name in unreadable(mapping, fields):
-        problem, mend = _HIDDEN if (kind, name) in there else _MISSING
+        problem, fix = _HIDDEN if (kind, name) in there else _MISSING
         yield Finding(
             severity=Severity.ERROR,
             subject=subject,
             problem=f"the {kind} field '{name}' {problem}",
             means="the source cannot be read as it is mapped, so no run starts",
-            mend=mend,
+            fix=fix,
         )
 
 
@@ -81,7 +81,7 @@ def _too_short(subject: str, about: str, field: CrmField, _: Sequence[str]) -> I
             subject=subject,
             problem=f"{about} holds {field.longest} characters",
             means="longer click IDs are cut, and Google does not know what is left of them",
-            mend=f"make it a text of {click_fields.LONG_ENOUGH} characters or more, better 255",
+            fix=f"make it a text of {click_fields.LONG_ENOUGH} characters or more, better 255",
             link=_LINK,
         )
 
@@ -93,7 +93,7 @@ def _lower_cased(subject: str, about: str, _: CrmField, values: Sequence[str]) -
             subject=subject,
             problem=f"{about} holds click IDs without a single capital",
             means="something on the way folds their case, and Google knows none of them",
-            mend="look at the form, the tag manager and the import that fill it",
+            fix="look at the form, the tag manager and the import that fill it",
             link=_LINK,
         )
 
@@ -105,7 +105,7 @@ def _cut(subject: str, about: str, field: CrmField, values: Sequence[str]) -> It
             subject=subject,
             problem=f"{about} holds click IDs that all seem to end at one length",
             means="they are cut on the way, and Google does not know what is left of them",
-            mend="look for a length limit in the form, the import or the field itself",
+            fix="look for a length limit in the form, the import or the field itself",
             link=_LINK,
         )
 

@@ -25,7 +25,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One milestone of a deal under one rule: where it is on its road, and why."""
+    """One milestone of a deal under one rule: how far it has come, and why."""
 
     rule: str
     milestone_name: str

@@ -98,8 +98,8 @@ def _misnamed_variables() -> list[str]:
         table, nested, _ = name.upper().removeprefix(PREFIX).partition("__")
         if name.upper().startswith(PREFIX) and nested and table.lower() not in known:
             close = get_close_matches(table.lower(), known, n=1)
-            mend = f"Did you mean {PREFIX}{close[0].upper()}__…?" if close else "It sets nothing."
-            found.append(f"{name}: there is no table {table.lower()}. {mend}")
+            fix = f"Did you mean {PREFIX}{close[0].upper()}__…?" if close else "It sets nothing."
+            found.append(f"{name}: there is no table {table.lower()}. {fix}")
     return found
 
 
@@ -130,7 +130,7 @@ _TAGS = {kind for kinds in _TAGGED.values() for kind in kinds}
 
 
 def _mistake(detail: ErrorDetails, resolved: Resolved) -> str:
-    """Return one of pydantic's findings as a place and a mend."""
+    """Return one of pydantic's findings as a place and a fix."""
     place = resolved.where_written(_place(detail["loc"]))
     match detail["type"]:
         case "extra_forbidden":

@@ -228,7 +228,7 @@ class Rule(Table):
 
 
 class _Google(Table):
-    """What every road to Google has: who signs in, what may go out, and where to.
+    """What both of Google's APIs have: who signs in, what may go out, and where to.
 
     `upload_window_days` and `settling_hours` are Google's 90 days and 6 hours; the former is widely
     stated but stands on no page of Google's we could read, so both can be set.

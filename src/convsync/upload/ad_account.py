@@ -1,7 +1,7 @@
 """What a platform says of the ad account behind a destination: its settings, and what it received.
 
-An `AdAccount` only reads. It stands beside `Destination` because the road by which conversions go
-out need not be one that can be asked anything. Words that are the platform's own (a status, a
+An `AdAccount` only reads. It stands beside `Destination` because the API that conversions are
+sent to need not be one that can be asked anything. Words that are the platform's own (a status, a
 client, an error's code) are kept in its spelling.
 """
 

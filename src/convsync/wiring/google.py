@@ -34,7 +34,7 @@ Table = tables.DataManager | tables.GoogleAds
 
 
 def open_destination(name: str, table: Table, settings: Settings, others: Opener) -> Destination:
-    """Return the road to Google that a table describes; see Vendor."""
+    """Return the destination that a table describes; see Vendor."""
     match table:
         case tables.DataManager():
             return _data_manager(name, table, settings.folder, others)
@@ -43,7 +43,7 @@ def open_destination(name: str, table: Table, settings: Settings, others: Opener
 
 
 def takes_of(table: Table) -> Takes:
-    """Return what a road to Google takes; see Vendor."""
+    """Return what a destination of Google takes; see Vendor."""
     match table:
         case tables.DataManager():
             return data_manager(has_retractor=table.retract_with != tables.VALUE_ZERO)
@@ -52,7 +52,7 @@ def takes_of(table: Table) -> Takes:
 
 
 def explain_code(table: Table, code: str) -> CodeMeaning | None:
-    """Return what a code of a road to Google means; see Vendor."""
+    """Return what a code of one of Google's APIs means; see Vendor."""
     match table:
         case tables.DataManager():
             return data_manager_codes.explain_code(code)
@@ -61,7 +61,7 @@ def explain_code(table: Table, code: str) -> CodeMeaning | None:
 
 
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
-    """Return the account behind a road to Google; see Vendor."""
+    """Return the account behind a destination of Google; see Vendor."""
     return GoogleAdAccount(
         _expected(name, table, settings),
         partial(_reader, name, table, settings),

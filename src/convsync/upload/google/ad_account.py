@@ -100,7 +100,7 @@ class GoogleAdAccount:
                     subject=expected.subject,
                     problem=str(error),
                     means="neither the account nor its conversion actions could be checked",
-                    mend="do what the answer says, and check again",
+                    fix="do what the answer says, and check again",
                     link=preflight.LINKS["access"],
                 )
             ]

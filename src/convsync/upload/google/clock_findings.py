@@ -21,7 +21,7 @@ def finding_of_clock(subject: str, ours: datetime, theirs: datetime) -> Finding:
         problem=f"this machine's clock is {apart.total_seconds():,.0f} seconds {way} Google's",
         means="sign-in may be refused, conversions lie in Google's future, and clicks are held or "
         "let go at the wrong time",
-        mend="synchronise the clock (timedatectl set-ntp true)",
+        fix="synchronise the clock (timedatectl set-ntp true)",
         link=LINKS["clock"],
     )
 
@@ -33,6 +33,6 @@ def clock_not_read(subject: str, why: str) -> Finding:
         subject=subject,
         problem=f"this machine's clock could not be compared with Google's: {why}",
         means="a clock that is wrong by minutes breaks sign-in and misdates conversions",
-        mend="see that the clock is synchronised",
+        fix="see that the clock is synchronised",
         link=LINKS["clock"],
     )

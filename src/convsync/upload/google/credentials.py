@@ -69,7 +69,7 @@ def credentials_from(
         found = _kept(keeper, needed)
     except (GoogleAuthError, OSError, ValueError) as error:
         raise OperatorError(
-            f"{place}: none that work were found {_where(keeper)} ({type(error).__name__}). Name a "
+            f"{place}: found no usable credentials {_where(keeper)} ({type(error).__name__}). Name a "
             "service account's key file, or run `gcloud auth application-default login "
             f"--scopes={','.join(dict.fromkeys([needed, CLOUD_SCOPE]))}`."
         ) from error

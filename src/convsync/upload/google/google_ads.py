@@ -1,4 +1,4 @@
-"""The Google Ads API: the road of accounts that uploaded by it before 2026-06-15, and of no others.
+"""The Google Ads API: for accounts that uploaded by it before 2026-06-15, and no others.
 
 What shapes this adapter (https://developers.google.com/google-ads/api/docs/conversions):
 

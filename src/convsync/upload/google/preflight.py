@@ -76,7 +76,7 @@ def is_enabled(action: ConversionActionFacts, _: ConversionRule, __: Expected) -
         severity=Severity.ERROR,
         problem=f"the conversion action '{action.name}' is {action.status}, not ENABLED",
         means="Google records none of the rule's conversions",
-        mend=f"enable it {_CONVERSIONS}, or name another in action_id",
+        fix=f"enable it {_CONVERSIONS}, or name another in action_id",
         link=LINKS["actions"],
     )
 
@@ -90,7 +90,7 @@ def is_uploadable(action: ConversionActionFacts, _: ConversionRule, __: Expected
         problem=f"the conversion action '{action.name}' is of the type {action.type}, "
         f"not {UPLOADABLE}",
         means="every upload to it is refused",
-        mend="create one of the type Website (import from clicks) and name it in action_id",
+        fix="create one of the type Website (import from clicks) and name it in action_id",
         link=LINKS["actions"],
     )
 
@@ -110,7 +110,7 @@ def is_owned(
             if expected.must_own
             else "uploads are for its owner, and may be refused here as UNAUTHORIZED_CUSTOMER"
         ),
-        mend=f"set destinations.{expected.destination}.{expected.account_key} to {action.owner}",
+        fix=f"set destinations.{expected.destination}.{expected.account_key} to {action.owner}",
         link=LINKS["owner"],
     )
 
@@ -127,7 +127,7 @@ def window_is_long_enough(
         problem=f"the click-through window of '{action.name}' is {days} days, "
         f"the rule's lookback {rule.lookback / timedelta(days=1):g}",
         means=f"conversions of clicks older than {days} days are refused as expired",
-        mend=f"lengthen the window {_CONVERSIONS} (at most 90 days), or shorten lookback_days",
+        fix=f"lengthen the window {_CONVERSIONS} (at most 90 days), or shorten lookback_days",
         link=LINKS["windows"],
     )
 
@@ -142,7 +142,7 @@ def counts_braids(
         severity=Severity.WARNING,
         problem=f"'{action.name}' counts ONE_PER_CLICK, and sources have gbraids or wbraids",
         means="conversions of clicks with only a gbraid or wbraid are refused",
-        mend=f"let it count every conversion {_CONVERSIONS}, or unmap the columns of gbraid and "
+        fix=f"let it count every conversion {_CONVERSIONS}, or unmap the columns of gbraid and "
         "wbraid",
         link=LINKS["actions"],
     )
@@ -159,7 +159,7 @@ def uses_our_values(
         severity=Severity.WARNING if _is_default(rule, action) else Severity.ERROR,
         problem=f"'{action.name}' always uses its default value of {default}",
         means="what a deal is worth does not count, and nothing can be restated",
-        mend=f"let it use different values for each conversion {_CONVERSIONS}",
+        fix=f"let it use different values for each conversion {_CONVERSIONS}",
         link=LINKS["adjustments"],
     )
 
@@ -181,7 +181,7 @@ def is_bid_on(action: ConversionActionFacts, _: ConversionRule, __: Expected) ->
         severity=Severity.INFO,
         problem=f"'{action.name}' is a secondary action",
         means="Google reports its conversions and does not bid for them",
-        mend=f"make it primary {_CONVERSIONS} if campaigns should be optimised for it",
+        fix=f"make it primary {_CONVERSIONS} if campaigns should be optimised for it",
         link=LINKS["actions"],
     )
 
@@ -210,7 +210,7 @@ def terms_are_accepted(account: AccountFacts, expected: Expected) -> Finding | N
         severity=Severity.ERROR,
         problem="the customer data terms are not accepted",
         means="whatever carries a hashed e-mail or phone is refused",
-        mend="accept them under Goals › Settings, or set "
+        fix="accept them under Goals › Settings, or set "
         f"destinations.{expected.destination}.enhanced_conversions = false",
         link=LINKS["identifiers"],
     )
@@ -229,7 +229,7 @@ def enhanced_conversions_are_on(account: AccountFacts, expected: Expected) -> Fi
         means="deals without a click ID "
         + ("are" if is_off else "may be")
         + " refused instead of matched by hashed e-mail or phone",
-        mend="turn them on under Goals › Settings, or set "
+        fix="turn them on under Goals › Settings, or set "
         f"destinations.{expected.destination}.enhanced_conversions = false",
         link=LINKS["identifiers"],
     )
@@ -244,7 +244,7 @@ def clicks_are_tagged(account: AccountFacts, expected: Expected) -> Finding | No
         problem="auto-tagging is off",
         means="new clicks carry no click ID"
         + (", and only hashed e-mail or phone can match" if expected.sends_identifiers else ""),
-        mend="turn it on under Admin › Account settings › Auto-tagging",
+        fix="turn it on under Admin › Account settings › Auto-tagging",
         link=LINKS["tagging"],
     )
 
@@ -257,7 +257,7 @@ def converts_for_itself(account: AccountFacts, expected: Expected) -> Finding | 
         severity=Severity.WARNING,
         problem=f"account {account.conversion_customer} manages this one's conversions",
         means="conversion actions are usually there, and uploads belong there",
-        mend="look which account owns each action; the rules' findings say where it is another",
+        fix="look which account owns each action; the rules' findings say where it is another",
         link=LINKS["owner"],
     )
 
@@ -274,7 +274,7 @@ def zone_is_ours(account: AccountFacts, expected: Expected) -> Finding | None:
         f"{expected.time_zone}",
         means="conversions count rightly, for their times carry an offset, but Google's days are "
         "not the company's, and daily figures differ",
-        mend="compare by weeks or longer",
+        fix="compare by weeks or longer",
         link=LINKS["settings"],
     )
 
@@ -300,7 +300,7 @@ def currency_is_ours(account: AccountFacts, expected: Expected) -> Finding | Non
         problem=f"the account's currency is {account.currency}, the company's {expected.currency}",
         means="values go out in the deal's currency and Google converts them at its own rate, so "
         "sums differ from the CRM's",
-        mend="compare numbers, or values by deal; bid targets are in the account's currency",
+        fix="compare numbers, or values by deal; bid targets are in the account's currency",
         link=LINKS["settings"],
     )
 
@@ -310,7 +310,7 @@ def _unset(what: str, theirs: str, key: str) -> Finding:
         severity=Severity.INFO,
         problem=f"the account's {what} is {theirs}; the company's is not configured",
         means="whether the two are the same could not be checked",
-        mend=f"set [company] {key}",
+        fix=f"set [company] {key}",
         link=LINKS["settings"],
     )
 
@@ -323,7 +323,7 @@ def is_real(account: AccountFacts, _: Expected) -> Finding | None:
         severity=Severity.WARNING,
         problem="this is a test account",
         means="it has no clicks, so nothing sent to it is ever counted",
-        mend="name the account that runs the campaigns",
+        fix="name the account that runs the campaigns",
         link=LINKS["test accounts"],
     )
 
@@ -363,7 +363,7 @@ def _missing(action_id: str, expected: Expected) -> Finding:
         severity=Severity.ERROR,
         problem=f"account {expected.customer_id} has no conversion action {action_id}",
         means="every upload of the rule is refused",
-        mend=f"copy the ID of a conversion action {_CONVERSIONS} (ctId in its address) into "
+        fix=f"copy the ID of a conversion action {_CONVERSIONS} (ctId in its address) into "
         f"action_id, or set destinations.{expected.destination}.{expected.account_key} to the "
         "account that owns it",
         link=LINKS["actions"],
@@ -386,7 +386,7 @@ def not_read(expected: Expected) -> Finding:
         "status, type, owner, window, counting and values, auto-tagging"
         f"{identifiers}, time zone and currency",
         means="the test request of each rule finds some of what may be wrong with them, not all",
-        mend=f"set destinations.{expected.destination}.read_with to a destination of kind "
+        fix=f"set destinations.{expected.destination}.read_with to a destination of kind "
         "google_ads; reading by the Google Ads API is open to everybody",
         link=LINKS["reading"],
     )

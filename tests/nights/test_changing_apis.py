@@ -1,4 +1,4 @@
-"""From the Google Ads API to the Data Manager API and back: whatever the road, one conversion."""
+"""From the Google Ads API to the Data Manager API and back: whichever API, one conversion."""
 
 from decimal import Decimal
 
