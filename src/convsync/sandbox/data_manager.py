@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import grpc
 
+from convsync.sandbox.account import Account
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.books import Request
 from convsync.sandbox.faults import Call
@@ -31,6 +32,7 @@ def ingest(platform: AdPlatform, request: Message) -> Message:
         request=request,
         events=list(request.events),
         actions=platform.actions,
+        accounts=[*_accounts_of(platform, request)],
         now=platform.clock.now(),
     )
     result, is_counted = grpc.StatusCode.OK, False
@@ -77,6 +79,13 @@ def _admitted(platform: AdPlatform, call: Call, use: Use) -> Iterator[None]:
         raise
     except Trouble as trouble:
         raise Refusal.from_trouble(trouble) from trouble
+
+
+def _accounts_of(platform: AdPlatform, request: Message) -> Iterator[Account]:
+    for destination in request.destinations:
+        account = platform.account(destination.operating_account.account_id)
+        if account is not None:
+            yield account
 
 
 def _check(incoming: Incoming) -> None:
