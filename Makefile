@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm test quick conformance check lint types imports readme soak bench format lock clean
+.PHONY: help demo demo-crm test quick conformance check lint types imports readme mutants soak bench format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ imports: $(READY)
 
 readme: $(READY)
 	$(BIN)/python scripts/check_readme.py
+
+mutants: $(READY)  ## take away each event and each arrow of the ledger: each must be noticed
+	$(BIN)/python -m tests.mutants
 
 soak: $(READY)  ## 20,000 conversions to a platform in trouble
 	$(BIN)/pytest tests/soak -m slow

@@ -123,6 +123,7 @@ def a_rule(
     needs_granted_consent: bool = True,
     is_undone_by_loss: bool = False,
     days_to_close_variable: str | None = None,
+    when: Mapping[str, frozenset[str]] | None = None,
 ) -> ConversionRule:
     return ConversionRule(
         name=name,
@@ -139,6 +140,7 @@ def a_rule(
         needs_granted_consent=needs_granted_consent,
         is_undone_by_loss=is_undone_by_loss,
         days_to_close_variable=days_to_close_variable,
+        when=when or {},
     )
 
 

@@ -11,7 +11,6 @@ of the config could go on with digests that anybody can compute.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pydantic_core import to_json
 
@@ -21,12 +20,13 @@ from convsync.model.event import Event
 from convsync.model.ledger import Move
 from convsync.store import audit_log, ledger
 from convsync.store.audit_log import Row, Tail
+from convsync.store.database import Connection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def write(
-    connection: Any,
+    connection: Connection,
     moves: Sequence[Move],
     *,
     run_id: int,
@@ -42,7 +42,7 @@ def write(
     record(connection, said, run_id=run_id, at=at)
 
 
-def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetime) -> None:
+def record(connection: Connection, events: Iterable[Event], *, run_id: int, at: datetime) -> None:
     """Append events within the transaction that made them true.
 
     Raises OperatorError where the log is keyed, and not by the key at hand.
@@ -63,7 +63,7 @@ def record(connection: Any, events: Iterable[Event], *, run_id: int, at: datetim
         audit_log.begin_keyed(connection, rows[0].number, key_id(key))
 
 
-def head_of(connection: Any) -> Head:
+def head_of(connection: Connection) -> Head:
     """Return the last event's number and digest; `str` of it is what a run's last line shows."""
     return audit_log.last(connection).head
 

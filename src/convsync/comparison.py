@@ -5,13 +5,14 @@ of many entries, a reservation or a rule's new name, is kept for the whole compa
 of these, and an entry finds those that name it in three arrays of whole numbers.
 """
 
-import json
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
+
+from pydantic_core import from_json
 
 from convsync.model.chain import Said
 from convsync.model.event import EventKind
@@ -20,6 +21,7 @@ from convsync.model.record import Scalar, numbers_in
 from convsync.model.replay import Record, change, rename_rule
 from convsync.store import audit_log, deals, ledger
 from convsync.store.audit_log import OfDeal
+from convsync.store.database import Connection
 
 RANGE = 2_000
 """How many deals are looked at together."""
@@ -77,7 +79,7 @@ class Common:
         """Take an event in, if it is one of these."""
         if said.order_id is not None or said.deal_id is not None:
             return
-        detail = json.loads(said.detail)
+        detail = from_json(said.detail)
         if said.event in {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}:
             of_run = self.runs.setdefault(said.run_id, {})
             of_run[said.event] = {**detail, "audit_number": said.number}
@@ -109,7 +111,7 @@ class Common:
             self._event.append(len(self._of_many) - 1)
 
 
-def ledger_differences(connection: Any, common: Common) -> Iterator[Difference]:
+def ledger_differences(connection: Connection, common: Common) -> Iterator[Difference]:
     """Yield what the ledger's rows say that a replay of the log does not, and what they miss."""
     for after in range(0, deals.next_row(connection), RANGE):
         upto = after + RANGE
@@ -133,7 +135,7 @@ def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int],
     planned_by: dict[tuple[int, str], int] = {}
     for event in events:
         key = event.deal, event.order_id
-        of_entry[key].append((event.number, event.event, json.loads(event.detail)))
+        of_entry[key].append((event.number, event.event, from_json(event.detail)))
         if event.event in PLANNING:
             planned_by[key] = event.run_id
     for key, changes in of_entry.items():

@@ -17,13 +17,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain as chain_of
 from itertools import islice
-from typing import Any
 
 from convsync.comparison import Common, Difference, ledger_differences, run_differences
 from convsync.model.chain import GENESIS, Head, chained, key_id
 from convsync.store import audit_log, runs
 from convsync.store.audit_log import Tail
-from convsync.store.database import Database
+from convsync.store.database import Connection, Database
 
 SHOWN = 100
 """How many differences are kept; the rest are counted."""
@@ -81,7 +80,7 @@ def verify(database: Database, *, head: Head | None = None) -> Verified:
 
 
 def _check_chain(
-    connection: Any, common: Common, tail: Tail, head: Head | None
+    connection: Connection, common: Common, tail: Tail, head: Head | None
 ) -> tuple[int, Break | None]:
     """Return how many events were read, and the first break of the chain."""
     key = audit_log.key_of(connection)
@@ -100,14 +99,14 @@ def _check_chain(
     if missing := [number for number in anchors if number > count]:
         problem = f"the log ends here, but event {max(missing)} was once written"
         return count, Break(number=count, problem=problem)
-    if count > (known := max(anchors, default=0)):
+    if count > (known := tail.head.number):
         problem = f"the log's head is event {known}, so this one was slipped in behind it"
         return count, Break(number=known + 1, problem=problem)
     return count, None
 
 
 def _checked(
-    connection: Any,
+    connection: Connection,
     common: Common,
     tail: Tail,
     anchors: Mapping[int, tuple[bytes, str]],
@@ -147,7 +146,7 @@ _NEVER_KEYED = (
 )
 
 
-def _misfiled(connection: Any, common: Common) -> Break | None:
+def _misfiled(connection: Connection, common: Common) -> Break | None:
     number = audit_log.misfiled(connection, common.sources_moved)
     if number is None:
         return None

@@ -170,6 +170,7 @@ def test_a_period_reads_old_deals_and_leaves_the_watermark_alone(
     from convsync import pipeline
     from convsync.model.period import Period
 
+    company.export()
     deal_id = win(hubspot, 1)
     period = Period(since=WON_AT - timedelta(days=1), until=WON_AT + timedelta(days=1))
     report = company.at(NIGHTS[0], lambda services: pipeline.backfill(services, period))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, delete, insert, update
 
 from convsync import audit
-from convsync.errors import ConvsyncError
-from convsync.model.chain import GENESIS
+from convsync.errors import ConvsyncError, OperatorError
+from convsync.model.chain import GENESIS, Head
 from convsync.model.event import Event, EventKind
 from convsync.store import audit_log, runs
 from convsync.store.audit_log import Row
@@ -293,3 +294,105 @@ def test_a_run_that_remembers_another_digest_gives_the_log_away(database: Databa
         connection.execute(forged.values(audit_digest=bytes(31) + b"\1"))
     expected = Break(number=3, problem="event 3 is not the one a run's row remembers")
     assert verify(database).broken == expected
+
+
+# A key
+
+
+KEY, ANOTHER_KEY = b"k" * 32, b"a" * 32
+
+
+def opened(url: str, key: bytes | None) -> closing[Database]:
+    return closing(Database(url, audit_key=key))
+
+
+@pytest.fixture
+def keyed(database: Database, url: str) -> str:
+    """A log of five events, and two more after a key was set."""
+    a_log(database)
+    with opened(url, KEY) as with_key:
+        write(with_key, EVENT, EVENT)
+    return url
+
+
+def test_a_log_that_goes_on_with_a_key_is_verified_in_both_parts(keyed: str) -> None:
+    with opened(keyed, KEY) as database:
+        found = verify(database)
+        assert (found.events, found.keyed_since, found.broken) == (7, 6, None)
+    for key, problem in ((None, "CONVSYNC_AUDIT__KEY is not set"), (ANOTHER_KEY, "another key")):
+        with opened(keyed, key) as database:
+            broken = verify(database).broken
+            assert broken is not None
+            assert problem in broken.problem
+
+
+@pytest.mark.parametrize("key", [None, ANOTHER_KEY])
+def test_nothing_is_appended_to_a_keyed_log_without_its_key(keyed: str, key: bytes | None) -> None:
+    with opened(keyed, key) as database:
+        with pytest.raises(OperatorError, match="is keyed since event 6"):
+            write(database, EVENT)
+        assert len(written(database)) == 7
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_chain_that_was_computed_anew_is_found_by_the_key(keyed: str, *, is_cut: bool) -> None:
+    with opened(keyed, None) as forger:
+        with forger.transaction("forge") as connection:
+            unprotect_log(connection)
+            connection.execute(update(runs_table).values(audit_number=None, audit_digest=None))
+            connection.execute(update(audit_head).values(keyed_since=None, key_id=None))
+            if is_cut:
+                set_back(1)(connection)
+            rewrite_from(2 if is_cut else 5)(connection)
+        assert verify(forger).broken is None, "without the key it looks sound"
+    with opened(keyed, KEY) as database:
+        broken = verify(database).broken
+        assert broken is not None
+        assert "no event is keyed, although there is a key" in broken.problem
+
+
+def test_a_keyed_event_that_was_edited_is_found(keyed: str) -> None:
+    with opened(keyed, KEY) as database:
+        with database.transaction("edit") as connection:
+            unprotect_log(connection)
+            edit(6, detail="{}")(connection)
+        broken = verify(database).broken
+        assert broken is not None
+        assert broken.number == 6
+
+
+# A head that was kept elsewhere
+
+
+def test_a_head_that_was_kept_elsewhere_shows_a_log_that_was_rewritten(database: Database) -> None:
+    a_log(database)
+    with database.reading() as connection:
+        head = audit.head_of(connection)
+    assert Head.parse(str(head)) == head
+    write(database, EVENT)
+    assert verify(database, head=head).broken is None
+    with database.transaction("forge") as connection:
+        unprotect_log(connection)
+        connection.execute(update(runs_table).values(audit_number=None, audit_digest=None))
+        rewrite_from(5)(connection)
+    assert verify(database).broken is None, "by itself it looks sound"
+    broken = verify(database, head=head).broken
+    assert broken == Break(number=5, problem="event 5 is not the one whose digest was given")
+
+
+def test_a_head_that_was_kept_elsewhere_shows_a_log_that_was_cut(database: Database) -> None:
+    a_log(database)
+    with database.reading() as connection:
+        head = audit.head_of(connection)
+    with database.transaction("forge") as connection:
+        unprotect_log(connection)
+        set_back(4)(connection)
+    assert verify(database).broken is None
+    broken = verify(database, head=head).broken
+    assert broken == Break(number=4, problem="the log ends here, but event 5 was once written")
+
+
+@pytest.mark.parametrize("text", ["", "5", "5:", "5:ab", f"x:{'ab' * 32}", f"5:{'zz' * 32}"])
+def test_what_is_no_head_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a head is NUMBER:DIGEST"):
+        Head.parse(text)

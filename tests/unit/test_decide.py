@@ -5,10 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from convsync.decide import decide, may_be_repeated
+from convsync.decide import decide, decide_retired, may_be_repeated
 from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.deal import LOST, Deal, Gone
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
+from convsync.model.outcome import NotSent, Reason
 from convsync.model.statement import Operation
 from tests.builders import (
     DENIED,
@@ -106,3 +108,47 @@ def test_a_correction_on_its_way_does_not_hide_what_was_told() -> None:
     entry = replace(an_entry(value=usd(100)), told=usd(90))
     deal = a_deal(amount=91)
     assert decide(deal, a_milestone(), rule, [], entry, now=NOW) == usd(90)
+
+
+# Rules that apply to some deals, and rules that were removed
+
+ALPHA = a_rule(when={"brand": frozenset({"Alpha"})})
+
+
+def test_a_deal_that_no_longer_meets_a_rules_condition_is_taken_back() -> None:
+    moved = a_deal(segments={"brand": "Beta"})
+    assert decide(moved, a_milestone(), ALPHA, [], an_entry(), now=NOW) == NotSent(
+        reason=Reason.OUTSIDE_RULE
+    )
+    stays = a_deal(segments={"brand": "Alpha"})
+    assert decide(stays, a_milestone(), ALPHA, [], an_entry(), now=NOW) == usd(100)
+
+
+@pytest.mark.parametrize(
+    ("deal", "entry", "decided"),
+    [
+        pytest.param(a_deal(amount=999), an_entry(), usd(100), id="keeps the value it has"),
+        pytest.param(
+            a_deal(consent=DENIED), an_entry(), Reason.CONSENT_DENIED, id="consent withdrawn"
+        ),
+        pytest.param(a_deal(gone=Gone.DELETED), an_entry(), Reason.DEAL_DELETED, id="deleted"),
+        pytest.param(
+            a_deal(milestones=(a_milestone(), a_milestone(LOST, NOW))),
+            an_entry(),
+            Reason.DEAL_LOST,
+            id="lost",
+        ),
+        pytest.param(
+            a_deal(milestones=()), an_entry(), Reason.MILESTONE_WITHDRAWN, id="not won any more"
+        ),
+        pytest.param(
+            a_deal(), an_entry(State.PLANNED), Reason.RULE_RETIRED, id="never sent: never will be"
+        ),
+        pytest.param(a_deal(), an_entry(State.ACCEPTED), usd(100), id="on its way: left alone"),
+    ],
+)
+def test_a_removed_rule_counts_nothing_new_and_still_takes_back(
+    deal: Deal, entry: LedgerEntry, decided: Money | Reason
+) -> None:
+    expected = NotSent(reason=decided) if isinstance(decided, Reason) else decided
+    assert decide_retired(deal, entry) == expected

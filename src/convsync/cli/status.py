@@ -122,13 +122,22 @@ def status(
         rules, sources = wiring.rules_of(settings), list(settings.deals)
         found = standing.status_of(database, rules, sources, period=period)
     blocked = [_with_meaning(_blocked_row(one), settings) for one in found.blocked]
+    _show_all(found, standings, blocked, _seen(settings, as_of) if platform else None, form)
+
+
+def _show_all(
+    found: "Status",
+    standings: "Sequence[Standing]",
+    blocked: list[dict[str, object]],
+    seen: "_Seen | None",
+    form: Format,
+) -> None:
     if form is Format.JSON:
-        asked = _platform_as_json(_seen(settings, as_of)) if platform else {}
+        asked = _platform_as_json(seen) if seen else {}
         output.show_json(
             {"blocked": blocked, **_as_json(found), **_agreed_as_json(standings), **asked}
         )
-    elif form is Format.CSV and platform:
-        seen = _seen(settings, as_of)
+    elif form is Format.CSV and seen:
         output.show([_row(row) for row in seen.rows], _PLATFORM_COLUMNS, form)
     elif form is Format.CSV:
         output.show(_account_of(found), ["account", "detail", "count"], form)
@@ -136,8 +145,8 @@ def status(
         _show_blocked(blocked)
         _show(found)
         _show_agreed(standings)
-        if platform:
-            _show_platform(_seen(settings, as_of))
+        if seen:
+            _show_platform(seen)
 
 
 def _blocked_row(blocked: "Blocked") -> dict[str, object]:

@@ -7,11 +7,15 @@ the holder of the key can.
 """
 
 import hmac
+import re
 from hashlib import sha256
 from typing import NamedTuple
 
 GENESIS = bytes(32)
 """What the first event is chained to."""
+
+
+_HEAD = re.compile(r"[0-9]{1,18}:[0-9a-f]{64}")
 
 
 class Head(NamedTuple):
@@ -27,10 +31,9 @@ class Head(NamedTuple):
     def parse(cls, text: str) -> "Head":
         """Return the head that `str` gave; raises ValueError for any other text."""
         number, _, digits = text.strip().partition(":")
-        digest = bytes.fromhex(digits)
-        if len(digest) != len(GENESIS) or not number.isdecimal():
+        if not _HEAD.fullmatch(text.strip()):
             raise ValueError("a head is NUMBER:DIGEST, with 64 hexadecimal digits")
-        return cls(int(number), digest)
+        return cls(int(number), bytes.fromhex(digits))
 
 
 class Said(NamedTuple):

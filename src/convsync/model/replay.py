@@ -33,11 +33,13 @@ class Replay:
 
 def change(entry: Record, detail: Mapping[str, Any]) -> None:
     """Apply what one event says to the entry it is about."""
-    for name in FIELDS & detail.keys():
-        if detail[name] is None:
+    for name, value in detail.items():
+        if name not in FIELDS:
+            continue
+        if value is None:
             entry.pop(name, None)
         else:
-            entry[name] = detail[name]
+            entry[name] = value
 
 
 def rename_rule(entry: Record, detail: Mapping[str, Any]) -> None:

@@ -82,6 +82,7 @@ def write(connection: Connection, moves: Iterable[Move]) -> None:
     alike: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
     for number, columns in changed.items():
         alike.setdefault(tuple(columns), []).append((*columns.values(), number))
+    alike.pop((), None)  # moves that changed nothing
     for names, values in alike.items():
         dialect.update_rows(connection, ledger, names, values, key=("id",))
 

@@ -9,12 +9,9 @@
 - no orphan events, batches or milestones: foreign keys; an audit event's number is its primary key,
   and one that names a deal is found by that deal's row: events are added in the order of these.
 
-Instants are whole microseconds since 1970 (UTC) and money is millionths of the currency, Google's
-micros: both compare, sort and add up alike in SQLite and PostgreSQL.
+How instants, money and words are kept stands in `column_types`.
 """
 
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -31,63 +28,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     event,
     false,
     text,
 )
-from sqlalchemy.engine import Dialect
 
 from convsync.model.ledger import State
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime, stored as microseconds since 1970."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Return the microseconds; naive datetimes are refused by their own arithmetic."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Return the instant in UTC."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-
-class Micros(TypeDecorator[Decimal]):
-    """An amount of money, stored in millionths; finer parts are rounded by `model.money`."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
-        """Return the millionths."""
-        return None if value is None else int(value.scaleb(6))
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        """Return the amount with as many places as it needs, at least two."""
-        if value is None:
-            return None
-        cents, rest = divmod(int(value), 10_000)
-        return Decimal(value).scaleb(-6) if rest else Decimal(cents).scaleb(-2)
-
-
-class Word(TypeDecorator[str]):
-    """A word of one of our enums; drivers are handed plain text, not a subclass of it."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return the word itself."""
-        return None if value is None else str(value)
-
+from convsync.store.column_types import Instant, Micros, Word
 
 metadata = MetaData(
     naming_convention={
@@ -176,6 +124,15 @@ Index(
     deals.c.reconcile_at,
     sqlite_where=text("reconcile_at IS NOT NULL"),
     postgresql_where=text("reconcile_at IS NOT NULL"),
+)
+
+_IS_GONE = text("gone IS NOT NULL")
+Index(
+    "ix_deals_gone",
+    deals.c.source,
+    deals.c.id,
+    sqlite_where=_IS_GONE,
+    postgresql_where=_IS_GONE,
 )
 
 milestones = Table(

@@ -92,6 +92,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("reconcile_at IS NOT NULL"),
         postgresql_where=sa.text("reconcile_at IS NOT NULL"),
     )
+    op.create_index(
+        "ix_deals_gone",
+        "deals",
+        ["source", "id"],
+        unique=False,
+        sqlite_where=sa.text("gone IS NOT NULL"),
+        postgresql_where=sa.text("gone IS NOT NULL"),
+    )
     op.create_table(
         "facts",
         sa.Column("name", sa.String(length=50), nullable=False),

@@ -1,0 +1,59 @@
+"""How instants, money and words are kept: alike in SQLite and PostgreSQL, and quick to compare.
+
+Instants are whole microseconds since 1970 (UTC) and money is millionths of the currency: both
+compare, sort and add up alike in both databases.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, String, TypeDecorator
+from sqlalchemy.engine import Dialect
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, stored as microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Return the microseconds; naive datetimes are refused by their own arithmetic."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return the instant in UTC."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Micros(TypeDecorator[Decimal]):
+    """An amount of money, stored in millionths; finer parts are rounded by `model.money`."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        """Return the millionths."""
+        return None if value is None else int(value.scaleb(6))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Return the amount with as many places as it needs, at least two."""
+        if value is None:
+            return None
+        cents, rest = divmod(int(value), 10_000)
+        return Decimal(value).scaleb(-6) if rest else Decimal(cents).scaleb(-2)
+
+
+class Word(TypeDecorator[str]):
+    """A word of one of our enums; drivers are handed plain text, not a subclass of it."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the word itself."""
+        return None if value is None else str(value)
