@@ -107,10 +107,20 @@ def _count(platform: AdPlatform, incoming: Incoming, request_id: str) -> None:
         incoming.request.destinations,
         incoming.events,
         verdict=partial(
-            verdict_on, scripted=platform.verdicts, clicks=platform.clicks, now=incoming.now
+            verdict_on,
+            scripted=platform.verdicts,
+            clicks=platform.clicks,
+            now=incoming.now,
+            counts_once=_counts_once(incoming),
         ),
     )
     platform.receipts.keep(request_id, Receipt(at=incoming.now, tallies=tallies))
+
+
+def _counts_once(incoming: Incoming) -> bool:
+    meant = (each.product_destination_id for each in incoming.request.destinations)
+    actions = [incoming.actions[name] for name in meant if name in incoming.actions]
+    return any(action.counting_type == "ONE_PER_CLICK" for action in actions)
 
 
 def _apply_consent_of_the_request(incoming: Incoming) -> None:
