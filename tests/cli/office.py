@@ -17,10 +17,12 @@ from typing import Any
 
 from convsync.cli import main
 from convsync.sandbox.account import Action
+from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.server import Sandbox
 from convsync.sandbox.world_csv import CLICK_HEADER, DEAL_HEADER
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "sandbox.toml"
+CRMS = EXAMPLE.with_name("sandbox")
 ACCOUNT = "1234567890"
 
 NIGHT = "2026-03-03T02:00+01:00"
@@ -67,6 +69,14 @@ class Office:
         assert found, start
         assert and_found, end
         self.config.write_text(f"{before}{end}{after}", encoding="utf-8")
+
+    def moves_to(self, crm: str) -> CrmOfVendor:
+        """Read deals from the sandbox's CRM of that name instead of the export; return it."""
+        table = (CRMS / f"{crm}.toml").read_text(encoding="utf-8")
+        table = table.replace("http://127.0.0.1:8470", self.sandbox.http_url)
+        self.cut("[deals.crm]", "[clicks.site]")
+        self.configure("[clicks.site]\n", f"{table}\n[clicks.site]\n")
+        return self.sandbox.crms[crm]
 
     def moved(self, before: str, now: str) -> None:
         """Say in the config that a rule or source has another name now."""

@@ -5,14 +5,17 @@ A story goes as far as the ad platform's books are right again, and the log give
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
+from convsync.sandbox.crm.book import Deal
 from convsync.sandbox.faults import Fault
 from tests.cli.office import Office, Said
 from tests.fakes.server_with_a_clock import server_that_says
 
 NIGHTS = [f"2026-03-{day:02d}T02:00+01:00" for day in range(3, 9)]
+WON_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
 WINTER = ("backfill", "--from", "2026-02-01", "--to", "2026-03-02", "--yes", "--as-of")
 NOTHING = "nothing to send"
 
@@ -74,6 +77,51 @@ def test_rights_that_shrink_and_return_leave_every_deal_counted_as_before(office
     assert {"deal_gone", "deal_returned"} <= set(story_of(office, "D-1"))
     assert not {"deal_gone", "deal_returned"} & set(story_of(office, "D-3"))
     assert "sent 0, confirmed 2" in office.night(NIGHTS[4]).out
+
+
+@pytest.mark.parametrize(
+    ("vendor", "half"),
+    [
+        pytest.param("odoo", [0, 0, 100, 100], id="a CRM that keeps no trace of deleted deals"),
+        pytest.param("hubspot", [100] * 4, id="a CRM that lists deleted deals"),
+    ],
+)
+def test_a_crm_that_shows_less_for_some_nights_ends_with_every_deal_counted(
+    office: Office, vendor: str, half: list[float]
+) -> None:
+    """What was not deleted is taken back only where nothing tells it from what was."""
+    crm = office.moves_to(vendor)
+    known = [crm.server.record_id("deal", number) for number in range(1, 5)]
+    for deal_id in known:
+        crm.book.put(
+            Deal(
+                deal_id=deal_id,
+                created_at=WON_AT - timedelta(days=10),
+                modified_at=WON_AT,
+                entered=(("mql", WON_AT - timedelta(days=10)), ("won", WON_AT)),
+                amount=Decimal(100),
+                currency="EUR",
+                fields={"gclid": f"click-of-{deal_id}"},
+            )
+        )
+    assert ended(office.night(NIGHTS[0])) == (0, "OK")
+    for deal_id in known[:2]:
+        crm.book.hide(deal_id)
+    assert ended(office.night(NIGHTS[1])) == (0, "OK")
+    assert office.values("333") == half
+
+    for deal_id in known[2:]:
+        crm.book.hide(deal_id)
+    nothing = office.night(NIGHTS[2])
+    if vendor == "odoo":
+        assert ended(nothing) == (3, "FAILED")
+        assert "2 of 2 deals are gone at once. Nothing was marked or sent." in nothing.err
+    assert office.values("333") == half
+
+    for deal_id in known:
+        crm.book.show(deal_id)
+    assert ended(office.night(NIGHTS[3])) == (0, "OK")
+    assert office.values("333") == [100] * 4
 
 
 def test_a_complete_export_that_is_empty_once_takes_nothing_back(office: Office) -> None:
