@@ -55,8 +55,8 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-class Caller:
-    """Makes calls, from any thread."""
+class PacedCalls:
+    """Makes calls at the pace that quotas allow, from any thread."""
 
     def __init__(
         self, database: Database, policy: RetryPolicy, *, real_clock: Clock = system_clock

@@ -29,6 +29,7 @@ from convsync.errors import (
     TransientError,
     UnexpectedResponseError,
 )
+from convsync.guides import located
 from convsync.retrying import RetryPolicy, keep_trying
 
 CONNECT_S = 10.0
@@ -216,7 +217,8 @@ class Http:
         if status in (401, 403):
             return OperatorError(
                 f"{place} was refused with {status}: the credentials are wrong, have expired, or"
-                " lack a right. Renew them, or grant the scopes its page under docs/ lists."
+                " lack a right. Renew them, or grant the scopes that its page lists, in"
+                f" {located('docs')}."
             )
         if 300 <= status < 400 and status not in _NOTHING:
             return OperatorError(f"{place} was sent elsewhere with {status}: correct its address.")

@@ -22,7 +22,7 @@ from decimal import Decimal
 from functools import partial
 
 from convsync import audit, log
-from convsync.calls import Attempt, Caller, threads
+from convsync.calls import Attempt, PacedCalls, threads
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import ANSWERED, LedgerEntry, Move, State
@@ -99,7 +99,7 @@ class Outbox:
         self,
         session: Session,
         destinations: Callable[[str], Destination],
-        caller: Caller,
+        calls: PacedCalls,
         *,
         retry: RetryPolicy,
         on_sent: Callable[[int], None] = lambda _rows: None,
@@ -107,7 +107,7 @@ class Outbox:
     ) -> None:
         self._session = session
         self._destinations = destinations
-        self._caller = caller
+        self._calls = calls
         self._retry = retry
         self._on_sent = on_sent
         self._should_stop = should_stop
@@ -205,7 +205,7 @@ class Outbox:
     def _attempt(self, reserved: ReservedBatch) -> Attempt[Sequence[Outcome]]:
         destination = self._destinations(reserved.action.destination)
         now = self._session.now
-        return self._caller.attempt(
+        return self._calls.attempt(
             destination.upload_quota, lambda: destination.upload(reserved.batch, now=now)
         )
 
@@ -283,7 +283,7 @@ class Outbox:
         reserved, now = pending.reserved, self._session.now
         destination = self._destinations(reserved.action.destination)
         self._session.step(f"verdict {reserved.number}: before call")
-        attempt = self._caller.attempt(
+        attempt = self._calls.attempt(
             destination.status_quota,
             lambda: destination.verdict(reserved.batch, pending.request_id, now=now),
         )

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from convsync import audit, intake, log, renames
-from convsync.calls import Caller
+from convsync.calls import PacedCalls
 from convsync.departures import Departures
 from convsync.errors import OperatorError, UnsafePlanError
 from convsync.intake import Intake
@@ -59,7 +59,7 @@ class Work:
         self.outbox = Outbox(
             session,
             services.destinations,
-            Caller(services.database, services.retry, real_clock=services.real_clock),
+            PacedCalls(services.database, services.retry, real_clock=services.real_clock),
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
             should_stop=lambda: services.stop.is_asked,

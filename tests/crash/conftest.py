@@ -9,8 +9,8 @@ import pytest
 
 from convsync import intake
 from convsync.sandbox.server import Sandbox
-from tests.crash.night import NOW, Ending, Evening, Nursery, prepare
-from tests.crash.nursery import DEALS_AT_ONCE
+from tests.crash.fork_server import DEALS_AT_ONCE
+from tests.crash.night import NOW, Ending, Evening, ForkServer, prepare
 from tests.nights.company import Company, folder_in_memory, instant
 
 
@@ -19,7 +19,7 @@ class Undisturbed:
     """The evening, the steps of the night that followed, and how it ended."""
 
     evening: Evening
-    nursery: Nursery
+    fork_server: ForkServer
     steps: list[str]
     ending: Ending
 
@@ -29,14 +29,14 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery()
-    yield nursery
-    nursery.close()
+def fork_server() -> Iterator[ForkServer]:
+    fork_server = ForkServer()
+    yield fork_server
+    fork_server.close()
 
 
 @pytest.fixture(scope="session")
-def night(nursery: Nursery) -> Iterator[Undisturbed]:
+def night(fork_server: ForkServer) -> Iterator[Undisturbed]:
     with (
         Sandbox() as sandbox,
         folder_in_memory() as folder,
@@ -47,10 +47,10 @@ def night(nursery: Nursery) -> Iterator[Undisturbed]:
         prepare(company, sandbox)
         evening = Evening.now(company, sandbox)
         sandbox.platform.clock.set(instant(NOW))
-        assert nursery.night(company.folder).exit_code == 0
+        assert fork_server.night(company.folder).exit_code == 0
         yield Undisturbed(
             evening=evening,
-            nursery=nursery,
+            fork_server=fork_server,
             steps=json.loads((company.folder / "steps.json").read_text()),
             ending=Ending.of(company, sandbox),
         )

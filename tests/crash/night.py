@@ -16,7 +16,7 @@ from convsync import pipeline
 from convsync.model.ledger import Account
 from convsync.sandbox.books import Counted
 from convsync.sandbox.server import Sandbox
-from tests.crash.nursery import ROWS_AT_ONCE
+from tests.crash.fork_server import ROWS_AT_ONCE
 from tests.nights.company import Company, Entry, small_batches
 
 BEFORE = ("2026-03-03T02:00Z", "2026-03-04T02:00Z")
@@ -151,14 +151,14 @@ class Ended:
 
 
 @dataclass(slots=True)
-class Nursery:
+class ForkServer:
     """The process whose forks live through nights, and are killed at a step."""
 
     _process: "subprocess.Popen[str]" = field(init=False)
 
     def __post_init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.nursery"],
+            [sys.executable, "-m", "tests.crash.fork_server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -52,7 +52,7 @@ def test_a_night_killed_at_any_step_and_run_again_ends_the_same(
     for number, step in list(enumerate(night.steps))[part::PARTS]:
         with subtests.test(step, number=number):
             night.evening.again()
-            assert night.nursery.night(night.folder, number).signal == signal.SIGKILL
+            assert night.fork_server.night(night.folder, number).signal == signal.SIGKILL
             assert night.evening.finish() == night.ending
 
 
@@ -66,8 +66,8 @@ def test_a_night_killed_twice_and_run_again_ends_the_same(
     night: Undisturbed, first: int, second: int
 ) -> None:
     night.evening.again()
-    assert night.nursery.night(night.folder, first).signal == signal.SIGKILL
-    night.nursery.night(night.folder, second)
+    assert night.fork_server.night(night.folder, first).signal == signal.SIGKILL
+    night.fork_server.night(night.folder, second)
     assert night.evening.finish() == night.ending
 
 
@@ -78,7 +78,7 @@ def test_a_night_killed_after_the_platform_counted_and_before_it_answered_ends_t
     night.evening.again()
     fault = Fault(on="ingest", request=request_number, kind="unavailable_after")
     night.evening.sandbox.platform.faults.add(fault)
-    assert night.nursery.night(night.folder, "waiting to try again").signal == signal.SIGKILL
+    assert night.fork_server.night(night.folder, "waiting to try again").signal == signal.SIGKILL
     assert night.evening.finish() == night.ending
 
 
@@ -87,7 +87,7 @@ def test_nothing_is_a_second_conversion_however_often_a_night_is_killed(
 ) -> None:
     night.evening.again()
     for number in range(0, len(night.steps), 3):
-        night.nursery.night(night.folder, number)
+        night.fork_server.night(night.folder, number)
     assert night.evening.finish() == night.ending
     expected = {page: len(names) for page, names in night.ending.counted.items()}
     assert {page: len(names) for page, names in night.evening.sandbox.books.counted.items()} == (
@@ -103,7 +103,7 @@ def test_nothing_is_a_second_conversion_however_often_a_night_is_killed(
 def holder(night: Undisturbed) -> int:
     """A process that runs, has reserved a batch, and is stopped there."""
     night.evening.again()
-    stopped = night.nursery.night(night.folder, "reserve: committed", send=signal.SIGSTOP)
+    stopped = night.fork_server.night(night.folder, "reserve: committed", send=signal.SIGSTOP)
     assert (stopped.signal, stopped.exit_code) == (None, None)
     return stopped.pid
 
@@ -125,14 +125,14 @@ def test_a_second_run_while_one_is_going_is_told_who_holds_the_lock(
     assert f"process {holder} on " in typed.stderr
     assert night.evening.company.entries() == before
     os.kill(holder, signal.SIGCONT)
-    assert night.nursery.wait_for(holder).exit_code == 0
+    assert night.fork_server.wait_for(holder).exit_code == 0
 
 
 def test_the_lock_of_a_process_that_is_dead_is_taken_over_at_once(
     night: Undisturbed, holder: int
 ) -> None:
     end(holder)
-    night.nursery.wait_for(holder)
+    night.fork_server.wait_for(holder)
     assert night.evening.finish() == night.ending
 
 
@@ -155,5 +155,5 @@ def test_the_lock_of_a_process_elsewhere_is_taken_over_only_after_its_lease(
     finally:
         company.real_clock = type(company)(folder=company.folder).real_clock
     os.kill(holder, signal.SIGCONT)
-    assert night.nursery.wait_for(holder).exit_code == 4, "it lost its lock, and says so"
+    assert night.fork_server.wait_for(holder).exit_code == 4, "it lost its lock, and says so"
     assert night.evening.finish() == night.ending

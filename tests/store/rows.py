@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, insert, inspect
+from sqlalchemy import Connection, RowMapping, Table, insert, inspect, select
 
 from convsync.model import moves
 from convsync.model.conversion import Conversion
@@ -72,6 +72,12 @@ def stored(database: Database | Passing, deal_id: str = "D-1") -> Deal:
     with database.reading() as connection:
         (found,) = deals.named(connection, deal_id)
     return found.deal
+
+
+def recheck_times(connection: Connection) -> dict[str, datetime | None]:
+    """Return when each deal is due to be looked at again."""
+    due = connection.execute(select(schema.deals.c.deal_id, schema.deals.c.reconcile_at))
+    return dict(due.all())
 
 
 def a_conversion_of(deal_id: str, **changes: Any) -> Conversion:

@@ -25,7 +25,15 @@ from convsync.store.batches import ReservedBatch
 from convsync.store.database import Database
 from tests.builders import ACTION, NOW, SOMEBODY, a_deal, usd
 from tests.store import rows
-from tests.store.rows import a_conversion_of, a_run, ledger_rows, plan, reserved, save
+from tests.store.rows import (
+    a_conversion_of,
+    a_run,
+    ledger_rows,
+    plan,
+    recheck_times,
+    reserved,
+    save,
+)
 
 HOUR = timedelta(hours=1)
 OTHER = ConversionAction(destination="data-manager", action_id="124")
@@ -271,9 +279,13 @@ def test_deals_that_wait_for_an_answer_are_looked_at_when_it_comes(database: Dat
     with database.transaction("look again") as connection:
         deals.look_again(connection, {1: NOW + HOUR, 3: NOW - HOUR, 4: NOW + HOUR})
         batches.recheck_waiting_deals(connection, batch.number, NOW)
-        names = ["waits", "does not", "is due", "of another batch"]
-        found = [each.look_again_at for each in _all(connection, names)]
-    assert found == [NOW, None, NOW - HOUR, NOW + HOUR]
+        found = recheck_times(connection)
+    assert found == {
+        "waits": NOW,
+        "does not": None,
+        "is due": NOW - HOUR,
+        "of another batch": NOW + HOUR,
+    }
 
 
 # Verdicts
@@ -321,7 +333,7 @@ def test_deals_whose_conversion_was_not_brought_home_are_looked_at_again(
     with database.transaction("look again") as connection:
         deals.look_again(connection, {3: NOW + HOUR, 4: NOW - HOUR})
         batches.recheck_unsettled_deals(connection, batch.number, NOW)
-        found = {each.deal.deal_id: each.look_again_at for each in _all(connection, names)}
+        found = recheck_times(connection)
     assert found == {
         "counted": None,
         "refused": NOW,
@@ -329,7 +341,3 @@ def test_deals_whose_conversion_was_not_brought_home_are_looked_at_again(
         "refused and due": NOW - HOUR,
         "of another batch": None,
     }
-
-
-def _all(connection: Any, names: Sequence[str]) -> list[deals.StoredDeal]:
-    return [each for name in names for each in deals.named(connection, name)]

@@ -31,7 +31,7 @@ from tests.builders import (
     a_deal,
     a_milestone,
 )
-from tests.store.rows import Passing, save, stored
+from tests.store.rows import Passing, recheck_times, save, stored
 
 HOUR = timedelta(hours=1)
 TO_THE_MICROSECOND = datetime(2026, 3, 2, 15, 4, 5, 123457, tzinfo=UTC)
@@ -273,12 +273,9 @@ def test_the_keys_of_a_changed_deal_are_replaced(database: Database) -> None:
 # When a deal is looked at again
 
 
-def look_again_at(database: Database | Passing) -> dict[str, datetime | None]:
+def recheck_at(database: Database | Passing) -> dict[str, datetime | None]:
     with database.transaction("read") as connection:
-        everything = deals.reached_in(
-            connection, datetime.min.replace(tzinfo=UTC), NOW + 99 * HOUR, after=0, limit=99
-        )
-    return {each.deal.deal_id: each.look_again_at for each in everything}
+        return recheck_times(connection)
 
 
 def due(database: Database, at: datetime, limit: int = 99) -> list[str]:
@@ -304,7 +301,7 @@ def test_looking_again_sets_and_clears_and_leaves_other_deals_alone(passing: Pas
     with passing.transaction("wait") as connection:
         deals.look_again(connection, {1: NOW, 2: NOW, 3: NOW})
         deals.look_again(connection, {1: NOW + HOUR, 2: None})
-    assert look_again_at(passing) == {"D-1": NOW + HOUR, "D-2": None, "D-3": NOW}
+    assert recheck_at(passing) == {"D-1": NOW + HOUR, "D-2": None, "D-3": NOW}
 
 
 @pytest.mark.parametrize(
@@ -324,7 +321,7 @@ def test_looking_again_sooner_never_puts_off(
         deals.look_again(connection, {1: before, 2: None})
         deals.look_again_sooner(connection, {1: NOW})
         deals.look_again_sooner(connection, {})
-    assert look_again_at(passing) == {"D-1": after, "D-2": None}
+    assert recheck_at(passing) == {"D-1": after, "D-2": None}
 
 
 def test_new_rules_make_every_deal_due(database: Database) -> None:
@@ -339,9 +336,9 @@ def test_a_changed_deal_waits_for_nothing_until_it_was_looked_at(database: Datab
     with database.transaction("wait") as connection:
         deals.look_again(connection, {1: NOW + HOUR})
     save(database, a_deal())
-    assert look_again_at(database) == {"D-1": NOW + HOUR}
+    assert recheck_at(database) == {"D-1": NOW + HOUR}
     save(database, a_deal(amount=1))
-    assert look_again_at(database) == {"D-1": None}
+    assert recheck_at(database) == {"D-1": None}
 
 
 # A period

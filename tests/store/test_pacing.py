@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from convsync.calls import Attempt, Caller
+from convsync.calls import Attempt, PacedCalls
 from convsync.errors import TransientError
 from convsync.retrying import RetryPolicy
 from convsync.store.database import Database
@@ -26,8 +26,8 @@ class Program:
 
     def calls(self, quota: Quota) -> Attempt[None]:
         policy = RetryPolicy(sleep=self._sleep, longest_asked_s=300)
-        caller = Caller(self.database, policy, real_clock=lambda: self.now)
-        return caller.attempt(quota, lambda: self.called_at.append(self.now))
+        calls = PacedCalls(self.database, policy, real_clock=lambda: self.now)
+        return calls.attempt(quota, lambda: self.called_at.append(self.now))
 
     def _sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from convsync.calls import Attempt, Caller
+from convsync.calls import Attempt, PacedCalls
 from convsync.errors import (
     ConvsyncError,
     OperatorError,
@@ -26,8 +26,8 @@ def made(*answers: ConvsyncError | str, attempts: int = 4) -> tuple[Attempt[str]
     """Make a call that is answered so, one try after the other; return also what was slept."""
     slept: list[float] = []
     policy = RetryPolicy(attempts=attempts, first_wait_s=1, longest_wait_s=8, sleep=slept.append)
-    caller = Caller(Database("sqlite:///never-opened.db"), policy)
-    return caller.attempt(UNLIMITED, _call(iter(answers))), slept
+    calls = PacedCalls(Database("sqlite:///never-opened.db"), policy)
+    return calls.attempt(UNLIMITED, _call(iter(answers))), slept
 
 
 def _call(answers: Iterator[ConvsyncError | str]) -> Callable[[], str]:

@@ -10,6 +10,7 @@ import typer
 
 from convsync.cli.options import DEFAULT_CONFIG
 from convsync.errors import OperatorError
+from convsync.guides import located
 
 if TYPE_CHECKING:
     from convsync.extract.proposal import Proposal
@@ -120,7 +121,8 @@ def _lines(table: "AnyCrmDeals", proposal: "Proposal") -> Iterator[str]:
     from pydantic import SecretStr
 
     yield "# Written by `convsync init`. Every line is a proposal: look at it, and correct it."
-    yield "# All keys are explained in config/csv.toml and in the example of this CRM."
+    yield f"# {located('config/csv.toml')} explains all keys,"
+    yield f"# {located(f'config/{table.kind}.toml')} those of this CRM."
     yield ""
     yield "[company]"
     yield 'time_zone = "UTC"   # whose calendar --from and --to mean, e.g. "Europe/Berlin"'

@@ -20,6 +20,7 @@ from convsync.errors import OperatorError, TransientError, UnexpectedResponseErr
 from convsync.extract.crm_adapter import batches
 from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.paging import pages_by_cursor
+from convsync.guides import located
 from convsync.http import Answer, Http, NotJson, Verdict
 
 PATH: Final = "api/data/v9.2"
@@ -37,6 +38,7 @@ _LIMITS = {
     "0x80072326": "requests at once",
 }
 """https://learn.microsoft.com/power-apps/developer/data-platform/api-limits"""
+_PAGE: Final = "docs/dynamics.md"
 _PRIVILEGE = re.compile(r"\bprv[A-Za-z_]+")
 _SIGNS: Final = "$,()'/=:;"
 _BOUNDARY: Final = "batch_convsync"
@@ -173,12 +175,12 @@ def judge(answer: Answer) -> Verdict:
         case 403 if error.get("code") == "0x80072560":
             return OperatorError(
                 f"{answer.place}: the app is no user of this environment. Create an application"
-                " user for it, as docs/dynamics.md says."
+                f" user for it, as {located(_PAGE)} says."
             )
         case 403 if named := _PRIVILEGE.search(str(error.get("message"))):
             return OperatorError(
                 f"{answer.place} needs the privilege {named[0]}. Add it to the security role of"
-                " the application user; docs/dynamics.md lists which can be done without."
+                f" the application user; {located(_PAGE)} lists which are optional."
             )
         case 404:
             return OperatorError(

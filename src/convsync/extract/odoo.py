@@ -53,6 +53,7 @@ from convsync.extract.odoo_records import (
 )
 from convsync.extract.paging import pages_by_id
 from convsync.extract.source import Departed
+from convsync.guides import located
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -77,7 +78,8 @@ _TRACKED: Final = ("stage_id", "active")
 _RIGHTS: Final = {
     _LEAD: "the right Sales / User: All Documents, and the app CRM",
     _PARTNER: "the right to read contacts",
-    _CHANGE: 'the right Administration / Settings; or set history = "fields", and see docs/odoo.md',
+    _CHANGE: 'the right Administration / Settings; or set history = "fields": see '
+    + located("docs/odoo.md"),
 }
 _EVERY: Final = {"active_test": False}
 _A_PAGE, _A_THREAD, _A_LIST, _SAMPLE = 500, 5_000, 5_000, 100

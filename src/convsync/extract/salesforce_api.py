@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm_adapter import batches
 from convsync.extract.oauth import Fetch, Token
+from convsync.guides import located
 from convsync.http import Answer, Http, Verdict
 
 VERSION: Final = "v68.0"
@@ -236,10 +237,11 @@ def _key_in(file: Path) -> RSAPrivateKey:
 
 # What errors mean
 
-_MENDS: Final = {
+_PAGE = "docs/salesforce.md"
+_FIXES: Final = {
     "API_DISABLED_FOR_ORG": "this edition of Salesforce has no API; it can be bought",
     "API_CURRENTLY_DISABLED": "give the user the permission API Enabled",
-    "INSUFFICIENT_ACCESS": "give the user the rights that docs/salesforce.md lists",
+    "INSUFFICIENT_ACCESS": f"give the user the rights that {located(_PAGE)} lists",
     "UNSUPPORTED_API_VERSION": "this version is retired: correct api_version",
 }
 _PASSING = frozenset({"QUERY_TIMEOUT", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"})
@@ -275,17 +277,17 @@ def judge(answer: Answer) -> Verdict:
         named = _UNKNOWN_NAME.search(text)
         what = f"'{named['name']}'" if named else "something that"
         return OperatorError(
-            f"{place} asks for {what}: it is not there, or hidden from this user. Grant the right"
-            " to read it (docs/salesforce.md), or correct the mapping."
+            f"{place} asks for {what}: it does not exist, or is hidden from this user. Grant the"
+            f" right to read it ({located(_PAGE)}), or correct the mapping."
         )
-    if code in _MENDS:
-        return OperatorError(f"{place} was refused with {code}: {_MENDS[code]}.")
+    if code in _FIXES:
+        return OperatorError(f"{place} was refused with {code}: {_FIXES[code]}.")
     if code == "INVALID_QUERY_LOCATOR":  # asking again is no use, the next run starts at a record
         return TransientError(f"{place}: the answer has expired.", retry_after_s=_AN_HOUR_S)
     if code in _PASSING or answer.status == 406:
         return TransientError(f"{place} was answered with {answer.status}.")
     if answer.status == 410:
-        return OperatorError(f"{place}: {_MENDS['UNSUPPORTED_API_VERSION']}.")
+        return OperatorError(f"{place}: {_FIXES['UNSUPPORTED_API_VERSION']}.")
     if answer.status == 404 and place.endswith("/describe"):  # no such records, for this user
         return "fine"
     return None
@@ -313,7 +315,7 @@ def _refused_sign_in(place: str, body: Mapping[str, Any]) -> OperatorError | Tra
     """
     if body["error"] == "rate_limit_exceeded":
         return TransientError(f"{place}: too many logins.", retry_after_s=_AN_HOUR_S)
-    said = f"{body['error']} {body.get('error_description')}".casefold()
-    mend = next((mend for words, mend in _SIGN_IN.items() if words in said), None)
-    mend = mend or "compare the app's settings with docs/salesforce.md"
-    return OperatorError(f"{place}: Salesforce refused the sign-in. To mend it, {mend}.")
+    reason = f"{body['error']} {body.get('error_description')}".casefold()
+    fix = next((fix for words, fix in _SIGN_IN.items() if words in reason), None)
+    fix = fix or f"compare the app's settings with {located(_PAGE)}"
+    return OperatorError(f"{place}: Salesforce refused the sign-in. To fix it, {fix}.")

@@ -20,10 +20,12 @@ from convsync.errors import (
 from convsync.extract.crm_adapter import batches
 from convsync.extract.oauth import Fetch, Token, TokenKeeper, granted
 from convsync.extract.paging import pages_by_id
+from convsync.guides import located
 from convsync.http import Answer, Http, Verdict
 
 ZohoRecord = Mapping[str, Any]
 SCHEME: Final = "Zoho-oauthtoken"
+_PAGE: Final = "docs/zoho.md"
 _BASE: Final = "crm/v8"
 _A_PAGE, _AN_IN = 200, 50
 _AN_HOUR_S, _TEN_MINUTES_S = 3600.0, 600.0
@@ -169,7 +171,7 @@ def judge(answer: Answer) -> Verdict:
     if code in _RIGHTS:
         rights = ", ".join(details.get("permissions") or ()) or "scopes and rights"
         return OperatorError(
-            f"{answer.place} was refused with {code} ({rights}): grant what docs/zoho.md lists."
+            f"{answer.place} was refused with {code} ({rights}): grant what {located(_PAGE)} lists."
         )
     if code == "INVALID_MODULE" and answer.place.endswith("/settings/fields"):
         return "fine"  # this organisation has no such records
@@ -213,8 +215,8 @@ def _refused_sign_in(place: str, body: Mapping[str, Any]) -> ConvsyncError:
             " that they are kept between runs.",
             retry_after_s=_TEN_MINUTES_S,
         )
-    mend = _SIGN_IN.get(error, "compare the client's settings with docs/zoho.md")
-    return OperatorError(f"{place}: Zoho refused the sign-in with {error}: {mend}.")
+    fix = _SIGN_IN.get(error, f"compare the client's settings with {located(_PAGE)}")
+    return OperatorError(f"{place}: Zoho refused the sign-in with {error}: {fix}.")
 
 
 def refreshing(http: Http, client_id: str, client_secret: str, refresh_token: str) -> Fetch:

@@ -8,7 +8,7 @@ from typing import Any
 UPLOADABLE = "UPLOAD_CLICKS"
 TOO_RECENT = timedelta(hours=6)
 
-Row = Mapping[str, Any]  # a row of a report: field, as a query spells it, to value
+ReportRow = Mapping[str, Any]  # a row of a report: field, as a query spells it, to value
 
 
 def aware(text: str) -> datetime:
@@ -50,7 +50,7 @@ class Click:
     """An ad click: when it was, and for `click_view` what else a report says of it."""
 
     at: datetime
-    fields: Row = field(default_factory=dict)
+    fields: ReportRow = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, click: str | Mapping[str, Any]) -> "Click":
@@ -86,4 +86,4 @@ class Account:
     conversion_tracking_status: str = "CONVERSION_TRACKING_MANAGED_BY_SELF"
     custom_variables: Sequence[str] = ()
     alerts: Sequence[Mapping[str, Any]] = ()
-    tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[ReportRow]] = field(default_factory=dict)

@@ -23,7 +23,7 @@ DEAL_HEADER: Final = (
 )
 CLICK_HEADER: Final = "Clicked at,Visitor ID,Landing page,GCLID,GBRAID,WBRAID,E-mail,Deal ID"
 
-Row = tuple[object, ...]
+CsvRow = tuple[object, ...]
 
 
 def write_deals_csv(path: Path, world: World, at: datetime) -> int:
@@ -80,7 +80,7 @@ def deals_in_csv(rows: Iterable[Mapping[str, str]], zone: ZoneInfo) -> Iterator[
         )
 
 
-def _write(path: Path, header: str, rows: Iterable[Row]) -> int:
+def _write(path: Path, header: str, rows: Iterable[CsvRow]) -> int:
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(header + "\n")
@@ -90,14 +90,14 @@ def _write(path: Path, header: str, rows: Iterable[Row]) -> int:
     return count
 
 
-def _deal_row(zone: ZoneInfo) -> Callable[[Deal], Row]:
+def _deal_row(zone: ZoneInfo) -> Callable[[Deal], CsvRow]:
     def wall_clock(at: datetime | None) -> str:
         return str(at.astimezone(zone))[:19] if at else ""
 
     def day(at: datetime | None) -> str:
         return wall_clock(at)[:10]
 
-    def row(deal: Deal) -> Row:
+    def row(deal: Deal) -> CsvRow:
         created = wall_clock(deal.created_at)
         return (
             deal.deal_id,
@@ -130,7 +130,7 @@ def _deal_row(zone: ZoneInfo) -> Callable[[Deal], Row]:
     return row
 
 
-def _click_row(click: AdClick) -> Row:
+def _click_row(click: AdClick) -> CsvRow:
     return (
         f"{click.clicked_at.isoformat()[:19]}Z",
         click.visitor_id,

@@ -37,14 +37,13 @@ them until Python next looks for those."""
 
 @dataclass(frozen=True, slots=True)
 class StoredDeal:
-    """A deal with the number of its row, and when it is to be looked at again.
+    """A deal with the number of its row.
 
-    `is_new` marks one that this very chunk has added: the ledger knows nothing of it yet.
+    `is_new` marks one that this very chunk has added: the ledger has nothing of it yet.
     """
 
     row: int
     deal: Deal
-    look_again_at: datetime | None = None
     is_new: bool = False
 
 
@@ -329,10 +328,7 @@ def _insert_keys(connection: Connection, rows: Sequence[DealRow]) -> None:
 def _loaded(connection: Connection, found: Any) -> list[StoredDeal]:
     rows = connection.execute(found).mappings().all()
     reached = _milestones_of(connection, [row["id"] for row in rows])
-    return [
-        StoredDeal(row["id"], deal_of(row, reached.get(row["id"], ())), row["reconcile_at"])
-        for row in rows
-    ]
+    return [StoredDeal(row["id"], deal_of(row, reached.get(row["id"], ()))) for row in rows]
 
 
 def _milestones_of(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[Milestone, ...]]:

@@ -21,7 +21,7 @@ from convsync.errors import LockedError
 from convsync.model.period import Period
 from convsync.store import dialect
 from convsync.store.pages import paged
-from convsync.store.schema import bookmarks, facts, runs, watermarks
+from convsync.store.schema import bookmarks, remembered, runs, watermarks
 
 LEASE = timedelta(minutes=15)
 _LOCK = "run"
@@ -271,13 +271,13 @@ def drop_bookmark(connection: Connection, source: str) -> None:
 
 
 def recall(connection: Connection, name: str) -> str | None:
-    """Return a fact an earlier run remembered under this name."""
-    return connection.execute(select(facts.c.value).where(facts.c.name == name)).scalar()
+    """Return what an earlier run remembered under this name."""
+    return connection.execute(select(remembered.c.value).where(remembered.c.name == name)).scalar()
 
 
 def remember(connection: Connection, name: str, value: str) -> None:
-    """Remember a fact for later runs."""
-    statement = dialect.upsert(facts, connection).values(name=name, value=value)
+    """Remember a value for later runs, under a name."""
+    statement = dialect.upsert(remembered, connection).values(name=name, value=value)
     connection.execute(
         statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
     )

@@ -90,8 +90,8 @@ bookmarks = Table(
 )
 """Windows that a run could not read to their end, and how far it came."""
 
-facts = Table(
-    "facts",
+remembered = Table(
+    "remembered",
     metadata,
     Column("name", String(50), primary_key=True),
     Column("value", Text, nullable=False),

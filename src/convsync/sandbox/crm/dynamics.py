@@ -27,7 +27,7 @@ from convsync.sandbox.crm.dynamics_rows import (
     PROCESS,
     STANDARD,
     TABLES,
-    Row,
+    DataverseRow,
     Rows,
     Table,
     deal_of,
@@ -135,7 +135,7 @@ class DynamicsServer(CrmServer):
         where: odata.Filter | None,
         order: "_Order",
         after: tuple[Any, ...] | None,
-    ) -> Iterator[Row]:
+    ) -> Iterator[DataverseRow]:
         """Yield the rows that fulfil a filter, in order; deals are kept in that of their key."""
         is_by_key = order.columns == (table.key,) and not order.is_down
         rows = self.rows.of(records, where, after[0] if after and is_by_key else None)
@@ -254,7 +254,7 @@ class _Order:
     columns: tuple[str, ...]
     is_down: bool
 
-    def key(self, row: Row) -> tuple[Any, ...]:
+    def key(self, row: DataverseRow) -> tuple[Any, ...]:
         """Return what a row is ordered by."""
         return tuple(row.values[name] for name in self.columns)
 
@@ -284,7 +284,7 @@ def _select(table: Table, query: Mapping[str, str], where: odata.Filter | None) 
 
 
 def _said(
-    table: Table, row: Row, select: Sequence[str], query: Mapping[str, str], prefer: str
+    table: Table, row: DataverseRow, select: Sequence[str], query: Mapping[str, str], prefer: str
 ) -> dict[str, Any]:
     """Return a row as JSON has it, annotations before their columns where they are asked for."""
     is_annotated = "odata.include-annotations" in prefer
@@ -317,7 +317,7 @@ def _cookie(token: str, order: _Order) -> tuple[Any, ...] | None:
     )
 
 
-def _link(request: Request, records: str, order: _Order, page: Sequence[Row]) -> str:
+def _link(request: Request, records: str, order: _Order, page: Sequence[DataverseRow]) -> str:
     """Return the link to what comes after a page: the same question, and where to go on."""
     first, last = order.key(page[0]), order.key(page[-1])
     inner = "".join(

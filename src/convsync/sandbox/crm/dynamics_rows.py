@@ -145,7 +145,7 @@ TABLES: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class DataverseRow:
     """A row's values, what people see in some of them, and where lookups lead."""
 
     values: Mapping[str, Any]
@@ -172,7 +172,9 @@ class Rows:
         self.unreadable: set[str] = set()
         self.is_audited = True
 
-    def of(self, records: str, where: odata.Filter | None, after: str | None) -> Iterator[Row]:
+    def of(
+        self, records: str, where: odata.Filter | None, after: str | None
+    ) -> Iterator[DataverseRow]:
         """Yield the rows a filter may mean: as few as what it says of IDs and stamps allows.
 
         Deals come by their IDs, those after one.
@@ -231,7 +233,7 @@ class Rows:
             return found
         return (one for one in found if {one.person_id, one.fields.get("merged_into")} & ids)
 
-    def opportunity(self, deal: Deal) -> Row:
+    def opportunity(self, deal: Deal) -> DataverseRow:
         """Return a deal's row; its customer is a company where only one contact is behind it."""
         state = _STATES[self.book.stage(deal.stage).outcome]
         status, status_label = _STATUSES[state]
@@ -262,7 +264,7 @@ class Rows:
             **own,
             "estimatedvalue": deal.amount,
         }
-        return Row(
+        return DataverseRow(
             values=values,
             labels={
                 **labels,
@@ -278,10 +280,10 @@ class Rows:
             },
         )
 
-    def _closings(self, deal: Deal) -> Iterator[Row]:
+    def _closings(self, deal: Deal) -> Iterator[DataverseRow]:
         for number, (key, at) in enumerate(deal.entered):
             if state := _STATES[self.book.stage(key).outcome]:
-                yield Row(
+                yield DataverseRow(
                     values={
                         "activityid": _derived("c105", deal, number),
                         "createdon": _seconds(at),
@@ -292,11 +294,11 @@ class Rows:
                     }
                 )
 
-    def _process(self, deal: Deal) -> Row:
+    def _process(self, deal: Deal) -> DataverseRow:
         moves = self._moves(deal)
         active = moves[-1]
         path = dict.fromkeys(stage_id(move.stage) for move in moves)
-        return Row(
+        return DataverseRow(
             values={
                 "businessprocessflowinstanceid": _derived("b9f1", deal),
                 "createdon": _seconds(moves[0].at),
@@ -323,10 +325,10 @@ class Rows:
         for number, move in enumerate(self._moves(deal) if self.is_audited else ()):
             yield _derived("a0d1", deal, number), move
 
-    def _connections(self, deal: Deal) -> Iterator[Row]:
+    def _connections(self, deal: Deal) -> Iterator[DataverseRow]:
         """Yield the contacts for whom the opportunity itself has no column."""
         for number, person in enumerate(self.book.people_of(deal, CONTACT)[2:]):
-            yield Row(
+            yield DataverseRow(
                 values={
                     "connectionid": _derived("c0cc", deal, number),
                     "modifiedon": _seconds(person.created_at),
@@ -363,7 +365,7 @@ def _modified(people: Sequence[Person]) -> datetime | None:
     return _seconds(people[0].modified_at) if people else None
 
 
-def _person(person: Person) -> Row:
+def _person(person: Person) -> DataverseRow:
     own, labels = _own_values(person.kind, person.fields)
     values = {
         f"{person.kind}id": person.person_id,
@@ -372,11 +374,11 @@ def _person(person: Person) -> Row:
         "_masterid_value": person.fields.get("merged_into"),
         **own,
     }
-    return Row(values=values, labels=labels)
+    return DataverseRow(values=values, labels=labels)
 
 
-def _audit(deal: Deal, audit_id: str, move: Move) -> Row:
-    return Row(
+def _audit(deal: Deal, audit_id: str, move: Move) -> DataverseRow:
+    return DataverseRow(
         values={
             "auditid": audit_id,
             "createdon": _seconds(move.at),
@@ -387,8 +389,8 @@ def _audit(deal: Deal, audit_id: str, move: Move) -> Row:
     )
 
 
-def _stage(stage: Stage) -> Row:
-    return Row(
+def _stage(stage: Stage) -> DataverseRow:
+    return DataverseRow(
         values={
             "processstageid": stage_id(stage.key),
             "stagename": stage.name,
@@ -399,8 +401,8 @@ def _stage(stage: Stage) -> Row:
     )
 
 
-def _currency(code: str) -> Row:
-    return Row(
+def _currency(code: str) -> DataverseRow:
+    return DataverseRow(
         values={
             "transactioncurrencyid": guid(code),
             "isocurrencycode": code,
@@ -409,7 +411,7 @@ def _currency(code: str) -> Row:
     )
 
 
-_LEAD_STAGE = Row(
+_LEAD_STAGE = DataverseRow(
     values={
         "processstageid": guid("stage of leads"),
         "stagename": "Qualify",

@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-Row = Mapping[str, Any]
+ODataRow = Mapping[str, Any]
 MOST_CONDITIONS: Final = 300
 _TOKEN = re.compile(r"\s*(\(|\)|'(?:[^']|'')*'|[^\s()]+)")
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -40,7 +40,7 @@ class Comparison:
     operator: str
     value: Any
 
-    def matches(self, row: Row) -> bool:
+    def matches(self, row: ODataRow) -> bool:
         """Return whether a row fulfils it; nothing is neither more nor less than anything."""
         held = row[self.column]
         if self.operator not in ("eq", "ne") and (held is None or self.value is None):
@@ -57,7 +57,7 @@ class Every:
 
     terms: tuple["Filter", ...]
 
-    def matches(self, row: Row) -> bool:
+    def matches(self, row: ODataRow) -> bool:
         """Return whether a row fulfils every one."""
         return all(term.matches(row) for term in self.terms)
 
@@ -90,7 +90,7 @@ class Either:
             if not (isinstance(term, Comparison) and term.operator == "eq")
         )
 
-    def matches(self, row: Row) -> bool:
+    def matches(self, row: ODataRow) -> bool:
         """Return whether a row fulfils one."""
         return any(_folded(row[column]) in values for column, values in self.equal.items()) or any(
             term.matches(row) for term in self.others

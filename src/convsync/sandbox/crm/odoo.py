@@ -35,7 +35,7 @@ _ARGUMENTS: Final = {
     "search_read": {"domain", "fields", "order", "limit", "context"},
     "fields_get": {"attributes", "context"},
 }
-Row = dict[str, Any]
+OdooRow = dict[str, Any]
 Entries = Sequence[tuple[str, datetime]]
 
 FIELDS: Final = (
@@ -165,7 +165,7 @@ class OdooServer(CrmServer):
         """Call a service; whatever happens, the status is 200."""
         asked = request.json()
         params = asked["params"]
-        answer: Row = {"jsonrpc": "2.0", "id": asked["id"]}
+        answer: OdooRow = {"jsonrpc": "2.0", "id": asked["id"]}
         try:
             answer["result"] = self._served(params["service"], params["method"], params["args"])
         except OdooError as error:
@@ -189,7 +189,7 @@ class OdooServer(CrmServer):
             raise OdooError("builtins.TypeError", "only named arguments are served here")
         return self._called(model, name, named)
 
-    def _called(self, model: str, method: str, arguments: Row) -> Any:
+    def _called(self, model: str, method: str, arguments: OdooRow) -> Any:
         """Return what a method of a model returns."""
         if model not in self._types:
             message = f"the model '{model}' does not exist"
@@ -207,7 +207,7 @@ class OdooServer(CrmServer):
             raise OdooError("odoo.exceptions.AccessError", message, 403)
         return self._search_read(model, **arguments)
 
-    def _described(self, model: str) -> Row:
+    def _described(self, model: str) -> OdooRow:
         labels = {one.name: one.label for one in FIELDS}
         described = {
             name: {"type": type_, "string": labels.get(name, name)}
@@ -225,12 +225,12 @@ class OdooServer(CrmServer):
         order: str = "id desc",
         limit: int | None = None,
         context: Mapping[str, Any] | None = None,
-    ) -> list[Row]:
+    ) -> list[OdooRow]:
         sorts = [part.split() for part in order.split(",")]
         for name in (*fields, *(leaf[0] for leaf in domain), *(name for name, _ in sorts)):
             if name not in self._types[model]:
                 raise OdooError("builtins.ValueError", f"Invalid field '{name}' on '{model}'")
-        rows: Iterator[Row] = (
+        rows: Iterator[OdooRow] = (
             row for row in self._rows(model, domain) if all(_fits(row, leaf) for leaf in domain)
         )
         if "active" in self._types[model] and (context or {}).get("active_test") is not False:
@@ -245,7 +245,7 @@ class OdooServer(CrmServer):
 
     # Records
 
-    def _rows(self, model: str, domain: Sequence[Any]) -> Iterable[Row]:
+    def _rows(self, model: str, domain: Sequence[Any]) -> Iterable[OdooRow]:
         """Return rows that may fit, found by what the domain names first."""
         named = {leaf[0]: leaf[2] for leaf in domain if leaf[1] == "in"}
         bounds = {leaf[1]: _instant(leaf[2]) for leaf in domain if leaf[0] == "write_date"}
@@ -284,7 +284,7 @@ class OdooServer(CrmServer):
             return self.book.deals(sorted(ids, key=id_key))
         return self.book.modified(since, until, after=after)
 
-    def _stages(self) -> Iterator[Row]:
+    def _stages(self) -> Iterator[OdooRow]:
         for stage in self.book.stages:
             if stage.outcome is not Outcome.LOST:
                 is_won = stage.outcome is Outcome.WON
@@ -296,7 +296,7 @@ class OdooServer(CrmServer):
                     "probability": 100.0 if is_won else 10.0,
                 }
 
-    def _lead(self, deal: Deal) -> Row:
+    def _lead(self, deal: Deal) -> OdooRow:
         stages = [(key, at) for key, at in deal.entered if key != "lost"]
         partner = self.book.people_of(deal, CONTACT)
         is_lost = deal.stage == "lost"
@@ -342,7 +342,7 @@ class OdooServer(CrmServer):
                 own.append(entry)
         return [*own, last]
 
-    def _messages(self, deal: Deal) -> Iterator[Row]:
+    def _messages(self, deal: Deal) -> Iterator[OdooRow]:
         """Yield the messages on a lead, the losers' of a merge under a subject of theirs."""
         for one in (deal, *(self.book.departures[loser].deal for loser in deal.merged)):
             own_id = int(one.deal_id)
@@ -364,7 +364,7 @@ class OdooServer(CrmServer):
                     "message_type": type_,
                 }
 
-    def _changes(self, message: int) -> Iterator[Row]:
+    def _changes(self, message: int) -> Iterator[OdooRow]:
         """Yield what a message tells of; the stage a lead began in is told by none."""
         deal_id, number = str(message // _A_THREAD), message % _A_THREAD
         departed = self.book.departures.get(deal_id)
@@ -383,7 +383,7 @@ class OdooServer(CrmServer):
 
     def _change(
         self, message: int, field: str, new: int, at: datetime, *, old: int | None = None
-    ) -> Row:
+    ) -> OdooRow:
         reference: Any = [_TRACKED[field], field] if self.version >= 14 else field
         return {
             "id": message * 2 + (field == "stage_id"),
@@ -395,16 +395,16 @@ class OdooServer(CrmServer):
         }
 
 
-def _arguments(request: Request) -> Row:
+def _arguments(request: Request) -> OdooRow:
     try:
-        arguments: Row = request.json()
+        arguments: OdooRow = request.json()
     except ValueError:
         message = "could not parse the body as json"
         raise OdooError("werkzeug.exceptions.BadRequest", message, 400) from None
     return arguments
 
 
-def _partner(person: Person) -> Row:
+def _partner(person: Person) -> OdooRow:
     return {
         "id": int(person.person_id),
         "create_date": person.created_at,
@@ -413,11 +413,11 @@ def _partner(person: Person) -> Row:
     }
 
 
-def _values(kind: str, fields: Mapping[str, str]) -> Row:
+def _values(kind: str, fields: Mapping[str, str]) -> OdooRow:
     return {one.name: fields.get(one.own) or False for one in FIELDS if one.kind == kind}
 
 
-def _fits(row: Row, leaf: Sequence[Any]) -> bool:
+def _fits(row: OdooRow, leaf: Sequence[Any]) -> bool:
     name, operator, wanted = leaf
     value = row[name][0] if isinstance(row[name], list) else row[name]
     if isinstance(value, datetime):

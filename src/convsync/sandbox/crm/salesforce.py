@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from convsync.sandbox.crm.book import CrmBook
 from convsync.sandbox.crm.salesforce_org import PARENTS, PREFIX, Org, record_id
 from convsync.sandbox.crm.server import CrmServer, Now, Reply, Request
-from convsync.sandbox.crm.soql import COUNT, RefusedError, Row
+from convsync.sandbox.crm.soql import COUNT, RefusedError, SoqlRow
 
 CLIENT_ID: Final = "3MVG9sandbox"
 CLIENT_SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
@@ -265,7 +265,7 @@ def _unpacked(part: str) -> bytes:
     return urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
-def _shown(records: str, selected: Mapping[str, Any], row: Row) -> dict[str, Any]:
+def _shown(records: str, selected: Mapping[str, Any], row: SoqlRow) -> dict[str, Any]:
     """Return a record as REST shows it, parents too."""
     shown: dict[str, Any] = {"attributes": _attributes(records, row["Id"])}
     for name, value in selected.items():

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, Deal, Outcome, Person, Stage
 from convsync.sandbox.crm.server import Field
-from convsync.sandbox.crm.soql import COUNT, ID_TYPES, Query, RefusedError, Row, parsed
+from convsync.sandbox.crm.soql import COUNT, ID_TYPES, Query, RefusedError, SoqlRow, parsed
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKSUM: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -177,11 +177,11 @@ class Org:
 
     # Records
 
-    def rows(self, query: Query, with_deleted: bool) -> Iterator[Row]:
+    def rows(self, query: Query, with_deleted: bool) -> Iterator[SoqlRow]:
         """Yield the records among which a query has to look."""
         match query.records:
             case "Opportunity":
-                rows: Iterable[Row] = self._opportunities(query)
+                rows: Iterable[SoqlRow] = self._opportunities(query)
             case "OpportunityHistory":
                 rows = chain.from_iterable(map(self._history, self._deals_in(query)))
             case "OpportunityContactRole":
@@ -194,7 +194,7 @@ class Org:
                 rows = map(self._person, self._people(query, KIND_OF[records]))
         return (row for row in rows if with_deleted or not row.get("IsDeleted"))
 
-    def _opportunities(self, query: Query) -> Iterator[Row]:
+    def _opportunities(self, query: Query) -> Iterator[SoqlRow]:
         ids = query.condition("Id", "IN")
         gone = self.book.departures
         if ids is not None:
@@ -234,7 +234,7 @@ class Org:
             return [*{one.person_id: one for one in chain.from_iterable(people)}.values()]
         return self.book.people_modified(kind, *_window(query, "SystemModstamp"))
 
-    def _opportunity(self, deal: Deal) -> Row:
+    def _opportunity(self, deal: Deal) -> SoqlRow:
         gone, stage = self.book.departures.get(deal.deal_id), self.book.stage(deal.stage)
         own = {**deal.fields, "amount": deal.amount, "lost_reason": deal.lost_reason}
         return {
@@ -254,7 +254,7 @@ class Org:
             "SystemModstamp": _whole(deal.modified_at if gone is None else gone.at),
         }
 
-    def _history(self, deal: Deal) -> Iterator[Row]:
+    def _history(self, deal: Deal) -> Iterator[SoqlRow]:
         for number, (key, at) in enumerate(deal.entered):
             yield {
                 "Id": _child_id("008", deal.deal_id, number),
@@ -265,7 +265,7 @@ class Org:
                 "SystemModstamp": _whole(at),
             }
 
-    def _roles(self, deal: Deal) -> Iterator[Row]:
+    def _roles(self, deal: Deal) -> Iterator[SoqlRow]:
         opportunity = self._opportunity(deal)
         for number, contact in enumerate(self.book.people_of(deal, CONTACT)):
             since = max(deal.created_at, contact.created_at)
@@ -283,7 +283,7 @@ class Org:
                 "SystemModstamp": at,
             }
 
-    def _stages(self) -> Iterator[Row]:
+    def _stages(self) -> Iterator[SoqlRow]:
         for stage in self.book.stages:
             yield {
                 "Id": record_id("01J", stage.position),
@@ -295,7 +295,7 @@ class Org:
                 "SortOrder": Decimal(stage.position),
             }
 
-    def _person(self, person: Person) -> Row:
+    def _person(self, person: Person) -> SoqlRow:
         row = {
             **_mapped(person.kind, person.fields),
             "Id": person.person_id,
@@ -343,7 +343,7 @@ def _child_id(prefix: str, deal_id: str, number: int) -> str:
     return guarded(f"{prefix}{deal_id[5:15]}{_DIGITS[number // 62]}{_DIGITS[number % 62]}")
 
 
-def _record_type(stage: Stage) -> Row:
+def _record_type(stage: Stage) -> SoqlRow:
     return {"Id": record_id("012", 1), "Name": stage.pipeline}
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from convsync.sandbox.crm.query_text import QueryText, tokens_of
 
-Row = Mapping[str, Any]
+SoqlRow = Mapping[str, Any]
 LONGEST: Final = 100_000
 COUNT: Final = "COUNT()"
 ID_TYPES: Final = frozenset({"id", "reference"})
@@ -58,7 +58,7 @@ class Condition:
     operator: str
     value: Any
 
-    def holds(self, row: Row) -> bool:
+    def holds(self, row: SoqlRow) -> bool:
         """Return whether a row fulfils it: what is null is only ever equal to null."""
         held = value_of(row, self.field)
         if self.operator == "IN":
@@ -85,14 +85,14 @@ class Query:
         )
         return next(found, None)
 
-    def run(self, rows: Iterable[Row]) -> list[Row]:
+    def run(self, rows: Iterable[SoqlRow]) -> list[SoqlRow]:
         """Return the rows it finds. Without ORDER BY their order is nobody's promise."""
         found = [row for row in rows if all(one.holds(row) for one in self.where)]
         for field, descends in reversed(self.order or [("Id", True)]):
             found.sort(key=partial(_rank, field), reverse=descends)
         return found[: self.limit]
 
-    def selected(self, row: Row) -> dict[str, Any]:
+    def selected(self, row: SoqlRow) -> dict[str, Any]:
         """Return what is selected of a row, fields of parents in an object of their own."""
         shown: dict[str, Any] = {}
         for field in self.fields:
@@ -106,7 +106,7 @@ class Query:
         return shown
 
 
-def value_of(row: Row, field: str) -> Any:
+def value_of(row: SoqlRow, field: str) -> Any:
     """Return the value of a field of a row, or of its parent."""
     parent, _, name = field.rpartition(".")
     if not parent:
@@ -175,7 +175,7 @@ class _Parser(QueryText):
         return self.next("word")
 
 
-def _rank(field: str, row: Row) -> tuple[bool, Any]:
+def _rank(field: str, row: SoqlRow) -> tuple[bool, Any]:
     """Return what rows sort by; null comes first."""
     value = value_of(row, field)
     return (value is not None, value if value is not None else 0)

@@ -17,8 +17,8 @@ from convsync.sandbox.google_ads.batch import (
     WRONG_TIME,
     Batch,
     Found,
-    Row,
     Upload,
+    UploadRow,
     flaws_of_action,
     flaws_of_identifiers,
     flaws_of_order_id,
@@ -34,7 +34,7 @@ ADJUSTABLE = ("UPLOAD_CLICKS", "SALESFORCE", "WEBPAGE")
 ENHANCEABLE = ("WEBPAGE",)
 OLDEST = timedelta(days=54)
 
-Rule = Callable[[Row], Found]
+Rule = Callable[[UploadRow], Found]
 
 
 def _code(name: str) -> str:
@@ -44,19 +44,19 @@ def _code(name: str) -> str:
 # --- what can be seen in the row itself ----------------------------------------------------------
 
 
-def it_is_of_some_type(row: Row) -> Found:
+def it_is_of_some_type(row: UploadRow) -> Found:
     """A retraction, a restatement or an enhancement."""
     if row.message.adjustment_type not in (RETRACTION, RESTATEMENT, ENHANCEMENT):
         yield REQUIRED, "adjustment_type"
 
 
-def the_action_takes_adjustments(row: Row) -> Found:
+def the_action_takes_adjustments(row: UploadRow) -> Found:
     """It exists, in reach of the customer, and its conversions can be adjusted in this way."""
     is_enhancement = row.message.adjustment_type == ENHANCEMENT
     return flaws_of_action(row, FAMILY, ENHANCEABLE if is_enhancement else ADJUSTABLE)
 
 
-def it_names_one_conversion(row: Row) -> Found:
+def it_names_one_conversion(row: UploadRow) -> Found:
     """By order ID, or by click ID and time."""
     has_pair = row.message.HasField("gclid_date_time_pair")
     if row.message.adjustment_type == ENHANCEMENT:
@@ -74,7 +74,7 @@ def it_names_one_conversion(row: Row) -> Found:
         yield from _flaws_of_pair(row.message.gclid_date_time_pair)
 
 
-def the_time_has_an_offset(row: Row) -> Found:
+def the_time_has_an_offset(row: UploadRow) -> Found:
     """`yyyy-mm-dd hh:mm:ss+|-hh:mm`; only an enhancement needs none."""
     text = row.message.adjustment_date_time
     if text and moment(text) is None:
@@ -83,7 +83,7 @@ def the_time_has_an_offset(row: Row) -> Found:
         yield REQUIRED, "adjustment_date_time"
 
 
-def only_a_restatement_has_a_value(row: Row) -> Found:
+def only_a_restatement_has_a_value(row: UploadRow) -> Found:
     """It must have one, and the action must not always use its own."""
     restated = row.message.restatement_value
     if row.message.adjustment_type != RESTATEMENT:
@@ -101,7 +101,7 @@ def only_a_restatement_has_a_value(row: Row) -> Found:
         yield _code(name), "conversion_action"
 
 
-def only_an_enhancement_has_identifiers(row: Row) -> Found:
+def only_an_enhancement_has_identifiers(row: UploadRow) -> Found:
     """At most five, hashed."""
     if row.message.adjustment_type == ENHANCEMENT:
         yield from flaws_of_identifiers(row, FAMILY)
@@ -109,7 +109,7 @@ def only_an_enhancement_has_identifiers(row: Row) -> Found:
         yield MUST_BE_UNSET, "user_identifiers"
 
 
-def the_order_id_is_nobodys(row: Row) -> Found:
+def the_order_id_is_nobodys(row: UploadRow) -> Found:
     """No personal data in it."""
     return flaws_of_order_id(row, FAMILY)
 
@@ -135,7 +135,7 @@ def _flaws_of_pair(pair: Message) -> Found:
 # --- what only the platform knows ----------------------------------------------------------------
 
 
-def judge(batch: Batch) -> Iterator[tuple[Row, str, str]]:
+def judge(batch: Batch) -> Iterator[tuple[UploadRow, str, str]]:
     """Everything wrong with a row itself; if that is nothing, what else stands in its way."""
     twice = repeated([_key(row) for row in batch.rows])
     for row in batch.rows:
@@ -148,7 +148,7 @@ def judge(batch: Batch) -> Iterator[tuple[Row, str, str]]:
             yield row, code, field
 
 
-def _obstacles(batch: Batch, row: Row) -> Found:
+def _obstacles(batch: Batch, row: UploadRow) -> Found:
     verdict = batch.platform.verdicts.get(row.message.order_id)
     if verdict:
         yield verdict if "." in verdict else _code(verdict), "order_id"
@@ -179,7 +179,7 @@ def _other_restatements(counted: Counted, at: datetime) -> Found:
         yield _code("MORE_RECENT_RESTATEMENT_FOUND"), "adjustment_date_time"
 
 
-def _find(batch: Batch, row: Row) -> tuple[str, Counted] | None:
+def _find(batch: Batch, row: UploadRow) -> tuple[str, Counted] | None:
     """The conversion the row is about. What has an order ID is found by that alone."""
     books = batch.platform.books
     if name := row.message.order_id:
@@ -192,11 +192,11 @@ def _find(batch: Batch, row: Row) -> tuple[str, Counted] | None:
     return (found, counted) if found and counted and not counted.event.transaction_id else None
 
 
-def _identified_by(row: Row) -> str:
+def _identified_by(row: UploadRow) -> str:
     return "order_id" if row.message.order_id else "gclid_date_time_pair"
 
 
-def _key(row: Row) -> tuple[str, ...]:
+def _key(row: UploadRow) -> tuple[str, ...]:
     pair = row.message.gclid_date_time_pair
     conversion = (row.message.order_id, pair.gclid, pair.conversion_date_time)
     at = row.message.adjustment_date_time
@@ -206,7 +206,7 @@ def _key(row: Row) -> tuple[str, ...]:
 # --- taking effect -------------------------------------------------------------------------------
 
 
-def enter(batch: Batch, rows: Sequence[Row]) -> None:
+def enter(batch: Batch, rows: Sequence[UploadRow]) -> None:
     """Adjust, the earliest first: the last one told is not always the last that happened."""
     for row in sorted(rows, key=lambda row: moment(row.message.adjustment_date_time) or batch.now):
         found = _find(batch, row)
@@ -215,7 +215,7 @@ def enter(batch: Batch, rows: Sequence[Row]) -> None:
             batch.platform.books.change(row.page, name, _adjusted(batch, row, counted))
 
 
-def _adjusted(batch: Batch, row: Row, counted: Counted) -> Counted:
+def _adjusted(batch: Batch, row: UploadRow, counted: Counted) -> Counted:
     if row.message.adjustment_type == RETRACTION:
         return counted.retracted()
     restated = row.message.restatement_value

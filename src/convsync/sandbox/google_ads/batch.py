@@ -45,7 +45,7 @@ Found = Iterator[tuple[str, str]]  # a code, and the row's field it is about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class UploadRow:
     """One row, and what is known before anything is judged.
 
     `action` is the conversion action it names, if that exists; `page` is where the books keep it.
@@ -69,7 +69,7 @@ class Batch:
     account: Account
     request_id: str
     now: datetime
-    rows: Sequence[Row]
+    rows: Sequence[UploadRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +85,8 @@ class Upload:
     family: str
     too_many: str
     response: Callable[[Version], Message]
-    judge: Callable[[Batch], Iterator[tuple[Row, str, str]]]
-    enter: Callable[[Batch, Sequence[Row]], None]
+    judge: Callable[[Batch], Iterator[tuple[UploadRow, str, str]]]
+    enter: Callable[[Batch, Sequence[UploadRow]], None]
     result: Callable[[Message, Message], None]
     only_allowlisted: bool = False
 
@@ -164,7 +164,7 @@ class Upload:
 
     def _rows(
         self, platform: AdPlatform, account: Account, request: Message, now: datetime
-    ) -> list[Row]:
+    ) -> list[UploadRow]:
         owners = {request.customer_id, account.google_ads_conversion_customer}
         rows = []
         for index, message in enumerate(getattr(request, self.rows)):
@@ -181,7 +181,7 @@ class Upload:
                 else platform.books.page_of(request.customer_id, action_id)
             )
             rows.append(
-                Row(
+                UploadRow(
                     index=index, message=message, action=action, page=page, account=account, now=now
                 )
             )
@@ -230,7 +230,7 @@ def moment(text: str) -> datetime | None:
         return None
 
 
-def flaws_of_action(row: Row, family: str, types: Sequence[str]) -> Found:
+def flaws_of_action(row: UploadRow, family: str, types: Sequence[str]) -> Found:
     """The action exists, is old enough and of a type that this upload is for."""
     name = row.message.conversion_action
     if not name:
@@ -245,7 +245,7 @@ def flaws_of_action(row: Row, family: str, types: Sequence[str]) -> Found:
         yield f"{family}.TOO_RECENT_CONVERSION_ACTION", "conversion_action"
 
 
-def flaws_of_identifiers(row: Row, family: str) -> Found:
+def flaws_of_identifiers(row: UploadRow, family: str) -> Found:
     """At most five hashed addresses or numbers, of a customer who may send them."""
     identifiers = row.message.user_identifiers
     if identifiers and not row.account.accepted_customer_data_terms:
@@ -260,7 +260,7 @@ def flaws_of_identifiers(row: Row, family: str) -> Found:
             yield f"{family}.INVALID_USER_IDENTIFIER", f"user_identifiers[{index}].{kind}"
 
 
-def flaws_of_order_id(row: Row, family: str) -> Found:
+def flaws_of_order_id(row: UploadRow, family: str) -> Found:
     """An order ID is nobody's e-mail address."""
     if "@" in row.message.order_id:
         yield f"{family}.ORDER_ID_CONTAINS_PII", "order_id"
@@ -276,7 +276,7 @@ def repeated(keys: Sequence[Any]) -> set[Any]:
     return {key for key, times in Counter(keys).items() if times > 1 and key}
 
 
-def _refused(batch: Batch, row: Row) -> Refused:
+def _refused(batch: Batch, row: UploadRow) -> Refused:
     return Refused(
         at=batch.now,
         request_id=batch.request_id,

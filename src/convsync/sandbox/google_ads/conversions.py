@@ -20,8 +20,8 @@ from convsync.sandbox.google_ads.batch import (
     WRONG_TIME,
     Batch,
     Found,
-    Row,
     Upload,
+    UploadRow,
     flaws_of_action,
     flaws_of_identifiers,
     flaws_of_order_id,
@@ -54,7 +54,7 @@ SAME_VERDICT = {
 _CLICK_ID = re.compile(r"[A-Za-z0-9_-]+")
 _VARIABLE_NAME = re.compile(r"customers/[0-9]+/conversionCustomVariables/([0-9]+)")
 
-Rule = Callable[[Row], Found]
+Rule = Callable[[UploadRow], Found]
 
 
 def _code(name: str) -> str:
@@ -64,12 +64,12 @@ def _code(name: str) -> str:
 # --- what can be seen in the row itself ----------------------------------------------------------
 
 
-def the_action_takes_uploads(row: Row) -> Found:
+def the_action_takes_uploads(row: UploadRow) -> Found:
     """It exists, in reach of the customer, and is of type UPLOAD_CLICKS."""
     return flaws_of_action(row, FAMILY, [UPLOADABLE])
 
 
-def the_time_has_an_offset(row: Row) -> Found:
+def the_time_has_an_offset(row: UploadRow) -> Found:
     """`yyyy-mm-dd hh:mm:ss+|-hh:mm`, and not in the future."""
     text = row.message.conversion_date_time
     at = moment(text)
@@ -81,7 +81,7 @@ def the_time_has_an_offset(row: Row) -> Found:
         yield "date_error.LATER_THAN_MAXIMUM_DATE", "conversion_date_time"
 
 
-def it_leads_to_a_click(row: Row) -> Found:
+def it_leads_to_a_click(row: UploadRow) -> Found:
     """By a click ID that can be read, or by somebody's hashed details."""
     named = [name for name in CLICK_IDS if getattr(row.message, name)]
     if not named and not row.message.user_identifiers:
@@ -91,7 +91,7 @@ def it_leads_to_a_click(row: Row) -> Found:
             yield _code(f"UNPARSEABLE_{name.upper()}"), name
 
 
-def braids_go_where_they_may(row: Row) -> Found:
+def braids_go_where_they_may(row: UploadRow) -> Found:
     """One of them, and only to an action that counts every conversion."""
     if row.message.gbraid and row.message.wbraid:
         yield _code("GBRAID_WBRAID_BOTH_SET"), "gbraid"
@@ -100,7 +100,7 @@ def braids_go_where_they_may(row: Row) -> Found:
         yield _code("ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID"), braid
 
 
-def the_value_is_money(row: Row) -> Found:
+def the_value_is_money(row: UploadRow) -> Found:
     """A finite number, and a currency if one is named."""
     if not math.isfinite(row.message.conversion_value):
         yield "field_error.INVALID_VALUE", "conversion_value"
@@ -108,19 +108,19 @@ def the_value_is_money(row: Row) -> Found:
         yield UNSUPPORTED_CURRENCY, "currency_code"
 
 
-def the_order_id_is_nobodys(row: Row) -> Found:
+def the_order_id_is_nobodys(row: UploadRow) -> Found:
     """No personal data in it."""
     return flaws_of_order_id(row, FAMILY)
 
 
-def identifiers_are_hashed(row: Row) -> Found:
+def identifiers_are_hashed(row: UploadRow) -> Found:
     """And the customer has agreed to the terms, and turned enhanced conversions for leads on."""
     yield from flaws_of_identifiers(row, FAMILY)
     if row.message.user_identifiers and not row.account.enhanced_conversions_for_leads:
         yield _code("CUSTOMER_NOT_ENABLED_ENHANCED_CONVERSIONS_FOR_LEADS"), "user_identifiers"
 
 
-def consent_is_for_user_data_only(row: Row) -> Found:
+def consent_is_for_user_data_only(row: UploadRow) -> Found:
     """What is said about personalization belongs elsewhere, and a no is a no."""
     if row.message.consent.ad_personalization:
         yield MUST_BE_UNSET, "consent.ad_personalization"
@@ -128,7 +128,7 @@ def consent_is_for_user_data_only(row: Row) -> Found:
         yield _code("CONVERSION_NOT_COMPLIANT_WITH_ATT_POLICY"), "consent.ad_user_data"
 
 
-def custom_variables_are_enabled(row: Row) -> Found:
+def custom_variables_are_enabled(row: UploadRow) -> Found:
     """Each by its resource name, and without personal data."""
     enabled = row.account.custom_variables
     for index, variable in enumerate(row.message.custom_variables):
@@ -142,7 +142,7 @@ def custom_variables_are_enabled(row: Row) -> Found:
             yield _code("CUSTOM_VARIABLE_VALUE_CONTAINS_PII"), f"{path}.value"
 
 
-def session_attributes_are_for_the_few(row: Row) -> Found:
+def session_attributes_are_for_the_few(row: UploadRow) -> Found:
     """Since 2026-02-02 they and the IP address need an allow-list of their own."""
     session = row.message.WhichOneof("session_attributes")
     address = "user_ip_address" if row.message.HasField("user_ip_address") else None
@@ -151,7 +151,7 @@ def session_attributes_are_for_the_few(row: Row) -> Found:
             yield "not_allowlisted_error.CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE", name
 
 
-def attribution_is_left_to_google(row: Row) -> Found:
+def attribution_is_left_to_google(row: UploadRow) -> Found:
     """No action here is attributed by somebody else."""
     if row.message.HasField("external_attribution_data"):
         name = "EXTERNAL_ATTRIBUTION_DATA_SET_FOR_NON_EXTERNALLY_ATTRIBUTED_CONVERSION_ACTION"
@@ -176,7 +176,7 @@ RULES: tuple[Rule, ...] = (
 # --- what only the platform knows ----------------------------------------------------------------
 
 
-def judge(batch: Batch) -> Iterator[tuple[Row, str, str]]:
+def judge(batch: Batch) -> Iterator[tuple[UploadRow, str, str]]:
     """Everything wrong with a row itself; if that is nothing, what else stands in its way."""
     order_ids = repeated([_order_key(row) for row in batch.rows])
     clicks = repeated([_click_key(row) for row in batch.rows])
@@ -190,7 +190,7 @@ def judge(batch: Batch) -> Iterator[tuple[Row, str, str]]:
             yield row, code, field
 
 
-def _obstacles(batch: Batch, row: Row) -> Found:
+def _obstacles(batch: Batch, row: UploadRow) -> Found:
     scripted = _scripted(batch, row)
     if scripted:
         yield scripted, _click_field(row)
@@ -202,7 +202,7 @@ def _obstacles(batch: Batch, row: Row) -> Found:
         yield from _trouble_with_time(batch, row)
 
 
-def _trouble_with_time(batch: Batch, row: Row) -> Found:
+def _trouble_with_time(batch: Batch, row: UploadRow) -> Found:
     clicked = batch.platform.clicks.get(_click_id(row))
     at = moment(row.message.conversion_date_time)
     if clicked is None or at is None or row.action is None:
@@ -216,7 +216,7 @@ def _trouble_with_time(batch: Batch, row: Row) -> Found:
         yield _code("EXPIRED_EVENT"), _click_field(row)
 
 
-def _scripted(batch: Batch, row: Row) -> str | None:
+def _scripted(batch: Batch, row: UploadRow) -> str | None:
     verdict = next(
         (
             batch.platform.verdicts[name]
@@ -232,30 +232,30 @@ def _scripted(batch: Batch, row: Row) -> str | None:
     return _code(verdict)
 
 
-def _names_in(row: Row) -> Iterator[str]:
+def _names_in(row: UploadRow) -> Iterator[str]:
     yield from (getattr(row.message, name) for name in (*CLICK_IDS, "order_id"))
     for identifier in row.message.user_identifiers:
         yield from (identifier.hashed_email, identifier.hashed_phone_number)
 
 
-def _click_id(row: Row) -> str:
+def _click_id(row: UploadRow) -> str:
     return next(filter(None, attrgetter(*CLICK_IDS)(row.message)), "")
 
 
-def _click_field(row: Row) -> str:
+def _click_field(row: UploadRow) -> str:
     return next((name for name in CLICK_IDS if getattr(row.message, name)), "user_identifiers")
 
 
-def _click_at(row: Row) -> ClickAt | None:
+def _click_at(row: UploadRow) -> ClickAt | None:
     at, click_id = moment(row.message.conversion_date_time), _click_id(row)
     return (click_id, int(at.timestamp())) if at and click_id else None
 
 
-def _order_key(row: Row) -> tuple[str, str] | None:
+def _order_key(row: UploadRow) -> tuple[str, str] | None:
     return (row.page, row.message.order_id) if row.message.order_id else None
 
 
-def _click_key(row: Row) -> tuple[str, ClickAt] | None:
+def _click_key(row: UploadRow) -> tuple[str, ClickAt] | None:
     click = _click_at(row)
     return (row.page, click) if click else None
 
@@ -263,14 +263,14 @@ def _click_key(row: Row) -> tuple[str, ClickAt] | None:
 # --- counting ------------------------------------------------------------------------------------
 
 
-def enter(batch: Batch, rows: Sequence[Row]) -> None:
+def enter(batch: Batch, rows: Sequence[UploadRow]) -> None:
     """Count every good row, as the event the Data Manager API would have been sent."""
     for row in rows:
         if row.action:
             batch.platform.books.enter(row.page, _as_event(row, row.action, batch.account))
 
 
-def _as_event(row: Row, action: Action, account: Account) -> Message:
+def _as_event(row: UploadRow, action: Action, account: Account) -> Message:
     conversion = row.message
     event = Event(transaction_id=conversion.order_id)
     if at := moment(conversion.conversion_date_time):

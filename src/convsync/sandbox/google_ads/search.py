@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf import json_format
 
-from convsync.sandbox.account import Account, Row
+from convsync.sandbox.account import Account, ReportRow
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.google_ads import gaql
 from convsync.sandbox.google_ads.batch import account_of
@@ -60,7 +60,7 @@ class _Report:
 
     query: Query
     fields: "_Fields"
-    rows: Sequence[Row]
+    rows: Sequence[ReportRow]
 
     def fill(self, response: Message, begin: int) -> None:
         """Put a page of rows into a response; a resource always says its own name."""
@@ -125,7 +125,7 @@ def _selected(
     platform: AdPlatform,
     customer_id: str,
     account: Account,
-) -> list[Row]:
+) -> list[ReportRow]:
     conditions = [fields.predicate(condition, today) for condition in query.conditions]
     rows = [
         row
@@ -188,7 +188,7 @@ class _Fields:
             return _Kind(read=str, default="")
         return _Kind(read=_number, default=0)
 
-    def predicate(self, condition: Condition, today: date) -> Callable[[Row], bool]:
+    def predicate(self, condition: Condition, today: date) -> Callable[[ReportRow], bool]:
         """Whether a row meets a condition."""
         kind, field, operator = self.kind(condition.field), condition.field, condition.operator
         if operator in ("IS NULL", "IS NOT NULL"):

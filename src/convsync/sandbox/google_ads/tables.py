@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from convsync.sandbox.account import Account, Action, Row
+from convsync.sandbox.account import Account, Action, ReportRow
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.books import Job
 
@@ -22,7 +22,9 @@ RECENT = timedelta(days=28)
 Table = Callable[[AdPlatform, str, Account], Iterator[dict[str, Any]]]
 
 
-def rows_of(resource: str, platform: AdPlatform, customer_id: str, account: Account) -> list[Row]:
+def rows_of(
+    resource: str, platform: AdPlatform, customer_id: str, account: Account
+) -> list[ReportRow]:
     """Every row of a resource: the sandbox's own, then those it was given for this account."""
     own = TABLES.get(resource)
     return [

@@ -27,6 +27,7 @@ six and twenty-four hours. Where the class is not the first that comes to mind:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from convsync.guides import located
 from convsync.model.statement import Operation
 from convsync.model.takes import CodeMeaning
 from convsync.upload.codes import (
@@ -44,9 +45,9 @@ from convsync.upload.codes import (
 
 TO_DATA_MANAGER = (
     "Since 2026-06-15 Google takes uploads by the Google Ads API only from those who made them "
-    'before. Add a destination with kind = "data_manager" (config/csv.toml shows one), name it in '
-    "each rule's `destination`, and run again: order IDs stay the same, and nothing that was "
-    "counted is sent again."
+    'before. Add a destination with kind = "data_manager" '
+    f"({located('config/csv.toml')} shows one), name it in each rule's `destination`, and run "
+    "again: order IDs stay the same, and nothing that was counted is sent again."
 )
 _CUSTOMER = (
     "Upload to the account that owns the conversion action: set customer_id to it (Goals › "

@@ -101,10 +101,10 @@ def upgrade() -> None:
         postgresql_where=sa.text("gone IS NOT NULL"),
     )
     op.create_table(
-        "facts",
+        "remembered",
         sa.Column("name", sa.String(length=50), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_facts")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_remembered")),
     )
     op.create_table(
         "requests",

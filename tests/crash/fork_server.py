@@ -1,4 +1,4 @@
-"""Runs nights in processes of their own, and kills them: `python -m tests.crash.nursery`.
+"""Runs nights in processes of their own, and kills them: `python -m tests.crash.fork_server`.
 
 A line of JSON on stdin asks for a night, a line on stdout says how it ended. Imports are paid for
 once: every night is a fork of this process, which itself never opens a channel, because gRPC does
