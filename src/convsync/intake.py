@@ -51,8 +51,9 @@ class Intake:
 
     `problems` says what went wrong with sources, `unreadable` how many records are newly so.
 
-    A watermark is moved only after `before_moving` has not raised, and one that lies further in the
-    future than `tolerance` is not believed.
+    A chunk of deals is kept only after `before_keeping` has not raised, and a watermark moved only
+    after `before_moving` has not; one that lies further in the future than `tolerance` is not
+    believed.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class Intake:
         plan: Plan,
         departures: Departures,
         tolerance: timedelta,
+        before_keeping: Callable[[Connection, str, Sequence[StoredDeal]], None],
         before_moving: Callable[[], None],
         advance: Callable[[str, int], None],
     ) -> None:
         self._tolerance = tolerance
+        self._before_keeping = before_keeping
         self._before_moving = before_moving
         self._session = session
         self._departures = departures
@@ -189,6 +192,7 @@ class Intake:
             read = [record for record in chunk if isinstance(record, Deal)]
             with self._session.transaction("store deals") as connection:
                 saved = deals.save(connection, source.name, read, now=self._session.now)
+                self._before_keeping(connection, source.name, saved.changed)
                 self._quarantine(connection, source.name, chunk)
                 quarantine.release_deals(connection, source.name, [deal.deal_id for deal in read])
                 self._departures.note_returned(connection, saved.returned)

@@ -27,7 +27,7 @@ from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseErr
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import ANSWERED, LedgerEntry, Move, State
 from convsync.model.moves import released, reserved_together, settled
-from convsync.model.outcome import Accepted, Confirmed, Deferred, Outcome, Untried
+from convsync.model.outcome import Accepted, Deferred, Outcome, Untried
 from convsync.model.rule import ConversionAction
 from convsync.retrying import RetryPolicy
 from convsync.store import batches
@@ -37,6 +37,7 @@ from convsync.store.session import Session
 from convsync.upload.destination import Destination, StillProcessing, Unknown, Verdict
 
 _RELEASED_AT_ONCE = 5_000
+_TAKEN = frozenset({State.ACCEPTED, State.CONFIRMED})
 
 
 @dataclass(slots=True)
@@ -67,12 +68,13 @@ class Uploaded:
             if isinstance(outcome, Deferred) and outcome.is_unknown:
                 self.note(f"The platform answered with a code we do not know: {outcome.code}.")
 
-    def add_sent(self, batch: ReservedBatch, outcomes: Sequence[Outcome]) -> int:
+    def add_sent(self, moves: Sequence[Move]) -> int:
         """Count in what the platform took of a batch; return how many rows these are."""
         taken = 0
-        for entry, outcome in zip(batch.entries, outcomes, strict=True):
-            taken += not isinstance(outcome, Untried)
-            if isinstance(outcome, Accepted | Confirmed) and entry.statement is not None:
+        for move in moves:
+            entry = move.after
+            taken += move.event.kind is not EventKind.UNTRIED
+            if entry.state in _TAKEN and entry.statement is not None:
                 money = entry.statement.value
                 so_far = self.value.get(money.currency, Decimal(0))
                 self.value[money.currency] = so_far + money.amount
@@ -275,7 +277,7 @@ class Outbox:
             )
             self._write_answers(connection, batch, moves, is_repeat=is_repeat)
         self._note(moves, outcomes)
-        self._on_sent(self.uploaded.add_sent(batch, outcomes))
+        self._on_sent(self.uploaded.add_sent(moves))
 
     def _ask(self, pending: batches.Pending) -> Verdict | None:
         reserved, now = pending.reserved, self._session.now

@@ -44,6 +44,7 @@ class Work:
     ) -> None:
         self.services = services
         self.session = session
+        self._doubt = doubt
         self.summary = PlanSummary()
         self.problems: list[str] = []
         self.intake = Intake(
@@ -51,6 +52,7 @@ class Work:
             plan=self._reconcile,
             departures=Departures(session, services.limits, doubt),
             tolerance=services.run_limits.clock_tolerance,
+            before_keeping=self._doubt_new_deals,
             before_moving=self.stop_if_the_clock_is_wrong,
             advance=self._advance_or_stop,
         )
@@ -68,6 +70,19 @@ class Work:
         with self.session.transaction("carry over names") as connection:
             moved, now = self.services.moved, self.session.now
             renames.carry_over(connection, moved, run_id=self.session.run_id, at=now)
+        with self.session.transaction("look for renamed rules") as connection:
+            renames.doubt_new_rules(connection, self.services.rules, self._doubt)
+
+    def _doubt_new_deals(
+        self, connection: Connection, source: str, chunk: Sequence[StoredDeal]
+    ) -> None:
+        """Doubt deals that are new to a source, and known from one that was removed."""
+        new = {source: [stored.deal.deal_id for stored in chunk if stored.is_new]}
+        renames.doubt_new_deals(connection, new, sources=self._source_names, doubt=self._doubt)
+
+    @property
+    def _source_names(self) -> list[str]:
+        return [source.name for source in self.services.deal_sources]
 
     def check_the_clock(self) -> None:
         """Raise OperatorError where a server says that the machine's clock is wrong."""
@@ -220,7 +235,7 @@ class Work:
             renames.refuse_counting_again(
                 connection,
                 rules=[rule.name for rule in self.services.rules],
-                sources=[source.name for source in self.services.deal_sources],
+                sources=self._source_names,
             )
         outgoing = Outgoing(
             new=ready.by_operation.get(Operation.COUNT, 0),
@@ -272,7 +287,7 @@ class Work:
         return retired(
             connection,
             rules=[rule.name for rule in self.services.rules],
-            sources=[source.name for source in self.services.deal_sources],
+            sources=self._source_names,
         )
 
     def _left_unsent(self, connection: Connection) -> Sequence[str]:

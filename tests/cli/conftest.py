@@ -26,6 +26,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def new_office(running: Sandbox, tmp_path: Path) -> Office:
     """A company whose database has not been made yet."""
     running.platform.reset()
+    running.crms.clear()
     return Office(tmp_path, running)
 
 

@@ -16,15 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from convsync.cli import main
+from convsync.sandbox.account import Action
+from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.server import Sandbox
 from convsync.sandbox.world_csv import CLICK_HEADER, DEAL_HEADER
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "sandbox.toml"
+CRMS = EXAMPLE.with_name("sandbox")
 ACCOUNT = "1234567890"
 
 NIGHT = "2026-03-03T02:00+01:00"
 NEXT_NIGHT = "2026-03-04T02:00+01:00"
 THIRD_NIGHT = "2026-03-05T02:00+01:00"
+
+_AS_A_WORD = str.maketrans(" -", "__")
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,43 @@ class Office:
         assert old in text, old
         self.config.write_text(text.replace(old, new), encoding="utf-8")
 
+    def cut(self, start: str, end: str) -> None:
+        """Take what stands in the config from one text up to another out of it."""
+        before, found, rest = self.config.read_text(encoding="utf-8").partition(start)
+        _, and_found, after = rest.partition(end)
+        assert found, start
+        assert and_found, end
+        self.config.write_text(f"{before}{end}{after}", encoding="utf-8")
+
+    def moves_to(self, crm: str) -> CrmOfVendor:
+        """Read deals from the sandbox's CRM of that name instead of the export; return it."""
+        table = (CRMS / f"{crm}.toml").read_text(encoding="utf-8")
+        table = table.replace("http://127.0.0.1:8470", self.sandbox.http_url)
+        self.cut("[deals.crm]", "[clicks.site]")
+        self.configure("[clicks.site]\n", f"{table}\n[clicks.site]\n")
+        return self.sandbox.crms[crm]
+
+    def moved(self, before: str, now: str) -> None:
+        """Say in the config that a rule or source has another name now."""
+        self.configure("\n[retry]", f'\n[moved]\n"{before}" = "{now}"\n\n[retry]')
+
+    def sends_by_google_ads(self) -> None:
+        """Send by the Google Ads API, to an account that has the actions of the rules."""
+        self.configure('"data_manager"\noperating_account', '"google_ads"\ncustomer_id')
+        self.configure(f'rest_endpoint = "{self.sandbox.http_url}"\n', "")
+        self.configure('days_to_close_variable = "days_to_close"\n', "")
+        self.has_actions()
+
+    def has_actions(self, **won: Any) -> None:
+        """Let the ad account have the rules' three actions, the one of won as the changes say."""
+        others = [Action(account=ACCOUNT, id=number) for number in ("111", "222")]
+        changed = Action(account=ACCOUNT, id="333", **won)
+        self.sandbox.platform.set_actions([*others, changed])
+
     def deal(self, deal_id: str = "D-1", **cells: str) -> None:
         """Enter a deal: an MQL of 20 February, won on 2 March after a click, or as the cells say.
 
-        A cell's name is its column in lower case, with _ for a space.
+        A cell's name is its column in lower case, with _ for a space or a hyphen.
         """
         click = cells.pop("clicked_at", "2026-02-20T08:00:00Z")
         row = {
@@ -75,7 +113,7 @@ class Office:
             "MQL date": "2026-02-20 10:00:00",
             "Won date": "2026-03-02",
         }
-        columns = {name.lower().replace(" ", "_"): name for name in DEAL_HEADER.split(",")}
+        columns = {name.lower().translate(_AS_A_WORD): name for name in DEAL_HEADER.split(",")}
         row |= {columns[name]: text for name, text in cells.items()}
         self.deals[deal_id] = row
         if row["GCLID"]:

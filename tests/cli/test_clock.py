@@ -1,35 +1,11 @@
 """A wrong clock, at the command line."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 from tests.cli.office import NIGHT, Office
+from tests.fakes.server_with_a_clock import server_that_says
 
 DAY = timedelta(days=1)
-
-
-@contextmanager
-def server_that_says(at: datetime) -> Iterator[str]:
-    """Answer everything with nothing but another time of day; yield the address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(404)
-            self.end_headers()
-
-        def date_time_string(self, _timestamp: float | None = None) -> str:
-            return at.strftime("%a, %d %b %Y %H:%M:%S GMT")
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def test_a_clock_three_days_off_googles_stops_the_run_and_reads_nothing(office: Office) -> None:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import grpc
 
+from convsync.sandbox.account import Account
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.books import Request
 from convsync.sandbox.faults import Call
@@ -31,6 +32,7 @@ def ingest(platform: AdPlatform, request: Message) -> Message:
         request=request,
         events=list(request.events),
         actions=platform.actions,
+        accounts=[*_accounts_of(platform, request)],
         now=platform.clock.now(),
     )
     result, is_counted = grpc.StatusCode.OK, False
@@ -79,6 +81,13 @@ def _admitted(platform: AdPlatform, call: Call, use: Use) -> Iterator[None]:
         raise Refusal.from_trouble(trouble) from trouble
 
 
+def _accounts_of(platform: AdPlatform, request: Message) -> Iterator[Account]:
+    for destination in request.destinations:
+        account = platform.account(destination.operating_account.account_id)
+        if account is not None:
+            yield account
+
+
 def _check(incoming: Incoming) -> None:
     if not accounts_are_within_reach(incoming):
         raise Refusal(
@@ -98,10 +107,20 @@ def _count(platform: AdPlatform, incoming: Incoming, request_id: str) -> None:
         incoming.request.destinations,
         incoming.events,
         verdict=partial(
-            verdict_on, scripted=platform.verdicts, clicks=platform.clicks, now=incoming.now
+            verdict_on,
+            scripted=platform.verdicts,
+            clicks=platform.clicks,
+            now=incoming.now,
+            counts_once=_counts_once(incoming),
         ),
     )
     platform.receipts.keep(request_id, Receipt(at=incoming.now, tallies=tallies))
+
+
+def _counts_once(incoming: Incoming) -> bool:
+    meant = (each.product_destination_id for each in incoming.request.destinations)
+    actions = [incoming.actions[name] for name in meant if name in incoming.actions]
+    return any(action.counting_type == "ONE_PER_CLICK" for action in actions)
 
 
 def _apply_consent_of_the_request(incoming: Incoming) -> None:

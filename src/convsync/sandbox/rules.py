@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from convsync.sandbox.account import UPLOADABLE, Action
+from convsync.sandbox.account import UPLOADABLE, Account, Action
 from convsync.sandbox.messages import GOOGLE_ADS, Encoding, Message, Reason
 from convsync.sandbox.refusals import Violation
 
@@ -36,17 +36,23 @@ AD_IDENTIFIERS = (
     "ppid",
 )
 
+_TERMS_NOT_SIGNED = "DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED"
+_NOT_ENABLED = "DESTINATION_ACCOUNT_NOT_ENABLED_ENHANCED_CONVERSIONS_FOR_LEADS"
 _DIGITS = re.compile(r"[0-9]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A request at the door and what it is judged by; no `actions` means any numeric one exists."""
+    """A request at the door and what it is judged by; no `actions` means any numeric one exists.
+
+    `accounts` are those it is meant for, as far as they exist.
+    """
 
     request: Message
     events: Sequence[Message]
     actions: Mapping[str, Action]
+    accounts: Sequence[Account]
     now: datetime
 
 
@@ -354,6 +360,24 @@ def user_identifiers_are_hashed(incoming: Incoming) -> Iterator[Violation]:
                 )
 
 
+def accounts_take_user_identifiers(incoming: Incoming) -> Iterator[Violation]:
+    """The terms are accepted, and enhanced conversions for leads turned on."""
+    missing = [
+        reason
+        for account in incoming.accounts
+        for is_fine, reason in (
+            (account.accepted_customer_data_terms, Reason[_TERMS_NOT_SIGNED]),
+            (account.enhanced_conversions_for_leads, Reason[_NOT_ENABLED]),
+        )
+        if not is_fine
+    ]
+    for row, event in enumerate(incoming.events if missing else ()):
+        if event.user_data.user_identifiers:
+            yield _event_violation(
+                row, "user_data", missing[0], "The account takes no user identifiers."
+            )
+
+
 RULES: tuple[Rule, ...] = (
     lists_are_filled_but_not_too_long,
     encoding_is_set_where_user_data_is_sent,
@@ -369,4 +393,5 @@ RULES: tuple[Rule, ...] = (
     transaction_ids_are_not_numbers,
     user_identifiers_are_few,
     user_identifiers_are_hashed,
+    accounts_take_user_identifiers,
 )

@@ -12,6 +12,7 @@ from convsync.sandbox.messages import CONSENT_DENIED, Message
 
 DENIED_CONSENT = "PROCESSING_ERROR_REASON_DENIED_CONSENT"
 TOO_RECENT_CLICK = "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK"
+NO_BRAIDS = "PROCESSING_ERROR_REASON_ONE_PER_CLICK_CONVERSION_ACTION_NOT_PERMITTED_WITH_BRAID"
 CONVERSION_PRECEDES_CLICK = "PROCESSING_ERROR_REASON_CONVERSION_PRECEDES_CLICK"
 
 
@@ -20,11 +21,13 @@ def verdict_on(
     scripted: Mapping[str, str],
     clicks: Mapping[str, Click],
     now: datetime,
+    *,
+    counts_once: bool = False,
 ) -> str | None:
     """Why the event will not be counted; `None` if it will.
 
     `scripted` maps a click ID, or a hashed user identifier, to a reason; `clicks` are those whose
-    time is known.
+    time is known; `counts_once` says that it is meant for an action that counts one a click.
     """
     if event.consent.ad_user_data == CONSENT_DENIED:
         return DENIED_CONSENT
@@ -32,6 +35,8 @@ def verdict_on(
         for name in _names_in(event):
             if name in scripted:
                 return scripted[name]
+    if counts_once and (event.ad_identifiers.gbraid or event.ad_identifiers.wbraid):
+        return NO_BRAIDS
     return _verdict_on_its_time(event, clicks, now) if clicks else None
 
 

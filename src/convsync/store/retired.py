@@ -4,7 +4,7 @@ A rule or a source that leaves the configuration leaves its conversions behind: 
 the ad account, so they stay visible and are still taken back where their deals are withdrawn.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, func, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from convsync.model.ledger import State
+from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
 from convsync.store.schema import bookmarks, deals, ledger, quarantine, watermarks
 
@@ -119,6 +120,58 @@ def renames_in_plan(
         LooksRenamed(kind=kind, before=old, now=new, count=count)
         for kind, found in (("rules", by_rule), ("sources", by_source))
         for old, new, count in connection.execute(found)
+    ]
+
+
+def renamed_rules(connection: Connection, rules: Sequence[ConversionRule]) -> list[LooksRenamed]:
+    """Return rules without any entry that have milestone and action of one that was removed.
+
+    Only where conversions still count under the removed one: they would count again.
+    """
+    names = [rule.name for rule in rules]
+    what = (ledger.c.rule, ledger.c.milestone, ledger.c.destination, ledger.c.action_id)
+    removed = connection.execute(
+        select(*what, func.count())
+        .where(ledger.c.rule.not_in(names), _MAY_COUNT)
+        .group_by(*what)
+        .order_by(*what)
+    ).all()
+    if not removed:
+        return []
+    known = set(connection.execute(select(ledger.c.rule).distinct()).scalars())
+    return [
+        LooksRenamed(kind="rules", before=before, now=rule.name, count=count)
+        for before, *meant, count in removed
+        for rule in rules
+        if rule.name not in known
+        and meant == [rule.milestone, rule.action.destination, rule.action.action_id]
+    ]
+
+
+def renamed_sources(
+    connection: Connection, deal_ids: Mapping[str, Sequence[str]], *, sources: Collection[str]
+) -> list[LooksRenamed]:
+    """Return sources whose new deals, by their IDs, were known from a source that was removed.
+
+    Only where conversions still count from the removed one: they would count again.
+    """
+    counting = (
+        select(deals.c.source)
+        .join(ledger, ledger.c.deal == deals.c.id)
+        .where(deals.c.source.not_in(sources), _MAY_COUNT)
+        .distinct()
+    )
+    removed = connection.execute(counting).scalars().all()
+    if not removed:
+        return []
+    return [
+        LooksRenamed(kind="sources", before=before, now=now, count=count)
+        for now, ids in deal_ids.items()
+        for before, count in connection.execute(
+            select(deals.c.source, func.count())
+            .where(deals.c.source.in_(removed), deals.c.deal_id.in_(ids))
+            .group_by(deals.c.source)
+        )
     ]
 
 

@@ -1,7 +1,7 @@
 """A batch that goes out in more than one request, and is answered for as one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from convsync import log
@@ -51,16 +51,25 @@ def foreseen(batch: Batch, takes: Takes, now: datetime) -> Part:
     )
 
 
+_LOGGED_AS: Mapping[type[Outcome], str] = {
+    Rejected: "rows rejected",
+    Blocked: "rows blocked",
+    NotMatched: "rows unmatched",
+    Deferred: "rows deferred",
+}
+
+
 def logged(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """Return outcomes as they are, and log what was refused or put off: a line a code."""
     counts = Counter(
-        (type(outcome).__name__.lower(), outcome.code)
+        (type(outcome), outcome.code)
         for outcome in outcomes
         if isinstance(outcome, Rejected | Blocked | NotMatched | Deferred)
     )
     for (kind, code), rows in counts.items():
-        log.warning(
-            f"rows {kind}",
+        line = log.info if kind is NotMatched else log.warning  # that is ordinary
+        line(
+            _LOGGED_AS[kind],
             destination=batch.action.destination,
             action=batch.action.action_id,
             batch=batch.number,

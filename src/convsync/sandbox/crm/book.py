@@ -112,6 +112,7 @@ class CrmBook:
     def __init__(self, stages: Sequence[Stage] = STAGES) -> None:
         self.stages = tuple(stages)
         self.departures: dict[str, Departure] = {}
+        self.hidden: dict[str, Deal] = {}
         self._deals: dict[str, Deal] = {}
         self._people: dict[str, Person] = {}
         self._deals_of: dict[str, tuple[str, ...]] = {}
@@ -244,6 +245,17 @@ class CrmBook:
     def restore(self, deal_id: str, at: datetime) -> Deal:
         """Bring a deleted deal back."""
         return self.put(replace(self.departures[deal_id].deal, modified_at=at))
+
+    def hide(self, deal_id: str) -> None:
+        """Take away the right to see a deal: it is not gone, and leaves no trace of having been."""
+        with self.lock:
+            self.hidden[deal_id] = self._deals[deal_id]
+            self._forget(deal_id)
+            self._version += 1
+
+    def show(self, deal_id: str) -> Deal:
+        """Give the right back: nobody has touched the deal meanwhile."""
+        return self.put(self.hidden.pop(deal_id))
 
     def merge(self, loser: str, survivor: str, at: datetime, *, new_id: str | None = None) -> Deal:
         """Merge a deal into another; with `new_id` both go, and a new deal stands for them."""
