@@ -83,7 +83,7 @@ def test_a_token_is_kept_beside_the_file_that_names_it(
 def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "convsync.toml"
     path.write_text("mine")
-    with pytest.raises(OperatorError, match="is there already"):
+    with pytest.raises(OperatorError, match="already exists"):
         initialise("--crm", "hubspot", "--set", "token=x", "--output", str(path))
     assert path.read_text() == "mine"
 

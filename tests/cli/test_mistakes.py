@@ -37,7 +37,7 @@ def assert_clear(said: Said, *words: str) -> None:
         pytest.param(
             "[rules.sql]",
             '[rules.won]\nmilestone = "won"\naction_id = 4\n[rules.sql]',
-            "[rules.won] is there twice; give each its own name.",
+            "[rules.won] appears twice; give each its own name.",
             id="two rules of one name",
         ),
         pytest.param(
@@ -107,7 +107,7 @@ def test_several_mistakes_are_all_named(office: Office) -> None:
 )
 def test_a_missing_config_file_is_named_by_every_command(tmp_path: Path, command: str) -> None:
     missing = str(tmp_path / "mine.toml")
-    assert_clear(run(*command.split(), "--config", missing), missing, "Copy one from config/")
+    assert_clear(run(*command.split(), "--config", missing), missing, "Copy one from ", "/config,")
 
 
 @pytest.mark.parametrize("file", ["deals.csv", "clicks.csv"])

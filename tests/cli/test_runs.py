@@ -234,7 +234,7 @@ def test_a_backfill_that_can_ask_nobody_sends_nothing_and_is_no_success(office: 
     said = office.types("backfill", *LATE_WINTER, "--as-of", NIGHT, "--format", "json")
     assert (said.code, json.loads(said.out)["closing"]["ending"]) == (2, "FAILED")
     assert "new          2" in said.err
-    assert "say --yes" in said.err
+    assert "pass --yes" in said.err
     assert office.values("333") == []
 
 

@@ -18,7 +18,7 @@ from convsync.model.period import Period
 from convsync.sandbox.faults import Call, Fault
 from convsync.sandbox.server import Sandbox
 from tests.nights.company import PAGE_OF, Company, Entry, small_batches
-from tests.nights.test_changing_roads import by
+from tests.nights.test_changing_apis import by
 
 BEGINS = datetime(2026, 3, 2, 2, tzinfo=UTC)
 NIGHTS = 10

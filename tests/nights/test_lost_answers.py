@@ -15,7 +15,7 @@ from convsync.sandbox.server import Sandbox
 from convsync.services import Services
 from convsync.store import audit_log
 from tests.nights.company import PAGE_OF, Company
-from tests.nights.test_changing_roads import by
+from tests.nights.test_changing_apis import by
 
 NIGHT = [f"2026-03-{day:02}T02:00Z" for day in range(3, 20)]
 REFUSED = "PROCESSING_ERROR_REASON_INVALID_GCLID"

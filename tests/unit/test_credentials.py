@@ -257,7 +257,7 @@ def test_the_clients_variables_are_taken_as_they_are(monkeypatch: pytest.MonkeyP
         pytest.param("use_proto_plus: true\n", "neither use_application_default", id="nobody"),
         pytest.param(INSTALLED_APP, "use_proto_plus", id="what the client itself requires"),
         pytest.param(f"a: b: {SECRET}", "must be YAML", id="no YAML"),
-        pytest.param(f"- {SECRET}", "nothing usable", id="a list"),
+        pytest.param(f"- {SECRET}", "no usable credentials", id="a list"),
     ],
 )
 def test_a_google_ads_yaml_that_cannot_be_used_is_named_and_not_quoted(

@@ -411,7 +411,7 @@ def test_a_spent_quota_has_told_nothing_and_says_how_long_to_wait(
 def test_a_status_that_an_upload_should_never_have_is_unexpected(
     error: type[exceptions.GoogleAPICallError],
 ) -> None:
-    with pytest.raises(UnexpectedResponseError, match="never should"):
+    with pytest.raises(UnexpectedResponseError, match="should never happen"):
         refused(2, error=error)
 
 

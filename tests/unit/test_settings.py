@@ -314,7 +314,7 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
         pytest.param(
             "[rules.won]",
             '[rules.won]\nmilestone = "mql"\naction_id = 5\n[rules.won]',
-            "[rules.won] is there twice; give each its own name.",
+            "[rules.won] appears twice; give each its own name.",
             id="two rules of one name",
         ),
         pytest.param(

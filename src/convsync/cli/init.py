@@ -51,7 +51,7 @@ def init(
     from convsync.wiring.crm import crm_of
 
     if output.exists() and not force:
-        raise OperatorError(f"{output} is there already. Name another, or overwrite it by --force.")
+        raise OperatorError(f"{output} already exists. Name another, or overwrite it with --force.")
     table, secrets = _asked(crm, _answers(set_))
     folder = output.resolve().parent
     proposal = propose(crm_of(table, CrmMapping(milestones={}), folder, RetryPolicy()))
@@ -102,7 +102,9 @@ def _asked(crm: str | None, answers: Mapping[str, str]) -> tuple["AnyCrmDeals", 
             f"{'.'.join(map(str, detail['loc'])) or kind}: {detail['msg']}"
             for detail in error.errors(include_url=False, include_input=False)
         )
-        raise OperatorError(f"That does not sign in to {described.name}: {problems}.") from None
+        raise OperatorError(
+            f"These settings cannot sign in to {described.name}: {problems}."
+        ) from None
     return table, secrets
 
 

@@ -199,7 +199,9 @@ def _asked(progress: output.Shown, report: "Report") -> bool:
     with progress.paused():
         output.show_plan(report, to_stderr=True)
         if not sys.stdin.isatty():
-            raise OperatorError("There is nobody to ask, and nothing was sent: say --yes to send.")
+            raise OperatorError(
+                "Nobody can be asked here, so nothing was sent: pass --yes to send."
+            )
         return typer.confirm("Send this?", err=True)
 
 

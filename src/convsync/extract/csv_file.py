@@ -204,7 +204,7 @@ class _CsvFile:
         except csv.Error as error:
             raise OperatorError(f"{self._path}: the header is not sound CSV ({error})") from None
         if not names:
-            raise OperatorError(f"{self._path} is empty: not even a header is there")
+            raise OperatorError(f"{self._path} is empty: it has no header")
         if any(map(_UNDECODED.search, self._record)) or "\0" in self._record[0]:
             raise OperatorError(
                 f"{self._path}: the header is not valid {self._file.encoding};"
@@ -222,7 +222,7 @@ class _CsvFile:
             raise OperatorError(f"{self._path}:{self._lines_done + 1} {problem}") from None
         except OSError as error:
             raise TransientError(
-                f"{self._path} could not be read on from line {self._lines_done + 1}:"
+                f"{self._path} could not be read beyond line {self._lines_done + 1}:"
                 f" {error.strerror}. Run again."
             ) from None
 

@@ -267,7 +267,7 @@ def _batch_of(urls: Sequence[str]) -> bytes:
 def _parts_of(answer: Answer, places: Sequence[str]) -> list[Answer]:
     """Return the answers inside the answer to a batch; a broken one comes out too few."""
     if not isinstance(answer.body, NotJson):
-        raise UnexpectedResponseError(f"{answer.place} was not answered in parts.")
+        raise UnexpectedResponseError(f"{answer.place} did not return a multipart answer.")
     header = f"Content-Type: {answer.headers.get('Content-Type')}\r\n\r\n"
     message = message_from_string(header + answer.body.text)
     parts = message.get_payload() if message.is_multipart() else []
@@ -284,5 +284,5 @@ def _part(text: str, place: str, sent_at: datetime) -> Answer:
         status = int(head.split(maxsplit=2)[1])
         read = json.loads(body, parse_float=Decimal) if body.strip() else None
     except (IndexError, ValueError):
-        raise TransientError(f"{place} was answered with half a part.") from None
+        raise TransientError(f"{place} returned an incomplete part.") from None
     return Answer(place=place, status=status, headers={}, body=read, sent_at=sent_at)

@@ -70,7 +70,7 @@ class JsonRpc:
             uid = self._served("common", "authenticate", words)
             if not uid:
                 raise OperatorError(
-                    f"{self.name} signs nobody in: check database, username and api_key."
+                    f"{self.name} refused the sign-in: check database, username and api_key."
                 )
             self._uid = int(uid)
         return self._uid

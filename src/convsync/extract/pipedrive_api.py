@@ -136,7 +136,7 @@ def judge(answer: Answer) -> Verdict:
             )
         case 403 if body is None:
             return TransientError(
-                f"{answer.place}: this token is shut out for having ignored the burst limit.",
+                f"{answer.place}: this token is blocked for ignoring the burst limit.",
                 retry_after_s=_A_DAY_S,
             )
         case 403:
@@ -148,8 +148,8 @@ def judge(answer: Answer) -> Verdict:
             return "fine"
         case 400 if answer.place.endswith("/oauth/token"):
             return OperatorError(
-                f"{answer.place} lets the app in no more: correct client_id and client_secret, or"
-                " install the app again for a new refresh token. One unused for 60 days has ended."
+                f"{answer.place} no longer accepts the app: correct client_id and client_secret, or"
+                " install the app again for a new refresh token. One unused for 60 days expires."
             )
         case 402:
             return OperatorError(f"{answer.place}: the Pipedrive company is closed or unpaid.")

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from convsync.errors import OperatorError
+from convsync.guides import located
 from convsync.settings import tables
 from convsync.settings.contradictions import contradictions_in
 from convsync.settings.inheritance import INHERITS, Resolved, resolve
@@ -56,7 +57,8 @@ def _written(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise OperatorError(
-            f"There is no config file {path}. Copy one from config/, or name yours with --config."
+            f"There is no config file {path}. Copy one from {located('config')}, or name yours"
+            " with --config."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise OperatorError(f"{path} cannot be read: {error}") from None
@@ -67,7 +69,7 @@ def _written(path: Path) -> dict[str, Any]:
             line = text.splitlines()[int(twice[1]) - 1]
             key = line.partition("=")[0].strip()  # its value may be a secret
             raise OperatorError(
-                f"{path}, line {twice[1]}: {key} is there twice; give each its own name."
+                f"{path}, line {twice[1]}: {key} appears twice; give each its own name."
             ) from None
         raise OperatorError(f"{path} is not TOML: {error}.") from None
 

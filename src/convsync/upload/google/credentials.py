@@ -69,8 +69,8 @@ def credentials_from(
         found = _kept(keeper, needed)
     except (GoogleAuthError, OSError, ValueError) as error:
         raise OperatorError(
-            f"{place}: found no usable credentials {_where(keeper)} ({type(error).__name__}). Name a "
-            "service account's key file, or run `gcloud auth application-default login "
+            f"{place}: found no usable credentials {_where(keeper)} ({type(error).__name__}). Name "
+            "a service account's key file, or run `gcloud auth application-default login "
             f"--scopes={','.join(dict.fromkeys([needed, CLOUD_SCOPE]))}`."
         ) from error
     if impersonate is None:
@@ -245,7 +245,7 @@ def ads_config(yaml: Path | None, *, place: str) -> AdsConfig:
         return _as_config(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         said = str(error) if type(error) is ValueError else type(error).__name__
-        raise OperatorError(f"{place}: nothing usable {where}: {said}") from None
+        raise OperatorError(f"{place}: no usable credentials {where}: {said}") from None
     except Exception as error:  # noqa: BLE001 - PyYAML's own, which quote the file
         raise OperatorError(
             f"{place}: {yaml} cannot be read ({type(error).__name__}); it must be YAML, as the "

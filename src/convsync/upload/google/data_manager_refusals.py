@@ -138,7 +138,7 @@ def outcomes_of_refusal(
     if not is_blocked and isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
         raise OperatorError(f"{about}: {_word(error)}{asked}. {_CREDENTIALS_FIX}")
     if not is_blocked and not isinstance(error, exceptions.BadRequest):
-        raise UnexpectedResponseError(f"{about}: {_word(error)}{asked}, which it never should.")
+        raise UnexpectedResponseError(f"{about}: {_word(error)}{asked}, which should never happen.")
     deciding = _named(refusal, meanings, batch) or _unnamed(refusal, batch)
     return [
         outcome_of(deciding[row], REFUSALS, statement, now) if row in deciding else Untried()
