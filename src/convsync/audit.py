@@ -75,7 +75,7 @@ def _require_key(tail: Tail, key: bytes | None) -> None:
     if key is None:
         raise OperatorError(
             f"{since}, and there is no key. Set CONVSYNC_AUDIT__KEY again: without it nothing can "
-            "be appended, or anybody could go on with the log."
+            "be appended, or anyone could extend the log."
         )
     if key_id(key) != tail.key_id:
         raise OperatorError(

@@ -45,7 +45,7 @@ class Uploaded:
     """What the outbox did in one run, in rows by outcome, and what it could not do.
 
     `failures` are calls that were not answered; they are no problem where nothing is left of them
-    at the run's end. `rejected` are the entries refused that nothing has brought home since, and
+    at the run's end. `rejected` are the entries refused that nothing has settled since, and
     `value` is what was told, by currency.
     """
 
@@ -180,8 +180,7 @@ class Outbox:
     ) -> None:
         """Send batches, so many at a time, and settle each as its answer comes.
 
-        A refusal for good stops the departures; the answers still on their way are settled before
-        it is raised.
+        A refusal for good stops further requests; those in flight are settled before it is raised.
         """
         under_way: dict[Future[Attempt[Sequence[Outcome]]], ReservedBatch] = {}
         with threads(in_flight) as pool:
@@ -214,7 +213,7 @@ class Outbox:
     ) -> None:
         """Settle an answered batch; leave an unanswered one as it is, to be sent again.
 
-        What has certainly told the platform nothing goes back into the plan instead.
+        What was certainly not taken goes back into the plan instead.
         """
         if attempt.answer is not None:
             self._failures = 0
@@ -335,7 +334,7 @@ class Outbox:
         *,
         is_repeat: bool,
     ) -> None:
-        """Write answered entries, and have deals decided anew that were not brought home.
+        """Write answered entries, and have deals decided anew that were still unsettled.
 
         Those may have changed while the platform judged them; so may those whose value is not
         certain, which the platform only said that it knows.

@@ -326,7 +326,8 @@ def raise_if_unsafe(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> N
     """Raise UnsafePlanError with everything that is unusual about what is about to be sent."""
     if findings := _findings(outgoing, usual, limits):
         raise UnsafePlanError(
-            f"{'; '.join(findings)}. Nothing was sent. Look with `convsync plan`; --force to go on."
+            f"{'; '.join(findings)}. Nothing was sent. Look with `convsync plan`; use --force to "
+            "send anyway."
         )
 
 
@@ -336,7 +337,7 @@ def raise_if_vanished(source: str, vanished: int, there_were: int, limits: Safet
         raise UnsafePlanError(
             f"source '{source}': {vanished:,} of {there_were:,} deals are gone at once. Nothing was"
             " marked or sent. If they were not deleted, an export failed, or the credentials lost"
-            " the right to see them: look there. If they were, --force to go on."
+            " the right to see them: look there. If they were, --force goes on."
         )
 
 

@@ -99,5 +99,5 @@ def _look_renamed(found: Sequence[retired.LooksRenamed], sentence: str) -> Unsaf
     lines = ", ".join(f'"{one.kind}.{one.before}" = "{one.kind}.{one.now}"' for one in found)
     return UnsafePlanError(
         f"{said}. Nothing was sent. If it was renamed, write under [moved]: {lines}. If it should "
-        "count a second time, go on with --force."
+        "count a second time, use --force to send anyway."
     )

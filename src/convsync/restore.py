@@ -50,7 +50,7 @@ def accept(
             raise OperatorError(
                 "The ledger continues the last head that was written down, so nothing seems to be "
                 "lost. If it was restored all the same, as when the file with the head was lost "
-                "as well, say --certain."
+                "as well, pass --certain."
             )
         run_id = _begin(connection, now)
     unsure, after = 0, 0

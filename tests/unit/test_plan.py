@@ -476,7 +476,7 @@ def test_a_refusal_names_everything_unusual_and_what_to_do() -> None:
         "1,204 uploads is 8× the usual 140; "
         "204 of 1,000 counted conversions would be taken back; "
         "a currency never sent before: EUR, VND. "
-        "Nothing was sent. Look with `convsync plan`; --force to go on."
+        "Nothing was sent. Look with `convsync plan`; use --force to send anyway."
     )
     assert refusal.value.exit_code == 3
 
