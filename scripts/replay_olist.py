@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from convsync import pipeline, verification, wiring
-from convsync.model.ledger import Account
+from convsync.model.ledger import Side
 from convsync.model.outcome import EXPLANATIONS, Reason
 from convsync.model.period import Period
 from convsync.report.status import Status, status_of
@@ -371,7 +371,7 @@ def _account(replay: Replay, sandbox: Sandbox, *, sent_again: int) -> None:
     status, totals = replay.status, sandbox.books.totals()
     sums = status.sums
     print(f"\n{replay.olist.leads:,} leads over {replay.nights} nights; {status.clicks:,} clicks.")
-    sides = " + ".join(f"{account.value} {sums.total(account):,}" for account in Account)
+    sides = " + ".join(f"{account.value} {sums.total(account):,}" for account in Side)
     print(f"extracted {sums.extracted:,} {'=' if sums.is_balanced else '≠'} {sides}")
     for (account, detail), count in sorted(sums.by_state.items(), key=lambda pair: -pair[1]):
         print(f"  {account.value:>8}  {count:>6,}  {_sentence(detail)}")

@@ -59,7 +59,7 @@ class Difference:
         return f"{self.about}: {self.field} is {found}, and the audit log says {logged}"
 
 
-Change = tuple[int, str, Mapping[str, Any]]
+SaidChange = tuple[int, str, Mapping[str, Any]]
 """An event's number, its kind, and what it says."""
 
 
@@ -69,8 +69,8 @@ class Common:
 
     runs: dict[int, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
     sources_moved: list[tuple[str, str]] = field(default_factory=list)
-    _of_many: list[Change] = field(default_factory=list)
-    _of_all: list[Change] = field(default_factory=list)
+    _of_many: list[SaidChange] = field(default_factory=list)
+    _of_all: list[SaidChange] = field(default_factory=list)
     _latest: "array[int]" = field(default_factory=lambda: array("q"))
     _earlier: "array[int]" = field(default_factory=lambda: array("q"))
     _event: "array[int]" = field(default_factory=lambda: array("q"))
@@ -92,7 +92,7 @@ class Common:
         elif "entries" in detail:
             self._name_entries(said, detail)
 
-    def of_entry(self, number: int) -> Iterator[Change]:
+    def of_entry(self, number: int) -> Iterator[SaidChange]:
         """Yield what was said of an entry by events about many."""
         yield from self._of_all
         at = self._latest[number] if 0 <= number < len(self._latest) else -1
@@ -131,7 +131,7 @@ def ledger_differences(connection: Connection, common: Common) -> Iterator[Diffe
 def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int], Record]:
     """Return the entries of some deals as the log tells them, by deal row and number."""
     entries: dict[tuple[int, int], Record] = {}
-    of_entry: dict[tuple[int, str], list[Change]] = defaultdict(list)
+    of_entry: dict[tuple[int, str], list[SaidChange]] = defaultdict(list)
     planned_by: dict[tuple[int, str], int] = {}
     for event in events:
         key = event.deal, event.order_id
@@ -149,7 +149,7 @@ def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int],
     return entries
 
 
-def _after(changes: list[Change]) -> Record:
+def _after(changes: list[SaidChange]) -> Record:
     entry: Record = {}
     for _, kind, detail in sorted(changes, key=itemgetter(0)):
         if kind == EventKind.RULE_MOVED:

@@ -88,7 +88,7 @@ class Item:
         return None if self.statement is None else self.statement.value
 
 
-Refusal = Callable[[Statement, datetime], str | None]
+RefusalOf = Callable[[Statement, datetime], str | None]
 """Says for which code a platform would not take a statement, None where it would."""
 
 
@@ -103,7 +103,7 @@ def plan_upload(
     *,
     now: datetime,
     may_name_person: bool = True,
-    refusal_of: Refusal = takes_everything,
+    refusal_of: RefusalOf = takes_everything,
 ) -> Item:
     """Return the step after which the platform will count what was decided.
 
@@ -132,7 +132,7 @@ def _plan_uncounted(
     decision: Decision,
     entry: LedgerEntry | None,
     now: datetime,
-    refusal_of: Refusal,
+    refusal_of: RefusalOf,
 ) -> Item:
     match decision:
         case Conversion() as conversion:

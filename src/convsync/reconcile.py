@@ -27,7 +27,7 @@ from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.model.statement import order_id_of
 from convsync.model.takes import Takes
-from convsync.plan import Decision, Item, Refusal, Step, plan_upload, takes_everything
+from convsync.plan import Decision, Item, RefusalOf, Step, plan_upload, takes_everything
 from convsync.store.deals import StoredDeal
 from convsync.store.ledger import EntryKey
 
@@ -137,7 +137,7 @@ class _DealAtHand:
         )
         self._plan(withheld, decision, None, place)
 
-    def _refusal_of(self, action: ConversionAction) -> Refusal:
+    def _refusal_of(self, action: ConversionAction) -> RefusalOf:
         if self.takes is None:
             return takes_everything
         if takes := self.takes.get(action.destination):

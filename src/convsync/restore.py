@@ -29,7 +29,7 @@ _AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class RestoreAccepted:
     """What was lost, as far as it is known, and how many conversions are looked at again."""
 
     lost: Lost | None
@@ -38,7 +38,7 @@ class Accepted:
 
 def accept(
     database: Database, path: Path | None, *, now: datetime, is_certain: bool = False
-) -> Accepted:
+) -> RestoreAccepted:
     """Mark what may have been told since a backup, and let runs go on with the ledger it restored.
 
     Raises OperatorError where nothing seems to be lost, unless the operator `is_certain`, and
@@ -68,7 +68,7 @@ def accept(
     with database.transaction("finish run") as connection:
         _end(connection, run_id, now, lost, unsure)
     head_file.keep(path, database, now)
-    return Accepted(lost=lost, unsure=unsure)
+    return RestoreAccepted(lost=lost, unsure=unsure)
 
 
 def _begin(connection: Connection, now: datetime) -> int:

@@ -16,8 +16,9 @@ from convsync.calls import PacedCalls
 from convsync.departures import Departures
 from convsync.errors import OperatorError, UnsafePlanError
 from convsync.intake import Intake
+from convsync.model.chain import Head
 from convsync.model.event import Event, EventKind
-from convsync.model.ledger import Account
+from convsync.model.ledger import Side
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
@@ -25,7 +26,7 @@ from convsync.model.statement import Operation
 from convsync.outbox import Outbox
 from convsync.plan import Outgoing, PlanSummary, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
-from convsync.report.closing import Closing, Head, ending_of
+from convsync.report.closing import Closing, ending_of
 from convsync.services import Report, Services
 from convsync.store import account, audit_log, batches, clicks, deals, ledger, quarantine, runs
 from convsync.store.database import Connection
@@ -343,7 +344,7 @@ class Work:
                 audit_number=number,
                 audit_digest=digest,
             )
-        waiting = self.report.sums.total(Account.WAITING) if is_at_its_end else 0
+        waiting = self.report.sums.total(Side.WAITING) if is_at_its_end else 0
         closing = Closing(
             ending=ending_of(exit_code, waiting=waiting, is_at_its_end=is_at_its_end),
             run_id=self.session.run_id,
@@ -362,7 +363,7 @@ class Work:
             "confirmed": uploaded.outcomes[EventKind.CONFIRMED],
             "rejected": len(uploaded.rejected),
             "waiting": waiting,
-            "not sent": self.report.sums.total(Account.NOT_SENT),
+            "not sent": self.report.sums.total(Side.NOT_SENT),
             "unreadable": self.report.quarantined,
         }
 

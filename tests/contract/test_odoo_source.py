@@ -17,7 +17,7 @@ from convsync.extract.funnel import Entered, MilestoneStages, StageOutcome
 from convsync.extract.mapping import CellFormat, CrmMapping, MilestoneField, RecordFields
 from convsync.extract.odoo import Odoo, OdooHistory
 from convsync.extract.odoo_api import Json2, JsonRpc, Transport
-from convsync.extract.odoo_records import Change, stages_entered
+from convsync.extract.odoo_records import TrackedChange, stages_entered
 from convsync.http import FixedHeader, Http
 from convsync.model.deal import Deal
 from convsync.model.identifiers import hashed
@@ -318,7 +318,7 @@ class TestEntered:
         assert stages_entered(self.RECORD, []) == [Entered("3", WON_AT)]
 
     def test_a_move_that_was_not_tracked_comes_after_those_that_were(self) -> None:
-        changes = [Change(SQL_AT, "stage_id", 1, 2)]
+        changes = [TrackedChange(SQL_AT, "stage_id", 1, 2)]
         assert stages_entered(self.RECORD, changes) == [
             Entered("1", CREATED),
             Entered("2", SQL_AT),
@@ -327,12 +327,12 @@ class TestEntered:
 
     def test_what_was_archived_with_a_chance_left_is_not_lost(self) -> None:
         record = {**self.RECORD, "active": False, "probability": 40.0}
-        changes = [Change(TOUCHED, "active", 1, 0)]
+        changes = [TrackedChange(TOUCHED, "active", 1, 0)]
         assert [one.stage_id for one in stages_entered(record, changes)] == ["3", "lost", "3"]
 
     def test_what_was_lost_untracked_is_lost_since_it_was_closed(self) -> None:
         record = {**self.RECORD, "active": False, "probability": 0.0, "stage_id": [2, "SQL"]}
-        changes = [Change(SQL_AT, "stage_id", 1, 2)]
+        changes = [TrackedChange(SQL_AT, "stage_id", 1, 2)]
         assert stages_entered(record, changes)[-1] == Entered("lost", WON_AT)
 
     def test_a_lead_without_a_stage_has_been_in_none(self) -> None:

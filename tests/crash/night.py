@@ -13,7 +13,7 @@ from signal import SIGKILL, Signals
 from typing import Any, Self
 
 from convsync import pipeline
-from convsync.model.ledger import Account
+from convsync.model.ledger import Side
 from convsync.sandbox.books import Counted
 from convsync.sandbox.server import Sandbox
 from tests.crash.fork_server import ROWS_AT_ONCE
@@ -70,7 +70,7 @@ class Ending:
 
     counted: dict[str, dict[str, tuple[Any, ...]]]
     ledger: dict[tuple[str, str], Entry]
-    sums: dict[tuple[Account, str], int]
+    sums: dict[tuple[Side, str], int]
     tables: dict[str, list[tuple[Any, ...]]]
 
     @classmethod

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from convsync import pipeline, wiring
 from convsync.clock import Clock, system_clock
-from convsync.model.ledger import Account
+from convsync.model.ledger import Side
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
 from convsync.model.statement import Batch, order_id_of
@@ -284,7 +284,7 @@ class Company:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql).fetchall()
 
-    def sums(self, period: Period | None = None) -> dict[tuple[Account, str], int]:
+    def sums(self, period: Period | None = None) -> dict[tuple[Side, str], int]:
         """Return the ledger's account, after checking that it balances."""
         rules = wiring.rules_of(self.settings())
         with self.database.reading() as connection:

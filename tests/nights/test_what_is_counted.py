@@ -8,7 +8,7 @@ import pytest
 from google.api_core import exceptions
 
 from convsync.errors import OperatorError, UnsafePlanError
-from convsync.model.ledger import Account
+from convsync.model.ledger import Side
 from convsync.model.outcome import Outcome
 from convsync.model.period import Period
 from convsync.model.statement import Batch
@@ -51,7 +51,7 @@ def test_the_first_night_counts_what_was_won_at_its_amount_and_time(company: Com
     assert counted.event.ad_identifiers.gclid == "G-D-1"
     assert counted.event.event_timestamp.ToDatetime(tzinfo=instant(WON).tzinfo) == instant(WON)
     assert report.exit_code == 0
-    assert company.sums() == {(Account.SENT, "accepted"): 1}
+    assert company.sums() == {(Side.SENT, "accepted"): 1}
 
 
 def test_a_quiet_night_sends_nothing(company: Company, sandbox: Sandbox) -> None:
@@ -62,7 +62,7 @@ def test_a_quiet_night_sends_nothing(company: Company, sandbox: Sandbox) -> None
         report = company.night(night)
         assert report.exit_code == 0
     assert requests_to(sandbox) == sent
-    assert company.sums() == {(Account.SENT, "confirmed"): 1}
+    assert company.sums() == {(Side.SENT, "confirmed"): 1}
 
 
 def test_a_changed_amount_is_restated_under_the_same_transaction_id(
@@ -101,7 +101,7 @@ def test_what_no_longer_stands_is_taken_back_to_zero_once(
     company.night(NIGHT[2])
     company.night(NIGHT[3])
     assert requests_to(sandbox) == sent
-    assert company.sums() == {(Account.SENT, "taken back"): 1}
+    assert company.sums() == {(Side.SENT, "taken back"): 1}
 
 
 def test_a_deal_missing_from_a_complete_export_is_taken_back(company: Company) -> None:
@@ -265,9 +265,9 @@ def test_a_click_too_recent_is_held_until_the_platform_knows_it(company: Company
 def test_a_deal_without_a_click_becomes_final_after_the_lookback(company: Company) -> None:
     won(company, gclid="", clicked="")
     company.night(NIGHT[0])
-    assert company.sums() == {(Account.WAITING, "waiting_for_click"): 1}
+    assert company.sums() == {(Side.WAITING, "waiting_for_click"): 1}
     company.night("2026-05-31T15:00Z")
-    assert company.sums() == {(Account.NOT_SENT, "no_click"): 1}
+    assert company.sums() == {(Side.NOT_SENT, "no_click"): 1}
 
 
 def test_a_bare_date_is_never_sent_in_the_future(company: Company) -> None:
@@ -327,7 +327,7 @@ def test_a_refused_row_ends_the_run_with_1_and_is_not_sent_again(
     sent = requests_to(sandbox)
     assert company.night(NIGHT[2]).exit_code == 0
     assert requests_to(sandbox) == sent
-    assert company.sums() == {(Account.NOT_SENT, "PROCESSING_ERROR_REASON_CLICK_NOT_FOUND"): 1}
+    assert company.sums() == {(Side.NOT_SENT, "PROCESSING_ERROR_REASON_CLICK_NOT_FOUND"): 1}
 
 
 def test_a_refused_row_is_sent_again_when_its_value_changes(
@@ -369,7 +369,7 @@ def test_a_row_put_off_keeps_its_code_and_goes_out_again_when_due(
     company.night(NIGHT[1])
     entry = company.entry("D-1")
     assert (entry.state, entry.code, entry.due_at) == ("deferred", code, instant(due))
-    assert company.sums() == {(Account.WAITING, "deferred"): 1}
+    assert company.sums() == {(Side.WAITING, "deferred"): 1}
     sandbox.platform.verdicts = {}
     company.night("2026-03-04T03:00Z")
     assert company.counted("D-1") is None
@@ -472,7 +472,7 @@ def test_a_milestone_whose_date_is_corrected_stays_in_the_account_of_its_period(
     company.night(NIGHT[2])
     february = Period(since=instant("2026-02-01"), until=instant("2026-03-01"))
     march = Period(since=instant("2026-03-01"), until=instant("2026-04-01"))
-    assert company.sums(february) == {(Account.SENT, "confirmed"): 1}
+    assert company.sums(february) == {(Side.SENT, "confirmed"): 1}
     assert company.sums(march) == {}
 
 
@@ -617,7 +617,7 @@ def test_an_unsafe_plan_sends_nothing_until_it_is_forced(
         with pytest.raises(UnsafePlanError, match="10 uploads is 10× the usual 1"):
             company.night(NIGHT[3])
         assert requests_to(sandbox) == sent
-    assert sum(n for (side, _), n in company.sums().items() if side is Account.WAITING) == 10
+    assert sum(n for (side, _), n in company.sums().items() if side is Side.WAITING) == 10
     company.night(NIGHT[3], force=True)
     assert company.value("N-9") == 100.0
 
@@ -653,7 +653,7 @@ def test_a_platform_that_goes_away_is_finished_by_the_next_run_and_counted_once(
     assert {company.value(f"D-{number}") for number in range(7)} == {100.0}
     assert len(sandbox.books.counted[PAGE_OF["won"]]) == 7
     assert company.night(NIGHT[1]).exit_code == 0
-    assert company.sums() == {(Account.SENT, "confirmed"): 7}
+    assert company.sums() == {(Side.SENT, "confirmed"): 7}
 
 
 def test_the_next_try_waits_as_long_as_the_platform_asks(
@@ -710,7 +710,7 @@ def test_a_days_quota_that_is_spent_holds_the_rest_until_the_next_run_instead_of
     assert report.exit_code == 1
     assert company.slept == []
     assert requests_to(sandbox) == 4  # the one that was turned away among them
-    assert company.sums() == {(Account.SENT, "accepted"): 3, (Account.WAITING, "planned"): 7}
+    assert company.sums() == {(Side.SENT, "accepted"): 3, (Side.WAITING, "planned"): 7}
     sandbox.platform.quota.set(per_minute=None, per_day=None)
     assert company.night(NIGHT[1]).exit_code == 0
     assert {company.value(f"D-{number}") for number in range(10)} == {100.0}
@@ -753,14 +753,14 @@ def test_of_rows_blocked_for_an_action_one_is_tried_a_night_until_it_exists(
     company.configure(("action_id = 222", "action_id = 999"))
     won(company, "D-1")
     won(company, "D-2")
-    blocked = {(Account.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID"): 2}
+    blocked = {(Side.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID"): 2}
     for night, tried in zip(NIGHT[:2], [2, 1], strict=True):
         assert company.night(night).uploaded.sent == tried
         assert company.sums() == blocked
     set_actions(sandbox.platform, [*exists, {"account": ACCOUNT, "id": "999"}])
     for night in NIGHT[2:4]:  # the verdict on the one that is tried is the proof
         company.night(night)
-    assert {account for account, _ in company.sums()} == {Account.SENT}
+    assert {account for account, _ in company.sums()} == {Side.SENT}
     assert [c.value for c in sandbox.books.counted[f"{ACCOUNT}/999"].values()] == [100.0, 100.0]
 
 
@@ -774,7 +774,7 @@ def test_an_action_that_does_not_exist_blocks_its_rows_until_it_is_corrected(
     won(company, "D-2")
     for _ in range(2):
         company.night(NIGHT[0])
-        blocked = (Account.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID")
+        blocked = (Side.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID")
         assert company.sums() == {blocked: 2}
     company.configure()
     company.night(NIGHT[1])

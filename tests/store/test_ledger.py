@@ -14,7 +14,7 @@ from convsync.model.conversion import Conversion
 from convsync.model.customer import CustomerType
 from convsync.model.deal import WON
 from convsync.model.identifiers import Identifiers
-from convsync.model.ledger import Account, LedgerEntry
+from convsync.model.ledger import LedgerEntry, Side
 from convsync.model.money import MOST, Money
 from convsync.model.moves import Place
 from convsync.model.outcome import (
@@ -253,21 +253,21 @@ def a_funnel(database: Database) -> None:
 
 
 ACCOUNT = {
-    (Account.SENT, "confirmed"): 1,
-    (Account.SENT, "accepted"): 1,
-    (Account.SENT, "sending"): 1,
-    (Account.SENT, "taken back"): 1,
-    (Account.SENT, "cannot be corrected"): 1,
-    (Account.WAITING, "planned"): 1,
-    (Account.WAITING, "sending"): 1,
-    (Account.WAITING, "deferred"): 1,
-    (Account.WAITING, "blocked: TERMS"): 1,
-    (Account.WAITING, "click_too_recent"): 1,
-    (Account.WAITING, "next_run"): 1,
-    (Account.NOT_SENT, "TOO_OLD"): 1,
-    (Account.NOT_SENT, "not matched by the platform"): 1,
-    (Account.NOT_SENT, "no_click"): 1,
-    (Account.NOT_SENT, "milestone_withdrawn"): 1,
+    (Side.SENT, "confirmed"): 1,
+    (Side.SENT, "accepted"): 1,
+    (Side.SENT, "sending"): 1,
+    (Side.SENT, "taken back"): 1,
+    (Side.SENT, "cannot be corrected"): 1,
+    (Side.WAITING, "planned"): 1,
+    (Side.WAITING, "sending"): 1,
+    (Side.WAITING, "deferred"): 1,
+    (Side.WAITING, "blocked: TERMS"): 1,
+    (Side.WAITING, "click_too_recent"): 1,
+    (Side.WAITING, "next_run"): 1,
+    (Side.NOT_SENT, "TOO_OLD"): 1,
+    (Side.NOT_SENT, "not matched by the platform"): 1,
+    (Side.NOT_SENT, "no_click"): 1,
+    (Side.NOT_SENT, "milestone_withdrawn"): 1,
 }
 
 
@@ -281,7 +281,7 @@ def test_every_milestone_is_on_one_side_of_the_sum(
     assert dict(sums.by_state) == ACCOUNT
     assert sums.is_balanced
     assert sums.extracted == 15
-    assert [sums.total(side) for side in Account] == [5, 6, 4]
+    assert [sums.total(side) for side in Side] == [5, 6, 4]
 
 
 def test_a_milestone_counts_once_for_each_rule(database: Database) -> None:
@@ -289,7 +289,7 @@ def test_a_milestone_counts_once_for_each_rule(database: Database) -> None:
     with database.reading() as connection:
         sums = account.sums(connection, [WIN, a_rule("won again")])
     assert sums.extracted == 30
-    assert sums.by_state[Account.WAITING, "next_run"] == 2
+    assert sums.by_state[Side.WAITING, "next_run"] == 2
 
 
 @pytest.mark.parametrize(

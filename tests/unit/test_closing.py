@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from convsync.report.closing import Closing, Ending, Head, ending_of
+from convsync.model.chain import Head
+from convsync.report.closing import Closing, Ending, ending_of
 
 
 @pytest.mark.parametrize(

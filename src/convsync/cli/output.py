@@ -99,12 +99,12 @@ def show_plan(report: "Report", *, to_stderr: bool = False) -> None:
 
 def show_sums(sums: "Sums") -> None:
     """Print the account of every milestone under every rule, and that it adds up."""
-    from convsync.model.ledger import Account
+    from convsync.model.ledger import Side
 
-    parts = " + ".join(f"{account.value} {sums.total(account):,}" for account in Account)
+    parts = " + ".join(f"{account.value} {sums.total(account):,}" for account in Side)
     sign = "=" if sums.is_balanced else "≠"
     typer.echo(f"extracted {sums.extracted:,} {sign} {parts}")
-    for account in Account:
+    for account in Side:
         details = [(d, n) for (of, d), n in sums.by_state.items() if of is account]
         for detail, count in sorted(details, key=lambda pair: -pair[1]):
             typer.echo(f"  {account.value:>9}  {count:>9,}  {_in_words(detail)}")
@@ -149,7 +149,7 @@ def retired_as_json(retired: "Retired") -> dict[str, Any]:
 
 def sums_as_json(sums: "Sums") -> dict[str, Any]:
     """Return the account, for `--format json`."""
-    from convsync.model.ledger import Account
+    from convsync.model.ledger import Side
 
     return {
         "extracted": sums.extracted,
@@ -160,7 +160,7 @@ def sums_as_json(sums: "Sums") -> dict[str, Any]:
                 for (of, detail), count in sorted(sums.by_state.items())
                 if of is account
             }
-            for account in Account
+            for account in Side
         },
     }
 

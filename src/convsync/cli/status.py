@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from convsync.model.period import Period
     from convsync.report.agreements import Standing
     from convsync.report.platform import Comparison
-    from convsync.report.status import Blocked, Status
+    from convsync.report.status import BlockedRows, Status
     from convsync.settings import Settings
 
 _RUN_COLUMNS = ("run_id", "command", "as_of", "exit_code", "uploads", "message")
@@ -149,7 +149,7 @@ def _show_all(
             _show_platform(seen)
 
 
-def _blocked_row(blocked: "Blocked") -> dict[str, object]:
+def _blocked_row(blocked: "BlockedRows") -> dict[str, object]:
     return {
         "destination": blocked.action.destination,
         "action": blocked.action.action_id,

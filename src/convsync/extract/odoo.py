@@ -43,8 +43,8 @@ from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.odoo_api import NotReadableError, Transport
 from convsync.extract.odoo_records import (
     LOST,
-    Change,
     OdooRecord,
+    TrackedChange,
     cell_of,
     instant_of,
     key_of,
@@ -246,7 +246,7 @@ class Odoo:
             for record in self._read(_PARTNER, dict.fromkeys(ids), columns)
         }
 
-    def _changes(self, ids: Sequence[int]) -> Mapping[int, Sequence[Change]]:
+    def _changes(self, ids: Sequence[int]) -> Mapping[int, Sequence[TrackedChange]]:
         """Return the tracked changes of leads, oldest first.
 
         A merge moves the losers' messages to the survivor and gives each a subject, "From …" in the
@@ -260,14 +260,14 @@ class Odoo:
             ["res_id", "in", list(ids)],
             ["message_type", "not in", list(_OF_PEOPLE)],
         ]
-        changes: defaultdict[int, list[Change]] = defaultdict(list)
+        changes: defaultdict[int, list[TrackedChange]] = defaultdict(list)
         for messages in self._pages(_MESSAGE, domain, ["res_id", "subject"], _A_THREAD):
             leads = {one["id"]: one["res_id"] for one in messages if not one["subject"]}
             for message, change in self._changes_told_by(list(leads)):
                 changes[leads[message]].append(change)
         return {lead: sorted(all_, key=lambda one: one.at) for lead, all_ in changes.items()}
 
-    def _changes_told_by(self, messages: Sequence[int]) -> Iterator[tuple[int, Change]]:
+    def _changes_told_by(self, messages: Sequence[int]) -> Iterator[tuple[int, TrackedChange]]:
         """Yield the changes that messages tell of, by record ID, each with its message."""
         if not messages:
             return
@@ -281,7 +281,7 @@ class Odoo:
                 if at is not None:
                     yield (
                         key_of(row["mail_message_id"]),
-                        Change(at, field, *(row[v] for v in values)),
+                        TrackedChange(at, field, *(row[v] for v in values)),
                     )
 
     @property
@@ -305,7 +305,7 @@ class Odoo:
         self._found(_CHANGE, [], ["id"], limit=1)
 
     def _deal(
-        self, record: OdooRecord, changes: Sequence[Change], partners: Mapping[int, Person]
+        self, record: OdooRecord, changes: Sequence[TrackedChange], partners: Mapping[int, Person]
     ) -> CrmDeal:
         partner = record["partner_id"]
         person = partners.get(key_of(partner)) if partner else None

@@ -14,7 +14,7 @@ LOST: Final = Stage(
 _PEOPLE: Final = frozenset({"res.partner", "res.users"})
 
 
-class Change(NamedTuple):
+class TrackedChange(NamedTuple):
     """A tracked change: of the stage, from ID to ID, or of being there, from 1 to 0 and back."""
 
     at: datetime
@@ -23,7 +23,7 @@ class Change(NamedTuple):
     new: int
 
 
-def stages_entered(record: OdooRecord, changes: Sequence[Change]) -> list[Entered]:
+def stages_entered(record: OdooRecord, changes: Sequence[TrackedChange]) -> list[Entered]:
     """Return the stages a lead came into, lost among them, and the one it is in now as the last.
 
     The stage it was created in leaves no change. Where none leads to the present stage, because it

@@ -84,7 +84,7 @@ A move that changes no state (`UNSURE`) keeps the one it found.
 """
 
 
-class Account(StrEnum):
+class Side(StrEnum):
     """The three sides of the sum that every period must satisfy."""
 
     SENT = "sent"

@@ -14,6 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from convsync.model.chain import Head
+
 
 class Ending(StrEnum):
     """How a run ended, as the first word of its last line."""
@@ -22,17 +24,6 @@ class Ending(StrEnum):
     WAITING = "WAITING"
     LOOK = "LOOK"
     FAILED = "FAILED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """Where the audit log ends: an event's number and its digest."""
-
-    number: int
-    digest: bytes
-
-    def __str__(self) -> str:
-        return f"{self.number}:{self.digest.hex()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

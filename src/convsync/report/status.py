@@ -38,7 +38,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
+class BlockedRows:
     """Conversions that wait for a person to change the account's set-up: a code and how many."""
 
     action: ConversionAction
@@ -71,7 +71,7 @@ class Status:
     `retired` what counts under rules and sources that left the configuration.
     """
 
-    blocked: Sequence[Blocked]
+    blocked: Sequence[BlockedRows]
     uncorrectable: int
     retired: Sequence[Retired]
     sums: account.Sums
@@ -95,7 +95,7 @@ def status_of(
     with database.reading() as connection:
         return Status(
             blocked=[
-                Blocked(action=action, code=code, count=count)
+                BlockedRows(action=action, code=code, count=count)
                 for action, code, count in batches.blocked(connection)
             ],
             uncorrectable=sum(1 for _ in account.uncorrectable(connection)),

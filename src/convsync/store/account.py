@@ -21,7 +21,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from convsync.model.ledger import Account, LedgerEntry, State
+from convsync.model.ledger import LedgerEntry, Side, State
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
@@ -35,12 +35,12 @@ _IS_SENT = or_(
     ledger.c.state.in_([State.ACCEPTED, State.CONFIRMED]),
 )
 _ACCOUNT: ColumnElement[str] = case(
-    (_IS_SENT, Account.SENT.value),
+    (_IS_SENT, Side.SENT.value),
     (
         ledger.c.state.in_([State.NOT_SENT, State.REJECTED, State.UNMATCHED]),
-        Account.NOT_SENT.value,
+        Side.NOT_SENT.value,
     ),
-    else_=Account.WAITING.value,
+    else_=Side.WAITING.value,
 )
 
 
@@ -49,9 +49,9 @@ class Sums:
     """Every milestone under every rule, added up: `extracted` is counted apart from the rest."""
 
     extracted: int
-    by_state: Mapping[tuple[Account, str], int]
+    by_state: Mapping[tuple[Side, str], int]
 
-    def total(self, account: Account) -> int:
+    def total(self, account: Side) -> int:
         """Return one side of the sum."""
         return sum(count for (side, _), count in self.by_state.items() if side is account)
 
@@ -89,7 +89,7 @@ def sums(
     )
     by_state = Counter(
         {
-            (Account(account), str(detail)): count
+            (Side(account), str(detail)): count
             for (account, detail), count in dialect.tally(connection, rows).items()
         }
     )
@@ -100,13 +100,13 @@ def sums(
 
 def _not_looked_at(
     connection: Connection, rules: Sequence[ConversionRule], period: Period | None
-) -> Counter[tuple[Account, str]]:
+) -> Counter[tuple[Side, str]]:
     """Count milestones without a ledger row.
 
     Those of deals that a rule does not apply to, those that were withdrawn before any run looked,
     and those left to the next run.
     """
-    found: Counter[tuple[Account, str]] = Counter()
+    found: Counter[tuple[Side, str]] = Counter()
     is_withdrawn = milestones.c.withdrawn_at.is_not(None)
     is_due = deals.c.reconcile_at.is_not(None)
     for rule in rules:
@@ -131,9 +131,9 @@ def _not_looked_at(
     return found
 
 
-_OUTSIDE_RULE = (Account.NOT_SENT, Reason.OUTSIDE_RULE.value)
-_WITHDRAWN = (Account.NOT_SENT, Reason.MILESTONE_WITHDRAWN.value)
-_NEXT_RUN = (Account.WAITING, "next_run")
+_OUTSIDE_RULE = (Side.NOT_SENT, Reason.OUTSIDE_RULE.value)
+_WITHDRAWN = (Side.NOT_SENT, Reason.MILESTONE_WITHDRAWN.value)
+_NEXT_RUN = (Side.WAITING, "next_run")
 
 
 _DETAIL: ColumnElement[str] = case(
