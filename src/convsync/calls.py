@@ -26,20 +26,20 @@ Answer = TypeVar("Answer")
 class Attempt(Generic[Answer]):
     """What came of a call: an answer, or the error of its last try.
 
-    `may_have_been_heard` where the answer of a try was lost: the platform may have acted on it.
+    `may_have_been_taken` where the answer of a try was lost: the platform may have acted on it.
     """
 
     answer: Answer | None
     error: ConvsyncError | None
-    may_have_been_heard: bool
+    may_have_been_taken: bool
 
     @property
-    def has_told_nothing(self) -> bool:
+    def was_surely_not_taken(self) -> bool:
         """True where the last try was certainly not taken, and no earlier one can have been."""
-        if self.error is None or self.may_have_been_heard:
+        if self.error is None or self.may_have_been_taken:
             return False
         if isinstance(self.error, TransientError):
-            return self.error.told_nothing
+            return self.error.surely_not_taken
         return isinstance(self.error, OperatorError)
 
 
@@ -75,7 +75,7 @@ class PacedCalls:
             try:
                 return call()
             except TransientError as error:
-                if not error.told_nothing:
+                if not error.surely_not_taken:
                     lost.append(error)
                 raise
 
@@ -85,7 +85,7 @@ class PacedCalls:
         except ConvsyncError as error:
             failure = error
             log.warning("call failed", error=type(error).__name__, because=str(error))
-        return Attempt(answer=answer, error=failure, may_have_been_heard=bool(lost))
+        return Attempt(answer=answer, error=failure, may_have_been_taken=bool(lost))
 
     def _pace(self, of: Quota) -> None:
         if of.per_minute is None and of.per_day is None:
@@ -96,7 +96,7 @@ class PacedCalls:
                     f"Project {of.project} has made its {of.per_day:,} requests of 24 hours; "
                     f"the next one is free in {wait}.",
                     retry_after_s=wait.total_seconds(),
-                    told_nothing=True,
+                    surely_not_taken=True,
                 )
             log.info("waiting for the quota", project=of.project, wait_s=wait.total_seconds())
             self._policy.sleep(wait.total_seconds())

@@ -16,15 +16,15 @@ class ConvsyncError(Exception):
 class TransientError(ConvsyncError):
     """Timeout, 429, 5xx, quota, a locked database: tried again, then left to the next run.
 
-    `told_nothing` where the other side has certainly not taken what it was sent; else it may have.
+    `surely_not_taken` where the other side cannot have taken what it was sent; else it may have.
     """
 
     def __init__(
-        self, message: str, *, retry_after_s: float | None = None, told_nothing: bool = False
+        self, message: str, *, retry_after_s: float | None = None, surely_not_taken: bool = False
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-        self.told_nothing = told_nothing
+        self.surely_not_taken = surely_not_taken
 
 
 class OperatorError(ConvsyncError):

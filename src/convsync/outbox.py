@@ -217,7 +217,7 @@ class Outbox:
         """
         if attempt.answer is not None:
             self._failures = 0
-            is_repeat = is_repeat or attempt.may_have_been_heard
+            is_repeat = is_repeat or attempt.may_have_been_taken
             self._settle(batch, attempt.answer, is_repeat=is_repeat)
             self._adapt_limit(batch, attempt.answer)
             return
@@ -231,7 +231,7 @@ class Outbox:
         else:
             self._refusal = self._refusal or attempt.error
             log.warning("batch refused", batch=batch.number, because=str(attempt.error))
-        if attempt.has_told_nothing and not is_repeat:
+        if attempt.was_surely_not_taken and not is_repeat:
             self._settle(batch, [Untried()] * len(batch.entries))
 
     def _adapt_limit(self, batch: ReservedBatch, outcomes: Sequence[Outcome]) -> None:

@@ -7,8 +7,8 @@ A plan can be printed, counted and refused before anything is sent. The rules th
   is taken back when the milestone no longer stands. An amount that turns unusable afterwards
   (blank, zero, absurd) takes nothing back: a blank is no evidence, and what was told stays.
 - What was refused goes out again only when what it says has changed.
-- What the platform may have heard without an answer is told again even if nothing has changed, and
-  taken back even if it was never confirmed: at worst a conversion worth nothing is counted.
+- What the platform may have received without an answer is sent again even if nothing has changed,
+  and taken back even if it was never confirmed: at worst a conversion worth nothing is counted.
 """
 
 from collections import Counter

@@ -5,7 +5,7 @@ written by the pipeline in one transaction, ledger rows and audit events togethe
 
 What waits to be sent again, an unanswered request or one that was put off, is looked at for the
 person behind it: where it says more of them than they let out by now, it is not repeated. It is
-withheld, as something the platform may have heard where it was never answered, and what is right
+withheld, as something the platform may have received where it was never answered, and what is right
 today follows in its place, without them: a retraction after a refusal, the same value where there
 is still a click to tell it for, and else nothing.
 """

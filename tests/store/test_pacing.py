@@ -63,7 +63,7 @@ def test_a_days_quota_that_is_spent_is_not_waited_for_by_either(
     assert [attempt.error is None for attempt in attempts] == [True] * 3 + [False] * 2
     for attempt in attempts[3:]:
         assert isinstance(attempt.error, TransientError)
-        assert attempt.has_told_nothing
+        assert attempt.was_surely_not_taken
         assert "3 requests of 24 hours" in str(attempt.error)
     assert programs[0].now == programs[1].now == NOW
     programs[1].now += DAY

@@ -16,8 +16,8 @@ from convsync.store.database import Database
 from convsync.upload.destination import UNLIMITED
 
 LOST = TransientError("away")
-NOT_TAKEN = TransientError("enough", retry_after_s=30, told_nothing=True)
-NOT_TODAY = TransientError("enough for today", retry_after_s=3600, told_nothing=True)
+NOT_TAKEN = TransientError("enough", retry_after_s=30, surely_not_taken=True)
+NOT_TODAY = TransientError("enough for today", retry_after_s=3600, surely_not_taken=True)
 REFUSED = OperatorError("no such action")
 NONSENSE = UnexpectedResponseError("what?")
 
@@ -66,7 +66,7 @@ def test_what_waiting_does_not_mend_is_tried_once(error: ConvsyncError) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "may_have_been_heard", "has_told_nothing"),
+    ("answers", "may_have_been_taken", "was_surely_not_taken"),
     [
         pytest.param(["well"], False, False, id="answered"),
         pytest.param([NOT_TAKEN, "well"], False, False, id="answered after it was turned away"),
@@ -81,8 +81,8 @@ def test_what_waiting_does_not_mend_is_tried_once(error: ConvsyncError) -> None:
     ],
 )
 def test_what_may_have_been_heard_and_what_cannot_have_been(
-    answers: list[ConvsyncError | str], *, may_have_been_heard: bool, has_told_nothing: bool
+    answers: list[ConvsyncError | str], *, may_have_been_taken: bool, was_surely_not_taken: bool
 ) -> None:
     attempt, _ = made(*answers)
-    assert attempt.may_have_been_heard is may_have_been_heard
-    assert attempt.has_told_nothing is has_told_nothing
+    assert attempt.may_have_been_taken is may_have_been_taken
+    assert attempt.was_surely_not_taken is was_surely_not_taken

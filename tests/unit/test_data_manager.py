@@ -59,7 +59,7 @@ def said(*statements: Statement, account: Account = ACCOUNT) -> dict[str, Any]:
     return request
 
 
-def said_of(statement: Statement) -> dict[str, Any]:
+def fields_in(statement: Statement) -> dict[str, Any]:
     (event,) = said(statement)["events"]
     return dict(event)
 
@@ -117,12 +117,12 @@ def test_an_encoding_is_named_only_where_something_is_encoded() -> None:
 
 @pytest.mark.parametrize("kind", sorted(CLICK_IDS))
 def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
-    event = said_of(a_statement(click_id=ClickId(kind, "x")))
+    event = fields_in(a_statement(click_id=ClickId(kind, "x")))
     assert event["ad_identifiers"] == {kind.value: "x"}
 
 
 def test_without_a_click_the_person_stands_alone() -> None:
-    event = said_of(a_statement(click_id=None, identifiers=SOMEBODY))
+    event = fields_in(a_statement(click_id=None, identifiers=SOMEBODY))
     assert "ad_identifiers" not in event
     assert event["user_data"]
 
@@ -133,7 +133,7 @@ def test_at_most_ten_identifiers_are_sent_in_order(phones: int) -> None:
         emails=tuple(hashed(f"{n}@example.com") for n in range(8)),
         phones=tuple(hashed(f"+4930{n}") for n in range(phones)),
     )
-    sent = said_of(a_statement(identifiers=who))["user_data"]["user_identifiers"]
+    sent = fields_in(a_statement(identifiers=who))["user_data"]["user_identifiers"]
     expected = [{"email_address": email} for email in who.emails]
     expected += [{"phone_number": phone} for phone in who.phones]
     assert sent == expected[:10]
@@ -158,7 +158,7 @@ def test_at_most_ten_identifiers_are_sent_in_order(phones: int) -> None:
 def test_only_what_a_person_said_is_claimed(
     consent: Consent, expected: Mapping[str, str] | None
 ) -> None:
-    assert said_of(a_statement(consent=consent)).get("consent") == expected
+    assert fields_in(a_statement(consent=consent)).get("consent") == expected
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_only_what_a_person_said_is_claimed(
     ],
 )
 def test_money_is_said_to_the_last_place(amount: str, currency: str, number: float) -> None:
-    event = said_of(a_statement(value=Money(amount=Decimal(amount), currency=currency)))
+    event = fields_in(a_statement(value=Money(amount=Decimal(amount), currency=currency)))
     assert (event["conversion_value"], event["currency"]) == (number, currency)
 
 
@@ -199,7 +199,7 @@ def test_a_retraction_says_zero_and_does_not_leave_it_out() -> None:
     ],
 )
 def test_times_are_said_as_instants(at: datetime, written: str) -> None:
-    assert said_of(a_statement(event_at=at))["event_timestamp"] == written
+    assert fields_in(a_statement(event_at=at))["event_timestamp"] == written
 
 
 def test_the_same_batch_is_said_in_the_same_bytes() -> None:
@@ -373,7 +373,7 @@ def test_an_answer_that_may_have_been_lost_says_so_and_quotes_nobody(
 ) -> None:
     with pytest.raises(TransientError) as raised:
         refused(2, error=error)
-    assert raised.value.told_nothing is False
+    assert raised.value.surely_not_taken is False
     assert "@" not in str(raised.value)
 
 
@@ -404,7 +404,7 @@ def test_a_spent_quota_has_told_nothing_and_says_how_long_to_wait(
 ) -> None:
     with pytest.raises(TransientError) as raised:
         refused(2, *details, error=exceptions.ResourceExhausted)
-    assert (raised.value.retry_after_s, raised.value.told_nothing) == (wait_s, True)
+    assert (raised.value.retry_after_s, raised.value.surely_not_taken) == (wait_s, True)
 
 
 @pytest.mark.parametrize("error", [exceptions.NotFound, exceptions.DataLoss])

@@ -51,7 +51,7 @@ def of_many(count: int, operation: Operation = Operation.COUNT) -> Batch:
 # --- what is said --------------------------------------------------------------------------------
 
 
-def said_of(statement: Statement) -> dict[str, Any]:
+def fields_in(statement: Statement) -> dict[str, Any]:
     request = upload_request_of(a_batch(statement), CUSTOMER, API)
     row: dict[str, Any] = json_format.MessageToDict(
         request.conversions[0], preserving_proto_field_name=True
@@ -60,7 +60,7 @@ def said_of(statement: Statement) -> dict[str, Any]:
 
 
 def test_a_conversion_is_said_as_google_reads_it() -> None:
-    assert said_of(replace(a_statement(), variables={"days_to_close": "12"})) == {
+    assert fields_in(replace(a_statement(), variables={"days_to_close": "12"})) == {
         "gclid": "Cj0KCQ-one",
         "conversion_action": "customers/1234567890/conversionActions/123",
         "conversion_date_time": "2026-03-02 15:00:00+00:00",
@@ -92,7 +92,7 @@ def test_a_number_that_is_no_job_id_is_not_sent(number: int) -> None:
 
 @pytest.mark.parametrize("kind", sorted(CLICK_IDS))
 def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
-    said = said_of(a_statement(click_id=ClickId(kind, "x")))
+    said = fields_in(a_statement(click_id=ClickId(kind, "x")))
     assert {name: said[name] for name in ("gclid", "gbraid", "wbraid") if name in said} == {
         kind.value: "x"
     }
@@ -101,7 +101,7 @@ def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
 @pytest.mark.parametrize("kind", [ClickIdKind.GBRAID, ClickIdKind.WBRAID])
 def test_no_custom_variable_goes_out_with_a_braid(kind: ClickIdKind) -> None:
     braided = a_statement(click_id=ClickId(kind, "x"))
-    assert "custom_variables" not in said_of(replace(braided, variables={"days_to_close": "12"}))
+    assert "custom_variables" not in fields_in(replace(braided, variables={"days_to_close": "12"}))
 
 
 def test_a_custom_variable_without_a_number_names_the_setting() -> None:
@@ -124,13 +124,13 @@ def test_a_custom_variable_without_a_number_names_the_setting() -> None:
 def test_consent_for_personalization_is_never_sent(
     consent: Consent, said: Mapping[str, str] | None
 ) -> None:
-    assert said_of(a_statement(consent=consent)).get("consent") == said
+    assert fields_in(a_statement(consent=consent)).get("consent") == said
 
 
 def test_at_most_five_identifiers_are_sent_hashed_and_in_order() -> None:
     emails = tuple(hashed(f"{n}@example.com") for n in range(4))
     phones = tuple(hashed(f"+4930{n}") for n in range(4))
-    said = said_of(a_statement(identifiers=Identifiers(emails=emails, phones=phones)))
+    said = fields_in(a_statement(identifiers=Identifiers(emails=emails, phones=phones)))
     assert said["user_identifiers"] == [
         *({"hashed_email": email} for email in emails),
         {"hashed_phone_number": phones[0]},
@@ -149,7 +149,7 @@ def test_at_most_five_identifiers_are_sent_hashed_and_in_order() -> None:
 def test_a_type_of_customer_is_said_where_google_has_a_word_for_it(
     kind: CustomerType | None, said: str | None
 ) -> None:
-    assert said_of(a_statement(customer_type=kind)).get("customer_type") == said
+    assert fields_in(a_statement(customer_type=kind)).get("customer_type") == said
 
 
 def test_two_deals_of_one_click_in_one_second_are_told_apart() -> None:
@@ -369,7 +369,7 @@ def test_a_row_without_a_result_and_without_an_error_has_no_answer(
     response = answer_of(batch, *(an_error(row=row) for row in errors), results=results)
     with pytest.raises(TransientError, match=rf"no answer for {silent} of 3 rows") as raised:
         outcomes_of(response, API, batch, NOW, destination="ads")
-    assert not raised.value.told_nothing
+    assert not raised.value.surely_not_taken
     outcomes_of(response, API, batch, NOW, destination="ads", is_dry_run=True)
 
 
@@ -460,7 +460,7 @@ def test_a_quota_spent_on_every_row_is_waited_for_as_long_as_the_server_says() -
     errors = [an_error("quota_error", 4, row=row, delay_s=30 + row) for row in range(2)]
     with pytest.raises(TransientError, match="RESOURCE_TEMPORARILY_EXHAUSTED") as raised:
         answered(of_many(2), *errors)
-    assert (raised.value.retry_after_s, raised.value.told_nothing) == (31, True)
+    assert (raised.value.retry_after_s, raised.value.surely_not_taken) == (31, True)
 
 
 NOT_FOUND = ("conversion_adjustment_upload_error", 5)
@@ -476,7 +476,7 @@ def test_what_cannot_be_found_to_be_adjusted_is_looked_for_once_more() -> None:
 def test_an_internal_error_on_every_row_may_have_been_heard() -> None:
     with pytest.raises(TransientError) as raised:
         answered(of_many(2), *(an_error("internal_error", 4, row=row) for row in range(2)))
-    assert not raised.value.told_nothing
+    assert not raised.value.surely_not_taken
 
 
 def test_a_quota_spent_half_way_puts_off_the_rest() -> None:
@@ -625,5 +625,5 @@ def test_a_request_refused_for_no_row_is_halved_until_the_row_stands_alone() -> 
 
 def test_times_are_sent_in_utc_whatever_zone_they_are_in() -> None:
     at = datetime(2026, 3, 2, 16, tzinfo=UTC).astimezone()
-    assert said_of(a_statement(event_at=at))["conversion_date_time"].endswith("16:00:00+00:00")
+    assert fields_in(a_statement(event_at=at))["conversion_date_time"].endswith("16:00:00+00:00")
     assert WON_AT.tzinfo is UTC

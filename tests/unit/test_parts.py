@@ -14,7 +14,7 @@ BATCH = Batch(
     number=1, action=ACTION, statements=[a_statement(OrderId(f"cs-{row}")) for row in range(4)]
 )
 AWAY = TransientError("away")
-SPENT = TransientError("enough", told_nothing=True)
+SPENT = TransientError("enough", surely_not_taken=True)
 REFUSED = OperatorError("fix it")
 NONSENSE = UnexpectedResponseError("what?")
 
@@ -53,4 +53,4 @@ def test_what_stops_the_first_part_stops_the_batch(error: ConvsyncError) -> None
 def test_an_answer_that_was_lost_leaves_the_whole_batch_to_be_repeated() -> None:
     with pytest.raises(TransientError) as raised:
         upload_in_parts(BATCH, [([0, 1], taken), ([2, 3], failing(AWAY))])
-    assert not raised.value.told_nothing
+    assert not raised.value.surely_not_taken

@@ -329,8 +329,8 @@ def test_what_may_count_otherwise_is_told_again_even_if_it_is_what_was_told() ->
 
 
 def test_what_was_taken_back_for_all_we_know_is_taken_back_again_where_it_may_count() -> None:
-    told_nothing = an_entry(State.PLANNED, value=usd(70), told=usd(0), is_unsure=True)
-    assert plan(LOST_DEAL, told_nothing) == TAKE_BACK
+    surely_not_taken = an_entry(State.PLANNED, value=usd(70), told=usd(0), is_unsure=True)
+    assert plan(LOST_DEAL, surely_not_taken) == TAKE_BACK
 
 
 # A plan in numbers

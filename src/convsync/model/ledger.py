@@ -23,7 +23,7 @@ from convsync.model.outcome import (
     Matched,
     Reason,
 )
-from convsync.model.record import Scalar, parts_that_are_said, said_of
+from convsync.model.record import Scalar, record_fields, recorded_parts
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
 
@@ -190,10 +190,10 @@ def move(
     said: dict[str, Scalar]
     if entry.is_new:
         news = {**{name: getattr(entry, name) for name in _IDENTITY}, **changes}
-        said = {name: value for name, value in said_of(news).items() if value is not None}
+        said = {name: value for name, value in record_fields(news).items() if value is not None}
     else:
         news = {name: value for name, value in changes.items() if getattr(entry, name) != value}
-        said = said_of(news)
+        said = record_fields(news)
         said["rule"] = entry.rule
     event = Event(
         kind, {**said, **notes}, entry.source, entry.deal_id, entry.order_id, entry.deal_row
@@ -208,5 +208,5 @@ _IDENTITY = ("number", "rule", "action", "milestone", "milestone_at")
 
 def record_of(entry: LedgerEntry) -> dict[str, Scalar]:
     """Return all that events say of an entry, as a replay of them must find it."""
-    said = said_of({name: getattr(entry, name) for name in parts_that_are_said()})
+    said = record_fields({name: getattr(entry, name) for name in recorded_parts()})
     return {name: value for name, value in said.items() if value is not None}

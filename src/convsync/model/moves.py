@@ -158,7 +158,7 @@ def _back_to_told(
 def withheld(entry: LedgerEntry, *, run_id: int) -> Move:
     """Take what was to be sent again back into the plan: it is not to be said any more.
 
-    Where it was never answered, the platform may have heard it.
+    Where it was never answered, the platform may have received it.
     """
     is_unsure = entry.is_unsure or entry.state is State.SENDING
     changes = {"state": State.PLANNED, "is_unsure": is_unsure, "batch": None, "due_at": None}
@@ -213,7 +213,7 @@ def settled(
 ) -> Move:
     """Write down what the platform answered for an entry.
 
-    `is_repeat` where an earlier request with the same statement may have been heard: until the
+    `is_repeat` where an earlier request with the same statement may have been taken: until the
     platform has confirmed it, what it counts is not certain.
     """
     match outcome:
@@ -264,7 +264,7 @@ def _confirmed(entry: LedgerEntry, outcome: Confirmed, *, is_repeat: bool, now: 
     """Note that the platform counts the statement, or says that it is there already.
 
     "Already there" by another key than our own is good news only where our own request may have
-    been heard; on a first try it speaks of somebody else's conversion.
+    been taken; on a first try it speaks of somebody else's conversion.
     """
     if not outcome.is_by_our_key and not (is_repeat or entry.is_unsure):
         return _shifted(entry, outcome.code, now)

@@ -220,7 +220,7 @@ class NotMatched:
 class Deferred:
     """The platform may take this row at `until` (aware UTC); `code` is the vendor's spelling.
 
-    `is_unknown` marks a code that stands in no table of ours: a person should hear of it. With
+    `is_unknown` marks a code that stands in no table of ours: a person should see it. With
     `is_once` waiting helps once at most: the same code after that wait rejects the row.
     """
 

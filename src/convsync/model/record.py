@@ -22,7 +22,7 @@ from convsync.model.statement import Statement
 Scalar = str | int | bool | None
 
 
-def said_of(parts: Mapping[str, Any]) -> dict[str, Scalar]:
+def record_fields(parts: Mapping[str, Any]) -> dict[str, Scalar]:
     """Return the fields that say these parts of an entry, by the names of `LedgerEntry`."""
     said: dict[str, Scalar] = {}
     for name, value in parts.items():
@@ -31,7 +31,7 @@ def said_of(parts: Mapping[str, Any]) -> dict[str, Scalar]:
     return said
 
 
-def parts_that_are_said() -> Iterable[str]:
+def recorded_parts() -> Iterable[str]:
     """Return the names of all parts of an entry that events say."""
     return _FIELDS_OF.keys()
 

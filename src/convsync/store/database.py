@@ -100,7 +100,7 @@ class Database:
             raise self._said(error) from error
 
     def _said(self, error: DBAPIError) -> ConvsyncError:
-        said = dialect.said_by(error)
+        said = dialect.database_message(error)
         if dialect.is_busy(error):
             return TransientError(f"Database {self.name} is busy or gone: {said}. Try again later.")
         if dialect.is_refusal(error):

@@ -253,7 +253,7 @@ def is_refusal(error: DBAPIError) -> bool:
     return isinstance(error, IntegrityError | DataError)
 
 
-def said_by(error: DBAPIError) -> str:
+def database_message(error: DBAPIError) -> str:
     """Return what the database said, without the values that PostgreSQL quotes below it."""
     return next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
 

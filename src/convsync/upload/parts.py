@@ -30,7 +30,7 @@ def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
         try:
             answers = upload(_part_of(batch, [batch.statements[row] for row in rows]))
         except (OperatorError, UnexpectedResponseError, TransientError) as error:
-            is_passing = isinstance(error, TransientError) and not error.told_nothing
+            is_passing = isinstance(error, TransientError) and not error.surely_not_taken
             if is_passing or not was_taken:
                 raise
             continue

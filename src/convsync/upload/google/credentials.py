@@ -137,7 +137,7 @@ def raise_if_called_back(credentials: Credentials, destination: str, *, is_new: 
     credentials.token = None
     raise TransientError(
         f"{destination} no longer takes its access token; the next try renews it.",
-        told_nothing=True,
+        surely_not_taken=True,
     )
 
 
@@ -179,7 +179,7 @@ def sign_in_error(
     what = type(error).__name__
     if isinstance(error, TransportError) or error.retryable:
         said = f"{destination}: Google's sign-in did not answer ({what})."
-        return TransientError(said, told_nothing=True)
+        return TransientError(said, surely_not_taken=True)
     code = _oauth_code(error)
     return OperatorError(
         f"{destination}: the credentials do not work ({code or what}). {wants_scope(scope)}"

@@ -127,7 +127,7 @@ def outcomes_of_refusal(
         raise TransientError(
             f"{destination} did not take batch {batch.number}: {_word(error)}{asked}.",
             retry_after_s=refusal.retry_after_s,
-            told_nothing=isinstance(error, exceptions.TooManyRequests),
+            surely_not_taken=isinstance(error, exceptions.TooManyRequests),
         )
     codes = sorted({*refusal.elsewhere, *refusal.named.values(), refusal.reason})
     meanings = {code: REFUSALS[code] for code in codes if code in REFUSALS}

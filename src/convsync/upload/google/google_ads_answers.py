@@ -126,13 +126,13 @@ class _About:
         )
 
     def transient(
-        self, what: str, faults: Sequence[Fault], *, told_nothing: bool
+        self, what: str, faults: Sequence[Fault], *, surely_not_taken: bool
     ) -> TransientError:
         delays = [f.retry_after.total_seconds() for f in faults if f.retry_after is not None]
         return TransientError(
             f"{self.destination} did not take batch {self.batch.number}: {what}{self.asked}.",
             retry_after_s=max(delays, default=None),
-            told_nothing=told_nothing,
+            surely_not_taken=surely_not_taken,
         )
 
 
@@ -149,7 +149,7 @@ def _judged(by_row: Sequence[tuple[Fault, ...]], now: datetime, about: _About) -
         raise about.stop(stops[0])
     if len(found) == len(deciding) and all(f.is_transient and f not in stops for f in found):
         is_spent = all(fault.family == "quota_error" for fault in found)
-        raise about.transient(found[0].code, found, told_nothing=is_spent)
+        raise about.transient(found[0].code, found, surely_not_taken=is_spent)
     return [
         Confirmed() if fault is None else _outcome(fault, statement, now)
         for fault, statement in zip(deciding, about.batch.statements, strict=True)
@@ -202,7 +202,7 @@ def outcomes_of_refusal(
             raise about.stop(fault)
     if isinstance(error, _REFUSED_FOR_NOW) or any(fault.is_transient for fault in faults):
         is_spent = isinstance(error, exceptions.TooManyRequests)
-        raise about.transient(what, faults or _asked_to_wait(error), told_nothing=is_spent)
+        raise about.transient(what, faults or _asked_to_wait(error), surely_not_taken=is_spent)
     if any(fault.meaning.what is Class.BLOCKED for fault in faults):
         return _refused(faults, batch, now)
     if isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
