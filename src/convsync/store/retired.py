@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, Table, and_, func, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from convsync.model.ledger import State
@@ -176,43 +176,38 @@ def renamed_sources(
 
 
 def move_rule(connection: Connection, before: str, now: str) -> tuple[int, int]:
-    """Rename a rule in every entry; return how many were renamed, and how many could not be.
+    """Rename a rule in every entry; return how many were renamed, and how many are in the way.
 
-    An entry stays as it is where its deal has one under the new name already.
+    Nothing is renamed where a deal has entries under both names.
     """
-    there = ledger.alias("there")
-    has_new = select(there.c.deal).where(there.c.rule == now)
-    left = (
-        select(func.count())
-        .select_from(ledger)
-        .where(ledger.c.rule == before, ledger.c.deal.in_(has_new))
-    )
-    in_the_way = int(connection.execute(left).scalar_one())
-    if in_the_way:
-        return 0, in_the_way
-    renamed = connection.execute(
-        update(ledger).where(ledger.c.rule == before).values(rule=now)
-    ).rowcount
-    return renamed, 0
+    return _rename(connection, ledger, "rule", "deal", before, now)
 
 
 def move_source(connection: Connection, before: str, now: str) -> tuple[int, int]:
-    """Rename a source wherever it is kept; return how many deals, and how many could not be."""
-    there = deals.alias("there")
-    has_new = select(there.c.deal_id).where(there.c.source == now)
-    left = (
-        select(func.count())
-        .select_from(deals)
-        .where(deals.c.source == before, deals.c.deal_id.in_(has_new))
-    )
-    in_the_way = int(connection.execute(left).scalar_one())
-    if in_the_way:
-        return 0, in_the_way
-    renamed = connection.execute(
-        update(deals).where(deals.c.source == before).values(source=now)
-    ).rowcount
-    for table in (watermarks, bookmarks, quarantine):
+    """Rename a source wherever it is kept; return how many deals, and how many are in the way.
+
+    Nothing is renamed where both sources have a deal of one ID.
+    """
+    renamed, in_the_way = _rename(connection, deals, "source", "deal_id", before, now)
+    for table in () if in_the_way else (watermarks, bookmarks, quarantine):
         known = connection.execute(select(table.c.source).where(table.c.source == now)).first()
         if known is None:
             connection.execute(update(table).where(table.c.source == before).values(source=now))
-    return renamed, 0
+    return renamed, in_the_way
+
+
+def _rename(
+    connection: Connection, table: Table, name: str, identity: str, before: str, now: str
+) -> tuple[int, int]:
+    """Give rows another name, unless some stand under both; return how many, and how many do."""
+    there = table.alias("there")
+    has_new = select(there.c[identity]).where(there.c[name] == now)
+    in_the_way = connection.execute(
+        select(func.count())
+        .select_from(table)
+        .where(table.c[name] == before, table.c[identity].in_(has_new))
+    ).scalar_one()
+    if in_the_way:
+        return 0, int(in_the_way)
+    of_before = update(table).where(table.c[name] == before)
+    return connection.execute(of_before.values({name: now})).rowcount, 0
