@@ -18,8 +18,9 @@ from convsync.model.customer import CustomerType
 from convsync.model.deal import WON, Deal, Gone, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers, hashed
 from convsync.model.key import Key
-from convsync.model.ledger import LedgerEntry, State
+from convsync.model.ledger import LedgerEntry, Move, MoveTogether, State, move
 from convsync.model.money import Money
+from convsync.model.moves import reserved_together
 from convsync.model.outcome import Matched, Reason
 from convsync.model.rule import (
     AmountOutcomes,
@@ -271,6 +272,17 @@ def an_entry(
         due_at=due_at,
         batch=batch,
     )
+
+
+def one_of(together: MoveTogether, entry: LedgerEntry) -> Move:
+    """The move that entries take together, of one of them alone."""
+    told = {"told": entry.value} if together.counts else {}
+    return move(entry, together.event.kind, {**together.changes, **told}, {})
+
+
+def reserved(entry: LedgerEntry, batch: int) -> Move:
+    """The move of an entry into a batch."""
+    return one_of(reserved_together([entry.number], batch, entry.action), entry)
 
 
 def a_new_entry(**changes: Any) -> LedgerEntry:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,11 +21,18 @@ from msgspec import structs
 from convsync import audit
 from convsync.model import moves
 from convsync.model.event import Event, EventKind
-from convsync.model.ledger import ARROWS, ForbiddenMoveError, LedgerEntry, Move, State
-from convsync.model.outcome import Confirmed
+from convsync.model.ledger import (
+    ARROWS,
+    ForbiddenMoveError,
+    LedgerEntry,
+    Move,
+    MoveTogether,
+    State,
+)
+from convsync.model.outcome import Accepted, Confirmed, NotMatched, Outcome, Untried
 from convsync.model.record import FIELDS
 from convsync.model.statement import OrderId
-from convsync.store import batches, deals, migrate, retired, runs
+from convsync.store import batches, deals, ledger, migrate, retired, runs
 from convsync.store.database import Connection, Database
 from convsync.verification import verify
 from tests.builders import ACTION, NOW, WON_AT, a_deal, a_new_entry
@@ -39,6 +47,23 @@ STEPS: dict[str, Step] = {
     "marked unsure": moves.marked_unsure,
     "confirmed": settled(Confirmed()),
 }
+OUTCOMES: dict[str, Outcome] = {
+    "accepted": Accepted(request_id="r-1"),
+    "confirmed": Confirmed(),
+    "unmatched": NotMatched(code="UNKNOWN_CLICK"),
+    "untried": Untried(),
+}
+
+
+def _settle(outcome: Outcome, numbers: Sequence[int]) -> MoveTogether | None:
+    return moves.settled_together(numbers, outcome, 7, ACTION)
+
+
+TOGETHER: dict[str, Callable[[Sequence[int]], MoveTogether | None]] = {
+    "reserved": lambda numbers: moves.reserved_together(numbers, 7, ACTION),
+    **{f"{name} together": partial(_settle, outcome) for name, outcome in OUTCOMES.items()},
+}
+"""What many entries do at once; the others move one by one."""
 COUNTED = ("planned", "reserved", "confirmed")
 WAYS: dict[State, Sequence[str]] = {
     State.CONFIRMED: (),
@@ -125,16 +150,20 @@ _STARTED = {"command": "test", "as_of": NOW.isoformat()}
 
 
 def _walk(connection: Connection, walking: Sequence[Life], spoil: Spoil) -> None:
-    leaving = [life for life in walking if life.ahead[0] == "reserved"]
-    made = [life.move() for life in walking if life not in leaving]
-    said = [move.event for move in made]
-    if leaving:
-        taken, event = moves.reserved_together([life.entry for life in leaving], 7, ACTION)
-        for life in leaving:
+    alone = [life for life in walking if life.ahead[0] not in TOGETHER]
+    others = {name: [life for life in walking if life.ahead[0] == name] for name in TOGETHER}
+    made = [life.move() for life in alone]
+    ledger.write(connection, made)
+    events = [move.event for move in made]
+    for name, lives_moving in others.items():
+        moved = TOGETHER[name]([life.entry.number for life in lives_moving])
+        assert moved is not None
+        for life in lives_moving:
             life.move()
-        made, said = [*made, *taken], [*said, event]
-    events = [kept for event in said if (kept := spoil(event)) is not None]
-    audit.write(connection, made, run_id=2, at=NOW, events=events)
+        ledger.write_together(connection, moved)
+        events += [moved.event] if lives_moving else []
+    kept = [left for event in events if (left := spoil(event)) is not None]
+    audit.record(connection, kept, run_id=2, at=NOW)
 
 
 def _record(connection: Connection, events: Sequence[Event], spoil: Spoil) -> None:
@@ -247,7 +276,7 @@ def main() -> int:
         said: dict[EventKind, set[str]] = {}
 
         def listen(event: Event) -> Event:
-            names = FIELDS | {"entries", "from", "to"}
+            names = FIELDS | {"entries", "told_from", "from", "to"}
             if event.kind in ARROWS or event.kind is EventKind.RULE_MOVED:
                 said.setdefault(event.kind, set()).update(names & event.detail.keys())
             return event

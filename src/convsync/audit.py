@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from convsync.errors import OperatorError
 from convsync.model.chain import Head, Said, chained, key_id
 from convsync.model.event import Event
-from convsync.model.ledger import Move
+from convsync.model.ledger import Move, MoveTogether
 from convsync.store import audit_log, ledger
 from convsync.store.audit_log import Row, Tail
 from convsync.store.database import Connection
@@ -31,15 +31,19 @@ def write(
     *,
     run_id: int,
     at: datetime,
-    events: Iterable[Event] | None = None,
 ) -> None:
-    """Write moves to the ledger together with their events: there is no other way to do either.
-
-    `events` stand for those of the moves where one event says what several moves did.
-    """
+    """Write moves to the ledger together with their events: there is no other way to do either."""
     ledger.write(connection, moves)
-    said = [move.event for move in moves] if events is None else events
-    record(connection, said, run_id=run_id, at=at)
+    record(connection, (move.event for move in moves), run_id=run_id, at=at)
+
+
+def write_together(
+    connection: Connection, moves: Sequence[MoveTogether], *, run_id: int, at: datetime
+) -> None:
+    """Write moves that many entries take alike, each with its one event."""
+    for move in moves:
+        ledger.write_together(connection, move)
+    record(connection, [move.event for move in moves], run_id=run_id, at=at)
 
 
 def record(connection: Connection, events: Iterable[Event], *, run_id: int, at: datetime) -> None:

@@ -13,83 +13,28 @@ out of it (see `reconcile`). And it makes nothing certain that is not: where the
 was lost and its repeat is not taken, the platform may have counted the first: the rows stay unsure.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
-from datetime import timedelta
-from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
+from typing import overload
 
 from convsync import audit, log
 from convsync.calls import Attempt, PacedCalls, threads
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
-from convsync.model.event import Event, EventKind
-from convsync.model.ledger import ANSWERED, LedgerEntry, Move, State
-from convsync.model.moves import released, reserved_together, settled
-from convsync.model.outcome import Accepted, Deferred, Outcome, Untried
+from convsync.model.moves import released, reserved_together
+from convsync.model.outcome import Outcome, Untried
 from convsync.model.rule import ConversionAction
+from convsync.model.statement import Batch, Statement
 from convsync.retrying import RetryPolicy
+from convsync.settling import Settling
 from convsync.store import batches
 from convsync.store.batches import ReservedBatch
-from convsync.store.database import Connection
+from convsync.store.database import Database
 from convsync.store.session import Session
-from convsync.upload.destination import Destination, StillProcessing, Unknown, Verdict
+from convsync.upload.destination import Destination, Verdict
 
-_RELEASED_AT_ONCE = 5_000
-_TAKEN = frozenset({State.ACCEPTED, State.CONFIRMED})
-
-
-@dataclass(slots=True)
-class Uploaded:
-    """What the outbox did in one run, in rows by outcome, and what it could not do.
-
-    `failures` are calls that were not answered; they are no problem where nothing is left of them
-    at the run's end. `rejected` are the entries refused that nothing has settled since, and
-    `value` is what was told, by currency.
-    """
-
-    outcomes: Counter[EventKind] = field(default_factory=Counter)
-    sent: int = 0
-    value: dict[str, Decimal] = field(default_factory=dict)
-    rejected: set[int] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-
-    def add(self, moves: Sequence[Move], outcomes: Iterable[Outcome]) -> None:
-        """Count one batch's outcomes in."""
-        self.outcomes.update(move.event.kind for move in moves)
-        for move in moves:
-            if move.after.state is State.REJECTED:
-                self.rejected.add(move.after.number)
-            else:
-                self.rejected.discard(move.after.number)
-        for outcome in outcomes:
-            if isinstance(outcome, Deferred) and outcome.is_unknown:
-                self.note(f"The platform answered with a code we do not know: {outcome.code}.")
-
-    def add_sent(self, moves: Sequence[Move]) -> int:
-        """Count in what the platform took of a batch; return how many rows these are."""
-        taken = 0
-        for move in moves:
-            entry = move.after
-            taken += move.event.kind is not EventKind.UNTRIED
-            if entry.state in _TAKEN and entry.statement is not None:
-                money = entry.statement.value
-                so_far = self.value.get(money.currency, Decimal(0))
-                self.value[money.currency] = so_far + money.amount
-        self.sent += taken
-        return taken
-
-    def note_failure(self, problem: str) -> None:
-        """Add a call that was not answered, once."""
-        if problem not in self.failures:
-            self.failures.append(problem)
-
-    def note(self, problem: str) -> None:
-        """Add a problem, once."""
-        if problem not in self.problems:
-            self.problems.append(problem)
+_VERDICTS_IN_FLIGHT = 4
+"""So many verdicts are asked for at a time; the quota of the calls sets their pace."""
 
 
 class Outbox:
@@ -98,6 +43,7 @@ class Outbox:
     def __init__(
         self,
         session: Session,
+        database: Database,
         destinations: Callable[[str], Destination],
         calls: PacedCalls,
         *,
@@ -106,15 +52,16 @@ class Outbox:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._session = session
+        self._database = database
         self._destinations = destinations
         self._calls = calls
         self._retry = retry
-        self._on_sent = on_sent
         self._should_stop = should_stop
         self._limit: int | None = None
         self._failures = 0
         self._refusal: ConvsyncError | None = None
-        self.uploaded = Uploaded()
+        self._settling = Settling(session, destinations, on_sent)
+        self.uploaded = self._settling.uploaded
 
     def recover(self) -> None:
         """Send again, word for word, every batch whose answer never came.
@@ -125,22 +72,32 @@ class Outbox:
             numbers = batches.unanswered(connection, looked_at_by=self._session.now)
             left = [batches.load(connection, number) for number in numbers]
             for batch in left:
-                if not batch.entries:
+                if not batch.rows:
                     batches.close(connection, batch.number)
-        self._dispatch((batch for batch in left if batch.entries), in_flight=1, is_repeat=True)
+        self._dispatch((batch for batch in left if batch.rows), in_flight=1, is_repeat=True)
 
     def confirm(self) -> None:
-        """Ask for the verdicts that are due, and settle what they say."""
+        """Ask for the verdicts that are due, several at a time, and settle what they say."""
         with self._session.transaction("list verdicts due") as connection:
             due = batches.due_for_verdict(connection, self._session.now)
-        for number in due:
-            if self._should_stop():
-                return
-            with self._session.transaction("load verdict due") as connection:
-                pending = batches.pending(connection, number)
-            verdict = self._ask(pending)
-            if verdict is not None:
-                self._settle_verdict(pending, verdict)
+        awaited: dict[Future[Attempt[Verdict]], batches.Pending] = {}
+        with threads(_VERDICTS_IN_FLIGHT) as pool:
+            while True:
+                while due and len(awaited) < _VERDICTS_IN_FLIGHT and not self._should_stop():
+                    pending = self._pending(due.pop(0))
+                    self._session.step(f"verdict {pending.number}: before call")
+                    awaited[pool.submit(self._ask_for, pending)] = pending
+                if not awaited:
+                    return
+                answered, _ = wait(awaited, return_when=FIRST_COMPLETED)
+                for future in sorted(answered, key=lambda future: awaited[future].number):
+                    pending = awaited.pop(future)
+                    self._session.step(f"verdict {pending.number}: answered")
+                    self._take_verdict(pending, future.result())
+
+    def _pending(self, number: int) -> batches.Pending:
+        with self._session.transaction("load verdict due") as connection:
+            return batches.pending(connection, number)
 
     def probe_blocked(self) -> None:
         """Let one entry of each action and code go out that the account's set-up has blocked.
@@ -153,7 +110,8 @@ class Outbox:
                 for action, code, _ in batches.blocked(connection)
                 for entry in batches.blocked_entries(connection, action, code, limit=1)
             ]
-            self._write(connection, [released(entry, is_probe=True) for entry in probes])
+            released_now = [released(entry, is_probe=True) for entry in probes]
+            audit.write(connection, released_now, run_id=self._session.run_id, at=self._session.now)
         for entry in probes:
             log.info("probe", action=entry.action.action_id, code=entry.code)
 
@@ -218,7 +176,7 @@ class Outbox:
         if attempt.answer is not None:
             self._failures = 0
             is_repeat = is_repeat or attempt.may_have_been_taken
-            self._settle(batch, attempt.answer, is_repeat=is_repeat)
+            self._settling.settle(batch, attempt.answer, is_repeat=is_repeat)
             self._adapt_limit(batch, attempt.answer)
             return
         if isinstance(attempt.error, TransientError):
@@ -232,11 +190,11 @@ class Outbox:
             self._refusal = self._refusal or attempt.error
             log.warning("batch refused", batch=batch.number, because=str(attempt.error))
         if attempt.was_surely_not_taken and not is_repeat:
-            self._settle(batch, [Untried()] * len(batch.entries))
+            self._settling.settle(batch, [Untried()] * len(batch.rows))
 
     def _adapt_limit(self, batch: ReservedBatch, outcomes: Sequence[Outcome]) -> None:
         if all(isinstance(outcome, Untried) for outcome in outcomes):
-            self._limit = max(1, len(batch.entries) // 2)
+            self._limit = max(1, len(batch.rows) // 2)
         elif self._limit is not None:
             self._limit *= 2
 
@@ -250,137 +208,57 @@ class Outbox:
         now, run_id = self._session.now, self._session.run_id
         limit = min(self._limit or destination.max_batch, destination.max_batch)
         with self._session.transaction("reserve") as connection:
-            ready = batches.ready(connection, action, limit=limit, now=now, only_run=only_run)
-            if not ready:
+            rows = batches.ready(connection, action, limit=limit, now=now, only_run=only_run)
+            if not rows:
                 return None
-            number = batches.open_batch(connection, action, run_id=run_id, rows=len(ready), now=now)
-            ready.sort(key=lambda entry: entry.number)  # the order in which a repeat loads them
-            taken, event = reserved_together(ready, number, action)
-            audit.write(connection, taken, run_id=run_id, at=now, events=[event])
-        entries = [move.after for move in taken]
-        return ReservedBatch(number=number, action=action, entries=entries)
+            number = batches.open_batch(connection, action, run_id=run_id, rows=len(rows), now=now)
+            rows.sort(key=lambda row: row.number)  # the order in which a repeat loads them
+            taken = reserved_together([row.number for row in rows], number, action)
+            audit.write_together(connection, [taken], run_id=run_id, at=now)
+        return ReservedBatch(number=number, action=action, rows=rows)
 
-    def _settle(
-        self, batch: ReservedBatch, outcomes: Sequence[Outcome], *, is_repeat: bool = False
-    ) -> None:
+    def _ask_for(self, pending: batches.Pending) -> Attempt[Verdict]:
+        """Ask for one verdict, in a thread of its own."""
+        destination = self._destinations(pending.action.destination)
+        statements = _AsStored(self._database, pending)
+        batch = Batch(number=pending.number, action=pending.action, statements=statements)
         now = self._session.now
-        moves = self._moves(batch, outcomes, is_repeat=is_repeat)
-        request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
-        first_poll = self._destinations(batch.action.destination).takes.first_poll
-        poll_at = now + (first_poll or timedelta(0))
-        with self._session.transaction(f"settle {batch.number}") as connection:
-            if is_repeat:
-                batches.recheck_waiting_deals(connection, batch.number, now)
-            batches.answer(
-                connection, batch.number, request_id=request_id, now=now, poll_at=poll_at
-            )
-            self._write_answers(connection, batch, moves, is_repeat=is_repeat)
-        self._note(moves, outcomes)
-        self._on_sent(self.uploaded.add_sent(moves))
-
-    def _ask(self, pending: batches.Pending) -> Verdict | None:
-        reserved, now = pending.reserved, self._session.now
-        destination = self._destinations(reserved.action.destination)
-        self._session.step(f"verdict {reserved.number}: before call")
-        attempt = self._calls.attempt(
+        return self._calls.attempt(
             destination.status_quota,
-            lambda: destination.verdict(reserved.batch, pending.request_id, now=now),
+            lambda: destination.verdict(batch, pending.request_id, now=now),
         )
-        self._session.step(f"verdict {reserved.number}: answered")
+
+    def _take_verdict(self, pending: batches.Pending, attempt: Attempt[Verdict]) -> None:
         if isinstance(attempt.error, TransientError | UnexpectedResponseError):
             self.uploaded.note_failure(f"{attempt.error} The next run asks again.")
         elif attempt.error is not None:
             raise attempt.error
-        return attempt.answer
-
-    def _settle_verdict(self, pending: batches.Pending, verdict: Verdict) -> None:
-        reserved, now = pending.reserved, self._session.now
-        if isinstance(verdict, StillProcessing):
-            with self._session.transaction(f"confirm {reserved.number}") as connection:
-                takes = self._destinations(reserved.action.destination).takes
-                poll_at = takes.next_poll(pending.answered_at, now)
-                batches.ask_again(connection, reserved.number, poll_at)
-            return
-        is_repeat = isinstance(verdict, Unknown)  # it was taken once: it may count after all
-        outcomes: Sequence[Outcome] = (
-            [Untried()] * len(reserved.entries) if isinstance(verdict, Unknown) else verdict
-        )
-        moves = self._moves(reserved, outcomes, is_repeat=is_repeat)
-        with self._session.transaction(f"confirm {reserved.number}") as connection:
-            batches.close(connection, reserved.number)
-            self._write_answers(connection, reserved, moves, is_repeat=False)
-        self._note(moves, outcomes)
-
-    def _note(self, moves: Sequence[Move], outcomes: Sequence[Outcome]) -> None:
-        """Count and log what became of a batch, once it is written."""
-        self.uploaded.add(moves, outcomes)
-        for kind, rows in Counter(move.event.kind for move in moves).items():
-            log.count(kind.value, rows)
-
-    def _moves(
-        self, batch: ReservedBatch, outcomes: Sequence[Outcome], *, is_repeat: bool
-    ) -> list[Move]:
-        now = self._session.now
-        return [
-            settled(entry, outcome, is_repeat=is_repeat, now=now)
-            for entry, outcome in zip(batch.entries, outcomes, strict=True)
-        ]
-
-    def _write_answers(
-        self,
-        connection: Connection,
-        batch: ReservedBatch,
-        moves: Sequence[Move],
-        *,
-        is_repeat: bool,
-    ) -> None:
-        """Write answered entries, and have deals decided anew that were still unsettled.
-
-        Those may have changed while the platform judged them; so may those whose value is not
-        certain, which the platform only said that it knows.
-        """
-        resent = [_resent(batch)] if is_repeat else []
-        events = [*resent, *(move.event for move in moves)]
-        self._write(connection, moves, events)
-        if is_repeat or any(_is_unsettled(move.after) for move in moves):
-            batches.recheck_unsettled_deals(connection, batch.number, self._session.now)
-        for action, code in {cleared for move in moves if (cleared := _cleared_by(move))}:
-            self._release(connection, action, code)
-
-    def _release(self, connection: Connection, action: ConversionAction, code: str) -> None:
-        """Let all entries go out that a set-up blocked which has been fixed."""
-        while left := batches.blocked_entries(connection, action, code, limit=_RELEASED_AT_ONCE):
-            self._write(connection, [released(entry) for entry in left])
-
-    def _write(
-        self,
-        connection: Connection,
-        moves: Sequence[Move],
-        events: Iterable[Event] | None = None,
-    ) -> None:
-        run_id, now = self._session.run_id, self._session.now
-        audit.write(connection, moves, run_id=run_id, at=now, events=events)
+        if attempt.answer is not None:
+            self._settling.settle_verdict(pending, attempt.answer)
 
 
-def _is_unsettled(entry: LedgerEntry) -> bool:
-    return entry.state in ANSWERED or bool(entry.code)
+class _AsStored(Sequence[Statement]):
+    """The statements of an accepted batch, read from the ledger when one is first looked at.
 
+    Most verdicts are about all rows alike, and need none of them.
+    """
 
-def _cleared_by(move: Move) -> tuple[ConversionAction, str] | None:
-    """Return the action and the code that a taken probe has shown to be blocked no more."""
-    if move.before is None or not move.before.code:
-        return None
-    is_taken = move.after.state in {State.CONFIRMED, State.UNMATCHED}
-    return (move.after.action, move.before.code) if is_taken else None
+    def __init__(self, database: Database, pending: batches.Pending) -> None:
+        self._database = database
+        self._pending = pending
 
+    def __len__(self) -> int:
+        return self._pending.rows
 
-def _resent(batch: ReservedBatch) -> Event:
-    return Event(
-        EventKind.RESENT,
-        {
-            "resent_batch": batch.number,
-            "destination": batch.action.destination,
-            "action": batch.action.action_id,
-            "rows": len(batch.entries),
-        },
-    )
+    @overload
+    def __getitem__(self, index: int) -> Statement: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Statement]: ...
+    def __getitem__(self, index: int | slice) -> Statement | Sequence[Statement]:
+        return self._read[index]
+
+    @cached_property
+    def _read(self) -> Sequence[Statement]:
+        with self._database.reading() as connection:
+            rows = batches.rows_of(connection, self._pending.number, self._pending.action)
+        return [row.statement for row in rows]

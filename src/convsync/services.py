@@ -10,10 +10,10 @@ from convsync.extract.source import ClickSource, DealSource
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
 from convsync.model.terms import Moved, RunLimits
-from convsync.outbox import Uploaded
 from convsync.plan import PlanSummary, SafetyLimits
 from convsync.report.closing import Closing
 from convsync.retrying import RetryPolicy
+from convsync.settling import Uploaded
 from convsync.stopping import Stop
 from convsync.store import account
 from convsync.store.database import Database, OnStep, ignore_step

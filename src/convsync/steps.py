@@ -59,6 +59,7 @@ class Work:
         )
         self.outbox = Outbox(
             session,
+            services.database,
             services.destinations,
             PacedCalls(services.database, services.retry, real_clock=services.real_clock),
             retry=services.retry,

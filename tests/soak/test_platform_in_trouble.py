@@ -4,6 +4,7 @@ A soak: `make soak` runs it, the quick suite does not. What is asked in the end 
 books, the ledger and the audit log, none of which may have lost or doubled a conversion.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from convsync.errors import OperatorError
+from convsync.model.record import numbers_in
 from convsync.sandbox.faults import Fault
 from convsync.sandbox.server import Sandbox
 from convsync.store import audit_log
@@ -104,9 +106,16 @@ def live_until_settled(company: Company) -> int:
 
 def told_stories(company: Company) -> Counter[tuple[str, ...]]:
     """Count what the audit log tells of each conversion, whatever went wrong in between."""
-    stories: dict[str, list[str]] = {}
+    stories: dict[int, list[str]] = {}
+    entries: dict[str, int] = {}
     with company.database.reading() as connection:
         for row in audit_log.events(connection):
-            if row.order_id is not None and row.event != "untried":
-                stories.setdefault(row.order_id, []).append(row.event)
+            detail = json.loads(row.detail)
+            if row.order_id is not None:
+                numbers = [entries.setdefault(row.order_id, detail.get("entry", 0))]
+            else:
+                numbers = list(numbers_in(detail["entries"])) if "entries" in detail else []
+            if row.event not in {"untried", "reserved"}:
+                for number in numbers:
+                    stories.setdefault(number, []).append(row.event)
     return Counter(tuple(dict.fromkeys(story)) for story in stories.values())

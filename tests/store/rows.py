@@ -21,6 +21,7 @@ from convsync.store.batches import ReservedBatch
 from convsync.store.database import Database
 from convsync.store.deals import Saved
 from tests.builders import ACTION, NOW, WON_AT, a_conversion, a_deal, a_new_entry, usd
+from tests.builders import reserved as reserve_one
 
 Step = Callable[[LedgerEntry], Move]
 """An arrow that an entry takes."""
@@ -121,7 +122,7 @@ def moved(connection: Connection, deal_row: int, *steps: Step, rule: str = "won"
 
 
 def reserve_step(batch: int = 1) -> Step:
-    return lambda entry: moves.reserved(entry, batch)
+    return lambda entry: reserve_one(entry, batch)
 
 
 def settle_step(outcome: Outcome, *, is_repeat: bool = False) -> Step:
@@ -152,9 +153,10 @@ def reserve(
     if not ready:
         return None
     number = batches.open_batch(connection, action, run_id=1, rows=len(ready), now=now)
-    taken = [moves.reserved(entry, number) for entry in ready]
-    ledger.write(connection, taken)
-    return ReservedBatch(number=number, action=action, entries=[move.after for move in taken])
+    ready.sort(key=lambda row: row.number)
+    numbers = [row.number for row in ready]
+    ledger.write_together(connection, moves.reserved_together(numbers, number, action))
+    return ReservedBatch(number=number, action=action, rows=ready)
 
 
 def reserved(database: Database, *deal_ids: str) -> ReservedBatch:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from convsync.model import moves
-from convsync.model.ledger import LedgerEntry, State
+from convsync.model.ledger import ForbiddenMoveError, LedgerEntry, State
 from convsync.model.outcome import (
     Accepted,
     Blocked,
@@ -56,19 +56,24 @@ def settle(database: Database, batch: ReservedBatch, *outcomes: Outcome) -> None
     request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
     with database.transaction("settle") as connection:
         batches.answer(connection, batch.number, request_id=request_id, now=NOW, poll_at=NOW + HOUR)
-        judge(connection, batch.entries, outcomes)
+        judge(connection, batch, outcomes)
 
 
-def judge(connection: Any, entries: Sequence[LedgerEntry], outcomes: Sequence[Outcome]) -> None:
+def judge(connection: Any, batch: ReservedBatch, outcomes: Sequence[Outcome]) -> None:
     judged = [
         moves.settled(entry, outcome, now=NOW)
-        for entry, outcome in zip(entries, outcomes, strict=True)
+        for entry, outcome in zip(entries_of(connection, batch), outcomes, strict=True)
     ]
     ledger.write(connection, judged)
 
 
-def deal_ids(batch: ReservedBatch | None) -> list[str]:
-    return [] if batch is None else [each.deal_id for each in batch.entries]
+def entries_of(connection: Any, batch: ReservedBatch) -> list[LedgerEntry]:
+    return ledger.entries_numbered(connection, [row.number for row in batch.rows])
+
+
+def deal_ids(database: Database, batch: ReservedBatch | None) -> list[str]:
+    with database.reading() as connection:
+        return [] if batch is None else [each.deal_id for each in entries_of(connection, batch)]
 
 
 def a_plan(database: Database, *deal_ids: str, **changes: Any) -> int:
@@ -85,8 +90,8 @@ def a_plan(database: Database, *deal_ids: str, **changes: Any) -> int:
 
 def test_rows_go_out_in_the_order_they_were_planned_and_each_once(database: Database) -> None:
     a_plan(database, "c", "a", "b")
-    assert deal_ids(reserve(database, limit=2)) == ["c", "a"]
-    assert deal_ids(reserve(database, limit=2)) == ["b"]
+    assert deal_ids(database, reserve(database, limit=2)) == ["c", "a"]
+    assert deal_ids(database, reserve(database, limit=2)) == ["b"]
     assert reserve(database) is None
     assert {row["state"] for row in ledger_rows(database).values()} == {"sending"}
 
@@ -98,8 +103,8 @@ def test_a_batch_holds_rows_of_one_action(database: Database) -> None:
         assert batches.next_action(connection, NOW) == ACTION
         assert batches.next_action(connection, NOW, 2) == OTHER
         assert batches.next_action(connection, NOW, 3) is None
-    assert deal_ids(reserve(database, action=OTHER)) == ["other"]
-    assert deal_ids(reserve(database)) == ["one"]
+    assert deal_ids(database, reserve(database, action=OTHER)) == ["other"]
+    assert deal_ids(database, reserve(database)) == ["one"]
     with database.reading() as connection:
         assert batches.next_action(connection, NOW) is None
 
@@ -107,9 +112,9 @@ def test_a_batch_holds_rows_of_one_action(database: Database) -> None:
 def test_a_run_may_send_its_own_plan_alone(database: Database) -> None:
     a_plan(database, "one")
     run_id = a_plan(database, "two")
-    assert deal_ids(reserve(database, only_run=run_id)) == ["two"]
+    assert deal_ids(database, reserve(database, only_run=run_id)) == ["two"]
     assert reserve(database, only_run=run_id) is None
-    assert deal_ids(reserve(database)) == ["one"]
+    assert deal_ids(database, reserve(database)) == ["one"]
 
 
 def test_a_deferred_row_goes_out_when_its_time_has_come(database: Database) -> None:
@@ -117,9 +122,9 @@ def test_a_deferred_row_goes_out_when_its_time_has_come(database: Database) -> N
     settle(database, batch, Deferred(code="LATER", until=NOW + HOUR))
     assert reserve(database, now=NOW + HOUR - timedelta(microseconds=1)) is None
     again = reserve(database, now=NOW + HOUR)
-    assert deal_ids(again) == ["D-1"]
+    assert deal_ids(database, again) == ["D-1"]
     assert again is not None
-    assert [each.code for each in again.entries] == ["LATER"]
+    assert [each.is_plain for each in again.rows] == [False]
     assert ledger_rows(database)["D-1"]["due_at"] is None
 
 
@@ -201,10 +206,12 @@ def test_every_row_is_written_as_its_own_answer_moved_it(
     database: Database, answers: Sequence[tuple[str, Outcome]], state: str
 ) -> None:
     batch = reserved(database, *(name for name, _ in answers))
+    with database.reading() as connection:
+        entries = entries_of(connection, batch)
     settle(database, batch, *(outcome for _, outcome in answers))
     expected = {
         entry.deal_row: moves.settled(entry, outcome, now=NOW).after
-        for entry, (_, outcome) in zip(batch.entries, answers, strict=True)
+        for entry, (_, outcome) in zip(entries, answers, strict=True)
     }
     with database.reading() as connection:
         found = ledger.entries_for(connection, list(expected))
@@ -212,6 +219,43 @@ def test_every_row_is_written_as_its_own_answer_moved_it(
         assert batches.unanswered(connection) == []
         waiting = [batch.number] if state == "accepted" else []
         assert batches.due_for_verdict(connection, NOW + HOUR) == waiting
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Accepted(request_id="r-1"),
+        Confirmed(),
+        Confirmed(code="ALREADY"),
+        NotMatched(code="UNKNOWN_CLICK"),
+        Untried(),
+    ],
+    ids=str,
+)
+def test_rows_that_move_together_are_written_as_one_by_one(
+    database: Database, outcome: Outcome
+) -> None:
+    batch, bystander = reserved(database, "a", "b"), reserved(database, "bystander")
+    with database.reading() as connection:
+        before = entries_of(connection, batch)
+    moved = moves.settled_together([row.number for row in batch.rows], outcome, 1, ACTION)
+    assert moved is not None
+    with database.transaction("settle") as connection:
+        ledger.write_together(connection, moved)
+        after = entries_of(connection, batch)
+        assert batches.load(connection, bystander.number) == bystander
+    assert after == [moves.settled(entry, outcome, now=NOW).after for entry in before]
+
+
+def test_rows_move_together_only_where_each_of_them_may(database: Database) -> None:
+    batch = reserved(database, "a", "b")
+    settle(database, batch, Confirmed(), Accepted(request_id="r-1"))
+    numbers = [row.number for row in batch.rows]
+    moved = moves.settled_together(numbers, Confirmed(), batch.number, ACTION)
+    assert moved is not None
+    with pytest.raises(ForbiddenMoveError), database.transaction("settle") as connection:
+        ledger.write_together(connection, moved)
+    assert [row["state"] for row in ledger_rows(database).values()] == ["confirmed", "accepted"]
 
 
 def test_an_answer_touches_no_other_batch(database: Database) -> None:
@@ -241,7 +285,7 @@ def test_a_correction_moves_what_was_told_only_once_it_is_confirmed(database: Da
     settle(database, batch, Accepted(request_id="r-2"))
     assert ledger_rows(database)["D-1"]["told_value"] == 100
     with database.transaction("confirm") as connection:
-        judge(connection, batches.load(connection, batch.number).entries, [Confirmed()])
+        judge(connection, batches.load(connection, batch.number), [Confirmed()])
     assert ledger_rows(database)["D-1"]["told_value"] == 0
 
 
@@ -300,22 +344,25 @@ def test_an_accepted_batch_is_asked_about_when_it_is_time(database: Database) ->
         batches.ask_again(connection, batch.number, NOW + 2 * HOUR)
         assert batches.due_for_verdict(connection, NOW + HOUR) == []
         pending = batches.pending(connection, batch.number)
-    assert (pending.request_id, pending.answered_at) == ("r-1", NOW)
-    assert pending.reserved.batch == batch.batch
+        left = batches.rows_of(connection, pending.number, pending.action)
+    assert (pending.request_id, pending.answered_at, pending.rows) == ("r-1", NOW, 1)
+    assert left == batch.rows
 
 
 def test_a_verdict_is_asked_for_only_those_rows_that_were_accepted(database: Database) -> None:
     batch = reserved(database, "refused", "taken", "counted")
     settle(database, batch, Rejected(code="X"), Accepted(request_id="r-1"), Confirmed())
     with database.reading() as connection:
-        assert deal_ids(batches.pending(connection, batch.number).reserved) == ["taken"]
+        assert batches.pending(connection, batch.number).rows == 1
+        left = batches.load(connection, batch.number)
+    assert deal_ids(database, left) == ["taken"]
 
 
 def test_a_closed_batch_is_not_asked_about_again(database: Database) -> None:
     batch = reserved(database, "refused", "taken")
     settle(database, batch, Rejected(code="X"), Accepted(request_id="r-1"))
     with database.transaction("confirm") as connection:
-        judge(connection, batches.load(connection, batch.number).entries, [Confirmed()])
+        judge(connection, batches.load(connection, batch.number), [Confirmed()])
         batches.close(connection, batch.number)
         assert batches.due_for_verdict(connection, NOW + 99 * HOUR) == []
     states = {name: row["state"] for name, row in ledger_rows(database).items()}

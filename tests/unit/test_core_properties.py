@@ -20,7 +20,7 @@ from convsync.model.deal import LOST, WON, Deal, Gone, Milestone
 from convsync.model.identifiers import NO_IDENTIFIERS
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
-from convsync.model.moves import Place, reserved, settled
+from convsync.model.moves import Place, settled
 from convsync.model.outcome import Confirmed, Matched, Reason
 from convsync.model.rule import AmountOutcomes, ClickPolicy, ConversionRule, ShareOfAmount
 from convsync.model.statement import Operation, order_id_of
@@ -46,6 +46,7 @@ from tests.builders import (
     a_new_entry,
     a_statement,
     an_entry,
+    reserved,
 )
 
 PLACE = Place(action=ACTION, milestone=WON, milestone_at=WON_AT)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from convsync.model import moves
 from convsync.model.click import MatchBasis
@@ -35,7 +36,7 @@ from convsync.model.outcome import (
     Untried,
 )
 from convsync.model.replay import Replay
-from convsync.model.statement import Operation
+from convsync.model.statement import Operation, OrderId
 from tests.builders import (
     ACTION,
     NOW,
@@ -47,6 +48,8 @@ from tests.builders import (
     a_new_entry,
     a_statement,
     an_entry,
+    one_of,
+    reserved,
     usd,
 )
 
@@ -58,6 +61,15 @@ THERE = Confirmed(code="ALREADY_EXISTS", is_by_our_key=False)
 
 def settled(outcome: Outcome) -> Callable[[LedgerEntry], Move]:
     return lambda entry: moves.settled(entry, outcome, now=NOW)
+
+
+def together(outcome: Outcome) -> Callable[[LedgerEntry], Move]:
+    def step(entry: LedgerEntry) -> Move:
+        moved = moves.settled_together([entry.number], outcome, 7, ACTION)
+        assert moved is not None
+        return one_of(moved, entry)
+
+    return step
 
 
 PLANNING = {None, "planned", "held", "not_sent", "deferred", "blocked", "unmatched", "rejected"}
@@ -101,7 +113,7 @@ MOVES: list[tuple[str, Callable[[LedgerEntry], Move], set[str | None], str]] = [
         {"sending", "deferred", "blocked"},
         "planned",
     ),
-    ("reserved", lambda entry: moves.reserved(entry, 7), {"planned", "deferred"}, "sending"),
+    ("reserved", lambda entry: reserved(entry, 7), {"planned", "deferred"}, "sending"),
     ("released", moves.released, {"blocked"}, "planned"),
     ("accepted", settled(Accepted(request_id="r-1")), {"sending"}, "accepted"),
     ("confirmed", settled(Confirmed()), set(FLYING), "confirmed"),
@@ -110,6 +122,10 @@ MOVES: list[tuple[str, Callable[[LedgerEntry], Move], set[str | None], str]] = [
     ("unmatched", settled(NotMatched(code="UNKNOWN_CLICK")), set(FLYING), "unmatched"),
     ("deferred", settled(Deferred(code="LATER", until=UNTIL)), set(FLYING), "deferred"),
     ("untried", settled(Untried()), set(FLYING), "planned"),
+    ("accepted together", together(Accepted(request_id="r-1")), {"sending"}, "accepted"),
+    ("confirmed together", together(Confirmed()), set(FLYING), "confirmed"),
+    ("unmatched together", together(NotMatched(code="UNKNOWN_CLICK")), set(FLYING), "unmatched"),
+    ("untried together", together(Untried()), set(FLYING), "planned"),
     ("shifted", settled(THERE), set(FLYING), "planned"),
 ]
 
@@ -183,13 +199,41 @@ def test_an_event_says_all_that_its_move_changed(
     assert replay.entries == {before.number: record_of(made.after)}
 
 
-def test_entries_reserved_together_are_named_by_one_event() -> None:
-    entries = [an_entry(State.PLANNED), an_entry(State.DEFERRED, due_at=NOW)]
-    made, event = moves.reserved_together(entries[:1], 7, ACTION)
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Accepted(request_id="r-1"),
+        Confirmed(),
+        Confirmed(code="1 of 3: SOMETHING"),
+        NotMatched(code="UNKNOWN_CLICK"),
+        Untried(),
+    ],
+    ids=str,
+)
+def test_one_event_says_of_many_entries_what_one_of_each_would(outcome: Outcome) -> None:
+    entries = [
+        structs.replace(an_entry(State.SENDING, order_id=OrderId(f"cs-{n}"), batch=7), number=n)
+        for n in (1, 2, 4)
+    ]
+    moved = moves.settled_together([1, 2, 4], outcome, 7, ACTION)
+    assert moved is not None
+    assert moved.event.detail["entries"] == "1-2,4"
     replay = Replay()
-    replay.apply(EventKind.PLANNED, entries[0].order_id, record_of(entries[0]))
-    replay.apply(event.kind, event.order_id, event.detail)
-    assert replay.entries == {1: record_of(made[0].after)}
+    for entry in entries:
+        replay.apply(EventKind.PLANNED, entry.order_id, record_of(entry))
+    replay.apply(moved.event.kind, moved.event.order_id, moved.event.detail)
+    assert replay.entries == {
+        entry.number: record_of(moves.settled(entry, outcome, now=NOW).after) for entry in entries
+    }
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [THERE, Rejected(code="X"), Blocked(code="TERMS"), Deferred(code="LATER", until=UNTIL)],
+    ids=str,
+)
+def test_what_goes_wrong_is_written_down_deal_by_deal(outcome: Outcome) -> None:
+    assert moves.settled_together([1, 2], outcome, 7, ACTION) is None
 
 
 # What an answer means depends on what was asked before
@@ -199,7 +243,7 @@ def test_a_code_that_helps_once_rejects_the_second_time() -> None:
     once = Deferred(code="WAIT_ONCE", until=UNTIL, is_once=True)
     first = moves.settled(an_entry(State.SENDING), once, now=NOW)
     assert first.after.state is State.DEFERRED
-    again = moves.reserved(first.after, 8).after
+    again = reserved(first.after, 8).after
     second = moves.settled(again, once, now=NOW).after
     assert (second.state, second.reason) == (State.REJECTED, Reason.PLATFORM_REFUSED)
 
@@ -224,7 +268,7 @@ def test_a_second_is_never_moved_into_the_future() -> None:
 
 def test_a_probe_keeps_its_code_until_it_is_answered() -> None:
     blocked = an_entry(State.BLOCKED, code="TERMS")
-    probe = moves.reserved(moves.released(blocked, is_probe=True).after, 8).after
+    probe = reserved(moves.released(blocked, is_probe=True).after, 8).after
     assert moves.settled(probe, Accepted(request_id="r"), now=NOW).after.code == "TERMS"
     assert moves.settled(probe, Confirmed(), now=NOW).after.code == ""
     assert moves.released(blocked).after.code == ""
@@ -278,11 +322,6 @@ def test_what_was_never_counted_cannot_be_kept_nor_be_beyond_correction() -> Non
         moves.kept(an_entry(State.PLANNED), run_id=2)
     with pytest.raises(ForbiddenMoveError):
         moves.uncorrectable(an_entry(State.PLANNED), "X", run_id=2)
-
-
-def test_what_has_nothing_to_say_is_never_reserved() -> None:
-    with pytest.raises(ForbiddenMoveError):
-        moves.reserved(a_new_entry(is_new=False), 7)
 
 
 @pytest.mark.parametrize("state", list(State))

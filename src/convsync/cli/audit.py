@@ -57,7 +57,7 @@ def show_deal(
     from convsync.store import audit_log
 
     with options.ledger(options.load(config)) as database, database.reading() as connection:
-        rows = list(audit_log.events(connection, deal_id=deal))
+        rows = audit_log.of_deal(connection, deal)
     if not rows:
         raise OperatorError(f"The audit log has no event of a deal {deal}.")
     output.show([_as_row(row) for row in rows], _COLUMNS, form)

@@ -43,6 +43,16 @@ class EventKind(StrEnum):
     RESTORE_ACCEPTED = "restore_accepted"
 
 
+TOGETHER = (
+    EventKind.RESERVED,
+    EventKind.ACCEPTED,
+    EventKind.CONFIRMED,
+    EventKind.UNMATCHED,
+    EventKind.UNTRIED,
+)
+"""What many conversions do at once: one event names them all, and no deal."""
+
+
 class Event(Struct, frozen=True):
     """One thing that happened, to a conversion where it names one. `detail` must be JSON's.
 

@@ -10,7 +10,7 @@ count meanwhile. Where an answer was lost and the repeat of its request was not 
 may count something else: such an entry is unsure until the platform has confirmed what it counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -24,7 +24,7 @@ from convsync.model.outcome import (
     Matched,
     Reason,
 )
-from convsync.model.record import Scalar, record_fields, recorded_parts
+from convsync.model.record import TOLD_AS_STATED, Scalar, record_fields, recorded_parts, spans_of
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
 
@@ -172,6 +172,48 @@ class Move(Struct, frozen=True):
     after: LedgerEntry
     changes: Mapping[str, Any]
     event: Event
+
+
+class MoveTogether(Struct, frozen=True, kw_only=True):
+    """One arrow that many entries take alike, and the one event that names them all.
+
+    Each changes as `changes` say; where the platform `counts` them, each one's value becomes what
+    was told. The store refuses it unless every one of them is in a state it may come from.
+    """
+
+    numbers: Sequence[int]
+    came_from: frozenset[State | None]
+    changes: Mapping[str, Any]
+    counts: bool
+    event: Event
+
+
+def move_together(
+    numbers: Sequence[int],
+    kind: EventKind,
+    changes: Mapping[str, Any],
+    notes: Mapping[str, Any],
+    *,
+    counts: bool = False,
+) -> MoveTogether:
+    """Return the move of many entries; raises ForbiddenMoveError where the arrows lack it."""
+    came_from, leads_to = ARROWS[kind]
+    if changes["state"] not in leads_to:
+        raise ForbiddenMoveError(f"no {kind} to {changes['state']}")
+    detail = {
+        **record_fields(changes),
+        **(TOLD_AS_STATED if counts else {}),
+        **notes,
+        "rows": len(numbers),
+        "entries": spans_of(numbers),
+    }
+    return MoveTogether(
+        numbers=numbers,
+        came_from=came_from,
+        changes=changes,
+        counts=counts,
+        event=Event(kind, detail),
+    )
 
 
 def move(

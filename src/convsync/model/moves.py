@@ -10,8 +10,16 @@ from typing import Any
 from msgspec import Struct, structs
 
 from convsync.model.conversion import Conversion
-from convsync.model.event import Event, EventKind
-from convsync.model.ledger import ForbiddenMoveError, LedgerEntry, Move, State, move
+from convsync.model.event import EventKind
+from convsync.model.ledger import (
+    ForbiddenMoveError,
+    LedgerEntry,
+    Move,
+    MoveTogether,
+    State,
+    move,
+    move_together,
+)
 from convsync.model.outcome import (
     Accepted,
     Blocked,
@@ -23,7 +31,6 @@ from convsync.model.outcome import (
     Rejected,
     Untried,
 )
-from convsync.model.record import spans_of
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, Statement
 
@@ -169,29 +176,18 @@ def withheld(entry: LedgerEntry, *, run_id: int) -> Move:
 # What the outbox does
 
 
-def reserved(entry: LedgerEntry, batch: int) -> Move:
-    """Take an entry into a batch that is about to leave."""
-    if entry.statement is None:
-        raise ForbiddenMoveError(f"{entry.order_id} has nothing to say")
+def reserved_together(numbers: Sequence[int], batch: int, action: ConversionAction) -> MoveTogether:
+    """Take entries, all of one action, into a batch that is about to leave."""
     changes = {"state": State.SENDING, "batch": batch, "due_at": None}
-    return move(entry, EventKind.RESERVED, changes, {})
+    return move_together(numbers, EventKind.RESERVED, changes, _of(batch, action))
 
 
-def reserved_together(
-    entries: Sequence[LedgerEntry], batch: int, action: ConversionAction
-) -> tuple[list[Move], Event]:
-    """Take entries into a batch; return their moves, and one event that says all of them."""
-    moves = [reserved(entry, batch) for entry in entries]
-    detail = {
-        "state": State.SENDING.value,
-        "batch": batch,
-        "due_at": None,
+def _of(batch: int, action: ConversionAction) -> dict[str, Any]:
+    return {
+        "of_batch": batch,
         "destination": action.destination,
         "action": action.action_id,
-        "rows": len(moves),
-        "entries": spans_of(entry.number for entry in entries),
     }
-    return moves, Event(EventKind.RESERVED, detail)
 
 
 def released(entry: LedgerEntry, *, is_probe: bool = False) -> Move:
@@ -217,40 +213,64 @@ def settled(
     platform has confirmed it, what it counts is not certain.
     """
     match outcome:
-        case Accepted(request_id=request_id):
-            changes: dict[str, Any] = {"state": State.ACCEPTED}
-            return _answer(entry, EventKind.ACCEPTED, changes, is_repeat, request=request_id)
         case Confirmed():
             return _confirmed(entry, outcome, is_repeat=is_repeat, now=now)
         case Deferred(code=code, is_once=True) if code == entry.code:
-            return _refused(entry, code, is_repeat=is_repeat)
+            return _answer(entry, *_answered(Rejected(code=code)), is_repeat=is_repeat)
+        case _:
+            return _answer(entry, *_answered(outcome), is_repeat=is_repeat)
+
+
+def settled_together(
+    numbers: Sequence[int], outcome: Outcome, batch: int, action: ConversionAction
+) -> MoveTogether | None:
+    """Write down one answer for entries of a batch that nothing sets apart.
+
+    That is: none is unsure, none has a code from before, and no earlier request with them may have
+    been taken. None where the answer is one that has to be looked at deal by deal: a refusal, a
+    wait, or a conversion that may be somebody else's.
+    """
+    match outcome:
+        case Confirmed(is_by_our_key=False) | Rejected() | Blocked() | Deferred():
+            return None
+        case Confirmed(code=code):
+            changes = {"state": State.CONFIRMED, "reason": None, "code": code}
+            of_batch = _of(batch, action)
+            return move_together(numbers, EventKind.CONFIRMED, changes, of_batch, counts=True)
+        case _:
+            kind, changes, notes = _answered(outcome)
+            return move_together(numbers, kind, changes, {**_of(batch, action), **notes})
+
+
+def _answered(outcome: Outcome) -> tuple[EventKind, dict[str, Any], dict[str, Any]]:
+    """Return what an answer that confirms nothing makes of an entry, and what it notes."""
+    match outcome:
+        case Accepted(request_id=request_id):
+            return EventKind.ACCEPTED, {"state": State.ACCEPTED}, {"request": request_id}
         case Deferred(code=code, until=until):
             changes = {"state": State.DEFERRED, "code": code, "due_at": until}
-            return _answer(entry, EventKind.DEFERRED, changes, is_repeat)
+            return EventKind.DEFERRED, changes, {}
         case Rejected(code=code):
-            return _refused(entry, code, is_repeat=is_repeat)
+            refused = Reason.PLATFORM_REFUSED
+            changes = {"state": State.REJECTED, "reason": refused, "code": code}
+            return EventKind.REJECTED, changes, {}
         case Blocked(code=code):
-            changes = {"state": State.BLOCKED, "code": code}
-            return _answer(entry, EventKind.BLOCKED, changes, is_repeat)
+            return EventKind.BLOCKED, {"state": State.BLOCKED, "code": code}, {}
         case NotMatched(code=code):
-            changes = {"state": State.UNMATCHED, "code": code}
-            return _answer(entry, EventKind.UNMATCHED, changes, is_repeat)
+            return EventKind.UNMATCHED, {"state": State.UNMATCHED, "code": code}, {}
         case Untried():
-            changes = {"state": State.PLANNED, "batch": None}
-            return _answer(entry, EventKind.UNTRIED, changes, is_repeat)
-
-
-def _refused(entry: LedgerEntry, code: str, *, is_repeat: bool) -> Move:
-    changes = {"state": State.REJECTED, "reason": Reason.PLATFORM_REFUSED, "code": code}
-    return _answer(entry, EventKind.REJECTED, changes, is_repeat)
+            return EventKind.UNTRIED, {"state": State.PLANNED, "batch": None}, {}
+        case Confirmed():
+            raise AssertionError("what confirms is written down by `_confirmed`")
 
 
 def _answer(
     entry: LedgerEntry,
     kind: EventKind,
     changes: dict[str, Any],
+    notes: dict[str, Any],
+    *,
     is_repeat: bool,
-    **notes: Any,
 ) -> Move:
     """Return the move after an answer that confirms nothing."""
     if is_repeat and not entry.is_unsure:

@@ -21,6 +21,9 @@ from convsync.model.statement import Statement
 
 Scalar = str | int | bool | None
 
+TOLD_AS_STATED: Mapping[str, str] = {"told_from": "value"}
+"""What an event about many entries says where of each its own value has become what was told."""
+
 
 def record_fields(parts: Mapping[str, Any]) -> dict[str, Scalar]:
     """Return the fields that say these parts of an entry, by the names of `LedgerEntry`."""
@@ -38,13 +41,18 @@ def recorded_parts() -> Iterable[str]:
 
 def spans_of(numbers: Iterable[int]) -> str:
     """Return numbers as spans, such as `1-5,7`: how a batch's event names its entries."""
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans_in(numbers))
+
+
+def spans_in(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the first and the last of each unbroken run of numbers."""
     spans: list[list[int]] = []
     for number in sorted(numbers):
         if spans and spans[-1][1] == number - 1:
             spans[-1][1] = number
         else:
             spans.append([number, number])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+    return [(first, last) for first, last in spans]
 
 
 def numbers_in(spans: str) -> Iterator[int]:
@@ -52,6 +60,14 @@ def numbers_in(spans: str) -> Iterator[int]:
     for span in spans.split(","):
         first, _, last = span.partition("-")
         yield from range(int(first), int(last or first) + 1)
+
+
+def is_named(number: int, spans: str) -> bool:
+    """True where spans hold a number."""
+    return any(
+        int(first) <= number <= int(last or first)
+        for first, _, last in (span.partition("-") for span in spans.split(","))
+    )
 
 
 def amount_text(amount: Decimal) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from convsync.model.event import EventKind
-from convsync.model.record import FIELDS, Scalar, numbers_in
+from convsync.model.record import FIELDS, TOLD_AS_STATED, Scalar, numbers_in
 
 Record = dict[str, Scalar]
 """An entry in the fields of `record_of`."""
@@ -40,6 +40,8 @@ def change(entry: Record, detail: Mapping[str, Any]) -> None:
             entry.pop(name, None)
         else:
             entry[name] = value
+    if detail.items() >= TOLD_AS_STATED.items():
+        entry["told"], entry["told_currency"] = entry["value"], entry["currency"]
 
 
 def rename_rule(entry: Record, detail: Mapping[str, Any]) -> None:

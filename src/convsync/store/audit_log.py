@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from pydantic_core import from_json
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -23,9 +24,10 @@ from sqlalchemy import (
 )
 
 from convsync.model.chain import GENESIS, Head, Said
+from convsync.model.record import is_named
 from convsync.store import dialect
 from convsync.store.pages import paged
-from convsync.store.schema import audit_events, audit_head, deals, runs
+from convsync.store.schema import IS_TOGETHER, audit_events, audit_head, deals, ledger, runs
 
 
 class Row(NamedTuple):
@@ -125,7 +127,6 @@ def written_at(connection: Connection, number: int) -> datetime | None:
 def events(
     connection: Connection,
     *,
-    deal_id: str | None = None,
     run_id: int | None = None,
     event: str | None = None,
     since: datetime | None = None,
@@ -140,9 +141,6 @@ def events(
     ):
         if value is not None:
             found = found.where(column == value)
-    if deal_id is not None:
-        its_rows = select(deals.c.id).where(deals.c.deal_id == deal_id)
-        found = found.where(audit_events.c.deal.in_(its_rows))
     if since is not None:
         found = found.where(audit_events.c.at >= since)
     if until is not None:
@@ -153,6 +151,33 @@ def events(
             audit_events.c.number.in_(first.order_by(audit_events.c.number.desc()).limit(newest))
         )
     return (Row(*row) for row in paged(connection, found, audit_events.c.number))
+
+
+def of_deal(connection: Connection, deal_id: str) -> list[Row]:
+    """Return the events about a deal, in their order.
+
+    What many conversions did at once is told of each one of the deal's own, by its order ID.
+    """
+    its_rows = select(deals.c.id).where(deals.c.deal_id == deal_id)
+    alone = select(*_COLUMNS).where(audit_events.c.deal.in_(its_rows))
+    found = [Row(*row) for row in connection.execute(alone)]
+    conversions = (
+        select(ledger.c.id, deals.c.source, deals.c.id.label("deal"), ledger.c.order_id)
+        .join(deals, deals.c.id == ledger.c.deal)
+        .where(deals.c.deal_id == deal_id)
+    )
+    its_own = connection.execute(conversions).all()
+    together = select(*_COLUMNS).where(IS_TOGETHER)
+    for event in paged(connection, together, audit_events.c.number):
+        spans = from_json(event.detail)["entries"]
+        found += (
+            Row(*event)._replace(
+                source=one.source, deal_id=deal_id, order_id=one.order_id, deal=one.deal
+            )
+            for one in its_own
+            if is_named(one.id, spans)
+        )
+    return sorted(found, key=lambda row: row.number)
 
 
 # What a verification reads

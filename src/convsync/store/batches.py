@@ -5,41 +5,66 @@ one whose answer never came is found in state `sending` and sent again word for 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
+from msgspec import Struct
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
-from convsync.model.statement import Batch
-from convsync.store.ledger import WITH_DEAL, as_entry
+from convsync.model.statement import Batch, Statement
+from convsync.store.ledger import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
 from convsync.store.schema import IS_OPEN, batches, deals, ledger
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReservedBatch:
-    """Entries that go out in one request, or went, in the order they are sent."""
+class BatchRow(Struct, frozen=True, kw_only=True):
+    """What a request says of one entry of the ledger.
+
+    It `is_plain` where the entry has no code from an earlier answer and the platform counts nothing
+    of it that we are not sure of: then one answer makes the same of it as of any other such.
+    """
+
+    number: int
+    statement: Statement
+    is_plain: bool
+
+
+class ReservedBatch(Struct, frozen=True, kw_only=True):
+    """Rows that go out in one request, or went, in the order they are sent."""
 
     number: int
     action: ConversionAction
-    entries: Sequence[LedgerEntry]
+    rows: Sequence[BatchRow]
 
     @property
     def batch(self) -> Batch:
         """Return what is sent."""
-        said = [entry.statement for entry in self.entries if entry.statement is not None]
-        assert len(said) == len(self.entries), "an entry without a statement is never reserved"
-        return Batch(number=self.number, action=self.action, statements=said)
+        return Batch(
+            number=self.number,
+            action=self.action,
+            statements=[row.statement for row in self.rows],
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """An accepted batch whose verdict is to be asked for."""
+class Pending(Struct, frozen=True, kw_only=True):
+    """An accepted batch whose verdict is to be asked for, and how many rows await it."""
 
-    reserved: ReservedBatch
+    number: int
+    action: ConversionAction
+    rows: int
     request_id: str
     answered_at: datetime
 
@@ -76,22 +101,22 @@ def ready(
     limit: int,
     now: datetime,
     only_run: int | None = None,
-) -> list[LedgerEntry]:
-    """Return the first entries of an action that may go out: planned, then put off and due.
+) -> list[BatchRow]:
+    """Return the first rows of an action that may go out: planned, then put off and due.
 
     One query a state, each in the words of the partial index on what is open, and in its order: it
     then costs what it returns, however long the ledger is and however mixed its actions are.
     """
-    found: list[LedgerEntry] = []
+    found: list[BatchRow] = []
     for state, conditions in _ready_states(now, only_run):
         if len(found) < limit:
             next_ones = (
-                WITH_DEAL.where(IS_OPEN, ledger.c.state == state, *conditions)
+                _ROWS.where(IS_OPEN, ledger.c.state == state, *conditions)
                 .where(*_for_action(action))
                 .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
                 .limit(limit - len(found))
             )
-            found += map(as_entry, connection.execute(next_ones).mappings())
+            found += _rows_found(connection, next_ones, action)
     return found
 
 
@@ -145,18 +170,47 @@ def open_batch(
 
 
 def load(connection: Connection, number: int) -> ReservedBatch:
-    """Return a batch with the entries that are still in it, in the order they are sent."""
+    """Return a batch with the rows that are still in it, in the order they are sent."""
+    action = _action_of(connection, number)
+    return ReservedBatch(number=number, action=action, rows=rows_of(connection, number, action))
+
+
+def rows_of(connection: Connection, number: int, action: ConversionAction) -> list[BatchRow]:
+    """Return the rows that are still in a batch, in the order they are sent."""
+    return _rows_found(connection, _ROWS.where(*_is_in(number)).order_by(ledger.c.id), action)
+
+
+def numbers_of(connection: Connection, number: int) -> list[tuple[int, bool]]:
+    """Return the numbers of the entries still in a batch, in order, and whether each is plain."""
+    found = select(ledger.c.id, _IS_PLAIN).where(*_is_in(number)).order_by(ledger.c.id)
+    return [(row, bool(is_plain)) for row, is_plain in connection.execute(found)]
+
+
+def _is_in(number: int) -> tuple[ColumnElement[bool], ...]:
+    is_in_flight = ledger.c.state.in_([State.SENDING, State.ACCEPTED])
+    return ledger.c.batch_id == number, is_in_flight
+
+
+def _action_of(connection: Connection, number: int) -> ConversionAction:
     head = connection.execute(select(batches).where(batches.c.id == number)).one()
-    found = (
-        WITH_DEAL.where(ledger.c.batch_id == number)
-        .where(ledger.c.state.in_([State.SENDING, State.ACCEPTED]))
-        .order_by(ledger.c.id)
-    )
-    return ReservedBatch(
-        number=number,
-        action=ConversionAction(destination=head.destination, action_id=head.action_id),
-        entries=[as_entry(row) for row in connection.execute(found).mappings()],
-    )
+    return ConversionAction(destination=head.destination, action_id=head.action_id)
+
+
+_IS_PLAIN = and_(ledger.c.code.is_(None), ~ledger.c.is_unsure)
+_ROWS = select(ledger.c.id, _IS_PLAIN.label("is_plain"), *STATEMENT_COLUMNS)
+
+
+def _rows_found(
+    connection: Connection, found: Select[Any], action: ConversionAction
+) -> list[BatchRow]:
+    return [
+        BatchRow(
+            number=number,
+            is_plain=bool(is_plain),
+            statement=as_statement(action, *columns),
+        )
+        for number, is_plain, *columns in connection.execute(found)
+    ]
 
 
 def unanswered(connection: Connection, *, looked_at_by: datetime | None = None) -> list[int]:
@@ -208,8 +262,14 @@ def due_for_verdict(connection: Connection, now: datetime) -> list[int]:
 def pending(connection: Connection, number: int) -> Pending:
     """Return an accepted batch with its request ID."""
     head = connection.execute(select(batches).where(batches.c.id == number)).one()
-    reserved = load(connection, number)
-    return Pending(reserved=reserved, request_id=head.request_id, answered_at=head.answered_at)
+    left = select(func.count()).select_from(ledger).where(*_is_in(number))
+    return Pending(
+        number=number,
+        action=ConversionAction(destination=head.destination, action_id=head.action_id),
+        rows=connection.execute(left).scalar_one(),
+        request_id=head.request_id,
+        answered_at=head.answered_at,
+    )
 
 
 def ask_again(connection: Connection, number: int, poll_at: datetime) -> None:

@@ -1,30 +1,36 @@
 """The ledger table: what is planned, what was said, and what was answered, a row a conversion.
 
-Chunks are written with one INSERT and one UPDATE for each kind of change, whatever their size.
+Chunks are written with one INSERT and one UPDATE for each kind of change, whatever their size; what
+the rows of a batch do alike is one UPDATE that names none of them.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import Any
 
+from msgspec import Struct, field
 from pydantic_core import to_json
 from sqlalchemy import (
     Connection,
     RowMapping,
     bindparam,
     func,
+    or_,
     select,
+    update,
 )
 
 from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
-from convsync.model.ledger import LedgerEntry, Move, State
+from convsync.model.ledger import ForbiddenMoveError, LedgerEntry, Move, MoveTogether, State
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, Reason
+from convsync.model.record import spans_in
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
 from convsync.store import dialect
@@ -40,10 +46,19 @@ def entries_for(connection: Connection, deal_rows: Sequence[int]) -> dict[EntryK
     return {(entry.deal_row, entry.rule): entry for entry in map(as_entry, found.mappings())}
 
 
+def entries_numbered(connection: Connection, numbers: Sequence[int]) -> list[LedgerEntry]:
+    """Return the entries with these numbers, in the order of their numbers."""
+    found = connection.execute(_NUMBERED, {"numbers": numbers}).mappings() if numbers else ()
+    return [as_entry(row) for row in found]
+
+
 WITH_DEAL = select(ledger, deals.c.source, deals.c.deal_id).join(deals, deals.c.id == ledger.c.deal)
 """Ledger rows as `as_entry` reads them, joined with the names of their deals."""
 
 _OF_DEALS = WITH_DEAL.where(ledger.c.deal.in_(bindparam("deals", expanding=True)))
+_NUMBERED = WITH_DEAL.where(ledger.c.id.in_(bindparam("numbers", expanding=True))).order_by(
+    ledger.c.id
+)
 
 
 def rows_of_deals(connection: Connection, after: int, upto: int) -> list[RowMapping]:
@@ -85,6 +100,26 @@ def write(connection: Connection, moves: Iterable[Move]) -> None:
     alike.pop((), None)  # moves that changed nothing
     for names, values in alike.items():
         dialect.update_rows(connection, ledger, names, values, key=("id",))
+
+
+def write_together(connection: Connection, move: MoveTogether) -> None:
+    """Write what many entries do alike, with one statement for each run of their numbers.
+
+    Raises ForbiddenMoveError where one of them is not in a state that it may come from.
+    """
+    told = {"told_value": ledger.c.value, "told_currency": ledger.c.currency}
+    states = sorted(state for state in move.came_from if state is not None)
+    statement = (
+        update(ledger)
+        .where(ledger.c.id.between(bindparam("first"), bindparam("last")))
+        .where(or_(*(ledger.c.state == state for state in states)))
+        .values({**_columns_of(move.changes), **(told if move.counts else {})})
+    )
+    spans = [{"first": first, "last": last} for first, last in spans_in(move.numbers)]
+    moved = connection.execute(statement, spans).rowcount
+    if moved != len(move.numbers):
+        kind, missing = move.event.kind, len(move.numbers) - moved
+        raise ForbiddenMoveError(f"no {kind} from where {missing} of these entries are")
 
 
 def _columns_of(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +220,8 @@ def _extras_of(statement: Statement) -> str | None:
 def as_entry(row: RowMapping) -> LedgerEntry:
     """Return a row of `WITH_DEAL` as an entry, its statement word for word as it is sent."""
     to_close = row["seconds_to_close"]
-    action = ConversionAction(destination=row["destination"], action_id=row["action_id"])
+    action = _action(row["destination"], row["action_id"])
+    has_statement = row["value"] is not None
     return LedgerEntry(
         number=row["id"],
         deal_row=row["deal"],
@@ -197,48 +233,90 @@ def as_entry(row: RowMapping) -> LedgerEntry:
         milestone=row["milestone"],
         milestone_at=row["milestone_at"],
         run_id=row["run_id"],
-        state=State(row["state"]),
-        statement=_as_statement(row, action),
+        state=_STATES[row["state"]],
+        statement=as_statement(action, *map(row.__getitem__, _SAID)) if has_statement else None,
         matched=_as_matched(row),
         time_to_close=None if to_close is None else timedelta(seconds=to_close),
         told=_as_money(row["told_value"], row["told_currency"]),
         is_unsure=row["is_unsure"],
-        reason=None if row["reason"] is None else Reason(row["reason"]),
+        reason=None if row["reason"] is None else _REASONS[row["reason"]],
         code=row["code"] or "",
         due_at=row["due_at"],
         batch=row["batch_id"],
     )
 
 
-def _as_statement(row: RowMapping, action: ConversionAction) -> Statement | None:
-    value = _as_money(row["value"], row["currency"])
-    if value is None:
-        return None
-    extras = json.loads(row["extras"] or "{}")
-    kind = extras.get("customer_type")
+_STATES = {state.value: state for state in State}
+_REASONS = {reason.value: reason for reason in Reason}
+_OPERATIONS = {operation.value: operation for operation in Operation}
+_KINDS = {kind.value: kind for kind in ClickIdKind}
+_SAID = (
+    *("order_id", "operation", "event_at", "value", "currency"),
+    *("click_kind", "click_id", "extras"),
+)
+STATEMENT_COLUMNS = [ledger.c[name] for name in _SAID]
+"""What `as_statement` takes after the action, in its order."""
+
+
+def as_statement(
+    action: ConversionAction,
+    order_id: str,
+    operation: str,
+    event_at: datetime,
+    value: Decimal,
+    currency: str,
+    click_kind: str | None,
+    click_id: str | None,
+    extras: str | None,
+) -> Statement:
+    """Return the statement that a row holds, word for word."""
+    click = None
+    if click_id is not None and click_kind is not None:
+        click = ClickId(_KINDS[click_kind], click_id)
+    more = _NO_EXTRAS if extras is None else _as_extras(extras)
     return Statement(
-        order_id=OrderId(row["order_id"]),
+        order_id=OrderId(order_id),
         action=action,
-        operation=Operation(row["operation"]),
-        event_at=row["event_at"],
-        value=value,
-        click_id=_as_click_id(row),
-        identifiers=_as_identifiers(extras),
+        operation=_OPERATIONS[operation],
+        event_at=event_at,
+        value=Money(amount=value, currency=currency),
+        click_id=click,
+        identifiers=more.identifiers,
+        consent=more.consent,
+        customer_type=more.customer_type,
+        variables=more.variables,
+    )
+
+
+class _Extras(Struct, frozen=True, kw_only=True):
+    """What a statement says beside its click and value."""
+
+    identifiers: Identifiers = NO_IDENTIFIERS
+    consent: Consent = UNSPECIFIED
+    customer_type: CustomerType | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+_NO_EXTRAS = _Extras()
+
+
+@lru_cache(maxsize=64)
+def _as_extras(text: str) -> _Extras:
+    """Return what `_extras_of` wrote; most rows of a batch have the same, a consent alone."""
+    extras = json.loads(text)
+    kind = extras.get("customer_type")
+    emails, phones = extras.get("emails", ()), extras.get("phones", ())
+    return _Extras(
+        identifiers=Identifiers(emails=tuple(emails), phones=tuple(phones)),
         consent=_as_consent(extras),
         customer_type=None if kind is None else CustomerType(kind),
         variables=extras.get("variables", {}),
     )
 
 
-def _as_click_id(row: RowMapping) -> ClickId | None:
-    if row["click_id"] is None:
-        return None
-    return ClickId(ClickIdKind(row["click_kind"]), row["click_id"])
-
-
-def _as_identifiers(extras: Mapping[str, Any]) -> Identifiers:
-    emails, phones = extras.get("emails", ()), extras.get("phones", ())
-    return Identifiers(emails=tuple(emails), phones=tuple(phones)) if extras else NO_IDENTIFIERS
+@cache
+def _action(destination: str, action_id: str) -> ConversionAction:
+    return ConversionAction(destination=destination, action_id=action_id)
 
 
 def _as_consent(extras: Mapping[str, Any]) -> Consent:
@@ -258,7 +336,8 @@ def _as_matched(row: RowMapping) -> Matched | None:
     if row["basis"] is None:
         return None
     click, is_estimated = None, bool(row["is_click_estimated"])
-    if (click_id := _as_click_id(row)) is not None:
+    if row["click_id"] is not None:
+        click_id = ClickId(_KINDS[row["click_kind"]], row["click_id"])
         clicked_at = None if is_estimated else row["clicked_at"]
         click = Click(click_id=click_id, clicked_at=clicked_at)
     return Matched(

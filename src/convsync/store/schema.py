@@ -34,6 +34,7 @@ from sqlalchemy import (
     text,
 )
 
+from convsync.model.event import TOGETHER
 from convsync.model.ledger import State
 from convsync.store.column_types import Instant, Micros, Word
 
@@ -294,6 +295,13 @@ audit_events = Table(
     CheckConstraint("(deal IS NULL) = (deal_id IS NULL)", name="deal"),
 )
 Index("ix_audit_events_deal", audit_events.c.deal)
+IS_TOGETHER = text(f"deal IS NULL AND {_one_of('event', TOGETHER)}")
+Index(
+    "ix_audit_events_together",
+    audit_events.c.number,
+    sqlite_where=IS_TOGETHER,
+    postgresql_where=IS_TOGETHER,
+)
 APPEND_ONLY = {
     "sqlite": [
         """CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events

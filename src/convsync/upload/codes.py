@@ -110,6 +110,22 @@ def outcome_of(
 
 def outcome_as(code: str, meaning: Meaning, statement: Statement, now: datetime) -> Outcome:
     """Return the outcome of a row that was given a code of this meaning."""
+    return _outcome(code, meaning, now, has_click=statement.click_id is not None)
+
+
+def outcomes_as(
+    code: str, meaning: Meaning, statements: Sequence[Statement], now: datetime
+) -> list[Outcome]:
+    """Return the outcomes of rows that were all given one code.
+
+    The statements are looked at only where the meaning depends on them.
+    """
+    if meaning.what is Class.UNKNOWN_CLICK:
+        return [outcome_as(code, meaning, statement, now) for statement in statements]
+    return [_outcome(code, meaning, now, has_click=True)] * len(statements)
+
+
+def _outcome(code: str, meaning: Meaning, now: datetime, *, has_click: bool) -> Outcome:
     match meaning.what:
         case Class.COUNTED:
             return Confirmed(code=code, is_by_our_key=meaning.is_by_our_key)
@@ -120,7 +136,7 @@ def outcome_as(code: str, meaning: Meaning, statement: Statement, now: datetime)
                 is_unknown=meaning.is_unknown,
                 is_once=meaning.is_once,
             )
-        case Class.UNKNOWN_CLICK if statement.click_id is None:
+        case Class.UNKNOWN_CLICK if not has_click:
             return NotMatched(code=code)
         case Class.BLOCKED:
             return Blocked(code=code)

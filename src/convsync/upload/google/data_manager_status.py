@@ -22,7 +22,7 @@ from typing import Any
 from convsync.errors import UnexpectedResponseError
 from convsync.model.outcome import Confirmed
 from convsync.model.statement import Batch
-from convsync.upload.codes import UNKNOWN, Class, Meaning, counted, outcome_as
+from convsync.upload.codes import UNKNOWN, Class, Meaning, counted, outcome_as, outcomes_as
 from convsync.upload.destination import StillProcessing, Unknown, Verdict
 from convsync.upload.google.data_manager_codes import NO_LONGER_KEPT, PROCESSING
 
@@ -73,12 +73,11 @@ def verdict_of(body: Mapping[str, Any], http_status: int, batch: Batch, now: dat
             f"The status of batch {batch.number} tells of {status.records} records, not of {count}."
         )
     others = _of_the_unnamed(status, count)
-    deciding = dict.fromkeys(range(count), others)
+    outcomes = outcomes_as(*others, batch.statements, now)
     for error in sorted(status.errors, key=lambda error: _meaning(error).gravity):
-        deciding |= dict.fromkeys(error.named_of(count), (error.code, _meaning(error)))
-    return [
-        outcome_as(*deciding[row], statement, now) for row, statement in enumerate(batch.statements)
-    ]
+        for row in error.named_of(count):
+            outcomes[row] = outcome_as(error.code, _meaning(error), batch.statements[row], now)
+    return outcomes
 
 
 def _meaning(error: _Error) -> Meaning:

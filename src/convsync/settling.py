@@ -1,0 +1,261 @@
+"""What a platform answered, written down: a batch and its rows, in one transaction with its events.
+
+Most batches get one answer for all their rows, and most rows have nothing that sets them apart: no
+code from an earlier answer, nothing that the platform may count otherwise. Such rows move together,
+by one UPDATE and one event that names them all, however many there are. The others are looked at
+one by one, each with an event of its own.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+from convsync import audit, log
+from convsync.model.event import Event, EventKind
+from convsync.model.ledger import ANSWERED, Move, MoveTogether, State
+from convsync.model.moves import released, settled, settled_together
+from convsync.model.outcome import Accepted, Deferred, Outcome, Untried
+from convsync.model.rule import ConversionAction
+from convsync.store import batches, ledger
+from convsync.store.batches import Pending, ReservedBatch
+from convsync.store.database import Connection
+from convsync.store.session import Session
+from convsync.upload.destination import Destination, StillProcessing, Unknown, Verdict
+
+_RELEASED_AT_ONCE = 5_000
+_TAKEN = frozenset({State.ACCEPTED, State.CONFIRMED})
+
+
+@dataclass(slots=True)
+class Uploaded:
+    """What the outbox did in one run, in rows by outcome, and what it could not do.
+
+    `failures` are calls that were not answered; they are no problem where nothing is left of them
+    at the run's end. `rejected` are the entries refused that nothing has settled since, and
+    `value` is what was told, by currency.
+    """
+
+    outcomes: Counter[EventKind] = field(default_factory=Counter)
+    sent: int = 0
+    value: dict[str, Decimal] = field(default_factory=dict)
+    rejected: set[int] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, answers: "Answers") -> None:
+        """Count what was answered for one batch in."""
+        for kind, rows in answers.kinds.items():
+            self.outcomes[kind] += rows
+        self.rejected -= answers.numbers
+        self.rejected |= answers.numbers_in({State.REJECTED})
+        for outcome in answers.outcomes:
+            if isinstance(outcome, Deferred) and outcome.is_unknown:
+                self.note(f"The platform answered with a code we do not know: {outcome.code}.")
+
+    def add_sent(self, batch: ReservedBatch, answers: "Answers") -> int:
+        """Count in what the platform took of a batch; return how many rows these are."""
+        counted = answers.numbers_in(_TAKEN)
+        for row in batch.rows:
+            if row.number in counted:
+                money = row.statement.value
+                so_far = self.value.get(money.currency, Decimal(0))
+                self.value[money.currency] = so_far + money.amount
+        taken = answers.kinds.total() - answers.kinds[EventKind.UNTRIED]
+        self.sent += taken
+        return taken
+
+    def note_failure(self, problem: str) -> None:
+        """Add a call that was not answered, once."""
+        if problem not in self.failures:
+            self.failures.append(problem)
+
+    def note(self, problem: str) -> None:
+        """Add a problem, once."""
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the answers for a batch make of its entries: those that move together, and the others.
+
+    `outcomes` are the different answers there were.
+    """
+
+    together: Sequence[MoveTogether]
+    alone: Sequence[Move]
+    outcomes: Set[Outcome]
+
+    @property
+    def kinds(self) -> Counter[EventKind]:
+        """Return how many entries took each kind of move."""
+        kinds = Counter(move.event.kind for move in self.alone)
+        for moved in self.together:
+            kinds[moved.event.kind] += len(moved.numbers)
+        return kinds
+
+    @property
+    def numbers(self) -> set[int]:
+        """Return the numbers of all entries."""
+        return self.numbers_in(frozenset(State))
+
+    def numbers_in(self, states: Set[State]) -> set[int]:
+        """Return the numbers of the entries that are in one of these states now."""
+        found = {move.after.number for move in self.alone if move.after.state in states}
+        for moved in self.together:
+            if moved.changes["state"] in states:
+                found.update(moved.numbers)
+        return found
+
+    @property
+    def is_unsettled(self) -> bool:
+        """True where an entry may have to be decided anew: it was not counted, or not for sure."""
+        return any(move.after.state in ANSWERED or move.after.code for move in self.alone) or any(
+            moved.changes["state"] in ANSWERED or moved.changes.get("code")
+            for moved in self.together
+        )
+
+    @property
+    def cleared(self) -> set[tuple[ConversionAction, str]]:
+        """Return the actions and codes that taken probes have shown to be blocked no more."""
+        return {
+            (move.after.action, move.before.code)
+            for move in self.alone
+            if move.before is not None
+            and move.before.code
+            and move.after.state in {State.CONFIRMED, State.UNMATCHED}
+        }
+
+
+class Settling:
+    """Writes down what was answered, over one session; `uploaded` adds it up."""
+
+    def __init__(
+        self,
+        session: Session,
+        destinations: Callable[[str], Destination],
+        on_sent: Callable[[int], None],
+    ) -> None:
+        self._session = session
+        self._destinations = destinations
+        self._on_sent = on_sent
+        self.uploaded = Uploaded()
+
+    def settle(
+        self, batch: ReservedBatch, outcomes: Sequence[Outcome], *, is_repeat: bool = False
+    ) -> None:
+        """Write down an outcome for every row of a batch, in its order."""
+        now = self._session.now
+        request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
+        first_poll = self._destinations(batch.action.destination).takes.first_poll
+        poll_at = now + (first_poll or timedelta(0))
+        rows = [(row.number, row.is_plain and not is_repeat) for row in batch.rows]
+        with self._session.transaction(f"settle {batch.number}") as connection:
+            if is_repeat:
+                batches.recheck_waiting_deals(connection, batch.number, now)
+                self._record(connection, _resent(batch))
+            batches.answer(
+                connection, batch.number, request_id=request_id, now=now, poll_at=poll_at
+            )
+            answers = self._answers(connection, batch, rows, outcomes, is_repeat=is_repeat)
+            self._write(connection, batch.number, answers, is_repeat=is_repeat)
+        self._note(answers)
+        self._on_sent(self.uploaded.add_sent(batch, answers))
+
+    def settle_verdict(self, pending: Pending, verdict: Verdict) -> None:
+        """Write down the verdict on an accepted batch, or when to ask for it again."""
+        now = self._session.now
+        if isinstance(verdict, StillProcessing):
+            takes = self._destinations(pending.action.destination).takes
+            poll_at = takes.next_poll(pending.answered_at, now)
+            with self._session.transaction(f"confirm {pending.number}") as connection:
+                batches.ask_again(connection, pending.number, poll_at)
+            return
+        is_repeat = isinstance(verdict, Unknown)  # it was taken once: it may count after all
+        with self._session.transaction(f"confirm {pending.number}") as connection:
+            rows = batches.numbers_of(connection, pending.number)
+            if isinstance(verdict, Unknown):
+                rows = [(number, False) for number, _ in rows]
+                outcomes: Sequence[Outcome] = [Untried()] * len(rows)
+            else:
+                outcomes = verdict
+            batches.close(connection, pending.number)
+            answers = self._answers(connection, pending, rows, outcomes, is_repeat=is_repeat)
+            self._write(connection, pending.number, answers, is_repeat=False)
+        self._note(answers)
+
+    def _answers(
+        self,
+        connection: Connection,
+        batch: ReservedBatch | Pending,
+        rows: Iterable[tuple[int, bool]],
+        outcomes: Sequence[Outcome],
+        *,
+        is_repeat: bool,
+    ) -> Answers:
+        """Return the moves of a batch's rows, given as their numbers and whether each is plain."""
+        alike: dict[Outcome, list[int]] = {}
+        apart: dict[int, Outcome] = {}
+        for (number, is_plain), outcome in zip(rows, outcomes, strict=True):
+            if is_plain:
+                alike.setdefault(outcome, []).append(number)
+            else:
+                apart[number] = outcome
+        together = []
+        for outcome, numbers in alike.items():
+            moved = settled_together(numbers, outcome, batch.number, batch.action)
+            if moved is None:
+                apart |= dict.fromkeys(numbers, outcome)
+            else:
+                together.append(moved)
+        entries = ledger.entries_numbered(connection, sorted(apart))
+        alone = [
+            settled(entry, apart[entry.number], is_repeat=is_repeat, now=self._session.now)
+            for entry in entries
+        ]
+        return Answers(together=together, alone=alone, outcomes=set(outcomes))
+
+    def _write(
+        self, connection: Connection, number: int, answers: Answers, *, is_repeat: bool
+    ) -> None:
+        """Write moves, and have deals decided anew that were still unsettled.
+
+        Those may have changed while the platform judged them; so may those whose value is not
+        certain, which the platform only said that it knows.
+        """
+        run_id, now = self._session.run_id, self._session.now
+        audit.write_together(connection, answers.together, run_id=run_id, at=now)
+        audit.write(connection, answers.alone, run_id=run_id, at=now)
+        if is_repeat or answers.is_unsettled:
+            batches.recheck_unsettled_deals(connection, number, now)
+        for action, code in answers.cleared:
+            self._release(connection, action, code)
+
+    def _release(self, connection: Connection, action: ConversionAction, code: str) -> None:
+        """Let all entries go out that a set-up blocked which has been fixed."""
+        run_id, now = self._session.run_id, self._session.now
+        while left := batches.blocked_entries(connection, action, code, limit=_RELEASED_AT_ONCE):
+            audit.write(connection, [released(entry) for entry in left], run_id=run_id, at=now)
+
+    def _record(self, connection: Connection, event: Event) -> None:
+        audit.record(connection, [event], run_id=self._session.run_id, at=self._session.now)
+
+    def _note(self, answers: Answers) -> None:
+        """Count and log what became of a batch, once it is written."""
+        self.uploaded.add(answers)
+        for kind, rows in answers.kinds.items():
+            log.count(kind.value, rows)
+
+
+def _resent(batch: ReservedBatch) -> Event:
+    return Event(
+        EventKind.RESENT,
+        {
+            "resent_batch": batch.number,
+            "destination": batch.action.destination,
+            "action": batch.action.action_id,
+            "rows": len(batch.rows),
+        },
+    )
