@@ -67,7 +67,7 @@ class Departures:
     """What left a source during one run, and what came back to it.
 
     `doubt` is told when too much has vanished, before it is marked: it raises the error, or lets it
-    pass where a person has said so.
+    pass where a person has confirmed it.
     """
 
     def __init__(

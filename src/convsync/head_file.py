@@ -62,7 +62,7 @@ def read(path: Path) -> Kept | None:
 
 
 def write(path: Path, kept: Kept) -> None:
-    """Write the file, whole or not at all. One that cannot be written is said, and stops no run."""
+    """Write the file, whole or not at all. A failure is logged, and stops no run."""
     beside = path.with_name(f"{path.name}.new")
     try:
         with beside.open("w", encoding="ascii") as file:

@@ -3,11 +3,11 @@
 A reservation is committed before its request leaves. A run that dies in between leaves a batch in
 the state of being sent; the next run sends it again word for word, under the same order IDs, which
 the platform takes as the same conversions. A batch is settled, with its audit events, in one
-transaction. A request that is refused for good at its first try has told the platform nothing: its
-rows go back into the plan, and the run stops. A platform that is away leaves everything where it
-stands for the next run.
+transaction. A request that is refused for good at its first try has changed nothing there: its
+rows go back into the plan, and the run stops. While a platform is away everything stays as it is
+for the next run.
 
-Two things a repeat does not do. It says nothing that a person has since forbidden: a batch is
+Two things a repeat does not do. It repeats nothing that a person has since forbidden: a batch is
 repeated only after each of its deals has been looked at as it was last read, which takes such rows
 out of it (see `reconcile`). And it makes nothing certain that is not: where the answer to a request
 was lost and its repeat is not taken, the platform may have counted the first: the rows stay unsure.
@@ -46,7 +46,7 @@ class Uploaded:
 
     `failures` are calls that were not answered; they are no problem where nothing is left of them
     at the run's end. `rejected` are the entries refused that nothing has settled since, and
-    `value` is what was told, by currency.
+    `value` is what was sent, by currency.
     """
 
     outcomes: Counter[EventKind] = field(default_factory=Counter)
@@ -143,7 +143,7 @@ class Outbox:
                 self._settle_verdict(pending, verdict)
 
     def probe_blocked(self) -> None:
-        """Let one entry of each action and code go out that the account's set-up has blocked.
+        """Release one entry of each action and code that the account's set-up has blocked.
 
         Once such a probe is taken, the set-up has been fixed, and all others follow.
         """
@@ -334,10 +334,10 @@ class Outbox:
         *,
         is_repeat: bool,
     ) -> None:
-        """Write answered entries, and have deals decided anew that were still unsettled.
+        """Write answered entries, and have deals that were still unsettled decided anew.
 
         Those may have changed while the platform judged them; so may those whose value is not
-        certain, which the platform only said that it knows.
+        certain, where the platform only answered that it knows them.
         """
         resent = [_resent(batch)] if is_repeat else []
         events = [*resent, *(move.event for move in moves)]
@@ -348,7 +348,7 @@ class Outbox:
             self._release(connection, action, code)
 
     def _release(self, connection: Connection, action: ConversionAction, code: str) -> None:
-        """Let all entries go out that a set-up blocked which has been fixed."""
+        """Release all entries that a set-up blocked, once it has been fixed."""
         while left := batches.blocked_entries(connection, action, code, limit=_RELEASED_AT_ONCE):
             self._write(connection, [released(entry) for entry in left])
 
@@ -367,7 +367,7 @@ def _is_unsettled(entry: LedgerEntry) -> bool:
 
 
 def _cleared_by(move: Move) -> tuple[ConversionAction, str] | None:
-    """Return the action and the code that a taken probe has shown to be blocked no more."""
+    """Return the action and the code that a taken probe has shown to be no longer blocked."""
     if move.before is None or not move.before.code:
         return None
     is_taken = move.after.state in {State.CONFIRMED, State.UNMATCHED}

@@ -1,4 +1,4 @@
-"""What is to be done about each milestone: the desired state against what the ledger holds.
+"""What to do about each milestone: the desired state against what the ledger holds.
 
 A plan can be printed, counted and refused before anything is sent. The rules that shape it:
 
@@ -84,7 +84,7 @@ class Item:
 
     @property
     def value(self) -> Money | None:
-        """Return what would be told, None where nothing would."""
+        """Return the value that would be sent, None where nothing would."""
         return None if self.statement is None else self.statement.value
 
 
@@ -154,7 +154,7 @@ def _plan_uncounted(
 
 
 def _may_be_taken_back(entry: LedgerEntry, decision: Decision) -> bool:
-    """True where the platform may count, unconfirmed, what is to be withdrawn."""
+    """True where the platform may count, unconfirmed, what should be withdrawn."""
     is_withdrawn = isinstance(decision, NotSent) and decision.reason in WITHDRAWALS
     return entry.is_unsure and entry.statement is not None and is_withdrawn
 
@@ -184,8 +184,8 @@ def _plan_refused(order_id: OrderId, entry: LedgerEntry | None, code: str) -> It
 def _correction_of(entry: LedgerEntry, decision: Decision) -> Statement | None:
     """Return the statement that would make the platform right, None where it is."""
     told = entry.told or entry.value
-    assert told is not None, "only what was said can be corrected"
-    assert entry.statement is not None, "and what was said is kept"
+    assert told is not None, "only what was sent can be corrected"
+    assert entry.statement is not None, "and what was sent is kept"
     if not (_is_news(decision, told) or (entry.is_unsure and _says_more(decision))):
         return None
     match decision:
@@ -222,16 +222,16 @@ def _says_more(decision: Decision) -> bool:
 
 def _was_answered(entry: LedgerEntry, correction: Statement) -> bool:
     """True where the platform has already answered this very correction, and not taken it."""
-    said = (correction.operation, correction.value)
-    return entry.state in ANSWERED and (entry.operation, entry.value) == said
+    content = (correction.operation, correction.value)
+    return entry.state in ANSWERED and (entry.operation, entry.value) == content
 
 
 @dataclass(slots=True)
 class PlanSummary:
     """A plan in numbers, added up item by item; it stays small however long the plan is.
 
-    `value` is what will be told, new and restated, by currency. `digest` tells two plans apart: the
-    one a person said yes to, and the one about to be carried out.
+    `value` is what will be sent, new and restated, by currency. `digest` tells two plans apart: the
+    one a person agreed to, and the one about to be carried out.
     """
 
     steps: Counter[Step] = field(default_factory=Counter)
@@ -270,8 +270,8 @@ def _fingerprint(item: Item, value: Money) -> int:
     click = item.conversion.statement.click_id if item.conversion else None
     click_id = click.value if click else ""
     amount = value.amount.normalize()
-    said = f"{item.step} {item.order_id} {amount} {value.currency} {click_id}"
-    return int.from_bytes(blake2b(said.encode(), digest_size=16).digest())
+    text = f"{item.step} {item.order_id} {amount} {value.currency} {click_id}"
+    return int.from_bytes(blake2b(text.encode(), digest_size=16).digest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

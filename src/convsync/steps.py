@@ -92,7 +92,7 @@ class Work:
         self.stop_if_the_clock_is_wrong()
 
     def stop_if_the_clock_is_wrong(self) -> None:
-        """Raise OperatorError where what servers have said so far is too far from our own clock."""
+        """Raise OperatorError where a server's clock is too far from our own."""
         skew, allowed = self.services.servers.largest, self.services.run_limits.clock_tolerance
         if skew is not None and skew.certain > allowed:
             raise OperatorError(
@@ -177,7 +177,7 @@ class Work:
     # What is planned
 
     def reconcile_due(self) -> None:
-        """Plan the deals that are to be looked at again by now."""
+        """Plan the deals that are due to be looked at again."""
         while True:
             with self.session.transaction("plan due deals") as connection:
                 chunk = deals.due(connection, self.session.now, limit=intake.CHUNK)
@@ -310,7 +310,7 @@ class Work:
             )
 
     def _unreadable(self) -> Iterator[str]:
-        """Say how many records can be read no more, where these are more than is put up with."""
+        """Report how many records can no longer be read, where they are more than the limit."""
         if self.intake.unreadable.total() > self.services.run_limits.unreadable:
             for source, count in self.intake.unreadable.items():
                 yield (
@@ -377,10 +377,10 @@ def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = 
 
     Sets are put in order: theirs differs from one process to the next.
     """
-    said = json.dumps(
+    content = json.dumps(
         [[asdict(rule) for rule in rules], sorted(destinations)], default=_plain, sort_keys=True
     )
-    return blake2b(said.encode(), digest_size=16).hexdigest()
+    return blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def _plain(value: object) -> object:

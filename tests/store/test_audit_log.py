@@ -14,7 +14,7 @@ from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.chain import GENESIS, Head
 from convsync.model.event import Event, EventKind
 from convsync.store import audit_log, runs
-from convsync.store.audit_log import Row
+from convsync.store.audit_log import AuditRow
 from convsync.store.database import Database
 from convsync.store.pages import PAGE
 from convsync.store.schema import audit_events, audit_head
@@ -40,7 +40,7 @@ def write(database: Database, *events: Event, run_id: int = 1, at: datetime = NO
         audit.record(connection, events, run_id=run_id, at=at)
 
 
-def written(database: Database, **filters: Any) -> list[Row]:
+def written(database: Database, **filters: Any) -> list[AuditRow]:
     with database.reading() as connection:
         return list(audit_log.events(connection, **filters))
 

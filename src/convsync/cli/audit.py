@@ -10,7 +10,7 @@ from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
     from convsync.model.chain import Head
-    from convsync.store.audit_log import Row
+    from convsync.store.audit_log import AuditRow
 
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
@@ -128,7 +128,7 @@ def _head(text: str | None) -> "Head | None":
         raise OperatorError(f"--head {text}: {error}.") from error
 
 
-def _as_row(row: "Row") -> dict[str, Any]:
+def _as_row(row: "AuditRow") -> dict[str, Any]:
     return {
         "number": row.number,
         "at": row.at,

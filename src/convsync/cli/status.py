@@ -163,8 +163,8 @@ def _with_meaning(row: dict[str, object], settings: "Settings") -> dict[str, obj
     from convsync import wiring
 
     meaning = wiring.explain_code(settings, str(row["destination"]), str(row["code"]))
-    said = ("", "") if meaning is None else (meaning.sentence, meaning.fix)
-    return {**row, "means": said[0], "fix": said[1]}
+    sentence, fix = ("", "") if meaning is None else (meaning.sentence, meaning.fix)
+    return {**row, "means": sentence, "fix": fix}
 
 
 def _show_blocked(blocked: list[dict[str, object]]) -> None:

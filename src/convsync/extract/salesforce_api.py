@@ -212,8 +212,8 @@ def _signed_in(http: Http, form: Mapping[str, str]) -> Token:
 
 def _signed(claims: Mapping[str, Any], key: RSAPrivateKey) -> str:
     parts = ({"alg": "RS256"}, claims)
-    said = ".".join(_base64url(json.dumps(part).encode()) for part in parts)
-    return f"{said}.{_base64url(key.sign(said.encode(), PKCS1v15(), SHA256()))}"
+    unsigned = ".".join(_base64url(json.dumps(part).encode()) for part in parts)
+    return f"{unsigned}.{_base64url(key.sign(unsigned.encode(), PKCS1v15(), SHA256()))}"
 
 
 def _base64url(content: bytes) -> str:

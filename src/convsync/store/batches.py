@@ -30,14 +30,16 @@ class ReservedBatch:
     @property
     def batch(self) -> Batch:
         """Return what is sent."""
-        said = [entry.statement for entry in self.entries if entry.statement is not None]
-        assert len(said) == len(self.entries), "an entry without a statement is never reserved"
-        return Batch(number=self.number, action=self.action, statements=said)
+        statements = [entry.statement for entry in self.entries if entry.statement is not None]
+        assert len(statements) == len(self.entries), (
+            "an entry without a statement is never reserved"
+        )
+        return Batch(number=self.number, action=self.action, statements=statements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """An accepted batch whose verdict is to be asked for."""
+    """An accepted batch whose verdict is due."""
 
     reserved: ReservedBatch
     request_id: str

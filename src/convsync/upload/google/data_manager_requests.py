@@ -1,4 +1,4 @@
-"""What is said to the Data Manager API: a batch as a raw request, the same for the same batch.
+"""Requests to the Data Manager API: a batch as a raw request, the same for the same batch.
 
 Requests are built as raw protobuf, which is ten times cheaper than the client's own classes.
 """
@@ -38,7 +38,7 @@ class Account:
 
 
 def request_of(batch: Batch, account: Account) -> Any:
-    """Return the raw protobuf request that says a batch, the same for the same batch."""
+    """Return the raw protobuf request that carries a batch, the same for the same batch."""
     request = _Request()
     destination = request.destinations.add()
     _set_account(destination.operating_account, account.operating)

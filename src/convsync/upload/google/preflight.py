@@ -340,7 +340,7 @@ ACCOUNT_RULES: Sequence[AccountRule] = (
 
 
 def findings_of_account(account: AccountFacts, expected: Expected) -> list[Finding]:
-    """Return what is to be said about the account; one finding without severity if nothing is."""
+    """Return findings about the account; one without severity if there are none."""
     found = [found for rule in ACCOUNT_RULES if (found := rule(account, expected))]
     return _about(expected.subject, found)
 
@@ -348,7 +348,7 @@ def findings_of_account(account: AccountFacts, expected: Expected) -> list[Findi
 def findings_of_rule(
     rule: ConversionRule, actions: Sequence[ConversionActionFacts], expected: Expected
 ) -> list[Finding]:
-    """Return what is to be said about a rule's conversion action, likewise."""
+    """Return findings about a rule's conversion action, likewise."""
     action_id = rule.action.action_id
     subject = f"action {action_id} of rule {rule.name}"
     action = next((action for action in actions if action.action_id == action_id), None)
