@@ -53,8 +53,8 @@ class Step(StrEnum):
     RETRACT = "retracted"
     UNCHANGED = "unchanged"
     WAIT = "waiting"
-    NOT_SENT = "not sent"
-    CANNOT = "platform cannot"
+    NOT_SENT = "not_sent"
+    CANNOT = "platform_cannot"
 
 
 STEP_OF = {

@@ -363,7 +363,7 @@ class Work:
             "confirmed": uploaded.outcomes[EventKind.CONFIRMED],
             "rejected": len(uploaded.rejected),
             "waiting": waiting,
-            "not sent": self.report.sums.total(Side.NOT_SENT),
+            "not_sent": self.report.sums.total(Side.NOT_SENT),
             "unreadable": self.report.quarantined,
         }
 
@@ -392,8 +392,13 @@ def summary_of(plan: PlanSummary) -> dict[str, Any]:
     return {
         "steps": {step.value: plan.steps[step] for step in Step},
         "reasons": {
-            f"{step.value}: {reason.value}": count
-            for (step, reason), count in sorted(plan.reasons.items())
+            step.value: {
+                reason.value: count
+                for (of, reason), count in sorted(plan.reasons.items())
+                if of is step
+            }
+            for step in Step
+            if any(of is step for of, _ in plan.reasons)
         },
         "value": {currency: str(amount) for currency, amount in sorted(plan.value.items())},
     }

@@ -177,8 +177,8 @@ def test_a_person_who_clicked_on_no_ad_is_ordinary(office: Office, road: str) ->
 
     account = json.loads(office.types("status", "--format", "json").out)["account"]
     assert account["sent"] == {"confirmed": 1}
-    assert account["not_sent"] == {"not matched by the platform": 1}
-    assert "1  not matched by the platform" in office.types("status").out
+    assert account["not_sent"] == {"unmatched": 1}
+    assert "1  unmatched" in office.types("status").out
     said = office.types("explain", "D-1").out
     assert "unmatched (count), 1,000.00 EUR" in said
     assert "Google knows no click of this person" in said

@@ -171,8 +171,8 @@ def test_what_was_planned_comes_in_every_format(office: Office, command: str, fo
                 "retracted",
                 "unchanged",
                 "waiting",
-                "not sent",
-                "platform cannot",
+                "not_sent",
+                "platform_cannot",
             ]
             assert steps["new"] == new
         case _:

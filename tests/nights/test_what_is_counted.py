@@ -101,7 +101,7 @@ def test_what_no_longer_stands_is_taken_back_to_zero_once(
     company.night(NIGHT[2])
     company.night(NIGHT[3])
     assert requests_to(sandbox) == sent
-    assert company.sums() == {(Side.SENT, "taken back"): 1}
+    assert company.sums() == {(Side.SENT, "taken_back"): 1}
 
 
 def test_a_deal_missing_from_a_complete_export_is_taken_back(company: Company) -> None:
@@ -753,7 +753,7 @@ def test_of_rows_blocked_for_an_action_one_is_tried_a_night_until_it_exists(
     company.configure(("action_id = 222", "action_id = 999"))
     won(company, "D-1")
     won(company, "D-2")
-    blocked = {(Side.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID"): 2}
+    blocked = {(Side.WAITING, "blocked:INVALID_CONVERSION_ACTION_ID"): 2}
     for night, tried in zip(NIGHT[:2], [2, 1], strict=True):
         assert company.night(night).uploaded.sent == tried
         assert company.sums() == blocked
@@ -774,7 +774,7 @@ def test_an_action_that_does_not_exist_blocks_its_rows_until_it_is_corrected(
     won(company, "D-2")
     for _ in range(2):
         company.night(NIGHT[0])
-        blocked = (Side.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID")
+        blocked = (Side.WAITING, "blocked:INVALID_CONVERSION_ACTION_ID")
         assert company.sums() == {blocked: 2}
     company.configure()
     company.night(NIGHT[1])

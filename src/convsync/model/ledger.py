@@ -89,7 +89,7 @@ class Side(StrEnum):
 
     SENT = "sent"
     WAITING = "waiting"
-    NOT_SENT = "not sent"
+    NOT_SENT = "not_sent"
 
 
 class ForbiddenMoveError(AssertionError):

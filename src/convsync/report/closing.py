@@ -43,7 +43,7 @@ class Closing:
     def __str__(self) -> str:
         name = "" if self.run_id is None else f" run {self.run_id}"
         parts = [
-            ", ".join(f"{what} {count:,}" for what, count in self.counts.items()),
+            ", ".join(f"{what.replace('_', ' ')} {count:,}" for what, count in self.counts.items()),
             *(f"{amount:,.2f} {currency}" for currency, amount in sorted(self.value.items())),
             "" if self.head is None else f"head {self.head}",
         ]

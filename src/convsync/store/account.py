@@ -139,12 +139,11 @@ _NEXT_RUN = (Side.WAITING, "next_run")
 _DETAIL: ColumnElement[str] = case(
     (
         and_(_IS_SENT, ledger.c.operation == Operation.RETRACT, ledger.c.state == State.CONFIRMED),
-        "taken back",
+        "taken_back",
     ),
-    (and_(_IS_SENT, ledger.c.reason == Reason.PLATFORM_CANNOT), "cannot be corrected"),
+    (and_(_IS_SENT, ledger.c.reason == Reason.PLATFORM_CANNOT), "cannot_be_corrected"),
     (_IS_SENT, ledger.c.state),
-    (ledger.c.state == State.UNMATCHED, "not matched by the platform"),
-    (ledger.c.state == State.BLOCKED, "blocked: " + func.coalesce(ledger.c.code, "")),
+    (ledger.c.state == State.BLOCKED, "blocked:" + func.coalesce(ledger.c.code, "")),
     (ledger.c.state == State.REJECTED, func.coalesce(ledger.c.code, "rejected")),
     (ledger.c.state.in_([State.HELD, State.NOT_SENT]), ledger.c.reason),
     else_=ledger.c.state,
