@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from convsync.sandbox.crm.book import Deal
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.crm.book import CrmDeal
+from convsync.sandbox.faults import PlannedFault
 from tests.cli.office import Office, Said
 from tests.fakes.server_with_a_clock import server_that_says
 
@@ -94,7 +94,7 @@ def test_a_crm_that_shows_less_for_some_nights_ends_with_every_deal_counted(
     known = [crm.server.record_id("deal", number) for number in range(1, 5)]
     for deal_id in known:
         crm.book.put(
-            Deal(
+            CrmDeal(
                 deal_id=deal_id,
                 created_at=WON_AT - timedelta(days=10),
                 modified_at=WON_AT,
@@ -273,7 +273,7 @@ def test_a_backfill_reads_the_click_log_and_finishes_one_that_was_interrupted(
         click["Deal ID"] = deal_id
     office.write_files()
     office.sandbox.platform.clock.set(datetime.fromisoformat(NIGHTS[0]))
-    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind=answer))
+    office.sandbox.platform.faults.add(PlannedFault(on="ingest", request=1, kind=answer))
 
     interrupted = office.types(*WINTER, NIGHTS[0])
     assert ended(interrupted) == (1, "LOOK")

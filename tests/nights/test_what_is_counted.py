@@ -14,7 +14,7 @@ from convsync.model.period import Period
 from convsync.model.statement import Batch
 from convsync.pipeline import backfill, plan, plan_backfill, run
 from convsync.sandbox.admin import set_actions
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
 from convsync.services import Report, Services
 from convsync.upload.google.data_manager_refusals import outcomes_of_refusal, refusal_of
@@ -644,7 +644,9 @@ def test_a_platform_that_goes_away_is_finished_by_the_next_run_and_counted_once(
     for number in range(7):
         won(company, f"D-{number}")
     for request in (2, 3, 4, 5):
-        sandbox.platform.faults.add(Fault(on="ingest", request=request, kind="unavailable_after"))
+        sandbox.platform.faults.add(
+            PlannedFault(on="ingest", request=request, kind="unavailable_after")
+        )
     report = company.night(NIGHT[0])
     assert report.exit_code == 1
     assert "It is sent again by the next run" in report.problems[0]
@@ -661,7 +663,9 @@ def test_the_next_try_waits_as_long_as_the_platform_asks(
 ) -> None:
     won(company)
     for request in (1, 2):
-        sandbox.platform.faults.add(Fault(on="ingest", request=request, kind="resource_exhausted"))
+        sandbox.platform.faults.add(
+            PlannedFault(on="ingest", request=request, kind="resource_exhausted")
+        )
     report = company.night(NIGHT[0])
     assert report.exit_code == 0
     assert company.value("D-1") == 100.0
@@ -688,7 +692,7 @@ def test_a_status_that_makes_no_sense_is_reported_and_holds_up_nothing_else(
 ) -> None:
     won(company)
     company.night(NIGHT[0])
-    sandbox.platform.faults.add(Fault(on="status", request=1, kind="garbage"))
+    sandbox.platform.faults.add(PlannedFault(on="status", request=1, kind="garbage"))
     won(company, "D-2")
     report = company.night(NIGHT[1])
     assert report.exit_code == 1

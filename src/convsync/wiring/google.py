@@ -123,11 +123,11 @@ def _data_manager(
 ) -> Destination:
     from convsync.upload.google.credentials import DATA_MANAGER_SCOPE
     from convsync.upload.google.data_manager import DataManager
-    from convsync.upload.google.data_manager_requests import Account
+    from convsync.upload.google.data_manager_requests import RequestAccounts
 
     return DataManager(
         name,
-        Account(
+        RequestAccounts(
             operating=table.operating_account,
             login=table.login_account,
             linked=table.linked_account,

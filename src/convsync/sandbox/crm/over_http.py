@@ -19,8 +19,8 @@ from starlette.routing import Route
 
 from convsync.sandbox import world as happenings
 from convsync.sandbox.clock import SandboxClock
+from convsync.sandbox.crm.server import CrmRequest as CrmRequest
 from convsync.sandbox.crm.server import Reply
-from convsync.sandbox.crm.server import Request as CrmRequest
 from convsync.sandbox.crm.vendors import SERVERS, Crms
 from convsync.sandbox.world import Change, World
 from convsync.sandbox.world_csv import deals_in_csv
