@@ -44,7 +44,7 @@ class UnexpectedResponseError(ConvsyncError):
 
 
 class StoppedError(ConvsyncError):
-    """Somebody has stopped the run: the next one goes on where it stood.
+    """Somebody has stopped the run: the next one resumes it.
 
     `is_forced` where it did not come to a safe step by itself: requests may still be in flight.
     """

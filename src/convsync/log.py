@@ -176,7 +176,7 @@ def bound(**fields: Any) -> Iterator[None]:
 
 @contextmanager
 def phase(name: str, **fields: Any) -> Iterator[None]:
-    """Log that a phase of a run ended: how long it took, and what `count` heard of inside.
+    """Log that a phase of a run ended: how long it took, and what `count` counted inside.
 
     A phase that an error ends is logged as stopped.
     """

@@ -162,7 +162,7 @@ class Outbox:
 
         A refusal that names no row halves the next batch, until the row that is meant stands alone;
         every batch that is taken doubles it again. After `RetryPolicy.failures` batches in a row
-        without an answer the platform is taken to be away, and the rest is left to the next run; at
+        without an answer the platform is considered down, and the rest is left to the next run; at
         once where it asks for a longer wait than a run should make, as for a day's quota.
         """
         while (action := self._next_action(only_run)) and not self._has_stopped:

@@ -5,7 +5,7 @@ A plan can be printed, counted and refused before anything is sent. The rules th
 - What is in flight does not change. A change that comes meanwhile waits for the verdict.
 - What was counted keeps its click, its time and its identifiers; only its value is restated, and it
   is taken back when the milestone no longer stands. An amount that turns unusable afterwards
-  (blank, zero, absurd) takes nothing back: a blank is no evidence, and what was told stays.
+  (blank, zero, absurd) takes nothing back: a blank is no evidence, and what is counted stays.
 - What was refused goes out again only when what it says has changed.
 - What the platform may have received without an answer is sent again even if nothing has changed,
   and taken back even if it was never confirmed: at worst a conversion worth nothing is counted.
@@ -70,7 +70,7 @@ class Item:
 
     NEW has a conversion, a correction a statement; CANNOT has the code for which the platform would
     not take the correction; the rest have a reason. KEPT, an UNCHANGED with `is_dropped`, drops a
-    correction no longer needed: what was told is right again.
+    correction no longer needed: what is counted is right again.
     """
 
     step: Step
@@ -199,7 +199,7 @@ def _correction_of(entry: LedgerEntry, decision: Decision) -> Statement | None:
 
 
 def _is_news(decision: Decision, told: Money) -> bool:
-    """True where what was decided is not what the platform was told."""
+    """True where what was decided is not what the platform counts."""
     match decision:
         case (Money() as value) | Conversion(statement=Statement(value=value)):
             return value != told

@@ -227,7 +227,7 @@ def test_what_counts_under_a_removed_rule_is_shown_and_still_taken_back(office: 
     office.night(NIGHTS[0])
     office.night(NIGHTS[1])
 
-    office.cut("[rules.won]", "# --- Whom it is told")
+    office.cut("[rules.won]", "# --- Where it is sent")
     removed = office.night(NIGHTS[2])
     assert removed.code == 0
     assert NOTHING in removed.out

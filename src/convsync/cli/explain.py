@@ -122,7 +122,7 @@ def _texts_of(line: "Line") -> Iterator[str]:
     yield from _agreed(line)
     entry = line.entry
     if entry is None:
-        yield "    not planned yet; the next run does"
+        yield "    not planned yet; the next run plans it"
         return
     value = f", {entry.value}" if entry.value else ""
     code = f", {entry.code}" if entry.code else ""

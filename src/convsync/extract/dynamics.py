@@ -332,7 +332,7 @@ class Dynamics:
         return self._currencies.get(currency_id)
 
     def _columns_of(self, kind: str) -> TableColumns:
-        """Return the columns of a kind of record; lengths are told by each type alone."""
+        """Return the columns of a kind of record; only the request for each type gives lengths."""
         if kind not in self._columns:
             path = f"(LogicalName='{_TABLES[kind]}')/Attributes"
             select = "LogicalName,AttributeType,AttributeOf,IsValidForRead,DisplayName"

@@ -185,7 +185,7 @@ def judge(answer: Answer) -> Verdict:
         case 404:
             return OperatorError(
                 f"{answer.place} is not there ({error.get('code') or 'no code'}): correct url, or"
-                " the tables that are to be read."
+                " the tables to read."
             )
     return None
 

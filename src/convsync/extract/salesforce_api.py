@@ -149,13 +149,13 @@ def _records(answer: Any) -> Sequence[SalesforceRecord]:
 
 
 def _rows(answer: Answer) -> Sequence[SalesforceRecord]:
-    """Return the rows of a part of a result; TransientError where they are not as many as told."""
+    """Return the rows of a part of a result; TransientError where their number is not as announced."""
     if not isinstance(answer.body, str):
         raise UnexpectedResponseError(f"{answer.place} was answered without CSV.")
     rows = list(csv.DictReader(StringIO(answer.body)))
-    told = answer.headers.get("Sforce-NumberOfRecords")
-    if told != str(len(rows)):
-        raise TransientError(f"{answer.place} announced {told} rows and gave {len(rows)}.")
+    announced = answer.headers.get("Sforce-NumberOfRecords")
+    if announced != str(len(rows)):
+        raise TransientError(f"{answer.place} announced {announced} rows and gave {len(rows)}.")
     return rows
 
 

@@ -5,7 +5,7 @@ A `LedgerEntry` is one milestone of one deal under one rule. It moves only by th
 after, and the event that says so, and none can take an arrow that `ARROWS` does not have. The store
 writes moves and nothing else, so no entry changes without its event.
 
-A correction takes the same road as the first report; `told` keeps what the platform is known to
+A correction goes the same way as the first report; `told` keeps what the platform is known to
 count meanwhile. Where an answer was lost and the repeat of its request was not taken, the platform
 may count something else: such an entry is unsure until the platform has confirmed what it counts.
 """

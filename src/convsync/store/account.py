@@ -229,7 +229,7 @@ def ready(connection: Connection, now: datetime, run_id: int | None = None) -> R
 
 
 def counted(connection: Connection) -> tuple[int, frozenset[str]]:
-    """Return how many conversions the platform counts a value for, and all currencies ever told.
+    """Return how many conversions have a value at the platform, and all currencies ever confirmed.
 
     A currency stays known when everything in it has been taken back.
     """
@@ -237,9 +237,9 @@ def counted(connection: Connection) -> tuple[int, frozenset[str]]:
     found = select(ledger.c.told_currency, is_worth_something).where(
         ledger.c.told_value.is_not(None)
     )
-    told = dialect.tally(connection, found)
-    counted_now = sum(number for (_, is_worth), number in told.items() if is_worth)
-    return counted_now, frozenset(str(currency) for currency, _ in told)
+    counted = dialect.tally(connection, found)
+    counted_now = sum(number for (_, is_worth), number in counted.items() if is_worth)
+    return counted_now, frozenset(str(currency) for currency, _ in counted)
 
 
 def uncorrectable(connection: Connection) -> Iterator[LedgerEntry]:

@@ -236,7 +236,7 @@ def enhanced_conversions_are_on(account: AccountFacts, expected: Expected) -> Fi
 
 
 def clicks_are_tagged(account: AccountFacts, expected: Expected) -> Finding | None:
-    """Find auto-tagging turned off: no landing page is told a click ID."""
+    """Find auto-tagging turned off: no landing page receives a click ID."""
     if account.has_auto_tagging:
         return None
     return Finding(
