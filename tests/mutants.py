@@ -127,13 +127,13 @@ _STARTED = {"command": "test", "as_of": NOW.isoformat()}
 def _walk(connection: Connection, walking: Sequence[Life], spoil: Spoil) -> None:
     leaving = [life for life in walking if life.ahead[0] == "reserved"]
     made = [life.move() for life in walking if life not in leaving]
-    said = [move.event for move in made]
+    recorded = [move.event for move in made]
     if leaving:
         taken, event = moves.reserved_together([life.entry for life in leaving], 7, ACTION)
         for life in leaving:
             life.move()
-        made, said = [*made, *taken], [*said, event]
-    events = [kept for event in said if (kept := spoil(event)) is not None]
+        made, recorded = [*made, *taken], [*recorded, event]
+    events = [kept for event in recorded if (kept := spoil(event)) is not None]
     audit.write(connection, made, run_id=2, at=NOW, events=events)
 
 
@@ -154,9 +154,9 @@ class Mutant:
     arrow: tuple[EventKind, State | None, State] | None = None
 
 
-def mutants(everyone: Sequence[Life], said: dict[EventKind, set[str]]) -> Iterator[Mutant]:
+def mutants(everyone: Sequence[Life], recorded: dict[EventKind, set[str]]) -> Iterator[Mutant]:
     """Yield every event dropped, every field of one altered, every arrow taken away."""
-    for kind, fields in sorted(said.items()):
+    for kind, fields in sorted(recorded.items()):
         yield Mutant(f"{kind}: no event", _dropped(kind))
         for name in sorted(fields):
             yield Mutant(f"{kind}: another {name}", _altered(kind, name))
@@ -244,21 +244,21 @@ def main() -> int:
         template = folder / "template.db"
         with closing(Database(f"sqlite:///{template}")) as database:
             migrate.upgrade(database)
-        said: dict[EventKind, set[str]] = {}
+        recorded: dict[EventKind, set[str]] = {}
 
         def listen(event: Event) -> Event:
             names = FIELDS | {"entries", "from", "to"}
             if event.kind in ARROWS or event.kind is EventKind.RULE_MOVED:
-                said.setdefault(event.kind, set()).update(names & event.detail.keys())
+                recorded.setdefault(event.kind, set()).update(names & event.detail.keys())
             return event
 
         shutil.copyfile(template, folder / "whole.db")
         with closing(Database(f"sqlite:///{folder / 'whole.db'}")) as database:
             everyone = live(database, listen)
             assert verify(database).is_sound, verify(database)
-        missing = ARROWS.keys() - said.keys()
+        missing = ARROWS.keys() - recorded.keys()
         survivors = [f"{kind}: never happens" for kind in sorted(missing)]
-        every = list(mutants(everyone, said))
+        every = list(mutants(everyone, recorded))
         for mutant in every:
             seen = noticed_by(mutant, template, folder)
             sys.stdout.write(f"{mutant.name:60} {seen[:110] or 'SURVIVES'}\n")

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from convsync.sandbox.faults import PlannedFault
-from tests.cli.office import NEXT_NIGHT, NIGHT, Office, Said
+from tests.cli.office import NEXT_NIGHT, NIGHT, CommandResult, Office
 
 
-def night(office: Office, at: str = NIGHT, *options: str) -> Said:
+def night(office: Office, at: str = NIGHT, *options: str) -> CommandResult:
     office.sandbox.platform.clock.set(datetime.fromisoformat(at))
     office.write_files()
     return office.types("--log-format", "json", *options, "run", "--as-of", at)
 
 
-def logged(said: Said) -> list[dict[str, Any]]:
+def logged(said: CommandResult) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.err.splitlines()]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from convsync.sandbox.crm.book import CrmDeal
 from convsync.sandbox.faults import PlannedFault
-from tests.cli.office import Office, Said
+from tests.cli.office import CommandResult, Office
 from tests.fakes.server_with_a_clock import server_that_says
 
 NIGHTS = [f"2026-03-{day:02d}T02:00+01:00" for day in range(3, 9)]
@@ -38,7 +38,7 @@ def hide(office: Office, *deal_ids: str) -> dict[str, dict[str, str]]:
     return {deal_id: office.deals.pop(deal_id) for deal_id in deal_ids}
 
 
-def ended(said: Said) -> tuple[int, str]:
+def ended(said: CommandResult) -> tuple[int, str]:
     """Return the exit code, and the first word of the closing line."""
     return said.code, said.out.splitlines()[-1].split()[0]
 

@@ -149,7 +149,7 @@ def _records(answer: Any) -> Sequence[SalesforceRecord]:
 
 
 def _rows(answer: Answer) -> Sequence[SalesforceRecord]:
-    """Return the rows of a part of a result; TransientError where their number is not as announced."""
+    """Return the rows of a part of a result; TransientError where some announced are missing."""
     if not isinstance(answer.body, str):
         raise UnexpectedResponseError(f"{answer.place} was answered without CSV.")
     rows = list(csv.DictReader(StringIO(answer.body)))

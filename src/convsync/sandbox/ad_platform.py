@@ -26,7 +26,7 @@ class AdPlatform:
 
     `actions` are the conversion actions that exist, by ID; while there are none, any will do.
     `accounts` are the customers that exist, by ID; while there are none, any will do, and is like
-    `usual_account`. `clicks` are those whose time is known, by click ID: nothing can be said
+    `usual_account`. `clicks` are those whose time is known, by click ID: nothing can be judged
     against the age of any other. `verdicts` say which identifiers are refused, and why.
     """
 

@@ -88,7 +88,7 @@ class DynamicsServer(CrmServer):
         """Ask for a bearer token everywhere but where one is given out."""
         if request.bearer not in self.tokens and not request.path.endswith("/oauth2/v2.0/token"):
             return Reply(status=401, headers={"WWW-Authenticate": "Bearer"})
-        return next((said for word, said in self.refused.items() if word in request.path), None)
+        return next((reply for word, reply in self.refused.items() if word in request.path), None)
 
     def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for the app's secret, and no refresh token."""
@@ -122,7 +122,7 @@ class DynamicsServer(CrmServer):
         page = [*islice(found, limit)]
         body = {
             "@odata.context": f"{request.base_url}{BASE}/$metadata#{records}({','.join(select)})",
-            "value": [_said(table, row, select, query, prefer) for row in page],
+            "value": [_as_json(table, row, select, query, prefer) for row in page],
         }
         if "$top" not in query and next(found, None) is not None:
             body["@odata.nextLink"] = _link(request, records, order, page)
@@ -155,7 +155,7 @@ class DynamicsServer(CrmServer):
             message = "Principal user is missing prvReadOpportunity privilege on OTC=3"
             return _error(403, "0x80040220", message)
         select = _select(table, request.query, None)
-        return Reply(body=_said(table, self.rows.opportunity(deal), select, {}, ""))
+        return Reply(body=_as_json(table, self.rows.opportunity(deal), select, {}, ""))
 
     def audit_details(self, request: CrmRequest, audit_id: str) -> Reply:
         """Answer with what a change made of a process."""
@@ -285,7 +285,7 @@ def _select(
     return tuple(dict.fromkeys((table.key, *select, *more)))
 
 
-def _said(
+def _as_json(
     table: DataverseTable,
     row: DataverseRow,
     select: Sequence[str],
@@ -294,18 +294,18 @@ def _said(
 ) -> dict[str, Any]:
     """Return a row as JSON has it, annotations before their columns where they are asked for."""
     is_annotated = "odata.include-annotations" in prefer
-    said: dict[str, Any] = {"@odata.etag": 'W/"72201545"'}
+    shown: dict[str, Any] = {"@odata.etag": 'W/"72201545"'}
     for name in select:
         value = row.values[name]
         if is_annotated and value is not None:
             if name in row.targets:
-                said[f"{name}@{_TARGET}"] = row.targets[name]
+                shown[f"{name}@{_TARGET}"] = row.targets[name]
             if name in row.labels:
-                said[f"{name}@{_LABEL}"] = row.labels[name]
-        said[name] = _stamp(value) if isinstance(value, datetime) else value
+                shown[f"{name}@{_LABEL}"] = row.labels[name]
+        shown[name] = _stamp(value) if isinstance(value, datetime) else value
     if query.get("$expand", "").startswith("processid("):
-        said["processid"] = row.values["processid"]
-    return said
+        shown["processid"] = row.values["processid"]
+    return shown
 
 
 def _cookie(token: str, order: _Order) -> tuple[Any, ...] | None:
@@ -333,8 +333,8 @@ def _link(request: CrmRequest, records: str, order: _Order, page: Sequence[Datav
     cookie = quote(quote(f'<cookie page="1">{inner}</cookie>'))
     token = f'<cookie pagenumber="2" pagingcookie="{cookie}" istracking="False" />'
     asked = {**request.query, "$skiptoken": token}
-    said = "&".join(f"{name}={quote(text)}" for name, text in asked.items())
-    return f"{request.base_url}{BASE}/{records}?{said}"
+    encoded = "&".join(f"{name}={quote(text)}" for name, text in asked.items())
+    return f"{request.base_url}{BASE}/{records}?{encoded}"
 
 
 def _written(value: Any) -> str:

@@ -119,27 +119,27 @@ def parsed(text: str) -> Filter:
 
 
 def named(found: Filter, *columns: str) -> set[Any] | None:
-    """Return the values one of the columns must equal to fulfil a filter; None: not said."""
+    """Return the values one of the columns must equal to fulfil a filter; None: it names none."""
     match found:
         case ODataComparison(column=one, operator="eq", value=value) if one in columns:
             return {value}
         case Either() if not found.others and found.equal.keys() <= {*columns}:
             return {value for values in found.equal.values() for value in values}
         case Every():
-            said = (named(term, *columns) for term in found.terms)
-            return next((values for values in said if values is not None), None)
+            by_term = (named(term, *columns) for term in found.terms)
+            return next((values for values in by_term if values is not None), None)
     return None
 
 
 def bounds(found: Filter, column: str) -> tuple[datetime | None, datetime | None]:
     """Return from when on and until when a stamp must lie."""
     terms = found.terms if isinstance(found, Every) else (found,)
-    said = {
+    bounds = {
         term.operator: term.value
         for term in terms
         if isinstance(term, ODataComparison) and term.column == column
     }
-    return said.get("ge"), said.get("lt")
+    return bounds.get("ge"), bounds.get("lt")
 
 
 def _any(tokens: list[str]) -> tuple[Filter, list[str]]:

@@ -140,11 +140,11 @@ class SalesforceServer(CrmServer):
 
     def _wrong_assertion(self, assertion: str) -> tuple[str, str] | None:
         try:
-            said, _, signature = assertion.rpartition(".")
-            header, claims = (json.loads(_unpacked(part)) for part in said.split("."))
+            signed, _, signature = assertion.rpartition(".")
+            header, claims = (json.loads(_unpacked(part)) for part in signed.split("."))
             if self.public_key is None or header["alg"] != "RS256":
                 return "invalid_grant", "invalid assertion"
-            self.public_key.verify(_unpacked(signature), said.encode(), PKCS1v15(), SHA256())
+            self.public_key.verify(_unpacked(signature), signed.encode(), PKCS1v15(), SHA256())
             issuer, subject, audience = (claims[name] for name in ("iss", "sub", "aud"))
             left_s = int(claims["exp"]) - self.now().timestamp()
         except (ValueError, KeyError, InvalidSignature):

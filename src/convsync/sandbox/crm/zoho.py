@@ -210,7 +210,7 @@ class ZohoServer(CrmServer):
         if not found:
             return Reply(status=204)
         columns = dict.fromkeys(("id", *query.columns))
-        page = [{name: _said(row[name]) for name in columns} for row in found[:size]]
+        page = [{name: _as_json(row[name]) for name in columns} for row in found[:size]]
         info = {"count": len(page), "more_records": len(found) > size}
         return Reply(body={"data": page, "info": info})
 
@@ -480,7 +480,7 @@ def _left_as(departure: Departure) -> str:
     return "permanent" if departure.survivor else "recycle"
 
 
-def _said(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(_USERS_ZONE).isoformat(timespec="seconds")
     return None if value == "" else value
@@ -495,8 +495,8 @@ def _list(request: CrmRequest, rows: Sequence[Mapping[str, Any]]) -> Reply:
         return Reply(status=204)
     more = page * size < len(rows)
     info = {"per_page": size, "count": len(shown), "page": page, "more_records": more}
-    said = [{name: _said(value) for name, value in row.items()} for row in shown]
-    return Reply(body={"data": said, "info": info})
+    data = [{name: _as_json(value) for name, value in row.items()} for row in shown]
+    return Reply(body={"data": data, "info": info})
 
 
 def _error(status: int, code: str, message: str, **details: Any) -> Reply:

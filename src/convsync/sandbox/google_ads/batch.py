@@ -76,8 +76,8 @@ class UploadedRows:
 class Upload:
     """What makes one upload differ from the other.
 
-    `judge` finds what is wrong with rows, `enter` lets a good one take effect, `result` is what is
-    said of it.
+    `judge` finds what is wrong with rows, `enter` lets a good one take effect, `result` is the
+    answer about it.
     """
 
     call: Call

@@ -121,7 +121,7 @@ def identifiers_are_hashed(row: UploadRow) -> Found:
 
 
 def consent_is_for_user_data_only(row: UploadRow) -> Found:
-    """What is said about personalization belongs elsewhere, and a no is a no."""
+    """Consent to personalization belongs elsewhere, and a no is a no."""
     if row.message.consent.ad_personalization:
         yield MUST_BE_UNSET, "consent.ad_personalization"
     if row.message.consent.ad_user_data == DENIED:
@@ -292,8 +292,8 @@ def _as_event(row: UploadRow, action: Action, account: SandboxAccount) -> Messag
     if conversion.consent.ad_user_data:
         is_granted = conversion.consent.ad_user_data == GRANTED
         event.consent.ad_user_data = CONSENT_GRANTED if is_granted else CONSENT_DENIED
-    if said := CUSTOMER_TYPES.get(conversion.customer_type):
-        event.user_properties.customer_type = said
+    if kind := CUSTOMER_TYPES.get(conversion.customer_type):
+        event.user_properties.customer_type = kind
     for variable in conversion.custom_variables:
         event.custom_variables.add(
             variable=variable.conversion_custom_variable, value=variable.value

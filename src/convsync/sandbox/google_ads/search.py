@@ -27,7 +27,7 @@ from convsync.sandbox.messages import Message
 ROWS_A_PAGE = 10_000
 CLICKS_ARE_KEPT = timedelta(days=90)
 
-# What else may be selected from a resource; where nothing is said, anything may.
+# What else may be selected from a resource; where nothing is listed, anything may.
 JOINED = {
     "customer": {"metrics", "segments"},
     "conversion_action": {"customer", "metrics", "segments"},
