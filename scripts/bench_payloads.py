@@ -25,7 +25,7 @@ from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.money import Money
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Operation, Statement, order_id_of
-from convsync.upload.google.data_manager_requests import Account, request_of
+from convsync.upload.google.data_manager_requests import RequestAccounts, request_of
 from convsync.upload.google.google_ads_api import Api, Customer
 from convsync.upload.google.google_ads_requests import upload_request_of
 
@@ -88,7 +88,7 @@ def a_statement(number: int) -> Statement:
 
 def data_manager(batch: Batch) -> bytes:
     """Build as the adapter does."""
-    said: bytes = request_of(batch, Account(operating="1234567890")).SerializeToString()
+    said: bytes = request_of(batch, RequestAccounts(operating="1234567890")).SerializeToString()
     return said
 
 

@@ -183,9 +183,9 @@ class Mutant:
     arrow: tuple[EventKind, State | None, State] | None = None
 
 
-def mutants(everyone: Sequence[Life], said: dict[EventKind, set[str]]) -> Iterator[Mutant]:
+def mutants(everyone: Sequence[Life], recorded: dict[EventKind, set[str]]) -> Iterator[Mutant]:
     """Yield every event dropped, every field of one altered, every arrow taken away."""
-    for kind, fields in sorted(said.items()):
+    for kind, fields in sorted(recorded.items()):
         yield Mutant(f"{kind}: no event", _dropped(kind))
         for name in sorted(fields):
             yield Mutant(f"{kind}: another {name}", _altered(kind, name))
@@ -273,21 +273,21 @@ def main() -> int:
         template = folder / "template.db"
         with closing(Database(f"sqlite:///{template}")) as database:
             migrate.upgrade(database)
-        said: dict[EventKind, set[str]] = {}
+        recorded: dict[EventKind, set[str]] = {}
 
         def listen(event: Event) -> Event:
             names = FIELDS | {"entries", "told_from", "from", "to"}
             if event.kind in ARROWS or event.kind is EventKind.RULE_MOVED:
-                said.setdefault(event.kind, set()).update(names & event.detail.keys())
+                recorded.setdefault(event.kind, set()).update(names & event.detail.keys())
             return event
 
         shutil.copyfile(template, folder / "whole.db")
         with closing(Database(f"sqlite:///{folder / 'whole.db'}")) as database:
             everyone = live(database, listen)
             assert verify(database).is_sound, verify(database)
-        missing = ARROWS.keys() - said.keys()
+        missing = ARROWS.keys() - recorded.keys()
         survivors = [f"{kind}: never happens" for kind in sorted(missing)]
-        every = list(mutants(everyone, said))
+        every = list(mutants(everyone, recorded))
         for mutant in every:
             seen = noticed_by(mutant, template, folder)
             sys.stdout.write(f"{mutant.name:60} {seen[:110] or 'SURVIVES'}\n")

@@ -1,12 +1,12 @@
 """What happened, appended as it happens, each event chained to the one before.
 
 Every event is written in the transaction that made it true, and every move of the ledger together
-with its event; how the chain holds is told in `model.chain`, what it proves in `verification`. Each
-run's row remembers the log's head at its end, so a tail cannot be cut off unnoticed either. Events
-hold order IDs, click IDs, hashes, codes, request IDs, amounts and times, and no raw personal data.
+with its event. `model.chain` says how the chain holds, `verification` what it proves. Each run's
+row remembers the log's head at its end, so a tail cannot be cut off unnoticed either. Events hold
+order IDs, click IDs, hashes, codes, request IDs, amounts and times, and no raw personal data.
 
-A log that is keyed stays keyed: without its key nothing is appended, or whoever takes the key out
-of the config could go on with digests that anybody can compute.
+A log that is keyed stays keyed: without its key nothing is appended, or somebody who takes the
+key out of the config could continue it with digests that anybody can compute.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pydantic_core import to_json
 
 from convsync.errors import OperatorError
-from convsync.model.chain import Head, Said, chained, key_id
+from convsync.model.chain import Head, LoggedEvent, chained, key_id
 from convsync.model.event import Event
 from convsync.model.ledger import Move, MoveTogether
 from convsync.store import audit_log, ledger
-from convsync.store.audit_log import Row, Tail
+from convsync.store.audit_log import AuditRow, Tail
 from convsync.store.database import Connection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,7 +49,7 @@ def write_together(
 def record(connection: Connection, events: Iterable[Event], *, run_id: int, at: datetime) -> None:
     """Append events within the transaction that made them true.
 
-    Raises OperatorError where the log is keyed, and not by the key at hand.
+    Raises OperatorError where the log is keyed, and not with the key at hand.
     """
     tail, key = audit_log.tail(connection), audit_log.key_of(connection)
     _require_key(tail, key)
@@ -60,8 +60,8 @@ def record(connection: Connection, events: Iterable[Event], *, run_id: int, at: 
         number += 1
         detail = to_json(event.detail).decode()
         kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)
-        digest = chained(digest, Said(number, instant, run_id, kind, *who, detail), key)
-        rows.append(Row(number, at, run_id, kind, *who, detail, digest, event.deal_row))
+        digest = chained(digest, LoggedEvent(number, instant, run_id, kind, *who, detail), key)
+        rows.append(AuditRow(number, at, run_id, kind, *who, detail, digest, event.deal_row))
     audit_log.append(connection, rows)
     if rows and key is not None and tail.keyed_since is None:
         audit_log.begin_keyed(connection, rows[0].number, key_id(key))
@@ -83,5 +83,5 @@ def _require_key(tail: Tail, key: bytes | None) -> None:
         )
     if key_id(key) != tail.key_id:
         raise OperatorError(
-            f"{since} by another key than CONVSYNC_AUDIT__KEY. Set the key it was keyed by."
+            f"{since} with another key than CONVSYNC_AUDIT__KEY. Set the key it was keyed with."
         )

@@ -29,7 +29,7 @@ def frozen_clock(at: datetime) -> Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skew:
-    """What a server said the time was, and what the machine said in the middle of asking.
+    """The time by a server's clock, and by this machine's in the middle of the request.
 
     `certain` is how far the two are apart at least, whenever the server wrote its answer.
     """
@@ -41,7 +41,7 @@ class Skew:
 
 
 class ServerClocks:
-    """What servers' answers said of the time; only the largest difference is kept."""
+    """The times that servers' answers carried; only the largest difference is kept."""
 
     def __init__(self) -> None:
         self.largest: Skew | None = None
@@ -76,4 +76,4 @@ class ServerClocks:
 
 
 SERVERS = ServerClocks()
-"""What this process has heard. One machine has one clock, so all who ask servers share it."""
+"""The answers this process has had. One machine has one clock, so all who ask servers share it."""

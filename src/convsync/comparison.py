@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from convsync.model.chain import Said
+from convsync.model.chain import LoggedEvent
 from convsync.model.event import EventKind
 from convsync.model.ledger import record_of
 from convsync.model.record import Scalar, numbers_in
@@ -59,7 +59,7 @@ class Difference:
         return f"{self.about}: {self.field} is {found}, and the audit log says {logged}"
 
 
-SaidChange = tuple[int, str, Mapping[str, Any]]
+LoggedChange = tuple[int, str, Mapping[str, Any]]
 """An event's number, its kind, and what it says."""
 
 
@@ -69,40 +69,40 @@ class Common:
 
     runs: dict[int, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
     sources_moved: list[tuple[str, str]] = field(default_factory=list)
-    _of_many: list[SaidChange] = field(default_factory=list)
-    _of_all: list[SaidChange] = field(default_factory=list)
+    _of_many: list[LoggedChange] = field(default_factory=list)
+    _of_all: list[LoggedChange] = field(default_factory=list)
     _latest: "array[int]" = field(default_factory=lambda: array("q"))
     _earlier: "array[int]" = field(default_factory=lambda: array("q"))
     _event: "array[int]" = field(default_factory=lambda: array("q"))
 
-    def add(self, said: Said) -> None:
+    def add(self, logged: LoggedEvent) -> None:
         """Take an event in, if it is one of these."""
-        if said.order_id is not None or said.deal_id is not None:
+        if logged.order_id is not None or logged.deal_id is not None:
             return
-        detail = from_json(said.detail)
-        if said.event in {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}:
-            of_run = self.runs.setdefault(said.run_id, {})
-            of_run[said.event] = {**detail, "audit_number": said.number}
-        elif said.event == EventKind.RULE_MOVED:
-            self._of_all.append((said.number, said.event, detail))
-        elif said.event == EventKind.SOURCE_MOVED:
+        detail = from_json(logged.detail)
+        if logged.event in {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}:
+            of_run = self.runs.setdefault(logged.run_id, {})
+            of_run[logged.event] = {**detail, "audit_number": logged.number}
+        elif logged.event == EventKind.RULE_MOVED:
+            self._of_all.append((logged.number, logged.event, detail))
+        elif logged.event == EventKind.SOURCE_MOVED:
             moved = (detail["from"], detail["to"])
             earlier = [(first, moved[1]) for first, then in self.sources_moved if then == moved[0]]
             self.sources_moved += [*earlier, moved]
         elif "entries" in detail:
-            self._name_entries(said, detail)
+            self._name_entries(logged, detail)
 
-    def of_entry(self, number: int) -> Iterator[SaidChange]:
-        """Yield what was said of an entry by events about many."""
+    def of_entry(self, number: int) -> Iterator[LoggedChange]:
+        """Yield what events about many entries say of this one."""
         yield from self._of_all
         at = self._latest[number] if 0 <= number < len(self._latest) else -1
         while at >= 0:
             yield self._of_many[self._event[at]]
             at = self._earlier[at]
 
-    def _name_entries(self, said: Said, detail: Mapping[str, Any]) -> None:
+    def _name_entries(self, logged: LoggedEvent, detail: Mapping[str, Any]) -> None:
         """Let each entry find the event: the last that names it, and from there the one before."""
-        self._of_many.append((said.number, said.event, detail))
+        self._of_many.append((logged.number, logged.event, detail))
         for entry in numbers_in(detail["entries"]):
             if (more := entry + 1 - len(self._latest)) > 0:
                 self._latest.extend([-1] * (more + entry // 8))
@@ -119,19 +119,19 @@ def ledger_differences(connection: Connection, common: Common) -> Iterator[Diffe
         for row in ledger.rows_of_deals(connection, after, upto):
             entry = ledger.as_entry(row)
             found = {**record_of(entry), "run_id": entry.run_id, "order_id": entry.order_id}
-            said = logged.pop((entry.deal_row, entry.number), {})
-            if found != said:
-                yield from _between(str(entry.order_id), found, said)
+            replayed = logged.pop((entry.deal_row, entry.number), {})
+            if found != replayed:
+                yield from _between(str(entry.order_id), found, replayed)
             for column in ledger.strays(row, entry):
                 yield Difference(str(entry.order_id), column, str(row[column]), None)
-        for said in logged.values():
-            yield from _between(str(said["order_id"]), {}, said)
+        for replayed in logged.values():
+            yield from _between(str(replayed["order_id"]), {}, replayed)
 
 
 def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int], Record]:
     """Return the entries of some deals as the log tells them, by deal row and number."""
     entries: dict[tuple[int, int], Record] = {}
-    of_entry: dict[tuple[int, str], list[SaidChange]] = defaultdict(list)
+    of_entry: dict[tuple[int, str], list[LoggedChange]] = defaultdict(list)
     planned_by: dict[tuple[int, str], int] = {}
     for event in events:
         key = event.deal, event.order_id
@@ -149,7 +149,7 @@ def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int],
     return entries
 
 
-def _after(changes: list[SaidChange]) -> Record:
+def _after(changes: list[LoggedChange]) -> Record:
     entry: Record = {}
     for _, kind, detail in sorted(changes, key=itemgetter(0)):
         if kind == EventKind.RULE_MOVED:
@@ -184,8 +184,8 @@ def run_differences(rows: Iterable[Mapping[str, Any]], common: Common) -> Iterat
     A run that wrote no event of its start, an import of clicks, is vouched for by nobody.
     """
     for row in rows:
-        said = common.runs.pop(row["id"], {})
-        started, finished = said.get(EventKind.RUN_STARTED), said.get(EventKind.RUN_FINISHED)
+        logged = common.runs.pop(row["id"], {})
+        started, finished = logged.get(EventKind.RUN_STARTED), logged.get(EventKind.RUN_FINISHED)
         about = f"run {row['id']}"
         if started is None:
             if row["lock"] is not None or row["audit_number"] is not None:
@@ -203,9 +203,9 @@ def run_differences(rows: Iterable[Mapping[str, Any]], common: Common) -> Iterat
 
 
 def _fields(
-    about: str, row: Mapping[str, Any], said: Mapping[str, Any], names: Iterable[str]
+    about: str, row: Mapping[str, Any], logged: Mapping[str, Any], names: Iterable[str]
 ) -> Iterator[Difference]:
     for name in names:
         found = row[name].isoformat() if name == "as_of" else row[name]
-        if found != said.get(name):
-            yield Difference(about, name, found, said.get(name))
+        if found != logged.get(name):
+            yield Difference(about, name, found, logged.get(name))

@@ -4,7 +4,7 @@ Absence is no proof. A deal that cannot be seen may have been deleted, or the cr
 lost a right, or an export may have failed. So where more than a share of a source's deals vanishes
 in one run, the run is refused before they are marked, until a person says that it is true; and a
 deal that vanished is asked for again, in the vendor's batch calls, while its conversions can still
-be corrected: if it is there after all, it is stored as present and told again.
+be corrected: if it is there after all, it is stored as present and sent again.
 
 Deals that were merged do not count as vanished, because the CRM names what they became; nor do
 deals that this run has added count as those there were, because an export whose IDs were all
@@ -66,8 +66,8 @@ class Present:
 class Departures:
     """What left a source during one run, and what came back to it.
 
-    `doubt` is told when too much has vanished, before it is marked: it raises the error, or lets it
-    pass where a person has said so.
+    `doubt` is called when too much has vanished, before it is marked: it raises the error, or
+    lets it pass where a person has confirmed it.
     """
 
     def __init__(

@@ -44,9 +44,9 @@ class UnexpectedResponseError(ConvsyncError):
 
 
 class StoppedError(ConvsyncError):
-    """Somebody has stopped the run: the next one goes on where it stood.
+    """Somebody has stopped the run: the next one resumes it.
 
-    `is_forced` where it did not come to a safe step by itself: requests may be on their way yet.
+    `is_forced` where it did not come to a safe step by itself: requests may still be in flight.
     """
 
     def __init__(self, message: str, *, is_forced: bool = False) -> None:

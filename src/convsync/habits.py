@@ -46,8 +46,8 @@ def has_dried_up(connection: Connection, source: str, records: int, needed: int)
     before = Habit() if kept is None else _loaded(kept)
     habit = before.after(records, needed)
     if habit != before:
-        said = [habit.reads, habit.is_empty, habit.rests]
-        runs.remember(connection, name, json.dumps(said))
+        counters = [habit.reads, habit.is_empty, habit.rests]
+        runs.remember(connection, name, json.dumps(counters))
     return habit.has_dried_up
 
 

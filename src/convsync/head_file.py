@@ -62,7 +62,7 @@ def read(path: Path) -> Kept | None:
 
 
 def write(path: Path, kept: Kept) -> None:
-    """Write the file, whole or not at all. One that cannot be written is said, and stops no run."""
+    """Write the file, whole or not at all. A failure is logged, and stops no run."""
     beside = path.with_name(f"{path.name}.new")
     try:
         with beside.open("w", encoding="ascii") as file:
@@ -101,6 +101,6 @@ def require_continuation(path: Path | None, connection: Connection) -> None:
         raise OperatorError(
             f"The ledger is not the one that the last run left: {missing}. Was it restored from a "
             "backup? Put the latest one back if there is one. Otherwise `convsync audit "
-            "accept-restore` goes on: what may have been sent since is told again or taken back. "
+            "accept-restore` goes on: what may have been sent since is sent again or taken back. "
             f"({path} repeats the audit log's head.)"
         )

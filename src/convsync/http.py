@@ -242,7 +242,7 @@ class Http:
 
 @dataclass(frozen=True, slots=True)
 class NotJson:
-    """A body that is no JSON: its kind is told, its content is not."""
+    """A body that is no JSON: its kind is shown, its content is not."""
 
     kind: str
     text: str = field(default="", repr=False)

@@ -1,8 +1,8 @@
 """The log, on stderr: one line an event, with nothing personal and no secret in it.
 
-Nothing is logged until `configure` has said how, and structlog is imported with the first line, so
-that `--help` stays fast and tests stay quiet. What is bound stands on every line of the process, a
-run's uploading threads included; only one run at a time is made in a process.
+Nothing is logged until `configure` has been called, and structlog is imported with the first line,
+so that `--help` stays fast and tests stay quiet. What is bound stands on every line of the process,
+a run's uploading threads included; a process makes one run at a time.
 
 Whatever is logged passes `redacted`, should an exception's text ever hold what it must not: it
 blanks what looks like a secret or a person, and whatever stands under a secret's name.
@@ -176,7 +176,7 @@ def bound(**fields: Any) -> Iterator[None]:
 
 @contextmanager
 def phase(name: str, **fields: Any) -> Iterator[None]:
-    """Log that a phase of a run ended: how long it took, and what `count` heard of inside.
+    """Log that a phase of a run ended: how long it took, and what `count` counted inside.
 
     A phase that an error ends is logged as stopped.
     """

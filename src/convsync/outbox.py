@@ -3,11 +3,11 @@
 A reservation is committed before its request leaves. A run that dies in between leaves a batch in
 the state of being sent; the next run sends it again word for word, under the same order IDs, which
 the platform takes as the same conversions. A batch is settled, with its audit events, in one
-transaction. A request that is refused for good at its first try has told the platform nothing: its
-rows go back into the plan, and the run stops. A platform that is away leaves everything where it
-stands for the next run.
+transaction. A request that is refused for good at its first try has changed nothing there: its
+rows go back into the plan, and the run stops. While a platform is away everything stays as it is
+for the next run.
 
-Two things a repeat does not do. It says nothing that a person has since forbidden: a batch is
+Two things a repeat does not do. It repeats nothing that a person has since forbidden: a batch is
 repeated only after each of its deals has been looked at as it was last read, which takes such rows
 out of it (see `reconcile`). And it makes nothing certain that is not: where the answer to a request
 was lost and its repeat is not taken, the platform may have counted the first: the rows stay unsure.
@@ -100,7 +100,7 @@ class Outbox:
             return batches.pending(connection, number)
 
     def probe_blocked(self) -> None:
-        """Let one entry of each action and code go out that the account's set-up has blocked.
+        """Release one entry of each action and code that the account's set-up has blocked.
 
         Once such a probe is taken, the set-up has been fixed, and all others follow.
         """
@@ -120,7 +120,7 @@ class Outbox:
 
         A refusal that names no row halves the next batch, until the row that is meant stands alone;
         every batch that is taken doubles it again. After `RetryPolicy.failures` batches in a row
-        without an answer the platform is taken to be away, and the rest is left to the next run; at
+        without an answer the platform is considered down, and the rest is left to the next run; at
         once where it asks for a longer wait than a run should make, as for a day's quota.
         """
         while (action := self._next_action(only_run)) and not self._has_stopped:

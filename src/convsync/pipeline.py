@@ -244,4 +244,4 @@ def _refuse(error: UnsafePlanError) -> None:
 
 
 def _let_pass(_: UnsafePlanError) -> None:
-    """Go on: a person has said that it is true."""
+    """Go on: a person has confirmed it."""

@@ -1,11 +1,11 @@
-"""What is to be done about each milestone: the desired state against what the ledger holds.
+"""What to do about each milestone: the desired state against what the ledger holds.
 
 A plan can be printed, counted and refused before anything is sent. The rules that shape it:
 
 - What is in flight does not change. A change that comes meanwhile waits for the verdict.
 - What was counted keeps its click, its time and its identifiers; only its value is restated, and it
   is taken back when the milestone no longer stands. An amount that turns unusable afterwards
-  (blank, zero, absurd) takes nothing back: a blank is no evidence, and what was told stays.
+  (blank, zero, absurd) takes nothing back: a blank is no evidence, and what is counted stays.
 - What was refused goes out again only when what it says has changed.
 - What the platform may have received without an answer is sent again even if nothing has changed,
   and taken back even if it was never confirmed: at worst a conversion worth nothing is counted.
@@ -55,8 +55,8 @@ class Step(StrEnum):
     RETRACT = "retracted"
     UNCHANGED = "unchanged"
     WAIT = "waiting"
-    NOT_SENT = "not sent"
-    CANNOT = "platform cannot"
+    NOT_SENT = "not_sent"
+    CANNOT = "platform_cannot"
 
 
 STEP_OF = {
@@ -71,7 +71,7 @@ class Item(Struct, frozen=True):
 
     NEW has a conversion, a correction a statement; CANNOT has the code for which the platform would
     not take the correction; the rest have a reason. KEPT, an UNCHANGED with `is_dropped`, drops a
-    correction no longer needed: what was told is right again.
+    correction no longer needed: what is counted is right again.
     """
 
     step: Step
@@ -85,7 +85,7 @@ class Item(Struct, frozen=True):
 
     @property
     def value(self) -> Money | None:
-        """Return what would be told, None where nothing would."""
+        """Return the value that would be sent, None where nothing would."""
         return None if self.statement is None else self.statement.value
 
 
@@ -155,7 +155,7 @@ def _plan_uncounted(
 
 
 def _may_be_taken_back(entry: LedgerEntry, decision: Decision) -> bool:
-    """True where the platform may count, unconfirmed, what is to be withdrawn."""
+    """True where the platform may count, unconfirmed, what should be withdrawn."""
     is_withdrawn = isinstance(decision, NotSent) and decision.reason in WITHDRAWALS
     return entry.is_unsure and entry.statement is not None and is_withdrawn
 
@@ -185,8 +185,8 @@ def _plan_refused(order_id: OrderId, entry: LedgerEntry | None, code: str) -> It
 def _correction_of(entry: LedgerEntry, decision: Decision) -> Statement | None:
     """Return the statement that would make the platform right, None where it is."""
     told = entry.told or entry.value
-    assert told is not None, "only what was said can be corrected"
-    assert entry.statement is not None, "and what was said is kept"
+    assert told is not None, "only what was sent can be corrected"
+    assert entry.statement is not None, "and what was sent is kept"
     if not (_is_news(decision, told) or (entry.is_unsure and _says_more(decision))):
         return None
     match decision:
@@ -200,7 +200,7 @@ def _correction_of(entry: LedgerEntry, decision: Decision) -> Statement | None:
 
 
 def _is_news(decision: Decision, told: Money) -> bool:
-    """True where what was decided is not what the platform was told."""
+    """True where what was decided is not what the platform counts."""
     match decision:
         case (Money() as value) | Conversion(statement=Statement(value=value)):
             return value != told
@@ -223,16 +223,16 @@ def _says_more(decision: Decision) -> bool:
 
 def _was_answered(entry: LedgerEntry, correction: Statement) -> bool:
     """True where the platform has already answered this very correction, and not taken it."""
-    said = (correction.operation, correction.value)
-    return entry.state in ANSWERED and (entry.operation, entry.value) == said
+    content = (correction.operation, correction.value)
+    return entry.state in ANSWERED and (entry.operation, entry.value) == content
 
 
 @dataclass(slots=True)
 class PlanSummary:
     """A plan in numbers, added up item by item; it stays small however long the plan is.
 
-    `value` is what will be told, new and restated, by currency. `digest` tells two plans apart: the
-    one a person said yes to, and the one about to be carried out.
+    `value` is what will be sent, new and restated, by currency. `digest` tells two plans apart: the
+    one a person agreed to, and the one about to be carried out.
     """
 
     steps: Counter[Step] = field(default_factory=Counter)
@@ -271,8 +271,8 @@ def _fingerprint(item: Item, value: Money) -> int:
     click = item.conversion.statement.click_id if item.conversion else None
     click_id = click.value if click else ""
     amount = value.amount.normalize()
-    said = f"{item.step} {item.order_id} {amount} {value.currency} {click_id}"
-    return int.from_bytes(blake2b(said.encode(), digest_size=16).digest())
+    text = f"{item.step} {item.order_id} {amount} {value.currency} {click_id}"
+    return int.from_bytes(blake2b(text.encode(), digest_size=16).digest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

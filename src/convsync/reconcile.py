@@ -4,10 +4,10 @@ Nothing here reads or writes. What a chunk of deals needs is handed in; the move
 written by the pipeline in one transaction, ledger rows and audit events together.
 
 What waits to be sent again, an unanswered request or one that was put off, is looked at for the
-person behind it: where it says more of them than they let out by now, it is not repeated. It is
+person behind it: where it names more of them than they now allow, it is not repeated. It is
 withheld, as something the platform may have received where it was never answered, and what is right
-today follows in its place, without them: a retraction after a refusal, the same value where there
-is still a click to tell it for, and else nothing.
+today follows in its place, without them: a retraction where consent was refused, the same value
+where there is still a click to report it for, and otherwise nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ from convsync.store.deals import StoredDeal
 from convsync.store.ledger import EntryKey
 
 DESTINATION_REMOVED = "DESTINATION_REMOVED"
-"""The code of what would have to be told to a destination that has left the configuration."""
+"""The code of a correction for a destination that has left the configuration."""
 
 
 @dataclass(slots=True)
@@ -147,7 +147,7 @@ class _DealAtHand:
     def _withhold(
         self, entry: LedgerEntry | None, rule: ConversionRule | None
     ) -> LedgerEntry | None:
-        """Take back what may not be said again; return the entry as it is then."""
+        """Withdraw what must not be sent again; return the entry as it is then."""
         if entry is None or may_be_repeated(entry, self.stored.deal, rule):
             return entry
         move = moves.withheld(entry, run_id=self.run_id)

@@ -1,9 +1,9 @@
 """Names that changed in the configuration, carried over into the ledger without counting again.
 
 A conversion is named after its rule and source, so a rule under a new name would count every deal a
-second time. `[moved]` says that a name changed. What looks as if one had, and nobody said so, is
-refused before anything is kept under the new name: else `[moved]` would come too late. Order IDs
-stay what they were: the platform knows the conversions by them.
+second time. `[moved]` says that a name changed. A change that is not named there, but looks
+like one, is refused before anything is kept under the new name: otherwise `[moved]` would come too
+late. Order IDs stay what they were: the platform knows the conversions by them.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ from convsync.store import retired
 from convsync.store.database import Connection
 
 Doubt = Callable[[UnsafePlanError], None]
-"""Raises the error, or lets it pass where a person has said so."""
+"""Raises the error, or lets it pass where a person has confirmed it."""
 
 
 def carry_over(connection: Connection, moved: Moved, *, run_id: int, at: datetime) -> None:
@@ -95,9 +95,9 @@ _SAME_CONVERSIONS = (
 
 
 def _look_renamed(found: Sequence[retired.LooksRenamed], sentence: str) -> UnsafePlanError:
-    said = "; ".join(sentence.format(**asdict(one)) for one in found)
+    findings = "; ".join(sentence.format(**asdict(one)) for one in found)
     lines = ", ".join(f'"{one.kind}.{one.before}" = "{one.kind}.{one.now}"' for one in found)
     return UnsafePlanError(
-        f"{said}. Nothing was sent. If it was renamed, write under [moved]: {lines}. If it should "
-        "count a second time, use --force to send anyway."
+        f"{findings}. Nothing was sent. If it was renamed, write under [moved]: {lines}. If it "
+        "should count a second time, use --force to send anyway."
     )

@@ -1,13 +1,13 @@
-"""Going on with a ledger that was restored from a backup: nothing that may have been sent since is
-forgotten.
+"""Continuing with a ledger that was restored from a backup: nothing that may have been sent since
+is forgotten.
 
-What the ledger does not know any more is what the platform was told after the backup. Every entry
-that may have been told something since is marked unsure, and its deal is looked at by the next run,
-which tells it again or takes it back: an entry that has something to say and is not confirmed, and
-a confirmed one whose milestone is young enough for its correction to have been taken. What is in
-flight in the backup is asked about or repeated as after any stop. A conversion that was planned
-first and withdrawn after the backup has left no trace in it: what the platform counts of it is
-found by `convsync status --platform` alone.
+The ledger no longer knows what was sent to the platform after the backup. Every entry that may have
+been sent or corrected since is marked unsure, and its deal is looked at by the next run, which
+sends it again or takes it back: an entry with a statement that is not confirmed, and a confirmed
+one whose milestone is young enough for its correction to have been taken. What is in flight in the
+backup is asked about or repeated as after any stop. A conversion that was first planned, and
+withdrawn, after the backup has left no trace in it: only `convsync status --platform` shows what
+the platform counts of it.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class RestoreAccepted:
 def accept(
     database: Database, path: Path | None, *, now: datetime, is_certain: bool = False
 ) -> RestoreAccepted:
-    """Mark what may have been told since a backup, and let runs go on with the ledger it restored.
+    """Mark what may have been sent since a backup, and let runs continue with the restored ledger.
 
     Raises OperatorError where nothing seems to be lost, unless the operator `is_certain`, and
     LockedError while a run holds the lock. One that is killed is repeated as a whole.

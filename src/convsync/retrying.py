@@ -23,7 +23,7 @@ class RetryPolicy:
     """How often a call is tried within one run, and how long is waited between the tries.
 
     A wait that the server or the quota asks for is granted up to `longest_asked_s`. After
-    `failures` calls in a row without an answer the platform is taken to be away.
+    `failures` calls in a row without an answer the platform is considered down.
     """
 
     attempts: int = 4

@@ -34,7 +34,7 @@ class Uploaded:
 
     `failures` are calls that were not answered; they are no problem where nothing is left of them
     at the run's end. `rejected` are the entries refused that nothing has settled since, and
-    `value` is what was told, by currency.
+    `value` is what was sent, by currency.
     """
 
     outcomes: Counter[EventKind] = field(default_factory=Counter)
@@ -119,7 +119,7 @@ class Answers:
 
     @property
     def cleared(self) -> set[tuple[ConversionAction, str]]:
-        """Return the actions and codes that taken probes have shown to be blocked no more."""
+        """Return the actions and codes that taken probes have shown to be no longer blocked."""
         return {
             (move.after.action, move.before.code)
             for move in self.alone
@@ -220,10 +220,10 @@ class Settling:
     def _write(
         self, connection: Connection, number: int, answers: Answers, *, is_repeat: bool
     ) -> None:
-        """Write moves, and have deals decided anew that were still unsettled.
+        """Write moves, and have deals that were still unsettled decided anew.
 
         Those may have changed while the platform judged them; so may those whose value is not
-        certain, which the platform only said that it knows.
+        certain, where the platform only answered that it knows them.
         """
         run_id, now = self._session.run_id, self._session.now
         audit.write_together(connection, answers.together, run_id=run_id, at=now)
@@ -234,7 +234,7 @@ class Settling:
             self._release(connection, action, code)
 
     def _release(self, connection: Connection, action: ConversionAction, code: str) -> None:
-        """Let all entries go out that a set-up blocked which has been fixed."""
+        """Release all entries that a set-up blocked, once it has been fixed."""
         run_id, now = self._session.run_id, self._session.now
         while left := batches.blocked_entries(connection, action, code, limit=_RELEASED_AT_ONCE):
             audit.write(connection, [released(entry) for entry in left], run_id=run_id, at=now)

@@ -93,7 +93,7 @@ class Work:
         self.stop_if_the_clock_is_wrong()
 
     def stop_if_the_clock_is_wrong(self) -> None:
-        """Raise OperatorError where what servers have said so far is too far from our own clock."""
+        """Raise OperatorError where a server's clock is too far from our own."""
         skew, allowed = self.services.servers.largest, self.services.run_limits.clock_tolerance
         if skew is not None and skew.certain > allowed:
             raise OperatorError(
@@ -178,7 +178,7 @@ class Work:
     # What is planned
 
     def reconcile_due(self) -> None:
-        """Plan the deals that are to be looked at again by now."""
+        """Plan the deals that are due to be looked at again."""
         while True:
             with self.session.transaction("plan due deals") as connection:
                 chunk = deals.due(connection, self.session.now, limit=intake.CHUNK)
@@ -311,7 +311,7 @@ class Work:
             )
 
     def _unreadable(self) -> Iterator[str]:
-        """Say how many records can be read no more, where these are more than is put up with."""
+        """Report how many records can no longer be read, where they are more than the limit."""
         if self.intake.unreadable.total() > self.services.run_limits.unreadable:
             for source, count in self.intake.unreadable.items():
                 yield (
@@ -364,7 +364,7 @@ class Work:
             "confirmed": uploaded.outcomes[EventKind.CONFIRMED],
             "rejected": len(uploaded.rejected),
             "waiting": waiting,
-            "not sent": self.report.sums.total(Side.NOT_SENT),
+            "not_sent": self.report.sums.total(Side.NOT_SENT),
             "unreadable": self.report.quarantined,
         }
 
@@ -378,10 +378,10 @@ def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = 
 
     Sets are put in order: theirs differs from one process to the next.
     """
-    said = json.dumps(
+    content = json.dumps(
         [[asdict(rule) for rule in rules], sorted(destinations)], default=_plain, sort_keys=True
     )
-    return blake2b(said.encode(), digest_size=16).hexdigest()
+    return blake2b(content.encode(), digest_size=16).hexdigest()
 
 
 def _plain(value: object) -> object:
@@ -393,8 +393,13 @@ def summary_of(plan: PlanSummary) -> dict[str, Any]:
     return {
         "steps": {step.value: plan.steps[step] for step in Step},
         "reasons": {
-            f"{step.value}: {reason.value}": count
-            for (step, reason), count in sorted(plan.reasons.items())
+            step.value: {
+                reason.value: count
+                for (of, reason), count in sorted(plan.reasons.items())
+                if of is step
+            }
+            for step in Step
+            if any(of is step for of, _ in plan.reasons)
         },
         "value": {currency: str(amount) for currency, amount in sorted(plan.value.items())},
     }

@@ -1,6 +1,6 @@
 """How a run is asked to stop, by Ctrl-C or SIGTERM, and when it does.
 
-It stops at the next safe step, between two transactions, once the answers on their way have been
+It stops at the next safe step, between two transactions, once the answers in flight have been
 settled. What takes longer than a few seconds is not waited for: it is interrupted where it stands,
 as a lost connection would be, and a request without an answer is repeated by the next run.
 """

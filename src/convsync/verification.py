@@ -113,18 +113,18 @@ def _checked(
 ) -> Iterator[tuple[int, str | None]]:
     key, keyed_since = audit_log.key_of(connection), tail.keyed_since
     digest = GENESIS
-    for expected, (said, stored) in enumerate(audit_log.chain(connection), start=1):
-        is_keyed = keyed_since is not None and said.number >= keyed_since
-        digest = chained(digest, said, key if is_keyed else None)
+    for expected, (event, stored) in enumerate(audit_log.chain(connection), start=1):
+        is_keyed = keyed_since is not None and event.number >= keyed_since
+        digest = chained(digest, event, key if is_keyed else None)
         known, problem = anchors.get(expected, (digest, ""))
-        if said.number != expected:
+        if event.number != expected:
             yield expected, f"event {expected} is missing"
         elif digest != stored:
             yield expected, f"event {expected} or its digest was edited"
         elif known != digest:
             yield expected, f"event {expected} is {problem}"
         else:
-            common.add(said)
+            common.add(event)
             yield expected, None
 
 
@@ -136,7 +136,7 @@ def _problem_of_key(tail: Tail, key: bytes | None) -> str | None:
     if key is None:
         return f"the log is keyed since event {since}, and CONVSYNC_AUDIT__KEY is not set"
     if tail.key_id != key_id(key):
-        return f"the log is keyed since event {since} by another key than CONVSYNC_AUDIT__KEY"
+        return f"the log is keyed since event {since} with another key than CONVSYNC_AUDIT__KEY"
     return None
 
 

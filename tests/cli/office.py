@@ -33,7 +33,7 @@ _AS_A_WORD = str.maketrans(" -", "__")
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """How a command ended, and what it printed."""
 
     code: int
@@ -124,13 +124,13 @@ class Office:
         _write(self.folder / "deals.csv", DEAL_HEADER, self.deals.values())
         _write(self.folder / "clicks.csv", CLICK_HEADER, self.clicks.values())
 
-    def types(self, *words: str) -> Said:
+    def types(self, *words: str) -> CommandResult:
         """Run `convsync` with these words, and the company's config unless they name one."""
         if "--config" not in words and "--help" not in words:
             words = (*words, "--config", str(self.config))
         return run(*words)
 
-    def night(self, at: str = NIGHT, *options: str) -> Said:
+    def night(self, at: str = NIGHT, *options: str) -> CommandResult:
         """Export the files and run at an instant, which is the platform's time too."""
         self.sandbox.platform.clock.set(datetime.fromisoformat(at))
         self.write_files()
@@ -160,7 +160,7 @@ class Office:
         return {name: self.sql(f"SELECT * FROM {name}") for (name,) in names}
 
 
-def run(*words: str) -> Said:
+def run(*words: str) -> CommandResult:
     """Run `convsync` with these words in this process, as the installed script would."""
     out, err = io.StringIO(), io.StringIO()
     before = sys.argv
@@ -173,7 +173,7 @@ def run(*words: str) -> Said:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     finally:
         sys.argv = before
-    return Said(code, out.getvalue(), err.getvalue())
+    return CommandResult(code, out.getvalue(), err.getvalue())
 
 
 def _write(path: Path, header: str, rows: Any) -> None:

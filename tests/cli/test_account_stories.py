@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import pytest
 
-from tests.cli.office import Office, Said
+from tests.cli.office import CommandResult, Office
 
 NIGHTS = [f"2026-03-{day:02d}T02:00+01:00" for day in range(3, 9)]
 LATER = "2026-03-04 12:00:00"
@@ -23,7 +23,7 @@ def the_log_gives_the_ledger(office: Office) -> Iterator[None]:
     assert verified.code == 0, verified.out
 
 
-def ended(said: Said) -> tuple[int, str]:
+def ended(said: CommandResult) -> tuple[int, str]:
     """Return the exit code, and the first word of the closing line."""
     return said.code, said.out.splitlines()[-1].split()[0]
 
@@ -177,8 +177,8 @@ def test_a_person_who_clicked_on_no_ad_is_ordinary(office: Office, road: str) ->
 
     account = json.loads(office.types("status", "--format", "json").out)["account"]
     assert account["sent"] == {"confirmed": 1}
-    assert account["not_sent"] == {"not matched by the platform": 1}
-    assert "1  not matched by the platform" in office.types("status").out
+    assert account["not_sent"] == {"unmatched": 1}
+    assert "1  unmatched" in office.types("status").out
     said = office.types("explain", "D-1").out
     assert "unmatched (count), 1,000.00 EUR" in said
     assert "Google knows no click of this person" in said

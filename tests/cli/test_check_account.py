@@ -9,7 +9,7 @@ import pytest
 
 from convsync import wiring
 from convsync.sandbox.account import Action
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from tests.cli.office import ACCOUNT, NIGHT, THIRD_NIGHT, Office, rows_of
 
 READER = f"""
@@ -58,7 +58,7 @@ def account(**changes: Any) -> Wrong:
 
 
 def search(kind: str, error: str = "") -> Wrong:
-    fault = Fault(on="search", kind=kind, every=1, error=error)
+    fault = PlannedFault(on="search", kind=kind, every=1, error=error)
     return lambda office: office.sandbox.platform.faults.add(fault)
 
 

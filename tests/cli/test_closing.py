@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office, Said
+from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, CommandResult, Office
 
 LINE = r"(OK|WAITING|LOOK|FAILED) run \d+: sent [\d,]+.* head (\d+:[0-9a-f]{64})"
 
 
-def last_line(said: Said) -> str:
+def last_line(said: CommandResult) -> str:
     return said.out.splitlines()[-1]
 
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from convsync.sandbox.faults import Fault
-from tests.cli.office import NEXT_NIGHT, NIGHT, Office, Said
+from convsync.sandbox.faults import PlannedFault
+from tests.cli.office import NEXT_NIGHT, NIGHT, CommandResult, Office
 
 
-def night(office: Office, at: str = NIGHT, *options: str) -> Said:
+def night(office: Office, at: str = NIGHT, *options: str) -> CommandResult:
     office.sandbox.platform.clock.set(datetime.fromisoformat(at))
     office.write_files()
     return office.types("--log-format", "json", *options, "run", "--as-of", at)
 
 
-def logged(said: Said) -> list[dict[str, Any]]:
+def logged(said: CommandResult) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.err.splitlines()]
 
 
@@ -55,7 +55,7 @@ def test_a_refused_row_is_logged_with_its_code(office: Office) -> None:
 def test_a_try_again_is_logged_with_its_wait(office: Office) -> None:
     office.configure("attempts = 1", "attempts = 2\nfirst_wait_s = 0.01")
     office.deal()
-    fault = Fault(on="ingest", request=1, kind="unavailable_before")
+    fault = PlannedFault(on="ingest", request=1, kind="unavailable_before")
     office.sandbox.platform.faults.add(fault)
     said = night(office)
     (again,) = [line for line in logged(said) if line["event"] == "trying again"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from convsync.sandbox.account import Action
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from tests.cli.office import ACCOUNT, NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office, rows_of, run
 
 FORMATS = ("table", "json", "csv")
@@ -45,7 +45,9 @@ def test_what_was_refused_after_a_lost_answer_is_explained_as_perhaps_counted(
     office: Office,
 ) -> None:
     office.deal(mql_date="")
-    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind="unavailable_after"))
+    office.sandbox.platform.faults.add(
+        PlannedFault(on="ingest", request=1, kind="unavailable_after")
+    )
     office.night()
     office.sandbox.platform.verdicts = {"click-of-D-1": "PROCESSING_ERROR_REASON_INVALID_GCLID"}
     office.night(NEXT_NIGHT)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.office import NIGHT, Office, Said, run
+from tests.cli.office import NIGHT, CommandResult, Office, run
 
 RUN = ("run", "--as-of", NIGHT)
 
 
-def assert_clear(said: Said, *words: str) -> None:
+def assert_clear(said: CommandResult, *words: str) -> None:
     """Hold what was said to the promise: code 2, one message with the words, and no more.
 
     Commands that send say as their last line that they failed; the others nothing on stdout.
@@ -227,7 +227,7 @@ def test_credentials_that_are_not_there_are_named(
     assert office.types("status").out.count("planned") == 1
 
 
-def assert_clear_after_reading(said: Said, word: str) -> None:
+def assert_clear_after_reading(said: CommandResult, word: str) -> None:
     """As `assert_clear`, where sources were read before it showed."""
     assert said.code == 2
     assert "Traceback" not in said.err

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from convsync.clock import system_clock
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from convsync.settings import load_settings
 from convsync.store import runs
 from convsync.wiring import database_of
@@ -70,7 +70,7 @@ def test_a_row_the_platform_rejects_ends_with_1_until_it_has_been_told(office: O
 @pytest.mark.parametrize("kind", ["unavailable_before", "unavailable_after", "internal"])
 def test_a_platform_that_is_away_leaves_the_rest_to_the_next_run(office: Office, kind: str) -> None:
     office.deal()
-    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind=kind))
+    office.sandbox.platform.faults.add(PlannedFault(on="ingest", request=1, kind=kind))
     said = office.night()
     assert said.code == 1
     assert "It is sent again by the next run." in said.err
@@ -141,7 +141,7 @@ def test_as_of_is_the_companys_time_unless_it_says_otherwise(
 
 def test_retry_sends_what_was_left_without_reading_a_source(office: Office) -> None:
     office.deal()
-    fault = Fault(on="ingest", request=1, kind="unavailable_before")
+    fault = PlannedFault(on="ingest", request=1, kind="unavailable_before")
     office.sandbox.platform.faults.add(fault)
     office.night()
     (office.folder / "deals.csv").unlink()
@@ -171,8 +171,8 @@ def test_what_was_planned_comes_in_every_format(office: Office, command: str, fo
                 "retracted",
                 "unchanged",
                 "waiting",
-                "not sent",
-                "platform cannot",
+                "not_sent",
+                "platform_cannot",
             ]
             assert steps["new"] == new
         case _:

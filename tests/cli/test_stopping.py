@@ -9,7 +9,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 
 SCRIPT = Path(sys.executable).with_name("convsync")
@@ -46,7 +46,9 @@ def test_a_run_stopped_while_it_waits_for_an_answer_says_what_stands_and_is_gone
     office: Office, words: tuple[str, ...]
 ) -> None:
     office.deal()
-    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind="latency", seconds=40))
+    office.sandbox.platform.faults.add(
+        PlannedFault(on="ingest", request=1, kind="latency", seconds=40)
+    )
     ended = stopped(office, signal.SIGTERM, *words)
     assert ended.returncode == 1
     assert "Stopped by SIGTERM. Done: 2 planned, 0 sent. Unanswered: 1 requests" in ended.stderr
@@ -65,7 +67,9 @@ def test_a_run_stopped_while_it_waits_for_an_answer_says_what_stands_and_is_gone
 
 def test_an_answer_that_comes_in_time_is_settled_before_the_run_stops(office: Office) -> None:
     office.deal()
-    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind="latency", seconds=2))
+    office.sandbox.platform.faults.add(
+        PlannedFault(on="ingest", request=1, kind="latency", seconds=2)
+    )
     ended = stopped(office, signal.SIGINT, "run")
     assert ended.returncode == 1
     assert "Stopped by SIGINT." in ended.stderr
@@ -110,7 +114,7 @@ def test_a_backfill_sees_the_clicks_that_a_run_would_see(office: Office) -> None
 def test_a_request_without_an_answer_is_finished_by_the_next_backfill(office: Office) -> None:
     office.deal()
     office.write_files()
-    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind="crash"))
+    office.sandbox.platform.faults.add(PlannedFault(on="ingest", request=1, kind="crash"))
     first = office.types("backfill", *DAYS, "--yes", "--as-of", NIGHT)
     assert first.code == 1
     assert office.sql("SELECT * FROM ledger WHERE state = 'sending'") != []
@@ -121,7 +125,9 @@ def test_a_request_without_an_answer_is_finished_by_the_next_backfill(office: Of
 
 def test_a_quota_that_clears_within_the_run_is_no_failure(office: Office) -> None:
     office.deal()
-    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind="resource_exhausted"))
+    office.sandbox.platform.faults.add(
+        PlannedFault(on="ingest", request=1, kind="resource_exhausted")
+    )
     said = office.night(NIGHT)
     assert (said.code, office.values("333")) == (0, [1000])
     assert "RESOURCE_EXHAUSTED" in said.err

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import pytest
 
-from convsync.sandbox.crm.book import Deal
-from convsync.sandbox.faults import Fault
-from tests.cli.office import Office, Said
+from convsync.sandbox.crm.book import CrmDeal
+from convsync.sandbox.faults import PlannedFault
+from tests.cli.office import CommandResult, Office
 from tests.fakes.server_with_a_clock import server_that_says
 
 NIGHTS = [f"2026-03-{day:02d}T02:00+01:00" for day in range(3, 9)]
@@ -38,7 +38,7 @@ def hide(office: Office, *deal_ids: str) -> dict[str, dict[str, str]]:
     return {deal_id: office.deals.pop(deal_id) for deal_id in deal_ids}
 
 
-def ended(said: Said) -> tuple[int, str]:
+def ended(said: CommandResult) -> tuple[int, str]:
     """Return the exit code, and the first word of the closing line."""
     return said.code, said.out.splitlines()[-1].split()[0]
 
@@ -94,7 +94,7 @@ def test_a_crm_that_shows_less_for_some_nights_ends_with_every_deal_counted(
     known = [crm.server.record_id("deal", number) for number in range(1, 5)]
     for deal_id in known:
         crm.book.put(
-            Deal(
+            CrmDeal(
                 deal_id=deal_id,
                 created_at=WON_AT - timedelta(days=10),
                 modified_at=WON_AT,
@@ -227,7 +227,7 @@ def test_what_counts_under_a_removed_rule_is_shown_and_still_taken_back(office: 
     office.night(NIGHTS[0])
     office.night(NIGHTS[1])
 
-    office.cut("[rules.won]", "# --- Whom it is told")
+    office.cut("[rules.won]", "# --- Where it is sent")
     removed = office.night(NIGHTS[2])
     assert removed.code == 0
     assert NOTHING in removed.out
@@ -273,7 +273,7 @@ def test_a_backfill_reads_the_click_log_and_finishes_one_that_was_interrupted(
         click["Deal ID"] = deal_id
     office.write_files()
     office.sandbox.platform.clock.set(datetime.fromisoformat(NIGHTS[0]))
-    office.sandbox.platform.faults.add(Fault(on="ingest", request=1, kind=answer))
+    office.sandbox.platform.faults.add(PlannedFault(on="ingest", request=1, kind=answer))
 
     interrupted = office.types(*WINTER, NIGHTS[0])
     assert ended(interrupted) == (1, "LOOK")

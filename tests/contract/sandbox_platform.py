@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from convsync.model.statement import OrderId, Statement
 from convsync.sandbox.account import Action
-from convsync.sandbox.faults import Call, Fault
+from convsync.sandbox.faults import Call, PlannedFault
 from convsync.sandbox.server import Sandbox
 from tests.builders import ACTION
 from tests.contract.destination_suite import Codes
@@ -53,4 +53,4 @@ class SandboxPlatform(ABC):
         return None if counted is None else counted.value
 
     def _break(self, kind: str) -> None:
-        self.sandbox.platform.faults.add(Fault(on=self.upload, request=1, kind=kind))
+        self.sandbox.platform.faults.add(PlannedFault(on=self.upload, request=1, kind=kind))

@@ -10,11 +10,11 @@ from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.outcome import Accepted, Blocked, Confirmed, Rejected, Untried
 from convsync.model.statement import Operation, OrderId, Statement
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
 from convsync.upload.destination import StillProcessing, Unknown
 from convsync.upload.google.data_manager import DataManager
-from convsync.upload.google.data_manager_requests import Account
+from convsync.upload.google.data_manager_requests import RequestAccounts
 from tests.builders import NOW
 from tests.contract.destination_suite import (
     Codes,
@@ -60,7 +60,7 @@ def connected(running: Sandbox) -> Iterator[DataManager]:
 def a_road_to(sandbox: Sandbox, retractor: MemoryDestination | None = None) -> DataManager:
     return DataManager(
         "google",
-        Account(operating=ACCOUNT),
+        RequestAccounts(operating=ACCOUNT),
         None,
         endpoint=sandbox.grpc_address,
         rest_endpoint=sandbox.http_url,
@@ -114,7 +114,7 @@ def test_a_status_that_is_kept_no_longer_leaves_its_rows_counted(
 def test_a_status_that_does_not_come_is_asked_for_again(
     connected: DataManager, sandbox: Sandbox
 ) -> None:
-    sandbox.platform.faults.add(Fault(on="status", request=1, kind="resource_exhausted"))
+    sandbox.platform.faults.add(PlannedFault(on="status", request=1, kind="resource_exhausted"))
     with pytest.raises(TransientError, match="429"):
         connected.verdict(a_batch(*statements(1)), "any", now=NOW)
 

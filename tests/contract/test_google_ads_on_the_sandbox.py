@@ -19,11 +19,11 @@ from convsync.errors import OperatorError, TransientError
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Accepted, Confirmed, Rejected
 from convsync.model.statement import Operation, OrderId, Statement
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
 from convsync.upload.google.credentials import ADS_SCOPE, KeyFile, credentials_from
 from convsync.upload.google.data_manager import DataManager
-from convsync.upload.google.data_manager_requests import Account
+from convsync.upload.google.data_manager_requests import RequestAccounts
 from convsync.upload.google.google_ads import GoogleAds
 from convsync.upload.google.google_ads_api import Customer
 from tests.builders import NOW
@@ -81,7 +81,7 @@ def connected(running: Sandbox) -> Iterator[GoogleAds]:
 def data_manager(sandbox: Sandbox, connected: GoogleAds) -> Iterator[DataManager]:
     destination = DataManager(
         "google",
-        Account(operating=ACCOUNT),
+        RequestAccounts(operating=ACCOUNT),
         None,
         endpoint=sandbox.grpc_address,
         rest_endpoint=sandbox.http_url,
@@ -159,7 +159,7 @@ def test_a_correction_whose_answer_was_lost_is_settled_by_the_same_batch(
     (sent,) = statements(1)
     platform = OnGoogleAds(sandbox)
     settled(connected, platform, [sent])
-    lost = Fault(on="google_ads_adjustment", request=1, kind="unavailable_after")
+    lost = PlannedFault(on="google_ads_adjustment", request=1, kind="unavailable_after")
     sandbox.platform.faults.add(lost)
     batch = a_batch(corrected(sent, Operation.RETRACT, 0))
     with pytest.raises(TransientError):
@@ -187,7 +187,9 @@ def test_two_restatements_of_one_night_never_leave_the_older_value_confirmed(
 def test_a_line_that_goes_dead_is_in_passing_and_never_counts_twice(
     connected: GoogleAds, sandbox: Sandbox, kind: str
 ) -> None:
-    sandbox.platform.faults.add(Fault(on="google_ads_upload", request=1, kind=kind, seconds=0.05))
+    sandbox.platform.faults.add(
+        PlannedFault(on="google_ads_upload", request=1, kind=kind, seconds=0.05)
+    )
     batch = a_batch(*statements(2))
     if kind != "latency":
         with pytest.raises(TransientError):

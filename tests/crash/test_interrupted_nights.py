@@ -13,7 +13,7 @@ import pytest
 
 from convsync import pipeline
 from convsync.errors import LockedError
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from convsync.store.runs import LEASE
 from tests.crash.conftest import Undisturbed
 from tests.crash.night import NOW, end
@@ -76,7 +76,7 @@ def test_a_night_killed_after_the_platform_counted_and_before_it_answered_ends_t
     night: Undisturbed, request_number: int
 ) -> None:
     night.evening.again()
-    fault = Fault(on="ingest", request=request_number, kind="unavailable_after")
+    fault = PlannedFault(on="ingest", request=request_number, kind="unavailable_after")
     night.evening.sandbox.platform.faults.add(fault)
     assert night.fork_server.night(night.folder, "waiting to try again").signal == signal.SIGKILL
     assert night.evening.finish() == night.ending

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import responses
 
-from convsync.sandbox.crm.server import CrmServer, Reply, Request
+from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
 
 
 class CrmOverHttp:
@@ -45,10 +45,10 @@ class CrmOverHttp:
         return reply.status, headers, encoded
 
 
-def _as_request(asked: requests.PreparedRequest, base_url: str) -> Request:
+def _as_request(asked: requests.PreparedRequest, base_url: str) -> CrmRequest:
     url = urlsplit(asked.url or "")
     body = asked.body or b""
-    return Request(
+    return CrmRequest(
         method=asked.method or "",
         path=url.path.removeprefix(urlsplit(base_url).path),
         query=dict(parse_qsl(url.query, keep_blank_values=True)),

@@ -126,7 +126,7 @@ def win(office: CrmOfVendor, number: int, won_at: datetime = WON_AT) -> str:
     """Put a won deal with a click ID of its own into the CRM, and return its ID."""
     deal_id = office.server.record_id("deal", number)
     office.book.put(
-        crm.Deal(
+        crm.CrmDeal(
             deal_id=deal_id,
             created_at=won_at - timedelta(days=20),
             modified_at=won_at,

@@ -15,7 +15,7 @@ import pytest
 
 from convsync import pipeline
 from convsync.model.period import Period
-from convsync.sandbox.faults import Call, Fault
+from convsync.sandbox.faults import Call, PlannedFault
 from convsync.sandbox.server import Sandbox
 from tests.nights.company import PAGE_OF, Company, Entry, small_batches
 from tests.nights.test_changing_apis import by
@@ -90,8 +90,8 @@ class World:
         for request in range(1, 40):
             if self.random.random() < how_much:
                 kind = self.random.choice(KINDS)
-                faults.add(Fault(on=upload, request=request, kind=kind))
-                faults.add(Fault(on=other, request=request, kind=kind))
+                faults.add(PlannedFault(on=upload, request=request, kind=kind))
+                faults.add(PlannedFault(on=other, request=request, kind=kind))
         clicks = [cells.get("gclid") for cells in self.deals.values()]
         self.sandbox.platform.verdicts = {
             click: self.random.choice(CODES)

@@ -27,7 +27,7 @@ def win(hubspot: CrmOfVendor, number: int, amount: int = 100) -> str:
     """Put a won deal with a click ID of its own into the CRM, and return its ID."""
     deal_id = hubspot.server.record_id("deal", number)
     hubspot.book.put(
-        crm.Deal(
+        crm.CrmDeal(
             deal_id=deal_id,
             created_at=CREATED,
             modified_at=WON_AT,
@@ -139,10 +139,12 @@ def test_a_click_id_that_reaches_the_contact_late_is_still_found(
     company: Company, hubspot: CrmOfVendor
 ) -> None:
     contact = hubspot.server.record_id("contact", 1)
-    hubspot.book.put_person(crm.Person(person_id=contact, created_at=CREATED, modified_at=CREATED))
+    hubspot.book.put_person(
+        crm.CrmPerson(person_id=contact, created_at=CREATED, modified_at=CREATED)
+    )
     deal_id = win(hubspot, 1)
     hubspot.book.put(
-        crm.Deal(
+        crm.CrmDeal(
             **{  # the same, known by its contact alone
                 name: getattr(hubspot.book.deal(deal_id), name)
                 for name in (

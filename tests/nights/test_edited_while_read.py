@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 
 from convsync import pipeline
 from convsync.model.deal import WON
-from convsync.sandbox.crm.book import Deal
+from convsync.sandbox.crm.book import CrmDeal
 from convsync.services import Services
 from convsync.store import deals, migrate, runs
 from convsync.store.database import Database
@@ -182,7 +182,7 @@ class EditedWhileRead(RuleBasedStateMachine):
             people=(contact,) if contact else (),
         )
 
-    def _any(self, pick: int) -> Deal:
+    def _any(self, pick: int) -> CrmDeal:
         there = self.office.book.modified()
         return there[pick % len(there)]
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from convsync.pipeline import resend
-from convsync.sandbox.faults import Call, Fault
+from convsync.sandbox.faults import Call, PlannedFault
 from convsync.sandbox.server import Sandbox
 from convsync.services import Services
 from convsync.store import audit_log
@@ -40,7 +40,7 @@ def won(company: Company, deal_id: str = "D-1", **cells: object) -> None:
 def lose_answers(sandbox: Sandbox, tries: int = TRIES, on: Call = "ingest") -> None:
     """Let the platform act on the next requests, and none of its answers arrive."""
     for request in range(1, tries + 1):
-        sandbox.platform.faults.add(Fault(on=on, request=request, kind="unavailable_after"))
+        sandbox.platform.faults.add(PlannedFault(on=on, request=request, kind="unavailable_after"))
 
 
 def refuse(sandbox: Sandbox, code: str = REFUSED) -> None:
@@ -203,7 +203,7 @@ def test_what_a_spent_quota_turned_away_goes_back_into_the_plan(
 ) -> None:
     won(company)
     for request in range(1, 4 * TRIES):
-        fault = Fault(on="ingest", request=request, kind="resource_exhausted", seconds=1)
+        fault = PlannedFault(on="ingest", request=request, kind="resource_exhausted", seconds=1)
         sandbox.platform.faults.add(fault)
     company.night(NIGHT[0])
     assert company.entry("D-1").state == "planned"

@@ -14,7 +14,7 @@ from convsync.model.period import Period
 from convsync.model.statement import Batch
 from convsync.pipeline import backfill, plan, plan_backfill, run
 from convsync.sandbox.admin import set_actions
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
 from convsync.services import Report, Services
 from convsync.upload.google.data_manager_refusals import outcomes_of_refusal, refusal_of
@@ -101,7 +101,7 @@ def test_what_no_longer_stands_is_taken_back_to_zero_once(
     company.night(NIGHT[2])
     company.night(NIGHT[3])
     assert requests_to(sandbox) == sent
-    assert company.sums() == {(Side.SENT, "taken back"): 1}
+    assert company.sums() == {(Side.SENT, "taken_back"): 1}
 
 
 def test_a_deal_missing_from_a_complete_export_is_taken_back(company: Company) -> None:
@@ -644,7 +644,9 @@ def test_a_platform_that_goes_away_is_finished_by_the_next_run_and_counted_once(
     for number in range(7):
         won(company, f"D-{number}")
     for request in (2, 3, 4, 5):
-        sandbox.platform.faults.add(Fault(on="ingest", request=request, kind="unavailable_after"))
+        sandbox.platform.faults.add(
+            PlannedFault(on="ingest", request=request, kind="unavailable_after")
+        )
     report = company.night(NIGHT[0])
     assert report.exit_code == 1
     assert "It is sent again by the next run" in report.problems[0]
@@ -661,7 +663,9 @@ def test_the_next_try_waits_as_long_as_the_platform_asks(
 ) -> None:
     won(company)
     for request in (1, 2):
-        sandbox.platform.faults.add(Fault(on="ingest", request=request, kind="resource_exhausted"))
+        sandbox.platform.faults.add(
+            PlannedFault(on="ingest", request=request, kind="resource_exhausted")
+        )
     report = company.night(NIGHT[0])
     assert report.exit_code == 0
     assert company.value("D-1") == 100.0
@@ -688,7 +692,7 @@ def test_a_status_that_makes_no_sense_is_reported_and_holds_up_nothing_else(
 ) -> None:
     won(company)
     company.night(NIGHT[0])
-    sandbox.platform.faults.add(Fault(on="status", request=1, kind="garbage"))
+    sandbox.platform.faults.add(PlannedFault(on="status", request=1, kind="garbage"))
     won(company, "D-2")
     report = company.night(NIGHT[1])
     assert report.exit_code == 1
@@ -753,7 +757,7 @@ def test_of_rows_blocked_for_an_action_one_is_tried_a_night_until_it_exists(
     company.configure(("action_id = 222", "action_id = 999"))
     won(company, "D-1")
     won(company, "D-2")
-    blocked = {(Side.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID"): 2}
+    blocked = {(Side.WAITING, "blocked:INVALID_CONVERSION_ACTION_ID"): 2}
     for night, tried in zip(NIGHT[:2], [2, 1], strict=True):
         assert company.night(night).uploaded.sent == tried
         assert company.sums() == blocked
@@ -774,7 +778,7 @@ def test_an_action_that_does_not_exist_blocks_its_rows_until_it_is_corrected(
     won(company, "D-2")
     for _ in range(2):
         company.night(NIGHT[0])
-        blocked = (Side.WAITING, "blocked: INVALID_CONVERSION_ACTION_ID")
+        blocked = (Side.WAITING, "blocked:INVALID_CONVERSION_ACTION_ID")
         assert company.sums() == {blocked: 2}
     company.configure()
     company.night(NIGHT[1])

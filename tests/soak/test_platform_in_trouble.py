@@ -13,7 +13,7 @@ import pytest
 
 from convsync.errors import OperatorError
 from convsync.model.record import numbers_in
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
 from convsync.store import audit_log
 from tests.nights.company import PAGE_OF, Company, folder_in_memory, small_batches
@@ -53,8 +53,8 @@ def test_twenty_thousand_conversions_survive_a_fault_at_every_fifth_request(
     platform = company.sandbox.platform if company.sandbox else None
     assert platform is not None
     platform.verdicts = dict.fromkeys((f"G-{deal}" for deal in refused), BAD)
-    platform.faults.add(Fault(on="ingest", every=5, kind=WAYS, seconds=1.5))
-    platform.faults.add(Fault(on="status", every=5, kind=("internal", "unavailable_before")))
+    platform.faults.add(PlannedFault(on="ingest", every=5, kind=WAYS, seconds=1.5))
+    platform.faults.add(PlannedFault(on="status", every=5, kind=("internal", "unavailable_before")))
     nights = live_until_settled(company)
 
     entries = company.entries()

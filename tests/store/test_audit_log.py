@@ -16,7 +16,7 @@ from convsync.model.event import Event, EventKind
 from convsync.model.moves import reserved_together
 from convsync.model.statement import order_id_of
 from convsync.store import audit_log, runs
-from convsync.store.audit_log import Row
+from convsync.store.audit_log import AuditRow
 from convsync.store.database import Database
 from convsync.store.pages import PAGE
 from convsync.store.schema import audit_events, audit_head
@@ -42,7 +42,7 @@ def write(database: Database, *events: Event, run_id: int = 1, at: datetime = NO
         audit.record(connection, events, run_id=run_id, at=at)
 
 
-def written(database: Database, **filters: Any) -> list[Row]:
+def written(database: Database, **filters: Any) -> list[AuditRow]:
     with database.reading() as connection:
         return list(audit_log.events(connection, **filters))
 

@@ -29,11 +29,11 @@ from convsync.upload.google.data_manager_refusals import (
     refusal_of,
     response_json,
 )
-from convsync.upload.google.data_manager_requests import Account, request_of
+from convsync.upload.google.data_manager_requests import RequestAccounts, request_of
 from convsync.upload.google.takes import CLICK_IDS
 from tests.builders import ACTION, NOW, SOMEBODY, a_statement, usd
 
-ACCOUNT = Account(operating="1234567890")
+ACCOUNT = RequestAccounts(operating="1234567890")
 
 
 def a_batch(*statements: Statement, number: int = 7) -> Batch:
@@ -52,7 +52,7 @@ def of_many(count: int) -> Batch:
 # --- what is said --------------------------------------------------------------------------------
 
 
-def said(*statements: Statement, account: Account = ACCOUNT) -> dict[str, Any]:
+def said(*statements: Statement, account: RequestAccounts = ACCOUNT) -> dict[str, Any]:
     request: dict[str, Any] = json_format.MessageToDict(
         request_of(a_batch(*statements), account), preserving_proto_field_name=True
     )
@@ -97,7 +97,7 @@ def test_a_conversion_is_said_as_google_reads_it() -> None:
 
 
 def test_whoever_signs_in_for_another_is_named_beside_the_account_that_owns_the_action() -> None:
-    account = Account(operating="1", login="2", linked="3", event_source="PHONE")
+    account = RequestAccounts(operating="1", login="2", linked="3", event_source="PHONE")
     (destination,) = said(a_statement(), account=account)["destinations"]
     accounts = {name: destination[f"{name}_account"] for name in ("operating", "login", "linked")}
     assert {name: each["account_id"] for name, each in accounts.items()} == {

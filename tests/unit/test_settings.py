@@ -119,7 +119,7 @@ def test_the_examples_explain_every_key_there_is() -> None:
 
 def test_the_query_of_the_warehouse_yields_every_mapped_column() -> None:
     source = load_settings(CONFIG / "sql.toml").deals["crm"]
-    assert isinstance(source, tables.SqlDeals)
+    assert isinstance(source, tables.SqlDealsTable)
     written = tomllib.loads((CONFIG / "sql.toml").read_text())["deals"]["crm"]
     mapped = {*written["columns"].values(), *written["milestones"].values()}
     assert {column for column in mapped if not re.search(rf"\b{column}\b", source.query)} == set()
@@ -143,7 +143,7 @@ def test_a_variable_overrides_the_file_key_by_key(
     monkeypatch.setenv("CONVSYNC_RULES__WON__AMOUNTS__ZERO", "12.50")
     settings = load_settings(config)
     google = settings.destinations["google"]
-    assert isinstance(google, tables.DataManager)
+    assert isinstance(google, tables.DataManagerTable)
     assert google.operating_account == "9998887777"
     assert google.event_source == "OTHER"
     assert settings.limits.factor == 9

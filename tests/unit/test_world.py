@@ -22,7 +22,7 @@ from convsync.sandbox.world import (
     reopened,
 )
 from convsync.sandbox.world_csv import write_clicks_csv, write_deals_csv
-from convsync.sandbox.world_deal import MILESTONES, Deal
+from convsync.sandbox.world_deal import MILESTONES, WorldDeal
 from convsync.sandbox.world_figures import (
     ABSURD_AMOUNT,
     AMOUNT,
@@ -47,26 +47,26 @@ def a_busy_world() -> World:
     return a_world(deals=5_000, days=90)
 
 
-def everyone(world: World) -> list[Deal]:
+def everyone(world: World) -> list[WorldDeal]:
     return [world.deal(index) for index in range(world.deals)]
 
 
 @pytest.fixture(scope="module")
-def deals() -> list[Deal]:
+def deals() -> list[WorldDeal]:
     return everyone(a_world(deals=40_000))
 
 
 @pytest.fixture(scope="module")
-def won(deals: list[Deal]) -> list[Deal]:
+def won(deals: list[WorldDeal]) -> list[WorldDeal]:
     return [deal for deal in deals if deal.won_at and deal.won_at > deal.created_at]
 
 
-def days_to_close(deal: Deal) -> float:
+def days_to_close(deal: WorldDeal) -> float:
     assert deal.won_at
     return (deal.won_at - deal.created_at) / DAY
 
 
-def share(deals: Sequence[Deal], wanted: Sequence[Deal]) -> float:
+def share(deals: Sequence[WorldDeal], wanted: Sequence[WorldDeal]) -> float:
     return len(wanted) / len(deals)
 
 
@@ -74,25 +74,25 @@ def share(deals: Sequence[Deal], wanted: Sequence[Deal]) -> float:
 
 
 @pytest.mark.parametrize("origin", LEADS_BY_ORIGIN)
-def test_an_origin_brings_as_many_leads_as_measured(origin: str, deals: list[Deal]) -> None:
+def test_an_origin_brings_as_many_leads_as_measured(origin: str, deals: list[WorldDeal]) -> None:
     of_origin = [deal for deal in deals if deal.origin == origin]
     expected = LEADS_BY_ORIGIN[origin] / 8_000
     assert share(deals, of_origin) == pytest.approx(expected, abs=0.01)
 
 
 @pytest.mark.parametrize("origin", WIN_RATE)
-def test_an_origin_wins_as_often_as_measured(origin: str, deals: list[Deal]) -> None:
+def test_an_origin_wins_as_often_as_measured(origin: str, deals: list[WorldDeal]) -> None:
     of_origin = [deal for deal in deals if deal.origin == origin]
     wins = [deal for deal in of_origin if deal.won_at]
     assert share(of_origin, wins) == pytest.approx(WIN_RATE[origin], abs=0.025)
 
 
-def test_a_lead_in_ten_is_won(deals: list[Deal], won: list[Deal]) -> None:
+def test_a_lead_in_ten_is_won(deals: list[WorldDeal], won: list[WorldDeal]) -> None:
     assert share(deals, won) == pytest.approx(0.105, abs=0.006)
 
 
 @pytest.mark.parametrize("quantile", [0.10, 0.25, 0.50, 0.75, 0.90, 0.95])
-def test_wins_take_as_long_as_measured(quantile: float, won: list[Deal]) -> None:
+def test_wins_take_as_long_as_measured(quantile: float, won: list[WorldDeal]) -> None:
     taken = sorted(map(days_to_close, won))
     expected = DAYS_TO_CLOSE[quantile]
     assert taken[int(quantile * len(taken))] == pytest.approx(expected, rel=0.15)
@@ -100,12 +100,12 @@ def test_wins_take_as_long_as_measured(quantile: float, won: list[Deal]) -> None
     assert taken[-1] <= 427.6
 
 
-def test_about_eighteen_in_a_hundred_wins_come_after_ninety_days(won: list[Deal]) -> None:
+def test_about_eighteen_in_a_hundred_wins_come_after_ninety_days(won: list[WorldDeal]) -> None:
     late = [deal for deal in won if days_to_close(deal) > 90]
     assert share(won, late) == pytest.approx(0.179, abs=0.02)
 
 
-def test_usual_amounts_are_spread_as_measured(deals: list[Deal]) -> None:
+def test_usual_amounts_are_spread_as_measured(deals: list[WorldDeal]) -> None:
     amounts = sorted(float(deal.amount) for deal in deals if deal.amount)
     usual = [amount for amount in amounts if amount < ABSURD_AMOUNT]
     assert usual[len(usual) // 2] == pytest.approx(1117, rel=0.15)
@@ -114,31 +114,31 @@ def test_usual_amounts_are_spread_as_measured(deals: list[Deal]) -> None:
     assert usual[-1] <= AMOUNT.values[-1]
 
 
-def test_blank_zero_and_absurd_amounts_all_occur(won: list[Deal]) -> None:
+def test_blank_zero_and_absurd_amounts_all_occur(won: list[WorldDeal]) -> None:
     kinds = Counter(deal.amount for deal in won)
     assert 0.03 < kinds[None] / len(won) < 0.07
     assert 0.02 < kinds[Decimal(0)] / len(won) < 0.06
     assert 0 < kinds[Decimal(ABSURD_AMOUNT)] / len(won) < 0.01
 
 
-def test_every_trail_occurs_and_most_clicks_are_on_the_deal(deals: list[Deal]) -> None:
+def test_every_trail_occurs_and_most_clicks_are_on_the_deal(deals: list[WorldDeal]) -> None:
     trails = Counter(deal.trail for deal in deals if deal.origin == PAID_SEARCH)
     assert set(trails) == set(Trail) - {Trail.NO_AD}
     assert trails.most_common(1)[0][0] is Trail.DEAL
 
 
-def test_gclids_have_the_lengths_of_real_ones(deals: list[Deal]) -> None:
+def test_gclids_have_the_lengths_of_real_ones(deals: list[WorldDeal]) -> None:
     lengths = {len(deal.ids.gclid) for deal in deals if deal.ids.gclid}
     assert lengths == {26, 55, 87, 88, 90, 91, 92}
 
 
-def test_a_few_wins_are_dated_before_the_first_contact(deals: list[Deal]) -> None:
+def test_a_few_wins_are_dated_before_the_first_contact(deals: list[WorldDeal]) -> None:
     wins = [deal for deal in deals if deal.won_at]
     early = [deal for deal in wins if deal.won_at and deal.won_at < deal.created_at]
     assert 0 < share(wins, early) < 0.01
 
 
-def test_a_few_clicks_reach_the_log_after_the_deal_was_qualified(deals: list[Deal]) -> None:
+def test_a_few_clicks_reach_the_log_after_the_deal_was_qualified(deals: list[WorldDeal]) -> None:
     first = [(deal, deal.clicks[0]) for deal in deals if deal.clicks]
     late = [1 for deal, click in first if click.logged_at > (deal.sql_at or deal.created_at)]
     assert 0.03 < len(late) / len(first) < 0.09
@@ -174,7 +174,7 @@ def test_a_world_without_a_time_zone_is_refused() -> None:
 # Ids -----------------------------------------------------------------------------------------
 
 
-def test_deal_ids_are_unique_and_mixed_case(deals: list[Deal]) -> None:
+def test_deal_ids_are_unique_and_mixed_case(deals: list[WorldDeal]) -> None:
     ids = {deal.deal_id for deal in deals}
     assert len(ids) == len(deals)
     assert {len(deal_id) for deal_id in ids} == {18}
@@ -199,7 +199,7 @@ def test_an_id_of_no_deal_finds_nothing(deal_id: str) -> None:
 
 
 def test_click_ids_are_the_same_on_the_deal_in_its_landing_page_and_in_the_log(
-    deals: list[Deal],
+    deals: list[WorldDeal],
 ) -> None:
     on_deal = [deal for deal in deals if deal.trail is Trail.DEAL]
     for deal in on_deal:
@@ -223,7 +223,7 @@ def test_click_ids_are_the_same_on_the_deal_in_its_landing_page_and_in_the_log(
     ],
 )
 def test_a_trail_leads_back_by_its_own_key_alone(
-    trail: Trail, keys: set[str], deals: list[Deal]
+    trail: Trail, keys: set[str], deals: list[WorldDeal]
 ) -> None:
     for deal in (deal for deal in deals if deal.trail is trail):
         assert bool(deal.clicks) == bool(keys)
@@ -243,7 +243,7 @@ def test_a_trail_leads_back_by_its_own_key_alone(
             assert all(on_deal[key] == known_as[key] for key in keys)
 
 
-def test_phone_numbers_and_addresses_are_nobodys(deals: list[Deal]) -> None:
+def test_phone_numbers_and_addresses_are_nobodys(deals: list[WorldDeal]) -> None:
     fictional = ("+493023125", "+121255501", "+442079460", "+331990")
     for deal in (deal for deal in deals[:2_000] if deal.phone):
         number = phonenumbers.parse(deal.phone, deal.country)
@@ -257,14 +257,14 @@ def test_phone_numbers_and_addresses_are_nobodys(deals: list[Deal]) -> None:
 # Views ---------------------------------------------------------------------------------------
 
 
-def test_first_contacts_fall_within_the_worlds_days(deals: list[Deal]) -> None:
+def test_first_contacts_fall_within_the_worlds_days(deals: list[WorldDeal]) -> None:
     created = sorted(deal.created_at for deal in deals)
     assert created[0] > NOW - 541 * DAY
     assert created[-1] <= NOW
     assert created[len(created) // 2] == pytest.approx(NOW - 270 * DAY, abs=10 * DAY)
 
 
-def test_milestones_come_in_order(deals: list[Deal]) -> None:
+def test_milestones_come_in_order(deals: list[WorldDeal]) -> None:
     for deal in deals:
         if deal.won_at and deal.won_at < deal.created_at:
             continue
@@ -409,7 +409,7 @@ def test_the_click_file_has_utc_times_and_one_key_a_row(tmp_path: Path) -> None:
         assert sum(map(bool, (row["Visitor ID"], row["E-mail"], row["Deal ID"]))) == 1
 
 
-def test_later_clicks_may_carry_an_id_seen_before(deals: list[Deal]) -> None:
+def test_later_clicks_may_carry_an_id_seen_before(deals: list[WorldDeal]) -> None:
     seen: dict[str, set[datetime]] = defaultdict(set)
     for deal in deals:
         for click in deal.clicks:

@@ -10,7 +10,7 @@ from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
     from convsync.model.chain import Head
-    from convsync.store.audit_log import Row
+    from convsync.store.audit_log import AuditRow
 
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
@@ -100,7 +100,7 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
 def accept_restore(config: Config = DEFAULT_CONFIG, certain: CertainOption = False) -> None:
     """Go on with a ledger that was restored from a backup.
 
-    What may have been sent since the backup is looked at by the next run: told again or taken back.
+    What may have been sent since the backup is looked at by the next run: sent again or taken back.
     """
     from convsync import restore, wiring
     from convsync.clock import system_clock
@@ -111,9 +111,9 @@ def accept_restore(config: Config = DEFAULT_CONFIG, certain: CertainOption = Fal
             database, wiring.head_file_of(settings), now=system_clock(), is_certain=certain
         )
     if accepted.lost is not None:
-        typer.echo(f"What the ledger does not know any more: {accepted.lost}.")
+        typer.echo(f"What the ledger no longer knows: {accepted.lost}.")
     typer.echo(
-        f"{accepted.unsure:,} conversions may have been told something since. The next "
+        f"{accepted.unsure:,} conversions may have been sent or corrected since. The next "
         "`convsync run` tells them again or takes them back; look first with `convsync plan`."
     )
 
@@ -128,7 +128,7 @@ def _head(text: str | None) -> "Head | None":
         raise OperatorError(f"--head {text}: {error}.") from error
 
 
-def _as_row(row: "Row") -> dict[str, Any]:
+def _as_row(row: "AuditRow") -> dict[str, Any]:
     return {
         "number": row.number,
         "at": row.at,

@@ -108,13 +108,13 @@ def _show(explained: "DealExplanation") -> None:
     if not explained.candidates:
         typer.echo("  no click is known")
     for line in explained.lines:
-        for text in _said(line):
+        for text in _texts_of(line):
             typer.echo(text)
     if not explained.lines:
         typer.echo("  it has reached no milestone that a rule counts")
 
 
-def _said(line: "Line") -> Iterator[str]:
+def _texts_of(line: "Line") -> Iterator[str]:
     reached = line.milestone.reached_at if line.milestone else None
     when = f"reached {output.text_of(reached)}" if reached else "no longer reached"
     retired = ", a rule that is no longer in the configuration" if line.is_retired else ""
@@ -122,7 +122,7 @@ def _said(line: "Line") -> Iterator[str]:
     yield from _agreed(line)
     entry = line.entry
     if entry is None:
-        yield "    not planned yet; the next run does"
+        yield "    not planned yet; the next run plans it"
         return
     value = f", {entry.value}" if entry.value else ""
     code = f", {entry.code}" if entry.code else ""

@@ -84,18 +84,18 @@ def _asked(crm: str | None, answers: Mapping[str, str]) -> tuple["AnyCrmDeals", 
     if kind not in CRMS:
         raise OperatorError(f"'{kind}' is not a CRM convsync reads: {', '.join(CRMS)}.")
     described = CRMS[kind]
-    said: dict[str, str] = {}
+    plain: dict[str, str] = {}
     secrets: dict[str, str] = {}
     for key in described.sign_in:
         is_secret = SecretStr in _types_of(described.table, key)
         known = answers.get(key) or os.environ.get(f"{_SECRETS}{key.upper()}")
         value = known or typer.prompt(key, hide_input=is_secret)
-        (secrets if is_secret else said)[key] = value
+        (secrets if is_secret else plain)[key] = value
     extra = {key: value for key, value in answers.items() if key not in described.sign_in}
     milestones = {"mql": {"created": True}}
     try:
         table: AnyCrmDeals = described.table.model_validate(
-            {"kind": kind, "milestones": milestones, **said, **secrets, **extra}
+            {"kind": kind, "milestones": milestones, **plain, **secrets, **extra}
         )
     except ValidationError as error:
         problems = "; ".join(

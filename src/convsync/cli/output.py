@@ -86,7 +86,7 @@ def show_plan(report: "Report", *, to_stderr: bool = False) -> None:
 
     plan = report.plan
     for step in Step:
-        typer.echo(f"{step.value:>10}  {plan.steps[step]:>9,}", err=to_stderr)
+        typer.echo(f"{_in_words(step.value):>10}  {plan.steps[step]:>9,}", err=to_stderr)
         reasons = ((r, n) for (of, r), n in plan.reasons.items() if of is step)
         for reason, count in sorted(reasons, key=lambda pair: -pair[1]):
             sentence = EXPLANATIONS[reason].sentence
@@ -101,18 +101,20 @@ def show_sums(sums: "Sums") -> None:
     """Print the account of every milestone under every rule, and that it adds up."""
     from convsync.model.ledger import Side
 
-    parts = " + ".join(f"{account.value} {sums.total(account):,}" for account in Side)
+    parts = " + ".join(f"{_in_words(account.value)} {sums.total(account):,}" for account in Side)
     sign = "=" if sums.is_balanced else "≠"
     typer.echo(f"extracted {sums.extracted:,} {sign} {parts}")
     for account in Side:
         details = [(d, n) for (of, d), n in sums.by_state.items() if of is account]
         for detail, count in sorted(details, key=lambda pair: -pair[1]):
-            typer.echo(f"  {account.value:>9}  {count:>9,}  {_in_words(detail)}")
+            typer.echo(f"  {_in_words(account.value):>9}  {count:>9,}  {_in_words(detail)}")
 
 
 def _in_words(detail: str) -> str:
     """Return our own word as people write it; a vendor's code stays as it came."""
-    return detail.replace("_", " ") if detail.islower() else detail
+    word, _, code = detail.partition(":")
+    words = word.replace("_", " ") if word.islower() else word
+    return f"{words}: {code}" if code else words
 
 
 def show_closing(closing: "Closing", form: Format) -> None:
@@ -155,7 +157,7 @@ def sums_as_json(sums: "Sums") -> dict[str, Any]:
         "extracted": sums.extracted,
         "is_balanced": sums.is_balanced,
         **{
-            account.value.replace(" ", "_"): {
+            account.value: {
                 detail: count
                 for (of, detail), count in sorted(sums.by_state.items())
                 if of is account

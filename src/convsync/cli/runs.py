@@ -151,12 +151,12 @@ def _closing(form: Format, *, is_wanted: bool = True) -> Iterator["list[Closing]
     """Yield where a run says how it ended; what was stopped says so as the last thing on stdout."""
     from convsync.report.closing import Closing, Ending
 
-    said: list[Closing] = []
+    closings: list[Closing] = []
     try:
-        yield said
+        yield closings
     except BaseException:
         if is_wanted:
-            closing = said[-1] if said else Closing(ending=Ending.FAILED)
+            closing = closings[-1] if closings else Closing(ending=Ending.FAILED)
             output.show_closing(closing, form)
         raise
 

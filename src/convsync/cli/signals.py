@@ -10,7 +10,7 @@ from typing import Any
 from convsync.stopping import Stop
 
 PATIENCE_S = 6
-"""How long answers on their way are waited for: with what is left to do, it is ten seconds."""
+"""How long to wait for requests in flight; with what is left to do, that makes ten seconds."""
 
 
 @contextmanager

@@ -129,7 +129,7 @@ def _show_all(
     found: "Status",
     standings: "Sequence[Standing]",
     blocked: list[dict[str, object]],
-    seen: "_Seen | None",
+    seen: "_PlatformSide | None",
     form: Format,
 ) -> None:
     if form is Format.JSON:
@@ -163,8 +163,8 @@ def _with_meaning(row: dict[str, object], settings: "Settings") -> dict[str, obj
     from convsync import wiring
 
     meaning = wiring.explain_code(settings, str(row["destination"]), str(row["code"]))
-    said = ("", "") if meaning is None else (meaning.sentence, meaning.fix)
-    return {**row, "means": said[0], "fix": said[1]}
+    sentence, fix = ("", "") if meaning is None else (meaning.sentence, meaning.fix)
+    return {**row, "means": sentence, "fix": fix}
 
 
 def _show_blocked(blocked: list[dict[str, object]]) -> None:
@@ -186,7 +186,7 @@ def _account_of(found: "Status") -> list[dict[str, object]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _PlatformSide:
     """What the accounts say beside the ledger, who cannot be asked, and what to know of it."""
 
     rows: list["Comparison"]
@@ -194,7 +194,7 @@ class _Seen:
     notes: list[str]
 
 
-def _seen(settings: "Settings", as_of: str | None) -> _Seen:
+def _seen(settings: "Settings", as_of: str | None) -> _PlatformSide:
     from convsync import wiring
     from convsync.clock import system_clock
     from convsync.report.platform import compare_with
@@ -202,7 +202,7 @@ def _seen(settings: "Settings", as_of: str | None) -> _Seen:
 
     rules = wiring.rules_of(settings)
     now = options.instant(as_of, settings) or system_clock()
-    seen = _Seen([], {}, [])
+    seen = _PlatformSide([], {}, [])
     for account in wiring.accounts_of(settings):
         received = account.received()
         if isinstance(received, CannotAsk):
@@ -236,7 +236,7 @@ def _row(seen: "Comparison") -> dict[str, object]:
     }
 
 
-def _platform_as_json(seen: _Seen) -> dict[str, object]:
+def _platform_as_json(seen: _PlatformSide) -> dict[str, object]:
     return {
         "platform": [{**_row(row), "days": [asdict(day) for day in row.days]} for row in seen.rows],
         "platform_not_asked": list(seen.not_asked),
@@ -248,7 +248,7 @@ def _rate(share: float | None) -> float | None:
     return None if share is None else round(share, 4)
 
 
-def _show_platform(seen: _Seen) -> None:
+def _show_platform(seen: _PlatformSide) -> None:
     typer.echo(
         "\nWhat the platform received, and what the ledger sent, in the six full days before today:"
     )

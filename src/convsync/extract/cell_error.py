@@ -1,4 +1,4 @@
-"""What is wrong with a cell, said without showing what is in it."""
+"""What is wrong with a cell, described without showing what is in it."""
 
 from typing import Final
 

@@ -146,7 +146,7 @@ def folded(words: frozenset[str]) -> frozenset[str]:
 
 
 def _unambiguous(words: Mapping[CustomerType, frozenset[str]]) -> dict[str, CustomerType]:
-    named = [(word, kind) for kind, said in words.items() for word in folded(said)]
+    named = [(word, kind) for kind, spellings in words.items() for word in folded(spellings)]
     times = Counter(word for word, _ in named)
     return {word: kind for word, kind in named if times[word] == 1}
 

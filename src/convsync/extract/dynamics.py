@@ -57,7 +57,7 @@ _SAMPLE: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Link:
+class _RowLink:
     """Rows that lead to a deal, and the stamp that says that something about it changed."""
 
     records: str
@@ -182,19 +182,19 @@ class Dynamics:
         select = ",".join(dict.fromkeys((_KEY, *_STANDARD, *own)))
         return {"$select": select, "$filter": where, "$orderby": _KEY}
 
-    def _links(self) -> Mapping[str, _Link]:
+    def _links(self) -> Mapping[str, _RowLink]:
         """Return what may change about a deal without touching it: people and processes.
 
         https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query/filter-rows
         """
         links = {
-            name: _Link(records=_DEALS, key=_KEY, deal=_KEY, stamp=stamp_of)
+            name: _RowLink(records=_DEALS, key=_KEY, deal=_KEY, stamp=stamp_of)
             for name, (kind, stamp_of) in _OF_PEOPLE.items()
             if self._names[kind]
         }
         if self._has_stakeholders:
             links |= {
-                name: _Link(
+                name: _RowLink(
                     records="connections",
                     key="connectionid",
                     deal="_record1id_value",
@@ -205,7 +205,7 @@ class Dynamics:
             }
         return links | {process.table: _of_process(process) for process in self._history.processes}
 
-    def _linked(self, name: str, of: _Link, window: Period, link: str = "") -> Iterator[Page]:
+    def _linked(self, name: str, of: _RowLink, window: Period, link: str = "") -> Iterator[Page]:
         """Yield the deals that such rows lead to; those modified since the window began come so."""
         query = {
             "$select": ",".join(dict.fromkeys((of.key, of.deal))),
@@ -332,7 +332,7 @@ class Dynamics:
         return self._currencies.get(currency_id)
 
     def _columns_of(self, kind: str) -> TableColumns:
-        """Return the columns of a kind of record; lengths are told by each type alone."""
+        """Return the columns of a kind of record; only the request for each type gives lengths."""
         if kind not in self._columns:
             path = f"(LogicalName='{_TABLES[kind]}')/Attributes"
             select = "LogicalName,AttributeType,AttributeOf,IsValidForRead,DisplayName"
@@ -343,8 +343,8 @@ class Dynamics:
         return self._columns[kind]
 
 
-def _of_process(process: Process) -> _Link:
-    return _Link(
+def _of_process(process: Process) -> _RowLink:
+    return _RowLink(
         records=process.records,
         key=INSTANCE,
         deal=process.deal,

@@ -185,7 +185,7 @@ def judge(answer: Answer) -> Verdict:
         case 404:
             return OperatorError(
                 f"{answer.place} is not there ({error.get('code') or 'no code'}): correct url, or"
-                " the tables that are to be read."
+                " the tables to read."
             )
     return None
 
@@ -230,15 +230,15 @@ def client_credentials(
 
 
 def _url(records: str, query: Query) -> str:
-    """Return a path with its query, the signs of OData left as they are."""
+    """Return a path with its query, OData's punctuation left as it is."""
     asked = urlencode(query, quote_via=quote, safe=_SIGNS)
     return f"{records}?{asked}"
 
 
 def _is_of(place: str, query: Query) -> bool:
-    """Return whether a link goes on with this very question: same columns, same window."""
+    """Return whether a link continues this very query: same columns, same window."""
     asked = dict(parse_qsl(urlsplit(place).query))
-    return all(asked.get(name) == said for name, said in query.items())
+    return all(asked.get(name) == value for name, value in query.items())
 
 
 def _rows_of(answer: Any) -> list[DynamicsRecord]:

@@ -10,7 +10,7 @@ _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 _LABELLED = _LOOKUPS | {"Picklist", "State", "Status", "Virtual"}
 """Types of columns that hold a number or an ID for what people see. Virtual: several choices."""
 _PEOPLE = frozenset({"", "account", "contact", "lead", "systemuser"})
-"""Tables whose rows are named after people, or may be; "" is one that nothing is said of."""
+"""Tables whose rows are named after people, or may be; "" is one that nothing is known about."""
 
 
 class TableColumns:

@@ -232,9 +232,9 @@ def _moves_of(row: DynamicsRecord, audited: Sequence[Entered]) -> Iterator[Enter
     if active and started_at and (not known or known[-1].stage_id != active):
         known.append(Entered(active, started_at))
     if known:
-        first, told = min(move.at for move in known), {move.stage_id for move in known}
+        first, recorded = min(move.at for move in known), {move.stage_id for move in known}
         path = filter(None, (row["traversedpath"] or "").lower().split(","))
-        yield from (Entered(stage, first) for stage in path if stage not in told)
+        yield from (Entered(stage, first) for stage in path if stage not in recorded)
     yield from known
 
 

@@ -1,4 +1,4 @@
-"""Which column means what, and how its cells are to be read."""
+"""Which column means what, and how to read its cells."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -134,13 +134,13 @@ class CrmMapping(DealFields):
 
     @property
     def deal_fields(self) -> tuple[str, ...]:
-        """Return every field of a deal that is to be read, once each."""
+        """Return every field of a deal to read, once each."""
         reached = (of.field for of in self.milestones.values() if isinstance(of, MilestoneField))
         return _named(*self.deal.names, *self.own_names, *reached)
 
     @property
     def names(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the fields that are to be read of each kind of record."""
+        """Return the fields to read of each kind of record."""
         return {DEAL: self.deal_fields, CONTACT: self.contact.names, LEAD: self.lead.names}
 
 

@@ -1,4 +1,4 @@
-"""Access tokens that expire: fetched when needed, renewed before their end, kept where told.
+"""Access tokens that expire: fetched when needed, renewed before their end, kept where configured.
 
 Some vendors give out only so many tokens in ten minutes, or a new refresh token with each, so a
 token can be kept in a file, which only its owner may read (mode 0600) and which is replaced whole.

@@ -113,8 +113,8 @@ def judge(answer: Answer) -> Verdict:
         return OperatorError(
             f"{answer.place} is not there: check url, database, and api (json2 from Odoo 19 on)."
         )
-    said = inside.get("data") if isinstance(inside, dict) else body
-    data = said if isinstance(said, dict) else {}
+    details = inside.get("data") if isinstance(inside, dict) else body
+    data = details if isinstance(details, dict) else {}
     name = str(data.get("name") or "")
     if name.endswith("OperationalError") and "does not exist" in str(data.get("message")):
         return OperatorError(f"{answer.place}: there is no database of that name.")

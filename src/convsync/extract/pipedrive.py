@@ -366,8 +366,8 @@ def _now_in(record: PipedriveRecord, before: str) -> Entered:
     else:
         stage = f"status:{record['status']}"
         stamps = ["first_won_time", "won_time"] if stage == _WON else ["lost_time"]
-    told = (instant(record.get(stamp)) for stamp in (*stamps, "update_time", "add_time"))
-    return Entered(stage, next(at for at in told if at))
+    stamped = (instant(record.get(stamp)) for stamp in (*stamps, "update_time", "add_time"))
+    return Entered(stage, next(at for at in stamped if at))
 
 
 def _between(window: Period, status: str | None = _ALIVE) -> dict[str, str]:

@@ -55,7 +55,7 @@ _DEALS: Final = "deals"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Link:
+class _PersonLink:
     """Records that tie a person to a deal, and the stamp that says that something changed."""
 
     kind: str
@@ -65,16 +65,18 @@ class _Link:
 
 
 _LINKS = {
-    "roles": _Link(
+    "roles": _PersonLink(
         kind=CONTACT, records="OpportunityContactRole", stamp="SystemModstamp", deal="Opportunity"
     ),
-    "contacts": _Link(
+    "contacts": _PersonLink(
         kind=CONTACT,
         records="OpportunityContactRole",
         stamp="Contact.SystemModstamp",
         deal="Opportunity",
     ),
-    "leads": _Link(kind=LEAD, records="Lead", stamp="SystemModstamp", deal="ConvertedOpportunity"),
+    "leads": _PersonLink(
+        kind=LEAD, records="Lead", stamp="SystemModstamp", deal="ConvertedOpportunity"
+    ),
 }
 
 

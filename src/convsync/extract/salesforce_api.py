@@ -149,13 +149,13 @@ def _records(answer: Any) -> Sequence[SalesforceRecord]:
 
 
 def _rows(answer: Answer) -> Sequence[SalesforceRecord]:
-    """Return the rows of a part of a result; TransientError where they are not as many as told."""
+    """Return the rows of a part of a result; TransientError where some announced are missing."""
     if not isinstance(answer.body, str):
         raise UnexpectedResponseError(f"{answer.place} was answered without CSV.")
     rows = list(csv.DictReader(StringIO(answer.body)))
-    told = answer.headers.get("Sforce-NumberOfRecords")
-    if told != str(len(rows)):
-        raise TransientError(f"{answer.place} announced {told} rows and gave {len(rows)}.")
+    announced = answer.headers.get("Sforce-NumberOfRecords")
+    if announced != str(len(rows)):
+        raise TransientError(f"{answer.place} announced {announced} rows and gave {len(rows)}.")
     return rows
 
 
@@ -212,8 +212,8 @@ def _signed_in(http: Http, form: Mapping[str, str]) -> Token:
 
 def _signed(claims: Mapping[str, Any], key: RSAPrivateKey) -> str:
     parts = ({"alg": "RS256"}, claims)
-    said = ".".join(_base64url(json.dumps(part).encode()) for part in parts)
-    return f"{said}.{_base64url(key.sign(said.encode(), PKCS1v15(), SHA256()))}"
+    unsigned = ".".join(_base64url(json.dumps(part).encode()) for part in parts)
+    return f"{unsigned}.{_base64url(key.sign(unsigned.encode(), PKCS1v15(), SHA256()))}"
 
 
 def _base64url(content: bytes) -> str:

@@ -132,7 +132,7 @@ class Zoho:
         return listed
 
     def _needed(self) -> Iterator[str]:
-        """Yield the fields of a deal without which it, its worth or its people cannot be told."""
+        """Yield the fields of a deal without which it, its value or its people cannot be read."""
         yield from ("Created_Time", "Modified_Time", "Stage")
         if self._mapping.amount is None:
             yield "Amount"
@@ -220,7 +220,7 @@ class Zoho:
     def _page(self, rows: Sequence[ZohoRecord], place: str | None = None) -> Page:
         """Return deals complete with the history of their stages and the people behind them.
 
-        One that was deleted before all of it was told is left out: it is in the list of the
+        One that was deleted before all of it was read is left out: it is in the list of the
         deleted, tonight or tomorrow.
         """
         history = self._history_of([row["id"] for row in rows])

@@ -252,14 +252,14 @@ def api_of(keeper: TokenKeeper, login_url: str) -> Callable[[], str]:
     allowed.add(f"{login.scheme}://{login.netloc}")
 
     def address() -> str:
-        told = keeper.token().api_url or (f"https://www.{domain}" if domain else login_url)
-        api = urlsplit(told)
+        address = keeper.token().api_url or (f"https://www.{domain}" if domain else login_url)
+        api = urlsplit(address)
         if f"{api.scheme}://{api.netloc}" not in allowed:
             raise OperatorError(
                 f"Zoho's token is for {api.netloc}, which is not where {login.netloc} signs in to:"
                 " correct login_url, delete the token_file, or give the API's address as url."
             )
-        return told
+        return address
 
     return address
 

@@ -36,7 +36,7 @@ class Head(NamedTuple):
         return cls(int(number), bytes.fromhex(digits))
 
 
-class Said(NamedTuple):
+class LoggedEvent(NamedTuple):
     """All that an event's digest covers. `at` is in microseconds since 1970, `detail` JSON text."""
 
     number: int
@@ -49,9 +49,9 @@ class Said(NamedTuple):
     detail: str
 
 
-def chained(before: bytes, said: Said, key: bytes | None) -> bytes:
+def chained(before: bytes, logged: LoggedEvent, key: bytes | None) -> bytes:
     """Return the digest of an event that follows one with the digest `before`."""
-    number, at, run_id, event, source, deal_id, order_id, detail = said
+    number, at, run_id, event, source, deal_id, order_id, detail = logged
     whom = (
         f"{'-' if source is None else '=' + source}\0"
         f"{'-' if deal_id is None else '=' + deal_id}\0"

@@ -1,4 +1,4 @@
-"""Consent of the person behind a deal. What was not said is unspecified, never granted."""
+"""Consent of the person behind a deal. What is not known is unspecified, never granted."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""A deal as its CRM told it: the milestones it reached, what it is worth, and who is behind it."""
+"""A deal as its CRM has it: the milestones it reached, what it is worth, and who is behind it."""
 
 from collections.abc import Mapping
 from datetime import datetime

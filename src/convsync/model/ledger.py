@@ -1,11 +1,11 @@
-"""The ledger's words: what the platform may have been told of a conversion, and what comes next.
+"""The ledger's words: what the platform may have received about a conversion, and what comes next.
 
 A `LedgerEntry` is one milestone of one deal under one rule. It moves only by the functions of
 `model.moves`: each takes a decision or an outcome and returns a `Move`, the entry before, the entry
 after, and the event that says so, and none can take an arrow that `ARROWS` does not have. The store
 writes moves and nothing else, so no entry changes without its event.
 
-A correction takes the same road as the first report; `told` keeps what the platform is known to
+A correction goes the same way as the first report; `told` keeps what the platform is known to
 count meanwhile. Where an answer was lost and the repeat of its request was not taken, the platform
 may count something else: such an entry is unsure until the platform has confirmed what it counts.
 """
@@ -45,7 +45,7 @@ class State(StrEnum):
 
 
 IN_FLIGHT = frozenset({State.SENDING, State.ACCEPTED})
-"""States in which a conversion's content may not change: the platform is being told."""
+"""States in which a conversion's content may not change: a request is open."""
 
 ANSWERED = frozenset({State.DEFERRED, State.BLOCKED, State.UNMATCHED, State.REJECTED})
 """States in which the platform has answered the latest statement, and has not counted it."""
@@ -90,7 +90,7 @@ class Side(StrEnum):
 
     SENT = "sent"
     WAITING = "waiting"
-    NOT_SENT = "not sent"
+    NOT_SENT = "not_sent"
 
 
 class ForbiddenMoveError(AssertionError):
@@ -101,7 +101,7 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
     """What the ledger holds of one milestone of one deal under one rule.
 
     One that `is_new` is not in the ledger yet; its first move puts it there. `statement` is what
-    the next request says, or the last one said; None while there has been nothing to say. `told` is
+    the next request says, or the last one did; None while there has been nothing to send. `told` is
     the value the platform has confirmed, None while it has confirmed nothing; `is_unsure` where it
     may count another one, or any. `run_id` is the run that planned it last. Times are aware UTC.
     """
@@ -135,17 +135,17 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
 
     @property
     def value(self) -> Money | None:
-        """Return the value that the next request says, or the last one said."""
+        """Return the value in the next request, or in the last one."""
         return None if self.statement is None else self.statement.value
 
     @property
     def keeps_its_click(self) -> bool:
-        """True where the platform has been told of a click, or may be hearing of it right now."""
+        """True where the platform knows of a click, or may be receiving it right now."""
         return self.told is not None or self.state in IN_FLIGHT
 
     @property
     def may_count_otherwise(self) -> bool:
-        """True where the platform may count something else than told, and is not being asked."""
+        """True where the platform may count something else than `told`, and no request is open."""
         return self.is_unsure and self.state not in IN_FLIGHT
 
     @property
@@ -154,7 +154,7 @@ class LedgerEntry(Struct, frozen=True, kw_only=True):
         return self.state is State.CONFIRMED and self.reason is Reason.PLATFORM_CANNOT
 
     def says_the_same_as(self, conversion: Conversion) -> bool:
-        """True where sending `conversion` would tell the platform nothing new.
+        """True where `conversion` has nothing new to send.
 
         A bare date's `event_at` is an instant of our choice within the day, and one that was moved
         to keep two conversions apart is no other milestone: the milestone's own time is compared.
@@ -228,16 +228,16 @@ def move(
     state = changes.get("state", entry.state)
     if before not in came_from or state not in leads_to:
         raise ForbiddenMoveError(f"{entry.order_id}: no {kind} from {before} to {state}")
-    said: dict[str, Scalar]
+    fields: dict[str, Scalar]
     if entry.is_new:
         news = {**{name: getattr(entry, name) for name in _IDENTITY}, **changes}
-        said = {name: value for name, value in record_fields(news).items() if value is not None}
+        fields = {name: value for name, value in record_fields(news).items() if value is not None}
     else:
         news = {name: value for name, value in changes.items() if getattr(entry, name) != value}
-        said = record_fields(news)
-        said["rule"] = entry.rule
+        fields = record_fields(news)
+        fields["rule"] = entry.rule
     event = Event(
-        kind, {**said, **notes}, entry.source, entry.deal_id, entry.order_id, entry.deal_row
+        kind, {**fields, **notes}, entry.source, entry.deal_id, entry.order_id, entry.deal_row
     )
     after = structs.replace(entry, is_new=False, **news)
     return Move(None if entry.is_new else entry, after, news, event)
@@ -249,5 +249,5 @@ _IDENTITY = ("number", "rule", "action", "milestone", "milestone_at")
 
 def record_of(entry: LedgerEntry) -> dict[str, Scalar]:
     """Return all that events say of an entry, as a replay of them must find it."""
-    said = record_fields({name: getattr(entry, name) for name in recorded_parts()})
-    return {name: value for name, value in said.items() if value is not None}
+    fields = record_fields({name: getattr(entry, name) for name in recorded_parts()})
+    return {name: value for name, value in fields.items() if value is not None}

@@ -127,12 +127,12 @@ def _at(place: Place) -> dict[str, Any]:
 
 
 def kept(entry: LedgerEntry, *, run_id: int, **notes: Any) -> Move:
-    """Drop a correction that is no longer needed: what the platform was told is right again."""
+    """Drop a correction that is no longer needed: what the platform counts is right again."""
     return _back_to_told(entry, EventKind.KEPT, None, "", run_id, notes)
 
 
 def uncorrectable(entry: LedgerEntry, code: str, *, run_id: int, **notes: Any) -> Move:
-    """Give up a correction that the platform cannot take: what it was told stays, and is wrong."""
+    """Give up a correction that the platform cannot take: what it counts stays, and is wrong."""
     reason = Reason.PLATFORM_CANNOT
     return _back_to_told(entry, EventKind.UNCORRECTABLE, reason, code, run_id, notes)
 
@@ -163,7 +163,7 @@ def _back_to_told(
 
 
 def withheld(entry: LedgerEntry, *, run_id: int) -> Move:
-    """Take what was to be sent again back into the plan: it is not to be said any more.
+    """Take what waits to be sent again back into the plan: it must not be sent again.
 
     Where it was never answered, the platform may have received it.
     """
@@ -200,7 +200,7 @@ def released(entry: LedgerEntry, *, is_probe: bool = False) -> Move:
 
 
 def marked_unsure(entry: LedgerEntry, **notes: Any) -> Move:
-    """Note that the platform may have been told more than the ledger knows."""
+    """Note that the platform may have received more than the ledger knows."""
     return move(entry, EventKind.UNSURE, {"is_unsure": True}, notes)
 
 
@@ -283,7 +283,7 @@ def _answer(
 def _confirmed(entry: LedgerEntry, outcome: Confirmed, *, is_repeat: bool, now: datetime) -> Move:
     """Note that the platform counts the statement, or says that it is there already.
 
-    "Already there" by another key than our own is good news only where our own request may have
+    "Already there" under another key than our own is good news only where our own request may have
     been taken; on a first try it speaks of somebody else's conversion.
     """
     if not outcome.is_by_our_key and not (is_repeat or entry.is_unsure):
@@ -300,7 +300,7 @@ def _shifted(entry: LedgerEntry, code: str, now: datetime) -> Move:
     """Move an entry's time by a second: the platform holds another conversion at the one it had."""
     statement = entry.statement
     if statement is None:
-        raise ForbiddenMoveError(f"{entry.order_id} has nothing to say")
+        raise ForbiddenMoveError(f"{entry.order_id} has nothing to send")
     at = statement.event_at + timedelta(seconds=1)
     changes = {"statement": structs.replace(statement, event_at=at), "code": code, "batch": None}
     if at <= now:

@@ -127,7 +127,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "Nothing: it is sent when the date has come. Correct the date if it is a mistake.",
     ),
     Reason.VERDICT_PENDING: Explanation(
-        "The deal changed while the platform was still checking what it had been told.",
+        "The deal changed while the platform was still checking what it had received.",
         "Nothing: the change follows once the verdict is in.",
     ),
     Reason.RULE_RETIRED: Explanation(

@@ -1,9 +1,8 @@
 """A ledger entry as flat fields: what events say of it, and what a replay of them gathers.
 
-Each part of an entry is said in one or more fields, JSON's own scalars. A field that is missing is
-None, and so are False and the empty text: an event says nothing that goes without saying. What a
-statement says of a person stands in the ledger itself; here it is a digest, enough to notice that
-it was edited.
+Each part of an entry is recorded in one or more fields, JSON's own scalars. A field that is missing
+is None, and so are False and the empty text: an event leaves defaults out. What a statement says of
+a person stands in the ledger itself; here it is a digest, enough to notice that it was edited.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,16 +25,16 @@ TOLD_AS_STATED: Mapping[str, str] = {"told_from": "value"}
 
 
 def record_fields(parts: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Return the fields that say these parts of an entry, by the names of `LedgerEntry`."""
-    said: dict[str, Scalar] = {}
+    """Return the fields that record these parts of an entry, by the names of `LedgerEntry`."""
+    recorded: dict[str, Scalar] = {}
     for name, value in parts.items():
         if fields := _FIELDS_OF.get(name):
-            said.update(fields(value))
-    return said
+            recorded.update(fields(value))
+    return recorded
 
 
 def recorded_parts() -> Iterable[str]:
-    """Return the names of all parts of an entry that events say."""
+    """Return the names of all parts of an entry that events record."""
     return _FIELDS_OF.keys()
 
 
@@ -107,7 +106,7 @@ def _about(statement: Statement) -> str | None:
     if statement.is_silent_about_a_person and not statement.variables:
         return None
     consent, who = statement.consent, statement.identifiers
-    said = (
+    content = (
         consent.ad_user_data.value,
         consent.ad_personalization.value,
         statement.customer_type,
@@ -115,7 +114,7 @@ def _about(statement: Statement) -> str | None:
         who.phones,
         sorted(statement.variables.items()),
     )
-    return blake2b(to_json(said), digest_size=8).hexdigest()
+    return blake2b(to_json(content), digest_size=8).hexdigest()
 
 
 def _matched(matched: Matched | None) -> dict[str, Scalar]:

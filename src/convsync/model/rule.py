@@ -95,8 +95,8 @@ class ConversionRule:
     `upload_window` is how long after a click the platform still takes a conversion for it;
     `settling_time` how old a click must be before the platform knows it. `is_undone_by_loss` says
     whether a deal lost after the milestone takes the conversion back. A counted value is restated
-    when it has changed by at least `smallest_change`, a share of what was told. `when` is for which
-    deals it counts: by segment, the values one of which each must have.
+    when it has changed by at least `smallest_change`, a share of what is counted. `when` says
+    which deals it counts: by segment, the values one of which each must have.
     """
 
     name: str
@@ -121,7 +121,7 @@ class ConversionRule:
         return all(segments.get(name) in values for name, values in self.when.items())
 
     def is_worth_restating(self, value: Money, told: Money) -> bool:
-        """True where a value differs enough from what was told; small changes add up to that."""
+        """True where a value differs enough from what is counted; small changes add up."""
         if value.currency != told.currency:
             return True
         return abs(value.amount - told.amount) >= self.smallest_change * abs(told.amount)

@@ -100,7 +100,7 @@ class Way:
 class Takes:
     """What a destination takes.
 
-    `click_ids` are the kinds of click it can be told of; `identifiers` how many hashed e-mails and
+    `click_ids` are the kinds of click ID it takes; `identifiers` how many hashed e-mails and
     phones of one conversion, 0 where it takes no conversion without a click. `corrections` holds
     the ways of each operation that corrects: no entry, no such correction. A milestone counts
     `counts_within` so long after it was reached (None: no limit but the click's). Verdicts are

@@ -30,7 +30,7 @@ class Ending(StrEnum):
 class Closing:
     """What stands in a run's last line. `counts` are rows by what became of them.
 
-    `value` is what the platforms were told in this run, by currency; `run_id` and `head` are None
+    `value` is what was sent to the platforms in this run, by currency; `run_id` and `head` are None
     where the run did not begin.
     """
 
@@ -43,12 +43,12 @@ class Closing:
     def __str__(self) -> str:
         name = "" if self.run_id is None else f" run {self.run_id}"
         parts = [
-            ", ".join(f"{what} {count:,}" for what, count in self.counts.items()),
+            ", ".join(f"{what.replace('_', ' ')} {count:,}" for what, count in self.counts.items()),
             *(f"{amount:,.2f} {currency}" for currency, amount in sorted(self.value.items())),
             "" if self.head is None else f"head {self.head}",
         ]
-        said = " · ".join(part for part in parts if part)
-        return f"{self.ending}{name}" + (f": {said}" if said else "")
+        text = " · ".join(part for part in parts if part)
+        return f"{self.ending}{name}" + (f": {text}" if text else "")
 
     def as_json(self) -> dict[str, Any]:
         """Return the same for `--format json`."""

@@ -46,14 +46,14 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Click:
+class AccountClick:
     """An ad click: when it was, and for `click_view` what else a report says of it."""
 
     at: datetime
     fields: ReportRow = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, click: str | Mapping[str, Any]) -> "Click":
+    def from_json(cls, click: str | Mapping[str, Any]) -> "AccountClick":
         """Read one from `POST /clicks`: its time, or its time `at` and fields of the report."""
         if isinstance(click, str):
             return cls(at=aware(click))
@@ -62,7 +62,7 @@ class Click:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class SandboxAccount:
     """A customer's settings, as the Google Ads API shows and enforces them.
 
     `google_ads_conversion_customer` is the ID of the account that owns the conversion actions, its

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from convsync.sandbox.account import Account, Action, Click
+from convsync.sandbox.account import AccountClick, Action, SandboxAccount
 from convsync.sandbox.books import Books
 from convsync.sandbox.clock import SandboxClock
 from convsync.sandbox.faults import FaultPlan
-from convsync.sandbox.quota import Quota
+from convsync.sandbox.quota import CallQuota
 from convsync.sandbox.receipts import Receipts
 from convsync.sandbox.tokens import Tokens
 
@@ -26,20 +26,20 @@ class AdPlatform:
 
     `actions` are the conversion actions that exist, by ID; while there are none, any will do.
     `accounts` are the customers that exist, by ID; while there are none, any will do, and is like
-    `usual_account`. `clicks` are those whose time is known, by click ID: nothing can be said
+    `usual_account`. `clicks` are those whose time is known, by click ID: nothing can be judged
     against the age of any other. `verdicts` say which identifiers are refused, and why.
     """
 
     clock: SandboxClock = field(default_factory=SandboxClock)
     actions: dict[str, Action] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    usual_account: Account = field(default_factory=Account)
-    clicks: dict[str, Click] = field(default_factory=dict)
+    accounts: dict[str, SandboxAccount] = field(default_factory=dict)
+    usual_account: SandboxAccount = field(default_factory=SandboxAccount)
+    clicks: dict[str, AccountClick] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
     faults: FaultPlan = field(default_factory=FaultPlan)
     books: Books = field(default_factory=Books)
     receipts: Receipts = field(default_factory=_receipts)
-    quota: Quota = field(default_factory=Quota)
+    quota: CallQuota = field(default_factory=CallQuota)
     tokens: Tokens = field(default_factory=Tokens)
 
     def set_actions(self, actions: Iterable[Action]) -> None:
@@ -54,7 +54,7 @@ class AdPlatform:
             before = self.accounts.get(customer_id, self.usual_account)
             self.accounts[customer_id] = replace(before, **changes)
 
-    def account(self, customer_id: str) -> Account | None:
+    def account(self, customer_id: str) -> SandboxAccount | None:
         """The customer's settings; `None` if there is no such customer."""
         if self.accounts and customer_id not in self._owners():
             return self.accounts.get(customer_id)
@@ -68,7 +68,7 @@ class AdPlatform:
         self.clock.set(None)
         self.set_actions(())
         self.accounts = {}
-        self.usual_account = Account()
+        self.usual_account = SandboxAccount()
         self.clicks = {}
         self.verdicts = {}
         self.faults.clear()

@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from convsync.sandbox.account import Action, Click
+from convsync.sandbox.account import AccountClick, Action
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.clock import rfc3339
-from convsync.sandbox.faults import Fault
+from convsync.sandbox.faults import PlannedFault
 
 TOKEN_HEADER = "X-Sandbox-Token"  # noqa: S105 - the header's name
 
@@ -57,7 +57,7 @@ def set_account(platform: AdPlatform, body: Json) -> Json:
 
 def set_clicks(platform: AdPlatform, body: Json) -> Json:
     """`{"<click ID>": "2026-01-01T09:00:00Z"}`, in place of all clicks before."""
-    platform.clicks = {str(name): Click.from_json(click) for name, click in body.items()}
+    platform.clicks = {str(name): AccountClick.from_json(click) for name, click in body.items()}
     return {"clicks": len(platform.clicks)}
 
 
@@ -69,7 +69,7 @@ def set_verdicts(platform: AdPlatform, body: Json) -> Json:
 
 def add_faults(platform: AdPlatform, body: Json) -> Json:
     """`[{"on": "ingest", "request": 2, "kind": "unavailable_after"}]`, on top of those planned."""
-    faults = [Fault.from_json(fault) for fault in body]
+    faults = [PlannedFault.from_json(fault) for fault in body]
     for fault in faults:
         platform.faults.add(fault)
     return {"added": len(faults)}

@@ -135,7 +135,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class BookedRequest:
     """One call that reports, however it ended; `result` is the gRPC status the caller heard."""
 
     at: datetime
@@ -182,7 +182,7 @@ class Books:
         with self._lock:
             self.counted: defaultdict[str, dict[str, Counted]] = defaultdict(dict)
             self.refused: list[Refused] = []
-            self.requests: list[Request] = []
+            self.requests: list[BookedRequest] = []
             self.jobs: list[Job] = []
             self._by_click: defaultdict[str, dict[ClickAt, str]] = defaultdict(dict)
             self._refusals: Counter[tuple[str, str]] = Counter()
@@ -242,7 +242,7 @@ class Books:
         self._refuse(self.counted[refused.destination], refused.destination, name)
         self.refused.append(refused)
 
-    def note(self, request: Request) -> None:
+    def note(self, request: BookedRequest) -> None:
         """Write down that a call was made and how it ended."""
         with self._lock:
             self.requests.append(request)
@@ -361,5 +361,5 @@ def _value_by_currency(page: Mapping[str, Counted]) -> dict[str, float]:
     return {currency: math.fsum(amounts) for currency, amounts in values.items()}
 
 
-def _as_json(entry: Refused | Request) -> dict[str, Any]:
+def _as_json(entry: Refused | BookedRequest) -> dict[str, Any]:
     return asdict(entry) | {"at": rfc3339(entry.at)}

@@ -1,4 +1,4 @@
-"""Google's Data Manager API: a request goes in, an answer comes out, or a `Refusal` is raised.
+"""Google's Data Manager API: a request goes in, an answer comes out, or a `RefusedCall` is raised.
 
 A request is refused whole for one bad field, or accepted whole and judged event by event, and the
 judgement is only told later. Which transport it came over is somebody else's business.
@@ -12,14 +12,14 @@ from uuid import uuid4
 
 import grpc
 
-from convsync.sandbox.account import Account
+from convsync.sandbox.account import SandboxAccount
 from convsync.sandbox.ad_platform import AdPlatform
-from convsync.sandbox.books import Request
+from convsync.sandbox.books import BookedRequest
 from convsync.sandbox.faults import Call
 from convsync.sandbox.messages import IngestEventsResponse, Message, Reason
 from convsync.sandbox.quota import Use
 from convsync.sandbox.receipts import Receipt
-from convsync.sandbox.refusals import Refusal
+from convsync.sandbox.refusals import RefusedCall
 from convsync.sandbox.rules import Incoming, accounts_are_within_reach, violations_in
 from convsync.sandbox.trouble import NoAnswer, Trouble
 from convsync.sandbox.verdicts import verdict_on
@@ -42,7 +42,7 @@ def ingest(platform: AdPlatform, request: Message) -> Message:
             if not request.validate_only:
                 _count(platform, incoming, request_id)
                 is_counted = True
-    except Refusal as refusal:
+    except RefusedCall as refusal:
         result, refusal.request_id = refusal.code, request_id
         raise
     except NoAnswer as silence:
@@ -50,7 +50,7 @@ def ingest(platform: AdPlatform, request: Message) -> Message:
         raise
     finally:
         platform.books.note(
-            Request(
+            BookedRequest(
                 at=incoming.now,
                 request_id=request_id,
                 events=len(incoming.events),
@@ -70,7 +70,7 @@ def retrieve_status(platform: AdPlatform, request_id: str) -> dict[str, Any]:
 
 @contextmanager
 def _admitted(platform: AdPlatform, call: Call, use: Use) -> Iterator[None]:
-    """Count the call against the quota and let planned trouble happen, told as a `Refusal`."""
+    """Count the call against the quota and let planned trouble happen, told as a `RefusedCall`."""
     try:
         platform.quota.take(use, platform.clock.now())
         with platform.faults.around(call):
@@ -78,10 +78,10 @@ def _admitted(platform: AdPlatform, call: Call, use: Use) -> Iterator[None]:
     except NoAnswer:
         raise
     except Trouble as trouble:
-        raise Refusal.from_trouble(trouble) from trouble
+        raise RefusedCall.from_trouble(trouble) from trouble
 
 
-def _accounts_of(platform: AdPlatform, request: Message) -> Iterator[Account]:
+def _accounts_of(platform: AdPlatform, request: Message) -> Iterator[SandboxAccount]:
     for destination in request.destinations:
         account = platform.account(destination.operating_account.account_id)
         if account is not None:
@@ -90,13 +90,13 @@ def _accounts_of(platform: AdPlatform, request: Message) -> Iterator[Account]:
 
 def _check(incoming: Incoming) -> None:
     if not accounts_are_within_reach(incoming):
-        raise Refusal(
+        raise RefusedCall(
             grpc.StatusCode.PERMISSION_DENIED,
             Reason.PERMISSION_DENIED,
             "The user does not have permission or the resource is not found.",
         )
     if violations := violations_in(incoming):
-        raise Refusal.of(violations)
+        raise RefusedCall.of(violations)
 
 
 def _count(platform: AdPlatform, incoming: Incoming, request_id: str) -> None:

@@ -77,7 +77,7 @@ _ALL_KINDS = KINDS | WORSE_KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class PlannedFault:
     """Calls of one sort fail in this `kind` of way, or in several ways by turns.
 
     Either the `request`th from now, 1 being the next (and as many after it as there are kinds), or
@@ -100,7 +100,7 @@ class Fault:
         return (self.kind,) if isinstance(self.kind, str) else self.kind
 
     @classmethod
-    def from_json(cls, fault: Mapping[str, Any]) -> "Fault":
+    def from_json(cls, fault: Mapping[str, Any]) -> "PlannedFault":
         """Read one from `POST /faults`; a `ValueError` says what is wrong with it."""
         kind = fault["kind"]
         wanted = cls(**{**fault, "kind": kind if isinstance(kind, str) else tuple(kind)})
@@ -119,7 +119,7 @@ class Fault:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Due:
     kind: Kind
-    fault: Fault
+    fault: PlannedFault
 
     @property
     def lasting(self) -> timedelta:
@@ -156,7 +156,9 @@ class FaultPlan:
         self._wait = wait or self._let_go.wait
         self._calls: Counter[Call] = Counter()
         self._once: defaultdict[tuple[Call, int], list[_Due]] = defaultdict(list)
-        self._regular: list[tuple[int, Fault]] = []  # with the call after which it was ordered
+        self._regular: list[
+            tuple[int, PlannedFault]
+        ] = []  # with the call after which it was ordered
 
     def clear(self) -> None:
         """Everything works again."""
@@ -164,7 +166,7 @@ class FaultPlan:
             self._once.clear()
             self._regular.clear()
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: PlannedFault) -> None:
         """Plan one more."""
         with self._lock:
             now = self._calls[fault.on]

@@ -22,7 +22,7 @@ from convsync.sandbox.messages import (
     RetrieveRequestStatusRequest,
     RetrieveRequestStatusResponse,
 )
-from convsync.sandbox.refusals import Refusal
+from convsync.sandbox.refusals import RefusedCall
 from convsync.sandbox.trouble import NoAnswer, Trouble
 
 SERVICE = "google.ads.datamanager.v1.IngestionService"
@@ -115,8 +115,8 @@ def _handler(
             return method(platform, request)
         except NoAnswer as silence:
             return no_answer(platform, silence, context)
-        except (Refusal, Trouble) as no:
-            refusal = Refusal.from_trouble(no) if isinstance(no, Trouble) else no
+        except (RefusedCall, Trouble) as no:
+            refusal = RefusedCall.from_trouble(no) if isinstance(no, Trouble) else no
             context.abort_with_status(rpc_status.to_status(refusal.as_grpc()))
 
     return grpc.unary_unary_rpc_method_handler(

@@ -24,7 +24,7 @@ from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.crm.over_http import routes as crm_routes
 from convsync.sandbox.crm.vendors import Crms
 from convsync.sandbox.messages import IngestEventsRequest, Message, Reason
-from convsync.sandbox.refusals import HTTP_STATUS, Refusal
+from convsync.sandbox.refusals import HTTP_STATUS, RefusedCall
 from convsync.sandbox.tokens import TokenRefused
 from convsync.sandbox.trouble import NoAnswer, Trouble
 
@@ -117,7 +117,7 @@ def application(platform: AdPlatform, crms: Crms, admin_token: str | None) -> St
             *crm_routes(crms, platform.clock, partial(admin.guarded, token=admin_token)),
         ],
         exception_handlers={
-            Refusal: _refused,
+            RefusedCall: _refused,
             TokenRefused: _token_refused,
             NoAnswer: no_answer,
             Trouble: _troubled,
@@ -134,7 +134,7 @@ def _read(body: bytes) -> Message:
     try:
         return json_format.Parse(body, IngestEventsRequest())
     except (json_format.ParseError, UnicodeDecodeError) as error:
-        raise Refusal(
+        raise RefusedCall(
             grpc.StatusCode.INVALID_ARGUMENT,
             Reason.INVALID_ARGUMENT,
             f"Invalid JSON payload received. {error}",
@@ -156,7 +156,7 @@ async def _token_refused(_: Request, refused: Any) -> JSONResponse:
 
 
 async def _troubled(_: Request, trouble: Any) -> JSONResponse:
-    return await _refused(_, Refusal.from_trouble(trouble))
+    return await _refused(_, RefusedCall.from_trouble(trouble))
 
 
 async def _refused(_: Request, refusal: Any) -> JSONResponse:

@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 DAYS_BEGIN_IN = ZoneInfo("America/Los_Angeles")
 
 
-class Quota:
+class CallQuota:
     """Counts calls by the sandbox's clock; `None` is no limit. Safe across threads."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ import grpc
 
 from convsync.sandbox.books import Tally
 from convsync.sandbox.messages import Reason
-from convsync.sandbox.refusals import Refusal, Violation
+from convsync.sandbox.refusals import RefusedCall, Violation
 
 KEPT_FOR = timedelta(days=50)
 
@@ -42,7 +42,7 @@ class Receipts:
         self._receipts[request_id] = receipt
 
     def status(self, request_id: str, now: datetime) -> dict[str, Any]:
-        """The request's status as the API's JSON; a `Refusal` if it is unknown or forgotten."""
+        """The request's status as the API's JSON; a `RefusedCall` if it is unknown or forgotten."""
         receipt = self._receipts.get(request_id)
         if receipt is None:
             raise _refusal(Reason.INVALID_REQUEST_ID, "The request ID is not valid.")
@@ -56,8 +56,8 @@ class Receipts:
         }
 
 
-def _refusal(reason: Reason, description: str) -> Refusal:
-    return Refusal(
+def _refusal(reason: Reason, description: str) -> RefusedCall:
+    return RefusedCall(
         grpc.StatusCode.INVALID_ARGUMENT,
         reason,
         description,

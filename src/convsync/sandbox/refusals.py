@@ -61,7 +61,7 @@ class Violation:
         )
 
 
-class Refusal(Exception):  # noqa: N818 - Google's answer, not our failure
+class RefusedCall(Exception):  # noqa: N818 - Google's answer, not our failure
     """The platform's no: nothing of the request was taken, unless the answer itself got lost."""
 
     def __init__(
@@ -84,7 +84,7 @@ class Refusal(Exception):  # noqa: N818 - Google's answer, not our failure
         self.request_id = str(uuid4())
 
     @classmethod
-    def of(cls, violations: Sequence[Violation]) -> "Refusal":
+    def of(cls, violations: Sequence[Violation]) -> "RefusedCall":
         """The refusal of a request for everything found wrong with it, row by row."""
         return cls(
             grpc.StatusCode.INVALID_ARGUMENT,
@@ -94,7 +94,7 @@ class Refusal(Exception):  # noqa: N818 - Google's answer, not our failure
         )
 
     @classmethod
-    def from_trouble(cls, trouble: Trouble) -> "Refusal":
+    def from_trouble(cls, trouble: Trouble) -> "RefusedCall":
         """The refusal of a request that nothing is wrong with."""
         usual = REASON_OF_TROUBLE.get(trouble.code, Reason.ERROR_REASON_UNSPECIFIED)
         return cls(

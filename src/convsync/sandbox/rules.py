@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
-from convsync.sandbox.account import UPLOADABLE, Account, Action
+from convsync.sandbox.account import UPLOADABLE, Action, SandboxAccount
 from convsync.sandbox.messages import GOOGLE_ADS, Encoding, Message, Reason
 from convsync.sandbox.refusals import Violation
 
@@ -52,7 +52,7 @@ class Incoming:
     request: Message
     events: Sequence[Message]
     actions: Mapping[str, Action]
-    accounts: Sequence[Account]
+    accounts: Sequence[SandboxAccount]
     now: datetime
 
 

@@ -7,7 +7,7 @@ welcome: the vendor adds some with every release, and convsync has to live with 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from convsync.sandbox.account import TOO_RECENT, Click
+from convsync.sandbox.account import TOO_RECENT, AccountClick
 from convsync.sandbox.messages import CONSENT_DENIED, Message
 
 DENIED_CONSENT = "PROCESSING_ERROR_REASON_DENIED_CONSENT"
@@ -19,7 +19,7 @@ CONVERSION_PRECEDES_CLICK = "PROCESSING_ERROR_REASON_CONVERSION_PRECEDES_CLICK"
 def verdict_on(
     event: Message,
     scripted: Mapping[str, str],
-    clicks: Mapping[str, Click],
+    clicks: Mapping[str, AccountClick],
     now: datetime,
     *,
     counts_once: bool = False,
@@ -46,7 +46,9 @@ def click_ids_in(event: Message) -> Iterator[str]:
     yield from filter(None, (clicked.gclid, clicked.gbraid, clicked.wbraid))
 
 
-def _verdict_on_its_time(event: Message, clicks: Mapping[str, Click], now: datetime) -> str | None:
+def _verdict_on_its_time(
+    event: Message, clicks: Mapping[str, AccountClick], now: datetime
+) -> str | None:
     click = next((clicks[name] for name in click_ids_in(event) if name in clicks), None)
     if click is None:
         return None

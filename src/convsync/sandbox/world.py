@@ -4,7 +4,7 @@ The demo exports it as files, benchmarks stream a million deals of it, the sandb
 The one thing to know: deal i is a pure function of the seed, the world's end and i. It can be made
 alone, in any order, and is the same however many others there are; nothing is kept in memory.
 
-A `Deal` is made with its whole life, future included. What a CRM shows is a view of it at an
+A `WorldDeal` is made with its whole life, future included. What a CRM shows is a view of it at an
 instant, `World.deals_as_of`, in which later milestones have not happened yet. What people do to
 deals overnight is told with `World.with_changes`.
 """
@@ -16,7 +16,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from convsync.sandbox.world_deal import AdClick, Deal, index_of, make_deal
+from convsync.sandbox.world_deal import AdClick, WorldDeal, index_of, make_deal
 from convsync.sandbox.world_figures import ABSURD_AMOUNT, AS_MEASURED, EVERYTHING_MATCHES
 
 
@@ -27,7 +27,7 @@ class Change:
     at: datetime
     fields: Mapping[str, Any]
 
-    def applied_to(self, deal: Deal) -> Deal:
+    def applied_to(self, deal: WorldDeal) -> WorldDeal:
         """Return the deal as it is after the change."""
         return replace(deal, changed_at=self.at, **self.fields)
 
@@ -80,7 +80,7 @@ class World:
         whole_second = self.ends_at.astimezone(UTC).replace(microsecond=0)
         object.__setattr__(self, "ends_at", whole_second)
 
-    def deal(self, index: int) -> Deal:
+    def deal(self, index: int) -> WorldDeal:
         """Return the whole life of one deal, future included, before any change."""
         return make_deal(
             index,
@@ -91,14 +91,14 @@ class World:
             odds=EVERYTHING_MATCHES if self.everything_matches else AS_MEASURED,
         )
 
-    def deal_as_of(self, deal_id: str, at: datetime) -> Deal | None:
+    def deal_as_of(self, deal_id: str, at: datetime) -> WorldDeal | None:
         """Return what the CRM shows for an id at an instant; None if it shows nothing."""
         index = index_of(deal_id, self.seed)
         if index is None or index >= self.deals:
             return None
         return self._view(self.deal(index), at)
 
-    def deals_as_of(self, at: datetime) -> Iterator[Deal]:
+    def deals_as_of(self, at: datetime) -> Iterator[WorldDeal]:
         """Yield every deal as the CRM shows it at an instant, in no order of time."""
         for index in range(self.deals):
             if deal := self._view(self.deal(index), at):
@@ -121,7 +121,7 @@ class World:
 
     def pick_won(
         self, at: datetime, n: int, *, within: timedelta = timedelta(days=30)
-    ) -> list[Deal]:
+    ) -> list[WorldDeal]:
         """Return n deals won shortly before `at` that any sound set-up has reported.
 
         They carry a click id, consent and an ordinary amount in the world's currency; their click
@@ -136,13 +136,13 @@ class World:
             raise ValueError(f"only {len(picked)} deals fit: make more deals or widen `within`")
         return picked
 
-    def _view(self, deal: Deal, at: datetime) -> Deal | None:
+    def _view(self, deal: WorldDeal, at: datetime) -> WorldDeal | None:
         if changes := self.changes.get(deal.deal_id):
             for change in sorted(changes, key=lambda change: change.at):
                 deal = change.applied_to(deal) if change.at <= at else deal
         return deal.as_of(at)
 
-    def _is_reportable(self, deal: Deal) -> bool:
+    def _is_reportable(self, deal: WorldDeal) -> bool:
         return bool(
             deal.stage == "Closed Won"
             and deal.won_at

@@ -13,7 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from convsync.sandbox.world import World
-from convsync.sandbox.world_deal import AdClick, ClickIds, Deal
+from convsync.sandbox.world_deal import AdClick, ClickIds, WorldDeal
 from convsync.sandbox.world_figures import Trail
 
 DEAL_HEADER: Final = (
@@ -37,7 +37,7 @@ def write_clicks_csv(path: Path, world: World, at: datetime) -> int:
     return _write(path, CLICK_HEADER, map(_click_row, world.clicks_as_of(at)))
 
 
-def deals_in_csv(rows: Iterable[Mapping[str, str]], zone: ZoneInfo) -> Iterator[Deal]:
+def deals_in_csv(rows: Iterable[Mapping[str, str]], zone: ZoneInfo) -> Iterator[WorldDeal]:
     """Read such an export again; KeyError and ValueError name what is missing or unreadable.
 
     `zone` is that of its local times; a closing day is taken to have ended in the afternoon.
@@ -54,7 +54,7 @@ def deals_in_csv(rows: Iterable[Mapping[str, str]], zone: ZoneInfo) -> Iterator[
         created_at, modified_at = at(row["Created"]), at(row["Last modified"])
         if created_at is None:
             raise ValueError(f"deal {row['Deal ID']} has no Created")
-        yield Deal(
+        yield WorldDeal(
             deal_id=row["Deal ID"],
             created_at=created_at,
             changed_at=modified_at,
@@ -90,14 +90,14 @@ def _write(path: Path, header: str, rows: Iterable[CsvRow]) -> int:
     return count
 
 
-def _deal_row(zone: ZoneInfo) -> Callable[[Deal], CsvRow]:
+def _deal_row(zone: ZoneInfo) -> Callable[[WorldDeal], CsvRow]:
     def wall_clock(at: datetime | None) -> str:
         return str(at.astimezone(zone))[:19] if at else ""
 
     def day(at: datetime | None) -> str:
         return wall_clock(at)[:10]
 
-    def row(deal: Deal) -> CsvRow:
+    def row(deal: WorldDeal) -> CsvRow:
         created = wall_clock(deal.created_at)
         return (
             deal.deal_id,

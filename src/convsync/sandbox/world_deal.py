@@ -1,7 +1,7 @@
 """One deal of a generated world: what is known about it, and how it is made up.
 
 A deal is made with its whole life, from one stream of random numbers of its own, after the figures
-in `world_figures`. What a CRM would show of it at an instant is `Deal.as_of`.
+in `world_figures`. What a CRM would show of it at an instant is `WorldDeal.as_of`.
 """
 
 import re
@@ -52,7 +52,7 @@ class AdClick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deal:
+class WorldDeal:
     """A lead and what became of it, as the CRM has it: blanks, odd spellings, wrong dates and all.
 
     The first contact is when the lead was created and marketing-qualified. `ids` are the deal's
@@ -101,7 +101,7 @@ class Deal:
         milestones = (self.sql_at, self.opportunity_at, self.won_at, self.lost_at)
         return max(filter(None, (self.created_at, *milestones, self.changed_at)))
 
-    def as_of(self, at: datetime) -> "Deal | None":
+    def as_of(self, at: datetime) -> "WorldDeal | None":
         """Return what was known at an instant; None before the deal was created or once deleted.
 
         A deal's amount is entered when it becomes an opportunity.
@@ -119,7 +119,7 @@ class Deal:
 
 def make_deal(
     index: int, *, seed: int, ends_at: datetime, days: int, currency: str, odds: Odds
-) -> Deal:
+) -> WorldDeal:
     """Return a deal whose first contact was within the `days` before `ends_at`.
 
     The same arguments give the same deal, whatever else has been made.
@@ -140,7 +140,7 @@ def make_deal(
     country = figures.COUNTRIES.pick(draw())
     money = figures.CURRENCIES.pick(draw())
     has_amount = "opportunity_at" in milestones or "won_at" in milestones
-    return Deal(
+    return WorldDeal(
         deal_id=deal_id,
         created_at=created_at,
         origin=origin,
@@ -207,7 +207,7 @@ def _first_contact(rng: Random, ends_at: datetime, days: int) -> datetime:
 
 
 def _milestones(rng: Random, created_at: datetime, win_rate: float, odds: Odds) -> dict[str, Any]:
-    """Return when each milestone after the first contact is reached, by field of `Deal`."""
+    """Return when each milestone after the first contact is reached, by field of `WorldDeal`."""
     draw = rng.random
     is_won = draw() < win_rate
     if is_won and draw() < odds.won_before_contact:
@@ -279,7 +279,7 @@ def _touch(
     keys: dict[str, str],
     odds: Odds,
 ) -> dict[str, Any]:
-    """Return what a lead's clicks left behind, by field of `Deal`."""
+    """Return what a lead's clicks left behind, by field of `WorldDeal`."""
     if trail is Trail.NO_AD:
         return {"landing_page": _page(rng)}
     key = _LOGGED_BY.get(trail)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from convsync.extract.mapping import ATTRIBUTES
-from convsync.settings.deal_fields import DealFields, RecordFields
+from convsync.settings.deal_fields import DealFieldsTable, RecordFieldsTable
 from convsync.settings.values import (
     ConsentWords,
     Currency,
@@ -57,9 +57,9 @@ class AnyCrmDeals(Table):
     milestones: dict[str, Annotated[CrmMilestone, BeforeValidator(_crm_milestone)]] = Field(
         min_length=1
     )
-    deal: DealFields = DealFields()
-    contact: RecordFields = RecordFields()
-    lead: RecordFields = RecordFields()
+    deal: DealFieldsTable = DealFieldsTable()
+    contact: RecordFieldsTable = RecordFieldsTable()
+    lead: RecordFieldsTable = RecordFieldsTable()
     segments: dict[str, str] = Field(default_factory=dict)
     consent: ConsentWords = ConsentWords()
     customer_type: CustomerWords = CustomerWords()

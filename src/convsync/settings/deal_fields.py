@@ -6,7 +6,7 @@ The names on the right are a column's of an export or query, or a field's of a C
 from convsync.settings.values import Table, Words
 
 
-class RecordFields(Table):
+class RecordFieldsTable(Table):
     """Which field of a record holds a click ID, and whose it is."""
 
     gclid: str | None = None
@@ -23,7 +23,7 @@ class RecordFields(Table):
     visitor: Words = ()
 
 
-class DealFields(RecordFields):
+class DealFieldsTable(RecordFieldsTable):
     """The deal's own fields, too; of a CRM they are taken instead of what it tells by itself."""
 
     amount: str | None = None

@@ -3,7 +3,7 @@
 An agency with fifty accounts under one manager writes the manager once, under [templates.NAME], and
 two lines for each account. Templates stand apart from destinations: a template is never sent to and
 need not be complete, while a destination may be inherited from and is complete all the same. What
-is inherited is filled in before anything is checked; the rest of convsync never hears of it.
+is inherited is filled in before anything is checked; the rest of convsync never sees it.
 """
 
 from collections.abc import Mapping

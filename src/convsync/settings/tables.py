@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
 from convsync.settings.crms import CrmTable
-from convsync.settings.deal_fields import DealFields
+from convsync.settings.deal_fields import DealFieldsTable
 from convsync.settings.values import (
     AccountId,
     Amount,
@@ -50,7 +50,7 @@ class Store(Table):
     url: SecretStr = SecretStr("sqlite:///convsync.db")
 
 
-class Milestone(Table):
+class MilestoneTable(Table):
     """The agreement on one milestone: its definition in words, and the team that owns it."""
 
     definition: str = ""
@@ -69,7 +69,7 @@ class Cells(Table):
     blank_words: Words = ()
 
 
-class MilestoneColumn(Table):
+class MilestoneColumnTable(Table):
     """The column of a milestone's time, and what other columns must say for it to count."""
 
     column: str
@@ -80,7 +80,7 @@ def _milestone_column(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-class DealColumns(DealFields):
+class DealColumnsTable(DealFieldsTable):
     """Which column of a deal holds what, by the header's exact words."""
 
     deal_id: str
@@ -90,9 +90,9 @@ class DealColumns(DealFields):
 
 
 class _DealSource(Cells):
-    columns: DealColumns
-    milestones: dict[str, Annotated[MilestoneColumn, BeforeValidator(_milestone_column)]] = Field(
-        min_length=1
+    columns: DealColumnsTable
+    milestones: dict[str, Annotated[MilestoneColumnTable, BeforeValidator(_milestone_column)]] = (
+        Field(min_length=1)
     )
     segments: dict[str, str] = Field(default_factory=dict)
     consent: ConsentWords = ConsentWords()
@@ -104,7 +104,7 @@ class _DealSource(Cells):
     overlap_minutes: Minutes = 10
 
 
-class CsvDeals(_DealSource):
+class CsvDealsTable(_DealSource):
     """Deals from a CSV file that an export replaces."""
 
     kind: Literal["csv"]
@@ -113,7 +113,7 @@ class CsvDeals(_DealSource):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
 
 
-class SqlDeals(_DealSource):
+class SqlDealsTable(_DealSource):
     """Deals from a query, with `:since` and `:until` where it can use them."""
 
     kind: Literal["sql"]
@@ -121,7 +121,7 @@ class SqlDeals(_DealSource):
     query: str
 
 
-class ClickColumns(Table):
+class ClickColumnsTable(Table):
     """Which column of a click log holds what, by the header's exact words."""
 
     clicked_at: str | None = None
@@ -138,12 +138,12 @@ class ClickColumns(Table):
 
 
 class _ClickSource(Cells):
-    columns: ClickColumns
+    columns: ClickColumnsTable
     lag_minutes: Minutes = 0
     overlap_minutes: Minutes = 10
 
 
-class CsvClicks(_ClickSource):
+class CsvClicksTable(_ClickSource):
     """Clicks from a CSV file. Without a path it is only the mapping for `clicks import FILE`."""
 
     kind: Literal["csv"]
@@ -152,7 +152,7 @@ class CsvClicks(_ClickSource):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
 
 
-class SqlClicks(_ClickSource):
+class SqlClicksTable(_ClickSource):
     """Clicks from a query."""
 
     kind: Literal["sql"]
@@ -160,8 +160,8 @@ class SqlClicks(_ClickSource):
     query: str
 
 
-DealSource = Annotated[CsvDeals | SqlDeals | CrmTable, Field(discriminator="kind")]
-ClickSource = Annotated[CsvClicks | SqlClicks, Field(discriminator="kind")]
+DealSource = Annotated[CsvDealsTable | SqlDealsTable | CrmTable, Field(discriminator="kind")]
+ClickSource = Annotated[CsvClicksTable | SqlClicksTable, Field(discriminator="kind")]
 
 
 class AmountValue(Table):
@@ -249,7 +249,7 @@ class _Google(Table):
     requests_in_flight: int = Field(default=4, ge=1, le=32)
 
 
-class DataManager(_Google):
+class DataManagerTable(_Google):
     """The Data Manager API, for one ad account.
 
     `retract_with` says how a conversion is taken back: by a value of zero, or by the destination of
@@ -271,7 +271,7 @@ class DataManager(_Google):
     rest_endpoint: str = "https://datamanager.googleapis.com"
 
 
-class GoogleAds(_Google):
+class GoogleAdsTable(_Google):
     """The Google Ads API, for one ad account that uploaded by it before 2026-06-15.
 
     `google_ads_yaml` is the official client's own file; with credentials = "google_ads" and without
@@ -292,7 +292,7 @@ class GoogleAds(_Google):
     requests_per_day: int | None = Field(default=None, ge=1)
 
 
-Destination = Annotated[DataManager | GoogleAds, Field(discriminator="kind")]
+Destination = Annotated[DataManagerTable | GoogleAdsTable, Field(discriminator="kind")]
 
 
 class Limits(Table):
@@ -345,7 +345,7 @@ class Settings(BaseSettings):
 
     company: Company = Company()
     store: Store = Store()
-    milestones: dict[Name, Milestone] = {}
+    milestones: dict[Name, MilestoneTable] = {}
     deals: dict[Name, DealSource] = Field(min_length=1)
     clicks: dict[Name, ClickSource] = {}
     rules: dict[Name, Rule] = Field(min_length=1)

@@ -139,12 +139,11 @@ _NEXT_RUN = (Side.WAITING, "next_run")
 _DETAIL: ColumnElement[str] = case(
     (
         and_(_IS_SENT, ledger.c.operation == Operation.RETRACT, ledger.c.state == State.CONFIRMED),
-        "taken back",
+        "taken_back",
     ),
-    (and_(_IS_SENT, ledger.c.reason == Reason.PLATFORM_CANNOT), "cannot be corrected"),
+    (and_(_IS_SENT, ledger.c.reason == Reason.PLATFORM_CANNOT), "cannot_be_corrected"),
     (_IS_SENT, ledger.c.state),
-    (ledger.c.state == State.UNMATCHED, "not matched by the platform"),
-    (ledger.c.state == State.BLOCKED, "blocked: " + func.coalesce(ledger.c.code, "")),
+    (ledger.c.state == State.BLOCKED, "blocked:" + func.coalesce(ledger.c.code, "")),
     (ledger.c.state == State.REJECTED, func.coalesce(ledger.c.code, "rejected")),
     (ledger.c.state.in_([State.HELD, State.NOT_SENT]), ledger.c.reason),
     else_=ledger.c.state,
@@ -230,7 +229,7 @@ def ready(connection: Connection, now: datetime, run_id: int | None = None) -> R
 
 
 def counted(connection: Connection) -> tuple[int, frozenset[str]]:
-    """Return how many conversions the platform counts a value for, and all currencies ever told.
+    """Return how many conversions have a value at the platform, and all currencies ever confirmed.
 
     A currency stays known when everything in it has been taken back.
     """
@@ -238,9 +237,9 @@ def counted(connection: Connection) -> tuple[int, frozenset[str]]:
     found = select(ledger.c.told_currency, is_worth_something).where(
         ledger.c.told_value.is_not(None)
     )
-    told = dialect.tally(connection, found)
-    counted_now = sum(number for (_, is_worth), number in told.items() if is_worth)
-    return counted_now, frozenset(str(currency) for currency, _ in told)
+    counted = dialect.tally(connection, found)
+    counted_now = sum(number for (_, is_worth), number in counted.items() if is_worth)
+    return counted_now, frozenset(str(currency) for currency, _ in counted)
 
 
 def uncorrectable(connection: Connection) -> Iterator[LedgerEntry]:

@@ -2,7 +2,7 @@
 
 The number and digest of the last event stand in a row of their own, which every writer locks; two
 processes can never write events with one number, and what is cut off the end leaves a mark. There
-also stands since which event the log is keyed, and by which key: every event from that one on.
+also stands since which event the log is keyed, and with which key: every event from that one on.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -23,14 +23,14 @@ from sqlalchemy import (
     update,
 )
 
-from convsync.model.chain import GENESIS, Head, Said
+from convsync.model.chain import GENESIS, Head, LoggedEvent
 from convsync.model.record import is_named
 from convsync.store import dialect
 from convsync.store.pages import paged
 from convsync.store.schema import IS_TOGETHER, audit_events, audit_head, deals, ledger, runs
 
 
-class Row(NamedTuple):
+class AuditRow(NamedTuple):
     """One event as it is stored. `detail` is JSON text, in the very bytes the digest covers.
 
     The digest covers all but `deal`, the row of the deal it names, by which it is found.
@@ -67,7 +67,7 @@ class OfDeal(NamedTuple):
     detail: str
 
 
-_COLUMNS = [audit_events.c[name] for name in Row._fields]
+_COLUMNS = [audit_events.c[name] for name in AuditRow._fields]
 
 
 def key_of(connection: Connection) -> bytes | None:
@@ -98,17 +98,17 @@ def last(connection: Connection) -> Tail:
     return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id)
 
 
-def append(connection: Connection, rows: Sequence[Row]) -> None:
+def append(connection: Connection, rows: Sequence[AuditRow]) -> None:
     """Write events that follow the head, and move it to the last of them."""
     if not rows:
         return
-    dialect.insert_rows(connection, audit_events, Row._fields, rows)
+    dialect.insert_rows(connection, audit_events, AuditRow._fields, rows)
     newest = rows[-1]
     connection.execute(update(audit_head).values(number=newest.number, digest=newest.digest))
 
 
 def begin_keyed(connection: Connection, number: int, key_id: bytes) -> None:
-    """Note that every event from `number` on is keyed, and by which key."""
+    """Note that every event from `number` on is keyed, and with which key."""
     connection.execute(update(audit_head).values(keyed_since=number, key_id=key_id))
 
 
@@ -132,7 +132,7 @@ def events(
     since: datetime | None = None,
     until: datetime | None = None,
     newest: int | None = None,
-) -> Iterator[Row]:
+) -> Iterator[AuditRow]:
     """Yield events in their order, a page at a time; `newest` keeps only so many from the end."""
     found = select(*_COLUMNS)
     for column, value in (
@@ -150,17 +150,17 @@ def events(
         found = found.where(
             audit_events.c.number.in_(first.order_by(audit_events.c.number.desc()).limit(newest))
         )
-    return (Row(*row) for row in paged(connection, found, audit_events.c.number))
+    return (AuditRow(*row) for row in paged(connection, found, audit_events.c.number))
 
 
-def of_deal(connection: Connection, deal_id: str) -> list[Row]:
+def of_deal(connection: Connection, deal_id: str) -> list[AuditRow]:
     """Return the events about a deal, in their order.
 
     What many conversions did at once is told of each one of the deal's own, by its order ID.
     """
     its_rows = select(deals.c.id).where(deals.c.deal_id == deal_id)
     alone = select(*_COLUMNS).where(audit_events.c.deal.in_(its_rows))
-    found = [Row(*row) for row in connection.execute(alone)]
+    found = [AuditRow(*row) for row in connection.execute(alone)]
     conversions = (
         select(ledger.c.id, deals.c.source, deals.c.id.label("deal"), ledger.c.order_id)
         .join(deals, deals.c.id == ledger.c.deal)
@@ -171,7 +171,7 @@ def of_deal(connection: Connection, deal_id: str) -> list[Row]:
     for event in paged(connection, together, audit_events.c.number):
         spans = from_json(event.detail)["entries"]
         found += (
-            Row(*event)._replace(
+            AuditRow(*event)._replace(
                 source=one.source, deal_id=deal_id, order_id=one.order_id, deal=one.deal
             )
             for one in its_own
@@ -183,13 +183,13 @@ def of_deal(connection: Connection, deal_id: str) -> list[Row]:
 # What a verification reads
 
 
-def chain(connection: Connection) -> Iterator[tuple[Said, bytes]]:
+def chain(connection: Connection) -> Iterator[tuple[LoggedEvent, bytes]]:
     """Yield what every event says, and its digest, in their order."""
     at = type_coerce(audit_events.c.at, BigInteger)
-    columns = [at if name == "at" else audit_events.c[name] for name in Said._fields]
+    columns = [at if name == "at" else audit_events.c[name] for name in LoggedEvent._fields]
     found = select(*columns, audit_events.c.digest)
     for row in paged(connection, found, audit_events.c.number):
-        yield Said._make(row[:-1]), row[-1]
+        yield LoggedEvent._make(row[:-1]), row[-1]
 
 
 def of_deals(connection: Connection, after: int, upto: int) -> list[OfDeal]:

@@ -216,7 +216,7 @@ def _rows_found(
 def unanswered(connection: Connection, *, looked_at_by: datetime | None = None) -> list[int]:
     """Return the numbers of batches whose answer never came, oldest first.
 
-    With `looked_at_by` only of those none of whose deals was to be looked at again by then.
+    With `looked_at_by`, only batches none of whose deals was due to be looked at by then.
     """
     found = select(batches.c.id).where(batches.c.state == "sending").order_by(batches.c.id)
     if looked_at_by is not None:

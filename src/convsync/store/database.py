@@ -1,6 +1,6 @@
 """The database as the rest of convsync sees it: named transactions, and errors in our words.
 
-Every commit is a named step of a run. `on_step` hears of it just before and just after, which is
+Every commit is a named step of a run. `on_step` is called just before and just after, which is
 how the tests stop a night at each of them.
 """
 
@@ -97,20 +97,22 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise self._said(error) from error
+            raise self._translated(error) from error
 
-    def _said(self, error: DBAPIError) -> ConvsyncError:
-        said = dialect.database_message(error)
+    def _translated(self, error: DBAPIError) -> ConvsyncError:
+        message = dialect.database_message(error)
         if dialect.is_busy(error):
-            return TransientError(f"Database {self.name} is busy or gone: {said}. Try again later.")
+            return TransientError(
+                f"Database {self.name} is busy or gone: {message}. Try again later."
+            )
         if dialect.is_refusal(error):
             return ConvsyncError(
-                f"Database {self.name} refused a row: {said}. Nothing of this step was written; "
+                f"Database {self.name} refused a row: {message}. Nothing of this step was written; "
                 "this is a mistake in convsync, please report it."
             )
         return OperatorError(
-            f"Database {self.name} cannot be used: {said}. Check [store] url and the rights on it; "
-            "`convsync db upgrade` makes the tables."
+            f"Database {self.name} cannot be used: {message}. Check [store] url and the rights on "
+            "it; `convsync db upgrade` makes the tables."
         )
 
     def _require_folder(self) -> None:

@@ -35,8 +35,8 @@ class DealRow:
         keys = tuple(dict.fromkeys([key.digest() for key in _keys_of(deal)]))
         content = _content(deal)
         reached = [(each.name, each.reached_at, each.is_whole_day) for each in deal.milestones]
-        said = b"".join((to_json((content, reached)), *keys))
-        return cls(number, deal, content, keys, blake2b(said, digest_size=16).digest())
+        covered = b"".join((to_json((content, reached)), *keys))
+        return cls(number, deal, content, keys, blake2b(covered, digest_size=16).digest())
 
     def as_deal(self) -> tuple[Any, ...]:
         """Return the values of `DEAL_COLUMNS`."""

@@ -89,7 +89,7 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
 
 
 def due(connection: Connection, now: datetime, *, limit: int) -> list[StoredDeal]:
-    """Return deals that are to be looked at again by `now`, those that wait longest first."""
+    """Return deals that are due to be looked at by `now`, those that wait longest first."""
     found = (
         select(deals).where(deals.c.reconcile_at <= now).order_by(deals.c.reconcile_at).limit(limit)
     )
@@ -124,7 +124,7 @@ def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
 
 
 def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> None:
-    """Set when each deal row is to be looked at again; None: only when something changes."""
+    """Set when each deal row is due to be looked at again; None: only when something changes."""
     never = [row for row, at in when.items() if at is None]
     if never:
         is_set = deals.c.id.in_(_ROWS) & deals.c.reconcile_at.is_not(None)
@@ -134,7 +134,7 @@ def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> N
 
 
 def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> None:
-    """Bring forward when each deal row is to be looked at again, where that is later or never."""
+    """Bring forward when each deal row is due to be looked at, where that is later or never."""
     if when:
         is_later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > bindparam("at"))
         statement = (

@@ -50,8 +50,8 @@ _PASSING_WORDS = (
     *("refused", "no such file", "temporary failure", "timeout", "timed out", "unreachable"),
     *("starting up", "shutting down", "recovery mode", "too many", "closed the connection"),
 )
-"""Where there is no state: what is said of a server that cannot be reached, or not yet or no more.
-That of one which was reached and refused (`FATAL: password …`) has none of these words."""
+"""Where there is no state: words in the message about a server that cannot be reached. That of one
+which was reached and refused (`FATAL: password …`) has none of them."""
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -244,8 +244,8 @@ def is_busy(error: DBAPIError) -> bool:
     if name := getattr(error.orig, "sqlite_errorname", None):
         return str(name).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
     is_away = isinstance(error, OperationalError | InterfaceError)
-    said = str(error.orig).lower()
-    return is_away and any(word in said for word in _PASSING_WORDS)
+    message = str(error.orig).lower()
+    return is_away and any(word in message for word in _PASSING_WORDS)
 
 
 def is_refusal(error: DBAPIError) -> bool:
@@ -254,7 +254,7 @@ def is_refusal(error: DBAPIError) -> bool:
 
 
 def database_message(error: DBAPIError) -> str:
-    """Return what the database said, without the values that PostgreSQL quotes below it."""
+    """Return the database's message, without the values that PostgreSQL quotes below it."""
     return next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
 
 

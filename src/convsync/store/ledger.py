@@ -1,4 +1,4 @@
-"""The ledger table: what is planned, what was said, and what was answered, a row a conversion.
+"""The ledger table: what is planned, what was sent, and what was answered, a row a conversion.
 
 Chunks are written with one INSERT and one UPDATE for each kind of change, whatever their size; what
 the rows of a batch do alike is one UPDATE that names none of them.

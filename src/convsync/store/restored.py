@@ -1,4 +1,4 @@
-"""A ledger that was restored from a backup: which of its entries may have been told more since."""
+"""A ledger that was restored from a backup: which of its entries may have been sent since."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ _TO_BE_TOLD = ANSWERED | {State.PLANNED, State.HELD, State.NOT_SENT}
 def doubtful(
     connection: Connection, *, since: datetime, after: int, limit: int
 ) -> list[LedgerEntry]:
-    """Return the next entries after a number that may have been told something, not unsure yet."""
+    """Return the next entries after a number that may have been sent since, not unsure yet."""
     had_something_to_say = and_(
         ledger.c.state.in_(sorted(_TO_BE_TOLD)), ledger.c.event_at.is_not(None)
     )

@@ -98,7 +98,7 @@ class AdAccount(Protocol):
     help_url: str
 
     def findings(self, rules: Sequence[ConversionRule], clock: Clock | None) -> Sequence[Finding]:
-        """Return what is to be said of the account and of what the rules count in it.
+        """Return findings about the account and about what the rules count in it.
 
         What cannot be read is a finding too. `clock` is this machine's, to be compared with the
         platform's; None where it stands still.

@@ -22,7 +22,7 @@ from convsync.model.takes import CODES, CodeMeaning
 
 
 class Class(IntEnum):
-    """What is to be done about a code; of several on one row the highest is what counts."""
+    """What to do about a code; of several on one row the highest is what counts."""
 
     COUNTED = 1
     WAIT = 2

@@ -17,10 +17,10 @@ Part = tuple[Sequence[int], Callable[[Batch], Sequence[Outcome]]]
 def upload_in_parts(batch: Batch, parts: Iterable[Part]) -> Sequence[Outcome]:
     """Send the parts of a batch one after the other; return an outcome for every row, in order.
 
-    Where a part told the platform nothing, for a person has to fix the cause or a quota is spent,
-    and an earlier part was taken, its rows come back untried: alone in the next batch they are
-    refused again, and that refusal is raised. Any other TransientError is raised at once: the batch
-    is then sent again word for word, and what was taken already says so.
+    Where a part changed nothing at the platform, because a person has to fix the cause or a quota
+    is spent, and an earlier part was taken, its rows come back untried: alone in the next batch
+    they are refused again, and that refusal is raised. Any other TransientError is raised at once:
+    the batch is then sent again word for word, and what was taken already says so.
     """
     outcomes: list[Outcome] = [Untried()] * len(batch.statements)
     was_taken = False

@@ -86,7 +86,7 @@ def explain_code(settings: Settings, destination: str, code: str) -> CodeMeaning
 def time_of_platforms(settings: Settings) -> Callable[[], None]:
     """Return a function that has the first ad account's platform say what time it is.
 
-    One that does not answer says nothing: that it is away is told where it is needed.
+    One that does not answer is passed over: the call that needs it reports it.
     """
 
     def ask() -> None:

@@ -30,33 +30,33 @@ if TYPE_CHECKING:
 
 
 Opener = Callable[[str], Destination]
-Table = tables.DataManager | tables.GoogleAds
+Table = tables.DataManagerTable | tables.GoogleAdsTable
 
 
 def open_destination(name: str, table: Table, settings: Settings, others: Opener) -> Destination:
     """Return the destination that a table describes; see Vendor."""
     match table:
-        case tables.DataManager():
+        case tables.DataManagerTable():
             return _data_manager(name, table, settings.folder, others)
-        case tables.GoogleAds():
+        case tables.GoogleAdsTable():
             return _google_ads(name, table, settings.folder)
 
 
 def takes_of(table: Table) -> Takes:
     """Return what a destination of Google takes; see Vendor."""
     match table:
-        case tables.DataManager():
+        case tables.DataManagerTable():
             return data_manager(has_retractor=table.retract_with != tables.VALUE_ZERO)
-        case tables.GoogleAds():
+        case tables.GoogleAdsTable():
             return GOOGLE_ADS
 
 
 def explain_code(table: Table, code: str) -> CodeMeaning | None:
     """Return what a code of one of Google's APIs means; see Vendor."""
     match table:
-        case tables.DataManager():
+        case tables.DataManagerTable():
             return data_manager_codes.explain_code(code)
-        case tables.GoogleAds():
+        case tables.GoogleAdsTable():
             return google_ads_codes.explain_code(code)
 
 
@@ -71,11 +71,11 @@ def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
 
 def _reader(name: str, table: Table, settings: Settings) -> AccountReader | None:
     match table:
-        case tables.GoogleAds():
+        case tables.GoogleAdsTable():
             return _google_ads_account(name, table, table.customer_id, settings.folder)
-        case tables.DataManager(read_with=str(other)):
+        case tables.DataManagerTable(read_with=str(other)):
             road = settings.destinations[other]
-            assert isinstance(road, tables.GoogleAds), "settings see to that"
+            assert isinstance(road, tables.GoogleAdsTable), "settings see to that"
             return _google_ads_account(other, road, table.operating_account, settings.folder)
         case _:
             return None
@@ -83,9 +83,9 @@ def _reader(name: str, table: Table, settings: Settings) -> AccountReader | None
 
 def _expected(name: str, table: Table, settings: Settings) -> Expected:
     match table:
-        case tables.DataManager(operating_account=account):
+        case tables.DataManagerTable(operating_account=account):
             must_own = True
-        case tables.GoogleAds(customer_id=account):
+        case tables.GoogleAdsTable(customer_id=account):
             must_own = False
     return Expected(
         destination=name,
@@ -104,7 +104,7 @@ def _expected(name: str, table: Table, settings: Settings) -> Expected:
 
 def _records_of(
     source: tables.DealSource | tables.ClickSource,
-) -> Sequence[tables.DealColumns | tables.ClickColumns | deal_fields.RecordFields]:
+) -> Sequence[tables.DealColumnsTable | tables.ClickColumnsTable | deal_fields.RecordFieldsTable]:
     """Return the mappings of a source that may hold click IDs."""
     if isinstance(source, crm_tables.AnyCrmDeals):
         return (source.deal, source.contact, source.lead)
@@ -113,21 +113,21 @@ def _records_of(
 
 def _json_endpoint(table: Table) -> str | None:
     """Return where a destination also answers over HTTP; not where it was led to gRPC alone."""
-    if isinstance(table, tables.DataManager):
+    if isinstance(table, tables.DataManagerTable):
         return table.rest_endpoint
     return None if table.plaintext or table.ca_file else f"https://{table.endpoint}"
 
 
 def _data_manager(
-    name: str, table: tables.DataManager, folder: Path, others: Opener
+    name: str, table: tables.DataManagerTable, folder: Path, others: Opener
 ) -> Destination:
     from convsync.upload.google.credentials import DATA_MANAGER_SCOPE
     from convsync.upload.google.data_manager import DataManager
-    from convsync.upload.google.data_manager_requests import Account
+    from convsync.upload.google.data_manager_requests import RequestAccounts
 
     return DataManager(
         name,
-        Account(
+        RequestAccounts(
             operating=table.operating_account,
             login=table.login_account,
             linked=table.linked_account,
@@ -145,7 +145,7 @@ def _data_manager(
     )
 
 
-def _google_ads(name: str, table: tables.GoogleAds, folder: Path) -> Destination:
+def _google_ads(name: str, table: tables.GoogleAdsTable, folder: Path) -> Destination:
     from convsync.upload.google.google_ads import GoogleAds
 
     customer, identity, connection = _google_ads_road(name, table, folder)
@@ -160,7 +160,7 @@ def _google_ads(name: str, table: tables.GoogleAds, folder: Path) -> Destination
 
 
 def _google_ads_account(
-    name: str, table: tables.GoogleAds, customer_id: str, folder: Path
+    name: str, table: tables.GoogleAdsTable, customer_id: str, folder: Path
 ) -> AccountReader:
     from convsync.upload.google.google_ads_reading import GoogleAdsAccount
 
@@ -171,7 +171,7 @@ def _google_ads_account(
 
 
 def _google_ads_road(
-    name: str, table: tables.GoogleAds, folder: Path
+    name: str, table: tables.GoogleAdsTable, folder: Path
 ) -> "tuple[Customer, Credentials | None, dict[str, Any]]":
     """Return whose account it is, who signs in, and the way there."""
     from convsync.upload.google.credentials import (
@@ -224,7 +224,7 @@ def _quota(table: Table, what: str) -> Quota:
     )
 
 
-def _certificates(name: str, table: tables.GoogleAds, folder: Path) -> bytes | None:
+def _certificates(name: str, table: tables.GoogleAdsTable, folder: Path) -> bytes | None:
     if table.ca_file is None:
         return None
     try:
@@ -237,7 +237,7 @@ def _certificates(name: str, table: tables.GoogleAds, folder: Path) -> bytes | N
 
 
 def _credentials(
-    name: str, table: tables.DataManager, folder: Path, scope: str
+    name: str, table: tables.DataManagerTable, folder: Path, scope: str
 ) -> "Credentials | None":
     from convsync.upload.google.credentials import credentials_from
 

@@ -20,7 +20,7 @@ def click_sources_of(settings: Settings) -> Sequence[ClickSource]:
     return [
         click_source(name, source, settings, None)
         for name, source in settings.clicks.items()
-        if not (isinstance(source, tables.CsvClicks) and source.path is None)
+        if not (isinstance(source, tables.CsvClicksTable) and source.path is None)
     ]
 
 
@@ -29,7 +29,7 @@ def click_file(settings: Settings, path: Path, mapping: str | None) -> ClickSour
     csv_sources = {
         name: source
         for name, source in settings.clicks.items()
-        if isinstance(source, tables.CsvClicks)
+        if isinstance(source, tables.CsvClicksTable)
     }
     if mapping is None and len(csv_sources) == 1:
         mapping = next(iter(csv_sources))
@@ -42,7 +42,7 @@ def click_file(settings: Settings, path: Path, mapping: str | None) -> ClickSour
 def _deal_source(
     name: str, source: tables.DealSource, settings: Settings, retry: RetryPolicy
 ) -> DealSource:
-    if isinstance(source, tables.CsvDeals | tables.SqlDeals):
+    if isinstance(source, tables.CsvDealsTable | tables.SqlDealsTable):
         return deal_source(name, source, settings)
     from convsync.wiring.crm import crm_source
 

@@ -19,7 +19,7 @@ from convsync.wiring.values import customer_words, database_url, mapped
 
 
 def deal_source(
-    name: str, source: tables.CsvDeals | tables.SqlDeals, settings: Settings
+    name: str, source: tables.CsvDealsTable | tables.SqlDealsTable, settings: Settings
 ) -> DealSource:
     """Return the source of an export's or a query's deals. Nothing is opened yet."""
     columns = _deal_columns(source)
@@ -27,7 +27,7 @@ def deal_source(
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
     match source:
-        case tables.CsvDeals():
+        case tables.CsvDealsTable():
             return CsvDeals(
                 name=name,
                 path=settings.folder / source.path,
@@ -39,7 +39,7 @@ def deal_source(
                 lag=lag,
                 overlap=overlap,
             )
-        case tables.SqlDeals():
+        case tables.SqlDealsTable():
             return SqlDeals(
                 name=name,
                 url=database_url(source.url, settings.folder),
@@ -61,7 +61,7 @@ def click_source(
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
     match source:
-        case tables.CsvClicks():
+        case tables.CsvClicksTable():
             return CsvClicks(
                 name=name,
                 path=path or settings.folder / (source.path or ""),
@@ -72,7 +72,7 @@ def click_source(
                 lag=lag,
                 overlap=overlap,
             )
-        case tables.SqlClicks():
+        case tables.SqlClicksTable():
             return SqlClicks(
                 name=name,
                 url=database_url(source.url, settings.folder),
@@ -84,7 +84,7 @@ def click_source(
             )
 
 
-def _deal_columns(source: tables.CsvDeals | tables.SqlDeals) -> DealColumns:
+def _deal_columns(source: tables.CsvDealsTable | tables.SqlDealsTable) -> DealColumns:
     columns = source.columns
     return DealColumns(
         deal_id=columns.deal_id,
@@ -104,7 +104,7 @@ def _deal_columns(source: tables.CsvDeals | tables.SqlDeals) -> DealColumns:
 def _cells(
     source: tables.Cells,
     company: tables.Company,
-    deals: tables.CsvDeals | tables.SqlDeals | None,
+    deals: tables.CsvDealsTable | tables.SqlDealsTable | None,
 ) -> CellFormat:
     return CellFormat(
         time_zone=source.time_zone or company.time_zone,

@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class CrmStage:
     """A stage of a pipeline. `key` is the book's word for it; vendors' IDs are made of it."""
 
     key: str
@@ -39,16 +39,16 @@ class Stage:
 
 
 STAGES: Final = (
-    Stage(key="mql", name="MQL", position=1),
-    Stage(key="sql", name="SQL", position=2),
-    Stage(key="opportunity", name="Opportunity", position=3),
-    Stage(key="won", name="Closed Won", position=4, outcome=Outcome.WON),
-    Stage(key="lost", name="Closed Lost", position=5, outcome=Outcome.LOST),
+    CrmStage(key="mql", name="MQL", position=1),
+    CrmStage(key="sql", name="SQL", position=2),
+    CrmStage(key="opportunity", name="Opportunity", position=3),
+    CrmStage(key="won", name="Closed Won", position=4, outcome=Outcome.WON),
+    CrmStage(key="lost", name="Closed Lost", position=5, outcome=Outcome.LOST),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class EarlierValue:
     """A value and when it was written."""
 
     value: str
@@ -56,7 +56,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class CrmPerson:
     """A contact or lead. `fields` are by the book's own names: email, phone, gclid, consent, …
 
     `earlier` holds values that fields had before, oldest first, for CRMs that keep them.
@@ -67,11 +67,11 @@ class Person:
     created_at: datetime
     modified_at: datetime
     fields: Mapping[str, str] = field(default_factory=dict)
-    earlier: Mapping[str, tuple[Written, ...]] = field(default_factory=dict)
+    earlier: Mapping[str, tuple[EarlierValue, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deal:
+class CrmDeal:
     """A deal. `fields` are by the book's own names: region, vertical, gclid, …
 
     `entered` are the stages it came into, by key, oldest first; the last is its stage.
@@ -101,7 +101,7 @@ class Deal:
 class Departure:
     """A deal that is no longer there, as it was; `survivor` is the deal it was merged into."""
 
-    deal: Deal
+    deal: CrmDeal
     at: datetime
     survivor: str | None = None
 
@@ -109,12 +109,12 @@ class Departure:
 class CrmBook:
     """All records of one CRM. Safe across threads. IDs sort as numbers where they are digits."""
 
-    def __init__(self, stages: Sequence[Stage] = STAGES) -> None:
+    def __init__(self, stages: Sequence[CrmStage] = STAGES) -> None:
         self.stages = tuple(stages)
         self.departures: dict[str, Departure] = {}
-        self.hidden: dict[str, Deal] = {}
-        self._deals: dict[str, Deal] = {}
-        self._people: dict[str, Person] = {}
+        self.hidden: dict[str, CrmDeal] = {}
+        self._deals: dict[str, CrmDeal] = {}
+        self._people: dict[str, CrmPerson] = {}
         self._deals_of: dict[str, tuple[str, ...]] = {}
         self._modified: list[tuple[datetime, str]] = []
         self._people_modified: list[tuple[datetime, str]] = []
@@ -124,19 +124,19 @@ class CrmBook:
 
     # Reading
 
-    def deal(self, deal_id: str) -> Deal | None:
+    def deal(self, deal_id: str) -> CrmDeal | None:
         """Return a deal that is there."""
         return self._deals.get(deal_id)
 
-    def deals(self, deal_ids: Iterable[str]) -> list[Deal]:
+    def deals(self, deal_ids: Iterable[str]) -> list[CrmDeal]:
         """Return those of the deals that are there, in the order asked."""
         return [deal for deal_id in deal_ids if (deal := self._deals.get(deal_id))]
 
-    def person(self, person_id: str) -> Person | None:
+    def person(self, person_id: str) -> CrmPerson | None:
         """Return a contact or lead."""
         return self._people.get(person_id)
 
-    def people_of(self, deal: Deal, kind: str | None = None) -> list[Person]:
+    def people_of(self, deal: CrmDeal, kind: str | None = None) -> list[CrmPerson]:
         """Return the people behind a deal, in order, all or of one kind."""
         people = (self._people[person_id] for person_id in deal.people if person_id in self._people)
         return [person for person in people if kind in (None, person.kind)]
@@ -145,7 +145,7 @@ class CrmBook:
         """Return the deals a person is behind."""
         return tuple(one for one in self._deals_of.get(person_id, ()) if one in self._deals)
 
-    def stage(self, key: str) -> Stage:
+    def stage(self, key: str) -> CrmStage:
         """Return a stage by the book's word for it."""
         return next(stage for stage in self.stages if stage.key == key)
 
@@ -156,7 +156,7 @@ class CrmBook:
         *,
         after: str | None = None,
         limit: int | None = None,
-    ) -> list[Deal]:
+    ) -> list[CrmDeal]:
         """Return deals modified in `[since, until)`, by ID, those after an ID, at most `limit`."""
         ids = self._window("deals", self._modified, since, until)
         return [self._deals[one] for one in _page(ids, after, limit)]
@@ -169,7 +169,7 @@ class CrmBook:
         *,
         after: str | None = None,
         limit: int | None = None,
-    ) -> list[Person]:
+    ) -> list[CrmPerson]:
         """Return people of a kind modified in `[since, until)`, by ID, as `modified` does."""
         ids = self._window(kind, self._people_modified, since, until)
         return [self._people[one] for one in _page(ids, after, limit)]
@@ -181,7 +181,7 @@ class CrmBook:
 
     # Writing
 
-    def put(self, deal: Deal) -> Deal:
+    def put(self, deal: CrmDeal) -> CrmDeal:
         """Add a deal, or replace the one of that ID."""
         with self.lock:
             self._forget(deal.deal_id)
@@ -195,7 +195,7 @@ class CrmBook:
             self._version += 1
         return deal
 
-    def put_person(self, person: Person) -> Person:
+    def put_person(self, person: CrmPerson) -> CrmPerson:
         """Add a person, or replace the one of that ID."""
         with self.lock:
             if before := self._people.get(person.person_id):
@@ -205,7 +205,7 @@ class CrmBook:
             self._version += 1
         return person
 
-    def edit(self, deal_id: str, at: datetime, **changes: Any) -> Deal:
+    def edit(self, deal_id: str, at: datetime, **changes: Any) -> CrmDeal:
         """Change a deal; `fields` are added to those it has."""
         with self.lock:
             deal = self._deals[deal_id]
@@ -213,17 +213,17 @@ class CrmBook:
                 changes["fields"] = {**deal.fields, **fields}
             return self.put(replace(deal, modified_at=at, **changes))
 
-    def move(self, deal_id: str, stage: str, at: datetime) -> Deal:
+    def move(self, deal_id: str, stage: str, at: datetime) -> CrmDeal:
         """Bring a deal into a stage."""
         return self.edit(deal_id, at, entered=(*self._deals[deal_id].entered, (stage, at)))
 
-    def edit_person(self, person_id: str, at: datetime, **fields: str) -> Person:
+    def edit_person(self, person_id: str, at: datetime, **fields: str) -> CrmPerson:
         """Change fields of a person; what they held before is remembered. Deals stay untouched."""
         with self.lock:
             person = self._people[person_id]
             earlier = dict(person.earlier)
             for name in fields.keys() & person.fields.keys():
-                was = Written(value=person.fields[name], at=person.modified_at)
+                was = EarlierValue(value=person.fields[name], at=person.modified_at)
                 earlier[name] = (*earlier.get(name, ()), was)
             return self.put_person(
                 replace(person, modified_at=at, fields={**person.fields, **fields}, earlier=earlier)
@@ -242,7 +242,7 @@ class CrmBook:
             self.departures[deal_id] = Departure(deal=deal, at=at)
             self._version += 1
 
-    def restore(self, deal_id: str, at: datetime) -> Deal:
+    def restore(self, deal_id: str, at: datetime) -> CrmDeal:
         """Bring a deleted deal back."""
         return self.put(replace(self.departures[deal_id].deal, modified_at=at))
 
@@ -253,11 +253,13 @@ class CrmBook:
             self._forget(deal_id)
             self._version += 1
 
-    def show(self, deal_id: str) -> Deal:
+    def show(self, deal_id: str) -> CrmDeal:
         """Give the right back: nobody has touched the deal meanwhile."""
         return self.put(self.hidden.pop(deal_id))
 
-    def merge(self, loser: str, survivor: str, at: datetime, *, new_id: str | None = None) -> Deal:
+    def merge(
+        self, loser: str, survivor: str, at: datetime, *, new_id: str | None = None
+    ) -> CrmDeal:
         """Merge a deal into another; with `new_id` both go, and a new deal stands for them."""
         with self.lock:
             into, lost = self._deals[survivor], self._deals[loser]

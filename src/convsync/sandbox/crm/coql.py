@@ -27,7 +27,7 @@ _ORDERED: Final = frozenset({"datetime", "date", "bigint", "integer", "currency"
 _ANY_TYPE: Final = frozenset({"=", "!=", "in", "is null", "is not null"})
 
 
-class RefusedError(Exception):
+class CoqlError(Exception):
     """Zoho refuses a query, with a code, a message and details."""
 
     def __init__(self, code: str, message: str, **details: Any) -> None:
@@ -58,7 +58,7 @@ class Criterion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class CoqlQuery:
     """A query; without `order` its rows come by ID."""
 
     columns: Sequence[str]
@@ -75,24 +75,24 @@ class Query:
         return criterion.values if criterion else ()
 
 
-def parsed(text: str, modules: Mapping[str, Columns]) -> Query:
+def parsed(text: str, modules: Mapping[str, Columns]) -> CoqlQuery:
     """Return what a text asks of these modules; RefusedError where Zoho would refuse it."""
     tokens = [(kind, found.replace("''", "'")) for kind, found in tokens_of(text, _TOKEN, _refused)]
-    query = _Parser(tokens, _refused).query()
+    query = _CoqlParser(tokens, _refused).query()
     columns = modules.get(query.module)
     if columns is None:
-        raise RefusedError("INVALID_MODULE", "the given module is not supported in api")
+        raise CoqlError("INVALID_MODULE", "the given module is not supported in api")
     if len(query.columns) > MOST_COLUMNS:
-        raise RefusedError("LIMIT_EXCEEDED", "too many columns", limit=MOST_COLUMNS)
+        raise CoqlError("LIMIT_EXCEEDED", "too many columns", limit=MOST_COLUMNS)
     for at, column in enumerate(query.columns):
         if column in query.columns[:at]:
-            raise RefusedError("DUPLICATE_DATA", "duplicate select column", column_name=column)
+            raise CoqlError("DUPLICATE_DATA", "duplicate select column", column_name=column)
     ordered = [query.order[0]] if query.order else []
     for column in (*query.columns, *(one.column for one in query.where), *ordered):
         if column not in columns:
-            raise RefusedError("INVALID_QUERY", "unsupported column", column_name=column)
+            raise CoqlError("INVALID_QUERY", "unsupported column", column_name=column)
     typed = [_typed(one, columns[one.column]) for one in query.where]
-    return Query(
+    return CoqlQuery(
         columns=query.columns,
         module=query.module,
         where=typed,
@@ -108,7 +108,7 @@ def _typed(criterion: Criterion, kind: str) -> Criterion:
     if operator not in _ANY_TYPE and kind not in _ORDERED:
         raise _invalid(criterion, "invalid operator found")
     if operator == "in" and len(criterion.values) > MOST_IN:
-        raise RefusedError("LIMIT_EXCEEDED", "too many values", limit=MOST_IN)
+        raise CoqlError("LIMIT_EXCEEDED", "too many values", limit=MOST_IN)
     try:
         values = [_read(kind, value) for value in criterion.values]
     except ValueError:
@@ -127,8 +127,8 @@ def _read(kind: str, literal: str) -> Any:
     return {"true": True, "false": False}[literal.lower()] if kind == "boolean" else literal
 
 
-def _invalid(criterion: Criterion, reason: str) -> RefusedError:
-    return RefusedError(
+def _invalid(criterion: Criterion, reason: str) -> CoqlError:
+    return CoqlError(
         "INVALID_QUERY",
         "Invalid query formed",
         reason=reason,
@@ -137,12 +137,12 @@ def _invalid(criterion: Criterion, reason: str) -> RefusedError:
     )
 
 
-def _refused(near: str) -> RefusedError:
-    return RefusedError("SYNTAX_ERROR", "unexpected token", near=near)
+def _refused(near: str) -> CoqlError:
+    return CoqlError("SYNTAX_ERROR", "unexpected token", near=near)
 
 
-class _Parser(QueryText):
-    def query(self) -> Query:
+class _CoqlParser(QueryText):
+    def query(self) -> CoqlQuery:
         self.expect("select")
         columns = [self.next("word")]
         while self.has(","):
@@ -150,14 +150,14 @@ class _Parser(QueryText):
         self.expect("from")
         module = self.next("word")
         if not self.has("where"):
-            raise RefusedError("SYNTAX_ERROR", "missing clause", clause="where")
+            raise CoqlError("SYNTAX_ERROR", "missing clause", clause="where")
         where = self._both()
         if len(where) > MOST_CRITERIA:
-            raise RefusedError("LIMIT_EXCEEDED", "too many criteria", limit=MOST_CRITERIA)
+            raise CoqlError("LIMIT_EXCEEDED", "too many criteria", limit=MOST_CRITERIA)
         order = self.ordered() if self.has("order", "by") else None
         offset, limit = self._limit() if self.has("limit") else (0, 200)
         self.expect_end()
-        return Query(
+        return CoqlQuery(
             columns=columns, module=module, where=where, order=order, offset=offset, limit=limit
         )
 
@@ -208,7 +208,7 @@ class _Parser(QueryText):
         first = int(self.next("number"))
         offset, limit = (first, int(self.next("number"))) if self.has(",") else (0, first)
         if limit < 1:
-            raise RefusedError("INVALID_DATA", "limit should be greater than 0")
+            raise CoqlError("INVALID_DATA", "limit should be greater than 0")
         if limit > MOST_ROWS:
-            raise RefusedError("LIMIT_EXCEEDED", "too many rows", limit=MOST_ROWS)
+            raise CoqlError("LIMIT_EXCEEDED", "too many rows", limit=MOST_ROWS)
         return offset, limit

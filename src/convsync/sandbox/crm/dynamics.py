@@ -28,13 +28,13 @@ from convsync.sandbox.crm.dynamics_rows import (
     STANDARD,
     TABLES,
     DataverseRow,
+    DataverseTable,
     Rows,
-    Table,
     deal_of,
     guid,
     stage_id,
 )
-from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
+from convsync.sandbox.crm.server import CrmRequest, CrmServer, Field, Now, Reply
 
 TENANT: Final = "contoso.onmicrosoft.com"
 CLIENT_ID: Final = "535fb089-9ff3-47b6-9bfb-4f1264799865"
@@ -84,13 +84,13 @@ class DynamicsServer(CrmServer):
         first = {"deal": DEAL_ID, CONTACT: "70bf4d48", LEAD: "8e1f7c10"}[kind]
         return f"{first}-d01c-ed11-b83e-{number:012x}"
 
-    def refuse(self, request: Request) -> Reply | None:
+    def refuse(self, request: CrmRequest) -> Reply | None:
         """Ask for a bearer token everywhere but where one is given out."""
         if request.bearer not in self.tokens and not request.path.endswith("/oauth2/v2.0/token"):
             return Reply(status=401, headers={"WWW-Authenticate": "Bearer"})
-        return next((said for word, said in self.refused.items() if word in request.path), None)
+        return next((reply for word, reply in self.refused.items() if word in request.path), None)
 
-    def token(self, request: Request) -> Reply:
+    def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for the app's secret, and no refresh token."""
         form = request.form()
         if form.get("scope") != f"{request.base_url}/.default":
@@ -103,7 +103,7 @@ class DynamicsServer(CrmServer):
         self.tokens.add(token)
         return Reply(body={"token_type": "Bearer", "expires_in": 3599, "access_token": token})
 
-    def listed(self, request: Request, records: str) -> Reply:
+    def listed(self, request: CrmRequest, records: str) -> Reply:
         """Answer with a page of a table's rows."""
         table, query = TABLES[records], request.query
         if len(urlencode(query)) > LONGEST_URL:
@@ -122,7 +122,7 @@ class DynamicsServer(CrmServer):
         page = [*islice(found, limit)]
         body = {
             "@odata.context": f"{request.base_url}{BASE}/$metadata#{records}({','.join(select)})",
-            "value": [_said(table, row, select, query, prefer) for row in page],
+            "value": [_as_json(table, row, select, query, prefer) for row in page],
         }
         if "$top" not in query and next(found, None) is not None:
             body["@odata.nextLink"] = _link(request, records, order, page)
@@ -130,7 +130,7 @@ class DynamicsServer(CrmServer):
 
     def _found(
         self,
-        table: Table,
+        table: DataverseTable,
         records: str,
         where: odata.Filter | None,
         order: "_Order",
@@ -145,7 +145,7 @@ class DynamicsServer(CrmServer):
             rows = iter(sorted(rows, key=order.key, reverse=order.is_down))
         return (row for row in rows if after is None or order.key(row) > after)
 
-    def opportunity(self, request: Request, deal_id: str) -> Reply:
+    def opportunity(self, request: CrmRequest, deal_id: str) -> Reply:
         """Answer with a deal, or whether it is not there or may not be read."""
         deal, table = self.book.deal(deal_id.lower()), TABLES["opportunities"]
         if deal is None:
@@ -155,9 +155,9 @@ class DynamicsServer(CrmServer):
             message = "Principal user is missing prvReadOpportunity privilege on OTC=3"
             return _error(403, "0x80040220", message)
         select = _select(table, request.query, None)
-        return Reply(body=_said(table, self.rows.opportunity(deal), select, {}, ""))
+        return Reply(body=_as_json(table, self.rows.opportunity(deal), select, {}, ""))
 
-    def audit_details(self, request: Request, audit_id: str) -> Reply:
+    def audit_details(self, request: CrmRequest, audit_id: str) -> Reply:
         """Answer with what a change made of a process."""
         deal = self.book.deal(deal_of(audit_id))
         moves = dict(self.rows.audited(deal)) if deal else {}
@@ -177,7 +177,7 @@ class DynamicsServer(CrmServer):
             }
         )
 
-    def batch(self, request: Request) -> Reply:
+    def batch(self, request: CrmRequest) -> Reply:
         """Answer single reads in one answer, those that fail among them."""
         kind = request.headers.get("content-type", "")
         message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
@@ -193,7 +193,7 @@ class DynamicsServer(CrmServer):
             headers={"Content-Type": f"multipart/mixed; boundary={boundary}"},
         )
 
-    def processes(self, request: Request) -> Reply:
+    def processes(self, request: CrmRequest) -> Reply:
         """Answer with the tables of business process flows; another one knows no deals."""
         if request.query.get("$filter") != "IsBPFEntity eq true":
             return _error(400, "0x0", "only tables of processes are listed here")
@@ -211,7 +211,7 @@ class DynamicsServer(CrmServer):
             }
         )
 
-    def attributes(self, request: Request, table: str, of_text: str | None) -> Reply:
+    def attributes(self, request: CrmRequest, table: str, of_text: str | None) -> Reply:
         """Answer with the columns of a table, all in one answer; lengths of those with text."""
         kind = {"opportunity": "deal"}.get(table, table)
         own = [one for one in (*FIELDS, *STANDARD) if one.kind == kind]
@@ -226,7 +226,7 @@ class DynamicsServer(CrmServer):
             )
         return Reply(body={"value": [*map(_described, own), _described_name(table)]})
 
-    def _read(self, url: str, batch: Request) -> Reply:
+    def _read(self, url: str, batch: CrmRequest) -> Reply:
         """Return the answer to one read of a batch."""
         parts = urlsplit(url)
         asked = replace(
@@ -239,7 +239,7 @@ class DynamicsServer(CrmServer):
         reply, _ = self.handled(asked)
         return reply
 
-    def not_found(self, request: Request) -> Reply:
+    def not_found(self, request: CrmRequest) -> Reply:
         """Return the answer to a path that leads to no table."""
         return _error(404, "0x8006088a", f"Resource not found for the segment '{request.path}'.")
 
@@ -259,14 +259,16 @@ class _Order:
         return tuple(row.values[name] for name in self.columns)
 
 
-def _order(table: Table, query: Mapping[str, str]) -> _Order:
+def _order(table: DataverseTable, query: Mapping[str, str]) -> _Order:
     column, _, way = query.get("$orderby", table.key).partition(" ")
     if column not in table.columns or way not in ("", "asc", "desc"):
         raise odata.FilterError(f"The query order '{column} {way}' is not valid.")
     return _Order(columns=tuple(dict.fromkeys((column, table.key))), is_down=way == "desc")
 
 
-def _select(table: Table, query: Mapping[str, str], where: odata.Filter | None) -> tuple[str, ...]:
+def _select(
+    table: DataverseTable, query: Mapping[str, str], where: odata.Filter | None
+) -> tuple[str, ...]:
     """Return the columns to answer with; FilterError where one is asked for that is not there."""
     if unknown := sorted(set(query) - _OPTIONS):
         raise odata.FilterError(f"The query parameter {unknown[0]} is not supported.")
@@ -283,23 +285,27 @@ def _select(table: Table, query: Mapping[str, str], where: odata.Filter | None) 
     return tuple(dict.fromkeys((table.key, *select, *more)))
 
 
-def _said(
-    table: Table, row: DataverseRow, select: Sequence[str], query: Mapping[str, str], prefer: str
+def _as_json(
+    table: DataverseTable,
+    row: DataverseRow,
+    select: Sequence[str],
+    query: Mapping[str, str],
+    prefer: str,
 ) -> dict[str, Any]:
     """Return a row as JSON has it, annotations before their columns where they are asked for."""
     is_annotated = "odata.include-annotations" in prefer
-    said: dict[str, Any] = {"@odata.etag": 'W/"72201545"'}
+    shown: dict[str, Any] = {"@odata.etag": 'W/"72201545"'}
     for name in select:
         value = row.values[name]
         if is_annotated and value is not None:
             if name in row.targets:
-                said[f"{name}@{_TARGET}"] = row.targets[name]
+                shown[f"{name}@{_TARGET}"] = row.targets[name]
             if name in row.labels:
-                said[f"{name}@{_LABEL}"] = row.labels[name]
-        said[name] = _stamp(value) if isinstance(value, datetime) else value
+                shown[f"{name}@{_LABEL}"] = row.labels[name]
+        shown[name] = _stamp(value) if isinstance(value, datetime) else value
     if query.get("$expand", "").startswith("processid("):
-        said["processid"] = row.values["processid"]
-    return said
+        shown["processid"] = row.values["processid"]
+    return shown
 
 
 def _cookie(token: str, order: _Order) -> tuple[Any, ...] | None:
@@ -317,7 +323,7 @@ def _cookie(token: str, order: _Order) -> tuple[Any, ...] | None:
     )
 
 
-def _link(request: Request, records: str, order: _Order, page: Sequence[DataverseRow]) -> str:
+def _link(request: CrmRequest, records: str, order: _Order, page: Sequence[DataverseRow]) -> str:
     """Return the link to what comes after a page: the same question, and where to go on."""
     first, last = order.key(page[0]), order.key(page[-1])
     inner = "".join(
@@ -327,8 +333,8 @@ def _link(request: Request, records: str, order: _Order, page: Sequence[Datavers
     cookie = quote(quote(f'<cookie page="1">{inner}</cookie>'))
     token = f'<cookie pagenumber="2" pagingcookie="{cookie}" istracking="False" />'
     asked = {**request.query, "$skiptoken": token}
-    said = "&".join(f"{name}={quote(text)}" for name, text in asked.items())
-    return f"{request.base_url}{BASE}/{records}?{said}"
+    encoded = "&".join(f"{name}={quote(text)}" for name, text in asked.items())
+    return f"{request.base_url}{BASE}/{records}?{encoded}"
 
 
 def _written(value: Any) -> str:

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from zlib import crc32
 
 from convsync.sandbox.crm import odata
-from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, Deal, Outcome, Person, Stage
+from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, CrmDeal, CrmPerson, CrmStage, Outcome
 from convsync.sandbox.crm.server import Field
 
 DEAL_ID: Final = "49b0be2e"
@@ -68,7 +68,7 @@ def _columns(kind: str, *standard: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class DataverseTable:
     """A table: its name, key and columns, and columns of related rows that filters may name."""
 
     name: str
@@ -78,7 +78,7 @@ class Table:
 
 
 TABLES: Final = {
-    "opportunities": Table(
+    "opportunities": DataverseTable(
         name="opportunity",
         key="opportunityid",
         columns=_columns(
@@ -91,17 +91,17 @@ TABLES: Final = {
             "originatingleadid/modifiedon",
         ),
     ),
-    "contacts": Table(
+    "contacts": DataverseTable(
         name="contact",
         key="contactid",
         columns=_columns(CONTACT, "contactid", "createdon", "modifiedon", "_masterid_value"),
     ),
-    "leads": Table(
+    "leads": DataverseTable(
         name="lead",
         key="leadid",
         columns=_columns(LEAD, "leadid", "createdon", "modifiedon", "_masterid_value"),
     ),
-    "opportunitycloses": Table(
+    "opportunitycloses": DataverseTable(
         name="opportunityclose",
         key="activityid",
         columns=(
@@ -109,7 +109,7 @@ TABLES: Final = {
             "_opportunityid_value",
         ),
     ),
-    "opportunitysalesprocesses": Table(
+    "opportunitysalesprocesses": DataverseTable(
         name=PROCESS,
         key="businessprocessflowinstanceid",
         columns=(
@@ -117,12 +117,12 @@ TABLES: Final = {
             "completedon", "traversedpath", "_activestageid_value", "_opportunityid_value",
         ),
     ),
-    "audits": Table(
+    "audits": DataverseTable(
         name="audit",
         key="auditid",
         columns=("auditid", "createdon", "operation", "objecttypecode", "_objectid_value"),
     ),
-    "connections": Table(
+    "connections": DataverseTable(
         name="connection",
         key="connectionid",
         columns=(
@@ -131,12 +131,12 @@ TABLES: Final = {
         ),
         through=("record2id_contact/modifiedon",),
     ),
-    "processstages": Table(
+    "processstages": DataverseTable(
         name="processstage",
         key="processstageid",
         columns=("processstageid", "stagename", "stagecategory", "primaryentitytypecode"),
     ),
-    "transactioncurrencies": Table(
+    "transactioncurrencies": DataverseTable(
         name="transactioncurrency",
         key="transactioncurrencyid",
         columns=("transactioncurrencyid", "isocurrencycode", "currencyname"),
@@ -154,7 +154,7 @@ class DataverseRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class StageChange:
     """A deal's process came into a stage."""
 
     stage: str
@@ -211,7 +211,7 @@ class Rows:
         *,
         after: str | None = None,
         moves: bool = False,
-    ) -> Iterable[Deal]:
+    ) -> Iterable[CrmDeal]:
         """Return the deals a filter may mean; with `moves` their own stamp says nothing."""
         ids = None if where is None else odata.named(where, column)
         since, until = (None, None) if where is None else odata.bounds(where, "modifiedon")
@@ -223,7 +223,7 @@ class Rows:
             found = self.book.modified(since, until, after=after)
         return (deal for deal in found if deal.deal_id not in self.unreadable)
 
-    def _people(self, kind: str, where: odata.Filter | None) -> Iterable[Person]:
+    def _people(self, kind: str, where: odata.Filter | None) -> Iterable[CrmPerson]:
         """Return the people of a kind a filter may mean."""
         if where is None:
             return self.book.people_modified(kind)
@@ -233,7 +233,7 @@ class Rows:
             return found
         return (one for one in found if {one.person_id, one.fields.get("merged_into")} & ids)
 
-    def opportunity(self, deal: Deal) -> DataverseRow:
+    def opportunity(self, deal: CrmDeal) -> DataverseRow:
         """Return a deal's row; its customer is a company where only one contact is behind it."""
         state = _STATES[self.book.stage(deal.stage).outcome]
         status, status_label = _STATUSES[state]
@@ -280,7 +280,7 @@ class Rows:
             },
         )
 
-    def _closings(self, deal: Deal) -> Iterator[DataverseRow]:
+    def _closings(self, deal: CrmDeal) -> Iterator[DataverseRow]:
         for number, (key, at) in enumerate(deal.entered):
             if state := _STATES[self.book.stage(key).outcome]:
                 yield DataverseRow(
@@ -294,7 +294,7 @@ class Rows:
                     }
                 )
 
-    def _process(self, deal: Deal) -> DataverseRow:
+    def _process(self, deal: CrmDeal) -> DataverseRow:
         moves = self._moves(deal)
         active = moves[-1]
         path = dict.fromkeys(stage_id(move.stage) for move in moves)
@@ -311,21 +311,21 @@ class Rows:
             }
         )
 
-    def _moves(self, deal: Deal) -> Sequence[Move]:
+    def _moves(self, deal: CrmDeal) -> Sequence[StageChange]:
         """Return the open stages a deal came into; closing and taking up again are no moves."""
-        moves: list[Move] = []
+        moves: list[StageChange] = []
         for key, at in deal.entered:
             is_open = self.book.stage(key).outcome is Outcome.OPEN
             if is_open and (not moves or moves[-1].stage != key):
-                moves.append(Move(stage=key, at=at))
-        return moves or [Move(stage=self.book.stages[0].key, at=deal.created_at)]
+                moves.append(StageChange(stage=key, at=at))
+        return moves or [StageChange(stage=self.book.stages[0].key, at=deal.created_at)]
 
-    def audited(self, deal: Deal) -> Iterator[tuple[str, Move]]:
+    def audited(self, deal: CrmDeal) -> Iterator[tuple[str, StageChange]]:
         """Yield the lines of the audit log about a deal's process: their IDs, and the moves."""
         for number, move in enumerate(self._moves(deal) if self.is_audited else ()):
             yield _derived("a0d1", deal, number), move
 
-    def _connections(self, deal: Deal) -> Iterator[DataverseRow]:
+    def _connections(self, deal: CrmDeal) -> Iterator[DataverseRow]:
         """Yield the contacts for whom the opportunity itself has no column."""
         for number, person in enumerate(self.book.people_of(deal, CONTACT)[2:]):
             yield DataverseRow(
@@ -351,7 +351,7 @@ def guid(of: str) -> str:
     return str(uuid5(NAMESPACE_URL, of))
 
 
-def _derived(marker: str, deal: Deal, number: int = 0) -> str:
+def _derived(marker: str, deal: CrmDeal, number: int = 0) -> str:
     """Return the ID of something about a deal, from which the deal's can be told."""
     return f"{marker}{number:04x}{deal.deal_id[8:]}"
 
@@ -361,11 +361,11 @@ def deal_of(derived: str) -> str:
     return f"{DEAL_ID}{derived[8:]}"
 
 
-def _modified(people: Sequence[Person]) -> datetime | None:
+def _modified(people: Sequence[CrmPerson]) -> datetime | None:
     return _seconds(people[0].modified_at) if people else None
 
 
-def _person(person: Person) -> DataverseRow:
+def _person(person: CrmPerson) -> DataverseRow:
     own, labels = _own_values(person.kind, person.fields)
     values = {
         f"{person.kind}id": person.person_id,
@@ -377,7 +377,7 @@ def _person(person: Person) -> DataverseRow:
     return DataverseRow(values=values, labels=labels)
 
 
-def _audit(deal: Deal, audit_id: str, move: Move) -> DataverseRow:
+def _audit(deal: CrmDeal, audit_id: str, move: StageChange) -> DataverseRow:
     return DataverseRow(
         values={
             "auditid": audit_id,
@@ -389,7 +389,7 @@ def _audit(deal: Deal, audit_id: str, move: Move) -> DataverseRow:
     )
 
 
-def _stage(stage: Stage) -> DataverseRow:
+def _stage(stage: CrmStage) -> DataverseRow:
     return DataverseRow(
         values={
             "processstageid": stage_id(stage.key),

@@ -33,7 +33,7 @@ class FilterError(ValueError):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ODataComparison:
     """A column compared with a value."""
 
     column: str
@@ -47,7 +47,7 @@ class Comparison:
             return False
         return bool(_COMPARE[self.operator](_folded(held), self.value))
 
-    def __iter__(self) -> Iterator["Comparison"]:
+    def __iter__(self) -> Iterator["ODataComparison"]:
         yield self
 
 
@@ -61,7 +61,7 @@ class Every:
         """Return whether a row fulfils every one."""
         return all(term.matches(row) for term in self.terms)
 
-    def __iter__(self) -> Iterator[Comparison]:
+    def __iter__(self) -> Iterator[ODataComparison]:
         for term in self.terms:
             yield from term
 
@@ -77,7 +77,7 @@ class Either:
         """The values that columns may equal."""
         found: dict[str, set[Any]] = {}
         for term in self.terms:
-            if isinstance(term, Comparison) and term.operator == "eq":
+            if isinstance(term, ODataComparison) and term.operator == "eq":
                 found.setdefault(term.column, set()).add(term.value)
         return found
 
@@ -87,7 +87,7 @@ class Either:
         return tuple(
             term
             for term in self.terms
-            if not (isinstance(term, Comparison) and term.operator == "eq")
+            if not (isinstance(term, ODataComparison) and term.operator == "eq")
         )
 
     def matches(self, row: ODataRow) -> bool:
@@ -96,12 +96,12 @@ class Either:
             term.matches(row) for term in self.others
         )
 
-    def __iter__(self) -> Iterator[Comparison]:
+    def __iter__(self) -> Iterator[ODataComparison]:
         for term in self.terms:
             yield from term
 
 
-Filter = Comparison | Every | Either
+Filter = ODataComparison | Every | Either
 
 
 def parsed(text: str) -> Filter:
@@ -119,27 +119,27 @@ def parsed(text: str) -> Filter:
 
 
 def named(found: Filter, *columns: str) -> set[Any] | None:
-    """Return the values one of the columns must equal to fulfil a filter; None: not said."""
+    """Return the values one of the columns must equal to fulfil a filter; None: it names none."""
     match found:
-        case Comparison(column=one, operator="eq", value=value) if one in columns:
+        case ODataComparison(column=one, operator="eq", value=value) if one in columns:
             return {value}
         case Either() if not found.others and found.equal.keys() <= {*columns}:
             return {value for values in found.equal.values() for value in values}
         case Every():
-            said = (named(term, *columns) for term in found.terms)
-            return next((values for values in said if values is not None), None)
+            by_term = (named(term, *columns) for term in found.terms)
+            return next((values for values in by_term if values is not None), None)
     return None
 
 
 def bounds(found: Filter, column: str) -> tuple[datetime | None, datetime | None]:
     """Return from when on and until when a stamp must lie."""
     terms = found.terms if isinstance(found, Every) else (found,)
-    said = {
+    bounds = {
         term.operator: term.value
         for term in terms
-        if isinstance(term, Comparison) and term.column == column
+        if isinstance(term, ODataComparison) and term.column == column
     }
-    return said.get("ge"), said.get("lt")
+    return bounds.get("ge"), bounds.get("lt")
 
 
 def _any(tokens: list[str]) -> tuple[Filter, list[str]]:
@@ -174,7 +174,7 @@ def _one(tokens: list[str]) -> tuple[Filter, list[str]]:
     column, operator, written = tokens[:3]
     if GUID.match(written) and operator not in ("eq", "ne"):
         raise FilterError(f"The operator '{operator}' is not valid for a Unique Identifier.")
-    return Comparison(column, operator, _value(written)), tokens[3:]
+    return ODataComparison(column, operator, _value(written)), tokens[3:]
 
 
 def _value(written: str) -> Any:

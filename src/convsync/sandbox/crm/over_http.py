@@ -19,8 +19,8 @@ from starlette.routing import Route
 
 from convsync.sandbox import world as happenings
 from convsync.sandbox.clock import SandboxClock
+from convsync.sandbox.crm.server import CrmRequest as CrmRequest
 from convsync.sandbox.crm.server import Reply
-from convsync.sandbox.crm.server import Request as CrmRequest
 from convsync.sandbox.crm.vendors import SERVERS, Crms
 from convsync.sandbox.world import Change, World
 from convsync.sandbox.world_csv import deals_in_csv
@@ -29,7 +29,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Json = Any
 
 _CHANGES: Mapping[str, Callable[[datetime, Mapping[str, Any]], Change]] = {
-    "amount": lambda at, said: happenings.amount_changed(at, Decimal(str(said["amount"]))),
+    "amount": lambda at, order: happenings.amount_changed(at, Decimal(str(order["amount"]))),
     "lost": lambda at, _: happenings.lost(at),
     "reopened": lambda at, _: happenings.reopened(at),
     "deleted": lambda at, _: happenings.deleted(at),
@@ -56,9 +56,9 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
 
         With `until` nothing happens after that instant, however far the clock goes.
         """
-        said = json.loads(body)
-        until = said.get("until")
-        crms.follow(world_of(said), until and datetime.fromisoformat(until))
+        order = json.loads(body)
+        until = order.get("until")
+        crms.follow(world_of(order), until and datetime.fromisoformat(until))
         return {}
 
     def load_csv(request: Request, body: bytes) -> Json:
@@ -97,15 +97,15 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
     ]
 
 
-def world_of(said: Mapping[str, Any]) -> World:
+def world_of(order: Mapping[str, Any]) -> World:
     """Return the world that JSON describes, with what people did to its deals."""
     world = World(
-        seed=int(said["seed"]),
-        deals=int(said["deals"]),
-        ends_at=datetime.fromisoformat(said["ends_at"]),
-        days=int(said["days"]),
+        seed=int(order["seed"]),
+        deals=int(order["deals"]),
+        ends_at=datetime.fromisoformat(order["ends_at"]),
+        days=int(order["days"]),
     )
-    for deal_id, changes in said.get("changes", {}).items():
+    for deal_id, changes in order.get("changes", {}).items():
         for change in changes:
             at = datetime.fromisoformat(change["at"])
             world = world.with_changes({deal_id: _CHANGES[change["kind"]](at, change)})

@@ -16,8 +16,8 @@ from hashlib import sha1
 from itertools import dropwhile, islice
 from typing import Any, Final
 
-from convsync.sandbox.crm.book import CONTACT, CrmBook, Deal, Outcome, Person, id_key
-from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
+from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome, id_key
+from convsync.sandbox.crm.server import CrmRequest, CrmServer, Field, Now, Reply
 
 TOKEN: Final = "sandbox-0123456789abcdef0123456789abcdef"  # noqa: S105 - opens only this sandbox
 CLIENT: Final = ("client", "secret")
@@ -123,7 +123,7 @@ class PipedriveServer(CrmServer):
         """Return a small number, of each kind's own."""
         return str(number if kind == "deal" else 100_000 + number)
 
-    def refuse(self, request: Request) -> Reply | None:
+    def refuse(self, request: CrmRequest) -> Reply | None:
         """Ask for a token in one of two headers, and for what the call costs."""
         if request.path.startswith("/oauth/"):
             return None
@@ -137,7 +137,7 @@ class PipedriveServer(CrmServer):
         self.spent += cost
         return None
 
-    def token(self, request: Request) -> Reply:
+    def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for the refresh token."""
         basic = b64encode(":".join(CLIENT).encode()).decode()
         if request.headers.get("authorization") != f"Basic {basic}":
@@ -158,15 +158,15 @@ class PipedriveServer(CrmServer):
             }
         )
 
-    def deals(self, request: Request) -> Reply:
+    def deals(self, request: CrmRequest) -> Reply:
         """Answer with deals that are not archived."""
         return self._listed(request.query, is_archived=False)
 
-    def archived(self, request: Request) -> Reply:
+    def archived(self, request: CrmRequest) -> Reply:
         """Answer with archived deals."""
         return self._listed(request.query, is_archived=True)
 
-    def persons(self, request: Request) -> Reply:
+    def persons(self, request: CrmRequest) -> Reply:
         """Answer with persons: a window of them, some by ID, or those behind a deal."""
         query = request.query
         if refused := _refused(query, _PERSON_QUERY):
@@ -181,7 +181,7 @@ class PipedriveServer(CrmServer):
             found = self.book.people_modified(CONTACT, since, until)
         return _paged([_person(person, query) for person in found], query)
 
-    def changelog(self, request: Request, deal_id: str) -> Reply:
+    def changelog(self, request: CrmRequest, deal_id: str) -> Reply:
         """Answer with what changed about a deal, newest first."""
         deal = self.book.deal(deal_id)
         if deal is None:
@@ -193,7 +193,7 @@ class PipedriveServer(CrmServer):
             del row["id"]  # what the cursor is made of is not shown
         return reply
 
-    def pipelines(self, request: Request) -> Reply:
+    def pipelines(self, request: CrmRequest) -> Reply:
         """Answer with the pipelines."""
         if refused := _refused(request.query, {"limit", "cursor", "sort_by", "sort_direction"}):
             return refused
@@ -201,7 +201,7 @@ class PipedriveServer(CrmServer):
         records = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
         return _paged(records, request.query)
 
-    def stages(self, request: Request) -> Reply:
+    def stages(self, request: CrmRequest) -> Reply:
         """Answer with the stages; won and lost are none."""
         if refused := _refused(request.query, {"limit", "cursor", "pipeline_id"}):
             return refused
@@ -221,7 +221,7 @@ class PipedriveServer(CrmServer):
             request.query,
         )
 
-    def fields(self, request: Request, kind: str) -> Reply:
+    def fields(self, request: CrmRequest, kind: str) -> Reply:
         """Answer with the fields of deals or persons."""
         if refused := _refused(request.query, {"limit", "cursor"}):
             return refused
@@ -250,7 +250,7 @@ class PipedriveServer(CrmServer):
         if set(statuses) - {"open", "won", "lost", "deleted"}:
             return _invalid("status: not one of open, won, lost, deleted")
         since, until = _window(query)
-        found: Iterable[Deal] = (
+        found: Iterable[CrmDeal] = (
             deal
             for deal in self._asked(query, since, until)
             if self._status(deal.stage) in statuses
@@ -268,7 +268,7 @@ class PipedriveServer(CrmServer):
         ]
         return _paged([*(self._deal(deal, query) for deal in found), *gone], query)
 
-    def _asked(self, query: Mapping[str, str], since: datetime, until: datetime) -> list[Deal]:
+    def _asked(self, query: Mapping[str, str], since: datetime, until: datetime) -> list[CrmDeal]:
         """Return the deals a query may mean, by ID."""
         if ids := query.get("ids"):
             asked = self.book.deals(sorted(ids.split(","), key=id_key))
@@ -279,7 +279,7 @@ class PipedriveServer(CrmServer):
             return self.book.modified(since, until)
         return [deal for deal in asked if since <= deal.modified_at < until]
 
-    def _deal(self, deal: Deal, query: Mapping[str, str]) -> dict[str, Any]:
+    def _deal(self, deal: CrmDeal, query: Mapping[str, str]) -> dict[str, Any]:
         people = self.book.people_of(deal, CONTACT)
         moves = [*self._moves(deal)]
         stage = moves[-1][0] if moves else self._first_stage(deal)
@@ -313,7 +313,7 @@ class PipedriveServer(CrmServer):
             record["first_won_time"] = _text(won[0]) if won else None
         return record
 
-    def _changes(self, deal: Deal) -> list[dict[str, Any]]:
+    def _changes(self, deal: CrmDeal) -> list[dict[str, Any]]:
         """Return what changed about a deal, the oldest first."""
         rows = []
         stage = self._first_stage(deal)
@@ -331,13 +331,13 @@ class PipedriveServer(CrmServer):
             rows.append(_change("status", "deleted", status, restored_at))
         return sorted(rows, key=lambda row: row["time"])
 
-    def _first_stage(self, deal: Deal) -> str:
+    def _first_stage(self, deal: CrmDeal) -> str:
         """Return the stage a deal began in; one made as won is in the first there is."""
         own = (key for key, _ in deal.entered if self._status(key) == "open")
         there = (stage.key for stage in self.book.stages if stage.outcome is Outcome.OPEN)
         return next(own, None) or next(there)
 
-    def _moves(self, deal: Deal) -> Iterator[tuple[str, datetime]]:
+    def _moves(self, deal: CrmDeal) -> Iterator[tuple[str, datetime]]:
         """Yield the stages a deal moved to, after its first."""
         stage = self._first_stage(deal)
         for key, at in deal.entered:
@@ -363,7 +363,7 @@ def _change(key: str, old: str, new: str, at: datetime) -> dict[str, Any]:
     }
 
 
-def _person(person: Person, query: Mapping[str, str]) -> dict[str, Any]:
+def _person(person: CrmPerson, query: Mapping[str, str]) -> dict[str, Any]:
     fields = person.fields
     return {
         "id": int(person.person_id),

@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from convsync.sandbox.crm.book import CrmBook
 from convsync.sandbox.crm.salesforce_org import PARENTS, PREFIX, Org, record_id
-from convsync.sandbox.crm.server import CrmServer, Now, Reply, Request
-from convsync.sandbox.crm.soql import COUNT, RefusedError, SoqlRow
+from convsync.sandbox.crm.server import CrmRequest, CrmServer, Now, Reply
+from convsync.sandbox.crm.soql import COUNT, SoqlError, SoqlRow
 
 CLIENT_ID: Final = "3MVG9sandbox"
 CLIENT_SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
@@ -82,13 +82,13 @@ class SalesforceServer(CrmServer):
         """Return the 18 characters of an ID; those of larger numbers are larger."""
         return record_id(PREFIX[kind], number)
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: CrmRequest) -> Reply:
         """Answer a request, and say how many calls the org has made."""
         reply = super().answer(request)
         usage = {"Sforce-Limit-Info": f"api-usage={sum(self.requests.values())}/100000"}
         return replace(reply, headers={**usage, **reply.headers})
 
-    def refuse(self, request: Request) -> Reply | None:
+    def refuse(self, request: CrmRequest) -> Reply | None:
         """Ask for a bearer token, a version that is served, and a URL that is not too long."""
         if request.path == "/services/oauth2/token":
             return None
@@ -107,13 +107,13 @@ class SalesforceServer(CrmServer):
             return _error(401, "INVALID_SESSION_ID", "Session expired or invalid")
         return None
 
-    def not_found(self, _: Request) -> Reply:
+    def not_found(self, _: CrmRequest) -> Reply:
         """Answer as for a path, version or object that does not exist."""
         return _error(404, "NOT_FOUND", "The requested resource does not exist")
 
     # Signing in
 
-    def token(self, request: Request) -> Reply:
+    def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for a client's secret, or for what it has signed."""
         form = request.form()
         match form.get("grant_type"):
@@ -140,11 +140,11 @@ class SalesforceServer(CrmServer):
 
     def _wrong_assertion(self, assertion: str) -> tuple[str, str] | None:
         try:
-            said, _, signature = assertion.rpartition(".")
-            header, claims = (json.loads(_unpacked(part)) for part in said.split("."))
+            signed, _, signature = assertion.rpartition(".")
+            header, claims = (json.loads(_unpacked(part)) for part in signed.split("."))
             if self.public_key is None or header["alg"] != "RS256":
                 return "invalid_grant", "invalid assertion"
-            self.public_key.verify(_unpacked(signature), said.encode(), PKCS1v15(), SHA256())
+            self.public_key.verify(_unpacked(signature), signed.encode(), PKCS1v15(), SHA256())
             issuer, subject, audience = (claims[name] for name in ("iss", "sub", "aud"))
             left_s = int(claims["exp"]) - self.now().timestamp()
         except (ValueError, KeyError, InvalidSignature):
@@ -161,15 +161,15 @@ class SalesforceServer(CrmServer):
 
     # Queries
 
-    def query(self, request: Request) -> Reply:
+    def query(self, request: CrmRequest) -> Reply:
         """Answer a query over what is there."""
         return self._queried(request, with_deleted=False)
 
-    def query_all(self, request: Request) -> Reply:
+    def query_all(self, request: CrmRequest) -> Reply:
         """Answer a query over what is there and what is in the recycle bin."""
         return self._queried(request, with_deleted=True)
 
-    def next_part(self, request: Request, locator: str) -> Reply:
+    def next_part(self, request: CrmRequest, locator: str) -> Reply:
         """Answer with more of a result, for a quarter of an hour."""
         number, _, offset = locator.rpartition("-")
         made_at, records = self._parts.get(number, (None, []))
@@ -177,10 +177,10 @@ class SalesforceServer(CrmServer):
             return _error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         return self._part(number, records, int(offset))
 
-    def _queried(self, request: Request, *, with_deleted: bool) -> Reply:
+    def _queried(self, request: CrmRequest, *, with_deleted: bool) -> Reply:
         try:
             query = self.org.understood(request.query.get("q", ""))
-        except RefusedError as error:
+        except SoqlError as error:
             return _error(400, error.code, str(error))
         rows = query.run(self.org.rows(query, with_deleted))
         if [*query.fields] == [COUNT]:
@@ -198,7 +198,7 @@ class SalesforceServer(CrmServer):
             body["nextRecordsUrl"] = f"/services/data/v{NEWEST}.0/query/{number}-{end}"
         return Reply(body=body | {"records": records[offset:end]})
 
-    def describe(self, request: Request, records: str) -> Reply:
+    def describe(self, request: CrmRequest, records: str) -> Reply:
         """Answer with the fields of an object that the user may see."""
         if not self.org.shows(records):
             return self.not_found(request)
@@ -207,21 +207,21 @@ class SalesforceServer(CrmServer):
 
     # Bulk jobs
 
-    def create_job(self, request: Request) -> Reply:
+    def create_job(self, request: CrmRequest) -> Reply:
         """Take on a query as a job."""
         asked = request.json()
         if asked.get("operation") not in ("query", "queryAll") or asked.get("contentType") != "CSV":
             return _error(400, "INVALIDJOB", "operation or contentType is not supported")
         try:
             if COUNT in self.org.understood(asked["query"]).fields:
-                raise RefusedError("API_ERROR", "Aggregate functions are not supported.")
-        except RefusedError as refused:
+                raise SoqlError("API_ERROR", "Aggregate functions are not supported.")
+        except SoqlError as refused:
             return _error(400, refused.code, str(refused))
         job_id = record_id("750", len(self._jobs) + 1)
         self._jobs[job_id] = _Job(asked["query"], asked["operation"] == "queryAll")
         return Reply(body={"id": job_id, "state": "UploadComplete", "apiVersion": float(NEWEST)})
 
-    def look_at_job(self, request: Request, job_id: str) -> Reply:
+    def look_at_job(self, request: CrmRequest, job_id: str) -> Reply:
         """Answer how far a job is: at the second look it is done."""
         if job_id not in self._jobs:
             return self.not_found(request)
@@ -229,7 +229,7 @@ class SalesforceServer(CrmServer):
         state = "JobComplete" if self._jobs[job_id].looks > 1 else "InProgress"
         return Reply(body={"id": job_id, "state": state, "jobType": "V2Query"})
 
-    def results(self, request: Request, job_id: str) -> Reply:
+    def results(self, request: CrmRequest, job_id: str) -> Reply:
         """Answer with rows of a job that is done, from a locator on."""
         job = self._jobs.get(job_id)
         if job is None:

@@ -10,9 +10,9 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
 
-from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, Deal, Outcome, Person, Stage
+from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, CrmDeal, CrmPerson, CrmStage, Outcome
 from convsync.sandbox.crm.server import Field
-from convsync.sandbox.crm.soql import COUNT, ID_TYPES, Query, RefusedError, SoqlRow, parsed
+from convsync.sandbox.crm.soql import COUNT, ID_TYPES, SoqlError, SoqlQuery, SoqlRow, parsed
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKSUM: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -119,21 +119,21 @@ class Org:
         """Return whether there is an object of that name, for this user."""
         return records in TYPES and records not in self.hidden
 
-    def understood(self, soql: str) -> Query:
+    def understood(self, soql: str) -> SoqlQuery:
         """Return a query whose every name exists and is readable, and whose literals fit."""
         query = parsed(soql)
         if not self.shows(query.records):
-            raise RefusedError("INVALID_TYPE", f"sObject type '{query.records}' is not supported.")
+            raise SoqlError("INVALID_TYPE", f"sObject type '{query.records}' is not supported.")
         if query.fields != [COUNT]:
             if len({*query.fields}) < len(query.fields):
-                raise RefusedError("MALFORMED_QUERY", "duplicate field selected")
+                raise SoqlError("MALFORMED_QUERY", "duplicate field selected")
             for name in (*query.fields, *(name for name, _ in query.order)):
                 self._type_of(query.records, name)
         for condition in query.where:
             type_ = self._type_of(query.records, condition.field)
             values = condition.value if condition.operator == "IN" else [condition.value]
             if not all(_fits(value, type_) for value in values):
-                raise RefusedError(
+                raise SoqlError(
                     "INVALID_FIELD",
                     f"value of filter criterion for field '{condition.field}' must be of type"
                     f" {type_} and should not be enclosed in quotes",
@@ -145,7 +145,7 @@ class Org:
         of = PARENTS.get((records, parent), "") if parent else records
         types = self.types(of) if self.shows(of) else {}
         if own not in types:
-            raise RefusedError("INVALID_FIELD", f"No such column '{own}' on entity '{of}'.")
+            raise SoqlError("INVALID_FIELD", f"No such column '{own}' on entity '{of}'.")
         return types[own]
 
     def types(self, records: str) -> dict[str, str]:
@@ -177,7 +177,7 @@ class Org:
 
     # Records
 
-    def rows(self, query: Query, with_deleted: bool) -> Iterator[SoqlRow]:
+    def rows(self, query: SoqlQuery, with_deleted: bool) -> Iterator[SoqlRow]:
         """Yield the records among which a query has to look."""
         match query.records:
             case "Opportunity":
@@ -194,11 +194,11 @@ class Org:
                 rows = map(self._person, self._people(query, KIND_OF[records]))
         return (row for row in rows if with_deleted or not row.get("IsDeleted"))
 
-    def _opportunities(self, query: Query) -> Iterator[SoqlRow]:
+    def _opportunities(self, query: SoqlQuery) -> Iterator[SoqlRow]:
         ids = query.condition("Id", "IN")
         gone = self.book.departures
         if ids is not None:
-            live: Iterable[Deal] = self.book.deals(ids)
+            live: Iterable[CrmDeal] = self.book.deals(ids)
         else:
             is_by_id = [*query.order] == [("Id", False)]
             is_plain = {one.field for one in query.where} <= {"Id", "SystemModstamp"}
@@ -211,7 +211,7 @@ class Org:
         for deal_id in gone if ids is None else ids & gone.keys():
             yield self._opportunity(gone[deal_id].deal)
 
-    def _deals_in(self, query: Query) -> Sequence[Deal]:
+    def _deals_in(self, query: SoqlQuery) -> Sequence[CrmDeal]:
         """Return the deals whose history or roles a query looks through."""
         ids = query.condition("OpportunityId", "IN")
         if ids is not None:
@@ -225,7 +225,7 @@ class Org:
         )
         return self.book.deals(ids)
 
-    def _people(self, query: Query, kind: str) -> Sequence[Person]:
+    def _people(self, query: SoqlQuery, kind: str) -> Sequence[CrmPerson]:
         if ids := query.condition("MasterRecordId", "IN"):
             losers = [loser for loser, winner in self._masters.items() if winner in ids]
             return [one for loser in losers if (one := self.book.person(loser))]
@@ -234,7 +234,7 @@ class Org:
             return [*{one.person_id: one for one in chain.from_iterable(people)}.values()]
         return self.book.people_modified(kind, *_window(query, "SystemModstamp"))
 
-    def _opportunity(self, deal: Deal) -> SoqlRow:
+    def _opportunity(self, deal: CrmDeal) -> SoqlRow:
         gone, stage = self.book.departures.get(deal.deal_id), self.book.stage(deal.stage)
         own = {**deal.fields, "amount": deal.amount, "lost_reason": deal.lost_reason}
         return {
@@ -254,7 +254,7 @@ class Org:
             "SystemModstamp": _whole(deal.modified_at if gone is None else gone.at),
         }
 
-    def _history(self, deal: Deal) -> Iterator[SoqlRow]:
+    def _history(self, deal: CrmDeal) -> Iterator[SoqlRow]:
         for number, (key, at) in enumerate(deal.entered):
             yield {
                 "Id": _child_id("008", deal.deal_id, number),
@@ -265,7 +265,7 @@ class Org:
                 "SystemModstamp": _whole(at),
             }
 
-    def _roles(self, deal: Deal) -> Iterator[SoqlRow]:
+    def _roles(self, deal: CrmDeal) -> Iterator[SoqlRow]:
         opportunity = self._opportunity(deal)
         for number, contact in enumerate(self.book.people_of(deal, CONTACT)):
             since = max(deal.created_at, contact.created_at)
@@ -295,7 +295,7 @@ class Org:
                 "SortOrder": Decimal(stage.position),
             }
 
-    def _person(self, person: Person) -> SoqlRow:
+    def _person(self, person: CrmPerson) -> SoqlRow:
         row = {
             **_mapped(person.kind, person.fields),
             "Id": person.person_id,
@@ -343,7 +343,7 @@ def _child_id(prefix: str, deal_id: str, number: int) -> str:
     return guarded(f"{prefix}{deal_id[5:15]}{_DIGITS[number // 62]}{_DIGITS[number % 62]}")
 
 
-def _record_type(stage: Stage) -> SoqlRow:
+def _record_type(stage: CrmStage) -> SoqlRow:
     return {"Id": record_id("012", 1), "Name": stage.pipeline}
 
 
@@ -358,7 +358,7 @@ def _typed(field: Field, value: Any) -> Any:
     return date.fromisoformat(value) if field.type == "date" else value
 
 
-def _window(query: Query, stamp: str) -> tuple[datetime | None, datetime | None]:
+def _window(query: SoqlQuery, stamp: str) -> tuple[datetime | None, datetime | None]:
     return query.condition(stamp, ">="), query.condition(stamp, "<")
 
 

@@ -17,7 +17,7 @@ from convsync.sandbox.crm.book import CrmBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class CrmRequest:
     """A request as it arrived; header names in lower case, `path` below `base_url`."""
 
     method: str
@@ -104,7 +104,7 @@ class CrmServer:
             for method, pattern, handler in self.routes
         ]
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: CrmRequest) -> Reply:
         """Answer a request."""
         self.faults = {number - 1: reply for number, reply in self.faults.items() if number}
         if fault := self.faults.pop(0, None):
@@ -113,7 +113,7 @@ class CrmServer:
         self.requests[route] = self.requests.get(route, 0) + 1
         return reply
 
-    def handled(self, request: Request) -> tuple[Reply, str]:
+    def handled(self, request: CrmRequest) -> tuple[Reply, str]:
         """Answer a request without counting it; also name the route it took."""
         for method, pattern, name, handler in self._routes:
             if method == request.method and (found := pattern.fullmatch(request.path)):
@@ -126,11 +126,11 @@ class CrmServer:
         """Return the vendor's form of the ID of a kind of record; numbers begin with 1."""
         raise NotImplementedError
 
-    def refuse(self, request: Request) -> Reply | None:
+    def refuse(self, request: CrmRequest) -> Reply | None:
         """Return the answer to somebody who may not ask; None where he may."""
         return None
 
-    def not_found(self, request: Request) -> Reply:
+    def not_found(self, request: CrmRequest) -> Reply:
         """Return the answer to a path that does not exist."""
         return Reply(status=404)
 
@@ -138,4 +138,4 @@ class CrmServer:
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value) if value % 1 else int(value)
-    raise TypeError(f"{type(value).__name__} cannot be said in JSON")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -39,7 +39,7 @@ _READ: Final[Mapping[str, Callable[[str], Any]]] = {
 _WORDS: Final = {"null": None, "true": True, "false": False}
 
 
-class RefusedError(Exception):
+class SoqlError(Exception):
     """Salesforce refuses a query; `code` is its word for why."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -48,7 +48,7 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class SoqlCondition:
     """A comparison of a field, possibly of a parent (`Contact.Email`), with a literal or several.
 
     `operator` is one of the signs, or IN.
@@ -69,12 +69,12 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class SoqlQuery:
     """A query; `order` are fields, each with whether it descends."""
 
     fields: Sequence[str]
     records: str
-    where: Sequence[Condition] = ()
+    where: Sequence[SoqlCondition] = ()
     order: Sequence[tuple[str, bool]] = ()
     limit: int | None = None
 
@@ -114,19 +114,19 @@ def value_of(row: SoqlRow, field: str) -> Any:
     return None if row[parent] is None else row[parent][name]
 
 
-def parsed(soql: str) -> Query:
+def parsed(soql: str) -> SoqlQuery:
     """Return what a text asks; RefusedError where it is no query."""
     if len(soql) > LONGEST:
-        raise RefusedError("QUERY_TOO_COMPLICATED", "Query is too long")
-    return _Parser(tokens_of(soql, _TOKEN, _refused), _refused, end="<EOF>").query()
+        raise SoqlError("QUERY_TOO_COMPLICATED", "SoqlQuery is too long")
+    return _SoqlParser(tokens_of(soql, _TOKEN, _refused), _refused, end="<EOF>").query()
 
 
-def _refused(near: str) -> RefusedError:
-    return RefusedError("MALFORMED_QUERY", f"unexpected token: '{near}'")
+def _refused(near: str) -> SoqlError:
+    return SoqlError("MALFORMED_QUERY", f"unexpected token: '{near}'")
 
 
-class _Parser(QueryText):
-    def query(self) -> Query:
+class _SoqlParser(QueryText):
+    def query(self) -> SoqlQuery:
         self.expect("select")
         fields = self._listed(self._name)
         self.expect("from")
@@ -135,25 +135,25 @@ class _Parser(QueryText):
         order = self._listed(self.ordered) if self.has("order", "by") else []
         limit = int(self.next("number")) if self.has("limit") else None
         self.expect_end()
-        return Query(fields=fields, records=records, where=where, order=order, limit=limit)
+        return SoqlQuery(fields=fields, records=records, where=where, order=order, limit=limit)
 
-    def _and(self) -> list[Condition]:
+    def _and(self) -> list[SoqlCondition]:
         conditions = [self._condition()]
         while self.has("and"):
             conditions.append(self._condition())
         return conditions
 
-    def _condition(self) -> Condition:
+    def _condition(self) -> SoqlCondition:
         field = self._name()
         if self.has("in"):
             self.expect("(")
             values = self._listed(self._literal)
             self.expect(")")
-            return Condition(field=field, operator="IN", value=frozenset(values))
+            return SoqlCondition(field=field, operator="IN", value=frozenset(values))
         operator = self.next("sign")
         if operator not in _COMPARED:
             raise self.unexpected()
-        return Condition(field=field, operator=operator, value=self._literal())
+        return SoqlCondition(field=field, operator=operator, value=self._literal())
 
     def _literal(self) -> Any:
         kind, text = self.peek()

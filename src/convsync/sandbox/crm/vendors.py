@@ -10,7 +10,7 @@ from convsync.sandbox.crm.hubspot import HubSpotServer
 from convsync.sandbox.crm.odoo import OdooServer
 from convsync.sandbox.crm.pipedrive import PipedriveServer
 from convsync.sandbox.crm.salesforce import SalesforceServer
-from convsync.sandbox.crm.server import CrmServer, Reply, Request
+from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
 from convsync.sandbox.crm.zoho import ZohoServer
 from convsync.sandbox.world import World
 
@@ -36,7 +36,7 @@ class CrmOfVendor:
         self.feed = Feed(self.book, self.server.record_id)
         self._clock = clock
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: CrmRequest) -> Reply:
         """Answer a request by what the world is at the clock's now."""
         with self.book.lock:
             self.feed.show(self._clock.now())

@@ -17,14 +17,14 @@ from convsync.sandbox.crm.book import (
     CONTACT,
     LEAD,
     CrmBook,
-    Deal,
+    CrmDeal,
+    CrmPerson,
     Departure,
     Outcome,
-    Person,
     id_key,
 )
-from convsync.sandbox.crm.coql import Columns, Query, RefusedError
-from convsync.sandbox.crm.server import CrmServer, Field, Now, Reply, Request
+from convsync.sandbox.crm.coql import Columns, CoqlError, CoqlQuery
+from convsync.sandbox.crm.server import CrmRequest, CrmServer, Field, Now, Reply
 
 CLIENT: Final = "1000.SANDBOX"
 SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
@@ -123,7 +123,7 @@ class ZohoServer(CrmServer):
         self.renamed: Mapping[str, str] = {}
         self.tells_new_names = False
         self._given: list[datetime] = []
-        self._rows: Mapping[str, Callable[[Query], Iterator[dict[str, Any]]]] = {
+        self._rows: Mapping[str, Callable[[CoqlQuery], Iterator[dict[str, Any]]]] = {
             "Deals": lambda query: map(self._deal, self._deals(query)),
             "Contacts": lambda query: map(self._person, self._people(CONTACT, query)),
             "Leads": self._leads,
@@ -137,7 +137,7 @@ class ZohoServer(CrmServer):
 
     # Who may ask
 
-    def refuse(self, request: Request) -> Reply | None:
+    def refuse(self, request: CrmRequest) -> Reply | None:
         """Ask for a token that has not expired, by Zoho's own word for it."""
         if request.path == "/oauth/v2/token":
             return None
@@ -147,12 +147,12 @@ class ZohoServer(CrmServer):
             return None
         return _error(401, "INVALID_TOKEN", "invalid oauth token")
 
-    def not_found(self, request: Request) -> Reply:
+    def not_found(self, request: CrmRequest) -> Reply:
         """Answer that there is no such path."""
         message = "Please check if the URL trying to access is a correct one"
         return _error(404, "INVALID_URL_PATTERN", message)
 
-    def token(self, request: Request) -> Reply:
+    def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for the refresh token, and say where the API is."""
         form = {**request.query, **request.form()}
         if form.get("client_id") != CLIENT:
@@ -188,7 +188,7 @@ class ZohoServer(CrmServer):
 
     # Queries
 
-    def coql(self, request: Request) -> Reply:
+    def coql(self, request: CrmRequest) -> Reply:
         """Answer a query, or say what is wrong with it."""
         asked = request.json().get("select_query")
         if not asked:
@@ -197,7 +197,7 @@ class ZohoServer(CrmServer):
             )
         try:
             query = coql.parsed(asked, self._modules())
-        except RefusedError as refused:
+        except CoqlError as refused:
             return _error(400, refused.code, str(refused), **refused.details)
         rows: Iterator[dict[str, Any]] = filter(
             partial(_fits, query), self._rows[query.module](query)
@@ -210,7 +210,7 @@ class ZohoServer(CrmServer):
         if not found:
             return Reply(status=204)
         columns = dict.fromkeys(("id", *query.columns))
-        page = [{name: _said(row[name]) for name in columns} for row in found[:size]]
+        page = [{name: _as_json(row[name]) for name in columns} for row in found[:size]]
         info = {"count": len(page), "more_records": len(found) > size}
         return Reply(body={"data": page, "info": info})
 
@@ -221,7 +221,7 @@ class ZohoServer(CrmServer):
             if self.queries_history or module != "DealHistory"
         }
 
-    def _deals(self, query: Query) -> Iterator[Deal]:
+    def _deals(self, query: CoqlQuery) -> Iterator[CrmDeal]:
         """Yield the deals a query may mean, by ID."""
         if ids := query.values("id", "in"):
             return iter(self.book.deals(sorted(map(str, ids), key=id_key)))
@@ -232,23 +232,23 @@ class ZohoServer(CrmServer):
             return iter(self._deals_of(person.person_id for person in people))
         since, until = _window(query.values("Modified_Time", "between", ">="))
 
-        def after(deal_id: str | None) -> list[Deal]:
+        def after(deal_id: str | None) -> list[CrmDeal]:
             return self.book.modified(since, until, after=deal_id, limit=_AT_ONCE)
 
         return _by_id(after, lambda deal: deal.deal_id, _last(query))
 
-    def _deals_of(self, contact_ids: Iterable[str]) -> list[Deal]:
+    def _deals_of(self, contact_ids: Iterable[str]) -> list[CrmDeal]:
         """Return the deals of contacts, by ID."""
         named = {one for contact_id in contact_ids for one in self.book.deals_of(contact_id)}
         return self.book.deals(sorted(named, key=id_key))
 
-    def _leads(self, query: Query) -> Iterator[dict[str, Any]]:
+    def _leads(self, query: CoqlQuery) -> Iterator[dict[str, Any]]:
         """Yield leads; the converted are left out unless the query says which it means."""
         says = any(one.column == "Converted__s" for one in query.where)
         rows = map(self._person, self._people(LEAD, query))
         return (row for row in rows if says or not row["Converted__s"])
 
-    def _people(self, kind: str, query: Query) -> Iterator[Person]:
+    def _people(self, kind: str, query: CoqlQuery) -> Iterator[CrmPerson]:
         if ids := query.values("id", "in"):
             people = (self.book.person(one) for one in sorted(map(str, ids), key=id_key))
             return (one for one in people if one and one.kind == kind)
@@ -262,18 +262,18 @@ class ZohoServer(CrmServer):
             return iter(sorted(leads.values(), key=lambda one: id_key(one.person_id)))
         since, until = _window(query.values("Modified_Time", "between", ">="))
 
-        def after(person_id: str | None) -> list[Person]:
+        def after(person_id: str | None) -> list[CrmPerson]:
             return self.book.people_modified(kind, since, until, after=person_id, limit=_AT_ONCE)
 
         return _by_id(after, lambda person: person.person_id, _last(query))
 
-    def _histories(self, query: Query) -> Iterator[dict[str, Any]]:
+    def _histories(self, query: CoqlQuery) -> Iterator[dict[str, Any]]:
         ids = query.values("Potential_Name", "in")
         deals = self.book.deals(sorted(map(str, ids), key=id_key)) if ids else self._deals(query)
         for deal in deals:
             yield from self._history(deal)
 
-    def _history(self, deal: Deal) -> Iterator[dict[str, Any]]:
+    def _history(self, deal: CrmDeal) -> Iterator[dict[str, Any]]:
         """Yield a row for each stage a deal came into, as the tracker of the field keeps them."""
         names = [self._held(self.book.stage(key).name) for key, _ in deal.entered]
         for number, (_, at) in enumerate(deal.entered):
@@ -285,7 +285,7 @@ class ZohoServer(CrmServer):
                 "Modified_Time": at,
             }
 
-    def _deal(self, deal: Deal) -> dict[str, Any]:
+    def _deal(self, deal: CrmDeal) -> dict[str, Any]:
         contact = next(iter(self.book.people_of(deal, CONTACT)), None)
         own = {**deal.fields, "amount": deal.amount}
         return {
@@ -307,7 +307,7 @@ class ZohoServer(CrmServer):
         """Return what records hold of the name of a stage or pipeline."""
         return self.renamed.get(name, name) if self.tells_new_names else name
 
-    def _person(self, person: Person) -> dict[str, Any]:
+    def _person(self, person: CrmPerson) -> dict[str, Any]:
         row: dict[str, Any] = {
             **{one.name: person.fields.get(one.own) for one in FIELDS if one.kind == person.kind},
             "id": person.person_id,
@@ -325,7 +325,7 @@ class ZohoServer(CrmServer):
 
     # Lists
 
-    def deleted(self, request: Request) -> Reply:
+    def deleted(self, request: CrmRequest) -> Reply:
         """Answer with deleted deals, newest first, as long as they are remembered."""
         wanted = request.query.get("type", "all")
         if wanted not in ("all", *KEPT):
@@ -348,18 +348,18 @@ class ZohoServer(CrmServer):
         ]
         return _list(request, rows) if rows or since is None else Reply(status=304)
 
-    def stage_history(self, request: Request, deal_id: str) -> Reply:
+    def stage_history(self, request: CrmRequest, deal_id: str) -> Reply:
         """Answer with the stages one deal came into."""
         return self._related(request, deal_id, self._history)
 
-    def contact_roles(self, request: Request, deal_id: str) -> Reply:
+    def contact_roles(self, request: CrmRequest, deal_id: str) -> Reply:
         """Answer with the contacts that have a role in one deal."""
         return self._related(
             request, deal_id, lambda deal: map(self._person, self.book.people_of(deal, CONTACT))
         )
 
     def _related(
-        self, request: Request, deal_id: str, rows: Callable[[Deal], Iterable[dict[str, Any]]]
+        self, request: CrmRequest, deal_id: str, rows: Callable[[CrmDeal], Iterable[dict[str, Any]]]
     ) -> Reply:
         deal = self.book.deal(deal_id)
         if deal is None:
@@ -373,7 +373,7 @@ class ZohoServer(CrmServer):
 
     # Settings
 
-    def fields(self, request: Request) -> Reply:
+    def fields(self, request: CrmRequest) -> Reply:
         """Answer with the fields of a module."""
         module = request.query.get("module", "")
         if module not in _OF_MODULE:
@@ -396,14 +396,14 @@ class ZohoServer(CrmServer):
             }
         )
 
-    def layouts(self, request: Request) -> Reply:
+    def layouts(self, request: CrmRequest) -> Reply:
         """Answer with the one layout of deals."""
         if request.query.get("module") != "Deals":
             return _error(400, "INVALID_MODULE", "the module name given seems to be invalid")
         layout = {"id": LAYOUT, "name": "Standard", "status": "active", "visible": True}
         return Reply(body={"layouts": [layout]})
 
-    def pipeline(self, request: Request) -> Reply:
+    def pipeline(self, request: CrmRequest) -> Reply:
         """Answer with the pipelines of a layout."""
         if request.query.get("layout_id") != LAYOUT:
             return _error(400, "INVALID_DATA", "Invalid layoutid", param_name="layout_id")
@@ -443,7 +443,7 @@ def _by_id(
         last = id_of(records[-1])
 
 
-def _last(query: Query) -> str | None:
+def _last(query: CoqlQuery) -> str | None:
     return next((str(value) for value in query.values("id", ">")), None)
 
 
@@ -453,7 +453,7 @@ def _window(bounds: Sequence[datetime]) -> tuple[datetime | None, datetime | Non
     return since, until and until + timedelta(seconds=1)
 
 
-def _fits(query: Query, row: Mapping[str, Any]) -> bool:
+def _fits(query: CoqlQuery, row: Mapping[str, Any]) -> bool:
     return all(one.holds(_key(row[one.column])) for one in query.where)
 
 
@@ -480,13 +480,13 @@ def _left_as(departure: Departure) -> str:
     return "permanent" if departure.survivor else "recycle"
 
 
-def _said(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(_USERS_ZONE).isoformat(timespec="seconds")
     return None if value == "" else value
 
 
-def _list(request: Request, rows: Sequence[Mapping[str, Any]]) -> Reply:
+def _list(request: CrmRequest, rows: Sequence[Mapping[str, Any]]) -> Reply:
     size, page = int(request.query.get("per_page", A_LIST)), int(request.query.get("page", 1))
     if size > A_LIST:
         return _error(400, "LIMIT_EXCEEDED", "the limit is exceeded", param_name="per_page")
@@ -495,8 +495,8 @@ def _list(request: Request, rows: Sequence[Mapping[str, Any]]) -> Reply:
         return Reply(status=204)
     more = page * size < len(rows)
     info = {"per_page": size, "count": len(shown), "page": page, "more_records": more}
-    said = [{name: _said(value) for name, value in row.items()} for row in shown]
-    return Reply(body={"data": said, "info": info})
+    data = [{name: _as_json(value) for name, value in row.items()} for row in shown]
+    return Reply(body={"data": data, "info": info})
 
 
 def _error(status: int, code: str, message: str, **details: Any) -> Reply:

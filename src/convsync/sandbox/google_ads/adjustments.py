@@ -15,9 +15,9 @@ from convsync.sandbox.google_ads.batch import (
     REQUIRED,
     UNSUPPORTED_CURRENCY,
     WRONG_TIME,
-    Batch,
     Found,
     Upload,
+    UploadedRows,
     UploadRow,
     flaws_of_action,
     flaws_of_identifiers,
@@ -135,7 +135,7 @@ def _flaws_of_pair(pair: Message) -> Found:
 # --- what only the platform knows ----------------------------------------------------------------
 
 
-def judge(batch: Batch) -> Iterator[tuple[UploadRow, str, str]]:
+def judge(batch: UploadedRows) -> Iterator[tuple[UploadRow, str, str]]:
     """Everything wrong with a row itself; if that is nothing, what else stands in its way."""
     twice = repeated([_key(row) for row in batch.rows])
     for row in batch.rows:
@@ -148,7 +148,7 @@ def judge(batch: Batch) -> Iterator[tuple[UploadRow, str, str]]:
             yield row, code, field
 
 
-def _obstacles(batch: Batch, row: UploadRow) -> Found:
+def _obstacles(batch: UploadedRows, row: UploadRow) -> Found:
     verdict = batch.platform.verdicts.get(row.message.order_id)
     if verdict:
         yield verdict if "." in verdict else _code(verdict), "order_id"
@@ -179,7 +179,7 @@ def _other_restatements(counted: Counted, at: datetime) -> Found:
         yield _code("MORE_RECENT_RESTATEMENT_FOUND"), "adjustment_date_time"
 
 
-def _find(batch: Batch, row: UploadRow) -> tuple[str, Counted] | None:
+def _find(batch: UploadedRows, row: UploadRow) -> tuple[str, Counted] | None:
     """The conversion the row is about. What has an order ID is found by that alone."""
     books = batch.platform.books
     if name := row.message.order_id:
@@ -206,7 +206,7 @@ def _key(row: UploadRow) -> tuple[str, ...]:
 # --- taking effect -------------------------------------------------------------------------------
 
 
-def enter(batch: Batch, rows: Sequence[UploadRow]) -> None:
+def enter(batch: UploadedRows, rows: Sequence[UploadRow]) -> None:
     """Adjust, the earliest first: the last one told is not always the last that happened."""
     for row in sorted(rows, key=lambda row: moment(row.message.adjustment_date_time) or batch.now):
         found = _find(batch, row)
@@ -215,7 +215,7 @@ def enter(batch: Batch, rows: Sequence[UploadRow]) -> None:
             batch.platform.books.change(row.page, name, _adjusted(batch, row, counted))
 
 
-def _adjusted(batch: Batch, row: UploadRow, counted: Counted) -> Counted:
+def _adjusted(batch: UploadedRows, row: UploadRow, counted: Counted) -> Counted:
     if row.message.adjustment_type == RETRACTION:
         return counted.retracted()
     restated = row.message.restatement_value

@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import grpc
 
-from convsync.sandbox.account import TOO_RECENT, Account, Action
+from convsync.sandbox.account import TOO_RECENT, Action, SandboxAccount
 from convsync.sandbox.ad_platform import AdPlatform
-from convsync.sandbox.books import Job, Refused, Request
+from convsync.sandbox.books import BookedRequest, Job, Refused
 from convsync.sandbox.faults import Call
 from convsync.sandbox.google_ads.failures import Failure, Flaw
 from convsync.sandbox.google_ads.version import Version
@@ -55,18 +55,18 @@ class UploadRow:
     message: Message
     action: Action | None
     page: str
-    account: Account
+    account: SandboxAccount
     now: datetime
     flaws: list[Flaw] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class UploadedRows:
     """A request with its rows."""
 
     platform: AdPlatform
     customer_id: str
-    account: Account
+    account: SandboxAccount
     request_id: str
     now: datetime
     rows: Sequence[UploadRow]
@@ -76,8 +76,8 @@ class Batch:
 class Upload:
     """What makes one upload differ from the other.
 
-    `judge` finds what is wrong with rows, `enter` lets a good one take effect, `result` is what is
-    said of it.
+    `judge` finds what is wrong with rows, `enter` lets a good one take effect, `result` is the
+    answer about it.
     """
 
     call: Call
@@ -85,8 +85,8 @@ class Upload:
     family: str
     too_many: str
     response: Callable[[Version], Message]
-    judge: Callable[[Batch], Iterator[tuple[UploadRow, str, str]]]
-    enter: Callable[[Batch, Sequence[UploadRow]], None]
+    judge: Callable[[UploadedRows], Iterator[tuple[UploadRow, str, str]]]
+    enter: Callable[[UploadedRows, Sequence[UploadRow]], None]
     result: Callable[[Message, Message], None]
     only_allowlisted: bool = False
 
@@ -104,7 +104,7 @@ class Upload:
             raise
         finally:
             platform.books.note(
-                Request(
+                BookedRequest(
                     at=now,
                     request_id=request_id,
                     events=len(getattr(request, self.rows)),
@@ -129,7 +129,7 @@ class Upload:
         job_id = request.job_id if request.HasField("job_id") else _a_job_id()
         response = self.response(version)(job_id=job_id)
         with platform.books.for_one_at_a_time():
-            batch = Batch(
+            batch = UploadedRows(
                 platform=platform,
                 customer_id=request.customer_id,
                 account=account,
@@ -163,7 +163,7 @@ class Upload:
             raise Failure.of(f"{self.family}.INVALID_JOB_ID", ("job_id", None))
 
     def _rows(
-        self, platform: AdPlatform, account: Account, request: Message, now: datetime
+        self, platform: AdPlatform, account: SandboxAccount, request: Message, now: datetime
     ) -> list[UploadRow]:
         owners = {request.customer_id, account.google_ads_conversion_customer}
         rows = []
@@ -187,7 +187,7 @@ class Upload:
             )
         return rows
 
-    def _find_flaws(self, batch: Batch) -> None:
+    def _find_flaws(self, batch: UploadedRows) -> None:
         if self.only_allowlisted and not batch.account.allowlisted:
             code = "not_allowlisted_error.CUSTOMER_NOT_ALLOWLISTED_FOR_THIS_FEATURE"
             for row in batch.rows:
@@ -197,7 +197,7 @@ class Upload:
             path = [(self.rows, row.index), *_path_of(name)]
             row.flaws.append(Flaw(code=code, path=path))
 
-    def _take_effect(self, batch: Batch, job_id: int) -> None:
+    def _take_effect(self, batch: UploadedRows, job_id: int) -> None:
         job = Job(at=batch.now, customer=batch.customer_id, id=job_id)
         for row in batch.rows:
             action = row.page.rpartition("/")[2]
@@ -210,7 +210,7 @@ class Upload:
         batch.platform.books.jobs.append(job)
 
 
-def account_of(platform: AdPlatform, customer_id: str) -> Account:
+def account_of(platform: AdPlatform, customer_id: str) -> SandboxAccount:
     """Return the customer's settings; a `Failure` if there is no such customer."""
     if not _CUSTOMER_ID.fullmatch(customer_id):
         raise Failure.of("request_error.INVALID_CUSTOMER_ID", ("customer_id", None))
@@ -276,7 +276,7 @@ def repeated(keys: Sequence[Any]) -> set[Any]:
     return {key for key, times in Counter(keys).items() if times > 1 and key}
 
 
-def _refused(batch: Batch, row: UploadRow) -> Refused:
+def _refused(batch: UploadedRows, row: UploadRow) -> Refused:
     return Refused(
         at=batch.now,
         request_id=batch.request_id,

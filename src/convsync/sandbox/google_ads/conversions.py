@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, timedelta
 from operator import attrgetter
 
-from convsync.sandbox.account import TOO_RECENT, UPLOADABLE, Account, Action
+from convsync.sandbox.account import TOO_RECENT, UPLOADABLE, Action, SandboxAccount
 from convsync.sandbox.books import ClickAt
 from convsync.sandbox.google_ads.batch import (
     MALFORMED_NAME,
@@ -18,9 +18,9 @@ from convsync.sandbox.google_ads.batch import (
     REQUIRED,
     UNSUPPORTED_CURRENCY,
     WRONG_TIME,
-    Batch,
     Found,
     Upload,
+    UploadedRows,
     UploadRow,
     flaws_of_action,
     flaws_of_identifiers,
@@ -121,7 +121,7 @@ def identifiers_are_hashed(row: UploadRow) -> Found:
 
 
 def consent_is_for_user_data_only(row: UploadRow) -> Found:
-    """What is said about personalization belongs elsewhere, and a no is a no."""
+    """Consent to personalization belongs elsewhere, and a no is a no."""
     if row.message.consent.ad_personalization:
         yield MUST_BE_UNSET, "consent.ad_personalization"
     if row.message.consent.ad_user_data == DENIED:
@@ -176,7 +176,7 @@ RULES: tuple[Rule, ...] = (
 # --- what only the platform knows ----------------------------------------------------------------
 
 
-def judge(batch: Batch) -> Iterator[tuple[UploadRow, str, str]]:
+def judge(batch: UploadedRows) -> Iterator[tuple[UploadRow, str, str]]:
     """Everything wrong with a row itself; if that is nothing, what else stands in its way."""
     order_ids = repeated([_order_key(row) for row in batch.rows])
     clicks = repeated([_click_key(row) for row in batch.rows])
@@ -190,7 +190,7 @@ def judge(batch: Batch) -> Iterator[tuple[UploadRow, str, str]]:
             yield row, code, field
 
 
-def _obstacles(batch: Batch, row: UploadRow) -> Found:
+def _obstacles(batch: UploadedRows, row: UploadRow) -> Found:
     scripted = _scripted(batch, row)
     if scripted:
         yield scripted, _click_field(row)
@@ -202,7 +202,7 @@ def _obstacles(batch: Batch, row: UploadRow) -> Found:
         yield from _trouble_with_time(batch, row)
 
 
-def _trouble_with_time(batch: Batch, row: UploadRow) -> Found:
+def _trouble_with_time(batch: UploadedRows, row: UploadRow) -> Found:
     clicked = batch.platform.clicks.get(_click_id(row))
     at = moment(row.message.conversion_date_time)
     if clicked is None or at is None or row.action is None:
@@ -216,7 +216,7 @@ def _trouble_with_time(batch: Batch, row: UploadRow) -> Found:
         yield _code("EXPIRED_EVENT"), _click_field(row)
 
 
-def _scripted(batch: Batch, row: UploadRow) -> str | None:
+def _scripted(batch: UploadedRows, row: UploadRow) -> str | None:
     verdict = next(
         (
             batch.platform.verdicts[name]
@@ -263,14 +263,14 @@ def _click_key(row: UploadRow) -> tuple[str, ClickAt] | None:
 # --- counting ------------------------------------------------------------------------------------
 
 
-def enter(batch: Batch, rows: Sequence[UploadRow]) -> None:
+def enter(batch: UploadedRows, rows: Sequence[UploadRow]) -> None:
     """Count every good row, as the event the Data Manager API would have been sent."""
     for row in rows:
         if row.action:
             batch.platform.books.enter(row.page, _as_event(row, row.action, batch.account))
 
 
-def _as_event(row: UploadRow, action: Action, account: Account) -> Message:
+def _as_event(row: UploadRow, action: Action, account: SandboxAccount) -> Message:
     conversion = row.message
     event = Event(transaction_id=conversion.order_id)
     if at := moment(conversion.conversion_date_time):
@@ -292,8 +292,8 @@ def _as_event(row: UploadRow, action: Action, account: Account) -> Message:
     if conversion.consent.ad_user_data:
         is_granted = conversion.consent.ad_user_data == GRANTED
         event.consent.ad_user_data = CONSENT_GRANTED if is_granted else CONSENT_DENIED
-    if said := CUSTOMER_TYPES.get(conversion.customer_type):
-        event.user_properties.customer_type = said
+    if kind := CUSTOMER_TYPES.get(conversion.customer_type):
+        event.user_properties.customer_type = kind
     for variable in conversion.custom_variables:
         event.custom_variables.add(
             variable=variable.conversion_custom_variable, value=variable.value

@@ -105,5 +105,5 @@ def _message_of(flaws: Sequence[Flaw]) -> str:
     where = "".join(
         f".{name}" if index is None else f".{name}[{index}]" for name, index in first.path
     )
-    said = first.message + (f", at {where[1:]}" if where else "")
-    return said if len(flaws) == 1 else f"Multiple errors in ‘details’. First error: {said}"
+    text = first.message + (f", at {where[1:]}" if where else "")
+    return text if len(flaws) == 1 else f"Multiple errors in ‘details’. First error: {text}"

@@ -1,4 +1,4 @@
-"""The Google Ads Query Language: a query as text becomes a `Query`, or a `QueryError` says why not.
+"""The Google Ads Query Language: text becomes a `GaqlQuery`, or a `QueryError` says why it cannot.
 
 https://developers.google.com/google-ads/api/docs/query/grammar
 """
@@ -46,7 +46,7 @@ def query_error(name: str) -> Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class GaqlCondition:
     """One condition of the WHERE clause; the values as text, without quotes."""
 
     field: str
@@ -55,17 +55,17 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class GaqlQuery:
     """What is asked: fields of a resource, where, in which order, how many."""
 
     fields: tuple[str, ...]
     resource: str
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[GaqlCondition, ...] = ()
     order_by: tuple[tuple[str, bool], ...] = ()  # field, and whether the largest comes first
     limit: int | None = None
 
 
-def parse(text: str) -> Query:
+def parse(text: str) -> GaqlQuery:
     """Read a query; a `Failure` if it is none."""
     return _Reader(text).query()
 
@@ -87,11 +87,11 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
 
-    def query(self) -> Query:
+    def query(self) -> GaqlQuery:
         self._expect("SELECT", "EXPECTED_SELECT")
         fields = self._listed(self._field)
         self._expect("FROM", "EXPECTED_FROM")
-        query = Query(
+        query = GaqlQuery(
             fields=fields,
             resource=self._word("BAD_RESOURCE_TYPE_IN_FROM_CLAUSE"),
             conditions=self._conditions() if self._took("WHERE") else (),
@@ -104,18 +104,18 @@ class _Reader:
             raise query_error("UNEXPECTED_INPUT")
         return query
 
-    def _conditions(self) -> tuple[Condition, ...]:
+    def _conditions(self) -> tuple[GaqlCondition, ...]:
         conditions = [self._condition()]
         while self._took("AND"):
             conditions.append(self._condition())
         return tuple(conditions)
 
-    def _condition(self) -> Condition:
+    def _condition(self) -> GaqlCondition:
         field = self._field()
         for words, wanted in OPERATORS.items():
             if self._took(*words):
                 values = self._bracketed() if wanted is None else self._values(wanted)
-                return Condition(field=field, operator=" ".join(words), values=values)
+                return GaqlCondition(field=field, operator=" ".join(words), values=values)
         raise query_error("BAD_OPERATOR" if self._tokens else "UNEXPECTED_END_OF_QUERY")
 
     def _values(self, wanted: int) -> tuple[str, ...]:

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 from google.protobuf import json_format
 
-from convsync.sandbox.account import Account, ReportRow
+from convsync.sandbox.account import ReportRow, SandboxAccount
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.google_ads import gaql
 from convsync.sandbox.google_ads.batch import account_of
 from convsync.sandbox.google_ads.failures import Failure
-from convsync.sandbox.google_ads.gaql import Condition, Query, query_error
+from convsync.sandbox.google_ads.gaql import GaqlCondition, GaqlQuery, query_error
 from convsync.sandbox.google_ads.tables import rows_of
 from convsync.sandbox.google_ads.version import Version
 from convsync.sandbox.messages import Message
@@ -27,7 +27,7 @@ from convsync.sandbox.messages import Message
 ROWS_A_PAGE = 10_000
 CLICKS_ARE_KEPT = timedelta(days=90)
 
-# What else may be selected from a resource; where nothing is said, anything may.
+# What else may be selected from a resource; where nothing is listed, anything may.
 JOINED = {
     "customer": {"metrics", "segments"},
     "conversion_action": {"customer", "metrics", "segments"},
@@ -58,7 +58,7 @@ DATE = "segments.date"
 class _Report:
     """The rows a query is answered with, and what it asked of each."""
 
-    query: Query
+    query: GaqlQuery
     fields: "_Fields"
     rows: Sequence[ReportRow]
 
@@ -120,11 +120,11 @@ def _report(platform: AdPlatform, version: Version, request: Message) -> _Report
 
 def _selected(
     fields: "_Fields",
-    query: Query,
+    query: GaqlQuery,
     today: date,
     platform: AdPlatform,
     customer_id: str,
-    account: Account,
+    account: SandboxAccount,
 ) -> list[ReportRow]:
     conditions = [fields.predicate(condition, today) for condition in query.conditions]
     rows = [
@@ -155,7 +155,7 @@ class _Kind:
 class _Fields:
     """The fields a query names, each of which has to exist and to belong there."""
 
-    def __init__(self, version: Version, query: Query) -> None:
+    def __init__(self, version: Version, query: GaqlQuery) -> None:
         self._row = version.row
         self._known: dict[str, Any] = {}
         if query.resource not in self._row.fields_by_name:
@@ -188,7 +188,7 @@ class _Fields:
             return _Kind(read=str, default="")
         return _Kind(read=_number, default=0)
 
-    def predicate(self, condition: Condition, today: date) -> Callable[[ReportRow], bool]:
+    def predicate(self, condition: GaqlCondition, today: date) -> Callable[[ReportRow], bool]:
         """Whether a row meets a condition."""
         kind, field, operator = self.kind(condition.field), condition.field, condition.operator
         if operator in ("IS NULL", "IS NOT NULL"):
@@ -267,7 +267,7 @@ def _like(pattern: str) -> str:
 # --- days ----------------------------------------------------------------------------------------
 
 
-def _check_days(query: Query, today: date) -> None:
+def _check_days(query: GaqlQuery, today: date) -> None:
     """`click_view` is asked for one day at a time, and for the last 90 days only."""
     days = [limits for condition in query.conditions if (limits := _days(condition, today))]
     if not days:
@@ -279,7 +279,7 @@ def _check_days(query: Query, today: date) -> None:
         raise Failure.of("date_error.EARLIER_THAN_MINIMUM_DATE", ("query", None))
 
 
-def _days(condition: Condition, today: date) -> tuple[date, date] | None:
+def _days(condition: GaqlCondition, today: date) -> tuple[date, date] | None:
     if condition.field != DATE:
         return None
     if condition.operator in ("DURING", "BETWEEN"):
@@ -293,7 +293,7 @@ def _days(condition: Condition, today: date) -> tuple[date, date] | None:
     }.get(condition.operator)
 
 
-def _bounds(condition: Condition, today: date) -> Iterator[str]:
+def _bounds(condition: GaqlCondition, today: date) -> Iterator[str]:
     if condition.operator == "BETWEEN":
         yield from condition.values
         return

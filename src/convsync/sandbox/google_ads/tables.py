@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from convsync.sandbox.account import Account, Action, ReportRow
+from convsync.sandbox.account import Action, ReportRow, SandboxAccount
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.books import Job
 
@@ -19,11 +19,11 @@ SHOWN_DAYS = timedelta(days=7)
 SHOWN_JOBS = 7
 RECENT = timedelta(days=28)
 
-Table = Callable[[AdPlatform, str, Account], Iterator[dict[str, Any]]]
+Table = Callable[[AdPlatform, str, SandboxAccount], Iterator[dict[str, Any]]]
 
 
 def rows_of(
-    resource: str, platform: AdPlatform, customer_id: str, account: Account
+    resource: str, platform: AdPlatform, customer_id: str, account: SandboxAccount
 ) -> list[ReportRow]:
     """Every row of a resource: the sandbox's own, then those it was given for this account."""
     own = TABLES.get(resource)
@@ -33,7 +33,9 @@ def rows_of(
     ]
 
 
-def _customer(platform: AdPlatform, customer_id: str, account: Account) -> Iterator[dict[str, Any]]:
+def _customer(
+    platform: AdPlatform, customer_id: str, account: SandboxAccount
+) -> Iterator[dict[str, Any]]:
     setting = "customer.conversion_tracking_setting"
     owner = account.google_ads_conversion_customer or customer_id
     is_on = account.enhanced_conversions_for_leads
@@ -58,7 +60,7 @@ def _customer(platform: AdPlatform, customer_id: str, account: Account) -> Itera
 
 
 def _conversion_action(
-    platform: AdPlatform, customer_id: str, account: Account
+    platform: AdPlatform, customer_id: str, account: SandboxAccount
 ) -> Iterator[dict[str, Any]]:
     owners = {customer_id, account.google_ads_conversion_customer}
     for action in platform.actions.values():
@@ -66,7 +68,7 @@ def _conversion_action(
             yield _customer_of(customer_id) | _of_action(action, account)
 
 
-def _of_action(action: Action, account: Account) -> dict[str, Any]:
+def _of_action(action: Action, account: SandboxAccount) -> dict[str, Any]:
     days = action.click_through_lookback_window_days
     fields = {
         "resource_name": f"customers/{action.account}/conversionActions/{action.id}",
@@ -91,7 +93,7 @@ def _of_action(action: Action, account: Account) -> dict[str, Any]:
 
 
 def _click_view(
-    platform: AdPlatform, customer_id: str, account: Account
+    platform: AdPlatform, customer_id: str, account: SandboxAccount
 ) -> Iterator[dict[str, Any]]:
     zone = ZoneInfo(account.time_zone)
     for click_id, click in platform.clicks.items():
@@ -117,7 +119,7 @@ def _customer_of(customer_id: str) -> dict[str, Any]:
 
 
 def _client_summary(
-    platform: AdPlatform, customer_id: str, account: Account
+    platform: AdPlatform, customer_id: str, account: SandboxAccount
 ) -> Iterator[dict[str, Any]]:
     jobs = [job for job in platform.books.jobs if job.customer == customer_id]
     name = "offline_conversion_upload_client_summary"
@@ -137,7 +139,7 @@ def _client_summary(
 
 
 def _conversion_action_summary(
-    platform: AdPlatform, customer_id: str, account: Account
+    platform: AdPlatform, customer_id: str, account: SandboxAccount
 ) -> Iterator[dict[str, Any]]:
     jobs = [job for job in platform.books.jobs if job.customer == customer_id]
     alerts = [alert for alert in account.alerts if "action" in alert]
@@ -169,7 +171,10 @@ def _part_of(job: Job, action: str) -> Job | None:
 
 
 def _summary(
-    jobs: Sequence[Job], account: Account, scripted: Sequence[Mapping[str, Any]], now: datetime
+    jobs: Sequence[Job],
+    account: SandboxAccount,
+    scripted: Sequence[Mapping[str, Any]],
+    now: datetime,
 ) -> dict[str, Any]:
     zone = ZoneInfo(account.time_zone)
     today = now.astimezone(zone).date()

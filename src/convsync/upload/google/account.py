@@ -15,8 +15,8 @@ from convsync.upload.ad_account import UploadSummary
 class AccountFacts:
     """The settings of an ad account.
 
-    `conversion_customer` is the account that owns the conversion actions, "" where that was not
-    told; `has_enhanced_conversions` is None where the account does not say.
+    `conversion_customer` is the account that owns the conversion actions, "" where that is not
+    known; `has_enhanced_conversions` is None where the account does not say.
     """
 
     customer_id: str

@@ -1,8 +1,8 @@
-"""Who signs in to Google: credentials from wherever they are kept, and what is said when they fail.
+"""Who signs in to Google: credentials from wherever they are kept, and the messages when they fail.
 
 The two APIs want two scopes, and credentials of a person carry only those that were asked for when
 they signed in. Access tokens live an hour; they are renewed before each request that would find
-them expired, so that a backfill may take all night, and what goes wrong then is told apart: a
+them expired, so that a backfill may take all night, and failures are told apart: a
 server that is away is tried again, a credential that was revoked is for a person to fix.
 """
 
@@ -178,8 +178,8 @@ def sign_in_error(
     """Return what an error of the authentication library is to us; what it quotes is left out."""
     what = type(error).__name__
     if isinstance(error, TransportError) or error.retryable:
-        said = f"{destination}: Google's sign-in did not answer ({what})."
-        return TransientError(said, surely_not_taken=True)
+        message = f"{destination}: Google's sign-in did not answer ({what})."
+        return TransientError(message, surely_not_taken=True)
     code = _oauth_code(error)
     return OperatorError(
         f"{destination}: the credentials do not work ({code or what}). {wants_scope(scope)}"
@@ -244,8 +244,8 @@ def ads_config(yaml: Path | None, *, place: str) -> AdsConfig:
         found = config.load_from_env() if yaml is None else config.load_from_yaml_file(str(yaml))
         return _as_config(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        said = str(error) if type(error) is ValueError else type(error).__name__
-        raise OperatorError(f"{place}: no usable credentials {where}: {said}") from None
+        reason = str(error) if type(error) is ValueError else type(error).__name__
+        raise OperatorError(f"{place}: no usable credentials {where}: {reason}") from None
     except Exception as error:  # noqa: BLE001 - PyYAML's own, which quote the file
         raise OperatorError(
             f"{place}: {yaml} cannot be read ({type(error).__name__}); it must be YAML, as the "

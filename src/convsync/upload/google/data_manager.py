@@ -48,7 +48,7 @@ from convsync.upload.google.data_manager_refusals import (
     refusal_of,
     response_json,
 )
-from convsync.upload.google.data_manager_requests import Account, request_of
+from convsync.upload.google.data_manager_requests import RequestAccounts, request_of
 from convsync.upload.google.data_manager_status import verdict_of
 from convsync.upload.google.server_clock import note_time
 from convsync.upload.google.takes import data_manager
@@ -70,7 +70,7 @@ class DataManager:
     def __init__(
         self,
         name: str,
-        account: Account,
+        account: RequestAccounts,
         credentials: Credentials | None,
         *,
         endpoint: str = HOST,

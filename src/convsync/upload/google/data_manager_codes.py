@@ -1,4 +1,4 @@
-"""What the Data Manager API's codes mean: its own spelling, and what is to be done about each.
+"""What the Data Manager API's codes mean: its own spelling, and what to do about each.
 
 `PROCESSING` holds the verdicts on single rows, asked for after the upload; `REFUSALS` the reasons
 of a refused request. Both hold every value of the enum that the published client (0.9.4) knows.
@@ -91,9 +91,7 @@ PROCESSING: Mapping[str, Meaning] = {
     f"{_P}INVALID_EVENT": _MADE_WRONG,
     f"{_P}INVALID_FORMAT": _MADE_WRONG,
     f"{_P}INVALID_CUSTOM_VARIABLE": row("The custom variable is not valid.", _VARIABLE),
-    f"{_P}ORIGINAL_CONVERSIONS_NOT_FOUND": row(
-        "Google does not find the conversion that is to be corrected."
-    ),
+    f"{_P}ORIGINAL_CONVERSIONS_NOT_FOUND": row("Google does not find the conversion to correct."),
     f"{_P}DENIED_CONSENT": row(
         "The person, or the account's default for all, refused the use of their data."
     ),

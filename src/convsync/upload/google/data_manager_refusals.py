@@ -87,7 +87,7 @@ A_DAYS_QUOTA_S = 3600.0
 def delay_in(details: Sequence[Mapping[str, Any]]) -> float | None:
     """Return how many seconds a refusal asks to wait, in gRPC's spelling or JSON's; None: nothing.
 
-    A day's quota is told by its name: IngestionServiceWriteRequestsPerDayPerProject, say.
+    A day's quota is recognised by its name: IngestionServiceWriteRequestsPerDayPerProject, say.
     """
     for detail in details:
         if delay := detail.get("retry_delay") or detail.get("retryDelay"):

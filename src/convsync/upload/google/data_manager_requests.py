@@ -1,4 +1,4 @@
-"""What is said to the Data Manager API: a batch as a raw request, the same for the same batch.
+"""Requests to the Data Manager API: a batch as a raw request, the same for the same batch.
 
 Requests are built as raw protobuf, which is ten times cheaper than the client's own classes.
 """
@@ -28,7 +28,7 @@ _GOOGLE_ADS = datamanager_v1.ProductAccount.AccountType.GOOGLE_ADS.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class RequestAccounts:
     """The ad accounts of a request, as digits: who owns the actions, and who signs in."""
 
     operating: str
@@ -37,8 +37,8 @@ class Account:
     event_source: str = "OTHER"
 
 
-def request_of(batch: Batch, account: Account) -> Any:
-    """Return the raw protobuf request that says a batch, the same for the same batch."""
+def request_of(batch: Batch, account: RequestAccounts) -> Any:
+    """Return the raw protobuf request that carries a batch, the same for the same batch."""
     request = _Request()
     destination = request.destinations.add()
     _set_account(destination.operating_account, account.operating)

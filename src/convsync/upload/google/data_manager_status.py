@@ -1,4 +1,4 @@
-"""The verdict on an accepted request, as `requestStatus:retrieve` tells it, in JSON.
+"""The verdict on an accepted request, as `requestStatus:retrieve` gives it, in JSON.
 
 The published client's messages (0.9.4) lack the row numbers (API v1.9), so the answer is read as it
 comes. No more is made of it than it says:
@@ -7,9 +7,9 @@ comes. No more is made of it than it says:
 - Where errors of a request that succeeded in part are only counted, no row is known to be meant:
   all are confirmed, with the count as their code, so that the ledger does not claim to know more.
 - A request that failed as a whole has counted nothing. Where several reasons are only counted, its
-  rows wait if one of the reasons does: sent again, those which it was said of get through.
+  rows wait if one of the reasons does: those it was about get through when sent again.
 - A status that is no longer kept (after about fifty days) leaves its rows confirmed, under that
-  code. An answer that makes no sense, or tells of another request's records, settles nothing.
+  code. An answer that makes no sense, or is about another request's records, settles nothing.
 
 https://developers.google.com/data-manager/api/devguides/diagnostics
 """
@@ -48,7 +48,7 @@ class _Error:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Status:
-    """What is said of a request at its one destination; `records` is None where it is not said."""
+    """The status of a request at its one destination; `records` is None where it is not given."""
 
     word: str
     records: int | None

@@ -140,7 +140,7 @@ def _judged(by_row: Sequence[tuple[Fault, ...]], now: datetime, about: _About) -
     """Return an outcome for every row by the worst of its faults.
 
     What every row is refused for stops the run. Where only some are, they come back untried, so
-    that what the others were told is written down first.
+    that the others' outcomes are written down first.
     """
     deciding = [max(faults, key=_gravity) if faults else None for faults in by_row]
     found = [fault for fault in deciding if fault is not None]

@@ -65,10 +65,10 @@ class Api:
             Operation.RESTATE: kinds.RESTATEMENT.value,
             Operation.RETRACT: kinds.RETRACTION.value,
         }
-        said = consent.ConsentStatusEnum.ConsentStatus
+        statuses = consent.ConsentStatusEnum.ConsentStatus
         self.consent = {
-            ConsentStatus.GRANTED: said.GRANTED.value,
-            ConsentStatus.DENIED: said.DENIED.value,
+            ConsentStatus.GRANTED: statuses.GRANTED.value,
+            ConsentStatus.DENIED: statuses.DENIED.value,
         }
         types = customer.ConversionCustomerTypeEnum.ConversionCustomerType
         self.customer_type = {  # there is no word for a customer won back

@@ -183,7 +183,7 @@ CONVERSION_ADJUSTMENT_UPLOAD: Mapping[str, Meaning] = {
     "TOO_RECENT_CONVERSION_ACTION": _NEW_ACTION,
     "TOO_RECENT_CONVERSION": wait("The conversion is less than a day old.", hours=24),
     "CONVERSION_NOT_FOUND": wait(
-        "Google does not find the conversion that is to be corrected, or not yet.",
+        "Google does not find the conversion to correct, or not yet.",
         hours=24,
         is_once=True,
     ),

@@ -319,14 +319,14 @@ def error_of(error: exceptions.GoogleAPICallError, api: Api, about: str) -> Conv
     word = type(error).__name__ if status is None else str(status.name)
     what = next((fault.code for fault in faults), word)
     asked = f" (request {failure.request_id})" if failure is not None and failure.request_id else ""
-    said = f"{about}: {what}{asked}."
+    message = f"{about}: {what}{asked}."
     for fault in faults:
         if fault.meaning.what is Class.STOP:
-            return OperatorError(f"{said} {fault.meaning.fix}")
+            return OperatorError(f"{message} {fault.meaning.fix}")
     if any(fault.is_transient for fault in faults) or status in _LATER:
-        return TransientError(said)
+        return TransientError(message)
     if isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
-        return OperatorError(f"{said} {wants_scope(ADS_SCOPE)}")
+        return OperatorError(f"{message} {wants_scope(ADS_SCOPE)}")
     if isinstance(error, exceptions.MethodNotImplemented):
-        return OperatorError(f"{said} {VERSION_FIX}")
-    return UnexpectedResponseError(said)
+        return OperatorError(f"{message} {VERSION_FIX}")
+    return UnexpectedResponseError(message)

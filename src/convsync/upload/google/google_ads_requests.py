@@ -1,4 +1,4 @@
-"""What is said to the Google Ads API: a batch as raw requests, the same for the same batch.
+"""Requests to the Google Ads API: a batch as raw requests, the same for the same batch.
 
 Requests are built as raw protobuf, which is ten times cheaper than the client's own classes. Custom
 variables go out under their numbers, which the configuration names: looking them up by name would
@@ -35,8 +35,8 @@ def upload_request_of(batch: Batch, customer: Customer, api: Api) -> Any:
         row.currency_code = statement.value.currency
         if click_id := statement.click_id:
             setattr(row, _FIELD[click_id.kind], click_id.value)
-        if (said := statement.consent.ad_user_data) is not ConsentStatus.UNSPECIFIED:
-            row.consent.ad_user_data = api.consent[said]  # ad_personalization is refused here
+        if (status := statement.consent.ad_user_data) is not ConsentStatus.UNSPECIFIED:
+            row.consent.ad_user_data = api.consent[status]  # ad_personalization is refused here
         if statement.identifiers:
             _add_identifiers(row.user_identifiers, statement)
         if statement.customer_type and (kind := api.customer_type.get(statement.customer_type)):

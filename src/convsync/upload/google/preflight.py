@@ -236,7 +236,7 @@ def enhanced_conversions_are_on(account: AccountFacts, expected: Expected) -> Fi
 
 
 def clicks_are_tagged(account: AccountFacts, expected: Expected) -> Finding | None:
-    """Find auto-tagging turned off: no landing page is told a click ID."""
+    """Find auto-tagging turned off: no landing page receives a click ID."""
     if account.has_auto_tagging:
         return None
     return Finding(
@@ -340,7 +340,7 @@ ACCOUNT_RULES: Sequence[AccountRule] = (
 
 
 def findings_of_account(account: AccountFacts, expected: Expected) -> list[Finding]:
-    """Return what is to be said about the account; one finding without severity if nothing is."""
+    """Return findings about the account; one without severity if there are none."""
     found = [found for rule in ACCOUNT_RULES if (found := rule(account, expected))]
     return _about(expected.subject, found)
 
@@ -348,7 +348,7 @@ def findings_of_account(account: AccountFacts, expected: Expected) -> list[Findi
 def findings_of_rule(
     rule: ConversionRule, actions: Sequence[ConversionActionFacts], expected: Expected
 ) -> list[Finding]:
-    """Return what is to be said about a rule's conversion action, likewise."""
+    """Return findings about a rule's conversion action, likewise."""
     action_id = rule.action.action_id
     subject = f"action {action_id} of rule {rule.name}"
     action = next((action for action in actions if action.action_id == action_id), None)
