@@ -151,6 +151,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_events")),
     )
     op.create_index("ix_audit_events_deal", "audit_events", ["deal"], unique=False)
+    together = sa.text(
+        "deal IS NULL AND event IN ('reserved', 'accepted', 'confirmed', 'unmatched', 'untried')"
+    )
+    op.create_index(
+        "ix_audit_events_together",
+        "audit_events",
+        ["number"],
+        unique=False,
+        sqlite_where=together,
+        postgresql_where=together,
+    )
     for statement in _APPEND_ONLY[op.get_bind().dialect.name]:
         op.execute(statement)
     op.create_table(
