@@ -53,11 +53,11 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -40960",
+    "PRAGMA cache_size = -20480",
     "PRAGMA wal_autocheckpoint = 131072",
 )
 """Deal IDs, order IDs and keys come in no order, so a chunk of a large first read touches pages all
-over their indexes: 40 MB hold what one chunk touches, and a log of up to 512 MB, which goes when
+over their indexes: 20 MB hold what one chunk touches, and a log of up to 512 MB, which goes when
 the database is closed, has such a page written to the database once for many chunks."""
 
 
