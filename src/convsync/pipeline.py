@@ -6,8 +6,8 @@ A request that was never answered is repeated only once the deals have been read
 withdrawn their consent since. What became of it may change what is due, which is looked at again.
 
 A night reconciles the deals that changed and those that are due; a backfill reconciles a date
-range; there is no third way to send anything. A preview is the same code on a copy of the ledger:
-what it shows is what would happen.
+range; there is no third way to send anything. A preview is the same code on tables laid over
+the ledger: what it shows is what would happen.
 
 Time is passed in. `now` is the instant the run takes as the present, the machine's or `--as-of`;
 leases alone go by the machine's clock.

@@ -19,7 +19,7 @@ try:
     main()
 except SystemExit as end:
     assert not end.code, end.code
-heavy = ("google", "grpc", "starlette", "uvicorn")
+heavy = ("alembic", "google", "grpc", "starlette", "uvicorn")
 print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules} & set(heavy)))
 """
 
@@ -42,6 +42,21 @@ def test_a_quiet_night_loads_no_client_library(office: Office) -> None:
     words = ("--as-of", THIRD_NIGHT, "--config", str(office.config))
     assert loaded_by("run", *words) == []
     assert loaded_by("status", *words[2:]) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("plan", "--as-of", NEXT_NIGHT), ("status",), ("explain", "D-1"), ("audit", "verify")],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_command_that_sends_nothing_loads_no_client_library(
+    office: Office, words: tuple[str, ...]
+) -> None:
+    office.deal("D-1")
+    office.night()
+    office.deal("D-2")
+    office.write_files()
+    assert loaded_by(*words, "--config", str(office.config)) == []
 
 
 def test_a_night_that_sends_loads_the_one_it_needs(office: Office) -> None:

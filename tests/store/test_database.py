@@ -1,9 +1,7 @@
 """The database as the rest of convsync sees it: commits that are steps, and errors in our words."""
 
-import resource
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +14,7 @@ from sqlalchemy import Connection, func, select, text
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.model.ledger import State
 from convsync.model.money import Money
-from convsync.store import dialect, migrate, runs
+from convsync.store import dialect, runs
 from convsync.store.database import Database
 from convsync.store.schema import audit_events, deal_keys, ledger, metadata, milestones
 from convsync.store.schema import deals as deals_table
@@ -91,18 +89,6 @@ def test_nobody_who_writes_waits_for_a_preview_nor_changes_what_it_sees(
             seen = connection.execute(select(func.count()).select_from(deals_table)).scalar_one()
             assert seen == known
     assert (rows(database)["deals"], rows(database)["ledger"]) == (3, 0)
-
-
-def test_a_ledger_there_is_no_room_to_copy_says_where_room_is_wanted(tmp_path: Path) -> None:
-    with closing(Database(f"sqlite:///{tmp_path}/ledger.db")) as database:
-        migrate.upgrade(database)
-        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, most))
-        try:
-            with pytest.raises(OperatorError, match=r"cannot be copied .* TMPDIR"):
-                database.preview().__enter__()
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 def test_what_is_written_while_reading_does_not_stay(database: Database) -> None:

@@ -32,6 +32,12 @@ def test_an_upgrade_leads_from_nothing_to_the_newest_revision(empty: Database) -
     migrate.require_current(empty)
 
 
+def test_what_an_upgrade_leads_to_is_what_alembic_takes_for_the_newest(empty: Database) -> None:
+    migrate.upgrade(empty)
+    with empty.reading() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == migrate.newest()
+
+
 def test_a_second_upgrade_changes_nothing(empty: Database) -> None:
     migrate.upgrade(empty)
     before = described(empty)

@@ -1,12 +1,17 @@
 """Whole nights on either database: after each, replaying the audit log gives the ledger."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from convsync import pipeline
 from convsync.sandbox.server import Sandbox
-from tests.nights.company import Company, folder_in_memory
+from convsync.services import Report
+from convsync.store.database import Database, ignore_step
+from convsync.store.dialect import BUSY_TIMEOUT_S
+from tests.nights.company import Company, folder_in_memory, instant
 
 CLICKED = "2026-02-20T10:00Z"
 
@@ -39,3 +44,62 @@ def test_nights_and_a_preview_leave_a_log_that_gives_the_ledger(
     company.night("2026-03-05T02:00Z")
     company.night("2026-03-06T02:00Z")
     assert (company.value("stays"), company.value("grows"), company.value("lost")) == (100, 150, 0)
+
+
+def busy_days(company: Company) -> None:
+    for name in ("stays", "grows", "lost"):
+        company.has(name, won="2026-03-02T15:00Z", amount=100, gclid=f"G-{name}", clicked=CLICKED)
+    company.night("2026-03-03T02:00Z")
+    company.night("2026-03-03T05:00Z")  # its verdicts: a plan asks for none
+    company.has("grows", amount=150)
+    company.has("lost", lost="2026-03-03T12:00Z")
+    company.has("new", won="2026-03-03T15:00Z", amount=100, gclid="G-new", clicked=CLICKED)
+    company.export()
+
+
+BUSY_NIGHT = "2026-03-04T02:00Z"
+
+
+def test_a_plan_made_at_any_step_of_a_night_neither_waits_nor_disturbs_it(
+    company: Company, another: Database
+) -> None:
+    busy_days(company)
+    plans: list[str] = []
+
+    def plan_beside(step: str) -> None:
+        if step in plans:
+            return
+        services = replace(company.services(instant(BUSY_NIGHT)), database=another)
+        took = -time.monotonic()
+        pipeline.plan(services)
+        took += time.monotonic()
+        assert took < BUSY_TIMEOUT_S / 2, f"{step}: waited for {took:.0f} s"
+        plans.append(step)
+
+    company.on_step = plan_beside
+    company.close_ledger()
+    night = company.night(BUSY_NIGHT)
+    company.on_step = ignore_step
+    assert any(step.endswith("before commit") for step in plans)
+    assert any(step.endswith("committed") for step in plans)
+    assert (night.exit_code, night.uploaded.sent) == (0, 3)
+    assert company.audit_is_sound()
+    values = [company.value(name) for name in ("stays", "grows", "lost", "new")]
+    assert values == [100, 150, 0, 100]
+
+
+def test_a_plan_shows_what_the_next_night_does_whatever_night_passed_meanwhile(
+    company: Company, another: Database
+) -> None:
+    busy_days(company)
+    nights: list[Report] = []
+
+    class Meanwhile:
+        def advance(self, stage: str, count: int) -> None:
+            if not nights:
+                nights.append(company.at(BUSY_NIGHT, pipeline.run))
+
+    services = replace(company.services(instant(BUSY_NIGHT)), database=another)
+    planned = pipeline.plan(replace(services, progress=Meanwhile()))
+    assert (nights[0].exit_code, nights[0].uploaded.sent) == (0, 3)
+    assert planned.plan.digest == nights[0].plan.digest

@@ -84,32 +84,34 @@ def has_news(connection: Connection) -> bool:
 
 
 def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, list[Candidate]]:
-    """Return, for each deal row, every stored click that shares a key with it, best basis once."""
+    """Return, for each deal row, every stored click that shares a key with it, best basis once.
+
+    The best is picked here: a query that groups has SQLite build the whole of a preview's views.
+    """
     shared = (
         select(
             deal_keys.c.deal,
+            clicks.c.id,
             clicks.c.kind,
             clicks.c.value,
             clicks.c.clicked_at,
             clicks.c.is_whole_day,
-            func.min(click_keys.c.basis),
+            click_keys.c.basis,
         )
         .join(click_keys, click_keys.c.key == deal_keys.c.key)
         .join(clicks, clicks.c.id == click_keys.c.click)
         .where(deal_keys.c.deal.in_(bindparam("deals", expanding=True)))
-        .group_by(deal_keys.c.deal, clicks.c.id)
     )
-    found: dict[int, list[Candidate]] = {}
-    for deal, kind, value, clicked_at, is_whole_day, basis in connection.execute(
+    found: dict[int, dict[int, Candidate]] = {}
+    for deal, row, kind, value, clicked_at, is_whole_day, basis in connection.execute(
         shared, {"deals": deal_rows}
     ):
-        click = Click(
-            click_id=ClickId(ClickIdKind(kind), value),
-            clicked_at=clicked_at,
-            is_whole_day=is_whole_day,
-        )
-        found.setdefault(deal, []).append(Candidate(click, MatchBasis(basis)))
-    return found
+        of_deal = found.setdefault(deal, {})
+        if row not in of_deal or basis < of_deal[row].basis.value:
+            click_id = ClickId(ClickIdKind(kind), value)
+            click = Click(click_id=click_id, clicked_at=clicked_at, is_whole_day=is_whole_day)
+            of_deal[row] = Candidate(click, MatchBasis(basis))
+    return {deal: [of_deal[row] for row in sorted(of_deal)] for deal, of_deal in found.items()}
 
 
 def count(connection: Connection) -> int:
@@ -160,7 +162,8 @@ def _known(
 
 
 def _next_row(connection: Connection) -> int:
-    return (connection.execute(select(func.max(clicks.c.id))).scalar() or 0) + 1
+    newest = select(clicks.c.id).order_by(clicks.c.id.desc()).limit(1)  # quick in a view too
+    return (connection.execute(newest).scalar() or 0) + 1
 
 
 def _insert(connection: Connection, new: Sequence[tuple[int, ClickId, _Seen]]) -> None:

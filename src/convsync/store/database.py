@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.store import dialect
+from convsync.store.overlay import lay_over
 from convsync.store.schema import metadata
 
 OnStep = Callable[[str], None]
@@ -67,9 +68,14 @@ class Database:
 
     @contextmanager
     def preview(self) -> Iterator[Connection]:
-        """Open a copy: everything can be written and nothing stays. Nobody waits for it."""
-        with self._in_our_words(), dialect.copy_of(self.engine, metadata.sorted_tables) as copy:
-            yield self._keyed(copy)
+        """Open the tables with others laid over: all can be written, and nothing stays.
+
+        Nobody waits for it.
+        """
+        with self._in_our_words(), dialect.trying_out(self._url) as connection:
+            lay_over(connection, metadata.sorted_tables)
+            dialect.allow_no_more_tables(connection)
+            yield self._keyed(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

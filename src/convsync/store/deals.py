@@ -145,9 +145,9 @@ def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> N
         connection.execute(statement, [{"row": row, "at": at} for row, at in when.items()])
 
 
-def look_at_all_again(connection: Connection, now: datetime) -> int:
-    """Make every deal due, because the rules have changed; return how many there are."""
-    return connection.execute(update(deals).values(reconcile_at=now)).rowcount
+def look_at_all_again(connection: Connection, now: datetime) -> None:
+    """Make every deal due, because the rules have changed."""
+    connection.execute(update(deals).values(reconcile_at=now))
 
 
 def rows_of(connection: Connection, source: str, deal_ids: Sequence[str]) -> list[int]:
@@ -269,7 +269,8 @@ def _known(
 
 def next_row(connection: Connection) -> int:
     """Return the number that the next new deal gets."""
-    return (connection.execute(select(func.max(deals.c.id))).scalar() or 0) + 1
+    newest = select(deals.c.id).order_by(deals.c.id.desc()).limit(1)  # quick in a view too
+    return (connection.execute(newest).scalar() or 0) + 1
 
 
 def _gone_among(connection: Connection, rows: Sequence[int]) -> frozenset[int]:
@@ -307,17 +308,16 @@ def _replace(connection: Connection, rows: Sequence[DealRow], now: datetime) -> 
 
 
 def _reach_again(connection: Connection, rows: Sequence[DealRow]) -> None:
-    reached = [
-        dict(zip(MILESTONE_COLUMNS, milestone, strict=True))
-        for row in rows
-        for milestone in row.as_milestones()
-    ]
-    if reached:
-        statement = dialect.upsert(milestones, connection)
-        excluded = statement.excluded
-        fresh = {name: excluded[name] for name in ("reached_at", "is_whole_day", "withdrawn_at")}
-        key = list(milestones.primary_key)
-        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=fresh), reached)
+    """Write the milestones of changed deals: a preview's views take no upsert."""
+    reached = {(deal, name): rest for row in rows for deal, name, *rest in row.as_milestones()}
+    of_deals = select(milestones.c.deal, milestones.c.name).where(milestones.c.deal.in_(_ROWS))
+    found = connection.execute(of_deals, {"rows": [row.number for row in rows]})
+    known = {(deal, name) for deal, name in found}
+    again = [(*rest, None, *key) for key, rest in reached.items() if key in known]
+    new = [(*key, *rest) for key, rest in reached.items() if key not in known]
+    columns = ("reached_at", "is_whole_day", "withdrawn_at")
+    dialect.update_rows(connection, milestones, columns, again, key=("deal", "name"))
+    dialect.insert_rows(connection, milestones, MILESTONE_COLUMNS, new)
 
 
 def _insert_keys(connection: Connection, rows: Sequence[DealRow]) -> None:

@@ -3,17 +3,14 @@
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
 takes an advisory lock. Readers see one state throughout, and are never blocked: SQLite runs in WAL
-mode (with full sync, so that a commit survives a power cut), PostgreSQL reads repeatably. What is
-only tried out is written to a copy: of SQLite's file, and in PostgreSQL of the tables, as temporary
-ones that hide them.
+mode (with full sync, so that a commit survives a power cut), PostgreSQL reads repeatably. How the
+tables are hidden to which a preview must not write stands in `overlay`.
 """
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import (
@@ -56,11 +53,11 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -40960",
+    "PRAGMA cache_size = -20480",
     "PRAGMA wal_autocheckpoint = 131072",
 )
 """Deal IDs, order IDs and keys come in no order, so a chunk of a large first read touches pages all
-over their indexes: 40 MB hold what one chunk touches, and a log of up to 512 MB, which goes when
+over their indexes: 20 MB hold what one chunk touches, and a log of up to 512 MB, which goes when
 the database is closed, has such a page written to the database once for many chunks."""
 
 
@@ -94,62 +91,51 @@ def for_reading(connection: Connection) -> Connection:
 
 
 @contextmanager
-def copy_of(engine: Engine, tables: Sequence[Table]) -> Iterator[Connection]:
-    """Yield a connection to a copy of the tables, in a transaction that is rolled back.
+def trying_out(url: URL) -> Iterator[Connection]:
+    """Yield a connection whose transaction sees one state, and writes to temporary tables only.
 
-    Nobody who writes to the database meanwhile waits for it. Raises OperatorError without room.
+    Raises OperatorError where there is no room for those.
     """
-    if engine.dialect.name == "sqlite":
-        with TemporaryDirectory(prefix="convsync-") as folder:
-            file = Path(folder) / "copy.db"
-            with engine.connect() as connection:
-                _copy_file(connection, file)
-            with _tried_out(URL.create("sqlite", database=str(file))) as copy:
-                yield copy
-    else:
-        with _tried_out(engine.url, isolation_level="REPEATABLE READ") as copy:
-            _shadow(copy, tables)
-            yield copy
-
-
-@contextmanager
-def _tried_out(url: URL, **options: Any) -> Iterator[Connection]:
-    engine = open_engine(url)  # none that is in use: its statements are prepared for other tables
+    engine = open_engine(_read_only(url))  # no other's: its statements are prepared for the tables
     try:
         with engine.connect() as connection:
-            transaction = connection.execution_options(**options).begin()
+            if engine.dialect.name == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            transaction = connection.begin()
             try:
                 yield connection
+            except OperationalError as error:
+                raise _explained(error) from error
             finally:
                 transaction.rollback()
     finally:
         engine.dispose()
 
 
-def _copy_file(connection: Connection, file: Path) -> None:
-    whole: Any = connection.connection.driver_connection
-    try:
-        with closing(sqlite3.connect(file)) as copy:
-            whole.backup(copy)
-    except sqlite3.Error as error:
-        raise OperatorError(
-            f"The ledger cannot be copied to {file.parent.parent} for a preview: {error}. "
-            "Make room there, or name another folder by TMPDIR."
-        ) from error
+def _read_only(url: URL) -> URL:
+    """Return the URL of a file that cannot be written by it.
 
-
-def _shadow(connection: Connection, tables: Sequence[Table]) -> None:
-    """Put a temporary copy in front of every table; a name alone means the copy from then on.
-
-    https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-SEARCH-PATH
+    https://www.sqlite.org/uri.html#urimode
     """
-    quoted = connection.dialect.identifier_preparer.quote
-    schema = quoted(str(connection.scalar(select(func.current_schema()))))
-    for name in (quoted(table.name) for table in tables):
-        hidden = f"{schema}.{name}"
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} (LIKE {hidden} INCLUDING ALL)")
-        connection.exec_driver_sql(f"INSERT INTO pg_temp.{name} TABLE {hidden}")
-        connection.exec_driver_sql(f"ANALYZE pg_temp.{name}")
+    if url.get_backend_name() != "sqlite":
+        return url
+    file = Path(str(url.database)).absolute().as_uri()
+    return url.set(database=file, query={**url.query, "mode": "ro", "uri": "true"})
+
+
+def allow_no_more_tables(connection: Connection) -> None:
+    """From now on let only temporary tables be written, and none be made: PostgreSQL sees to it."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+
+def _explained(error: OperationalError) -> Exception:
+    if getattr(error.orig, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return OperatorError(
+            f"There is no room for what the preview plans: {database_message(error)}. "
+            "Make room for temporary files, or name another folder by SQLITE_TMPDIR."
+        )
+    return error
 
 
 def upsert(table: Table, connection: Connection) -> Any:

@@ -209,5 +209,8 @@ def _rename(
     ).scalar_one()
     if in_the_way:
         return 0, int(in_the_way)
-    of_before = update(table).where(table.c[name] == before)
-    return connection.execute(of_before.values({name: now})).rowcount, 0
+    is_before = table.c[name] == before
+    renamed = select(func.count()).select_from(table).where(is_before)
+    count = int(connection.execute(renamed).scalar_one())
+    connection.execute(update(table).where(is_before).values({name: now}))
+    return count, 0

@@ -48,6 +48,10 @@ metadata = MetaData(
     }
 )
 
+GROWS = "grows"
+"""In a table's `info`: it has rows for each deal, click, conversion or event. A preview, which
+copies other tables, lays one over it that holds only what it writes."""
+
 
 def _one_of(column: str, words: Any) -> str:
     return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
@@ -119,6 +123,7 @@ deals = Table(
     Column("gone", Word(10)),
     Column("reconcile_at", Instant),
     UniqueConstraint("deal_id", "source"),
+    info={GROWS: True},
 )
 Index(
     "ix_deals_reconcile_at",
@@ -145,6 +150,7 @@ milestones = Table(
     Column("is_whole_day", Boolean, nullable=False),
     Column("withdrawn_at", Instant),
     sqlite_with_rowid=False,
+    info={GROWS: True},
 )
 
 deal_keys = Table(
@@ -153,6 +159,7 @@ deal_keys = Table(
     Column("deal", ForeignKey("deals.id"), primary_key=True),
     Column("key", LargeBinary(16), primary_key=True),
     sqlite_with_rowid=False,
+    info={GROWS: True},
 )
 clicks = Table(
     "clicks",
@@ -164,6 +171,7 @@ clicks = Table(
     Column("is_whole_day", Boolean, nullable=False),
     Column("is_news", Boolean, nullable=False),
     UniqueConstraint("value", "kind"),
+    info={GROWS: True},
 )
 _NEWS = text("is_news")
 Index("ix_clicks_news", clicks.c.id, sqlite_where=_NEWS, postgresql_where=_NEWS)
@@ -175,6 +183,7 @@ click_keys = Table(
     Column("click", ForeignKey("clicks.id"), primary_key=True),
     Column("basis", Integer, nullable=False),
     sqlite_with_rowid=False,
+    info={GROWS: True},
 )
 Index("ix_click_keys_click", click_keys.c.click)
 
@@ -256,6 +265,7 @@ ledger = Table(
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     UniqueConstraint("deal", "rule"),
     CheckConstraint(_each_state_has(_NEEDED), name="what_its_state_needs"),
+    info={GROWS: True},
 )
 HAS_CONTENT = text("event_at IS NOT NULL")
 Index(
@@ -293,6 +303,7 @@ audit_events = Table(
     Column("digest", LargeBinary(32), nullable=False, unique=False),
     Column("deal", ForeignKey("deals.id")),
     CheckConstraint("(deal IS NULL) = (deal_id IS NULL)", name="deal"),
+    info={GROWS: True},
 )
 Index("ix_audit_events_deal", audit_events.c.deal)
 IS_TOGETHER = text(f"deal IS NULL AND {_one_of('event', TOGETHER)}")

@@ -1,7 +1,8 @@
 """A run's hold on the database: every commit renews the lock it protects, or is not made.
 
-A preview is the same run on a copy that is thrown away at its end: it sees and counts exactly what
-the run would, leaves nothing behind, and keeps no run waiting, however long a CRM takes to read.
+A preview is the same run on tables laid over the ledger (`overlay`): it sees and counts exactly
+what the run would, leaves nothing behind, and keeps no run waiting, however long a CRM takes to
+read.
 """
 
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ class RunSession:
 
 
 class PreviewSession:
-    """A run whose transactions are all one, of a copy that goes with it."""
+    """A run whose transactions are all one, and leave nothing behind."""
 
     def __init__(self, connection: Connection, run_id: int, now: datetime) -> None:
         self.run_id = run_id
