@@ -27,7 +27,12 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return the instant in UTC."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return instant_of(value)
+
+
+def instant_of(microseconds: int | None) -> datetime | None:
+    """Return the instant in UTC that a column holds."""
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
 
 class Micros(TypeDecorator[Decimal]):
