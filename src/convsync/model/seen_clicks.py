@@ -8,14 +8,14 @@ from convsync.model.click import ClickIdKind, MatchBasis, Sighting
 from convsync.model.key import KeyKind, digests_of
 
 BASIS_OF = {
-    KeyKind.CLICK: MatchBasis.DEAL,
-    KeyKind.CRM: MatchBasis.KEY,
-    KeyKind.VISITOR: MatchBasis.KEY,
-    KeyKind.EMAIL: MatchBasis.IDENTIFIER,
-    KeyKind.PHONE: MatchBasis.IDENTIFIER,
+    KeyKind.CLICK: MatchBasis.DEAL.value,
+    KeyKind.CRM: MatchBasis.KEY.value,
+    KeyKind.VISITOR: MatchBasis.KEY.value,
+    KeyKind.EMAIL: MatchBasis.IDENTIFIER.value,
+    KeyKind.PHONE: MatchBasis.IDENTIFIER.value,
 }
-"""How a click is found by each kind of key."""
-SeenKey = tuple[bytes, int, MatchBasis]
+"""How a click is found by each kind of key: the value of a MatchBasis."""
+SeenKey = tuple[bytes, int, int]
 """A key's digest, the position of the click it belongs to, and how a click is found by it."""
 
 

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     Engine,
@@ -227,8 +228,8 @@ def _update_of(table: Table, columns: Sequence[str], key: Sequence[str], mark: s
 
 
 def _processor(of: Dialect, type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
-    """Return what converts a type's values; the drivers take bytes as they are."""
-    if isinstance(type_, LargeBinary):
+    """Return what converts a type's values; the drivers take bytes and booleans as they are."""
+    if isinstance(type_, LargeBinary | Boolean):
         return None
     return type_.dialect_impl(of).bind_processor(of)
 
