@@ -11,6 +11,7 @@ A source that is away is left to the next run: its watermark stays, and the othe
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -20,19 +21,21 @@ from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
     AnswersForDeals,
     Bookmark,
+    ClickChunk,
     ClickSource,
     DealSource,
     Departed,
     KeepsNoTrace,
     Quarantined,
+    ReadsOn,
     Record,
+    with_last,
 )
-from convsync.model.click import Sighting
 from convsync.model.deal import Deal
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.store import clicks, deals, quarantine, runs
+from convsync.store import clicks, deals, file_marks, quarantine, runs
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
@@ -84,7 +87,8 @@ class Intake:
             with self._left_to_the_next_run():
                 window = self._window(source.name, source)
                 stored = self.read_clicks(source, window, moves_watermark=True)
-                self._note_whether_it_gave(source.name, stored.total, habits.READS_NEEDED)
+                gave = stored.total or stored.passed_over
+                self._note_whether_it_gave(source.name, gave, habits.READS_NEEDED)
         with self._session.transaction("spread news of clicks") as connection:
             if clicks.has_news(connection):
                 clicks.spread_news(connection, now=self._session.now)
@@ -109,24 +113,41 @@ class Intake:
                 self._read_deals(source, _of_period(source, period, only), self._keep_for_next_run)
 
     def read_clicks(
-        self, source: ClickSource, window: Period, *, moves_watermark: bool = False
+        self,
+        source: ClickSource,
+        window: Period,
+        *,
+        moves_watermark: bool = False,
+        again: bool = False,
     ) -> clicks.Stored:
-        """Store every sighting in a window of a source."""
-        new = earlier = known = 0
-        for records, is_last in _chunked(source.read(window)):
-            sightings = [record for record in records if isinstance(record, Sighting)]
+        """Store every sighting in a window of a source.
+
+        What was read before and stands as it did is passed over, unless it is to be read `again`.
+        """
+        total = clicks.Stored()
+        for chunk, is_last in with_last(self._click_chunks(source, window, again=again)):
             with self._session.transaction("store clicks") as connection:
-                stored = clicks.save(connection, sightings)
-                self._quarantine(connection, source.name, records)
+                stored = clicks.save(connection, chunk.seen)
+                self._quarantine(connection, source.name, chunk.unreadable)
+                if chunk.mark is not None:
+                    file_marks.move(connection, source.name, chunk.mark)
                 if is_last and moves_watermark:
                     self._before_moving()
                     runs.move_watermark(connection, source.name, window, self._session.run_id)
-                if sightings:
+                if stored.total:
                     self._record(connection, [_about_clicks(source.name, stored)])
-            new, earlier = new + stored.new, earlier + stored.earlier
-            known += stored.known
-            self._advance("clicks", len(records))
-        return clicks.Stored(new, earlier, known)
+            total += replace(stored, passed_over=chunk.passed_over)
+            self._advance("clicks", stored.total + len(chunk.unreadable))
+        return total
+
+    def _click_chunks(
+        self, source: ClickSource, window: Period, *, again: bool
+    ) -> Iterator[ClickChunk]:
+        if again or not isinstance(source, ReadsOn):
+            return source.read(window)
+        with self._session.transaction("recall how far a file was read") as connection:
+            mark = file_marks.recall(connection, source.name, source.place)
+        return source.read_on(window, mark)
 
     def _read_changed_deals(self, source: DealSource) -> None:
         """Read on in a window that an earlier run left unfinished, then the one that ends now."""
@@ -263,9 +284,7 @@ class Intake:
             f" then, or is now. It is read again from {since}."
         )
 
-    def _quarantine(
-        self, connection: Connection, source: str, records: Sequence[Record | Sighting]
-    ) -> None:
+    def _quarantine(self, connection: Connection, source: str, records: Sequence[Record]) -> None:
         entries = [
             quarantine.Entry(
                 source=source,

@@ -124,8 +124,11 @@ def resend(services: Services, *, force: bool = False) -> Report:
     return work.report
 
 
-def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
-    """Add every sighting of a source to the click store; the same ones again change nothing."""
+def import_clicks(services: Services, source: ClickSource, *, again: bool = False) -> clicks.Stored:
+    """Add every sighting of a source to the click store; the same ones again change nothing.
+
+    What was read before and stands as it did is passed over, unless it is to be read `again`.
+    """
     now = _present(services)
     with services.database.transaction("open import") as connection:
         run_id = runs.begin_unlocked(
@@ -136,7 +139,8 @@ def import_clicks(services: Services, source: ClickSource) -> clicks.Stored:
     )
     work = Work(services, session, _refuse)
     try:
-        stored = work.intake.read_clicks(source, Period(since=intake.EPOCH, until=now))
+        everything = Period(since=intake.EPOCH, until=now)
+        stored = work.intake.read_clicks(source, everything, again=again)
     except BaseException as error:
         _end_import(session, services, *_ending(error))
         raise

@@ -407,8 +407,8 @@ def test_the_same_clicks_again_change_nothing(office: Office, form: str) -> None
                 row = dict(zip(*(line.split() for line in said.out.splitlines()), strict=True))
         shown.append({name: int(count) for name, count in row.items()})
     assert shown == [
-        {"new": 2, "earlier": 0, "known": 0},
-        {"new": 0, "earlier": 0, "known": 2},
+        {"new": 2, "earlier": 0, "known": 0, "passed_over": 0},
+        {"new": 0, "earlier": 0, "known": 0, "passed_over": 3},
     ]
 
 

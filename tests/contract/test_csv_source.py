@@ -1,4 +1,4 @@
-"""CsvDeals and CsvClicks: the suite of every source, and what is peculiar to files."""
+"""CsvDeals: the suite of every source, and what is peculiar to files."""
 
 import csv
 import os
@@ -12,12 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from convsync.errors import OperatorError, TransientError
-from convsync.extract.csv_file import CsvClicks, CsvDeals
-from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
+from convsync.extract.csv_file import CsvDeals
+from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.source import Quarantined
-from convsync.model.click import ClickId, ClickIdKind, Sighting
 from convsync.model.deal import Deal
-from convsync.model.key import Key, KeyKind
 from convsync.model.period import Period
 from tests.contract.table_suite import (
     CELLS,
@@ -211,61 +209,6 @@ def test_memory_does_not_grow_with_the_file(path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2_000_000
-
-
-CLICK_COLUMNS = ClickColumns(
-    clicked_at="at", gclid="gclid", landing_url="url", crm_keys=("lead",), emails=("email",)
-)
-
-
-def clicks_in(path: Path, rows: str, columns: ClickColumns = CLICK_COLUMNS) -> CsvClicks:
-    path.write_text("at,gclid,url,lead,email,logged\n" + rows)
-    cells = CellFormat(time_zone=ZoneInfo("Europe/Berlin"))
-    return CsvClicks(name="clicks", path=path, columns=columns, cells=cells)
-
-
-def test_a_sighting_has_its_ids_its_time_and_its_keys(path: Path) -> None:
-    row = "2026-03-01T10:00:00Z,abC,https://x.example/?gbraid=0AAA,L-1,,\n"
-    (sighting,) = clicks_in(path, row).read(WINDOW)
-    assert sighting == Sighting(
-        click_ids=(ClickId(ClickIdKind.GCLID, "abC"), ClickId(ClickIdKind.GBRAID, "0AAA")),
-        seen_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
-        keys=(Key(KeyKind.CRM, "L-1"),),
-    )
-
-
-def test_a_click_known_by_its_day_is_seen_when_the_companys_day_starts(path: Path) -> None:
-    (sighting,) = clicks_in(path, "2026-03-01,abC,,,,\n").read(WINDOW)
-    assert isinstance(sighting, Sighting)
-    assert sighting.seen_at == datetime(2026, 2, 28, 23, tzinfo=UTC)
-    assert sighting.is_whole_day
-
-
-def test_a_row_without_a_click_id_is_no_sighting_and_no_problem(path: Path) -> None:
-    assert (
-        list(clicks_in(path, "2026-03-01T10:00:00Z,,https://x.example/,L-1,,\n").read(WINDOW)) == []
-    )
-
-
-def test_a_click_is_read_in_the_window_of_its_log_however_old_it_is(path: Path) -> None:
-    logged = ClickColumns(clicked_at="at", logged_at="logged", gclid="gclid")
-    in_window = "2026-01-01T10:00:00Z,abC,,,,2026-03-01T10:00:00Z\n"
-    before = "2026-01-01T10:00:00Z,abC,,,,2026-01-02T10:00:00Z\n"
-    assert len(list(clicks_in(path, in_window, logged).read(WINDOW))) == 1
-    assert list(clicks_in(path, before, logged).read(WINDOW)) == []
-
-
-def test_a_log_that_does_not_say_when_it_was_written_is_read_whole(path: Path) -> None:
-    assert len(list(clicks_in(path, "2026-01-01T10:00:00Z,abC,,,,\n").read(WINDOW))) == 1
-
-
-def test_a_click_log_may_grow_while_it_is_read(path: Path) -> None:
-    source = clicks_in(path, "2026-03-01T10:00:00Z,abC,,,,\n" * 10)
-    records = source.read(WINDOW)
-    next(records)
-    with path.open("a") as log:
-        log.write("2026-03-01T10:00:00Z,xyZ,,,,\n")
-    assert len(list(records)) in (9, 10)
 
 
 @pytest.mark.skipif(not OLIST.exists(), reason="shared data not here")

@@ -14,8 +14,9 @@ from convsync.extract.cells import CellReader, text_of
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.source import Quarantined
 from convsync.extract.sql import SqlClicks, SqlDeals
-from convsync.model.click import Sighting
+from convsync.model.click import MatchBasis
 from convsync.model.deal import Deal
+from convsync.model.key import Key, KeyKind
 from tests.contract.table_suite import (
     CELLS,
     COLUMNS,
@@ -199,9 +200,10 @@ def test_clicks_are_read_from_a_query(path: Path) -> None:
         cells=CELLS,
     )
     source.check_columns()
-    (sighting,) = source.read(WINDOW)
-    assert isinstance(sighting, Sighting)
-    assert [key.value for key in sighting.keys] == ["v1"]
+    (chunk,) = source.read(WINDOW)
+    assert chunk.seen.values == ["abC"]
+    visitor = Key(KeyKind.VISITOR, "v1").digest()
+    assert chunk.seen.keys == [(visitor, 0, MatchBasis.KEY)]
 
 
 def test_rows_are_streamed(path: Path) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis, Sighting
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
+from convsync.model.seen_clicks import SeenClicks
 from convsync.store import clicks, deals
 from convsync.store.clicks import Stored
 from convsync.store.database import Database
@@ -38,7 +39,7 @@ def seen(
 
 def keep(database: Database | Passing, *sightings: Sighting) -> Stored:
     with database.transaction("keep") as connection:
-        return clicks.save(connection, sightings)
+        return clicks.save(connection, SeenClicks.of(sightings))
 
 
 def kept(database: Database | Passing) -> dict[ClickId, tuple[datetime | None, bool]]:

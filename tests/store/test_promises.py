@@ -58,7 +58,7 @@ def prepared(connection: Connection) -> None:
     """Store one run, two deals, one click, one batch and one confirmed ledger row."""
     assert a_run(connection) == 1
     deals.save(connection, "crm", [a_deal("D-1"), a_deal("D-2")], now=NOW)
-    put(connection, clicks, id=1, kind="gclid", value="Cj0", is_whole_day=False, is_news=False)
+    put(connection, clicks, id=1, key=bytes(16), kind="gclid", value="Cj0", is_whole_day=False)
     put(connection, batches, **a_batch_row())
     put(connection, ledger, **a_row(batch_id=1))
     put(connection, audit_events, **an_event())
@@ -141,7 +141,7 @@ REFUSED = [
     ),
     pytest.param(
         clicks,
-        {"id": 2, "kind": "gclid", "value": "Cj0", "is_whole_day": False, "is_news": False},
+        {"id": 2, "key": bytes(16), "kind": "gclid", "value": "Cj0", "is_whole_day": False},
         id="a click ID stored twice",
     ),
     pytest.param(

@@ -1,11 +1,13 @@
 """`clicks import`: click logs into the click store."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from convsync.cli import options, output
+from convsync.cli.collector import spare_the_collector
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 
 app = typer.Typer(help="The click store.", no_args_is_help=True)
@@ -15,6 +17,10 @@ Mapping = Annotated[
     str | None,
     typer.Option("--as", metavar="NAME", help="The [clicks.NAME] whose columns the file has."),
 ]
+Again = Annotated[
+    bool,
+    typer.Option("--again", help="Read the whole file, also what was read before."),
+]
 
 
 @app.command("import")
@@ -22,13 +28,19 @@ def import_file(
     file: File,
     config: Config = DEFAULT_CONFIG,
     mapping: Mapping = None,
+    again: Again = False,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Add every click ID of a file, keeping the first time each was seen. Safe to repeat."""
+    """Add every click ID of a file, keeping the first time each was seen. Safe to repeat.
+
+    A file that only grew is read from where the last import ended, and one that stands as it did
+    not at all: `passed_over` counts its lines.
+    """
     from convsync import pipeline, wiring
     from convsync.store import migrate
 
+    spare_the_collector()
     settings = options.load(config)
     source = wiring.click_file(settings, file, mapping)
     now = options.instant(as_of, settings)
@@ -37,6 +49,6 @@ def import_file(
         wiring.opened(settings, as_of=now, progress=progress) as services,
     ):
         migrate.require_current(services.database)
-        stored = pipeline.import_clicks(services, source)
-    row = {"new": stored.new, "earlier": stored.earlier, "known": stored.known}
+        stored = pipeline.import_clicks(services, source, again=again)
+    row = asdict(stored)
     output.show([row], list(row), form)

@@ -5,7 +5,7 @@ their digits, booleans as `true` and `false`. What cannot be read raises CellErr
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from re import compile as pattern
@@ -30,6 +30,8 @@ class CellReader:
     def __init__(self, form: CellFormat) -> None:
         blank = folded(form.blank_words) | {""}
         self.text = _text_reader(blank)
+        self._blank = blank
+        self._longest_blank = max(map(len, blank))
         self._deleted = folded(form.deleted_words) - blank
         self._consents = dict.fromkeys(folded(form.granted_words), ConsentStatus.GRANTED)
         self._consents |= dict.fromkeys(folded(form.denied_words), ConsentStatus.DENIED)
@@ -42,6 +44,20 @@ class CellReader:
         self.start_of = self._moments.start_of
         self.end_of = self._moments.end_of
         self._moment_of_text = self._moments.of_text
+
+    def texts(self, cells: Sequence[str]) -> list[str]:
+        """Return what `text` returns of each cell of a column."""
+        texts = [cell.strip() for cell in cells]
+        if not self._longest_blank:
+            return texts
+        return [
+            text if len(text) > self._longest_blank or text.casefold() not in self._blank else ""
+            for text in texts
+        ]
+
+    def moments(self, cells: Sequence[str]) -> list[Moment | None]:
+        """Return what `moment` returns of each cell of a column."""
+        return self._moments.of_texts(self.texts(cells))
 
     def word(self, cell: object) -> str:
         """Return the cell's text folded for comparison, "" where it means nothing."""

@@ -1,4 +1,4 @@
-"""Deals and clicks from a CSV file, as a stream: memory does not grow with the file.
+"""Deals from a CSV file, and any rows of one, as a stream: memory does not grow with the file.
 
 A row that cannot be read is quarantined under the line it starts on and the rest goes on, even
 behind a quotation mark that is never closed: reading resumes on the next line. A deal may stand in
@@ -7,6 +7,7 @@ a file several times; every row is passed on in the file's order, and the last o
 
 import codecs
 import csv
+import io
 import os
 import re
 from collections import deque
@@ -15,18 +16,17 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, Protocol
 
 from convsync.errors import OperatorError, TransientError
 from convsync.extract.layout import Header, NumberedRow
-from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
-from convsync.extract.rows import DealRows, SightingRows
-from convsync.extract.source import Bookmark, Quarantined, Record
-from convsync.model.click import Sighting
+from convsync.extract.mapping import CellFormat, DealColumns
+from convsync.extract.rows import DealRows
+from convsync.extract.source import Bookmark, Record
 from convsync.model.period import Period
 
-_LONGEST_CELL = 1 << 20
-_UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte
+LONGEST_CELL = 1 << 20
+UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,59 +70,59 @@ class CsvDeals:
             yield from self._records(file).reached(file.rows(), period)
             file.raise_if_rewritten()
 
-    def _opened(self) -> AbstractContextManager["_CsvFile"]:
-        return _opened(self.path, self.encoding, self.delimiter)
+    def _opened(self) -> AbstractContextManager["CsvFile"]:
+        return opened_csv(self.path, self.encoding, self.delimiter)
 
-    def _records(self, file: "_CsvFile") -> DealRows:
+    def _records(self, file: "CsvFile") -> DealRows:
         return DealRows(self.name, self.columns, self.cells, file.header)
 
 
-@dataclass(slots=True, kw_only=True)
-class CsvClicks:
-    """The sightings of a CSV file, which may grow meanwhile. Promises what ClickSource does."""
-
-    name: str
-    path: Path
-    columns: ClickColumns
-    cells: CellFormat
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    lag: timedelta = timedelta(0)
-    overlap: timedelta = timedelta(minutes=10)
-
-    def check_columns(self) -> None:
-        """Raise OperatorError unless the file can be opened and has every mapped column."""
-        with self._opened() as file:
-            self._records(file)
-
-    def read(self, window: Period) -> Iterator[Sighting | Quarantined]:
-        """Yield every sighting logged inside the window, and every one without a stamp."""
-        with self._opened() as file:
-            yield from self._records(file).logged(file.rows(), window)
-            file.raise_if_shrunk()
-
-    def _opened(self) -> AbstractContextManager["_CsvFile"]:
-        return _opened(self.path, self.encoding, self.delimiter)
-
-    def _records(self, file: "_CsvFile") -> SightingRows:
-        return SightingRows(self.columns, self.cells, file.header)
+@contextmanager
+def opened_csv(path: Path, encoding: str, delimiter: str) -> Iterator["CsvFile"]:
+    """Open a CSV file; OperatorError where that cannot be."""
+    codec = codec_of(path, encoding)
+    with (
+        opened(path) as binary,
+        io.TextIOWrapper(binary, codec, errors="surrogateescape", newline="") as file,
+    ):
+        yield CsvFile(file, path, delimiter)
 
 
 @contextmanager
-def _opened(path: Path, encoding: str, delimiter: str) -> Iterator["_CsvFile"]:
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file's bytes; OperatorError where that cannot be."""
     try:
-        codec = codecs.lookup(encoding).name
-        with_bom = "utf-8-sig" if codec == "utf-8" else codec
-        file = path.open(encoding=with_bom, errors="surrogateescape", newline="")
-    except LookupError:
-        raise OperatorError(f"{path}: there is no encoding '{encoding}'; try utf-8") from None
+        file = path.open("rb")
     except OSError as error:
         raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
     with file:
-        yield _CsvFile(file, path, delimiter)
+        yield file
 
 
-class _CsvFile:
+def codec_of(path: Path, encoding: str) -> str:
+    """Return the codec of an encoding, which passes over a byte order mark."""
+    try:
+        codec = codecs.lookup(encoding).name
+    except LookupError:
+        raise OperatorError(f"{path}: there is no encoding '{encoding}'; try utf-8") from None
+    return "utf-8-sig" if codec == "utf-8" else codec
+
+
+class Lines(Protocol):
+    """The lines of an open file, ended as the file ends them."""
+
+    @property
+    def encoding(self) -> str:
+        """Return the name of the file's encoding."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Hand out the lines that are left."""
+
+    def fileno(self) -> int:
+        """Return the open file's number."""
+
+
+class CsvFile:
     """An open CSV file: its header, then its rows, each numbered by the line it starts on.
 
     Rows of empty cells alone are passed over. Cells missing at a row's end count as empty where no
@@ -130,7 +130,7 @@ class _CsvFile:
     match the header is a problem, as nothing tells which cell is which.
     """
 
-    def __init__(self, file: TextIO, path: Path, delimiter: str) -> None:
+    def __init__(self, file: Lines, path: Path, delimiter: str) -> None:
         self._file = file
         self._path = path
         self._delimiter = delimiter
@@ -138,10 +138,10 @@ class _CsvFile:
         self._lines_done = 0
         self._record: list[str] = []  # the lines of the record that is being read
         self._again: deque[str] = deque()  # lines to read once more, after an unsound record
-        csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+        csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
         self._rows = self._reader()
         names = self._header_names()
-        self._width = len(names)
+        self.width = len(names)
         self.header = Header(names, source=str(path), place=f"{path.name}:")
 
     def rows(self) -> Iterator[NumberedRow]:
@@ -153,8 +153,9 @@ class _CsvFile:
                 problem = (
                     f"the row is not sound CSV ({error}): close and double its quotation marks"
                 )
-                yield NumberedRow(self._lines_done + 1, (), problem)
+                number = self._lines_done + 1
                 self._resume_on_next_line()
+                yield NumberedRow(number, (), problem)
                 continue
             if cells is None:
                 return
@@ -162,6 +163,15 @@ class _CsvFile:
                 yield self._checked(cells)
             self._lines_done += len(self._record)
             self._record.clear()
+
+    @property
+    def has_lines(self) -> bool:
+        """True where lines that were read are to be read as rows again."""
+        return bool(self._again)
+
+    def pass_over(self, lines: int) -> None:
+        """Count lines that somebody else has read."""
+        self._lines_done += lines
 
     def raise_if_shrunk(self) -> None:
         """Raise TransientError if the file lost content while it was read."""
@@ -176,10 +186,10 @@ class _CsvFile:
 
     def _checked(self, cells: list[str]) -> NumberedRow:
         number = self._lines_done + 1
-        if len(cells) != self._width and (problem := self._problem_of_width(cells)):
+        if len(cells) != self.width and (problem := self._problem_of_width(cells)):
             return NumberedRow(number, (), problem)
         for line in self._record:
-            if not line.isascii() and _UNDECODED.search(line):
+            if not line.isascii() and UNDECODED.search(line):
                 problem = f"the row is not valid {self._file.encoding}: set the source's encoding"
                 return NumberedRow(number, cells, problem)
             if "\0" in line:
@@ -187,9 +197,9 @@ class _CsvFile:
         return NumberedRow(number, cells)
 
     def _problem_of_width(self, cells: list[str]) -> str | None:
-        found = f"the row has {len(cells)} cells, the header {self._width}"
-        if len(cells) > self._width:
-            if not any(cells[self._width :]):
+        found = f"the row has {len(cells)} cells, the header {self.width}"
+        if len(cells) > self.width:
+            if not any(cells[self.width :]):
                 return None
             return f"{found}: quote cells that hold the delimiter"
         if not self._record[-1].endswith(("\n", "\r")):
@@ -205,7 +215,7 @@ class _CsvFile:
             raise OperatorError(f"{self._path}: the header is not sound CSV ({error})") from None
         if not names:
             raise OperatorError(f"{self._path} is empty: it has no header")
-        if any(map(_UNDECODED.search, self._record)) or "\0" in self._record[0]:
+        if any(map(UNDECODED.search, self._record)) or "\0" in self._record[0]:
             raise OperatorError(
                 f"{self._path}: the header is not valid {self._file.encoding};"
                 " set the source's encoding to the file's"

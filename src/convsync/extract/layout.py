@@ -84,6 +84,10 @@ class Header(Layout[RowCells]):
 
         return get
 
+    def places(self, *columns: str | None) -> list[int]:
+        """Return where mapped columns stand; None is none, and each must be there."""
+        return [self._names.index(column.strip()) for column in columns if column is not None]
+
     def raise_if_unusable(self) -> None:
         """Raise OperatorError naming every mapped column that is missing or there twice."""
         if not self._unusable:

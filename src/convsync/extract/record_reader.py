@@ -52,13 +52,7 @@ class ClickIdReader(Generic[R]):
 
     def __init__(self, columns: PersonColumns, cells: CellReader, layout: Layout[R]) -> None:
         self._bare = [
-            (kind, layout.getter(column, cells.text))
-            for kind, column in (
-                (ClickIdKind.GCLID, columns.gclid),
-                (ClickIdKind.WBRAID, columns.wbraid),
-                (ClickIdKind.GBRAID, columns.gbraid),
-            )
-            if column is not None
+            (kind, layout.getter(column, cells.text)) for kind, column in bare_columns(columns)
         ]
         self._url = layout.optional(columns.landing_url, cells.text, "")
 
@@ -70,6 +64,17 @@ class ClickIdReader(Generic[R]):
         if url := self._url(record):
             found.extend(click_ids_in_url(url))
         return _distinct(found)
+
+
+def bare_columns(columns: PersonColumns) -> Iterator[tuple[ClickIdKind, str]]:
+    """Yield the columns that hold nothing but a click ID, in order of preference."""
+    for kind, column in (
+        (ClickIdKind.GCLID, columns.gclid),
+        (ClickIdKind.WBRAID, columns.wbraid),
+        (ClickIdKind.GBRAID, columns.gbraid),
+    ):
+        if column is not None:
+            yield kind, column
 
 
 class PersonReader(Generic[R]):

@@ -63,7 +63,7 @@ class DealRows:
 
         def read(row: RowCells) -> Deal | None:
             modified = self._deals.modified(row)
-            if modified is None or _touches(modified, window, self._cells):
+            if modified is None or touches(modified, window, self._cells):
                 return self._deals.modified_deal(row, modified)
             return None
 
@@ -124,11 +124,18 @@ class SightingRows:
 
         def read(row: RowCells) -> Sighting | None:
             logged = self._logged(row)
-            if logged is None or _touches(logged, window, self._cells):
+            if logged is None or touches(logged, window, self._cells):
                 return self._sighting(row)
             return None
 
         return _read(rows, read, self._quarantined)
+
+    def is_left(self, row: RowCells, window: Period) -> bool:
+        """True where a row was logged behind the window: it is left out, to be read later."""
+        try:
+            return is_behind(self._logged(row), window, self._cells)
+        except CellError:
+            return False
 
     def _sighting(self, row: RowCells) -> Sighting | None:
         if not (click_ids := self._click_ids.of(row)):
@@ -181,9 +188,14 @@ def _milestone_getter(
     return get_if_counted
 
 
-def _touches(moment: Moment, window: Period, cells: CellReader) -> bool:
+def touches(moment: Moment, window: Period, cells: CellReader) -> bool:
     """Return whether an instant lies in the window, or a bare date has any instant in it."""
     if isinstance(moment, datetime):
         return moment in window
     next_day = cells.end_of(moment) + timedelta(seconds=1)
     return cells.start_of(moment) < window.until and window.since < next_day
+
+
+def is_behind(moment: Moment | None, window: Period, cells: CellReader) -> bool:
+    """True where a moment begins when the window has ended."""
+    return moment is not None and cells.start_of(moment) >= window.until

@@ -10,14 +10,19 @@ A source that can go on where it stood says so as it reads, with a Bookmark; it 
 records before it, and handed back with the same window by the next run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
+from convsync.errors import ConvsyncError
 from convsync.model.click import Sighting
 from convsync.model.deal import Deal, Gone
+from convsync.model.file_mark import FileMark
 from convsync.model.period import Period
+from convsync.model.seen_clicks import NOTHING_SEEN, SeenClicks
+
+CLICKS_A_CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +110,22 @@ class KeepsNoTrace(Protocol):
         """Yield those of the deals that the CRM no longer has."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClickChunk:
+    """What was read of a click source at once, and is to be kept in one transaction.
+
+    `mark` says how far the source has been read with it; `passed_over` counts lines of a file that
+    were read before and stand as they did.
+    """
+
+    seen: SeenClicks = NOTHING_SEEN
+    unreadable: Sequence[Quarantined] = ()
+    passed_over: int = 0
+    mark: FileMark | None = None
+
+
 class ClickSource(Protocol):
-    """Reads click sightings, as a stream. Errors are those of DealSource."""
+    """Reads click sightings, as a stream of chunks. Errors are those of DealSource."""
 
     name: str
     lag: timedelta
@@ -115,5 +134,60 @@ class ClickSource(Protocol):
     def check_columns(self) -> None:
         """Raise OperatorError where the source, or a mapped column, is not there."""
 
-    def read(self, window: Period) -> Iterator[Sighting | Quarantined]:
+    def read(self, window: Period) -> Iterator[ClickChunk]:
         """Yield every sighting logged inside the window, and every one without a stamp."""
+
+
+@runtime_checkable
+class ReadsOn(Protocol):
+    """A click source that marks how far it has been read, and reads on from there."""
+
+    @property
+    def place(self) -> str:
+        """Return what is read, by which its mark is kept."""
+
+    def read_on(self, window: Period, after: FileMark | None) -> Iterator[ClickChunk]:
+        """Yield what `read` does, but for what was read up to a mark and stands as it did."""
+
+
+def chunks_of(records: Iterator[Sighting | Quarantined]) -> Iterator[ClickChunk]:
+    """Yield chunks of what is read one by one, at least one, which may be empty.
+
+    Where reading stops with an error, what was read before it is yielded first.
+    """
+    chunk: list[Sighting | Quarantined] = []
+    try:
+        for record in records:
+            if len(chunk) == CLICKS_A_CHUNK:
+                yield chunk_of(chunk)
+                chunk = []
+            chunk.append(record)
+    except ConvsyncError:
+        yield chunk_of(chunk)
+        raise
+    yield chunk_of(chunk)
+
+
+def with_last(chunks: Iterator[ClickChunk]) -> Iterator[tuple[ClickChunk, bool]]:
+    """Yield every chunk, and whether it is the last: where reading stops with an error, none is."""
+    held: ClickChunk | None = None
+    try:
+        for chunk in chunks:
+            if held is not None:
+                yield held, False
+            held = chunk
+    except ConvsyncError:
+        if held is not None:
+            yield held, False
+        raise
+    if held is not None:
+        yield held, True
+
+
+def chunk_of(records: Iterable[Sighting | Quarantined]) -> ClickChunk:
+    """Return what was read one by one as a chunk."""
+    read = list(records)
+    return ClickChunk(
+        seen=SeenClicks.of(record for record in read if isinstance(record, Sighting)),
+        unreadable=[record for record in read if isinstance(record, Quarantined)],
+    )

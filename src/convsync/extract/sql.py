@@ -30,8 +30,7 @@ from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.extract.layout import Header, NumberedRow
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.rows import DealRows, SightingRows
-from convsync.extract.source import Bookmark, Quarantined, Record
-from convsync.model.click import Sighting
+from convsync.extract.source import Bookmark, ClickChunk, Record, chunks_of
 from convsync.model.period import Period
 
 _ROWS_AT_ONCE = 1000
@@ -107,10 +106,10 @@ class SqlClicks:
         with self._opened(_ALL_TIME) as query:
             self._records(query)
 
-    def read(self, window: Period) -> Iterator[Sighting | Quarantined]:
+    def read(self, window: Period) -> Iterator[ClickChunk]:
         """Yield every sighting logged inside the window, and every one without a stamp."""
         with self._opened(window) as query:
-            yield from self._records(query).logged(query.rows(), window)
+            yield from chunks_of(self._records(query).logged(query.rows(), window))
 
     def _opened(self, window: Period) -> AbstractContextManager["_RunningQuery"]:
         return _opened(self.name, self.url, self.query, window)

@@ -6,6 +6,7 @@ so that the same cell always means the same instant.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -51,6 +52,15 @@ class TimestampReader:
         except ValueError:
             pass  # not quite ISO 8601
         return self._otherwise(text)
+
+    def of_texts(self, texts: Sequence[str]) -> list[Moment | None]:
+        """Return the moment each text states, None for an empty one, or raise CellError."""
+        if all(text[10:11] in _BEFORE_TIME for text in texts):
+            try:
+                return [self._instant(moment) for moment in map(datetime.fromisoformat, texts)]
+            except ValueError:
+                pass  # one of them is not quite ISO 8601
+        return [self.of_text(text) if text else None for text in texts]
 
     def of_value(self, value: object) -> Moment:
         """Return the moment a typed value states, or raise CellError."""

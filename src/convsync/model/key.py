@@ -1,5 +1,6 @@
 """What joins a click to a deal where the deal does not carry the click ID itself."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -24,4 +25,10 @@ class Key(Struct, frozen=True):
 
     def digest(self) -> bytes:
         """Return 16 bytes that stand for this key in an index."""
-        return blake2b("\0".join((self.kind, self.value)).encode(), digest_size=16).digest()
+        return digests_of(self.kind, (self.value,))[0]
+
+
+def digests_of(kind: KeyKind, values: Iterable[str], *, prefix: str = "") -> list[bytes]:
+    """Return the digest of each value as a key of one kind, or of each with a prefix."""
+    begin = f"{kind}\0{prefix}".encode()
+    return [blake2b(begin + value.encode(), digest_size=16).digest() for value in values]

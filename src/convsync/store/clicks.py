@@ -2,85 +2,104 @@
 
 An ID seen again later (a session that comes back, credited to an old click) changes nothing; seen
 earlier, its time moves back. What is new is news until `spread_news` has made the deals due that
-share a key with it: once for a whole import, in one pass over the deals' keys, because an index on
-those would have to be kept up for every deal, at random places, night after night.
+share a key with it: once for a whole import, in one pass over the keys of deals and of clicks,
+because an index on those would have to be kept up for every row, at random places, night after
+night. For the same reason news costs a new click nothing: clicks are numbered as they come, and all
+behind the last whose news was spread are news.
+
+Clicks come by the million, so they are handed over in columns and written by the driver's own
+executemany, a chunk of a file in one statement.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 from datetime import datetime
+from operator import add, itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
-from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis, Sighting
-from convsync.model.key import Key, KeyKind
-from convsync.store import dialect
-from convsync.store.deal_row import key_of
-from convsync.store.schema import click_keys, clicks, deal_keys, deals
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
+from convsync.store import dialect, runs
+from convsync.store.column_types import instant_of
+from convsync.store.schema import click_keys, click_news, clicks, deal_keys, deals
 
-_BASIS_OF = {
-    KeyKind.CLICK: MatchBasis.DEAL,
-    KeyKind.CRM: MatchBasis.KEY,
-    KeyKind.VISITOR: MatchBasis.KEY,
-    KeyKind.EMAIL: MatchBasis.IDENTIFIER,
-    KeyKind.PHONE: MatchBasis.IDENTIFIER,
-}
-_IDS_A_QUERY = 5_000
-_ASKED: BindParameter[Any] = bindparam("asked", expanding=True)
+_COLUMNS = ("id", "key", "kind", "value", "clicked_at", "is_whole_day")
+_SPREAD = "clicks whose news was spread"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What an import did: click IDs that are new, seen at an earlier time, or known before."""
+    """What an import did: click IDs that are new, seen at an earlier time, or known before.
 
-    new: int
-    earlier: int
-    known: int
+    `passed_over` counts lines of a file that were read before and stand as they did.
+    """
+
+    new: int = 0
+    earlier: int = 0
+    known: int = 0
+    passed_over: int = 0
+
+    def __add__(self, other: "Stored") -> "Stored":
+        return Stored(*map(add, astuple(self), astuple(other)))
 
     @property
     def total(self) -> int:
-        """Return how many there were."""
+        """Return how many click IDs were read."""
         return self.new + self.earlier + self.known
 
 
-def save(connection: Connection, sightings: Iterable[Sighting]) -> Stored:
-    """Add sightings, byte for byte; what is new among them is news."""
-    seen = _first_seen(sightings)
-    known = _known(connection, list(seen))
-    new = [click_id for click_id in seen if click_id not in known]
+def save(connection: Connection, seen: SeenClicks) -> Stored:
+    """Add what was seen, byte for byte; what is new among it is news."""
+    seen = seen.merged()
+    known = _known(connection, seen.digests)
+    numbers, new = _numbered(connection, seen, known)
     earlier = [
-        click_id
-        for click_id in seen
-        if click_id in known and _is_earlier(seen[click_id], known[click_id][1])
+        position
+        for position, digest in enumerate(seen.digests if known else ())
+        if digest in known and is_earlier(seen.seen_at[position], known[digest][1])
     ]
-    first = _next_row(connection)
-    rows = {click_id: row for click_id, (row, _) in known.items()}
-    rows |= {click_id: first + offset for offset, click_id in enumerate(new)}
-    _insert(connection, [(rows[click_id], click_id, seen[click_id]) for click_id in new])
-    _move_back(connection, [(rows[click_id], seen[click_id]) for click_id in earlier])
-    keyed = _insert_keys(connection, rows, seen)
-    _mark_as_news(connection, {rows[click_id] for click_id in earlier} | keyed)
+    _insert(connection, seen, numbers, new)
+    _move_back(connection, seen, numbers, earlier)
+    keyed = _insert_keys(connection, seen.keys, numbers, {row for row, _ in known.values()})
+    _mark_as_news(connection, {numbers[position] for position in earlier} | keyed)
     return Stored(len(new), len(earlier), len(seen) - len(new) - len(earlier))
 
 
 def spread_news(connection: Connection, *, now: datetime) -> None:
     """Make every deal due that shares a key with a click that is news; it is news no longer."""
-    keys = (
-        select(click_keys.c.key)
-        .join(clicks, clicks.c.id == click_keys.c.click)
-        .where(clicks.c.is_news)
+    behind = _last_spread(connection)
+    changed = select(click_news.c.click)
+    shared = click_keys.c.click
+    own = clicks.c.id
+    keys = union_all(
+        select(click_keys.c.key).where(or_(shared > behind, shared.in_(changed))),
+        select(clicks.c.key).where(or_(own > behind, own.in_(changed))),
     )
     sharing = select(deal_keys.c.deal).where(deal_keys.c.key.in_(keys))
     later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
     connection.execute(update(deals).where(deals.c.id.in_(sharing), later).values(reconcile_at=now))
-    connection.execute(update(clicks).where(clicks.c.is_news).values(is_news=False))
+    connection.execute(delete(click_news))
+    runs.remember(connection, _SPREAD, str(_last(connection)))
 
 
 def has_news(connection: Connection) -> bool:
     """True where a click is stored that no deal has been matched with yet."""
-    found = select(clicks.c.id).where(clicks.c.is_news).limit(1)
-    return connection.execute(found).first() is not None
+    if _last(connection) > _last_spread(connection):
+        return True
+    return connection.execute(select(click_news.c.click).limit(1)).first() is not None
 
 
 def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, list[Candidate]]:
@@ -88,30 +107,50 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
 
     The best is picked here: a query that groups has SQLite build the whole of a preview's views.
     """
-    shared = (
-        select(
-            deal_keys.c.deal,
-            clicks.c.id,
-            clicks.c.kind,
-            clicks.c.value,
-            clicks.c.clicked_at,
-            clicks.c.is_whole_day,
-            click_keys.c.basis,
+    best: dict[tuple[int, int], tuple[MatchBasis, Click]] = {}
+    for deal, number, kind, value, clicked_at, is_whole_day, basis in connection.execute(
+        union_all(_sharing_a_key(), _carried_by_the_deal()), {"deals": deal_rows}
+    ):
+        if (deal, number) in best and best[deal, number][0] <= basis:
+            continue
+        click = Click(
+            click_id=ClickId(ClickIdKind(kind), value),
+            clicked_at=clicked_at,
+            is_whole_day=is_whole_day,
         )
+        best[deal, number] = MatchBasis(basis), click
+    found: dict[int, list[Candidate]] = {}
+    for (deal, _), (basis, click) in sorted(best.items(), key=itemgetter(0)):
+        found.setdefault(deal, []).append(Candidate(click, basis))
+    return found
+
+
+def _sharing_a_key() -> Select[Any]:
+    return (
+        select(*_FOUND, click_keys.c.basis)
         .join(click_keys, click_keys.c.key == deal_keys.c.key)
         .join(clicks, clicks.c.id == click_keys.c.click)
-        .where(deal_keys.c.deal.in_(bindparam("deals", expanding=True)))
+        .where(_OF_THE_DEALS)
     )
-    found: dict[int, dict[int, Candidate]] = {}
-    for deal, row, kind, value, clicked_at, is_whole_day, basis in connection.execute(
-        shared, {"deals": deal_rows}
-    ):
-        of_deal = found.setdefault(deal, {})
-        if row not in of_deal or basis < of_deal[row].basis.value:
-            click_id = ClickId(ClickIdKind(kind), value)
-            click = Click(click_id=click_id, clicked_at=clicked_at, is_whole_day=is_whole_day)
-            of_deal[row] = Candidate(click, MatchBasis(basis))
-    return {deal: [of_deal[row] for row in sorted(of_deal)] for deal, of_deal in found.items()}
+
+
+def _carried_by_the_deal() -> Select[Any]:
+    return (
+        select(*_FOUND, literal(int(MatchBasis.DEAL)))
+        .join(clicks, clicks.c.key == deal_keys.c.key)
+        .where(_OF_THE_DEALS)
+    )
+
+
+_FOUND = (
+    deal_keys.c.deal,
+    clicks.c.id,
+    clicks.c.kind,
+    clicks.c.value,
+    clicks.c.clicked_at,
+    clicks.c.is_whole_day,
+)
+_OF_THE_DEALS = deal_keys.c.deal.in_(bindparam("deals", expanding=True))
 
 
 def count(connection: Connection) -> int:
@@ -119,100 +158,82 @@ def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(clicks)).scalar_one()
 
 
-@dataclass(slots=True)
-class _Seen:
-    at: datetime | None
-    is_whole_day: bool
-    keys: set[Key]
+Known = dict[bytes, tuple[int, datetime | None]]
+"""The rows and times of clicks that are stored, by the digests of their IDs."""
 
 
-def _first_seen(sightings: Iterable[Sighting]) -> dict[ClickId, _Seen]:
-    seen: dict[ClickId, _Seen] = {}
-    for sighting in sightings:
-        for click_id in sighting.click_ids:
-            known = seen.get(click_id)
-            if known is None:
-                keys = {key_of(click_id), *sighting.keys}
-                seen[click_id] = _Seen(sighting.seen_at, sighting.is_whole_day, keys)
-                continue
-            known.keys.update(sighting.keys)
-            if sighting.seen_at is not None and (known.at is None or sighting.seen_at < known.at):
-                known.at, known.is_whole_day = sighting.seen_at, sighting.is_whole_day
-    return seen
+def _known(connection: Connection, digests: Sequence[bytes]) -> Known:
+    columns = ("key", "id", "clicked_at")
+    return {
+        key: (row, instant_of(clicked_at))
+        for key, row, clicked_at in dialect.rows_among(connection, clicks, columns, "key", digests)
+    }
 
 
-def _is_earlier(seen: _Seen, stored: datetime | None) -> bool:
-    return seen.at is not None and (stored is None or seen.at < stored)
+def _numbered(
+    connection: Connection, seen: SeenClicks, known: Known
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Return the row of every click, those that are new counting on, and the positions of these."""
+    first = _last(connection) + 1
+    if not known:
+        return range(first, first + len(seen)), range(len(seen))
+    numbers: list[int] = []
+    new: list[int] = []
+    for position, digest in enumerate(seen.digests):
+        if digest in known:
+            numbers.append(known[digest][0])
+        else:
+            numbers.append(first + len(new))
+            new.append(position)
+    return numbers, new
 
 
-def _known(
-    connection: Connection, click_ids: Sequence[ClickId]
-) -> dict[ClickId, tuple[int, datetime | None]]:
-    wanted = set(click_ids)
-    values = sorted({click_id.value for click_id in click_ids})
-    known: dict[ClickId, tuple[int, datetime | None]] = {}
-    columns = (clicks.c.id, clicks.c.kind, clicks.c.value, clicks.c.clicked_at)
-    found = select(*columns).where(clicks.c.value.in_(_ASKED))
-    for asked in _in_parts(values):
-        for row, kind, value, clicked_at in connection.execute(found, asked):
-            click_id = ClickId(ClickIdKind(kind), value)
-            if click_id in wanted:
-                known[click_id] = (row, clicked_at)
-    return known
-
-
-def _next_row(connection: Connection) -> int:
+def _last(connection: Connection) -> int:
     newest = select(clicks.c.id).order_by(clicks.c.id.desc()).limit(1)  # quick in a view too
-    return (connection.execute(newest).scalar() or 0) + 1
+    return connection.execute(newest).scalar() or 0
 
 
-def _insert(connection: Connection, new: Sequence[tuple[int, ClickId, _Seen]]) -> None:
-    columns = ("id", "kind", "value", "clicked_at", "is_whole_day", "is_news")
+def _last_spread(connection: Connection) -> int:
+    return int(runs.recall(connection, _SPREAD) or 0)
+
+
+def _insert(
+    connection: Connection, seen: SeenClicks, numbers: Sequence[int], new: Sequence[int]
+) -> None:
+    values = seen.digests, seen.kinds, seen.values, seen.seen_at, seen.are_whole_days
+    rows = list(zip(numbers, *values, strict=True))
+    if len(new) < len(rows):
+        rows = [rows[position] for position in new]
+    dialect.insert_rows(connection, clicks, _COLUMNS, rows)
+
+
+def _move_back(
+    connection: Connection, seen: SeenClicks, numbers: Sequence[int], earlier: Sequence[int]
+) -> None:
     rows = [
-        (row, click_id.kind, click_id.value, seen.at, seen.is_whole_day, True)
-        for row, click_id, seen in new
+        (seen.seen_at[position], seen.are_whole_days[position], numbers[position])
+        for position in earlier
     ]
-    dialect.insert_rows(connection, clicks, columns, rows)
-
-
-def _move_back(connection: Connection, earlier: Sequence[tuple[int, _Seen]]) -> None:
-    rows = [(seen.at, seen.is_whole_day, row) for row, seen in earlier]
     dialect.update_rows(connection, clicks, ("clicked_at", "is_whole_day"), rows, key=("id",))
 
 
 def _insert_keys(
-    connection: Connection, rows: dict[ClickId, int], seen: dict[ClickId, _Seen]
+    connection: Connection, keys: Iterable[SeenKey], numbers: Sequence[int], known: set[int]
 ) -> set[int]:
-    """Write the keys of all clicks; return the rows of clicks that got one they did not have."""
-    keys = {
-        (key.digest(), rows[click_id]): _BASIS_OF[key.kind].value
-        for click_id, sighted in seen.items()
-        for key in sighted.keys
+    """Write the keys of all clicks; return the rows of known ones that got another."""
+    rows = dict.fromkeys([(key, numbers[position], basis) for key, position, basis in keys])
+    asked = [key for key, row, _ in rows if row in known] if known else []
+    there = {
+        (key, row)
+        for key, row in dialect.rows_among(connection, click_keys, ("key", "click"), "key", asked)
     }
-    if not keys:
-        return set()
-    before = _keys_of(connection, sorted({row for _, row in keys}))
-    added = sorted(keys.keys() - before)
-    with_basis = [(key, row, keys[key, row]) for key, row in added]
-    dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), with_basis)
-    return {row for _, row in added}
-
-
-def _keys_of(connection: Connection, rows: Sequence[int]) -> set[tuple[bytes, int]]:
-    known: set[tuple[bytes, int]] = set()
-    found = select(click_keys.c.key, click_keys.c.click).where(click_keys.c.click.in_(_ASKED))
-    for asked in _in_parts(rows):
-        known.update((key, click) for key, click in connection.execute(found, asked))
-    return known
+    added = [row for row in rows if row[:2] not in there] if there else list(rows)
+    dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), added)
+    return {row for _, row, _ in added if row in known} if known else set()
 
 
 def _mark_as_news(connection: Connection, rows: set[int]) -> None:
-    statement = update(clicks).where(clicks.c.id.in_(_ASKED)).values(is_news=True)
-    for asked in _in_parts(sorted(rows)):
-        connection.execute(statement, asked)
-
-
-def _in_parts(asked: Sequence[Any]) -> Iterator[dict[str, Sequence[Any]]]:
-    """Yield the values of `_ASKED`, so many a query."""
-    for start in range(0, len(asked), _IDS_A_QUERY):
-        yield {"asked": asked[start : start + _IDS_A_QUERY]}
+    """Note that something is new of clicks that were known, unless that is news already."""
+    if rows:
+        statement = dialect.upsert(click_news, connection).on_conflict_do_nothing()
+        connection.execute(statement, [{"click": row} for row in sorted(rows)])

@@ -4,6 +4,7 @@ Instants are whole microseconds since 1970 (UTC) and money is millionths of the 
 compare, sort and add up alike in both databases.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,13 +22,23 @@ class Instant(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Return the microseconds; naive datetimes are refused by their own arithmetic."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], int | None]:
+        """Return what returns the microseconds, and calls nothing else: millions are written."""
+        return _microseconds_of
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return the instant in UTC."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return instant_of(value)
+
+
+def _microseconds_of(value: datetime | None) -> int | None:
+    """Return microseconds since 1970; naive datetimes are refused by their own arithmetic."""
+    return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+
+def instant_of(microseconds: int | None) -> datetime | None:
+    """Return the instant in UTC that a column holds."""
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
 
 class Micros(TypeDecorator[Decimal]):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     Engine,
@@ -39,6 +40,7 @@ from sqlalchemy.types import TypeEngine
 from convsync.errors import OperatorError
 
 BUSY_TIMEOUT_S = 30
+_ASKED_AT_ONCE = 5_000
 _WRITERS = 0x636F6E7673796E63  # "convsync": the advisory lock of writers, one a database
 _PASSING_STATES = ("08", "40", "55P", "53300", "57")
 """Connection lost, deadlock, lock not had in time, too many connections, server going or coming.
@@ -171,6 +173,17 @@ def update_rows(
         _execute_many(connection, statement, [table.c[name] for name in (*columns, *key)], rows)
 
 
+def rows_among(
+    connection: Connection, table: Table, columns: Sequence[str], key: str, among: Sequence[Any]
+) -> Iterator[Sequence[Any]]:
+    """Yield columns, as the driver hands them over, of the rows whose key is among some values."""
+    for start in range(0, len(among), _ASKED_AT_ONCE):
+        asked = tuple(among[start : start + _ASKED_AT_ONCE])
+        marks = ", ".join([_mark(connection)] * len(asked))
+        statement = f"SELECT {', '.join(columns)} FROM {table.name} WHERE {key} IN ({marks})"  # noqa: S608
+        yield from connection.exec_driver_sql(statement, asked)
+
+
 def _execute_many(
     connection: Connection,
     statement: str,
@@ -201,8 +214,8 @@ def _update_of(table: Table, columns: Sequence[str], key: Sequence[str], mark: s
 
 
 def _processor(of: Dialect, type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
-    """Return what converts a type's values; the drivers take bytes as they are."""
-    if isinstance(type_, LargeBinary):
+    """Return what converts a type's values; the drivers take bytes and booleans as they are."""
+    if isinstance(type_, LargeBinary | Boolean):
         return None
     return type_.dialect_impl(of).bind_processor(of)
 

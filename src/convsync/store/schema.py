@@ -6,6 +6,8 @@
   milestones never are, and order IDs, being digests, would each dirty a page of a larger index;
 - exactly one state, and a reason wherever nothing is sent: check constraints on `ledger`;
 - what is in the audit log stays as it was written: triggers refuse to change or remove an event;
+- each click ID once: the digest of the ID as a key is unique in `clicks`, and joins it to the deals
+  that carry it; what else joins a click to deals stands in `click_keys`;
 - no orphan events, batches or milestones: foreign keys; an audit event's number is its primary key,
   and one that names a deal is found by that deal's row: events are added in the order of these.
 
@@ -95,6 +97,20 @@ bookmarks = Table(
 )
 """Windows that a run could not read to their end, and how far it came."""
 
+file_marks = Table(
+    "file_marks",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("reading", LargeBinary(16), nullable=False),
+    Column("since", Instant),
+    Column("bytes_read", BigInteger, nullable=False),
+    Column("lines_read", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("status", Text),
+)
+"""How far each file of clicks has been read, and what it was then."""
+
 remembered = Table(
     "remembered",
     metadata,
@@ -165,16 +181,14 @@ clicks = Table(
     "clicks",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary(16), nullable=False),
     Column("kind", Word(20), nullable=False),
     Column("value", Text, nullable=False),
     Column("clicked_at", Instant),
     Column("is_whole_day", Boolean, nullable=False),
-    Column("is_news", Boolean, nullable=False),
-    UniqueConstraint("value", "kind"),
+    UniqueConstraint("key"),
     info={GROWS: True},
 )
-_NEWS = text("is_news")
-Index("ix_clicks_news", clicks.c.id, sqlite_where=_NEWS, postgresql_where=_NEWS)
 
 click_keys = Table(
     "click_keys",
@@ -185,7 +199,12 @@ click_keys = Table(
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
-Index("ix_click_keys_click", click_keys.c.click)
+click_news = Table(
+    "click_news",
+    metadata,
+    Column("click", ForeignKey("clicks.id"), primary_key=True, autoincrement=False),
+)
+"""Clicks that were known and of which something is new since the last news was spread."""
 
 batches = Table(
     "batches",

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
-from convsync.extract.csv_file import CsvClicks, CsvDeals
+from convsync.extract.csv_clicks import CsvClicks
+from convsync.extract.csv_file import CsvDeals
 from convsync.extract.mapping import (
     CellFormat,
     ClickColumns,

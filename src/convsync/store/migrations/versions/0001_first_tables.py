@@ -46,21 +46,13 @@ def upgrade() -> None:
     op.create_table(
         "clicks",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("clicked_at", sa.BigInteger(), nullable=True),
         sa.Column("is_whole_day", sa.Boolean(), nullable=False),
-        sa.Column("is_news", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clicks")),
-        sa.UniqueConstraint("value", "kind", name=op.f("uq_clicks_value_kind")),
-    )
-    op.create_index(
-        "ix_clicks_news",
-        "clicks",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("is_news"),
-        postgresql_where=sa.text("is_news"),
+        sa.UniqueConstraint("key", name=op.f("uq_clicks_key")),
     )
     op.create_table(
         "deals",
@@ -99,6 +91,18 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("gone IS NOT NULL"),
         postgresql_where=sa.text("gone IS NOT NULL"),
+    )
+    op.create_table(
+        "file_marks",
+        sa.Column("source", sa.String(length=100), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("reading", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=True),
+        sa.Column("bytes_read", sa.BigInteger(), nullable=False),
+        sa.Column("lines_read", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("source", "path", name=op.f("pk_file_marks")),
     )
     op.create_table(
         "remembered",
@@ -194,7 +198,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", "click", name=op.f("pk_click_keys")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_click_keys_click", "click_keys", ["click"], unique=False)
+    op.create_table(
+        "click_news",
+        sa.Column("click", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["click"], ["clicks.id"], name=op.f("fk_click_news_click")),
+        sa.PrimaryKeyConstraint("click", name=op.f("pk_click_news")),
+    )
     op.create_table(
         "deal_keys",
         sa.Column("deal", sa.Integer(), nullable=False),

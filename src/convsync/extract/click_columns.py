@@ -1,0 +1,162 @@
+"""Reads rows of a click log by columns: what SightingRows reads of each row, at a fraction of it.
+
+A log has millions of rows, nearly all of them ordinary, and a call for each cell costs more than
+what it does. Here a column of some thousand cells is read in a few passes. Whatever is not ordinary
+raises CellError for all of the rows together, and they are read one by one instead: only that tells
+which one it was. Both must find the same in the same rows.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import compress
+
+from convsync.extract.cells import CellReader, hashed_phone
+from convsync.extract.layout import Header
+from convsync.extract.mapping import CellFormat, ClickColumns
+from convsync.extract.record_reader import bare_columns, began
+from convsync.extract.rows import is_behind, touches
+from convsync.model.click import ClickIdKind, click_ids_in_url, unwrapped
+from convsync.model.key import KeyKind, digests_of
+from convsync.model.period import Period
+from convsync.model.seen_clicks import BASIS_OF, SeenClicks, SeenKey, digests_of_ids
+
+Row = Sequence[str]
+_Found = tuple[ClickIdKind, Sequence[str], Sequence[int]]
+"""Click IDs of one kind, and the row of each."""
+
+
+class SightingColumns:
+    """Reads rows under one header, of which SightingRows has found every mapped column."""
+
+    def __init__(self, columns: ClickColumns, form: CellFormat, header: Header) -> None:
+        self._cells = CellReader(form)
+        self._seen = header.places(columns.clicked_at)
+        self._logged = header.places(columns.logged_at)
+        self._bare = [(kind, header.places(name)[0]) for kind, name in bare_columns(columns)]
+        self._url = header.places(columns.landing_url)
+        self._keys = [
+            *((KeyKind.CRM, place) for place in header.places(*columns.crm_keys)),
+            *((KeyKind.VISITOR, place) for place in header.places(*columns.visitors)),
+        ]
+        self._emails = header.places(*columns.emails)
+        self._phones = header.places(*columns.phones)
+        self._country = header.places(columns.country)
+
+    def logged(self, rows: Sequence[Row], window: Period) -> tuple[Sequence[Row], bool]:
+        """Return the rows that SightingRows.logged reads, and whether any was logged behind it."""
+        if not self._logged:
+            return rows, False
+        moments = self._cells.moments(_column(rows, self._logged[0]))
+        is_read = [moment is None or touches(moment, window, self._cells) for moment in moments]
+        left = any(is_behind(moment, window, self._cells) for moment in moments)
+        return list(compress(rows, is_read)), left
+
+    def seen(self, rows: Sequence[Row]) -> SeenClicks:
+        """Return the click IDs of rows with their times and keys, or raise CellError."""
+        found = [one for one in self._found(rows) if one[1]]
+        owners = [row for _, _, rows_of_kind in found for row in rows_of_kind]
+        seen_at, are_whole_days = self._times(rows)
+        return SeenClicks(
+            digests=[
+                digest for kind, values, _ in found for digest in digests_of_ids(kind, values)
+            ],
+            kinds=[kind for kind, values, _ in found for _ in values],
+            values=[value for _, values, _ in found for value in values],
+            seen_at=[seen_at[row] for row in owners],
+            are_whole_days=[are_whole_days[row] for row in owners],
+            keys=self._keys_at(rows, owners),
+        )
+
+    def _found(self, rows: Sequence[Row]) -> Iterator[_Found]:
+        """Yield what each column of bare IDs holds, then what the URLs hold beside it."""
+        bare: dict[ClickIdKind, list[str]] = {}
+        for kind, place in self._bare:
+            values = bare[kind] = self._texts(rows, place)
+            if any(":G:" in value for value in values):
+                values = bare[kind] = list(map(unwrapped, values))
+            yield kind, [value for value in values if value], _filled(values)
+        if self._url:
+            yield from _in_urls(self._texts(rows, self._url[0]), bare)
+
+    def _times(self, rows: Sequence[Row]) -> tuple[Sequence[datetime | None], Sequence[bool]]:
+        if not self._seen:
+            return [None] * len(rows), [False] * len(rows)
+        moments = self._cells.moments(_column(rows, self._seen[0]))
+        if set(map(type, moments)) == {datetime}:
+            return [self._cells.start_of(moment) for moment in moments if moment], [False] * len(
+                rows
+            )
+        times = [began(moment, self._cells) for moment in moments]
+        return [at for at, _ in times], [is_whole_day for _, is_whole_day in times]
+
+    def _keys_at(self, rows: Sequence[Row], owners: Sequence[int]) -> list[SeenKey]:
+        """Return the keys of every click."""
+        is_one_a_row = owners == list(range(len(rows)))
+        positions: dict[int, list[int]] = {}
+        for position, row in enumerate(() if is_one_a_row else owners):
+            positions.setdefault(row, []).append(position)
+        keys: list[SeenKey] = []
+        for kind, of_rows, values in self._key_values(rows):
+            basis, digests = BASIS_OF[kind], digests_of(kind, values)
+            if is_one_a_row:
+                keys += [(digest, row, basis) for row, digest in zip(of_rows, digests, strict=True)]
+                continue
+            keys += [
+                (digest, position, basis)
+                for row, digest in zip(of_rows, digests, strict=True)
+                for position in positions.get(row, ())
+            ]
+        return keys
+
+    def _key_values(
+        self, rows: Sequence[Row]
+    ) -> Iterator[tuple[KeyKind, Sequence[int], list[str]]]:
+        """Yield what joins rows to deals: of one kind, the rows and the value of each."""
+        for kind, place in self._keys:
+            values = self._texts(rows, place)
+            yield kind, _filled(values), [value for value in values if value]
+        for place in self._emails:
+            emails = [
+                (row, email)
+                for row, cell in enumerate(_column(rows, place))
+                if cell
+                for email in self._cells.hashed_emails(cell)
+            ]
+            yield KeyKind.EMAIL, [row for row, _ in emails], [email for _, email in emails]
+        for place in self._phones:
+            phones = [
+                (row, phone)
+                for row, text in enumerate(self._texts(rows, place))
+                if text and (phone := hashed_phone(text, self._region(rows[row])))
+            ]
+            yield KeyKind.PHONE, [row for row, _ in phones], [phone for _, phone in phones]
+
+    def _region(self, row: Row) -> str | None:
+        return self._cells.region(row[self._country[0]] if self._country else None)
+
+    def _texts(self, rows: Sequence[Row], place: int) -> list[str]:
+        return self._cells.texts(_column(rows, place))
+
+
+def _column(rows: Sequence[Row], place: int) -> list[str]:
+    return [row[place] for row in rows]
+
+
+def _filled(values: Sequence[str]) -> Sequence[int]:
+    return [row for row, value in enumerate(values) if value]
+
+
+def _in_urls(urls: Iterable[str], bare: dict[ClickIdKind, list[str]]) -> Iterator[_Found]:
+    """Yield the click IDs of URLs, but for those that stand in a column of their own as well."""
+    found: dict[ClickIdKind, tuple[list[str], list[int]]] = {}
+    for row, url in enumerate(urls):
+        if not url:
+            continue
+        for click_id in click_ids_in_url(url):
+            kind, value = click_id.kind, click_id.value
+            if kind in bare and bare[kind][row] == value:
+                continue
+            values, of_rows = found.setdefault(kind, ([], []))
+            values.append(value)
+            of_rows.append(row)
+    return ((kind, values, of_rows) for kind, (values, of_rows) in found.items())
