@@ -1,5 +1,6 @@
 """Figures: what was measured, beside its floor and its bar."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,10 +67,11 @@ class Figure:
     @property
     def share_of_bar(self) -> float | None:
         """Return the figure as a share of its bar: less is better, and 1 is the bar itself."""
-        if self.bar is None or not self.value:
+        if self.bar is None:
             return None
-        is_minimum, limit = self.bar.is_minimum, self.bar.value
-        return limit / self.value if is_minimum else self.value / limit
+        if not self.value:
+            return math.inf
+        return self.bar.value / self.value if self.bar.is_minimum else self.value / self.bar.value
 
 
 HEADER = ("name", "what", "size", "figure", "floor", "ratio", "bar", "verdict")

@@ -83,7 +83,8 @@ def chart(figures: Iterable[Figure]) -> str:
     shares = ", ".join(f"{min(share, _LONGEST_BAR):.2f}" for _, share in drawn)
     ones = ", ".join("1" for _ in drawn)
     return (
-        f"Each figure as a share of its bar: up to 1 it holds; bars end at {_LONGEST_BAR:g}.\n\n"
+        "Each figure as a share of its bar, judged at this size or not: up to 1 it holds; what is"
+        f" longer than {_LONGEST_BAR:g}, or did not end, ends there.\n\n"
         "```mermaid\nxychart-beta horizontal\n"
         f"    x-axis [{names}]\n"
         f'    y-axis "share of the bar" 0 --> {_LONGEST_BAR:g}\n'

@@ -94,6 +94,11 @@ def test_a_bar_holds_or_not(value: float | None, bar: Bar | None, verdict: str) 
     assert a_figure(value, bar=bar).verdict == verdict
 
 
+def test_work_that_did_not_end_is_the_longest_bar_of_the_chart() -> None:
+    drawn = page.chart([a_figure(1.0, bar=Bar(value=2)), a_figure(None, bar=Bar(value=2))])
+    assert "bar [0.50, 4.00]" in drawn
+
+
 def test_a_figure_stands_beside_its_floor() -> None:
     floor = Floor(value=0.5, unit="CPU s", what="`convsync --version`")
     row = cells(a_figure(1.25, floor=floor))
