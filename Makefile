@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+BENCH_DEALS ?= 1000000
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm test quick conformance check lint types imports readme mutants soak bench format lock clean
+.PHONY: help demo demo-crm test quick conformance check lint types imports readme mutants soak bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,10 +51,14 @@ mutants: $(READY)  ## take away each event and each arrow of the ledger: each mu
 soak: $(READY)  ## 20,000 conversions to a platform in trouble
 	$(BIN)/pytest tests/soak -m slow
 
-bench: $(READY)  ## speed, memory, requests; 10,000 to 1,000,000 deals (about 7 minutes)
-	$(BIN)/python scripts/bench_payloads.py
-	$(BIN)/python -m scripts.bench
-	$(BIN)/python -m scripts.bench_crms
+bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
+	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'
+
+bench-peers: $(READY)  ## the same rows through drt-core and Google's sample loop, in environments of their own
+	$(BIN)/python -m scripts.bench.peers
+
+profile: $(READY)  ## where the CPU seconds of a night go, by stage
+	$(BIN)/python -m scripts.bench.stages
 
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
