@@ -14,6 +14,7 @@ from tenacity.wait import wait_exponential_jitter
 
 from convsync import log
 from convsync.errors import TransientError
+from convsync.parallel import pause
 
 Answer = TypeVar("Answer")
 
@@ -65,7 +66,7 @@ def keep_trying(policy: RetryPolicy, call: Callable[[], Answer]) -> Answer:
         stop=stop_after_attempt(policy.attempts),
         wait=wait_s,
         reraise=True,
-        sleep=policy.sleep,
+        sleep=lambda seconds: pause(policy.sleep, seconds),
         before_sleep=_log_wait,
     )
     answers: list[Answer] = []
