@@ -1,9 +1,8 @@
 """Work in threads for whoever waits for answers: results in order, and nobody left at work.
 
 Two shapes are enough for every reader of a CRM. `together` makes calls that do not need one
-another's answers. `ahead` completes what a list names, a little before it is wanted, so that the
-store works while the CRM does. Both give what one thread alone would have given, in the same order,
-up to the same error.
+another's answers. `ahead` reads a little before it is wanted, so that the store works while the CRM
+does. Both give what one thread alone would have given, in the same order, up to the same error.
 
 When nobody wants the results any more (an error came before them, or the reader was stopped) what
 has not begun is dropped. What has begun ends by itself: before its next request, or within a second
@@ -12,7 +11,7 @@ of waiting. It is not waited for, because a request that hangs would then keep t
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
@@ -20,7 +19,6 @@ from threading import Event
 from typing import TypeVar
 
 T = TypeVar("T")
-R = TypeVar("R")
 _A_NAP_S = 1.0
 
 
@@ -78,24 +76,21 @@ def together(calls: Sequence[Callable[[], T]], *, at_once: int) -> list[T]:
         return [future.result() for future in futures]
 
 
-def ahead(listed: Iterable[T], complete: Callable[[T], R], *, by: int) -> Iterator[R]:
-    """Yield every item that is listed, completed, in the order of the list.
+def ahead(items: Iterable[T], *, by: int) -> Iterator[T]:
+    """Yield items in their order; while one is worked on, `by` more are read, in one other thread.
 
-    While one is waited for or worked on, `by` more are listed and completed. The list is read in
-    one thread and completed in another, an item at a time, so neither need be safe across threads
-    by itself. An error comes where its item would have come.
+    An error comes where its item would have come.
     """
-    items = iter(listed)
-    with _threads(1) as lister, _threads(1) as completer:
+    remaining = iter(items)
+    with _threads(1) as reader:
 
-        def list_one() -> list[Future[R]]:
-            return [completer.submit(complete, item) for item in islice(items, 1)]
+        def read_one() -> list[T]:
+            return [*islice(remaining, 1)]
 
-        under_way = deque(lister.submit(list_one) for _ in range(by + 1))
-        while begun := under_way.popleft().result():
-            completed = begun[0].result()
-            under_way.append(lister.submit(list_one))
-            yield completed
+        under_way = deque(reader.submit(read_one) for _ in range(by))
+        while found := under_way.popleft().result():
+            under_way.append(reader.submit(read_one))
+            yield found[0]
 
 
 @contextmanager

@@ -1,6 +1,10 @@
 """How fast an API is asked: limits that are kept before they are reached, and waits for all."""
 
+from functools import partial
+from threading import Barrier, Lock
+
 import pytest
+import requests
 import responses
 
 from convsync.errors import TransientError
@@ -74,6 +78,27 @@ def test_an_answer_that_asks_to_wait_holds_up_other_calls(asked_s: int, waited_s
         http.get("deals")
     http.get("contacts")
     assert watch.now == waited_s
+
+
+@responses.activate
+def test_as_many_calls_are_made_at_once_as_an_api_may_have_and_no_more() -> None:
+    two, most, lock = Barrier(2, timeout=10), 0, Lock()
+    under_way = 0
+
+    def answer(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        two.wait()
+        with lock:
+            under_way -= 1
+        return 200, {}, "[]"
+
+    responses.add_callback(responses.GET, f"{URL}/deals", answer)
+    http = Watch().http()
+    assert http.together([partial(http.get, "deals")] * 8) == [[]] * 8
+    assert most == 2
 
 
 @responses.activate

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
-from threading import Event, Lock
+from threading import Event
 from threading import enumerate as threads_there_are
 
 import pytest
@@ -10,27 +10,6 @@ import pytest
 from convsync.parallel import GivenUpError, ahead, pause, raise_if_given_up, together
 
 PATIENCE_S = 10
-
-
-class Worker:
-    """Completes numbers when it may, and remembers which it has begun."""
-
-    def __init__(self) -> None:
-        self.begun: list[int] = []
-        self.listed: list[int] = []
-        self.may = Event()
-        self._lock = Lock()
-
-    def list(self, count: int) -> Iterator[int]:
-        for number in range(count):
-            self.listed.append(number)
-            yield number
-
-    def complete(self, number: int) -> int:
-        with self._lock:
-            self.begun.append(number)
-        assert self.may.wait(PATIENCE_S)
-        return number * 10
 
 
 def fail(number: int) -> int:
@@ -71,39 +50,38 @@ def test_of_several_errors_the_first_in_order_is_raised() -> None:
 
 
 def test_no_more_is_read_ahead_than_was_agreed() -> None:
-    worker = Worker()
-    worker.may.set()
-    reading = ahead(worker.list(100), worker.complete, by=2)
+    read: list[int] = []
+    three_are_read = Event()
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            read.append(number)
+            if number == 2:
+                three_are_read.set()
+            yield number
+
+    reading = ahead(items(), by=2)
     assert next(reading) == 0
-    assert len(worker.listed) <= 1 + 3, "one is out, two are ahead, one takes its place"
-    assert list(reading) == [number * 10 for number in range(1, 100)]
+    assert three_are_read.wait(PATIENCE_S), "while the first is worked on"
+    assert not Event().wait(0.05)
+    assert read == [0, 1, 2]
+    assert list(reading) == list(range(1, 100))
     assert none_of_ours_is_left()
 
 
 def test_an_error_comes_after_what_stands_before_it() -> None:
-    def complete(number: int) -> int:
-        return fail(number) if number == 3 else number
-
-    found: list[int] = []
-    with pytest.raises(ValueError, match="3"):
-        found.extend(ahead(range(10), complete, by=5))  # keeps what came before
-    assert found == [0, 1, 2]
-    assert none_of_ours_is_left()
-
-
-def test_an_error_of_the_list_comes_after_what_it_had_named() -> None:
-    def listed() -> Iterator[int]:
+    def items() -> Iterator[int]:
         yield from range(3)
-        raise ValueError("the list")
+        raise ValueError("the fourth")
 
     found: list[int] = []
-    with pytest.raises(ValueError, match="the list"):
-        found.extend(ahead(listed(), lambda one: one, by=5))
+    with pytest.raises(ValueError, match="the fourth"):
+        found.extend(ahead(items(), by=5))  # keeps what came before
     assert found == [0, 1, 2]
     assert none_of_ours_is_left()
 
 
-def test_a_reader_that_leaves_stops_what_is_waited_for_and_begins_nothing_more() -> None:
+def test_a_reader_that_leaves_ends_what_is_waited_for() -> None:
     is_waiting = Event()
     waited: list[float] = []
 
@@ -111,12 +89,11 @@ def test_a_reader_that_leaves_stops_what_is_waited_for_and_begins_nothing_more()
         waited.append(seconds)
         is_waiting.set()
 
-    def complete(number: int) -> int:
-        if number:
-            pause(wait, float("inf"))
-        return number
+    def items() -> Iterator[int]:
+        yield 0
+        pause(wait, float("inf"))
 
-    reading = ahead(range(100), complete, by=1)
+    reading = ahead(items(), by=1)
     assert next(reading) == 0
     assert is_waiting.wait(PATIENCE_S)
     reading.close()  # type: ignore[attr-defined]
@@ -135,12 +112,11 @@ def test_threads_begun_by_a_thread_that_is_given_up_are_given_up() -> None:
             given_up.set()
             raise
 
-    def complete(number: int) -> int:
-        if number:
-            together([wait_for_ever, wait_for_ever], at_once=2)
-        return number
+    def items() -> Iterator[int]:
+        yield 0
+        together([wait_for_ever, wait_for_ever], at_once=2)
 
-    reading = ahead(range(2), complete, by=1)
+    reading = ahead(items(), by=1)
     assert next(reading) == 0
     assert is_waiting.wait(PATIENCE_S)
     reading.close()  # type: ignore[attr-defined]
