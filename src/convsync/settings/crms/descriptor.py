@@ -53,7 +53,7 @@ class Connection:
             judge=judge,
             policy=self.policy,
             authorisation=authorisation,
-            pace=Pace(limits, at_once=at_once),
+            pace=Pace(limits, at_once=at_once, ticks=self.policy.ticks),
         )
 
     def keeper(self, fetch: "Fetch") -> "TokenKeeper":
