@@ -11,12 +11,13 @@ Messages name the vendor, the path and the vendor's code. Query, body and header
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Protocol
+from threading import Lock
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -30,10 +31,13 @@ from convsync.errors import (
     UnexpectedResponseError,
 )
 from convsync.guides import located
+from convsync.pace import Pace
+from convsync.parallel import pause, raise_if_given_up, together
 from convsync.retrying import RetryPolicy, keep_trying
 
 CONNECT_S = 10.0
 READ_S = 90.0
+T = TypeVar("T")
 _NOTHING = frozenset({204, 304})
 _PASSING = frozenset({408, 425, 429})
 
@@ -78,8 +82,11 @@ class Authorisation(Protocol):
     def headers(self) -> Mapping[str, str]:
         """Return the headers of a request. May raise OperatorError or TransientError."""
 
-    def renew(self) -> bool:
-        """After a 401: get new credentials, and return whether there are any to try."""
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """After a 401 to these headers: get others, and return whether there are any to try.
+
+        Of several threads that are refused at once, one gets them.
+        """
 
 
 class FixedHeader:
@@ -92,7 +99,7 @@ class FixedHeader:
         """Return the one header."""
         return self._headers
 
-    def renew(self) -> bool:
+    def renew(self, refused: Mapping[str, str]) -> bool:
         """There is nothing to renew."""
         return False
 
@@ -111,9 +118,10 @@ def no_judgement(_: Answer) -> Verdict:
 
 @dataclass(kw_only=True)
 class Http:
-    """A vendor's API under one base URL. `requests_made` counts every try.
+    """A vendor's API under one base URL, safe across threads. `requests_made` counts every try.
 
     A base URL that is a function is asked at every request: some vendors say it with each token.
+    `pace` says how fast requests may follow one another; an answer that asks to wait slows all.
 
     All methods return the parsed body, None where there is none (204, 304, empty). They raise
     TransientError where a later try may succeed, OperatorError where credentials, a right or an
@@ -125,9 +133,15 @@ class Http:
     authorisation: Authorisation | None = None
     judge: Judge = no_judgement
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    pace: Pace = field(default_factory=Pace, repr=False)
     clock: Clock = system_clock
     session: requests.Session = field(default_factory=requests.Session, repr=False)
     requests_made: int = 0
+    _counting: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def together(self, calls: Sequence[Callable[[], T]]) -> list[T]:
+        """Return what calls to this API return, in their order, as many at once as it may have."""
+        return together(calls, at_once=self.pace.at_once)
 
     def get(
         self,
@@ -160,34 +174,46 @@ class Http:
         return keep_trying(self.policy, lambda: self._answered(method, url, request))
 
     def _answered(self, method: str, url: str, request: Mapping[str, Any]) -> Answer:
-        answer = self._asked(method, url, request)
-        if answer.status == 401 and self.authorisation and self.authorisation.renew():
-            answer = self._asked(method, url, request)
+        who = self._who()
+        answer = self._asked(method, url, request, who)
+        if answer.status == 401 and self.authorisation and self.authorisation.renew(who):
+            answer = self._asked(method, url, request, self._who())
         if problem := self.problem_of(answer):
             if not isinstance(problem, TransientError):
                 log.warning("refused", request=answer.place, status=answer.status)
+            elif problem.retry_after_s and self.policy.waits_for(problem):
+                self.pace.hold(problem.retry_after_s)
             raise problem
         return answer
+
+    def _who(self) -> Mapping[str, str]:
+        return self.authorisation.headers() if self.authorisation else {}
 
     def problem_of(self, answer: Answer) -> ConvsyncError | None:
         """Return what is wrong with an answer, be it one that came as a part of another."""
         verdict = self.judge(answer) or self._problem_by_status(answer)
         return verdict if isinstance(verdict, ConvsyncError) else None
 
-    def _asked(self, method: str, url: str, request: Mapping[str, Any]) -> Answer:
-        self.requests_made += 1
-        sent_at = self.clock()
-        who = self.authorisation.headers() if self.authorisation else {}
+    def _asked(
+        self, method: str, url: str, request: Mapping[str, Any], who: Mapping[str, str]
+    ) -> Answer:
         headers = {"Accept": "application/json", **who, **(request.get("headers") or {})}
         place = f"{self.name} {method} {urlsplit(url).path}"
+        raise_if_given_up()
+        if wait_s := self.pace.turn(url):
+            pause(self.policy.sleep, wait_s)
+        with self._counting:
+            self.requests_made += 1
         try:
-            response = self.session.request(
-                method,
-                url,
-                **{**request, "headers": headers},
-                timeout=(CONNECT_S, READ_S),
-                allow_redirects=False,
-            )
+            with self.pace.slot:
+                sent_at = self.clock()
+                response = self.session.request(
+                    method,
+                    url,
+                    **{**request, "headers": headers},
+                    timeout=(CONNECT_S, READ_S),
+                    allow_redirects=False,
+                )
         except requests.RequestException as error:  # its text may hold the query
             raise TransientError(f"{place} got no answer ({type(error).__name__}).") from None
         seconds = round(response.elapsed.total_seconds(), 3)

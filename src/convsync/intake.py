@@ -9,8 +9,8 @@ A source that is away is left to the next run: its watermark stays, and the othe
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -210,7 +210,18 @@ class Intake:
         after_saving: Callable[[Any, deals.Saved], None],
         window: Period | None = None,
     ) -> None:
-        for chunk, is_last in _chunked(records):
+        """Store what a source yields; whatever stops this, the source is left behind at once."""
+        with closing(_chunked(records)) as chunks:
+            self._keep(source, chunks, after_saving, window)
+
+    def _keep(
+        self,
+        source: DealSource,
+        chunks: Iterable[tuple[list[Record], bool]],
+        after_saving: Callable[[Any, deals.Saved], None],
+        window: Period | None,
+    ) -> None:
+        for chunk, is_last in chunks:
             read = [record for record in chunk if isinstance(record, Deal)]
             with self._session.transaction("store deals") as connection:
                 saved = deals.save(connection, source.name, read, now=self._session.now)
@@ -329,11 +340,11 @@ def _about_clicks(source: str, stored: clicks.Stored) -> Event:
     return Event(EventKind.CLICKS_IMPORTED, detail, source)
 
 
-def _chunked(records: Iterable[T]) -> Iterator[tuple[list[T], bool]]:
+def _chunked(records: Iterable[T]) -> Generator[tuple[list[T], bool]]:
     """Yield chunks, and whether each is the last; at least one, which may be empty.
 
     Where reading stops with an error, what was read before it is yielded first: a CRM's daily limit
-    must not cost what it has already given.
+    must not cost what it has already given. Closing this closes a source that reads ahead.
     """
     chunk: list[T] = []
     try:
@@ -344,5 +355,9 @@ def _chunked(records: Iterable[T]) -> Iterator[tuple[list[T], bool]]:
             chunk.append(record)
     except ConvsyncError:
         yield chunk, False
+        raise
+    except GeneratorExit:
+        if isinstance(records, Generator):
+            records.close()
         raise
     yield chunk, True

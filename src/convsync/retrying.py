@@ -6,7 +6,7 @@ run should last (a day's quota) is not waited for: its error is raised, and the 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import sleep
+from time import monotonic, sleep
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
@@ -14,6 +14,8 @@ from tenacity.wait import wait_exponential_jitter
 
 from convsync import log
 from convsync.errors import TransientError
+from convsync.pace import Ticks
+from convsync.parallel import pause
 
 Answer = TypeVar("Answer")
 
@@ -23,7 +25,8 @@ class RetryPolicy:
     """How often a call is tried within one run, and how long is waited between the tries.
 
     A wait that the server or the quota asks for is granted up to `longest_asked_s`. After
-    `failures` calls in a row without an answer the platform is considered down.
+    `failures` calls in a row without an answer the platform is considered down. Time passes by
+    `sleep`, and `ticks` counts its seconds.
     """
 
     attempts: int = 4
@@ -32,6 +35,7 @@ class RetryPolicy:
     longest_asked_s: float = 300.0
     failures: int = 3
     sleep: Callable[[float], None] = sleep
+    ticks: Ticks = monotonic
 
     def waits_for(self, error: TransientError) -> bool:
         """Return whether the other side asks for no longer a wait than a run should make."""
@@ -65,7 +69,7 @@ def keep_trying(policy: RetryPolicy, call: Callable[[], Answer]) -> Answer:
         stop=stop_after_attempt(policy.attempts),
         wait=wait_s,
         reraise=True,
-        sleep=policy.sleep,
+        sleep=lambda seconds: pause(policy.sleep, seconds),
         before_sleep=_log_wait,
     )
     answers: list[Answer] = []

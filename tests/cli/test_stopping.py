@@ -4,11 +4,14 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 
+from convsync.cli.signals import PATIENCE_S
+from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.faults import PlannedFault
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 
@@ -16,8 +19,18 @@ SCRIPT = Path(sys.executable).with_name("convsync")
 DAYS = ("--from", "2026-02-01", "--to", "2026-03-02")
 
 
-def stopped(office: Office, number: int, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command, send it a signal while a request is on its way, and return how it ended."""
+def stopped(
+    office: Office,
+    number: int,
+    *words: str,
+    once: Callable[[Office], object] | None = None,
+    within_s: float = 10,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, send it a signal while a request is on its way, and return how it ended.
+
+    `once` says when instead.
+    """
+    is_time = once or _is_sending
     office.write_files()
     words = (*words, "--as-of", NIGHT, "--config", str(office.config))
     with subprocess.Popen(
@@ -28,14 +41,18 @@ def stopped(office: Office, number: int, *words: str) -> subprocess.CompletedPro
         text=True,
     ) as process:
         until = monotonic() + 60
-        while not office.sql("SELECT * FROM ledger WHERE state = 'sending'"):
-            assert monotonic() < until, "it never sent anything"
+        while not is_time(office):
+            assert monotonic() < until, "it never came so far"
             sleep(0.05)
         process.send_signal(number)
         began = monotonic()
         out, err = process.communicate(timeout=60)
-    assert monotonic() - began < 10
+    assert monotonic() - began < within_s
     return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def _is_sending(office: Office) -> object:
+    return office.sql("SELECT * FROM ledger WHERE state = 'sending'")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +80,23 @@ def test_a_run_stopped_while_it_waits_for_an_answer_says_what_stands_and_is_gone
     office.night(THIRD_NIGHT)
     assert office.values("333") == [1000]
     assert office.sql("SELECT * FROM ledger WHERE state = 'sending'") == []
+
+
+def test_a_run_that_waits_for_its_crm_stops_at_once(office: Office) -> None:
+    crm = office.moves_to("hubspot")
+    office.configure("attempts = 1", "attempts = 4")
+    limited = Reply(status=429, headers={"Retry-After": "200"}, body={"policyName": "SECONDLY"})
+    crm.server.faults = dict.fromkeys(range(4, 99), limited)  # after three that look around
+    ended = stopped(
+        office,
+        signal.SIGTERM,
+        "run",
+        once=lambda _: len(crm.server.faults) < 95,
+        within_s=PATIENCE_S,  # so that nothing had to be forced
+    )
+    assert ended.returncode == 1
+    assert "Stopped by SIGTERM." in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_an_answer_that_comes_in_time_is_settled_before_the_run_stops(office: Office) -> None:

@@ -4,10 +4,12 @@ A CRM's tests subclass CrmOffice, which puts the sandbox's server of that CRM be
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from threading import Lock
+from threading import enumerate as threads_there_are
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from convsync.http import Http
 from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Gone
 from convsync.model.period import Period
+from convsync.pace import Limit, Pace
 from convsync.retrying import RetryPolicy
 from convsync.sandbox.crm.book import LEAD, CrmBook
 from convsync.sandbox.crm.server import CrmServer, Reply
@@ -83,12 +86,24 @@ class CrmOffice(ABC):
         self.server = self.server_class(self.book, lambda: self.now)
         self.over_http = CrmOverHttp(self.server, self.base_url, mock)
         self.waits: list[float] = []
+        self.ticks = 0.0
+        self._waiting = Lock()
+        self.server.ticks = lambda: self.ticks
         self.http = self.make_http()
 
     @property
     def policy(self) -> RetryPolicy:
-        """Patience that costs no time: what would be waited is noted."""
-        return RetryPolicy(attempts=4, sleep=self.waits.append)
+        """Patience that costs no time: what would be waited is noted, and passes at once."""
+        return RetryPolicy(attempts=4, sleep=self._wait)
+
+    def _wait(self, seconds: float) -> None:
+        with self._waiting:
+            self.waits.append(seconds)
+            self.ticks += seconds
+
+    def pace(self, limits: Sequence[Limit] = (), at_once: int = 1) -> Pace:
+        """Return how fast the adapter asks, by the office's own seconds."""
+        return Pace(limits, at_once=at_once, ticks=lambda: self.ticks)
 
     @property
     def milestones(self) -> dict[str, MilestoneStages]:
@@ -195,20 +210,33 @@ class CrmSourceContract(DealSourceContract):
             read(office.source())
 
     def test_a_daily_limit_in_the_middle_keeps_what_was_read(self, office: Any) -> None:
-        for number in range(1, 2 * office.a_page + 1):
+        count = 4 * office.a_page  # more than is read ahead
+        for number in range(1, count + 1):
             put_deal(office, number)
         records: list[object] = []
-        office.over_http.before_each = lambda _: _stop_at_second_page(office, records)
         with pytest.raises(TransientError) as stopped:
-            records.extend(office.source().read_changed(WINDOW))  # keeps what came before
+            _read_to_the_limit(office, records)
         assert (stopped.value.retry_after_s or 0) > office.policy.longest_asked_s
-        assert office.waits == [], "a day is not waited for"
+        assert max(office.waits, default=0) < 60, "a day is not waited for"
         bookmark = next(one for one in reversed(records) if isinstance(one, Bookmark))
-        office.over_http.before_each = lambda _: None
         office.server.faults.clear()
         rest = office.source().read_changed(WINDOW, bookmark)
         found = [one.deal_id for one in (*records, *rest) if isinstance(one, Deal)]
-        assert len(found) == len({*found}) == 2 * office.a_page
+        assert len(found) == len({*found}) == count
+
+    def test_a_read_that_is_left_in_the_middle_leaves_nobody_at_work(self, office: Any) -> None:
+        for number in range(1, 5 * office.a_page + 1):
+            put_deal(office, number)
+        reading = office.source().read_changed(WINDOW)
+        next(reading)
+        reading.close()
+        for thread in threads_there_are():
+            if thread.name.startswith("ThreadPoolExecutor"):
+                thread.join(30)
+                assert not thread.is_alive()
+        asked = office.asked("")
+        read(office.source())
+        assert asked < office.asked("") / 2, "the rest was not asked for"
 
     def test_an_expired_token_is_renewed_in_the_middle(self, office: Any) -> None:
         if not office.renews_tokens:
@@ -378,7 +406,9 @@ class CrmSourceContract(DealSourceContract):
         assert [sample[name] for sample in samples] == ["Cj0KCQ_a"]
 
 
-def _stop_at_second_page(office: Any, records: list[object]) -> None:
-    """Reach the daily limit as soon as the first page was handed over."""
-    if any(isinstance(record, Bookmark) for record in records):
-        office.server.faults = {1: office.daily_limit}
+def _read_to_the_limit(office: Any, records: list[object]) -> None:
+    """Read, and reach the daily limit as soon as the first page was handed over."""
+    for record in office.source().read_changed(WINDOW):
+        records.append(record)
+        if isinstance(record, Bookmark):
+            office.fail(*[office.daily_limit] * FOR_EVER)

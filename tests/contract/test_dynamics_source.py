@@ -88,7 +88,13 @@ class DynamicsOffice(CrmOffice):
         self.read_history: dict[str, Any] = {}
 
     def make_http(self) -> Http:
-        login = Http(name="Entra", base_url=URL, policy=self.policy, judge=dynamics_api.judge_login)
+        login = Http(
+            name="Entra",
+            base_url=URL,
+            policy=self.policy,
+            judge=dynamics_api.judge_login,
+            pace=self.pace(),
+        )
         fetch = dynamics_api.client_credentials(login, TENANT, CLIENT_ID, self.secret, URL)
         return Http(
             name="Dynamics 365",
@@ -96,6 +102,7 @@ class DynamicsOffice(CrmOffice):
             authorisation=TokenKeeper(fetch, clock=lambda: self.now),
             judge=dynamics_api.judge,
             policy=self.policy,
+            pace=self.pace(dynamics_api.LIMITS, dynamics_api.AT_ONCE),
         )
 
     def make_crm(self, mapping: CrmMapping) -> Crm:
@@ -202,6 +209,24 @@ class TestDynamics(CrmSourceContract):
         )
         with pytest.raises(OperatorError, match="prvReadRecordAuditHistory"):
             read(office.source())
+
+    def test_a_limit_reached_inside_a_batch_is_waited_for_as_it_asks(
+        self, office: DynamicsOffice
+    ) -> None:
+        put_deal(office)
+        office.server.refused["RetrieveAuditDetails"] = replace(
+            error(429, "0x80072322", "Number of requests exceeded the limit"),
+            headers={"Retry-After": "17"},
+        )
+
+        def is_over(_: int) -> None:
+            if office.waits:
+                office.server.refused.clear()
+
+        office.over_http.before_each = is_over
+        (deal,) = read(office.source())
+        assert [one.name for one in deal.milestones] == ["sql", "won"]
+        assert office.ticks >= 17
 
     # Who is behind them
 

@@ -6,7 +6,7 @@ import pytest
 import responses
 
 from convsync.errors import OperatorError
-from convsync.extract import hubspot
+from convsync.extract import hubspot_api
 from convsync.extract.crm_adapter import Crm
 from convsync.extract.hubspot import HubSpot
 from convsync.extract.mapping import CrmMapping, RecordFields
@@ -31,7 +31,7 @@ __all__ = ["mock"]
 
 class HubSpotOffice(CrmOffice):
     base_url = "https://api.hubapi.com"
-    a_page = 200
+    a_page = a_group = 200
     a_cap = 10_000
     calls_per_thousand = 60
     listing = r"/deals/search"
@@ -54,18 +54,19 @@ class HubSpotOffice(CrmOffice):
     server_class = HubSpotServer
 
     def make_http(self) -> Http:
-        tokens = Http(name="HubSpot", base_url=self.base_url, policy=self.policy)
-        fetch = hubspot.refreshing(tokens, "client", "secret", REFRESH_TOKEN)
+        tokens = Http(name="HubSpot", base_url=self.base_url, policy=self.policy, pace=self.pace())
+        fetch = hubspot_api.refreshing(tokens, "client", "secret", REFRESH_TOKEN)
         return Http(
             name="HubSpot",
             base_url=self.base_url,
             authorisation=TokenKeeper(fetch, clock=lambda: self.now),
-            judge=hubspot.judge,
+            judge=hubspot_api.judge,
             policy=self.policy,
+            pace=self.pace(hubspot_api.LIMITS, hubspot_api.AT_ONCE),
         )
 
     def make_crm(self, mapping: CrmMapping) -> Crm:
-        return HubSpot(self.http, mapping)
+        return HubSpot(self.http, mapping, a_group=self.a_group)
 
     def expire_tokens(self) -> None:
         assert isinstance(self.server, HubSpotServer)

@@ -73,6 +73,7 @@ class OdooOffice(CrmOffice):
             authorisation=FixedHeader("Authorization", f"bearer {self.key}"),
             judge=odoo_api.judge,
             policy=self.policy,
+            pace=self.pace(),
         )
 
     def transport(self) -> Transport:

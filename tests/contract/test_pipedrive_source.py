@@ -104,6 +104,7 @@ class PipedriveOffice(CrmOffice):
             authorisation=who,
             judge=pipedrive_api.judge,
             policy=self.policy,
+            pace=self.pace(pipedrive_api.APP_LIMITS, pipedrive_api.AT_ONCE),
         )
 
     def make_crm(self, mapping: CrmMapping) -> Crm:

@@ -99,6 +99,7 @@ class SalesforceOffice(CrmOffice):
             authorisation=TokenKeeper(fetch, clock=lambda: self.now) if fetch else None,
             judge=salesforce_api.judge,
             policy=self.policy,
+            pace=self.pace(at_once=salesforce_api.AT_ONCE),
             clock=lambda: self.now,
         )
 

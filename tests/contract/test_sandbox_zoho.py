@@ -11,8 +11,8 @@ from convsync.sandbox.crm.server import CrmRequest, Reply
 from convsync.sandbox.crm.zoho import CLIENT, REFRESH_TOKEN, SECRET, ZohoServer
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
-IDS = ", ".join(f"'{number}'" for number in range(51))
-COLUMNS = ", ".join(f"C{number}" for number in range(51))
+IDS = ", ".join(f"'{number}'" for number in range(101))
+COLUMNS = ", ".join(f"C{number}" for number in range(501))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def ask(server: ZohoServer, method: str, path: str, body: Any = None, **query: s
         pytest.param("select gclid from Deals where id > 1", "INVALID_QUERY", id="column"),
         pytest.param("select id, id from Deals where id > 1", "DUPLICATE_DATA", id="twice"),
         pytest.param(f"select {COLUMNS} from Deals where id > 1", "LIMIT_EXCEEDED", id="columns"),
-        pytest.param(f"select id from Deals where id in ({IDS})", "LIMIT_EXCEEDED", id="51 IDs"),
+        pytest.param(f"select id from Deals where id in ({IDS})", "LIMIT_EXCEEDED", id="101 IDs"),
         pytest.param("select id from Deals where id > 1 limit 2001", "LIMIT_EXCEEDED", id="rows"),
         pytest.param("select id from Deals where id > 1 limit 0", "INVALID_DATA", id="no rows"),
         pytest.param("select id from Deals where Region > 'a'", "INVALID_QUERY", id="operator"),

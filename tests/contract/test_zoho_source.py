@@ -73,9 +73,14 @@ class ZohoOffice(CrmOffice):
     server: ZohoServer
     server_class = ZohoServer
 
+    def __init__(self, mock: responses.RequestsMock) -> None:
+        super().__init__(mock)
+        self.server.longest_page = self.a_page  # so that few deals are several pages
+
     def make_http(self) -> Http:
         login = Http(
             name="Zoho", base_url=self.base_url, judge=zoho_api.judge, policy=self.policy,
+            pace=self.pace(),
             clock=lambda: self.now,
         )  # fmt: skip
         fetch = zoho_api.refreshing(login, CLIENT, SECRET, REFRESH_TOKEN)
@@ -86,6 +91,7 @@ class ZohoOffice(CrmOffice):
             authorisation=keeper,
             judge=zoho_api.judge,
             policy=self.policy,
+            pace=self.pace(at_once=zoho_api.AT_ONCE),
         )
 
     def make_crm(self, mapping: CrmMapping) -> Crm:
@@ -192,8 +198,8 @@ class TestZoho(CrmSourceContract):
         for number in range(1, office.a_page + 2):
             put_deal(office, number)
         read(office.source())
-        # two pages of deals, the question, contacts and leads that changed, leads of 50 deals each
-        assert office.server.requests["POST /crm/v8/coql"] == 2 + 1 + 2 + 5
+        # two pages of deals, the question, contacts and leads that changed, leads of 100 deals each
+        assert office.server.requests["POST /crm/v8/coql"] == 2 + 1 + 2 + 3
 
     def test_a_click_id_on_a_converted_lead_was_seen_when_the_lead_was_made(
         self, office: ZohoOffice
@@ -271,14 +277,14 @@ class TestZoho(CrmSourceContract):
     def test_more_columns_than_a_query_takes_are_for_a_person_to_fix(
         self, office: ZohoOffice
     ) -> None:
-        names = [f"Field_{number}" for number in range(46)]
+        names = [f"Field_{number}" for number in range(496)]
         described = [
             {"api_name": name, "field_label": name, "data_type": "text", "visible": True}
             for name in (*names, "Created_Time", "Modified_Time", "Stage", "Amount")
         ]
         office.fail(Reply(body={"fields": described}), first=2)  # after the token: those of Deals
         segments = {name.lower(): name for name in names}
-        with pytest.raises(OperatorError, match="51 of Deals are wanted"):
+        with pytest.raises(OperatorError, match="501 of Deals are wanted"):
             read(office.source(CrmMapping(milestones=office.milestones, segments=segments)))
 
     def test_a_lookup_is_read_as_the_id_of_its_record_and_never_as_a_persons_name(
@@ -385,13 +391,13 @@ class TestZoho(CrmSourceContract):
     ) -> None:
         authorisation = office.http.authorisation
         assert authorisation is not None
-        for _ in range(10):
-            authorisation.renew()
+        for _ in range(9):  # besides the first
+            authorisation.renew(authorisation.headers())
         with pytest.raises(TransientError, match="token_file"):
-            authorisation.renew()
+            authorisation.renew(authorisation.headers())
         assert office.waits == []
         office.now += timedelta(minutes=10)
-        assert authorisation.renew()
+        assert authorisation.renew(authorisation.headers())
 
 
 @pytest.mark.parametrize(

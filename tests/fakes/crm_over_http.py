@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,8 +16,9 @@ from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
 class CrmOverHttp:
     """Answers every request below `base_url` with the server's word.
 
-    `before_each` is called with the number of every request, 1 the first. While `stuck_at` matches
-    a path, its first reply is repeated for ever. With `is_newer` the vendor has added fields.
+    `before_each` is called with the number of every request, 1 the first, one at a time. While
+    `stuck_at` matches a path, its first reply is repeated for ever. With `is_newer` the vendor has
+    added fields.
     """
 
     def __init__(self, server: CrmServer, base_url: str, mock: responses.RequestsMock) -> None:
@@ -27,12 +29,14 @@ class CrmOverHttp:
         self.is_newer = False
         self._base_url = base_url.rstrip("/")
         self._stuck: dict[str, Reply] = {}
+        self._counting = Lock()
         for method in (responses.GET, responses.POST):
             mock.add_callback(method, re.compile(re.escape(base_url) + ".*"), self._answer)
 
     def _answer(self, asked: requests.PreparedRequest) -> Any:
-        self.count += 1
-        self.before_each(self.count)
+        with self._counting:
+            self.count += 1
+            self.before_each(self.count)
         request = _as_request(asked, self._base_url)
         reply = self._stuck.get(request.path) or self.server.answer(request)
         if self.stuck_at and re.search(self.stuck_at, request.path):

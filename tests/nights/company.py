@@ -196,6 +196,7 @@ class Company:
         table = (_TABLES / f"{crm}.toml").read_text(encoding="utf-8")
         self.deals_from = table.replace("http://127.0.0.1:8470", self.sandbox.http_url)
         self.configure()
+        self.sandbox.crms[crm].server.ticks = self._ticks
         return self.sandbox.crms[crm]
 
     def has(self, deal_id: str, **cells: Any) -> None:
@@ -228,7 +229,9 @@ class Company:
         return work(self.services(now))
 
     def services(self, now: datetime) -> Services:
-        services = wiring.services_of(self.settings(), as_of=now, on_step=self.on_step)
+        services = wiring.services_of(
+            self.settings(), as_of=now, on_step=self.on_step, sleep=self._sleep, ticks=self._ticks
+        )
         return replace(
             services,
             database=self.database,
@@ -317,6 +320,11 @@ class Company:
             return self.through(self._open[name])
 
         return opened
+
+    def _ticks(self) -> float:
+        """Count the seconds of the sandbox's clock, and those that somebody waited."""
+        assert self.sandbox is not None
+        return self.sandbox.platform.clock.now().timestamp() + sum(self.slept)
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

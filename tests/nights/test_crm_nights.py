@@ -77,8 +77,8 @@ def test_three_nights_of_a_world_end_with_every_deal_accounted_for(
 def test_a_daily_limit_in_the_middle_is_gone_on_from_by_the_next_night(
     company: Company, hubspot: CrmOfVendor
 ) -> None:
-    deal_ids = [win(hubspot, number) for number in range(1, 451)]
-    for number in range(11, 60):  # three look around, six read a page: it stops in the second
+    deal_ids = [win(hubspot, number) for number in range(1, 1_451)]
+    for number in range(35, 99):  # three look around, 26 read a thousand: it stops in the second
         hubspot.server.faults[number] = Reply(status=429, body=DAILY_LIMIT)
     first = company.night(NIGHTS[0])
     assert first.exit_code == 1

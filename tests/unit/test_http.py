@@ -1,5 +1,6 @@
 """The one HTTP session: what is tried again, what is not, and what its errors say."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -116,7 +117,8 @@ class Renewing:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.renewals}"}
 
-    def renew(self) -> bool:
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        assert refused == self.headers()
         self.renewals += 1
         return True
 

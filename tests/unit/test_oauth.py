@@ -45,10 +45,18 @@ def test_a_token_is_fetched_once_and_used_until_it_nearly_ends() -> None:
 def test_a_rotated_refresh_token_is_shown_ever_after() -> None:
     office = Office()
     keeper = office.keeper()
-    keeper.headers()
-    keeper.renew()
-    keeper.renew()
+    keeper.renew(keeper.headers())
+    keeper.renew(keeper.headers())
     assert [last and last.refresh_token for last in office.shown] == [None, "rotated", "rotated"]
+
+
+def test_of_two_threads_refused_with_one_token_only_the_first_fetches_another() -> None:
+    office = Office()
+    keeper = office.keeper()
+    refused = keeper.headers()
+    assert keeper.renew(refused)
+    assert keeper.renew(refused)
+    assert keeper.headers() == {"Authorization": "Bearer access-2"}
 
 
 def test_a_kept_token_serves_the_next_run_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -57,7 +65,8 @@ def test_a_kept_token_serves_the_next_run_and_only_its_owner_may_read_it(tmp_pat
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert office.keeper(file).headers() == {"Authorization": "Bearer access-1"}
     assert len(office.shown) == 1
-    office.keeper(file).renew()
+    keeper = office.keeper(file)
+    keeper.renew(keeper.headers())
     assert json.loads(file.read_text())["access_token"] == "access-2"
     assert [one.name for one in tmp_path.iterdir()] == ["token.json"], "and nothing is left beside"
 

@@ -171,14 +171,17 @@ def _services(
     spare_the_collector()
     settings = options.load(config)
     now = options.instant(as_of, settings)
-    with wiring.opened(settings, as_of=now, progress=progress) as services:
-        migrate.require_current(services.database)
-        if closing is None:
+    if closing is None:
+        with wiring.opened(settings, as_of=now, progress=progress) as services:
+            migrate.require_current(services.database)
             yield services
-            return
-        with signals.listening() as stop:
-            retry = replace(services.retry, sleep=stop.sleep)
-            yield replace(services, on_close=closing.append, stop=stop, retry=retry)
+        return
+    with (
+        signals.listening() as stop,
+        wiring.opened(settings, as_of=now, progress=progress, sleep=stop.sleep) as services,
+    ):
+        migrate.require_current(services.database)
+        yield replace(services, on_close=closing.append, stop=stop)
 
 
 def _asked(progress: output.Shown, report: "Report") -> bool:

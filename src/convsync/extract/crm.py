@@ -1,7 +1,8 @@
 """The deals of a CRM, read through its vendor's adapter: a source as any other.
 
 An adapter tells of deals and of the people behind them in one shape (`CrmDeal`); the config's
-mapping says what their stages and fields mean, the same for all vendors.
+mapping says what their stages and fields mean, the same for all vendors. One page is read ahead of
+that which is worked on, so that the store and the CRM need not wait for each other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,12 +13,13 @@ from operator import itemgetter
 from typing import Any
 
 from convsync.errors import OperatorError, UnexpectedResponseError
-from convsync.extract.crm_adapter import Crm, CrmField
+from convsync.extract.crm_adapter import Crm, CrmField, Page
 from convsync.extract.crm_records import CrmRecords
 from convsync.extract.mapping import CellFormat, CrmMapping
 from convsync.extract.source import Bookmark, Departed, Record
 from convsync.model.deal import Deal
 from convsync.model.period import Period
+from convsync.parallel import ahead
 
 
 class CrmDeals:
@@ -52,7 +54,7 @@ class CrmDeals:
         """Yield every deal modified inside the window, and every one that left the CRM in it."""
         with _as_documented(self.name):
             records = self._records()
-            for page in self.crm.changed(window, after.place if after else None):
+            for page in _ahead(self.crm.changed(window, after.place if after else None)):
                 yield from map(records.read, page.deals)
                 yield from page.departed
                 if page.place is not None:
@@ -63,7 +65,7 @@ class CrmDeals:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
         with _as_documented(self.name):
             records = self._records()
-            listed = chain.from_iterable(page.deals for page in self.crm.reached(period))
+            listed = chain.from_iterable(page.deals for page in _ahead(self.crm.reached(period)))
             for record in map(records.read, listed):
                 if not isinstance(record, Deal) or any(
                     milestone.reached_at in period for milestone in record.milestones
@@ -74,7 +76,7 @@ class CrmDeals:
         """Yield those of the deals that the CRM shows; it may add what they were merged into."""
         with _as_documented(self.name):
             records = self._records()
-            for page in self.crm.named(deal_ids):
+            for page in _ahead(self.crm.named(deal_ids)):
                 yield from map(records.read, page.deals)
 
     def _records(self) -> "CrmRecords":
@@ -90,6 +92,10 @@ class ForgetfulCrmDeals(CrmDeals):
         """Yield those of the deals that the CRM no longer has."""
         asked: Any = self.crm
         yield from asked.departed_among(deal_ids)
+
+
+def _ahead(pages: Iterator[Page]) -> Iterator[Page]:
+    return ahead(pages, by=1)
 
 
 @contextmanager

@@ -144,7 +144,7 @@ class Dynamics:
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; those that may not be read are left out."""
         for where in any_of((_KEY,), deal_ids):
-            if rows := [*self._api.rows(_DEALS, self._asking(where))]:
+            if rows := self._api.rows(_DEALS, self._asking(where)):
                 yield self._page(rows)
 
     def departed(self, window: Period) -> Iterator[Departed]:
@@ -159,10 +159,11 @@ class Dynamics:
 
         One that may not be read is not listed either, but is there: it is answered with 403.
         """
-        there: set[str] = set()
-        for where in any_of((_KEY,), deal_ids):
-            query = {"$select": _KEY, "$filter": where, "$orderby": _KEY}
-            there.update(row[_KEY] for row in self._api.rows(_DEALS, query))
+        queries = (
+            {"$select": _KEY, "$filter": where, "$orderby": _KEY}
+            for where in any_of((_KEY,), deal_ids)
+        )
+        there = {row[_KEY] for row in self._api.rows_of_each(_DEALS, queries)}
         missing = [one for one in deal_ids if one not in there]
         answers = self._api.batch([f"{_DEALS}({one})?$select={_KEY}" for one in missing])
         for deal_id, answer in zip(missing, answers, strict=True):
@@ -215,7 +216,7 @@ class Dynamics:
         for rows, following in self._api.pages(of.records, query, link):
             for where in any_of((_KEY,), (row[of.deal] for row in rows if row[of.deal])):
                 others = self._asking(f"({where}) and modifiedon lt {stamp(window.since)}")
-                if found := [*self._api.rows(_DEALS, others)]:
+                if found := self._api.rows(_DEALS, others):
                     yield self._page(found)
             if following:
                 yield Page(deals=(), place=_place(name, following))
@@ -283,18 +284,21 @@ class Dynamics:
             return {one: [Person(kind=kind, record_id=one)] for one in ids}
         columns, key = self._columns_of(kind), f"{_TABLES[kind]}id"
         wanted = (key, "createdon", "_masterid_value", *columns.properties(names))
+        select = ",".join(dict.fromkeys(wanted))
+        queries = (
+            {"$select": select, "$filter": where, "$orderby": key}
+            for where in any_of((key, "_masterid_value"), ids)
+        )
         people: dict[str, list[Person]] = {}
-        for where in any_of((key, "_masterid_value"), ids):
-            query = {"$select": ",".join(dict.fromkeys(wanted)), "$filter": where, "$orderby": key}
-            for row in self._api.rows(_SETS[kind], query):
-                person = Person(
-                    kind=kind,
-                    record_id=row[key],
-                    created_at=instant(row["createdon"]),
-                    fields=columns.values(row, names),
-                )
-                for known_as in filter(None, (row[key], row["_masterid_value"])):
-                    people.setdefault(known_as, []).append(person)
+        for row in self._api.rows_of_each(_SETS[kind], queries):
+            person = Person(
+                kind=kind,
+                record_id=row[key],
+                created_at=instant(row["createdon"]),
+                fields=columns.values(row, names),
+            )
+            for known_as in filter(None, (row[key], row["_masterid_value"])):
+                people.setdefault(known_as, []).append(person)
         return people
 
     def _stakeholders(self, deal_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -304,14 +308,16 @@ class Dynamics:
         """
         if not self._has_stakeholders:
             return
-        for where in any_of(("_record1id_value",), deal_ids):
-            query = {
+        queries = (
+            {
                 "$select": "connectionid,_record1id_value,_record2id_value",
                 "$filter": f"{_TO_CONTACT} and ({where})",
                 "$orderby": "connectionid",
             }
-            for row in self._api.rows("connections", query):
-                yield row["_record1id_value"], row["_record2id_value"]
+            for where in any_of(("_record1id_value",), deal_ids)
+        )
+        for row in self._api.rows_of_each("connections", queries):
+            yield row["_record1id_value"], row["_record2id_value"]
 
     def _currency(self, currency_id: str | None) -> str | None:
         """Return the code of a record's currency.

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from email import message_from_string
+from functools import partial
+from itertools import chain
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -22,13 +24,18 @@ from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.paging import pages_by_cursor
 from convsync.guides import located
 from convsync.http import Answer, Http, NotJson, Verdict
+from convsync.pace import Limit
 
 PATH: Final = "api/data/v9.2"
 A_PAGE: Final = 500
 """Rows a page; the API's own most is 5,000."""
 _CONDITIONS: Final = 250
 """Of the 300 a filter may hold, some are left for what else it says."""
-_PARTS: Final = 100
+_PARTS: Final = 1_000
+AT_ONCE: Final = 8
+LIMITS: Final = (Limit(requests=5_400, seconds=300),)
+"""Of 52 requests at once most are left to others; of 6,000 in five minutes, a tenth.
+https://learn.microsoft.com/power-apps/developer/data-platform/api-limits"""
 _LABEL: Final = "OData.Community.Display.V1.FormattedValue"
 _TARGET: Final = "Microsoft.Dynamics.CRM.lookuplogicalname"
 _NO_SUCH_ROW: Final = "0x80040217"
@@ -40,6 +47,8 @@ _LIMITS = {
 """https://learn.microsoft.com/power-apps/developer/data-platform/api-limits"""
 _PAGE: Final = "docs/dynamics.md"
 _PRIVILEGE = re.compile(r"\bprv[A-Za-z_]+")
+_PART_LIMITED = re.compile(r"^HTTP/1\.1 429\b", re.M)
+_RETRY_AFTER = re.compile(r"^Retry-After: *(\d+)", re.M | re.I)
 _SIGNS: Final = "$,()'/=:;"
 _BOUNDARY: Final = "batch_convsync"
 _HEADERS: Final = {
@@ -81,10 +90,14 @@ class Api:
         kept = place if _is_of(place, query) else ""
         return pages_by_cursor(f"{self._http.name} {records}", read, kept)
 
-    def rows(self, records: str, query: Query) -> Iterator[DynamicsRecord]:
-        """Yield every row that a query finds."""
-        for rows, _ in self.pages(records, query):
-            yield from rows
+    def rows(self, records: str, query: Query) -> list[DynamicsRecord]:
+        """Return every row that a query finds."""
+        return [row for rows, _ in self.pages(records, query) for row in rows]
+
+    def rows_of_each(self, records: str, queries: Iterable[Query]) -> list[DynamicsRecord]:
+        """Return what queries find, in their order; several are made at once."""
+        reads = [partial(self.rows, records, query) for query in queries]
+        return [*chain.from_iterable(self._http.together(reads))]
 
     def first(self, records: str, query: Query) -> list[DynamicsRecord]:
         """Return the rows that a query with `$top` finds; it goes without pages."""
@@ -165,7 +178,7 @@ def judge(answer: Answer) -> Verdict:
     error = _error_in(answer)
     match answer.status:
         case 200 if isinstance(answer.body, NotJson) and answer.body.kind == "multipart/mixed":
-            return "fine"
+            return _limited_inside(answer.place, answer.body.text) or "fine"
         case 429:
             limit = _LIMITS.get(str(error.get("code")), "use")
             return TransientError(
@@ -188,6 +201,20 @@ def judge(answer: Answer) -> Verdict:
                 " the tables to read."
             )
     return None
+
+
+def _limited_inside(place: str, parts: str) -> TransientError | None:
+    """Return whether a part of a batch reached a limit; it says by itself how long to wait.
+
+    https://learn.microsoft.com/power-apps/developer/data-platform/api-limits
+    """
+    if not _PART_LIMITED.search(parts):
+        return None
+    asked = [float(found[1]) for found in _RETRY_AFTER.finditer(parts)]
+    return TransientError(
+        f"{place}: the app user's limit of requests is reached by a part of the batch.",
+        retry_after_s=max(asked, default=None),
+    )
 
 
 def judge_login(answer: Answer) -> Verdict:

@@ -170,11 +170,13 @@ class History:
         https://learn.microsoft.com/dynamics365/sales/developer/entities/opportunityclose
         """
         select = "activityid,createdon,actualend,opportunitystatecode,_opportunityid_value"
+        queries = (
+            {"$select": select, "$filter": where, "$orderby": "activityid"}
+            for where in any_of(("_opportunityid_value",), deal_ids)
+        )
         closings: dict[str, list[DynamicsRecord]] = {}
-        for where in any_of(("_opportunityid_value",), deal_ids):
-            query = {"$select": select, "$filter": where, "$orderby": "activityid"}
-            for row in self._api.rows("opportunitycloses", query):
-                closings.setdefault(row["_opportunityid_value"], []).append(row)
+        for row in self._api.rows_of_each("opportunitycloses", queries):
+            closings.setdefault(row["_opportunityid_value"], []).append(row)
         return closings
 
     def _moves(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Entered]]:
@@ -186,13 +188,15 @@ class History:
         moves: dict[str, list[Entered]] = {}
         for process in self.processes:
             select = f"{INSTANCE},{own},{process.deal}"
-            for where in any_of((process.deal,), deal_ids):
-                query = {"$select": select, "$filter": where, "$orderby": INSTANCE}
-                rows = [*self._api.rows(process.records, query)]
-                audited = self._audited(process, [row[INSTANCE] for row in rows])
-                for row in rows:
-                    entered = _moves_of(row, audited.get(row[INSTANCE], ()))
-                    moves.setdefault(row[process.deal], []).extend(entered)
+            queries = [
+                {"$select": select, "$filter": where, "$orderby": INSTANCE}
+                for where in any_of((process.deal,), deal_ids)
+            ]
+            rows = self._api.rows_of_each(process.records, queries)
+            audited = self._audited(process, [row[INSTANCE] for row in rows])
+            for row in rows:
+                entered = _moves_of(row, audited.get(row[INSTANCE], ()))
+                moves.setdefault(row[process.deal], []).extend(entered)
         return {one: sorted(these, key=lambda move: move.at) for one, these in moves.items()}
 
     def _audited(self, process: Process, ids: Sequence[str]) -> Mapping[str, list[Entered]]:
@@ -205,19 +209,21 @@ class History:
         if not self._has_audit:
             return {}
         of_table = f"objecttypecode eq '{process.table}' and (operation eq 1 or operation eq 2)"
-        entered: dict[str, list[Entered]] = {}
-        for where in any_of(("_objectid_value",), ids):
-            query = {
+        queries = [
+            {
                 "$select": "auditid,createdon,_objectid_value",
                 "$filter": f"{of_table} and ({where})",
                 "$orderby": "createdon",
             }
-            rows = [*self._api.rows("audits", query)]
-            details = self._api.batch([_details_of(row["auditid"]) for row in rows])
-            for row, answer in zip(rows, details, strict=True):
-                stage, at = _new_stage(self._api.body_of(answer)), instant(row["createdon"])
-                if stage and at:
-                    entered.setdefault(row["_objectid_value"], []).append(Entered(stage, at))
+            for where in any_of(("_objectid_value",), ids)
+        ]
+        rows = self._api.rows_of_each("audits", queries)
+        details = self._api.batch([_details_of(row["auditid"]) for row in rows])
+        entered: dict[str, list[Entered]] = {}
+        for row, answer in zip(rows, details, strict=True):
+            stage, at = _new_stage(self._api.body_of(answer)), instant(row["createdon"])
+            if stage and at:
+                entered.setdefault(row["_objectid_value"], []).append(Entered(stage, at))
         return entered
 
 

@@ -90,13 +90,20 @@ class TokenKeeper:
 
     def headers(self) -> Mapping[str, str]:
         """Return the header of a request, with a token that has not expired."""
-        return {"Authorization": f"{self._scheme} {self.token().access_token}"}
+        return self._shown(self.token())
 
-    def renew(self) -> bool:
-        """Get a new token although the old one has not expired by our clock."""
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """Get a new token although that of these headers has not expired by our clock.
+
+        Where another thread has got one meanwhile, that is it.
+        """
         with self._lock:
-            self._renewed()
+            if self._token is None or self._shown(self._token) == refused:
+                self._renewed()
         return True
+
+    def _shown(self, token: Token) -> Mapping[str, str]:
+        return {"Authorization": f"{self._scheme} {token.access_token}"}
 
     def token(self) -> Token:
         """Return a token that has not expired."""

@@ -2,15 +2,16 @@
 
 What shapes it: won and lost are statuses and not stages, so they are stages of our own here; the
 time a deal was won can be edited, so its truth is the changelog, which has no batch form: a call
-for each deal whose own stamps do not tell all that counts. Archived deals are deals like any other,
-in a list of their own. Custom fields have keys of 40 hex digits that differ in every account, so
-they are named by what people call them, or by the key.
+for each deal whose own stamps do not tell all that counts, several at a time. Archived deals are
+deals like any other, in a list of their own. Custom fields have keys of 40 hex digits that differ
+in every account, so they are named by what people call them, or by the key.
 https://developers.pipedrive.com/docs/api/v1/Deals
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from convsync.extract.crm_adapter import (
@@ -212,20 +213,21 @@ class Pipedrive:
         """Return deals with their people and the stages they went through."""
         alone = {one["person_id"] for one in records if one.get("person_id") and not _several(one)}
         people = {person.record_id: person for person in self._persons(sorted(alone))}
-        deals = [built(str(one["id"]), self._deal, one, people) for one in records]
-        return Page(deals=deals, place=place)
+        building = [partial(built, str(one["id"]), self._deal, one, people) for one in records]
+        return Page(deals=self._api.together(building), place=place)
 
     def _persons(self, ids: Sequence[int]) -> Iterator[Person]:
-        """Yield persons, a hundred a call.
+        """Return persons, a hundred a call.
 
         https://developers.pipedrive.com/docs/api/v1/Persons#getPersons
         """
-        known = self._api.fields_of(CONTACT)
-        for batch in batches(ids, _IDS):
-            query = {"ids": ",".join(map(str, batch)), "limit": _IDS}
-            query |= known.query(self._names[CONTACT])
-            for record in self._api.page(_PERSONS, query)[0]:
-                yield self._person(record)
+        known = self._api.fields_of(CONTACT).query(self._names[CONTACT])
+        asked = [
+            {"ids": ",".join(map(str, batch)), "limit": _IDS, **known}
+            for batch in batches(ids, _IDS)
+        ]
+        pages = self._api.together([partial(self._api.page, _PERSONS, query) for query in asked])
+        return (self._person(record) for records, _ in pages for record in records)
 
     def _participants(self, deal_id: int) -> list[Person]:
         """Return everybody behind a deal that has several: the API has no batch for it.

@@ -17,9 +17,15 @@ from convsync.extract.mapping import CONTACT, DEAL
 from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.paging import pages_by_cursor
 from convsync.http import Answer, Http, Verdict
+from convsync.pace import Limit
 
 PipedriveRecord = dict[str, Any]
 A_PAGE: Final = 500
+AT_ONCE: Final = 6
+TOKEN_LIMITS: Final = (Limit(requests=18, seconds=2),)
+APP_LIMITS: Final = (Limit(requests=72, seconds=2),)
+"""A tenth below the burst limits of the smallest plan, for an API token and for an app.
+https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting"""
 _KEYS = 15
 _A_DAY_S, _BURST_S = 24 * 3600.0, 2.0
 _IN_V2 = {"email": "emails", "phone": "phones"}
@@ -34,6 +40,7 @@ class Api:
     def __init__(self, http: Http) -> None:
         self._http = http
         self._known: dict[str, FieldNames] = {}
+        self.together = http.together
 
     def pages(
         self, path: str, query: Mapping[str, Any], cursor: str = ""

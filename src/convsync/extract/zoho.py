@@ -9,6 +9,7 @@ https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain, product
 from typing import Final
 
@@ -27,7 +28,7 @@ from convsync.extract.crm_adapter import (
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.source import Departed
-from convsync.extract.zoho_api import Api, ZohoRecord
+from convsync.extract.zoho_api import A_LONG_PAGE, Api, ZohoRecord
 from convsync.extract.zoho_records import id_of, ids_named, plain, plain_fields
 from convsync.model.deal import Gone
 from convsync.model.period import Period
@@ -43,11 +44,12 @@ _STANDARD: Final = {
 }  # fmt: skip
 """Not every organisation has all: Currency is there with several currencies only."""
 _HISTORY, _ENTRY = "DealHistory", ("id", "Potential_Name", "Stage", "Modified_Time")
+_OF_DEALS: Final = "Potential_Name in ({ids})"
 _BY_ID, _BY_CONTACT = "id in ({ids})", "Contact_Name in ({ids})"
 _BECAME = "Converted__s = true and Converted_Deal in ({ids})"
 _BECAME_ONLY = "(Converted__s = true and Converted_Deal is null) and Converted_Contact in ({ids})"
 """Leads by the deals or contacts they became; queries leave converted leads out unless asked."""
-_SAMPLE, _MOST_COLUMNS = 100, 50
+_SAMPLE, _MOST_COLUMNS = 100, 500
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
 )
@@ -244,7 +246,7 @@ class Zoho:
         if deal_ids and not self._can_query_history():
             return self._related(deal_ids, "Stage_History", "Stage,Modified_Time")
         history: dict[str, list[ZohoRecord]] = {one: [] for one in deal_ids}
-        pages = self._api.pages_in(_ENTRY, _HISTORY, "Potential_Name in ({ids})", deal_ids)
+        pages = self._api.pages_in(_ENTRY, _HISTORY, _OF_DEALS, deal_ids, a_page=A_LONG_PAGE)
         for row in chain.from_iterable(pages):
             history[id_of(row["Potential_Name"])].append(row)
         return history
@@ -253,8 +255,9 @@ class Zoho:
         self, deal_ids: Iterable[str], what: str, columns: str
     ) -> dict[str, list[ZohoRecord]]:
         """Return a related list of each deal that is still there."""
-        lists = ((one, self._api.related(one, what, columns)) for one in deal_ids)
-        return {one: rows for one, rows in lists if rows is not None}
+        ids = [*deal_ids]
+        lists = self._api.together([partial(self._api.related, one, what, columns) for one in ids])
+        return {one: rows for one, rows in zip(ids, lists, strict=True) if rows is not None}
 
     def _can_query_history(self) -> bool:
         if self._history_can_be_queried is None:

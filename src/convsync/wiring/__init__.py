@@ -1,14 +1,16 @@
 """Settings → the concrete sources, destinations and store. Nobody else knows which they are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from time import monotonic, sleep
 from zoneinfo import ZoneInfo
 
 from convsync.clock import frozen_clock, system_clock
 from convsync.errors import OperatorError
+from convsync.pace import Ticks
 from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
 from convsync.store.database import Database, OnStep, ignore_step
@@ -35,9 +37,14 @@ def services_of(
     as_of: datetime | None = None,
     on_step: OnStep = ignore_step,
     progress: Progress | None = None,
+    sleep: Callable[[float], None] = sleep,
+    ticks: Ticks = monotonic,
 ) -> Services:
-    """Return everything a run works with. Nothing is opened or imported before it is used."""
-    retry = retry_of(settings)
+    """Return everything a run works with. Nothing is opened or imported before it is used.
+
+    Whoever has to wait does so by `sleep`, and tells how long by `ticks`.
+    """
+    retry = retry_of(settings, sleep, ticks)
     return Services(
         database=database_of(settings, on_step=on_step),
         head_file=head_file_of(settings),
@@ -60,12 +67,17 @@ def services_of(
 
 @contextmanager
 def opened(
-    settings: Settings, *, as_of: datetime | None = None, progress: Progress | None = None
+    settings: Settings,
+    *,
+    as_of: datetime | None = None,
+    progress: Progress | None = None,
+    sleep: Callable[[float], None] = sleep,
 ) -> Iterator[Services]:
     """Yield everything a command works with, and close whatever of it was opened."""
     with closing(destinations_of(settings)) as destinations:
         services = replace(
-            services_of(settings, as_of=as_of, progress=progress), destinations=destinations
+            services_of(settings, as_of=as_of, progress=progress, sleep=sleep),
+            destinations=destinations,
         )
         with closing(services.database):
             yield services

@@ -1,16 +1,23 @@
 """Settings → the terms a run works under: its limits, its audit log, what was renamed."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic, sleep
 
 from convsync.model.terms import AuditSettings, Moved, RunLimits
+from convsync.pace import Ticks
 from convsync.plan import SafetyLimits
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings
 
 
-def retry_of(settings: Settings) -> RetryPolicy:
-    """Return how often a request is tried within one run."""
+def retry_of(
+    settings: Settings, sleep: Callable[[float], None] = sleep, ticks: Ticks = monotonic
+) -> RetryPolicy:
+    """Return how often a request is tried within one run, and what waiting for it means."""
     return RetryPolicy(
+        sleep=sleep,
+        ticks=ticks,
         attempts=settings.retry.attempts,
         first_wait_s=settings.retry.first_wait_s,
         longest_wait_s=settings.retry.longest_wait_s,

@@ -16,7 +16,7 @@ from convsync.sandbox.crm.query_text import QueryText, tokens_of
 
 Columns = Mapping[str, str]
 """The columns of a module and their types; those of a lookup's record stand behind a dot."""
-MOST_COLUMNS, MOST_IN, MOST_ROWS, MOST_CRITERIA = 50, 50, 2_000, 25
+MOST_COLUMNS, MOST_IN, MOST_ROWS, MOST_CRITERIA = 500, 100, 2_000, 25
 _TOKEN = re.compile(
     r"\s*(?:'(?P<text>(?:[^']|'')*)'|(?P<number>\d+)|(?P<sign><=|>=|!=|[=<>(),])|(?P<word>[A-Za-z_][\w.]*))"
 )

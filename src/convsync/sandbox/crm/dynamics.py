@@ -34,7 +34,7 @@ from convsync.sandbox.crm.dynamics_rows import (
     guid,
     stage_id,
 )
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Field, Now, Reply
+from convsync.sandbox.crm.server import Allowance, CrmRequest, CrmServer, Field, Now, Reply
 
 TENANT: Final = "contoso.onmicrosoft.com"
 CLIENT_ID: Final = "535fb089-9ff3-47b6-9bfb-4f1264799865"
@@ -73,6 +73,9 @@ class DynamicsServer(CrmServer):
         *(("GET", BASE + rf"/(?P<records>{records})", "listed") for records in TABLES),
     )
 
+    most_at_once = 52
+    allowances = (Allowance(requests=6_000, seconds=300, of=f"^{BASE}/", name="0x80072322"),)
+
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens: set[str] = set()
@@ -89,6 +92,11 @@ class DynamicsServer(CrmServer):
         if request.bearer not in self.tokens and not request.path.endswith("/oauth2/v2.0/token"):
             return Reply(status=401, headers={"WWW-Authenticate": "Bearer"})
         return next((reply for word, reply in self.refused.items() if word in request.path), None)
+
+    def too_many(self, beyond: Allowance) -> Reply:
+        """Name the limit, and how long to wait."""
+        error = _error(429, beyond.name or "0x80072326", "the limit is exceeded")
+        return replace(error, headers={"Retry-After": str(max(1, round(beyond.seconds)))})
 
     def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for the app's secret, and no refresh token."""
@@ -366,12 +374,13 @@ def _described_name(table: str) -> dict[str, Any]:
 
 
 def _part(boundary: str, reply: Reply) -> str:
+    more = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
     return (
         f"--{boundary}\r\n"
         "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
         f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}\r\n"
-        "Content-Type: application/json; odata.metadata=minimal\r\nOData-Version: 4.0\r\n\r\n"
-        f"{reply.encoded().decode()}\r\n"
+        "Content-Type: application/json; odata.metadata=minimal\r\nOData-Version: 4.0\r\n"
+        f"{more}\r\n{reply.encoded().decode()}\r\n"
     )
 
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Field, Now, Reply
+from convsync.sandbox.crm.server import Allowance, CrmRequest, CrmServer, Field, Now, Reply
 
 TOKEN: Final = "pat-eu1-sandbox"  # noqa: S105 - opens nothing but this sandbox
 REFRESH_TOKEN: Final = "refresh-sandbox"  # noqa: S105
-MOST_FOUND, A_PAGE, A_HISTORY_BATCH, A_BATCH = 10_000, 200, 50, 100
+MOST_FOUND, A_PAGE, A_HISTORY_BATCH, A_BATCH, A_LINK_BATCH = 10_000, 200, 50, 100, 1_000
 _DEALS, _CONTACTS = ("deals", "0-3"), ("contacts", "0-1")
 _CORRELATION: Final = "019cd9fe-d093-7d4f-99bc-45975fdcf7c6"
 
@@ -56,9 +56,22 @@ class HubSpotServer(CrmServer):
         ("POST", r"/oauth/2026-03/token", "token"),
     )
 
+    allowances = (
+        Allowance(requests=100, seconds=10, name="TEN_SECONDLY_ROLLING"),
+        Allowance(requests=5, seconds=1, of="/search$", name="SECONDLY"),
+    )
+    """Of the smallest plan. That refusals of a search say SECONDLY is unconfirmed."""
+
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens = {TOKEN}
+
+    def too_many(self, beyond: Allowance) -> Reply:
+        """Name the limit; how long to wait is not said."""
+        return _error(
+            429, "You have reached a limit.", "RATE_LIMITS", errorType="RATE_LIMIT",
+            policyName=beyond.name,
+        )  # fmt: skip
 
     def record_id(self, kind: str, number: int) -> str:
         """Return an ID in digits."""
@@ -144,7 +157,10 @@ class HubSpotServer(CrmServer):
     def associations(self, request: CrmRequest, records: str, to: str) -> Reply:
         """Answer with the links of these records; one without any is an error of its own."""
         results, errors = [], []
-        for one in request.json()["inputs"]:
+        inputs = request.json()["inputs"]
+        if len(inputs) > A_LINK_BATCH:
+            return _error(400, f"The maximum is {A_LINK_BATCH} inputs.", "VALIDATION_ERROR")
+        for one in inputs:
             if linked := self._links(records, one["id"]):
                 links = [{"toObjectId": other, "associationTypes": []} for other in linked]
                 results.append({"from": {"id": one["id"]}, "to": links})
@@ -327,7 +343,7 @@ def _missing(ids: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _error(status: int, message: str, category: str) -> Reply:
+def _error(status: int, message: str, category: str, **more: str) -> Reply:
     return Reply(
         status=status,
         body={
@@ -335,6 +351,7 @@ def _error(status: int, message: str, category: str) -> Reply:
             "message": message,
             "correlationId": _CORRELATION,
             "category": category,
+            **more,
         },
     )
 

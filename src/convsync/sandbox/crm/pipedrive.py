@@ -17,7 +17,7 @@ from itertools import dropwhile, islice
 from typing import Any, Final
 
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome, id_key
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Field, Now, Reply
+from convsync.sandbox.crm.server import Allowance, CrmRequest, CrmServer, Field, Now, Reply
 
 TOKEN: Final = "sandbox-0123456789abcdef0123456789abcdef"  # noqa: S105 - opens only this sandbox
 CLIENT: Final = ("client", "secret")
@@ -93,6 +93,12 @@ class PipedriveServer(CrmServer):
         ("POST", r"/oauth/token", "token"),
     )
 
+    allowances = (
+        Allowance(requests=20, seconds=2, of="^/api/", by=lambda asked: not asked.bearer),
+        Allowance(requests=80, seconds=2, of="^/api/", by=lambda asked: bool(asked.bearer)),
+    )
+    """The bursts of the smallest plan, for an API token and for an app."""
+
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens = {TOKEN}
@@ -136,6 +142,11 @@ class PipedriveServer(CrmServer):
             return replace(_error(429, "Rate limit exceeded"), headers=headers)
         self.spent += cost
         return None
+
+    def too_many(self, beyond: Allowance) -> Reply:
+        """Say in a header when the burst is over."""
+        headers = {"x-ratelimit-limit": str(beyond.requests), "x-ratelimit-reset": "2"}
+        return replace(_error(429, "Rate limit exceeded"), headers=headers)
 
     def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for the refresh token."""

@@ -6,10 +6,14 @@ sandbox mounts it under the vendor's name. It shares no code with the adapters i
 
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from math import ceil
+from threading import Lock
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -80,6 +84,24 @@ class Field:
     is_readable: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How many requests a vendor answers in so many seconds, of those whose path fits `of`.
+
+    `name` is the vendor's for it, `by` whose requests are counted together.
+    """
+
+    requests: int
+    seconds: float
+    of: str = ""
+    name: str = ""
+    by: Callable[[CrmRequest], bool] = lambda _: True
+
+    def covers(self, request: CrmRequest) -> bool:
+        """Return whether a request counts."""
+        return self.by(request) and re.search(self.of, request.path) is not None
+
+
 Now = Callable[[], datetime]
 
 
@@ -87,31 +109,68 @@ class CrmServer:
     """One vendor's API over a book. Subclasses name their paths in `routes`.
 
     `faults` answer the nth request from now instead: 1 is the next. `requests` counts by method and
-    path pattern, so that tests can say what a night costs.
+    path pattern, so that tests can say what a night costs, `refusals` those that were one too many.
+    `ticks` are the seconds that allowances are kept by: real ones, whatever the sandbox's clock
+    says.
     """
 
     name = ""
     routes: Sequence[tuple[str, str, str]] = ()
     """Method, pattern of the path, and who answers, with the pattern's groups as arguments."""
+    allowances: Sequence[Allowance] = ()
+    most_at_once: int | None = None
+    """How many requests may be under way; None for any number."""
 
     def __init__(self, book: CrmBook, now: Now) -> None:
         self.book = book
         self.now = now
         self.requests: dict[str, int] = {}
         self.faults: dict[int, Reply] = {}
+        self.ticks: Callable[[], float] = monotonic
+        self.refusals = 0
+        self.most_under_way = 0
+        self._under_way = 0
+        self._counting = Lock()
+        self._taken = [(one, deque[float](maxlen=one.requests)) for one in self.allowances]
         self._routes = [
             (method, re.compile(pattern), pattern, getattr(self, handler))
             for method, pattern, handler in self.routes
         ]
 
     def answer(self, request: CrmRequest) -> Reply:
-        """Answer a request."""
-        self.faults = {number - 1: reply for number, reply in self.faults.items() if number}
-        if fault := self.faults.pop(0, None):
-            return fault
-        reply, route = self.handled(request)
-        self.requests[route] = self.requests.get(route, 0) + 1
+        """Answer a request, or refuse one too many."""
+        with self._counting:
+            self.faults = {number - 1: reply for number, reply in self.faults.items() if number}
+            fault = self.faults.pop(0, None)
+            refused = None if fault else self._one_too_many(request)
+            self.refusals += refused is not None
+            self._under_way += 1
+            self.most_under_way = max(self.most_under_way, self._under_way)
+        try:
+            if fault is not None:
+                return fault
+            if refused is not None:
+                return self.too_many(refused)
+            reply, route = self.handled(request)
+        finally:
+            with self._counting:
+                self._under_way -= 1
+        with self._counting:
+            self.requests[route] = self.requests.get(route, 0) + 1
         return reply
+
+    def _one_too_many(self, request: CrmRequest) -> Allowance | None:
+        """Return the allowance that a request goes beyond; one within all is counted by each."""
+        if self.most_at_once is not None and self._under_way >= self.most_at_once:
+            return Allowance(requests=self.most_at_once, seconds=0)
+        now = self.ticks()
+        taken = [(one, times) for one, times in self._taken if one.covers(request)]
+        for one, times in taken:
+            if len(times) == one.requests and now < times[0] + one.seconds:
+                return one
+        for _, times in taken:
+            times.append(now)
+        return None
 
     def handled(self, request: CrmRequest) -> tuple[Reply, str]:
         """Answer a request without counting it; also name the route it took."""
@@ -129,6 +188,10 @@ class CrmServer:
     def refuse(self, request: CrmRequest) -> Reply | None:
         """Return the answer to somebody who may not ask; None where he may."""
         return None
+
+    def too_many(self, beyond: Allowance) -> Reply:
+        """Return the answer to a request beyond an allowance."""
+        return Reply(status=429, headers={"Retry-After": str(ceil(beyond.seconds))})
 
     def not_found(self, request: CrmRequest) -> Reply:
         """Return the answer to a path that does not exist."""

@@ -24,7 +24,7 @@ from convsync.sandbox.crm.book import (
     id_key,
 )
 from convsync.sandbox.crm.coql import Columns, CoqlError, CoqlQuery
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Field, Now, Reply
+from convsync.sandbox.crm.server import Allowance, CrmRequest, CrmServer, Field, Now, Reply
 
 CLIENT: Final = "1000.SANDBOX"
 SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
@@ -113,6 +113,9 @@ class ZohoServer(CrmServer):
         ("GET", rf"{_BASE}/settings/pipeline", "pipeline"),
     )
 
+    most_at_once = 5
+    """In the smallest edition."""
+
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens: dict[str, datetime] = {}
@@ -146,6 +149,10 @@ class ZohoServer(CrmServer):
         if scheme == "Zoho-oauthtoken" and expires_at and self.now() < expires_at:
             return None
         return _error(401, "INVALID_TOKEN", "invalid oauth token")
+
+    def too_many(self, beyond: Allowance) -> Reply:
+        """Say as little as when the credits are used up; the header tells the two apart."""
+        return _error(429, "TOO_MANY_REQUESTS", f"more than {beyond.requests} at once")
 
     def not_found(self, request: CrmRequest) -> Reply:
         """Answer that there is no such path."""

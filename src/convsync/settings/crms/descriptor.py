@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convsync.extract.mapping import CrmMapping
     from convsync.extract.oauth import Fetch, TokenKeeper
     from convsync.http import Authorisation, Http, Judge
+    from convsync.pace import Limit
     from convsync.retrying import RetryPolicy
 
 T = TypeVar("T", bound=AnyCrmDeals)
@@ -38,9 +39,13 @@ class Connection:
         url: "str | Callable[[], str]",
         judge: "Judge",
         authorisation: "Authorisation | None" = None,
+        *,
+        limits: "Sequence[Limit]" = (),
+        at_once: int = 1,
     ) -> "Http":
-        """Return a session with one of the vendor's servers."""
+        """Return a session with one of the vendor's servers, which takes so much and no more."""
         from convsync.http import Http
+        from convsync.pace import Pace
 
         return Http(
             name=name,
@@ -48,6 +53,7 @@ class Connection:
             judge=judge,
             policy=self.policy,
             authorisation=authorisation,
+            pace=Pace(limits, at_once=at_once, ticks=self.policy.ticks),
         )
 
     def keeper(self, fetch: "Fetch") -> "TokenKeeper":

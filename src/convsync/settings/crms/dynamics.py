@@ -44,7 +44,14 @@ def _open(table: DynamicsDeals, mapping: "CrmMapping", connection: Connection) -
     words = table.tenant_id, table.client_id, revealed(table.client_secret), table.url
     who = connection.keeper(dynamics_api.client_credentials(login, *words))
     base_url = f"{table.url.rstrip('/')}/{dynamics_api.PATH}"
-    http = connection.http("Dynamics 365", base_url, dynamics_api.judge, who)
+    http = connection.http(
+        "Dynamics 365",
+        base_url,
+        dynamics_api.judge,
+        who,
+        limits=dynamics_api.LIMITS,
+        at_once=dynamics_api.AT_ONCE,
+    )
     api = dynamics_api.Api(http)
     history = History(
         api,

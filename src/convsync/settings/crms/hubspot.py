@@ -31,17 +31,24 @@ class HubSpotDeals(AnyCrmDeals):
 
 
 def _open(table: HubSpotDeals, mapping: "CrmMapping", connection: Connection) -> "Crm":
-    from convsync.extract import hubspot
+    from convsync.extract import hubspot, hubspot_api
     from convsync.http import FixedHeader
 
     def http(authorisation: "Authorisation | None" = None) -> "Http":
-        return connection.http("HubSpot", table.url, hubspot.judge, authorisation)
+        return connection.http(
+            "HubSpot",
+            table.url,
+            hubspot_api.judge,
+            authorisation,
+            limits=hubspot_api.LIMITS,
+            at_once=hubspot_api.AT_ONCE,
+        )
 
     if table.token is not None:
         who: Authorisation = FixedHeader("Authorization", f"Bearer {revealed(table.token)}")
     else:
         secrets = revealed(table.client_secret), revealed(table.refresh_token)
-        who = connection.keeper(hubspot.refreshing(http(), table.client_id or "", *secrets))
+        who = connection.keeper(hubspot_api.refreshing(http(), table.client_id or "", *secrets))
     return hubspot.HubSpot(http(who), mapping)
 
 

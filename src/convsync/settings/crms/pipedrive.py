@@ -37,11 +37,20 @@ def _open(table: PipedriveDeals, mapping: "CrmMapping", connection: Connection) 
 
     if table.token is not None:
         who: Authorisation = FixedHeader("x-api-token", revealed(table.token))
+        limits = pipedrive_api.TOKEN_LIMITS
     else:
+        limits = pipedrive_api.APP_LIMITS
         app = basic(table.client_id or "", revealed(table.client_secret))
         login = connection.http("Pipedrive", table.login_url, pipedrive_api.judge, app)
         who = connection.keeper(pipedrive_api.refreshing(login, revealed(table.refresh_token)))
-    http = connection.http("Pipedrive", table.url, pipedrive_api.judge, who)
+    http = connection.http(
+        "Pipedrive",
+        table.url,
+        pipedrive_api.judge,
+        who,
+        limits=limits,
+        at_once=pipedrive_api.AT_ONCE,
+    )
     return pipedrive.Pipedrive(pipedrive_api.Api(http), mapping)
 
 

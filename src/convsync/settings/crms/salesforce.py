@@ -43,7 +43,13 @@ def _open(table: SalesforceDeals, mapping: "CrmMapping", connection: Connection)
     from convsync.extract import salesforce, salesforce_api
 
     def http(authorisation: "Authorisation | None" = None) -> "Http":
-        return connection.http("Salesforce", table.url, salesforce_api.judge, authorisation)
+        return connection.http(
+            "Salesforce",
+            table.url,
+            salesforce_api.judge,
+            authorisation,
+            at_once=salesforce_api.AT_ONCE,
+        )
 
     if table.client_secret is not None:
         secret = revealed(table.client_secret)

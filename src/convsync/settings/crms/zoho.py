@@ -39,7 +39,7 @@ def _open(table: ZohoDeals, mapping: "CrmMapping", connection: Connection) -> "C
     file = connection.token_file
     who = TokenKeeper(fetch, scheme=zoho_api.SCHEME, file=file, api_url=table.url)
     url = table.url or zoho_api.api_of(who, table.login_url)
-    api = zoho_api.Api(connection.http("Zoho", url, zoho_api.judge, who))
+    api = zoho_api.Api(connection.http("Zoho", url, zoho_api.judge, who, at_once=zoho_api.AT_ONCE))
     return zoho.Zoho(api, mapping, reads_roles=table.contact_roles)
 
 
