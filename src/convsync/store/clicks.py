@@ -17,7 +17,7 @@ from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBa
 from convsync.model.key import Key, KeyKind
 from convsync.store import dialect
 from convsync.store.deal_row import key_of
-from convsync.store.schema import click_keys, clicks, deal_keys, deals
+from convsync.store.schema import IS_NEWS, click_keys, clicks, deal_keys, deals
 
 _BASIS_OF = {
     KeyKind.CLICK: MatchBasis.DEAL,
@@ -66,20 +66,16 @@ def save(connection: Connection, sightings: Iterable[Sighting]) -> Stored:
 
 def spread_news(connection: Connection, *, now: datetime) -> None:
     """Make every deal due that shares a key with a click that is news; it is news no longer."""
-    keys = (
-        select(click_keys.c.key)
-        .join(clicks, clicks.c.id == click_keys.c.click)
-        .where(clicks.c.is_news)
-    )
+    keys = select(click_keys.c.key).join(clicks, clicks.c.id == click_keys.c.click).where(IS_NEWS)
     sharing = select(deal_keys.c.deal).where(deal_keys.c.key.in_(keys))
     later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
     connection.execute(update(deals).where(deals.c.id.in_(sharing), later).values(reconcile_at=now))
-    connection.execute(update(clicks).where(clicks.c.is_news).values(is_news=False))
+    connection.execute(update(clicks).where(IS_NEWS).values(is_news=False))
 
 
 def has_news(connection: Connection) -> bool:
     """True where a click is stored that no deal has been matched with yet."""
-    found = select(clicks.c.id).where(clicks.c.is_news).limit(1)
+    found = select(clicks.c.id).where(IS_NEWS).limit(1)
     return connection.execute(found).first() is not None
 
 
@@ -113,8 +109,8 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
 
 
 def count(connection: Connection) -> int:
-    """Return how many click IDs are stored."""
-    return connection.execute(select(func.count()).select_from(clicks)).scalar_one()
+    """Return how many click IDs are stored: they are numbered from 1, and none is ever removed."""
+    return _next_row(connection) - 1
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ ones that hide them.
 """
 
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -185,6 +185,23 @@ def update_rows(
         _execute_many(connection, statement, [table.c[name] for name in (*columns, *key)], rows)
 
 
+def add_to_rows(
+    connection: Connection,
+    table: Table,
+    key: Sequence[str],
+    amounts: Sequence[str],
+    more: Mapping[Any, Sequence[Any]],
+) -> None:
+    """Add to the amounts of the rows with these keys, which begin at nothing."""
+    rows = [(*found, *added) for found, added in more.items() if any(added)]
+    if rows:
+        columns = (*key, *amounts)
+        sums = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in amounts)
+        insert = _insert_of(table, columns, _mark(connection))
+        statement = f"{insert} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
+        _execute_many(connection, statement, [table.c[name] for name in columns], rows)
+
+
 def _execute_many(
     connection: Connection,
     statement: str,
@@ -233,6 +250,21 @@ def tally(connection: Connection, found: Any) -> Counter[tuple[Any, ...]]:
     columns = [*found.subquery().c]
     counts = select(*columns, func.count()).group_by(*columns)
     return Counter({tuple(row[:-1]): int(row[-1]) for row in connection.execute(counts)})
+
+
+def add_up(connection: Connection, found: Any) -> dict[tuple[Any, ...], list[int]]:
+    """Count the rows a query finds by all their columns but the last, and add that one up."""
+    if connection.dialect.name == "sqlite":
+        cursor: Any = connection.execute(found).cursor
+        sums: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
+        for row in cursor:
+            of_key = sums[row[:-1]]
+            of_key[0] += 1
+            of_key[1] += row[-1]
+        return sums
+    *key, amount = found.subquery().c
+    grouped = select(*key, func.count(), func.sum(amount)).group_by(*key)
+    return {tuple(row[:-2]): [int(row[-2]), int(row[-1])] for row in connection.execute(grouped)}
 
 
 def is_busy(error: DBAPIError) -> bool:

@@ -4,7 +4,7 @@ Chunks are written with one INSERT and one UPDATE for each kind of change, whate
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,7 +27,7 @@ from convsync.model.money import Money
 from convsync.model.outcome import Matched, Reason
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
-from convsync.store import dialect
+from convsync.store import dialect, sums
 from convsync.store.schema import deals, ledger
 
 EntryKey = tuple[int, str]
@@ -63,11 +63,11 @@ def next_number(connection: Connection) -> int:
     return (connection.execute(select(func.max(ledger.c.id))).scalar() or 0) + 1
 
 
-def write(connection: Connection, moves: Iterable[Move]) -> None:
+def write(connection: Connection, moves: Sequence[Move]) -> None:
     """Write moves, one statement for all that change the same columns.
 
     Where an entry moves several times, the columns of all its moves are written, the last one's
-    values. There is no other way to change a ledger row.
+    values; the sums follow. There is no other way to change a ledger row.
     """
     new: dict[int, LedgerEntry] = {}
     changed: dict[int, dict[str, Any]] = {}
@@ -85,6 +85,7 @@ def write(connection: Connection, moves: Iterable[Move]) -> None:
     alike.pop((), None)  # moves that changed nothing
     for names, values in alike.items():
         dialect.update_rows(connection, ledger, names, values, key=("id",))
+    sums.apply(connection, moves)
 
 
 def _columns_of(changes: Mapping[str, Any]) -> dict[str, Any]:
