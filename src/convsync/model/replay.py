@@ -1,6 +1,6 @@
 """The ledger as the audit log tells it: every event applied in order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from convsync.model.event import EventKind
@@ -40,6 +40,17 @@ def change(entry: Record, detail: Mapping[str, Any]) -> None:
             entry.pop(name, None)
         else:
             entry[name] = value
+
+
+def after(changes: Iterable[tuple[int, str, Mapping[str, Any]]]) -> Record:
+    """Return the entry that events about it lead to: number, kind and what each says, in order."""
+    entry: Record = {}
+    for _, kind, detail in changes:
+        if kind == EventKind.RULE_MOVED:
+            rename_rule(entry, detail)
+        else:
+            entry.update(detail)
+    return {name: said for name, said in entry.items() if said is not None and name in FIELDS}
 
 
 def rename_rule(entry: Record, detail: Mapping[str, Any]) -> None:

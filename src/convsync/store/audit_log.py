@@ -7,12 +7,14 @@ also stands since which event the log is keyed, and by which key: every event fr
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     Connection,
     and_,
+    bindparam,
     func,
     insert,
     or_,
@@ -24,7 +26,7 @@ from sqlalchemy import (
 
 from convsync.model.chain import GENESIS, Head, Said
 from convsync.store import dialect
-from convsync.store.pages import paged
+from convsync.store.pages import PAGE, paged
 from convsync.store.schema import audit_events, audit_head, deals, runs
 
 
@@ -160,22 +162,34 @@ def events(
 
 def chain(connection: Connection) -> Iterator[tuple[Said, bytes]]:
     """Yield what every event says, and its digest, in their order."""
-    at = type_coerce(audit_events.c.at, BigInteger)
-    columns = [at if name == "at" else audit_events.c[name] for name in Said._fields]
-    found = select(*columns, audit_events.c.digest)
-    for row in paged(connection, found, audit_events.c.number):
-        yield Said._make(row[:-1]), row[-1]
+    after = -1 << 62
+    while rows := dialect.raw_rows(connection, _CHAIN, after=after):
+        for row in rows:
+            yield Said._make(row[:-1]), row[-1]
+        after = rows[-1][0]
+
+
+_AT = type_coerce(audit_events.c.at, BigInteger)
+_CHAIN = (
+    select(*(_AT if name == "at" else audit_events.c[name] for name in Said._fields))
+    .add_columns(audit_events.c.digest)
+    .where(audit_events.c.number > bindparam("after"))
+    .order_by(audit_events.c.number)
+    .limit(PAGE)
+)
 
 
 def of_deals(connection: Connection, after: int, upto: int) -> list[OfDeal]:
     """Return the events about conversions of the deals with these rows, in their order."""
-    found = (
-        select(*(audit_events.c[name] for name in OfDeal._fields))
-        .where(audit_events.c.deal > after, audit_events.c.deal <= upto)
-        .where(audit_events.c.order_id.is_not(None))
-    )
-    rows = map(OfDeal._make, connection.execute(found))
-    return sorted(rows, key=lambda row: row.number)
+    found = dialect.raw_rows(connection, _OF_DEALS, after=after, upto=upto)
+    return sorted(map(OfDeal._make, found), key=itemgetter(1))
+
+
+_OF_DEALS = (
+    select(*(audit_events.c[name] for name in OfDeal._fields))
+    .where(audit_events.c.deal > bindparam("after"), audit_events.c.deal <= bindparam("upto"))
+    .where(audit_events.c.order_id.is_not(None))
+)
 
 
 def misfiled(connection: Connection, moved: Collection[tuple[str, str]] = ()) -> int | None:

@@ -147,7 +147,7 @@ def _count(connection: Connection, condition: ColumnElement[bool], **asked: Any)
         .order_by(deals.c.id)
     )
     sums = DealSums(Counter(), Counter())
-    for _, of_deal in groupby(connection.execute(found, asked), key=itemgetter(0)):
+    for _, of_deal in groupby(dialect.raw_rows(connection, found, **asked), key=itemgetter(0)):
         days: dict[str, int] = {}
         for first, (_, source, segments, gone, name, at, withdrawn_at) in enumerate(of_deal):
             if not first:

@@ -252,6 +252,16 @@ def tally(connection: Connection, found: Any) -> Counter[tuple[Any, ...]]:
     return Counter({tuple(row[:-1]): int(row[-1]) for row in connection.execute(counts)})
 
 
+def raw_rows(connection: Connection, found: Any, **asked: Any) -> list[tuple[Any, ...]]:
+    """Return all rows of a query as the driver gives them, at the driver's own price.
+
+    Truth is 0 or 1 in SQLite; every other column must be one that both keep alike.
+    """
+    result: Any = connection.execute(found, asked)
+    rows = result.cursor if connection.dialect.name == "sqlite" else result
+    return [*rows]
+
+
 def add_up(connection: Connection, found: Any) -> dict[tuple[Any, ...], list[int]]:
     """Count the rows a query finds by all their columns but the last, and add that one up."""
     if connection.dialect.name == "sqlite":

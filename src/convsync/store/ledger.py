@@ -5,10 +5,11 @@ Chunks are written with one INSERT and one UPDATE for each kind of change, whate
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from msgspec import structs
 from pydantic_core import to_json
 from sqlalchemy import (
     Connection,
@@ -25,6 +26,7 @@ from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.ledger import LedgerEntry, Move, State
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, Reason
+from convsync.model.record import about_of
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
 from convsync.store import dialect, sums
@@ -46,10 +48,9 @@ WITH_DEAL = select(ledger, deals.c.source, deals.c.deal_id).join(deals, deals.c.
 _OF_DEALS = WITH_DEAL.where(ledger.c.deal.in_(bindparam("deals", expanding=True)))
 
 
-def rows_of_deals(connection: Connection, after: int, upto: int) -> list[RowMapping]:
-    """Return the rows of `WITH_DEAL` of the deals with these rows, in no order."""
-    found = WITH_DEAL.where(ledger.c.deal > after, ledger.c.deal <= upto)
-    return list(connection.execute(found).mappings())
+def row_numbered(connection: Connection, number: int) -> RowMapping:
+    """Return the row of `WITH_DEAL` of an entry that is there."""
+    return connection.execute(WITH_DEAL.where(ledger.c.id == number)).mappings().one()
 
 
 def strays(row: RowMapping, entry: LedgerEntry) -> list[str]:
@@ -215,8 +216,6 @@ def _as_statement(row: RowMapping, action: ConversionAction) -> Statement | None
     value = _as_money(row["value"], row["currency"])
     if value is None:
         return None
-    extras = json.loads(row["extras"] or "{}")
-    kind = extras.get("customer_type")
     return Statement(
         order_id=OrderId(row["order_id"]),
         action=action,
@@ -224,11 +223,41 @@ def _as_statement(row: RowMapping, action: ConversionAction) -> Statement | None
         event_at=row["event_at"],
         value=value,
         click_id=_as_click_id(row),
-        identifiers=_as_identifiers(extras),
-        consent=_as_consent(extras),
-        customer_type=None if kind is None else CustomerType(kind),
-        variables=extras.get("variables", {}),
+        **_beside(row["extras"] or "{}"),
     )
+
+
+def _beside(extras: str) -> dict[str, Any]:
+    """Return what a statement says beside its click and value."""
+    said = json.loads(extras)
+    kind = said.get("customer_type")
+    return {
+        "identifiers": _as_identifiers(said),
+        "consent": _as_consent(said),
+        "customer_type": None if kind is None else CustomerType(kind),
+        "variables": said.get("variables", {}),
+    }
+
+
+def about_in(extras: str) -> str | None:
+    """Return the digest by which events know these extras.
+
+    Raises ValueError where they are not what would have been written.
+    """
+    statement = structs.replace(_ANY, **_beside(extras))
+    if _extras_of(statement) != extras:
+        raise ValueError("extras in another spelling")
+    return about_of(statement)
+
+
+_ANY = Statement(
+    order_id=OrderId("cs-"),
+    action=ConversionAction(destination="", action_id=""),
+    operation=Operation.COUNT,
+    event_at=datetime(1970, 1, 1, tzinfo=UTC),
+    value=Money(amount=Decimal(0), currency="XXX"),
+)
+"""A statement to read extras into."""
 
 
 def _as_click_id(row: RowMapping) -> ClickId | None:
