@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Inspector, inspect, text
 
 from convsync.errors import OperatorError
@@ -30,6 +32,11 @@ def test_an_upgrade_leads_from_nothing_to_the_newest_revision(empty: Database) -
     assert has_tables(empty)
     assert migrate.current(empty) == migrate.newest()
     migrate.require_current(empty)
+
+
+def test_the_last_migration_by_its_number_is_the_one_that_all_others_lead_to() -> None:
+    folder = Path(migrate.__file__).parent / "migrations"
+    assert ScriptDirectory(str(folder)).get_current_head() == migrate.newest()
 
 
 def test_a_second_upgrade_changes_nothing(empty: Database) -> None:
