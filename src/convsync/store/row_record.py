@@ -5,7 +5,7 @@ that an entry would not have been written with has no record here: who compares 
 entry itself, which says what is amiss.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -56,30 +56,12 @@ def records_of_deals(
     row is not one that an entry would have been written with.
     """
     for row in dialect.raw_rows(connection, _OF_DEALS, after=after, upto=upto):
-        yield row[0], row[1], _record_of(*row)
+        yield row[0], row[1], _record_of(row)
 
 
-def _record_of(
-    number: int,
-    _deal: int,
-    run_id: int,
-    order_id: str,
-    rule: str,
-    destination: str,
-    action: str,
-    milestone: str,
-    milestone_at: int,
-    state: str,
-    reason: str | None,
-    code: str | None,
-    due_at: int | None,
-    batch: int | None,
-    is_unsure: bool,
-    seconds_to_close: int | None,
-    told: int | None,
-    told_currency: str | None,
-    *of_statement: Any,
-) -> Record | None:
+def _record_of(row: Sequence[Any]) -> Record | None:
+    number, _, run_id, order_id, rule, destination, action, milestone, milestone_at = row[:9]
+    state, reason, code, due_at, batch, is_unsure, seconds_to_close, told, told_currency = row[9:18]
     record: Record = {
         "entry": number,
         "run_id": run_id,
@@ -109,8 +91,8 @@ def _record_of(
     is_whole = (
         (told is None) == (told_currency is None)
         and code != ""
-        and _add_statement(record, *of_statement[:7])
-        and _add_match(record, *of_statement[7:])
+        and _add_statement(record, *row[18:25])
+        and _add_match(record, *row[25:])
     )
     return record if is_whole else None
 
