@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from pydantic_core import from_json
+from msgspec.json import Decoder
 
 from convsync.model.chain import LoggedEvent
 from convsync.model.event import EventKind
 from convsync.model.ledger import record_of
 from convsync.model.record import Scalar, numbers_in
-from convsync.model.replay import Record, change, rename_rule
-from convsync.store import audit_log, deals, ledger
+from convsync.model.replay import Record, after
+from convsync.store import audit_log, deals, ledger, row_record
 from convsync.store.audit_log import OfDeal
 from convsync.store.database import Connection
 
@@ -79,7 +79,7 @@ class Common:
         """Take an event in, if it is one of these."""
         if logged.order_id is not None or logged.deal_id is not None:
             return
-        detail = from_json(logged.detail)
+        detail = _DECODED(logged.detail)
         if logged.event in {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}:
             of_run = self.runs.setdefault(logged.run_id, {})
             of_run[logged.event] = {**detail, "audit_number": logged.number}
@@ -92,13 +92,16 @@ class Common:
         elif "entries" in detail:
             self._name_entries(logged, detail)
 
-    def of_entry(self, number: int) -> Iterator[LoggedChange]:
-        """Yield what events about many entries say of this one."""
-        yield from self._of_all
+    def of_entry(self, number: int) -> Sequence[LoggedChange]:
+        """Return what events about many entries say of this one, in no order."""
         at = self._latest[number] if 0 <= number < len(self._latest) else -1
+        if at < 0:
+            return self._of_all
+        found = [*self._of_all]
         while at >= 0:
-            yield self._of_many[self._event[at]]
+            found.append(self._of_many[self._event[at]])
             at = self._earlier[at]
+        return found
 
     def _name_entries(self, logged: LoggedEvent, detail: Mapping[str, Any]) -> None:
         """Let each entry find the event: the last that names it, and from there the one before."""
@@ -113,19 +116,24 @@ class Common:
 
 def ledger_differences(connection: Connection, common: Common) -> Iterator[Difference]:
     """Yield what the ledger's rows say that a replay of the log does not, and what they miss."""
-    for after in range(0, deals.next_row(connection), RANGE):
-        upto = after + RANGE
-        logged = _replayed(audit_log.of_deals(connection, after, upto), common)
-        for row in ledger.rows_of_deals(connection, after, upto):
-            entry = ledger.as_entry(row)
-            found = {**record_of(entry), "run_id": entry.run_id, "order_id": entry.order_id}
-            replayed = logged.pop((entry.deal_row, entry.number), {})
+    for first in range(0, deals.next_row(connection), RANGE):
+        upto = first + RANGE
+        logged = _replayed(audit_log.of_deals(connection, first, upto), common)
+        for number, deal, found in row_record.records_of_deals(connection, first, upto):
+            replayed = logged.pop((deal, number), {})
             if found != replayed:
-                yield from _between(str(entry.order_id), found, replayed)
-            for column in ledger.strays(row, entry):
-                yield Difference(str(entry.order_id), column, str(row[column]), None)
+                yield from _of_row(ledger.row_numbered(connection, number), replayed)
         for replayed in logged.values():
             yield from _between(str(replayed["order_id"]), {}, replayed)
+
+
+def _of_row(row: Any, replayed: Record) -> Iterator[Difference]:
+    entry = ledger.as_entry(row)
+    found = {**record_of(entry), "run_id": entry.run_id, "order_id": entry.order_id}
+    if found != replayed:
+        yield from _between(str(entry.order_id), found, replayed)
+    for column in ledger.strays(row, entry):
+        yield Difference(str(entry.order_id), column, str(row[column]), None)
 
 
 def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int], Record]:
@@ -133,30 +141,25 @@ def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int],
     entries: dict[tuple[int, int], Record] = {}
     of_entry: dict[tuple[int, str], list[LoggedChange]] = defaultdict(list)
     planned_by: dict[tuple[int, str], int] = {}
-    for event in events:
-        key = event.deal, event.order_id
-        of_entry[key].append((event.number, event.event, from_json(event.detail)))
-        if event.event in PLANNING:
-            planned_by[key] = event.run_id
+    for deal, number, run_id, kind, order_id, detail in events:
+        key = deal, order_id
+        of_entry[key].append((number, kind, _DECODED(detail)))
+        if kind in PLANNING:
+            planned_by[key] = run_id
     for key, changes in of_entry.items():
         deal, order_id = key
-        number = changes[0][2].get("entry", 0)
-        changes += common.of_entry(number)
-        entry = _after(changes)
+        entry_number = changes[0][2].get("entry", 0)
+        if of_many := common.of_entry(entry_number):
+            changes = sorted((*changes, *of_many), key=itemgetter(0))
+        entry = after(changes)
         entry["order_id"] = order_id
         entry["run_id"] = planned_by.get(key)
-        entries[deal, number] = entry
+        entries[deal, entry_number] = entry
     return entries
 
 
-def _after(changes: list[LoggedChange]) -> Record:
-    entry: Record = {}
-    for _, kind, detail in sorted(changes, key=itemgetter(0)):
-        if kind == EventKind.RULE_MOVED:
-            rename_rule(entry, detail)
-        else:
-            change(entry, detail)
-    return entry
+_DECODED = Decoder().decode
+"""Reads an event's JSON, in half the time of the next best."""
 
 
 def _between(about: str, found: Record, logged: Record) -> Iterator[Difference]:

@@ -3,7 +3,8 @@
 The chain is computed anew, with the key from the event on since which the log is keyed, and must
 come to every head that is known: the log's own, those that past runs remember, and the one that
 was kept elsewhere and is handed in. Then the log is replayed and compared with the ledger and the
-rows of runs. What this proves, and against whom:
+rows of runs, and the rows are added up and compared with the kept sums. What this proves, and
+against whom:
 
 - Somebody who edits, adds or removes events or ledger rows and does not compute the chain anew is
   always found.
@@ -20,9 +21,10 @@ from itertools import islice
 
 from convsync.comparison import Common, Difference, ledger_differences, run_differences
 from convsync.model.chain import GENESIS, Head, chained, key_id
-from convsync.store import audit_log, runs
+from convsync.store import audit_log, recount, runs
 from convsync.store.audit_log import Tail
 from convsync.store.database import Connection, Database
+from convsync.store.recount import WrongSum
 
 SHOWN = 100
 """How many differences are kept; the rest are counted."""
@@ -41,7 +43,8 @@ class Verified:
     """What `verify` found: how many events it read, where the chain breaks, if it does, and what
     differs between the log and the tables: how much, and the first of it.
 
-    `keyed_since` is the first event with a keyed digest, None where there is none.
+    `wrong_sums` are the kept sums that are not what the rows add up to. `keyed_since` is the first
+    event with a keyed digest, None where there is none.
     """
 
     events: int
@@ -49,11 +52,12 @@ class Verified:
     broken: Break | None = None
     differences: tuple[Difference, ...] = ()
     different: int = 0
+    wrong_sums: tuple[WrongSum, ...] = ()
 
     @property
     def is_sound(self) -> bool:
-        """True where the log is as it was written, and the tables follow it."""
-        return self.broken is None and not self.different
+        """True where the log is as it was written, and the tables and their sums follow it."""
+        return self.broken is None and not self.different and not self.wrong_sums
 
 
 def verify(database: Database, *, head: Head | None = None) -> Verified:
@@ -76,6 +80,7 @@ def verify(database: Database, *, head: Head | None = None) -> Verified:
             keyed_since=tail.keyed_since,
             differences=first,
             different=len(first) + sum(1 for _ in differences),
+            wrong_sums=tuple(recount.wrong_sums(connection)),
         )
 
 

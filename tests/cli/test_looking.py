@@ -336,6 +336,31 @@ def test_what_is_done_to_the_log_is_found(
     assert found in said.out
 
 
+def test_a_kept_sum_that_was_edited_is_found_and_counted_anew(office: Office) -> None:
+    office.deal()
+    office.night()
+    office.sql("UPDATE ledger_sums SET rows = rows + 7 WHERE rows > 0 AND rule = 'won'")
+    said = office.types("audit", "verify")
+    assert said.code == 1
+    assert "sum of conversions (rule won" in said.out
+    assert "kept as 8" in said.out
+    assert "1 kept sums are not what the rows add up to" in said.out
+    assert "1 sums were wrong" in office.types("db", "recount").out
+    assert office.types("audit", "verify").code == 0
+
+
+def test_a_ledger_row_that_was_edited_is_found_beside_what_it_does_to_the_sums(
+    office: Office,
+) -> None:
+    office.deal()
+    office.night()
+    office.sql("UPDATE ledger SET code = 'X', state = 'rejected' WHERE rule = 'won'")
+    said = office.types("audit", "verify")
+    assert said.code == 1
+    assert "REJECTED: 'rejected'>, and the audit log says 'accepted'" in said.out
+    assert "sum of conversions" in said.out
+
+
 # --- check ---------------------------------------------------------------------------------------
 
 

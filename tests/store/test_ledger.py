@@ -33,6 +33,7 @@ from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation
 from convsync.store import account, deals, ledger
 from convsync.store.database import Database
+from convsync.store.sums import TENTH
 from tests.builders import (
     ACTION,
     CLICKED_AT,
@@ -385,12 +386,11 @@ def sent(
 def test_times_to_milestones_are_taken_from_the_middle_and_the_slow_end(
     passing: Passing, took: Sequence[int], median: int, p90: int
 ) -> None:
-    sent(passing, [timedelta(hours=hours, microseconds=1) for hours in took])
+    sent(passing, [tenths * TENTH - timedelta(microseconds=1) for tenths in took])
     with passing.reading() as connection:
         (time,) = account.times_to_milestones(connection)
-    one = timedelta(microseconds=1)
     assert (time.milestone, time.count) == (WON, len(took))
-    assert (time.median, time.p90) == (median * HOUR + one, p90 * HOUR + one)
+    assert (time.median, time.p90) == (median * TENTH, p90 * TENTH), "rounded up to a tenth"
 
 
 def test_times_to_milestones_stand_quickest_first_and_leave_out_what_was_not_sent(

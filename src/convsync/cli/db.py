@@ -1,4 +1,4 @@
-"""`db upgrade`: the tables."""
+"""`db upgrade`: the tables, and the sums kept of them."""
 
 from contextlib import closing
 
@@ -34,3 +34,16 @@ def current(config: Config = DEFAULT_CONFIG) -> None:
 
     with closing(wiring.database_of(options.load(config))) as database:
         typer.echo(migrate.current(database) or "none")
+
+
+@app.command("recount")
+def count_anew(config: Config = DEFAULT_CONFIG) -> None:
+    """Count the kept sums anew, where `audit verify` says that they are wrong."""
+    from convsync.store.recount import recount
+
+    with (
+        options.ledger(options.load(config)) as database,
+        database.transaction("recount") as connection,
+    ):
+        wrong = recount(connection)
+    typer.echo(f"{wrong:,} sums were wrong, and are what the rows add up to.")

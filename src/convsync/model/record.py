@@ -97,11 +97,11 @@ def _statement(statement: Statement | None) -> dict[str, Scalar]:
         "value": amount_text(statement.value.amount),
         "currency": statement.value.currency,
         "click": None if click_id is None else f"{click_id.kind.value}:{click_id.value}",
-        "about": _about(statement),
+        "about": about_of(statement),
     }
 
 
-def _about(statement: Statement) -> str | None:
+def about_of(statement: Statement) -> str | None:
     """Return a digest of what a statement says beside its click and value; None: nothing."""
     if statement.is_silent_about_a_person and not statement.variables:
         return None

@@ -98,7 +98,7 @@ def status_of(
                 BlockedRows(action=action, code=code, count=count)
                 for action, code, count in batches.blocked(connection)
             ],
-            uncorrectable=sum(1 for _ in account.uncorrectable(connection)),
+            uncorrectable=account.count_uncorrectable(connection),
             retired=retired(connection, rules=[rule.name for rule in rules], sources=sources),
             sums=account.sums(connection, rules, period),
             caught_earlier=account.caught_earlier(connection),

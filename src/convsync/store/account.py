@@ -8,17 +8,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     and_,
-    case,
     exists,
     func,
+    literal_column,
     null,
     or_,
     select,
-    type_coerce,
 )
 
 from convsync.model.ledger import LedgerEntry, Side, State
@@ -26,22 +24,12 @@ from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
-from convsync.store import dialect
+from convsync.store import deal_sums, dialect
+from convsync.store import sums as kept_sums
+from convsync.store.batches import ready_states
 from convsync.store.ledger import WITH_DEAL, as_entry
-from convsync.store.schema import deals, ledger, milestones
-
-_IS_SENT = or_(
-    ledger.c.told_value.is_not(None),
-    ledger.c.state.in_([State.ACCEPTED, State.CONFIRMED]),
-)
-_ACCOUNT: ColumnElement[str] = case(
-    (_IS_SENT, Side.SENT.value),
-    (
-        ledger.c.state.in_([State.NOT_SENT, State.REJECTED, State.UNMATCHED]),
-        Side.NOT_SENT.value,
-    ),
-    else_=Side.WAITING.value,
-)
+from convsync.store.schema import IS_UNCORRECTABLE, deals, ledger, milestones
+from convsync.store.sums import LedgerSum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,37 +57,101 @@ def sums(
     What was extracted is counted in the milestones as they were read, what became of it in the
     ledger: were one lost on the way, the two would differ. A milestone that no rule has looked at
     waits for the next run if its deal is due, and is not sent if it was withdrawn before.
+
+    Without a period only kept sums are read; rows are where these do not add up.
     """
-    names = [rule.name for rule in rules]
-    by_milestone = Counter(rule.milestone for rule in rules)
-    read = select(milestones.c.name).where(milestones.c.name.in_(list(by_milestone)))
-    rows = select(_ACCOUNT, _DETAIL.label("detail")).where(ledger.c.rule.in_(names))
     if period is not None:
-        read = read.where(
-            milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
-        )
-        is_of_milestone = and_(
-            milestones.c.deal == ledger.c.deal, milestones.c.name == ledger.c.milestone
-        )
-        rows = rows.join(milestones, is_of_milestone).where(
-            milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
-        )
-    extracted = sum(
-        count * by_milestone[name] for (name,), count in dialect.tally(connection, read).items()
-    )
-    by_state = Counter(
-        {
-            (Side(account), str(detail)): count
-            for (account, detail), count in dialect.tally(connection, rows).items()
-        }
-    )
-    if by_state.total() != extracted:
-        by_state += _not_looked_at(connection, rules, period)
+        return _sums_of_period(connection, rules, period)
+    extracted, by_state = 0, Counter[tuple[Side, str]]()
+    kept = kept_sums.kept(connection)
+    for rule in rules:
+        of_rule = [one for one in kept if one.rule == rule.name]
+        for one in of_rule:
+            by_state[_side_and_detail(one)] += one.rows
+        by_segments = deal_sums.reached(connection, rule.milestone)
+        extracted += by_segments.total()
+        missing = by_segments.total() - sum(one.rows for one in of_rule)
+        if missing:
+            by_state += _without_row(
+                connection, rule, missing, _outside(rule, by_segments, of_rule)
+            )
     return Sums(extracted=extracted, by_state=by_state)
 
 
+def _without_row(
+    connection: Connection, rule: ConversionRule, missing: int, outside: int
+) -> Counter[tuple[Side, str]]:
+    """Return what became of a rule's milestones without a ledger row.
+
+    Those outside the rule are counted, those that were withdrawn have an index. The rest waits for
+    the next run, and for as long every milestone is looked at.
+    """
+    found = Counter({_OUTSIDE_RULE: outside})
+    if found.total() != missing:
+        withdrawn = _not_looked_at(connection, [rule], milestones.c.withdrawn_at.is_not(None))
+        found[_WITHDRAWN] = withdrawn[_WITHDRAWN]
+    return found if found.total() == missing else _not_looked_at(connection, [rule])
+
+
+def _outside(
+    rule: ConversionRule, by_segments: Mapping[str, int], of_rule: Sequence[LedgerSum]
+) -> int:
+    """Return how many milestones a rule never applied to, if none of its deals is due."""
+    ever = sum(
+        count
+        for segments, count in by_segments.items()
+        if not rule.applies_to(json.loads(segments or "{}"))
+    )
+    return ever - sum(one.rows for one in of_rule if one.reason == Reason.OUTSIDE_RULE)
+
+
+def _sums_of_period(
+    connection: Connection, rules: Sequence[ConversionRule], period: Period
+) -> Sums:
+    by_milestone = Counter(rule.milestone for rule in rules)
+    is_in_it = (milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until)
+    read = select(milestones.c.name).where(milestones.c.name.in_(list(by_milestone)), *is_in_it)
+    is_of_milestone = and_(
+        milestones.c.deal == ledger.c.deal, milestones.c.name == ledger.c.milestone
+    )
+    of_rules = and_(ledger.c.rule.in_([rule.name for rule in rules]), *is_in_it)
+    rows = kept_sums.counted_rows().join(milestones, is_of_milestone).where(of_rules)
+    extracted = sum(
+        count * by_milestone[name] for (name,), count in dialect.tally(connection, read).items()
+    )
+    by_state = Counter[tuple[Side, str]]()
+    for key, (count, _) in dialect.add_up(connection, rows).items():
+        by_state[_side_and_detail(LedgerSum._make([*key, count, Decimal(0)]))] += count
+    if by_state.total() != extracted:
+        by_state += _not_looked_at(connection, rules, *is_in_it)
+    return Sums(extracted=extracted, by_state=by_state)
+
+
+def _side_and_detail(one: LedgerSum) -> tuple[Side, str]:
+    """Return where these entries stand in the account, and in which words."""
+    if one.is_sent:
+        if one.operation == Operation.RETRACT and one.state == State.CONFIRMED:
+            return Side.SENT, "taken_back"
+        if one.reason == Reason.PLATFORM_CANNOT:
+            return Side.SENT, "cannot_be_corrected"
+        return Side.SENT, one.state
+    match one.state:
+        case State.NOT_SENT:
+            return Side.NOT_SENT, one.reason
+        case State.UNMATCHED:
+            return Side.NOT_SENT, one.state
+        case State.REJECTED:
+            return Side.NOT_SENT, one.code or "rejected"
+        case State.HELD:
+            return Side.WAITING, one.reason
+        case State.BLOCKED:
+            return Side.WAITING, f"blocked:{one.code}"
+        case _:
+            return Side.WAITING, one.state
+
+
 def _not_looked_at(
-    connection: Connection, rules: Sequence[ConversionRule], period: Period | None
+    connection: Connection, rules: Sequence[ConversionRule], *conditions: ColumnElement[bool]
 ) -> Counter[tuple[Side, str]]:
     """Count milestones without a ledger row.
 
@@ -115,14 +167,10 @@ def _not_looked_at(
         counted = (
             select(segments.label("segments"), is_withdrawn.label("w"), is_due.label("d"))
             .join(deals, deals.c.id == milestones.c.deal)
-            .where(milestones.c.name == rule.milestone, ~has_row)
+            .where(milestones.c.name == rule.milestone, ~has_row, *conditions)
         )
         if not rule.when:
             counted = counted.where(or_(is_withdrawn, is_due))
-        if period is not None:
-            counted = counted.where(
-                milestones.c.reached_at >= period.since, milestones.c.reached_at < period.until
-            )
         for (text, withdrawn, due), count in dialect.tally(connection, counted).items():
             if not rule.applies_to(json.loads(text or "{}")):
                 found[_OUTSIDE_RULE] += count
@@ -134,20 +182,6 @@ def _not_looked_at(
 _OUTSIDE_RULE = (Side.NOT_SENT, Reason.OUTSIDE_RULE.value)
 _WITHDRAWN = (Side.NOT_SENT, Reason.MILESTONE_WITHDRAWN.value)
 _NEXT_RUN = (Side.WAITING, "next_run")
-
-
-_DETAIL: ColumnElement[str] = case(
-    (
-        and_(_IS_SENT, ledger.c.operation == Operation.RETRACT, ledger.c.state == State.CONFIRMED),
-        "taken_back",
-    ),
-    (and_(_IS_SENT, ledger.c.reason == Reason.PLATFORM_CANNOT), "cannot_be_corrected"),
-    (_IS_SENT, ledger.c.state),
-    (ledger.c.state == State.BLOCKED, "blocked:" + func.coalesce(ledger.c.code, "")),
-    (ledger.c.state == State.REJECTED, func.coalesce(ledger.c.code, "rejected")),
-    (ledger.c.state.in_([State.HELD, State.NOT_SENT]), ledger.c.reason),
-    else_=ledger.c.state,
-)
 
 
 def caught_earlier(connection: Connection) -> dict[tuple[str, str], int]:
@@ -162,7 +196,7 @@ def caught_earlier(connection: Connection) -> dict[tuple[str, str], int]:
     found = (
         select(late.c.rule, early.c.rule, func.count())
         .join(early, and_(early.c.deal == late.c.deal, early.c.milestone_at < late.c.milestone_at))
-        .where(late.c.reason == Reason.CLICK_OUTSIDE_LOOKBACK, was_sent)
+        .where(late.c.reason == literal_column(f"'{Reason.CLICK_OUTSIDE_LOOKBACK}'"), was_sent)
         .group_by(late.c.rule, early.c.rule)
     )
     return {(too_late, in_time): count for too_late, in_time, count in connection.execute(found)}
@@ -180,20 +214,21 @@ class TimeToMilestone:
 
 def times_to_milestones(connection: Connection) -> list[TimeToMilestone]:
     """Return the time from click to each milestone, quickest first; won is the time to close."""
-    took = type_coerce(ledger.c.milestone_at, BigInteger) - type_coerce(
-        ledger.c.clicked_at, BigInteger
-    )
-    is_known = and_(_IS_SENT, ledger.c.clicked_at.is_not(None))
-    counts = select(ledger.c.milestone, func.count()).where(is_known).group_by(ledger.c.milestone)
     times = []
-    for milestone, count in connection.execute(counts).all():
-        ordered = select(took).where(is_known, ledger.c.milestone == milestone).order_by(took)
-        median, p90 = (
-            timedelta(microseconds=connection.execute(ordered.offset(at).limit(1)).scalar_one())
-            for at in (count // 2, count * 9 // 10)
-        )
+    for milestone, by_time in kept_sums.kept_times(connection).items():
+        count = sum(rows for _, rows in by_time)
+        median, p90 = (_at(by_time, place) for place in (count // 2, count * 9 // 10))
         times.append(TimeToMilestone(milestone=milestone, count=count, median=median, p90=p90))
     return sorted(times, key=lambda time: time.median)
+
+
+def _at(by_time: Sequence[tuple[timedelta, int]], place: int) -> timedelta:
+    """Return the time that stands at a place, counted from 0, among times that are in order."""
+    for time, rows in by_time:
+        if place < rows:
+            return time
+        place -= rows
+    raise IndexError(place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,27 +239,19 @@ class Ready:
     currencies: frozenset[str]
 
 
-def is_ready(now: datetime, run_id: int | None = None) -> ColumnElement[bool]:
-    """Return the condition for rows that may go out now, of one run's plan or of any."""
-    condition = or_(
-        ledger.c.state == State.PLANNED,
-        and_(ledger.c.state == State.DEFERRED, ledger.c.due_at <= now),
-    )
-    return condition if run_id is None else and_(condition, ledger.c.run_id == run_id)
-
-
 def ready(connection: Connection, now: datetime, run_id: int | None = None) -> Ready:
-    """Return how much is ready to go out."""
-    found = (
-        select(ledger.c.operation, ledger.c.currency, func.count())
-        .where(is_ready(now, run_id))
-        .group_by(ledger.c.operation, ledger.c.currency)
-    )
+    """Return how much is ready to go out, of one run's plan or of any."""
     counts: Counter[Operation] = Counter()
     currencies = set()
-    for operation, currency, number in connection.execute(found):
-        counts[Operation(operation)] += number
-        currencies.add(currency)
+    for conditions in ready_states(now, run_id):
+        found = (
+            select(ledger.c.operation, ledger.c.currency, func.count())
+            .where(*conditions)
+            .group_by(ledger.c.operation, ledger.c.currency)
+        )
+        for operation, currency, number in connection.execute(found):
+            counts[Operation(operation)] += number
+            currencies.add(currency)
     return Ready(by_operation=counts, currencies=frozenset(currencies))
 
 
@@ -233,19 +260,18 @@ def counted(connection: Connection) -> tuple[int, frozenset[str]]:
 
     A currency stays known when everything in it has been taken back.
     """
-    is_worth_something = ledger.c.told_value != Decimal(0)
-    found = select(ledger.c.told_currency, is_worth_something).where(
-        ledger.c.told_value.is_not(None)
-    )
-    counted = dialect.tally(connection, found)
-    counted_now = sum(number for (_, is_worth), number in counted.items() if is_worth)
-    return counted_now, frozenset(str(currency) for currency, _ in counted)
+    told = [one for one in kept_sums.kept(connection) if one.told_currency]
+    counted_now = sum(one.rows for one in told if one.is_worth)
+    return counted_now, frozenset(one.told_currency for one in told)
 
 
 def uncorrectable(connection: Connection) -> Iterator[LedgerEntry]:
     """Yield entries that count and are no longer right, and that the platform cannot correct."""
-    found = WITH_DEAL.where(
-        ledger.c.reason == Reason.PLATFORM_CANNOT,
-        or_(ledger.c.state == State.CONFIRMED, ledger.c.is_unsure),
-    ).order_by(ledger.c.id)
+    found = WITH_DEAL.where(IS_UNCORRECTABLE).order_by(ledger.c.id)
     return map(as_entry, connection.execute(found).mappings())
+
+
+def count_uncorrectable(connection: Connection) -> int:
+    """Return how many entries count and are no longer right, and cannot be corrected."""
+    found = select(func.count()).select_from(ledger).where(IS_UNCORRECTABLE)
+    return connection.execute(found).scalar_one()

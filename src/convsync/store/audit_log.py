@@ -7,6 +7,7 @@ also stands since which event the log is keyed, and with which key: every event 
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from pydantic_core import from_json
@@ -14,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     and_,
+    bindparam,
     func,
     insert,
     or_,
@@ -26,7 +28,7 @@ from sqlalchemy import (
 from convsync.model.chain import GENESIS, Head, LoggedEvent
 from convsync.model.record import is_named
 from convsync.store import dialect
-from convsync.store.pages import paged
+from convsync.store.pages import PAGE, paged
 from convsync.store.schema import IS_TOGETHER, audit_events, audit_head, deals, ledger, runs
 
 
@@ -185,22 +187,34 @@ def of_deal(connection: Connection, deal_id: str) -> list[AuditRow]:
 
 def chain(connection: Connection) -> Iterator[tuple[LoggedEvent, bytes]]:
     """Yield what every event says, and its digest, in their order."""
-    at = type_coerce(audit_events.c.at, BigInteger)
-    columns = [at if name == "at" else audit_events.c[name] for name in LoggedEvent._fields]
-    found = select(*columns, audit_events.c.digest)
-    for row in paged(connection, found, audit_events.c.number):
-        yield LoggedEvent._make(row[:-1]), row[-1]
+    after = -1 << 62
+    while rows := dialect.raw_rows(connection, _CHAIN, after=after):
+        for row in rows:
+            yield LoggedEvent._make(row[:-1]), row[-1]
+        after = rows[-1][0]
+
+
+_AT = type_coerce(audit_events.c.at, BigInteger)
+_CHAIN = (
+    select(*(_AT if name == "at" else audit_events.c[name] for name in LoggedEvent._fields))
+    .add_columns(audit_events.c.digest)
+    .where(audit_events.c.number > bindparam("after"))
+    .order_by(audit_events.c.number)
+    .limit(PAGE)
+)
 
 
 def of_deals(connection: Connection, after: int, upto: int) -> list[OfDeal]:
     """Return the events about conversions of the deals with these rows, in their order."""
-    found = (
-        select(*(audit_events.c[name] for name in OfDeal._fields))
-        .where(audit_events.c.deal > after, audit_events.c.deal <= upto)
-        .where(audit_events.c.order_id.is_not(None))
-    )
-    rows = map(OfDeal._make, connection.execute(found))
-    return sorted(rows, key=lambda row: row.number)
+    found = dialect.raw_rows(connection, _OF_DEALS, after=after, upto=upto)
+    return sorted(map(OfDeal._make, found), key=itemgetter(1))
+
+
+_OF_DEALS = (
+    select(*(audit_events.c[name] for name in OfDeal._fields))
+    .where(audit_events.c.deal > bindparam("after"), audit_events.c.deal <= bindparam("upto"))
+    .where(audit_events.c.order_id.is_not(None))
+)
 
 
 def misfiled(connection: Connection, moved: Collection[tuple[str, str]] = ()) -> int | None:

@@ -4,6 +4,7 @@ A batch is reserved and committed before its request leaves, and keeps its rows 
 one whose answer never came is found in state `sending` and sent again word for word.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    TextClause,
     and_,
     exists,
     func,
@@ -26,6 +28,7 @@ from convsync.model.ledger import LedgerEntry, State
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
+from convsync.store import sums
 from convsync.store.ledger import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
 from convsync.store.schema import IS_OPEN, batches, deals, ledger
 
@@ -80,10 +83,10 @@ def next_action(
 
     Actions of the destinations named in `but` are passed over.
     """
-    for state, conditions in _ready_states(now, only_run):
+    for conditions in ready_states(now, only_run):
         found = (
             select(ledger.c.destination, ledger.c.action_id)
-            .where(IS_OPEN, ledger.c.state == state, *conditions)
+            .where(*conditions)
             .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
             .limit(1)
         )
@@ -108,10 +111,10 @@ def ready(
     then costs what it returns, however long the ledger is and however mixed its actions are.
     """
     found: list[BatchRow] = []
-    for state, conditions in _ready_states(now, only_run):
+    for conditions in ready_states(now, only_run):
         if len(found) < limit:
             next_ones = (
-                _ROWS.where(IS_OPEN, ledger.c.state == state, *conditions)
+                _ROWS.where(*conditions)
                 .where(*_for_action(action))
                 .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
                 .limit(limit - len(found))
@@ -120,24 +123,30 @@ def ready(
     return found
 
 
-def _ready_states(
+def ready_states(
     now: datetime, only_run: int | None
-) -> tuple[tuple[State, tuple[ColumnElement[bool], ...]], ...]:
+) -> tuple[tuple[ColumnElement[bool] | TextClause, ...], ...]:
+    """Return for each state whose entries may go out now the conditions of those that may.
+
+    In the words of the partial index on what is open.
+    """
     mine = () if only_run is None else (ledger.c.run_id == only_run,)
-    return (State.PLANNED, mine), (State.DEFERRED, (ledger.c.due_at <= now, *mine))
+    is_due = ledger.c.due_at <= now
+    return (
+        (IS_OPEN, ledger.c.state == State.PLANNED, *mine),
+        (IS_OPEN, ledger.c.state == State.DEFERRED, is_due, *mine),
+    )
 
 
 def blocked(connection: Connection) -> list[tuple[ConversionAction, str, int]]:
     """Return what the account's set-up keeps out: by action and code, how many."""
-    found = (
-        select(ledger.c.destination, ledger.c.action_id, ledger.c.code, func.count())
-        .where(ledger.c.state == State.BLOCKED)
-        .group_by(ledger.c.destination, ledger.c.action_id, ledger.c.code)
-        .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.code)
-    )
+    found: Counter[tuple[str, str, str]] = Counter()
+    for one in sums.kept(connection):
+        if one.state == State.BLOCKED:
+            found[one.destination, one.action_id, one.code] += one.rows
     return [
         (ConversionAction(destination=name, action_id=action_id), code, number)
-        for name, action_id, code, number in connection.execute(found)
+        for (name, action_id, code), number in sorted(found.items())
     ]
 
 

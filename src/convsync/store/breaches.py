@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 
 from sqlalchemy import Connection, Select, exists, func, select
 
 from convsync.model.deal import LOST
 from convsync.model.period import Period
+from convsync.store import deal_sums
 from convsync.store.schema import deals, milestones
 
 
@@ -28,7 +29,9 @@ def stopped_at(
     before: datetime,
     period: Period | None = None,
 ) -> Iterator[Stopped]:
-    """Yield the deals that reached a milestone before an instant and stopped there, oldest first.
+    """Yield the deals that reached a milestone before a day and stopped there, oldest first.
+
+    The day, in UTC, is that of the instant `before`.
 
     Deals that are lost or gone from the CRM have not stopped. With a period, only milestones
     reached in it count.
@@ -48,7 +51,12 @@ def count_stopped_at(
     before: datetime,
     period: Period | None = None,
 ) -> int:
-    """Return how many deals stopped at a milestone; see stopped_at."""
+    """Return how many deals stopped at a milestone; see stopped_at.
+
+    Without a period only kept sums are read.
+    """
+    if period is None:
+        return deal_sums.stopped(connection, milestone, followed_by=followed_by, before=before)
     found = _stopped(milestone, followed_by, before, period)
     return connection.execute(found.with_only_columns(func.count())).scalar_one()
 
@@ -68,7 +76,7 @@ def _stopped(
         .where(
             milestones.c.name == milestone,
             milestones.c.withdrawn_at.is_(None),
-            milestones.c.reached_at < before,
+            milestones.c.reached_at < datetime.combine(before, time(), UTC),
             deals.c.gone.is_(None),
             ~went_on,
         )

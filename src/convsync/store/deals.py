@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.ledger import State
-from convsync.store import dialect
+from convsync.store import deal_sums, dialect
 from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, MILESTONE_COLUMNS, DealRow, deal_of
 from convsync.store.schema import deal_keys, deals, ledger, milestones
 
@@ -227,7 +227,8 @@ def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: date
             .where(deals.c.id == bindparam("row"))
             .values(gone=gone, digest=b"", reconcile_at=now)
         )
-        connection.execute(statement, [{"row": row} for row in rows])
+        with deal_sums.following(connection, rows):
+            connection.execute(statement, [{"row": row} for row in rows])
 
 
 class Seen:
@@ -284,6 +285,7 @@ def _insert(connection: Connection, rows: Sequence[DealRow]) -> None:
     dialect.insert_rows(connection, deals, DEAL_COLUMNS, [row.as_deal() for row in rows])
     reached = [milestone for row in rows for milestone in row.as_milestones()]
     dialect.insert_rows(connection, milestones, MILESTONE_COLUMNS, reached)
+    deal_sums.add_new(connection, rows)
     _insert_keys(connection, rows)
 
 
@@ -292,17 +294,18 @@ def _replace(connection: Connection, rows: Sequence[DealRow], now: datetime) -> 
     if not rows:
         return
     numbers = [row.number for row in rows]
-    dialect.update_rows(
-        connection,
-        deals,
-        ("digest", "reconcile_at", *CONTENT),
-        [(row.digest, None, *row.content, row.number) for row in rows],
-        key=("id",),
-    )
-    stands = milestones.c.deal.in_(_ROWS) & milestones.c.withdrawn_at.is_(None)
-    withdrawn = update(milestones).where(stands).values(withdrawn_at=now)
-    connection.execute(withdrawn, {"rows": numbers})
-    _reach_again(connection, rows)
+    with deal_sums.following(connection, numbers):
+        dialect.update_rows(
+            connection,
+            deals,
+            ("digest", "reconcile_at", *CONTENT),
+            [(row.digest, None, *row.content, row.number) for row in rows],
+            key=("id",),
+        )
+        stands = milestones.c.deal.in_(_ROWS) & milestones.c.withdrawn_at.is_(None)
+        withdrawn = update(milestones).where(stands).values(withdrawn_at=now)
+        connection.execute(withdrawn, {"rows": numbers})
+        _reach_again(connection, rows)
     connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(_ROWS)), {"rows": numbers})
     _insert_keys(connection, rows)
 

@@ -7,8 +7,8 @@ mode (with full sync, so that a commit survives a power cut), PostgreSQL reads r
 tables are hidden to which a preview must not write stands in `overlay`.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -184,6 +184,23 @@ def rows_among(
         yield from connection.exec_driver_sql(statement, asked)
 
 
+def add_to_rows(
+    connection: Connection,
+    table: Table,
+    key: Sequence[str],
+    amounts: Sequence[str],
+    more: Mapping[Any, Sequence[Any]],
+) -> None:
+    """Add to the amounts of the rows with these keys, which begin at nothing."""
+    rows = [(*found, *added) for found, added in more.items() if any(added)]
+    if rows:
+        columns = (*key, *amounts)
+        sums = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in amounts)
+        insert = _insert_of(table, columns, _mark(connection))
+        statement = f"{insert} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
+        _execute_many(connection, statement, [table.c[name] for name in columns], rows)
+
+
 def _execute_many(
     connection: Connection,
     statement: str,
@@ -232,6 +249,31 @@ def tally(connection: Connection, found: Any) -> Counter[tuple[Any, ...]]:
     columns = [*found.subquery().c]
     counts = select(*columns, func.count()).group_by(*columns)
     return Counter({tuple(row[:-1]): int(row[-1]) for row in connection.execute(counts)})
+
+
+def raw_rows(connection: Connection, found: Any, **asked: Any) -> list[tuple[Any, ...]]:
+    """Return all rows of a query as the driver gives them, at the driver's own price.
+
+    Truth is 0 or 1 in SQLite; every other column must be one that both keep alike.
+    """
+    result: Any = connection.execute(found, asked)
+    rows = result.cursor if connection.dialect.name == "sqlite" else result
+    return [*rows]
+
+
+def add_up(connection: Connection, found: Any) -> dict[tuple[Any, ...], list[int]]:
+    """Count the rows a query finds by all their columns but the last, and add that one up."""
+    if connection.dialect.name == "sqlite":
+        cursor: Any = connection.execute(found).cursor
+        sums: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
+        for row in cursor:
+            of_key = sums[row[:-1]]
+            of_key[0] += 1
+            of_key[1] += row[-1]
+        return sums
+    *key, amount = found.subquery().c
+    grouped = select(*key, func.count(), func.sum(amount)).group_by(*key)
+    return {tuple(row[:-2]): [int(row[-2]), int(row[-1])] for row in connection.execute(grouped)}
 
 
 def is_busy(error: DBAPIError) -> bool:

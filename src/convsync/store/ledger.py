@@ -5,8 +5,8 @@ the rows of a batch do alike is one UPDATE that names none of them.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any
@@ -29,10 +29,10 @@ from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.ledger import ForbiddenMoveError, LedgerEntry, Move, MoveTogether, State
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, Reason
-from convsync.model.record import spans_in
+from convsync.model.record import about_of, spans_in
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
-from convsync.store import dialect
+from convsync.store import dialect, sums
 from convsync.store.schema import deals, ledger
 
 EntryKey = tuple[int, str]
@@ -60,10 +60,9 @@ _NUMBERED = WITH_DEAL.where(ledger.c.id.in_(bindparam("numbers", expanding=True)
 )
 
 
-def rows_of_deals(connection: Connection, after: int, upto: int) -> list[RowMapping]:
-    """Return the rows of `WITH_DEAL` of the deals with these rows, in no order."""
-    found = WITH_DEAL.where(ledger.c.deal > after, ledger.c.deal <= upto)
-    return list(connection.execute(found).mappings())
+def row_numbered(connection: Connection, number: int) -> RowMapping:
+    """Return the row of `WITH_DEAL` of an entry that is there."""
+    return connection.execute(WITH_DEAL.where(ledger.c.id == number)).mappings().one()
 
 
 def strays(row: RowMapping, entry: LedgerEntry) -> list[str]:
@@ -78,11 +77,11 @@ def next_number(connection: Connection) -> int:
     return (connection.execute(newest).scalar() or 0) + 1
 
 
-def write(connection: Connection, moves: Iterable[Move]) -> None:
+def write(connection: Connection, moves: Sequence[Move]) -> None:
     """Write moves, one statement for all that change the same columns.
 
     Where an entry moves several times, the columns of all its moves are written, the last one's
-    values. There is no other way to change a ledger row.
+    values; the sums follow. There is no other way to change a ledger row.
     """
     new: dict[int, LedgerEntry] = {}
     changed: dict[int, dict[str, Any]] = {}
@@ -100,6 +99,7 @@ def write(connection: Connection, moves: Iterable[Move]) -> None:
     alike.pop((), None)  # moves that changed nothing
     for names, values in alike.items():
         dialect.update_rows(connection, ledger, names, values, key=("id",))
+    sums.apply(connection, moves)
 
 
 def write_together(connection: Connection, move: MoveTogether) -> None:
@@ -115,6 +115,7 @@ def write_together(connection: Connection, move: MoveTogether) -> None:
         .where(or_(*(ledger.c.state == state for state in states)))
         .values({**_columns_of(move.changes), **(told if move.counts else {})})
     )
+    sums.apply_together(connection, move)
     spans = [{"first": first, "last": last} for first, last in spans_in(move.numbers)]
     moved = connection.execute(statement, spans).rowcount
     if moved != len(move.numbers):
@@ -312,6 +313,22 @@ def _as_extras(text: str) -> _Extras:
         customer_type=None if kind is None else CustomerType(kind),
         variables=extras.get("variables", {}),
     )
+
+
+def about_in(extras: str) -> str | None:
+    """Return the digest by which events know these extras.
+
+    Raises ValueError where they are not what would have been written.
+    """
+    nothing = ("cs-", Operation.COUNT, _EPOCH, Decimal(0), "XXX", None, None)
+    statement = as_statement(_ANY, *nothing, extras)
+    if _extras_of(statement) != extras:
+        raise ValueError("extras in another spelling")
+    return about_of(statement)
+
+
+_ANY = ConversionAction(destination="", action_id="")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @cache

@@ -4,22 +4,19 @@ A rule or a source that leaves the configuration leaves its conversions behind: 
 the ad account, so they stay visible and are still taken back where their deals are withdrawn.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy import Connection, Table, and_, func, or_, select, update
-from sqlalchemy.sql import ColumnElement
 
 from convsync.model.ledger import State
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
+from convsync.store import deal_sums, sums
 from convsync.store.schema import bookmarks, deals, ledger, quarantine, watermarks
-
-_MAY_COUNT = or_(
-    and_(ledger.c.told_value.is_not(None), ledger.c.told_value != Decimal(0)),
-    ledger.c.state.in_([State.SENDING, State.ACCEPTED]),
-)
+from convsync.store.sums import LedgerSum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,31 +41,27 @@ def retired(
     connection: Connection, *, rules: Collection[str], sources: Collection[str]
 ) -> list[Retired]:
     """Return what may count under other rules than these, and from other sources."""
-    by_rule = (
-        select(ledger.c.rule, *_SUMS)
-        .where(ledger.c.rule.not_in(rules), _MAY_COUNT)
-        .group_by(ledger.c.rule, ledger.c.told_currency)
-        .order_by(ledger.c.rule, ledger.c.told_currency)
-    )
-    by_source = (
-        select(deals.c.source, *_SUMS)
-        .join(ledger, ledger.c.deal == deals.c.id)
-        .where(deals.c.source.not_in(sources), _MAY_COUNT)
-        .group_by(deals.c.source, ledger.c.told_currency)
-        .order_by(deals.c.source, ledger.c.told_currency)
-    )
+    found: dict[tuple[str, str, str], tuple[int, Decimal]] = {}
+    for one in _counting(connection):
+        for kind, name, known in (("rule", one.rule, rules), ("source", one.source, sources)):
+            if name not in known:
+                key = (kind, name, one.told_currency)
+                rows, told = found.get(key, (0, Decimal(0)))
+                found[key] = rows + one.rows, told + one.told
     return [
-        Retired(kind=kind, name=name, count=count, value=value, currency=currency)
-        for kind, found in (("rule", by_rule), ("source", by_source))
-        for name, count, value, currency in connection.execute(found)
+        Retired(
+            kind=kind,
+            name=name,
+            count=rows,
+            value=told if currency else None,
+            currency=currency or None,
+        )
+        for (kind, name, currency), (rows, told) in sorted(found.items())
     ]
 
 
-_SUMS: tuple[ColumnElement[int], ColumnElement[Decimal], ColumnElement[str | None]] = (
-    func.count(),
-    func.sum(ledger.c.told_value, type_=ledger.c.told_value.type),
-    ledger.c.told_currency,
-)
+def _counting(connection: Connection) -> Iterator[LedgerSum]:
+    return (one for one in sums.kept(connection) if one.may_count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +81,9 @@ def renames_in_plan(
 
     The same deal ID, milestone and action, under another rule or from another source.
     """
+    counting = list(_counting(connection))
+    if all(one.rule in rules and one.source in sources for one in counting):
+        return []
     before, its_deal = ledger.alias("before"), deals.alias("its_deal")
     is_planned = (ledger.c.state == State.PLANNED, ledger.c.operation == Operation.COUNT)
     counts_already = or_(
@@ -128,20 +124,15 @@ def renamed_rules(connection: Connection, rules: Sequence[ConversionRule]) -> li
 
     Only where conversions still count under the removed one: they would count again.
     """
-    names = [rule.name for rule in rules]
-    what = (ledger.c.rule, ledger.c.milestone, ledger.c.destination, ledger.c.action_id)
-    removed = connection.execute(
-        select(*what, func.count())
-        .where(ledger.c.rule.not_in(names), _MAY_COUNT)
-        .group_by(*what)
-        .order_by(*what)
-    ).all()
-    if not removed:
-        return []
-    known = set(connection.execute(select(ledger.c.rule).distinct()).scalars())
+    names = {rule.name for rule in rules}
+    removed: Counter[tuple[str, str, str, str]] = Counter()
+    for one in _counting(connection):
+        if one.rule not in names:
+            removed[one.rule, one.milestone, one.destination, one.action_id] += one.rows
+    known = {one.rule for one in sums.kept(connection)} if removed else set()
     return [
         LooksRenamed(kind="rules", before=before, now=rule.name, count=count)
-        for before, *meant, count in removed
+        for (before, *meant), count in sorted(removed.items())
         for rule in rules
         if rule.name not in known
         and meant == [rule.milestone, rule.action.destination, rule.action.action_id]
@@ -155,13 +146,7 @@ def renamed_sources(
 
     Only where conversions still count from the removed one: they would count again.
     """
-    counting = (
-        select(deals.c.source)
-        .join(ledger, ledger.c.deal == deals.c.id)
-        .where(deals.c.source.not_in(sources), _MAY_COUNT)
-        .distinct()
-    )
-    removed = connection.execute(counting).scalars().all()
+    removed = {one.source for one in _counting(connection) if one.source not in sources}
     if not removed:
         return []
     return [
@@ -180,7 +165,12 @@ def move_rule(connection: Connection, before: str, now: str) -> tuple[int, int]:
 
     Nothing is renamed where a deal has entries under both names.
     """
-    return _rename(connection, ledger, "rule", "deal", before, now)
+    if all(one.rule != before for one in sums.kept(connection)):
+        return 0, 0
+    renamed, in_the_way = _rename(connection, ledger, "rule", "deal", before, now)
+    if renamed:
+        sums.rename_rule(connection, before, now)
+    return renamed, in_the_way
 
 
 def move_source(connection: Connection, before: str, now: str) -> tuple[int, int]:
@@ -188,7 +178,12 @@ def move_source(connection: Connection, before: str, now: str) -> tuple[int, int
 
     Nothing is renamed where both sources have a deal of one ID.
     """
-    renamed, in_the_way = _rename(connection, deals, "source", "deal_id", before, now)
+    renamed, in_the_way = 0, 0
+    if before in deal_sums.sources(connection):
+        renamed, in_the_way = _rename(connection, deals, "source", "deal_id", before, now)
+    if renamed:
+        sums.rename_source(connection, before, now)
+        deal_sums.rename_source(connection, before, now)
     for table in () if in_the_way else (watermarks, bookmarks, quarantine):
         known = connection.execute(select(table.c.source).where(table.c.source == now)).first()
         if known is None:

@@ -168,6 +168,13 @@ milestones = Table(
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
+_IS_WITHDRAWN = text("withdrawn_at IS NOT NULL")
+Index(
+    "ix_milestones_withdrawn",
+    milestones.c.name,
+    sqlite_where=_IS_WITHDRAWN,
+    postgresql_where=_IS_WITHDRAWN,
+)
 
 deal_keys = Table(
     "deal_keys",
@@ -307,6 +314,41 @@ Index(
 )
 _BATCHED = text("batch_id IS NOT NULL")
 Index("ix_ledger_batch", ledger.c.batch_id, sqlite_where=_BATCHED, postgresql_where=_BATCHED)
+IS_UNCORRECTABLE = text("reason = 'platform_cannot' AND (state = 'confirmed' OR is_unsure)")
+Index(
+    "ix_ledger_uncorrectable",
+    ledger.c.id,
+    sqlite_where=IS_UNCORRECTABLE,
+    postgresql_where=IS_UNCORRECTABLE,
+)
+IS_LATE = text("reason = 'click_outside_lookback'")
+Index("ix_ledger_late", ledger.c.deal, sqlite_where=IS_LATE, postgresql_where=IS_LATE)
+
+
+def _sums(name: str, key: list[Column[Any]], *amounts: Column[Any]) -> Table:
+    """Return a table of kept sums: by a key, how many rows there are, and what they add up to."""
+    rows = Column("rows", BigInteger, nullable=False)
+    return Table(name, metadata, *key, rows, *amounts, sqlite_with_rowid=False)
+
+
+def _by(*names: str, type_: Any = Text) -> list[Column[Any]]:
+    return [Column(name, type_, primary_key=True, autoincrement=False) for name in names]
+
+
+ledger_sums = _sums(
+    "ledger_sums",
+    [
+        *_by("rule", "source", "destination", "action_id", "milestone", "state", "operation"),
+        *_by("reason", "code", "told_currency"),
+        *_by("is_worth", type_=Boolean),
+    ],
+    Column("told", Micros, nullable=False),
+)
+time_sums = _sums("time_sums", [*_by("milestone"), *_by("tenths", type_=Integer)])
+deal_sums = _sums("deal_sums", _by("source", "milestone", "segments"))
+standing_sums = _sums(
+    "standing_sums", [*_by("milestone"), *_by("day", type_=Integer), *_by("stands")]
+)
 
 audit_events = Table(
     "audit_events",

@@ -318,3 +318,86 @@ def upgrade() -> None:
         sqlite_where=sa.text("event_at IS NOT NULL"),
         postgresql_where=sa.text("event_at IS NOT NULL"),
     )
+    op.create_table(
+        "ledger_sums",
+        sa.Column("rule", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("source", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("destination", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("action_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("milestone", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("operation", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("code", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("told_currency", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("is_worth", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("told", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "rule",
+            "source",
+            "destination",
+            "action_id",
+            "milestone",
+            "state",
+            "operation",
+            "reason",
+            "code",
+            "told_currency",
+            "is_worth",
+            name=op.f("pk_ledger_sums"),
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "time_sums",
+        sa.Column("milestone", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("tenths", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("milestone", "tenths", name=op.f("pk_time_sums")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "deal_sums",
+        sa.Column("source", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("milestone", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("segments", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "milestone", "segments", name=op.f("pk_deal_sums")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "standing_sums",
+        sa.Column("milestone", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("stands", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("milestone", "day", "stands", name=op.f("pk_standing_sums")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_milestones_withdrawn",
+        "milestones",
+        ["name"],
+        unique=False,
+        sqlite_where=sa.text("withdrawn_at IS NOT NULL"),
+        postgresql_where=sa.text("withdrawn_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_ledger_uncorrectable",
+        "ledger",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("reason = 'platform_cannot' AND (state = 'confirmed' OR is_unsure)"),
+        postgresql_where=sa.text(
+            "reason = 'platform_cannot' AND (state = 'confirmed' OR is_unsure)"
+        ),
+    )
+    op.create_index(
+        "ix_ledger_late",
+        "ledger",
+        ["deal"],
+        unique=False,
+        sqlite_where=sa.text("reason = 'click_outside_lookback'"),
+        postgresql_where=sa.text("reason = 'click_outside_lookback'"),
+    )

@@ -1,0 +1,334 @@
+"""What the ledger's rows add up to, kept up to date by whoever changes a row, in the same commit.
+
+`ledger_sums` counts entries by everything the account asks of them, and adds up what the platform
+counts for them; `time_sums` counts those sent by the tenths of a day from their click to their
+milestone. A question about the whole ledger then costs a few hundred rows, however long it is.
+`audit verify` counts the ledger anew and compares.
+
+Moves are added up entry by entry (`apply`), and what many entries do together by what they have in
+common (`apply_together`), before they do it. Any other statement that changes many rows at once is
+wrapped in `following`, which adds those rows up before and after it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    func,
+    select,
+    true,
+    type_coerce,
+)
+
+from convsync.model.ledger import LedgerEntry, Move, MoveTogether, State
+from convsync.model.statement import Operation
+from convsync.store import dialect
+from convsync.store.schema import deals, ledger, ledger_sums, time_sums
+
+TENTH = timedelta(days=0.1)
+"""The unit of the time from click to milestone: as exact as it is shown."""
+_MICROSECOND = timedelta(microseconds=1)
+_SENT = frozenset({State.ACCEPTED, State.CONFIRMED})
+_MAY_COUNT = frozenset({State.SENDING, State.ACCEPTED})
+_ASKED_OF = frozenset(
+    {"rule", "action", "milestone", "milestone_at", "state", "statement", "matched"}
+    | {"told", "reason", "code"}
+)
+"""The parts of an entry that a sum depends on."""
+
+Key = tuple[str | int, ...]
+Amounts = Mapping[Key, list[int]]
+"""How many rows there are, or are more, by key; then what they add up to, where that is kept."""
+
+
+class LedgerSum(NamedTuple):
+    """How many entries are alike in all that the account asks, and what was told of them.
+
+    Empty text stands for nothing. `told` is in `told_currency`, `is_worth` where it is not zero.
+    """
+
+    rule: str
+    source: str
+    destination: str
+    action_id: str
+    milestone: str
+    state: str
+    operation: str
+    reason: str
+    code: str
+    told_currency: str
+    is_worth: bool
+    rows: int
+    told: Decimal
+
+    @property
+    def key(self) -> "Key":
+        """Return what these are counted under."""
+        return self[:-2]
+
+    @property
+    def is_sent(self) -> bool:
+        """True where the platform has taken these."""
+        return bool(self.told_currency) or self.state in _SENT
+
+    @property
+    def may_count(self) -> bool:
+        """True where the platform counts a value for these, or may do so by now."""
+        return bool(self.is_worth) or self.state in _MAY_COUNT
+
+
+_KEY = LedgerSum._fields[:-2]
+
+
+class Changes:
+    """By how much the sums change, gathered before it is written."""
+
+    def __init__(self) -> None:
+        self._ledger: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+        self._times: dict[Key, list[int]] = defaultdict(lambda: [0])
+
+    def add(self, entry: LedgerEntry, sign: int) -> None:
+        """Count an entry in (1) or out (-1)."""
+        told = entry.told
+        amounts = self._ledger[key_of(entry)]
+        amounts[0] += sign
+        if told is not None and told.amount:
+            amounts[1] += sign * int(told.amount.scaleb(6))
+        if told is not None or entry.state in _SENT:
+            matched = entry.matched
+            if matched is not None and matched.clicked_at is not None:
+                tenths = _tenths(matched.clicked_at, entry.milestone_at)
+                self._times[entry.milestone, tenths][0] += sign
+
+    def add_alike(self, alike: LedgerSum, sign: int) -> None:
+        """Count entries in (1) or out (-1) that are alike."""
+        amounts = self._ledger[alike.key]
+        amounts[0] += sign * alike.rows
+        amounts[1] += sign * int(alike.told.scaleb(6))
+
+    def add_times(self, key: Key, rows: int) -> None:
+        """Count so many more entries of a milestone and a time to it."""
+        self._times[key][0] += rows
+
+    def add_rows(self, connection: Connection, condition: ColumnElement[bool], sign: int) -> None:
+        """Count the ledger's rows that meet a condition in (1) or out (-1)."""
+        for kept, counted in (
+            (self._ledger, count_ledger(connection, condition)),
+            (self._times, count_times(connection, condition)),
+        ):
+            for key, amounts in counted.items():
+                kept[key] = [a + sign * b for a, b in zip(kept[key], amounts, strict=True)]
+
+    def write(self, connection: Connection) -> None:
+        """Write the changes into the tables, one statement for each."""
+        more = {key: as_kept(amounts) for key, amounts in self._ledger.items() if any(amounts)}
+        dialect.add_to_rows(connection, ledger_sums, _KEY, ("rows", "told"), more)
+        dialect.add_to_rows(connection, time_sums, ("milestone", "tenths"), ("rows",), self._times)
+
+
+def apply(connection: Connection, moves: Iterable[Move]) -> None:
+    """Let the sums follow moves of the ledger that are written in the same transaction."""
+    changes = Changes()
+    for move in moves:
+        if move.before is None:
+            changes.add(move.after, 1)
+        elif not _ASKED_OF.isdisjoint(move.changes):
+            changes.add(move.before, -1)
+            changes.add(move.after, 1)
+    changes.write(connection)
+
+
+def apply_together(connection: Connection, move: MoveTogether) -> None:
+    """Let the sums follow what many entries are about to do alike, in the same transaction."""
+    changes = Changes()
+    are_these = ledger.c.id.in_(bindparam("numbers", expanding=True))
+    stated = (ledger.c.currency, _STATED != 0)
+    found = (
+        select(*_KEY_IN_LEDGER, *stated, func.count(), func.sum(_TOLD), func.sum(_STATED))
+        .join(deals, deals.c.id == ledger.c.deal)
+        .where(are_these)
+        .group_by(*_KEY_IN_LEDGER, *stated)
+    )
+    groups = connection.execute(found, {"numbers": move.numbers})
+    for *key, currency, is_worth, rows, told, value in groups:
+        before = LedgerSum._make([*key, rows, _amount(told)])
+        after = _changed(before, move.changes)
+        if move.counts:
+            after = after._replace(
+                told_currency=currency, is_worth=bool(is_worth), told=_amount(value)
+            )
+        changes.add_alike(before, -1)
+        changes.add_alike(after, 1)
+    _follow_times(connection, changes, move)
+    changes.write(connection)
+
+
+def _changed(alike: LedgerSum, changes: Mapping[str, Any]) -> LedgerSum:
+    """Return entries that are alike as the changes of each leave them."""
+    reason = changes.get("reason", alike.reason)
+    return alike._replace(
+        state=str(changes["state"]),
+        reason="" if reason is None else str(reason),
+        code=str(changes.get("code", alike.code)),
+    )
+
+
+def _follow_times(connection: Connection, changes: Changes, move: MoveTogether) -> None:
+    """Count the times in of entries that are sent from now on, or out that no longer are."""
+    is_sent = move.counts or move.changes["state"] in _SENT
+    if not is_sent and _SENT.isdisjoint(move.came_from):
+        return
+    state = ledger.c.state.in_(sorted(_SENT))
+    turns = ~state if is_sent else state
+    found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
+        ledger.c.id.in_(bindparam("numbers", expanding=True)),
+        ledger.c.clicked_at.is_not(None),
+        ledger.c.told_value.is_(None),
+        turns,
+    )
+    grouped = found.group_by(ledger.c.milestone, _TENTHS)
+    for milestone, tenths, rows in connection.execute(grouped, {"numbers": move.numbers}):
+        changes.add_times((milestone, tenths), rows if is_sent else -rows)
+
+
+def _amount(micros: int) -> Decimal:
+    return Decimal(int(micros)).scaleb(-6)
+
+
+@contextmanager
+def following(connection: Connection, condition: ColumnElement[bool]) -> Iterator[None]:
+    """Let the sums follow what is changed within, in ledger rows that meet a condition.
+
+    The condition may rest on nothing that is changed: a batch, or a range of numbers.
+    """
+    changes = Changes()
+    changes.add_rows(connection, condition, -1)
+    yield
+    changes.add_rows(connection, condition, 1)
+    changes.write(connection)
+
+
+def kept(connection: Connection) -> list[LedgerSum]:
+    """Return the sums of the ledger."""
+    columns = [ledger_sums.c[name] for name in LedgerSum._fields]
+    found = select(*columns).where(ledger_sums.c.rows != 0)
+    return [LedgerSum(*row) for row in connection.execute(found)]
+
+
+def kept_times(connection: Connection) -> dict[str, list[tuple[timedelta, int]]]:
+    """Return by milestone how many were sent so long after their click, the quickest first."""
+    found = select(time_sums).where(time_sums.c.rows != 0).order_by(time_sums.c.tenths)
+    times: dict[str, list[tuple[timedelta, int]]] = {}
+    for milestone, tenths, rows in connection.execute(found):
+        times.setdefault(milestone, []).append((tenths * TENTH, rows))
+    return times
+
+
+def rename_rule(connection: Connection, before: str, now: str) -> None:
+    """Carry the sums of a rule over to another name."""
+    _carry_over(
+        connection,
+        {one: one._replace(rule=now) for one in kept(connection) if one.rule == before},
+    )
+
+
+def rename_source(connection: Connection, before: str, now: str) -> None:
+    """Carry the sums of a source over to another name."""
+    _carry_over(
+        connection,
+        {one: one._replace(source=now) for one in kept(connection) if one.source == before},
+    )
+
+
+def _carry_over(connection: Connection, renamed: Mapping[LedgerSum, LedgerSum]) -> None:
+    changes: dict[Key, list[Any]] = {}
+    for before, now in renamed.items():
+        changes[before.key] = [-before.rows, -before.told]
+        changes[now.key] = [now.rows, now.told]
+    dialect.add_to_rows(connection, ledger_sums, _KEY, ("rows", "told"), changes)
+
+
+def key_of(entry: LedgerEntry) -> Key:
+    """Return what an entry is counted under in `ledger_sums`."""
+    statement, told, reason, action = entry.statement, entry.told, entry.reason, entry.action
+    return (
+        entry.rule,
+        entry.source,
+        action.destination,
+        action.action_id,
+        entry.milestone,
+        entry.state.value,
+        (Operation.COUNT if statement is None else statement.operation).value,
+        "" if reason is None else reason.value,
+        entry.code,
+        "" if told is None else told.currency,
+        told is not None and bool(told.amount),
+    )
+
+
+def _tenths(clicked_at: datetime, reached_at: datetime) -> int:
+    """Return the time between in tenths of a day, rounded up."""
+    return max(0, -((clicked_at - reached_at) // TENTH))
+
+
+def as_kept(amounts: Sequence[int]) -> list[Any]:
+    """Return how many rows there are and what was told of them in millionths as it is kept."""
+    rows, *told = amounts
+    return [rows, *(Decimal(amount).scaleb(-6) for amount in told)]
+
+
+# Counted anew
+
+_ALL = true()
+_NO_TEXT = ""
+_KEY_IN_LEDGER: tuple[ColumnElement[Any], ...] = (
+    ledger.c.rule,
+    deals.c.source,
+    ledger.c.destination,
+    ledger.c.action_id,
+    ledger.c.milestone,
+    ledger.c.state,
+    ledger.c.operation,
+    func.coalesce(ledger.c.reason, _NO_TEXT),
+    func.coalesce(ledger.c.code, _NO_TEXT),
+    func.coalesce(ledger.c.told_currency, _NO_TEXT),
+    func.coalesce(type_coerce(ledger.c.told_value, BigInteger), 0) != 0,
+)
+_TOLD = func.coalesce(type_coerce(ledger.c.told_value, BigInteger), 0)
+_STATED = func.coalesce(type_coerce(ledger.c.value, BigInteger), 0)
+_TOOK = type_coerce(ledger.c.milestone_at, BigInteger) - type_coerce(
+    ledger.c.clicked_at, BigInteger
+)
+_UNIT = TENTH // _MICROSECOND
+_TENTHS = case((_TOOK > 0, (_TOOK + (_UNIT - 1)) // _UNIT), else_=0)
+_IS_TIMED = ledger.c.clicked_at.is_not(None) & (
+    ledger.c.told_value.is_not(None) | ledger.c.state.in_(sorted(_SENT))
+)
+
+
+def count_ledger(connection: Connection, condition: ColumnElement[bool] = _ALL) -> Amounts:
+    """Return what `ledger_sums` holds of the rows that meet a condition, or would have to."""
+    return dialect.add_up(connection, counted_rows().where(condition))
+
+
+def counted_rows() -> Select[Any]:
+    """Return a query of all ledger rows: each by its key, and what was told of it."""
+    key = (column.label(name) for name, column in zip(_KEY, _KEY_IN_LEDGER, strict=True))
+    found: Select[Any] = select(*key, _TOLD.label("told"))
+    return found.join(deals, deals.c.id == ledger.c.deal)
+
+
+def count_times(connection: Connection, condition: ColumnElement[bool] = _ALL) -> Amounts:
+    """Return what `time_sums` holds of the rows that meet a condition, or would have to."""
+    found = select(ledger.c.milestone, _TENTHS.label("tenths")).where(_IS_TIMED, condition)
+    return {key: [rows] for key, rows in dialect.tally(connection, found).items()}
