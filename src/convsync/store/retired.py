@@ -14,7 +14,7 @@ from sqlalchemy.sql import ColumnElement
 from convsync.model.ledger import State
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
-from convsync.store.schema import bookmarks, deals, ledger, quarantine, watermarks
+from convsync.store.schema import bookmarks, deals, ledger, quarantine, row_digests, watermarks
 
 _MAY_COUNT = or_(
     and_(ledger.c.told_value.is_not(None), ledger.c.told_value != Decimal(0)),
@@ -189,7 +189,7 @@ def move_source(connection: Connection, before: str, now: str) -> tuple[int, int
     Nothing is renamed where both sources have a deal of one ID.
     """
     renamed, in_the_way = _rename(connection, deals, "source", "deal_id", before, now)
-    for table in () if in_the_way else (watermarks, bookmarks, quarantine):
+    for table in () if in_the_way else (watermarks, bookmarks, quarantine, row_digests):
         known = connection.execute(select(table.c.source).where(table.c.source == now)).first()
         if known is None:
             connection.execute(update(table).where(table.c.source == before).values(source=now))
