@@ -5,10 +5,11 @@ looked at on the morning after it was won, under a rule that counts what is won 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec import structs
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
@@ -274,5 +275,7 @@ def an_entry(
 
 def a_new_entry(**changes: Any) -> LedgerEntry:
     """An entry that is not in the ledger yet."""
-    entry = replace(an_entry(State.PLANNED), is_new=True, statement=None, matched=None, run_id=0)
-    return replace(entry, **changes)
+    entry = structs.replace(
+        an_entry(State.PLANNED), is_new=True, statement=None, matched=None, run_id=0
+    )
+    return structs.replace(entry, **changes)

@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from msgspec import structs
+
 from convsync import audit
 from convsync.model import moves
 from convsync.model.event import Event, EventKind
@@ -187,7 +189,7 @@ def _altered(kind: EventKind, name: str) -> Spoil:
     def spoil(event: Event) -> Event:
         if event.kind is not kind or name not in event.detail:
             return event
-        return replace(event, detail={**event.detail, name: _another(event.detail[name])})
+        return structs.replace(event, detail={**event.detail, name: _another(event.detail[name])})
 
     return spoil
 

@@ -19,6 +19,8 @@ from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
 
+from msgspec import Struct
+
 from convsync.errors import UnsafePlanError
 from convsync.model.conversion import Conversion
 from convsync.model.ledger import ANSWERED, IN_FLIGHT, LedgerEntry, State
@@ -64,8 +66,7 @@ STEP_OF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One planned step, and what is needed to take it.
 
     NEW has a conversion, a correction a statement; CANNOT has the code for which the platform would

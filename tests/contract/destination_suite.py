@@ -6,11 +6,12 @@ or half an hour later. `settled` goes on until there is a final outcome for each
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Protocol
 
 import pytest
+from msgspec import structs
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
@@ -84,7 +85,7 @@ def statements(count: int, kind: ClickIdKind = ClickIdKind.GCLID) -> list[Statem
 
 
 def corrected(statement: Statement, operation: Operation, value: int) -> Statement:
-    return replace(statement, operation=operation, value=usd(value))
+    return structs.replace(statement, operation=operation, value=usd(value))
 
 
 class DestinationContract:
@@ -276,7 +277,7 @@ class DestinationContract:
     def test_a_person_without_a_click_is_counted_only_where_identifiers_are_taken(
         self, destination: Destination, platform: Platform
     ) -> None:
-        somebody = replace(self.statements(1)[0], click_id=None, identifiers=SOMEBODY)
+        somebody = structs.replace(self.statements(1)[0], click_id=None, identifiers=SOMEBODY)
         (outcome,) = settled(destination, platform, [somebody])
         if destination.takes.identifiers:
             assert outcome == Confirmed()

@@ -1,10 +1,10 @@
 """The Data Manager API as a destination: uploads over gRPC, statuses as JSON, from the sandbox."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
@@ -45,9 +45,9 @@ class OnDataManager(SandboxPlatform):
 
     def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
         """The currency and the name: the request is refused for both, and the row cut out."""
-        money = replace(statement.value, currency="usd")
+        money = structs.replace(statement.value, currency="usd")
         order_id = OrderId(statement.order_id + "-" * 64)
-        return replace(statement, value=money, order_id=order_id), "INVALID_CURRENCY_CODE"
+        return structs.replace(statement, value=money, order_id=order_id), "INVALID_CURRENCY_CODE"
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_a_row_the_request_is_refused_for_is_cut_out_and_the_others_go_again(
     connected: DataManager, sandbox: Sandbox
 ) -> None:
     first, second, third = statements(3)
-    faulty = replace(second, value=replace(second.value, currency="usd"))
+    faulty = structs.replace(second, value=structs.replace(second.value, currency="usd"))
     assert connected.upload(a_batch(first, faulty, third), now=NOW) == [
         Untried(),
         Rejected(code="INVALID_CURRENCY_CODE"),
@@ -132,7 +132,9 @@ def test_a_row_the_request_is_refused_for_is_cut_out_and_the_others_go_again(
 
 
 def test_a_refusal_of_every_row_names_every_row(connected: DataManager, sandbox: Sandbox) -> None:
-    faulty = [replace(s, value=replace(s.value, currency="usd")) for s in statements(100)]
+    faulty = [
+        structs.replace(s, value=structs.replace(s.value, currency="usd")) for s in statements(100)
+    ]
     outcomes = connected.upload(a_batch(*faulty), now=NOW)
     rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
     assert len(rejected) >= 40  # gRPC has room for so many; the rest is untried and comes next
@@ -177,7 +179,7 @@ def test_what_a_wbraid_led_to_is_worth_nothing_where_the_retractor_could_not_adj
     memory = MemoryDestination()
     road = a_road_to(sandbox, retractor=memory)
     (ordinary,) = statements(1)
-    sent = replace(ordinary, click_id=ClickId(ClickIdKind.WBRAID, "click-0"))
+    sent = structs.replace(ordinary, click_id=ClickId(ClickIdKind.WBRAID, "click-0"))
     platform = OnDataManager(sandbox)
     settled(road, platform, [sent])
     assert settled(road, platform, [corrected(sent, Operation.RETRACT, 0)]) == [Confirmed()]

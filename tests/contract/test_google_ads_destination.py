@@ -1,12 +1,12 @@
 """The Google Ads API as a destination, over gRPC and the official service clients."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 import grpc
 import pytest
+from msgspec import structs
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
@@ -196,7 +196,7 @@ def test_a_correction_of_what_a_wbraid_led_to_is_rejected_without_a_request(
 ) -> None:
     (sent,) = statements(1)
     braid = ClickId(ClickIdKind.WBRAID, "click-0")
-    batch = a_batch(replace(corrected(sent, Operation.RETRACT, 0), click_id=braid))
+    batch = a_batch(structs.replace(corrected(sent, Operation.RETRACT, 0), click_id=braid))
     assert connected.upload(batch, now=NOW) == [Rejected(code="CLICK_CANNOT_BE_CORRECTED")]
     assert vendor.requests == []
 

@@ -6,7 +6,6 @@ and what it has counted in the end, beside the Data Manager API on the same book
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from msgspec import structs
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.identifiers import Identifiers, hashed
@@ -54,7 +54,7 @@ class OnGoogleAds(SandboxPlatform):
     def with_two_faults(self, statement: Statement) -> tuple[Statement, str]:
         """An address in the order ID, and a hash that is none."""
         return (
-            replace(
+            structs.replace(
                 statement,
                 order_id=OrderId(f"{statement.order_id}@example.com"),
                 identifiers=Identifiers(emails=(hashed("a")[:-1],)),
@@ -112,7 +112,7 @@ def test_two_deals_of_one_click_closed_in_the_same_second_are_both_counted(
     connected: GoogleAds, sandbox: Sandbox
 ) -> None:
     first, second = statements(2)
-    both = [first, replace(second, click_id=first.click_id)]
+    both = [first, structs.replace(second, click_id=first.click_id)]
     assert settled(connected, OnGoogleAds(sandbox), both) == [Confirmed()] * 2
     assert set(counted(sandbox)) == {"cs-0", "cs-1"}
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from convsync.extract.source import Quarantined
 from convsync.model.terms import RunLimits
@@ -78,7 +79,7 @@ def test_where_it_is_not_known_what_is_missing_the_run_says_so(machine: Machine)
     machine.changes("D-3", FIRST - HOUR)
     machine.night(FIRST)
     gone = machine.crm.deals.pop()
-    machine.crm.deals = [replace(deal, modified_at=None) for deal in machine.crm.deals]
+    machine.crm.deals = [structs.replace(deal, modified_at=None) for deal in machine.crm.deals]
     machine.crm.extra = [UNNAMED]
     machine.night(FIRST + DAY)
     night = machine.night(FIRST + 2 * DAY)

@@ -1,7 +1,6 @@
 """What holds for worlds nobody thought of: whatever the deal, its clicks and the ledger are."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -9,6 +8,7 @@ from typing import TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from convsync.decide import decide, decide_retired
 from convsync.errors import UnsafePlanError
@@ -134,7 +134,7 @@ def entries(draw: st.DrawFn, states: Sequence[State] = tuple(State)) -> LedgerEn
     if state in {State.HELD, State.NOT_SENT}:
         due_at = draw(times) if state is State.HELD else None
         entry = an_entry(state, reason=draw(st.sampled_from(Reason)), due_at=due_at)
-        return replace(entry, statement=None, matched=None)
+        return structs.replace(entry, statement=None, matched=None)
     told = draw(moneys if state is State.CONFIRMED else st.none() | moneys)
     operation, value = Operation.COUNT, draw(moneys)
     if told is not None:
@@ -235,7 +235,7 @@ def test_nothing_of_a_person_who_refused_is_ever_planned_as_a_send(
     entry: LedgerEntry | None,
     now: datetime,
 ) -> None:
-    refused = replace(deal, consent=Consent(ad_user_data=ConsentStatus.DENIED))
+    refused = structs.replace(deal, consent=Consent(ad_user_data=ConsentStatus.DENIED))
     item = planned(decided(refused, candidates, rule, entry, now), entry, now)
     assert item.conversion is None
     assert item.step not in {Step.NEW, Step.RESTATE}
@@ -369,7 +369,7 @@ def test_what_was_told_is_never_told_again(
 ) -> None:
     if (told := entry.told) is None:
         return
-    wanted = replace(told, amount=told.amount + Decimal("0.000"))
+    wanted = structs.replace(told, amount=told.amount + Decimal("0.000"))
     decision: Decision = a_conversion(value=wanted) if is_conversion else wanted
     assert planned(decision, entry, now).step not in SENDS
 

@@ -4,7 +4,6 @@ Against the vendor's own messages; whole uploads are in `tests/contract`, verdic
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from google.api_core import exceptions
 from google.protobuf import json_format
 from google.rpc import error_details_pb2
+from msgspec import structs
 from requests import Response
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
@@ -69,7 +69,7 @@ def test_a_conversion_is_said_as_google_reads_it() -> None:
         identifiers=Identifiers(emails=("a" * 64,), phones=("b" * 64,)),
         customer_type=CustomerType.REENGAGED,
     )
-    assert said(replace(statement, variables={"days_to_close": "12"})) == {
+    assert said(structs.replace(statement, variables={"days_to_close": "12"})) == {
         "destinations": [
             {
                 "operating_account": {"account_type": "GOOGLE_ADS", "account_id": "1234567890"},

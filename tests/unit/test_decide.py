@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from convsync.decide import decide, decide_retired, may_be_repeated
 from convsync.model.consent import UNSPECIFIED, Consent
@@ -88,8 +89,12 @@ NAMING = an_entry(State.SENDING, identifiers=SOMEBODY)
             False,
             id="one that was put off",
         ),
-        pytest.param(replace(NAMING, state=State.ACCEPTED), DENIED, True, id="heard already"),
-        pytest.param(replace(NAMING, state=State.REJECTED), DENIED, True, id="refused for good"),
+        pytest.param(
+            structs.replace(NAMING, state=State.ACCEPTED), DENIED, True, id="heard already"
+        ),
+        pytest.param(
+            structs.replace(NAMING, state=State.REJECTED), DENIED, True, id="refused for good"
+        ),
     ],
 )
 def test_no_repeat_says_more_of_a_person_than_they_let_out(
@@ -105,7 +110,7 @@ def test_what_the_rule_no_longer_lets_out_is_not_repeated() -> None:
 
 def test_a_correction_on_its_way_does_not_hide_what_was_told() -> None:
     rule = replace(a_rule(), smallest_change=Decimal("0.05"))
-    entry = replace(an_entry(value=usd(100)), told=usd(90))
+    entry = structs.replace(an_entry(value=usd(100)), told=usd(90))
     deal = a_deal(amount=91)
     assert decide(deal, a_milestone(), rule, [], entry, now=NOW) == usd(90)
 

@@ -4,7 +4,6 @@ Against the vendor's own messages; whole uploads are in `tests/contract`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import grpc
 import pytest
 from google.api_core import exceptions
 from google.protobuf import json_format
+from msgspec import structs
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.click import ClickId, ClickIdKind
@@ -60,7 +60,7 @@ def fields_in(statement: Statement) -> dict[str, Any]:
 
 
 def test_a_conversion_is_said_as_google_reads_it() -> None:
-    assert fields_in(replace(a_statement(), variables={"days_to_close": "12"})) == {
+    assert fields_in(structs.replace(a_statement(), variables={"days_to_close": "12"})) == {
         "gclid": "Cj0KCQ-one",
         "conversion_action": "customers/1234567890/conversionActions/123",
         "conversion_date_time": "2026-03-02 15:00:00+00:00",
@@ -101,7 +101,9 @@ def test_exactly_one_click_id_is_sent(kind: ClickIdKind) -> None:
 @pytest.mark.parametrize("kind", [ClickIdKind.GBRAID, ClickIdKind.WBRAID])
 def test_no_custom_variable_goes_out_with_a_braid(kind: ClickIdKind) -> None:
     braided = a_statement(click_id=ClickId(kind, "x"))
-    assert "custom_variables" not in fields_in(replace(braided, variables={"days_to_close": "12"}))
+    assert "custom_variables" not in fields_in(
+        structs.replace(braided, variables={"days_to_close": "12"})
+    )
 
 
 def test_a_custom_variable_without_a_number_names_the_setting() -> None:

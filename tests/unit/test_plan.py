@@ -1,11 +1,11 @@
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 from typing import NamedTuple
 
 import pytest
+from msgspec import structs
 
 from convsync.decide import withdrawal_of
 from convsync.errors import UnsafePlanError
@@ -301,7 +301,7 @@ UNANSWERED = [State.PLANNED, State.DEFERRED, State.REJECTED, State.NOT_SENT, Sta
 def test_what_may_count_unconfirmed_is_taken_back_like_what_counts(state: State) -> None:
     entry = an_entry(state, is_unsure=True, reason=Reason.AMOUNT_MISSING, due_at=LATER)
     assert plan(LOST_DEAL, entry) == TAKE_BACK
-    assert plan(LOST_DEAL, replace(entry, is_unsure=False)).step is Step.NOT_SENT
+    assert plan(LOST_DEAL, structs.replace(entry, is_unsure=False)).step is Step.NOT_SENT
 
 
 @pytest.mark.parametrize("reason", list(Reason))
@@ -485,7 +485,7 @@ def test_a_refusal_names_everything_unusual_and_what_to_do() -> None:
 def test_what_one_action_put_off_or_refused_is_sent_to_the_rules_new_one(state: State) -> None:
     elsewhere = ConversionAction(destination="elsewhere", action_id="9")
     entry = an_entry(state, due_at=NOW)
-    entry = replace(entry, action=elsewhere, statement=a_statement(action=elsewhere))
+    entry = structs.replace(entry, action=elsewhere, statement=a_statement(action=elsewhere))
     item = plan_upload(ORDER_ID, a_conversion(), entry, now=NOW)
     assert item.step is Step.NEW
 

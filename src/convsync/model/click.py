@@ -6,10 +6,11 @@ URL, and the `<gclid>:G:s` form of Search Ads 360's `ef_id`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from urllib.parse import unquote_plus
+
+from msgspec import Struct
 
 from convsync.model.key import Key
 
@@ -30,16 +31,14 @@ class ClickIdKind(StrEnum):
     TTCLID = "ttclid"
 
 
-@dataclass(frozen=True, slots=True)
-class ClickId:
+class ClickId(Struct, frozen=True):
     """A click ID of one network, exactly as captured."""
 
     kind: ClickIdKind
     value: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Click:
+class Click(Struct, frozen=True, kw_only=True):
     """One ad click.
 
     `clicked_at` is the earliest instant the ID was seen at (a session that comes back on an old ID
@@ -52,8 +51,7 @@ class Click:
     is_whole_day: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(Struct, frozen=True, kw_only=True):
     """Click IDs seen together at an instant, on a landing or in a log, and who they belong to.
 
     `is_whole_day` marks a bare date; `seen_at` is then the start of that day, in UTC as always.
@@ -75,8 +73,7 @@ class MatchBasis(IntEnum):
     IDENTIFIER = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A click that may be the one a deal began with, and how it was found."""
 
     click: Click

@@ -1,7 +1,8 @@
 """Consent of the person behind a deal. What was not said is unspecified, never granted."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class ConsentStatus(StrEnum):
@@ -12,8 +13,7 @@ class ConsentStatus(StrEnum):
     UNSPECIFIED = "unspecified"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class Consent(Struct, frozen=True, kw_only=True):
     """Consent for sending user data to the ad platform, and for personalised advertising."""
 
     ad_user_data: ConsentStatus = ConsentStatus.UNSPECIFIED

@@ -1,14 +1,14 @@
 """An offline conversion: one milestone of one deal under one rule, as it should be counted."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from convsync.model.outcome import Matched
 from convsync.model.statement import Statement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
+class Conversion(Struct, frozen=True, kw_only=True):
     """What the platform should count, and what it was matched by. Times are aware UTC.
 
     `milestone_at` is when the milestone was reached; for a bare date the day's last second, while

@@ -1,10 +1,11 @@
 """A deal as its CRM told it: the milestones it reached, what it is worth, and who is behind it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from convsync.model.click import Candidate
 from convsync.model.consent import UNSPECIFIED, Consent
@@ -18,8 +19,7 @@ KNOWN_MILESTONES = ("mql", "sql", "opportunity", WON, LOST)
 """The funnel's own words; a config may add more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Milestone:
+class Milestone(Struct, frozen=True):
     """A step of the agreed funnel that a deal reached at an instant (aware UTC).
 
     `is_whole_day` marks a bare date: `reached_at` is then the last second of that day in the
@@ -38,8 +38,7 @@ class Gone(StrEnum):
     MERGED = "merged"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deal:
+class Deal(Struct, frozen=True, kw_only=True):
     """One deal, lead or opportunity, as read. Times are aware UTC, currency is ISO 4217.
 
     `amount` and `currency` are what the CRM states: both may be missing, and an amount may be zero

@@ -6,9 +6,10 @@ the change and changes nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 
 class EventKind(StrEnum):
@@ -42,8 +43,7 @@ class EventKind(StrEnum):
     RESTORE_ACCEPTED = "restore_accepted"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One thing that happened, to a conversion where it names one. `detail` must be JSON's.
 
     One that names a deal says in which row that is stored.

@@ -12,6 +12,7 @@ from functools import cache
 from hashlib import sha256
 
 import phonenumbers
+from msgspec import Struct
 
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _ADDRESS = re.compile(
@@ -23,8 +24,7 @@ _DIGITS = re.compile(r"[0-9]{4,17}\Z")
 _PHONE_PUNCTUATION = str.maketrans("", "", " \t\u00a0-.()/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identifiers:
+class Identifiers(Struct, frozen=True, kw_only=True):
     """SHA-256 hex of the e-mails and phones behind a deal, without repeats, in order."""
 
     emails: tuple[str, ...] = ()

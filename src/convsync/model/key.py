@@ -1,8 +1,9 @@
 """What joins a click to a deal where the deal does not carry the click ID itself."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+
+from msgspec import Struct
 
 
 class KeyKind(StrEnum):
@@ -15,8 +16,7 @@ class KeyKind(StrEnum):
     PHONE = "phone"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One thing a deal and a click can be joined by. E-mails and phones are already hashed."""
 
     kind: KeyKind

@@ -11,10 +11,11 @@ may count something else: such an entry is unsure until the platform has confirm
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, structs
 
 from convsync.model.conversion import Conversion
 from convsync.model.event import Event, EventKind
@@ -96,8 +97,7 @@ class ForbiddenMoveError(AssertionError):
     """A move that the ledger's arrows do not have: a mistake in convsync, never in the data."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
+class LedgerEntry(Struct, frozen=True, kw_only=True):
     """What the ledger holds of one milestone of one deal under one rule.
 
     One that `is_new` is not in the ledger yet; its first move puts it there. `statement` is what
@@ -162,11 +162,10 @@ class LedgerEntry:
         if self.statement is None or self.milestone_at != conversion.milestone_at:
             return False
         at = self.statement.event_at
-        return self.statement == replace(conversion.statement, event_at=at)
+        return self.statement == structs.replace(conversion.statement, event_at=at)
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """One arrow: the entry before (None: there was none), what changed, and the event about it."""
 
     before: LedgerEntry | None
@@ -198,7 +197,7 @@ def move(
     event = Event(
         kind, {**said, **notes}, entry.source, entry.deal_id, entry.order_id, entry.deal_row
     )
-    after = replace(entry, is_new=False, **news)
+    after = structs.replace(entry, is_new=False, **news)
     return Move(None if entry.is_new else entry, after, news, event)
 
 

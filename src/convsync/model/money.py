@@ -1,7 +1,8 @@
 """Money: a Decimal and an ISO 4217 currency, never one without the other."""
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct, structs
 
 _PLACES = {
     currency: places
@@ -18,8 +19,7 @@ MOST = Decimal(10**12)
 """No deal is worth more; neither the ledger nor the platform could hold it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Money:
+class Money(Struct, frozen=True, kw_only=True):
     """An amount in a currency (three upper-case letters, ISO 4217).
 
     Parts finer than a millionth are rounded off: the ledger does not keep them, and an amount that
@@ -31,7 +31,7 @@ class Money:
 
     def __post_init__(self) -> None:
         if self.amount != (rounded := round(self.amount, 6)):
-            object.__setattr__(self, "amount", rounded)
+            structs.force_setattr(self, "amount", rounded)
 
     def share(self, share: Decimal) -> "Money":
         """Return this share of the money, rounded half-even to what its currency can pay."""

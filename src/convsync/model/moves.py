@@ -4,9 +4,10 @@ Each function takes a decision or an outcome and returns the move: the next entr
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct, structs
 
 from convsync.model.conversion import Conversion
 from convsync.model.event import Event, EventKind
@@ -29,8 +30,7 @@ from convsync.model.statement import Operation, Statement
 # What a plan does
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Which milestone of a deal is meant, when it was reached, and the action it would count for.
 
     A rule may name another milestone or action than when the entry was planned.
@@ -282,7 +282,7 @@ def _shifted(entry: LedgerEntry, code: str, now: datetime) -> Move:
     if statement is None:
         raise ForbiddenMoveError(f"{entry.order_id} has nothing to say")
     at = statement.event_at + timedelta(seconds=1)
-    changes = {"statement": replace(statement, event_at=at), "code": code, "batch": None}
+    changes = {"statement": structs.replace(statement, event_at=at), "code": code, "batch": None}
     if at <= now:
         return move(entry, EventKind.SHIFTED, {**changes, "state": State.PLANNED}, {})
     due = {"state": State.DEFERRED, "due_at": at}

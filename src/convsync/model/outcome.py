@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import Struct
+
 from convsync.model.click import Click, MatchBasis
 
 
@@ -143,8 +145,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
+class Matched(Struct, frozen=True, kw_only=True):
     """The click a conversion is credited to; `click` is None for enhanced conversions for leads.
 
     `clicked_at` is None without a click or where no time is known; `is_estimated` marks the time of
@@ -157,30 +158,26 @@ class Matched:
     is_estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotSent:
+class NotSent(Struct, frozen=True, kw_only=True):
     """A milestone that is not to be counted, for one reason."""
 
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """A milestone that may count later: it is looked at again at `until` (aware UTC)."""
 
     reason: Reason
     until: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """The platform took the row; its verdict follows under `request_id`."""
 
     request_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmed:
+class Confirmed(Struct, frozen=True, kw_only=True):
     """The platform counted the row, or says that it already had (`code`).
 
     `is_by_our_key` is False where it names no key of ours: some conversion stands there, of the
@@ -192,15 +189,13 @@ class Confirmed:
     is_by_our_key: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+class Rejected(Struct, frozen=True, kw_only=True):
     """The platform will not take this row as it is. `code` is the vendor's own spelling."""
 
     code: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
+class Blocked(Struct, frozen=True, kw_only=True):
     """The account's set-up keeps the platform from taking this row; a person has to fix it.
 
     The row is good as it is. It waits, and one such row tries again in each run.
@@ -209,15 +204,13 @@ class Blocked:
     code: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotMatched:
+class NotMatched(Struct, frozen=True, kw_only=True):
     """The platform took the row and knows no such click or person: ordinary, and no failure."""
 
     code: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deferred:
+class Deferred(Struct, frozen=True, kw_only=True):
     """The platform may take this row at `until` (aware UTC); `code` is the vendor's spelling.
 
     `is_unknown` marks a code that stands in no table of ours: a person should see it. With
@@ -230,8 +223,7 @@ class Deferred:
     is_once: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Untried:
+class Untried(Struct, frozen=True, kw_only=True):
     """The request failed over other rows; this one has not been judged and goes out again."""
 
 

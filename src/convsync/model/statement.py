@@ -6,11 +6,12 @@ configuration have become meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
 from typing import NewType
+
+from msgspec import Struct, field, structs
 
 from convsync.model.click import ClickId
 from convsync.model.consent import UNSPECIFIED, Consent
@@ -41,8 +42,7 @@ class Operation(StrEnum):
     RETRACT = "retract"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Struct, frozen=True, kw_only=True):
     """All that a request says of a conversion. `event_at` is aware UTC and never in the future.
 
     `click_id` is None for a conversion known by hashed identifiers alone; `variables` are custom
@@ -68,11 +68,11 @@ class Statement:
 
     def corrected(self, operation: Operation, value: Money) -> "Statement":
         """Return the statement that gives the same conversion another value, or takes it back."""
-        return replace(self, operation=operation, value=value)
+        return structs.replace(self, operation=operation, value=value)
 
     def without_person(self) -> "Statement":
         """Return the statement with nothing in it of the person, and no consent claimed."""
-        return replace(
+        return structs.replace(
             self,
             identifiers=NO_IDENTIFIERS,
             consent=UNSPECIFIED,
@@ -81,8 +81,7 @@ class Statement:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """Statements that go out in one request, all for one action.
 
     A batch whose answer never came is sent again word for word under the same number.

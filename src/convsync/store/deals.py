@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import (
     BindParameter,
     Connection,
@@ -35,8 +36,7 @@ _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
 them until Python next looks for those."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDeal:
+class StoredDeal(Struct, frozen=True):
     """A deal with the number of its row.
 
     `is_new` marks one that this very chunk has added: the ledger has nothing of it yet.

@@ -12,13 +12,13 @@ What shapes this adapter (https://developers.google.com/google-ads/api/docs/conv
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials
+from msgspec import structs
 
 from convsync.errors import OperatorError
 from convsync.model.outcome import Outcome
@@ -111,7 +111,7 @@ class GoogleAds:
         """
         refused: set[str] = set()
         for statement in batch.statements:  # one by one, so that a code of one stops at once
-            alone = replace(batch, statements=[statement])
+            alone = structs.replace(batch, statements=[statement])
             outcomes = self._count(alone, now=now, is_dry_run=True)
             refused |= refusals_among(outcomes)
         if codes := sorted(refused - ABOUT_THE_CLICK):
