@@ -40,7 +40,7 @@ from convsync.store.session import Session
 
 CHUNK = 5_000
 """How many records are worked on in one transaction."""
-_UNCHANGED_A_CHUNK = 20_000
+UNCHANGED_A_CHUNK = 20_000
 """How many deals are passed over in one, which costs little; a window on digests is wider."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -349,7 +349,7 @@ def _chunked(records: Iterable[T]) -> Iterator[tuple[list[T], bool]]:
             chunk.append(record)
             if isinstance(record, Unchanged):
                 unchanged += len(record.deal_rows)
-            if len(chunk) == CHUNK or unchanged >= _UNCHANGED_A_CHUNK:
+            if len(chunk) == CHUNK or unchanged >= UNCHANGED_A_CHUNK:
                 yield chunk, False
                 chunk, unchanged = [], 0
     except ConvsyncError:

@@ -47,7 +47,12 @@ def slide_on(
     saved: deals.Saved,
 ) -> None:
     """Move a window to the rows that follow the last deal known before; new ones follow nothing."""
-    passed = [record.deal_rows[-1] for record in chunk if isinstance(record, Unchanged)]
-    read = [*saved.unchanged, *(stored.row for stored in saved.changed if not stored.is_new)]
-    if passed or read:
-        known.slide(connection, passed[-1] if passed else max(read))
+    new = {stored.deal.deal_id for stored in saved.changed if stored.is_new}
+    for record in reversed(chunk):
+        if isinstance(record, Unchanged):
+            known.slide(connection, record.deal_rows[-1])
+            return
+        if isinstance(record, Deal) and record.deal_id not in new:
+            (row,) = deals.rows_of(connection, record.source, [record.deal_id])
+            known.slide(connection, row)
+            return

@@ -30,7 +30,7 @@ from convsync.model.click import Sighting
 from convsync.model.period import Period
 
 _LONGEST_CELL = 1 << 20
-_PASSED_AT_ONCE = 1_000
+PASSED_AT_ONCE = 1_000
 _EMPTY = NumberedRow(0, ())
 _UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte
 
@@ -197,7 +197,7 @@ class _CsvFile:
                     break
                 self._lines_done += 1
                 passed.append(deal_row)
-                if len(passed) == _PASSED_AT_ONCE:
+                if len(passed) == PASSED_AT_ONCE:
                     yield Unchanged(passed)
                     passed = []
         if passed:
@@ -312,6 +312,7 @@ class _CsvFile:
     def _resume_on_next_line(self) -> None:
         self._again.extendleft(reversed(self._record[1:]))
         self._record.clear()
+        self._digest = b""
         self._lines_done += 1
         self._rows = self._reader()
 

@@ -60,7 +60,7 @@ class Deal(Struct, frozen=True, kw_only=True):
     customer_type: CustomerType | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
     gone: Gone | None = None
-    row_digest: bytes = field(default=b"", compare=False)
+    row_digest: bytes = b""
     """Stands for the row it was read from, and how; empty where its source keeps none."""
 
     def milestone(self, name: str) -> Milestone | None:

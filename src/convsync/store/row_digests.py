@@ -16,7 +16,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, select
 from convsync.store import dialect
 from convsync.store.schema import deals, row_digests
 
-WIDTH: Final = 25_000
+WIDTH: Final = 30_000
 """How many rows a window knows: more than are read before it slides on."""
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
 _COLUMNS = ("source", "deal", "digest")
