@@ -75,7 +75,7 @@ class Nights:
     """A complete export, and the store that it is read into night after night."""
 
     connection: Connection
-    source: CsvDeals
+    source: Any
     planned: list[str] = field(default_factory=list)
 
     def night(self, *rows: Row) -> None:

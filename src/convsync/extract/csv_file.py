@@ -176,37 +176,31 @@ class _CsvFile:
     ) -> Iterator[NumberedRow | Unchanged]:
         """Yield the rows as `rows` does, with their digests, but pass over those that are known."""
         while True:
-            yield from self._known(reading, stored_as)
+            while passed := self._known(reading, stored_as):
+                yield Unchanged(passed)
             row = self._next_row(reading)
             if row is None:
                 return
             if row is not _EMPTY:
                 yield row
 
-    def _known(self, reading: bytes, stored_as: StoredAs) -> Iterator[Unchanged]:
-        """Read on as long as rows are known; leave the first that is not to be parsed."""
-        if self._again:
-            return
+    def _known(self, reading: bytes, stored_as: StoredAs) -> list[int]:
+        """Read on as long as rows are known, up to so many; leave the first other to be parsed."""
         passed: list[int] = []
-        with self._readable():
-            for line in self._file:
-                self._digest = digest_of_row(_bytes_of(line), reading)
-                deal_row = stored_as(self._digest)
-                if deal_row is None:
-                    self._again.append(line)
-                    break
-                self._lines_done += 1
+        while not self._again and len(passed) < PASSED_AT_ONCE and (line := self._next_line()):
+            self._digest = digest_of_row(_bytes_of(line), reading)
+            deal_row = stored_as(self._digest)
+            if deal_row is None:
+                self._again.append(line)
+            else:
                 passed.append(deal_row)
-                if len(passed) == PASSED_AT_ONCE:
-                    yield Unchanged(passed)
-                    passed = []
-        if passed:
-            yield Unchanged(passed)
+        self._lines_done += len(passed)
+        return passed
 
     def _next_row(self, reading: bytes = b"") -> NumberedRow | None:
         """Return the next row, `_EMPTY` for one of empty cells alone, None at the file's end."""
         try:
-            cells = self._next_record()
+            cells = next(self._rows, None)
         except csv.Error as error:
             problem = f"the row is not sound CSV ({error}): close and double its quotation marks"
             row = NumberedRow(self._lines_done + 1, (), problem)
@@ -264,7 +258,7 @@ class _CsvFile:
 
     def _header_names(self) -> list[str]:
         try:
-            names = self._next_record()
+            names = next(self._rows, None)
         except csv.Error as error:
             raise OperatorError(f"{self._path}: the header is not sound CSV ({error})") from None
         if not names:
@@ -278,15 +272,10 @@ class _CsvFile:
         self._record.clear()
         return names
 
-    def _next_record(self) -> list[str] | None:
-        with self._readable():
-            return next(self._rows, None)
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        """Say in our words what keeps the file from being read."""
+    def _next_line(self) -> str:
+        """Return the next line of the file, "" at its end."""
         try:
-            yield
+            return next(self._file, "")
         except UnicodeError:
             problem = f"is not valid {self._file.encoding}; set the source's encoding"
             raise OperatorError(f"{self._path}:{self._lines_done + 1} {problem}") from None
@@ -305,7 +294,7 @@ class _CsvFile:
             ) from None
 
     def _lines(self) -> Iterator[str]:
-        while line := self._again.popleft() if self._again else next(self._file, ""):
+        while line := self._again.popleft() if self._again else self._next_line():
             self._record.append(line)
             yield line
 
