@@ -1,4 +1,5 @@
-"""The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is.
+"""The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is;
+what of it is long and PostgreSQL's alone stands in `postgresql_bulk`.
 
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
@@ -40,6 +41,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
 from convsync.errors import OperatorError
+from convsync.store import postgresql_bulk
 
 BUSY_TIMEOUT_S = 30
 _WRITERS = 0x636F6E7673796E63  # "convsync": the advisory lock of writers, one a database
@@ -69,6 +71,7 @@ def open_engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         engine = create_engine(url, pool_pre_ping=True)
         event.listen(engine, "begin", _begin_postgresql)
+        postgresql_bulk.leave_statistics(engine)
         return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
     event.listen(engine, "connect", _prepare_sqlite)
@@ -161,14 +164,18 @@ def upsert(table: Table, connection: Connection) -> Any:
 def insert_rows(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert many rows, given by position, at the price of the driver's own executemany.
+    """Insert many rows, given by position, at the price of the driver's own executemany, or COPY.
 
     SQLAlchemy's executemany handles every value of every row by name, which costs more than the
     insert itself; here each column's type converts its values in one go.
     """
-    if rows:
-        statement = _insert_of(table, columns, _mark(connection))
-        _execute_many(connection, statement, [table.c[name] for name in columns], rows)
+    if not rows:
+        return
+    given = _converted(connection, [table.c[name] for name in columns], rows)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_insert_of(table, columns), list(zip(*given, strict=True)))
+    else:
+        postgresql_bulk.insert_rows(connection, table, columns, zip(*given, strict=True))
 
 
 def update_rows(
@@ -179,38 +186,39 @@ def update_rows(
     *,
     key: Sequence[str],
 ) -> None:
-    """Set columns of many rows, given by position with their key last, at the same price."""
-    if rows:
-        statement = _update_of(table, columns, key, _mark(connection))
-        _execute_many(connection, statement, [table.c[name] for name in (*columns, *key)], rows)
+    """Set columns of many rows, given by position with their key last, at the same price.
+
+    A key stands there once: which of two rows would count is not said.
+    """
+    if not rows:
+        return
+    given = _converted(connection, [table.c[name] for name in (*columns, *key)], rows)
+    if connection.dialect.name == "sqlite":
+        statement = _update_of(table, columns, key)
+        connection.exec_driver_sql(statement, list(zip(*given, strict=True)))
+    else:
+        postgresql_bulk.update_rows(connection, table, columns, given, key=key)
 
 
-def _execute_many(
-    connection: Connection,
-    statement: str,
-    columns: Sequence[Column[Any]],
-    rows: Sequence[Sequence[Any]],
-) -> None:
+def _converted(
+    connection: Connection, columns: Sequence[Column[Any]], rows: Sequence[Sequence[Any]]
+) -> list[Sequence[Any]]:
+    """Return the values as the driver takes them, column by column."""
     processors = [_processor(connection.dialect, column.type) for column in columns]
-    converted = [
+    return [
         column if process is None else [process(value) for value in column]
         for column, process in zip(zip(*rows, strict=True), processors, strict=True)
     ]
-    connection.exec_driver_sql(statement, list(zip(*converted, strict=True)))
 
 
-def _mark(connection: Connection) -> str:
-    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
-
-
-def _insert_of(table: Table, columns: Sequence[str], mark: str) -> str:
-    marks = ", ".join([mark] * len(columns))
+def _insert_of(table: Table, columns: Sequence[str]) -> str:
+    marks = ", ".join("?" * len(columns))
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
 
 
-def _update_of(table: Table, columns: Sequence[str], key: Sequence[str], mark: str) -> str:
-    changes = ", ".join(f"{name} = {mark}" for name in columns)
-    condition = " AND ".join(f"{name} = {mark}" for name in key)
+def _update_of(table: Table, columns: Sequence[str], key: Sequence[str]) -> str:
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    condition = " AND ".join(f"{name} = ?" for name in key)
     return f"UPDATE {table.name} SET {changes} WHERE {condition}"  # noqa: S608
 
 
