@@ -85,20 +85,14 @@ def has_news(connection: Connection) -> bool:
 
 def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, list[Candidate]]:
     """Return, for each deal row, every stored click that shares a key with it, best basis once."""
-    shared = (
-        select(
-            deal_keys.c.deal,
-            clicks.c.kind,
-            clicks.c.value,
-            clicks.c.clicked_at,
-            clicks.c.is_whole_day,
-            func.min(click_keys.c.basis),
-        )
-        .join(click_keys, click_keys.c.key == deal_keys.c.key)
-        .join(clicks, clicks.c.id == click_keys.c.click)
-        .where(deal_keys.c.deal.in_(bindparam("deals", expanding=True)))
-        .group_by(deal_keys.c.deal, clicks.c.id)
-    )
+    chain = dialect.Chain(connection, "deals")
+    of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
+    of_click = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
+    clicked = chain.to(clicks, clicks.c.id == of_click.c.click)
+    names = ("kind", "value", "clicked_at", "is_whole_day")
+    what: list[Any] = [of_deal.c.deal, *(clicked.c[name] for name in names)]
+    best = func.min(of_click.c.basis)
+    shared = select(*what, best).select_from(chain.joined).group_by(*what)
     found: dict[int, list[Candidate]] = {}
     for deal, kind, value, clicked_at, is_whole_day, basis in connection.execute(
         shared, {"deals": deal_rows}

@@ -9,6 +9,7 @@ only tried out is written to a copy: of SQLite's file, and in PostgreSQL of the 
 ones that hide them.
 """
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +20,22 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Engine,
+    FromClause,
+    Integer,
     LargeBinary,
     Table,
+    Text,
+    TypeDecorator,
+    bindparam,
     create_engine,
     event,
     func,
+    literal_column,
     select,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
@@ -227,6 +236,53 @@ def _processor(of: Dialect, type_: TypeEngine[Any]) -> Callable[[Any], Any] | No
     if isinstance(type_, LargeBinary):
         return None
     return type_.dialect_impl(of).bind_processor(of)
+
+
+class Numbers(TypeDecorator[Sequence[int]]):
+    """A list of whole numbers as one parameter: an array, or JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return how the database takes it."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(postgresql.ARRAY(Integer()))
+
+    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
+        """Return what the driver takes."""
+        numbers = list(value or ())
+        return json.dumps(numbers) if dialect.name == "sqlite" else numbers
+
+
+class Chain:
+    """A join that begins with given numbers and goes from index to index, table by table.
+
+    PostgreSQL takes that order whatever it believes of the tables, which is little before they have
+    statistics, and wrong right after a load: OFFSET 0 keeps a subquery from being merged, so it is
+    looked up for each row before it.
+    https://www.postgresql.org/docs/current/queries-table-expressions.html#QUERIES-LATERAL
+    """
+
+    def __init__(self, connection: Connection, parameter: str) -> None:
+        self._is_sqlite = connection.dialect.name == "sqlite"
+        given = bindparam(parameter, type_=Numbers())
+        if self._is_sqlite:
+            numbers = func.json_each(given).table_valued("value", name="given")
+        else:
+            numbers = func.unnest(given).table_valued("value", name="given").render_derived()
+        self.number = numbers.c.value
+        self.joined: FromClause = numbers
+
+    def to(self, table: Table, condition: ColumnElement[bool]) -> FromClause:
+        """Join a table by a condition on what was joined before; return what to select from."""
+        if self._is_sqlite:
+            self.joined = self.joined.join(table, condition)
+            return table
+        looked_up = select(table).where(condition).offset(literal_column("0")).lateral(table.name)
+        self.joined = self.joined.join(looked_up, true())
+        return looked_up
 
 
 def tally(connection: Connection, found: Any) -> Counter[tuple[Any, ...]]:
