@@ -92,7 +92,7 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
     names = ("kind", "value", "clicked_at", "is_whole_day")
     what: list[Any] = [of_deal.c.deal, *(clicked.c[name] for name in names)]
     best = func.min(of_click.c.basis)
-    shared = select(*what, best).select_from(chain.joined).group_by(*what)
+    shared: Any = select(*what, best).select_from(chain.joined).group_by(*what)
     found: dict[int, list[Candidate]] = {}
     for deal, kind, value, clicked_at, is_whole_day, basis in connection.execute(
         shared, {"deals": deal_rows}

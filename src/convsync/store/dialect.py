@@ -209,6 +209,19 @@ def update_rows(
         postgresql_bulk.update_rows(connection, table, columns, given, key=key)
 
 
+def continue_numbering(connection: Connection, tables: Sequence[Table]) -> None:
+    """Have the next row of each table numbered after those that were inserted with a number.
+
+    SQLite always does; PostgreSQL counts in a sequence, and knows nothing of such rows.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    for table in tables:
+        if (column := table.autoincrement_column) is not None:
+            sequence = func.pg_get_serial_sequence(table.name, column.name)
+            connection.execute(select(func.setval(sequence, func.max(column))))
+
+
 def _converted(
     connection: Connection, columns: Sequence[Column[Any]], rows: Sequence[Sequence[Any]]
 ) -> list[Sequence[Any]]:

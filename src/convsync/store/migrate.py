@@ -19,12 +19,17 @@ def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the tables up to a revision, in one transaction."""
     try:
         with database.transaction("upgrade") as connection:
-            command.upgrade(_config(connection), revision)
+            make_tables(connection, revision)
     except CommandError as error:
         raise OperatorError(
             f"Database {database.name} is at a revision this version does not know. It was made by "
             "a newer convsync: install that one again."
         ) from error
+
+
+def make_tables(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables up to a revision, within a transaction."""
+    command.upgrade(_config(connection), revision)
 
 
 def current(database: Database) -> str | None:
