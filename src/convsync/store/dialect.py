@@ -27,6 +27,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Table,
+    TableValuedAlias,
     Text,
     TypeDecorator,
     bindparam,
@@ -269,6 +270,14 @@ class Numbers(TypeDecorator[Sequence[int]]):
         return json.dumps(numbers) if dialect.name == "sqlite" else numbers
 
 
+def given(connection: Connection, parameter: str) -> TableValuedAlias:
+    """Return numbers that are handed over by a parameter, as a table of one column: `value`."""
+    numbers = bindparam(parameter, type_=Numbers())
+    if connection.dialect.name == "sqlite":
+        return func.json_each(numbers).table_valued("value", name="given")
+    return func.unnest(numbers).table_valued("value", name="given").render_derived()
+
+
 class Chain:
     """A join that begins with given numbers and goes from index to index, table by table.
 
@@ -280,11 +289,7 @@ class Chain:
 
     def __init__(self, connection: Connection, parameter: str) -> None:
         self._is_sqlite = connection.dialect.name == "sqlite"
-        given = bindparam(parameter, type_=Numbers())
-        if self._is_sqlite:
-            numbers = func.json_each(given).table_valued("value", name="given")
-        else:
-            numbers = func.unnest(given).table_valued("value", name="given").render_derived()
+        numbers = given(connection, parameter)
         self.number = numbers.c.value
         self.joined: FromClause = numbers
 
