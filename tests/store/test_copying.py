@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from convsync.clock import system_clock
 from convsync.errors import ConvsyncError, LockedError, OperatorError
 from convsync.sandbox.server import Sandbox
-from convsync.store import audit_log, copying, migrate, runs
+from convsync.store import audit_log, copying, migrate, postgresql_bulk, runs
 from convsync.store.copying import Content
 from convsync.store.database import Database
 from convsync.store.schema import metadata, remembered
@@ -73,8 +73,9 @@ def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def test_a_ledger_moves_to_the_other_database_and_the_next_night_goes_on_there(
-    company: Company, target: Database, target_url: str
+    company: Company, target: Database, target_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(postgresql_bulk, "FEW_PAGES", 0)  # statistics as of a large ledger
     for name in ("stays", "grows"):
         click = {"gclid": f"G-{name}", "clicked": "2026-02-20T10:00Z"}
         company.has(name, mql="2026-02-21T15:00Z", won="2026-03-02T15:00Z", amount=100, **click)

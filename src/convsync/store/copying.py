@@ -14,7 +14,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Table, TypeDecorator, inspect, select
+from sqlalchemy import Connection, MetaData, Table, TypeDecorator, inspect, select
 
 from convsync.errors import ConvsyncError, OperatorError
 from convsync.store import dialect, migrate, runs
@@ -95,13 +95,12 @@ def _rows_of(connection: Connection, table: Table) -> Iterator[list[tuple[Any, .
 
 
 def _as_kept(table: Table) -> Table:
-    """Return a table whose columns are of the types that ours are kept as."""
-    columns: list[Column[Any]] = []
-    for column in table.c:
-        type_ = column.type
-        kept = type_.impl_instance if isinstance(type_, TypeDecorator) else type_
-        columns.append(Column(column.name, kept))
-    return Table(table.name, MetaData(), *columns)
+    """Return the table with its columns of the types that ours are kept as."""
+    kept = table.to_metadata(MetaData())
+    for column in kept.c:
+        if isinstance(column.type, TypeDecorator):
+            column.type = column.type.impl_instance
+    return kept
 
 
 def _require_empty(target: Database, connection: Connection) -> None:

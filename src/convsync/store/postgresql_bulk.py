@@ -19,7 +19,7 @@ from sqlalchemy.types import TypeEngine
 GROWTH = 8
 """A table is looked at again when it has this many times the pages it last had, so a load of any
 size is charged for few looks."""
-_FEW_PAGES = 8
+FEW_PAGES = 8
 """Up to this times GROWTH, PostgreSQL's own guess from the size of the file is good enough."""
 _LOADED = "convsync_loaded"
 
@@ -99,7 +99,7 @@ def _analyze_what_grew(connection: Connection) -> None:
     if not loaded:
         return
     with _cursor(connection, _GROWN) as cursor:
-        grown = cursor.execute(_GROWN, (list(loaded), GROWTH, _FEW_PAGES)).fetchall()
+        grown = cursor.execute(_GROWN, (list(loaded), GROWTH, FEW_PAGES)).fetchall()
         for (name,) in grown:
             columns = ", ".join(_found_by(loaded[name]))
             cursor.execute(f"ANALYZE (SKIP_LOCKED) {name} ({columns})")
