@@ -90,8 +90,8 @@ def open_engine(url: URL) -> Engine:
 
 
 def is_supported(url: URL) -> bool:
-    """True for the two databases there are."""
-    return url.get_backend_name() in {"sqlite", "postgresql"}
+    """True for the two databases there are, by the drivers whose own ways are used here."""
+    return url.drivername in {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
 def for_writing(connection: Connection) -> Connection:
