@@ -147,6 +147,21 @@ def _home_rules(region: str) -> _HomeRules | None:
     )
 
 
+HASH_LENGTH = 64
+_HASHES = re.compile(r"[0-9A-Fa-f]{64}(?:[;,|\s]+[0-9A-Fa-f]{64})*\Z")
+
+
+def hashes_in(text: str) -> list[str]:
+    """Return the SHA-256 hashes that a text consists of, in lower case; none for any other text."""
+    return re.split(r"[;,|\s]+", text.lower()) if _HASHES.match(text) else []
+
+
 def hashed(normalised: str) -> str:
     """Return the SHA-256 of a normalised identifier as 64 lower-case hex digits."""
     return sha256(normalised.encode()).hexdigest()
+
+
+HASHES_OF_NOTHING = frozenset(
+    hashed(word) for word in ("", " ", "null", "none", "undefined", "nan", "n/a", "0", "-")
+)
+"""What a column of hashes holds where somebody hashed an empty field: nobody."""

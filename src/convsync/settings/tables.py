@@ -67,6 +67,7 @@ class Cells(Table):
     date_formats: Words = ()
     decimal: Literal[".", ","] = "."
     blank_words: Words = ()
+    emails_are_hashed: bool = False
 
 
 class MilestoneColumnTable(Table):
@@ -104,13 +105,23 @@ class _DealSource(Cells):
     overlap_minutes: Minutes = 10
 
 
-class CsvDealsTable(_DealSource):
-    """Deals from a CSV file that an export replaces."""
+class FileTable(Table):
+    """How a CSV file or a workbook is laid out."""
+
+    encoding: str = "utf-8"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    skip_rows: int = Field(default=0, ge=0)
+    stop_at: Words = ()
+    sheet: str | None = None
+
+
+class CsvDealsTable(_DealSource, FileTable):
+    """Deals from a CSV file or a workbook that an export replaces."""
 
     kind: Literal["csv"]
     path: Path
-    encoding: str = "utf-8"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    ignore_rows_without_id: bool = False
+    rows_per_deal: Literal["one", "sum", "merge"] = "one"
 
 
 class SqlDealsTable(_DealSource):
@@ -143,13 +154,11 @@ class _ClickSource(Cells):
     overlap_minutes: Minutes = 10
 
 
-class CsvClicksTable(_ClickSource):
+class CsvClicksTable(_ClickSource, FileTable):
     """Clicks from a CSV file. Without a path it is only the mapping for `clicks import FILE`."""
 
     kind: Literal["csv"]
     path: Path | None = None
-    encoding: str = "utf-8"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
 
 
 class SqlClicksTable(_ClickSource):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from convsync.extract.csv_clicks import CsvClicks
 from convsync.extract.csv_file import CsvDeals
+from convsync.extract.csv_form import FileForm
 from convsync.extract.mapping import (
     CellFormat,
     ClickColumns,
@@ -13,6 +14,7 @@ from convsync.extract.mapping import (
     MilestoneColumn,
     RecordFields,
 )
+from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.source import ClickSource, DealSource
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.settings import Settings, tables
@@ -34,8 +36,8 @@ def deal_source(
                 path=settings.folder / source.path,
                 columns=columns,
                 cells=cells,
-                encoding=source.encoding,
-                delimiter=source.delimiter,
+                form=_form(source),
+                rows_per_deal=RowsPerDeal(source.rows_per_deal),
                 is_complete=source.complete,
                 lag=lag,
                 overlap=overlap,
@@ -68,8 +70,7 @@ def click_source(
                 path=path or settings.folder / (source.path or ""),
                 columns=columns,
                 cells=cells,
-                encoding=source.encoding,
-                delimiter=source.delimiter,
+                form=_form(source),
                 lag=lag,
                 overlap=overlap,
             )
@@ -83,6 +84,18 @@ def click_source(
                 lag=lag,
                 overlap=overlap,
             )
+
+
+def _form(source: tables.FileTable) -> FileForm:
+    return FileForm(
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        skip_rows=source.skip_rows,
+        stop_at=source.stop_at,
+        ignores_rows_without_id=isinstance(source, tables.CsvDealsTable)
+        and source.ignore_rows_without_id,
+        sheet=source.sheet,
+    )
 
 
 def _deal_columns(source: tables.CsvDealsTable | tables.SqlDealsTable) -> DealColumns:
@@ -109,6 +122,7 @@ def _cells(
 ) -> CellFormat:
     return CellFormat(
         time_zone=source.time_zone or company.time_zone,
+        emails_are_hashed=source.emails_are_hashed,
         date_formats=source.date_formats,
         has_decimal_comma=source.decimal == ",",
         blank_words=frozenset(source.blank_words),
