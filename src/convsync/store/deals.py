@@ -19,7 +19,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    or_,
     select,
     update,
 )
@@ -139,14 +138,16 @@ def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> N
 
 def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> None:
     """Bring forward when each deal row is due to be looked at, where that is later or never."""
-    if when:
-        is_later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > bindparam("at"))
-        statement = (
-            update(deals)
-            .where(deals.c.id == bindparam("row"), is_later)
-            .values(reconcile_at=bindparam("at"))
-        )
-        connection.execute(statement, [{"row": row, "at": at} for row, at in when.items()])
+    if not when:
+        return
+    asked = select(dialect.given(connection, "rows").c.value)
+    found = select(deals.c.id, deals.c.reconcile_at).where(deals.c.id.in_(asked))
+    later = [
+        (when[row], row)
+        for row, at in connection.execute(found, {"rows": list(when)})
+        if at is None or at > when[row]
+    ]
+    dialect.update_rows(connection, deals, ("reconcile_at",), later, key=("id",))
 
 
 def look_at_all_again(connection: Connection, now: datetime) -> None:
@@ -231,15 +232,11 @@ def vanished_after(
 
 def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: datetime) -> None:
     """Record that deals are no longer in their CRM, and make them due."""
-    if rows:
-        statement = (
-            update(deals)
-            .where(deals.c.id == bindparam("row"))
-            .values(gone=gone, digest=b"", reconcile_at=now)
-        )
-        with deal_sums.following(connection, rows):
-            connection.execute(statement, [{"row": row} for row in rows])
-        row_digests.drop(connection, rows)
+    left = [(gone.value, b"", now, row) for row in rows]
+    columns = ("gone", "digest", "reconcile_at")
+    with deal_sums.following(connection, rows):
+        dialect.update_rows(connection, deals, columns, left, key=("id",))
+    row_digests.drop(connection, rows)
 
 
 class Seen:
