@@ -184,7 +184,8 @@ class Intake:
         if not present.is_known:
             self.problems.append(
                 f"source '{source.name}': some records have no deal ID that can be read, and might"
-                " be any deal: no deal was taken for missing. `convsync status` names them."
+                " be any deal: no deal was taken for missing. `convsync quarantine list` has them;"
+                " a file's footers are declared with stop_at or ignore_rows_without_id."
             )
         else:
             self._departures.note_missing(source.name, present)

@@ -17,6 +17,7 @@ from convsync.settling import Uploaded
 from convsync.stopping import Stop
 from convsync.store import account
 from convsync.store.database import Database, OnStep, ignore_step
+from convsync.store.quarantine import Entry
 from convsync.store.retired import Retired
 from convsync.upload.destination import Destination
 
@@ -83,6 +84,8 @@ class Report:
     quarantined: int
     problems: Sequence[str]
     retired: Sequence[Retired] = ()
+    unreadable: Sequence[Entry] = ()
+    """The first records that a preview could not read."""
 
     @property
     def exit_code(self) -> int:

@@ -36,6 +36,8 @@ from convsync.store.retired import Retired, retired
 from convsync.store.session import PreviewSession, Session
 
 _RULES = "rules"
+_LISTED = 20
+"""How many records that could not be read a preview lists."""
 
 
 class Work:
@@ -268,7 +270,9 @@ class Work:
             sums = account.sums(connection, self.services.rules)
             quarantined = quarantine.count(connection)
             left = [*self._left_unsent(connection), *self._blocked(connection)]
-            gone = self._retired(connection) if isinstance(self.session, PreviewSession) else ()
+            is_preview = isinstance(self.session, PreviewSession)
+            gone = self._retired(connection) if is_preview else ()
+            unreadable = self._unreadable_in(connection) if is_preview else ()
         return Report(
             run_id=self.session.run_id,
             plan=self.summary,
@@ -283,7 +287,11 @@ class Work:
                 *left,
             ],
             retired=gone,
+            unreadable=unreadable,
         )
+
+    def _unreadable_in(self, connection: Connection) -> Sequence[quarantine.Entry]:
+        return quarantine.found_by(connection, self.session.run_id, limit=_LISTED)
 
     def _retired(self, connection: Connection) -> Sequence[Retired]:
         """Return what counts under names that left the configuration: a preview shows it."""

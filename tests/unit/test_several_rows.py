@@ -105,7 +105,7 @@ def test_rows_of_one_deal_are_read_as_declared(
 def test_rows_that_contradict_are_reported_once_and_the_deal_waits(
     tmp_path: Path, how: RowsPerDeal, cells: dict[str, object], says: str
 ) -> None:
-    rows = [a_row(region="north"), a_row("E"), a_row(**{"region": "north"} | cells)]
+    rows = [a_row(region="north"), a_row("E"), {**a_row(region="north"), **cells}]
     other, bad = read(tmp_path, rows, how)
     assert (other.deal_id, type(other)) == ("E", Deal)
     assert isinstance(bad, Quarantined)

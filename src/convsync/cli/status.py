@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from convsync.settings import Settings
 
 _RUN_COLUMNS = ("run_id", "command", "as_of", "exit_code", "uploads", "message")
-_QUARANTINE_COLUMNS = ("source", "place", "problem", "since")
+_QUARANTINE_COLUMNS = ("source", "place", "deal_id", "problem", "since")
+_LISTED = 20
 _PLATFORM_COLUMNS = (
     "destination",
     "action",
@@ -276,7 +277,7 @@ def _period(from_day: str | None, to_day: str | None, settings: "Settings") -> "
 
 def _as_json(found: "Status") -> dict[str, object]:
     return {
-        "account": output.sums_as_json(found.sums),
+        "account": output.sums_as_json(found.sums, unreadable=len(found.quarantine)),
         "caught_earlier": [
             {"rule": late, "caught_by": early, "count": count}
             for (late, early), count in sorted(found.caught_earlier.items())
@@ -304,7 +305,7 @@ def _days(time: timedelta) -> float:
 
 
 def _show(found: "Status") -> None:
-    output.show_sums(found.sums)
+    output.show_sums(found.sums, unreadable=len(found.quarantine))
     for (late, early), count in sorted(found.caught_earlier.items()):
         typer.echo(f"  {count:,} too late for {late} were in time for {early}, and sent under it")
     for time in found.times:
@@ -326,7 +327,10 @@ def _show(found: "Status") -> None:
         )
     typer.echo(f"{len(found.quarantine):,} records in quarantine")
     if found.quarantine:
-        output.show([asdict(e) for e in found.quarantine], _QUARANTINE_COLUMNS, Format.TABLE)
+        listed = [asdict(entry) for entry in found.quarantine[:_LISTED]]
+        output.show(listed, _QUARANTINE_COLUMNS, Format.TABLE)
+        if len(found.quarantine) > _LISTED:
+            typer.echo("and more; `convsync quarantine list` has all")
     output.show([asdict(run) for run in found.runs], _RUN_COLUMNS, Format.TABLE)
 
 

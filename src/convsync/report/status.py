@@ -9,7 +9,7 @@ from typing import Any
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.store import account, batches, clicks, quarantine, runs
-from convsync.store.database import Database
+from convsync.store.database import Connection, Database
 from convsync.store.retired import Retired, retired
 
 
@@ -19,6 +19,7 @@ class Quarantine:
 
     source: str
     place: str
+    deal_id: str | None
     problem: str
     since: datetime
 
@@ -105,17 +106,28 @@ def status_of(
             times=account.times_to_milestones(connection),
             clicks=clicks.count(connection),
             unanswered_batches=len(batches.unanswered(connection)),
-            quarantine=[
-                Quarantine(
-                    source=row["source"],
-                    place=row["place"],
-                    problem=row["problem"],
-                    since=row["first_seen_at"],
-                )
-                for row in quarantine.entries(connection)
-            ],
+            quarantine=_quarantined(connection),
             runs=[_run(row) for row in runs.latest(connection, last_runs)],
         )
+
+
+def quarantined(database: Database) -> list[Quarantine]:
+    """Return every record that could not be read, by source and place."""
+    with database.reading() as connection:
+        return _quarantined(connection)
+
+
+def _quarantined(connection: Connection) -> list[Quarantine]:
+    return [
+        Quarantine(
+            source=row["source"],
+            place=row["place"],
+            deal_id=row["deal_id"],
+            problem=row["problem"],
+            since=row["first_seen_at"],
+        )
+        for row in quarantine.entries(connection)
+    ]
 
 
 def uncorrectable(database: Database) -> list[Uncorrectable]:
