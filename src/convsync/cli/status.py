@@ -295,6 +295,7 @@ def _as_json(found: "Status") -> dict[str, object]:
         "retired": [output.retired_as_json(retired) for retired in found.retired],
         "clicks": found.clicks,
         "unanswered_batches": found.unanswered_batches,
+        "shared_keys": [asdict(shared) for shared in found.shared],
         "quarantine": [asdict(entry) for entry in found.quarantine],
         "runs": [asdict(run) for run in found.runs],
     }
@@ -324,6 +325,11 @@ def _show(found: "Status") -> None:
     if found.unanswered_batches:
         typer.echo(
             f"{found.unanswered_batches:,} batches unanswered; the next run sends them again"
+        )
+    for shared in found.shared[:_LISTED]:
+        typer.echo(
+            f"shared by {shared.deals:,} deals, {shared.example} among them, and joins nobody:"
+            f" {shared.name}; to allow it, add it to [keys] allowed"
         )
     typer.echo(f"{len(found.quarantine):,} records in quarantine")
     if found.quarantine:

@@ -16,6 +16,7 @@ from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
 from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
+from convsync.report.status import shared_in
 from convsync.store import migrate
 from convsync.store.database import Database
 from convsync.store.retired import retired
@@ -49,6 +50,7 @@ def check_all(
     findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
     if findings[0].severity is None:
         findings += _retired(database, rules, sources)
+        findings += _shared(database)
     for source in sources:
         findings += _source(source)
     for account in accounts:
@@ -98,6 +100,23 @@ def _retired(
             f'"{one.kind}s.{one.name}" = "{one.kind}s.NEW" under [moved]',
         )
         for one in found
+    ]
+
+
+def _shared(database: Database) -> list[Finding]:
+    """Warn of e-mails, phones and other keys that join nobody, because too many deals have them."""
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            subject=f"shared key {one.name}",
+            problem=f"{one.deals:,} deals share one e-mail, phone or other key, {one.example} among"
+            " them",
+            means="it joins none of them to a click, as it seems to be a placeholder or an address"
+            " of many people",
+            fix=f'nothing, if it is one; else add "{one.name}", or the e-mail, phone or key itself,'
+            " to [keys] allowed",
+        )
+        for one in shared_in(database)
     ]
 
 

@@ -320,6 +320,16 @@ class Limits(Table):
     clock_minutes: float = Field(default=10, gt=0, le=24 * 60)
 
 
+class Keys(Table):
+    """Which e-mails, phones and other keys join deals to clicks.
+
+    One that more deals have than this says nothing of who is behind them, unless it is allowed.
+    """
+
+    shared_by_more_than: int = Field(default=5, ge=1)
+    allowed: Words = ()
+
+
 class Audit(Table):
     """How the audit log is protected: a key for its digests, and a file that repeats its head.
 
@@ -360,6 +370,7 @@ class Settings(BaseSettings):
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
     limits: Limits = Limits()
+    keys: Keys = Keys()
     retry: Retry = Retry()
     audit: Audit = Audit()
     moved: Moves = {}
