@@ -18,6 +18,7 @@ from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.source import Quarantined
 from convsync.model.deal import Deal
 from convsync.model.identifiers import hashed
+from convsync.report.rows_check import findings_of_rows
 from tests.contract.table_suite import WINDOW
 
 COLUMNS = DealColumns(
@@ -280,3 +281,23 @@ def test_hashes_are_taken_where_they_are_declared_and_reported_where_not(
             assert isinstance(found, Quarantined)
             assert "emails_are_hashed" in found.problem
             assert cell not in found.problem
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        pytest.param(ROWS, [""], id="all readable"),
+        pytest.param(ROWS + "3,x,\n" + "4,y,\n5,1,\n", ["2 of 5 rows"], id="some unreadable"),
+        pytest.param("3,x,\n4,y,\n", ["2 of 2 rows"], id="all unreadable"),
+        pytest.param(ROWS + "\nReport\nCopyright\n", ["2 lines after"], id="a footer"),
+        pytest.param("3,x,\n" + ROWS + "Report\n", ["1 of 4 rows", "1 lines after"], id="both"),
+        pytest.param("Report\n", ["1 of 1 rows"], id="no deal at all"),
+    ],
+)
+def test_check_reads_the_rows_and_warns_of_what_a_night_would_meet(
+    tmp_path: Path, rows: str, says: list[str]
+) -> None:
+    found = findings_of_rows(a_source(tmp_path / "deals.csv", HEADER + rows))
+    for finding, words in zip(found, says, strict=True):
+        assert (finding.severity is None) == (words == "")
+        assert words in finding.problem

@@ -21,8 +21,8 @@ _NOBODY = frozenset(
     for thing in ("email", "mail", "provided", "given", "available", "reply")
 ) | {"none", "unknown", "undefined", "null", "na", "n/a", "donotreply", "do-not-reply", "dummy"}
 """Mailboxes that stand where no address was known: whoever shares one shares nothing."""
-_NO_NUMBER = re.compile(r"([0-9])\1{6,}\Z|0?123456789?0?\Z")
-"""Digits that are typed where no number was known."""
+_NO_NUMBER = re.compile(r"([0-9])\1*\Z")
+"""One digit over and over, as is typed where no number was known."""
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _ADDRESS = re.compile(
     r"([^\s\x00-\x1f\x7f\ud800-\udfff@\"(),:;<>\[\\\]]+)"
@@ -68,7 +68,7 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
 
     `region` is the ISO 3166 country whose national form is assumed where there is no `+`.
     """
-    if _NO_NUMBER.search(raw.translate(_PHONE_PUNCTUATION)):
+    if _NO_NUMBER.match(raw.translate(_PHONE_PUNCTUATION)):
         return None
     compact = raw if _E164.match(raw) else raw.translate(_PHONE_PUNCTUATION)
     if _E164.match(compact) and _is_as_dialled_abroad(compact):

@@ -32,6 +32,9 @@ class Period:
             day = _next(day)
 
 
+ALL_TIME = Period(since=datetime(1, 1, 2, tzinfo=UTC), until=datetime(9999, 12, 30, tzinfo=UTC))
+
+
 def day_starts_at(day: date, zone: tzinfo) -> datetime:
     """Return the first instant of a calendar day in UTC.
 

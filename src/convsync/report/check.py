@@ -10,12 +10,15 @@ from typing import Protocol
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.extract.crm import CrmDeals
+from convsync.extract.csv_file import CsvDeals
+from convsync.extract.sql import SqlDeals
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
 from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
+from convsync.report.rows_check import findings_of_rows
 from convsync.report.status import shared_in
 from convsync.store import migrate
 from convsync.store.database import Database
@@ -122,11 +125,22 @@ def _shared(database: Database) -> list[Finding]:
 
 def _source(source: Checkable) -> list[Finding]:
     if not isinstance(source, CrmDeals):
-        return [_looked_at(f"source {source.name}", source.check_columns)]
+        looked = _looked_at(f"source {source.name}", source.check_columns)
+        if looked.severity is None and isinstance(source, CsvDeals | SqlDeals):
+            return [looked, *_rows(source)]
+        return [looked]
     try:
         return findings_of_crm(source)
     except ConvsyncError as error:
         subject = f"source {source.name}"
+        return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
+
+
+def _rows(source: CsvDeals | SqlDeals) -> list[Finding]:
+    try:
+        return findings_of_rows(source)
+    except ConvsyncError as error:
+        subject = f"rows of {source.name}"
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
 
 
