@@ -2,6 +2,7 @@
 
 import resource
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.csv_form import FileForm
@@ -19,6 +21,7 @@ from convsync.extract.source import Quarantined
 from convsync.model.deal import Deal
 from convsync.model.identifiers import hashed
 from convsync.report.rows_check import findings_of_rows
+from convsync.settings import load_settings
 from tests.contract.table_suite import WINDOW
 
 COLUMNS = DealColumns(
@@ -300,4 +303,41 @@ def test_check_reads_the_rows_and_warns_of_what_a_night_would_meet(
     found = findings_of_rows(a_source(tmp_path / "deals.csv", HEADER + rows))
     for finding, words in zip(found, says, strict=True):
         assert (finding.severity is None) == (words == "")
-        assert words in finding.problem
+        assert words in (finding.problem or "")
+
+
+TEMPLATE = """### INSTRUCTIONS ###,,,,
+"# IMPORTANT: Remember to set the TimeZone value in the ""parameters"" row",,,,
+,,,,
+### TEMPLATE ###,,,,
+Parameters:TimeZone=America/New_York;,,,,
+Google Click ID,Conversion Name,Conversion Time,Conversion Value,Conversion Currency
+CjA,Won,02/28/2026 10:00:00 AM,150.5,USD
+CjA,Won,2026-02-28 11:00:00-0500,99,
+CjB,Trial,2026-02-28 10:00:00,,EUR
+,Won,2026-02-28 10:00:00,5,EUR
+"""
+
+
+def test_googles_template_is_a_source_as_it_comes(tmp_path: Path) -> None:
+    config = tmp_path / "convsync.toml"
+    example = Path(__file__).parents[2] / "config" / "google_template.toml"
+    config.write_text(example.read_text())
+    path = tmp_path / "exports" / "offline-conversions.csv"
+    path.parent.mkdir()
+    path.write_text(TEMPLATE)
+    (source,) = wiring.services_of(load_settings(config)).deal_sources
+    first, second, other, bad = source.read_changed(WINDOW)
+    assert isinstance(first, Deal)
+    assert isinstance(second, Deal)
+    assert isinstance(other, Deal)
+    assert [deal.milestones[0].reached_at.hour for deal in (first, second)] == [15, 16]
+    assert [(deal.amount, deal.currency) for deal in (first, second)] == [
+        (Decimal("150.5"), "USD"),
+        (Decimal(99), "EUR"),
+    ]
+    assert {one.click.click_id.value for deal in (first, second) for one in deal.clicks} == {"CjA"}
+    assert len({first.deal_id, second.deal_id, other.deal_id}) == 3
+    assert other.milestones == ()
+    assert isinstance(bad, Quarantined)
+    assert "Google Click ID" in bad.problem

@@ -25,6 +25,7 @@ from convsync.model.identifiers import (
     HASHES_OF_NOTHING,
     hashed,
     hashes_in,
+    is_nobodys_number,
     normalised_email,
     normalised_phone,
 )
@@ -168,7 +169,9 @@ def _text_reader(blank: frozenset[str]) -> Callable[[object], str]:
 
 def hashed_phone(text: str, region: str | None) -> str | None:
     """Return the hash of the phone number in a text, None where there is none to be read."""
-    number = normalised_phone(text, region) if text else None
+    if not text or is_nobodys_number(text):
+        return None
+    number = normalised_phone(text, region)
     return hashed(number) if number else None
 
 

@@ -107,6 +107,8 @@ class DealColumns(RecordFields, DealFields):
 
     deal_id: str
     milestones: Mapping[str, MilestoneColumn]
+    id_columns: tuple[str, ...] = ()
+    """The columns that name a deal together, where none does alone; their digest is its ID."""
 
     @property
     def all_names(self) -> tuple[str, ...]:
@@ -116,7 +118,7 @@ class DealColumns(RecordFields, DealFields):
             for milestone in self.milestones.values()
             for name in (milestone.column, *milestone.when)
         ]
-        return _named(self.deal_id, *self.names, *self.own_names, *reached)
+        return _named(self.deal_id, *self.id_columns, *self.names, *self.own_names, *reached)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 Only which rows of a window are wanted is decided here; what a row means is DealReader's.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import TypeVar
 
 from convsync.extract.cell_error import CellError
@@ -68,6 +69,8 @@ class DealRows:
             milestones=self._reached,
             evidence=self._evidence,
         )
+        if columns.id_columns:
+            self._deals.deal_id = _digest_getter(columns.id_columns, header)
         header.raise_if_unusable()
         (self._id_position,) = header.places(columns.deal_id)
 
@@ -247,6 +250,19 @@ def _read_one(
         return read(row)
     except CellError as error:
         return quarantined(row.number, row.cells, str(error))
+
+
+def _digest_getter(columns: Sequence[str], header: Header) -> Getter[RowCells, str]:
+    """Return what makes an ID of several columns, which may hold what must not be printed."""
+    getters = header.getters(columns, text_of)
+
+    def get(row: RowCells) -> str:
+        said = [text(row) for text in getters]
+        if not all(said):
+            raise CellError(f"the row needs {' and '.join(columns)}: they name the deal together")
+        return f"row-{blake2b(chr(0).join(said).encode(), digest_size=12).hexdigest()}"
+
+    return get
 
 
 def _raise_if_unsound(row: NumberedRow) -> None:

@@ -21,8 +21,7 @@ _NOBODY = frozenset(
     for thing in ("email", "mail", "provided", "given", "available", "reply")
 ) | {"none", "unknown", "undefined", "null", "na", "n/a", "donotreply", "do-not-reply", "dummy"}
 """Mailboxes that stand where no address was known: whoever shares one shares nothing."""
-_NO_NUMBER = re.compile(r"([0-9])\1*\Z")
-"""One digit over and over, as is typed where no number was known."""
+_ONE_DIGIT = re.compile(r"([0-9])\1*\Z")
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _ADDRESS = re.compile(
     r"([^\s\x00-\x1f\x7f\ud800-\udfff@\"(),:;<>\[\\\]]+)"
@@ -68,8 +67,6 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
 
     `region` is the ISO 3166 country whose national form is assumed where there is no `+`.
     """
-    if _NO_NUMBER.match(raw.translate(_PHONE_PUNCTUATION)):
-        return None
     compact = raw if _E164.match(raw) else raw.translate(_PHONE_PUNCTUATION)
     if _E164.match(compact) and _is_as_dialled_abroad(compact):
         return compact
@@ -82,6 +79,11 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def is_nobodys_number(raw: str) -> bool:
+    """True for one digit over and over, as is typed where no number was known."""
+    return bool(_ONE_DIGIT.match(raw.translate(_PHONE_PUNCTUATION)))
 
 
 def _is_as_dialled_abroad(compact: str) -> bool:

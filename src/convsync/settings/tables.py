@@ -81,6 +81,11 @@ def _milestone_column(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
+def _named_conversion(value: Any) -> Any:
+    words = [value] if isinstance(value, str) else value
+    return {"column": "Conversion Time", "when": {"Conversion Name": words}}
+
+
 class DealColumnsTable(DealFieldsTable):
     """Which column of a deal holds what, by the header's exact words."""
 
@@ -115,13 +120,37 @@ class FileTable(Table):
     sheet: str | None = None
 
 
-class CsvDealsTable(_DealSource, FileTable):
-    """Deals from a CSV file or a workbook that an export replaces."""
+class FileDealsTable(_DealSource, FileTable):
+    """Deals from a file that an export replaces."""
 
-    kind: Literal["csv"]
     path: Path
     ignore_rows_without_id: bool = False
     rows_per_deal: Literal["one", "sum", "merge"] = "one"
+
+
+class CsvDealsTable(FileDealsTable):
+    """Deals from a CSV file or a workbook, with columns of any name."""
+
+    kind: Literal["csv"]
+
+
+class GoogleTemplateTable(FileDealsTable):
+    """Conversions as in Google's template for offline conversions, each row a deal of its own.
+
+    `milestones` says which conversion names of the template mean which milestone.
+    """
+
+    kind: Literal["google_template"]
+    columns: DealColumnsTable = DealColumnsTable(
+        deal_id="Google Click ID",
+        gclid="Google Click ID",
+        amount="Conversion Value",
+        currency="Conversion Currency",
+    )
+    date_formats: Words = ("%m/%d/%Y %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S")
+    milestones: dict[str, Annotated[MilestoneColumnTable, BeforeValidator(_named_conversion)]] = (
+        Field(min_length=1)
+    )
 
 
 class SqlDealsTable(_DealSource):
@@ -169,7 +198,9 @@ class SqlClicksTable(_ClickSource):
     query: str
 
 
-DealSource = Annotated[CsvDealsTable | SqlDealsTable | CrmTable, Field(discriminator="kind")]
+DealSource = Annotated[
+    CsvDealsTable | GoogleTemplateTable | SqlDealsTable | CrmTable, Field(discriminator="kind")
+]
 ClickSource = Annotated[CsvClicksTable | SqlClicksTable, Field(discriminator="kind")]
 
 

@@ -20,9 +20,12 @@ from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.settings import Settings, tables
 from convsync.wiring.values import customer_words, database_url, mapped
 
+_ID_OF_TEMPLATE = ("Google Click ID", "Conversion Name", "Conversion Time")
+"""By these Google knows a conversion of its template: there is no ID of the deal."""
+
 
 def deal_source(
-    name: str, source: tables.CsvDealsTable | tables.SqlDealsTable, settings: Settings
+    name: str, source: tables.FileDealsTable | tables.SqlDealsTable, settings: Settings
 ) -> DealSource:
     """Return the source of an export's or a query's deals. Nothing is opened yet."""
     columns = _deal_columns(source)
@@ -30,7 +33,7 @@ def deal_source(
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
     match source:
-        case tables.CsvDealsTable():
+        case tables.FileDealsTable():
             return CsvDeals(
                 name=name,
                 path=settings.folder / source.path,
@@ -92,16 +95,17 @@ def _form(source: tables.FileTable) -> FileForm:
         delimiter=source.delimiter,
         skip_rows=source.skip_rows,
         stop_at=source.stop_at,
-        ignores_rows_without_id=isinstance(source, tables.CsvDealsTable)
+        ignores_rows_without_id=isinstance(source, tables.FileDealsTable)
         and source.ignore_rows_without_id,
         sheet=source.sheet,
     )
 
 
-def _deal_columns(source: tables.CsvDealsTable | tables.SqlDealsTable) -> DealColumns:
+def _deal_columns(source: tables.FileDealsTable | tables.SqlDealsTable) -> DealColumns:
     columns = source.columns
     return DealColumns(
         deal_id=columns.deal_id,
+        id_columns=_ID_OF_TEMPLATE if isinstance(source, tables.GoogleTemplateTable) else (),
         milestones={
             name: MilestoneColumn(
                 column=milestone.column,
@@ -118,7 +122,7 @@ def _deal_columns(source: tables.CsvDealsTable | tables.SqlDealsTable) -> DealCo
 def _cells(
     source: tables.Cells,
     company: tables.Company,
-    deals: tables.CsvDealsTable | tables.SqlDealsTable | None,
+    deals: tables.FileDealsTable | tables.SqlDealsTable | None,
 ) -> CellFormat:
     return CellFormat(
         time_zone=source.time_zone or company.time_zone,
