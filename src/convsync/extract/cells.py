@@ -54,7 +54,7 @@ class CellReader:
         self._moments = TimestampReader(form.time_zone, form.date_formats)
         self._dates = TimestampReader(form.time_zone, form.date_formats, has_dates=True)
         self._date_columns = form.date_columns
-        self._amounts = AmountReader(has_decimal_comma=form.has_decimal_comma)
+        self._amounts = AmountReader(has_decimal_comma=bool(form.has_decimal_comma))
         self.start_of = self._moments.start_of
         self.end_of = self._moments.end_of
         self.moment = _remembering(partial(_moment, self._moments, self.text))

@@ -14,7 +14,7 @@ import io
 import os
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -61,6 +61,12 @@ class CsvDeals:
         """Raise OperatorError unless the file can be opened and has every mapped column."""
         with self._opened() as file:
             self._records(file)
+
+    def samples(self, columns: Sequence[str]) -> Mapping[str, Sequence[object]]:
+        """Return what the first rows hold in each of these mapped columns."""
+        with self._opened() as file:
+            self._records(file)
+            return file.header.samples(file.rows(), columns)
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp."""

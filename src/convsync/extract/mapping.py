@@ -22,6 +22,7 @@ class CellFormat:
     timestamp must carry its own. `date_formats` are strptime formats tried after ISO 8601, and
     names of `extract/date_formats.py`. In `date_columns` midnight means the whole day.
     `value_separator` parts the values of a cell that holds several.
+    Where `has_decimal_comma` is not declared, None, the decimal sign is a dot.
     `blank_words` mean "nothing" in any cell but a deal's ID. Words are compared without regard to
     case and surrounding space; a word that is both granted and denied is denied, and one of two
     types of customer says nothing.
@@ -31,7 +32,7 @@ class CellFormat:
     date_formats: tuple[str, ...] = ()
     date_columns: frozenset[str] = frozenset()
     value_separator: str | None = None
-    has_decimal_comma: bool = False
+    has_decimal_comma: bool | None = None
     blank_words: frozenset[str] = frozenset()
     currency: str | None = None
     phone_region: str | None = None

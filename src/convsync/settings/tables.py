@@ -71,7 +71,7 @@ class Cells(Table):
     currency: Currency | None = None
     date_formats: DateFormats = ()
     value_separator: Separator | None = None
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ","] | None = None
     blank_words: Words = ()
 
 

@@ -116,7 +116,7 @@ def _cells(
         date_formats=source.date_formats,
         date_columns=date_columns(*timed),
         value_separator=source.value_separator,
-        has_decimal_comma=source.decimal == ",",
+        has_decimal_comma=None if source.decimal is None else source.decimal == ",",
         blank_words=frozenset(source.blank_words),
         currency=source.currency or company.currency,
         phone_region=source.country or company.country,
