@@ -4,6 +4,7 @@ A subclass says how rows get into its source, `make`, and receives the suite.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TypeGuard
@@ -250,6 +251,63 @@ class TableSourceContract(DealSourceContract):
         (bad,) = self.make([a_row(Amount="1200.50 USD", Currency="EUR")]).read_changed(WINDOW)
         assert isinstance(bad, Quarantined)
         assert "written in USD, the currency beside it is EUR" in bad.problem
+
+    @pytest.mark.parametrize(
+        ("amount", "currency", "is_read"),
+        [
+            pytest.param("$1,200", "USD", True, id="dollars"),
+            pytest.param("$1,200", "CAD", True, id="dollars of another country"),
+            pytest.param("$1,200", "EUR", False, id="dollars beside euros"),
+            pytest.param("¥1,200", "USD", False, id="yen or yuan beside dollars"),
+            pytest.param("1,200 kr", "NOK", True, id="crowns"),
+            pytest.param("1,200 kr", "EUR", False, id="crowns beside euros"),
+        ],
+    )
+    def test_a_sign_of_several_currencies_must_be_one_of_the_deals_currency(
+        self, amount: str, currency: str, is_read: bool
+    ) -> None:
+        (record,) = self.make([a_row(Amount=amount, Currency=currency)]).read_changed(WINDOW)
+        assert isinstance(record, Deal) is is_read
+        assert is_read or "sign" in getattr(record, "problem", "")
+
+    @pytest.mark.parametrize("column", ["Deal #", "GCLID", "Visitor"])
+    @pytest.mark.parametrize(
+        "person", ["jane@example.com", "+4915112345678", "0151 12345678", "Erika Mustermann"]
+    )
+    def test_nobodys_name_or_address_passes_for_an_id(self, column: str, person: str) -> None:
+        (bad,) = self.make([a_row(**{column: person})]).read_changed(WINDOW)
+        assert isinstance(bad, Quarantined)
+        assert f"'{column}'" in bad.problem
+        assert person not in repr(bad)
+
+    def test_an_id_that_a_spreadsheet_took_for_a_number_is_quarantined(self) -> None:
+        rows = [a_row(Deal=deal_id) for deal_id in ("5.00E+17", "12345.0", "12345")]
+        *damaged, deal = self.make(rows).read_changed(WINDOW)
+        assert isinstance(deal, Deal)
+        for bad in damaged:
+            assert isinstance(bad, Quarantined)
+            assert "spreadsheet" in bad.problem
+
+    def test_a_click_id_in_googles_cookie_was_clicked_when_the_cookie_says(self) -> None:
+        deal = self.only_row(GCLID="GCL.1772359200.EAIaIQ_x-Y")
+        (candidate,) = deal.clicks
+        assert candidate.click.click_id.value == "EAIaIQ_x-Y"
+        assert candidate.click.clicked_at == datetime(2026, 3, 1, 10, tzinfo=UTC)
+
+    def test_a_click_id_with_a_control_character_in_it_is_refused(self) -> None:
+        (bad,) = self.make([a_row(Landing_page="?gclid=Cj0%000")]).read_changed(WINDOW)
+        assert isinstance(bad, Quarantined)
+        assert "'Landing page'" in bad.problem
+
+    def test_a_deal_with_a_word_for_a_click_id_keeps_its_identifiers(self) -> None:
+        deal = self.only_row(GCLID="(not set)", Email="jane@example.com")
+        assert (deal.clicks, len(deal.identifiers.emails)) == ((), 1)
+
+    def test_midnight_in_a_column_of_dates_is_the_whole_day(self) -> None:
+        cells = replace(CELLS, date_columns=frozenset({"Won on"}))
+        (deal,) = deals_of(self.make([a_row(Won_on="2026-02-28 00:00:00")], cells=cells))
+        at = datetime(2026, 2, 28, 22, 59, 59, tzinfo=UTC)
+        assert deal.milestones == (Milestone("won", at, is_whole_day=True),)
 
     def test_a_deal_without_a_contact_has_no_identifiers_and_its_own_key(self) -> None:
         deal = self.only_row()

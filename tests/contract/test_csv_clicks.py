@@ -129,12 +129,12 @@ def test_a_log_that_does_not_say_when_it_was_written_is_read_whole(path: Path) -
 
 
 def test_a_click_log_may_grow_while_it_is_read(path: Path) -> None:
-    source = clicks_in(path, "".join(map(ROW.format, range(10))), block_size=40)
+    source = clicks_in(path, "".join(map(ROW.format, range(10, 20))), block_size=40)
     chunks = source.read(WINDOW)
     first = next(chunks)
     with path.open("a") as log:
         log.write(ROW.format("xyZ"))
-    assert set(values([first, *chunks])) >= set(map(str, range(10)))
+    assert set(values([first, *chunks])) >= set(map(str, range(10, 20)))
 
 
 @pytest.mark.parametrize(
@@ -171,11 +171,20 @@ TIMES = (
     "1772359200",
     "last week",
 )
+IDS = (
+    *("", "a", "b", " c ", "None", "x:G:s", "é", "GCL.1772359200.a", "undefined", "'a", "a b"),
+    *("{gclid}", "gclid=b&gad_source=1", "jane@x.eu", "/?wbraid=w"),
+)
+URLS = (
+    *("", "https://x/?gclid=a&gbraid=g#wbraid=w", "/?GCLID=b", "/none", "/?gclid=null"),
+    *("/?gclid=GCL.1772359200.b", "/?gclid=a%00", "/?u=https%3A%2F%2Fx%2F%3Fgclid%3Da"),
+)
+KEYS = ("", "L-1", "AT", "none", "1;2", "5.00E+17", "zcrm_1", "Erika Muster")
 CELLS_OF = {
     "at": st.sampled_from(TIMES),
-    "gclid": st.sampled_from(["", "a", "b", " c ", "None", "x:G:s", "é"]),
-    "url": st.sampled_from(["", "https://x/?gclid=a&gbraid=g#wbraid=w", "/?GCLID=b", "/none"]),
-    "lead": st.sampled_from(["", "L-1", "AT", "none"]),
+    "gclid": st.sampled_from(IDS),
+    "url": st.sampled_from(URLS),
+    "lead": st.sampled_from(KEYS),
     "email": st.sampled_from(["", "a@b.co", "A@b.co; c@d.eu", "+49 89 636 48018", "089 63648018"]),
     "logged": st.sampled_from([*TIMES, "2026-02-01", "2027-01-01"]),
 }

@@ -1,6 +1,7 @@
 """E-mails and phones are normalised as Google does, or are no identifiers at all."""
 
 import csv
+import re
 from pathlib import Path
 
 import phonenumbers
@@ -45,6 +46,13 @@ def test_an_email_is_normalised_as_google_does(raw: str, expected: str | None) -
         pytest.param("+49 (0)151 12345678", None, "+4915112345678", id="(0)"),
         pytest.param("+4407700900123", None, "+447700900123", id="0 after the country code"),
         pytest.param("+39 06 1234 5678", None, "+390612345678", id="Italy keeps its 0"),
+        pytest.param("4915112345678", "DE", "+4915112345678", id="international without its plus"),
+        pytest.param("15112345678", "DE", "+4915112345678", id="national without its zero"),
+        pytest.param("4155552671", "US", "+14155552671", id="national, as one of Switzerland's"),
+        pytest.param("0049 151 12345678", "US", "+4915112345678", id="00 for the plus"),
+        pytest.param("4915112345678.0", "DE", "+4915112345678", id="a spreadsheet's tenth"),
+        pytest.param("'+4915112345678", "DE", "+4915112345678", id="a spreadsheet's apostrophe"),
+        pytest.param("+33.1.70.36.39.00", None, "+33170363900", id="dots that are no tenth"),
         pytest.param("0151 12345678", "DE", "+4915112345678", id="national"),
         pytest.param("0151 12345678", None, None, id="national, of no country"),
         pytest.param("(415) 555-2671 ext. 5", "US", "+14155552671", id="extension"),
@@ -80,12 +88,56 @@ def test_the_short_cut_for_a_number_dialled_at_home_says_what_phonenumbers_says(
 
 
 def said_by_phonenumbers(raw: str, region: str | None) -> str | None:
+    raw = re.sub(r"^(\+?[0-9]{6,})\.0$", r"\1", raw.strip())
+    if region and (abroad := valid("+" + re.sub(r"^00|[^0-9]", "", raw), None)):
+        is_of_digits = 8 <= len(re.sub(r"[^0-9]", "", raw).removeprefix("00")) <= 17
+        is_at_home = abroad.startswith(f"+{phonenumbers.country_code_for_region(region)}")
+        if is_of_digits and "+" not in raw and (is_at_home or valid(raw, region) is None):
+            return abroad
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:
         return None
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return e164 if phonenumbers.is_possible_number(number) else None
+
+
+def valid(raw: str, region: str | None) -> str | None:
+    try:
+        number = phonenumbers.parse(raw, region)
+    except phonenumbers.NumberParseException:
+        return None
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return e164 if phonenumbers.is_valid_number(number) else None
+
+
+@pytest.mark.parametrize("home", ["DE", "US", "GB", "RU", "IT", "BR", "IN", "SG"])
+def test_an_example_number_of_any_country_is_read_without_its_plus_unless_it_is_one_at_home(
+    home: str,
+) -> None:
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        for kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE):
+            number = phonenumbers.example_number_for_type(region, kind)
+            if number is None:
+                continue
+            e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            if len(e164) < 9:  # too short to tell from a number at home
+                continue
+            bare = e164.removeprefix("+")
+            is_at_home = number.country_code == phonenumbers.country_code_for_region(home)
+            expected = e164 if is_at_home else valid(bare, home) or e164
+            for written in (bare, f"{bare}.0", f'="{bare}"', f"'{bare}"):
+                assert normalised_phone(written, home) == expected, (region, written)
+            assert normalised_phone(f"'{e164}", home) == e164
+
+
+def test_an_example_number_of_any_country_is_read_without_its_plus_at_home() -> None:
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        number = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+        if number is not None:
+            e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            if len(e164) >= 9:
+                assert normalised_phone(e164.removeprefix("+"), region) == e164, region
 
 
 @given(st.text(max_size=60))

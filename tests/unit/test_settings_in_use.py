@@ -50,7 +50,7 @@ time_zone = "Europe/Berlin"
 [deals.csv]
 kind = "csv"
 path = "deals.csv"
-columns = { deal_id = "ID" }
+columns = { deal_id = "ID", created_at = { column = "Created", is_date = true } }
 milestones = { mql = "MQL", sql = "SQL", won = { column = "Close", when = { Stage = "Won" } } }
 segments = { region = "Region" }
 

@@ -1,7 +1,8 @@
 """Reads an amount of money: exactly the digits that are written, never a float.
 
 The decimal sign is declared and the other one only groups thousands, so `1.234` is never guessed
-at. A currency code or sign beside the number is read where it means one currency.
+at. A currency code or sign beside the number is read where it means one currency; a sign that many
+use is none of them by itself, but must be one that the deal's currency uses.
 """
 
 import re
@@ -9,24 +10,65 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from convsync.extract.cell_error import CellError, shape_of
+from convsync.model.money import CURRENCIES
 
 _PLAIN = {
     False: re.compile(r"-?[0-9]{1,15}(?:\.[0-9]+)?\Z"),
     True: re.compile(r"-?[0-9]{1,15}\Z"),
 }
 _CURRENCY = r"[^\d\s.,()+−-]{1,3}"
-_CURRENCY_OF_SIGN = {"€": "EUR", "£": "GBP", "₹": "INR", "R$": "BRL", "US$": "USD", "zł": "PLN"}
-_SIGNS_OF_SEVERAL = frozenset({"$", "¥", "kr"})
+_CURRENCY_OF_SIGN = {
+    "€": "EUR",
+    "£": "GBP",
+    "₹": "INR",
+    "zł": "PLN",
+    "Kč": "CZK",
+    "Ft": "HUF",
+    "₺": "TRY",
+    "₽": "RUB",
+    "₴": "UAH",
+    "₪": "ILS",
+    "₩": "KRW",
+    "฿": "THB",
+    "₫": "VND",
+    "₱": "PHP",
+    "R$": "BRL",
+    "US$": "USD",
+    "C$": "CAD",
+    "CA$": "CAD",
+    "A$": "AUD",
+    "AU$": "AUD",
+    "NZ$": "NZD",
+    "HK$": "HKD",
+    "NT$": "TWD",
+    "S$": "SGD",
+    "MX$": "MXN",
+}
+_DOLLARS = """
+    USD ARS AUD BBD BMD BND BRL BSD BZD CAD CLP COP CUP CVE DOP FJD GYD HKD JMD KYD LRD MOP MXN NAD
+    NIO NZD SBD SGD SRD TOP TTD TWD UYU WST XCD
+"""
+_MAY_MEAN = {
+    "$": frozenset(_DOLLARS.split()),
+    "¥": frozenset({"JPY", "CNY"}),
+    "￥": frozenset({"JPY", "CNY"}),
+    "kr": frozenset({"SEK", "NOK", "DKK", "ISK"}),
+}
+"""The currencies that write a sign in common."""
 _UNKNOWN = "?"
 _TOO_LARGE = Decimal(10) ** 18
 """From here on, two decimal places no longer fit the 28 digits that Decimal calculates with."""
 
 
 class Amount(NamedTuple):
-    """A number, and the currency written beside it if there is one."""
+    """A number, and the currency written beside it if there is one.
+
+    `may_mean` holds the currencies of a sign that several use; without such a sign it is empty.
+    """
 
     number: Decimal
     currency: str | None = None
+    may_mean: frozenset[str] = frozenset()
 
 
 class AmountReader:
@@ -48,7 +90,9 @@ class AmountReader:
             raise self._unreadable(text)
         number = _money(Decimal(_digits_of(written)))
         is_negative = is_bracketed or (written["outer"] or written["inner"]) in ("-", "−")
-        return Amount(-number if is_negative else number, currency)
+        sign = (written["before"] or written["after"] or "").lower()
+        may_mean = _MAY_MEAN.get(sign, frozenset())
+        return Amount(-number if is_negative else number, currency, may_mean)
 
     def of_value(self, value: object) -> Amount:
         """Return the amount a typed value states, or raise CellError."""
@@ -88,10 +132,9 @@ def _currency_in(written: re.Match[str]) -> str | None:
     if written["before"] and written["after"]:
         return _UNKNOWN
     word = written["before"] or written["after"]
-    if not word or word.lower() in _SIGNS_OF_SEVERAL:
+    if not word or word.lower() in _MAY_MEAN:
         return None
-    is_code = len(word) == 3 and word.isascii() and word.isalpha() and word.isupper()
-    return word if is_code else _CURRENCY_OF_SIGN.get(word, _UNKNOWN)
+    return word if word in CURRENCIES else _CURRENCY_OF_SIGN.get(word, _UNKNOWN)
 
 
 def _money(number: Decimal) -> Decimal:

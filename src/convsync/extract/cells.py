@@ -5,10 +5,10 @@ their digits, booleans as `true` and `false`. What cannot be read raises CellErr
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from re import compile as pattern
 from typing import TypeVar
 
@@ -17,7 +17,11 @@ from phonenumbers import SUPPORTED_REGIONS
 from convsync.extract.amounts import Amount, AmountReader
 from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.mapping import CellFormat
+from convsync.extract.several import ids_in, phones_in
+from convsync.extract.sound_ids import raise_if_inexact, raise_if_personal, sound_id
 from convsync.extract.timestamps import Moment, TimestampReader
+from convsync.model.captured import Captured, captured_in, captured_in_url
+from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import (
@@ -29,7 +33,9 @@ from convsync.model.identifiers import (
     normalised_email,
     normalised_phone,
 )
+from convsync.model.money import CURRENCIES
 
+_CONTROLS = pattern(r"[\x00-\x20\x7f-\xa0\ufffd\u2028\u2029\ud800-\udfff]")
 T = TypeVar("T")
 _REMEMBERED = 1_024
 """How many cells of a kind that repeat themselves are remembered with what they mean."""
@@ -52,13 +58,16 @@ class CellReader:
         self._customers = _unambiguous(form.customer_words)
         self._phone_region = form.phone_region
         self._emails_are_hashed = form.emails_are_hashed
+        self._separator = form.value_separator
         self.default_currency = form.currency
         self._moments = TimestampReader(form.time_zone, form.date_formats)
-        self._amounts = AmountReader(has_decimal_comma=form.has_decimal_comma)
+        self._dates = TimestampReader(form.time_zone, form.date_formats, has_dates=True)
+        self._date_columns = form.date_columns
+        self._amounts = AmountReader(has_decimal_comma=bool(form.has_decimal_comma))
         self.start_of = self._moments.start_of
         self.end_of = self._moments.end_of
-        self._moment_of_text = self._moments.of_text
-        self.moment = _remembering(self._moment)
+        self.moment = _remembering(partial(_moment, self._moments, self.text))
+        self._day = _remembering(partial(_moment, self._dates, self.text))
         self.currency = _remembering(self._currency)
         self.consent = _remembering(self._consent)
         self.customer_type = _remembering(self._customer_type)
@@ -74,25 +83,28 @@ class CellReader:
             for text in texts
         ]
 
-    def moments(self, cells: Sequence[str]) -> list[Moment | None]:
-        """Return what `moment` returns of each cell of a column."""
-        return self._moments.of_texts(self.texts(cells))
+    def moments(self, column: str | None, cells: Sequence[str]) -> list[Moment | None]:
+        """Return what `moment_in` reads of each cell of a column."""
+        reader = self._dates if column in self._date_columns else self._moments
+        return reader.of_texts(self.texts(cells))
 
     def word(self, cell: object) -> str:
         """Return the cell's text folded for comparison, "" where it means nothing."""
         return self.text(cell).casefold()
 
-    def _moment(self, cell: object) -> Moment | None:
-        """Return the instant or the bare date a cell states, None where it means nothing."""
-        if isinstance(cell, str):
-            text = self.text(cell)
-            return self._moment_of_text(text) if text else None
-        return None if cell is None else self._moments.of_value(cell)
+    def moment_in(self, column: str | None) -> Callable[[object], Moment | None]:
+        """Return what reads the moments of a column: `moment`, or days where it holds dates."""
+        return self._day if column in self._date_columns else self.moment
 
-    def instant(self, cell: object) -> datetime | None:
-        """Return when the cell's moment began, None where it means nothing."""
-        moment = self.moment(cell)
-        return None if moment is None else self.start_of(moment)
+    def instant_in(self, column: str | None) -> Callable[[object], datetime | None]:
+        """Return what reads when the moments of a column began, None where they mean nothing."""
+        moment_of = self.moment_in(column)
+
+        def instant(cell: object) -> datetime | None:
+            moment = moment_of(cell)
+            return None if moment is None else self.start_of(moment)
+
+        return instant
 
     def amount(self, cell: object) -> Amount | None:
         """Return the amount exactly as stated, zero and absurd ones too; None for nothing."""
@@ -106,9 +118,9 @@ class CellReader:
         code = self.text(cell)
         if not code:
             return None
-        if len(code) == 3 and code.isascii() and code.isalpha():
-            return code.upper()
-        raise CellError(f"is not a three-letter currency code ({shape_of(code)}): correct it")
+        if (upper := code.upper()) in CURRENCIES:
+            return upper
+        raise CellError(f"is not a currency of ISO 4217 ({shape_of(code)}): write one such as EUR")
 
     def _consent(self, cell: object) -> ConsentStatus:
         """Return what the cell says about consent; a word that nobody declared says nothing."""
@@ -127,6 +139,33 @@ class CellReader:
         code = self.text(cell).upper()
         return code if code in SUPPORTED_REGIONS else self._phone_region
 
+    def captured(self, kind: ClickIdKind, cell: object) -> list[Captured]:
+        """Return the click IDs in a cell that should hold one of this kind, or raise CellError."""
+        text = self.text(cell)
+        return _sound(captured_in(kind, text)) if text else []
+
+    def captured_in_url(self, cell: object) -> list[Captured]:
+        """Return the click IDs in the landing URL that a cell holds, or raise CellError."""
+        return _sound(captured_in_url(self.text(cell)))
+
+    def ids(self, cell: object) -> list[str]:
+        """Return the IDs in a cell that joins deals and clicks, or raise CellError."""
+        raise_if_inexact(cell)
+        text = self.text(cell)
+        return ids_in(text, self._separator, self._phone_region) if text else []
+
+    def deal_id(self, cell: object) -> str:
+        """Return the ID of a deal, or raise CellError; a blank word may be one."""
+        raise_if_inexact(cell)
+        return sound_id(text_of(cell), self._phone_region)
+
+    def hashed_phones(self, text: str, region: str | None) -> list[str]:
+        """Return the hash of every phone number in a text; what is none is passed over."""
+        if not text:
+            return []
+        phones = (hashed_phone(part, region) for part in phones_in(text, self._separator))
+        return [phone for phone in phones if phone]
+
     def hashed_emails(self, cell: object) -> list[str]:
         """Return the hash of every e-mail address in a cell; what is no address is passed over.
 
@@ -142,7 +181,21 @@ class CellReader:
             return [one for one in found if one not in HASHES_OF_NOTHING]
         if email := normalised_email(text):
             return [hashed(email)]
-        return [hashed(email) for email in _emails_among(text)] if "@" in text else []
+        if "@" not in text:
+            return []
+        separator = self._separator
+        parts = text.split(separator) if separator else _BETWEEN_EMAILS.split(text)
+        return [hashed(email) for email in _emails_among(parts)]
+
+
+def _moment(
+    reader: TimestampReader, text_in: Callable[[object], str], cell: object
+) -> Moment | None:
+    """Return the instant or the bare date a cell states, None where it means nothing."""
+    if isinstance(cell, str):
+        text = text_in(cell)
+        return reader.of_text(text) if text else None
+    return None if cell is None else reader.of_value(cell)
 
 
 def _remembering(read: Callable[[object], T]) -> Callable[[object], T]:
@@ -204,8 +257,20 @@ def _unambiguous(words: Mapping[CustomerType, frozenset[str]]) -> dict[str, Cust
     return {word: kind for word, kind in named if times[word] == 1}
 
 
-def _emails_among(text: str) -> Iterator[str]:
-    for part in _BETWEEN_EMAILS.split(text):
+def _sound(captured: list[Captured]) -> list[Captured]:
+    """Return click IDs that may be stored and sent, or raise CellError."""
+    for click_id, _ in captured:
+        value = click_id.value
+        if value.isalnum():
+            continue
+        raise_if_personal(value)
+        if _CONTROLS.search(value):
+            raise CellError("holds a click ID with spaces or control characters: correct it")
+    return captured
+
+
+def _emails_among(parts: Iterable[str]) -> Iterator[str]:
+    for part in parts:
         for piece in part.split() if part.count("@") > 1 else (part,):
             angled = _ANGLED.search(piece)
             if email := normalised_email(angled[1] if angled else piece):

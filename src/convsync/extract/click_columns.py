@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import compress
 
-from convsync.extract.cells import CellReader, hashed_phone
+from convsync.extract.cell_error import CellError
+from convsync.extract.cells import CellReader
 from convsync.extract.layout import Header
-from convsync.extract.mapping import CellFormat, ClickColumns
-from convsync.extract.record_reader import bare_columns, began
+from convsync.extract.mapping import CellFormat, ClickColumns, bare_columns
+from convsync.extract.record_reader import began
 from convsync.extract.rows import is_behind, touches
-from convsync.model.click import ClickIdKind, click_ids_in_url, unwrapped
+from convsync.model.captured import plain
+from convsync.model.click import ClickIdKind
 from convsync.model.key import KeyKind, digests_of
 from convsync.model.period import Period
 from convsync.model.seen_clicks import BASIS_OF, SeenClicks, SeenKey, digests_of_ids
@@ -30,6 +32,7 @@ class SightingColumns:
 
     def __init__(self, columns: ClickColumns, form: CellFormat, header: Header) -> None:
         self._cells = CellReader(form)
+        self._columns = columns
         self._seen = header.places(columns.clicked_at)
         self._logged = header.places(columns.logged_at)
         self._bare = [(kind, header.places(name)[0]) for kind, name in bare_columns(columns)]
@@ -46,7 +49,7 @@ class SightingColumns:
         """Return the rows that SightingRows.logged reads, and whether any was logged behind it."""
         if not self._logged:
             return rows, False
-        moments = self._cells.moments(_column(rows, self._logged[0]))
+        moments = self._cells.moments(self._columns.logged_at, _column(rows, self._logged[0]))
         is_read = [moment is None or touches(moment, window, self._cells) for moment in moments]
         left = any(is_behind(moment, window, self._cells) for moment in moments)
         return list(compress(rows, is_read)), left
@@ -71,17 +74,15 @@ class SightingColumns:
         """Yield what each column of bare IDs holds, then what the URLs hold beside it."""
         bare: dict[ClickIdKind, list[str]] = {}
         for kind, place in self._bare:
-            values = bare[kind] = self._texts(rows, place)
-            if any(":G:" in value for value in values):
-                values = bare[kind] = list(map(unwrapped, values))
+            values = bare[kind] = list(map(_plain, self._texts(rows, place)))
             yield kind, [value for value in values if value], _filled(values)
         if self._url:
-            yield from _in_urls(self._texts(rows, self._url[0]), bare)
+            yield from self._in_urls(self._texts(rows, self._url[0]), bare)
 
     def _times(self, rows: Sequence[Row]) -> tuple[Sequence[datetime | None], Sequence[bool]]:
         if not self._seen:
             return [None] * len(rows), [False] * len(rows)
-        moments = self._cells.moments(_column(rows, self._seen[0]))
+        moments = self._cells.moments(self._columns.clicked_at, _column(rows, self._seen[0]))
         if set(map(type, moments)) == {datetime}:
             return [self._cells.start_of(moment) for moment in moments if moment], [False] * len(
                 rows
@@ -113,8 +114,13 @@ class SightingColumns:
     ) -> Iterator[tuple[KeyKind, Sequence[int], list[str]]]:
         """Yield what joins rows to deals: of one kind, the rows and the value of each."""
         for kind, place in self._keys:
-            values = self._texts(rows, place)
-            yield kind, _filled(values), [value for value in values if value]
+            ids = [
+                (row, found)
+                for row, cell in enumerate(_column(rows, place))
+                if cell
+                for found in self._cells.ids(cell)
+            ]
+            yield kind, [row for row, _ in ids], [found for _, found in ids]
         for place in self._emails:
             emails = [
                 (row, email)
@@ -127,9 +133,27 @@ class SightingColumns:
             phones = [
                 (row, phone)
                 for row, text in enumerate(self._texts(rows, place))
-                if text and (phone := hashed_phone(text, self._region(rows[row])))
+                if text
+                for phone in self._cells.hashed_phones(text, self._region(rows[row]))
             ]
             yield KeyKind.PHONE, [row for row, _ in phones], [phone for _, phone in phones]
+
+    def _in_urls(self, urls: Iterable[str], bare: dict[ClickIdKind, list[str]]) -> Iterator[_Found]:
+        """Yield the click IDs of URLs, but for those that stand in a column of their own."""
+        found: dict[ClickIdKind, tuple[list[str], list[int]]] = {}
+        for row, url in enumerate(urls):
+            if not url:
+                continue
+            for click_id, at in self._cells.captured_in_url(url):
+                kind, value = click_id.kind, click_id.value
+                if at:
+                    raise _not_ordinary()
+                if kind in bare and bare[kind][row] == value:
+                    continue
+                values, of_rows = found.setdefault(kind, ([], []))
+                values.append(value)
+                of_rows.append(row)
+        return ((kind, values, of_rows) for kind, (values, of_rows) in found.items())
 
     def _region(self, row: Row) -> str | None:
         return self._cells.region(row[self._country[0]] if self._country else None)
@@ -146,17 +170,13 @@ def _filled(values: Sequence[str]) -> Sequence[int]:
     return [row for row, value in enumerate(values) if value]
 
 
-def _in_urls(urls: Iterable[str], bare: dict[ClickIdKind, list[str]]) -> Iterator[_Found]:
-    """Yield the click IDs of URLs, but for those that stand in a column of their own as well."""
-    found: dict[ClickIdKind, tuple[list[str], list[int]]] = {}
-    for row, url in enumerate(urls):
-        if not url:
-            continue
-        for click_id in click_ids_in_url(url):
-            kind, value = click_id.kind, click_id.value
-            if kind in bare and bare[kind][row] == value:
-                continue
-            values, of_rows = found.setdefault(kind, ([], []))
-            values.append(value)
-            of_rows.append(row)
-    return ((kind, values, of_rows) for kind, (values, of_rows) in found.items())
+def _plain(text: str) -> str:
+    """Return a bare click ID, "" for none, or raise CellError for what wraps one."""
+    found = plain(text)
+    if found is None:
+        raise _not_ordinary()
+    return found
+
+
+def _not_ordinary() -> CellError:
+    return CellError("holds a click ID in a wrapping, which is opened row by row")

@@ -18,10 +18,25 @@ LONG_ENOUGH: Final = 100
 _SHORTEST: Final = 20
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{20,}\Z")
 _NAMES: Mapping[ClickIdKind, re.Pattern[str]] = {
-    ClickIdKind.GBRAID: re.compile(r"gbraid", re.IGNORECASE),
-    ClickIdKind.WBRAID: re.compile(r"wbraid", re.IGNORECASE),
-    ClickIdKind.GCLID: re.compile(r"gclid|google.{0,12}click|click.{0,3}id", re.IGNORECASE),
+    kind: re.compile(pattern, re.IGNORECASE)
+    for kind, pattern in {
+        ClickIdKind.MSCLKID: r"msclk|(?:microsoft|bing).{0,12}click",
+        ClickIdKind.FBCLID: r"fbclid|(?:facebook|meta|fb).{0,12}click.{0,3}id",
+        ClickIdKind.LI_FAT_ID: r"li.?fat.?id|linkedin.{0,12}click",
+        ClickIdKind.TTCLID: r"ttclid|tiktok.{0,12}click",
+        ClickIdKind.GBRAID: r"gbraid",
+        ClickIdKind.WBRAID: r"wbraid",
+        ClickIdKind.GCLID: r"gclid|google.{0,12}click|click.{0,3}id",
+    }.items()
 }
+"""In order: `click ID` alone means Google's, but not behind another network's name."""
+_OTHERS = re.compile(
+    r"twitter|twclid|\bx ads|snap|sccid|pinterest|epik|reddit|rdt_cid|quora|qclid|yahoo|yclid"
+    r"|yandex|outbrain|taboola|criteo|amazon|apple|dclid|doubleclick|facebook|meta\b|linkedin|tiktok|bing"
+    r"|microsoft",
+    re.IGNORECASE,
+)
+"""Networks whose click IDs have no kind here, or whose other fields name a click as well."""
 _CUT_AT: Final = frozenset({20, 25, 30, 32, 40, 50, 60, 64, 75, 80})
 """Lengths at which forms and fields cut; no gclid has been seen to end at one of them."""
 _FEW: Final = 3
@@ -29,9 +44,11 @@ _FEW: Final = 3
 
 def kind_by_name(field: CrmField) -> ClickIdKind | None:
     """Return the kind of click ID a field's name or label promises."""
+    promises = f"{field.name} / {field.label}"
     for kind, pattern in _NAMES.items():
         if pattern.search(field.name) or pattern.search(field.label):
-            return kind
+            is_certain = kind is not ClickIdKind.GCLID or "gclid" in promises.lower()
+            return kind if is_certain or not _OTHERS.search(promises) else None
     return None
 
 

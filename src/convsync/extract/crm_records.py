@@ -5,6 +5,7 @@ field says when. One on a contact or deal may have been written at any time.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from operator import itemgetter
 from typing import TypeVar
@@ -154,8 +155,9 @@ class _HistoryReader:
         """Yield the click IDs of a history with their times; the last of one ID is its first."""
         for name in self._click_fields:
             for value, at in sorted(history.get(name, ()), key=itemgetter(1), reverse=True):
-                for click_id in self._records.click_ids.of({name: value}):
-                    yield click_id, at
+                with suppress(CellError):  # nobody can correct what a field held before
+                    for click_id, clicked_at in self._records.click_ids.of({name: value}).items():
+                        yield click_id, clicked_at or at
 
 
 def _attribute_getter(name: str) -> Getter[CrmDeal, str]:
@@ -166,5 +168,5 @@ def _moment_getter(
     means: MilestoneField | OnCreation, cells: CellReader, layout: _DealLayout
 ) -> Getter[CrmDeal, Moment | None]:
     if isinstance(means, MilestoneField):
-        return layout.getter(means.field, cells.moment)
+        return layout.getter(means.field, cells.moment_in(means.field))
     return lambda record: record.created_at

@@ -15,7 +15,7 @@ the window. Files in UTF-16, or with lines that end in a carriage return alone, 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -61,6 +61,12 @@ class CsvClicks:
         """Raise OperatorError unless the file can be opened and has every mapped column."""
         with opened_table(self.path, self.form) as file:
             SightingRows(self.columns, in_zone_of(file, self.cells), file.header)
+
+    def samples(self, columns: Sequence[str]) -> Mapping[str, Sequence[object]]:
+        """Return what the first rows hold in each of these mapped columns."""
+        with opened_table(self.path, self.form) as file:
+            SightingRows(self.columns, in_zone_of(file, self.cells), file.header)
+            return file.header.samples(file.rows(), columns)
 
     def read(self, window: Period) -> Iterator[ClickChunk]:
         """Yield every sighting logged inside the window, and every one without a stamp."""

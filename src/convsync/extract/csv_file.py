@@ -6,7 +6,7 @@ in `several_rows`. To find such deals the file is gone through once before it is
 alone: eight bytes of memory a row, and all rows of the deals that are held back for their last.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -56,6 +56,12 @@ class CsvDeals:
         """Raise OperatorError unless the file can be opened and has every mapped column."""
         with self._opened() as file:
             self._records(file)
+
+    def samples(self, columns: Sequence[str]) -> Mapping[str, Sequence[object]]:
+        """Return what the first rows hold in each of these mapped columns."""
+        with self._opened() as file:
+            self._records(file)
+            return file.header.samples(file.rows(), columns)
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp."""

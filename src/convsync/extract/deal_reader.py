@@ -21,11 +21,12 @@ CRM's own file. What is done with it (a value, a rule, a platform's field) is no
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from convsync.extract.amounts import Amount
 from convsync.extract.cell_error import CellError
-from convsync.extract.cells import CellReader, text_of
+from convsync.extract.cells import CellReader
 from convsync.extract.layout import Layout
 from convsync.extract.mapping import DealFields
 from convsync.extract.record_reader import Evidence, together
@@ -59,9 +60,13 @@ class DealReader(Generic[R]):
         self._source = source
         self._cells = cells
         self._evidence = evidence
-        self.deal_id = layout.of_deal("deal_id", id_field, _deal_id, "")
-        self.modified = layout.of_deal("modified_at", fields.modified_at, cells.moment, None)
-        self._created_at = layout.of_deal("created_at", fields.created_at, cells.instant, None)
+        self.deal_id = layout.of_deal("deal_id", id_field, partial(_deal_id, cells), "")
+        self.modified = layout.of_deal(
+            "modified_at", fields.modified_at, cells.moment_in(fields.modified_at), None
+        )
+        self._created_at = layout.of_deal(
+            "created_at", fields.created_at, cells.instant_in(fields.created_at), None
+        )
         self._amount = layout.of_deal("amount", fields.amount, cells.amount, None)
         self._currency = layout.of_deal("currency", fields.currency, cells.currency, None)
         self._customer_type = layout.optional(fields.customer_type, cells.customer_type, None)
@@ -110,7 +115,13 @@ class DealReader(Generic[R]):
                 f"the amount is written in {beside}, the currency beside it is {stated}: correct"
                 " one of them in the CRM"
             )
-        return amount.number, stated or beside or self._cells.default_currency
+        currency = stated or beside or self._cells.default_currency
+        if currency and amount.may_mean and currency not in amount.may_mean:
+            raise CellError(
+                f"the amount is written with a sign that {currency} does not use: correct the"
+                " amount, or map the column of the currency"
+            )
+        return amount.number, currency
 
 
 def milestone_at(name: str, moment: Moment, cells: CellReader) -> Milestone:
@@ -120,8 +131,8 @@ def milestone_at(name: str, moment: Moment, cells: CellReader) -> Milestone:
     return Milestone(name, cells.end_of(moment), is_whole_day=True)
 
 
-def _deal_id(cell: object) -> str:
-    deal_id = text_of(cell)
+def _deal_id(cells: CellReader, cell: object) -> str:
+    deal_id = cells.deal_id(cell)
     if not deal_id:
         raise CellError("is empty: every deal needs its own ID")
     if len(deal_id) > _LONGEST_ID:

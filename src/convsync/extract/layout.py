@@ -6,11 +6,14 @@ works on rows and on CRM records alike. An error names the column or field, and 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from itertools import islice
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from convsync.errors import OperatorError
 from convsync.extract.cell_error import CellError
 
+_SAMPLED: Final = 20_000
+"""How many rows are looked at where a column of them tells what no single one does."""
 R = TypeVar("R")
 T = TypeVar("T")
 RowCells = Sequence[object]
@@ -88,6 +91,17 @@ class Header(Layout[RowCells]):
     def places(self, *columns: str | None) -> list[int]:
         """Return where mapped columns stand; None is none, and each must be there."""
         return [self.names.index(column.strip()) for column in columns if column is not None]
+
+    def samples(
+        self, rows: Iterable[NumberedRow], columns: Sequence[str]
+    ) -> dict[str, list[object]]:
+        """Return what the first sound rows hold in each of these mapped columns."""
+        places = self.places(*columns)
+        taken = list(islice((row.cells for row in rows if row.problem is None), _SAMPLED))
+        return {
+            column: [cells[place] for cells in taken]
+            for column, place in zip(columns, places, strict=True)
+        }
 
     def raise_if_unusable(self) -> None:
         """Raise OperatorError naming every mapped column that is missing or there twice."""

@@ -1,10 +1,11 @@
 """Which column means what, and how to read its cells."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from convsync.extract.funnel import MilestoneStages
+from convsync.model.click import ClickIdKind
 from convsync.model.customer import CustomerType
 
 DEAL, CONTACT, LEAD = "deal", "contact", "lead"
@@ -18,7 +19,10 @@ class CellFormat:
     """How the cells of one source are written.
 
     `time_zone` is the zone of timestamps without one and of bare dates; None means that every
-    timestamp must carry its own. `date_formats` are strptime formats tried after ISO 8601.
+    timestamp must carry its own. `date_formats` are strptime formats tried after ISO 8601, and
+    names of `extract/date_formats.py`. In `date_columns` midnight means the whole day.
+    `value_separator` parts the values of a cell that holds several.
+    Where `has_decimal_comma` is not declared, None, the decimal sign is a dot.
     `blank_words` mean "nothing" in any cell but a deal's ID. Words are compared without regard to
     case and surrounding space; a word that is both granted and denied is denied, and one of two
     types of customer says nothing.
@@ -26,7 +30,9 @@ class CellFormat:
 
     time_zone: tzinfo | None = None
     date_formats: tuple[str, ...] = ()
-    has_decimal_comma: bool = False
+    date_columns: frozenset[str] = frozenset()
+    value_separator: str | None = None
+    has_decimal_comma: bool | None = None
     blank_words: frozenset[str] = frozenset()
     currency: str | None = None
     phone_region: str | None = None
@@ -56,6 +62,10 @@ class RecordFields:
     gclid: str | None = None
     gbraid: str | None = None
     wbraid: str | None = None
+    msclkid: str | None = None
+    fbclid: str | None = None
+    li_fat_id: str | None = None
+    ttclid: str | None = None
     landing_url: str | None = None
     clicked_at: str | None = None
     emails: tuple[str, ...] = ()
@@ -69,7 +79,7 @@ class RecordFields:
     @property
     def click_ids(self) -> tuple[str, ...]:
         """Return the fields that hold a click ID, bare or in a URL."""
-        return _named(self.gclid, self.gbraid, self.wbraid, self.landing_url)
+        return _named(*(name for _, name in bare_columns(self)), self.landing_url)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -174,6 +184,10 @@ class ClickColumns:
     gclid: str | None = None
     gbraid: str | None = None
     wbraid: str | None = None
+    msclkid: str | None = None
+    fbclid: str | None = None
+    li_fat_id: str | None = None
+    ttclid: str | None = None
     landing_url: str | None = None
     crm_keys: tuple[str, ...] = ()
     visitors: tuple[str, ...] = ()
@@ -184,3 +198,11 @@ class ClickColumns:
 
 PersonColumns = RecordFields | ClickColumns
 """What says which click IDs a row has, and whose they are."""
+
+
+def bare_columns(columns: PersonColumns) -> Iterator[tuple[ClickIdKind, str]]:
+    """Yield the columns that hold nothing but a click ID, in order of preference."""
+    for kind in ClickIdKind:
+        column: str | None = getattr(columns, kind.value)
+        if column is not None:
+            yield kind, column

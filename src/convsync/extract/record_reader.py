@@ -7,21 +7,20 @@ consent.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import chain, product
 from typing import Generic, NamedTuple, TypeVar
 
-from convsync.extract.cells import CellReader, hashed_phone
+from convsync.extract.cells import CellReader
 from convsync.extract.layout import Layout
-from convsync.extract.mapping import PersonColumns, RecordFields
+from convsync.extract.mapping import PersonColumns, RecordFields, bare_columns
 from convsync.extract.timestamps import Moment
+from convsync.model.captured import Captured
 from convsync.model.click import (
     Candidate,
     Click,
     ClickId,
-    ClickIdKind,
     MatchBasis,
-    click_ids_in_url,
-    unwrapped,
 )
 from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
@@ -52,29 +51,22 @@ class ClickIdReader(Generic[R]):
 
     def __init__(self, columns: PersonColumns, cells: CellReader, layout: Layout[R]) -> None:
         self._bare = [
-            (kind, layout.getter(column, cells.text)) for kind, column in bare_columns(columns)
+            layout.getter(column, partial(cells.captured, kind))
+            for kind, column in bare_columns(columns)
         ]
-        self._url = layout.optional(columns.landing_url, cells.text, "")
+        nothing: list[Captured] = []
+        self._url = layout.optional(columns.landing_url, cells.captured_in_url, nothing)
 
-    def of(self, record: R) -> tuple[ClickId, ...]:
-        """Return the click IDs without repeats, those in fields of their own first."""
-        found = [
-            ClickId(kind, unwrapped(text)) for kind, get in self._bare if (text := get(record))
-        ]
-        if url := self._url(record):
-            found.extend(click_ids_in_url(url))
-        return _distinct(found)
+    def of(self, record: R) -> dict[ClickId, datetime | None]:
+        """Return the click IDs without repeats, those in fields of their own first.
 
-
-def bare_columns(columns: PersonColumns) -> Iterator[tuple[ClickIdKind, str]]:
-    """Yield the columns that hold nothing but a click ID, in order of preference."""
-    for kind, column in (
-        (ClickIdKind.GCLID, columns.gclid),
-        (ClickIdKind.WBRAID, columns.wbraid),
-        (ClickIdKind.GBRAID, columns.gbraid),
-    ):
-        if column is not None:
-            yield kind, column
+        With each goes when it was clicked, where what it was wrapped in says so.
+        """
+        found: dict[ClickId, datetime | None] = {}
+        for get in (*self._bare, self._url):
+            for click_id, at in get(record):
+                found[click_id] = found.get(click_id) or at
+        return found
 
 
 class PersonReader(Generic[R]):
@@ -83,6 +75,7 @@ class PersonReader(Generic[R]):
     def __init__(self, columns: PersonColumns, cells: CellReader, layout: Layout[R]) -> None:
         self._emails = layout.getters(columns.emails, cells.hashed_emails)
         self._phones = layout.getters(columns.phones, cells.text)
+        self._hashed = cells.hashed_phones
         self._region = layout.optional(columns.country, cells.region, cells.region(None))
         self._keys = [
             (kind, get)
@@ -90,7 +83,7 @@ class PersonReader(Generic[R]):
                 (KeyKind.CRM, columns.crm_keys),
                 (KeyKind.VISITOR, columns.visitors),
             )
-            for get in layout.getters(names, cells.text)
+            for get in layout.getters(names, cells.ids)
         ]
 
     def identifiers(self, record: R) -> Identifiers:
@@ -103,14 +96,14 @@ class PersonReader(Generic[R]):
 
     def keys(self, record: R, identifiers: Identifiers) -> list[Key]:
         """Return what joins a record to clicks."""
-        keys = [Key(kind, text) for kind, get in self._keys if (text := get(record))]
+        keys = [Key(kind, text) for kind, get in self._keys for text in get(record)]
         keys += [Key(KeyKind.EMAIL, email) for email in identifiers.emails]
         keys += [Key(KeyKind.PHONE, phone) for phone in identifiers.phones]
         return keys
 
     def _hashed_phones(self, record: R) -> list[str]:
         region = self._region(record)
-        return [phone for get in self._phones if (phone := hashed_phone(get(record), region))]
+        return [phone for get in self._phones for phone in self._hashed(get(record), region)]
 
 
 class RecordReader(Generic[R]):
@@ -122,7 +115,7 @@ class RecordReader(Generic[R]):
         self.click_ids = ClickIdReader(fields, cells, layout)
         self._cells = cells
         self._basis = basis
-        self._clicked = layout.optional(fields.clicked_at, cells.moment, None)
+        self._clicked = layout.optional(fields.clicked_at, cells.moment_in(fields.clicked_at), None)
         self._person = PersonReader(fields, cells, layout)
         unspecified = ConsentStatus.UNSPECIFIED
         self._user_data = layout.optional(fields.ad_user_data, cells.consent, unspecified)
@@ -158,8 +151,10 @@ class RecordReader(Generic[R]):
         seen_at, is_whole_day = began(self._clicked(record), self._cells)
         seen_at = seen_at or otherwise_seen_at
         found = {
-            click_id: Click(click_id=click_id, clicked_at=seen_at, is_whole_day=is_whole_day)
-            for click_id in click_ids
+            click_id: Click(click_id=click_id, clicked_at=at)
+            if at
+            else Click(click_id=click_id, clicked_at=seen_at, is_whole_day=is_whole_day)
+            for click_id, at in click_ids.items()
         }
         for click_id, at in (written or {}).items():
             found[click_id] = Click(click_id=click_id, clicked_at=at)

@@ -188,8 +188,12 @@ class SightingRows:
     def __init__(self, columns: ClickColumns, form: CellFormat, header: Header) -> None:
         self._cells = CellReader(form)
         self._place = header.place
-        self._seen = header.optional(columns.clicked_at, self._cells.moment, None)
-        self._logged = header.optional(columns.logged_at, self._cells.moment, None)
+        self._seen = header.optional(
+            columns.clicked_at, self._cells.moment_in(columns.clicked_at), None
+        )
+        self._logged = header.optional(
+            columns.logged_at, self._cells.moment_in(columns.logged_at), None
+        )
         self._click_ids = ClickIdReader(columns, self._cells, header)
         self._person = PersonReader(columns, self._cells, header)
         header.raise_if_unusable()
@@ -219,7 +223,8 @@ class SightingRows:
             return None
         seen_at, is_whole_day = began(self._seen(row), self._cells)
         return Sighting(
-            click_ids=click_ids,
+            click_ids=tuple(click_ids),
+            clicked_at={click_id: at for click_id, at in click_ids.items() if at},
             seen_at=seen_at,
             is_whole_day=is_whole_day,
             keys=tuple(self._person.keys(row, self._person.identifiers(row))),
@@ -273,7 +278,7 @@ def _raise_if_unsound(row: NumberedRow) -> None:
 def _milestone_getter(
     column: MilestoneColumn, cells: CellReader, header: Header
 ) -> Getter[RowCells, Moment | None]:
-    get = header.getter(column.column, cells.moment)
+    get = header.getter(column.column, cells.moment_in(column.column))
     conditions = [
         (header.getter(other, cells.word), folded(words)) for other, words in column.when.items()
     ]

@@ -4,6 +4,10 @@ The rules are Google's current ones (Data Manager API, "Formatting guidelines", 
 remove inner white space, lower-case; for gmail.com and googlemail.com alone drop the dots of the
 local part and everything from a `+`; phones as E.164 with the `+`; SHA-256, lower-case hex.
 https://developers.google.com/data-manager/api/devguides/concepts/formatting
+
+A phone without a `+` is one of its country's, unless only a `+` before it makes it a valid number,
+or makes it one of that country's: 4915112345678 in Germany is a mobile, not Juist (04915) without
+its zero. A spreadsheet's `'` and `.0` are no part of it.
 """
 
 import re
@@ -29,6 +33,8 @@ _ADDRESS = re.compile(
 )
 _E164 = re.compile(r"\+[1-9][0-9]{7,14}\Z")
 _DIGITS = re.compile(r"[0-9]{4,17}\Z")
+_SHORTEST_E164 = 8
+_AS_A_NUMBER = re.compile(r"\A(\+?[0-9]{6,})\.0\Z")
 _PHONE_PUNCTUATION = str.maketrans("", "", " \t\u00a0-.()/")
 
 
@@ -67,11 +73,14 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
 
     `region` is the ISO 3166 country whose national form is assumed where there is no `+`.
     """
+    raw = _AS_A_NUMBER.sub(r"\1", raw.removeprefix('="').strip(" '\""))
     compact = raw if _E164.match(raw) else raw.translate(_PHONE_PUNCTUATION)
     if _E164.match(compact) and _is_as_dialled_abroad(compact):
         return compact
-    if region and _DIGITS.match(compact) and (at_home := _dialled_at_home(compact, region)):
-        return at_home
+    if region and _DIGITS.match(compact):
+        found = _without_its_plus(compact, region) or _dialled_at_home(compact, region)
+        if found:
+            return found
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:
@@ -84,6 +93,28 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
 def is_nobodys_number(raw: str) -> bool:
     """True for one digit over and over, as is typed where no number was known."""
     return bool(_ONE_DIGIT.match(raw.translate(_PHONE_PUNCTUATION)))
+
+
+def _without_its_plus(digits: str, region: str) -> str | None:
+    """Return in E.164 what is valid with a `+` before it, and is the region's then or only then."""
+    international = digits.removeprefix("00")
+    if international.startswith("0") or len(international) < _SHORTEST_E164:
+        return None
+    number = _valid(f"+{international}", None)
+    if number is None:
+        return None
+    is_at_home = number.country_code == phonenumbers.country_code_for_region(region)
+    if not is_at_home and _valid(digits, region) is not None:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _valid(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
 
 
 def _is_as_dialled_abroad(compact: str) -> bool:

@@ -48,8 +48,10 @@ class SeenClicks:
             ],
             kinds=[each.kind for each, _ in one_by_one],
             values=[each.value for each, _ in one_by_one],
-            seen_at=[seen.seen_at for _, seen in one_by_one],
-            are_whole_days=[seen.is_whole_day for _, seen in one_by_one],
+            seen_at=[seen.clicked_at.get(each, seen.seen_at) for each, seen in one_by_one],
+            are_whole_days=[
+                seen.is_whole_day and each not in seen.clicked_at for each, seen in one_by_one
+            ],
             keys=[
                 (key.digest(), position, BASIS_OF[key.kind])
                 for position, (_, seen) in enumerate(one_by_one)

@@ -1,6 +1,7 @@
 """Preflight: everything a night needs, looked at one by one, so that one fault hides no other."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Protocol
 
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
+from convsync.extract.cell_patterns import Sampled
 from convsync.extract.crm import CrmDeals
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.sql import SqlDeals
@@ -17,6 +19,7 @@ from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
 from convsync.model.statement import Batch, Operation, Statement, order_id_of
+from convsync.report.cell_check import findings_of_cells
 from convsync.report.crm_check import findings_of_crm
 from convsync.report.rows_check import findings_of_rows
 from convsync.report.status import shared_in
@@ -56,6 +59,7 @@ def check_all(
         findings += _shared(database)
     for source in sources:
         findings += _source(source)
+        findings += _cells(source)
     for account in accounts:
         own = [rule for rule in rules if rule.action.destination == account.destination]
         findings += account.findings(own, clock)
@@ -142,6 +146,14 @@ def _rows(source: CsvDeals | SqlDeals) -> list[Finding]:
     except ConvsyncError as error:
         subject = f"rows of {source.name}"
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
+
+
+def _cells(source: Checkable) -> list[Finding]:
+    """Look at the cells of a source that lets them be looked at and can be read."""
+    if isinstance(source, Sampled):
+        with suppress(ConvsyncError):  # which the look at the source itself has reported
+            return findings_of_cells(source)
+    return []
 
 
 def _validate(

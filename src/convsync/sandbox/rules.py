@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
+from convsync.model.money import CURRENCIES
 from convsync.sandbox.account import UPLOADABLE, Action, SandboxAccount
 from convsync.sandbox.messages import GOOGLE_ADS, Encoding, Message, Reason
 from convsync.sandbox.refusals import Violation
@@ -39,7 +40,6 @@ AD_IDENTIFIERS = (
 _TERMS_NOT_SIGNED = "DESTINATION_ACCOUNT_ENHANCED_CONVERSIONS_TERMS_NOT_SIGNED"
 _NOT_ENABLED = "DESTINATION_ACCOUNT_NOT_ENABLED_ENHANCED_CONVERSIONS_FOR_LEADS"
 _DIGITS = re.compile(r"[0-9]+")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,10 +252,10 @@ def events_have_an_identifier(incoming: Incoming) -> Iterator[Violation]:
 
 
 def values_have_a_currency(incoming: Incoming) -> Iterator[Violation]:
-    """A value is a finite number of something, and a currency is three capitals (ISO 4217)."""
+    """A value is a finite number of something, and a currency is one of ISO 4217."""
     for row, event in enumerate(incoming.events):
         currency = event.currency
-        if (currency or event.HasField("conversion_value")) and not _CURRENCY.fullmatch(currency):
+        if (currency or event.HasField("conversion_value")) and currency not in CURRENCIES:
             yield _event_violation(
                 row, "currency", Reason.INVALID_CURRENCY_CODE, "The currency is not supported."
             )

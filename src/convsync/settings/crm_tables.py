@@ -14,8 +14,10 @@ from convsync.settings.values import (
     ConsentWords,
     Currency,
     CustomerWords,
+    DateFormats,
     Minutes,
     Region,
+    Separator,
     Table,
     Words,
     Zone,
@@ -26,11 +28,15 @@ ALWAYS_THERE = frozenset(ATTRIBUTES)
 
 
 class CrmMilestone(Table):
-    """What means a milestone: stages, an outcome, a field with its time, or the deal itself."""
+    """What means a milestone: stages, an outcome, a field with its time, or the deal itself.
+
+    `is_date` says of the field that midnight in it stands for the whole day.
+    """
 
     stages: Words = ()
     outcome: Literal["won", "lost"] | None = None
     field: str | None = None
+    is_date: bool = False
     created: bool = False
 
     @model_validator(mode="after")
@@ -38,6 +44,8 @@ class CrmMilestone(Table):
         is_by_stage = bool(self.stages or self.outcome)
         if is_by_stage + (self.field is not None) + self.created != 1:
             raise ValueError("say `stages` or `outcome`, or `field`, or `created = true`")
+        if self.is_date and self.field is None:
+            raise ValueError("`is_date` belongs to a `field`")
         return self
 
 
@@ -66,7 +74,8 @@ class AnyCrmDeals(Table):
     time_zone: Zone | None = None
     country: Region | None = None
     currency: Currency | None = None
-    date_formats: Words = ()
+    date_formats: DateFormats = ()
+    value_separator: Separator | None = None
     blank_words: Words = ()
     lag_minutes: Minutes | None = None
     overlap_minutes: Minutes | None = None

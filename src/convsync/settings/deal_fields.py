@@ -3,7 +3,7 @@
 The names on the right are a column's of an export or query, or a field's of a CRM's API.
 """
 
-from convsync.settings.values import Table, Words
+from convsync.settings.values import Table, TimeColumn, Words
 
 
 class RecordFieldsTable(Table):
@@ -12,8 +12,12 @@ class RecordFieldsTable(Table):
     gclid: str | None = None
     gbraid: str | None = None
     wbraid: str | None = None
+    msclkid: str | None = None
+    fbclid: str | None = None
+    li_fat_id: str | None = None
+    ttclid: str | None = None
     landing_url: str | None = None
-    clicked_at: str | None = None
+    clicked_at: TimeColumn | None = None
     email: Words = ()
     phone: Words = ()
     country: str | None = None

@@ -19,6 +19,7 @@ from convsync.settings.values import (
     Credentials,
     Currency,
     CustomerWords,
+    DateFormats,
     Days,
     Digits,
     InsteadOfAmount,
@@ -27,9 +28,13 @@ from convsync.settings.values import (
     Name,
     OptionalFile,
     Region,
+    Separator,
     Table,
+    TimeColumn,
+    TimeColumnTable,
     Words,
     Zone,
+    time_column,
 )
 
 PREFIX = "CONVSYNC_"
@@ -64,21 +69,17 @@ class Cells(Table):
     time_zone: Zone | None = None
     country: Region | None = None
     currency: Currency | None = None
-    date_formats: Words = ()
-    decimal: Literal[".", ","] = "."
+    date_formats: DateFormats = ()
+    value_separator: Separator | None = None
+    decimal: Literal[".", ","] | None = None
     blank_words: Words = ()
     emails_are_hashed: bool = False
 
 
-class MilestoneColumnTable(Table):
+class MilestoneColumnTable(TimeColumnTable):
     """The column of a milestone's time, and what other columns must say for it to count."""
 
-    column: str
     when: dict[str, Words] = Field(default_factory=dict)
-
-
-def _milestone_column(value: Any) -> Any:
-    return {"column": value} if isinstance(value, str) else value
 
 
 def _named_conversion(value: Any) -> Any:
@@ -90,15 +91,15 @@ class DealColumnsTable(DealFieldsTable):
     """Which column of a deal holds what, by the header's exact words."""
 
     deal_id: str
-    created_at: str | None = None
-    modified_at: str | None = None
+    created_at: TimeColumn | None = None
+    modified_at: TimeColumn | None = None
     deleted: str | None = None
 
 
 class _DealSource(Cells):
     columns: DealColumnsTable
-    milestones: dict[str, Annotated[MilestoneColumnTable, BeforeValidator(_milestone_column)]] = (
-        Field(min_length=1)
+    milestones: dict[str, Annotated[MilestoneColumnTable, BeforeValidator(time_column)]] = Field(
+        min_length=1
     )
     segments: dict[str, str] = Field(default_factory=dict)
     consent: ConsentWords = ConsentWords()
@@ -164,11 +165,15 @@ class SqlDealsTable(_DealSource):
 class ClickColumnsTable(Table):
     """Which column of a click log holds what, by the header's exact words."""
 
-    clicked_at: str | None = None
-    logged_at: str | None = None
+    clicked_at: TimeColumn | None = None
+    logged_at: TimeColumn | None = None
     gclid: str | None = None
     gbraid: str | None = None
     wbraid: str | None = None
+    msclkid: str | None = None
+    fbclid: str | None = None
+    li_fat_id: str | None = None
+    ttclid: str | None = None
     landing_url: str | None = None
     crm_key: Words = ()
     visitor: Words = ()

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from convsync.model.money import MOST
+from convsync.extract.date_formats import mistakes_in
+from convsync.model.money import CURRENCIES, MOST
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -108,7 +109,7 @@ def _where(value: Any) -> Any:
 
 
 def _currency(value: str) -> str:
-    if not re.fullmatch(r"[A-Z]{3}", value):
+    if value not in CURRENCIES:
         raise ValueError(f"'{value}' is not an ISO 4217 currency such as EUR")
     return value
 
@@ -116,6 +117,12 @@ def _currency(value: str) -> str:
 def _region(value: str) -> str:
     if not re.fullmatch(r"[A-Z]{2}", value):
         raise ValueError(f"'{value}' is not an ISO 3166 country such as DE")
+    return value
+
+
+def _date_formats(value: tuple[str, ...]) -> tuple[str, ...]:
+    if mistakes := list(mistakes_in(value)):
+        raise ValueError("; ".join(mistakes))
     return value
 
 
@@ -130,6 +137,8 @@ Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Digits = Annotated[str, BeforeValidator(_digits)]
 AccountId = Annotated[str, BeforeValidator(_account)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+DateFormats = Annotated[Words, AfterValidator(_date_formats)]
+Separator = Annotated[str, Field(min_length=1, max_length=5)]
 InsteadOfAmount = Annotated[Decimal | None, BeforeValidator(_amount)]
 Currency = Annotated[str, AfterValidator(_currency)]
 OptionalFile = Annotated[Path | None, BeforeValidator(_file_or_none)]
@@ -147,6 +156,21 @@ class Table(BaseModel):
     """A table of the file: frozen, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class TimeColumnTable(Table):
+    """A column of times; in one that holds dates, midnight stands for the whole day."""
+
+    column: str
+    is_date: bool = False
+
+
+def time_column(value: Any) -> Any:
+    """Take a column's name for its table."""
+    return {"column": value} if isinstance(value, str) else value
+
+
+TimeColumn = Annotated[TimeColumnTable, BeforeValidator(time_column)]
 
 
 class CustomerWords(Table):

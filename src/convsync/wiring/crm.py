@@ -17,7 +17,7 @@ from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
 from convsync.settings.crms import CRMS
 from convsync.settings.crms.descriptor import Connection
-from convsync.wiring.values import customer_words, mapped, minutes
+from convsync.wiring.values import customer_words, date_columns, mapped, minutes
 
 
 def crm_source(
@@ -29,6 +29,8 @@ def crm_source(
     cells = CellFormat(
         time_zone=table.time_zone or company.time_zone,
         date_formats=table.date_formats,
+        date_columns=_date_columns(table),
+        value_separator=table.value_separator,
         blank_words=frozenset(table.blank_words),
         currency=table.currency,
         phone_region=table.country or company.country,
@@ -45,6 +47,11 @@ def crm_source(
         lag=minutes(table.lag_minutes),
         overlap=minutes(table.overlap_minutes),
     )
+
+
+def _date_columns(table: crm_tables.AnyCrmDeals) -> frozenset[str]:
+    fields = {how.field for how in table.milestones.values() if how.field and how.is_date}
+    return date_columns(table.deal, table.contact, table.lead) | fields
 
 
 def crm_of(

@@ -1,5 +1,6 @@
 """Settings → the sources that read tables: deals and clicks from CSV files and over SQL."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.source import ClickSource, DealSource
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.settings import Settings, tables
-from convsync.wiring.values import customer_words, database_url, mapped
+from convsync.settings.values import Table
+from convsync.wiring.values import customer_words, database_url, date_columns, mapped
 
 _ID_OF_TEMPLATE = ("Google Click ID", "Conversion Name", "Conversion Time")
 """By these Google knows a conversion of its template: there is no ID of the deal."""
@@ -29,7 +31,8 @@ def deal_source(
 ) -> DealSource:
     """Return the source of an export's or a query's deals. Nothing is opened yet."""
     columns = _deal_columns(source)
-    cells = _cells(source, settings.company, source)
+    timed = (source.columns, *source.milestones.values())
+    cells = _cells(source, settings.company, source, timed)
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
     match source:
@@ -63,7 +66,7 @@ def click_source(
 ) -> ClickSource:
     """Return the source of a log's or a query's clicks; `path` stands in for the log's own."""
     columns = ClickColumns(**mapped(source.columns, ClickColumns))
-    cells = _cells(source, settings.company, None)
+    cells = _cells(source, settings.company, None, (source.columns,))
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
     match source:
@@ -123,12 +126,15 @@ def _cells(
     source: tables.Cells,
     company: tables.Company,
     deals: tables.FileDealsTable | tables.SqlDealsTable | None,
+    timed: Iterable[Table],
 ) -> CellFormat:
     return CellFormat(
         time_zone=source.time_zone or company.time_zone,
         emails_are_hashed=source.emails_are_hashed,
         date_formats=source.date_formats,
-        has_decimal_comma=source.decimal == ",",
+        date_columns=date_columns(*timed),
+        value_separator=source.value_separator,
+        has_decimal_comma=None if source.decimal is None else source.decimal == ",",
         blank_words=frozenset(source.blank_words),
         currency=source.currency or company.currency,
         phone_region=source.country or company.country,

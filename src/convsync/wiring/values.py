@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from convsync.model.customer import CustomerType
-from convsync.settings.values import CustomerWords, Table
+from convsync.settings.values import CustomerWords, Table, TimeColumnTable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -37,7 +37,18 @@ def mapped(table: Table, into: type["DataclassInstance"]) -> dict[str, Any]:
     """
     keys = {of.name: _KEYS.get(of.name, of.name) for of in fields(into)}
     there = type(table).model_fields
-    return {name: getattr(table, key) for name, key in keys.items() if key in there}
+    return {name: _name_of(getattr(table, key)) for name, key in keys.items() if key in there}
+
+
+def date_columns(*tables: Table) -> frozenset[str]:
+    """Return the columns that tables declare to hold dates."""
+    values = (value for table in (*tables,) for _, value in table)
+    columns = (value for value in (*tables, *values) if isinstance(value, TimeColumnTable))
+    return frozenset(column.column for column in columns if column.is_date)
+
+
+def _name_of(value: Any) -> Any:
+    return value.column if isinstance(value, TimeColumnTable) else value
 
 
 _KEYS = {"emails": "email", "phones": "phone", "crm_keys": "crm_key", "visitors": "visitor"}

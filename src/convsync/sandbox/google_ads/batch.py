@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import grpc
 
+from convsync.model.money import CURRENCIES
 from convsync.sandbox.account import TOO_RECENT, Action, SandboxAccount
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.books import BookedRequest, Job, Refused
@@ -37,7 +38,6 @@ UNSUPPORTED_CURRENCY = "currency_code_error.UNSUPPORTED"
 _CUSTOMER_ID = re.compile(r"[0-9]+")
 _ACTION_NAME = re.compile(r"customers/[0-9]+/conversionActions/([0-9]+)")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _FIELD = re.compile(r"([a-z_]+)(?:\[([0-9]+)\])?")
 
@@ -267,8 +267,8 @@ def flaws_of_order_id(row: UploadRow, family: str) -> Found:
 
 
 def is_currency(code: str) -> bool:
-    """Whether it has the shape of one: three capitals (ISO 4217)."""
-    return bool(_CURRENCY.fullmatch(code))
+    """Whether it is one of ISO 4217."""
+    return code in CURRENCIES
 
 
 def repeated(keys: Sequence[Any]) -> set[Any]:

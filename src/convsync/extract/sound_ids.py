@@ -1,0 +1,109 @@
+"""Says of an ID whether it is one: not what a spreadsheet made of it, and nobody's name or address.
+
+IDs are stored, printed and sent as they are, so a person's e-mail, phone number or name must never
+pass for one. And an ID that a spreadsheet took for a number joins what does not belong together.
+What two systems write differently is one ID all the same: Salesforce's 15 characters are its 18
+without the three that check the case, and Zoho's exports put `zcrm_` before its numbers.
+"""
+
+import re
+from typing import Final
+
+import phonenumbers
+
+from convsync.extract.cell_error import CellError, shape_of
+
+_PLAIN: Final = re.compile(r"(?!0[1-9])[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z")
+_EXPONENT: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}\Z")
+_TENTHS: Final = re.compile(r"[0-9]+[.,]0+\Z")
+_ERROR: Final = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|#*)\Z")
+_NOTHING: Final = frozenset({"undefined", "null", "none", "nan", "(not set)", "[object object]"})
+_STRAYS: Final = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
+_QUOTED: Final = re.compile(r'="([^"]*)"\Z')
+_EXACT: Final = 2**53
+"""Above it, a number with a point does not hold every digit."""
+
+_EMAIL: Final = re.compile(r"[^\s@]+(?:@|%40)[^\s@]+\.[^\s@]+", re.IGNORECASE)
+_NAME: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[.'’-])*(?:,? [^\W\d_](?:[^\W\d_]|[.'’-])*){1,5}\Z")
+_PHONE: Final = re.compile(r"\+?[0-9()][0-9 ()/.\u00a0-]{5,22}[0-9]\Z")
+_AS_DIALLED: Final = re.compile(r"[+(]|0[1-9]|(?=.*[ (])(?:[^0-9]*[0-9]){10}")
+
+_SALESFORCE: Final = re.compile(
+    r"(?:00[0-9A-Za-z]|a[0-9A-Za-z]{2}|[57]00|701|80[01])(?=[0-9]*[A-Za-z])[0-9A-Za-z]{12}\Z"
+)
+_WITHOUT_CHECK: Final = 15
+_CHECK: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_ZOHO: Final = re.compile(r"zcrm_([0-9]+)\Z")
+
+
+def sound_id(text: str, region: str | None = None) -> str:
+    """Return an ID as its system writes it, or raise CellError; "" stays "".
+
+    `region` is the country in which a number may be somebody's phone.
+    """
+    if _PLAIN.match(text) and len(text) != _WITHOUT_CHECK and text.lower() not in _NOTHING:
+        return _ZOHO.sub(r"\1", text)
+    text = without_marks(text)
+    raise_if_damaged(text)
+    raise_if_personal(text, region)
+    return with_check_characters(_ZOHO.sub(r"\1", text))
+
+
+def raise_if_damaged(text: str) -> None:
+    """Raise CellError for what a spreadsheet or a program wrote in an ID's place."""
+    if text.casefold() in _NOTHING:
+        raise CellError("holds a word that stands for a missing ID: leave it empty")
+    if _EXPONENT.match(text) or _TENTHS.match(text) or _ERROR.match(text):
+        raise CellError(
+            f"holds what a spreadsheet made of an ID ({shape_of(text)}): format its column as text"
+            " before the file is opened, and export it again"
+        )
+
+
+def raise_if_inexact(cell: object) -> None:
+    """Raise CellError for a number whose last digits are lost, where a database hands one over."""
+    if isinstance(cell, float) and abs(cell) >= _EXACT:
+        raise CellError(
+            "holds a rounded number where an ID should be: cast it to text in the query"
+        )
+
+
+def without_marks(text: str) -> str:
+    """Return a text without `'` and `="…"`, which keep it one in a spreadsheet, and zero width."""
+    if not text.isascii():
+        text = text.translate(_STRAYS)
+    return _QUOTED.sub(r"\1", text).removeprefix("'").strip()
+
+
+def raise_if_personal(text: str, region: str | None = None) -> None:
+    """Raise CellError for what is somebody's e-mail address, phone number or name."""
+    if _EMAIL.search(text):
+        raise CellError("holds an e-mail address where an ID should be: map it as `email`")
+    if _PHONE.match(text) and _AS_DIALLED.match(text) and _is_phone(text, region):
+        raise CellError("holds a phone number where an ID should be: map it as `phone`")
+    if _NAME.match(text):
+        raise CellError("holds what looks like a name where an ID should be: map the ID's column")
+
+
+def with_check_characters(text: str) -> str:
+    """Return Salesforce's 18 characters for its 15: the last three say which are capitals."""
+    if len(text) != _WITHOUT_CHECK or not _SALESFORCE.match(text):
+        return text
+    fives = (text[start : start + 5] for start in (0, 5, 10))
+    return text + "".join(
+        _CHECK[sum(1 << place for place, letter in enumerate(five) if letter.isupper())]
+        for five in fives
+    )
+
+
+def _is_phone(text: str, region: str | None) -> bool:
+    """Return whether a text is a number to dial: of digits alone, only where it is a mobile's."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return False
+    if not phonenumbers.is_valid_number(number):
+        return False
+    return not text.isdigit() or (
+        phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.MOBILE
+    )

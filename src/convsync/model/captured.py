@@ -1,0 +1,188 @@
+"""Click IDs as forms, cookies and exports hand them over: bare, or within what wraps them.
+
+What wraps an ID is known, and is opened: a whole URL, one within another, a part of its query, the
+cookies in which Google, Meta and Microsoft keep IDs (some with the time of the click), the `_gl` by
+which Google hands them from site to site, and the `<gclid>:G:s` of Search Ads 360's `ef_id`. Words
+that stand where an ID is missing are none. Marks that no ID contains (a spreadsheet's apostrophe,
+characters without width) are cut. Everything else stays as it came.
+"""
+
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+from urllib.parse import unquote_plus
+
+from convsync.model.click import ClickId, ClickIdKind
+
+_NOTHING: Final = frozenset(
+    {
+        *("undefined", "null", "none", "nil", "nan", "n/a", "na", "#n/a", "#ref!", "#value!"),
+        *("not set", "not provided", "not available", "[object object]", "empty", "blank"),
+        *("true", "false", "0", "-", "--", ".", "unknown", "test", "no gclid", *ClickIdKind),
+    }
+)
+_PLACEHOLDER: Final = re.compile(
+    r"\{\{?[\w .:-]{1,40}\}?\}|\$\{[\w .:-]{1,40}\}|\[[\w .:-]{1,40}\]|<[\w .:-]{1,40}>"
+    r"|\([\w .:-]{1,40}\)|%%?[\w.-]{1,40}%%?"
+    r"|(?:test|your|my|sample)[-_ ]?(?:gclid|click.?id|id|[0-9]{1,6})",
+    re.IGNORECASE,
+)
+_LONGEST_NOTHING: Final = 44
+_PLAIN: Final = re.compile(r"(?!GCL\.|fb\.|_uet|[0-9]\.[0-9]\.k)[A-Za-z0-9_.-]+\Z")
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]{15,}\Z")
+_BETWEEN: Final = re.compile(r"\s*[;,|\s]\s*")
+_NAMED: Final = re.compile(rf"({'|'.join(ClickIdKind)})\s*:\s*", re.IGNORECASE)
+_STRAYS: Final = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
+_AROUND: Final = " \t\r\n\u00a0'\"`´‘’“”„«»,;"
+
+_GOOGLES: Final = re.compile(r"GCL\.([0-9]+)\.(.+)", re.DOTALL)
+_GOOGLES_LATER: Final = re.compile(r"[0-9]\.[0-9]\.k([^$]+)(?:\$i([0-9]+))?.*", re.DOTALL)
+_METAS: Final = re.compile(r"fb\.[0-9]\.([0-9]+)\.(.+)", re.DOTALL)
+_COOKIES: Final[Mapping[str, ClickIdKind]] = {
+    "_gcl_aw": ClickIdKind.GCLID,
+    "fpgclaw": ClickIdKind.GCLID,
+    "_gcl_gb": ClickIdKind.WBRAID,
+    "fpgclgb": ClickIdKind.WBRAID,
+    "_gcl_ag": ClickIdKind.GBRAID,
+    "fpgclag": ClickIdKind.GBRAID,
+    "_fbc": ClickIdKind.FBCLID,
+    "_uetmsclkid": ClickIdKind.MSCLKID,
+}
+"""Google's cookies are named after the ad's kind: `gb` keeps the wbraid, `ag` the gbraid."""
+_KINDS: Final = {kind.value: kind for kind in ClickIdKind} | dict(_COOKIES)
+_OF_A_URL: Final = re.compile(rf"/|[?&]|www\.|(?:{'|'.join(_KINDS)})=", re.IGNORECASE)
+_DEEPEST: Final = 3
+"""How many times a URL may stand within another, or be encoded over again."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Captured(NamedTuple):
+    """A click ID, and when it was clicked where its wrapping says so."""
+
+    click_id: ClickId
+    clicked_at: datetime | None = None
+
+
+def captured_in(kind: ClickIdKind, text: str) -> list[Captured]:
+    """Return the click IDs in a text that should hold one of this kind, and nothing else."""
+    if (bare := plain(text)) is not None:
+        return [Captured(ClickId(kind, bare))] if bare else []
+    cleaned = _NAMED.sub(r"\1=", _without_strays(text), count=1)
+    parts = _BETWEEN.split(cleaned)
+    if len(parts) > 1 and all(map(_BARE.match, parts)):
+        return _distinct(filter(None, (_opened(kind, part) for part in parts)))
+    head = re.split("[&?#]", cleaned, maxsplit=1)[0]
+    if head != cleaned and _BARE.match(head):
+        return _distinct([Captured(ClickId(kind, head)), *captured_in_url(cleaned)])
+    if found := captured_in_url(cleaned):
+        return found
+    is_url = "://" in cleaned or bool(_OF_A_URL.match(cleaned))
+    opened = None if is_url else _opened(kind, cleaned)
+    return [opened] if opened else []
+
+
+def plain(text: str) -> str | None:
+    """Return a click ID that stands bare, "" where there is none, None where it is wrapped."""
+    if not text or _PLAIN.match(text):
+        return "" if _means_nothing(text) else text
+    return None
+
+
+def captured_in_url(url: str) -> list[Captured]:
+    """Return every click ID that a landing URL carries, in the URL's order, without repeats.
+
+    Values keep their case and characters; only percent-encoding is undone. A `+` stays a `+`-for-
+    space of a query, which no click ID contains. Fragments are read too: single-page sites move the
+    query there.
+    """
+    return _distinct(_in_parameters(url, _DEEPEST))
+
+
+def click_ids_in_url(url: str) -> Iterator[ClickId]:
+    """Yield every click ID that a landing URL carries, as `captured_in_url` returns them."""
+    return (captured.click_id for captured in captured_in_url(url))
+
+
+def _in_parameters(url: str, deepest: int) -> Iterator[Captured]:
+    for name, value in _parameters(url):
+        if name in _KINDS:
+            if opened := _opened(_KINDS[name], value):
+                yield opened
+        elif name == "ef_id":
+            if ":G:" in value and (opened := _opened(ClickIdKind.GCLID, value)):
+                yield opened
+        elif name == "_gl":
+            yield from _linked(value)
+        elif deepest and "=" in value:
+            yield from _in_parameters(value, deepest - 1)
+    if deepest and "=" not in url and "%" in url:  # encoded as a whole
+        yield from _in_parameters(unquote_plus(url), deepest - 1)
+
+
+def _parameters(url: str) -> Iterator[tuple[str, str]]:
+    for separator in "?#;":
+        url = url.replace(separator, "&")
+    for part in url.split("&"):
+        name, equals, value = part.partition("=")
+        if equals:
+            value = unquote_plus(value)
+            yield name.strip().lower(), unquote_plus(value) if "%3D" in value.upper() else value
+
+
+def _linked(value: str) -> Iterator[Captured]:
+    """Yield what a `_gl` hands on: `1*<checksum>*<cookie>*<value in base 64>*…`."""
+    parts = value.split("*")
+    for name, encoded in zip(parts[2::2], parts[3::2], strict=False):
+        if kind := _COOKIES.get(name.lower()):
+            try:
+                padded = encoded.rstrip(".=") + "=="
+                cookie = urlsafe_b64decode(padded).decode("ascii")
+            except ValueError:
+                continue
+            if opened := _opened(kind, cookie):
+                yield opened
+
+
+def _opened(kind: ClickIdKind, value: str) -> Captured | None:
+    """Return the ID in what one parameter, cookie or cell says of it, None where it says none."""
+    value = _without_strays(value).partition(":G:")[0]
+    stamp: str | None = None
+    if found := _GOOGLES.fullmatch(value):
+        stamp, value = found.groups()
+    elif found := _GOOGLES_LATER.fullmatch(value):
+        value, stamp = found.groups()
+    elif kind is ClickIdKind.FBCLID and (found := _METAS.fullmatch(value)):
+        stamp, value = found.groups()
+    elif kind is ClickIdKind.MSCLKID:
+        value = value.removeprefix("_uet")
+    if not value or _means_nothing(value):
+        return None
+    return Captured(ClickId(kind, value), _at(stamp))
+
+
+def _at(stamp: str | None) -> datetime | None:
+    """Return the instant of seconds or milliseconds since 1970."""
+    if stamp is None or len(stamp) not in (10, 13):
+        return None
+    return _EPOCH + timedelta(seconds=int(stamp[:10]))
+
+
+def _means_nothing(text: str) -> bool:
+    if len(text) > _LONGEST_NOTHING:
+        return False
+    return text.casefold() in _NOTHING or bool(_PLACEHOLDER.fullmatch(text))
+
+
+def _without_strays(text: str) -> str:
+    cleaned = text if text.isascii() else text.translate(_STRAYS)
+    return cleaned.removeprefix('="').strip(_AROUND)
+
+
+def _distinct(found: Iterable[Captured]) -> list[Captured]:
+    """Return each ID once, with the time that its first wrapping to tell one tells."""
+    first: dict[ClickId, datetime | None] = {}
+    for click_id, at in found:
+        first[click_id] = first.get(click_id) or at
+    return [Captured(click_id, at) for click_id, at in first.items()]
