@@ -23,6 +23,7 @@ from convsync.extract.layout import Header, NumberedRow
 from convsync.extract.mapping import CellFormat, DealColumns
 from convsync.extract.rows import DealRows
 from convsync.extract.source import Bookmark, Record
+from convsync.extract.table_profile import TableProfile, profile_of
 from convsync.model.period import Period
 
 LONGEST_CELL = 1 << 20
@@ -69,6 +70,12 @@ class CsvDeals:
         with self._opened() as file:
             yield from self._records(file).reached(file.rows(), period)
             file.raise_if_rewritten()
+
+    def profile(self) -> TableProfile:
+        """Return what the cells of every row say."""
+        with self._opened() as file:
+            self._records(file)
+            return profile_of(self.columns, self.cells, file.header, file.rows())
 
     def _opened(self) -> AbstractContextManager["CsvFile"]:
         return opened_csv(self.path, self.encoding, self.delimiter)

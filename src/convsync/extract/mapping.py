@@ -21,7 +21,8 @@ class CellFormat:
     timestamp must carry its own. `date_formats` are strptime formats tried after ISO 8601.
     `blank_words` mean "nothing" in any cell but a deal's ID. Words are compared without regard to
     case and surrounding space; a word that is both granted and denied is denied, and one of two
-    types of customer says nothing.
+    types of customer says nothing. A word about consent that is in none of the three lists is
+    unclear.
     """
 
     time_zone: ZoneInfo | None = None
@@ -32,6 +33,7 @@ class CellFormat:
     phone_region: str | None = None
     granted_words: frozenset[str] = frozenset()
     denied_words: frozenset[str] = frozenset()
+    unspecified_words: frozenset[str] = frozenset()
     customer_words: Mapping[CustomerType, frozenset[str]] = field(default_factory=dict)
     deleted_words: frozenset[str] = frozenset()
 
@@ -107,6 +109,13 @@ class DealColumns(RecordFields, DealFields):
     deal_id: str
     milestones: Mapping[str, MilestoneColumn]
 
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Return every column to read, once each."""
+        reached = [milestone.column for milestone in self.milestones.values()]
+        conditions = [column for milestone in self.milestones.values() for column in milestone.when]
+        return _named(self.deal_id, *self.names, *self.own_names, *reached, *conditions)
+
 
 @dataclass(frozen=True, slots=True)
 class MilestoneField:
@@ -167,6 +176,13 @@ class ClickColumns:
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     country: str | None = None
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Return every column to read, once each."""
+        single = (self.clicked_at, self.logged_at, self.gclid, self.gbraid, self.wbraid)
+        several = (*self.crm_keys, *self.visitors, *self.emails, *self.phones)
+        return _named(*single, self.landing_url, *several, self.country)
 
 
 PersonColumns = RecordFields | ClickColumns

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from convsync.extract.cell_error import CellError
-from convsync.extract.cells import CellReader, folded
+from convsync.extract.cells import CellReader, spelled
 from convsync.extract.deal_reader import DealReader, milestone_at
 from convsync.extract.layout import Getter, Header, NumberedRow, RowCells
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
@@ -174,7 +174,7 @@ def _milestone_getter(
 ) -> Getter[RowCells, Moment | None]:
     get = header.getter(column.column, cells.moment)
     conditions = [
-        (header.getter(other, cells.word), folded(words)) for other, words in column.when.items()
+        (header.getter(other, cells.word), spelled(words)) for other, words in column.when.items()
     ]
     if not conditions:
         return get

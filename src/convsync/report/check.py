@@ -10,12 +10,14 @@ from typing import Protocol
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.extract.crm import CrmDeals
+from convsync.extract.table_profile import Profiled
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
 from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
+from convsync.report.table_check import findings_of_table
 from convsync.store import migrate
 from convsync.store.database import Database
 from convsync.store.retired import retired
@@ -102,10 +104,12 @@ def _retired(
 
 
 def _source(source: Checkable) -> list[Finding]:
-    if not isinstance(source, CrmDeals):
+    if not isinstance(source, CrmDeals | Profiled):
         return [_looked_at(f"source {source.name}", source.check_columns)]
     try:
-        return findings_of_crm(source)
+        if isinstance(source, CrmDeals):
+            return findings_of_crm(source)
+        return findings_of_table(source)
     except ConvsyncError as error:
         subject = f"source {source.name}"
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]

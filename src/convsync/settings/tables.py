@@ -19,6 +19,7 @@ from convsync.settings.values import (
     Credentials,
     Currency,
     CustomerWords,
+    DatabaseUrl,
     Days,
     Digits,
     InsteadOfAmount,
@@ -47,7 +48,7 @@ class Company(Table):
 class Store(Table):
     """Where the ledger is kept: `sqlite:///file.db` (from the config's folder) or PostgreSQL."""
 
-    url: SecretStr = SecretStr("sqlite:///convsync.db")
+    url: DatabaseUrl = SecretStr("sqlite:///convsync.db")
 
 
 class MilestoneTable(Table):
@@ -114,11 +115,15 @@ class CsvDealsTable(_DealSource):
 
 
 class SqlDealsTable(_DealSource):
-    """Deals from a query, with `:since` and `:until` where it can use them."""
+    """Deals from a table, a query (with `:since` and `:until` where it can), or a .sql file.
+
+    `time_zones` gives columns whose times have no zone one of their own.
+    """
 
     kind: Literal["sql"]
-    url: SecretStr
+    url: DatabaseUrl
     query: str
+    time_zones: dict[str, Zone] = Field(default_factory=dict)
 
 
 class ClickColumnsTable(Table):
@@ -153,11 +158,12 @@ class CsvClicksTable(_ClickSource):
 
 
 class SqlClicksTable(_ClickSource):
-    """Clicks from a query."""
+    """Clicks from a table, a query or a .sql file."""
 
     kind: Literal["sql"]
-    url: SecretStr
+    url: DatabaseUrl
     query: str
+    time_zones: dict[str, Zone] = Field(default_factory=dict)
 
 
 DealSource = Annotated[CsvDealsTable | SqlDealsTable | CrmTable, Field(discriminator="kind")]

@@ -16,7 +16,7 @@ from convsync.extract.mapping import (
 from convsync.extract.source import ClickSource, DealSource
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.settings import Settings, tables
-from convsync.wiring.values import customer_words, database_url, mapped
+from convsync.wiring.values import customer_words, database_url, mapped, query_of
 
 
 def deal_source(
@@ -44,7 +44,8 @@ def deal_source(
             return SqlDeals(
                 name=name,
                 url=database_url(source.url, settings.folder),
-                query=source.query,
+                query=query_of(source.query, settings.folder),
+                time_zones=source.time_zones,
                 columns=columns,
                 cells=cells,
                 is_complete=source.complete,
@@ -77,7 +78,8 @@ def click_source(
             return SqlClicks(
                 name=name,
                 url=database_url(source.url, settings.folder),
-                query=source.query,
+                query=query_of(source.query, settings.folder),
+                time_zones=source.time_zones,
                 columns=columns,
                 cells=cells,
                 lag=lag,
@@ -116,6 +118,7 @@ def _cells(
         phone_region=source.country or company.country,
         granted_words=frozenset(deals.consent.granted if deals else ()),
         denied_words=frozenset(deals.consent.denied if deals else ()),
+        unspecified_words=frozenset(deals.consent.unspecified if deals else ()),
         customer_words=customer_words(deals.customer_type) if deals else {},
         deleted_words=frozenset(deals.deleted_words if deals else ()),
     )
