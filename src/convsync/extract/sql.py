@@ -10,7 +10,7 @@ otherwise leave its row out of every night, and nobody would know.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -60,12 +60,12 @@ class SqlDeals:
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the query runs and yields every mapped column."""
-        with self._opened() as query:
+        with _opened(self) as query:
             self._records(query.everything())
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp."""
-        with self._opened() as query:
+        with _opened(self) as query:
             if self.is_complete:
                 rows = query.everything()
                 yield from self._records(rows).every(rows)
@@ -79,28 +79,17 @@ class SqlDeals:
 
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
-        with self._opened() as query:
+        with _opened(self) as query:
             rows = query.reached([one.column for one in self.columns.milestones.values()], period)
             yield from self._records(rows).reached(rows, period)
 
     def profile(self) -> TableProfile:
         """Return what the cells of every row say, and how many rows the window would leave out."""
-        with self._opened() as query:
+        with _opened(self) as query:
             rows = query.everything()
             self._records(rows)
             found = profile_of(self.columns, self.cells, rows.header, rows)
             return replace(found, left_out=query.left_out(rows.read))
-
-    @contextmanager
-    def _opened(self) -> Iterator["_OpenQuery"]:
-        with opened(self.name, self.url) as connection:
-            yield _OpenQuery(
-                SqlQuery(self.name, self.query, connection),
-                self.name,
-                connection,
-                self.columns.all_names,
-                self.time_zones,
-            )
 
     def _records(self, rows: "_Rows") -> DealRows:
         return DealRows(self.name, self.columns, self.cells, rows.header)
@@ -121,12 +110,12 @@ class SqlClicks:
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the query runs and yields every mapped column."""
-        with self._opened() as query:
+        with _opened(self) as query:
             self._records(query.everything())
 
     def read(self, window: Period) -> Iterator[ClickChunk]:
         """Yield every sighting logged inside the window, and every one without a stamp."""
-        with self._opened() as query:
+        with _opened(self) as query:
             rows = query.windowed(window)
             unreadable = 0
             for chunk in chunks_of(self._records(rows).logged(rows, window)):
@@ -134,19 +123,19 @@ class SqlClicks:
                 yield chunk
             query.raise_if_window_loses(rows.read - unreadable, window)
 
-    @contextmanager
-    def _opened(self) -> Iterator["_OpenQuery"]:
-        with opened(self.name, self.url) as connection:
-            yield _OpenQuery(
-                SqlQuery(self.name, self.query, connection),
-                self.name,
-                connection,
-                self.columns.all_names,
-                self.time_zones,
-            )
-
     def _records(self, rows: "_Rows") -> SightingRows:
         return SightingRows(self.columns, self.cells, rows.header)
+
+
+@contextmanager
+def _opened(source: SqlDeals | SqlClicks) -> Iterator["_OpenQuery"]:
+    with opened(source.name, source.url) as connection:
+        query = SqlQuery(source.name, source.query, connection)
+        mapped = source.columns.all_names
+        with closing(
+            _OpenQuery(query, source.name, connection, mapped, source.time_zones)
+        ) as running:
+            yield running
 
 
 class _Rows:
@@ -186,7 +175,13 @@ class _OpenQuery:
         self._source = source
         self._connection = connection
         self._zones = zones
+        self._running: CursorResult[Any] | None = None
         self._names = self._mapped_among_columns(mapped) if query.is_table else ()
+
+    def close(self) -> None:
+        """End what still runs."""
+        if self._running is not None:
+            self._running.close()
 
     def everything(self) -> _Rows:
         """Run it for every row there is."""
@@ -223,7 +218,7 @@ class _OpenQuery:
             )
 
     def _run(self, statement: TextClause) -> _Rows:
-        result = self._connection.execute(statement)
+        result = self._running = self._connection.execute(statement)
         return _Rows(self._source, result, {**self._instants(result), **self._zones})
 
     def _instants(self, result: CursorResult[Any]) -> dict[str, tzinfo]:

@@ -87,7 +87,13 @@ class SqlQuery:
         return f"SELECT {', '.join(map(self._named, names))} FROM {self._text}"  # noqa: S608
 
     def _named(self, column: str) -> str:
-        return self._preparer.quote(column).replace(":", "\\:")
+        return self._as_text(self._preparer.quote(column))
+
+    def _as_text(self, quoted: str) -> str:
+        """Return a quoted name as it is written in a text, which doubles percent signs itself."""
+        if self._connection.dialect.paramstyle in {"format", "pyformat"}:
+            quoted = quoted.replace("%%", "%")
+        return quoted.replace(":", "\\:")
 
     def _bound(self, written: str, window: Period) -> TextClause:
         statement = text(written)
@@ -106,7 +112,7 @@ class SqlQuery:
         )
 
     def _table(self, written: str) -> str:
-        return ".".join(map(self._quoted, _PARTS.findall(written))).replace(":", "\\:")
+        return self._as_text(".".join(map(self._quoted, _PARTS.findall(written))))
 
     def _quoted(self, part: str) -> str:
         """Return a part of a table's name as this database quotes it, a plain one as it is."""

@@ -69,9 +69,8 @@ def place_of(address: URL) -> str:
 
 @contextmanager
 def _connected(source: str, address: URL) -> Iterator[Connection]:
-    engine = _engine(address)
     try:
-        connection = engine.connect()
+        connection = _engine(address).connect()
     except _NO_CONNECTION as error:
         options = ", ".join(sorted(address.query)) or "none"
         raise OperatorError(

@@ -30,6 +30,7 @@ _NEARLY_ISO = re.compile(
 )
 _BEFORE_TIME = frozenset({"T", " "})
 _TIME_DIRECTIVE = re.compile(r"%[HIMSfcXp]")
+_ENDS = frozenset({date.min.year, date.max.year})
 _BLANK_WORDS_HINT = "if it means nothing, add it to blank_words"
 
 
@@ -65,6 +66,8 @@ class TimestampReader:
     def of_value(self, value: object) -> Moment:
         """Return the moment a typed value states, or raise CellError."""
         match value:
+            case date() if value.year in _ENDS:  # what drivers make of an infinite time
+                raise _out_of_calendar()
             case datetime():
                 return self._instant(value)
             case date():
