@@ -104,15 +104,15 @@ def _retired(
 
 
 def _source(source: Checkable) -> list[Finding]:
-    if not isinstance(source, CrmDeals | Profiled):
-        return [_looked_at(f"source {source.name}", source.check_columns)]
     try:
         if isinstance(source, CrmDeals):
             return findings_of_crm(source)
-        return findings_of_table(source)
+        if isinstance(source, Profiled):
+            return findings_of_table(source)
     except ConvsyncError as error:
         subject = f"source {source.name}"
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
+    return [_looked_at(f"source {source.name}", source.check_columns)]
 
 
 def _validate(
