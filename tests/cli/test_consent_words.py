@@ -41,7 +41,12 @@ def test_check_shows_a_sample_of_each_time_as_it_is_read(office: Office) -> None
     assert "Won date '2026-03-02' is the whole of 2026-03-02" in times["detail"]
 
 
-def test_such_deals_wait_and_are_sent_once_the_word_is_mapped(unclear: Office) -> None:
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_such_deals_wait_and_are_sent_once_the_word_is_mapped(
+    unclear: Office, *, is_complete: bool
+) -> None:
+    if not is_complete:
+        unclear.configure("complete = true\n", "")
     unclear.night(NIGHT)
     assert len(unclear.values("333")) == 1
     assert waiting(unclear) == {"D-nein", "D-name"}
