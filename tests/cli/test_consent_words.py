@@ -46,7 +46,7 @@ def test_such_deals_wait_and_are_sent_once_the_word_is_mapped(
     unclear: Office, *, is_complete: bool
 ) -> None:
     if not is_complete:
-        unclear.configure("complete = true\n", "")
+        unclear.configure("complete = true", "complete = false")
     unclear.night(NIGHT)
     assert len(unclear.values("333")) == 1
     assert waiting(unclear) == {"D-nein", "D-name"}

@@ -349,7 +349,6 @@ def test_the_example_reads_every_deal_on_every_database(
     assert profile.times["won_at"].read == "2026-03-01 17:00:00 UTC"
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of PyMySQL
 @pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
 def test_a_connection_that_is_killed_is_tried_again_later(kind: str) -> None:
     kill = (

@@ -42,7 +42,7 @@ def opened(source: str, url: str) -> Iterator[Connection]:
     """Open a connection that streams; what goes wrong inside is raised as ours."""
     address = address_of(source, url)
     try:
-        with _connected(source, address) as connection:
+        with _connected(source, address) as connection, _forgotten_if_lost(connection):
             yield connection.execution_options(yield_per=_ROWS_AT_ONCE)
     except (SQLAlchemyError, ImportError) as error:
         raise _in_our_words(error, source, address) from None
@@ -80,6 +80,19 @@ def _connected(source: str, address: URL) -> Iterator[Connection]:
         ) from None
     with connection:
         yield connection
+
+
+@contextmanager
+def _forgotten_if_lost(connection: Connection) -> Iterator[None]:
+    """Keep PyMySQL from reading a lost connection to its end when its result is collected."""
+    driver = connection.connection.driver_connection
+    try:
+        yield
+    except DBAPIError:
+        result = getattr(driver, "_result", None)
+        if getattr(result, "unbuffered_active", False):
+            result.unbuffered_active = False  # type: ignore[union-attr]
+        raise
 
 
 def _engine(address: URL) -> Engine:
