@@ -14,7 +14,7 @@ from convsync.model.click import Candidate
 from convsync.model.deal import LOST, Deal, Gone, Milestone
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
-from convsync.model.outcome import Matched, NotSent, Reason
+from convsync.model.outcome import Matched, NotSent, Reason, Waiting
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
 from convsync.plan import Decision
@@ -36,6 +36,8 @@ def decide(
         return NotSent(reason=withdrawal or Reason.MILESTONE_WITHDRAWN)
     if not rule.applies_to(deal.segments):
         return NotSent(reason=Reason.OUTSIDE_RULE)
+    if deal.consent.is_unclear:
+        return _until_consent_is_clear(milestone, rule, now)
     if entry is not None and entry.keeps_its_click:
         counted = None if entry.is_unsure else entry.told or entry.value
         return _worth_restating(value_of(deal, rule), counted, rule)
@@ -44,6 +46,16 @@ def decide(
             return value_deal(deal, milestone, matched, rule, now=now)
         case unmatched:
             return unmatched
+
+
+def _until_consent_is_clear(
+    milestone: Milestone, rule: ConversionRule, now: datetime
+) -> Waiting | NotSent:
+    """Wait for a word's meaning as long as the conversion could still be reported."""
+    until = milestone.reached_at + rule.upload_window
+    if until > now:
+        return Waiting(reason=Reason.CONSENT_UNCLEAR, until=until)
+    return NotSent(reason=Reason.CONSENT_UNCLEAR)
 
 
 def decide_retired(deal: Deal, entry: LedgerEntry) -> Decision:
@@ -81,13 +93,13 @@ def _worth_restating(
 def may_be_repeated(entry: LedgerEntry, deal: Deal, rule: ConversionRule | None) -> bool:
     """False where what waits to be sent again says more of a person than it may by now.
 
-    After a refusal only a retraction may go out that says nothing of them. Where the rule has left
-    the configuration (None), their own consent decides.
+    After a refusal, or a word that may be one, only a retraction may go out that says nothing of
+    them. Where the rule has left the configuration (None), their own consent decides.
     """
     waits = entry.state in {State.SENDING, State.DEFERRED, State.BLOCKED}
     if not waits or entry.statement is None:
         return True
-    if deal.consent.is_denied:
+    if deal.consent.is_denied or deal.consent.is_unclear:
         is_silent = entry.statement.is_silent_about_a_person
         return entry.operation is Operation.RETRACT and is_silent
     return not entry.statement.identifiers or lets_identifiers_out(rule, deal)

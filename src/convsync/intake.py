@@ -33,6 +33,7 @@ from convsync.extract.source import (
     Unchanged,
     with_last,
 )
+from convsync.model.deal import Deal
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
@@ -158,11 +159,15 @@ class Intake:
         """Read on in a window that an earlier run left unfinished, then the one that ends now."""
         with self._session.transaction("read bookmark") as connection:
             self._departures.begin(connection, source.name)
+            unclear = deals.of_unclear_consent(connection, source.name)
             unfinished = self._believable_bookmark(connection, source.name)
         if unfinished is not None:
             window, place = unfinished
             self._read_window(source, window, Bookmark(place))
-        self._read_window(source, self._window(source.name, source))
+        window = self._window(source.name, source)
+        self._read_window(source, window)
+        if unclear and not source.reads_all:
+            self._read_again(source, unclear, window)
         if isinstance(source, KeepsNoTrace):
             self._departures.ask_which_left(source.name, source)
         if isinstance(source, AnswersForDeals):
@@ -213,6 +218,18 @@ class Intake:
                     f"source '{source}' gave nothing, and always had given something: look whether"
                     " its export, its folder or the rights to it are as they were."
                 )
+
+    def _read_again(self, source: DealSource, deal_ids: Sequence[str], window: Period) -> None:
+        """Store and plan deals whose consent was unclear: the word may have a meaning by now."""
+        if isinstance(source, AnswersForDeals):
+            for start in range(0, len(deal_ids), CHUNK):
+                asked = source.read_named(deal_ids[start : start + CHUNK])
+                self._read_deals(source, asked, self._plan_changed)
+            return
+        wanted = frozenset(deal_ids)
+        everything = source.read_changed(replace(window, since=EPOCH))
+        again = (one for one in everything if isinstance(one, Deal) and one.deal_id in wanted)
+        self._read_deals(source, again, self._plan_changed)
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
         """Store and plan the deals that vanished once and are there again."""

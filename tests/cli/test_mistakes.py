@@ -68,7 +68,7 @@ def assert_clear(said: CommandResult, *words: str) -> None:
         pytest.param(
             "complete = true", 'complete = true\nencoding = "utf-9"', "utf-9", id="encoding"
         ),
-        pytest.param("sqlite:///convsync.db", "convsync.db", "[store] url", id="not a URL"),
+        pytest.param("sqlite:///convsync.db", "convsync.db", "store.url: the", id="not a URL"),
         pytest.param(
             "sqlite:///convsync.db", "sqlite:///no/such/x.db", "there is no folder", id="no folder"
         ),

@@ -327,8 +327,15 @@ class TableSourceContract(DealSourceContract):
     def test_a_word_about_the_customer_that_nobody_declared_says_nothing(self) -> None:
         assert self.only_row(Customer="prospect").customer_type is None
 
-    def test_a_word_about_consent_that_nobody_declared_says_nothing(self) -> None:
-        assert self.only_row(May_use_data="maybe").consent == Consent()
+    @pytest.mark.parametrize("cell", ["maybe", "true", "0", "no!", "denied"])
+    def test_a_word_about_consent_that_nobody_declared_is_unclear(self, cell: str) -> None:
+        consent = self.only_row(May_use_data=cell, May_personalize="yes").consent
+        assert consent.ad_user_data is ConsentStatus.UNCLEAR
+        assert consent.is_unclear
+
+    @pytest.mark.parametrize("cell", [None, "", " unknown "])
+    def test_a_blank_says_nothing_about_consent(self, cell: str | None) -> None:
+        assert self.only_row(May_use_data=cell, May_personalize=cell).consent == Consent()
 
     def test_an_email_or_phone_that_is_none_is_no_identifier_and_no_problem(self) -> None:
         deal = self.only_row(Email="not given", Phone="call me")

@@ -199,3 +199,67 @@ def test_a_type_of_customer_is_said_by_its_words_alone(
 def test_a_shape_shows_form_and_no_content() -> None:
     assert shape_of("31/12/2025") == "99/99/9999"
     assert shape_of("Müller, Jane-Ann and sons") == "aaaaaa, aaaa-aaa aaa…"
+
+
+GRANTED, DENIED = ConsentStatus.GRANTED, ConsentStatus.DENIED
+UNSPECIFIED, UNCLEAR = ConsentStatus.UNSPECIFIED, ConsentStatus.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    ("granted", "denied", "cell", "expected"),
+    [
+        pytest.param("true", "false", True, GRANTED, id="boolean: yes"),
+        pytest.param("true", "false", False, DENIED, id="boolean: no"),
+        pytest.param("true", "false", 1, GRANTED, id="MySQL: yes"),
+        pytest.param("true", "false", 0, DENIED, id="MySQL: no"),
+        pytest.param("true", "false", "0", DENIED, id="exported from MySQL"),
+        pytest.param("true", "false", b"\0", DENIED, id="BIT(1): no"),
+        pytest.param("true", "false", b"\1", GRANTED, id="BIT(1): yes"),
+        pytest.param("true", "false", Decimal("0"), DENIED, id="Oracle: no"),
+        pytest.param("true", "false", 0.0, DENIED, id="a float: no"),
+        pytest.param("1", "0", False, DENIED, id="digits mapped, boolean found"),
+        pytest.param("false", "true", True, DENIED, id="a column that says who opted out"),
+        pytest.param("true", "no", False, DENIED, id="the other value of what grants refuses"),
+        pytest.param("yes", "true", False, UNCLEAR, id="the other value of what refuses"),
+        pytest.param("yes", "no", True, UNCLEAR, id="a boolean that nobody mapped"),
+        pytest.param("yes", "no", False, UNCLEAR, id="so is the other"),
+        pytest.param("yes", "no", "nein", UNCLEAR, id="a word that nobody mapped"),
+        pytest.param("yes", "no", 2, UNCLEAR, id="a number that nobody mapped"),
+        pytest.param("yes", "no", None, UNSPECIFIED, id="NULL"),
+        pytest.param("yes", "no", "asked", UNSPECIFIED, id="a word that says nothing"),
+        pytest.param("yes", "yes", "YES ", DENIED, id="both"),
+    ],
+)
+def test_consent_is_what_the_configuration_says_and_never_a_guess(
+    granted: str, denied: str, cell: object, expected: ConsentStatus
+) -> None:
+    form = CellFormat(
+        granted_words=frozenset({granted}),
+        denied_words=frozenset({denied}),
+        unspecified_words=frozenset({"asked"}),
+    )
+    assert CellReader(form).consent(cell) is expected
+
+
+WORDS = st.sampled_from(["yes", "no", "true", "false", "1", "0", "ja", "t"])
+
+
+@given(
+    st.frozensets(WORDS), st.frozensets(WORDS), st.one_of(WORDS, st.booleans(), st.integers(0, 2))
+)
+def test_nothing_grants_but_a_word_that_was_mapped_to_granting(
+    granted: frozenset[str], denied: frozenset[str], cell: object
+) -> None:
+    reader = CellReader(CellFormat(granted_words=granted, denied_words=denied))
+    if reader.consent(cell) is ConsentStatus.GRANTED:
+        spellings = {"true": {"true", "1"}, "1": {"true", "1"}, "false": {"false", "0"}}
+        spellings["0"] = spellings["false"]
+        word = str(cell).lower()
+        assert spellings.get(word, {word}) & granted
+        assert not spellings.get(word, {word}) & denied
+
+
+@pytest.mark.parametrize("number", [Decimal("1E+999999"), Decimal(10) ** 4400])
+def test_a_number_without_end_is_a_problem_of_its_cell(number: Decimal) -> None:
+    with pytest.raises(CellError, match="digits"):
+        ISO.text(number)

@@ -7,11 +7,11 @@ import pytest
 from msgspec import structs
 
 from convsync.decide import decide, decide_retired, may_be_repeated
-from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
 from convsync.model.deal import LOST, Deal, Gone
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
-from convsync.model.outcome import NotSent, Reason
+from convsync.model.outcome import NotSent, Reason, Waiting
 from convsync.model.statement import Operation
 from tests.builders import (
     DENIED,
@@ -157,3 +157,32 @@ def test_a_removed_rule_counts_nothing_new_and_still_takes_back(
 ) -> None:
     expected = NotSent(reason=decided) if isinstance(decided, Reason) else decided
     assert decide_retired(deal, entry) == expected
+
+
+# A word about consent that the configuration does not map
+
+UNCLEAR_CONSENTS = [
+    Consent(ad_user_data=ConsentStatus.UNCLEAR),
+    Consent(ad_user_data=ConsentStatus.GRANTED, ad_personalization=ConsentStatus.UNCLEAR),
+]
+
+
+@pytest.mark.parametrize("consent", UNCLEAR_CONSENTS)
+@pytest.mark.parametrize("entry", [None, an_entry()], ids=["new", "counted"])
+def test_a_deal_whose_consent_is_unclear_waits_as_long_as_it_could_be_sent(
+    consent: Consent, entry: LedgerEntry | None
+) -> None:
+    deal, rule, won = a_deal(consent=consent), a_rule(), a_milestone()
+    until = won.reached_at + rule.upload_window
+    waits = Waiting(reason=Reason.CONSENT_UNCLEAR, until=until)
+    assert decide(deal, won, rule, [], entry, now=NOW) == waits
+    too_late = NotSent(reason=Reason.CONSENT_UNCLEAR)
+    assert decide(deal, won, rule, [], entry, now=until) == too_late
+
+
+@pytest.mark.parametrize("consent", UNCLEAR_CONSENTS)
+def test_nothing_is_repeated_while_consent_is_unclear(consent: Consent) -> None:
+    rule = a_rule(has_enhanced_conversions=True)
+    assert not rule.lets_identifiers_out(consent)
+    assert not may_be_repeated(an_entry(State.DEFERRED), a_deal(consent=consent), rule)
+    assert may_be_repeated(SILENT, a_deal(consent=consent), rule)

@@ -520,7 +520,9 @@ def test_no_secret_is_in_the_error_about_a_variable(
 
 def test_no_secret_is_in_the_error_about_a_url_that_is_none(config: Path) -> None:
     config.write_text(GOOD.replace("sqlite:///ledger.db", SECRET))
-    with pytest.raises(OperatorError, match=r"\[store\] url is not a database URL") as raised:
+    with pytest.raises(
+        OperatorError, match=r"store\.url: the address is not a database URL"
+    ) as raised:
         wiring.database_of(load_settings(config))
     assert SECRET not in str(raised.value)
 

@@ -40,6 +40,9 @@ T = TypeVar("T")
 _REMEMBERED = 1_024
 """How many cells of a kind that repeat themselves are remembered with what they mean."""
 _BETWEEN_EMAILS = pattern(r"[;,|\r\n]")
+_BOOLEANS = (frozenset({"true", "1"}), frozenset({"false", "0"}))
+"""How databases hand over a boolean: each value means itself, whatever the driver makes of it."""
+_MOST_DIGITS = 1_000
 _ANGLED = pattern(r"<([^<>]*)>")
 
 
@@ -51,10 +54,8 @@ class CellReader:
         self.text = _text_reader(blank)
         self._blank = blank
         self._longest_blank = max(map(len, blank))
-        self._deleted = folded(form.deleted_words) - blank
-        self._consents = dict.fromkeys(folded(form.granted_words), ConsentStatus.GRANTED)
-        self._consents |= dict.fromkeys(folded(form.denied_words), ConsentStatus.DENIED)
-        self._consents |= dict.fromkeys(blank, ConsentStatus.UNSPECIFIED)
+        self._deleted = spelled(form.deleted_words) - blank
+        self._consents = consents_of(form)
         self._customers = _unambiguous(form.customer_words)
         self._phone_region = form.phone_region
         self._emails_are_hashed = form.emails_are_hashed
@@ -123,8 +124,8 @@ class CellReader:
         raise CellError(f"is not a currency of ISO 4217 ({shape_of(code)}): write one such as EUR")
 
     def _consent(self, cell: object) -> ConsentStatus:
-        """Return what the cell says about consent; a word that nobody declared says nothing."""
-        return self._consents.get(text_of(cell).casefold(), ConsentStatus.UNSPECIFIED)
+        """Return what the cell says about consent; a word that nobody declared is unclear."""
+        return self._consents.get(text_of(cell).casefold(), ConsentStatus.UNCLEAR)
 
     def _customer_type(self, cell: object) -> CustomerType | None:
         """Return the type of customer a cell names; a word that nobody declared says nothing."""
@@ -240,10 +241,40 @@ def text_of(cell: object) -> str:
         case float() if cell.is_integer():
             return str(int(cell))
         case Decimal() if cell.is_finite() and cell == cell.to_integral_value():
-            return str(int(cell))
+            return _digits_of(cell)
+        case b"\0" | b"\1":  # a BIT(1) of MySQL
+            return "true" if cell == b"\1" else "false"
         case bytes() | bytearray() | memoryview() | list() | tuple() | dict() | set():
             raise CellError(f"holds a {type(cell).__name__}: cast it to text in the query")
     return str(cell).strip()
+
+
+def _digits_of(whole: Decimal) -> str:
+    if whole.adjusted() >= _MOST_DIGITS:
+        raise CellError(f"holds a number of more than {_MOST_DIGITS} digits: correct it")
+    return str(int(whole))
+
+
+def consents_of(form: CellFormat) -> dict[str, ConsentStatus]:
+    """Return what each word of a consent column means.
+
+    Where one value of a boolean grants, and nobody says what the other means, the other refuses.
+    """
+    granted, denied = spelled(form.granted_words), spelled(form.denied_words)
+    stated = folded(form.granted_words | form.denied_words | form.unspecified_words)
+    for one, other in (_BOOLEANS, _BOOLEANS[::-1]):
+        if one & granted and other.isdisjoint(stated):
+            denied |= other
+    consents = dict.fromkeys(folded(form.unspecified_words), ConsentStatus.UNSPECIFIED)
+    consents |= dict.fromkeys(granted, ConsentStatus.GRANTED)
+    consents |= dict.fromkeys(denied, ConsentStatus.DENIED)
+    return consents | dict.fromkeys(folded(form.blank_words) | {""}, ConsentStatus.UNSPECIFIED)
+
+
+def spelled(words: frozenset[str]) -> frozenset[str]:
+    """Return words folded, a boolean in each of its spellings: MySQL and SQLite have 1 for true."""
+    plain = folded(words)
+    return plain.union(*(spellings for spellings in _BOOLEANS if spellings & plain))
 
 
 def folded(words: frozenset[str]) -> frozenset[str]:

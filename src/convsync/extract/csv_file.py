@@ -23,6 +23,7 @@ from convsync.extract.rows import DealRow, DealRows
 from convsync.extract.several_rows import Repeated, RowsPerDeal, gathered
 from convsync.extract.source import Bookmark, Record, StoredAs
 from convsync.extract.table_file import TableFile, in_zone_of, opened_table
+from convsync.extract.table_profile import TableProfile, profile_of
 from convsync.model.period import Period
 
 T = TypeVar("T")
@@ -99,6 +100,12 @@ class CsvDeals:
             records = self._records(file)
             yield from records.reached(self._deal_rows(file, records), period)
             file.raise_if_rewritten()
+
+    def profile(self) -> TableProfile:
+        """Return what the cells of every row say."""
+        with self._opened() as file:
+            self._records(file)
+            return profile_of(self.columns, self.cells, file.header, file.rows())
 
     def _deal_rows(self, file: TableFile, records: DealRows) -> Iterator[DealRow]:
         rows = self._with_ids(file.rows(), records)

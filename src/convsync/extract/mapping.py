@@ -25,7 +25,8 @@ class CellFormat:
     Where `has_decimal_comma` is not declared, None, the decimal sign is a dot.
     `blank_words` mean "nothing" in any cell but a deal's ID. Words are compared without regard to
     case and surrounding space; a word that is both granted and denied is denied, and one of two
-    types of customer says nothing.
+    types of customer says nothing. A word about consent that is in none of the three lists is
+    unclear.
     """
 
     time_zone: tzinfo | None = None
@@ -39,6 +40,7 @@ class CellFormat:
     emails_are_hashed: bool = False
     granted_words: frozenset[str] = frozenset()
     denied_words: frozenset[str] = frozenset()
+    unspecified_words: frozenset[str] = frozenset()
     customer_words: Mapping[CustomerType, frozenset[str]] = field(default_factory=dict)
     deleted_words: frozenset[str] = frozenset()
 
@@ -194,6 +196,13 @@ class ClickColumns:
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     country: str | None = None
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Return every column to read, once each."""
+        single = (self.clicked_at, self.logged_at, self.gclid, self.gbraid, self.wbraid)
+        several = (*self.crm_keys, *self.visitors, *self.emails, *self.phones)
+        return _named(*single, self.landing_url, *several, self.country)
 
 
 PersonColumns = RecordFields | ClickColumns

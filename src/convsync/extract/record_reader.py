@@ -32,7 +32,12 @@ _CONSENTS = {
     stated: Consent(ad_user_data=stated[0], ad_personalization=stated[1])
     for stated in product(ConsentStatus, repeat=2)
 }
-_STRICTEST_FIRST = (ConsentStatus.DENIED, ConsentStatus.GRANTED, ConsentStatus.UNSPECIFIED)
+_STRICTEST_FIRST = (
+    ConsentStatus.DENIED,
+    ConsentStatus.UNCLEAR,
+    ConsentStatus.GRANTED,
+    ConsentStatus.UNSPECIFIED,
+)
 WrittenAt = Mapping[ClickId, datetime]
 """When each click ID was written into its field, where the CRM's history says."""
 

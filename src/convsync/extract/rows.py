@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from convsync.extract.cell_error import CellError
-from convsync.extract.cells import CellReader, folded, text_of
+from convsync.extract.cells import CellReader, spelled, text_of
 from convsync.extract.deal_reader import DealReader, milestone_at
 from convsync.extract.layout import Getter, Header, NumberedRow, RowCells
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
@@ -280,7 +280,7 @@ def _milestone_getter(
 ) -> Getter[RowCells, Moment | None]:
     get = header.getter(column.column, cells.moment_in(column.column))
     conditions = [
-        (header.getter(other, cells.word), folded(words)) for other, words in column.when.items()
+        (header.getter(other, cells.word), spelled(words)) for other, words in column.when.items()
     ]
     if not conditions:
         return get

@@ -3,45 +3,37 @@
 A query may use `:since` and `:until` to spare the database work. They are bound as UTC without a
 zone and two days wider than the window on either side, so that stamps in any zone, bare dates and
 timestamps kept as text all stay inside; the exact line is drawn here. Rows are streamed.
+
+The first read takes no notice of the window, and then counts what the window would have let
+through: a stamp that the database cannot compare with a time (epoch seconds, some texts) would
+otherwise leave its row out of every night, and nobody would know.
 """
 
-import re
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import URL, DateTime, bindparam, create_engine, make_url, text
+from sqlalchemy import Connection
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import (
-    ArgumentError,
-    DBAPIError,
-    NoSuchModuleError,
-    OperationalError,
-    ProgrammingError,
-    SQLAlchemyError,
-)
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import TextClause
 
-from convsync.errors import ConvsyncError, OperatorError, TransientError
+from convsync.errors import OperatorError
 from convsync.extract.layout import Header, NumberedRow
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.rows import DealRows, SightingRows
-from convsync.extract.source import Bookmark, ClickChunk, Record, chunks_of
+from convsync.extract.source import Bookmark, ClickChunk, Quarantined, Record, chunks_of
+from convsync.extract.sql_query import ALL_TIME, SqlQuery
+from convsync.extract.sql_session import opened
+from convsync.extract.table_profile import TableProfile, profile_of
 from convsync.model.period import Period
 
-_ROWS_AT_ONCE = 1000
-_MARGIN = timedelta(days=2)
-_ALL_TIME = Period(since=datetime(1900, 1, 1, tzinfo=UTC), until=datetime(9999, 12, 1, tzinfo=UTC))
-_TABLE = re.compile(r"[^\W\d][\w$]*(?:\.[^\W\d][\w$]*)*\Z")
-
-_PASSING_SQLSTATES = ("08", "40", "53", "55P03", "57")
-"""Connection lost, transaction rolled back, out of resources, lock or statement timed out."""
-_PASSING_MYSQL_ERRORS = frozenset({1040, 1205, 1213, 2006, 2013, 3024})
-_PASSING_SQLITE_ERRORS = ("SQLITE_BUSY", "SQLITE_LOCKED")
+_FIRST_READ = datetime(1970, 1, 2, tzinfo=UTC)
+"""A window that begins before this is a source's first."""
+_MYSQL_TIMESTAMP = 7
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +41,7 @@ class SqlDeals:
     """The deals of a table or a query. Promises what DealSource does.
 
     `is_complete` says that the query yields every deal there is; it is then read whole, whatever
-    the window.
+    the window. `time_zones` names columns whose times have no zone, and what zone they mean.
     """
 
     name: str
@@ -60,6 +52,7 @@ class SqlDeals:
     is_complete: bool = False
     lag: timedelta = timedelta(0)
     overlap: timedelta = timedelta(minutes=10)
+    time_zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
     reads_all: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,26 +60,39 @@ class SqlDeals:
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the query runs and yields every mapped column."""
-        with self._opened(_ALL_TIME) as query:
-            self._records(query)
+        with _opened(self) as query:
+            self._records(query.everything())
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp."""
-        with self._opened(_ALL_TIME if self.is_complete else window) as query:
-            records = self._records(query)
-            rows = query.rows()
-            yield from records.every(rows) if self.is_complete else records.changed(rows, window)
+        with _opened(self) as query:
+            if self.is_complete:
+                rows = query.everything()
+                yield from self._records(rows).every(rows)
+                return
+            rows = query.windowed(window)
+            unreadable = 0
+            for record in self._records(rows).changed(rows, window):
+                unreadable += isinstance(record, Quarantined)
+                yield record
+            query.raise_if_window_loses(rows.read - unreadable, window)
 
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
-        with self._opened(_ALL_TIME) as query:
-            yield from self._records(query).reached(query.rows(), period)
+        with _opened(self) as query:
+            rows = query.reached([one.column for one in self.columns.milestones.values()], period)
+            yield from self._records(rows).reached(rows, period)
 
-    def _opened(self, window: Period) -> AbstractContextManager["_RunningQuery"]:
-        return _opened(self.name, self.url, self.query, window)
+    def profile(self) -> TableProfile:
+        """Return what the cells of every row say, and how many rows the window would leave out."""
+        with _opened(self) as query:
+            rows = query.everything()
+            self._records(rows)
+            found = profile_of(self.columns, self.cells, rows.header, rows)
+            return replace(found, left_out=query.left_out(rows.read))
 
-    def _records(self, query: "_RunningQuery") -> DealRows:
-        return DealRows(self.name, self.columns, self.cells, query.header)
+    def _records(self, rows: "_Rows") -> DealRows:
+        return DealRows(self.name, self.columns, self.cells, rows.header)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,113 +106,172 @@ class SqlClicks:
     cells: CellFormat
     lag: timedelta = timedelta(0)
     overlap: timedelta = timedelta(minutes=10)
+    time_zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the query runs and yields every mapped column."""
-        with self._opened(_ALL_TIME) as query:
-            self._records(query)
+        with _opened(self) as query:
+            self._records(query.everything())
 
     def read(self, window: Period) -> Iterator[ClickChunk]:
         """Yield every sighting logged inside the window, and every one without a stamp."""
-        with self._opened(window) as query:
-            yield from chunks_of(self._records(query).logged(query.rows(), window))
+        with _opened(self) as query:
+            rows = query.windowed(window)
+            unreadable = 0
+            for chunk in chunks_of(self._records(rows).logged(rows, window)):
+                unreadable += len(chunk.unreadable)
+                yield chunk
+            query.raise_if_window_loses(rows.read - unreadable, window)
 
-    def _opened(self, window: Period) -> AbstractContextManager["_RunningQuery"]:
-        return _opened(self.name, self.url, self.query, window)
-
-    def _records(self, query: "_RunningQuery") -> SightingRows:
-        return SightingRows(self.columns, self.cells, query.header)
-
-
-class _RunningQuery:
-    """A query that runs: its columns, then its rows, numbered from 1."""
-
-    def __init__(self, source: str, result: CursorResult[Any]) -> None:
-        self._result = result
-        self.header = Header(
-            list(result.keys()), source=f"the query of source '{source}'", place=f"{source} row "
-        )
-
-    def rows(self) -> Iterator[NumberedRow]:
-        """Yield the rows as the database hands them over."""
-        return (NumberedRow(number, row) for number, row in enumerate(self._result, 1))
+    def _records(self, rows: "_Rows") -> SightingRows:
+        return SightingRows(self.columns, self.cells, rows.header)
 
 
 @contextmanager
-def _opened(source: str, url: str, query: str, window: Period) -> Iterator[_RunningQuery]:
-    address = _address(source, url)
-    try:
-        engine = create_engine(address, poolclass=NullPool)
-        with engine.connect() as connection:
-            streaming = connection.execution_options(yield_per=_ROWS_AT_ONCE)
-            yield _RunningQuery(source, streaming.execute(_statement(source, query, window)))
-    except (SQLAlchemyError, ImportError) as error:
-        raise _in_our_words(error, source, address) from None
+def _opened(source: SqlDeals | SqlClicks) -> Iterator["_OpenQuery"]:
+    with opened(source.name, source.url) as connection:
+        query = SqlQuery(source.name, source.query, connection)
+        mapped = source.columns.all_names
+        with closing(
+            _OpenQuery(query, source.name, connection, mapped, source.time_zones)
+        ) as running:
+            yield running
 
 
-def _address(source: str, url: str) -> URL:
-    """Return the parsed URL of a database that, where it is a file, is there.
+class _Rows:
+    """The columns of a statement that runs, then its rows, numbered from 1; `read` counts them."""
 
-    SQLite would make an empty database of a file name that is misspelt.
-    """
-    try:
-        address = make_url(url)
-    except ArgumentError:
-        raise OperatorError(
-            f"source '{source}': its url is not a database URL; write it as"
-            " postgresql+psycopg://user@host/database"
-        ) from None
-    file = address.database or ""
-    is_file = (
-        address.get_backend_name() == "sqlite" and file and not file.startswith((":", "file:"))
-    )
-    if is_file and not Path(file).exists():
-        raise OperatorError(f"source '{source}': there is no database file {file}")
-    return address
-
-
-def _statement(source: str, query: str, window: Period) -> TextClause:
-    statement = text(f"SELECT * FROM {query}" if _TABLE.match(query.strip()) else query)  # noqa: S608
-    bounds = {
-        "since": max(window.since, _ALL_TIME.since) - _MARGIN,
-        "until": min(window.until, _ALL_TIME.until) + _MARGIN,
-    }
-    names = statement.compile().params
-    if unknown := sorted(names.keys() - bounds.keys()):
-        raise OperatorError(
-            f"source '{source}': its query uses :{unknown[0]}; only :since and :until are known."
-            " Write any other colon as \\:"
+    def __init__(self, source: str, result: CursorResult[Any], zones: Mapping[str, tzinfo]) -> None:
+        names = [name.strip() for name in list(result.keys())]
+        self.header = Header(
+            names, source=f"the query of source '{source}'", place=f"{source} row "
         )
-    return statement.bindparams(
-        *(bindparam(name, bounds[name].replace(tzinfo=None), DateTime()) for name in names)
-    )
+        self.read = 0
+        self._result = result
+        self._zoned = [(at, zones[name]) for at, name in enumerate(names) if name in zones]
+        if unknown := sorted(zones.keys() - set(names)):
+            raise OperatorError(
+                f"source '{source}': time_zones names the column '{unknown[0]}', which is not read."
+                f" The columns there are: {', '.join(names)}."
+            )
+
+    def __iter__(self) -> Iterator[NumberedRow]:
+        for self.read, row in enumerate(self._result, 1):  # noqa: B020
+            yield NumberedRow(self.read, _placed(row, self._zoned) if self._zoned else row)
 
 
-def _in_our_words(error: Exception, source: str, address: URL) -> ConvsyncError:
-    place = address.set(query={}).render_as_string(hide_password=True)
-    problem = f"source '{source}' ({place}): {_told_by(error, address)}"
-    if isinstance(error, DBAPIError) and _is_passing(error):
-        return TransientError(f"{problem}. It is tried again with the next run.")
-    return OperatorError(f"{problem}. Correct the source's url or query, or the database.")
+class _OpenQuery:
+    """A source's query on an open connection, and the ways to run it."""
+
+    def __init__(
+        self,
+        query: SqlQuery,
+        source: str,
+        connection: Connection,
+        mapped: Sequence[str],
+        zones: Mapping[str, tzinfo],
+    ) -> None:
+        self._query = query
+        self._source = source
+        self._connection = connection
+        self._zones = zones
+        self._running: CursorResult[Any] | None = None
+        self._names = self._mapped_among_columns(mapped) if query.is_table else ()
+
+    def close(self) -> None:
+        """End what still runs."""
+        if self._running is not None:
+            self._running.close()
+
+    def everything(self) -> _Rows:
+        """Run it for every row there is."""
+        return self._run(self._query.everything(self._names))
+
+    def windowed(self, window: Period) -> _Rows:
+        """Run it for the rows of a window at least; for every row at the first read."""
+        if window.since < _FIRST_READ:
+            return self.everything()
+        return self._run(self._query.within(self._names, window))
+
+    def reached(self, columns: Sequence[str], period: Period) -> _Rows:
+        """Run it for the rows with a time in a period at least, for fewer where it can tell."""
+        if self._query.compares_as_times(self._description(), columns):
+            return self._run(self._query.reached(self._names, columns, period))
+        return self.everything()
+
+    def left_out(self, rows: int) -> int:
+        """Return how many of all rows are in no window, however wide."""
+        if not self._query.has_window:
+            return 0
+        with self._connection.execute(self._query.within(self._names, ALL_TIME)) as result:
+            return max(0, rows - sum(1 for _ in result))
+
+    def raise_if_window_loses(self, readable: int, window: Period) -> None:
+        """Raise OperatorError where rows of a first read are in no window, though they can be read.
+
+        A night's window then never yields them when they change.
+        """
+        if window.since < _FIRST_READ and (lost := self.left_out(readable)):
+            raise OperatorError(
+                f"source '{self._source}': its query leaves {lost} of {readable} rows out of every"
+                f" window. {WINDOW_FIX}"
+            )
+
+    def _run(self, statement: TextClause) -> _Rows:
+        result = self._running = self._connection.execute(statement)
+        return _Rows(self._source, result, {**self._instants(result), **self._zones})
+
+    def _instants(self, result: CursorResult[Any]) -> dict[str, tzinfo]:
+        """Return the columns of MySQL's TIMESTAMP, an instant that its drivers hand over bare."""
+        if self._connection.dialect.name not in {"mysql", "mariadb"} or result.cursor is None:
+            return {}
+        described = result.cursor.description
+        return {column[0].strip(): UTC for column in described if column[1] == _MYSQL_TIMESTAMP}
+
+    def _mapped_among_columns(self, mapped: Sequence[str]) -> list[str]:
+        """Return the mapped columns of a table, or all where one is missing: that is found later.
+
+        SQLite takes a quoted name that is no column's for a text.
+        """
+        names = [str(column[0]) for column in self._description()]
+        there = {name.strip() for name in names}
+        if any(name.strip() not in there for name in mapped):
+            return names
+        wanted = {name.strip() for name in mapped}
+        return [name for name in names if name.strip() in wanted]
+
+    def _description(self) -> Sequence[Any]:
+        """Return the columns as the driver describes them, none where it cannot be asked alone."""
+        try:
+            with self._connection.execute(self._query.no_row()) as result:
+                return () if result.cursor is None else list(result.cursor.description)
+        except SQLAlchemyError:
+            if self._query.is_table:
+                raise
+            self._connection.rollback()
+            return ()
 
 
-def _told_by(error: Exception, address: URL) -> str:
-    """Return the driver's words where they cannot quote a row, and without the password."""
-    if isinstance(error, ImportError | NoSuchModuleError):
-        return f"the driver of '{address.drivername}' is not installed"
-    if not isinstance(error, OperationalError | ProgrammingError):
-        return f"the database answered with {type(error).__name__}"
-    words = str(error.orig).strip().partition("\n")[0].partition(" with text ")[0]
-    return words.replace(address.password, "***") if address.password else words
+WINDOW_FIX = (
+    "Their stamps are no times to the database (epoch seconds, text, dates beyond the calendar):"
+    " compare a timestamp in the query, or leave :since and :until out."
+)
 
 
-def _is_passing(error: DBAPIError) -> bool:
-    """Return whether the same query may succeed later as it is."""
-    cause = error.orig
-    if error.connection_invalidated:
-        return True
-    if sqlstate := getattr(cause, "sqlstate", None):
-        return str(sqlstate).startswith(_PASSING_SQLSTATES)
-    if sqlite_error := getattr(cause, "sqlite_errorname", None):
-        return str(sqlite_error).startswith(_PASSING_SQLITE_ERRORS)
-    return bool(cause and cause.args and cause.args[0] in _PASSING_MYSQL_ERRORS)
+def _placed(row: Sequence[object], zoned: Sequence[tuple[int, tzinfo]]) -> Sequence[object]:
+    cells = list(row)
+    for position, zone in zoned:
+        cells[position] = _in_zone(cells[position], zone)
+    return cells
+
+
+def _in_zone(cell: object, zone: tzinfo) -> object:
+    """Return a time with its column's zone; a bare date, and what is no time, as it is."""
+    if isinstance(cell, str) and cell.strip()[10:11] in {"T", " "}:
+        try:
+            cell = datetime.fromisoformat(cell.strip())
+        except ValueError:
+            return cell
+    if isinstance(cell, datetime) and cell.tzinfo is None:
+        return cell.replace(tzinfo=zone)
+    return cell

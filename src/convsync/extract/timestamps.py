@@ -37,6 +37,7 @@ _NEARLY_ISO = re.compile(
 )
 _BEFORE_TIME = frozenset({"T", " "})
 _SEPARATED = "--"  # what is fifth and eighth in a date of ISO 8601
+_ENDS = frozenset({date.min.year, date.max.year})
 _BLANK_WORDS_HINT = "if it means nothing, add it to blank_words"
 
 
@@ -80,6 +81,8 @@ class TimestampReader:
     def of_value(self, value: object) -> Moment:
         """Return the moment a typed value states, or raise CellError."""
         match value:
+            case date() if value.year in _ENDS:  # what drivers make of an infinite time
+                raise _out_of_calendar()
             case datetime():
                 return self._moment_of(value)
             case date():

@@ -1,4 +1,8 @@
-"""Consent of the person behind a deal. What is not known is unspecified, never granted."""
+"""Consent of the person behind a deal. What is not known is unspecified, never granted.
+
+A word that the configuration does not map may be a refusal in other words. It is unclear, which
+is less than unspecified: nothing of the deal goes out until somebody says what the word means.
+"""
 
 from enum import StrEnum
 
@@ -11,6 +15,7 @@ class ConsentStatus(StrEnum):
     GRANTED = "granted"
     DENIED = "denied"
     UNSPECIFIED = "unspecified"
+    UNCLEAR = "unclear"
 
 
 class Consent(Struct, frozen=True, kw_only=True):
@@ -28,6 +33,11 @@ class Consent(Struct, frozen=True, kw_only=True):
     def is_granted(self) -> bool:
         """True where the person agreed that their data goes to the ad platform."""
         return self.ad_user_data is ConsentStatus.GRANTED
+
+    @property
+    def is_unclear(self) -> bool:
+        """True where the person said something about consent, and nobody said what it means."""
+        return ConsentStatus.UNCLEAR in (self.ad_user_data, self.ad_personalization)
 
 
 UNSPECIFIED = Consent()

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     CLICK_OF_ANOTHER_NETWORK = "click_of_another_network"
     CONSENT_DENIED = "consent_denied"
     CONSENT_NOT_GRANTED = "consent_not_granted"
+    CONSENT_UNCLEAR = "consent_unclear"
     AMOUNT_MISSING = "amount_missing"
     AMOUNT_ZERO = "amount_zero"
     AMOUNT_ABSURD = "amount_absurd"
@@ -78,6 +79,11 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.CONSENT_NOT_GRANTED: Explanation(
         "There is no click ID, and the hashed e-mail or phone may go out only with consent.",
         "Map the CRM's consent field in the source's [consent] table, if the person did agree.",
+    ),
+    Reason.CONSENT_UNCLEAR: Explanation(
+        "The consent field holds a word that the configuration gives no meaning.",
+        "Add the word to `granted`, `denied` or `unspecified` in the source's [consent] table;"
+        " `convsync check` names it. The deals that wait are read again by the next run.",
     ),
     Reason.AMOUNT_MISSING: Explanation(
         "The deal has no amount, and the rule sends nothing without one.",

@@ -128,6 +128,6 @@ class ConversionRule:
 
     def lets_identifiers_out(self, consent: Consent) -> bool:
         """True where hashed e-mails and phones may be sent; never after a refusal."""
-        if not self.has_enhanced_conversions or consent.is_denied:
+        if not self.has_enhanced_conversions or consent.is_denied or consent.is_unclear:
             return False
         return consent.is_granted or not self.needs_granted_consent

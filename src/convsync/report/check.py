@@ -14,6 +14,7 @@ from convsync.extract.cell_patterns import Sampled
 from convsync.extract.crm import CrmDeals
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.sql import SqlDeals
+from convsync.extract.table_profile import Profiled
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
@@ -23,6 +24,7 @@ from convsync.report.cell_check import findings_of_cells
 from convsync.report.crm_check import findings_of_crm
 from convsync.report.rows_check import findings_of_rows
 from convsync.report.status import shared_in
+from convsync.report.table_check import findings_of_table
 from convsync.store import migrate
 from convsync.store.database import Database
 from convsync.store.retired import retired
@@ -128,16 +130,16 @@ def _shared(database: Database) -> list[Finding]:
 
 
 def _source(source: Checkable) -> list[Finding]:
-    if not isinstance(source, CrmDeals):
-        looked = _looked_at(f"source {source.name}", source.check_columns)
-        if looked.severity is None and isinstance(source, CsvDeals | SqlDeals):
-            return [looked, *_rows(source)]
-        return [looked]
     try:
-        return findings_of_crm(source)
+        if isinstance(source, CrmDeals):
+            return findings_of_crm(source)
+        if isinstance(source, Profiled):
+            more = _rows(source) if isinstance(source, CsvDeals | SqlDeals) else []
+            return [*findings_of_table(source), *more]
     except ConvsyncError as error:
         subject = f"source {source.name}"
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
+    return [_looked_at(f"source {source.name}", source.check_columns)]
 
 
 def _rows(source: CsvDeals | SqlDeals) -> list[Finding]:

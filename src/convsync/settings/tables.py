@@ -19,6 +19,7 @@ from convsync.settings.values import (
     Credentials,
     Currency,
     CustomerWords,
+    DatabaseUrl,
     DateFormats,
     Days,
     Digits,
@@ -52,7 +53,7 @@ class Company(Table):
 class Store(Table):
     """Where the ledger is kept: `sqlite:///file.db` (from the config's folder) or PostgreSQL."""
 
-    url: SecretStr = SecretStr("sqlite:///convsync.db")
+    url: DatabaseUrl = SecretStr("sqlite:///convsync.db")
 
 
 class MilestoneTable(Table):
@@ -155,11 +156,15 @@ class GoogleTemplateTable(FileDealsTable):
 
 
 class SqlDealsTable(_DealSource):
-    """Deals from a query, with `:since` and `:until` where it can use them."""
+    """Deals from a table, a query (with `:since` and `:until` where it can), or a .sql file.
+
+    `time_zones` gives columns whose times have no zone one of their own.
+    """
 
     kind: Literal["sql"]
-    url: SecretStr
+    url: DatabaseUrl
     query: str
+    time_zones: dict[str, Zone] = Field(default_factory=dict)
 
 
 class ClickColumnsTable(Table):
@@ -196,11 +201,12 @@ class CsvClicksTable(_ClickSource, FileTable):
 
 
 class SqlClicksTable(_ClickSource):
-    """Clicks from a query."""
+    """Clicks from a table, a query or a .sql file."""
 
     kind: Literal["sql"]
-    url: SecretStr
+    url: DatabaseUrl
     query: str
+    time_zones: dict[str, Zone] = Field(default_factory=dict)
 
 
 DealSource = Annotated[

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from convsync.extract.database_address import problem_of_address
 from convsync.extract.date_formats import mistakes_in
 from convsync.model.money import CURRENCIES, MOST
 
@@ -132,7 +133,14 @@ def _api_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _database_url(value: SecretStr) -> SecretStr:
+    if problem := problem_of_address(value.get_secret_value()):
+        raise ValueError(f"the address {problem}")
+    return value
+
+
 ApiUrl = Annotated[str, AfterValidator(_api_url)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Digits = Annotated[str, BeforeValidator(_digits)]
 AccountId = Annotated[str, BeforeValidator(_account)]
@@ -182,7 +190,8 @@ class CustomerWords(Table):
 
 
 class ConsentWords(Table):
-    """The words of the consent columns. Any other word, and a blank, is unspecified."""
+    """The words of the consent columns. A blank is unspecified; any other word makes deals wait."""
 
     granted: Words = ()
     denied: Words = ()
+    unspecified: Words = ()

@@ -19,10 +19,12 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    or_,
     select,
     update,
 )
 
+from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.ledger import State
 from convsync.store import deal_sums, dialect, row_digests
@@ -228,6 +230,14 @@ def vanished_after(
         .limit(limit)
     )
     return [(row, deal_id) for row, deal_id in connection.execute(found)]
+
+
+def of_unclear_consent(connection: Connection, source: str) -> list[str]:
+    """Return the IDs of a source's present deals with a word about consent that nobody mapped."""
+    columns = deals.c.ad_user_data, deals.c.ad_personalization
+    is_unclear = or_(*(column == ConsentStatus.UNCLEAR for column in columns))
+    found = select(deals.c.deal_id).where(deals.c.source == source, deals.c.gone.is_(None))
+    return list(connection.execute(found.where(is_unclear)).scalars())
 
 
 def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: datetime) -> None:

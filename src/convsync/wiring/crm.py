@@ -36,6 +36,7 @@ def crm_source(
         phone_region=table.country or company.country,
         granted_words=frozenset(table.consent.granted),
         denied_words=frozenset(table.consent.denied),
+        unspecified_words=frozenset(table.consent.unspecified),
         customer_words=customer_words(table.customer_type),
     )
     source = ForgetfulCrmDeals if CRMS[table.kind].keeps_no_trace else CrmDeals

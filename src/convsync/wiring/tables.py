@@ -20,7 +20,13 @@ from convsync.extract.source import ClickSource, DealSource
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.settings import Settings, tables
 from convsync.settings.values import Table
-from convsync.wiring.values import customer_words, database_url, date_columns, mapped
+from convsync.wiring.values import (
+    customer_words,
+    database_url,
+    date_columns,
+    mapped,
+    query_of,
+)
 
 _ID_OF_TEMPLATE = ("Google Click ID", "Conversion Name", "Conversion Time")
 """By these Google knows a conversion of its template: there is no ID of the deal."""
@@ -52,7 +58,8 @@ def deal_source(
             return SqlDeals(
                 name=name,
                 url=database_url(source.url, settings.folder),
-                query=source.query,
+                query=query_of(source.query, settings.folder),
+                time_zones=source.time_zones,
                 columns=columns,
                 cells=cells,
                 is_complete=source.complete,
@@ -84,7 +91,8 @@ def click_source(
             return SqlClicks(
                 name=name,
                 url=database_url(source.url, settings.folder),
-                query=source.query,
+                query=query_of(source.query, settings.folder),
+                time_zones=source.time_zones,
                 columns=columns,
                 cells=cells,
                 lag=lag,
@@ -140,6 +148,7 @@ def _cells(
         phone_region=source.country or company.country,
         granted_words=frozenset(deals.consent.granted if deals else ()),
         denied_words=frozenset(deals.consent.denied if deals else ()),
+        unspecified_words=frozenset(deals.consent.unspecified if deals else ()),
         customer_words=customer_words(deals.customer_type) if deals else {},
         deleted_words=frozenset(deals.deleted_words if deals else ()),
     )

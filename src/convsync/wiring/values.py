@@ -9,6 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from convsync.extract.database_address import is_file
+from convsync.extract.sql_query import is_file_of_sql
 from convsync.model.customer import CustomerType
 from convsync.settings.values import CustomerWords, Table, TimeColumnTable
 
@@ -56,13 +58,17 @@ _KEYS = {"emails": "email", "phones": "phone", "crm_keys": "crm_key", "visitors"
 
 
 def database_url(url: SecretStr, folder: Path) -> str:
-    """Return a database URL whose relative SQLite file lies in the config's folder."""
+    """Return a database URL whose relative file lies in the config's folder."""
     written = url.get_secret_value()
     try:
         parsed = make_url(written)
     except ArgumentError:
         return written
-    file = parsed.database
-    if parsed.get_backend_name() == "sqlite" and file and not file.startswith((":", "file:")):
-        parsed = parsed.set(database=str(folder / file))
+    if is_file(parsed.get_backend_name(), parsed.database):
+        parsed = parsed.set(database=str(folder / str(parsed.database)))
     return parsed.render_as_string(hide_password=False)
+
+
+def query_of(written: str, folder: Path) -> str:
+    """Return a query whose .sql file, where it is one, lies in the config's folder."""
+    return str(folder / written.strip()) if is_file_of_sql(written) else written

@@ -1,0 +1,377 @@
+"""What the SQL source makes of each database's own types, on the real thing."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from convsync.errors import OperatorError, TransientError
+from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
+from convsync.extract.source import Quarantined
+from convsync.extract.sql import SqlClicks, SqlDeals
+from convsync.model.consent import ConsentStatus
+from convsync.model.deal import Deal, Milestone
+from convsync.model.period import Period
+from convsync.settings import load_settings
+from convsync.wiring.tables import deal_source
+from tests.contract import table_suite
+from tests.contract.table_suite import COLUMNS, HEADER, Rows, TableSourceContract
+from tests.fakes.databases import DATABASES, RealDatabase, duckdb
+
+NEW_YORK = ZoneInfo("America/New_York")
+CELLS = CellFormat(
+    time_zone=NEW_YORK,
+    granted_words=frozenset({"true"}),
+    denied_words=frozenset({"false"}),
+)
+WON = DealColumns(deal_id="id", milestones={"won": MilestoneColumn(column="won_at")})
+FIRST = Period(since=datetime(1970, 1, 1, tzinfo=UTC), until=datetime(2026, 3, 2, tzinfo=UTC))
+NIGHT = Period(since=datetime(2026, 3, 1, tzinfo=UTC), until=datetime(2026, 3, 2, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def database(request: pytest.FixtureRequest) -> Iterator[RealDatabase]:
+    with DATABASES[request.param]() as database:
+        yield database
+
+
+def a_source(database: RealDatabase, query: str = "deals", **changes: object) -> SqlDeals:
+    known = {"name": "crm", "url": database.url, "query": query, "columns": WON, "cells": CELLS}
+    return SqlDeals(**{**known, **changes})  # type: ignore[arg-type]
+
+
+def read(source: SqlDeals, window: Period = FIRST) -> dict[str, Deal | None]:
+    """Return what was read by ID, None for a deal whose row is in quarantine."""
+    return {
+        str(one.deal_id): one if isinstance(one, Deal) else None
+        for one in source.read_changed(window)
+        if isinstance(one, Deal | Quarantined)
+    }
+
+
+def test_a_boolean_means_itself(database: RealDatabase) -> None:
+    columns = [("id", "INTEGER"), ("won_at", database.timestamp), ("may", "BOOLEAN")]
+    database.fill("deals", columns, "1, NULL, TRUE", "2, NULL, FALSE", "3, NULL, NULL")
+    mapping = DealColumns(
+        deal_id="id",
+        milestones={"won": MilestoneColumn(column="won_at", when={"may": frozenset({"true"})})},
+        ad_user_data="may",
+        deleted="may",
+    )
+    deals = read(a_source(database, columns=mapping))
+    consents = [deal.consent.ad_user_data for deal in deals.values() if deal]
+    assert consents == [
+        ConsentStatus.GRANTED,
+        ConsentStatus.DENIED,
+        ConsentStatus.UNSPECIFIED,
+    ]
+
+
+def test_an_instant_is_what_it_is_and_a_bare_time_is_the_columns_zones(
+    database: RealDatabase,
+) -> None:
+    if database.kind == "sqlite":
+        pytest.skip("SQLite has no type that is an instant")
+    instant = "2026-02-01 12:00:00" + ("" if database.kind == "mariadb" else "-05")
+    database.fill(
+        "deals",
+        [("id", "INTEGER"), ("won_at", database.instant), ("created", database.timestamp),
+         ("changed", database.timestamp)],
+        f"1, '{instant}', '2026-02-01 12:00:00', '2026-02-01 12:00:00'",
+    )  # fmt: skip
+    mapping = DealColumns(
+        deal_id="id",
+        created_at="created",
+        modified_at="changed",
+        milestones={"won": MilestoneColumn(column="won_at")},
+    )
+    source = a_source(database, columns=mapping, time_zones={"changed": ZoneInfo("Asia/Tokyo")})
+    (deal,) = read(source).values()
+    assert deal
+    noon_behind = datetime(2026, 2, 1, 17, tzinfo=UTC)
+    assert deal.milestones == (Milestone("won", noon_behind),)
+    assert deal.created_at == noon_behind, "New York's noon, the company's"
+    assert deal.modified_at == datetime(2026, 2, 1, 3, tzinfo=UTC), "Tokyo's noon, the column's"
+
+
+BAD_TIMES = {
+    "postgresql": ["'infinity'", "'-infinity'", "'0044-03-15 12:00:00 BC'", "'12026-01-01'"],
+    "duckdb": ["'infinity'", "'-infinity'", "'0044-03-15 (BC) 12:00:00'", "'12026-01-01'"],
+    "mariadb": ["'0000-00-00 00:00:00'", "'2026-00-00 00:00:00'", "'2026-02-31 00:00:00'"],
+    "sqlite": ["'infinity'", "'0000-00-00'", "'-44-03-15'", "CAST(x'ff00' AS TEXT)", "x'ff00'"],
+}
+
+
+def test_a_time_beyond_the_calendar_is_one_bad_row(database: RealDatabase) -> None:
+    bad = BAD_TIMES[database.kind]
+    good = "'2026-02-01 12:00:00'"
+    rows = [f"{number}, {written}" for number, written in enumerate([good, *bad, good], 1)]
+    for kind in {database.timestamp, database.instant, "DATE"}:
+        database.fill("deals", [("id", "INTEGER"), ("won_at", kind)], *rows)
+        found = read(a_source(database))
+        assert len(found) == len(rows), kind
+        assert [deal_id for deal_id, deal in found.items() if deal] == ["1", str(len(rows))], kind
+
+
+def test_bytes_where_text_was_due_are_one_bad_row(database: RealDatabase) -> None:
+    kind, written = {
+        "postgresql": ("BYTEA", "'\\x6162'"),
+        "duckdb": ("BLOB", "'ab'"),
+    }.get(database.kind, ("BLOB", "x'6162'"))
+    columns = [("id", "INTEGER"), ("won_at", database.timestamp), ("gclid", kind)]
+    database.fill("deals", columns, f"1, NULL, {written}", "2, NULL, NULL")
+    mapping = DealColumns(deal_id="id", milestones=WON.milestones, gclid="gclid")
+    found = read(a_source(database, columns=mapping))
+    assert {deal_id: deal is not None for deal_id, deal in found.items()} == {"1": False, "2": True}
+
+
+@pytest.mark.parametrize("table", ["order", "Deal table", "deals:2026", "100% of deals", "a.b"])
+def test_a_tables_name_may_be_quoted_or_a_reserved_word(database: RealDatabase, table: str) -> None:
+    columns = [("id", "INTEGER"), ("won_at", database.timestamp), ("Amount in %:", "INTEGER")]
+    database.fill(table, columns, "1, '2026-02-01 12:00:00', 5")
+    mapping = DealColumns(deal_id="id", milestones=WON.milestones, amount="Amount in %:")
+    written = [f'"{table}"', f"`{table}`", f"[{table}]", *(["order"] if table == "order" else [])]
+    for query in written:
+        (deal,) = read(a_source(database, query, columns=mapping)).values()
+        assert deal
+        assert deal.amount == 5
+
+
+def test_only_the_mapped_columns_of_a_table_are_read() -> None:
+    with duckdb() as database:
+        database.fill("deals", [("id", "INTEGER"), ("won_at", "TIMESTAMP")], "1, NULL")
+        database.run("CREATE VIEW v AS SELECT *, error('it was read') AS note FROM deals")
+        assert list(read(a_source(database, "v"))) == ["1"]
+
+
+def test_a_query_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "deals.sql"
+    with duckdb() as database:
+        database.fill("deals", [("id", "INTEGER"), ("won_at", "TIMESTAMP")], "1, NULL")
+        file.write_text("\ufeff-- all\nSELECT * FROM deals;\n", encoding="utf-8")
+        assert list(read(a_source(database, str(file)))) == ["1"]
+        with pytest.raises(OperatorError, match=r"the file .*no\.sql, which cannot be read"):
+            read(a_source(database, str(tmp_path / "no.sql")))
+
+
+def dated(database: RealDatabase, count: int) -> None:
+    """Make deals that were won on one day after the other, up to the night."""
+    begun = datetime(2026, 3, 1, 12) - timedelta(days=count - 1)  # noqa: DTZ001
+    rows = [f"{day}, '{begun + timedelta(days=day)}'" for day in range(count)]
+    database.fill("deals", [("id", "INTEGER"), ("won_at", database.timestamp)], *rows)
+
+
+@pytest.mark.parametrize("query", ["deals", "SELECT * FROM deals -- all", "SELECT * FROM deals;"])
+def test_a_backfill_asks_for_its_period_alone_where_times_are_times(
+    database: RealDatabase, query: str
+) -> None:
+    dated(database, 40)
+    if database.kind != "sqlite":
+        bad = "'infinity'" if database.kind in {"duckdb", "postgresql"} else "'0000-00-00'"
+        database.run(f"INSERT INTO deals VALUES (99, {bad})")
+    source = a_source(database, query)
+    found = list(source.read_period(NIGHT))
+    assert [one.deal_id for one in found if isinstance(one, Deal)] == ["39"]
+    has_read_all = any(isinstance(one, Quarantined) for one in found)
+    assert not has_read_all, "the row far outside was not even handed over"
+
+
+WINDOWED = "SELECT * FROM deals WHERE changed >= :since AND changed < :until"
+CHANGED = DealColumns(
+    deal_id="id", modified_at="changed", milestones={"won": MilestoneColumn(column="won_at")}
+)
+
+
+def stamped(database: RealDatabase, kind: str, *stamps: str) -> None:
+    columns = [("id", "INTEGER"), ("won_at", database.timestamp), ("changed", kind)]
+    rows = [f"{number}, NULL, {stamp}" for number, stamp in enumerate(stamps, 1)]
+    database.fill("deals", columns, *rows)
+
+
+@pytest.mark.parametrize("window", [FIRST, NIGHT], ids=["first read", "a night"])
+def test_a_row_without_a_stamp_passes_every_window(database: RealDatabase, window: Period) -> None:
+    stamped(database, database.timestamp, "'2026-03-01 12:00:00'", "NULL")
+    assert list(read(a_source(database, WINDOWED, columns=CHANGED), window)) == ["1", "2"]
+
+
+def test_one_stamp_beyond_the_calendar_stops_no_first_read(database: RealDatabase) -> None:
+    bad = BAD_TIMES[database.kind][:2]
+    stamped(database, database.timestamp, "'2026-03-01 12:00:00'", *bad)
+    found = read(a_source(database, WINDOWED, columns=CHANGED))
+    assert {deal_id: deal is not None for deal_id, deal in found.items()} == {
+        "1": True,
+        "2": False,
+        "3": False,
+    }
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "text"])
+def test_a_window_that_cannot_compare_the_stamps_stops_the_first_run(
+    database: RealDatabase, kind: str
+) -> None:
+    """Epoch seconds are compared as if they were dates, or not at all."""
+    is_text = kind == "text"
+    stamped(
+        database, database.text if is_text else kind, "'1772366400'" if is_text else "1772366400"
+    )
+    source = a_source(database, WINDOWED, columns=CHANGED)
+    with pytest.raises(OperatorError) as stopped:
+        read(source)
+    assert re.search(
+        "leaves 1 of 1 rows out|operator|compare|cast|answered", str(stopped.value).lower()
+    )
+
+
+def test_clicks_without_a_window_in_common_stop_the_first_run(database: RealDatabase) -> None:
+    if database.kind in {"postgresql", "duckdb"}:
+        pytest.skip("it refuses to compare them")
+    database.fill("clicks", [("gclid", database.text), ("at", "BIGINT")], "'abC', 1772366400")
+    source = SqlClicks(
+        name="site",
+        url=database.url,
+        query="SELECT * FROM clicks WHERE at BETWEEN :since AND :until",
+        columns=ClickColumns(gclid="gclid", logged_at="at"),
+        cells=CELLS,
+    )
+    with pytest.raises(OperatorError, match="leaves 1 of 1 rows out of every window"):
+        list(source.read(FIRST))
+
+
+def literal(cell: object) -> str:
+    """Return a cell as a text is written in SQL."""
+    return "NULL" if cell is None else "'{}'".format(str(cell).replace("'", "''"))
+
+
+class TestDuckDbDeals(TableSourceContract):
+    """The promises of every source of rows, on a database whose columns have types."""
+
+    @pytest.fixture(autouse=True)
+    def _in(self) -> Iterator[None]:
+        with duckdb() as self.database:
+            yield
+
+    def make(
+        self,
+        rows: Rows,
+        *,
+        columns: DealColumns = COLUMNS,
+        cells: CellFormat = table_suite.CELLS,
+        is_complete: bool = False,
+    ) -> SqlDeals:
+
+        self.database.fill("deals", [(name, "VARCHAR") for name in HEADER])
+        engine_rows = [
+            [None if row[name] is None else str(row[name]) for name in HEADER] for row in rows
+        ]
+        import duckdb as driver
+
+        with driver.connect(self.database.url.removeprefix("duckdb:///")) as connection:
+            if engine_rows:
+                marks = ", ".join("?" * len(HEADER))
+                connection.executemany(f"INSERT INTO deals VALUES ({marks})", engine_rows)
+        return SqlDeals(
+            name="crm",
+            url=self.database.url,
+            query="deals",
+            columns=columns,
+            cells=cells,
+            is_complete=is_complete,
+        )
+
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "sql.toml"
+
+
+def example(database: RealDatabase, tmp_path: Path) -> SqlDeals:
+    """Return the source of deals that the example describes, on this database."""
+    text = re.sub(r'(?<=\[deals\.crm\]\nkind = "sql"\n)url = ".*"', "", EXAMPLE.read_text())
+    config = tmp_path / "convsync.toml"
+    config.write_text(text.replace("[deals.crm]\n", f'[deals.crm]\nurl = "{database.url}"\n', 1))
+    settings = load_settings(config)
+    source = deal_source("crm", settings.deals["crm"], settings)  # type: ignore[arg-type]
+    assert isinstance(source, SqlDeals)
+    return source
+
+
+def test_the_example_reads_every_deal_on_every_database(
+    database: RealDatabase, tmp_path: Path
+) -> None:
+    at = database.timestamp
+    stamp, old = "'2026-03-01 12:00:00'", "'2025-01-01 12:00:00'"
+    database.fill(
+        "opportunity",
+        [("id", database.text), ("created_at", at), ("updated_at", at), ("amount", "DECIMAL(10,2)"),
+         ("currency_iso_code", database.text), ("segment", database.text),
+         ("is_deleted", "BOOLEAN")],
+        f"'all', {old}, {old}, 10.50, 'USD', 'a', FALSE",
+        f"'bare', {old}, {stamp}, NULL, NULL, NULL, TRUE",
+        f"'never stamped', {old}, NULL, 1, 'USD', NULL, NULL",
+        f"'old', {old}, {old}, 1, 'USD', NULL, FALSE",
+    )  # fmt: skip
+    database.fill(
+        "stage_times",
+        [("opportunity_id", database.text), ("updated_at", at), ("sql_at", at), ("won_at", at),
+         ("lost_at", at)],
+        f"'all', {old}, {old}, {stamp}, NULL",
+    )  # fmt: skip
+    names = [
+        "id",
+        "converted_opportunity_id",
+        "gclid",
+        "landing_url",
+        "email",
+        "phone",
+        "country_code",
+    ]
+    database.fill(
+        "lead",
+        [*((name, database.text) for name in names), ("consent_ads", "BOOLEAN"),
+         ("updated_at", at)],
+        f"'l1', 'all', 'abC', NULL, NULL, NULL, 'US', FALSE, {stamp}",
+        f"'l2', NULL, 'abD', NULL, NULL, NULL, 'US', TRUE, {stamp}",
+    )  # fmt: skip
+    source = example(database, tmp_path)
+    source.check_columns()
+    assert set(read(source)) == {"all", "bare", "never stamped", "old"}
+    night = read(source, NIGHT)
+    assert set(night) == {"all", "bare", "never stamped"}
+    deal = night["all"]
+    assert deal
+    assert (deal.amount, deal.consent.ad_user_data) == (Decimal("10.5"), ConsentStatus.DENIED)
+    profile = source.profile()
+    assert (profile.rows, profile.left_out) == (4, 0)
+    assert profile.times["won_at"].read == "2026-03-01 17:00:00 UTC"
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
+def test_a_connection_that_is_killed_is_tried_again_later(kind: str) -> None:
+    kill = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        " AND datname = current_database()"
+    )
+    with DATABASES[kind]() as database:
+        dated(database, 1)
+        for _ in range(16):  # more than the driver has read ahead
+            database.run("INSERT INTO deals SELECT * FROM deals")
+        records = a_source(database).read_changed(FIRST)
+        next(records)
+        database.run(*([kill] if kind == "postgresql" else kills(database)))
+        with pytest.raises(TransientError, match="tried again with the next run"):
+            list(records)
+
+
+def kills(database: RealDatabase) -> list[str]:
+    """Return the statements that kill every other connection to a MariaDB server."""
+    engine = create_engine(database.url, poolclass=NullPool)
+    found = text(
+        "SELECT id FROM information_schema.processlist"
+        " WHERE id <> connection_id() AND command = 'Query'"
+    )
+    with engine.connect() as connection:
+        return [f"KILL {number}" for number in connection.execute(found).scalars()]
