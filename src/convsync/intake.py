@@ -31,9 +31,9 @@ from convsync.extract.source import (
     ReadsOn,
     Record,
     Unchanged,
+    read_again,
     with_last,
 )
-from convsync.model.deal import Deal
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
@@ -167,7 +167,8 @@ class Intake:
         window = self._window(source.name, source)
         self._read_window(source, window)
         if unclear and not source.reads_all:
-            self._read_again(source, unclear, window)
+            again = read_again(source, unclear, window.until)
+            self._read_deals(source, again, self._plan_changed)
         if isinstance(source, KeepsNoTrace):
             self._departures.ask_which_left(source.name, source)
         if isinstance(source, AnswersForDeals):
@@ -218,18 +219,6 @@ class Intake:
                     f"source '{source}' gave nothing, and always had given something: look whether"
                     " its export, its folder or the rights to it are as they were."
                 )
-
-    def _read_again(self, source: DealSource, deal_ids: Sequence[str], window: Period) -> None:
-        """Store and plan deals whose consent was unclear: the word may have a meaning by now."""
-        if isinstance(source, AnswersForDeals):
-            for start in range(0, len(deal_ids), CHUNK):
-                asked = source.read_named(deal_ids[start : start + CHUNK])
-                self._read_deals(source, asked, self._plan_changed)
-            return
-        wanted = frozenset(deal_ids)
-        everything = source.read_changed(replace(window, since=EPOCH))
-        again = (one for one in everything if isinstance(one, Deal) and one.deal_id in wanted)
-        self._read_deals(source, again, self._plan_changed)
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
         """Store and plan the deals that vanished once and are there again."""

@@ -633,3 +633,12 @@ def test_missing_credentials_are_named_with_where_they_were_looked_for(
     with pytest.raises(OperatorError, match=r"destinations\.google\.credentials") as raised:
         wiring.destinations_of(settings)("google")
     assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("address", ["http://u:{}@crm.example", "https://u:p@{}@crm.example"])
+def test_an_address_of_a_crm_shows_no_part_of_a_password(config: Path, address: str) -> None:
+    crm = f'[deals.hub]\nkind = "hubspot"\nurl = "{address.format(SECRET)}"\ntoken = "t"\n'
+    config.write_text(f'{GOOD}\n{crm}[deals.hub.milestones]\nwon = {{ outcome = "won" }}\n')
+    with pytest.raises(OperatorError, match=r"deals\.hub\.url: the address holds an @") as raised:
+        load_settings(config)
+    assert SECRET not in str(raised.value)

@@ -12,7 +12,7 @@ records before it, and handed back with the same window by the next run.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from convsync.errors import ConvsyncError
@@ -23,6 +23,7 @@ from convsync.model.period import Period
 from convsync.model.seen_clicks import NOTHING_SEEN, SeenClicks
 
 CLICKS_A_CHUNK = 5_000
+ASKED_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +172,22 @@ class ReadsOn(Protocol):
 
     def read_on(self, window: Period, after: FileMark | None) -> Iterator[ClickChunk]:
         """Yield what `read` does, but for what was read up to a mark and stands as it did."""
+
+
+def read_again(source: DealSource, deal_ids: Sequence[str], until: datetime) -> Iterator[Record]:
+    """Yield those of some deals that are there now, whenever they were modified.
+
+    A source that cannot be asked for deals is read whole.
+    """
+    if isinstance(source, AnswersForDeals):
+        for start in range(0, len(deal_ids), ASKED_AT_ONCE):
+            yield from source.read_named(deal_ids[start : start + ASKED_AT_ONCE])
+        return
+    wanted = frozenset(deal_ids)
+    ever = Period(since=datetime(1970, 1, 1, tzinfo=UTC), until=until)
+    for record in source.read_changed(ever):
+        if isinstance(record, Deal) and record.deal_id in wanted:
+            yield record
 
 
 def chunks_of(records: Iterator[Sighting | Quarantined]) -> Iterator[ClickChunk]:

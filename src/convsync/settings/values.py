@@ -128,6 +128,11 @@ def _date_formats(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _api_url(value: str) -> str:
+    if "@" in value:  # whatever is wrong with it, it may hold a password: show nothing of it
+        raise ValueError(
+            "the address holds an @; leave user and password out of it, and set the credentials"
+            " under their own keys"
+        )
     if not value.lower().startswith("https://") and not is_loopback(value):
         raise ValueError(f"'{value}' must begin with https://; only this machine may do without")
     return value.rstrip("/")
