@@ -631,3 +631,23 @@ def test_missing_credentials_are_named_with_where_they_were_looked_for(
     with pytest.raises(OperatorError, match=r"destinations\.google\.credentials") as raised:
         wiring.destinations_of(settings)("google")
     assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("secret", ["one\ntwo", "ends so \n", "es\x1bcape"])
+def test_a_secret_that_no_header_takes_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__TOKEN", secret)
+    with pytest.raises(OperatorError, match="CONVSYNC_DEALS__CRM__TOKEN") as refused:
+        load_settings(CONFIG / "hubspot.toml")
+    assert secret not in str(refused.value)
+
+
+def test_an_address_with_a_password_is_refused_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__TOKEN", "t")
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__URL", "https://me:hunter2@api.hubapi.com")
+    with pytest.raises(OperatorError, match=r"deals\.crm\.url.*user or a password") as refused:
+        load_settings(CONFIG / "hubspot.toml")
+    assert "hunter2" not in str(refused.value)

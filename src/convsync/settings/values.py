@@ -120,6 +120,8 @@ def _region(value: str) -> str:
 
 
 def _api_url(value: str) -> str:
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        raise ValueError("it holds a user or a password; write it without, and sign in by keys")
     if not value.lower().startswith("https://") and not is_loopback(value):
         raise ValueError(f"'{value}' must begin with https://; only this machine may do without")
     return value.rstrip("/")
