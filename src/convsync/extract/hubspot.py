@@ -13,6 +13,7 @@ https://developers.hubspot.com/docs/api-reference/latest/overview
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -27,7 +28,6 @@ from convsync.extract.crm_adapter import (
     Page,
     Person,
     batches,
-    built,
     ever_since,
     instant,
     is_first_read,
@@ -35,6 +35,7 @@ from convsync.extract.crm_adapter import (
 from convsync.extract.funnel import Entered, Stage
 from convsync.extract.hubspot_api import HARMLESS, HubSpotRecord, next_place, results
 from convsync.extract.hubspot_records import history_of, merged_into, outcome_of, person_of
+from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.paging import pages_by_id
 from convsync.extract.source import Departed
@@ -121,7 +122,7 @@ class HubSpot:
             for ids in self._modified(_DEALS, window, last):
                 if not is_first_read(window):
                     seen.update(ids)
-                yield self._page(ids, place=f"{_DEALS}:{ids[-1]}")
+                yield self._complete(ids, place=f"{_DEALS}:{ids[-1]}")
             last = ""
         if is_first_read(window):
             return
@@ -129,18 +130,18 @@ class HubSpot:
             linked = self._linked(_CONTACTS, _DEALS, ids)
             others = dict.fromkeys(chain.from_iterable(linked.values()))
             for some in batches([one for one in others if one not in seen], self._a_group):
-                yield self._page(some)
+                yield self._complete(some)
             yield Page(deals=(), place=f"{_CONTACTS}:{ids[-1]}")
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began: none can have moved in it otherwise."""
         for ids in self._modified(_DEALS, ever_since(period), ""):
-            yield self._page(ids)
+            yield self._complete(ids)
 
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; archived ones and those of other accounts are left out."""
         for ids in batches(deal_ids, self._a_group):
-            yield self._page(ids)
+            yield self._complete(ids)
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield deals archived in the window. The list keeps 90 days, and has no filter of its own.
@@ -151,9 +152,7 @@ class HubSpot:
         while True:
             query = {"archived": "true", "limit": str(_A_LIST), **after}
             answer = self._http.get(f"crm/objects/{VERSION}/{_DEALS}", query)
-            for record in results(answer):
-                if (at := instant(record.get("archivedAt"))) and at in window:
-                    yield Departed(deal_id=record["id"], gone=Gone.DELETED)
+            yield from left(results(answer), partial(_archived, window=window))
             following = next_place(answer)
             if following is None:
                 return
@@ -208,7 +207,10 @@ class HubSpot:
 
     # What they are
 
-    def _page(self, deal_ids: Sequence[str], place: str | None = None) -> Page:
+    def _complete(self, deal_ids: Sequence[str], place: str | None = None) -> Page:
+        return replace(one_by_one(deal_ids, str, self._page), place=place)
+
+    def _page(self, deal_ids: Sequence[str]) -> Page:
         """Return deals complete with history and contacts, and what was merged into them."""
         contacts_of = self._linked(_DEALS, _CONTACTS, deal_ids)
         contact_ids = dict.fromkeys(chain.from_iterable(contacts_of.values()))
@@ -232,7 +234,6 @@ class HubSpot:
                 for deal_id, record in records.items()
             ],
             departed=[merged for record in records.values() for merged in merged_into(record)],
-            place=place,
         )
 
     def _reads(
@@ -318,6 +319,11 @@ class HubSpot:
             history=history,
             people=people,
         )
+
+
+def _archived(record: HubSpotRecord, window: Period) -> Departed | None:
+    at = instant(record.get("archivedAt"))
+    return Departed(deal_id=record["id"], gone=Gone.DELETED) if at and at in window else None
 
 
 def _by_id(found: Iterable[Sequence[HubSpotRecord]]) -> dict[str, HubSpotRecord]:

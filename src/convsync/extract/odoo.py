@@ -21,6 +21,7 @@ https://github.com/odoo/odoo/blob/19.0/addons/crm/models/crm_lead.py
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final, Literal
@@ -34,11 +35,11 @@ from convsync.extract.crm_adapter import (
     Page,
     Person,
     batches,
-    built,
     ever_since,
     is_first_read,
 )
 from convsync.extract.funnel import Stage, StageOutcome
+from convsync.extract.malformed import built, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.odoo_api import NotReadableError, Transport
 from convsync.extract.odoo_records import (
@@ -164,26 +165,26 @@ class Odoo:
             for records in self._written(_LEAD, window, self._columns(), int(last or 0)):
                 if not is_first_read(window):
                     seen.update(record["id"] for record in records)
-                yield self._page(records, f"{_LEAD}:{records[-1]['id']}")
+                yield self._complete(records, f"{_LEAD}:{records[-1]['id']}")
             last = ""
         if is_first_read(window):
             return
         for partners in self._written(_PARTNER, window, ["id"], int(last or 0)):
             theirs = [["partner_id", "in", [one["id"] for one in partners]]]
             for records in self._pages(_LEAD, theirs, self._columns(), self._a_page):
-                yield self._page([one for one in records if one["id"] not in seen])
+                yield self._complete([one for one in records if one["id"] not in seen])
             yield Page(deals=(), place=f"{_PARTNER}:{partners[-1]['id']}")
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal written since the period began: none can have moved in it otherwise."""
         since_then = ever_since(period)
         for records in self._written(_LEAD, since_then, self._columns()):
-            yield self._page(records)
+            yield self._complete(records)
 
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; those that this user may not see are left out."""
         for ids in batches(deal_ids, self._a_page):
-            yield self._page(self._read(_LEAD, map(int, ids), self._columns()))
+            yield self._complete(self._read(_LEAD, map(int, ids), self._columns()))
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield nothing: what is deleted, or merged into another, leaves no trace."""
@@ -220,7 +221,10 @@ class Odoo:
 
     # What they are
 
-    def _page(self, records: Sequence[OdooRecord], place: str | None = None) -> Page:
+    def _complete(self, records: Sequence[OdooRecord], place: str | None = None) -> Page:
+        return replace(one_by_one(records, itemgetter("id"), self._page), place=place)
+
+    def _page(self, records: Sequence[OdooRecord]) -> Page:
         """Return deals with their partner and the stages they went through."""
         partners = self._partners(one["partner_id"][0] for one in records if one["partner_id"])
         changes = self._changes([one["id"] for one in records])
@@ -231,7 +235,6 @@ class Odoo:
                 )
                 for record in records
             ],
-            place=place,
         )
 
     def _partners(self, ids: Iterable[int]) -> dict[int, Person]:

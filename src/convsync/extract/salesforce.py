@@ -9,7 +9,7 @@ https://developer.salesforce.com/docs/platform/object-reference/guide/object-ref
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import eq, itemgetter
 from typing import Final
@@ -22,11 +22,11 @@ from convsync.extract.crm_adapter import (
     Page,
     Person,
     batches,
-    built,
     instant,
     is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.malformed import built, one_by_one
 from convsync.extract.mapping import (
     CONTACT,
     DEAL,
@@ -166,7 +166,7 @@ class Salesforce:
             wanted = select(self._deal_columns(), _RECORDS[DEAL])
             modified = within("SystemModstamp", window)
             for rows in self._pages(wanted, modified, last, with_deleted=True):
-                yield self._page(rows, place=f"{_DEALS}:{rows[-1]['Id']}")
+                yield self._complete(rows, place=f"{_DEALS}:{rows[-1]['Id']}")
             if is_first_read(window):
                 return
             place, last = next(iter(_LINKS)), ""
@@ -186,12 +186,12 @@ class Salesforce:
             for deal_id in self._ids(records, name, where)
         )
         for deal_ids in batches(found, self._a_page):
-            yield self._page(self._read(deal_ids))
+            yield self._complete(self._read(deal_ids))
 
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; deleted and hidden ones are left out."""
         for ids in batches(deal_ids, self._a_page):
-            yield self._page(self._read(ids))
+            yield self._complete(self._read(ids))
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield nothing: what was deleted is listed among what changed. Opportunities never merge.
@@ -221,7 +221,7 @@ class Salesforce:
                 if datetime.fromisoformat(deal["SystemModstamp"]) not in window
             )
             if others:
-                yield self._page(self._read([*others]))
+                yield self._complete(self._read([*others]))
             yield Page(deals=(), place=f"{name}:{rows[-1]['Id']}")
 
     def _reaching(self, period: Period) -> Iterator[tuple[str, str, str]]:
@@ -271,7 +271,10 @@ class Salesforce:
         there = [column for name, column in _OPTIONAL.items() if name in self._types[DEAL]]
         return (*_STANDARD, *there, *self._mapping.names[DEAL])
 
-    def _page(self, rows: Sequence[SalesforceRecord], place: str | None = None) -> Page:
+    def _complete(self, rows: Sequence[SalesforceRecord], place: str | None = None) -> Page:
+        return replace(one_by_one(rows, itemgetter("Id"), self._page), place=place)
+
+    def _page(self, rows: Sequence[SalesforceRecord]) -> Page:
         """Return deals complete with history and people, and those that were deleted."""
         live = [row for row in rows if not row["IsDeleted"]]
         ids = [row["Id"] for row in live]
@@ -290,7 +293,6 @@ class Salesforce:
             departed=[
                 Departed(deal_id=row["Id"], gone=Gone.DELETED) for row in rows if row["IsDeleted"]
             ],
-            place=place,
         )
 
     def _entered(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Entered]]:

@@ -8,9 +8,11 @@ https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain, product
+from operator import itemgetter
 from typing import Final
 
 from convsync.errors import OperatorError
@@ -21,11 +23,11 @@ from convsync.extract.crm_adapter import (
     Fields,
     Page,
     Person,
-    built,
     instant,
     is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.source import Departed
 from convsync.extract.zoho_api import A_LONG_PAGE, Api, ZohoRecord
@@ -160,19 +162,19 @@ class Zoho:
         to_read = ["deals"] if is_first_read(window) else [*ways]
         for name in to_read[to_read.index(way) :]:
             for rows, read_to in ways[name](window, last):
-                yield self._page(rows, place=f"{name}:{read_to}")
+                yield self._complete(rows, place=f"{name}:{read_to}")
             last = "0"
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began: none can have moved in it otherwise."""
         since_then = f"Modified_Time >= '{_text(max(period.since, LONG_AGO))}'"
         for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], since_then):
-            yield self._page(rows)
+            yield self._complete(rows)
 
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; those in the bin, and those hidden, are left out."""
         for rows in self._api.pages_in(self._columns(DEAL), _MODULES[DEAL], _BY_ID, deal_ids):
-            yield self._page(rows)
+            yield self._complete(rows)
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield deals deleted in the window; the list has no filter for its end, and no order.
@@ -181,9 +183,8 @@ class Zoho:
         deal is among them. https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
         """
         since = _text(max(window.since, LONG_AGO))
-        for row in self._api.listed("Deals/deleted", {"type": "all"}, since=since):
-            if (at := instant(row["deleted_time"])) and at in window:
-                yield Departed(deal_id=row["id"], gone=Gone.DELETED)
+        rows = self._api.listed("Deals/deleted", {"type": "all"}, since=since)
+        yield from left(rows, partial(_deleted, window=window))
 
     # Which deals
 
@@ -219,7 +220,10 @@ class Zoho:
 
     # What they are
 
-    def _page(self, rows: Sequence[ZohoRecord], place: str | None = None) -> Page:
+    def _complete(self, rows: Sequence[ZohoRecord], place: str | None = None) -> Page:
+        return replace(one_by_one(rows, itemgetter("id"), self._page), place=place)
+
+    def _page(self, rows: Sequence[ZohoRecord]) -> Page:
         """Return deals complete with the history of their stages and the people behind them.
 
         One that was deleted before all of it was read is left out: it is in the list of the
@@ -233,7 +237,6 @@ class Zoho:
                 for row in rows
                 if row["id"] in people
             ],
-            place=place,
         )
 
     def _history_of(self, deal_ids: Sequence[str]) -> dict[str, list[ZohoRecord]]:
@@ -369,6 +372,11 @@ def _stage(pipeline: ZohoRecord, stage: ZohoRecord) -> Stage:
         position=int(stage["sequence_number"]),
         outcome=_OUTCOMES.get(stage["forecast_type"], StageOutcome.OPEN),
     )
+
+
+def _deleted(row: ZohoRecord, window: Period) -> Departed | None:
+    at = instant(row["deleted_time"])
+    return Departed(deal_id=row["id"], gone=Gone.DELETED) if at and at in window else None
 
 
 def _person(kind: str, row: ZohoRecord) -> Person:
