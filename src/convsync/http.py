@@ -204,8 +204,15 @@ class Http:
 
     def problem_of(self, answer: Answer) -> ConvsyncError | None:
         """Return what is wrong with an answer, be it one that came as a part of another."""
-        verdict = self.judge(answer) or self._problem_by_status(answer)
+        verdict = self._judged(answer) or self._problem_by_status(answer)
         return verdict if isinstance(verdict, ConvsyncError) else None
+
+    def _judged(self, answer: Answer) -> Verdict:
+        """Return what the vendor means, None for an error that is shaped as none of its own."""
+        try:
+            return self.judge(answer)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return None
 
     def _asked(
         self, method: str, url: str, request: Mapping[str, Any], who: Mapping[str, str]

@@ -6,14 +6,17 @@ that which is worked on, so that the store and the CRM need not wait for each ot
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
 from convsync.errors import OperatorError
+from convsync.extract.cells import text_of
 from convsync.extract.crm_adapter import Crm, CrmField, Page
 from convsync.extract.crm_records import CrmRecords
+from convsync.extract.funnel import MilestoneStages, Stage, StageOutcome, listed
 from convsync.extract.malformed import as_documented
 from convsync.extract.mapping import CellFormat, CrmMapping
 from convsync.extract.source import Bookmark, Departed, Record
@@ -81,7 +84,8 @@ class CrmDeals:
 
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())
-        stages = self.crm.stages()
+        stages = [*map(_named, self.crm.stages())]
+        raise_if_never_won(self.name, self.mapping, stages)
         return CrmRecords(self.name, self.mapping, self._cells, stages)
 
 
@@ -104,6 +108,36 @@ def unreadable(mapping: CrmMapping, there: Sequence[CrmField]) -> Iterator[tuple
     readable = {(field.kind, field.name) for field in there if field.is_readable}
     for kind, names in mapping.names.items():
         yield from ((kind, name) for name in names if (kind, name) not in readable)
+
+
+def unreachable(mapping: CrmMapping, stages: Sequence[Stage]) -> Iterator[tuple[str, StageOutcome]]:
+    """Yield every milestone that is meant by an outcome alone which no stage of the CRM has."""
+    outcomes = {stage.outcome for stage in stages}
+    for name, how in mapping.milestones.items():
+        match how:
+            case MilestoneStages(stages=(), outcome=StageOutcome() as outcome):
+                if outcome not in outcomes:
+                    yield name, outcome
+
+
+def raise_if_never_won(source: str, mapping: CrmMapping, stages: Sequence[Stage]) -> None:
+    """Raise OperatorError where no deal could ever be won: every sale would be dropped unsaid."""
+    for name, outcome in unreachable(mapping, stages):
+        if outcome is StageOutcome.WON:
+            raise OperatorError(
+                f"source '{source}': milestone '{name}' can never be reached: no stage there counts"
+                f" as {outcome}. Those there are: {listed(stages) or 'none'}. Mark one as"
+                f" {outcome} in the CRM, grant the right to read that mark, or name the stages of"
+                " the milestone."
+            )
+
+
+def _named(stage: Stage) -> Stage:
+    """Return a stage with words for names; one without a name goes by its ID."""
+    name, pipeline = text_of(stage.name) or text_of(stage.stage_id), text_of(stage.pipeline)
+    if (name, pipeline) == (stage.name, stage.pipeline):
+        return stage
+    return replace(stage, name=name, pipeline=pipeline)
 
 
 def raise_if_missing(source: str, mapping: CrmMapping, there: Sequence[CrmField]) -> None:

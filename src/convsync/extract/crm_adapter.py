@@ -48,7 +48,7 @@ class CrmDeal:
     """A deal as its CRM tells it, complete: with its stages' history and its people.
 
     `amount` is what the API wrote, text or number, in `currency`. `attributes` are what every CRM
-    has under other names: owner, pipeline, stage, lost_reason; blank ones may be left out.
+    has under other names: owner, pipeline, stage; blank ones may be left out.
     """
 
     deal_id: str

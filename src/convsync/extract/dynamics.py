@@ -32,12 +32,11 @@ from convsync.extract.dynamics_api import (
     DynamicsRecord,
     any_of,
     is_gone,
-    label,
     stamp,
     table_of,
 )
 from convsync.extract.dynamics_columns import TableColumns
-from convsync.extract.dynamics_history import INSTANCE, LOST, WON, History, Past, Process
+from convsync.extract.dynamics_history import INSTANCE, WON, History, Past, Process
 from convsync.extract.funnel import Stage
 from convsync.extract.malformed import built, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
@@ -50,7 +49,7 @@ _KEY: Final = "opportunityid"
 _TABLES = {DEAL: "opportunity", CONTACT: "contact", LEAD: "lead"}
 _SETS = {DEAL: _DEALS, CONTACT: "contacts", LEAD: "leads"}
 _STANDARD = (
-    "createdon", "modifiedon", "statecode", "statuscode", "estimatedvalue", "actualvalue",
+    "createdon", "modifiedon", "statecode", "estimatedvalue", "actualvalue",
     "actualclosedate", "_transactioncurrencyid_value", "_ownerid_value", "_parentcontactid_value",
     "_customerid_value", "_originatingleadid_value",
 )  # fmt: skip
@@ -241,19 +240,17 @@ class Dynamics:
         """Return a deal. What it is worth is estimated until it is won."""
         entered = self._history.entered(row, past)
         process, stage = self._history.names_of(entered)
-        state = row["statecode"]
         return CrmDeal(
             deal_id=row[_KEY],
             created_at=instant(row["createdon"]),
             modified_at=instant(row["modifiedon"]),
             entered=entered,
-            amount=row["actualvalue" if state == WON else "estimatedvalue"],
+            amount=row["actualvalue" if row["statecode"] == WON else "estimatedvalue"],
             currency=self._currency(row["_transactioncurrencyid_value"]),
             attributes={
                 "owner": row["_ownerid_value"] or "",
                 "pipeline": process,
                 "stage": stage,
-                "lost_reason": label(row, "statuscode") if state == LOST else "",
             },
             fields=self._columns_of(DEAL).values(row, self._names[DEAL]),
             people=people,

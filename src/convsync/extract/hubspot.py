@@ -19,7 +19,6 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final
 
-from convsync.errors import UnexpectedResponseError
 from convsync.extract.crm_adapter import (
     LONG_AGO,
     CrmDeal,
@@ -33,11 +32,11 @@ from convsync.extract.crm_adapter import (
     is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage
-from convsync.extract.hubspot_api import HARMLESS, HubSpotRecord, next_place, results
+from convsync.extract.hubspot_api import HubSpotRecord, found_in_batch, next_place, results
 from convsync.extract.hubspot_records import history_of, merged_into, outcome_of, person_of
 from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
-from convsync.extract.paging import pages_by_id
+from convsync.extract.paging import Unrepeated, pages_by_id
 from convsync.extract.source import Departed
 from convsync.http import Http
 from convsync.model.deal import Gone
@@ -53,7 +52,7 @@ _A_SEARCH, _A_LINK_BATCH, _A_BATCH, _A_HISTORY_BATCH = 200, 1_000, 100, 50
 _A_LIST, _SAMPLE = 100, 100
 _STANDARD = (
     "createdate", "hs_lastmodifieddate", "amount", "deal_currency_code", "dealstage", "pipeline",
-    "hubspot_owner_id", "closed_lost_reason", "hs_merged_object_ids",
+    "hubspot_owner_id", "hs_merged_object_ids",
 )  # fmt: skip
 
 
@@ -149,6 +148,7 @@ class HubSpot:
         https://developers.hubspot.com/docs/api-reference/latest/crm/objects/deals/get-deals
         """
         after: dict[str, str] = {}
+        unrepeated = Unrepeated(f"{self._http.name}: the list of archived deals")
         while True:
             query = {"archived": "true", "limit": str(_A_LIST), **after}
             answer = self._http.get(f"crm/objects/{VERSION}/{_DEALS}", query)
@@ -156,8 +156,7 @@ class HubSpot:
             following = next_place(answer)
             if following is None:
                 return
-            if after.get("after") == following:
-                raise UnexpectedResponseError(f"{self._http.name} repeats the page {following}.")
+            unrepeated.passes(following)
             after = {"after": following}
 
     # Which deals
@@ -184,7 +183,8 @@ class HubSpot:
         def read(after: str) -> tuple[list[str], bool]:
             filters = [*inside, *([_filter("hs_object_id", "GT", after)] if after else [])]
             answer = self._searched(records, filters, by_id, [stamp], _A_SEARCH)
-            return [record["id"] for record in results(answer)], next_place(answer) is not None
+            found = [record["id"] for record in results(answer)]
+            return found, next_place(answer) is not None or len(found) >= _A_SEARCH
 
         return pages_by_id(self._http.name, read, str, last)
 
@@ -267,7 +267,7 @@ class HubSpot:
             "propertiesWithHistory": list(with_history),
         }
         path = f"crm/objects/{VERSION}/{records}/batch/read"
-        return self._without_errors(self._http.post(path, question))
+        return found_in_batch(self._http.post(path, question), self._http.name)
 
     def _linked(self, records: str, to: str, ids: Sequence[str]) -> dict[str, list[str]]:
         """Return the IDs each record is associated with, in HubSpot's order.
@@ -276,44 +276,35 @@ class HubSpot:
         """
         linked: dict[str, list[str]] = {}
         inputs = [{"id": one} for one in ids]
+        unrepeated = Unrepeated(f"{self._http.name}: the associations of {records}")
         while inputs:
             asked, inputs = inputs[:_A_LINK_BATCH], inputs[_A_LINK_BATCH:]
             path = f"crm/associations/{VERSION}/{records}/{to}/batch/read"
             answer = self._http.post(path, {"inputs": asked})
-            for link in self._without_errors(answer):
+            for link in found_in_batch(answer, self._http.name):
                 origin = str(link["from"]["id"])
                 linked.setdefault(origin, []).extend(str(one["toObjectId"]) for one in link["to"])
                 if following := next_place(link):
+                    unrepeated.passes((origin, following))
                     inputs.append({"id": origin, "after": following})
         return linked
 
-    def _without_errors(self, answer: Any) -> list[HubSpotRecord]:
-        """Return the results of a batch; errors that are no news are passed over."""
-        errors = [answer] if answer.get("category") else answer.get("errors", [])
-        for error in errors:
-            if error.get("category") not in HARMLESS:
-                raise UnexpectedResponseError(
-                    f"{self._http.name} could not read a batch: {error.get('category')}."
-                )
-        return [] if answer.get("category") else results(answer)
-
     def _deal(self, record: Mapping[str, Any], people: Sequence[Person]) -> CrmDeal:
         fields, history = record["properties"], history_of(record)
-        stage = self._stages.get(fields["dealstage"] or "")
+        stage = self._stages.get(fields.get("dealstage") or "")
         return CrmDeal(
             deal_id=record["id"],
-            created_at=instant(fields["createdate"]),
-            modified_at=instant(fields["hs_lastmodifieddate"]),
+            created_at=instant(fields.get("createdate")),
+            modified_at=instant(fields.get("hs_lastmodifieddate")),
             entered=[
                 Entered(str(value), at) for value, at in history.get("dealstage", ()) if value
             ],
-            amount=fields["amount"],
-            currency=fields["deal_currency_code"],
+            amount=fields.get("amount"),
+            currency=fields.get("deal_currency_code"),
             attributes={
-                "owner": fields["hubspot_owner_id"] or "",
-                "pipeline": stage.pipeline if stage else fields["pipeline"] or "",
-                "stage": stage.name if stage else fields["dealstage"] or "",
-                "lost_reason": fields["closed_lost_reason"] or "",
+                "owner": fields.get("hubspot_owner_id") or "",
+                "pipeline": stage.pipeline if stage else fields.get("pipeline") or "",
+                "stage": stage.name if stage else fields.get("dealstage") or "",
             },
             fields=fields,
             history=history,

@@ -73,8 +73,6 @@ https://github.com/odoo/odoo/blob/19.0/addons/mail/models/mail_message.py
 """
 _AMOUNTS: Final = ("planned_revenue", "expected_revenue")
 """The first up to Odoo 13, where the second means something else; then only the second."""
-_LOST_REASONS: Final = ("lost_reason_id", "lost_reason")
-"""The first from Odoo 16 on."""
 _TRACKED: Final = ("stage_id", "active")
 _RIGHTS: Final = {
     _LEAD: "the right Sales / User: All Documents, and the app CRM",
@@ -323,9 +321,6 @@ class Odoo:
                 "owner": str(key_of(record["user_id"])) if record["user_id"] else "",
                 "pipeline": name_of(record["team_id"]),
                 "stage": name_of(record["stage_id"]),
-                "lost_reason": next(
-                    (name_of(record[name]) for name in _LOST_REASONS if name in record), ""
-                ),
             },
             fields=self._cells(_LEAD, record),
             people=[person] if person else [],
@@ -336,7 +331,7 @@ class Odoo:
     def _columns(self) -> list[str]:
         """Return the fields of a lead that are wanted and there: one that is not is an error."""
         known = self._described(_LEAD)
-        wanted = (*_STANDARD, *_AMOUNTS, *_LOST_REASONS, *self._names[DEAL])
+        wanted = (*_STANDARD, *_AMOUNTS, *self._names[DEAL])
         return [name for name in dict.fromkeys(wanted) if name in known]
 
     def _described(self, model: str) -> Mapping[str, Any]:

@@ -5,13 +5,27 @@ record's ID, and going on from a cursor or link that the vendor gives. Either en
 where the vendor repeats a page, and not never.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import TypeVar
 
 from convsync.errors import UnexpectedResponseError
 
 T = TypeVar("T")
 Id = TypeVar("Id", str, int)
+
+
+class Unrepeated:
+    """The places where a list was gone on from. One that comes again would lead round for ever."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._passed: set[int] = set()
+
+    def passes(self, place: Hashable) -> None:
+        """Note a place. Raises UnexpectedResponseError where the list has been there before."""
+        if hash(place) in self._passed:
+            raise UnexpectedResponseError(f"{self._where} repeats a page.")
+        self._passed.add(hash(place))
 
 
 def is_no_later(record_id: str | int, last: str | int) -> bool:
@@ -33,13 +47,14 @@ def pages_by_id(
     page ends with, and of the one it was asked for, that it does not lead on. Raises
     UnexpectedResponseError, naming `where`, for such a page.
     """
-    has_more = True
+    has_more, unrepeated = True, Unrepeated(where)
     while has_more:
         records, has_more = read(last)
         if not records:
             return
         if is_repeat(id_of(records[-1]), last):
             raise UnexpectedResponseError(f"{where} repeats the page after {last}.")
+        unrepeated.passes(id_of(records[-1]))
         yield records
         last = id_of(records[-1])
 
@@ -53,7 +68,7 @@ def pages_by_cursor(
     `kept` from an earlier run that is refused now begins the list again. Raises
     UnexpectedResponseError, naming `where`, for a page that leads to itself.
     """
-    cursor = kept
+    cursor, unrepeated = kept, Unrepeated(where)
     try:
         records, following = read(cursor)
     except UnexpectedResponseError:
@@ -61,9 +76,10 @@ def pages_by_cursor(
             raise
         cursor = ""
         records, following = read(cursor)
+    unrepeated.passes(cursor)
     while True:
-        if following and following == cursor:
-            raise UnexpectedResponseError(f"{where} repeats a page.")
+        if following:
+            unrepeated.passes(following)
         yield records, following
         if not following:
             return

@@ -271,7 +271,6 @@ class Pipedrive:
                 "owner": str(record.get("owner_id") or ""),
                 "pipeline": stage.pipeline if stage else str(record.get("pipeline_id") or ""),
                 "stage": stage.name if stage else str(record["stage_id"]),
-                "lost_reason": record.get("lost_reason") or "",
             },
             fields=self._api.fields_of(DEAL).values(record, self._names[DEAL]),
             people=behind,

@@ -12,6 +12,7 @@ from typing import Final
 from convsync.extract import click_fields
 from convsync.extract.crm_adapter import Crm, CrmField
 from convsync.extract.funnel import Stage, StageOutcome
+from convsync.extract.malformed import as_documented
 from convsync.extract.mapping import CONTACT, DEAL, LEAD
 from convsync.model.click import ClickIdKind
 
@@ -55,14 +56,15 @@ class Proposal:
 
 def propose(crm: Crm) -> Proposal:
     """Ask a CRM for its stages and fields, and propose what they mean. Raises what it raises."""
-    stages, fields = crm.stages(), crm.fields()
-    readable = [one for one in fields if one.is_readable]
-    return Proposal(
-        milestones={name: _stages(pattern, stages) for name, pattern in _STAGES.items()},
-        records={kind: _record(crm, kind, readable) for kind in (DEAL, LEAD, CONTACT)},
-        segments=_segments([one for one in readable if one.kind == DEAL]),
-        stages=stages,
-    )
+    with as_documented("init"):
+        fields, stages = crm.fields(), crm.stages()
+        readable = [one for one in fields if one.is_readable]
+        return Proposal(
+            milestones={name: _stages(pattern, stages) for name, pattern in _STAGES.items()},
+            records={kind: _record(crm, kind, readable) for kind in (DEAL, LEAD, CONTACT)},
+            segments=_segments([one for one in readable if one.kind == DEAL]),
+            stages=stages,
+        )
 
 
 def _stages(pattern: re.Pattern[str], stages: Sequence[Stage]) -> list[str]:

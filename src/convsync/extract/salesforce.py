@@ -111,7 +111,8 @@ class Salesforce:
         https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunitystage.html
         """
         rows = self._api.query(
-            "SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage ORDER BY SortOrder"
+            "SELECT ApiName, MasterLabel, IsClosed, IsWon, DefaultProbability"
+            " FROM OpportunityStage ORDER BY SortOrder"
         )
         stages = [
             Stage(
@@ -121,7 +122,7 @@ class Salesforce:
                 position=position,
                 outcome=_outcome(row),
             )
-            for position, row in enumerate(sorted(rows, key=lambda row: bool(row["IsClosed"])))
+            for position, row in enumerate(sorted(rows, key=_is_closed))
         ]
         by_label = {stage.name: stage for stage in stages}
         self._stages = by_label | {stage.stage_id: stage for stage in stages}
@@ -367,7 +368,7 @@ class Salesforce:
     def _deal(
         self, row: SalesforceRecord, entered: Sequence[Entered], people: Sequence[Person]
     ) -> CrmDeal:
-        """Return a deal. Salesforce has no lost reason of its own: map a segment of that name."""
+        """Return a deal, with the name of its record type for a pipeline."""
         stage = self._stages.get(row["StageName"])
         return CrmDeal(
             deal_id=row["Id"],
@@ -393,6 +394,17 @@ def _person(kind: str, row: SalesforceRecord) -> Person:
 
 
 def _outcome(stage: SalesforceRecord) -> StageOutcome:
-    if not stage["IsClosed"]:
+    if not _is_closed(stage):
         return StageOutcome.OPEN
-    return StageOutcome.WON if stage["IsWon"] else StageOutcome.LOST
+    return StageOutcome.WON if _is_marked(stage, "IsWon", 100) else StageOutcome.LOST
+
+
+def _is_closed(stage: SalesforceRecord) -> bool:
+    return _is_marked(stage, "IsClosed", 0, 100)
+
+
+def _is_marked(stage: SalesforceRecord, mark: str, *probabilities: int) -> bool:
+    """Return what a mark says, or where it is hidden, whether the stage has the probability."""
+    if (value := stage.get(mark)) is None:
+        return stage.get("DefaultProbability") in probabilities
+    return str(value).casefold() == "true"

@@ -8,6 +8,7 @@ https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,7 +32,7 @@ from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.source import Departed
 from convsync.extract.zoho_api import A_LONG_PAGE, Api, ZohoRecord
-from convsync.extract.zoho_records import id_of, ids_named, plain, plain_fields
+from convsync.extract.zoho_records import id_of, ids_named, plain_fields
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -39,7 +40,7 @@ _MODULES: Final = {DEAL: "Deals", CONTACT: "Contacts", LEAD: "Leads"}
 _STANDARD: Final = {
     DEAL: (
         "Created_Time", "Modified_Time", "Amount", "Currency", "Stage", "Pipeline", "Owner",
-        "Reason_For_Loss__s", "Contact_Name",
+        "Contact_Name",
     ),
     CONTACT: ("Created_Time",),
     LEAD: ("Created_Time", "Converted_Deal", "Converted_Contact"),
@@ -55,7 +56,10 @@ _SAMPLE, _MOST_COLUMNS = 100, 500
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
 )
-_OUTCOMES: Final = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
+_OUTCOMES: Final = {
+    "open": StageOutcome.OPEN, "closedwon": StageOutcome.WON, "closedlost": StageOutcome.LOST,
+}  # fmt: skip
+_NO_PIPELINE: Final = {"id": "none", "actual_value": "", "display_value": ""}
 _NAMES: Final = ("actual_value", "display_value")
 """What a stage or pipeline was called first, and is called now."""
 Found = tuple[list[ZohoRecord], str]
@@ -63,7 +67,7 @@ Found = tuple[list[ZohoRecord], str]
 
 
 class Zoho:
-    """One Zoho CRM organisation. Promises what Crm does; `fields` is asked before deals are.
+    """One Zoho CRM organisation. Promises what Crm does; `fields` is asked before anything else.
 
     A deal names one contact. Others stand in contact roles, which Zoho tells of one deal at a time:
     they are read with `reads_roles`.
@@ -78,6 +82,7 @@ class Zoho:
         self._reads_roles = reads_roles
         self._known: Mapping[str, frozenset[str]] = {kind: frozenset() for kind in _MODULES}
         self._stages: Mapping[tuple[str, str], Stage] = {}
+        self._picks: Sequence[ZohoRecord] = ()
         self._history_can_be_queried: bool | None = None
 
     def stages(self) -> Sequence[Stage]:
@@ -94,10 +99,11 @@ class Zoho:
             for pipeline in self._api.settings("pipeline", {"layout_id": layout["id"]})
         }
         stages = [
-            (pipeline, one, _stage(pipeline, one))
+            (pipeline, one, _stage(pipeline, one, number))
             for pipeline in pipelines.values()
-            for one in pipeline["maps"]
+            for number, one in enumerate(pipeline["maps"])
         ]
+        stages += self._without_pipeline({one[name] for _, one, _ in stages for name in _NAMES})
         by_word: dict[tuple[str, str], Stage] = {}
         for of_pipeline, of_stage in product(_NAMES, repeat=2):
             for pipeline, one, stage in stages:
@@ -106,12 +112,33 @@ class Zoho:
         self._stages = by_word
         return [stage for _, _, stage in stages]
 
+    def _without_pipeline(
+        self, known: AbstractSet[str]
+    ) -> list[tuple[ZohoRecord, ZohoRecord, Stage]]:
+        """Return the stages that deals may hold and no pipeline has: a layout may have none."""
+        return [
+            (_NO_PIPELINE, one, _stage(_NO_PIPELINE, one, number))
+            for number, one in enumerate(self._picks)
+            if not {one["actual_value"], one["display_value"]} & known
+        ]
+
     def fields(self) -> Sequence[CrmField]:
         """Return the fields of deals, contacts and leads; those hidden from the user are left out.
 
         Files and lookups of several records are listed, but cannot be queried. Raises OperatorError
         where one is missing that this mapping cannot go without.
         """
+        described = [
+            (kind, one)
+            for kind, module in _MODULES.items()
+            for one in self._api.settings("fields", {"module": module, "type": "all"})
+        ]
+        self._picks = [
+            pick
+            for kind, one in described
+            if (kind, one["api_name"]) == (DEAL, "Stage")
+            for pick in one.get("pick_list_values") or ()
+        ]
         listed = [
             CrmField(
                 kind=kind,
@@ -121,8 +148,7 @@ class Zoho:
                 longest=one.get("length"),
                 is_readable=one["visible"] and one["data_type"] not in _NOT_SELECTED,
             )
-            for kind, module in _MODULES.items()
-            for one in self._api.settings("fields", {"module": module})
+            for kind, one in described
         ]
         self._known = {
             kind: frozenset(one.name for one in listed if one.kind == kind and one.is_readable)
@@ -347,7 +373,6 @@ class Zoho:
                 "owner": id_of(row.get("Owner")),
                 "pipeline": stage.pipeline if stage else pipeline,
                 "stage": stage.name if stage else word,
-                "lost_reason": plain(row.get("Reason_For_Loss__s")) or "",
             },
             fields=plain_fields(row),
             people=people,
@@ -364,14 +389,21 @@ class Zoho:
         return self._stages.get((pipeline, word)) or self._stages.get(("", word))
 
 
-def _stage(pipeline: ZohoRecord, stage: ZohoRecord) -> Stage:
+def _stage(pipeline: ZohoRecord, stage: ZohoRecord, number: int) -> Stage:
     return Stage(
         stage_id=f"{pipeline['id']}:{stage['id']}",
         name=stage["display_value"],
         pipeline=pipeline["display_value"],
-        position=int(stage["sequence_number"]),
-        outcome=_OUTCOMES.get(stage["forecast_type"], StageOutcome.OPEN),
+        position=int(stage.get("sequence_number") or number),
+        outcome=_outcome(stage),
     )
+
+
+def _outcome(stage: ZohoRecord) -> StageOutcome:
+    """Return what a stage means: by its type, however that is spelled, else by probability 1."""
+    said = "".join(filter(str.isalpha, str(stage.get("forecast_type") or ""))).casefold()
+    is_certain = str(stage.get("probability")) == "100"
+    return _OUTCOMES.get(said, StageOutcome.WON if is_certain else StageOutcome.OPEN)
 
 
 def _deleted(row: ZohoRecord, window: Period) -> Departed | None:
