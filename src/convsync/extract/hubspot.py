@@ -36,7 +36,7 @@ from convsync.extract.hubspot_api import HubSpotRecord, found_in_batch, next_pla
 from convsync.extract.hubspot_records import history_of, merged_into, outcome_of, person_of
 from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
-from convsync.extract.paging import Unrepeated, pages_by_id
+from convsync.extract.paging import Unrepeated, last_of, pages_by_id
 from convsync.extract.source import Departed
 from convsync.http import Http
 from convsync.model.deal import Gone
@@ -121,16 +121,16 @@ class HubSpot:
             for ids in self._modified(_DEALS, window, last):
                 if not is_first_read(window):
                     seen.update(ids)
-                yield self._complete(ids, place=f"{_DEALS}:{ids[-1]}")
+                yield self._complete(ids, place=f"{_DEALS}:{last_of(ids, str)}")
             last = ""
         if is_first_read(window):
             return
         for ids in self._modified(_CONTACTS, window, last):
-            linked = self._linked(_CONTACTS, _DEALS, ids)
+            linked = self._linked(_CONTACTS, _DEALS, [*filter(None, ids)])
             others = dict.fromkeys(chain.from_iterable(linked.values()))
             for some in batches([one for one in others if one not in seen], self._a_group):
                 yield self._complete(some)
-            yield Page(deals=(), place=f"{_CONTACTS}:{ids[-1]}")
+            yield Page(deals=(), place=f"{_CONTACTS}:{last_of(ids, str)}")
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began: none can have moved in it otherwise."""
@@ -183,7 +183,7 @@ class HubSpot:
         def read(after: str) -> tuple[list[str], bool]:
             filters = [*inside, *([_filter("hs_object_id", "GT", after)] if after else [])]
             answer = self._searched(records, filters, by_id, [stamp], _A_SEARCH)
-            found = [record["id"] for record in results(answer)]
+            found = [*map(_id_in, results(answer))]
             return found, next_place(answer) is not None or len(found) >= _A_SEARCH
 
         return pages_by_id(self._http.name, read, str, last)
@@ -212,6 +212,8 @@ class HubSpot:
 
     def _page(self, deal_ids: Sequence[str]) -> Page:
         """Return deals complete with history and contacts, and what was merged into them."""
+        if not all(deal_ids):
+            raise ValueError("an ID that is none")
         contacts_of = self._linked(_DEALS, _CONTACTS, deal_ids)
         contact_ids = dict.fromkeys(chain.from_iterable(contacts_of.values()))
         wanted, history = (*_STANDARD, *self._deal_fields), ("dealstage", *self._deal_clicks)
@@ -310,6 +312,12 @@ class HubSpot:
             history=history,
             people=people,
         )
+
+
+def _id_in(record: HubSpotRecord) -> str:
+    """Return the ID of a record that was found, "" for what is none: such a deal is quarantined."""
+    found = record.get("id") if isinstance(record, dict) else None
+    return found if isinstance(found, str) and found.isdigit() and found != "0" else ""
 
 
 def _archived(record: HubSpotRecord, window: Period) -> Departed | None:

@@ -52,7 +52,7 @@ from convsync.extract.odoo_records import (
     name_of,
     stages_entered,
 )
-from convsync.extract.paging import pages_by_id
+from convsync.extract.paging import last_of, pages_by_id
 from convsync.extract.source import Departed
 from convsync.guides import located
 from convsync.model.deal import Gone
@@ -158,12 +158,12 @@ class Odoo:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals written in the window by record ID, then those whose partners were."""
         model, _, last = (after or f"{_LEAD}:").partition(":")
-        seen: set[int] = set()
+        seen: set[Any] = set()
         if model == _LEAD:
             for records in self._written(_LEAD, window, self._columns(), int(last or 0)):
                 if not is_first_read(window):
-                    seen.update(record["id"] for record in records)
-                yield self._complete(records, f"{_LEAD}:{records[-1]['id']}")
+                    seen.update(record.get("id") for record in records)
+                yield self._complete(records, f"{_LEAD}:{last_of(records, itemgetter('id'))}")
             last = ""
         if is_first_read(window):
             return
@@ -171,7 +171,7 @@ class Odoo:
             theirs = [["partner_id", "in", [one["id"] for one in partners]]]
             for records in self._pages(_LEAD, theirs, self._columns(), self._a_page):
                 yield self._complete([one for one in records if one["id"] not in seen])
-            yield Page(deals=(), place=f"{_PARTNER}:{partners[-1]['id']}")
+            yield Page(deals=(), place=f"{_PARTNER}:{last_of(partners, itemgetter('id'))}")
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal written since the period began: none can have moved in it otherwise."""

@@ -35,7 +35,7 @@ from convsync.extract.mapping import (
     MilestoneField,
     OnCreation,
 )
-from convsync.extract.paging import pages_by_id
+from convsync.extract.paging import last_of, pages_by_id
 from convsync.extract.salesforce_api import Api, SalesforceRecord
 from convsync.extract.salesforce_soql import on_days_of, select, within
 from convsync.extract.source import Departed
@@ -167,7 +167,7 @@ class Salesforce:
             wanted = select(self._deal_columns(), _RECORDS[DEAL])
             modified = within("SystemModstamp", window)
             for rows in self._pages(wanted, modified, last, with_deleted=True):
-                yield self._complete(rows, place=f"{_DEALS}:{rows[-1]['Id']}")
+                yield self._complete(rows, place=f"{_DEALS}:{last_of(rows, itemgetter('Id'))}")
             if is_first_read(window):
                 return
             place, last = next(iter(_LINKS)), ""
@@ -223,7 +223,7 @@ class Salesforce:
             )
             if others:
                 yield self._complete(self._read([*others]))
-            yield Page(deals=(), place=f"{name}:{rows[-1]['Id']}")
+            yield Page(deals=(), place=f"{name}:{last_of(rows, itemgetter('Id'))}")
 
     def _reaching(self, period: Period) -> Iterator[tuple[str, str, str]]:
         """Yield which records, their field with the deal's ID, and what they have to fulfil.
@@ -277,7 +277,7 @@ class Salesforce:
 
     def _page(self, rows: Sequence[SalesforceRecord]) -> Page:
         """Return deals complete with history and people, and those that were deleted."""
-        live = [row for row in rows if not row["IsDeleted"]]
+        live = [row for row in rows if not _is_deleted(row)]
         ids = [row["Id"] for row in live]
         entered, people = self._entered(ids), self._people(ids)
         return Page(
@@ -292,7 +292,7 @@ class Salesforce:
                 for row in live
             ],
             departed=[
-                Departed(deal_id=row["Id"], gone=Gone.DELETED) for row in rows if row["IsDeleted"]
+                Departed(deal_id=row["Id"], gone=Gone.DELETED) for row in rows if _is_deleted(row)
             ],
         )
 
@@ -391,6 +391,13 @@ def _person(kind: str, row: SalesforceRecord) -> Person:
     return Person(
         kind=kind, record_id=row["Id"], created_at=instant(row["CreatedDate"]), fields=row
     )
+
+
+def _is_deleted(row: SalesforceRecord) -> bool:
+    """Return whether an opportunity is in the bin. A sale is taken back only by a plain yes."""
+    if not isinstance(row["IsDeleted"], bool):
+        raise TypeError("neither yes nor no")
+    return row["IsDeleted"]
 
 
 def _outcome(stage: SalesforceRecord) -> StageOutcome:

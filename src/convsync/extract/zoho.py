@@ -30,6 +30,7 @@ from convsync.extract.crm_adapter import (
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
+from convsync.extract.paging import last_of
 from convsync.extract.source import Departed
 from convsync.extract.zoho_api import A_LONG_PAGE, Api, ZohoRecord
 from convsync.extract.zoho_records import id_of, ids_named, plain_fields
@@ -217,7 +218,7 @@ class Zoho:
     def _modified(self, window: Period, last: str) -> Iterator[Found]:
         modified = _within("Modified_Time", window)
         for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], modified, last):
-            yield rows, rows[-1]["id"]
+            yield rows, last_of(rows, itemgetter("id")) or last
 
     def _of_contacts(self, window: Period, last: str) -> Iterator[Found]:
         """Yield deals whose contact changed, without those that were listed for their own change.
@@ -227,14 +228,17 @@ class Zoho:
         if "Contact_Name" in self._known[DEAL]:
             modified = _within("Contact_Name.Modified_Time", window)
             for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], modified, last):
-                yield _others(rows, window), rows[-1]["id"]
+                yield _others(rows, window), last_of(rows, itemgetter("id")) or last
 
     def _of_leads(self, window: Period, last: str) -> Iterator[Found]:
         """Yield the deals that changed leads are behind, without those listed already."""
         if "Converted_Deal" in self._known[LEAD]:
             modified = f"Converted__s = true and ({_within('Modified_Time', window)})"
             for leads in self._api.pages(self._columns(LEAD), _MODULES[LEAD], modified, last):
-                yield _others(self._deals_of(leads), window), leads[-1]["id"]
+                yield (
+                    _others(self._deals_of(leads), window),
+                    last_of(leads, itemgetter("id")) or last,
+                )
 
     def _deals_of(self, leads: Sequence[ZohoRecord]) -> Iterable[ZohoRecord]:
         """Return the deals leads became, and all of the contact where one became nothing else."""

@@ -53,6 +53,7 @@ FIELDS: Final = (
 
 STANDARD: Final = (
     Field(kind="deal", own="people", name="parentcontactid", label="Contact", type="Lookup"),
+    Field(kind="deal", own="lost_reason", name="statuscode", label="Status Reason", type="Status"),
     Field(kind="deal", own="owner", name="ownerid", label="Owner", type="Owner"),
 )
 """Columns of every environment, beside those that are its own."""
