@@ -69,11 +69,11 @@ class DealReader(Generic[R]):
         segments = {name: layout.getter(of, cells.text) for name, of in fields.segments.items()}
         self._segments = list({**layout.attributes(), **segments}.items())
 
-    def read(self, record: R) -> Deal:
+    def read(self, record: R, row_digest: bytes = b"") -> Deal:
         """Return the deal of a record, or raise CellError."""
-        return self.modified_deal(record, self.modified(record))
+        return self.modified_deal(record, self.modified(record), row_digest)
 
-    def modified_deal(self, record: R, modified: Moment | None) -> Deal:
+    def modified_deal(self, record: R, modified: Moment | None, row_digest: bytes = b"") -> Deal:
         """Return the deal of a record whose `modified` stamp was read before."""
         deal_id = self.deal_id(record)
         amount, currency = self._money(record)
@@ -95,6 +95,7 @@ class DealReader(Generic[R]):
             customer_type=self._customer_type(record),
             segments={name: text for name, get in self._segments if (text := get(record))},
             gone=Gone.DELETED if self._is_deleted(record) else None,
+            row_digest=row_digest,
         )
 
     def _money(self, record: R) -> tuple[Decimal | None, str | None]:

@@ -18,13 +18,15 @@ from operator import add, itemgetter
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
+    FromClause,
     Select,
-    bindparam,
     delete,
     literal,
     or_,
     select,
+    type_coerce,
     union_all,
     update,
 )
@@ -106,50 +108,55 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
 
     The best is picked here: a query that groups has SQLite build the whole of a preview's views.
     """
-    best: dict[tuple[int, int], tuple[MatchBasis, Click]] = {}
-    for deal, number, kind, value, clicked_at, is_whole_day, basis in connection.execute(
-        union_all(_sharing_a_key(), _carried_by_the_deal()), {"deals": deal_rows}
-    ):
-        if (deal, number) in best and best[deal, number][0] <= basis:
-            continue
-        click = Click(
-            click_id=ClickId(ClickIdKind(kind), value),
-            clicked_at=clicked_at,
-            is_whole_day=is_whole_day,
-        )
-        best[deal, number] = MatchBasis(basis), click
+    both = union_all(_sharing_a_key(connection), _carried_by_the_deal(connection))
+    best: dict[tuple[int, int], tuple[Any, ...]] = {}
+    for row in dialect.raw_rows(connection, both, deals=deal_rows):
+        pair = row[0], row[1]
+        if pair not in best or row[-1] < best[pair][-1]:
+            best[pair] = row
     found: dict[int, list[Candidate]] = {}
-    for (deal, _), (basis, click) in sorted(best.items(), key=itemgetter(0)):
-        found.setdefault(deal, []).append(Candidate(click, basis))
+    for (deal, _), row in sorted(best.items(), key=itemgetter(0)):
+        found.setdefault(deal, []).append(_candidate(*row[2:]))
     return found
 
 
-def _sharing_a_key() -> Select[Any]:
-    return (
-        select(*_FOUND, click_keys.c.basis)
-        .join(click_keys, click_keys.c.key == deal_keys.c.key)
-        .join(clicks, clicks.c.id == click_keys.c.click)
-        .where(_OF_THE_DEALS)
+def _candidate(
+    kind: str, value: str, clicked_at: int | None, is_whole_day: int, basis: int
+) -> Candidate:
+    click = Click(
+        click_id=ClickId(_KINDS[kind], value),
+        clicked_at=instant_of(clicked_at),
+        is_whole_day=bool(is_whole_day),
     )
+    return Candidate(click, _BASES[basis])
 
 
-def _carried_by_the_deal() -> Select[Any]:
-    return (
-        select(*_FOUND, literal(int(MatchBasis.DEAL)))
-        .join(clicks, clicks.c.key == deal_keys.c.key)
-        .where(_OF_THE_DEALS)
-    )
+_KINDS = {kind.value: kind for kind in ClickIdKind}
+_BASES = {basis.value: basis for basis in MatchBasis}
 
 
-_FOUND = (
-    deal_keys.c.deal,
-    clicks.c.id,
-    clicks.c.kind,
-    clicks.c.value,
-    clicks.c.clicked_at,
-    clicks.c.is_whole_day,
-)
-_OF_THE_DEALS = deal_keys.c.deal.in_(bindparam("deals", expanding=True))
+def _sharing_a_key(connection: Connection) -> Select[Any]:
+    chain = dialect.Chain(connection, "deals")
+    of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
+    shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
+    clicked = chain.to(clicks, clicks.c.id == shared.c.click)
+    return _found(chain, of_deal, clicked, shared.c.basis)
+
+
+def _carried_by_the_deal(connection: Connection) -> Select[Any]:
+    chain = dialect.Chain(connection, "deals")
+    of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
+    clicked = chain.to(clicks, clicks.c.key == of_deal.c.key)
+    return _found(chain, of_deal, clicked, literal(int(MatchBasis.DEAL)))
+
+
+def _found(
+    chain: dialect.Chain, of_deal: FromClause, clicked: FromClause, basis: Any
+) -> Select[Any]:
+    at = type_coerce(clicked.c.clicked_at, BigInteger)
+    of_click = (clicked.c.id, clicked.c.kind, clicked.c.value, at, clicked.c.is_whole_day)
+    columns: list[Any] = [of_deal.c.deal, *of_click, basis]
+    return select(*columns).select_from(chain.joined)
 
 
 def count(connection: Connection) -> int:

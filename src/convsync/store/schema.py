@@ -176,6 +176,18 @@ Index(
     postgresql_where=_IS_WITHDRAWN,
 )
 
+row_digests = Table(
+    "row_digests",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("deal", ForeignKey("deals.id"), primary_key=True),
+    Column("digest", LargeBinary(16), nullable=False),
+    sqlite_with_rowid=False,
+    info={GROWS: True},
+)
+"""What the rows of deals were when last read: apart from the deals, because every night all of
+these are read, and hardly a deal is."""
+
 deal_keys = Table(
     "deal_keys",
     metadata,
@@ -302,7 +314,7 @@ Index(
     sqlite_where=HAS_CONTENT,
     postgresql_where=HAS_CONTENT,
 )
-IS_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred', 'blocked')")
+IS_OPEN = text("state IN ('planned', 'deferred', 'blocked')")
 Index(
     "ix_ledger_open",
     ledger.c.state,
