@@ -65,8 +65,11 @@ class HubSpot:
     lag = timedelta(minutes=5)
     overlap = timedelta(hours=2)
 
-    def __init__(self, http: Http, mapping: CrmMapping, *, a_group: int = A_GROUP) -> None:
+    def __init__(
+        self, http: Http, mapping: CrmMapping, *, version: str = VERSION, a_group: int = A_GROUP
+    ) -> None:
         self._http = http
+        self._version = version
         self._a_group = a_group
         self._deal_fields = mapping.deal_fields
         self._deal_clicks = mapping.deal.click_ids
@@ -79,7 +82,7 @@ class HubSpot:
 
         https://developers.hubspot.com/docs/api-reference/latest/crm/pipelines/guide
         """
-        answer = self._http.get(f"crm/pipelines/{VERSION}/deals")
+        answer = self._http.get(f"crm/pipelines/{self._version}/deals")
         stages = [
             Stage(
                 stage_id=stage["id"],
@@ -102,7 +105,7 @@ class HubSpot:
         return [
             CrmField(kind=kind, name=one["name"], label=one["label"], type=one["type"])
             for kind, records in _TYPE_OF.items()
-            for one in results(self._http.get(f"crm/properties/{VERSION}/{records}"))
+            for one in results(self._http.get(f"crm/properties/{self._version}/{records}"))
         ]
 
     def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
@@ -151,7 +154,7 @@ class HubSpot:
         unrepeated = Unrepeated(f"{self._http.name}: the list of archived deals")
         while True:
             query = {"archived": "true", "limit": str(_A_LIST), **after}
-            answer = self._http.get(f"crm/objects/{VERSION}/{_DEALS}", query)
+            answer = self._http.get(f"crm/objects/{self._version}/{_DEALS}", query)
             yield from left(results(answer), partial(_archived, window=window))
             following = next_place(answer)
             if following is None:
@@ -203,7 +206,7 @@ class HubSpot:
             "limit": limit,
             "after": "0",
         }
-        return self._http.post(f"crm/objects/{VERSION}/{records}/search", question)
+        return self._http.post(f"crm/objects/{self._version}/{records}/search", question)
 
     # What they are
 
@@ -268,7 +271,7 @@ class HubSpot:
             "properties": list(properties),
             "propertiesWithHistory": list(with_history),
         }
-        path = f"crm/objects/{VERSION}/{records}/batch/read"
+        path = f"crm/objects/{self._version}/{records}/batch/read"
         return found_in_batch(self._http.post(path, question), self._http.name)
 
     def _linked(self, records: str, to: str, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -281,7 +284,7 @@ class HubSpot:
         unrepeated = Unrepeated(f"{self._http.name}: the associations of {records}")
         while inputs:
             asked, inputs = inputs[:_A_LINK_BATCH], inputs[_A_LINK_BATCH:]
-            path = f"crm/associations/{VERSION}/{records}/{to}/batch/read"
+            path = f"crm/associations/{self._version}/{records}/{to}/batch/read"
             answer = self._http.post(path, {"inputs": asked})
             for link in found_in_batch(answer, self._http.name):
                 origin = str(link["from"]["id"])

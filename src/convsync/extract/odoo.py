@@ -41,7 +41,7 @@ from convsync.extract.crm_adapter import (
 from convsync.extract.funnel import Stage, StageOutcome
 from convsync.extract.malformed import built, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
-from convsync.extract.odoo_api import NotReadableError, Transport
+from convsync.extract.odoo_api import NotReadableError, NotThereError, Transport
 from convsync.extract.odoo_records import (
     LOST,
     OdooRecord,
@@ -80,6 +80,12 @@ _RIGHTS: Final = {
     _CHANGE: 'the right Administration / Settings; or set history = "fields": see '
     + located("docs/odoo.md"),
 }
+_APPS: Final = {
+    _LEAD: "the app CRM (crm)",
+    _CHANGE: "the app Discuss Tracking (mail_tracking), which Odoo 19.3 took out of Discuss; or set"
+    ' history = "fields"',
+}
+"""What brings a model that is not there: Odoo 19.3 and 20 split some from where they were."""
 _EVERY: Final = {"active_test": False}
 _A_PAGE, _A_THREAD, _A_LIST, _SAMPLE = 500, 5_000, 5_000, 100
 OdooHistory = Literal["tracking", "fields"]
@@ -182,7 +188,9 @@ class Odoo:
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; those that this user may not see are left out."""
         for ids in batches(deal_ids, self._a_page):
-            yield self._complete(self._read(_LEAD, map(int, ids), self._columns()))
+            yield self._complete(
+                self._read(_LEAD, map(int, filter(str.isdigit, ids)), self._columns())
+            )
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield nothing: what is deleted, or merged into another, leaves no trace."""
@@ -377,6 +385,9 @@ class Odoo:
     def _called(self, model: str, method: str, **arguments: Any) -> Any:
         try:
             return self._transport.call(model, method, **arguments)
+        except NotThereError as error:
+            app = _APPS.get(model, "the app that brings it")
+            raise NotThereError(f"{error} To read {model}, install {app}.") from None
         except NotReadableError as error:
             right = _RIGHTS.get(model, "the right to read it")
             raise NotReadableError(f"{error} To read {model}, give its user {right}.") from None
