@@ -10,7 +10,7 @@ https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-ht
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email import message_from_string
 from functools import partial
@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm_adapter import batches
+from convsync.extract.crm_adapter import instant as instant_of
 from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.paging import pages_by_cursor
 from convsync.guides import located
@@ -149,6 +150,17 @@ def any_of(columns: Sequence[str], ids: Iterable[str]) -> Iterator[str]:
     """
     for some in batches(dict.fromkeys(ids), _CONDITIONS // len(columns)):
         yield " or ".join(f"{column} eq {one}" for one in some for column in columns)
+
+
+def instant(value: object) -> datetime | None:
+    """Return when something was. A column that holds dates alone (DateOnly) means the whole day.
+
+    Its end is taken: what happened on a day had happened by then.
+    https://learn.microsoft.com/power-apps/developer/data-platform/behavior-format-date-time-attribute
+    """
+    at = instant_of(value)
+    is_day = isinstance(value, str) and len(value.strip()) == len("2026-11-29")
+    return at + timedelta(days=1, seconds=-1) if at and is_day else at
 
 
 def stamp(at: datetime) -> str:

@@ -34,6 +34,7 @@ _SEGMENTS: Final[Mapping[str, re.Pattern[str]]] = {
     "vertical": re.compile(r"^(new_|x_|cf_)?(vertical|industry)(__c)?$", re.IGNORECASE),
     "deal_type": re.compile(r"^(new_|x_|cf_)?(deal_?type|type)(__c)?$", re.IGNORECASE),
 }
+_OF_DEAL: Final = (("email", "email_from"), ("phone", "phone"))
 _SEVERAL: Final = frozenset({"email", "phone"})
 _SUSPECT = re.compile(r"click|gcl|google|adwords|utm|campaign|tracking|source", re.IGNORECASE)
 _LOOKED_INTO: Final = 30
@@ -79,6 +80,8 @@ def _stages(pattern: re.Pattern[str], stages: Sequence[Stage]) -> list[str]:
 def _record(crm: Crm, kind: str, fields: Sequence[CrmField]) -> dict[str, list[str]]:
     own = [one for one in fields if one.kind == kind]
     proposed = {kind.value: [name] for kind, name in _click_ids(crm, kind, own)}
+    if kind == DEAL:  # in Odoo a lead holds who asked, whether there is a contact or not
+        proposed |= {key: [one.name] for key, name in _OF_DEAL for one in own if one.name == name}
     if kind != DEAL:
         for key, pattern in _PERSON.items():
             if names := [one.name for one in own if pattern.search(one.name)]:

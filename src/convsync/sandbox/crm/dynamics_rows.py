@@ -107,6 +107,7 @@ TABLES: Final = {
         key="activityid",
         columns=(
             "activityid", "createdon", "actualend", "actualrevenue", "opportunitystatecode",
+            "statecode",
             "_opportunityid_value",
         ),
     ),
@@ -291,6 +292,7 @@ class Rows:
                         "actualend": _seconds(at).replace(hour=0, minute=0, second=0),
                         "actualrevenue": deal.amount,
                         "opportunitystatecode": state,
+                        "statecode": 1 if number == len(deal.entered) - 1 else 2,
                         "_opportunityid_value": deal.deal_id,
                     }
                 )
