@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -115,7 +115,7 @@ def _is_allowed(course: Sequence[str]) -> bool:
 
 def _new_entry(number: int) -> LedgerEntry:
     name = f"D-{number}"
-    return replace(
+    return structs.replace(
         a_new_entry(), number=number, deal_row=number, deal_id=name, order_id=OrderId(f"cs-{name}")
     )
 
@@ -156,12 +156,14 @@ def _walk(connection: Connection, walking: Sequence[Life], spoil: Spoil) -> None
     ledger.write(connection, made)
     events = [move.event for move in made]
     for name, lives_moving in others.items():
+        if not lives_moving:
+            continue
         moved = TOGETHER[name]([life.entry.number for life in lives_moving])
         assert moved is not None
         for life in lives_moving:
             life.move()
         ledger.write_together(connection, moved)
-        events += [moved.event] if lives_moving else []
+        events.append(moved.event)
     kept = [left for event in events if (left := spoil(event)) is not None]
     audit.record(connection, kept, run_id=2, at=NOW)
 

@@ -56,7 +56,8 @@ Plan = Callable[[Any, Sequence[StoredDeal]], None]
 class Intake:
     """The way in for deals and clicks, over one session.
 
-    `problems` says what went wrong with sources, `unreadable` how many records are newly so.
+    `problems` says what went wrong with sources, `unreadable` how many records are newly so,
+    `has_changed` whether any deal or click was stored.
 
     A chunk of deals is kept only after `before_keeping` has not raised, and a watermark moved only
     after `before_moving` has not; one that lies further in the future than `tolerance` is not
@@ -83,6 +84,7 @@ class Intake:
         self._advance = advance
         self.problems: list[str] = []
         self.unreadable: Counter[str] = Counter()
+        self.has_changed = False
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
         """Store the clicks logged since the last run, and make the deals due that they concern."""
@@ -139,6 +141,7 @@ class Intake:
                     runs.move_watermark(connection, source.name, window, self._session.run_id)
                 if stored.total:
                     self._record(connection, [_about_clicks(source.name, stored)])
+            self.has_changed |= bool(stored.total)
             total += replace(stored, passed_over=chunk.passed_over)
             self._advance("clicks", stored.total + len(chunk.unreadable))
         return total
@@ -188,7 +191,8 @@ class Intake:
         if not present.is_known:
             self.problems.append(
                 f"source '{source.name}': some records have no deal ID that can be read, and might"
-                " be any deal: no deal was taken for missing. `convsync status` names them."
+                " be any deal: no deal was taken for missing. `convsync quarantine list` has them;"
+                " a file's footers are declared with stop_at or ignore_rows_without_id."
             )
         else:
             self._departures.note_missing(source.name, present)
@@ -246,6 +250,7 @@ class Intake:
             with self._session.transaction("store deals") as connection:
                 read = unchanged_rows.read_last(connection, source.name, chunk)
                 saved = deals.save(connection, source.name, read, now=self._session.now)
+                self.has_changed |= bool(saved.changed)
                 self._before_keeping(connection, source.name, saved.changed)
                 self._quarantine(connection, source.name, chunk)
                 quarantine.release_deals(connection, source.name, [deal.deal_id for deal in read])

@@ -9,7 +9,7 @@ from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.extract.source import ClickSource, DealSource
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
-from convsync.model.terms import Moved, RunLimits
+from convsync.model.terms import Moved, RunLimits, SharedKeys
 from convsync.plan import PlanSummary, SafetyLimits
 from convsync.report.closing import Closing
 from convsync.retrying import RetryPolicy
@@ -17,6 +17,7 @@ from convsync.settling import Uploaded
 from convsync.stopping import Stop
 from convsync.store import account
 from convsync.store.database import Database, OnStep, ignore_step
+from convsync.store.quarantine import Entry
 from convsync.store.retired import Retired
 from convsync.upload.destination import Destination
 
@@ -59,6 +60,7 @@ class Services:
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     moved: Moved = field(default_factory=Moved)
     run_limits: RunLimits = field(default_factory=RunLimits)
+    shared_keys: SharedKeys = field(default_factory=SharedKeys)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
@@ -83,6 +85,8 @@ class Report:
     quarantined: int
     problems: Sequence[str]
     retired: Sequence[Retired] = ()
+    unreadable: Sequence[Entry] = ()
+    """The first records that a preview could not read."""
 
     @property
     def exit_code(self) -> int:

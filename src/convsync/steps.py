@@ -29,13 +29,26 @@ from convsync.plan import Outgoing, PlanSummary, Step, Usual, raise_if_unsafe
 from convsync.reconcile import reconcile_chunk
 from convsync.report.closing import Closing, ending_of
 from convsync.services import Report, Services
-from convsync.store import account, audit_log, batches, clicks, deals, ledger, quarantine, runs
+from convsync.store import (
+    account,
+    audit_log,
+    batches,
+    clicks,
+    deals,
+    ledger,
+    quarantine,
+    runs,
+    shared_keys,
+)
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.retired import Retired, retired
 from convsync.store.session import PreviewSession, Session
 
 _RULES = "rules"
+_SHARED = "terms of shared keys"
+_LISTED = 20
+"""How many records that could not be read a preview lists."""
 
 
 class Work:
@@ -112,6 +125,7 @@ class Work:
         self._notice_new_rules()
         self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
+        self._note_shared_keys()
         self.reconcile_due()
 
     def gather_clicks(self) -> None:
@@ -145,6 +159,7 @@ class Work:
         self.gather_clicks()
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)
+        self._note_shared_keys()
         after = 0
         while True:
             with self.session.transaction("plan period") as connection:
@@ -157,6 +172,15 @@ class Work:
                 self._reconcile(connection, meant, within=period, only=only)
             self.services.stop.raise_if_asked()
             after = chunk[-1].row
+
+    def _note_shared_keys(self) -> None:
+        """Find the keys that too many deals have, once all were read; whom they concern is due."""
+        terms = self.services.shared_keys
+        with self.session.transaction("find shared keys") as connection:
+            said = f"{terms.most} {sorted(key.hex() for key in terms.allowed)}"
+            if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
+                shared_keys.note(connection, terms, now=self.session.now)
+                runs.remember(connection, _SHARED, said)
 
     def _notice_new_rules(self) -> None:
         """Make every deal due where the rules are not those of the last run."""
@@ -268,7 +292,9 @@ class Work:
             sums = account.sums(connection, self.services.rules)
             quarantined = quarantine.count(connection)
             left = [*self._left_unsent(connection), *self._blocked(connection)]
-            gone = self._retired(connection) if isinstance(self.session, PreviewSession) else ()
+            is_preview = isinstance(self.session, PreviewSession)
+            gone = self._retired(connection) if is_preview else ()
+            unreadable = self._unreadable_in(connection) if is_preview else ()
         return Report(
             run_id=self.session.run_id,
             plan=self.summary,
@@ -283,7 +309,11 @@ class Work:
                 *left,
             ],
             retired=gone,
+            unreadable=unreadable,
         )
+
+    def _unreadable_in(self, connection: Connection) -> Sequence[quarantine.Entry]:
+        return quarantine.found_by(connection, self.session.run_id, limit=_LISTED)
 
     def _retired(self, connection: Connection) -> Sequence[Retired]:
         """Return what counts under names that left the configuration: a preview shows it."""

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from convsync.clock import system_clock
 from convsync.errors import OperatorError
 from convsync.extract.csv_clicks import CsvClicks
-from convsync.extract.csv_file import opened_csv
+from convsync.extract.csv_form import FileForm
+from convsync.extract.csv_rows import opened_csv
 from convsync.extract.mapping import CellFormat, ClickColumns
 from convsync.extract.rows import SightingRows
 from convsync.extract.source import ClickChunk, Quarantined, chunks_of
@@ -150,7 +151,7 @@ def test_a_click_log_may_grow_while_it_is_read(path: Path) -> None:
 def test_declared_encodings_and_line_breaks_are_read(
     path: Path, encoding: str, content: bytes
 ) -> None:
-    assert values(read(clicks_in(path, content, encoding=encoding))) == ["é"]
+    assert values(read(clicks_in(path, content, form=FileForm(encoding=encoding)))) == ["é"]
 
 
 def test_a_file_without_a_mapped_column_is_refused(path: Path) -> None:
@@ -209,7 +210,7 @@ def test_blocks_and_columns_find_what_is_found_row_by_row(
     content = (HEADER + "\n".join(lines) + end).encode("utf-8", "surrogateescape")
     path = tmp_path_factory.mktemp("clicks") / "clicks.csv"
     by_blocks = read(clicks_in(path, content, columns, block_size=block_size))
-    with opened_csv(path, "utf-8", ",") as file:
+    with opened_csv(path, FileForm()) as file:
         rows = SightingRows(columns, CELLS, file.header)
         one_by_one = list(chunks_of(rows.logged(file.rows(), WINDOW)))
     assert seen_in(by_blocks) == seen_in(one_by_one)
@@ -292,7 +293,7 @@ def test_a_file_that_is_another_before_the_mark_is_read_whole(path: Path, conten
         pytest.param({"cells": replace(CELLS, date_formats=("%d.%m.%Y",))}, id="date formats"),
         pytest.param({"cells": replace(CELLS, blank_words=frozenset())}, id="blank words"),
         pytest.param({"cells": replace(CELLS, phone_region="AT")}, id="country"),
-        pytest.param({"encoding": "latin-1"}, id="encoding"),
+        pytest.param({"form": FileForm(encoding="latin-1")}, id="encoding"),
     ],
 )
 def test_a_file_whose_rows_would_read_otherwise_is_read_whole(

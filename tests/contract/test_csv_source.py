@@ -13,6 +13,7 @@ import pytest
 
 from convsync.errors import OperatorError, TransientError
 from convsync.extract.csv_file import CsvDeals
+from convsync.extract.csv_form import FileForm
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.source import Quarantined
 from convsync.model.deal import Deal
@@ -69,8 +70,7 @@ def deals_in(
         path=path,
         columns=FEW,
         cells=CellFormat(),
-        encoding=encoding,
-        delimiter=delimiter,
+        form=FileForm(encoding=encoding, delimiter=delimiter),
     )
 
 
@@ -194,7 +194,8 @@ def rewrite(path: Path) -> None:
 def test_a_file_that_changes_while_it_is_read_never_ends_as_a_success(
     path: Path, change: Callable[[Path], None]
 ) -> None:
-    source = deals_in(path, "id,amount,name\n" + GOOD * 10_000)
+    rows = "".join(f"{number},5,a\n" for number in range(10_000))
+    source = deals_in(path, f"id,amount,name\n{rows}")
     records = source.read_changed(WINDOW)
     next(records)
     change(path)
@@ -203,7 +204,8 @@ def test_a_file_that_changes_while_it_is_read_never_ends_as_a_success(
 
 
 def test_memory_does_not_grow_with_the_file(path: Path) -> None:
-    source = deals_in(path, "id,amount,name\n" + GOOD * 50_000)
+    rows = "".join(f"{number},5,a\n" for number in range(50_000))
+    source = deals_in(path, f"id,amount,name\n{rows}")
     tracemalloc.start()
     assert sum(1 for _ in source.read_changed(WINDOW)) == 50_000
     _, peak = tracemalloc.get_traced_memory()

@@ -16,9 +16,10 @@ from sqlalchemy import select
 
 from convsync import intake
 from convsync.departures import Departures
-from convsync.extract import csv_file
+from convsync.extract import csv_rows
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
+from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.source import Record, StoredAs, Unchanged
 from convsync.intake import Intake
 from convsync.model.period import Period
@@ -141,7 +142,7 @@ def in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_chunks_small(patched: pytest.MonkeyPatch) -> None:
     patched.setattr(intake, "CHUNK", 3)
     patched.setattr(intake, "UNCHANGED_A_CHUNK", 7)
-    patched.setattr(csv_file, "PASSED_AT_ONCE", 2)
+    patched.setattr(csv_rows, "PASSED_AT_ONCE", 2)
     patched.setattr(row_digests, "WIDTH", 12)
 
 
@@ -150,7 +151,7 @@ def test_the_same_file_again_is_passed_over_and_writes_and_plans_nothing(nights:
     nights.night(*rows)
     before = nights.rows_of(*STORED)
     nights.night(*rows)
-    assert (nights.source.passed, nights.source.parsed) == (51, 2)
+    assert (nights.source.passed, nights.source.parsed) == (50, 2)
     assert nights.planned == []
     assert nights.rows_of(*STORED) == before
 
@@ -259,13 +260,32 @@ def test_a_renamed_source_knows_its_rows(nights: Nights) -> None:
     assert (nights.source.passed, nights.source.parsed) == (50, 0)
 
 
-def test_of_several_rows_of_a_deal_the_last_counts_whichever_was_known(nights: Nights) -> None:
+def test_rows_of_a_deal_are_added_though_one_of_them_was_known(nights: Nights) -> None:
+    nights.source.rows_per_deal = RowsPerDeal.SUM
     old, new = a_row("D-1", 1), a_row("D-1", 2)
-    nights.night(*MANY, old)
-    for rows, amount in (((new, old), "1"), ((old, new), "2"), ((old, new), "2"), ((old,), "1")):
-        nights.night(*MANY[2:], *rows)
+    for rows, amount in (
+        ((old,), 1),
+        ((old, old), 2),
+        ((new, *MANY[2:], old), 3),
+        ((old, new), 3),
+        ((old,), 1),
+        ((new,), 2),
+    ):
+        nights.night(*MANY[2:9], *rows)
         (found,) = deals.named(nights.connection, "D-1")
-        assert found.deal.amount == Decimal(amount)
+        assert found.deal.amount == amount
+
+
+def test_a_second_row_of_a_known_deal_makes_it_wait_as_it_was(nights: Nights) -> None:
+    nights.night(*MANY)
+    for _ in range(2):
+        nights.night(*MANY, a_row("D-1", 7))
+        (found,) = deals.named(nights.connection, "D-1")
+        assert found.deal.amount == 100
+        ((_, _, deal_id, *_),) = nights.rows_of("quarantine")["quarantine"]
+        assert deal_id == "D-1"
+    nights.night(*MANY)
+    assert nights.rows_of("quarantine") == {"quarantine": set()}
 
 
 ROWS = st.builds(
@@ -278,10 +298,11 @@ EXPORTS = st.lists(ROWS, max_size=30)
 
 
 @settings(deadline=None)
-@given(st.lists(EXPORTS, min_size=2, max_size=3))
-@example([[a_row("D-1", 1)], [a_row("D-1", 2), a_row("D-1", 1)]])
+@given(st.lists(EXPORTS, min_size=2, max_size=3), st.sampled_from(RowsPerDeal))
+@example([[a_row("D-1", 1)], [a_row("D-1", 2), a_row("D-1", 1)]], RowsPerDeal.SUM)
+@example([[a_row("D-1", 1)], [a_row("D-1", 1), a_row("D-1", 1)]], RowsPerDeal.SUM)
 def test_whatever_the_exports_the_store_is_as_if_every_row_had_been_read(
-    shared: Database, exports: Sequence[Sequence[Row]]
+    shared: Database, exports: Sequence[Sequence[Row]], rows_per_deal: RowsPerDeal
 ) -> None:
     with pytest.MonkeyPatch.context() as patched, TemporaryDirectory() as folder:
         make_chunks_small(patched)
@@ -289,6 +310,7 @@ def test_whatever_the_exports_the_store_is_as_if_every_row_had_been_read(
         for kind in (CsvDeals, ForgetfulDeals):
             with rolled_back(shared) as connection:
                 nights = Nights(connection, deals_in(Path(folder), kind))
+                nights.source.rows_per_deal = rows_per_deal
                 for export in exports:
                     nights.night(*export)
                 kept.append(nights.rows_of("milestones", "quarantine"))

@@ -269,13 +269,13 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
         pytest.param(
             'kind = "csv"',
             "",
-            "deals.crm.kind: must be one of csv, sql, hubspot,",
+            "deals.crm.kind: must be one of csv, google_template, sql, hubspot,",
             id="no kind of source",
         ),
         pytest.param(
             'kind = "csv"',
             'kind = "cvs"',
-            "deals.crm.kind: must be one of csv, sql, hubspot,",
+            "deals.crm.kind: must be one of csv, google_template, sql, hubspot,",
             id="no such kind of source",
         ),
         pytest.param(

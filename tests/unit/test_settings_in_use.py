@@ -61,6 +61,11 @@ query = "SELECT * FROM deals"
 columns = { deal_id = "ID" }
 milestones = { won = "Won" }
 
+[deals.template]
+kind = "google_template"
+path = "template.csv"
+milestones = { won = "Offline sale" }
+
 [deals.hubspot]
 kind = "hubspot"
 client_id = "i"

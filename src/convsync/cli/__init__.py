@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 from convsync import __version__, log
-from convsync.cli import audit, check, clicks, db, explain, init, output, runs, sandbox, status
+from convsync.cli import (
+    audit,
+    check,
+    clicks,
+    db,
+    explain,
+    init,
+    output,
+    quarantine,
+    runs,
+    sandbox,
+    status,
+)
 from convsync.errors import ConvsyncError, StoppedError
 from convsync.log import LogFormat
 
@@ -33,6 +45,7 @@ app.command("check")(check.check)
 app.command("sandbox")(sandbox.sandbox)
 app.add_typer(audit.app, name="audit")
 app.add_typer(clicks.app, name="clicks")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(db.app, name="db")
 
 

@@ -95,10 +95,17 @@ def show_plan(report: "Report", *, to_stderr: bool = False) -> None:
         typer.echo(f"{'value':>10}  {amount:>12,.2f} {currency}", err=to_stderr)
     for retired in report.retired:
         typer.echo(f"{'retired':>10}  {retired}", err=to_stderr)
+    for entry in report.unreadable:
+        deal = f" (deal {entry.deal_id})" if entry.deal_id else ""
+        where = f"{entry.source}, {entry.place}{deal}"
+        typer.echo(f"{'unreadable':>10}  {where}: {entry.problem}", err=to_stderr)
 
 
-def show_sums(sums: "Sums") -> None:
-    """Print the account of every milestone under every rule, and that it adds up."""
+def show_sums(sums: "Sums", *, unreadable: int) -> None:
+    """Print the account of every milestone under every rule, and that it adds up.
+
+    Records that could not be read have no milestones, so they stand below the sum.
+    """
     from convsync.model.ledger import Side
 
     parts = " + ".join(f"{_in_words(account.value)} {sums.total(account):,}" for account in Side)
@@ -108,6 +115,11 @@ def show_sums(sums: "Sums") -> None:
         details = [(d, n) for (of, d), n in sums.by_state.items() if of is account]
         for detail, count in sorted(details, key=lambda pair: -pair[1]):
             typer.echo(f"  {_in_words(account.value):>9}  {count:>9,}  {_in_words(detail)}")
+    if unreadable:
+        typer.echo(
+            f"unreadable {unreadable:,} records, which the sum is without; `convsync quarantine"
+            " list` has the reasons"
+        )
 
 
 def _in_words(detail: str) -> str:
@@ -135,8 +147,9 @@ def report_as_json(report: "Report", closing: "Closing | None") -> dict[str, Any
         "plan": summary_of(report.plan),
         "outcomes": {kind.value: count for kind, count in report.uploaded.outcomes.items()},
         "sent": report.uploaded.sent,
-        "account": sums_as_json(report.sums),
+        "account": sums_as_json(report.sums, unreadable=report.quarantined),
         "quarantined": report.quarantined,
+        "unreadable": [asdict(entry) for entry in report.unreadable],
         "problems": list(report.problems),
         "retired": [retired_as_json(retired) for retired in report.retired],
         "closing": None if closing is None else closing.as_json(),
@@ -149,13 +162,14 @@ def retired_as_json(retired: "Retired") -> dict[str, Any]:
     return {**asdict(retired), "value": value}
 
 
-def sums_as_json(sums: "Sums") -> dict[str, Any]:
+def sums_as_json(sums: "Sums", *, unreadable: int) -> dict[str, Any]:
     """Return the account, for `--format json`."""
     from convsync.model.ledger import Side
 
     return {
         "extracted": sums.extracted,
         "is_balanced": sums.is_balanced,
+        "unreadable": unreadable,
         **{
             account.value: {
                 detail: count

@@ -211,12 +211,13 @@ def _show(report: "Report", form: Format, closings: "Sequence[Closing]") -> None
         output.show_plan(report)
         if closings:
             _show_outcomes(report)
-        output.show_sums(report.sums)
+        output.show_sums(report.sums, unreadable=report.quarantined)
     for problem in report.problems:
         output.note(f"convsync: {problem}", log_as=log.warning)
     if report.quarantined:
         output.note(
-            f"convsync: {report.quarantined:,} records could not be read; see `convsync status`.",
+            f"convsync: {report.quarantined:,} records could not be read;"
+            " see `convsync quarantine list`.",
             log_as=log.warning,
         )
     if form is not Format.JSON:

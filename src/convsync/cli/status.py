@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from convsync.settings import Settings
 
 _RUN_COLUMNS = ("run_id", "command", "as_of", "exit_code", "uploads", "message")
-_QUARANTINE_COLUMNS = ("source", "place", "problem", "since")
+_QUARANTINE_COLUMNS = ("source", "place", "deal_id", "problem", "since")
+_LISTED = 20
 _PLATFORM_COLUMNS = (
     "destination",
     "action",
@@ -276,7 +277,7 @@ def _period(from_day: str | None, to_day: str | None, settings: "Settings") -> "
 
 def _as_json(found: "Status") -> dict[str, object]:
     return {
-        "account": output.sums_as_json(found.sums),
+        "account": output.sums_as_json(found.sums, unreadable=len(found.quarantine)),
         "caught_earlier": [
             {"rule": late, "caught_by": early, "count": count}
             for (late, early), count in sorted(found.caught_earlier.items())
@@ -295,6 +296,7 @@ def _as_json(found: "Status") -> dict[str, object]:
         "retired": [output.retired_as_json(retired) for retired in found.retired],
         "clicks": found.clicks,
         "unanswered_batches": found.unanswered_batches,
+        "shared_keys": [asdict(shared) for shared in found.shared],
         "quarantine": [asdict(entry) for entry in found.quarantine],
         "runs": [asdict(run) for run in found.runs],
     }
@@ -305,7 +307,7 @@ def _days(time: timedelta) -> float:
 
 
 def _show(found: "Status") -> None:
-    output.show_sums(found.sums)
+    output.show_sums(found.sums, unreadable=len(found.quarantine))
     for (late, early), count in sorted(found.caught_earlier.items()):
         typer.echo(f"  {count:,} too late for {late} were in time for {early}, and sent under it")
     for time in found.times:
@@ -329,9 +331,17 @@ def _show(found: "Status") -> None:
         typer.echo(
             f"{found.unanswered_batches:,} batches unanswered; the next run sends them again"
         )
+    for shared in found.shared[:_LISTED]:
+        typer.echo(
+            f"shared by {shared.deals:,} deals, {shared.example} among them, and joins nobody:"
+            f" {shared.name}; to allow it, add it to [keys] allowed"
+        )
     typer.echo(f"{len(found.quarantine):,} records in quarantine")
     if found.quarantine:
-        output.show([asdict(e) for e in found.quarantine], _QUARANTINE_COLUMNS, Format.TABLE)
+        listed = [asdict(entry) for entry in found.quarantine[:_LISTED]]
+        output.show(listed, _QUARANTINE_COLUMNS, Format.TABLE)
+        if len(found.quarantine) > _LISTED:
+            typer.echo("and more; `convsync quarantine list` has all")
     output.show([asdict(run) for run in found.runs], _RUN_COLUMNS, Format.TABLE)
 
 

@@ -20,7 +20,15 @@ from convsync.extract.mapping import CellFormat
 from convsync.extract.timestamps import Moment, TimestampReader
 from convsync.model.consent import ConsentStatus
 from convsync.model.customer import CustomerType
-from convsync.model.identifiers import hashed, normalised_email, normalised_phone
+from convsync.model.identifiers import (
+    HASH_LENGTH,
+    HASHES_OF_NOTHING,
+    hashed,
+    hashes_in,
+    is_nobodys_number,
+    normalised_email,
+    normalised_phone,
+)
 
 T = TypeVar("T")
 _REMEMBERED = 1_024
@@ -43,6 +51,7 @@ class CellReader:
         self._consents |= dict.fromkeys(blank, ConsentStatus.UNSPECIFIED)
         self._customers = _unambiguous(form.customer_words)
         self._phone_region = form.phone_region
+        self._emails_are_hashed = form.emails_are_hashed
         self.default_currency = form.currency
         self._moments = TimestampReader(form.time_zone, form.date_formats)
         self._amounts = AmountReader(has_decimal_comma=form.has_decimal_comma)
@@ -119,8 +128,18 @@ class CellReader:
         return code if code in SUPPORTED_REGIONS else self._phone_region
 
     def hashed_emails(self, cell: object) -> list[str]:
-        """Return the hash of every e-mail address in a cell; what is no address is passed over."""
+        """Return the hash of every e-mail address in a cell; what is no address is passed over.
+
+        A cell may hold hashes instead where that is declared; where it is not, it cannot be read.
+        """
         text = self.text(cell)
+        if len(text) >= HASH_LENGTH and (found := hashes_in(text)):
+            if not self._emails_are_hashed:
+                raise CellError(
+                    "holds an e-mail address that is hashed already: set the source's"
+                    " emails_are_hashed = true"
+                )
+            return [one for one in found if one not in HASHES_OF_NOTHING]
         if email := normalised_email(text):
             return [hashed(email)]
         return [hashed(email) for email in _emails_among(text)] if "@" in text else []
@@ -150,7 +169,9 @@ def _text_reader(blank: frozenset[str]) -> Callable[[object], str]:
 
 def hashed_phone(text: str, region: str | None) -> str | None:
     """Return the hash of the phone number in a text, None where there is none to be read."""
-    number = normalised_phone(text, region) if text else None
+    if not text or is_nobodys_number(text):
+        return None
+    number = normalised_phone(text, region)
     return hashed(number) if number else None
 
 

@@ -16,7 +16,7 @@ the window. Files in UTF-16, or with lines that end in a carriage return alone, 
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,19 +24,14 @@ from convsync.clock import Clock, system_clock
 from convsync.extract.blocks import SIZE, Blocks, ends_lines_with_a_byte, status_of
 from convsync.extract.cell_error import CellError
 from convsync.extract.click_columns import Row, SightingColumns
-from convsync.extract.csv_file import (
-    LONGEST_CELL,
-    UNDECODED,
-    CsvFile,
-    codec_of,
-    opened,
-    opened_csv,
-)
+from convsync.extract.csv_form import FileForm, codec_of, may_lead_to_parameters, opened
+from convsync.extract.csv_rows import LONGEST_CELL, UNDECODED, CsvFile
 from convsync.extract.layout import NumberedRow
 from convsync.extract.mapping import CellFormat, ClickColumns
 from convsync.extract.row_digest import digest_of_reading
 from convsync.extract.rows import SightingRows
 from convsync.extract.source import ClickChunk, chunk_of, chunks_of
+from convsync.extract.table_file import in_zone_of, is_workbook, opened_table
 from convsync.model.file_mark import FileMark
 from convsync.model.period import Period
 
@@ -51,8 +46,7 @@ class CsvClicks:
     path: Path
     columns: ClickColumns
     cells: CellFormat
-    encoding: str = "utf-8"
-    delimiter: str = ","
+    form: FileForm = field(default_factory=FileForm)
     lag: timedelta = timedelta(0)
     overlap: timedelta = timedelta(minutes=10)
     block_size: int = SIZE
@@ -65,8 +59,8 @@ class CsvClicks:
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the file can be opened and has every mapped column."""
-        with opened_csv(self.path, self.encoding, self.delimiter) as file:
-            SightingRows(self.columns, self.cells, file.header)
+        with opened_table(self.path, self.form) as file:
+            SightingRows(self.columns, in_zone_of(file, self.cells), file.header)
 
     def read(self, window: Period) -> Iterator[ClickChunk]:
         """Yield every sighting logged inside the window, and every one without a stamp."""
@@ -85,9 +79,9 @@ class CsvClicks:
 
     def _read_blocks(self, window: Period, after: FileMark | None) -> Iterator[ClickChunk]:
         with opened(self.path) as binary:
-            codec = codec_of(self.path, self.encoding)
+            codec = codec_of(self.path, self.form.encoding)
             blocks = Blocks(binary, self.path, codec, self.block_size)
-            file = CsvFile(blocks, self.path, self.delimiter)
+            file = CsvFile(blocks, self.path, self.form)
             reader = _BlockReader(self, blocks, file, window)
             status = self._status(os.fstat(binary.fileno()))
             mark = self._beginning(window)
@@ -103,8 +97,8 @@ class CsvClicks:
             file.raise_if_shrunk()
 
     def _read_rows(self, window: Period) -> Iterator[ClickChunk]:
-        with opened_csv(self.path, self.encoding, self.delimiter) as file:
-            sightings = SightingRows(self.columns, self.cells, file.header)
+        with opened_table(self.path, self.form) as file:
+            sightings = SightingRows(self.columns, in_zone_of(file, self.cells), file.header)
             yield from chunks_of(sightings.logged(file.rows(), window))
             file.raise_if_shrunk()
 
@@ -123,7 +117,7 @@ class CsvClicks:
         return mark.reading == self._reading() and not reaches_back
 
     def _reading(self) -> bytes:
-        return digest_of_reading(self.encoding, self.delimiter, self.columns, self.cells)
+        return digest_of_reading(self.form, self.columns, self.cells)
 
     def _status_now(self) -> str | None:
         try:
@@ -135,10 +129,14 @@ class CsvClicks:
         return status_of(stat, self.clock().timestamp())
 
     def _has_blocks(self) -> bool:
+        if self.form.stop_at or is_workbook(self.path):
+            return False
         with opened(self.path) as file:
             first, _, _ = file.read(_FIRST_BYTES).partition(b"\n")
+        if may_lead_to_parameters(first.decode("latin-1")):
+            return False
         ends_alone = b"\r" in first.removesuffix(b"\r")
-        return ends_lines_with_a_byte(codec_of(self.path, self.encoding)) and not ends_alone
+        return ends_lines_with_a_byte(codec_of(self.path, self.form.encoding)) and not ends_alone
 
 
 class _BlockReader:
@@ -149,12 +147,13 @@ class _BlockReader:
     """
 
     def __init__(self, source: CsvClicks, blocks: Blocks, file: CsvFile, window: Period) -> None:
-        self._delimiter = source.delimiter
+        self._delimiter = file.delimiter
         self._blocks = blocks
         self._file = file
         self._window = window
-        self._sightings = SightingRows(source.columns, source.cells, file.header)
-        self._columns = SightingColumns(source.columns, source.cells, file.header)
+        cells = in_zone_of(file, source.cells)
+        self._sightings = SightingRows(source.columns, cells, file.header)
+        self._columns = SightingColumns(source.columns, cells, file.header)
         self._one_by_one = file.rows()
         self._is_sound = True
         self.has_left_rows = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
+from datetime import tzinfo
 
 from convsync.extract.funnel import MilestoneStages
 from convsync.model.customer import CustomerType
@@ -24,12 +24,13 @@ class CellFormat:
     types of customer says nothing.
     """
 
-    time_zone: ZoneInfo | None = None
+    time_zone: tzinfo | None = None
     date_formats: tuple[str, ...] = ()
     has_decimal_comma: bool = False
     blank_words: frozenset[str] = frozenset()
     currency: str | None = None
     phone_region: str | None = None
+    emails_are_hashed: bool = False
     granted_words: frozenset[str] = frozenset()
     denied_words: frozenset[str] = frozenset()
     customer_words: Mapping[CustomerType, frozenset[str]] = field(default_factory=dict)
@@ -106,6 +107,18 @@ class DealColumns(RecordFields, DealFields):
 
     deal_id: str
     milestones: Mapping[str, MilestoneColumn]
+    id_columns: tuple[str, ...] = ()
+    """The columns that name a deal together, where none does alone; their digest is its ID."""
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Return every column that is mapped, once each."""
+        reached = [
+            name
+            for milestone in self.milestones.values()
+            for name in (milestone.column, *milestone.when)
+        ]
+        return _named(self.deal_id, *self.id_columns, *self.names, *self.own_names, *reached)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 Only which rows of a window are wanted is decided here; what a row means is DealReader's.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import TypeVar
 
 from convsync.extract.cell_error import CellError
-from convsync.extract.cells import CellReader, folded
+from convsync.extract.cells import CellReader, folded, text_of
 from convsync.extract.deal_reader import DealReader, milestone_at
 from convsync.extract.layout import Getter, Header, NumberedRow, RowCells
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
@@ -19,6 +20,12 @@ from convsync.extract.record_reader import (
     RecordReader,
     began,
 )
+from convsync.extract.several_rows import (
+    RowsPerDeal,
+    SeveralRows,
+    one_deal,
+    raise_unless_alike,
+)
 from convsync.extract.source import Quarantined, Unchanged
 from convsync.extract.timestamps import Moment
 from convsync.model.click import MatchBasis, Sighting
@@ -27,6 +34,8 @@ from convsync.model.key import Key
 from convsync.model.period import Period
 
 T = TypeVar("T")
+DealRow = NumberedRow | SeveralRows
+"""The row of a deal, or all of them where it has several."""
 
 
 class DealRows:
@@ -35,9 +44,17 @@ class DealRows:
     Making one raises OperatorError where the mapping names columns that are not there.
     """
 
-    def __init__(self, source: str, columns: DealColumns, form: CellFormat, header: Header) -> None:
+    def __init__(
+        self,
+        source: str,
+        columns: DealColumns,
+        form: CellFormat,
+        header: Header,
+        rows_per_deal: RowsPerDeal = RowsPerDeal.ONE,
+    ) -> None:
         cells = self._cells = CellReader(form)
         self._place = header.place
+        self._rows_per_deal = rows_per_deal
         self._record = RecordReader(columns, cells, header, MatchBasis.DEAL)
         self._milestones = [
             (name, _milestone_getter(column, cells, header))
@@ -52,42 +69,92 @@ class DealRows:
             milestones=self._reached,
             evidence=self._evidence,
         )
+        if columns.id_columns:
+            self._deals.deal_id = _digest_getter(columns.id_columns, header)
         header.raise_if_unusable()
+        (self._id_position,) = header.places(columns.deal_id)
+
+    def id_of(self, row: RowCells) -> str | None:
+        """Return the ID of the deal that a row is about, None where it cannot be read."""
+        try:
+            return self._deals.deal_id(row)
+        except (CellError, IndexError):
+            return None
+
+    def lacks_id(self, row: RowCells) -> bool:
+        """True where a row has nothing in the column of the ID."""
+        return bool(row) and not text_of(row[self._id_position])
 
     def every(
-        self, rows: Iterable[NumberedRow | Unchanged]
+        self, rows: Iterable[DealRow | Unchanged]
     ) -> Iterator[Deal | Quarantined | Unchanged]:
         """Yield every row, and pass on what is known to be unchanged."""
 
-        def read(row: NumberedRow) -> Deal:
-            return self._deals.read(row.cells, row.digest)
+        def read(row: DealRow) -> Deal:
+            return self._read(row)
 
         for row in rows:
             if isinstance(row, Unchanged):
                 yield row
-            elif record := _read_one(row, read, self._quarantined):
+            elif record := self._read_one(row, read):
                 yield record
 
-    def changed(self, rows: Iterable[NumberedRow], window: Period) -> Iterator[Deal | Quarantined]:
-        """Yield the rows modified inside the window, and those that do not say when."""
+    def changed(self, rows: Iterable[DealRow], window: Period) -> Iterator[Deal | Quarantined]:
+        """Yield the rows modified inside the window, and those that do not say when.
 
-        def read(row: NumberedRow) -> Deal | None:
+        Of a deal with several rows, one is enough.
+        """
+
+        def is_wanted(modified: Moment | None) -> bool:
+            return modified is None or touches(modified, window, self._cells)
+
+        def read(row: DealRow) -> Deal | None:
+            if isinstance(row, SeveralRows):
+                stamps = [self._deals.modified(one.cells) for one in row.rows]
+                return self._read(row) if any(map(is_wanted, stamps)) else None
             modified = self._deals.modified(row.cells)
-            if modified is None or touches(modified, window, self._cells):
-                return self._deals.modified_deal(row.cells, modified)
-            return None
+            return self._deals.modified_deal(row.cells, modified) if is_wanted(modified) else None
 
-        return _read(rows, read, self._quarantined)
+        return self._read_all(rows, read)
 
-    def reached(self, rows: Iterable[NumberedRow], period: Period) -> Iterator[Deal | Quarantined]:
+    def reached(self, rows: Iterable[DealRow], period: Period) -> Iterator[Deal | Quarantined]:
         """Yield the rows that reached any mapped milestone inside the period."""
 
-        def read(row: NumberedRow) -> Deal | None:
-            if any(milestone.reached_at in period for milestone in self._reached(row.cells)):
-                return self._deals.read(row.cells)
+        def read(row: DealRow) -> Deal | None:
+            of_deal = row.rows if isinstance(row, SeveralRows) else (row,)
+            milestones = (milestone for one in of_deal for milestone in self._reached(one.cells))
+            if any(milestone.reached_at in period for milestone in milestones):
+                return self._read(row)
             return None
 
-        return _read(rows, read, self._quarantined)
+        return self._read_all(rows, read)
+
+    def _read(self, row: DealRow) -> Deal:
+        if isinstance(row, NumberedRow):
+            return self._deals.read(row.cells, row.digest)
+        if self._rows_per_deal is RowsPerDeal.ONE:
+            raise_unless_alike(row)
+            return self._deals.read(row.rows[0].cells)
+        return one_deal([self._deals.read(one.cells) for one in row.rows], self._rows_per_deal)
+
+    def _read_all(
+        self, rows: Iterable[DealRow], read: Callable[[DealRow], Deal | None]
+    ) -> Iterator[Deal | Quarantined]:
+        for row in rows:
+            if record := self._read_one(row, read):
+                yield record
+
+    def _read_one(
+        self, row: DealRow, read: Callable[[DealRow], Deal | None]
+    ) -> Deal | Quarantined | None:
+        if isinstance(row, NumberedRow):
+            return _read_one(row, read, self._quarantined)
+        try:
+            for one in row.rows:
+                _raise_if_unsound(one)
+            return read(row)
+        except CellError as error:
+            return self._quarantined(row.number, row.rows[0].cells, str(error))
 
     def _reached(self, row: RowCells) -> tuple[Milestone, ...]:
         cells = self._cells
@@ -179,11 +246,28 @@ def _read_one(
     quarantined: Callable[[int, RowCells, str], Quarantined],
 ) -> T | Quarantined | None:
     try:
-        if row.problem:
-            raise CellError(row.problem)
+        _raise_if_unsound(row)
         return read(row)
     except CellError as error:
         return quarantined(row.number, row.cells, str(error))
+
+
+def _digest_getter(columns: Sequence[str], header: Header) -> Getter[RowCells, str]:
+    """Return what makes an ID of several columns, which may hold what must not be printed."""
+    getters = header.getters(columns, text_of)
+
+    def get(row: RowCells) -> str:
+        said = [text(row) for text in getters]
+        if not all(said):
+            raise CellError(f"the row needs {' and '.join(columns)}: they name the deal together")
+        return f"row-{blake2b(chr(0).join(said).encode(), digest_size=12).hexdigest()}"
+
+    return get
+
+
+def _raise_if_unsound(row: NumberedRow) -> None:
+    if row.problem:
+        raise CellError(row.problem)
 
 
 def _milestone_getter(

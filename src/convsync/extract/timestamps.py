@@ -7,10 +7,9 @@ so that the same cell always means the same instant.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from convsync.extract.cell_error import CellError, shape_of
 from convsync.model.period import day_ends_at, day_starts_at
@@ -36,7 +35,7 @@ _BLANK_WORDS_HINT = "if it means nothing, add it to blank_words"
 class TimestampReader:
     """Reads the moments of one source; `zone` is that of local times and of bare dates."""
 
-    def __init__(self, zone: ZoneInfo | None, formats: tuple[str, ...]) -> None:
+    def __init__(self, zone: tzinfo | None, formats: tuple[str, ...]) -> None:
         self._zone = zone
         self._formats = formats
         self._formatted_cached = lru_cache(_CACHED)(self._formatted)
@@ -131,7 +130,7 @@ class TimestampReader:
         except OverflowError:
             raise _out_of_calendar() from None
 
-    def _zone_for(self, what: str) -> ZoneInfo:
+    def _zone_for(self, what: str) -> tzinfo:
         if self._zone is None:
             raise CellError(f"holds {what}: set the source's time_zone")
         return self._zone

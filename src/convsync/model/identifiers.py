@@ -14,6 +14,14 @@ from hashlib import sha256
 import phonenumbers
 from msgspec import Struct
 
+_NOBODY = frozenset(
+    f"{no}{between}{thing}"
+    for no in ("no", "not")
+    for between in ("", "-", "_", ".")
+    for thing in ("email", "mail", "provided", "given", "available", "reply")
+) | {"none", "unknown", "undefined", "null", "na", "n/a", "donotreply", "do-not-reply", "dummy"}
+"""Mailboxes that stand where no address was known: whoever shares one shares nothing."""
+_ONE_DIGIT = re.compile(r"([0-9])\1*\Z")
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 _ADDRESS = re.compile(
     r"([^\s\x00-\x1f\x7f\ud800-\udfff@\"(),:;<>\[\\\]]+)"
@@ -46,6 +54,8 @@ def normalised_email(raw: str) -> str | None:
     if not (parts := _ADDRESS.match(address)):
         return None
     local, domain = parts.groups()
+    if local in _NOBODY:
+        return None
     if domain not in _GMAIL:
         return address
     mailbox = local.partition("+")[0].replace(".", "")
@@ -69,6 +79,11 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def is_nobodys_number(raw: str) -> bool:
+    """True for one digit over and over, as is typed where no number was known."""
+    return bool(_ONE_DIGIT.match(raw.translate(_PHONE_PUNCTUATION)))
 
 
 def _is_as_dialled_abroad(compact: str) -> bool:
@@ -147,6 +162,21 @@ def _home_rules(region: str) -> _HomeRules | None:
     )
 
 
+HASH_LENGTH = 64
+_HASHES = re.compile(r"[0-9A-Fa-f]{64}(?:[;,|\s]+[0-9A-Fa-f]{64})*\Z")
+
+
+def hashes_in(text: str) -> list[str]:
+    """Return the SHA-256 hashes that a text consists of, in lower case; none for any other text."""
+    return re.split(r"[;,|\s]+", text.lower()) if _HASHES.match(text) else []
+
+
 def hashed(normalised: str) -> str:
     """Return the SHA-256 of a normalised identifier as 64 lower-case hex digits."""
     return sha256(normalised.encode()).hexdigest()
+
+
+HASHES_OF_NOTHING = frozenset(
+    hashed(word) for word in ("", " ", "null", "none", "undefined", "nan", "n/a", "0", "-")
+)
+"""What a column of hashes holds where somebody hashed an empty field: nobody."""

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +20,11 @@ class Period:
         return self.since <= instant < self.until
 
     @classmethod
-    def of_days(cls, first: date, last: date, zone: ZoneInfo) -> "Period":
+    def of_days(cls, first: date, last: date, zone: tzinfo) -> "Period":
         """Return the period of whole calendar days from `first` to `last`, both included."""
         return cls(since=day_starts_at(first, zone), until=day_starts_at(_next(last), zone))
 
-    def days(self, zone: ZoneInfo) -> Iterator[date]:
+    def days(self, zone: tzinfo) -> Iterator[date]:
         """Yield the calendar days this period touches, in order."""
         day = self.since.astimezone(zone).date()
         while day_starts_at(day, zone) < self.until:
@@ -33,7 +32,10 @@ class Period:
             day = _next(day)
 
 
-def day_starts_at(day: date, zone: ZoneInfo) -> datetime:
+ALL_TIME = Period(since=datetime(1, 1, 2, tzinfo=UTC), until=datetime(9999, 12, 30, tzinfo=UTC))
+
+
+def day_starts_at(day: date, zone: tzinfo) -> datetime:
     """Return the first instant of a calendar day in UTC.
 
     Where a clock change skips midnight (São Paulo until 2018) the day begins when the clock
@@ -42,7 +44,7 @@ def day_starts_at(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
 
 
-def day_ends_at(day: date, zone: ZoneInfo) -> datetime:
+def day_ends_at(day: date, zone: tzinfo) -> datetime:
     """Return the last whole second of a calendar day in UTC, 23, 24 or 25 hours after its start."""
     return day_starts_at(_next(day), zone) - timedelta(seconds=1)
 

@@ -19,6 +19,17 @@ class RunLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedKeys:
+    """When a key says nothing of who is behind a deal: more than `most` deals have it.
+
+    `allowed` holds the digests of keys that join deals to clicks however many have them.
+    """
+
+    most: int = 5
+    allowed: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSettings:
     """How the audit log is protected: the key of its digests, and where its head is also kept.
 

@@ -10,12 +10,16 @@ from typing import Protocol
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.extract.crm import CrmDeals
+from convsync.extract.csv_file import CsvDeals
+from convsync.extract.sql import SqlDeals
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
 from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
+from convsync.report.rows_check import findings_of_rows
+from convsync.report.status import shared_in
 from convsync.store import migrate
 from convsync.store.database import Database
 from convsync.store.retired import retired
@@ -49,6 +53,7 @@ def check_all(
     findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
     if findings[0].severity is None:
         findings += _retired(database, rules, sources)
+        findings += _shared(database)
     for source in sources:
         findings += _source(source)
     for account in accounts:
@@ -101,13 +106,41 @@ def _retired(
     ]
 
 
+def _shared(database: Database) -> list[Finding]:
+    """Warn of e-mails, phones and other keys that join nobody, because too many deals have them."""
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            subject=f"shared key {one.name}",
+            problem=f"{one.deals:,} deals share one e-mail, phone or other key, {one.example} among"
+            " them",
+            means="it joins none of them to a click, as it seems to be a placeholder or an address"
+            " of many people",
+            fix=f'nothing, if it is one; else add "{one.name}", or the e-mail, phone or key itself,'
+            " to [keys] allowed",
+        )
+        for one in shared_in(database)
+    ]
+
+
 def _source(source: Checkable) -> list[Finding]:
     if not isinstance(source, CrmDeals):
-        return [_looked_at(f"source {source.name}", source.check_columns)]
+        looked = _looked_at(f"source {source.name}", source.check_columns)
+        if looked.severity is None and isinstance(source, CsvDeals | SqlDeals):
+            return [looked, *_rows(source)]
+        return [looked]
     try:
         return findings_of_crm(source)
     except ConvsyncError as error:
         subject = f"source {source.name}"
+        return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
+
+
+def _rows(source: CsvDeals | SqlDeals) -> list[Finding]:
+    try:
+        return findings_of_rows(source)
+    except ConvsyncError as error:
+        subject = f"rows of {source.name}"
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
 
 

@@ -8,9 +8,15 @@ from typing import Any
 
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
+<<<<<<< HEAD
 from convsync.store import account, batches, clicks, quarantine, runs, unreached
 from convsync.store.database import Database
+=======
+from convsync.store import account, batches, clicks, quarantine, runs, shared_keys
+from convsync.store.database import Connection, Database
+>>>>>>> core
 from convsync.store.retired import Retired, retired
+from convsync.store.shared_keys import SharedKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +25,7 @@ class Quarantine:
 
     source: str
     place: str
+    deal_id: str | None
     problem: str
     since: datetime
 
@@ -81,6 +88,7 @@ class Status:
     clicks: int
     unanswered_batches: int
     quarantine: Sequence[Quarantine]
+    shared: Sequence[SharedKey]
     runs: Sequence[Run]
     without_milestone: Mapping[str, Mapping[str, int]]
 
@@ -112,17 +120,35 @@ def status_of(
             times=account.times_to_milestones(connection),
             clicks=clicks.count(connection),
             unanswered_batches=len(batches.unanswered(connection)),
-            quarantine=[
-                Quarantine(
-                    source=row["source"],
-                    place=row["place"],
-                    problem=row["problem"],
-                    since=row["first_seen_at"],
-                )
-                for row in quarantine.entries(connection)
-            ],
+            quarantine=_quarantined(connection),
+            shared=shared_keys.listed(connection),
             runs=[_run(row) for row in runs.latest(connection, last_runs)],
         )
+
+
+def shared_in(database: Database) -> list[SharedKey]:
+    """Return the keys that join nobody, those of most deals first."""
+    with database.reading() as connection:
+        return shared_keys.listed(connection)
+
+
+def quarantined(database: Database) -> list[Quarantine]:
+    """Return every record that could not be read, by source and place."""
+    with database.reading() as connection:
+        return _quarantined(connection)
+
+
+def _quarantined(connection: Connection) -> list[Quarantine]:
+    return [
+        Quarantine(
+            source=row["source"],
+            place=row["place"],
+            deal_id=row["deal_id"],
+            problem=row["problem"],
+            since=row["first_seen_at"],
+        )
+        for row in quarantine.entries(connection)
+    ]
 
 
 def uncorrectable(database: Database) -> list[Uncorrectable]:

@@ -127,6 +127,7 @@ def _names_of_sources(config: Config) -> Iterator[str]:
 
 PLACES: Mapping[str, Sequence[str]] = {
     "csv": ("path",),
+    "google_template": ("path",),
     "sql": ("url", "query"),
     "hubspot": ("url", "token", "client_id", "refresh_token"),
     "salesforce": ("url",),
@@ -352,4 +353,4 @@ def _segments(config: Config) -> set[str]:
     """Return the segments that are mapped, and those every CRM's deals have."""
     kinds = {_text(table, "kind") for table in _tables(config, "deals").values()}
     mapped = {name for names in _mapped(config, "segments") for name in names}
-    return mapped | (set() if kinds <= {"csv", "sql"} else ALWAYS_THERE)
+    return mapped | (set() if kinds <= {"csv", "google_template", "sql"} else ALWAYS_THERE)

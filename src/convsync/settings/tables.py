@@ -67,6 +67,7 @@ class Cells(Table):
     date_formats: Words = ()
     decimal: Literal[".", ","] = "."
     blank_words: Words = ()
+    emails_are_hashed: bool = False
 
 
 class MilestoneColumnTable(Table):
@@ -78,6 +79,11 @@ class MilestoneColumnTable(Table):
 
 def _milestone_column(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
+
+
+def _named_conversion(value: Any) -> Any:
+    words = [value] if isinstance(value, str) else value
+    return {"column": "Conversion Time", "when": {"Conversion Name": words}}
 
 
 class DealColumnsTable(DealFieldsTable):
@@ -104,13 +110,47 @@ class _DealSource(Cells):
     overlap_minutes: Minutes = 10
 
 
-class CsvDealsTable(_DealSource):
-    """Deals from a CSV file that an export replaces."""
+class FileTable(Table):
+    """How a CSV file or a workbook is laid out."""
 
-    kind: Literal["csv"]
-    path: Path
     encoding: str = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    skip_rows: int = Field(default=0, ge=0)
+    stop_at: Words = ()
+    sheet: str | None = None
+
+
+class FileDealsTable(_DealSource, FileTable):
+    """Deals from a file that an export replaces."""
+
+    path: Path
+    ignore_rows_without_id: bool = False
+    rows_per_deal: Literal["one", "sum", "merge"] = "one"
+
+
+class CsvDealsTable(FileDealsTable):
+    """Deals from a CSV file or a workbook, with columns of any name."""
+
+    kind: Literal["csv"]
+
+
+class GoogleTemplateTable(FileDealsTable):
+    """Conversions as in Google's template for offline conversions, each row a deal of its own.
+
+    `milestones` says which conversion names of the template mean which milestone.
+    """
+
+    kind: Literal["google_template"]
+    columns: DealColumnsTable = DealColumnsTable(
+        deal_id="Google Click ID",
+        gclid="Google Click ID",
+        amount="Conversion Value",
+        currency="Conversion Currency",
+    )
+    date_formats: Words = ("%m/%d/%Y %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S")
+    milestones: dict[str, Annotated[MilestoneColumnTable, BeforeValidator(_named_conversion)]] = (
+        Field(min_length=1)
+    )
 
 
 class SqlDealsTable(_DealSource):
@@ -143,13 +183,11 @@ class _ClickSource(Cells):
     overlap_minutes: Minutes = 10
 
 
-class CsvClicksTable(_ClickSource):
+class CsvClicksTable(_ClickSource, FileTable):
     """Clicks from a CSV file. Without a path it is only the mapping for `clicks import FILE`."""
 
     kind: Literal["csv"]
     path: Path | None = None
-    encoding: str = "utf-8"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
 
 
 class SqlClicksTable(_ClickSource):
@@ -160,7 +198,9 @@ class SqlClicksTable(_ClickSource):
     query: str
 
 
-DealSource = Annotated[CsvDealsTable | SqlDealsTable | CrmTable, Field(discriminator="kind")]
+DealSource = Annotated[
+    CsvDealsTable | GoogleTemplateTable | SqlDealsTable | CrmTable, Field(discriminator="kind")
+]
 ClickSource = Annotated[CsvClicksTable | SqlClicksTable, Field(discriminator="kind")]
 
 
@@ -311,6 +351,16 @@ class Limits(Table):
     clock_minutes: float = Field(default=10, gt=0, le=24 * 60)
 
 
+class Keys(Table):
+    """Which e-mails, phones and other keys join deals to clicks.
+
+    One that more deals have than this says nothing of who is behind them, unless it is allowed.
+    """
+
+    shared_by_more_than: int = Field(default=5, ge=1)
+    allowed: Words = ()
+
+
 class Audit(Table):
     """How the audit log is protected: a key for its digests, and a file that repeats its head.
 
@@ -351,6 +401,7 @@ class Settings(BaseSettings):
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
     limits: Limits = Limits()
+    keys: Keys = Keys()
     retry: Retry = Retry()
     audit: Audit = Audit()
     moved: Moves = {}

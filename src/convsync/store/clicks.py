@@ -35,7 +35,7 @@ from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBa
 from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
 from convsync.store import dialect, runs
 from convsync.store.column_types import instant_of
-from convsync.store.schema import click_keys, click_news, clicks, deal_keys, deals
+from convsync.store.schema import click_keys, click_news, clicks, deal_keys, deals, shared_keys
 
 _COLUMNS = ("id", "key", "kind", "value", "clicked_at", "is_whole_day")
 _SPREAD = "clicks whose news was spread"
@@ -140,7 +140,9 @@ def _sharing_a_key(connection: Connection) -> Select[Any]:
     of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
     shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
     clicked = chain.to(clicks, clicks.c.id == shared.c.click)
-    return _found(chain, of_deal, clicked, shared.c.basis)
+    joins_nobody = select(shared_keys.c.key)
+    found = _found(chain, of_deal, clicked, shared.c.basis)
+    return found.where(of_deal.c.key.not_in(joins_nobody))
 
 
 def _carried_by_the_deal(connection: Connection) -> Select[Any]:

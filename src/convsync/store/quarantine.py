@@ -107,6 +107,17 @@ def entries(connection: Connection) -> list[RowMapping]:
     return list(connection.execute(found).mappings())
 
 
+def found_by(connection: Connection, run_id: int, *, limit: int) -> list[Entry]:
+    """Return the first records that a run could not read, by source and place."""
+    found = (
+        select(quarantine.c.source, quarantine.c.place, quarantine.c.problem, quarantine.c.deal_id)
+        .where(quarantine.c.run_id == run_id)
+        .order_by(quarantine.c.source, quarantine.c.place)
+        .limit(limit)
+    )
+    return [Entry(**row) for row in connection.execute(found).mappings()]
+
+
 def count(connection: Connection) -> int:
     """Return how many records are in quarantine."""
     return connection.execute(select(func.count()).select_from(quarantine)).scalar_one()

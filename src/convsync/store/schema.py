@@ -218,6 +218,15 @@ click_keys = Table(
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
+shared_keys = Table(
+    "shared_keys",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("deals", Integer, nullable=False),
+    Column("example", ForeignKey("deals.id"), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Keys that so many deals have that they join none to a click, and one of these deals."""
 click_news = Table(
     "click_news",
     metadata,

@@ -30,6 +30,7 @@ from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import moved_of as moved_of
 from convsync.wiring.terms import retry_of, safety_limits_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
+from convsync.wiring.terms import shared_keys_of as shared_keys_of
 from convsync.wiring.values import database_url
 
 
@@ -58,6 +59,7 @@ def services_of(
         limits=safety_limits_of(settings),
         moved=moved_of(settings),
         run_limits=run_limits_of(settings),
+        shared_keys=shared_keys_of(settings),
         agreements=agreements_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),

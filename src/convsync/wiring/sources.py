@@ -42,7 +42,7 @@ def click_file(settings: Settings, path: Path, mapping: str | None) -> ClickSour
 def _deal_source(
     name: str, source: tables.DealSource, settings: Settings, retry: RetryPolicy
 ) -> DealSource:
-    if isinstance(source, tables.CsvDealsTable | tables.SqlDealsTable):
+    if isinstance(source, tables.FileDealsTable | tables.SqlDealsTable):
         return deal_source(name, source, settings)
     from convsync.wiring.crm import crm_source
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from convsync.extract.csv_clicks import CsvClicks
 from convsync.extract.csv_file import CsvDeals
+from convsync.extract.csv_form import FileForm
 from convsync.extract.mapping import (
     CellFormat,
     ClickColumns,
@@ -13,14 +14,18 @@ from convsync.extract.mapping import (
     MilestoneColumn,
     RecordFields,
 )
+from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.source import ClickSource, DealSource
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.settings import Settings, tables
 from convsync.wiring.values import customer_words, database_url, mapped
 
+_ID_OF_TEMPLATE = ("Google Click ID", "Conversion Name", "Conversion Time")
+"""By these Google knows a conversion of its template: there is no ID of the deal."""
+
 
 def deal_source(
-    name: str, source: tables.CsvDealsTable | tables.SqlDealsTable, settings: Settings
+    name: str, source: tables.FileDealsTable | tables.SqlDealsTable, settings: Settings
 ) -> DealSource:
     """Return the source of an export's or a query's deals. Nothing is opened yet."""
     columns = _deal_columns(source)
@@ -28,14 +33,14 @@ def deal_source(
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
     match source:
-        case tables.CsvDealsTable():
+        case tables.FileDealsTable():
             return CsvDeals(
                 name=name,
                 path=settings.folder / source.path,
                 columns=columns,
                 cells=cells,
-                encoding=source.encoding,
-                delimiter=source.delimiter,
+                form=_form(source),
+                rows_per_deal=RowsPerDeal(source.rows_per_deal),
                 is_complete=source.complete,
                 lag=lag,
                 overlap=overlap,
@@ -68,8 +73,7 @@ def click_source(
                 path=path or settings.folder / (source.path or ""),
                 columns=columns,
                 cells=cells,
-                encoding=source.encoding,
-                delimiter=source.delimiter,
+                form=_form(source),
                 lag=lag,
                 overlap=overlap,
             )
@@ -85,10 +89,23 @@ def click_source(
             )
 
 
-def _deal_columns(source: tables.CsvDealsTable | tables.SqlDealsTable) -> DealColumns:
+def _form(source: tables.FileTable) -> FileForm:
+    return FileForm(
+        encoding=source.encoding,
+        delimiter=source.delimiter,
+        skip_rows=source.skip_rows,
+        stop_at=source.stop_at,
+        ignores_rows_without_id=isinstance(source, tables.FileDealsTable)
+        and source.ignore_rows_without_id,
+        sheet=source.sheet,
+    )
+
+
+def _deal_columns(source: tables.FileDealsTable | tables.SqlDealsTable) -> DealColumns:
     columns = source.columns
     return DealColumns(
         deal_id=columns.deal_id,
+        id_columns=_ID_OF_TEMPLATE if isinstance(source, tables.GoogleTemplateTable) else (),
         milestones={
             name: MilestoneColumn(
                 column=milestone.column,
@@ -105,10 +122,11 @@ def _deal_columns(source: tables.CsvDealsTable | tables.SqlDealsTable) -> DealCo
 def _cells(
     source: tables.Cells,
     company: tables.Company,
-    deals: tables.CsvDealsTable | tables.SqlDealsTable | None,
+    deals: tables.FileDealsTable | tables.SqlDealsTable | None,
 ) -> CellFormat:
     return CellFormat(
         time_zone=source.time_zone or company.time_zone,
+        emails_are_hashed=source.emails_are_hashed,
         date_formats=source.date_formats,
         has_decimal_comma=source.decimal == ",",
         blank_words=frozenset(source.blank_words),

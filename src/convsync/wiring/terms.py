@@ -1,14 +1,19 @@
 """Settings → the terms a run works under: its limits, its audit log, what was renamed."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from time import monotonic, sleep
 
-from convsync.model.terms import AuditSettings, Moved, RunLimits
+from convsync.model.identifiers import hashed, normalised_email, normalised_phone
+from convsync.model.key import Key, KeyKind
+from convsync.model.terms import AuditSettings, Moved, RunLimits, SharedKeys
 from convsync.pace import Ticks
 from convsync.plan import SafetyLimits
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings
+
+_SHOWN_KEY = re.compile(r"key:([0-9a-f]{32})\Z")
 
 
 def retry_of(
@@ -43,6 +48,28 @@ def run_limits_of(settings: Settings) -> RunLimits:
         unreadable=settings.limits.unreadable,
         clock_tolerance=timedelta(minutes=settings.limits.clock_minutes),
     )
+
+
+def shared_keys_of(settings: Settings) -> SharedKeys:
+    """Return when a key joins nobody; those allowed are named as they are written, or as shown."""
+    region = settings.company.country
+    digests = {
+        digest for name in settings.keys.allowed for digest in _digests_of(name.strip(), region)
+    }
+    return SharedKeys(most=settings.keys.shared_by_more_than, allowed=frozenset(digests))
+
+
+def _digests_of(name: str, region: str | None) -> Iterator[bytes]:
+    """Yield the digest of whatever key a name can be: shown by its digest, or any kind of key."""
+    if shown := _SHOWN_KEY.match(name):
+        yield bytes.fromhex(shown[1])
+        return
+    if email := normalised_email(name):
+        yield Key(KeyKind.EMAIL, hashed(email)).digest()
+    if phone := normalised_phone(name, region):
+        yield Key(KeyKind.PHONE, hashed(phone)).digest()
+    for kind in (KeyKind.EMAIL, KeyKind.PHONE, KeyKind.CRM, KeyKind.VISITOR):
+        yield Key(kind, name).digest()
 
 
 def audit_settings_of(settings: Settings) -> AuditSettings:

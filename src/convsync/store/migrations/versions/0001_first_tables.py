@@ -222,6 +222,15 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "shared_keys",
+        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("deals", sa.Integer(), nullable=False),
+        sa.Column("example", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["example"], ["deals.id"], name=op.f("fk_shared_keys_example")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_shared_keys")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "milestones",
         sa.Column("deal", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=50), nullable=False),

@@ -1,0 +1,54 @@
+"""`quarantine list` and `quarantine export`: the records that could not be read, and why."""
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.errors import OperatorError
+
+app = typer.Typer(help="The records that could not be read.", no_args_is_help=True)
+
+COLUMNS = ("source", "place", "deal_id", "problem", "since")
+Source = Annotated[
+    str | None, typer.Option("--source", metavar="NAME", help="Only those of one source.")
+]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")]
+
+
+@app.command("list")
+def show(
+    config: Config = DEFAULT_CONFIG, source: Source = None, form: FormatOption = Format.TABLE
+) -> None:
+    """List every record that could not be read: its place, its deal, and the reason."""
+    output.show(_rows(config, source), COLUMNS, form)
+
+
+@app.command()
+def export(file: File, config: Config = DEFAULT_CONFIG, source: Source = None) -> None:
+    """Write the same as a CSV file, to hand to whoever corrects the export or the CRM."""
+    rows = _rows(config, source)
+    try:
+        with file.open("w", newline="", encoding="utf-8") as opened:
+            writer = csv.DictWriter(opened, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise OperatorError(f"{file} cannot be written: {error.strerror}") from None
+    typer.echo(f"{len(rows):,} records written to {file}")
+
+
+def _rows(config: Path, source: str | None) -> list[dict[str, Any]]:
+    from convsync.report.status import quarantined
+
+    settings = options.load(config)
+    known = [*settings.deals, *settings.clicks]
+    with options.ledger(settings) as database:
+        found = quarantined(database)
+    if source is not None and source not in {*known, *(record.source for record in found)}:
+        raise OperatorError(f"There is no source '{source}'; there is {', '.join(known)}.")
+    return [asdict(record) for record in found if source in (None, record.source)]

@@ -1,0 +1,325 @@
+"""The rows of a delimited file, one by one, each numbered by the line it starts on.
+
+A quotation mark that is never closed swallows no more than its own line: reading resumes on the
+next. A row may span many lines, as notes do, but in the lines that were looked at in vain only a
+few, so that reading ends in linear time whatever is wrong with the quotation marks.
+
+A line that is known by its digest where a row may begin is passed over without being parsed: where
+such a row ends follows from the line alone, so it is one whole row again.
+"""
+
+import csv
+import io
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import tzinfo
+from itertools import islice
+from pathlib import Path
+from typing import Final, Protocol
+
+from convsync.errors import OperatorError, TransientError
+from convsync.extract.csv_form import (
+    LONGEST_INSTRUCTIONS,
+    FileForm,
+    codec_of,
+    may_lead_to_parameters,
+    opened,
+    stated_delimiter,
+    stated_parameters,
+    stops,
+    zone_of_parameters,
+)
+from convsync.extract.layout import Header, NumberedRow, RowCells
+from convsync.extract.row_digest import digest_of_row
+from convsync.extract.source import StoredAs, Unchanged
+
+LONGEST_CELL = 1 << 20
+MOST_LINES: Final = 1_000
+"""How many lines a row may span."""
+FEW_LINES: Final = 20
+"""How many it may span where the lines were looked at before, in a row that did not end."""
+PASSED_AT_ONCE = 1_000
+UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte
+_EMPTY = NumberedRow(0, ())
+
+
+@contextmanager
+def opened_csv(path: Path, form: FileForm) -> Iterator["CsvFile"]:
+    """Open a CSV file; OperatorError where that cannot be."""
+    codec = codec_of(path, form.encoding)
+    with (
+        opened(path) as binary,
+        io.TextIOWrapper(binary, codec, errors="surrogateescape", newline="") as file,
+    ):
+        yield CsvFile(file, path, form)
+
+
+class Lines(Protocol):
+    """The lines of an open file, ended as the file ends them."""
+
+    @property
+    def encoding(self) -> str:
+        """Return the name of the file's encoding."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Hand out the lines that are left."""
+
+    def fileno(self) -> int:
+        """Return the open file's number."""
+
+
+class CsvFile:
+    """An open CSV file: its header, then its rows, each numbered by the line it starts on.
+
+    Rows of empty cells alone are passed over. Cells missing at a row's end count as empty where no
+    mapped column is among them (spreadsheets leave them out); any other row whose cells do not
+    match the header is a problem, as nothing tells which cell is which.
+
+    `delimiter` is the one in use; `time_zone` is that of the rows where the file states one.
+    """
+
+    def __init__(self, file: Lines, path: Path, form: FileForm) -> None:
+        self._file = file
+        self._left = iter(file)
+        self._path = path
+        self._form = form
+        self.delimiter = form.delimiter
+        self.time_zone: tzinfo | None = None
+        self._status = os.fstat(file.fileno())
+        self._lines_done = 0
+        self._in_vain_until = 0  # the last line that was looked at in a record without an end
+        self._record: list[str] = []  # the lines of the record that is being read
+        self._again: deque[str] = deque()  # lines to parse before those of the file
+        self._digest = b""  # that of the line to parse, where it is known
+        csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
+        self._pass_over_preamble()
+        self._rows = self._reader()
+        names = self._header_names()
+        self.width = len(names)
+        self.header = Header(names, source=str(path), place=f"{path.name}:")
+
+    def rows(self) -> Iterator[NumberedRow]:
+        """Yield the rows below the header, whose mapped columns must be known by now."""
+        while (row := self._next_row()) is not None:
+            if row is not _EMPTY:
+                yield row
+
+    def cells(self) -> Iterator[list[str]]:
+        """Yield the cells of every row, whether or not they match the header."""
+        while True:
+            try:
+                for cells in self._rows:
+                    if self._is_end(cells):
+                        return
+                    self._lines_done += len(self._record)
+                    self._record.clear()
+                    yield cells
+            except csv.Error:
+                self._resume_on_next_line()
+            else:
+                return
+
+    def rows_past_known(
+        self,
+        reading: bytes,
+        stored_as: StoredAs,
+        is_apart: Callable[[RowCells], bool] | None = None,
+    ) -> Iterator[NumberedRow | Unchanged]:
+        """Yield the rows as `rows` does, with their digests, but pass over those that are known.
+
+        A row of which `is_apart` is true is yielded all the same.
+        """
+        while True:
+            while passed := self._known(reading, stored_as, is_apart):
+                yield Unchanged(passed)
+            row = self._next_row(reading)
+            if row is None:
+                return
+            if row is not _EMPTY:
+                yield row
+
+    def _known(
+        self, reading: bytes, stored_as: StoredAs, is_apart: Callable[[RowCells], bool] | None
+    ) -> list[int]:
+        """Read on as long as rows are known, up to so many; leave the first other to be parsed."""
+        passed: list[int] = []
+        while not self._again and len(passed) < PASSED_AT_ONCE and (line := self._next_line()):
+            self._digest = digest_of_row(_bytes_of(line), reading)
+            deal_row = stored_as(self._digest)
+            if deal_row is None or (is_apart and is_apart(self._parsed(line))):
+                self._again.append(line)
+            else:
+                passed.append(deal_row)
+        self._lines_done += len(passed)
+        return passed
+
+    def _next_row(self, reading: bytes = b"") -> NumberedRow | None:
+        """Return the next row, `_EMPTY` for one of empty cells alone, None at the file's end."""
+        try:
+            cells = next(self._rows, None)
+        except csv.Error as error:
+            problem = f"the row is not sound CSV ({error}): close and double its quotation marks"
+            row = NumberedRow(self._lines_done + 1, (), problem)
+            self._resume_on_next_line()
+            return row
+        if cells is None or self._is_end(cells):
+            return None
+        row = self._checked(cells, reading) if any(cells) else _EMPTY
+        self._lines_done += len(self._record)
+        self._record.clear()
+        self._digest = b""
+        return row
+
+    @property
+    def has_lines(self) -> bool:
+        """True where lines that were read are to be read as rows again."""
+        return bool(self._again)
+
+    def pass_over(self, lines: int) -> None:
+        """Count lines that somebody else has read."""
+        self._lines_done += lines
+
+    def raise_if_shrunk(self) -> None:
+        """Raise TransientError if the file lost content while it was read."""
+        if os.fstat(self._file.fileno()).st_size < self._status.st_size:
+            raise self._changed()
+
+    def raise_if_rewritten(self) -> None:
+        """Raise TransientError if the file's content changed while it was read."""
+        status = os.fstat(self._file.fileno())
+        if (status.st_size, status.st_mtime_ns) != (self._status.st_size, self._status.st_mtime_ns):
+            raise self._changed()
+
+    def _checked(self, cells: list[str], reading: bytes) -> NumberedRow:
+        number = self._lines_done + 1
+        if len(cells) != self.width and (problem := self._problem_of_width(cells)):
+            return NumberedRow(number, (), problem)
+        for line in self._record:
+            if not line.isascii() and UNDECODED.search(line):
+                problem = f"the row is not valid {self._file.encoding}: set the source's encoding"
+                return NumberedRow(number, cells, problem)
+            if "\0" in line:
+                return NumberedRow(number, cells, "the row holds a NUL byte: export the file again")
+        return NumberedRow(number, cells, None, self._digest_of_record(reading))
+
+    def _digest_of_record(self, reading: bytes) -> bytes:
+        if not reading:
+            return b""
+        if self._digest and len(self._record) == 1:
+            return self._digest
+        return digest_of_row(_bytes_of("".join(self._record)), reading)
+
+    def _problem_of_width(self, cells: list[str]) -> str | None:
+        found = f"the row has {len(cells)} cells, the header {self.width}"
+        if len(cells) > self.width:
+            if not any(cells[self.width :]):
+                return None
+            return f"{found}: quote cells that hold the delimiter"
+        if not self._record[-1].endswith(("\n", "\r")):
+            return f"{found}, and the file ends with it: export the file again"
+        if len(cells) > self.header.last_mapped:
+            return None
+        return f"{found}: quote cells that hold a line break, or export the file again"
+
+    def _parsed(self, line: str) -> list[str]:
+        return next(csv.reader([line], delimiter=self.delimiter, strict=True), [])
+
+    def _is_end(self, cells: list[str]) -> bool:
+        stop_at = self._form.stop_at
+        return bool(stop_at and cells and stops(cells[0], stop_at))
+
+    def _pass_over_preamble(self) -> None:
+        """Pass over what stands above the header, and take from it what the file states."""
+        line = self._next_line()
+        if delimiter := stated_delimiter(line):
+            self.delimiter = delimiter
+            self._lines_done, line = 1, self._next_line()
+        for _ in range(self._form.skip_rows):
+            self._lines_done, line = self._lines_done + 1, self._next_line()
+        self._again.append(line)
+        if may_lead_to_parameters(line):
+            self._again.extend(islice(iter(self._next_line, ""), LONGEST_INSTRUCTIONS))
+        for above, candidate in enumerate(self._again, 1):
+            parameters = stated_parameters(candidate, self.delimiter)
+            if parameters is not None:
+                self.time_zone = zone_of_parameters(parameters, self._path)
+                for _ in range(above):
+                    self._again.popleft()
+                self._lines_done += above
+                return
+
+    def _header_names(self) -> list[str]:
+        names: list[str] | None = []
+        try:
+            while names is not None and not any(names):
+                self._lines_done += len(self._record)
+                self._record.clear()
+                names = next(self._rows, None)
+        except csv.Error as error:
+            raise OperatorError(f"{self._path}: the header is not sound CSV ({error})") from None
+        if not names:
+            raise OperatorError(f"{self._path} is empty: it has no header")
+        if any(map(UNDECODED.search, self._record)) or "\0" in self._record[0]:
+            raise OperatorError(
+                f"{self._path}: the header is not valid {self._file.encoding};"
+                " set the source's encoding to the file's"
+            )
+        self._lines_done += len(self._record)
+        self._record.clear()
+        return names
+
+    def _next_line(self) -> str:
+        """Return the next line of the file, "" at its end."""
+        try:
+            return next(self._left, "")
+        except UnicodeError:
+            problem = f"is not valid {self._file.encoding}; set the source's encoding"
+            raise OperatorError(f"{self._path}:{self._lines_done + 1} {problem}") from None
+        except OSError as error:
+            raise TransientError(
+                f"{self._path} could not be read beyond line {self._lines_done + 1}:"
+                f" {error.strerror}. Run again."
+            ) from None
+
+    def _reader(self) -> Iterator[list[str]]:
+        try:
+            return csv.reader(self._lines(), delimiter=self.delimiter, strict=True)
+        except TypeError:
+            raise OperatorError(
+                f"{self._path}: the delimiter '{self.delimiter}' is not one character"
+            ) from None
+
+    def _lines(self) -> Iterator[str]:
+        while line := self._again.popleft() if self._again else self._next_line():
+            self._record.append(line)
+            if len(self._record) > 1:
+                self._raise_if_too_long()
+            yield line
+
+    def _raise_if_too_long(self) -> None:
+        is_in_vain = self._lines_done < self._in_vain_until
+        most = FEW_LINES if is_in_vain else MOST_LINES
+        if len(self._record) > most:
+            raise csv.Error(f"it does not end within {most:,} lines")
+
+    def _resume_on_next_line(self) -> None:
+        seen_until = self._lines_done + len(self._record)
+        self._in_vain_until = max(self._in_vain_until, seen_until)
+        self._again.extendleft(reversed(self._record[1:]))
+        self._record.clear()
+        self._digest = b""
+        self._lines_done += 1
+        self._rows = self._reader()
+
+    def _changed(self) -> TransientError:
+        return TransientError(
+            f"{self._path} changed while it was read, up to line {self._lines_done}. Run again;"
+            " let the export write another file and rename it when done."
+        )
+
+
+def _bytes_of(line: str) -> bytes:
+    return line.encode(errors="surrogatepass")

@@ -1,0 +1,121 @@
+"""The rows of a sheet of a workbook (.xlsx, .xls, .ods), as a CSV file's are read.
+
+It is read by python-calamine, which comes with the extra `workbook`, and keeps the sheet in memory.
+A spreadsheet holds numbers to 15 digits: a longer one was rounded when it was typed or pasted, and
+is handed on in the notation that shows it, so that no ID is made of it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import time, timedelta, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from convsync.errors import OperatorError, TransientError
+from convsync.extract.csv_form import (
+    LONGEST_INSTRUCTIONS,
+    FileForm,
+    stated_parameters,
+    stops,
+    zone_of_parameters,
+)
+from convsync.extract.layout import Header, NumberedRow, RowCells
+from convsync.extract.source import StoredAs, Unchanged
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
+
+_FIRST_ROUNDED: Final = 10**15
+
+
+class Sheet:
+    """A sheet that was read: its header, then its rows, each numbered as the spreadsheet does."""
+
+    delimiter = ""
+
+    def __init__(self, rows: Sequence[Sequence[object]], path: Path, form: FileForm) -> None:
+        self._path = path
+        self._form = form
+        self._status = path.stat()
+        self.time_zone: tzinfo | None = None
+        self._rows = [(number, list(map(_cell, row))) for number, row in enumerate(rows, 1)]
+        self._rows = self._below_preamble(self._rows[form.skip_rows :])
+        self._rows = [(number, row) for number, row in self._rows if any(c != "" for c in row)]
+        if not self._rows:
+            raise OperatorError(f"{path} is empty: it has no header")
+        (_, names), *self._rows = self._rows
+        self.header = Header(
+            [str(name) for name in names], source=str(path), place=f"{path.name} row "
+        )
+
+    def rows(self) -> Iterator[NumberedRow]:
+        """Yield the rows below the header."""
+        for number, row in self._rows:
+            if self._form.stop_at and stops(str(row[0]), self._form.stop_at):
+                return
+            yield NumberedRow(number, row)
+
+    def cells(self) -> Iterator[RowCells]:
+        """Yield the cells of every row."""
+        return (row.cells for row in self.rows())
+
+    def rows_past_known(
+        self,
+        reading: bytes,
+        stored_as: StoredAs,
+        is_apart: Callable[[RowCells], bool] | None = None,
+    ) -> Iterator[NumberedRow | Unchanged]:
+        """Yield every row: a workbook has no bytes that stand for a row."""
+        return self.rows()
+
+    def raise_if_rewritten(self) -> None:
+        """Raise TransientError if the file's content changed while it was read."""
+        status = self._path.stat()
+        if (status.st_size, status.st_mtime_ns) != (self._status.st_size, self._status.st_mtime_ns):
+            raise TransientError(f"{self._path} changed while it was read. Run again.")
+
+    raise_if_shrunk = raise_if_rewritten
+
+    def _below_preamble(
+        self, rows: list[tuple[int, list[object]]]
+    ) -> list[tuple[int, list[object]]]:
+        for above, (_, row) in enumerate(rows[:LONGEST_INSTRUCTIONS], 1):
+            parameters = stated_parameters(str(row[0]) if row else "", ",")
+            if parameters is not None:
+                self.time_zone = zone_of_parameters(parameters, self._path)
+                return rows[above:]
+        return rows
+
+
+def opened_sheet(path: Path, form: FileForm) -> Sheet:
+    """Read a sheet of a workbook; OperatorError where that cannot be."""
+    return Sheet(_sheet(path, form.sheet).to_python(skip_empty_area=False), path, form)
+
+
+def _sheet(path: Path, name: str | None) -> "CalamineSheet":
+    try:
+        from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
+    except ImportError:
+        raise OperatorError(
+            f"{path} is a workbook: install convsync[workbook] to read it, or export it as CSV"
+        ) from None
+    try:
+        workbook = CalamineWorkbook.from_path(path)
+        sheet = name or next(iter(workbook.sheet_names), "")
+        return workbook.get_sheet_by_name(sheet)
+    except WorksheetNotFound:
+        there = ", ".join(f"'{one}'" for one in workbook.sheet_names)
+        raise OperatorError(f"{path} has no sheet '{name}'; it has {there}") from None
+    except CalamineError as error:
+        raise OperatorError(f"{path} is no workbook that can be read: {error}") from None
+
+
+def _cell(value: object) -> object:
+    """Return a cell as the readers of cells take it."""
+    match value:
+        case None | "":
+            return ""
+        case int() | float() if abs(value) >= _FIRST_ROUNDED:
+            return f"{value:.14E}"
+        case time() | timedelta():
+            return str(value)
+    return value

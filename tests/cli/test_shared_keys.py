@@ -1,0 +1,102 @@
+"""An e-mail that many deals have joins none of them to a click, is listed, and can be allowed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
+
+CLICK = {
+    "Clicked at": "2026-02-19T08:00:00Z",
+    "GCLID": "click-of-nobody",
+    "E-mail": "info@x.example",
+}
+
+
+def sell_to(office: Office, email: str, *deal_ids: str) -> None:
+    """Enter deals that were won, of which an e-mail is known and nobody consented to sending it."""
+    for deal_id in deal_ids:
+        office.deal(deal_id, mql_date="", gclid="", e_mail=email, marketing_consent="")
+    office.clicks["nobody"] = CLICK
+
+
+def test_a_key_of_a_few_deals_joins_each_of_them_and_of_more_joins_none(office: Office) -> None:
+    sell_to(office, "info@x.example", *"12345")
+    office.night()
+    assert len(office.counted("333")) == 5
+    sell_to(office, "info@x.example", "6", "7")
+    office.night(NEXT_NIGHT)
+    assert len(office.counted("333")) == 5
+
+
+def test_what_is_shared_from_the_first_night_on_is_never_sent(office: Office) -> None:
+    sell_to(office, "info@x.example", *"123456")
+    sell_to(office, "anna@y.example", "7")
+    office.clicks["anna"] = CLICK | {"GCLID": "click-of-anna", "E-mail": "anna@y.example"}
+    office.night()
+    assert len(office.counted("333")) == 1
+
+
+def test_a_shared_key_is_listed_and_can_be_allowed_by_either_of_its_names(office: Office) -> None:
+    sell_to(office, "info@x.example", *"123456")
+    office.night()
+    (listed,) = json.loads(office.types("status", "--format", "json").out)["shared_keys"]
+    assert listed["deals"] == 6
+    assert listed["name"] in office.types("status").out
+    findings = json.loads(office.types("check", "--format", "json").out)
+    (found,) = (one for one in findings if one["check"].startswith("shared key"))
+    assert (found["result"], listed["name"] in found["fix"]) == ("warning", True)
+    assert "info@x.example" not in office.types("status").out + str(findings)
+
+    office.configure("\n[retry]", f'\n[keys]\nallowed = ["{listed["name"]}"]\n\n[retry]')
+    office.night(NEXT_NIGHT)
+    assert len(office.counted("333")) == 6
+    assert json.loads(office.types("status", "--format", "json").out)["shared_keys"] == []
+
+
+def test_an_address_itself_can_be_allowed(office: Office) -> None:
+    sell_to(office, "info@x.example", *"123456")
+    office.configure("\n[retry]", '\n[keys]\nallowed = ["Info@X.example"]\n\n[retry]')
+    office.night()
+    assert len(office.counted("333")) == 6
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_how_many_are_too_many_is_declared(office: Office, most: int) -> None:
+    sell_to(office, "info@x.example", *"1234"[: most + 1])
+    office.configure("\n[retry]", f"\n[keys]\nshared_by_more_than = {most}\n\n[retry]")
+    office.night()
+    assert office.counted("333") == {}
+
+
+def test_a_preview_joins_nobody_by_what_it_finds_shared(office: Office) -> None:
+    sell_to(office, "info@x.example", *"123456")
+    office.write_files()
+    said = office.types("plan", "--as-of", NIGHT, "--format", "json")
+    account = json.loads(said.out)["account"]
+    assert account["waiting"] == {"waiting_for_click": 6}
+
+
+def test_unreadable_rows_are_in_the_account_in_previews_and_in_a_file(
+    office: Office, tmp_path: Path
+) -> None:
+    office.deal("good")
+    office.deal("bad", amount="1.2.3")
+    office.write_files()
+    previewed = office.types("plan", "--as-of", NIGHT)
+    assert "unreadable" in previewed.out
+    assert "(deal bad)" in previewed.out
+    office.night()
+    assert "unreadable 1 records" in office.types("status").out
+    (listed,) = json.loads(office.types("quarantine", "list", "--format", "json").out)
+    assert (listed["source"], listed["place"], listed["deal_id"]) == ("crm", "deals.csv:3", "bad")
+    path = tmp_path / "bad.csv"
+    assert office.types("quarantine", "export", str(path)).code == 0
+    header, row = path.read_text().splitlines()
+    assert header == "source,place,deal_id,problem,since"
+    assert row.startswith("crm,deals.csv:3,bad,")
+    assert office.types("quarantine", "list", "--source", "crn").code == 2
+    office.deal("bad")
+    office.night(THIRD_NIGHT)
+    assert office.types("quarantine", "list", "--format", "json").out.strip() == "[]"

@@ -1,0 +1,143 @@
+"""A deal in several rows: what is declared decides, and what contradicts is reported."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from convsync.extract.csv_file import CsvDeals
+from convsync.extract.layout import NumberedRow
+from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
+from convsync.extract.several_rows import Repeated, RowsPerDeal, SeveralRows, gathered
+from convsync.extract.source import Quarantined
+from convsync.model.deal import Deal
+from convsync.model.period import Period
+from tests.contract.table_suite import WINDOW
+
+COLUMNS = DealColumns(
+    deal_id="id",
+    modified_at="modified",
+    milestones={"won": MilestoneColumn(column="won")},
+    amount="amount",
+    currency="currency",
+    gclid="gclid",
+    emails=("email",),
+    segments={"region": "region"},
+)
+HEADER = ("id", "modified", "won", "amount", "currency", "gclid", "email", "region", "product")
+
+
+def a_row(deal_id: str = "D", **cells: object) -> dict[str, object]:
+    return {"id": deal_id, "won": "2026-02-28", "amount": "10", "currency": "EUR"} | cells
+
+
+def read(
+    folder: Path,
+    rows: Sequence[dict[str, object]],
+    rows_per_deal: RowsPerDeal,
+    window: Period = WINDOW,
+) -> list[Any]:
+    path = folder / "deals.csv"
+    lines = [",".join(str(row.get(name, "")) for name in HEADER) for row in rows]
+    path.write_text("\n".join([",".join(HEADER), *lines]) + "\n")
+    cells = CellFormat(time_zone=ZoneInfo("Europe/Berlin"), currency="EUR")
+    source = CsvDeals(
+        name="crm", path=path, columns=COLUMNS, cells=cells, rows_per_deal=rows_per_deal
+    )
+    return list(source.read_changed(window))
+
+
+ONE, SUM, MERGE = RowsPerDeal
+
+
+@pytest.mark.parametrize(
+    ("how", "rows", "amount"),
+    [
+        pytest.param(ONE, [a_row(), a_row()], 10, id="one row twice over is one"),
+        pytest.param(SUM, [a_row(), a_row()], 20, id="two lines alike are two"),
+        pytest.param(
+            SUM, [a_row(amount=1000), a_row(amount=250), a_row(amount=30)], 1280, id="product lines"
+        ),
+        pytest.param(
+            SUM, [a_row(), a_row("E"), a_row(amount=5)], 15, id="lines apart from each other"
+        ),
+        pytest.param(SUM, [a_row(won=""), a_row()], 20, id="a cell that only one line fills"),
+        pytest.param(SUM, [a_row(amount=""), a_row(amount="")], None, id="no line with an amount"),
+        pytest.param(SUM, [a_row(amount=12.5), a_row(amount=-2.5)], 10, id="a credit"),
+        pytest.param(MERGE, [a_row(), a_row(email="b@x.example")], 10, id="contacts"),
+        pytest.param(
+            MERGE,
+            [a_row(currency="USD"), a_row(amount="", currency="")],
+            10,
+            id="a contact without the amount",
+        ),
+    ],
+)
+def test_rows_of_one_deal_are_read_as_declared(
+    tmp_path: Path, how: RowsPerDeal, rows: list[dict[str, object]], amount: float | None
+) -> None:
+    found = [record for record in read(tmp_path, rows, how) if record.deal_id == "D"]
+    (deal,) = found
+    assert isinstance(deal, Deal)
+    assert deal.amount == amount
+    assert deal.milestone("won")
+
+
+@pytest.mark.parametrize(
+    ("how", "cells", "says"),
+    [
+        pytest.param(ONE, {"amount": 5}, "rows_per_deal", id="another amount"),
+        pytest.param(
+            ONE, {"product": "B"}, "rows_per_deal", id="another product, which nobody mapped"
+        ),
+        pytest.param(SUM, {"currency": "USD"}, "currencies", id="two currencies"),
+        pytest.param(SUM, {"amount": ""}, "no amount", id="a line without its amount"),
+        pytest.param(SUM, {"amount": "x"}, "amount", id="a line that cannot be read"),
+        pytest.param(SUM, {"won": "2026-02-27"}, "times of won", id="two dates"),
+        pytest.param(SUM, {"region": "south"}, "region", id="two segments"),
+        pytest.param(MERGE, {"amount": 5}, "amounts", id="two amounts of contacts"),
+    ],
+)
+def test_rows_that_contradict_are_reported_once_and_the_deal_waits(
+    tmp_path: Path, how: RowsPerDeal, cells: dict[str, object], says: str
+) -> None:
+    rows = [a_row(region="north"), a_row("E"), {**a_row(region="north"), **cells}]
+    other, bad = read(tmp_path, rows, how)
+    assert (other.deal_id, type(other)) == ("E", Deal)
+    assert isinstance(bad, Quarantined)
+    assert (bad.place, bad.deal_id) == ("deals.csv:2", "D")
+    assert says in bad.problem
+
+
+def test_clicks_and_identifiers_of_every_row_are_the_deals(tmp_path: Path) -> None:
+    rows = [a_row(gclid=f"click-{name}", email=f"{name}@x.example") for name in "abb"]
+    for how in (SUM, MERGE):
+        (deal,) = read(tmp_path, rows, how)
+        assert [one.click.click_id.value for one in deal.clicks] == ["click-a", "click-b"]
+        assert len(deal.identifiers.emails) == 2
+
+
+def test_one_row_inside_the_window_brings_all_rows_of_its_deal(tmp_path: Path) -> None:
+    before, inside = "2026-01-01T10:00:00Z", WINDOW.since.isoformat()
+    rows = [a_row(modified=before), a_row(modified=inside, amount=5), a_row("E", modified=before)]
+    (deal,) = read(tmp_path, rows, SUM)
+    assert (deal.deal_id, deal.amount) == ("D", 15)
+
+
+IDS = st.lists(st.sampled_from(["", *"abcdefgh"]), max_size=40)
+
+
+@given(IDS)
+def test_rows_are_brought_together_whatever_their_order(ids: list[str]) -> None:
+    rows = [NumberedRow(number, (deal_id,)) for number, deal_id in enumerate(ids)]
+    found = list(gathered(rows, lambda cells: str(cells[0]) or None, Repeated(filter(None, ids))))
+    groups = [list(one.rows) if isinstance(one, SeveralRows) else [one] for one in found]
+    assert sorted(row for group in groups for row in group) == rows
+    for group in groups:
+        assert group == sorted(group)
+        (deal_id,) = {row.cells[0] for row in group}
+        assert len(group) == (ids.count(str(deal_id)) if deal_id else 1)
