@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 BENCH_DEALS ?= 1000000
+CASES  ?= 20000
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm test quick conformance check lint types imports readme mutants soak bench bench-peers profile format lock clean
+.PHONY: help demo demo-crm test quick conformance check lint types imports readme mutants fuzz soak bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +48,9 @@ readme: $(READY)
 
 mutants: $(READY)  ## take away each event and each arrow of the ledger: each must be noticed
 	$(BIN)/python -m tests.mutants
+
+fuzz: $(READY)  ## spoil one value of a CRM's answers at a time: CASES=200000 for each of the six
+	$(BIN)/python -m tests.fuzz_crms $(CASES)
 
 soak: $(READY)  ## 20,000 conversions to a platform in trouble
 	$(BIN)/pytest tests/soak -m slow

@@ -22,7 +22,7 @@ from convsync.extract.source import Bookmark, Departed, KeepsNoTrace, Quarantine
 from convsync.model.deal import Gone
 from convsync.model.event import Event, EventKind
 from convsync.plan import SafetyLimits, raise_if_vanished
-from convsync.store import deals
+from convsync.store import deals, quarantine
 from convsync.store.database import Connection
 from convsync.store.deals import Seen, StoredDeal
 from convsync.store.session import Session
@@ -129,7 +129,14 @@ class Departures:
             missing -= CHUNK
 
     def to_ask_for(self, source: str) -> Iterator[list[str]]:
-        """Yield the IDs of deals that vanished and could still be corrected, so many at a time."""
+        """Yield the IDs of deals that vanished and could still be corrected, so many at a time.
+
+        So are those that could not be read on an earlier night: nothing else would touch them.
+        """
+        with self._session.transaction("list deals in quarantine") as connection:
+            unread = quarantine.unread_before(connection, source, self._session.run_id, CHUNK)
+        if unread:
+            yield unread
         since, after = self._session.now - CORRECTABLE_FOR, 0
         while True:
             with self._session.transaction("list vanished deals") as connection:

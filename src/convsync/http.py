@@ -1,28 +1,34 @@
 """One HTTP session for every adapter of a CRM: timeouts, retry, and errors in our words.
 
 Adapters only read, so any request may be made again. What is tried again: no answer, a cut-off
-body, a body that is not JSON (a proxy's page in HTML), 408, 425, 429 and 5xx; for how long,
+body, a body that is not JSON (a proxy's page in HTML), 408, 423, 425, 429 and 5xx; for how long,
 `retrying` says. A 401 renews the credentials once. Everything else is the vendor's to name: its
 `Judge` looks at every answer first, because success with an error inside, a limit that says 403 and
 a right that is missing look different everywhere.
 
 Messages name the vendor, the path and the vendor's code. Query, body and headers stay out of them.
+
+Who is asking is the adapter's to say: neither `.netrc` nor a user in the address replaces it, and
+it goes only over TLS, or to this machine. Proxies and certificates are the environment's.
 """
 
-import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from ssl import SSLCertVerificationError
 from threading import Lock
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError, NameResolutionError
 
-from convsync import log
+from convsync import __version__, answer_body, log
+from convsync.answer_body import NotJson as NotJson
 from convsync.clock import SERVERS, Clock, system_clock
 from convsync.errors import (
     ConvsyncError,
@@ -34,12 +40,14 @@ from convsync.guides import located
 from convsync.pace import Pace
 from convsync.parallel import pause, raise_if_given_up, together
 from convsync.retrying import RetryPolicy, keep_trying
+from convsync.vendor_words import code_in, name_of
 
 CONNECT_S = 10.0
 READ_S = 90.0
 T = TypeVar("T")
 _NOTHING = frozenset({204, 304})
-_PASSING = frozenset({408, 425, 429})
+_PASSING = frozenset({408, 423, 425, 429})
+USER_AGENT: Final = f"convsync/{__version__}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,11 @@ class Answer:
     headers: Mapping[str, str]
     body: Any
     sent_at: datetime
+
+    @property
+    def code(self) -> str:
+        """Return the vendor's code of the error that the body tells of, "" for none."""
+        return code_in(self.body)
 
     @property
     def retry_after_s(self) -> float | None:
@@ -191,31 +204,44 @@ class Http:
 
     def problem_of(self, answer: Answer) -> ConvsyncError | None:
         """Return what is wrong with an answer, be it one that came as a part of another."""
-        verdict = self.judge(answer) or self._problem_by_status(answer)
+        verdict = self._judged(answer) or self._problem_by_status(answer)
         return verdict if isinstance(verdict, ConvsyncError) else None
+
+    def _judged(self, answer: Answer) -> Verdict:
+        """Return what the vendor means, None for an error that is shaped as none of its own."""
+        try:
+            return self.judge(answer)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return None
 
     def _asked(
         self, method: str, url: str, request: Mapping[str, Any], who: Mapping[str, str]
     ) -> Answer:
-        headers = {"Accept": "application/json", **who, **(request.get("headers") or {})}
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": USER_AGENT,
+            **who,
+            **(request.get("headers") or {}),
+        }
         place = f"{self.name} {method} {urlsplit(url).path}"
         raise_if_given_up()
         if wait_s := self.pace.turn(url):
             pause(self.policy.sleep, wait_s)
         with self._counting:
             self.requests_made += 1
-        try:
-            with self.pace.slot:
-                sent_at = self.clock()
-                response = self.session.request(
-                    method,
-                    url,
-                    **{**request, "headers": headers},
-                    timeout=(CONNECT_S, READ_S),
-                    allow_redirects=False,
-                )
-        except requests.RequestException as error:  # its text may hold the query
-            raise TransientError(f"{place} got no answer ({type(error).__name__}).") from None
+        sent_at = self.clock()
+        with _in_our_words(place, url), self.pace.slot:
+            sent_at = self.clock()
+            with self.session.request(
+                method,
+                url,
+                **{**request, "headers": headers},
+                auth=_as_it_is,
+                timeout=(CONNECT_S, READ_S),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = self._body_of(response)
         seconds = round(response.elapsed.total_seconds(), 3)
         log.debug("request", request=place, status=response.status_code, seconds=seconds)
         SERVERS.note(
@@ -229,27 +255,34 @@ class Http:
             place=place,
             status=response.status_code,
             headers=response.headers,
-            body=_body_of(response),
+            body=body,
             sent_at=sent_at,
         )
+
+    def _body_of(self, response: requests.Response) -> Any:
+        if response.status_code in _NOTHING:
+            return None
+        content = answer_body.content_of(response, self.policy.ticks)
+        return answer_body.parsed(content, response.headers.get("Content-Type", ""))
 
     def _problem_by_status(self, answer: Answer) -> ConvsyncError | None:
         """Return what a status means where the vendor says nothing more precise."""
         place, status = answer.place, answer.status
+        said = f"{status} ({answer.code})" if answer.code else f"{status}"
         if status in _PASSING or status >= 500:
             return TransientError(
-                f"{place} was answered with {status}.", retry_after_s=answer.retry_after_s
+                f"{place} was answered with {said}.", retry_after_s=answer.retry_after_s
             )
         if status in (401, 403):
             return OperatorError(
-                f"{place} was refused with {status}: the credentials are wrong, have expired, or"
+                f"{place} was refused with {said}: the credentials are wrong, have expired, or"
                 " lack a right. Renew them, or grant the scopes that its page lists, in"
                 f" {located('docs')}."
             )
         if 300 <= status < 400 and status not in _NOTHING:
             return OperatorError(f"{place} was sent elsewhere with {status}: correct its address.")
         if status >= 400:
-            return UnexpectedResponseError(f"{place} was refused with {status}.")
+            return UnexpectedResponseError(f"{place} was refused with {said}.")
         if isinstance(answer.body, NotJson):
             return TransientError(f"{place} was answered with {answer.body.kind} instead of JSON.")
         return None
@@ -258,29 +291,81 @@ class Http:
         """Return the URL of a path. Whole URLs must lie on the same host: tokens go with them."""
         base_url = self.base_url if isinstance(self.base_url, str) else self.base_url()
         base = urlsplit(base_url)
+        _raise_unless_private(self.name, base_url)
         whole = urlsplit(path)
         if not whole.scheme:
             return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
         if (whole.scheme, whole.netloc) != (base.scheme, base.netloc):
-            raise UnexpectedResponseError(f"{self.name} pointed to another host, {whole.netloc}.")
+            there = name_of(whole.hostname) or "of no sound name"
+            raise UnexpectedResponseError(f"{self.name} pointed to another host, {there}.")
         return path
 
 
-@dataclass(frozen=True, slots=True)
-class NotJson:
-    """A body that is no JSON: its kind is shown, its content is not."""
-
-    kind: str
-    text: str = field(default="", repr=False)
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep the headers as they are: with an `auth`, no `.netrc` and no user in the URL is used."""
+    return request
 
 
-def _body_of(response: requests.Response) -> Any:
-    if response.status_code in _NOTHING or not response.content:
-        return None
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+def _raise_unless_private(name: str, base_url: str) -> None:
+    """Raise OperatorError where whoever listens on the way could read the credentials."""
+    url = urlsplit(base_url)
+    if url.username or url.password:
+        raise OperatorError(
+            f"{name}: the address holds a user or a password. Write it without; the keys of this"
+            " source say who signs in."
+        )
+    if url.scheme != "https" and not (url.scheme == "http" and _is_this_machine(url.hostname)):
+        raise OperatorError(
+            f"{name}: {url.hostname or 'its address'} must be asked over https://; only this"
+            " machine may do without. Correct url."
+        )
+
+
+def _is_this_machine(host: str | None) -> bool:
     try:
-        if kind == "text/csv":  # a header alone, `"Id"`, would be JSON too
-            return response.content.decode()
-        return json.loads(response.content, parse_float=Decimal)
+        return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:
-        return NotJson(kind or "something", response.content.decode("utf-8", "replace"))
+        return False
+
+
+@contextmanager
+def _in_our_words(place: str, url: str) -> Iterator[None]:
+    """Turn what goes wrong on the way into our errors. The libraries' texts may hold the query."""
+    host = urlsplit(url).hostname
+    try:
+        yield
+    except answer_body.TooMuchError as error:
+        raise UnexpectedResponseError(f"{place} was answered with {error}.") from None
+    except (requests.exceptions.InvalidHeader, UnicodeEncodeError):
+        raise OperatorError(
+            f"{place} could not be asked: its token, or another of its secrets, holds a line break"
+            " or a character that no header takes. Set it again."
+        ) from None
+    except (requests.RequestException, HTTPError) as error:
+        raise _unanswered(place, host, error) from None
+
+
+def _unanswered(place: str, host: str | None, error: Exception) -> ConvsyncError:
+    causes = list(_causes(error))
+    if any(isinstance(cause, SSLCertVerificationError) for cause in causes):
+        return OperatorError(
+            f"{place}: the certificate of {host} is not trusted. Correct url; or, where a proxy"
+            " or a company's own authority stands between, let REQUESTS_CA_BUNDLE name the file"
+            " of its certificates."
+        )
+    if any(isinstance(cause, NameResolutionError) for cause in causes):
+        return TransientError(
+            f"{place} got no answer: there is no host {host} for this machine. Correct url, or"
+            " its DNS and proxy settings."
+        )
+    return TransientError(f"{place} got no answer from {host} ({type(error).__name__}).")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all it wraps; requests and urllib3 hand theirs on as arguments."""
+    yield error
+    wrapped = (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args)
+    for cause in wrapped:
+        if isinstance(cause, BaseException) and cause is not error:
+            yield from _causes(cause)
+            return

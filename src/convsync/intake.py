@@ -41,6 +41,7 @@ from convsync.store import clicks, deals, file_marks, quarantine, row_digests, r
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
+from convsync.unreached import Reached
 
 CHUNK = 2_000
 """How many records are worked on in one transaction; memory grows with it."""
@@ -183,8 +184,11 @@ class Intake:
             present.note(saved)
             self._plan_changed(connection, saved)
 
-        records = present.watching(self._changed(source, window, after, known))
+        reached = Reached(source=source.name)
+        records = present.watching(reached.watching(self._changed(source, window, after, known)))
         self._read_deals(source, records, plan_chunk, window, known)
+        with self._session.transaction("remember what was reached") as connection:
+            self.problems += reached.noted(connection)
         if after is None:
             needed = 1 if source.is_complete else habits.READS_NEEDED
             self._note_whether_it_gave(source.name, present.count, needed)
@@ -221,7 +225,7 @@ class Intake:
                 )
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
-        """Store and plan the deals that vanished once and are there again."""
+        """Store and plan deals that vanished, or could not be read, and are there again."""
         for deal_ids in self._departures.to_ask_for(source.name):
             self._read_deals(source, answering.read_named(deal_ids), self._plan_changed)
 

@@ -352,6 +352,13 @@ class CrmSourceContract(DealSourceContract):
         (deal,) = read(office.source(replace(mapping, milestones=milestones)))
         assert [(one.name, one.reached_at) for one in deal.milestones][-1] == ("lost", WON_AT)
 
+    def test_what_somebody_typed_of_a_loss_is_not_kept_unasked(self, office: Any) -> None:
+        entered = (*WON_DEAL[:2], ("lost", WON_AT))
+        put_deal(office, entered=entered, lost_reason="Jane Doe, jane@example.org: too dear")
+        (deal,) = read(office.source())
+        assert "jane" not in repr(deal)
+        assert {"owner", "pipeline", "stage"} >= deal.segments.keys() - {"region"}
+
     def test_one_of_three_who_refused_refuses_for_the_deal(self, office: Any) -> None:
         if not office.has_several_contacts:
             pytest.skip("this vendor's deals name one contact")

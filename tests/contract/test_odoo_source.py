@@ -279,7 +279,11 @@ class TestOldOdoo(OdooContract):
         office.server.version = version
         put_deal(office, 1, lost_reason="Too expensive")
         put_deal(office, 2, entered=(("mql", CREATED), ("sql", SQL_AT), ("lost", WON_AT)))
-        won, lost = read(office.source(CrmMapping(milestones={**office.milestones, **LOST})))
+        reason = "lost_reason_id" if version >= 16 else "lost_reason"
+        mapping = CrmMapping(
+            milestones={**office.milestones, **LOST}, segments={"lost_reason": reason}
+        )
+        won, lost = read(office.source(mapping))
         assert milestones(won) == [("sql", SQL_AT), ("won", WON_AT)]
         assert milestones(lost) == [("sql", SQL_AT), ("lost", WON_AT)]
         assert won.amount == lost.amount == Decimal("1200.50")

@@ -445,3 +445,29 @@ def keeper(api_url: str | None) -> TokenKeeper:
     """Return what keeps one token, which says where the API is."""
     token = Token(access_token="1000.a", expires_at=TOUCHED + timedelta(hours=1), api_url=api_url)
     return TokenKeeper(lambda _: token, clock=lambda: TOUCHED)
+
+
+class TestWhatZohoMayLeaveOut:
+    @pytest.fixture
+    def office(self, mock: responses.RequestsMock) -> ZohoOffice:
+        return ZohoOffice(mock)
+
+    def test_stages_come_from_the_field_where_there_are_no_pipelines(
+        self, office: ZohoOffice
+    ) -> None:
+        office.server.has_no_pipelines = True
+        put_deal(office)
+        (deal,) = read(office.source())
+        assert [one.name for one in deal.milestones] == ["sql", "won"]
+
+    def test_a_full_page_leads_on_where_nobody_says_so(self, office: ZohoOffice) -> None:
+        office.server.tells_more = False
+        for number in range(1, 2 * office.a_page + 2):
+            put_deal(office, number)
+        assert len(read(office.source())) == 2 * office.a_page + 1
+
+    def test_a_field_that_no_layout_uses_can_be_mapped(self, office: ZohoOffice) -> None:
+        office.server.unused = frozenset({office.region})
+        put_deal(office, fields={"region": "North"})
+        (deal,) = read(office.source())
+        assert deal.segments["region"] == "North"

@@ -18,7 +18,8 @@ class CrmOverHttp:
 
     `before_each` is called with the number of every request, 1 the first, one at a time. While
     `stuck_at` matches a path, its first reply is repeated for ever. With `is_newer` the vendor has
-    added fields.
+    added fields. `spoil` is handed the path and the body of every answer in JSON, and returns the
+    body that is sent.
     """
 
     def __init__(self, server: CrmServer, base_url: str, mock: responses.RequestsMock) -> None:
@@ -27,6 +28,7 @@ class CrmOverHttp:
         self.before_each: Callable[[int], None] = lambda _: None
         self.stuck_at: str | None = None
         self.is_newer = False
+        self.spoil: Callable[[str, Any], Any] = lambda _route, body: body
         self._base_url = base_url.rstrip("/")
         self._stuck: dict[str, Reply] = {}
         self._counting = Lock()
@@ -44,6 +46,8 @@ class CrmOverHttp:
         if reply.is_cut_off:
             return requests.exceptions.ChunkedEncodingError("IncompleteRead")
         body = _with_news(reply.body) if self.is_newer else reply.body
+        if not isinstance(body, bytes):
+            body = self.spoil(request.path, body)
         encoded = Reply(body=body).encoded()
         headers = {"Content-Type": reply.media_type, **reply.headers}
         return reply.status, headers, encoded

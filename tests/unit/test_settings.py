@@ -642,3 +642,13 @@ def test_an_address_of_a_crm_shows_no_part_of_a_password(config: Path, address: 
     with pytest.raises(OperatorError, match=r"deals\.hub\.url: the address holds an @") as raised:
         load_settings(config)
     assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("secret", ["one\ntwo", "ends so \n", "es\x1bcape"])
+def test_a_secret_that_no_header_takes_names_its_variable(
+    monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setenv("CONVSYNC_DEALS__CRM__TOKEN", secret)
+    with pytest.raises(OperatorError, match="CONVSYNC_DEALS__CRM__TOKEN") as refused:
+        load_settings(CONFIG / "hubspot.toml")
+    assert secret not in str(refused.value)

@@ -291,6 +291,7 @@ def _as_json(found: "Status") -> dict[str, object]:
             }
             for time in found.times
         ],
+        "without_milestone": found.without_milestone,
         "uncorrectable": found.uncorrectable,
         "retired": [output.retired_as_json(retired) for retired in found.retired],
         "clicks": found.clicks,
@@ -321,6 +322,10 @@ def _show(found: "Status") -> None:
         )
     for retired in found.retired:
         typer.echo(f"retired {retired}")
+    for source, counts in found.without_milestone.items():
+        typer.echo(f"{sum(counts.values()):,} deals of {source}'s last read without a milestone:")
+        for why, count in counts.items():
+            typer.echo(f"  {count:,} {why}")
     typer.echo(f"{found.clicks:,} click IDs stored")
     if found.unanswered_batches:
         typer.echo(

@@ -6,15 +6,18 @@ that which is worked on, so that the store and the CRM need not wait for each ot
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
-from convsync.errors import OperatorError, UnexpectedResponseError
+from convsync.errors import OperatorError
+from convsync.extract.cells import text_of
 from convsync.extract.crm_adapter import Crm, CrmField, Page
 from convsync.extract.crm_records import CrmRecords
+from convsync.extract.funnel import MilestoneStages, Stage, StageOutcome, listed
+from convsync.extract.malformed import as_documented
 from convsync.extract.mapping import CellFormat, CrmMapping
 from convsync.extract.source import Bookmark, Departed, Record
 from convsync.model.deal import Deal
@@ -47,12 +50,12 @@ class CrmDeals:
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the CRM answers, and has every mapped stage and field."""
-        with _as_documented(self.name):
+        with as_documented(f"source '{self.name}'"):
             self._records()
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one that left the CRM in it."""
-        with _as_documented(self.name):
+        with as_documented(f"source '{self.name}'"):
             records = self._records()
             for page in _ahead(self.crm.changed(window, after.place if after else None)):
                 yield from map(records.read, page.deals)
@@ -63,7 +66,7 @@ class CrmDeals:
 
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
-        with _as_documented(self.name):
+        with as_documented(f"source '{self.name}'"):
             records = self._records()
             listed = chain.from_iterable(page.deals for page in _ahead(self.crm.reached(period)))
             for record in map(records.read, listed):
@@ -74,14 +77,15 @@ class CrmDeals:
 
     def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
         """Yield those of the deals that the CRM shows; it may add what they were merged into."""
-        with _as_documented(self.name):
+        with as_documented(f"source '{self.name}'"):
             records = self._records()
             for page in _ahead(self.crm.named(deal_ids)):
                 yield from map(records.read, page.deals)
 
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())
-        stages = self.crm.stages()
+        stages = [*map(_named, self.crm.stages())]
+        raise_if_never_won(self.name, self.mapping, stages)
         return CrmRecords(self.name, self.mapping, self._cells, stages)
 
 
@@ -91,23 +95,12 @@ class ForgetfulCrmDeals(CrmDeals):
     def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed]:
         """Yield those of the deals that the CRM no longer has."""
         asked: Any = self.crm
-        yield from asked.departed_among(deal_ids)
+        with as_documented(f"source '{self.name}'"):
+            yield from asked.departed_among(deal_ids)
 
 
 def _ahead(pages: Iterator[Page]) -> Iterator[Page]:
     return ahead(pages, by=1)
-
-
-@contextmanager
-def _as_documented(source: str) -> Iterator[None]:
-    """Turn an answer that lacks what its documentation promises into an error that says so."""
-    try:
-        yield
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UnexpectedResponseError(
-            f"source '{source}': an answer of the CRM is not shaped as its documentation says"
-            f" ({type(error).__name__}: {error}). Please report it."
-        ) from error
 
 
 def unreadable(mapping: CrmMapping, there: Sequence[CrmField]) -> Iterator[tuple[str, str]]:
@@ -115,6 +108,36 @@ def unreadable(mapping: CrmMapping, there: Sequence[CrmField]) -> Iterator[tuple
     readable = {(field.kind, field.name) for field in there if field.is_readable}
     for kind, names in mapping.names.items():
         yield from ((kind, name) for name in names if (kind, name) not in readable)
+
+
+def unreachable(mapping: CrmMapping, stages: Sequence[Stage]) -> Iterator[tuple[str, StageOutcome]]:
+    """Yield every milestone that is meant by an outcome alone which no stage of the CRM has."""
+    outcomes = {stage.outcome for stage in stages}
+    for name, how in mapping.milestones.items():
+        match how:
+            case MilestoneStages(stages=(), outcome=StageOutcome() as outcome):
+                if outcome not in outcomes:
+                    yield name, outcome
+
+
+def raise_if_never_won(source: str, mapping: CrmMapping, stages: Sequence[Stage]) -> None:
+    """Raise OperatorError where no deal could ever be won: every sale would be dropped unsaid."""
+    for name, outcome in unreachable(mapping, stages):
+        if outcome is StageOutcome.WON:
+            raise OperatorError(
+                f"source '{source}': milestone '{name}' can never be reached: no stage there counts"
+                f" as {outcome}. Those there are: {listed(stages) or 'none'}. Mark one as"
+                f" {outcome} in the CRM, grant the right to read that mark, or name the stages of"
+                " the milestone."
+            )
+
+
+def _named(stage: Stage) -> Stage:
+    """Return a stage with words for names; one without a name goes by its ID."""
+    name, pipeline = text_of(stage.name) or text_of(stage.stage_id), text_of(stage.pipeline)
+    if (name, pipeline) == (stage.name, stage.pipeline):
+        return stage
+    return replace(stage, name=name, pipeline=pipeline)
 
 
 def raise_if_missing(source: str, mapping: CrmMapping, there: Sequence[CrmField]) -> None:

@@ -7,11 +7,11 @@ each deal, and deals are read again when a person behind them changes: a click I
 contact does not touch the deal. The owner is the CRM's ID of a user, not a name.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from convsync.extract.cells import text_of
 from convsync.extract.funnel import Entered, Stage
@@ -19,10 +19,10 @@ from convsync.extract.source import Departed, Quarantined
 from convsync.model.period import Period
 
 T = TypeVar("T")
-P = ParamSpec("P")
 LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Before it no CRM held anything."""
 FAR_AHEAD: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 Fields = Mapping[str, Any]
 FieldHistory = Mapping[str, Sequence[tuple[Any, datetime]]]
 """What fields held over time, each value with the instant (aware UTC) it was written."""
@@ -48,7 +48,7 @@ class CrmDeal:
     """A deal as its CRM tells it, complete: with its stages' history and its people.
 
     `amount` is what the API wrote, text or number, in `currency`. `attributes` are what every CRM
-    has under other names: owner, pipeline, stage, lost_reason; blank ones may be left out.
+    has under other names: owner, pipeline, stage; blank ones may be left out.
     """
 
     deal_id: str
@@ -132,22 +132,6 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def built(
-    deal_id: str, build: Callable[P, CrmDeal], *record: P.args, **more: P.kwargs
-) -> CrmDeal | Quarantined:
-    """Return the deal that is built of a record, or that its shape is not the vendor's."""
-    try:
-        return build(*record, **more)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        about = f"'{error.args[0]}'" if isinstance(error, KeyError) else type(error).__name__
-        return Quarantined(
-            place=f"deal {deal_id}",
-            problem=f"its record is not shaped as the CRM's documentation says ({about}): look at"
-            " it in the CRM, or report it",
-            deal_id=deal_id,
-        )
-
-
 def is_first_read(window: Period) -> bool:
     """Return whether a window is of everything: then every deal comes, with everybody behind it."""
     return window.since < LONG_AGO
@@ -159,9 +143,20 @@ def ever_since(period: Period) -> Period:
 
 
 def instant(text: object) -> datetime | None:
-    """Return the instant an API's timestamp states, None for none; without a zone it is UTC."""
+    """Return the instant an API's timestamp states, None for none; without a zone it is UTC.
+
+    Raises ValueError, or another of what reading raises, for what is no time of anybody's.
+    """
     written = text_of(text)
     if not written:
         return None
     moment = datetime.fromisoformat(written)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not is_sound(moment):
+        raise ValueError("a time beyond all sense")
+    return moment
+
+
+def is_sound(moment: datetime) -> bool:
+    """Return whether anything can have happened at an instant: the year 9999 means nothing."""
+    return _EARLIEST <= moment < _LATEST

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from operator import itemgetter
+from re import compile as pattern
 from typing import TypeVar
 
 from convsync.extract.cell_error import CellError
-from convsync.extract.cells import CellReader
-from convsync.extract.crm_adapter import CrmDeal, FieldHistory, Fields, Person
+from convsync.extract.cells import CellReader, text_of
+from convsync.extract.crm_adapter import CrmDeal, FieldHistory, Fields, Person, is_sound
 from convsync.extract.deal_reader import DealReader, milestone_at
 from convsync.extract.funnel import Funnel, MilestoneStages, Stage
 from convsync.extract.layout import Getter, Layout, NamedFields
+from convsync.extract.malformed import MALFORMED, quarantined
 from convsync.extract.mapping import (
     ATTRIBUTES,
     CONTACT,
@@ -34,6 +36,8 @@ from convsync.model.deal import Deal, Milestone
 from convsync.model.key import Key, KeyKind
 
 T = TypeVar("T")
+_UNKEEPABLE = pattern("[\0\ud800-\udfff]")
+"""What no database keeps: a NUL, and half of a pair of surrogates."""
 
 
 class CrmRecords:
@@ -72,11 +76,9 @@ class CrmRecords:
         if isinstance(record, Quarantined):
             return record
         try:
-            return self._deals.read(record)
-        except CellError as error:
-            return Quarantined(
-                place=f"deal {record.deal_id}", problem=str(error), deal_id=record.deal_id
-            )
+            return _sound(self._deals.read(record))
+        except MALFORMED as error:
+            return quarantined(str(record.deal_id), error)
 
     def _reached(self, record: CrmDeal) -> tuple[Milestone, ...]:
         by_moment = [
@@ -161,7 +163,36 @@ class _HistoryReader:
 
 
 def _attribute_getter(name: str) -> Getter[CrmDeal, str]:
-    return lambda record: record.attributes.get(name, "")
+    def get(record: CrmDeal) -> str:
+        try:
+            return text_of(record.attributes.get(name))
+        except CellError as error:
+            raise CellError(f"the deal's {name} {error}") from None
+
+    return get
+
+
+def _sound(deal: Deal) -> Deal:
+    """Return a deal that can be kept and calculated with, or raise CellError."""
+    clicks = [candidate.click for candidate in deal.clicks]
+    instants = (
+        deal.created_at,
+        deal.modified_at,
+        *(milestone.reached_at for milestone in deal.milestones),
+        *(click.clicked_at for click in clicks),
+    )
+    if not all(at is None or is_sound(at) for at in instants):
+        raise CellError("one of its times lies beyond all sense, as the year 9999: correct it")
+    texts = (
+        deal.deal_id,
+        deal.currency or "",
+        *deal.segments.values(),
+        *(key.value for key in deal.keys),
+        *(click.click_id.value for click in clicks),
+    )
+    if _UNKEEPABLE.search("\n".join(texts)):
+        raise CellError("one of its texts holds half a character or a NUL: correct it in the CRM")
+    return deal
 
 
 def _moment_getter(

@@ -10,8 +10,9 @@ https://learn.microsoft.com/dynamics365/sales/developer/entities/opportunity
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from operator import itemgetter
 from typing import Final
 
 from convsync.extract.crm_adapter import (
@@ -22,7 +23,6 @@ from convsync.extract.crm_adapter import (
     Fields,
     Page,
     Person,
-    built,
     ever_since,
     instant,
     is_first_read,
@@ -32,13 +32,13 @@ from convsync.extract.dynamics_api import (
     DynamicsRecord,
     any_of,
     is_gone,
-    label,
     stamp,
     table_of,
 )
 from convsync.extract.dynamics_columns import TableColumns
-from convsync.extract.dynamics_history import INSTANCE, LOST, WON, History, Past, Process
+from convsync.extract.dynamics_history import INSTANCE, WON, History, Past, Process
 from convsync.extract.funnel import Stage
+from convsync.extract.malformed import built, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
@@ -49,7 +49,7 @@ _KEY: Final = "opportunityid"
 _TABLES = {DEAL: "opportunity", CONTACT: "contact", LEAD: "lead"}
 _SETS = {DEAL: _DEALS, CONTACT: "contacts", LEAD: "leads"}
 _STANDARD = (
-    "createdon", "modifiedon", "statecode", "statuscode", "estimatedvalue", "actualvalue",
+    "createdon", "modifiedon", "statecode", "estimatedvalue", "actualvalue",
     "actualclosedate", "_transactioncurrencyid_value", "_ownerid_value", "_parentcontactid_value",
     "_customerid_value", "_originatingleadid_value",
 )  # fmt: skip
@@ -124,7 +124,7 @@ class Dynamics:
         if place == _DEALS:
             query = self._asking(_within("modifiedon", window))
             for rows, following in self._api.pages(_DEALS, query, link):
-                yield self._page(rows, _place(_DEALS, following))
+                yield self._complete(rows, _place(_DEALS, following))
             place, link = next(iter(links), ""), ""
         if is_first_read(window):
             return
@@ -137,7 +137,7 @@ class Dynamics:
         since_then = ever_since(period)
         query = self._asking(_within("modifiedon", since_then))
         for rows, _ in self._api.pages(_DEALS, query):
-            yield self._page(rows)
+            yield self._complete(rows)
         for process in self._history.processes:
             yield from self._linked(process.table, _of_process(process), since_then)
 
@@ -145,7 +145,7 @@ class Dynamics:
         """Yield deals by their IDs; those that may not be read are left out."""
         for where in any_of((_KEY,), deal_ids):
             if rows := self._api.rows(_DEALS, self._asking(where)):
-                yield self._page(rows)
+                yield self._complete(rows)
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield nothing: what was deleted is in no list. Opportunities cannot be merged.
@@ -217,13 +217,16 @@ class Dynamics:
             for where in any_of((_KEY,), (row[of.deal] for row in rows if row[of.deal])):
                 others = self._asking(f"({where}) and modifiedon lt {stamp(window.since)}")
                 if found := self._api.rows(_DEALS, others):
-                    yield self._page(found)
+                    yield self._complete(found)
             if following:
                 yield Page(deals=(), place=_place(name, following))
 
     # What they are
 
-    def _page(self, rows: Sequence[DynamicsRecord], place: str | None = None) -> Page:
+    def _complete(self, rows: Sequence[DynamicsRecord], place: str | None = None) -> Page:
+        return replace(one_by_one(rows, itemgetter(_KEY), self._page), place=place)
+
+    def _page(self, rows: Sequence[DynamicsRecord]) -> Page:
         """Return deals complete with what they went through and the people behind them."""
         pasts, people = self._history.pasts_of(rows), self._people(rows)
         return Page(
@@ -231,26 +234,23 @@ class Dynamics:
                 built(row[_KEY], self._deal, row, pasts[row[_KEY]], people[row[_KEY]])
                 for row in rows
             ],
-            place=place,
         )
 
     def _deal(self, row: DynamicsRecord, past: Past, people: Sequence[Person]) -> CrmDeal:
         """Return a deal. What it is worth is estimated until it is won."""
         entered = self._history.entered(row, past)
         process, stage = self._history.names_of(entered)
-        state = row["statecode"]
         return CrmDeal(
             deal_id=row[_KEY],
             created_at=instant(row["createdon"]),
             modified_at=instant(row["modifiedon"]),
             entered=entered,
-            amount=row["actualvalue" if state == WON else "estimatedvalue"],
+            amount=row["actualvalue" if row["statecode"] == WON else "estimatedvalue"],
             currency=self._currency(row["_transactioncurrencyid_value"]),
             attributes={
                 "owner": row["_ownerid_value"] or "",
                 "pipeline": process,
                 "stage": stage,
-                "lost_reason": label(row, "statuscode") if state == LOST else "",
             },
             fields=self._columns_of(DEAL).values(row, self._names[DEAL]),
             people=people,

@@ -10,7 +10,7 @@ https://learn.microsoft.com/power-apps/developer/data-platform/webapi/compose-ht
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email import message_from_string
 from functools import partial
@@ -20,11 +20,13 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm_adapter import batches
+from convsync.extract.crm_adapter import instant as instant_of
 from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.paging import pages_by_cursor
 from convsync.guides import located
 from convsync.http import Answer, Http, NotJson, Verdict
 from convsync.pace import Limit
+from convsync.vendor_words import name_of
 
 PATH: Final = "api/data/v9.2"
 A_PAGE: Final = 500
@@ -45,6 +47,9 @@ _LIMITS = {
     "0x80072326": "requests at once",
 }
 """https://learn.microsoft.com/power-apps/developer/data-platform/api-limits"""
+_PASSING: Final = frozenset({"0x80044151", "0x80040216", "0x80048d0b"})
+"""Worth another try where they come as 400: a query that ran too long, a busy database.
+https://learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes"""
 _PAGE: Final = "docs/dynamics.md"
 _PRIVILEGE = re.compile(r"\bprv[A-Za-z_]+")
 _PART_LIMITED = re.compile(r"^HTTP/1\.1 429\b", re.M)
@@ -147,6 +152,17 @@ def any_of(columns: Sequence[str], ids: Iterable[str]) -> Iterator[str]:
         yield " or ".join(f"{column} eq {one}" for one in some for column in columns)
 
 
+def instant(value: object) -> datetime | None:
+    """Return when something was. A column that holds dates alone (DateOnly) means the whole day.
+
+    Its end is taken: what happened on a day had happened by then.
+    https://learn.microsoft.com/power-apps/developer/data-platform/behavior-format-date-time-attribute
+    """
+    at = instant_of(value)
+    is_day = isinstance(value, str) and len(value.strip()) == len("2026-11-29")
+    return at + timedelta(days=1, seconds=-1) if at and is_day else at
+
+
 def stamp(at: datetime) -> str:
     """Return an instant as filters take it. Rows are stamped in whole seconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -179,25 +195,27 @@ def judge(answer: Answer) -> Verdict:
     match answer.status:
         case 200 if isinstance(answer.body, NotJson) and answer.body.kind == "multipart/mixed":
             return _limited_inside(answer.place, answer.body.text) or "fine"
-        case 429:
-            limit = _LIMITS.get(str(error.get("code")), "use")
+        case 429 | 400 | 403 | 503 if answer.status == 429 or answer.code in _LIMITS:
+            limit = _LIMITS.get(answer.code, "use")
             return TransientError(
                 f"{answer.place}: the app user's limit of {limit} is reached.",
                 retry_after_s=answer.retry_after_s,
             )
-        case 403 if error.get("code") == "0x80072560":
+        case 400 if answer.code in _PASSING:
+            return TransientError(f"{answer.place} was answered with 400 ({answer.code}).")
+        case 403 if answer.code == "0x80072560":
             return OperatorError(
                 f"{answer.place}: the app is no user of this environment. Create an application"
                 f" user for it, as {located(_PAGE)} says."
             )
         case 403 if named := _PRIVILEGE.search(str(error.get("message"))):
             return OperatorError(
-                f"{answer.place} needs the privilege {named[0]}. Add it to the security role of"
-                f" the application user; {located(_PAGE)} lists which are optional."
+                f"{answer.place} needs the privilege {name_of(named[0])}. Add it to the security"
+                f" role of the application user; {located(_PAGE)} lists which are optional."
             )
         case 404:
             return OperatorError(
-                f"{answer.place} is not there ({error.get('code') or 'no code'}): correct url, or"
+                f"{answer.place} is not there ({answer.code or 'no code'}): correct url, or"
                 " the tables to read."
             )
     return None
@@ -224,10 +242,11 @@ def judge_login(answer: Answer) -> Verdict:
     """
     body = answer.body if isinstance(answer.body, dict) else {}
     if answer.status in (400, 401) and isinstance(body.get("error"), str):
-        (code,) = [*(body.get("error_codes") or ()), 0][:1]
+        (first,) = [*(body.get("error_codes") or ()), 0][:1]
+        code = first if isinstance(first, int) else 0
         return OperatorError(
-            f"{answer.place} gave no token: {body['error']}, AADSTS{code}. Correct tenant_id,"
-            f" client_id, client_secret or url; https://login.microsoftonline.com/error?code={code}"
+            f"{answer.place} gave no token: {answer.code or 'no code'}, AADSTS{code}. Correct"
+            f" tenant_id, client_id, client_secret or url; https://login.microsoftonline.com/error?code={code}"
             " says what is wrong."
         )
     return None

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, Final, Literal
 
-from convsync.extract.crm_adapter import instant
-from convsync.extract.dynamics_api import Api, DynamicsRecord, any_of
+from convsync.extract.dynamics_api import Api, DynamicsRecord, any_of, instant
 from convsync.extract.funnel import Entered, Stage, StageOutcome
 
 WON, LOST = 1, 2
@@ -27,6 +26,8 @@ _CLOSED: Final = {
         stage_id="state:lost", name="Lost", pipeline=_ANY, position=2, outcome=StageOutcome.LOST
     ),
 }
+_CANCELED: Final = 2
+"""The state of a closing activity of a deal that was taken up again."""
 INSTANCE: Final = "businessprocessflowinstanceid"
 CloseTime = Literal["createdon", "actualend"]
 
@@ -165,18 +166,21 @@ class History:
     # What happened
 
     def _closings(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[DynamicsRecord]]:
-        """Return the activities by which deals were closed.
+        """Return the activities by which deals were closed. A canceled one closed nothing.
 
         https://learn.microsoft.com/dynamics365/sales/developer/entities/opportunityclose
         """
-        select = "activityid,createdon,actualend,opportunitystatecode,_opportunityid_value"
+        select = (
+            "activityid,createdon,actualend,opportunitystatecode,_opportunityid_value,statecode"
+        )
         queries = (
             {"$select": select, "$filter": where, "$orderby": "activityid"}
             for where in any_of(("_opportunityid_value",), deal_ids)
         )
         closings: dict[str, list[DynamicsRecord]] = {}
         for row in self._api.rows_of_each("opportunitycloses", queries):
-            closings.setdefault(row["_opportunityid_value"], []).append(row)
+            if row.get("statecode") != _CANCELED:
+                closings.setdefault(row["_opportunityid_value"], []).append(row)
         return closings
 
     def _moves(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Entered]]:

@@ -13,12 +13,12 @@ https://developers.hubspot.com/docs/api-reference/latest/overview
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
 from typing import Any, Final
 
-from convsync.errors import UnexpectedResponseError
 from convsync.extract.crm_adapter import (
     LONG_AGO,
     CrmDeal,
@@ -27,16 +27,16 @@ from convsync.extract.crm_adapter import (
     Page,
     Person,
     batches,
-    built,
     ever_since,
     instant,
     is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage
-from convsync.extract.hubspot_api import HARMLESS, HubSpotRecord, next_place, results
+from convsync.extract.hubspot_api import HubSpotRecord, found_in_batch, next_place, results
 from convsync.extract.hubspot_records import history_of, merged_into, outcome_of, person_of
+from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
-from convsync.extract.paging import pages_by_id
+from convsync.extract.paging import Unrepeated, last_of, pages_by_id
 from convsync.extract.source import Departed
 from convsync.http import Http
 from convsync.model.deal import Gone
@@ -52,7 +52,7 @@ _A_SEARCH, _A_LINK_BATCH, _A_BATCH, _A_HISTORY_BATCH = 200, 1_000, 100, 50
 _A_LIST, _SAMPLE = 100, 100
 _STANDARD = (
     "createdate", "hs_lastmodifieddate", "amount", "deal_currency_code", "dealstage", "pipeline",
-    "hubspot_owner_id", "closed_lost_reason", "hs_merged_object_ids",
+    "hubspot_owner_id", "hs_merged_object_ids",
 )  # fmt: skip
 
 
@@ -65,8 +65,11 @@ class HubSpot:
     lag = timedelta(minutes=5)
     overlap = timedelta(hours=2)
 
-    def __init__(self, http: Http, mapping: CrmMapping, *, a_group: int = A_GROUP) -> None:
+    def __init__(
+        self, http: Http, mapping: CrmMapping, *, version: str = VERSION, a_group: int = A_GROUP
+    ) -> None:
         self._http = http
+        self._version = version
         self._a_group = a_group
         self._deal_fields = mapping.deal_fields
         self._deal_clicks = mapping.deal.click_ids
@@ -79,7 +82,7 @@ class HubSpot:
 
         https://developers.hubspot.com/docs/api-reference/latest/crm/pipelines/guide
         """
-        answer = self._http.get(f"crm/pipelines/{VERSION}/deals")
+        answer = self._http.get(f"crm/pipelines/{self._version}/deals")
         stages = [
             Stage(
                 stage_id=stage["id"],
@@ -102,7 +105,7 @@ class HubSpot:
         return [
             CrmField(kind=kind, name=one["name"], label=one["label"], type=one["type"])
             for kind, records in _TYPE_OF.items()
-            for one in results(self._http.get(f"crm/properties/{VERSION}/{records}"))
+            for one in results(self._http.get(f"crm/properties/{self._version}/{records}"))
         ]
 
     def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
@@ -121,26 +124,26 @@ class HubSpot:
             for ids in self._modified(_DEALS, window, last):
                 if not is_first_read(window):
                     seen.update(ids)
-                yield self._page(ids, place=f"{_DEALS}:{ids[-1]}")
+                yield self._complete(ids, place=f"{_DEALS}:{last_of(ids, str)}")
             last = ""
         if is_first_read(window):
             return
         for ids in self._modified(_CONTACTS, window, last):
-            linked = self._linked(_CONTACTS, _DEALS, ids)
+            linked = self._linked(_CONTACTS, _DEALS, [*filter(None, ids)])
             others = dict.fromkeys(chain.from_iterable(linked.values()))
             for some in batches([one for one in others if one not in seen], self._a_group):
-                yield self._page(some)
-            yield Page(deals=(), place=f"{_CONTACTS}:{ids[-1]}")
+                yield self._complete(some)
+            yield Page(deals=(), place=f"{_CONTACTS}:{last_of(ids, str)}")
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began: none can have moved in it otherwise."""
         for ids in self._modified(_DEALS, ever_since(period), ""):
-            yield self._page(ids)
+            yield self._complete(ids)
 
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; archived ones and those of other accounts are left out."""
         for ids in batches(deal_ids, self._a_group):
-            yield self._page(ids)
+            yield self._complete(ids)
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield deals archived in the window. The list keeps 90 days, and has no filter of its own.
@@ -148,17 +151,15 @@ class HubSpot:
         https://developers.hubspot.com/docs/api-reference/latest/crm/objects/deals/get-deals
         """
         after: dict[str, str] = {}
+        unrepeated = Unrepeated(f"{self._http.name}: the list of archived deals")
         while True:
             query = {"archived": "true", "limit": str(_A_LIST), **after}
-            answer = self._http.get(f"crm/objects/{VERSION}/{_DEALS}", query)
-            for record in results(answer):
-                if (at := instant(record.get("archivedAt"))) and at in window:
-                    yield Departed(deal_id=record["id"], gone=Gone.DELETED)
+            answer = self._http.get(f"crm/objects/{self._version}/{_DEALS}", query)
+            yield from left(results(answer), partial(_archived, window=window))
             following = next_place(answer)
             if following is None:
                 return
-            if after.get("after") == following:
-                raise UnexpectedResponseError(f"{self._http.name} repeats the page {following}.")
+            unrepeated.passes(following)
             after = {"after": following}
 
     # Which deals
@@ -185,7 +186,8 @@ class HubSpot:
         def read(after: str) -> tuple[list[str], bool]:
             filters = [*inside, *([_filter("hs_object_id", "GT", after)] if after else [])]
             answer = self._searched(records, filters, by_id, [stamp], _A_SEARCH)
-            return [record["id"] for record in results(answer)], next_place(answer) is not None
+            found = [*map(_id_in, results(answer))]
+            return found, next_place(answer) is not None or len(found) >= _A_SEARCH
 
         return pages_by_id(self._http.name, read, str, last)
 
@@ -204,12 +206,17 @@ class HubSpot:
             "limit": limit,
             "after": "0",
         }
-        return self._http.post(f"crm/objects/{VERSION}/{records}/search", question)
+        return self._http.post(f"crm/objects/{self._version}/{records}/search", question)
 
     # What they are
 
-    def _page(self, deal_ids: Sequence[str], place: str | None = None) -> Page:
+    def _complete(self, deal_ids: Sequence[str], place: str | None = None) -> Page:
+        return replace(one_by_one(deal_ids, str, self._page), place=place)
+
+    def _page(self, deal_ids: Sequence[str]) -> Page:
         """Return deals complete with history and contacts, and what was merged into them."""
+        if not all(deal_ids):
+            raise ValueError("an ID that is none")
         contacts_of = self._linked(_DEALS, _CONTACTS, deal_ids)
         contact_ids = dict.fromkeys(chain.from_iterable(contacts_of.values()))
         wanted, history = (*_STANDARD, *self._deal_fields), ("dealstage", *self._deal_clicks)
@@ -232,7 +239,6 @@ class HubSpot:
                 for deal_id, record in records.items()
             ],
             departed=[merged for record in records.values() for merged in merged_into(record)],
-            place=place,
         )
 
     def _reads(
@@ -265,8 +271,8 @@ class HubSpot:
             "properties": list(properties),
             "propertiesWithHistory": list(with_history),
         }
-        path = f"crm/objects/{VERSION}/{records}/batch/read"
-        return self._without_errors(self._http.post(path, question))
+        path = f"crm/objects/{self._version}/{records}/batch/read"
+        return found_in_batch(self._http.post(path, question), self._http.name)
 
     def _linked(self, records: str, to: str, ids: Sequence[str]) -> dict[str, list[str]]:
         """Return the IDs each record is associated with, in HubSpot's order.
@@ -275,49 +281,51 @@ class HubSpot:
         """
         linked: dict[str, list[str]] = {}
         inputs = [{"id": one} for one in ids]
+        unrepeated = Unrepeated(f"{self._http.name}: the associations of {records}")
         while inputs:
             asked, inputs = inputs[:_A_LINK_BATCH], inputs[_A_LINK_BATCH:]
-            path = f"crm/associations/{VERSION}/{records}/{to}/batch/read"
+            path = f"crm/associations/{self._version}/{records}/{to}/batch/read"
             answer = self._http.post(path, {"inputs": asked})
-            for link in self._without_errors(answer):
+            for link in found_in_batch(answer, self._http.name):
                 origin = str(link["from"]["id"])
                 linked.setdefault(origin, []).extend(str(one["toObjectId"]) for one in link["to"])
                 if following := next_place(link):
+                    unrepeated.passes((origin, following))
                     inputs.append({"id": origin, "after": following})
         return linked
 
-    def _without_errors(self, answer: Any) -> list[HubSpotRecord]:
-        """Return the results of a batch; errors that are no news are passed over."""
-        errors = [answer] if answer.get("category") else answer.get("errors", [])
-        for error in errors:
-            if error.get("category") not in HARMLESS:
-                raise UnexpectedResponseError(
-                    f"{self._http.name} could not read a batch: {error.get('category')}."
-                )
-        return [] if answer.get("category") else results(answer)
-
     def _deal(self, record: Mapping[str, Any], people: Sequence[Person]) -> CrmDeal:
         fields, history = record["properties"], history_of(record)
-        stage = self._stages.get(fields["dealstage"] or "")
+        stage = self._stages.get(fields.get("dealstage") or "")
         return CrmDeal(
             deal_id=record["id"],
-            created_at=instant(fields["createdate"]),
-            modified_at=instant(fields["hs_lastmodifieddate"]),
+            created_at=instant(fields.get("createdate")),
+            modified_at=instant(fields.get("hs_lastmodifieddate")),
             entered=[
                 Entered(str(value), at) for value, at in history.get("dealstage", ()) if value
             ],
-            amount=fields["amount"],
-            currency=fields["deal_currency_code"],
+            amount=fields.get("amount"),
+            currency=fields.get("deal_currency_code"),
             attributes={
-                "owner": fields["hubspot_owner_id"] or "",
-                "pipeline": stage.pipeline if stage else fields["pipeline"] or "",
-                "stage": stage.name if stage else fields["dealstage"] or "",
-                "lost_reason": fields["closed_lost_reason"] or "",
+                "owner": fields.get("hubspot_owner_id") or "",
+                "pipeline": stage.pipeline if stage else fields.get("pipeline") or "",
+                "stage": stage.name if stage else fields.get("dealstage") or "",
             },
             fields=fields,
             history=history,
             people=people,
         )
+
+
+def _id_in(record: HubSpotRecord) -> str:
+    """Return the ID of a record that was found, "" for what is none: such a deal is quarantined."""
+    found = record.get("id") if isinstance(record, dict) else None
+    return found if isinstance(found, str) and found.isdigit() and found != "0" else ""
+
+
+def _archived(record: HubSpotRecord, window: Period) -> Departed | None:
+    at = instant(record.get("archivedAt"))
+    return Departed(deal_id=record["id"], gone=Gone.DELETED) if at and at in window else None
 
 
 def _by_id(found: Iterable[Sequence[HubSpotRecord]]) -> dict[str, HubSpotRecord]:

@@ -10,6 +10,7 @@ from convsync.errors import OperatorError, TransientError, UnexpectedResponseErr
 from convsync.extract.oauth import Fetch, Token, granted
 from convsync.http import Answer, Http, Verdict
 from convsync.pace import Limit
+from convsync.vendor_words import code_of, name_of
 
 HubSpotRecord = dict[str, Any]
 AT_ONCE: Final = 8
@@ -21,6 +22,7 @@ LIMITS: Final = (
 https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines"""
 HARMLESS = frozenset({"OBJECT_NOT_FOUND"})
 """What a batch says of single inputs: a deal without contacts, a record gone meanwhile."""
+_LIMITS = frozenset({"RATE_LIMITS", "RATE_LIMIT"})
 _WAIT_S = {"SECONDLY": 1.0, "TEN_SECONDLY": 10.0, "DAILY": 24 * 3600.0}
 """What a limit asks to wait, where Retry-After does not say: the day's resets at the account's
 midnight. https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines"""
@@ -33,7 +35,7 @@ def judge(answer: Answer) -> Verdict:
     """
     body = answer.body if isinstance(answer.body, dict) else {}
     match answer.status:
-        case 429:
+        case 429 | 400 | 403 if answer.status == 429 or answer.code in _LIMITS:
             policy = str(body.get("policyName") or body.get("message") or "").upper()
             limit = next((name for name in ("DAILY", "TEN_SECONDLY") if name in policy), "SECONDLY")
             return TransientError(
@@ -86,6 +88,17 @@ def results(answer: Any) -> list[HubSpotRecord]:
     return found
 
 
+def found_in_batch(answer: Any, name: str) -> list[HubSpotRecord]:
+    """Return the results of a batch; errors that are no news are passed over."""
+    errors = [answer] if answer.get("category") else answer.get("errors") or ()
+    for code in (code_of(error.get("category")) for error in errors):
+        if code in _LIMITS:
+            raise TransientError(f"{name}: a limit is reached by a part of a batch ({code}).")
+        if code not in HARMLESS:
+            raise UnexpectedResponseError(f"{name} could not read a batch: {code or 'no code'}.")
+    return [] if answer.get("category") else results(answer)
+
+
 def next_place(answer: Mapping[str, Any]) -> str | None:
     """Return where an answer says that it goes on, None where it ends."""
     following = ((answer.get("paging") or {}).get("next") or {}).get("after")
@@ -94,5 +107,5 @@ def next_place(answer: Mapping[str, Any]) -> str | None:
 
 def _scopes_in(body: Mapping[str, Any]) -> str:
     context = ((body.get("errors") or [{}])[0]).get("context") or {}
-    scopes = context.get("requiredGranularScopes") or context.get("requiredScopes") or ["?"]
-    return ", ".join(scopes)
+    scopes = context.get("requiredGranularScopes") or context.get("requiredScopes") or ()
+    return ", ".join(filter(None, map(name_of, scopes))) or "that its page lists"

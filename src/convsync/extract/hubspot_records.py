@@ -10,11 +10,19 @@ from convsync.extract.source import Departed
 from convsync.model.deal import Gone
 
 
-def outcome_of(metadata: Mapping[str, str]) -> StageOutcome:
-    """Return what a stage means: closed at probability 1 is won."""
-    if metadata.get("isClosed") != "true":
+def outcome_of(metadata: Mapping[str, Any]) -> StageOutcome:
+    """Return what a stage means: closed at probability 1 is won, closed at another is lost.
+
+    `isClosed` is not in the published schema: without it, probability 1 is won and 0 is lost.
+    """
+    try:
+        probability = float(metadata.get("probability") or 0)
+    except (TypeError, ValueError):
         return StageOutcome.OPEN
-    return StageOutcome.WON if float(metadata.get("probability", 0)) == 1 else StageOutcome.LOST
+    is_closed = str(metadata.get("isClosed", "")).casefold()
+    if is_closed == "true" or (not is_closed and probability in (0, 1)):
+        return StageOutcome.WON if probability == 1 else StageOutcome.LOST
+    return StageOutcome.OPEN
 
 
 def history_of(record: Mapping[str, Any]) -> FieldHistory:

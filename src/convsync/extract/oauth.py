@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
+from typing import Any
 from urllib.parse import urlsplit
 
 from convsync.clock import Clock, system_clock
@@ -51,16 +52,28 @@ def granted(http: Http, path: str, form: Mapping[str, str]) -> Token:
     answer = http.form(path, form)
     try:
         return Token(
-            access_token=answer["access_token"],
+            access_token=access_token_in(answer, http.name),
             expires_at=asked_at + timedelta(seconds=int(answer["expires_in"])),
             refresh_token=answer.get("refresh_token"),
             api_url=answer.get("api_domain"),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise OperatorError(
-            f"{http.name} returned no access token: its token endpoint answered without one."
-            " Check the credentials."
-        ) from None
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
+        raise _without_token(http.name) from None
+
+
+def access_token_in(answer: Any, name: str) -> str:
+    """Return the access token of an answer, or raise OperatorError where it holds none."""
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise _without_token(name)
+    return token
+
+
+def _without_token(name: str) -> OperatorError:
+    return OperatorError(
+        f"{name} returned no access token: its token endpoint answered without one. Check the"
+        " credentials."
+    )
 
 
 class TokenKeeper:

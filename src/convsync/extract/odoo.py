@@ -21,6 +21,7 @@ https://github.com/odoo/odoo/blob/19.0/addons/crm/models/crm_lead.py
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Final, Literal
@@ -34,13 +35,13 @@ from convsync.extract.crm_adapter import (
     Page,
     Person,
     batches,
-    built,
     ever_since,
     is_first_read,
 )
 from convsync.extract.funnel import Stage, StageOutcome
+from convsync.extract.malformed import built, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
-from convsync.extract.odoo_api import NotReadableError, Transport
+from convsync.extract.odoo_api import NotReadableError, NotThereError, Transport
 from convsync.extract.odoo_records import (
     LOST,
     OdooRecord,
@@ -51,7 +52,7 @@ from convsync.extract.odoo_records import (
     name_of,
     stages_entered,
 )
-from convsync.extract.paging import pages_by_id
+from convsync.extract.paging import last_of, pages_by_id
 from convsync.extract.source import Departed
 from convsync.guides import located
 from convsync.model.deal import Gone
@@ -72,8 +73,6 @@ https://github.com/odoo/odoo/blob/19.0/addons/mail/models/mail_message.py
 """
 _AMOUNTS: Final = ("planned_revenue", "expected_revenue")
 """The first up to Odoo 13, where the second means something else; then only the second."""
-_LOST_REASONS: Final = ("lost_reason_id", "lost_reason")
-"""The first from Odoo 16 on."""
 _TRACKED: Final = ("stage_id", "active")
 _RIGHTS: Final = {
     _LEAD: "the right Sales / User: All Documents, and the app CRM",
@@ -81,6 +80,12 @@ _RIGHTS: Final = {
     _CHANGE: 'the right Administration / Settings; or set history = "fields": see '
     + located("docs/odoo.md"),
 }
+_APPS: Final = {
+    _LEAD: "the app CRM (crm)",
+    _CHANGE: "the app Discuss Tracking (mail_tracking), which Odoo 19.3 took out of Discuss; or set"
+    ' history = "fields"',
+}
+"""What brings a model that is not there: Odoo 19.3 and 20 split some from where they were."""
 _EVERY: Final = {"active_test": False}
 _A_PAGE, _A_THREAD, _A_LIST, _SAMPLE = 500, 5_000, 5_000, 100
 OdooHistory = Literal["tracking", "fields"]
@@ -159,31 +164,33 @@ class Odoo:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals written in the window by record ID, then those whose partners were."""
         model, _, last = (after or f"{_LEAD}:").partition(":")
-        seen: set[int] = set()
+        seen: set[Any] = set()
         if model == _LEAD:
             for records in self._written(_LEAD, window, self._columns(), int(last or 0)):
                 if not is_first_read(window):
-                    seen.update(record["id"] for record in records)
-                yield self._page(records, f"{_LEAD}:{records[-1]['id']}")
+                    seen.update(record.get("id") for record in records)
+                yield self._complete(records, f"{_LEAD}:{last_of(records, itemgetter('id'))}")
             last = ""
         if is_first_read(window):
             return
         for partners in self._written(_PARTNER, window, ["id"], int(last or 0)):
             theirs = [["partner_id", "in", [one["id"] for one in partners]]]
             for records in self._pages(_LEAD, theirs, self._columns(), self._a_page):
-                yield self._page([one for one in records if one["id"] not in seen])
-            yield Page(deals=(), place=f"{_PARTNER}:{partners[-1]['id']}")
+                yield self._complete([one for one in records if one["id"] not in seen])
+            yield Page(deals=(), place=f"{_PARTNER}:{last_of(partners, itemgetter('id'))}")
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal written since the period began: none can have moved in it otherwise."""
         since_then = ever_since(period)
         for records in self._written(_LEAD, since_then, self._columns()):
-            yield self._page(records)
+            yield self._complete(records)
 
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; those that this user may not see are left out."""
         for ids in batches(deal_ids, self._a_page):
-            yield self._page(self._read(_LEAD, map(int, ids), self._columns()))
+            yield self._complete(
+                self._read(_LEAD, map(int, filter(str.isdigit, ids)), self._columns())
+            )
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield nothing: what is deleted, or merged into another, leaves no trace."""
@@ -220,7 +227,10 @@ class Odoo:
 
     # What they are
 
-    def _page(self, records: Sequence[OdooRecord], place: str | None = None) -> Page:
+    def _complete(self, records: Sequence[OdooRecord], place: str | None = None) -> Page:
+        return replace(one_by_one(records, itemgetter("id"), self._page), place=place)
+
+    def _page(self, records: Sequence[OdooRecord]) -> Page:
         """Return deals with their partner and the stages they went through."""
         partners = self._partners(one["partner_id"][0] for one in records if one["partner_id"])
         changes = self._changes([one["id"] for one in records])
@@ -231,7 +241,6 @@ class Odoo:
                 )
                 for record in records
             ],
-            place=place,
         )
 
     def _partners(self, ids: Iterable[int]) -> dict[int, Person]:
@@ -320,9 +329,6 @@ class Odoo:
                 "owner": str(key_of(record["user_id"])) if record["user_id"] else "",
                 "pipeline": name_of(record["team_id"]),
                 "stage": name_of(record["stage_id"]),
-                "lost_reason": next(
-                    (name_of(record[name]) for name in _LOST_REASONS if name in record), ""
-                ),
             },
             fields=self._cells(_LEAD, record),
             people=[person] if person else [],
@@ -333,7 +339,7 @@ class Odoo:
     def _columns(self) -> list[str]:
         """Return the fields of a lead that are wanted and there: one that is not is an error."""
         known = self._described(_LEAD)
-        wanted = (*_STANDARD, *_AMOUNTS, *_LOST_REASONS, *self._names[DEAL])
+        wanted = (*_STANDARD, *_AMOUNTS, *self._names[DEAL])
         return [name for name in dict.fromkeys(wanted) if name in known]
 
     def _described(self, model: str) -> Mapping[str, Any]:
@@ -379,6 +385,9 @@ class Odoo:
     def _called(self, model: str, method: str, **arguments: Any) -> Any:
         try:
             return self._transport.call(model, method, **arguments)
+        except NotThereError as error:
+            app = _APPS.get(model, "the app that brings it")
+            raise NotThereError(f"{error} To read {model}, install {app}.") from None
         except NotReadableError as error:
             right = _RIGHTS.get(model, "the right to read it")
             raise NotReadableError(f"{error} To read {model}, give its user {right}.") from None

@@ -11,10 +11,15 @@ from typing import Any, Final, Protocol
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
 from convsync.http import Answer, Http, NotJson, Verdict
+from convsync.vendor_words import code_of
 
 
 class NotReadableError(OperatorError):
     """A model is not there, or this user may not read it: whoever asked knows what it is for."""
+
+
+class NotThereError(NotReadableError):
+    """A model is not there: no right helps, an app does."""
 
 
 class Transport(Protocol):
@@ -88,7 +93,7 @@ _MEANING: Final[Mapping[str, tuple[type[ConvsyncError], str]]] = {
     "AccessDenied": (OperatorError, "the API key is wrong, has expired, or is not this user's"),
     "Unauthorized": (OperatorError, "the API key is wrong, has expired, or is not this user's"),
     "AccessError": (NotReadableError, "this user may not read that"),
-    "NotFound": (NotReadableError, "it is not there: an app is not installed, or this API is off"),
+    "NotFound": (NotThereError, "it is not there: an app is not installed, or this API is off"),
     "DeadlockDetected": (TransientError, "the database is busy"),
     "LockError": (TransientError, "the database is busy"),
     "LockNotAvailable": (TransientError, "the database is busy"),
@@ -123,6 +128,6 @@ def judge(answer: Answer) -> Verdict:
         return kind(f"{answer.place}: {words}.")
     if isinstance(inside, dict) or name.startswith("builtins."):
         return UnexpectedResponseError(
-            f"{answer.place} says {answer.status} and means {name or 'an error'}."
+            f"{answer.place} says {answer.status} and means {code_of(name) or 'an error'}."
         )
     return None

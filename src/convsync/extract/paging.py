@@ -5,7 +5,8 @@ record's ID, and going on from a cursor or link that the vendor gives. Either en
 where the vendor repeats a page, and not never.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from convsync.errors import UnexpectedResponseError
@@ -14,9 +15,43 @@ T = TypeVar("T")
 Id = TypeVar("Id", str, int)
 
 
+class Unrepeated:
+    """The places where a list was gone on from. One that comes again would lead round for ever."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._passed: set[int] = set()
+
+    def passes(self, place: Hashable) -> None:
+        """Note a place. Raises UnexpectedResponseError where the list has been there before."""
+        if hash(place) in self._passed:
+            raise UnexpectedResponseError(f"{self._where} repeats a page.")
+        self._passed.add(hash(place))
+
+
 def is_no_later(record_id: str | int, last: str | int) -> bool:
     """Return whether an ID is no later than another, as numbers; before any stands "" or 0."""
     return int(record_id) <= int(last or 0)
+
+
+def last_of(records: Sequence[T], id_of: Callable[[T], Id]) -> Id | None:
+    """Return the last ID of a page that is one, None where none is."""
+    for record in reversed(records):
+        try:
+            if found := id_of(record):
+                return found
+        except (LookupError, TypeError, ValueError, ArithmeticError):
+            continue
+    return None
+
+
+def _leading_on(
+    id_of: Callable[[T], Id], last: Id, is_repeat: Callable[[Id, Id], bool], record: T
+) -> Id:
+    found = id_of(record)
+    if not isinstance(found, str | int) or isinstance(found, bool) or is_repeat(found, last):
+        raise ValueError("not an ID that leads on")
+    return found
 
 
 def pages_by_id(
@@ -29,19 +64,22 @@ def pages_by_id(
 ) -> Iterator[list[T]]:
     """Yield the pages after the record `last`.
 
-    `read` returns the page after an ID, and whether there may be more. `is_repeat` says of the ID a
-    page ends with, and of the one it was asked for, that it does not lead on. Raises
-    UnexpectedResponseError, naming `where`, for such a page.
+    `read` returns the page after an ID, and whether there may be more. `is_repeat` says of an ID of
+    a page, and of the one it was asked for, that it does not lead on. The last that does is gone on
+    from: one bad record at the end loses none. Raises UnexpectedResponseError, naming `where`, for
+    a page without any.
     """
-    has_more = True
+    has_more, unrepeated = True, Unrepeated(where)
     while has_more:
         records, has_more = read(last)
         if not records:
             return
-        if is_repeat(id_of(records[-1]), last):
+        found = last_of(records, partial(_leading_on, id_of, last, is_repeat))
+        if found is None:
             raise UnexpectedResponseError(f"{where} repeats the page after {last}.")
+        unrepeated.passes(found)
         yield records
-        last = id_of(records[-1])
+        last = found
 
 
 def pages_by_cursor(
@@ -53,7 +91,7 @@ def pages_by_cursor(
     `kept` from an earlier run that is refused now begins the list again. Raises
     UnexpectedResponseError, naming `where`, for a page that leads to itself.
     """
-    cursor = kept
+    cursor, unrepeated = kept, Unrepeated(where)
     try:
         records, following = read(cursor)
     except UnexpectedResponseError:
@@ -61,9 +99,10 @@ def pages_by_cursor(
             raise
         cursor = ""
         records, following = read(cursor)
+    unrepeated.passes(cursor)
     while True:
-        if following and following == cursor:
-            raise UnexpectedResponseError(f"{where} repeats a page.")
+        if following:
+            unrepeated.passes(following)
         yield records, following
         if not following:
             return

@@ -9,7 +9,7 @@ https://developers.pipedrive.com/docs/api/v1/Deals
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -23,12 +23,12 @@ from convsync.extract.crm_adapter import (
     Page,
     Person,
     batches,
-    built,
     ever_since,
     instant,
     is_first_read,
 )
 from convsync.extract.funnel import Entered, MilestoneStages, Stage, StageOutcome, stages_named
+from convsync.extract.malformed import OwnCalls, built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.pipedrive_api import A_PAGE, Api, PipedriveRecord
 from convsync.extract.source import Departed
@@ -137,7 +137,7 @@ class Pipedrive:
         stay in the list of archived deals, is unconfirmed.
         """
         for records, _ in self._deals({**_between(window), "status": "deleted"}):
-            yield from (Departed(deal_id=str(one["id"]), gone=Gone.DELETED) for one in records)
+            yield from left(records, _deleted)
 
     # Which deals
 
@@ -210,11 +210,15 @@ class Pipedrive:
     # What they are
 
     def _complete(self, records: Sequence[PipedriveRecord], place: str | None = None) -> Page:
+        own = OwnCalls()
+        return replace(one_by_one(records, _id_of, partial(self._page, own)), place=place)
+
+    def _page(self, own: OwnCalls, records: Sequence[PipedriveRecord]) -> Page:
         """Return deals with their people and the stages they went through."""
         alone = {one["person_id"] for one in records if one.get("person_id") and not _several(one)}
         people = {person.record_id: person for person in self._persons(sorted(alone))}
-        building = [partial(built, str(one["id"]), self._deal, one, people) for one in records]
-        return Page(deals=self._api.together(building), place=place)
+        building = [partial(built, _id_of(one), self._deal, one, people, own) for one in records]
+        return Page(deals=self._api.together(building))
 
     def _persons(self, ids: Sequence[int]) -> Iterator[Person]:
         """Return persons, a hundred a call.
@@ -246,10 +250,12 @@ class Pipedrive:
             fields=self._api.fields_of(CONTACT).values(record, self._names[CONTACT]),
         )
 
-    def _deal(self, record: PipedriveRecord, people: Mapping[str, Person]) -> CrmDeal:
+    def _deal(
+        self, record: PipedriveRecord, people: Mapping[str, Person], own: OwnCalls
+    ) -> CrmDeal:
         stage = self._stages.get(str(record["stage_id"]))
         if _several(record):
-            behind = self._participants(record["id"])
+            behind = own.made(partial(self._participants, record["id"]))
         else:
             person = people.get(str(record.get("person_id")))
             behind = [person] if person else []
@@ -258,27 +264,27 @@ class Pipedrive:
             deal_id=str(record["id"]),
             created_at=instant(record["add_time"]),
             modified_at=instant(record.get("update_time")),
-            entered=self._entered(record),
+            entered=self._entered(record, own),
             amount=value,
             currency=record.get("currency"),
             attributes={
                 "owner": str(record.get("owner_id") or ""),
                 "pipeline": stage.pipeline if stage else str(record.get("pipeline_id") or ""),
                 "stage": stage.name if stage else str(record["stage_id"]),
-                "lost_reason": record.get("lost_reason") or "",
             },
             fields=self._api.fields_of(DEAL).values(record, self._names[DEAL]),
             people=behind,
         )
 
-    def _entered(self, record: PipedriveRecord) -> list[Entered]:
+    def _entered(self, record: PipedriveRecord, own: OwnCalls) -> list[Entered]:
         """Return the stages a deal came into: by its own stamps, or else by the changelog."""
         added_at = instant(record["add_time"])
         if added_at is None:
             return []
-        return self._by_stamps(record, added_at) or [
-            *_by_changes(record, added_at, [*self._changes(record["id"])])
-        ]
+        if entered := self._by_stamps(record, added_at):
+            return entered
+        changes = own.made(lambda: [*self._changes(record["id"])])
+        return [*_by_changes(record, added_at, changes)]
 
     def _by_stamps(self, record: PipedriveRecord, added_at: datetime) -> list[Entered]:
         """Return what a deal's own stamps tell of its stages; nothing where that is too little.
@@ -391,6 +397,14 @@ def _first_positions(words: Sequence[str], stages: Sequence[Stage]) -> dict[str,
         stage.pipeline: stage.position
         for stage in sorted(named, key=lambda stage: stage.position, reverse=True)
     }
+
+
+def _id_of(record: PipedriveRecord) -> str:
+    return str(int(record["id"]))
+
+
+def _deleted(record: PipedriveRecord) -> Departed:
+    return Departed(deal_id=_id_of(record), gone=Gone.DELETED)
 
 
 def _several(record: PipedriveRecord) -> bool:

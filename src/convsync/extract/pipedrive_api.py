@@ -66,8 +66,13 @@ class Api:
         try:
             if not answer["success"]:
                 return [], ""
-            more = answer.get("additional_data") or {}
-            return list(answer["data"] or ()), more.get("next_cursor") or ""
+            records, more = list(answer["data"] or ()), answer.get("additional_data")
+            following = (more or {}).get("next_cursor") or ""
+            if more is None and len(records) >= int(query.get("limit", A_PAGE)):
+                raise UnexpectedResponseError(
+                    f"{self._http.name}: a full page of {path} does not say whether it is the last."
+                )
+            return records, str(following)
         except (KeyError, TypeError, AttributeError):
             raise UnexpectedResponseError(f"{self._http.name}: {path} has no data.") from None
 
@@ -162,7 +167,7 @@ def judge(answer: Answer) -> Verdict:
             return OperatorError(f"{answer.place}: the Pipedrive company is closed or unpaid.")
         case 200 if body is not None and body.get("success") is False:
             return UnexpectedResponseError(
-                f"{answer.place} says 200 and means an error ({body.get('errorCode')})."
+                f"{answer.place} says 200 and means an error ({answer.code or 'no code'})."
             )
     return None
 

@@ -12,6 +12,7 @@ from typing import Final
 from convsync.extract import click_fields
 from convsync.extract.crm_adapter import Crm, CrmField
 from convsync.extract.funnel import Stage, StageOutcome
+from convsync.extract.malformed import as_documented
 from convsync.extract.mapping import CONTACT, DEAL, LEAD
 from convsync.model.click import ClickIdKind
 
@@ -33,6 +34,7 @@ _SEGMENTS: Final[Mapping[str, re.Pattern[str]]] = {
     "vertical": re.compile(r"^(new_|x_|cf_)?(vertical|industry)(__c)?$", re.IGNORECASE),
     "deal_type": re.compile(r"^(new_|x_|cf_)?(deal_?type|type)(__c)?$", re.IGNORECASE),
 }
+_OF_DEAL: Final = (("email", "email_from"), ("phone", "phone"))
 _SEVERAL: Final = frozenset({"email", "phone"})
 _SUSPECT = re.compile(r"click|gcl|google|adwords|utm|campaign|tracking|source", re.IGNORECASE)
 _LOOKED_INTO: Final = 30
@@ -55,14 +57,15 @@ class Proposal:
 
 def propose(crm: Crm) -> Proposal:
     """Ask a CRM for its stages and fields, and propose what they mean. Raises what it raises."""
-    stages, fields = crm.stages(), crm.fields()
-    readable = [one for one in fields if one.is_readable]
-    return Proposal(
-        milestones={name: _stages(pattern, stages) for name, pattern in _STAGES.items()},
-        records={kind: _record(crm, kind, readable) for kind in (DEAL, LEAD, CONTACT)},
-        segments=_segments([one for one in readable if one.kind == DEAL]),
-        stages=stages,
-    )
+    with as_documented("init"):
+        fields, stages = crm.fields(), crm.stages()
+        readable = [one for one in fields if one.is_readable]
+        return Proposal(
+            milestones={name: _stages(pattern, stages) for name, pattern in _STAGES.items()},
+            records={kind: _record(crm, kind, readable) for kind in (DEAL, LEAD, CONTACT)},
+            segments=_segments([one for one in readable if one.kind == DEAL]),
+            stages=stages,
+        )
 
 
 def _stages(pattern: re.Pattern[str], stages: Sequence[Stage]) -> list[str]:
@@ -77,6 +80,8 @@ def _stages(pattern: re.Pattern[str], stages: Sequence[Stage]) -> list[str]:
 def _record(crm: Crm, kind: str, fields: Sequence[CrmField]) -> dict[str, list[str]]:
     own = [one for one in fields if one.kind == kind]
     proposed = {kind.value: [name] for kind, name in _click_ids(crm, kind, own)}
+    if kind == DEAL:  # in Odoo a lead holds who asked, whether there is a contact or not
+        proposed |= {key: [one.name] for key, name in _OF_DEAL for one in own if one.name == name}
     if kind != DEAL:
         for key, pattern in _PERSON.items():
             if names := [one.name for one in own if pattern.search(one.name)]:

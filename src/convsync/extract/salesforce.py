@@ -9,7 +9,7 @@ https://developer.salesforce.com/docs/platform/object-reference/guide/object-ref
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import eq, itemgetter
 from typing import Final
@@ -22,11 +22,11 @@ from convsync.extract.crm_adapter import (
     Page,
     Person,
     batches,
-    built,
     instant,
     is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.malformed import built, one_by_one
 from convsync.extract.mapping import (
     CONTACT,
     DEAL,
@@ -35,7 +35,7 @@ from convsync.extract.mapping import (
     MilestoneField,
     OnCreation,
 )
-from convsync.extract.paging import pages_by_id
+from convsync.extract.paging import last_of, pages_by_id
 from convsync.extract.salesforce_api import Api, SalesforceRecord
 from convsync.extract.salesforce_soql import on_days_of, select, within
 from convsync.extract.source import Departed
@@ -111,7 +111,8 @@ class Salesforce:
         https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunitystage.html
         """
         rows = self._api.query(
-            "SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage ORDER BY SortOrder"
+            "SELECT ApiName, MasterLabel, IsClosed, IsWon, DefaultProbability"
+            " FROM OpportunityStage ORDER BY SortOrder"
         )
         stages = [
             Stage(
@@ -121,7 +122,7 @@ class Salesforce:
                 position=position,
                 outcome=_outcome(row),
             )
-            for position, row in enumerate(sorted(rows, key=lambda row: bool(row["IsClosed"])))
+            for position, row in enumerate(sorted(rows, key=_is_closed))
         ]
         by_label = {stage.name: stage for stage in stages}
         self._stages = by_label | {stage.stage_id: stage for stage in stages}
@@ -166,7 +167,7 @@ class Salesforce:
             wanted = select(self._deal_columns(), _RECORDS[DEAL])
             modified = within("SystemModstamp", window)
             for rows in self._pages(wanted, modified, last, with_deleted=True):
-                yield self._page(rows, place=f"{_DEALS}:{rows[-1]['Id']}")
+                yield self._complete(rows, place=f"{_DEALS}:{last_of(rows, itemgetter('Id'))}")
             if is_first_read(window):
                 return
             place, last = next(iter(_LINKS)), ""
@@ -186,12 +187,12 @@ class Salesforce:
             for deal_id in self._ids(records, name, where)
         )
         for deal_ids in batches(found, self._a_page):
-            yield self._page(self._read(deal_ids))
+            yield self._complete(self._read(deal_ids))
 
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; deleted and hidden ones are left out."""
         for ids in batches(deal_ids, self._a_page):
-            yield self._page(self._read(ids))
+            yield self._complete(self._read(ids))
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield nothing: what was deleted is listed among what changed. Opportunities never merge.
@@ -221,8 +222,8 @@ class Salesforce:
                 if datetime.fromisoformat(deal["SystemModstamp"]) not in window
             )
             if others:
-                yield self._page(self._read([*others]))
-            yield Page(deals=(), place=f"{name}:{rows[-1]['Id']}")
+                yield self._complete(self._read([*others]))
+            yield Page(deals=(), place=f"{name}:{last_of(rows, itemgetter('Id'))}")
 
     def _reaching(self, period: Period) -> Iterator[tuple[str, str, str]]:
         """Yield which records, their field with the deal's ID, and what they have to fulfil.
@@ -271,9 +272,12 @@ class Salesforce:
         there = [column for name, column in _OPTIONAL.items() if name in self._types[DEAL]]
         return (*_STANDARD, *there, *self._mapping.names[DEAL])
 
-    def _page(self, rows: Sequence[SalesforceRecord], place: str | None = None) -> Page:
+    def _complete(self, rows: Sequence[SalesforceRecord], place: str | None = None) -> Page:
+        return replace(one_by_one(rows, itemgetter("Id"), self._page), place=place)
+
+    def _page(self, rows: Sequence[SalesforceRecord]) -> Page:
         """Return deals complete with history and people, and those that were deleted."""
-        live = [row for row in rows if not row["IsDeleted"]]
+        live = [row for row in rows if not _is_deleted(row)]
         ids = [row["Id"] for row in live]
         entered, people = self._entered(ids), self._people(ids)
         return Page(
@@ -288,9 +292,8 @@ class Salesforce:
                 for row in live
             ],
             departed=[
-                Departed(deal_id=row["Id"], gone=Gone.DELETED) for row in rows if row["IsDeleted"]
+                Departed(deal_id=row["Id"], gone=Gone.DELETED) for row in rows if _is_deleted(row)
             ],
-            place=place,
         )
 
     def _entered(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Entered]]:
@@ -365,7 +368,7 @@ class Salesforce:
     def _deal(
         self, row: SalesforceRecord, entered: Sequence[Entered], people: Sequence[Person]
     ) -> CrmDeal:
-        """Return a deal. Salesforce has no lost reason of its own: map a segment of that name."""
+        """Return a deal, with the name of its record type for a pipeline."""
         stage = self._stages.get(row["StageName"])
         return CrmDeal(
             deal_id=row["Id"],
@@ -390,7 +393,25 @@ def _person(kind: str, row: SalesforceRecord) -> Person:
     )
 
 
+def _is_deleted(row: SalesforceRecord) -> bool:
+    """Return whether an opportunity is in the bin. A sale is taken back only by a plain yes."""
+    if not isinstance(row["IsDeleted"], bool):
+        raise TypeError("neither yes nor no")
+    return row["IsDeleted"]
+
+
 def _outcome(stage: SalesforceRecord) -> StageOutcome:
-    if not stage["IsClosed"]:
+    if not _is_closed(stage):
         return StageOutcome.OPEN
-    return StageOutcome.WON if stage["IsWon"] else StageOutcome.LOST
+    return StageOutcome.WON if _is_marked(stage, "IsWon", 100) else StageOutcome.LOST
+
+
+def _is_closed(stage: SalesforceRecord) -> bool:
+    return _is_marked(stage, "IsClosed", 0, 100)
+
+
+def _is_marked(stage: SalesforceRecord, mark: str, *probabilities: int) -> bool:
+    """Return what a mark says, or where it is hidden, whether the stage has the probability."""
+    if (value := stage.get(mark)) is None:
+        return stage.get("DefaultProbability") in probabilities
+    return str(value).casefold() == "true"

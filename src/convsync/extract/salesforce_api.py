@@ -27,9 +27,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm_adapter import batches
-from convsync.extract.oauth import Fetch, Token
+from convsync.extract.oauth import Fetch, Token, access_token_in
+from convsync.extract.paging import Unrepeated
 from convsync.guides import located
 from convsync.http import Answer, Http, Verdict
+from convsync.vendor_words import code_of, name_of
 
 VERSION: Final = "v68.0"
 AT_ONCE: Final = 5
@@ -62,12 +64,11 @@ class Api:
         resource = "queryAll" if with_deleted else "query"
         answer = self._http.get(f"{self._base}/{resource}", {"q": soql})
         yield from _records(answer)
-        last = None
-        while not answer["done"]:
+        unrepeated = Unrepeated(f"{self._http.name}: an answer in parts")
+        while not answer.get("done", "nextRecordsUrl" not in answer):
             following = answer["nextRecordsUrl"]
-            if following == last:
-                raise UnexpectedResponseError(f"{self._http.name} repeats a part of an answer.")
-            answer, last = self._http.get(following), following
+            unrepeated.passes(following)
+            answer = self._http.get(following)
             yield from _records(answer)
 
     def query_in(
@@ -117,6 +118,7 @@ class Api:
         job = f"{self._base}/jobs/query/{self._http.post(f'{self._base}/jobs/query', wanted)['id']}"
         self._wait_for(job)
         locator: str | None = None
+        unrepeated = Unrepeated(f"{self._http.name}: the result of a bulk job")
         while True:
             more = {} if locator is None else {"locator": locator}
             answer = self._http.answer(
@@ -129,8 +131,7 @@ class Api:
             following = answer.headers.get("Sforce-Locator", "null")
             if following == "null":
                 return
-            if following == locator:
-                raise UnexpectedResponseError(f"{answer.place} repeats a part of the result.")
+            unrepeated.passes(following)
             locator = following
 
     def _wait_for(self, job: str) -> None:
@@ -162,6 +163,11 @@ def _rows(answer: Answer) -> Sequence[SalesforceRecord]:
         raise UnexpectedResponseError(f"{answer.place} was answered without CSV.")
     rows = list(csv.DictReader(StringIO(answer.body)))
     announced = answer.headers.get("Sforce-NumberOfRecords")
+    if announced is None:
+        raise OperatorError(
+            f"{answer.place} came without the header Sforce-NumberOfRecords, so that nobody knows"
+            " whether it is whole: let the proxy in between pass the headers Sforce-*."
+        )
     if announced != str(len(rows)):
         raise TransientError(f"{answer.place} announced {announced} rows and gave {len(rows)}.")
     return rows
@@ -215,7 +221,7 @@ def _signed_in(http: Http, form: Mapping[str, str]) -> Token:
     """
     asked_at = http.clock()
     answer = http.form(_TOKEN, form)
-    return Token(access_token=answer["access_token"], expires_at=asked_at + _SESSION)
+    return Token(access_token=access_token_in(answer, http.name), expires_at=asked_at + _SESSION)
 
 
 def _signed(claims: Mapping[str, Any], key: RSAPrivateKey) -> str:
@@ -252,7 +258,13 @@ _FIXES: Final = {
     "INSUFFICIENT_ACCESS": f"give the user the rights that {located(_PAGE)} lists",
     "UNSUPPORTED_API_VERSION": "this version is retired: correct api_version",
 }
-_PASSING = frozenset({"QUERY_TIMEOUT", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"})
+_PASSING = frozenset(
+    {
+        "QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW",
+        "UNKNOWN_EXCEPTION",
+    }
+)  # fmt: skip
+"""Worth another try, whatever the status: a query that ran too long comes as 400."""
 _SIGN_IN: Final = {
     "user hasn't approved this consumer": "pre-authorise the app for this user in its policies",
     "audience": "correct audience; a Salesforce sandbox's is https://test.salesforce.com",
@@ -278,12 +290,12 @@ def judge(answer: Answer) -> Verdict:
     if isinstance(body, dict) and "error" in body:
         return _refused_sign_in(place, body)
     first = body[0] if isinstance(body, list) and body and isinstance(body[0], dict) else {}
-    code, text = str(first.get("errorCode", "")), str(first.get("message", ""))
+    code, text = code_of(first.get("errorCode")), str(first.get("message", ""))
     if code == "REQUEST_LIMIT_EXCEEDED":
         return _limited(place, text)
     if code in ("INVALID_FIELD", "INVALID_TYPE"):
         named = _UNKNOWN_NAME.search(text)
-        what = f"'{named['name']}'" if named else "something that"
+        what = f"'{name_of(named['name'])}'" if named else "something that"
         return OperatorError(
             f"{place} asks for {what}: it does not exist, or is hidden from this user. Grant the"
             f" right to read it ({located(_PAGE)}), or correct the mapping."
@@ -293,7 +305,7 @@ def judge(answer: Answer) -> Verdict:
     if code == "INVALID_QUERY_LOCATOR":  # asking again is no use, the next run starts at a record
         return TransientError(f"{place}: the answer has expired.", retry_after_s=_AN_HOUR_S)
     if code in _PASSING or answer.status == 406:
-        return TransientError(f"{place} was answered with {answer.status}.")
+        return TransientError(f"{place} was answered with {answer.status} ({code or 'no code'}).")
     if answer.status == 410:
         return OperatorError(f"{place}: {_FIXES['UNSUPPORTED_API_VERSION']}.")
     if answer.status == 404 and place.endswith("/describe"):  # no such records, for this user
@@ -323,7 +335,8 @@ def _refused_sign_in(place: str, body: Mapping[str, Any]) -> OperatorError | Tra
     """
     if body["error"] == "rate_limit_exceeded":
         return TransientError(f"{place}: too many logins.", retry_after_s=_AN_HOUR_S)
+    code = code_of(body["error"]) or "no code"
     reason = f"{body['error']} {body.get('error_description')}".casefold()
     fix = next((fix for words, fix in _SIGN_IN.items() if words in reason), None)
     fix = fix or f"compare the app's settings with {located(_PAGE)}"
-    return OperatorError(f"{place}: Salesforce refused the sign-in. To fix it, {fix}.")
+    return OperatorError(f"{place}: Salesforce refused the sign-in ({code}). To fix it, {fix}.")

@@ -8,9 +8,12 @@ https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain, product
+from operator import itemgetter
 from typing import Final
 
 from convsync.errors import OperatorError
@@ -21,15 +24,16 @@ from convsync.extract.crm_adapter import (
     Fields,
     Page,
     Person,
-    built,
     instant,
     is_first_read,
 )
 from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
+from convsync.extract.paging import last_of
 from convsync.extract.source import Departed
 from convsync.extract.zoho_api import A_LONG_PAGE, Api, ZohoRecord
-from convsync.extract.zoho_records import id_of, ids_named, plain, plain_fields
+from convsync.extract.zoho_records import id_of, ids_named, plain_fields
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -37,7 +41,7 @@ _MODULES: Final = {DEAL: "Deals", CONTACT: "Contacts", LEAD: "Leads"}
 _STANDARD: Final = {
     DEAL: (
         "Created_Time", "Modified_Time", "Amount", "Currency", "Stage", "Pipeline", "Owner",
-        "Reason_For_Loss__s", "Contact_Name",
+        "Contact_Name",
     ),
     CONTACT: ("Created_Time",),
     LEAD: ("Created_Time", "Converted_Deal", "Converted_Contact"),
@@ -53,7 +57,10 @@ _SAMPLE, _MOST_COLUMNS = 100, 500
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
 )
-_OUTCOMES: Final = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
+_OUTCOMES: Final = {
+    "open": StageOutcome.OPEN, "closedwon": StageOutcome.WON, "closedlost": StageOutcome.LOST,
+}  # fmt: skip
+_NO_PIPELINE: Final = {"id": "none", "actual_value": "", "display_value": ""}
 _NAMES: Final = ("actual_value", "display_value")
 """What a stage or pipeline was called first, and is called now."""
 Found = tuple[list[ZohoRecord], str]
@@ -61,7 +68,7 @@ Found = tuple[list[ZohoRecord], str]
 
 
 class Zoho:
-    """One Zoho CRM organisation. Promises what Crm does; `fields` is asked before deals are.
+    """One Zoho CRM organisation. Promises what Crm does; `fields` is asked before anything else.
 
     A deal names one contact. Others stand in contact roles, which Zoho tells of one deal at a time:
     they are read with `reads_roles`.
@@ -76,6 +83,7 @@ class Zoho:
         self._reads_roles = reads_roles
         self._known: Mapping[str, frozenset[str]] = {kind: frozenset() for kind in _MODULES}
         self._stages: Mapping[tuple[str, str], Stage] = {}
+        self._picks: Sequence[ZohoRecord] = ()
         self._history_can_be_queried: bool | None = None
 
     def stages(self) -> Sequence[Stage]:
@@ -92,10 +100,11 @@ class Zoho:
             for pipeline in self._api.settings("pipeline", {"layout_id": layout["id"]})
         }
         stages = [
-            (pipeline, one, _stage(pipeline, one))
+            (pipeline, one, _stage(pipeline, one, number))
             for pipeline in pipelines.values()
-            for one in pipeline["maps"]
+            for number, one in enumerate(pipeline["maps"])
         ]
+        stages += self._without_pipeline({one[name] for _, one, _ in stages for name in _NAMES})
         by_word: dict[tuple[str, str], Stage] = {}
         for of_pipeline, of_stage in product(_NAMES, repeat=2):
             for pipeline, one, stage in stages:
@@ -104,12 +113,33 @@ class Zoho:
         self._stages = by_word
         return [stage for _, _, stage in stages]
 
+    def _without_pipeline(
+        self, known: AbstractSet[str]
+    ) -> list[tuple[ZohoRecord, ZohoRecord, Stage]]:
+        """Return the stages that deals may hold and no pipeline has: a layout may have none."""
+        return [
+            (_NO_PIPELINE, one, _stage(_NO_PIPELINE, one, number))
+            for number, one in enumerate(self._picks)
+            if not {one["actual_value"], one["display_value"]} & known
+        ]
+
     def fields(self) -> Sequence[CrmField]:
         """Return the fields of deals, contacts and leads; those hidden from the user are left out.
 
         Files and lookups of several records are listed, but cannot be queried. Raises OperatorError
         where one is missing that this mapping cannot go without.
         """
+        described = [
+            (kind, one)
+            for kind, module in _MODULES.items()
+            for one in self._api.settings("fields", {"module": module, "type": "all"})
+        ]
+        self._picks = [
+            pick
+            for kind, one in described
+            if (kind, one["api_name"]) == (DEAL, "Stage")
+            for pick in one.get("pick_list_values") or ()
+        ]
         listed = [
             CrmField(
                 kind=kind,
@@ -119,8 +149,7 @@ class Zoho:
                 longest=one.get("length"),
                 is_readable=one["visible"] and one["data_type"] not in _NOT_SELECTED,
             )
-            for kind, module in _MODULES.items()
-            for one in self._api.settings("fields", {"module": module})
+            for kind, one in described
         ]
         self._known = {
             kind: frozenset(one.name for one in listed if one.kind == kind and one.is_readable)
@@ -160,19 +189,19 @@ class Zoho:
         to_read = ["deals"] if is_first_read(window) else [*ways]
         for name in to_read[to_read.index(way) :]:
             for rows, read_to in ways[name](window, last):
-                yield self._page(rows, place=f"{name}:{read_to}")
+                yield self._complete(rows, place=f"{name}:{read_to}")
             last = "0"
 
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal modified since the period began: none can have moved in it otherwise."""
         since_then = f"Modified_Time >= '{_text(max(period.since, LONG_AGO))}'"
         for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], since_then):
-            yield self._page(rows)
+            yield self._complete(rows)
 
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; those in the bin, and those hidden, are left out."""
         for rows in self._api.pages_in(self._columns(DEAL), _MODULES[DEAL], _BY_ID, deal_ids):
-            yield self._page(rows)
+            yield self._complete(rows)
 
     def departed(self, window: Period) -> Iterator[Departed]:
         """Yield deals deleted in the window; the list has no filter for its end, and no order.
@@ -181,16 +210,15 @@ class Zoho:
         deal is among them. https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html
         """
         since = _text(max(window.since, LONG_AGO))
-        for row in self._api.listed("Deals/deleted", {"type": "all"}, since=since):
-            if (at := instant(row["deleted_time"])) and at in window:
-                yield Departed(deal_id=row["id"], gone=Gone.DELETED)
+        rows = self._api.listed("Deals/deleted", {"type": "all"}, since=since)
+        yield from left(rows, partial(_deleted, window=window))
 
     # Which deals
 
     def _modified(self, window: Period, last: str) -> Iterator[Found]:
         modified = _within("Modified_Time", window)
         for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], modified, last):
-            yield rows, rows[-1]["id"]
+            yield rows, last_of(rows, itemgetter("id")) or last
 
     def _of_contacts(self, window: Period, last: str) -> Iterator[Found]:
         """Yield deals whose contact changed, without those that were listed for their own change.
@@ -200,14 +228,17 @@ class Zoho:
         if "Contact_Name" in self._known[DEAL]:
             modified = _within("Contact_Name.Modified_Time", window)
             for rows in self._api.pages(self._columns(DEAL), _MODULES[DEAL], modified, last):
-                yield _others(rows, window), rows[-1]["id"]
+                yield _others(rows, window), last_of(rows, itemgetter("id")) or last
 
     def _of_leads(self, window: Period, last: str) -> Iterator[Found]:
         """Yield the deals that changed leads are behind, without those listed already."""
         if "Converted_Deal" in self._known[LEAD]:
             modified = f"Converted__s = true and ({_within('Modified_Time', window)})"
             for leads in self._api.pages(self._columns(LEAD), _MODULES[LEAD], modified, last):
-                yield _others(self._deals_of(leads), window), leads[-1]["id"]
+                yield (
+                    _others(self._deals_of(leads), window),
+                    last_of(leads, itemgetter("id")) or last,
+                )
 
     def _deals_of(self, leads: Sequence[ZohoRecord]) -> Iterable[ZohoRecord]:
         """Return the deals leads became, and all of the contact where one became nothing else."""
@@ -219,7 +250,10 @@ class Zoho:
 
     # What they are
 
-    def _page(self, rows: Sequence[ZohoRecord], place: str | None = None) -> Page:
+    def _complete(self, rows: Sequence[ZohoRecord], place: str | None = None) -> Page:
+        return replace(one_by_one(rows, itemgetter("id"), self._page), place=place)
+
+    def _page(self, rows: Sequence[ZohoRecord]) -> Page:
         """Return deals complete with the history of their stages and the people behind them.
 
         One that was deleted before all of it was read is left out: it is in the list of the
@@ -233,7 +267,6 @@ class Zoho:
                 for row in rows
                 if row["id"] in people
             ],
-            place=place,
         )
 
     def _history_of(self, deal_ids: Sequence[str]) -> dict[str, list[ZohoRecord]]:
@@ -344,7 +377,6 @@ class Zoho:
                 "owner": id_of(row.get("Owner")),
                 "pipeline": stage.pipeline if stage else pipeline,
                 "stage": stage.name if stage else word,
-                "lost_reason": plain(row.get("Reason_For_Loss__s")) or "",
             },
             fields=plain_fields(row),
             people=people,
@@ -361,14 +393,26 @@ class Zoho:
         return self._stages.get((pipeline, word)) or self._stages.get(("", word))
 
 
-def _stage(pipeline: ZohoRecord, stage: ZohoRecord) -> Stage:
+def _stage(pipeline: ZohoRecord, stage: ZohoRecord, number: int) -> Stage:
     return Stage(
         stage_id=f"{pipeline['id']}:{stage['id']}",
         name=stage["display_value"],
         pipeline=pipeline["display_value"],
-        position=int(stage["sequence_number"]),
-        outcome=_OUTCOMES.get(stage["forecast_type"], StageOutcome.OPEN),
+        position=int(stage.get("sequence_number") or number),
+        outcome=_outcome(stage),
     )
+
+
+def _outcome(stage: ZohoRecord) -> StageOutcome:
+    """Return what a stage means: by its type, however that is spelled, else by probability 1."""
+    said = "".join(filter(str.isalpha, str(stage.get("forecast_type") or ""))).casefold()
+    is_certain = str(stage.get("probability")) == "100"
+    return _OUTCOMES.get(said, StageOutcome.WON if is_certain else StageOutcome.OPEN)
+
+
+def _deleted(row: ZohoRecord, window: Period) -> Departed | None:
+    at = instant(row["deleted_time"])
+    return Departed(deal_id=row["id"], gone=Gone.DELETED) if at and at in window else None
 
 
 def _person(kind: str, row: ZohoRecord) -> Person:

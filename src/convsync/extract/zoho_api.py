@@ -21,9 +21,10 @@ from convsync.errors import (
 )
 from convsync.extract.crm_adapter import batches
 from convsync.extract.oauth import Fetch, Token, TokenKeeper, granted
-from convsync.extract.paging import pages_by_id
+from convsync.extract.paging import Unrepeated, pages_by_id
 from convsync.guides import located
 from convsync.http import Answer, Http, Verdict
+from convsync.vendor_words import code_of, name_of
 
 ZohoRecord = Mapping[str, Any]
 SCHEME: Final = "Zoho-oauthtoken"
@@ -40,6 +41,7 @@ _DEAREST: Final = 2
 """The credits of the dearest call made here, the list of the deleted (unconfirmed). Others are one.
 """
 _RIGHTS: Final = frozenset({"NO_PERMISSION", "AUTHORIZATION_FAILED", "OAUTH_SCOPE_MISMATCH"})
+_LIMITS: Final = frozenset({"TOO_MANY_REQUESTS", "API_LIMIT_EXCEEDED"})
 _SIGN_IN: Final[Mapping[str, str]] = {
     "invalid_code": "the refresh token was revoked, or is another data centre's; make a new one",
     "invalid_client": "client_id is wrong, or login_url is not its data centre's",
@@ -109,7 +111,8 @@ class Api:
                 f"{_select(columns, module)} where (({where}) and id > {last})"
                 f" order by id asc limit 0, {a_page}"
             )
-            return _data(answer), _has_more(answer)
+            rows = _data(answer)
+            return rows, _has_more(answer, rows)
 
         return pages_by_id(self._http.name, read, itemgetter("id"), last)
 
@@ -136,17 +139,17 @@ class Api:
     ) -> Iterator[ZohoRecord]:
         """Yield all of a list that is paged by number, or what is newer than an instant."""
         headers = None if since is None else {"If-Modified-Since": since}
-        page, last = 1, None
+        page, unrepeated = 1, Unrepeated(f"{self._http.name}: {path}")
         while True:
             asked = {**query, "per_page": str(_A_LIST), "page": str(page)}
             answer = self._http.get(f"{_BASE}/{path}", asked, headers=headers)
             rows = _data(answer)
-            if rows and rows == last:
-                raise UnexpectedResponseError(f"{self._http.name} repeats a page of {path}.")
+            if rows:
+                unrepeated.passes(repr(rows))
             yield from rows
-            if not _has_more(answer):
+            if not _has_more(answer, rows):
                 return
-            page, last = page + 1, rows
+            page += 1
 
     def related(self, deal_id: str, what: str, columns: str) -> list[ZohoRecord] | None:
         """Return a related list of a deal, None where the deal was deleted meanwhile.
@@ -184,16 +187,17 @@ def judge(answer: Answer) -> Verdict:
     https://www.zoho.com/crm/developer/docs/api/v8/status-codes.html
     """
     body = answer.body if isinstance(answer.body, dict) else {}
-    if answer.status == 429:
+    if answer.status == 429 or answer.code in _LIMITS:
         return _limited(answer)
     if "error" in body and answer.status < 500:
         return _refused_sign_in(answer.place, body)
     if answer.status < 400:
         return None
     error = body if "code" in body else next(iter(body.get("data") or ()), {})
-    code, details = error.get("code"), error.get("details") or {}
+    code, details = code_of(error.get("code")), error.get("details") or {}
     if code in _RIGHTS:
-        rights = ", ".join(details.get("permissions") or ()) or "scopes and rights"
+        named = filter(None, map(name_of, details.get("permissions") or ()))
+        rights = ", ".join(named) or "scopes and rights"
         return OperatorError(
             f"{answer.place} was refused with {code} ({rights}): grant what {located(_PAGE)} lists."
         )
@@ -202,7 +206,7 @@ def judge(answer: Answer) -> Verdict:
     if code == "INVALID_DATA" and answer.status == 404:
         return DeletedError(f"{answer.place}: there is no such record.")
     if code and answer.status in (400, 404):
-        column = details.get("column_name") or details.get("param_name")
+        column = name_of(details.get("column_name") or details.get("param_name"))
         about = f"{code} ({column})" if column else code
         return UnexpectedResponseError(f"{answer.place} was refused with {about}.")
     return None
@@ -233,6 +237,7 @@ def _refused_sign_in(place: str, body: Mapping[str, Any]) -> ConvsyncError:
     https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html
     """
     error = str(body["error"])
+    code = code_of(error) or "no code"
     if error == "Access Denied":
         return TransientError(
             f"{place}: too many access tokens were asked for in ten minutes. Set token_file, so"
@@ -240,7 +245,7 @@ def _refused_sign_in(place: str, body: Mapping[str, Any]) -> ConvsyncError:
             retry_after_s=_TEN_MINUTES_S,
         )
     fix = _SIGN_IN.get(error, f"compare the client's settings with {located(_PAGE)}")
-    return OperatorError(f"{place}: Zoho refused the sign-in with {error}: {fix}.")
+    return OperatorError(f"{place}: Zoho refused the sign-in with {code}: {fix}.")
 
 
 def refreshing(http: Http, client_id: str, client_secret: str, refresh_token: str) -> Fetch:
@@ -302,5 +307,12 @@ def _data(answer: Any) -> list[ZohoRecord]:
     return rows
 
 
-def _has_more(answer: Any) -> bool:
-    return bool(answer) and bool((answer.get("info") or {}).get("more_records"))
+def _has_more(answer: Any, rows: Sequence[ZohoRecord]) -> bool:
+    """Return whether a list goes on. `info` is optional: without it, whatever holds rows leads on.
+
+    A page may be shorter than was asked for, so its length says nothing.
+    """
+    if not rows:
+        return False
+    said = (answer.get("info") or {}).get("more_records")
+    return True if said is None else bool(said)

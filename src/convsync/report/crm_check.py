@@ -7,9 +7,10 @@ Google. The CRM is asked once for its stages, its fields, and what its click-ID 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from convsync.extract import click_fields
-from convsync.extract.crm import CrmDeals, unreadable
+from convsync.extract.crm import CrmDeals, unreachable, unreadable
 from convsync.extract.crm_adapter import CrmField
-from convsync.extract.funnel import Stage, listed, unknown_stages
+from convsync.extract.funnel import Stage, StageOutcome, listed, unknown_stages
+from convsync.extract.malformed import as_documented
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping, RecordFields
 from convsync.model.finding import Finding, Severity
 
@@ -20,12 +21,15 @@ _LINK = "https://support.google.com/google-ads/answer/7012522"
 def findings_of_crm(source: CrmDeals) -> list[Finding]:
     """Look at a CRM's stages, fields and click IDs. Raises what the CRM's adapter raises."""
     subject = f"source {source.name}"
-    fields = source.crm.fields()
-    findings = [
-        *_stages(subject, source.mapping, source.crm.stages()),
-        *_fields(subject, source.mapping, fields),
-        *_click_ids(subject, source, fields),
-    ]
+    with as_documented(f"source '{source.name}'"):
+        fields = source.crm.fields()
+        stages = source.crm.stages()
+        findings = [
+            *_stages(subject, source.mapping, stages),
+            *_out_of_reach(subject, source.mapping, stages),
+            *_fields(subject, source.mapping, fields),
+            *_click_ids(subject, source, fields),
+        ]
     return findings or [Finding(subject=subject)]
 
 
@@ -37,6 +41,19 @@ def _stages(subject: str, mapping: CrmMapping, stages: Sequence[Stage]) -> Itera
             problem=f"the stage '{word}' of milestone '{milestone}' is not there",
             means="no run can tell which deals reached the milestone, so none starts",
             fix=f"correct it, or take it out; the stages there are: {listed(stages)}",
+        )
+
+
+def _out_of_reach(subject: str, mapping: CrmMapping, stages: Sequence[Stage]) -> Iterator[Finding]:
+    for milestone, outcome in unreachable(mapping, stages):
+        is_won = outcome is StageOutcome.WON
+        yield Finding(
+            severity=Severity.ERROR if is_won else Severity.WARNING,
+            subject=subject,
+            problem=f"no stage counts as {outcome}, which milestone '{milestone}' means",
+            means=f"no deal would ever count as {outcome}" + (", so no run starts" * is_won),
+            fix=f"mark a stage as {outcome} in the CRM, grant the right to read that mark, or name"
+            f" the milestone's stages; those there are: {listed(stages) or 'none'}",
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
-from convsync.store import account, batches, clicks, quarantine, runs, shared_keys
+from convsync.store import account, batches, clicks, quarantine, runs, shared_keys, unreached
 from convsync.store.database import Connection, Database
 from convsync.store.retired import Retired, retired
 from convsync.store.shared_keys import SharedKey
@@ -70,7 +70,8 @@ class Status:
     """How everything stands.
 
     `uncorrectable` counts what the platform counts, cannot correct, and should not count so;
-    `retired` what counts under rules and sources that left the configuration.
+    `retired` what counts under rules and sources that left the configuration. `without_milestone`
+    are deals of each source's last read that reached nothing, by why.
     """
 
     blocked: Sequence[BlockedRows]
@@ -84,6 +85,7 @@ class Status:
     quarantine: Sequence[Quarantine]
     shared: Sequence[SharedKey]
     runs: Sequence[Run]
+    without_milestone: Mapping[str, Mapping[str, int]]
 
 
 def status_of(
@@ -104,6 +106,11 @@ def status_of(
             uncorrectable=account.count_uncorrectable(connection),
             retired=retired(connection, rules=[rule.name for rule in rules], sources=sources),
             sums=account.sums(connection, rules, period),
+            without_milestone={
+                source: counts
+                for source in sources
+                if (counts := unreached.kept(connection, source))
+            },
             caught_earlier=account.caught_earlier(connection),
             times=account.times_to_milestones(connection),
             clicks=clicks.count(connection),

@@ -6,7 +6,8 @@ Secrets are given by name, as `CONVSYNC_DEALS__CRM__TOKEN` or a file in the secr
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from convsync.extract.mapping import ATTRIBUTES
 from convsync.settings.deal_fields import DealFieldsTable, RecordFieldsTable
@@ -81,6 +82,20 @@ class AnyCrmDeals(Table):
     overlap_minutes: Minutes | None = None
     token_file: Path | None = None
     reads_beside: Words = ()
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _can_be_shown(cls, value: Any) -> Any:
+        """Refuse a secret that no header takes: one that was copied with its line break."""
+        if isinstance(value, SecretStr):
+            secret = value.get_secret_value()
+            if not secret.isprintable() or secret != secret.strip():
+                raise PydanticCustomError(
+                    "unfit_secret",
+                    "it holds a line break, a space at its end or a control character; set it again"
+                    " without",
+                )
+        return value
 
     def require_one_of(self, *ways: tuple[str, ...]) -> None:
         """Raise ValueError unless the keys of exactly one way to sign in are there."""

@@ -144,6 +144,9 @@ def _mistake(detail: ErrorDetails, resolved: Resolved) -> str:
             return f"{place}.kind: must be one of {kinds}."
         case "string_pattern_mismatch":
             return f"{place}: names are lower case, with digits, - and _, up to 40 characters."
+        case "unfit_secret":
+            variable = f"CONVSYNC_{_place(detail['loc']).replace('.', '__').upper()}"
+            return f"{place}: {detail['msg']} ({variable}, or the secret of that name)."
         case "value_error":
             return f"{place}: {detail['ctx']['error']}."
         case "model_type" | "dict_type" | "model_attributes_type":

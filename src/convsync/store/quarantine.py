@@ -81,6 +81,19 @@ def deals_in(connection: Connection, source: str) -> list[str]:
     return [str(deal_id) for deal_id in connection.execute(found).scalars()]
 
 
+def unread_before(connection: Connection, source: str, run_id: int, limit: int) -> list[str]:
+    """Return the IDs of deals that earlier runs could not read, the longest unread first."""
+    is_earlier = (quarantine.c.source == source) & (quarantine.c.run_id != run_id)
+    found = (
+        select(quarantine.c.deal_id)
+        .where(is_earlier, quarantine.c.deal_id.is_not(None))
+        .order_by(quarantine.c.run_id, quarantine.c.deal_id)
+        .limit(limit)
+    )
+    deal_ids = dict.fromkeys(map(str, connection.execute(found).scalars()))
+    return [deal_id for deal_id in deal_ids if deal_id.replace("-", "").isalnum()]
+
+
 def release_unseen(connection: Connection, source: str, run_id: int) -> None:
     """Drop what this run, which passed over every record of a source, did not find again."""
     connection.execute(

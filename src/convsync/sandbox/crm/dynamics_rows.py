@@ -53,6 +53,7 @@ FIELDS: Final = (
 
 STANDARD: Final = (
     Field(kind="deal", own="people", name="parentcontactid", label="Contact", type="Lookup"),
+    Field(kind="deal", own="lost_reason", name="statuscode", label="Status Reason", type="Status"),
     Field(kind="deal", own="owner", name="ownerid", label="Owner", type="Owner"),
 )
 """Columns of every environment, beside those that are its own."""
@@ -106,6 +107,7 @@ TABLES: Final = {
         key="activityid",
         columns=(
             "activityid", "createdon", "actualend", "actualrevenue", "opportunitystatecode",
+            "statecode",
             "_opportunityid_value",
         ),
     ),
@@ -290,6 +292,7 @@ class Rows:
                         "actualend": _seconds(at).replace(hour=0, minute=0, second=0),
                         "actualrevenue": deal.amount,
                         "opportunitystatecode": state,
+                        "statecode": 1 if number == len(deal.entered) - 1 else 2,
                         "_opportunityid_value": deal.deal_id,
                     }
                 )

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from convsync.sandbox import world as happenings
 from convsync.sandbox.clock import SandboxClock
 from convsync.sandbox.crm.server import CrmRequest as CrmRequest
-from convsync.sandbox.crm.server import Reply
+from convsync.sandbox.crm.server import Poison, Reply
 from convsync.sandbox.crm.vendors import SERVERS, Crms
 from convsync.sandbox.world import Change, World
 from convsync.sandbox.world_csv import deals_in_csv
@@ -76,6 +76,15 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
             server.faults[number] = Reply(**fault)
         return {"planned": len(server.faults)}
 
+    def add_poisons(request: Request, body: bytes) -> Json:
+        """`[{"path": "/batch/read$", "holding": ID, "status": 400, "body": {}}]`; [] heals all."""
+        server = crms[request.path_params["vendor"]].server
+        server.poisons = [
+            Poison(path=one.pop("path"), holding=one.pop("holding", ""), reply=Reply(**one))
+            for one in json.loads(body)
+        ]
+        return {"poisoned": len(server.poisons)}
+
     async def id_of(request: Request) -> Response:
         name, crm = request.path_params["deal"], crms[request.path_params["vendor"]]
         return JSONResponse({"id": crm.feed.id_of(name)})
@@ -88,6 +97,7 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
         switch("/crms/world", set_world),
         switch("/crms/{vendor}/deals.csv", load_csv),
         switch("/crms/{vendor}/faults", add_faults),
+        switch("/crms/{vendor}/poisons", add_poisons),
         Route("/crms/{vendor}/deals/{deal}", guarded(id_of)),
         Route("/crms/{vendor}/requests", guarded(requests_made)),
         *(

@@ -63,7 +63,8 @@ TYPES: Final[Mapping[str, Mapping[str, str]]] = {
     "OpportunityHistory": {**_RECORD, "OpportunityId": "reference", "StageName": "picklist"},
     "OpportunityStage": {
         "Id": "id", "ApiName": "string", "MasterLabel": "string", "IsActive": "boolean",
-        "IsClosed": "boolean", "IsWon": "boolean", "SortOrder": "int",
+        "IsClosed": "boolean", "IsWon": "boolean", "DefaultProbability": "percent",
+        "SortOrder": "int",
     },
     "OpportunityContactRole": {
         **_RECORD, "OpportunityId": "reference", "ContactId": "reference", "IsPrimary": "boolean",
@@ -292,6 +293,7 @@ class Org:
                 "IsActive": True,
                 "IsClosed": stage.outcome is not Outcome.OPEN,
                 "IsWon": stage.outcome is Outcome.WON,
+                "DefaultProbability": {Outcome.WON: 100, Outcome.LOST: 0}.get(stage.outcome, 40),
                 "SortOrder": Decimal(stage.position),
             }
 

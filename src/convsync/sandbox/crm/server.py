@@ -102,13 +102,28 @@ class Allowance:
         return self.by(request) and re.search(self.of, request.path) is not None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poison:
+    """What answers every request whose path fits `path` and that holds a text, for good."""
+
+    path: str
+    holding: str = ""
+    reply: Reply
+
+    def spoils(self, request: CrmRequest) -> bool:
+        """Return whether a request touches what is poisoned."""
+        asked = f"{request.path} {request.query} {request.body.decode('utf-8', 'replace')}"
+        return re.search(self.path, request.path) is not None and self.holding in asked
+
+
 Now = Callable[[], datetime]
 
 
 class CrmServer:
     """One vendor's API over a book. Subclasses name their paths in `routes`.
 
-    `faults` answer the nth request from now instead: 1 is the next. `requests` counts by method and
+    `faults` answer the nth request from now instead: 1 is the next. `poisons` answer every request
+    about a record that no call can give. `requests` counts by method and
     path pattern, so that tests can say what a night costs, `refusals` those that were one too many.
     `ticks` are the seconds that allowances are kept by: real ones, whatever the sandbox's clock
     says.
@@ -126,6 +141,7 @@ class CrmServer:
         self.now = now
         self.requests: dict[str, int] = {}
         self.faults: dict[int, Reply] = {}
+        self.poisons: list[Poison] = []
         self.ticks: Callable[[], float] = monotonic
         self.refusals = 0
         self.most_under_way = 0
@@ -151,6 +167,9 @@ class CrmServer:
                 return fault
             if refused is not None:
                 return self.too_many(refused)
+            for poison in self.poisons:
+                if poison.spoils(request):
+                    return poison.reply
             reply, route = self.handled(request)
         finally:
             with self._counting:

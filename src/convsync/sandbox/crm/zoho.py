@@ -98,7 +98,9 @@ class ZohoServer(CrmServer):
     A query gives `longest_page` rows at the most, whatever it asks for. `hidden` are fields it does
     not have, or that the user's profile may not see. A lead behind a deal became it, but leads in
     `only_contacts` became no more than its contact. `renamed` are new names of stages and pipelines
-    by their first ones; records hold the new with `tells_new_names`.
+    by their first ones; records hold the new with `tells_new_names`. `unused` fields are listed
+    only where all are asked for. It `has_no_pipelines` where that feature is not used, and may
+    leave out whether there is more (`tells_more`), as the published schema allows.
     """
 
     name = "zoho"
@@ -124,6 +126,9 @@ class ZohoServer(CrmServer):
         self.hidden: frozenset[str] = frozenset()
         self.only_contacts: frozenset[str] = frozenset()
         self.renamed: Mapping[str, str] = {}
+        self.unused: frozenset[str] = frozenset()
+        self.has_no_pipelines = False
+        self.tells_more = True
         self.tells_new_names = False
         self._given: list[datetime] = []
         self._rows: Mapping[str, Callable[[CoqlQuery], Iterator[dict[str, Any]]]] = {
@@ -219,7 +224,7 @@ class ZohoServer(CrmServer):
         columns = dict.fromkeys(("id", *query.columns))
         page = [{name: _as_json(row[name]) for name in columns} for row in found[:size]]
         info = {"count": len(page), "more_records": len(found) > size}
-        return Reply(body={"data": page, "info": info})
+        return Reply(body={"data": page, **({"info": info} if self.tells_more else {})})
 
     def _modules(self) -> Mapping[str, Columns]:
         return {
@@ -396,12 +401,29 @@ class ZohoServer(CrmServer):
                         "length": own[name].longest if name in own else 120,
                         "visible": True,
                         "custom_field": name in own,
+                        **(self._picks() if name == "Stage" else {}),
                     }
                     for name, kind in _OF_MODULE[module].items()
                     if name not in self.hidden
+                    and (name not in self.unused or request.query.get("type") == "all")
                 ]
             }
         )
+
+    def _picks(self) -> dict[str, Any]:
+        """Return what a deal's stage may be, whatever pipeline it stands in."""
+        return {
+            "pick_list_values": [
+                {
+                    "display_value": self.renamed.get(stage.name, stage.name),
+                    "actual_value": stage.name,
+                    "id": f"4150868000000{sum(map(ord, stage.key)):06d}",
+                    "sequence_number": stage.position,
+                    "forecast_type": _FORECAST[stage.outcome],
+                }
+                for stage in self.book.stages
+            ]
+        }
 
     def layouts(self, request: CrmRequest) -> Reply:
         """Answer with the one layout of deals."""
@@ -414,6 +436,8 @@ class ZohoServer(CrmServer):
         """Answer with the pipelines of a layout."""
         if request.query.get("layout_id") != LAYOUT:
             return _error(400, "INVALID_DATA", "Invalid layoutid", param_name="layout_id")
+        if self.has_no_pipelines:
+            return Reply(status=204)
         pipelines: dict[str, list[dict[str, Any]]] = {}
         for stage in self.book.stages:
             pipelines.setdefault(stage.pipeline, []).append(

@@ -1,8 +1,9 @@
 """HubSpot: the table that signs in to it, and how its adapter is opened."""
 
+import re
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import SecretStr, model_validator
+from pydantic import SecretStr, field_validator, model_validator
 
 from convsync.settings.crm_tables import AnyCrmDeals
 from convsync.settings.crms.descriptor import Connection, CrmDescriptor, revealed
@@ -15,14 +16,25 @@ if TYPE_CHECKING:
 
 
 class HubSpotDeals(AnyCrmDeals):
-    """Deals from HubSpot: a service key or a private app's `token`, or an OAuth app."""
+    """Deals from HubSpot: a service key or a private app's `token`, or an OAuth app.
+
+    `api_version` is a dated version of the CRM API; each is supported for eighteen months.
+    """
 
     kind: Literal["hubspot"]
     url: ApiUrl = "https://api.hubapi.com"
+    api_version: str = "2026-09"
     token: SecretStr | None = None
     client_id: str | None = None
     client_secret: SecretStr | None = None
     refresh_token: SecretStr | None = None
+
+    @field_validator("api_version")
+    @classmethod
+    def _is_dated(cls, value: str) -> str:
+        if not re.fullmatch(r"20\d\d-(03|09)", value):
+            raise ValueError(f"'{value}' is no dated version such as 2026-09")
+        return value
 
     @model_validator(mode="after")
     def _can_sign_in(self) -> Self:
@@ -49,7 +61,7 @@ def _open(table: HubSpotDeals, mapping: "CrmMapping", connection: Connection) ->
     else:
         secrets = revealed(table.client_secret), revealed(table.refresh_token)
         who = connection.keeper(hubspot_api.refreshing(http(), table.client_id or "", *secrets))
-    return hubspot.HubSpot(http(who), mapping)
+    return hubspot.HubSpot(http(who), mapping, version=table.api_version)
 
 
 HUBSPOT = CrmDescriptor(

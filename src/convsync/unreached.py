@@ -1,0 +1,67 @@
+"""What was read and reached nothing: the deals without a milestone, by why.
+
+They are no part of the account of milestones, so they are counted apart: read is reached and not
+reached. A source of which no deal reaches anything any more has most likely had its stages renamed
+or its history closed, and no error says so.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from convsync import habits
+from convsync.extract.source import Record
+from convsync.model.deal import Deal
+from convsync.store import unreached
+from convsync.store.database import Connection
+
+_MOST: Final = 20
+"""Reasons kept of a read; the rest, such as stages of one deal each, are added up."""
+
+
+@dataclass(kw_only=True)
+class Reached:
+    """How many deals of a read reached something, and why the others did not."""
+
+    source: str
+    reached: int = 0
+    without: Counter[str] = field(default_factory=Counter)
+
+    def watching(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield records as they are, and count the deals among them."""
+        for record in records:
+            if isinstance(record, Deal) and record.gone is None:
+                if record.milestones:
+                    self.reached += 1
+                else:
+                    self.without[why(record)] += 1
+            yield record
+
+    def noted(self, connection: Connection) -> Sequence[str]:
+        """Remember the counts of a read that gave deals; return what is wrong with them."""
+        if not self.reached and not self.without:
+            return ()
+        listed = dict(self.without.most_common(_MOST))
+        if rest := self.without.total() - sum(listed.values()):
+            listed["other"] = rest
+        unreached.keep(connection, self.source, listed)
+        name = f"milestones of {self.source}"
+        if not habits.has_dried_up(connection, name, self.reached, habits.READS_NEEDED):
+            return ()
+        problem = (
+            f"source '{self.source}': none of {self.without.total():,} deals that were read has"
+            " reached a milestone, and always some had: look whether stages were renamed, or"
+            " their history may no longer be read. `convsync status` says why, by reason."
+        )
+        return [problem]
+
+
+def why(deal: Deal) -> str:
+    """Return why a deal has no milestone, as far as it tells."""
+    if deal.created_at is None:
+        return "no creation time"
+    stage, pipeline = deal.segments.get("stage"), deal.segments.get("pipeline")
+    if not stage:
+        return "no time of any milestone"
+    return f"in stage '{pipeline}: {stage}'" if pipeline else f"in stage '{stage}'"

@@ -1,0 +1,79 @@
+"""Nights over a CRM of which one record cannot be had: others go on, it is asked for again."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from convsync import wiring
+from convsync.report.status import status_of
+from convsync.sandbox.crm import book as crm
+from convsync.sandbox.crm.server import Poison, Reply
+from convsync.sandbox.crm.vendors import CrmOfVendor
+from tests.nights.company import Company
+
+CREATED = datetime(2026, 2, 1, 8, tzinfo=UTC)
+WON_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
+NIGHTS = [datetime(2026, 3, day, 2, tzinfo=UTC) for day in range(3, 12)]
+REFUSED = {"status": "error", "category": "INTERNAL_RECORD_ERROR"}
+
+
+def put(office: CrmOfVendor, number: int, *stages: tuple[str, datetime]) -> str:
+    deal_id = office.server.record_id("deal", number)
+    office.book.put(
+        crm.CrmDeal(
+            deal_id=deal_id,
+            created_at=CREATED,
+            modified_at=stages[-1][1],
+            entered=stages,
+            amount=Decimal(100),
+            currency="EUR",
+            fields={"gclid": f"G-{number}"},
+        )
+    )
+    return deal_id
+
+
+@pytest.mark.parametrize(
+    ("vendor", "path", "reply"),
+    [
+        ("hubspot", "/batch/read$", Reply(status=400, body=REFUSED)),
+        ("zoho", "/coql$", Reply(status=400, body={"code": "INVALID_DATA"})),
+    ],
+)
+def test_a_record_that_no_call_gives_is_quarantined_by_its_code_and_read_once_it_heals(
+    company: Company, vendor: str, path: str, reply: Reply
+) -> None:
+    office = company.moves_to(vendor)
+    good = [put(office, number, ("mql", CREATED), ("won", WON_AT)) for number in (1, 3)]
+    bad = put(office, 2, ("mql", CREATED), ("won", WON_AT))
+    holding = f"'{bad}'" if vendor == "zoho" else bad
+    office.server.poisons = [Poison(path=path, holding=holding, reply=reply)]
+    first = company.night(NIGHTS[0])
+    assert [company.value(one) for one in good] == [100, 100]
+    (entry,) = company.query("SELECT deal_id, problem FROM quarantine")
+    assert entry["deal_id"] == bad
+    assert str((reply.body or {}).get("category") or "") in entry["problem"]
+    assert first.exit_code == 1
+    office.server.poisons = []
+    company.night(NIGHTS[5])
+    assert company.value(bad) == 100
+    assert company.query("SELECT deal_id FROM quarantine") == []
+
+
+def test_what_reached_nothing_is_counted_by_reason_and_none_at_all_is_news(
+    company: Company,
+) -> None:
+    office = company.moves_to("pipedrive")
+    company.deals_from = company.deals_from.replace("mql = { created = true }", 'mql = "SQL"')
+    company.configure()
+    for number, night in enumerate(NIGHTS[:6], 1):
+        put(office, number, ("mql", CREATED), ("won", night - timedelta(hours=9)))
+        assert company.night(night).problems == []
+    for number in (98, 99):
+        put(office, number, ("mql", NIGHTS[6] - timedelta(hours=9)))
+    (problem,) = company.night(NIGHTS[6]).problems
+    assert "none of 2 deals that were read has reached a milestone" in problem
+    settings = company.settings()
+    found = status_of(company.database, wiring.rules_of(settings), list(settings.deals))
+    assert found.without_milestone == {"crm": {"in stage 'Sales Pipeline: MQL'": 2}}
