@@ -89,8 +89,9 @@ def test_the_short_cut_for_a_number_dialled_at_home_says_what_phonenumbers_says(
 
 def said_by_phonenumbers(raw: str, region: str | None) -> str | None:
     raw = re.sub(r"^(\+?[0-9]{6,})\.0$", r"\1", raw.strip())
-    if region and (abroad := valid("+" + re.sub(r"^00|[^0-9]", "", raw), None)):
-        is_of_digits = 8 <= len(re.sub(r"[^0-9]", "", raw).removeprefix("00")) <= 17
+    digits = re.sub(r"[^0-9]", "", raw).removeprefix("00")
+    if region and (abroad := valid(f"+{digits}", None)):
+        is_of_digits = len(digits) >= 8 and not digits.startswith("0")
         is_at_home = abroad.startswith(f"+{phonenumbers.country_code_for_region(region)}")
         if is_of_digits and "+" not in raw and (is_at_home or valid(raw, region) is None):
             return abroad

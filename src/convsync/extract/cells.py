@@ -35,6 +35,7 @@ from convsync.model.identifiers import (
 )
 from convsync.model.money import CURRENCIES
 
+_ORDINARY_ID = pattern(r"(?![0-9]+\Z)[A-Za-z0-9_.~=-]+\Z")
 _CONTROLS = pattern(r"[\x00-\x20\x7f-\xa0\ufffd\u2028\u2029\ud800-\udfff]")
 T = TypeVar("T")
 _REMEMBERED = 1_024
@@ -292,7 +293,7 @@ def _sound(captured: list[Captured]) -> list[Captured]:
     """Return click IDs that may be stored and sent, or raise CellError."""
     for click_id, _ in captured:
         value = click_id.value
-        if value.isalnum():
+        if _ORDINARY_ID.match(value):
             continue
         raise_if_personal(value)
         if _CONTROLS.search(value):

@@ -42,7 +42,7 @@ def sound_id(text: str, region: str | None = None) -> str:
     `region` is the country in which a number may be somebody's phone.
     """
     if _PLAIN.match(text) and len(text) != _WITHOUT_CHECK and text.lower() not in _NOTHING:
-        return _ZOHO.sub(r"\1", text)
+        return _ZOHO.sub(r"\1", text) if text.startswith("zcrm_") else text
     text = without_marks(text)
     raise_if_damaged(text)
     raise_if_personal(text, region)
@@ -77,7 +77,7 @@ def without_marks(text: str) -> str:
 
 def raise_if_personal(text: str, region: str | None = None) -> None:
     """Raise CellError for what is somebody's e-mail address, phone number or name."""
-    if _EMAIL.search(text):
+    if ("@" in text or "%40" in text) and _EMAIL.search(text):
         raise CellError("holds an e-mail address where an ID should be: map it as `email`")
     if _PHONE.match(text) and _AS_DIALLED.match(text) and _is_phone(text, region):
         raise CellError("holds a phone number where an ID should be: map it as `phone`")

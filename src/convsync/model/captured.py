@@ -127,8 +127,9 @@ def _parameters(url: str) -> Iterator[tuple[str, str]]:
     for part in url.split("&"):
         name, equals, value = part.partition("=")
         if equals:
-            value = unquote_plus(value)
-            yield name.strip().lower(), unquote_plus(value) if "%3D" in value.upper() else value
+            value = unquote_plus(value) if "%" in value or "+" in value else value
+            is_encoded_twice = "%" in value and "%3D" in value.upper()
+            yield name.strip().lower(), unquote_plus(value) if is_encoded_twice else value
 
 
 def _linked(value: str) -> Iterator[Captured]:
@@ -182,6 +183,9 @@ def _without_strays(text: str) -> str:
 
 def _distinct(found: Iterable[Captured]) -> list[Captured]:
     """Return each ID once, with the time that its first wrapping to tell one tells."""
+    found = list(found)
+    if len(found) < 2:
+        return found
     first: dict[ClickId, datetime | None] = {}
     for click_id, at in found:
         first[click_id] = first.get(click_id) or at

@@ -73,7 +73,8 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
 
     `region` is the ISO 3166 country whose national form is assumed where there is no `+`.
     """
-    raw = _AS_A_NUMBER.sub(r"\1", raw.removeprefix('="').strip(" '\""))
+    raw = raw.removeprefix('="').strip(" '\"")
+    raw = _AS_A_NUMBER.sub(r"\1", raw) if raw.endswith(".0") else raw
     compact = raw if _E164.match(raw) else raw.translate(_PHONE_PUNCTUATION)
     if _E164.match(compact) and _is_as_dialled_abroad(compact):
         return compact
