@@ -8,13 +8,8 @@ from typing import Any
 
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
-<<<<<<< HEAD
-from convsync.store import account, batches, clicks, quarantine, runs, unreached
-from convsync.store.database import Database
-=======
-from convsync.store import account, batches, clicks, quarantine, runs, shared_keys
+from convsync.store import account, batches, clicks, quarantine, runs, shared_keys, unreached
 from convsync.store.database import Connection, Database
->>>>>>> core
 from convsync.store.retired import Retired, retired
 from convsync.store.shared_keys import SharedKey
 
