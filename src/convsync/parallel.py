@@ -5,8 +5,8 @@ another's answers. `ahead` reads a little before it is wanted, so that the store
 does. Both give what one thread alone would have given, in the same order, up to the same error.
 
 When nobody wants the results any more (an error came before them, or the reader was stopped) what
-has not begun is dropped. What has begun ends by itself: before its next request, or within a second
-of waiting. It is not waited for, because a request that hangs would then keep the run from ending.
+has not begun is dropped. What has begun ends by itself: before its next request, or within ten
+seconds of waiting. It is not waited for, because a request that hangs would then keep the run from ending.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from threading import Event
 from typing import TypeVar
 
 T = TypeVar("T")
-_A_NAP_S = 1.0
+_A_NAP_S = 10.0
 
 
 class GivenUpError(Exception):

@@ -33,6 +33,9 @@ from convsync.extract.crm_adapter import (
 )
 from convsync.extract.funnel import Entered, Stage
 from convsync.extract.hubspot_api import HubSpotRecord, found_in_batch, next_place, results
+from convsync.extract.hubspot_api import (
+    judge as judge,
+)  # how the answers to this adapter are judged
 from convsync.extract.hubspot_records import history_of, merged_into, outcome_of, person_of
 from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
