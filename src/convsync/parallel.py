@@ -6,7 +6,8 @@ does. Both give what one thread alone would have given, in the same order, up to
 
 When nobody wants the results any more (an error came before them, or the reader was stopped) what
 has not begun is dropped. What has begun ends by itself: before its next request, or within ten
-seconds of waiting. It is not waited for, because a request that hangs would then keep the run from ending.
+seconds of waiting. It is not waited for, because a request that hangs would then keep the run from
+ending.
 """
 
 from collections import deque
