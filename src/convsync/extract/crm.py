@@ -12,13 +12,16 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
+from convsync import log
 from convsync.errors import OperatorError, UnexpectedResponseError
 from convsync.extract.crm_adapter import Crm, CrmField, Page
 from convsync.extract.crm_records import CrmRecords
 from convsync.extract.mapping import CellFormat, CrmMapping
-from convsync.extract.source import Bookmark, Departed, Record
+from convsync.extract.source import Bookmark, Departed, Memory, Record
+from convsync.extract.stage_names import doubtful_words, with_remembered
 from convsync.model.deal import Deal
 from convsync.model.period import Period
+from convsync.model.stage import Stage
 from convsync.parallel import ahead
 
 
@@ -44,6 +47,12 @@ class CrmDeals:
         self.lag = crm.lag if lag is None else lag
         self.overlap = crm.overlap if overlap is None else overlap
         self._cells = cells
+        self._memory = Memory()
+        self.stages_seen: Sequence[Stage] = ()
+
+    def recall(self, memory: Memory) -> None:
+        """Take what was kept of stages that are gone or renamed, and of deals that were merged."""
+        self._memory = memory
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the CRM answers, and has every mapped stage and field."""
@@ -60,6 +69,7 @@ class CrmDeals:
                 if page.place is not None:
                     yield Bookmark(page.place)
             yield from self.crm.departed(window)
+            self._say_what_is_unknown(records)
 
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
@@ -71,6 +81,7 @@ class CrmDeals:
                     milestone.reached_at in period for milestone in record.milestones
                 ):
                     yield record
+            self._say_what_is_unknown(records)
 
     def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
         """Yield those of the deals that the CRM shows; it may add what they were merged into."""
@@ -81,8 +92,21 @@ class CrmDeals:
 
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())
-        stages = self.crm.stages()
-        return CrmRecords(self.name, self.mapping, self._cells, stages)
+        self.stages_seen = self.crm.stages()
+        stages = with_remembered(self.stages_seen, self._memory.stages)
+        records = CrmRecords(self.name, self.mapping, self._cells, stages, self._memory.merged)
+        for doubt in doubtful_words(self.mapping.stage_words, stages):
+            log.warning("a stage is known only from memory", source=self.name, what=doubt)
+        return records
+
+    def _say_what_is_unknown(self, records: CrmRecords) -> None:
+        for stage_id, deal_id in records.unknown_stages.items():
+            log.warning(
+                "a stage that nothing is known of: what deals reached behind it is estimated",
+                source=self.name,
+                stage=stage_id,
+                deal=deal_id,
+            )
 
 
 class ForgetfulCrmDeals(CrmDeals):

@@ -54,11 +54,13 @@ class DealReader(Generic[R]):
         id_field: str | None = None,
         milestones: Callable[[R], tuple[Milestone, ...]],
         evidence: Callable[[R, Key], Sequence[Evidence]],
+        merged: Callable[[R], tuple[str, ...]] = lambda _: (),
     ) -> None:
         self.milestones = milestones
         self._source = source
         self._cells = cells
         self._evidence = evidence
+        self._merged = merged
         self.deal_id = layout.of_deal("deal_id", id_field, _deal_id, "")
         self.modified = layout.of_deal("modified_at", fields.modified_at, cells.moment, None)
         self._created_at = layout.of_deal("created_at", fields.created_at, cells.instant, None)
@@ -95,6 +97,7 @@ class DealReader(Generic[R]):
             customer_type=self._customer_type(record),
             segments={name: text for name, get in self._segments if (text := get(record))},
             gone=Gone.DELETED if self._is_deleted(record) else None,
+            merged=self._merged(record),
         )
 
     def _money(self, record: R) -> tuple[Decimal | None, str | None]:

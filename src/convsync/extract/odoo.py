@@ -313,7 +313,7 @@ class Odoo:
             deal_id=str(record["id"]),
             created_at=instant_of(record["create_date"]),
             modified_at=instant_of(record["write_date"]),
-            entered=stages_entered(record, changes),
+            entered=stages_entered(record, changes, is_tracked=self._history == "tracking"),
             amount=next(record[name] for name in _AMOUNTS if name in record),
             currency=name_of(record["company_currency"]),
             attributes={

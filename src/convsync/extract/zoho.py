@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain, product
+from operator import itemgetter
 from typing import Final
 
 from convsync.errors import OperatorError
@@ -22,14 +23,16 @@ from convsync.extract.crm_adapter import (
     Page,
     Person,
     built,
+    end_of_day,
     instant,
     is_first_read,
+    oldest_first,
 )
-from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.funnel import Entered, Stage, Standing
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.source import Departed
 from convsync.extract.zoho_api import A_LONG_PAGE, Api, ZohoRecord
-from convsync.extract.zoho_records import id_of, ids_named, plain, plain_fields
+from convsync.extract.zoho_records import id_of, ids_named, person_of, plain, plain_fields, stage_of
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -37,7 +40,7 @@ _MODULES: Final = {DEAL: "Deals", CONTACT: "Contacts", LEAD: "Leads"}
 _STANDARD: Final = {
     DEAL: (
         "Created_Time", "Modified_Time", "Amount", "Currency", "Stage", "Pipeline", "Owner",
-        "Reason_For_Loss__s", "Contact_Name",
+        "Reason_For_Loss__s", "Contact_Name", "Closing_Date",
     ),
     CONTACT: ("Created_Time",),
     LEAD: ("Created_Time", "Converted_Deal", "Converted_Contact"),
@@ -53,7 +56,6 @@ _SAMPLE, _MOST_COLUMNS = 100, 500
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
 )
-_OUTCOMES: Final = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
 _NAMES: Final = ("actual_value", "display_value")
 """What a stage or pipeline was called first, and is called now."""
 Found = tuple[list[ZohoRecord], str]
@@ -76,6 +78,7 @@ class Zoho:
         self._reads_roles = reads_roles
         self._known: Mapping[str, frozenset[str]] = {kind: frozenset() for kind in _MODULES}
         self._stages: Mapping[tuple[str, str], Stage] = {}
+        self._pipeline_of: Mapping[str, str] = {}
         self._history_can_be_queried: bool | None = None
 
     def stages(self) -> Sequence[Stage]:
@@ -92,11 +95,12 @@ class Zoho:
             for pipeline in self._api.settings("pipeline", {"layout_id": layout["id"]})
         }
         stages = [
-            (pipeline, one, _stage(pipeline, one))
+            (pipeline, one, stage_of(pipeline, one))
             for pipeline in pipelines.values()
             for one in pipeline["maps"]
         ]
         by_word: dict[tuple[str, str], Stage] = {}
+        self._pipeline_of = {stage.stage_id: one["actual_value"] for one, _, stage in stages}
         for of_pipeline, of_stage in product(_NAMES, repeat=2):
             for pipeline, one, stage in stages:
                 by_word.setdefault((pipeline[of_pipeline], one[of_stage]), stage)
@@ -273,11 +277,11 @@ class Zoho:
         wanted = dict.fromkeys(chain.from_iterable(contacts_of.values()))
         contacts = {row["id"]: row for row in self._read(CONTACT, _BY_ID, wanted)}
         behind = {
-            deal_id: [_person(CONTACT, contacts[one]) for one in contact_ids if one in contacts]
+            deal_id: [person_of(CONTACT, contacts[one]) for one in contact_ids if one in contacts]
             for deal_id, contact_ids in contacts_of.items()
         }
         for deal_id, lead in self._leads_of(contacts_of):
-            behind[deal_id].append(_person(LEAD, lead))
+            behind[deal_id].append(person_of(LEAD, lead))
         return behind
 
     def _leads_of(
@@ -333,11 +337,18 @@ class Zoho:
     ) -> CrmDeal:
         pipeline, word = row.get("Pipeline") or "", row["Stage"] or ""
         stage = self._stage_of(pipeline, word)
+        created_at, modified_at = instant(row["Created_Time"]), instant(row["Modified_Time"])
         return CrmDeal(
             deal_id=row["id"],
-            created_at=instant(row["Created_Time"]),
-            modified_at=instant(row["Modified_Time"]),
-            entered=[*self._entered(history, pipeline)],
+            created_at=created_at,
+            modified_at=modified_at,
+            entered=self._entered(history, pipeline),
+            standing=Standing(
+                stage_id=stage.stage_id if stage else word,
+                closed_at=end_of_day(row.get("Closing_Date")),
+                created_at=created_at,
+                modified_at=modified_at,
+            ),
             amount=row.get("Amount"),
             currency=row.get("Currency"),
             attributes={
@@ -350,30 +361,27 @@ class Zoho:
             people=people,
         )
 
-    def _entered(self, history: Sequence[ZohoRecord], pipeline: str) -> Iterator[Entered]:
-        for row in history:
-            stage = self._stage_of(pipeline, row["Stage"] or "")
-            if stage and (at := instant(row["Modified_Time"])):
-                yield Entered(stage.stage_id, at)
+    def _entered(self, history: Sequence[ZohoRecord], pipeline: str) -> list[Entered]:
+        """Return the stages a deal came into; a row has the stage's word, and not its pipeline.
+
+        That is taken to be the one the deal was in before, if it has such a stage: a word means
+        the present pipeline's stage only where that has no other.
+        """
+        dated = [(row["Stage"], at) for row in history if row["Stage"] and (at := _changed_at(row))]
+        entered, was_in = list[Entered](), pipeline
+        for word, at in oldest_first(dated, itemgetter(1)):
+            stage = self._stage_of(was_in, word)
+            was_in = self._pipeline_of.get(stage.stage_id, pipeline) if stage else was_in
+            entered.append(Entered(stage.stage_id if stage else word, at))
+        return entered
 
     def _stage_of(self, pipeline: str, word: str) -> Stage | None:
         """Return the pipeline's stage, or another's: a deal that changes pipelines was in both."""
         return self._stages.get((pipeline, word)) or self._stages.get(("", word))
 
 
-def _stage(pipeline: ZohoRecord, stage: ZohoRecord) -> Stage:
-    return Stage(
-        stage_id=f"{pipeline['id']}:{stage['id']}",
-        name=stage["display_value"],
-        pipeline=pipeline["display_value"],
-        position=int(stage["sequence_number"]),
-        outcome=_OUTCOMES.get(stage["forecast_type"], StageOutcome.OPEN),
-    )
-
-
-def _person(kind: str, row: ZohoRecord) -> Person:
-    created_at = instant(row.get("Created_Time"))
-    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=plain_fields(row))
+def _changed_at(row: ZohoRecord) -> datetime | None:
+    return instant(row["Modified_Time"])
 
 
 def _others(rows: Iterable[ZohoRecord], window: Period) -> list[ZohoRecord]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from convsync.extract.crm_adapter import Fields
+from convsync.extract.crm_adapter import Fields, Person, instant
+from convsync.extract.funnel import Stage, StageOutcome
 from convsync.extract.zoho_api import ZohoRecord
 
+_OUTCOMES: Final = {"Closed Won": StageOutcome.WON, "Closed Lost": StageOutcome.LOST}
 _NOTHING: Final = "-None-"
 """What a picklist shows where nothing was picked."""
 
@@ -35,3 +37,20 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return "; ".join(str(one) for one in map(plain, value) if one)
     return None if value == _NOTHING else value
+
+
+def stage_of(pipeline: ZohoRecord, stage: ZohoRecord) -> Stage:
+    """Return a stage of a pipeline; its `forecast_type` says won and lost."""
+    return Stage(
+        stage_id=f"{pipeline['id']}:{stage['id']}",
+        name=stage["display_value"],
+        pipeline=pipeline["display_value"],
+        position=int(stage["sequence_number"]),
+        outcome=_OUTCOMES.get(stage["forecast_type"], StageOutcome.OPEN),
+    )
+
+
+def person_of(kind: str, row: ZohoRecord) -> Person:
+    """Return the person that a contact or lead is."""
+    created_at = instant(row.get("Created_Time"))
+    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=plain_fields(row))

@@ -34,7 +34,10 @@ class DealRow:
         """Return the row of a deal, with the digest that tells whether anything changed."""
         keys = tuple(dict.fromkeys([key.digest() for key in _keys_of(deal)]))
         content = _content(deal)
-        reached = [(each.name, each.reached_at, each.is_whole_day) for each in deal.milestones]
+        reached = [
+            (each.name, each.reached_at, each.is_whole_day, *((True,) if each.is_estimated else ()))
+            for each in deal.milestones
+        ]
         covered = b"".join((to_json((content, reached)), *keys))
         return cls(number, deal, content, keys, blake2b(covered, digest_size=16).digest())
 
@@ -43,10 +46,10 @@ class DealRow:
         who = self.number, self.deal.source, self.deal.deal_id, self.digest
         return who + self.content
 
-    def as_milestones(self) -> Iterator[tuple[int, str, datetime, bool]]:
+    def as_milestones(self) -> Iterator[tuple[int, str, datetime, bool, bool]]:
         """Yield the values of `MILESTONE_COLUMNS` for each milestone."""
-        for milestone in self.deal.milestones:
-            yield self.number, milestone.name, milestone.reached_at, milestone.is_whole_day
+        for one in self.deal.milestones:
+            yield self.number, one.name, one.reached_at, one.is_whole_day, one.is_estimated
 
 
 CONTENT = (
@@ -64,7 +67,7 @@ CONTENT = (
     "gone",
 )
 DEAL_COLUMNS = ("id", "source", "deal_id", "digest", *CONTENT)
-MILESTONE_COLUMNS = ("deal", "name", "reached_at", "is_whole_day")
+MILESTONE_COLUMNS = ("deal", "name", "reached_at", "is_whole_day", "is_estimated")
 
 
 def _keys_of(deal: Deal) -> Iterator[Key]:

@@ -318,7 +318,7 @@ def _reach_again(connection: Connection, rows: Sequence[DealRow]) -> None:
     known = {(deal, name) for deal, name in found}
     again = [(*rest, None, *key) for key, rest in reached.items() if key in known]
     new = [(*key, *rest) for key, rest in reached.items() if key not in known]
-    columns = ("reached_at", "is_whole_day", "withdrawn_at")
+    columns = ("reached_at", "is_whole_day", "is_estimated", "withdrawn_at")
     dialect.update_rows(connection, milestones, columns, again, key=("deal", "name"))
     dialect.insert_rows(connection, milestones, MILESTONE_COLUMNS, new)
 
@@ -341,7 +341,7 @@ def _milestones_of(connection: Connection, rows: Sequence[int]) -> dict[int, tup
         .order_by(milestones.c.deal, milestones.c.reached_at)
     )
     reached: dict[int, tuple[Milestone, ...]] = {}
-    for deal, name, reached_at, is_whole_day, _ in connection.execute(stand, {"rows": rows}):
-        milestone = Milestone(name, reached_at, is_whole_day)
-        reached[deal] = (*reached.get(deal, ()), milestone)
+    for row in connection.execute(stand, {"rows": rows}):
+        milestone = Milestone(row.name, row.reached_at, row.is_whole_day, row.is_estimated)
+        reached[row.deal] = (*reached.get(row.deal, ()), milestone)
     return reached

@@ -269,7 +269,14 @@ class HubSpotServer(CrmServer):
         }
 
     def _history(self, record: CrmDeal | CrmPerson, names: Sequence[str]) -> dict[str, Any]:
-        return {name: _newest_first(_written(record, name)) for name in names}
+        return {
+            name: _newest_first(
+                [(stage_id(key), at) for key, at in self.book.told(record)]
+                if isinstance(record, CrmDeal) and name == "dealstage"
+                else _written(record, name)
+            )
+            for name in names
+        }
 
 
 _STAMP: Mapping[type, str] = {CrmDeal: "hs_lastmodifieddate", CrmPerson: "lastmodifieddate"}
@@ -290,6 +297,7 @@ def _deal_values(deal: CrmDeal) -> dict[str, str]:
         "hs_lastmodifieddate": _text(deal.modified_at),
         "deal_currency_code": deal.currency or "",
         "dealstage": stage_id(deal.stage),
+        "hs_v2_date_entered_current_stage": _text(deal.entered[-1][1]),
         "pipeline": "pipeline-0",
         "hubspot_owner_id": deal.owner,
         "closed_lost_reason": deal.lost_reason,
@@ -309,8 +317,6 @@ def _contact_values(person: CrmPerson) -> dict[str, str]:
 def _written(record: CrmDeal | CrmPerson, name: str) -> list[tuple[str, datetime]]:
     """Return the values of a property over time, oldest first."""
     if isinstance(record, CrmDeal):
-        if name == "dealstage":
-            return [(stage_id(key), at) for key, at in record.entered]
         value = _deal_values(record).get(name)
         return [(value, record.created_at)] if value else []
     own = next((one.own for one in FIELDS if (one.kind, one.name) == (CONTACT, name)), "")

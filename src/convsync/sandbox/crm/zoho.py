@@ -282,8 +282,8 @@ class ZohoServer(CrmServer):
 
     def _history(self, deal: CrmDeal) -> Iterator[dict[str, Any]]:
         """Yield a row for each stage a deal came into, as the tracker of the field keeps them."""
-        names = [self._held(self.book.stage(key).name) for key, _ in deal.entered]
-        for number, (_, at) in enumerate(deal.entered):
+        names = [self._held(self.book.stage(key).name) for key, _ in self.book.told(deal)]
+        for number, (_, at) in enumerate(self.book.told(deal)):
             yield {
                 "id": f"41508687{deal.deal_id[-8:]}{number:03d}",
                 "Potential_Name": {"name": deal.name, "id": deal.deal_id},
