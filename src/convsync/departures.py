@@ -18,7 +18,7 @@ from itertools import islice
 
 from convsync import audit
 from convsync.errors import UnsafePlanError
-from convsync.extract.source import Bookmark, Departed, KeepsNoTrace, Quarantined, Record
+from convsync.extract.source import Bookmark, Departed, KeepsNoTrace, Quarantined, Record, Unchanged
 from convsync.model.deal import Gone
 from convsync.model.event import Event, EventKind
 from convsync.plan import SafetyLimits, raise_if_vanished
@@ -49,6 +49,11 @@ class Present:
     def watching(self, records: Iterable[Record]) -> Iterator[Record]:
         """Pass records on, and note those that could not be read."""
         for record in records:
+            if isinstance(record, Unchanged):
+                self.count += len(record.deal_rows)
+                self.seen.add(record.deal_rows)
+                yield record
+                continue
             self.count += not isinstance(record, Bookmark)
             if isinstance(record, Quarantined):
                 if record.deal_id is None:
@@ -59,7 +64,7 @@ class Present:
 
     def note(self, saved: deals.Saved) -> None:
         """Note deals that were read."""
-        self.seen.add(stored.row for stored in saved.changed)
+        self.seen.add([stored.row for stored in saved.changed])
         self.seen.add(saved.unchanged)
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from convsync import audit, habits
+from convsync import audit, habits, unchanged_rows
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -26,23 +26,25 @@ from convsync.extract.source import (
     DealSource,
     Departed,
     KeepsNoTrace,
+    PassesOverUnchanged,
     Quarantined,
     ReadsOn,
     Record,
+    Unchanged,
     with_last,
 )
-from convsync.model.deal import Deal
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.store import clicks, deals, file_marks, quarantine, runs
+from convsync.store import clicks, deals, file_marks, quarantine, row_digests, runs
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
 
 CHUNK = 2_000
-"""How many records are worked on in one transaction: measured, with two and a half times as many a
-run takes 16 MB more, caches included, and no less time."""
+"""How many records are worked on in one transaction; memory grows with it."""
+UNCHANGED_A_CHUNK = 20_000
+"""How many deals are passed over in one, which costs little; a window on digests is wider."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 T = TypeVar("T")
@@ -166,14 +168,14 @@ class Intake:
     def _read_window(
         self, source: DealSource, window: Period, after: Bookmark | None = None
     ) -> None:
-        present = Present()
+        present, known = Present(), row_digests.Window(source.name)
 
         def plan_chunk(connection: Connection, saved: deals.Saved) -> None:
             present.note(saved)
             self._plan_changed(connection, saved)
 
-        records = present.watching(source.read_changed(window, after))
-        self._read_deals(source, records, plan_chunk, window)
+        records = present.watching(self._changed(source, window, after, known))
+        self._read_deals(source, records, plan_chunk, window, known)
         if after is None:
             needed = 1 if source.is_complete else habits.READS_NEEDED
             self._note_whether_it_gave(source.name, present.count, needed)
@@ -186,6 +188,19 @@ class Intake:
             )
         else:
             self._departures.note_missing(source.name, present)
+
+    def _changed(
+        self,
+        source: DealSource,
+        window: Period,
+        after: Bookmark | None,
+        known: row_digests.Window,
+    ) -> Iterator[Record]:
+        if after is not None or not isinstance(source, PassesOverUnchanged):
+            return source.read_changed(window, after)
+        with self._session.transaction("recall rows") as connection:
+            known.slide(connection, 0)
+        return source.read_past_unchanged(window, known.stored_as)
 
     def _note_whether_it_gave(self, source: str, records: int, needed: int) -> None:
         with self._session.transaction("remember what it gave") as connection:
@@ -209,10 +224,11 @@ class Intake:
         records: Iterable[Record],
         after_saving: Callable[[Any, deals.Saved], None],
         window: Period | None = None,
+        known: row_digests.Window | None = None,
     ) -> None:
         """Store what a source yields; whatever stops this, the source is left behind at once."""
         with closing(_chunked(records)) as chunks:
-            self._keep(source, chunks, after_saving, window)
+            self._keep(source, chunks, after_saving, window, known)
 
     def _keep(
         self,
@@ -220,21 +236,25 @@ class Intake:
         chunks: Iterable[tuple[list[Record], bool]],
         after_saving: Callable[[Any, deals.Saved], None],
         window: Period | None,
+        known: row_digests.Window | None,
     ) -> None:
         for chunk, is_last in chunks:
-            read = [record for record in chunk if isinstance(record, Deal)]
             with self._session.transaction("store deals") as connection:
+                read = unchanged_rows.read_last(connection, source.name, chunk)
                 saved = deals.save(connection, source.name, read, now=self._session.now)
                 self._before_keeping(connection, source.name, saved.changed)
                 self._quarantine(connection, source.name, chunk)
                 quarantine.release_deals(connection, source.name, [deal.deal_id for deal in read])
+                unchanged_rows.release(connection, source.name, chunk)
                 self._departures.note_returned(connection, saved.returned)
                 after_saving(connection, saved)
                 departed = [record for record in chunk if isinstance(record, Departed)]
                 self._departures.note(connection, source.name, departed)
                 if window is not None:
                     self._note_progress(connection, source, window, chunk, is_last=is_last)
-            self._advance("deals", len(chunk))
+                if known is not None:
+                    unchanged_rows.slide_on(connection, known, chunk, saved)
+            self._advance("deals", sum(map(_records_in, chunk)))
 
     def _note_progress(
         self,
@@ -335,24 +355,34 @@ def _of_period(source: DealSource, period: Period, only: Narrowed) -> Iterator[R
     return source.read_period(period)
 
 
+def _records_in(record: Record) -> int:
+    return len(record.deal_rows) if isinstance(record, Unchanged) else 1
+
+
 def _about_clicks(source: str, stored: clicks.Stored) -> Event:
     detail = {"new": stored.new, "earlier": stored.earlier, "known": stored.known}
     return Event(EventKind.CLICKS_IMPORTED, detail, source)
 
 
 def _chunked(records: Iterable[T]) -> Generator[tuple[list[T], bool]]:
-    """Yield chunks, and whether each is the last; at least one, which may be empty.
+    """Yield chunks, and whether each is the last, which may be empty.
+
+    Nothing is read beyond a chunk before it is worked on: what is known of unchanged rows may be
+    different then.
 
     Where reading stops with an error, what was read before it is yielded first: a CRM's daily limit
     must not cost what it has already given. Closing this closes a source that reads ahead.
     """
     chunk: list[T] = []
+    unchanged = 0
     try:
         for record in records:
-            if len(chunk) == CHUNK:
-                yield chunk, False
-                chunk = []
             chunk.append(record)
+            if isinstance(record, Unchanged):
+                unchanged += len(record.deal_rows)
+            if len(chunk) == CHUNK or unchanged >= UNCHANGED_A_CHUNK:
+                yield chunk, False
+                chunk, unchanged = [], 0
     except ConvsyncError:
         yield chunk, False
         raise

@@ -10,8 +10,9 @@ entered after its milestone tells nothing. A conversion that was once sent keeps
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.deal import Deal, Milestone
@@ -48,8 +49,7 @@ def match_deal(
     return _unmatched(deal, milestone, placed, rule, now, knows_others=bool(candidates))
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(Struct, frozen=True):
     """A click with the time it is taken to have happened at."""
 
     basis: MatchBasis
@@ -79,16 +79,21 @@ def _placed(candidates: Sequence[Candidate], deal: Deal, milestone: Milestone) -
     created_at = deal.created_at
     if created_at is not None and created_at > milestone.reached_at:
         created_at = None
-    first_seen: dict[ClickId, Click] = {}
-    for click in sorted((candidate.click for candidate in candidates), key=_seen_at):
-        first_seen.setdefault(click.click_id, click)
+    first_seen = _first_seen(candidates) if len(candidates) > 1 else {}
     placed = []
     for candidate in candidates:
-        click = first_seen[candidate.click.click_id]
+        click = first_seen.get(candidate.click.click_id, candidate.click)
         is_estimated = click.clicked_at is None and created_at is not None
         at = created_at if is_estimated else click.clicked_at
         placed.append(_Placed(candidate.basis, click, at, is_estimated))
     return placed
+
+
+def _first_seen(candidates: Sequence[Candidate]) -> dict[ClickId, Click]:
+    first_seen: dict[ClickId, Click] = {}
+    for click in sorted([candidate.click for candidate in candidates], key=_seen_at):
+        first_seen.setdefault(click.click_id, click)
+    return first_seen
 
 
 def _seen_at(click: Click) -> tuple[datetime, bool]:
@@ -97,6 +102,8 @@ def _seen_at(click: Click) -> tuple[datetime, bool]:
 
 def _picked(eligible: Sequence[_Placed], policy: ClickPolicy) -> _Placed:
     """Return the one click of the best group; a click's gclid goes before its braids."""
+    if len(eligible) == 1:
+        return eligible[0]
     basis = min(click.basis for click in eligible)
     group = [click for click in eligible if click.basis is basis]
     times = [click.at for click in group if click.at is not None]

@@ -63,25 +63,30 @@ class Verified:
 def verify(database: Database, *, head: Head | None = None) -> Verified:
     """Check the chain, replay it, and compare; `head` is one that was kept elsewhere."""
     with database.reading() as connection:
-        tail = audit_log.last(connection)
-        common = Common()
-        events, broken = _check_chain(connection, common, tail, head)
-        if broken is None:
-            broken = _misfiled(connection, common)
-        if broken is not None:
-            return Verified(events=events, keyed_since=tail.keyed_since, broken=broken)
-        differences = chain_of(
-            ledger_differences(connection, common),
-            run_differences(runs.every(connection), common),
-        )
-        first = tuple(islice(differences, SHOWN))
-        return Verified(
-            events=events,
-            keyed_since=tail.keyed_since,
-            differences=first,
-            different=len(first) + sum(1 for _ in differences),
-            wrong_sums=tuple(recount.wrong_sums(connection)),
-        )
+        return verify_within(connection, head=head)
+
+
+def verify_within(connection: Connection, *, head: Head | None = None) -> Verified:
+    """Do the same over a connection that sees one state."""
+    tail = audit_log.last(connection)
+    common = Common()
+    events, broken = _check_chain(connection, common, tail, head)
+    if broken is None:
+        broken = _misfiled(connection, common)
+    if broken is not None:
+        return Verified(events=events, keyed_since=tail.keyed_since, broken=broken)
+    differences = chain_of(
+        ledger_differences(connection, common),
+        run_differences(runs.every(connection), common),
+    )
+    first = tuple(islice(differences, SHOWN))
+    return Verified(
+        events=events,
+        keyed_since=tail.keyed_since,
+        differences=first,
+        different=len(first) + sum(1 for _ in differences),
+        wrong_sums=tuple(recount.wrong_sums(connection)),
+    )
 
 
 def _check_chain(

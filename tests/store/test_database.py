@@ -1,5 +1,6 @@
 """The database as the rest of convsync sees it: commits that are steps, and errors in our words."""
 
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -171,6 +172,7 @@ def test_a_database_without_tables_says_what_makes_them(empty: Database) -> None
         pytest.param("ledger.db", "not a database URL", id="no URL"),
         pytest.param("mysql://x/y", "mysql", id="another database"),
         pytest.param("postgres://x/y", "postgres", id="another spelling"),
+        pytest.param("postgresql+psycopg2://x/y", "psycopg2", id="another driver"),
         pytest.param("", "not a database URL", id="nothing"),
     ],
 )
@@ -179,10 +181,12 @@ def test_a_url_that_cannot_be_used_is_refused(url: str, problem: str) -> None:
         Database(url)
 
 
-def test_a_driver_that_is_not_here_is_named(database: Database) -> None:
-    backend = database.engine.dialect.name
-    with pytest.raises(OperatorError, match="nowhere"):
-        has_tables(Database(f"{backend}+nowhere://x/y"))
+def test_a_driver_that_is_not_installed_says_what_brings_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(OperatorError, match=r"postgresql is not installed\. pip install"):
+        has_tables(Database("postgresql://x/y"))
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

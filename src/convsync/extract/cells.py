@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from re import compile as pattern
+from typing import TypeVar
 
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -20,6 +22,9 @@ from convsync.model.consent import ConsentStatus
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
 
+T = TypeVar("T")
+_REMEMBERED = 1_024
+"""How many cells of a kind that repeat themselves are remembered with what they mean."""
 _BETWEEN_EMAILS = pattern(r"[;,|\r\n]")
 _ANGLED = pattern(r"<([^<>]*)>")
 
@@ -44,6 +49,11 @@ class CellReader:
         self.start_of = self._moments.start_of
         self.end_of = self._moments.end_of
         self._moment_of_text = self._moments.of_text
+        self.moment = _remembering(self._moment)
+        self.currency = _remembering(self._currency)
+        self.consent = _remembering(self._consent)
+        self.customer_type = _remembering(self._customer_type)
+        self.region = _remembering(self._region)
 
     def texts(self, cells: Sequence[str]) -> list[str]:
         """Return what `text` returns of each cell of a column."""
@@ -63,7 +73,7 @@ class CellReader:
         """Return the cell's text folded for comparison, "" where it means nothing."""
         return self.text(cell).casefold()
 
-    def moment(self, cell: object) -> Moment | None:
+    def _moment(self, cell: object) -> Moment | None:
         """Return the instant or the bare date a cell states, None where it means nothing."""
         if isinstance(cell, str):
             text = self.text(cell)
@@ -82,7 +92,7 @@ class CellReader:
             return self._amounts.of_text(text) if text else None
         return None if cell is None else self._amounts.of_value(cell)
 
-    def currency(self, cell: object) -> str | None:
+    def _currency(self, cell: object) -> str | None:
         """Return an ISO 4217 code in upper case, None where the cell means nothing."""
         code = self.text(cell)
         if not code:
@@ -91,11 +101,11 @@ class CellReader:
             return code.upper()
         raise CellError(f"is not a three-letter currency code ({shape_of(code)}): correct it")
 
-    def consent(self, cell: object) -> ConsentStatus:
+    def _consent(self, cell: object) -> ConsentStatus:
         """Return what the cell says about consent; a word that nobody declared says nothing."""
         return self._consents.get(text_of(cell).casefold(), ConsentStatus.UNSPECIFIED)
 
-    def customer_type(self, cell: object) -> CustomerType | None:
+    def _customer_type(self, cell: object) -> CustomerType | None:
         """Return the type of customer a cell names; a word that nobody declared says nothing."""
         return self._customers.get(self.word(cell))
 
@@ -103,7 +113,7 @@ class CellReader:
         """Return whether the cell's word is one of those declared to mean deleted."""
         return text_of(cell).casefold() in self._deleted
 
-    def region(self, cell: object) -> str | None:
+    def _region(self, cell: object) -> str | None:
         """Return the cell's ISO 3166 country, the source's phone region where it holds none."""
         code = self.text(cell).upper()
         return code if code in SUPPORTED_REGIONS else self._phone_region
@@ -114,6 +124,12 @@ class CellReader:
         if email := normalised_email(text):
             return [hashed(email)]
         return [hashed(email) for email in _emails_among(text)] if "@" in text else []
+
+
+def _remembering(read: Callable[[object], T]) -> Callable[[object], T]:
+    """Return what reads a text once and then knows it. True is no text, and would pass for 1."""
+    known = lru_cache(_REMEMBERED)(read)
+    return lambda cell: known(cell) if type(cell) is str else read(cell)
 
 
 def _text_reader(blank: frozenset[str]) -> Callable[[object], str]:

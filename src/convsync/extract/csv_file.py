@@ -3,6 +3,9 @@
 A row that cannot be read is quarantined under the line it starts on and the rest goes on, even
 behind a quotation mark that is never closed: reading resumes on the next line. A deal may stand in
 a file several times; every row is passed on in the file's order, and the last one counts.
+
+A line that is known by its digest where a row may begin is passed over without being parsed: where
+such a row ends follows from the line alone, so it is one whole row again.
 """
 
 import codecs
@@ -21,12 +24,15 @@ from typing import BinaryIO, Protocol
 from convsync.errors import OperatorError, TransientError
 from convsync.extract.layout import Header, NumberedRow
 from convsync.extract.mapping import CellFormat, DealColumns
+from convsync.extract.row_digest import digest_of_reading, digest_of_row
 from convsync.extract.rows import DealRows
-from convsync.extract.source import Bookmark, Record
+from convsync.extract.source import Bookmark, Record, StoredAs, Unchanged
 from convsync.model.period import Period
 
 LONGEST_CELL = 1 << 20
+PASSED_AT_ONCE = 1_000
 UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte
+_EMPTY = NumberedRow(0, ())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,11 +70,25 @@ class CsvDeals:
             yield from records.every(rows) if self.is_complete else records.changed(rows, window)
             file.raise_if_rewritten()
 
+    def read_past_unchanged(self, window: Period, stored_as: StoredAs) -> Iterator[Record]:
+        """Do as `read_changed` does; where every row is read, pass over those that are known."""
+        if not self.reads_all:
+            yield from self.read_changed(window)
+            return
+        with self._opened() as file:
+            records = self._records(file)
+            yield from records.every(file.rows_past_known(self._reading(file), stored_as))
+            file.raise_if_rewritten()
+
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
         with self._opened() as file:
             yield from self._records(file).reached(file.rows(), period)
             file.raise_if_rewritten()
+
+    def _reading(self, file: "CsvFile") -> bytes:
+        form = self.encoding, self.delimiter, file.header.names
+        return digest_of_reading(*form, self.columns, self.cells)
 
     def _opened(self) -> AbstractContextManager["CsvFile"]:
         return opened_csv(self.path, self.encoding, self.delimiter)
@@ -132,12 +152,14 @@ class CsvFile:
 
     def __init__(self, file: Lines, path: Path, delimiter: str) -> None:
         self._file = file
+        self._left = iter(file)
         self._path = path
         self._delimiter = delimiter
         self._status = os.fstat(file.fileno())
         self._lines_done = 0
         self._record: list[str] = []  # the lines of the record that is being read
-        self._again: deque[str] = deque()  # lines to read once more, after an unsound record
+        self._again: deque[str] = deque()  # lines to parse before those of the file
+        self._digest = b""  # that of the line to parse, where it is known
         csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
         self._rows = self._reader()
         names = self._header_names()
@@ -146,23 +168,52 @@ class CsvFile:
 
     def rows(self) -> Iterator[NumberedRow]:
         """Yield the rows below the header, whose mapped columns must be known by now."""
+        while (row := self._next_row()) is not None:
+            if row is not _EMPTY:
+                yield row
+
+    def rows_past_known(
+        self, reading: bytes, stored_as: StoredAs
+    ) -> Iterator[NumberedRow | Unchanged]:
+        """Yield the rows as `rows` does, with their digests, but pass over those that are known."""
         while True:
-            try:
-                cells = self._next_record()
-            except csv.Error as error:
-                problem = (
-                    f"the row is not sound CSV ({error}): close and double its quotation marks"
-                )
-                number = self._lines_done + 1
-                self._resume_on_next_line()
-                yield NumberedRow(number, (), problem)
-                continue
-            if cells is None:
+            while passed := self._known(reading, stored_as):
+                yield Unchanged(passed)
+            row = self._next_row(reading)
+            if row is None:
                 return
-            if any(cells):
-                yield self._checked(cells)
-            self._lines_done += len(self._record)
-            self._record.clear()
+            if row is not _EMPTY:
+                yield row
+
+    def _known(self, reading: bytes, stored_as: StoredAs) -> list[int]:
+        """Read on as long as rows are known, up to so many; leave the first other to be parsed."""
+        passed: list[int] = []
+        while not self._again and len(passed) < PASSED_AT_ONCE and (line := self._next_line()):
+            self._digest = digest_of_row(_bytes_of(line), reading)
+            deal_row = stored_as(self._digest)
+            if deal_row is None:
+                self._again.append(line)
+            else:
+                passed.append(deal_row)
+        self._lines_done += len(passed)
+        return passed
+
+    def _next_row(self, reading: bytes = b"") -> NumberedRow | None:
+        """Return the next row, `_EMPTY` for one of empty cells alone, None at the file's end."""
+        try:
+            cells = next(self._rows, None)
+        except csv.Error as error:
+            problem = f"the row is not sound CSV ({error}): close and double its quotation marks"
+            row = NumberedRow(self._lines_done + 1, (), problem)
+            self._resume_on_next_line()
+            return row
+        if cells is None:
+            return None
+        row = self._checked(cells, reading) if any(cells) else _EMPTY
+        self._lines_done += len(self._record)
+        self._record.clear()
+        self._digest = b""
+        return row
 
     @property
     def has_lines(self) -> bool:
@@ -184,7 +235,7 @@ class CsvFile:
         if (status.st_size, status.st_mtime_ns) != (self._status.st_size, self._status.st_mtime_ns):
             raise self._changed()
 
-    def _checked(self, cells: list[str]) -> NumberedRow:
+    def _checked(self, cells: list[str], reading: bytes) -> NumberedRow:
         number = self._lines_done + 1
         if len(cells) != self.width and (problem := self._problem_of_width(cells)):
             return NumberedRow(number, (), problem)
@@ -194,7 +245,14 @@ class CsvFile:
                 return NumberedRow(number, cells, problem)
             if "\0" in line:
                 return NumberedRow(number, cells, "the row holds a NUL byte: export the file again")
-        return NumberedRow(number, cells)
+        return NumberedRow(number, cells, None, self._digest_of_record(reading))
+
+    def _digest_of_record(self, reading: bytes) -> bytes:
+        if not reading:
+            return b""
+        if self._digest and len(self._record) == 1:
+            return self._digest
+        return digest_of_row(_bytes_of("".join(self._record)), reading)
 
     def _problem_of_width(self, cells: list[str]) -> str | None:
         found = f"the row has {len(cells)} cells, the header {self.width}"
@@ -210,7 +268,7 @@ class CsvFile:
 
     def _header_names(self) -> list[str]:
         try:
-            names = self._next_record()
+            names = next(self._rows, None)
         except csv.Error as error:
             raise OperatorError(f"{self._path}: the header is not sound CSV ({error})") from None
         if not names:
@@ -224,9 +282,10 @@ class CsvFile:
         self._record.clear()
         return names
 
-    def _next_record(self) -> list[str] | None:
+    def _next_line(self) -> str:
+        """Return the next line of the file, "" at its end."""
         try:
-            return next(self._rows, None)
+            return next(self._left, "")
         except UnicodeError:
             problem = f"is not valid {self._file.encoding}; set the source's encoding"
             raise OperatorError(f"{self._path}:{self._lines_done + 1} {problem}") from None
@@ -245,16 +304,14 @@ class CsvFile:
             ) from None
 
     def _lines(self) -> Iterator[str]:
-        while self._again:
-            self._record.append(self._again.popleft())
-            yield self._record[-1]
-        for line in self._file:
+        while line := self._again.popleft() if self._again else self._next_line():
             self._record.append(line)
             yield line
 
     def _resume_on_next_line(self) -> None:
         self._again.extendleft(reversed(self._record[1:]))
         self._record.clear()
+        self._digest = b""
         self._lines_done += 1
         self._rows = self._reader()
 
@@ -263,3 +320,7 @@ class CsvFile:
             f"{self._path} changed while it was read, up to line {self._lines_done}. Run again;"
             " let the export write another file and rename it when done."
         )
+
+
+def _bytes_of(line: str) -> bytes:
+    return line.encode(errors="surrogatepass")

@@ -71,11 +71,11 @@ class DealReader(Generic[R]):
         segments = {name: layout.getter(of, cells.text) for name, of in fields.segments.items()}
         self._segments = list({**layout.attributes(), **segments}.items())
 
-    def read(self, record: R) -> Deal:
+    def read(self, record: R, row_digest: bytes = b"") -> Deal:
         """Return the deal of a record, or raise CellError."""
-        return self.modified_deal(record, self.modified(record))
+        return self.modified_deal(record, self.modified(record), row_digest)
 
-    def modified_deal(self, record: R, modified: Moment | None) -> Deal:
+    def modified_deal(self, record: R, modified: Moment | None, row_digest: bytes = b"") -> Deal:
         """Return the deal of a record whose `modified` stamp was read before."""
         deal_id = self.deal_id(record)
         amount, currency = self._money(record)
@@ -98,6 +98,7 @@ class DealReader(Generic[R]):
             segments={name: text for name, get in self._segments if (text := get(record))},
             gone=Gone.DELETED if self._is_deleted(record) else None,
             merged=self._merged(record),
+            row_digest=row_digest,
         )
 
     def _money(self, record: R) -> tuple[Decimal | None, str | None]:

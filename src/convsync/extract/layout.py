@@ -24,6 +24,7 @@ class NumberedRow(NamedTuple):
     number: int
     cells: RowCells
     problem: str | None = None
+    digest: bytes = b""
 
 
 class Layout(ABC, Generic[R]):
@@ -60,7 +61,7 @@ class Header(Layout[RowCells]):
         self.last_mapped = -1
         """The position of the last column that is mapped."""
         self._source = source
-        self._names = [name.strip() for name in names]
+        self.names = [name.strip() for name in names]
         self._unusable: list[str] = []
 
     def getter(self, name: str, read: Callable[[object], T]) -> Getter[RowCells, T]:
@@ -86,24 +87,24 @@ class Header(Layout[RowCells]):
 
     def places(self, *columns: str | None) -> list[int]:
         """Return where mapped columns stand; None is none, and each must be there."""
-        return [self._names.index(column.strip()) for column in columns if column is not None]
+        return [self.names.index(column.strip()) for column in columns if column is not None]
 
     def raise_if_unusable(self) -> None:
         """Raise OperatorError naming every mapped column that is missing or there twice."""
         if not self._unusable:
             return
-        there = ", ".join(f"'{name}'" for name in self._names)
+        there = ", ".join(f"'{name}'" for name in self.names)
         raise OperatorError(
             f"{self._source}: {'; '.join(self._unusable)}. The columns there are: {there}."
             " Correct the mapping of this source."
         )
 
     def _position(self, column: str) -> int:
-        times = self._names.count(column.strip())
+        times = self.names.count(column.strip())
         if times != 1:
             self._unusable.append(f"column '{column}' is {'there twice' if times else 'missing'}")
             return 0
-        position = self._names.index(column.strip())
+        position = self.names.index(column.strip())
         self.last_mapped = max(self.last_mapped, position)
         return position
 

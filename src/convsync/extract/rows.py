@@ -19,7 +19,7 @@ from convsync.extract.record_reader import (
     RecordReader,
     began,
 )
-from convsync.extract.source import Quarantined
+from convsync.extract.source import Quarantined, Unchanged
 from convsync.extract.timestamps import Moment
 from convsync.model.click import MatchBasis, Sighting
 from convsync.model.deal import Deal, Milestone
@@ -54,17 +54,27 @@ class DealRows:
         )
         header.raise_if_unusable()
 
-    def every(self, rows: Iterable[NumberedRow]) -> Iterator[Deal | Quarantined]:
-        """Yield every row."""
-        return _read(rows, self._deals.read, self._quarantined)
+    def every(
+        self, rows: Iterable[NumberedRow | Unchanged]
+    ) -> Iterator[Deal | Quarantined | Unchanged]:
+        """Yield every row, and pass on what is known to be unchanged."""
+
+        def read(row: NumberedRow) -> Deal:
+            return self._deals.read(row.cells, row.digest)
+
+        for row in rows:
+            if isinstance(row, Unchanged):
+                yield row
+            elif record := _read_one(row, read, self._quarantined):
+                yield record
 
     def changed(self, rows: Iterable[NumberedRow], window: Period) -> Iterator[Deal | Quarantined]:
         """Yield the rows modified inside the window, and those that do not say when."""
 
-        def read(row: RowCells) -> Deal | None:
-            modified = self._deals.modified(row)
+        def read(row: NumberedRow) -> Deal | None:
+            modified = self._deals.modified(row.cells)
             if modified is None or touches(modified, window, self._cells):
-                return self._deals.modified_deal(row, modified)
+                return self._deals.modified_deal(row.cells, modified)
             return None
 
         return _read(rows, read, self._quarantined)
@@ -72,9 +82,9 @@ class DealRows:
     def reached(self, rows: Iterable[NumberedRow], period: Period) -> Iterator[Deal | Quarantined]:
         """Yield the rows that reached any mapped milestone inside the period."""
 
-        def read(row: RowCells) -> Deal | None:
-            if any(milestone.reached_at in period for milestone in self._reached(row)):
-                return self._deals.read(row)
+        def read(row: NumberedRow) -> Deal | None:
+            if any(milestone.reached_at in period for milestone in self._reached(row.cells)):
+                return self._deals.read(row.cells)
             return None
 
         return _read(rows, read, self._quarantined)
@@ -122,10 +132,10 @@ class SightingRows:
     ) -> Iterator[Sighting | Quarantined]:
         """Yield the sightings logged inside the window, and those that do not say when."""
 
-        def read(row: RowCells) -> Sighting | None:
-            logged = self._logged(row)
+        def read(row: NumberedRow) -> Sighting | None:
+            logged = self._logged(row.cells)
             if logged is None or touches(logged, window, self._cells):
-                return self._sighting(row)
+                return self._sighting(row.cells)
             return None
 
         return _read(rows, read, self._quarantined)
@@ -154,19 +164,26 @@ class SightingRows:
 
 def _read(
     rows: Iterable[NumberedRow],
-    read: Callable[[RowCells], T | None],
+    read: Callable[[NumberedRow], T | None],
     quarantined: Callable[[int, RowCells, str], Quarantined],
 ) -> Iterator[T | Quarantined]:
-    for number, row, problem in rows:
-        try:
-            if problem:
-                raise CellError(problem)
-            record = read(row)
-        except CellError as error:
-            yield quarantined(number, row, str(error))
-        else:
-            if record is not None:
-                yield record
+    for row in rows:
+        record = _read_one(row, read, quarantined)
+        if record is not None:
+            yield record
+
+
+def _read_one(
+    row: NumberedRow,
+    read: Callable[[NumberedRow], T | None],
+    quarantined: Callable[[int, RowCells, str], Quarantined],
+) -> T | Quarantined | None:
+    try:
+        if row.problem:
+            raise CellError(row.problem)
+        return read(row)
+    except CellError as error:
+        return quarantined(row.number, row.cells, str(error))
 
 
 def _milestone_getter(

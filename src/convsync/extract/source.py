@@ -10,7 +10,7 @@ A source that can go on where it stood says so as it reads, with a Bookmark; it 
 records before it, and handed back with the same window by the next run.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
@@ -58,8 +58,17 @@ class Bookmark:
     place: str
 
 
-Record = Deal | Quarantined | Departed | Bookmark
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Deals whose rows are as they were when last read, one after the other, by their numbers."""
+
+    deal_rows: Sequence[int]
+
+
+Record = Deal | Quarantined | Departed | Bookmark | Unchanged
 """What a source of deals yields."""
+StoredAs = Callable[[bytes], int | None]
+"""Tells which stored deal a row of the source with this digest stands for; None: not known."""
 
 
 class DealSource(Protocol):
@@ -90,6 +99,20 @@ class DealSource(Protocol):
 
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
+
+
+@runtime_checkable
+class PassesOverUnchanged(Protocol):
+    """A source that knows a row it has read before by a digest, at a fraction of reading it.
+
+    Deals carry the digest of their row as `row_digest`; it is kept with what is stored of them.
+    """
+
+    def read_past_unchanged(self, window: Period, stored_as: StoredAs) -> Iterator[Record]:
+        """Do as `read_changed` does, but yield deals that are stored as they stand as Unchanged.
+
+        `stored_as` may know other rows after each record that is yielded.
+        """
 
 
 @runtime_checkable

@@ -74,6 +74,8 @@ class Deal(Struct, frozen=True, kw_only=True):
     segments: Mapping[str, str] = field(default_factory=dict)
     gone: Gone | None = None
     merged: tuple[str, ...] = ()
+    row_digest: bytes = b""
+    """Stands for the row it was read from, and how; empty where its source keeps none."""
 
     def milestone(self, name: str) -> Milestone | None:
         """Return the milestone of that name, or None where the deal has not reached it."""

@@ -19,8 +19,8 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    FromClause,
     Select,
-    bindparam,
     delete,
     literal,
     or_,
@@ -107,8 +107,9 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
     The best is picked here: a query that groups has SQLite build the whole of a preview's views.
     """
     best: dict[tuple[int, int], tuple[MatchBasis, Click]] = {}
+    both = union_all(_sharing_a_key(connection), _carried_by_the_deal(connection))
     for deal, number, kind, value, clicked_at, is_whole_day, basis in connection.execute(
-        union_all(_sharing_a_key(), _carried_by_the_deal()), {"deals": deal_rows}
+        both, {"deals": deal_rows}
     ):
         if (deal, number) in best and best[deal, number][0] <= basis:
             continue
@@ -124,32 +125,27 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
     return found
 
 
-def _sharing_a_key() -> Select[Any]:
-    return (
-        select(*_FOUND, click_keys.c.basis)
-        .join(click_keys, click_keys.c.key == deal_keys.c.key)
-        .join(clicks, clicks.c.id == click_keys.c.click)
-        .where(_OF_THE_DEALS)
-    )
+def _sharing_a_key(connection: Connection) -> Select[Any]:
+    chain = dialect.Chain(connection, "deals")
+    of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
+    shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
+    clicked = chain.to(clicks, clicks.c.id == shared.c.click)
+    return _found(chain, of_deal, clicked, shared.c.basis)
 
 
-def _carried_by_the_deal() -> Select[Any]:
-    return (
-        select(*_FOUND, literal(int(MatchBasis.DEAL)))
-        .join(clicks, clicks.c.key == deal_keys.c.key)
-        .where(_OF_THE_DEALS)
-    )
+def _carried_by_the_deal(connection: Connection) -> Select[Any]:
+    chain = dialect.Chain(connection, "deals")
+    of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
+    clicked = chain.to(clicks, clicks.c.key == of_deal.c.key)
+    return _found(chain, of_deal, clicked, literal(int(MatchBasis.DEAL)))
 
 
-_FOUND = (
-    deal_keys.c.deal,
-    clicks.c.id,
-    clicks.c.kind,
-    clicks.c.value,
-    clicks.c.clicked_at,
-    clicks.c.is_whole_day,
-)
-_OF_THE_DEALS = deal_keys.c.deal.in_(bindparam("deals", expanding=True))
+def _found(
+    chain: dialect.Chain, of_deal: FromClause, clicked: FromClause, basis: Any
+) -> Select[Any]:
+    names = ("id", "kind", "value", "clicked_at", "is_whole_day")
+    columns: list[Any] = [of_deal.c.deal, *(clicked.c[name] for name in names), basis]
+    return select(*columns).select_from(chain.joined)
 
 
 def count(connection: Connection) -> int:

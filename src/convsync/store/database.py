@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy import Connection as Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.store import dialect
@@ -51,10 +51,10 @@ class Database:
             self._require_folder()
             try:
                 self._engine = dialect.open_engine(self._url)
-            except (NoSuchModuleError, ImportError) as error:
+            except ImportError as error:
                 raise OperatorError(
                     f"Database {self.name}: the driver of {self._url.drivername} is not installed. "
-                    "Write postgresql+psycopg://…, and pip install 'convsync[postgresql]'."
+                    "pip install 'convsync[postgresql]' brings it."
                 ) from error
         return self._engine
 

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from pydantic_core import to_json
+from msgspec import Struct, msgpack
+from msgspec import json as fast_json
 from sqlalchemy import RowMapping
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
@@ -19,8 +19,7 @@ from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
 
 
-@dataclass(frozen=True, slots=True)
-class DealRow:
+class DealRow(Struct, frozen=True):
     """A deal as it is written: the columns of `deals`, its milestones and its keys."""
 
     number: int
@@ -34,11 +33,7 @@ class DealRow:
         """Return the row of a deal, with the digest that tells whether anything changed."""
         keys = tuple(dict.fromkeys([key.digest() for key in _keys_of(deal)]))
         content = _content(deal)
-        reached = [
-            (each.name, each.reached_at, each.is_whole_day, *((True,) if each.is_estimated else ()))
-            for each in deal.milestones
-        ]
-        covered = b"".join((to_json((content, reached)), *keys))
+        covered = _encoded((content, deal.milestones, keys))
         return cls(number, deal, content, keys, blake2b(covered, digest_size=16).digest())
 
     def as_deal(self) -> tuple[Any, ...]:
@@ -52,6 +47,7 @@ class DealRow:
             yield self.number, one.name, one.reached_at, one.is_whole_day, one.is_estimated
 
 
+_encoded = msgpack.Encoder().encode
 CONTENT = (
     "created_at",
     "modified_at",
@@ -89,19 +85,19 @@ def _content(deal: Deal) -> tuple[Any, ...]:
         deal.modified_at,
         None if deal.amount is None else str(deal.amount),
         deal.currency,
-        deal.consent.ad_user_data.value,
-        deal.consent.ad_personalization.value,
-        None if deal.customer_type is None else deal.customer_type.value,
+        deal.consent.ad_user_data,
+        deal.consent.ad_personalization,
+        deal.customer_type,
         ",".join(who.emails) or None,
         ",".join(who.phones) or None,
         _dumped([_click_as_list(candidate) for candidate in deal.clicks]),
-        _dumped(dict(deal.segments)),
-        None if deal.gone is None else deal.gone.value,
+        _dumped(deal.segments),
+        deal.gone,
     )
 
 
 def _dumped(value: Any) -> str | None:
-    return to_json(value).decode() if value else None
+    return fast_json.encode(value).decode() if value else None
 
 
 def _click_as_list(candidate: Candidate) -> list[Any]:

@@ -7,11 +7,9 @@ should have followed is the agreement's to say, and may change without anything 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, func, select, type_coerce
@@ -58,10 +56,9 @@ def add_new(connection: Connection, rows: Iterable[DealRow]) -> None:
 @contextmanager
 def following(connection: Connection, rows: Sequence[int]) -> Iterator[None]:
     """Let the sums follow what is changed within, in the deals of these rows."""
-    of_rows = deals.c.id.in_(bindparam("rows", expanding=True))
-    before = _count(connection, of_rows, rows=rows)
+    before = _count(connection, _is_asked_for, rows=rows)
     yield
-    after = _count(connection, of_rows, rows=rows)
+    after = _count(connection, _is_asked_for, rows=rows)
     for old, new in zip(before, after, strict=True):
         new.subtract(old)
     _write(connection, after)
@@ -82,8 +79,9 @@ def count_anew(connection: Connection) -> DealSums:
     sums = DealSums(Counter(), Counter())
     last = connection.execute(select(func.max(deals.c.id))).scalar() or 0
     for after in range(0, last, _RANGE):
-        of_range = (deals.c.id > after) & (deals.c.id <= after + _RANGE)
-        for all_of_them, some in zip(sums, _count(connection, of_range), strict=True):
+        upto = after + _RANGE
+        found = _count(connection, _is_in_range, after=after, upto=upto)
+        for all_of_them, some in zip(sums, found, strict=True):
             all_of_them.update(some)
     return sums
 
@@ -133,29 +131,42 @@ def _stand(sums: DealSums, days: dict[str, int]) -> None:
             sums.standing[name, day, stands] += 1
 
 
-def _count(connection: Connection, condition: ColumnElement[bool], **asked: Any) -> DealSums:
-    """Return what the tables would have to hold of the deals that meet a condition."""
-    columns: tuple[Any, ...] = (
-        *(deals.c.id, deals.c.source, func.coalesce(deals.c.segments, ""), deals.c.gone),
-        *(milestones.c.name, type_coerce(milestones.c.reached_at, BigInteger)),
-        milestones.c.withdrawn_at,
-    )
-    found = (
-        select(*columns)
-        .outerjoin(milestones, milestones.c.deal == deals.c.id)
-        .where(condition)
-        .order_by(deals.c.id)
-    )
+def _is_asked_for(deal: ColumnElement[int]) -> ColumnElement[bool]:
+    return deal.in_(bindparam("rows", expanding=True))
+
+
+def _is_in_range(deal: ColumnElement[int]) -> ColumnElement[bool]:
+    return (deal > bindparam("after")) & (deal <= bindparam("upto"))
+
+
+def _count(
+    connection: Connection, which: Callable[[Any], ColumnElement[bool]], **asked: Any
+) -> DealSums:
+    """Return what the tables would have to hold of the deals whose rows meet a condition.
+
+    Milestones are asked for on their own: an outer join would read the whole of a preview's view.
+    """
     sums = DealSums(Counter(), Counter())
-    for _, of_deal in groupby(dialect.raw_rows(connection, found, **asked), key=itemgetter(0)):
-        days: dict[str, int] = {}
-        for first, (_, source, segments, gone, name, at, withdrawn_at) in enumerate(of_deal):
-            if not first:
-                sums.deals[source, "", segments] += 1
-            if name is not None:
-                sums.deals[source, name, segments] += 1
-                if withdrawn_at is None and gone is None:
-                    days[name] = at // DAY
+    of_deals = select(
+        deals.c.id, deals.c.source, func.coalesce(deals.c.segments, ""), deals.c.gone
+    ).where(which(deals.c.id))
+    found = {
+        row: (source, segments, gone)
+        for row, source, segments, gone in dialect.raw_rows(connection, of_deals, **asked)
+    }
+    for source, segments, _ in found.values():
+        sums.deals[source, "", segments] += 1
+    at = type_coerce(milestones.c.reached_at, BigInteger)
+    reached = select(milestones.c.deal, milestones.c.name, at, milestones.c.withdrawn_at)
+    standing: dict[int, dict[str, int]] = {}
+    for row, name, at_micros, withdrawn_at in dialect.raw_rows(
+        connection, reached.where(which(milestones.c.deal)), **asked
+    ):
+        source, segments, gone = found[row]
+        sums.deals[source, name, segments] += 1
+        if withdrawn_at is None and gone is None:
+            standing.setdefault(row, {})[name] = at_micros // DAY
+    for days in standing.values():
         _stand(sums, days)
     return sums
 

@@ -5,7 +5,7 @@ so a whole chunk is written with one statement a table. A milestone that a deal 
 marked as withdrawn: what was once extracted is accounted for, for ever.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -19,14 +19,13 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    or_,
     select,
     update,
 )
 
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.ledger import State
-from convsync.store import deal_sums, dialect
+from convsync.store import deal_sums, dialect, row_digests
 from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, MILESTONE_COLUMNS, DealRow, deal_of
 from convsync.store.schema import deal_keys, deals, ledger, milestones
 
@@ -70,6 +69,7 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
     new: list[DealRow] = []
     changed: list[DealRow] = []
     unchanged: list[int] = []
+    reread: dict[int, bytes] = {}
     for deal_id, deal in by_id.items():
         row, digest = known.get(deal_id, (None, b""))
         written = DealRow.of(first_new + len(new) if row is None else row, deal)
@@ -79,9 +79,12 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
             changed.append(written)
         else:
             unchanged.append(row)
+            reread[row] = deal.row_digest
     were_gone = _gone_among(connection, [row.number for row in changed if row.deal.gone is None])
     _insert(connection, new)
     _replace(connection, changed, now)
+    row_digests.add(connection, source, {row.number: row.deal.row_digest for row in new})
+    _keep_row_digests(connection, source, changed, reread)
     added = [StoredDeal(row.number, row.deal, is_new=True) for row in new]
     replaced = [StoredDeal(row.number, row.deal) for row in changed]
     returned = [one for one in replaced if one.row in were_gone]
@@ -135,14 +138,16 @@ def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> N
 
 def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> None:
     """Bring forward when each deal row is due to be looked at, where that is later or never."""
-    if when:
-        is_later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > bindparam("at"))
-        statement = (
-            update(deals)
-            .where(deals.c.id == bindparam("row"), is_later)
-            .values(reconcile_at=bindparam("at"))
-        )
-        connection.execute(statement, [{"row": row, "at": at} for row, at in when.items()])
+    if not when:
+        return
+    asked = select(dialect.given(connection, "rows").c.value)
+    found = select(deals.c.id, deals.c.reconcile_at).where(deals.c.id.in_(asked))
+    later = [
+        (when[row], row)
+        for row, at in connection.execute(found, {"rows": list(when)})
+        if at is None or at > when[row]
+    ]
+    dialect.update_rows(connection, deals, ("reconcile_at",), later, key=("id",))
 
 
 def look_at_all_again(connection: Connection, now: datetime) -> None:
@@ -152,7 +157,13 @@ def look_at_all_again(connection: Connection, now: datetime) -> None:
 
 def rows_of(connection: Connection, source: str, deal_ids: Sequence[str]) -> list[int]:
     """Return the rows of the deals of a source that are stored under these IDs."""
-    return [row for row, _ in _known(connection, source, deal_ids).values()]
+    return [*rows_by_id(connection, source, deal_ids).values()]
+
+
+def rows_by_id(connection: Connection, source: str, deal_ids: Sequence[str]) -> dict[str, int]:
+    """Return the rows of the deals of a source that are stored under these IDs, by ID."""
+    found = _known(connection, source, deal_ids)
+    return {deal_id: row for deal_id, (row, _) in found.items()}
 
 
 def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[tuple[int, str]]:
@@ -221,41 +232,39 @@ def vanished_after(
 
 def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: datetime) -> None:
     """Record that deals are no longer in their CRM, and make them due."""
-    if rows:
-        statement = (
-            update(deals)
-            .where(deals.c.id == bindparam("row"))
-            .values(gone=gone, digest=b"", reconcile_at=now)
-        )
-        with deal_sums.following(connection, rows):
-            connection.execute(statement, [{"row": row} for row in rows])
+    left = [(gone.value, b"", now, row) for row in rows]
+    columns = ("gone", "digest", "reconcile_at")
+    with deal_sums.following(connection, rows):
+        dialect.update_rows(connection, deals, columns, left, key=("id",))
+    row_digests.drop(connection, rows)
 
 
 class Seen:
-    """A set of row numbers in one bit each, so that a million deals take 125 kB."""
+    """A set of row numbers in one byte each, so that a million deals take 1 MB."""
 
     def __init__(self) -> None:
-        self._bits = bytearray()
+        self._noted = bytearray(1)
 
-    def add(self, rows: Iterable[int]) -> None:
+    def add(self, rows: Sequence[int]) -> None:
         """Note rows as seen."""
+        self._reach(max(rows, default=0) + 1)
+        noted = self._noted
         for row in rows:
-            byte = row >> 3
-            if byte >= len(self._bits):
-                self._bits.extend(bytes(byte + 4096 - len(self._bits)))
-            self._bits[byte] |= 1 << (row & 7)
+            noted[row] = 1
 
     def __contains__(self, row: int) -> bool:
-        byte = row >> 3
-        return byte < len(self._bits) and bool(self._bits[byte] & (1 << (row & 7)))
+        return row < len(self._noted) and self._noted[row] == 1
 
     def unseen(self, before: int) -> Iterator[int]:
         """Yield the rows from 1 up to `before` that were not noted, in order."""
-        for first in range(0, before, 8):
-            if self._bits[first >> 3 : (first >> 3) + 1] != b"\xff":
-                yield from (
-                    row for row in range(max(first, 1), min(first + 8, before)) if row not in self
-                )
+        self._reach(before)
+        row = 0
+        while (row := self._noted.find(0, row + 1, before)) != -1:
+            yield row
+
+    def _reach(self, length: int) -> None:
+        if length > len(self._noted):
+            self._noted.extend(bytes(length + 4096 - len(self._noted)))
 
 
 def _known(
@@ -279,6 +288,19 @@ def _gone_among(connection: Connection, rows: Sequence[int]) -> frozenset[int]:
         return frozenset()
     found = select(deals.c.id).where(deals.c.id.in_(_ROWS), deals.c.gone.is_not(None))
     return frozenset(connection.execute(found, {"rows": rows}).scalars())
+
+
+def _keep_row_digests(
+    connection: Connection, source: str, changed: Sequence[DealRow], reread: Mapping[int, bytes]
+) -> None:
+    """Keep the digests of the rows that deals were read from anew.
+
+    Where that one has none, an earlier one stands as long as it said the same.
+    """
+    now = {row.number: row.deal.row_digest for row in changed}
+    now |= {row: digest for row, digest in reread.items() if digest}
+    if now:
+        row_digests.replace(connection, source, now)
 
 
 def _insert(connection: Connection, rows: Sequence[DealRow]) -> None:

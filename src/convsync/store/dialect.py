@@ -1,4 +1,5 @@
-"""The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is.
+"""The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is;
+what of it is long and PostgreSQL's alone stands in `postgresql_bulk`.
 
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
@@ -7,6 +8,7 @@ mode (with full sync, so that a commit survives a power cut), PostgreSQL reads r
 tables are hidden to which a preview must not write stands in `overlay`.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,14 +18,23 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Engine,
+    FromClause,
+    Integer,
     LargeBinary,
     Table,
+    TableValuedAlias,
+    Text,
+    TypeDecorator,
+    bindparam,
     create_engine,
     event,
     func,
+    literal_column,
     select,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Dialect
@@ -38,6 +49,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
 from convsync.errors import OperatorError
+from convsync.store import postgresql_bulk
 
 BUSY_TIMEOUT_S = 30
 _ASKED_AT_ONCE = 5_000
@@ -68,6 +80,7 @@ def open_engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         engine = create_engine(url, pool_pre_ping=True)
         event.listen(engine, "begin", _begin_postgresql)
+        postgresql_bulk.leave_statistics(engine)
         return engine
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None})
     event.listen(engine, "connect", _prepare_sqlite)
@@ -76,8 +89,8 @@ def open_engine(url: URL) -> Engine:
 
 
 def is_supported(url: URL) -> bool:
-    """True for the two databases there are."""
-    return url.get_backend_name() in {"sqlite", "postgresql"}
+    """True for the two databases there are, by the drivers whose own ways are used here."""
+    return url.drivername in {"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"}
 
 
 def for_writing(connection: Connection) -> Connection:
@@ -149,14 +162,18 @@ def upsert(table: Table, connection: Connection) -> Any:
 def insert_rows(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert many rows, given by position, at the price of the driver's own executemany.
+    """Insert many rows, given by position, at the price of the driver's own executemany, or COPY.
 
     SQLAlchemy's executemany handles every value of every row by name, which costs more than the
     insert itself; here each column's type converts its values in one go.
     """
-    if rows:
-        statement = _insert_of(table, columns, _mark(connection))
-        _execute_many(connection, statement, [table.c[name] for name in columns], rows)
+    if not rows:
+        return
+    given = _converted(connection, [table.c[name] for name in columns], rows)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_insert_of(table, columns), list(zip(*given, strict=True)))
+    else:
+        postgresql_bulk.insert_rows(connection, table, columns, zip(*given, strict=True))
 
 
 def update_rows(
@@ -167,10 +184,18 @@ def update_rows(
     *,
     key: Sequence[str],
 ) -> None:
-    """Set columns of many rows, given by position with their key last, at the same price."""
-    if rows:
-        statement = _update_of(table, columns, key, _mark(connection))
-        _execute_many(connection, statement, [table.c[name] for name in (*columns, *key)], rows)
+    """Set columns of many rows, given by position with their key last, at the same price.
+
+    A key stands there once: which of two rows would count is not said.
+    """
+    if not rows:
+        return
+    given = _converted(connection, [table.c[name] for name in (*columns, *key)], rows)
+    if connection.dialect.name == "sqlite":
+        statement = _update_of(table, columns, key)
+        connection.exec_driver_sql(statement, list(zip(*given, strict=True)))
+    else:
+        postgresql_bulk.update_rows(connection, table, columns, given, key=key)
 
 
 def rows_among(
@@ -198,35 +223,46 @@ def add_to_rows(
         sums = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in amounts)
         insert = _insert_of(table, columns, _mark(connection))
         statement = f"{insert} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}"
-        _execute_many(connection, statement, [table.c[name] for name in columns], rows)
-
-
-def _execute_many(
-    connection: Connection,
-    statement: str,
-    columns: Sequence[Column[Any]],
-    rows: Sequence[Sequence[Any]],
-) -> None:
-    processors = [_processor(connection.dialect, column.type) for column in columns]
-    converted = [
-        column if process is None else [process(value) for value in column]
-        for column, process in zip(zip(*rows, strict=True), processors, strict=True)
-    ]
-    connection.exec_driver_sql(statement, list(zip(*converted, strict=True)))
+        given = _converted(connection, [table.c[name] for name in columns], rows)
+        connection.exec_driver_sql(statement, list(zip(*given, strict=True)))
 
 
 def _mark(connection: Connection) -> str:
-    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    return "?" if connection.dialect.name == "sqlite" else "%s"
 
 
-def _insert_of(table: Table, columns: Sequence[str], mark: str) -> str:
+def continue_numbering(connection: Connection, tables: Sequence[Table]) -> None:
+    """Have the next row of each table numbered after those that were inserted with a number.
+
+    SQLite always does; PostgreSQL counts in a sequence, and knows nothing of such rows.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    for table in tables:
+        if (column := table.autoincrement_column) is not None:
+            sequence = func.pg_get_serial_sequence(table.name, column.name)
+            connection.execute(select(func.setval(sequence, func.max(column))))
+
+
+def _converted(
+    connection: Connection, columns: Sequence[Column[Any]], rows: Sequence[Sequence[Any]]
+) -> list[Sequence[Any]]:
+    """Return the values as the driver takes them, column by column."""
+    processors = [_processor(connection.dialect, column.type) for column in columns]
+    return [
+        column if process is None else [process(value) for value in column]
+        for column, process in zip(zip(*rows, strict=True), processors, strict=True)
+    ]
+
+
+def _insert_of(table: Table, columns: Sequence[str], mark: str = "?") -> str:
     marks = ", ".join([mark] * len(columns))
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
 
 
-def _update_of(table: Table, columns: Sequence[str], key: Sequence[str], mark: str) -> str:
-    changes = ", ".join(f"{name} = {mark}" for name in columns)
-    condition = " AND ".join(f"{name} = {mark}" for name in key)
+def _update_of(table: Table, columns: Sequence[str], key: Sequence[str]) -> str:
+    changes = ", ".join(f"{name} = ?" for name in columns)
+    condition = " AND ".join(f"{name} = ?" for name in key)
     return f"UPDATE {table.name} SET {changes} WHERE {condition}"  # noqa: S608
 
 
@@ -235,6 +271,57 @@ def _processor(of: Dialect, type_: TypeEngine[Any]) -> Callable[[Any], Any] | No
     if isinstance(type_, LargeBinary | Boolean):
         return None
     return type_.dialect_impl(of).bind_processor(of)
+
+
+class Numbers(TypeDecorator[Sequence[int]]):
+    """A list of whole numbers as one parameter: an array, or JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return how the database takes it."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(postgresql.ARRAY(Integer()))
+
+    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
+        """Return what the driver takes."""
+        numbers = list(value or ())
+        return json.dumps(numbers) if dialect.name == "sqlite" else numbers
+
+
+def given(connection: Connection, parameter: str) -> TableValuedAlias:
+    """Return numbers that are handed over by a parameter, as a table of one column: `value`."""
+    numbers = bindparam(parameter, type_=Numbers())
+    if connection.dialect.name == "sqlite":
+        return func.json_each(numbers).table_valued("value", name="given")
+    return func.unnest(numbers).table_valued("value", name="given").render_derived()
+
+
+class Chain:
+    """A join that begins with given numbers and goes from index to index, table by table.
+
+    PostgreSQL takes that order whatever it believes of the tables, which is little before they have
+    statistics, and wrong right after a load: OFFSET 0 keeps a subquery from being merged, so it is
+    looked up for each row before it.
+    https://www.postgresql.org/docs/current/queries-table-expressions.html#QUERIES-LATERAL
+    """
+
+    def __init__(self, connection: Connection, parameter: str) -> None:
+        self._is_sqlite = connection.dialect.name == "sqlite"
+        numbers = given(connection, parameter)
+        self.number = numbers.c.value
+        self.joined: FromClause = numbers
+
+    def to(self, table: Table, condition: ColumnElement[bool]) -> FromClause:
+        """Join a table by a condition on what was joined before; return what to select from."""
+        if self._is_sqlite:
+            self.joined = self.joined.join(table, condition)
+            return table
+        looked_up = select(table).where(condition).offset(literal_column("0")).lateral(table.name)
+        self.joined = self.joined.join(looked_up, true())
+        return looked_up
 
 
 def tally(connection: Connection, found: Any) -> Counter[tuple[Any, ...]]:

@@ -21,17 +21,23 @@ _VERSION = table("alembic_version", column("version_num"))
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the tables up to a revision, in one transaction."""
-    from alembic import command
     from alembic.util import CommandError
 
     try:
         with database.transaction("upgrade") as connection:
-            command.upgrade(_config(connection), revision)
+            make_tables(connection, revision)
     except CommandError as error:
         raise OperatorError(
             f"Database {database.name} is at a revision this version does not know. It was made by "
             "a newer convsync: install that one again."
         ) from error
+
+
+def make_tables(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables up to a revision, within a transaction."""
+    from alembic import command
+
+    command.upgrade(_config(connection), revision)
 
 
 def current(database: Database) -> str | None:

@@ -74,6 +74,13 @@ def release_deals(connection: Connection, source: str, deal_ids: Sequence[str]) 
     connection.execute(released, {"deal_ids": deal_ids})
 
 
+def deals_in(connection: Connection, source: str) -> list[str]:
+    """Return the IDs of the deals of a source that are in quarantine."""
+    is_deal = (quarantine.c.source == source) & quarantine.c.deal_id.is_not(None)
+    found = select(quarantine.c.deal_id).where(is_deal).distinct()
+    return [str(deal_id) for deal_id in connection.execute(found).scalars()]
+
+
 def release_unseen(connection: Connection, source: str, run_id: int) -> None:
     """Drop what this run, which passed over every record of a source, did not find again."""
     connection.execute(

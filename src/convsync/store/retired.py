@@ -15,7 +15,7 @@ from convsync.model.ledger import State
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
 from convsync.store import deal_sums, sums
-from convsync.store.schema import bookmarks, deals, ledger, quarantine, watermarks
+from convsync.store.schema import bookmarks, deals, ledger, quarantine, row_digests, watermarks
 from convsync.store.sums import LedgerSum
 
 
@@ -184,7 +184,7 @@ def move_source(connection: Connection, before: str, now: str) -> tuple[int, int
     if renamed:
         sums.rename_source(connection, before, now)
         deal_sums.rename_source(connection, before, now)
-    for table in () if in_the_way else (watermarks, bookmarks, quarantine):
+    for table in () if in_the_way else (watermarks, bookmarks, quarantine, row_digests):
         known = connection.execute(select(table.c.source).where(table.c.source == now)).first()
         if known is None:
             connection.execute(update(table).where(table.c.source == before).values(source=now))

@@ -114,11 +114,17 @@ def open_run(
     return int(number)
 
 
-def _take_over(
-    connection: Connection,
-    held: RowMapping,
-    real_now: datetime,
-    has_ended: Callable[[Holder], bool],
+def raise_if_running(
+    connection: Connection, real_now: datetime, has_ended: Callable[[Holder], bool] = is_dead
+) -> None:
+    """Raise LockedError, naming who holds the lock and since when, while a run is going on."""
+    held = connection.execute(select(runs).where(runs.c.lock == _LOCK)).mappings().first()
+    if held is not None:
+        _raise_if_held(held, real_now, has_ended)
+
+
+def _raise_if_held(
+    held: RowMapping, real_now: datetime, has_ended: Callable[[Holder], bool]
 ) -> None:
     holder = Holder.parse(held["holder"])
     if held["lease_until"] > real_now and not has_ended(holder):
@@ -126,6 +132,15 @@ def _take_over(
             f"Run {held['id']} ({held['command']}) holds the lock: process {holder.pid} on "
             f"{holder.host}, since {held['started_at']:%Y-%m-%d %H:%M:%S} UTC."
         )
+
+
+def _take_over(
+    connection: Connection,
+    held: RowMapping,
+    real_now: datetime,
+    has_ended: Callable[[Holder], bool],
+) -> None:
+    _raise_if_held(held, real_now, has_ended)
     connection.execute(
         update(runs)
         .where(runs.c.id == held["id"])

@@ -209,6 +209,18 @@ merges = Table(
 )
 """Deals that others were merged into, and what all of them had reached when that was noticed."""
 
+row_digests = Table(
+    "row_digests",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("deal", ForeignKey("deals.id"), primary_key=True),
+    Column("digest", LargeBinary(16), nullable=False),
+    sqlite_with_rowid=False,
+    info={GROWS: True},
+)
+"""What the rows of deals were when last read: apart from the deals, because every night all of
+these are read, and hardly a deal is."""
+
 deal_keys = Table(
     "deal_keys",
     metadata,

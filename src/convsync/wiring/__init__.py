@@ -8,6 +8,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from zoneinfo import ZoneInfo
 
+from pydantic import SecretStr
+
 from convsync.clock import frozen_clock, system_clock
 from convsync.errors import OperatorError
 from convsync.pace import Ticks
@@ -83,11 +85,16 @@ def opened(
             yield services
 
 
-def database_of(settings: Settings, *, on_step: OnStep = ignore_step) -> Database:
-    """Return the ledger's database; a relative SQLite file lies in the config's folder."""
+def database_of(
+    settings: Settings, url: str | None = None, *, on_step: OnStep = ignore_step
+) -> Database:
+    """Return the ledger's database, or another; a relative SQLite file is in the config's folder.
+
+    Either has the audit log's key.
+    """
     key = settings.audit.key
     return Database(
-        database_url(settings.store.url, settings.folder),
+        database_url(settings.store.url if url is None else SecretStr(url), settings.folder),
         on_step=on_step,
         audit_key=None if key is None else key.get_secret_value().encode(),
     )
