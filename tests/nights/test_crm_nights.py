@@ -109,7 +109,7 @@ def test_a_deleted_deal_is_taken_back_and_counts_again_once_restored(
     assert company.value(deal_id) == 100
 
 
-def test_a_merged_deal_is_taken_back_and_the_log_names_the_survivor(
+def test_of_two_merged_deals_that_counted_the_earlier_stays_and_the_log_names_the_survivor(
     company: Company, hubspot: CrmOfVendor
 ) -> None:
     loser, survivor = win(hubspot, 1), win(hubspot, 2, amount=300)
@@ -117,13 +117,47 @@ def test_a_merged_deal_is_taken_back_and_the_log_names_the_survivor(
     new_id = hubspot.server.record_id("deal", 3)
     hubspot.book.merge(loser, survivor, NIGHTS[0] + NOON, new_id=new_id)
     company.night(NIGHTS[1], force=True)
-    assert [company.value(one) for one in (loser, survivor, new_id)] == [0, 0, 300]
+    assert [company.value(one) for one in (loser, survivor, new_id)] == [300, 0, None]
+    assert company.sums(), "and they add up"
+    assert company.audit_is_sound()
     told = company.query("SELECT deal_id, detail FROM audit_events WHERE event = 'deal_gone'")
     detail = f'{{"gone":"merged","survivor":"{new_id}"}}'
     assert {(row["deal_id"], row["detail"]) for row in told} == {
         (loser, detail),
         (survivor, detail),
     }
+
+
+def test_a_sale_that_was_counted_stays_when_a_duplicate_is_merged_and_goes_when_it_is_undone(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    sale, duplicate = win(hubspot, 1), hubspot.server.record_id("deal", 2)
+    company.night(NIGHTS[0])
+    hubspot.book.put(
+        crm.CrmDeal(
+            deal_id=duplicate,
+            created_at=NIGHTS[0],
+            modified_at=NIGHTS[0],
+            entered=(("mql", NIGHTS[0]),),
+        )
+    )
+    new_id = hubspot.server.record_id("deal", 3)
+    hubspot.book.merge(duplicate, sale, NIGHTS[0] + NOON, new_id=new_id)
+    company.night(NIGHTS[1], force=True)
+    assert [company.value(one) for one in (sale, new_id)] == [100, None]
+    reached = company.query(
+        "SELECT reached_at FROM milestones JOIN deals ON deals.id = deal"
+        " WHERE name = 'won' AND withdrawn_at IS NULL AND gone IS NULL"
+    )
+    assert [row["reached_at"] for row in reached] == [WON_AT.timestamp() * 10**6]
+    hubspot.book.edit(new_id, NIGHTS[1] + NOON, amount=Decimal(250))
+    company.night(NIGHTS[2], force=True)
+    assert company.value(sale) == 250, "it is corrected under the order ID it went out with"
+    hubspot.book.move(new_id, "sql", NIGHTS[2] + NOON)
+    company.night(NIGHTS[3], force=True)
+    assert company.value(sale) == 0
+    assert company.sums(), "and they add up"
+    assert company.audit_is_sound()
 
 
 def test_a_deal_that_came_and_went_between_two_nights_leaves_nothing(

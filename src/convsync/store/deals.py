@@ -155,6 +155,24 @@ def look_at_all_again(connection: Connection, now: datetime) -> None:
     connection.execute(update(deals).values(reconcile_at=now))
 
 
+def standing(
+    connection: Connection, source: str, deal_ids: Sequence[str]
+) -> dict[str, tuple[Milestone, ...]]:
+    """Return the milestones that stand of those deals that are stored, by ID."""
+    rows = {row: deal_id for deal_id, (row, _) in _known(connection, source, deal_ids).items()}
+    reached = _milestones_of(connection, [*rows])
+    return {deal_id: reached.get(row, ()) for row, deal_id in rows.items()}
+
+
+def withdraw_milestones(connection: Connection, rows: Sequence[int], now: datetime) -> None:
+    """Mark every milestone of deals as withdrawn: it is another deal's from now on."""
+    stands = milestones.c.deal.in_(_ROWS) & milestones.c.withdrawn_at.is_(None)
+    with deal_sums.following(connection, rows):
+        connection.execute(
+            update(milestones).where(stands).values(withdrawn_at=now), {"rows": rows}
+        )
+
+
 def rows_of(connection: Connection, source: str, deal_ids: Sequence[str]) -> list[int]:
     """Return the rows of the deals of a source that are stored under these IDs."""
     return [*rows_by_id(connection, source, deal_ids).values()]
