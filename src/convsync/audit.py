@@ -12,7 +12,7 @@ key out of the config could continue it with digests that anybody can compute.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pydantic_core import to_json
+from msgspec.json import encode
 
 from convsync.errors import OperatorError
 from convsync.model.chain import Head, LoggedEvent, chained, key_id
@@ -58,7 +58,7 @@ def record(connection: Connection, events: Iterable[Event], *, run_id: int, at: 
     rows = []
     for event in events:
         number += 1
-        detail = to_json(event.detail).decode()
+        detail = encode(event.detail).decode()
         kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)
         digest = chained(digest, LoggedEvent(number, instant, run_id, kind, *who, detail), key)
         rows.append(AuditRow(number, at, run_id, kind, *who, detail, digest, event.deal_row))

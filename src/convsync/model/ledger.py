@@ -230,6 +230,7 @@ def move(
     if before not in came_from or state not in leads_to:
         raise ForbiddenMoveError(f"{entry.order_id}: no {kind} from {before} to {state}")
     fields: dict[str, Scalar]
+    news: Mapping[str, Any]
     if entry.is_new:
         news = {**{name: getattr(entry, name) for name in _IDENTITY}, **changes}
         fields = {name: value for name, value in record_fields(news).items() if value is not None}

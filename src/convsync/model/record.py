@@ -8,11 +8,16 @@ a person stands in the ledger itself; here it is a digest, enough to notice that
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 from pydantic_core import to_json
 
+from convsync.model.click import MatchBasis
+from convsync.model.consent import UNSPECIFIED, Consent
+from convsync.model.customer import CustomerType
+from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import Money
 from convsync.model.outcome import Matched
 from convsync.model.rule import ConversionAction
@@ -25,17 +30,17 @@ TOLD_AS_STATED: Mapping[str, str] = {"told_from": "value"}
 
 
 def record_fields(parts: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Return the fields that record these parts of an entry, by the names of `LedgerEntry`."""
-    recorded: dict[str, Scalar] = {}
+    """Return the fields that say these parts of an entry, by the names of `LedgerEntry`."""
+    record: dict[str, Scalar] = {}
     for name, value in parts.items():
-        if fields := _FIELDS_OF.get(name):
-            recorded.update(fields(value))
-    return recorded
+        if write := _WRITERS.get(name):
+            write(record, value)
+    return record
 
 
 def recorded_parts() -> Iterable[str]:
     """Return the names of all parts of an entry that events record."""
-    return _FIELDS_OF.keys()
+    return _WRITERS.keys()
 
 
 def spans_of(numbers: Iterable[int]) -> str:
@@ -72,73 +77,105 @@ def is_named(number: int, spans: str) -> bool:
 def amount_text(amount: Decimal) -> str:
     """Return an amount in one spelling, whatever the number of its places: at least two."""
     cents = round(amount, 2)
-    return f"{cents:f}" if cents == amount else f"{amount.normalize():f}"
+    return str(cents) if cents == amount else f"{amount.normalize():f}"
 
 
-def _one(name: str) -> Callable[[Any], dict[str, Scalar]]:
-    return lambda value: {name: value or None}
+Writer = Callable[[dict[str, Scalar], Any], None]
+"""Writes one part of an entry into a record."""
 
 
-def _time(name: str) -> Callable[[datetime | None], dict[str, Scalar]]:
-    return lambda at: {name: None if at is None else at.isoformat()}
+def _one(name: str) -> Writer:
+    def write(record: dict[str, Scalar], value: Any) -> None:
+        record[name] = value or None
+
+    return write
 
 
-def _action(action: ConversionAction) -> dict[str, Scalar]:
-    return {"destination": action.destination, "action": action.action_id}
+def _time(name: str) -> Writer:
+    def write(record: dict[str, Scalar], at: datetime | None) -> None:
+        record[name] = None if at is None else at.isoformat()
+
+    return write
 
 
-def _statement(statement: Statement | None) -> dict[str, Scalar]:
+def _action(record: dict[str, Scalar], action: ConversionAction) -> None:
+    record["destination"] = action.destination
+    record["action"] = action.action_id
+
+
+def _statement(record: dict[str, Scalar], statement: Statement | None) -> None:
     if statement is None:
-        return dict.fromkeys(("operation", "event_at", "value", "currency", "click", "about"))
-    click_id = statement.click_id
-    return {
-        "operation": statement.operation.value,
-        "event_at": statement.event_at.isoformat(),
-        "value": amount_text(statement.value.amount),
-        "currency": statement.value.currency,
-        "click": None if click_id is None else f"{click_id.kind.value}:{click_id.value}",
-        "about": about_of(statement),
-    }
+        record |= dict.fromkeys(("operation", "event_at", "value", "currency", "click", "about"))
+        return
+    click_id, value = statement.click_id, statement.value
+    record["operation"] = statement.operation
+    record["event_at"] = statement.event_at.isoformat()
+    record["value"] = amount_text(value.amount)
+    record["currency"] = value.currency
+    record["click"] = None if click_id is None else f"{click_id.kind}:{click_id.value}"
+    record["about"] = about_of(statement)
 
 
 def about_of(statement: Statement) -> str | None:
     """Return a digest of what a statement says beside its click and value; None: nothing."""
-    if statement.is_silent_about_a_person and not statement.variables:
+    if statement.identifiers or statement.variables:
+        return _about(statement)
+    return _about_anyone(statement.consent, statement.customer_type)
+
+
+@lru_cache(maxsize=64)
+def _about_anyone(consent: Consent, customer_type: CustomerType | None) -> str | None:
+    """Return the digest where nobody is named: hardly any two statements differ in it."""
+    if consent == UNSPECIFIED and customer_type is None:
         return None
-    consent, who = statement.consent, statement.identifiers
+    return _digest(consent, customer_type, NO_IDENTIFIERS, {})
+
+
+def _about(statement: Statement) -> str:
+    who, variables = statement.identifiers, statement.variables
+    return _digest(statement.consent, statement.customer_type, who, variables)
+
+
+def _digest(
+    consent: Consent,
+    customer_type: CustomerType | None,
+    who: Identifiers,
+    variables: Mapping[str, str],
+) -> str:
     content = (
         consent.ad_user_data.value,
         consent.ad_personalization.value,
-        statement.customer_type,
+        customer_type,
         who.emails,
         who.phones,
-        sorted(statement.variables.items()),
+        sorted(variables.items()),
     )
     return blake2b(to_json(content), digest_size=8).hexdigest()
 
 
-def _matched(matched: Matched | None) -> dict[str, Scalar]:
+def _matched(record: dict[str, Scalar], matched: Matched | None) -> None:
     if matched is None:
-        return dict.fromkeys(("matched_by", "clicked_at", "is_click_estimated"))
+        record |= dict.fromkeys(("matched_by", "clicked_at", "is_click_estimated"))
+        return
     at = matched.clicked_at
-    return {
-        "matched_by": matched.basis.name.lower(),
-        "clicked_at": None if at is None else at.isoformat(),
-        "is_click_estimated": matched.is_estimated or None,
-    }
+    record["matched_by"] = _MATCHED_BY[matched.basis]
+    record["clicked_at"] = None if at is None else at.isoformat()
+    record["is_click_estimated"] = matched.is_estimated or None
 
 
-def _told(told: Money | None) -> dict[str, Scalar]:
-    if told is None:
-        return {"told": None, "told_currency": None}
-    return {"told": amount_text(told.amount), "told_currency": told.currency}
+_MATCHED_BY = {basis: basis.name.lower() for basis in MatchBasis}
 
 
-def _seconds(took: timedelta | None) -> dict[str, Scalar]:
-    return {"seconds_to_close": None if took is None else int(took.total_seconds())}
+def _told(record: dict[str, Scalar], told: Money | None) -> None:
+    record["told"] = None if told is None else amount_text(told.amount)
+    record["told_currency"] = None if told is None else told.currency
 
 
-_FIELDS_OF: Mapping[str, Callable[[Any], dict[str, Scalar]]] = {
+def _seconds(record: dict[str, Scalar], took: timedelta | None) -> None:
+    record["seconds_to_close"] = None if took is None else int(took.total_seconds())
+
+
+_WRITERS: Mapping[str, Writer] = {
     "number": _one("entry"),
     "rule": _one("rule"),
     "action": _action,

@@ -28,7 +28,7 @@ from convsync.model.ledger import LedgerEntry, State
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
-from convsync.store import sums
+from convsync.store import dialect, sums
 from convsync.store.ledger import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
 from convsync.store.schema import IS_OPEN, batches, deals, ledger
 
@@ -218,7 +218,7 @@ def _rows_found(
             is_plain=bool(is_plain),
             statement=as_statement(action, *columns),
         )
-        for number, is_plain, *columns in connection.execute(found)
+        for number, is_plain, *columns in dialect.raw_rows(connection, found)
     ]
 
 

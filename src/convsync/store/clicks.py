@@ -18,6 +18,7 @@ from operator import add, itemgetter
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Connection,
     FromClause,
     Select,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    type_coerce,
     union_all,
     update,
 )
@@ -106,23 +108,31 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
 
     The best is picked here: a query that groups has SQLite build the whole of a preview's views.
     """
-    best: dict[tuple[int, int], tuple[MatchBasis, Click]] = {}
     both = union_all(_sharing_a_key(connection), _carried_by_the_deal(connection))
-    for deal, number, kind, value, clicked_at, is_whole_day, basis in connection.execute(
-        both, {"deals": deal_rows}
-    ):
-        if (deal, number) in best and best[deal, number][0] <= basis:
-            continue
-        click = Click(
-            click_id=ClickId(ClickIdKind(kind), value),
-            clicked_at=clicked_at,
-            is_whole_day=is_whole_day,
-        )
-        best[deal, number] = MatchBasis(basis), click
+    best: dict[tuple[int, int], tuple[Any, ...]] = {}
+    for row in dialect.raw_rows(connection, both, deals=deal_rows):
+        pair = row[0], row[1]
+        if pair not in best or row[-1] < best[pair][-1]:
+            best[pair] = row
     found: dict[int, list[Candidate]] = {}
-    for (deal, _), (basis, click) in sorted(best.items(), key=itemgetter(0)):
-        found.setdefault(deal, []).append(Candidate(click, basis))
+    for (deal, _), row in sorted(best.items(), key=itemgetter(0)):
+        found.setdefault(deal, []).append(_candidate(*row[2:]))
     return found
+
+
+def _candidate(
+    kind: str, value: str, clicked_at: int | None, is_whole_day: int, basis: int
+) -> Candidate:
+    click = Click(
+        click_id=ClickId(_KINDS[kind], value),
+        clicked_at=instant_of(clicked_at),
+        is_whole_day=bool(is_whole_day),
+    )
+    return Candidate(click, _BASES[basis])
+
+
+_KINDS = {kind.value: kind for kind in ClickIdKind}
+_BASES = {basis.value: basis for basis in MatchBasis}
 
 
 def _sharing_a_key(connection: Connection) -> Select[Any]:
@@ -143,8 +153,9 @@ def _carried_by_the_deal(connection: Connection) -> Select[Any]:
 def _found(
     chain: dialect.Chain, of_deal: FromClause, clicked: FromClause, basis: Any
 ) -> Select[Any]:
-    names = ("id", "kind", "value", "clicked_at", "is_whole_day")
-    columns: list[Any] = [of_deal.c.deal, *(clicked.c[name] for name in names), basis]
+    at = type_coerce(clicked.c.clicked_at, BigInteger)
+    of_click = (clicked.c.id, clicked.c.kind, clicked.c.value, at, clicked.c.is_whole_day)
+    columns: list[Any] = [of_deal.c.deal, *of_click, basis]
     return select(*columns).select_from(chain.joined)
 
 

@@ -47,16 +47,25 @@ class Micros(TypeDecorator[Decimal]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
-        """Return the millionths."""
-        return None if value is None else int(value.scaleb(6))
+    def bind_processor(self, dialect: Dialect) -> Callable[[Decimal | None], int | None]:
+        """Return what returns the millionths, and calls nothing else."""
+        return _millionths_of
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Return the amount with as many places as it needs, at least two."""
-        if value is None:
-            return None
-        cents, rest = divmod(int(value), 10_000)
-        return Decimal(value).scaleb(-6) if rest else Decimal(cents).scaleb(-2)
+        return amount_of(value)
+
+
+def _millionths_of(value: Decimal | None) -> int | None:
+    return None if value is None else int(value.scaleb(6))
+
+
+def amount_of(millionths: int | None) -> Decimal | None:
+    """Return the amount that a column holds, with as many places as it needs, at least two."""
+    if millionths is None:
+        return None
+    cents, rest = divmod(int(millionths), 10_000)
+    return Decimal(millionths).scaleb(-6) if rest else Decimal(cents).scaleb(-2)
 
 
 class Word(TypeDecorator[str]):
@@ -65,6 +74,10 @@ class Word(TypeDecorator[str]):
     impl = String
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return the word itself."""
-        return None if value is None else str(value)
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None]:
+        """Return what returns the word itself, and calls nothing else."""
+        return _plain
+
+
+def _plain(word: str | None) -> str | None:
+    return None if word is None else str(word)

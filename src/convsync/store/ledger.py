@@ -14,11 +14,14 @@ from typing import Any
 from msgspec import Struct, field
 from pydantic_core import to_json
 from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
     Connection,
     RowMapping,
     bindparam,
     or_,
     select,
+    type_coerce,
     update,
 )
 
@@ -33,6 +36,7 @@ from convsync.model.record import about_of, spans_in
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
 from convsync.store import dialect, sums
+from convsync.store.column_types import amount_of, instant_of
 from convsync.store.schema import deals, ledger
 
 EntryKey = tuple[int, str]
@@ -133,11 +137,29 @@ def _columns_of(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row_of(entry: LedgerEntry) -> tuple[Any, ...]:
-    """Return the values of `_ALL_COLUMNS` after the number."""
-    row: tuple[Any, ...] = ()
-    for part, (_, cells) in _CELLS_OF.items():
-        row += cells(getattr(entry, part))
-    return row
+    """Return the values of `_ALL_COLUMNS` after the number: all that `_CELLS_OF` has, in a row."""
+    action, told, took = entry.action, entry.told, entry.time_to_close
+    return (
+        entry.deal_row,
+        entry.rule,
+        entry.order_id,
+        action.destination,
+        action.action_id,
+        entry.milestone,
+        entry.milestone_at,
+        entry.run_id,
+        entry.state,
+        *_statement_cells(entry.statement),
+        *_matched_cells(entry.matched),
+        None if took is None else int(took.total_seconds()),
+        None if told is None else told.amount,
+        None if told is None else told.currency,
+        entry.is_unsure,
+        entry.reason,
+        entry.code or None,
+        entry.due_at,
+        entry.batch,
+    )
 
 
 def _cell(value: Any) -> tuple[Any, ...]:
@@ -205,17 +227,29 @@ _ALL_COLUMNS = ("id", *(name for names, _ in _CELLS_OF.values() for name in name
 
 def _extras_of(statement: Statement) -> str | None:
     """Return what a statement says beside its click and value as JSON, None where nothing."""
-    consent, who = statement.consent, statement.identifiers
+    who, variables = statement.identifiers, statement.variables
+    if not who and not variables:
+        return _extras_of_anyone(statement.consent, statement.customer_type)
+    named = {"emails": who.emails, "phones": who.phones} if who else {}
+    varied = {"variables": dict(variables)} if variables else {}
+    extras = {**_of_anyone(statement.consent, statement.customer_type), **named, **varied}
+    return to_json(extras).decode()
+
+
+@lru_cache(maxsize=64)
+def _extras_of_anyone(consent: Consent, customer_type: CustomerType | None) -> str | None:
+    """Return them where nobody is named: hardly any two statements differ in that."""
+    extras = _of_anyone(consent, customer_type)
+    return to_json(extras).decode() if extras else None
+
+
+def _of_anyone(consent: Consent, customer_type: CustomerType | None) -> dict[str, Any]:
     extras: dict[str, Any] = {}
     if consent != UNSPECIFIED:
         extras["consent"] = consent.ad_user_data.value, consent.ad_personalization.value
-    if statement.customer_type:
-        extras["customer_type"] = statement.customer_type.value
-    if who:
-        extras |= {"emails": who.emails, "phones": who.phones}
-    if statement.variables:
-        extras["variables"] = dict(statement.variables)
-    return to_json(extras).decode() if extras else None
+    if customer_type:
+        extras["customer_type"] = customer_type.value
+    return extras
 
 
 def as_entry(row: RowMapping) -> LedgerEntry:
@@ -235,7 +269,7 @@ def as_entry(row: RowMapping) -> LedgerEntry:
         milestone_at=row["milestone_at"],
         run_id=row["run_id"],
         state=_STATES[row["state"]],
-        statement=as_statement(action, *map(row.__getitem__, _SAID)) if has_statement else None,
+        statement=_statement(action, *map(row.__getitem__, _SAID)) if has_statement else None,
         matched=_as_matched(row),
         time_to_close=None if to_close is None else timedelta(seconds=to_close),
         told=_as_money(row["told_value"], row["told_currency"]),
@@ -255,22 +289,40 @@ _SAID = (
     *("order_id", "operation", "event_at", "value", "currency"),
     *("click_kind", "click_id", "extras"),
 )
-STATEMENT_COLUMNS = [ledger.c[name] for name in _SAID]
-"""What `as_statement` takes after the action, in its order."""
+STATEMENT_COLUMNS: list[ColumnElement[Any]] = [
+    type_coerce(ledger.c[name], BigInteger) if name in {"event_at", "value"} else ledger.c[name]
+    for name in _SAID
+]
+"""What `as_statement` takes after the action, in its order and as the driver gives it."""
 
 
 def as_statement(
     action: ConversionAction,
     order_id: str,
     operation: str,
+    event_at: int,
+    value: int,
+    *more: str | None,
+) -> Statement:
+    """Return the statement that a row holds, word for word; numbers are as they are stored."""
+    at, amount = instant_of(event_at), amount_of(value)
+    assert at is not None, "what is sent has a time"
+    assert amount is not None, "and a value"
+    return _statement(action, order_id, operation, at, amount, *more)
+
+
+def _statement(
+    action: ConversionAction,
+    order_id: str,
+    operation: str,
     event_at: datetime,
     value: Decimal,
-    currency: str,
+    currency: str | None,
     click_kind: str | None,
     click_id: str | None,
     extras: str | None,
 ) -> Statement:
-    """Return the statement that a row holds, word for word."""
+    assert currency is not None, "a value has a currency"
     click = None
     if click_id is not None and click_kind is not None:
         click = ClickId(_KINDS[click_kind], click_id)
@@ -321,7 +373,7 @@ def about_in(extras: str) -> str | None:
     Raises ValueError where they are not what would have been written.
     """
     nothing = ("cs-", Operation.COUNT, _EPOCH, Decimal(0), "XXX", None, None)
-    statement = as_statement(_ANY, *nothing, extras)
+    statement = _statement(_ANY, *nothing, extras)
     if _extras_of(statement) != extras:
         raise ValueError("extras in another spelling")
     return about_of(statement)

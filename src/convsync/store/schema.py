@@ -347,7 +347,7 @@ Index(
     sqlite_where=HAS_CONTENT,
     postgresql_where=HAS_CONTENT,
 )
-IS_OPEN = text("state IN ('planned', 'sending', 'accepted', 'deferred', 'blocked')")
+IS_OPEN = text("state IN ('planned', 'deferred', 'blocked')")
 Index(
     "ix_ledger_open",
     ledger.c.state,

@@ -22,7 +22,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    bindparam,
     case,
     func,
     select,
@@ -151,21 +150,25 @@ def apply(connection: Connection, moves: Iterable[Move]) -> None:
 def apply_together(connection: Connection, move: MoveTogether) -> None:
     """Let the sums follow what many entries are about to do alike, in the same transaction."""
     changes = Changes()
-    are_these = ledger.c.id.in_(bindparam("numbers", expanding=True))
+    are_these = ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value))
     stated = (ledger.c.currency, _STATED != 0)
     found = (
-        select(*_KEY_IN_LEDGER, *stated, func.count(), func.sum(_TOLD), func.sum(_STATED))
+        select(*_KEY_IN_LEDGER, *stated, _TOLD, _STATED)
         .join(deals, deals.c.id == ledger.c.deal)
         .where(are_these)
-        .group_by(*_KEY_IN_LEDGER, *stated)
     )
-    groups = connection.execute(found, {"numbers": move.numbers})
-    for *key, currency, is_worth, rows, told, value in groups:
+    groups: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for row in dialect.raw_rows(connection, found, numbers=move.numbers):
+        group = groups[row[:-2]]
+        group[0] += 1
+        group[1] += row[-2]
+        group[2] += row[-1]
+    for (*key, currency, is_worth), (rows, told, value) in groups.items():
         before = LedgerSum._make([*key, rows, _amount(told)])
         after = _changed(before, move.changes)
         if move.counts:
             after = after._replace(
-                told_currency=currency, is_worth=bool(is_worth), told=_amount(value)
+                told_currency=str(currency), is_worth=bool(is_worth), told=_amount(value)
             )
         changes.add_alike(before, -1)
         changes.add_alike(after, 1)
@@ -191,7 +194,7 @@ def _follow_times(connection: Connection, changes: Changes, move: MoveTogether) 
     state = ledger.c.state.in_(sorted(_SENT))
     turns = ~state if is_sent else state
     found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
-        ledger.c.id.in_(bindparam("numbers", expanding=True)),
+        ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value)),
         ledger.c.clicked_at.is_not(None),
         ledger.c.told_value.is_(None),
         turns,

@@ -342,10 +342,8 @@ def upgrade() -> None:
         "ledger",
         ["state", "destination", "action_id", "id"],
         unique=False,
-        sqlite_where=sa.text("state IN ('planned', 'sending', 'accepted', 'deferred', 'blocked')"),
-        postgresql_where=sa.text(
-            "state IN ('planned', 'sending', 'accepted', 'deferred', 'blocked')"
-        ),
+        sqlite_where=sa.text("state IN ('planned', 'deferred', 'blocked')"),
+        postgresql_where=sa.text("state IN ('planned', 'deferred', 'blocked')"),
     )
     op.create_index(
         "uq_ledger_order_id_action_id",
