@@ -1,5 +1,6 @@
 """Whole nights over the sandbox's CRMs: three of a world in each, and what may go wrong in one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -214,3 +215,46 @@ def test_a_period_reads_old_deals_and_leaves_the_watermark_alone(
     assert report.uploaded.sent == 1
     assert company.value(deal_id) == 100
     assert company.query("SELECT * FROM watermarks WHERE source = 'crm'") == []
+
+
+@pytest.mark.parametrize("vendor", sorted(SERVERS))
+def test_a_history_that_comes_late_corrects_the_time_and_counts_nothing_again(
+    company: Company, vendor: str
+) -> None:
+    office = company.moves_to(vendor)
+    world = World(seed=11, deals=60, ends_at=NIGHTS[0], days=60)
+    office.feed.follow(world, NIGHTS[0] - timedelta(hours=7))
+    office.book.telling = crm.Telling.LAGS
+    first = company.night(NIGHTS[0])
+    counted = company.query("SELECT order_id FROM ledger WHERE state = 'confirmed'")
+    estimates = company.query("SELECT * FROM milestones WHERE is_estimated")
+    assert (first.exit_code, bool(counted), bool(estimates)) == (0, True, True)
+    office.book.telling = crm.Telling.ALL
+    for deal in office.book.modified():
+        office.book.edit(deal.deal_id, NIGHTS[0] + NOON)
+    second = company.night(NIGHTS[1])
+    assert second.exit_code == 0
+    assert (
+        company.query("SELECT * FROM milestones WHERE is_estimated AND withdrawn_at IS NULL") == []
+    )
+    again = company.query("SELECT order_id FROM ledger WHERE state = 'confirmed'")
+    assert {row["order_id"] for row in again} >= {row["order_id"] for row in counted}
+    assert company.sums(), "and they add up"
+    assert company.audit_is_sound()
+
+
+def test_a_stage_that_is_renamed_stops_no_night_and_moves_no_milestone(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    win(hubspot, 1)
+    company.night(NIGHTS[0])
+    before = company.query("SELECT name, reached_at FROM milestones")
+    hubspot.book.stages = tuple(
+        replace(stage, name=f"{stage.name} (new)") for stage in hubspot.book.stages
+    )
+    hubspot.book.edit("".join(one.deal_id for one in hubspot.book.modified()), NIGHTS[0] + NOON)
+    second = company.night(NIGHTS[1])
+    assert (second.exit_code, second.uploaded.sent) == (0, 0)
+    assert [tuple(row) for row in company.query("SELECT name, reached_at FROM milestones")] == [
+        tuple(row) for row in before
+    ]

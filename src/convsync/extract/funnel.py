@@ -7,9 +7,9 @@ The rules that shape it:
 - A milestone is reached when the deal first enters a stage that means it. One that was skipped was
   not reached: whoever wants it counted lists the later stages too.
 - A stage that the record names and the history lacks was entered at the best time the record has:
-  since when it is in its stage, when it was closed, for a deal without any history when it was
-  created, and at the latest when it was modified. Such a time is an estimate. So is one behind a
-  stage that nothing is known of: the milestone may have been reached in that.
+  since when it is in its stage, when it was closed, for an open deal without any history when it
+  was created, and at the latest when it was modified. Such a time is an estimate. So is one behind
+  a stage that nothing is known of: the milestone may have been reached in that.
 - A deal that goes back below a milestone has no longer reached it; entering it again is a new time.
   Going back and forth above it, or saving the same stage again, changes nothing.
 - Going on is not going back: stages compare within one pipeline. What was reached in one is not
@@ -186,7 +186,7 @@ def _estimate(standing: Standing, last: Entered | None, *, is_closed: bool) -> d
     stamps = (
         standing.entered_at,
         standing.closed_at if is_closed else None,
-        standing.created_at if last is None else None,
+        standing.created_at if last is None and not is_closed else None,
         until,
     )
     fitting = (

@@ -47,7 +47,7 @@ class Pipedrive:
     """One Pipedrive company. Promises what Crm does."""
 
     lag = timedelta(0)
-    overlap = timedelta(minutes=2)
+    overlap = timedelta(minutes=10)
 
     def __init__(self, api: Api, mapping: CrmMapping) -> None:
         self._api = api
@@ -60,6 +60,7 @@ class Pipedrive:
         ]
         self._stages: Mapping[str, Stage] = {}
         self._first_counting: Mapping[str, int] = {}
+        self._knows_all = True
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages of every pipeline, and the statuses won and lost as two more.
@@ -79,6 +80,7 @@ class Pipedrive:
         stages = [*own, *CLOSED]
         self._stages = {stage.stage_id: stage for stage in stages}
         self._first_counting = _first_positions(self._named_stages, stages)
+        self._knows_all = all(stages_named(word, stages) for word in self._named_stages)
         return stages
 
     def fields(self) -> Sequence[CrmField]:
@@ -297,9 +299,9 @@ class Pipedrive:
         return [*entered, Entered(f"status:{record['status']}", closed_at)]
 
     def _counts(self, stage_id: str) -> bool:
-        """True where a stage, or one before it in its pipeline, is named by a milestone."""
+        """True where a stage, or one before it in its pipeline, is or was named by a milestone."""
         stage = self._stages.get(stage_id)
-        if stage is None:
+        if stage is None or not self._knows_all:
             return True
         first = self._first_counting.get(stage.pipeline)
         return first is not None and first <= stage.position

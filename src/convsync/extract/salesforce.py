@@ -67,7 +67,8 @@ class Salesforce:
     """
 
     lag = timedelta(minutes=5)
-    overlap = timedelta(minutes=10)
+    overlap = timedelta(minutes=30)
+    """Long transactions commit rows under an earlier SystemModstamp (airbyte #27146)."""
 
     def __init__(
         self,

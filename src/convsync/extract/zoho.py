@@ -70,7 +70,7 @@ class Zoho:
     """
 
     lag = timedelta(0)
-    overlap = timedelta(minutes=2)
+    overlap = timedelta(minutes=10)
 
     def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
         self._api = api

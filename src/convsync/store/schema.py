@@ -177,12 +177,12 @@ Index(
     postgresql_where=_IS_WITHDRAWN,
 )
 
-_IS_ESTIMATED = text("is_estimated")
+IS_ESTIMATED = text("is_estimated")
 Index(
     "ix_milestones_estimated",
     milestones.c.name,
-    sqlite_where=_IS_ESTIMATED,
-    postgresql_where=_IS_ESTIMATED,
+    sqlite_where=IS_ESTIMATED,
+    postgresql_where=IS_ESTIMATED,
 )
 
 stages = Table(

@@ -69,7 +69,7 @@ _STANDARD: Final[Mapping[str, Columns]] = {
     "Deals": {
         **_STAMPS, "Deal_Name": "text", "Stage": "picklist", "Pipeline": "picklist",
         "Currency": "picklist", "Owner": "ownerlookup", "Contact_Name": "lookup",
-        "Reason_For_Loss__s": "picklist",
+        "Reason_For_Loss__s": "picklist", "Closing_Date": "date",
     },
     "Contacts": _STAMPS,
     "Leads": {
@@ -308,6 +308,7 @@ class ZohoServer(CrmServer):
             "Contact_Name": contact and {"name": "Doe", "id": contact.person_id},
             "Contact_Name.Modified_Time": contact and contact.modified_at,
             "Reason_For_Loss__s": deal.lost_reason,
+            "Closing_Date": deal.entered[-1][1].date().isoformat(),
         }
 
     def _held(self, name: str) -> str:
