@@ -90,10 +90,14 @@ class CrmDeals:
             for page in _ahead(self.crm.named(deal_ids)):
                 yield from map(records.read, page.deals)
 
+    def stages(self) -> Sequence[Stage]:
+        """Return the stages there are now, and behind them those that are only remembered."""
+        self.stages_seen = self.crm.stages()
+        return with_remembered(self.stages_seen, self._memory.stages)
+
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())
-        self.stages_seen = self.crm.stages()
-        stages = with_remembered(self.stages_seen, self._memory.stages)
+        stages = self.stages()
         records = CrmRecords(self.name, self.mapping, self._cells, stages, self._memory.merged)
         for doubt in doubtful_words(self.mapping.stage_words, stages):
             log.warning("a stage is known only from memory", source=self.name, what=doubt)

@@ -203,7 +203,7 @@ class History:
             rows = self._api.rows_of_each(process.records, queries)
             audited = self._audited(process, [row[INSTANCE] for row in rows])
             for row in rows:
-                entered = _moves_of(row, audited.get(row[INSTANCE], ()))
+                entered = moves_of(row, audited.get(row[INSTANCE], ()))
                 moves.setdefault(row[process.deal], []).extend(entered)
         return {one: sorted(these, key=lambda move: move.at) for one, these in moves.items()}
 
@@ -235,7 +235,7 @@ class History:
         return entered
 
 
-def _moves_of(row: DynamicsRecord, audited: Sequence[Entered]) -> Iterator[Entered]:
+def moves_of(row: DynamicsRecord, audited: Sequence[Entered]) -> Iterator[Entered]:
     """Yield the stages a process came into: as audited, and as it says of itself.
 
     Where it is audited, the active stage that no audit tells of is estimated to have been entered

@@ -10,13 +10,14 @@ from typing import Protocol
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.extract.crm import CrmDeals
+from convsync.extract.source import Memory
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
 from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.report.crm_check import findings_of_crm
-from convsync.store import migrate
+from convsync.store import memory, migrate
 from convsync.store.database import Database
 from convsync.store.retired import retired
 from convsync.upload.ad_account import AdAccount
@@ -49,6 +50,7 @@ def check_all(
     findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
     if findings[0].severity is None:
         findings += _retired(database, rules, sources)
+        _recall(database, sources)
     for source in sources:
         findings += _source(source)
     for account in accounts:
@@ -65,6 +67,14 @@ def check_all(
         look = partial(_validate, rule, destinations, now)
         findings.append(_looked_at(f"rule {rule.name} at {destination}", look, refused))
     return findings
+
+
+def _recall(database: Database, sources: Sequence[Checkable]) -> None:
+    """Let CRMs be looked at with what earlier runs have seen of their stages."""
+    with database.reading() as connection:
+        for source in sources:
+            if isinstance(source, CrmDeals):
+                source.recall(Memory(stages=memory.stages_of(connection, source.name)))
 
 
 def _looked_at(subject: str, look: Callable[[], None], otherwise: Finding | None = None) -> Finding:

@@ -11,6 +11,7 @@ from convsync.extract.crm import CrmDeals, unreadable
 from convsync.extract.crm_adapter import CrmField
 from convsync.extract.funnel import Stage, listed, unknown_stages
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping, RecordFields
+from convsync.extract.stage_names import doubtful_words
 from convsync.model.finding import Finding, Severity
 
 _LINK = "https://support.google.com/google-ads/answer/7012522"
@@ -22,7 +23,7 @@ def findings_of_crm(source: CrmDeals) -> list[Finding]:
     subject = f"source {source.name}"
     fields = source.crm.fields()
     findings = [
-        *_stages(subject, source.mapping, source.crm.stages()),
+        *_stages(subject, source.mapping, source.stages()),
         *_fields(subject, source.mapping, fields),
         *_click_ids(subject, source, fields),
     ]
@@ -37,6 +38,14 @@ def _stages(subject: str, mapping: CrmMapping, stages: Sequence[Stage]) -> Itera
             problem=f"the stage '{word}' of milestone '{milestone}' is not there",
             means="no run can tell which deals reached the milestone, so none starts",
             fix=f"correct it, or take it out; the stages there are: {listed(stages)}",
+        )
+    for doubt in doubtful_words(mapping.stage_words, stages):
+        yield Finding(
+            severity=Severity.WARNING,
+            subject=subject,
+            problem=doubt,
+            means="it is known from earlier runs what was meant, and runs go on with that",
+            fix=f"name what is meant now, best by its ID; the stages there are: {listed(stages)}",
         )
 
 

@@ -7,6 +7,7 @@ https://developers.hubspot.com/docs/api-reference/latest/overview
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome
@@ -329,7 +330,7 @@ def _written(record: CrmDeal | CrmPerson, name: str) -> list[tuple[str, datetime
 def _newest_first(written: list[tuple[str, datetime]]) -> list[dict[str, Any]]:
     return [
         {"value": value, "timestamp": _text(at), "sourceType": "CRM_UI"}
-        for value, at in reversed(written)
+        for value, at in sorted(written, key=itemgetter(1))[::-1]
     ]
 
 
