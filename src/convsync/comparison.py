@@ -34,6 +34,7 @@ PLANNING = frozenset(
         EventKind.KEPT,
         EventKind.UNCORRECTABLE,
         EventKind.WITHHELD,
+        EventKind.MERGED_IN,
     }
 )
 """What makes an entry the plan of the run in which it happened."""
@@ -148,6 +149,8 @@ def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int],
             planned_by[key] = run_id
     for key, changes in of_entry.items():
         deal, order_id = key
+        if any(kind == EventKind.MERGED_AWAY for _, kind, _ in changes):
+            continue
         entry_number = changes[0][2].get("entry", 0)
         if of_many := common.of_entry(entry_number):
             changes = sorted((*changes, *of_many), key=itemgetter(0))

@@ -9,8 +9,11 @@ or gone, the milestone withdrawn, or consent refused: whoever removed the rule d
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import structs
+
 from convsync.match import match_deal
 from convsync.model.click import Candidate
+from convsync.model.conversion import Conversion
 from convsync.model.deal import LOST, Deal, Gone, Milestone
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
@@ -43,7 +46,8 @@ def decide(
         return _worth_restating(value_of(deal, rule), counted, rule)
     match match_deal(deal, milestone, candidates, rule, now=now):
         case Matched() as matched:
-            return value_deal(deal, milestone, matched, rule, now=now)
+            decided = value_deal(deal, milestone, matched, rule, now=now)
+            return decided if entry is None else _under_its_name(decided, entry)
         case unmatched:
             return unmatched
 
@@ -56,6 +60,14 @@ def _until_consent_is_clear(
     if until > now:
         return Waiting(reason=Reason.CONSENT_UNCLEAR, until=until)
     return NotSent(reason=Reason.CONSENT_UNCLEAR)
+
+
+def _under_its_name(decided: Decision, entry: LedgerEntry) -> Decision:
+    """Return a conversion under the order ID the ledger has: one that was moved keeps its own."""
+    if not isinstance(decided, Conversion) or decided.statement.order_id == entry.order_id:
+        return decided
+    statement = structs.replace(decided.statement, order_id=entry.order_id)
+    return structs.replace(decided, statement=statement)
 
 
 def decide_retired(deal: Deal, entry: LedgerEntry) -> Decision:

@@ -37,6 +37,7 @@ from convsync.extract.source import (
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
+from convsync.recollection import Recollection
 from convsync.store import clicks, deals, file_marks, quarantine, row_digests, runs
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
@@ -80,6 +81,7 @@ class Intake:
         self._before_keeping = before_keeping
         self._before_moving = before_moving
         self._session = session
+        self._recollection = Recollection(session)
         self._departures = departures
         self._plan = plan
         self._advance = advance
@@ -241,8 +243,10 @@ class Intake:
         known: row_digests.Window | None = None,
     ) -> None:
         """Store what a source yields; whatever stops this, the source is left behind at once."""
+        self._recollection.recall(source)
         with closing(_chunked(records)) as chunks:
             self._keep(source, chunks, after_saving, window, known)
+        self._recollection.keep(source)
 
     def _keep(
         self,
@@ -255,6 +259,7 @@ class Intake:
         for chunk, is_last in chunks:
             with self._session.transaction("store deals") as connection:
                 read = unchanged_rows.read_last(connection, source.name, chunk)
+                read = [*self._recollection.beside(connection, source.name, read)]
                 saved = deals.save(connection, source.name, read, now=self._session.now)
                 self.has_changed |= bool(saved.changed)
                 self._before_keeping(connection, source.name, saved.changed)
@@ -262,6 +267,7 @@ class Intake:
                 quarantine.release_deals(connection, source.name, [deal.deal_id for deal in read])
                 unchanged_rows.release(connection, source.name, chunk)
                 self._departures.note_returned(connection, saved.returned)
+                saved = self._recollection.move_conversions(connection, source.name, read, saved)
                 after_saving(connection, saved)
                 departed = [record for record in chunk if isinstance(record, Departed)]
                 self._departures.note(connection, source.name, departed)

@@ -129,8 +129,14 @@ def _identifiers(deal: Deal, rule: ConversionRule) -> Identifiers:
 
 
 def _time_to_close(deal: Deal, matched: Matched) -> timedelta | None:
+    """Return how long the deal took; of a time that is an estimate nobody knows."""
     won = deal.milestone(WON)
-    if won is None or matched.clicked_at is None or won.reached_at < matched.clicked_at:
+    if (
+        won is None
+        or won.is_estimated
+        or matched.clicked_at is None
+        or won.reached_at < matched.clicked_at
+    ):
         return None
     return won.reached_at - matched.clicked_at
 

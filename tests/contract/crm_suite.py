@@ -20,14 +20,14 @@ from convsync.extract.crm import CrmDeals
 from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
-from convsync.extract.source import Bookmark, Departed, Quarantined
+from convsync.extract.source import Bookmark, Departed, Memory, Quarantined
 from convsync.http import Http
 from convsync.model.consent import ConsentStatus
-from convsync.model.deal import Deal, Gone
+from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.period import Period
 from convsync.pace import Limit, Pace
 from convsync.retrying import RetryPolicy
-from convsync.sandbox.crm.book import LEAD, CrmBook
+from convsync.sandbox.crm.book import LEAD, CrmBook, Telling
 from convsync.sandbox.crm.server import CrmServer, Reply
 from tests.contract.source_suite import (
     CREATED,
@@ -344,6 +344,52 @@ class CrmSourceContract(DealSourceContract):
         assert isinstance(record, Quarantined)
         assert record.deal_id == office.record_id(1)
         assert "written in USD, the currency beside it is EUR" in record.problem
+
+    @pytest.mark.parametrize("telling", [Telling.LAGS, Telling.NOTHING])
+    def test_a_deal_is_where_its_record_says_whatever_its_history_lacks(
+        self, office: Any, telling: Telling
+    ) -> None:
+        put_deal(office)
+        office.book.telling = telling
+        (deal,) = read(office.source())
+        won = deal.milestone("won")
+        assert won is not None
+        assert won.is_estimated
+        assert WON_AT - timedelta(days=1) <= won.reached_at <= TOUCHED
+        office.book.telling = Telling.ALL
+        (deal,) = read(office.source())
+        assert deal.milestone("won") == Milestone("won", WON_AT)
+
+    def test_a_backfill_finds_a_deal_that_its_history_says_nothing_of(self, office: Any) -> None:
+        put_deal(office)
+        office.book.telling = Telling.NOTHING
+        period = Period(since=WON_AT - timedelta(days=1), until=TOUCHED + timedelta(days=1))
+        (deal,) = office.source().read_period(period)
+        assert deal.milestone("won") is not None
+
+    def test_of_two_changes_with_one_stamp_the_later_is_the_later(self, office: Any) -> None:
+        put_deal(office, entered=(("mql", CREATED), ("sql", WON_AT), ("won", WON_AT)))
+        (deal,) = read(office.source())
+        assert {one.name: one.reached_at for one in deal.milestones} == {
+            "sql": WON_AT,
+            "won": WON_AT,
+        }
+
+    def test_a_stage_that_is_renamed_or_deleted_is_remembered(self, office: Any) -> None:
+        put_deal(office)
+        source = office.source()
+        (before,) = read(source)
+        memory = Memory(stages=source.stages_seen)
+        office.book.stages = tuple(
+            replace(stage, name="Qualified now") if stage.key == "sql" else stage
+            for stage in office.book.stages
+        )
+        source = office.source()
+        with pytest.raises(OperatorError, match="SQL"):
+            source.check_columns()
+        source.recall(memory)
+        (after,) = read(source)
+        assert after.milestones == before.milestones
 
     def test_a_lost_deal_is_lost_since_it_was_lost(self, office: Any) -> None:
         put_deal(office, entered=(*WON_DEAL[:2], ("lost", WON_AT)))

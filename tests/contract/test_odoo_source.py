@@ -320,14 +320,16 @@ class TestEntered:
     }
 
     def test_a_lead_that_was_never_tracked_is_in_its_stage_since_it_came_there(self) -> None:
-        assert stages_entered(self.RECORD, []) == [Entered("3", WON_AT)]
+        (entered,) = stages_entered(self.RECORD, [], is_tracked=False)
+        assert entered == Entered("3", WON_AT)
+        assert stages_entered(self.RECORD, []) == [replace(entered, is_estimated=True)]
 
     def test_a_move_that_was_not_tracked_comes_after_those_that_were(self) -> None:
         changes = [TrackedChange(SQL_AT, "stage_id", 1, 2)]
         assert stages_entered(self.RECORD, changes) == [
             Entered("1", CREATED),
             Entered("2", SQL_AT),
-            Entered("3", WON_AT),
+            Entered("3", WON_AT, is_estimated=True),
         ]
 
     def test_what_was_archived_with_a_chance_left_is_not_lost(self) -> None:
@@ -338,7 +340,7 @@ class TestEntered:
     def test_what_was_lost_untracked_is_lost_since_it_was_closed(self) -> None:
         record = {**self.RECORD, "active": False, "probability": 0.0, "stage_id": [2, "SQL"]}
         changes = [TrackedChange(SQL_AT, "stage_id", 1, 2)]
-        assert stages_entered(record, changes)[-1] == Entered("lost", WON_AT)
+        assert stages_entered(record, changes)[-1] == Entered("lost", WON_AT, is_estimated=True)
 
     def test_a_lead_without_a_stage_has_been_in_none(self) -> None:
         assert stages_entered({**self.RECORD, "stage_id": False}, []) == []

@@ -77,6 +77,34 @@ def test_trouble_can_be_ordered(sandbox: Sandbox) -> None:
     assert search(sandbox) == []
 
 
+def test_histories_can_be_made_to_lag_behind_the_records(sandbox: Sandbox) -> None:
+    whole = {"seed": 5, "deals": 80, "ends_at": NOW.isoformat(), "days": 60}
+    post(sandbox, "/crms/world", json=whole)
+    ids = [{"id": deal["id"]} for deal in search(sandbox)[:50]]
+
+    def in_the_stage_of_the_record() -> set[bool]:
+        question = {
+            "inputs": ids,
+            "properties": ["dealstage"],
+            "propertiesWithHistory": ["dealstage"],
+        }
+        answer = requests.post(
+            f"{sandbox.http_url}/hubspot/crm/objects/2026-09/deals/batch/read",
+            json=question,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=10,
+        )
+        found = set()
+        for deal in answer.json()["results"]:
+            newest = [one["value"] for one in deal["propertiesWithHistory"]["dealstage"][:1]]
+            found.add(newest == [deal["properties"]["dealstage"]])
+        return found
+
+    assert in_the_stage_of_the_record() == {True}
+    post(sandbox, "/crms/hubspot/history", json={"telling": "lags"})
+    assert in_the_stage_of_the_record() == {False}
+
+
 def test_what_cannot_be_read_is_said(sandbox: Sandbox) -> None:
     answer = requests.post(f"{sandbox.http_url}/crms/world", json={"seed": 1}, timeout=10)
     assert (answer.status_code, answer.json()) == (400, {"error": "KeyError: 'deals'"})

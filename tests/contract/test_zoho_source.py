@@ -172,14 +172,6 @@ class TestZoho(CrmSourceContract):
         (deal,) = read(office.source())
         assert Milestone("won", WON_AT) in deal.milestones
 
-    def test_a_won_deal_without_history_was_won_at_no_time_made_up(
-        self, office: ZohoOffice, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(office.server, "_history", lambda _: [])
-        put_deal(office)
-        (deal,) = read(office.source())
-        assert (deal.milestones, deal.segments["stage"]) == ((), "Closed Won")
-
     def test_a_page_shorter_than_was_asked_for_is_not_the_last(self, office: ZohoOffice) -> None:
         office.server.longest_page = 3
         for number in range(1, 8):

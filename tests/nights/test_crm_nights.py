@@ -1,5 +1,6 @@
 """Whole nights over the sandbox's CRMs: three of a world in each, and what may go wrong in one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -109,7 +110,7 @@ def test_a_deleted_deal_is_taken_back_and_counts_again_once_restored(
     assert company.value(deal_id) == 100
 
 
-def test_a_merged_deal_is_taken_back_and_the_log_names_the_survivor(
+def test_of_two_merged_deals_that_counted_the_earlier_stays_and_the_log_names_the_survivor(
     company: Company, hubspot: CrmOfVendor
 ) -> None:
     loser, survivor = win(hubspot, 1), win(hubspot, 2, amount=300)
@@ -117,13 +118,47 @@ def test_a_merged_deal_is_taken_back_and_the_log_names_the_survivor(
     new_id = hubspot.server.record_id("deal", 3)
     hubspot.book.merge(loser, survivor, NIGHTS[0] + NOON, new_id=new_id)
     company.night(NIGHTS[1], force=True)
-    assert [company.value(one) for one in (loser, survivor, new_id)] == [0, 0, 300]
+    assert [company.value(one) for one in (loser, survivor, new_id)] == [300, 0, None]
+    assert company.sums(), "and they add up"
+    assert company.audit_is_sound()
     told = company.query("SELECT deal_id, detail FROM audit_events WHERE event = 'deal_gone'")
     detail = f'{{"gone":"merged","survivor":"{new_id}"}}'
     assert {(row["deal_id"], row["detail"]) for row in told} == {
         (loser, detail),
         (survivor, detail),
     }
+
+
+def test_a_sale_that_was_counted_stays_when_a_duplicate_is_merged_and_goes_when_it_is_undone(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    sale, duplicate = win(hubspot, 1), hubspot.server.record_id("deal", 2)
+    company.night(NIGHTS[0])
+    hubspot.book.put(
+        crm.CrmDeal(
+            deal_id=duplicate,
+            created_at=NIGHTS[0],
+            modified_at=NIGHTS[0],
+            entered=(("mql", NIGHTS[0]),),
+        )
+    )
+    new_id = hubspot.server.record_id("deal", 3)
+    hubspot.book.merge(duplicate, sale, NIGHTS[0] + NOON, new_id=new_id)
+    company.night(NIGHTS[1], force=True)
+    assert [company.value(one) for one in (sale, new_id)] == [100, None]
+    reached = company.query(
+        "SELECT reached_at FROM milestones JOIN deals ON deals.id = deal"
+        " WHERE name = 'won' AND withdrawn_at IS NULL AND gone IS NULL"
+    )
+    assert [row["reached_at"] for row in reached] == [WON_AT.timestamp() * 10**6]
+    hubspot.book.edit(new_id, NIGHTS[1] + NOON, amount=Decimal(250))
+    company.night(NIGHTS[2], force=True)
+    assert company.value(sale) == 250, "it is corrected under the order ID it went out with"
+    hubspot.book.move(new_id, "sql", NIGHTS[2] + NOON)
+    company.night(NIGHTS[3], force=True)
+    assert company.value(sale) == 0
+    assert company.sums(), "and they add up"
+    assert company.audit_is_sound()
 
 
 def test_a_deal_that_came_and_went_between_two_nights_leaves_nothing(
@@ -180,3 +215,54 @@ def test_a_period_reads_old_deals_and_leaves_the_watermark_alone(
     assert report.uploaded.sent == 1
     assert company.value(deal_id) == 100
     assert company.query("SELECT * FROM watermarks WHERE source = 'crm'") == []
+
+
+def sent_by(company: Company) -> set[str]:
+    """Return the order IDs of what the ledger has sent."""
+    found = company.query("SELECT order_id FROM ledger WHERE state IN ('accepted', 'confirmed')")
+    return {row["order_id"] for row in found}
+
+
+@pytest.mark.parametrize("vendor", sorted(SERVERS))
+def test_a_history_that_comes_late_corrects_the_time_and_counts_nothing_again(
+    company: Company, vendor: str
+) -> None:
+    office = company.moves_to(vendor)
+    world = World(seed=11, deals=60, ends_at=NIGHTS[0], days=60)
+    office.feed.follow(world, NIGHTS[0] - timedelta(hours=7))
+    office.book.telling = crm.Telling.LAGS
+    first = company.night(NIGHTS[0])
+    counted = sent_by(company)
+    estimates = company.query("SELECT * FROM milestones WHERE is_estimated")
+    assert (first.exit_code, bool(counted), bool(estimates)) == (0, True, True)
+    office.book.telling = crm.Telling.ALL
+    for deal in office.book.modified():
+        office.book.edit(deal.deal_id, NIGHTS[0] + NOON)
+    second = company.night(NIGHTS[1])
+    assert second.exit_code == 0
+    assert (
+        company.query("SELECT * FROM milestones WHERE is_estimated AND withdrawn_at IS NULL") == []
+    )
+    assert sent_by(company) >= counted
+    assert company.sandbox is not None
+    books = company.sandbox.books.counted
+    assert {order_id for page in books.values() for order_id in page} == sent_by(company)
+    assert company.sums(), "and they add up"
+    assert company.audit_is_sound()
+
+
+def test_a_stage_that_is_renamed_stops_no_night_and_moves_no_milestone(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    win(hubspot, 1)
+    company.night(NIGHTS[0])
+    before = company.query("SELECT name, reached_at FROM milestones")
+    hubspot.book.stages = tuple(
+        replace(stage, name=f"{stage.name} (new)") for stage in hubspot.book.stages
+    )
+    hubspot.book.edit("".join(one.deal_id for one in hubspot.book.modified()), NIGHTS[0] + NOON)
+    second = company.night(NIGHTS[1])
+    assert (second.exit_code, second.uploaded.sent) == (0, 0)
+    assert [tuple(row) for row in company.query("SELECT name, reached_at FROM milestones")] == [
+        tuple(row) for row in before
+    ]

@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from convsync.extract.crm import CrmDeals
 from convsync.extract.crm_adapter import CrmField, Fields, Page
 from convsync.extract.funnel import MilestoneStages, Stage
 from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
-from convsync.extract.source import Departed
+from convsync.extract.source import Departed, Memory
 from convsync.model.finding import Severity
 from convsync.model.period import Period
 from convsync.report.crm_check import findings_of_crm
@@ -117,3 +118,17 @@ def test_each_wrong_set_up_is_found(
     crm: SmallCrm, mapping: CrmMapping, severity: Severity, said: str
 ) -> None:
     assert problems(crm, mapping) == [(severity, said)]
+
+
+def test_a_stage_that_was_renamed_is_followed_and_its_id_is_named() -> None:
+    source = CrmDeals(
+        "crm",
+        SmallCrm(longest=255),
+        replace(MAPPING, milestones={"won": MilestoneStages(stages=("Signed",))}),
+        CellFormat(),
+    )
+    (won,) = [stage for stage in source.crm.stages() if stage.name == "Won"]
+    source.recall(Memory(stages=[structs.replace(won, name="Signed")]))
+    (finding,) = findings_of_crm(source)
+    assert finding.severity is Severity.WARNING
+    assert f'"{won.stage_id}"' in (finding.problem or "")

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convsync.errors import OperatorError
-from convsync.extract.funnel import Entered, Funnel, MilestoneStages, Stage, StageOutcome
+from convsync.extract.funnel import (
+    ANY_PIPELINE,
+    Entered,
+    Funnel,
+    MilestoneStages,
+    Stage,
+    StageOutcome,
+    Standing,
+)
+from convsync.extract.stage_names import doubtful_words, with_remembered
+from convsync.model.deal import Merged, Milestone
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NAMES = ("New", "Qualified", "Demo", "Offer", "Won", "Lost")
@@ -104,3 +114,253 @@ def test_a_milestone_stands_only_with_an_entry_and_no_lower_stage_after_it(
         after = [one for one in stages[found[name] :] if one != "Lost"]
         assert all(NAMES.index(one) >= NAMES.index(stage) for one in after)
     assert ("lost" in found) == bool(stages and stages[-1] == "Lost")
+
+
+# The record says where, the history says when
+
+
+def day(number: int) -> datetime:
+    return START + timedelta(days=number)
+
+
+def days_of(milestones: tuple[Milestone, ...]) -> dict[str, str]:
+    """Return the day of each milestone, an estimated one with a `~`."""
+    return {
+        one.name: f"{'~' if one.is_estimated else ''}{(one.reached_at - START).days}"
+        for one in milestones
+    }
+
+
+def at_stage(name: str, **stamps: int) -> Standing:
+    return Standing(
+        stage_id=str(NAMES.index(name)) if name in NAMES else name,
+        **{f"{stamp}_at": day(number) for stamp, number in stamps.items()},
+    )
+
+
+@pytest.mark.parametrize(
+    ("stages", "standing", "expected"),
+    [
+        pytest.param(("New", "Qualified"), at_stage("Qualified"), {"sql": "1"}, id="they agree"),
+        pytest.param(
+            ("New",), at_stage("Qualified", entered=4, modified=9), {"sql": "~4"}, id="it lags"
+        ),
+        pytest.param(
+            ("New",), at_stage("Won", closed=5, modified=9), {"won": "~5"}, id="closed then"
+        ),
+        pytest.param(
+            ("New",), at_stage("Offer", closed=5, modified=9), {"opportunity": "~9"},
+            id="the closing date of an open deal is a hope",
+        ),
+        pytest.param(
+            (), at_stage("Qualified", created=2, modified=9), {"sql": "~2"}, id="never moved"
+        ),
+        pytest.param(
+            (), at_stage("Won", closed=1, created=2, modified=9), {"won": "~1"},
+            id="imported when it was long won",
+        ),
+        pytest.param(
+            (), at_stage("Won", created=2, modified=9), {"won": "~9"},
+            id="nobody closes a deal as they make it",
+        ),
+        pytest.param(
+            ("New", "Qualified"), at_stage("Won", entered=0, closed=30, modified=9),
+            {"sql": "1", "won": "~9"}, id="stamps that contradict the rest are passed over",
+        ),
+        pytest.param(
+            ("New", "Qualified", "Offer", "Won"), at_stage("Offer", modified=9),
+            {"sql": "1", "opportunity": "2"}, id="the record is back, the history does not know",
+        ),
+        pytest.param(
+            ("New", "Won"), at_stage("Lost", closed=6, modified=9), {"won": "1", "lost": "~6"},
+            id="lost, and the history does not know",
+        ),
+        pytest.param(("Qualified",), at_stage("gone", modified=9), {"sql": "0"}, id="deleted"),
+        pytest.param(("Qualified", "gone", "Won"), None, {"sql": "0", "won": "~2"}, id="unclear"),
+    ],
+)  # fmt: skip
+def test_a_stage_the_history_lacks_is_dated_by_the_best_stamp_of_the_record(
+    stages: tuple[str, ...], standing: Standing | None, expected: dict[str, str]
+) -> None:
+    history = [
+        Entered(str(NAMES.index(one)) if one in NAMES else one, day(number))
+        for number, one in enumerate(stages)
+    ]
+    funnel = Funnel(MILESTONES, STAGES, source="crm")
+    assert days_of(funnel.reached(history, standing)) == expected
+
+
+def test_of_changes_with_one_stamp_the_last_listed_is_last_unless_the_record_says_otherwise() -> (
+    None
+):
+    funnel = Funnel(MILESTONES, STAGES, source="crm")
+    both = [Entered("4", day(1)), Entered("1", day(1))]
+    assert days_of(funnel.reached(both)) == {"sql": "1"}
+    assert days_of(funnel.reached(both, at_stage("Won"))) == {"sql": "1", "won": "1"}
+
+
+@given(
+    st.lists(st.sampled_from(NAMES), max_size=8),
+    st.sampled_from(NAMES),
+    st.lists(st.one_of(st.none(), st.integers(-5, 20)), min_size=4, max_size=4),
+)
+def test_whatever_a_record_says_what_it_is_in_stands_and_only_that_is_estimated(
+    stages: list[str], now_in: str, stamps: list[int | None]
+) -> None:
+    history = [Entered(str(NAMES.index(one)), day(number)) for number, one in enumerate(stages)]
+    entered, closed, created, modified = (None if one is None else day(one) for one in stamps)
+    standing = Standing(
+        stage_id=str(NAMES.index(now_in)),
+        entered_at=entered,
+        closed_at=closed,
+        created_at=created,
+        modified_at=modified,
+    )
+    funnel = Funnel(MILESTONES, STAGES, source="crm")
+    found = {one.name: one for one in funnel.reached(history, standing)}
+    meant = {"Qualified": "sql", "Offer": "opportunity", "Won": "won", "Lost": "lost"}
+    if now_in in meant and (stages or any(stamps)):
+        assert meant[now_in] in found or not any(
+            one for one in (entered, closed, created, modified)
+        )
+    estimated = {one.name for one in found.values() if one.is_estimated}
+    assert estimated <= {meant.get(now_in)}
+    if stages and stages[-1] == now_in:
+        assert not estimated
+
+
+# Going on is not going back
+
+HANDOVER = [
+    Stage(stage_id="h1", name="Kick-off", pipeline="Onboarding", position=0),
+    Stage(stage_id="h2", name="Live", pipeline="Onboarding", position=1, outcome=StageOutcome.WON),
+    Stage(stage_id="h3", name="Quit", pipeline="Onboarding", position=2, outcome=StageOutcome.LOST),
+    Stage(stage_id="p1", name="Qualified", pipeline="Partners", position=0),
+    Stage(stage_id="p2", name="Signed", pipeline="Partners", position=1, outcome=StageOutcome.WON),
+    Stage(stage_id="x", name="Won", pipeline=ANY_PIPELINE, position=1, outcome=StageOutcome.WON),
+]
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        pytest.param(("1", "4", "h1"), {"sql": "0", "won": "1"}, id="handed over"),
+        pytest.param(("1", "4", "h1", "h2"), {"sql": "0", "won": "1"}, id="and live"),
+        pytest.param(("1", "4", "h1", "h3"), {"sql": "0", "won": "1"}, id="a loss after the sale"),
+        pytest.param(("1", "3", "h1"), {"sql": "0", "opportunity": "1"}, id="beside the sale"),
+        pytest.param(("1", "4", "h1", "3"), {"sql": "0", "opportunity": "3"}, id="reopened"),
+        pytest.param(("1", "3", "p1"), {"sql": "0", "opportunity": "1"}, id="to another sale"),
+        pytest.param(("p1", "p2"), {"sql": "0", "won": "1"}, id="a pipeline of its own"),
+        pytest.param(("p1", "p2", "p1"), {"sql": "0"}, id="and back in that"),
+        pytest.param(("1", "x", "3"), {"sql": "0", "opportunity": "2"}, id="a state, reopened"),
+        pytest.param(("1", "x", "h1"), {"sql": "0", "won": "1"}, id="a state, handed over"),
+        pytest.param(("1", "5", "h1"), {"sql": "0", "lost": "1"}, id="lost, and filed away"),
+        pytest.param(("1", "5", "p1"), {"sql": "0"}, id="lost, and taken up elsewhere"),
+    ],
+)  # fmt: skip
+def test_stages_compare_within_one_pipeline(
+    stages: tuple[str, ...], expected: dict[str, str]
+) -> None:
+    funnel = Funnel(MILESTONES, [*STAGES, *HANDOVER], source="crm")
+    history = [Entered(one, day(number)) for number, one in enumerate(stages)]
+    assert days_of(funnel.reached(history)) == expected
+
+
+@given(
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=8),
+    st.lists(st.sampled_from(["h1", "h2"]), max_size=6),
+)
+def test_nothing_beside_the_sale_undoes_or_re_dates_what_was_reached(
+    stages: list[str], beside: list[str]
+) -> None:
+    funnel = Funnel(MILESTONES, [*STAGES, *HANDOVER], source="crm")
+    own = [Entered(str(NAMES.index(one)), day(number)) for number, one in enumerate(stages)]
+    more = [Entered(one, day(len(own) + number)) for number, one in enumerate(beside)]
+    before = days_of(funnel.reached(own))
+    after = days_of(funnel.reached([*own, *more]))
+    kept = {name: at for name, at in before.items() if name != "lost"}
+    assert kept.items() <= after.items()
+
+
+# Another record's history is not one's own
+
+
+@given(
+    st.lists(st.sampled_from(NAMES[:5]), min_size=1, max_size=6),
+    st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 12)), max_size=6),
+)
+def test_no_duplicate_that_is_merged_into_a_won_deal_undoes_or_re_dates_the_sale(
+    stages: list[str], duplicate: list[tuple[str, int]]
+) -> None:
+    own = [Entered(str(NAMES.index(one)), day(number)) for number, one in enumerate(stages)]
+    own.append(Entered("4", day(len(own))))
+    theirs = [
+        Entered(str(NAMES.index(one)), day(number) + timedelta(hours=1))
+        for one, number in duplicate
+        if one != "Won"
+    ]
+    funnel = Funnel(MILESTONES, STAGES, source="crm")
+    (won,) = [one for one in funnel.reached([Entered("4", own[-1].at)]) if one.name == "won"]
+    first = next(one.at for one in own if one.stage_id == "4")
+    found = funnel.reached([*own, *theirs], at_stage("Won", modified=30), Merged())
+    assert {one.name: one.reached_at for one in found}["won"] in (first, won.reached_at)
+    assert "lost" not in {one.name for one in found}
+
+
+def test_what_happens_after_a_merge_is_the_deal_s_own() -> None:
+    funnel = Funnel(MILESTONES, STAGES, source="crm")
+    known = Merged(day(5), (Milestone("sql", day(1)), Milestone("won", day(3))))
+    union = [Entered("1", day(1)), Entered("4", day(3)), Entered("0", day(4))]
+    assert days_of(funnel.reached(union, at_stage("Won"), known)) == {"sql": "1", "won": "3"}
+    back = [*union, Entered("2", day(6))]
+    assert days_of(funnel.reached(back, at_stage("Demo"), known)) == {"sql": "1"}
+
+
+# Stages are remembered
+
+
+def named(stage_id: str, name: str, pipeline: str = "Sales") -> Stage:
+    return Stage(stage_id=stage_id, name=name, pipeline=pipeline, position=int(stage_id))
+
+
+@pytest.mark.parametrize(
+    ("now", "word", "means", "doubt"),
+    [
+        pytest.param(STAGES, "Qualified", {"1"}, "", id="as it was"),
+        pytest.param([named("1", "SQL")], "Qualified", {"1"}, "by its ID", id="renamed"),
+        pytest.param([named("1", "SQL")], "Sales: qualified", {"1"}, "by its ID", id="with all"),
+        pytest.param([named("1", "SQL")], "1", {"1"}, "", id="renamed, and named by its ID"),
+        pytest.param([named("0", "New")], "Qualified", {"1"}, "no longer there", id="deleted"),
+        pytest.param(
+            [named("7", "Qualified")], "Qualified", {"1", "7"}, "no longer", id="made anew"
+        ),
+        pytest.param(
+            [named("1", "Old"), named("7", "Qualified")], "Qualified", {"1", "7"}, "by its ID",
+            id="the name has passed on",
+        ),
+        pytest.param(
+            [named("1", "Qualified", "Inbound")], "Sales: Qualified", {"1"}, "Inbound: Qualified",
+            id="the pipeline was renamed",
+        ),
+    ],
+)  # fmt: skip
+def test_a_word_follows_what_was_renamed_and_keeps_what_was_deleted(
+    now: list[Stage], word: str, means: set[str], doubt: str
+) -> None:
+    stages = with_remembered(now, STAGES)
+    words = {"sql": (word,)}
+    funnel = Funnel({"sql": MilestoneStages(stages=(word,))}, stages, source="crm")
+    assert {one for one in ("1", "7", "0") if funnel.reached([Entered(one, START)])} == means
+    doubts = list(doubtful_words(words, stages))
+    assert any(doubt in one for one in doubts) if doubt else not doubts
+
+
+def test_a_win_in_a_stage_that_was_deleted_since_stays_where_it_was() -> None:
+    signed = Stage(
+        stage_id="9", name="Signed", pipeline="Sales", position=9, outcome=StageOutcome.WON
+    )
+    history = [Entered("0", day(0)), Entered("9", day(3)), Entered("4", day(400))]
+    forgetful = Funnel(MILESTONES, STAGES, source="crm")
+    remembering = Funnel(MILESTONES, with_remembered(STAGES, [*STAGES, signed]), source="crm")
+    assert days_of(forgetful.reached(history)) == {"won": "~400"}
+    assert days_of(remembering.reached(history)) == {"won": "3"}

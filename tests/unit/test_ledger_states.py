@@ -164,6 +164,25 @@ def test_what_may_have_been_told_more_is_marked_in_the_state_it_is_in(state: Sta
         assert (after.state, after.is_unsure) == (state, True)
 
 
+@pytest.mark.parametrize("state", [None, *State])
+def test_a_merge_moves_an_entry_in_whatever_state_it_is_and_changes_nothing_else_of_it(
+    state: State | None,
+) -> None:
+    entry = entry_in(state)
+    if state is None:
+        with pytest.raises(ForbiddenMoveError):
+            moves.merged_into(entry, 9, "D-9", run_id=2)
+        return
+    left, move = moves.merged_into(entry, 9, "D-9", run_id=2)
+    assert move.after == structs.replace(entry, deal_row=9, deal_id="D-9", run_id=2)
+    replay = Replay()
+    replay.entries[0] = {"entry": entry.number}
+    for event in (left, move.event):
+        replay.apply(event.kind, event.order_id, event.detail)
+    assert replay.entries == {entry.number: record_of(move.after)}
+    assert (left.deal_row, move.event.deal_row) == (entry.deal_row, 9)
+
+
 def test_the_table_of_arrows_has_none_that_no_move_takes() -> None:
     taken: dict[EventKind, tuple[set[State | None], set[State]]] = {}
     for _, move, comes_from, _ in MOVES:
@@ -176,7 +195,8 @@ def test_the_table_of_arrows_has_none_that_no_move_takes() -> None:
     late = settled(THERE)(an_entry(State.SENDING, event_at=NOW))
     taken[EventKind.SHIFTED][1].add(late.after.state)
     rest = set(State) - IN_FLIGHT
-    assert taken | {EventKind.UNSURE: (rest, rest)} == {
+    states = set(State)
+    assert taken | {EventKind.UNSURE: (rest, rest), EventKind.MERGED_IN: (states, states)} == {
         kind: (set(comes_from), set(leads_to)) for kind, (comes_from, leads_to) in ARROWS.items()
     }
 

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from convsync.model.click import MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent
@@ -278,6 +279,13 @@ def test_days_to_close_run_from_the_click_to_the_win(
     )
     assert conversion.statement.variables == ({} if days is None else {"days": days})
     assert (conversion.time_to_close is None) is (days is None)
+
+
+def test_a_win_whose_time_is_an_estimate_says_nothing_of_how_long_it_took() -> None:
+    won = structs.replace(a_milestone(), is_estimated=True)
+    conversion = converted(a_deal(milestones=(won,)), rule=a_rule(days_to_close_variable="days"))
+    assert conversion.time_to_close is None
+    assert conversion.statement.variables == {}
 
 
 def test_days_to_close_are_sent_only_where_the_rule_names_a_variable() -> None:

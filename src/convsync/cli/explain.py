@@ -73,6 +73,7 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "is_retired": line.is_retired,
         "milestone": line.milestone_name,
         "reached_at": line.milestone.reached_at if line.milestone else None,
+        "is_estimated": bool(line.milestone and line.milestone.is_estimated),
         "next_due_at": line.next_due_at,
         "definition": line.agreement.definition if line.agreement else None,
         "owner": line.agreement.owner if line.agreement else None,
@@ -116,9 +117,13 @@ def _show(explained: "DealExplanation") -> None:
 
 def _texts_of(line: "Line") -> Iterator[str]:
     reached = line.milestone.reached_at if line.milestone else None
-    when = f"reached {output.text_of(reached)}" if reached else "no longer reached"
+    is_estimated = line.milestone is not None and line.milestone.is_estimated
+    about = "about " if is_estimated else ""
+    when = f"reached {about}{output.text_of(reached)}" if reached else "no longer reached"
     retired = ", a rule that is no longer in the configuration" if line.is_retired else ""
     yield f"  {line.milestone_name} ({line.rule}{retired}): {when}"
+    if is_estimated:
+        yield "    an estimate: the CRM's history does not say when, its record has no better stamp"
     yield from _agreed(line)
     entry = line.entry
     if entry is None:

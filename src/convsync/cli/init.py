@@ -169,6 +169,12 @@ def _milestones(proposal: "Proposal") -> Iterator[str]:
     yield "mql = { created = true }"
     for name, stages in proposal.milestones.items():
         if stages:
+            called = [
+                f"{one.pipeline}: {one.name}" for one in proposal.stages if one.stage_id in stages
+            ]
+            yield f"# {', '.join(called)}: by their IDs, which survive a new name".replace(
+                "\n", " "
+            )
             yield f"{name} = {_quoted(list(stages))}"
         else:
             yield f'# {name} = ["…"]   # no stage looks like it'

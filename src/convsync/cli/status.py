@@ -121,7 +121,8 @@ def status(
             return
         standings = agreements.standings(database, agreed, now=now, period=period)
         rules, sources = wiring.rules_of(settings), list(settings.deals)
-        found = standing.status_of(database, rules, sources, period=period)
+        reads = wiring.deal_sources_by_name(settings)
+        found = standing.status_of(database, rules, sources, reads=reads, period=period)
     blocked = [_with_meaning(_blocked_row(one), settings) for one in found.blocked]
     _show_all(found, standings, blocked, _seen(settings, as_of) if platform else None, form)
 
@@ -292,6 +293,16 @@ def _as_json(found: "Status") -> dict[str, object]:
             for time in found.times
         ],
         "without_milestone": found.without_milestone,
+        "estimated": dict(found.estimated),
+        "sources": [
+            {
+                "source": source.name,
+                "read_until": source.read_until,
+                "lag_minutes": source.lag.total_seconds() / 60,
+                "overlap_minutes": source.overlap.total_seconds() / 60,
+            }
+            for source in found.sources
+        ],
         "uncorrectable": found.uncorrectable,
         "retired": [output.retired_as_json(retired) for retired in found.retired],
         "clicks": found.clicks,
@@ -300,6 +311,10 @@ def _as_json(found: "Status") -> dict[str, object]:
         "quarantine": [asdict(entry) for entry in found.quarantine],
         "runs": [asdict(run) for run in found.runs],
     }
+
+
+def _minutes(time: timedelta) -> str:
+    return f"{time.total_seconds() / 60:g} min"
 
 
 def _days(time: timedelta) -> float:
@@ -320,12 +335,23 @@ def _show(found: "Status") -> None:
             f"{found.uncorrectable:,} conversions count that should not, or not so, and cannot be "
             "corrected; list them with --uncorrectable"
         )
+    for milestone, count in found.estimated.items():
+        typer.echo(
+            f"{count:,} times of {milestone} are estimates: the CRM's history does not say when;"
+            " it is corrected as soon as it does"
+        )
     for retired in found.retired:
         typer.echo(f"retired {retired}")
     for source, counts in found.without_milestone.items():
         typer.echo(f"{sum(counts.values()):,} deals of {source}'s last read without a milestone:")
         for why, count in counts.items():
             typer.echo(f"  {count:,} {why}")
+    for read in found.sources:
+        until = output.text_of(read.read_until) or "not read yet"
+        typer.echo(
+            f"source {read.name}: read up to {until}; each read stays {_minutes(read.lag)}"
+            f" behind, and reaches {_minutes(read.overlap)} back"
+        )
     typer.echo(f"{found.clicks:,} click IDs stored")
     if found.unanswered_batches:
         typer.echo(

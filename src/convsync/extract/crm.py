@@ -12,16 +12,19 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
+from convsync import log
 from convsync.errors import OperatorError
 from convsync.extract.cells import text_of
 from convsync.extract.crm_adapter import Crm, CrmField, Page
 from convsync.extract.crm_records import CrmRecords
-from convsync.extract.funnel import MilestoneStages, Stage, StageOutcome, listed
+from convsync.extract.funnel import MilestoneStages, StageOutcome, listed
 from convsync.extract.malformed import as_documented
 from convsync.extract.mapping import CellFormat, CrmMapping
-from convsync.extract.source import Bookmark, Departed, Record
+from convsync.extract.source import Bookmark, Departed, Memory, Record
+from convsync.extract.stage_names import doubtful_words, with_remembered
 from convsync.model.deal import Deal
 from convsync.model.period import Period
+from convsync.model.stage import Stage
 from convsync.parallel import ahead
 
 
@@ -47,6 +50,12 @@ class CrmDeals:
         self.lag = crm.lag if lag is None else lag
         self.overlap = crm.overlap if overlap is None else overlap
         self._cells = cells
+        self._memory = Memory()
+        self.stages_seen: Sequence[Stage] = ()
+
+    def recall(self, memory: Memory) -> None:
+        """Take what was kept of stages that are gone or renamed, and of deals that were merged."""
+        self._memory = memory
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the CRM answers, and has every mapped stage and field."""
@@ -63,6 +72,7 @@ class CrmDeals:
                 if page.place is not None:
                     yield Bookmark(page.place)
             yield from self.crm.departed(window)
+            self._say_what_is_unknown(records)
 
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
@@ -74,6 +84,7 @@ class CrmDeals:
                     milestone.reached_at in period for milestone in record.milestones
                 ):
                     yield record
+            self._say_what_is_unknown(records)
 
     def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
         """Yield those of the deals that the CRM shows; it may add what they were merged into."""
@@ -82,11 +93,28 @@ class CrmDeals:
             for page in _ahead(self.crm.named(deal_ids)):
                 yield from map(records.read, page.deals)
 
+    def stages(self) -> Sequence[Stage]:
+        """Return the stages there are now, and behind them those that are only remembered."""
+        self.stages_seen = [*map(_named, self.crm.stages())]
+        return with_remembered(self.stages_seen, self._memory.stages)
+
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())
-        stages = [*map(_named, self.crm.stages())]
+        stages = self.stages()
         raise_if_never_won(self.name, self.mapping, stages)
-        return CrmRecords(self.name, self.mapping, self._cells, stages)
+        records = CrmRecords(self.name, self.mapping, self._cells, stages, self._memory.merged)
+        for doubt in doubtful_words(self.mapping.stage_words, stages):
+            log.warning("a stage is known only from memory", source=self.name, what=doubt)
+        return records
+
+    def _say_what_is_unknown(self, records: CrmRecords) -> None:
+        for stage_id, deal_id in records.unknown_stages.items():
+            log.warning(
+                "a stage that nothing is known of: what deals reached behind it is estimated",
+                source=self.name,
+                stage=stage_id,
+                deal=deal_id,
+            )
 
 
 class ForgetfulCrmDeals(CrmDeals):

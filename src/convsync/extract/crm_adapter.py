@@ -7,14 +7,14 @@ each deal, and deals are read again when a person behind them changes: a click I
 contact does not touch the deal. The owner is the CRM's ID of a user, not a name.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
 from convsync.extract.cells import text_of
-from convsync.extract.funnel import Entered, Stage
+from convsync.extract.funnel import Entered, Stage, Standing
 from convsync.extract.source import Departed, Quarantined
 from convsync.model.period import Period
 
@@ -47,14 +47,18 @@ class Person:
 class CrmDeal:
     """A deal as its CRM tells it, complete: with its stages' history and its people.
 
-    `amount` is what the API wrote, text or number, in `currency`. `attributes` are what every CRM
-    has under other names: owner, pipeline, stage; blank ones may be left out.
+    `entered` is in the vendor's own order where stamps are equal; `standing` is what the record
+    itself says, and `merged` which deals became this one, where the vendor says so. `amount` is
+    what the API wrote, text or number, in `currency`. `attributes` are what every CRM has under
+    other names: owner, pipeline, stage; blank ones may be left out.
     """
 
     deal_id: str
     created_at: datetime | None
     modified_at: datetime | None
     entered: Sequence[Entered]
+    standing: Standing | None = None
+    merged: tuple[str, ...] = ()
     amount: Any = None
     currency: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -142,13 +146,17 @@ def ever_since(period: Period) -> Period:
     return Period(since=period.since, until=FAR_AHEAD)
 
 
+_NO_DATE: Final = ("0000-00-00", "0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01")
+"""What systems write for no date: zeros, and the first day that they know."""
+
+
 def instant(text: object) -> datetime | None:
     """Return the instant an API's timestamp states, None for none; without a zone it is UTC.
 
     Raises ValueError, or another of what reading raises, for what is no time of anybody's.
     """
     written = text_of(text)
-    if not written:
+    if not written or written.startswith(_NO_DATE):
         return None
     moment = datetime.fromisoformat(written)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -160,3 +168,18 @@ def instant(text: object) -> datetime | None:
 def is_sound(moment: datetime) -> bool:
     """Return whether anything can have happened at an instant: the year 9999 means nothing."""
     return _EARLIEST <= moment < _LATEST
+
+
+def end_of_day(text: object) -> datetime | None:
+    """Return the last second, in UTC, of the day that a bare date names; None for none."""
+    at = instant(text)
+    return at and datetime.combine(at.date(), time(23, 59, 59), UTC)
+
+
+def oldest_first(rows: Sequence[T], at: Callable[[T], datetime]) -> list[T]:
+    """Return a list that a vendor keeps in the order of time, one way or the other.
+
+    What has one stamp stays in the vendor's order; where all have it, that is taken as it is.
+    """
+    is_reversed = len(rows) > 1 and at(rows[0]) > at(rows[-1])
+    return sorted(reversed(rows) if is_reversed else rows, key=at)

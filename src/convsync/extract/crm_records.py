@@ -32,7 +32,7 @@ from convsync.extract.record_reader import Evidence, RecordReader
 from convsync.extract.source import Quarantined
 from convsync.extract.timestamps import Moment
 from convsync.model.click import ClickId, MatchBasis
-from convsync.model.deal import Deal, Milestone
+from convsync.model.deal import Deal, Merged, Milestone
 from convsync.model.key import Key, KeyKind
 
 T = TypeVar("T")
@@ -43,11 +43,18 @@ _UNKEEPABLE = pattern("[\0\ud800-\udfff]")
 class CrmRecords:
     """Reads one CRM's records as the deals of `source`.
 
-    Making one raises OperatorError where a stage is mapped that the CRM does not have.
+    Making one raises OperatorError where a stage is mapped that the CRM does not have. `merged`
+    says of merged deals what is known from before. `unknown_stages` are the IDs of stages in
+    histories that nothing is known of, each with a deal that was in it.
     """
 
     def __init__(
-        self, source: str, mapping: CrmMapping, form: CellFormat, stages: Sequence[Stage]
+        self,
+        source: str,
+        mapping: CrmMapping,
+        form: CellFormat,
+        stages: Sequence[Stage],
+        merged: Mapping[str, Merged] | None = None,
     ) -> None:
         cells = self._cells = CellReader(form)
         layout = _DealLayout()
@@ -57,6 +64,8 @@ class CrmRecords:
             if isinstance(means, MilestoneStages)
         }
         self._funnel = Funnel(by_stage, stages, source=source)
+        self._merged = merged or {}
+        self.unknown_stages: dict[str, str] = {}
         self._by_moment = [
             (name, _moment_getter(means, cells, layout))
             for name, means in mapping.milestones.items()
@@ -68,7 +77,13 @@ class CrmRecords:
             CONTACT: _HistoryReader(mapping.contact, cells, MatchBasis.CONTACT),
         }
         self._deals: DealReader[CrmDeal] = DealReader(
-            source, mapping, cells, layout, milestones=self._reached, evidence=self._evidence
+            source,
+            mapping,
+            cells,
+            layout,
+            milestones=self._reached,
+            evidence=self._evidence,
+            merged=lambda record: record.merged,
         )
 
     def read(self, record: CrmDeal | Quarantined) -> Deal | Quarantined:
@@ -86,7 +101,11 @@ class CrmRecords:
             for name, get in self._by_moment
             if (moment := get(record)) is not None
         ]
-        return (*self._funnel.reached(record.entered), *by_moment)
+        for stage_id in self._funnel.unknown_in(record.entered):
+            self.unknown_stages.setdefault(stage_id, record.deal_id)
+        merged = self._merged.get(record.deal_id, Merged()) if record.merged else None
+        reached = self._funnel.reached(record.entered, record.standing, merged)
+        return (*reached, *by_moment)
 
     def _evidence(self, record: CrmDeal, key: Key) -> Sequence[Evidence]:
         own = self._own.read(record.fields, record.history, key=key)

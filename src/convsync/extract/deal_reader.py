@@ -55,11 +55,13 @@ class DealReader(Generic[R]):
         id_field: str | None = None,
         milestones: Callable[[R], tuple[Milestone, ...]],
         evidence: Callable[[R, Key], Sequence[Evidence]],
+        merged: Callable[[R], tuple[str, ...]] = lambda _: (),
     ) -> None:
         self.milestones = milestones
         self._source = source
         self._cells = cells
         self._evidence = evidence
+        self._merged = merged
         self.deal_id = layout.of_deal("deal_id", id_field, partial(_deal_id, cells), "")
         self.modified = layout.of_deal(
             "modified_at", fields.modified_at, cells.moment_in(fields.modified_at), None
@@ -100,6 +102,7 @@ class DealReader(Generic[R]):
             customer_type=self._customer_type(record),
             segments={name: text for name, get in self._segments if (text := get(record))},
             gone=Gone.DELETED if self._is_deleted(record) else None,
+            merged=self._merged(record),
             row_digest=row_digest,
         )
 

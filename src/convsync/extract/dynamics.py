@@ -83,7 +83,7 @@ class Dynamics:
     """One environment of Dynamics 365 Sales. Promises what Crm does; `stages` is asked first."""
 
     lag = timedelta(minutes=5)
-    overlap = timedelta(minutes=5)
+    overlap = timedelta(minutes=15)
 
     def __init__(
         self, api: Api, history: History, mapping: CrmMapping, *, has_stakeholders: bool = True

@@ -8,22 +8,29 @@ when earlier ones were entered stands in the audit log, where that table is audi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import Any, Final, Literal
 
 from convsync.extract.dynamics_api import Api, DynamicsRecord, any_of, instant
-from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.funnel import ANY_PIPELINE, Entered, Stage, StageOutcome
 
 WON, LOST = 1, 2
 """The states of an opportunity that is closed; an open one's is 0."""
-_ANY: Final = "any"
 _CLOSED: Final = {
     WON: Stage(
-        stage_id="state:won", name="Won", pipeline=_ANY, position=1, outcome=StageOutcome.WON
+        stage_id="state:won",
+        name="Won",
+        pipeline=ANY_PIPELINE,
+        position=1,
+        outcome=StageOutcome.WON,
     ),
     LOST: Stage(
-        stage_id="state:lost", name="Lost", pipeline=_ANY, position=2, outcome=StageOutcome.LOST
+        stage_id="state:lost",
+        name="Lost",
+        pipeline=ANY_PIPELINE,
+        position=2,
+        outcome=StageOutcome.LOST,
     ),
 }
 _CANCELED: Final = 2
@@ -124,14 +131,15 @@ class History:
             for close in past.closings
             if close["opportunitystatecode"] in (None, state)
         ]
-        at = max(filter(None, map(instant, written)), default=_closed_on(row))
-        before = [Entered(move.stage_id, min(move.at, at)) for move in past.moves]
-        return [*before, Entered(_CLOSED[state].stage_id, at)]
+        closed_at = max(filter(None, map(instant, written)), default=None)
+        at = closed_at or _closed_on(row)
+        before = [replace(move, at=min(move.at, at)) for move in past.moves]
+        return [*before, Entered(_CLOSED[state].stage_id, at, is_estimated=closed_at is None)]
 
     def names_of(self, entered: Sequence[Entered]) -> tuple[str, str]:
         """Return the names of the process and the stage that a deal is in."""
         known = [self._stages[one.stage_id] for one in entered if one.stage_id in self._stages]
-        processes = [stage.pipeline for stage in known if stage.pipeline != _ANY]
+        processes = [stage.pipeline for stage in known if stage.pipeline != ANY_PIPELINE]
         return processes[-1] if processes else "", known[-1].name if known else ""
 
     # What there is
@@ -199,7 +207,7 @@ class History:
             rows = self._api.rows_of_each(process.records, queries)
             audited = self._audited(process, [row[INSTANCE] for row in rows])
             for row in rows:
-                entered = _moves_of(row, audited.get(row[INSTANCE], ()))
+                entered = moves_of(row, audited.get(row[INSTANCE], ()))
                 moves.setdefault(row[process.deal], []).extend(entered)
         return {one: sorted(these, key=lambda move: move.at) for one, these in moves.items()}
 
@@ -231,20 +239,26 @@ class History:
         return entered
 
 
-def _moves_of(row: DynamicsRecord, audited: Sequence[Entered]) -> Iterator[Entered]:
+def moves_of(row: DynamicsRecord, audited: Sequence[Entered]) -> Iterator[Entered]:
     """Yield the stages a process came into: as audited, and as it says of itself.
 
-    A stage on its path that no audit tells of was passed before what is known; when is not.
+    Where it is audited, the active stage that no audit tells of is estimated to have been entered
+    when the process says; where it is not, that is all there is. A stage on its path that nothing
+    else tells of was passed before what is known; when is an estimate. Of stages with one stamp the
+    path knows the order, for audits have none.
     """
-    known = [*audited]
+    path = [stage for stage in (row["traversedpath"] or "").lower().split(",") if stage]
+    order = {stage: place for place, stage in enumerate(path)}
+    known = sorted(audited, key=lambda move: (move.at, order.get(move.stage_id, -1)))
     active = (row["_activestageid_value"] or "").lower()
     started_at = instant(row["activestagestartedon"]) or instant(row["createdon"])
     if active and started_at and (not known or known[-1].stage_id != active):
-        known.append(Entered(active, started_at))
+        since = max(started_at, known[-1].at) if known else started_at
+        known.append(Entered(active, since, is_estimated=bool(audited)))
     if known:
         first, recorded = min(move.at for move in known), {move.stage_id for move in known}
-        path = filter(None, (row["traversedpath"] or "").lower().split(","))
-        yield from (Entered(stage, first) for stage in path if stage not in recorded)
+        passed = (stage for stage in path if stage not in recorded)
+        yield from (Entered(stage, first, is_estimated=True) for stage in passed)
     yield from known
 
 

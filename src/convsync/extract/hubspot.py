@@ -30,13 +30,18 @@ from convsync.extract.crm_adapter import (
     ever_since,
     instant,
     is_first_read,
+    oldest_first,
 )
-from convsync.extract.funnel import Entered, Stage
+from convsync.extract.funnel import Entered, Stage, Standing
 from convsync.extract.hubspot_api import HubSpotRecord, found_in_batch, next_place, results
-from convsync.extract.hubspot_api import (
-    judge as judge,
-)  # how the answers to this adapter are judged
-from convsync.extract.hubspot_records import history_of, merged_into, outcome_of, person_of
+from convsync.extract.hubspot_api import judge as judge
+from convsync.extract.hubspot_records import (
+    history_of,
+    merged_ids,
+    merged_into,
+    outcome_of,
+    person_of,
+)
 from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.paging import Unrepeated, last_of, pages_by_id
@@ -55,7 +60,7 @@ _A_SEARCH, _A_LINK_BATCH, _A_BATCH, _A_HISTORY_BATCH = 200, 1_000, 100, 50
 _A_LIST, _SAMPLE = 100, 100
 _STANDARD = (
     "createdate", "hs_lastmodifieddate", "amount", "deal_currency_code", "dealstage", "pipeline",
-    "hubspot_owner_id", "hs_merged_object_ids",
+    "hubspot_owner_id", "hs_merged_object_ids", "closedate", "hs_v2_date_entered_current_stage",
 )  # fmt: skip
 
 
@@ -300,13 +305,21 @@ class HubSpot:
     def _deal(self, record: Mapping[str, Any], people: Sequence[Person]) -> CrmDeal:
         fields, history = record["properties"], history_of(record)
         stage = self._stages.get(fields.get("dealstage") or "")
+        created_at = instant(fields.get("createdate"))
+        modified_at = instant(fields.get("hs_lastmodifieddate"))
         return CrmDeal(
             deal_id=record["id"],
-            created_at=instant(fields.get("createdate")),
-            modified_at=instant(fields.get("hs_lastmodifieddate")),
-            entered=[
-                Entered(str(value), at) for value, at in history.get("dealstage", ()) if value
-            ],
+            created_at=created_at,
+            modified_at=modified_at,
+            entered=_oldest_first(history.get("dealstage", ())),
+            standing=Standing(
+                stage_id=fields.get("dealstage") or "",
+                entered_at=instant(fields.get("hs_v2_date_entered_current_stage")),
+                closed_at=instant(fields.get("closedate")),
+                created_at=created_at,
+                modified_at=modified_at,
+            ),
+            merged=merged_ids(record),
             amount=fields.get("amount"),
             currency=fields.get("deal_currency_code"),
             attributes={
@@ -333,6 +346,15 @@ def _archived(record: HubSpotRecord, window: Period) -> Departed | None:
 
 def _by_id(found: Iterable[Sequence[HubSpotRecord]]) -> dict[str, HubSpotRecord]:
     return {record["id"]: record for some in found for record in some}
+
+
+def _oldest_first(written: Sequence[tuple[Any, datetime]]) -> list[Entered]:
+    """Return the stages of a history, which HubSpot lists with the newest first.
+
+    https://developers.hubspot.com/docs/api-reference/latest/crm/using-object-apis
+    """
+    rows = [Entered(str(value), at) for value, at in written if value]
+    return oldest_first(rows, lambda entered: entered.at)
 
 
 def _filter(name: str, operator: str, value: str) -> dict[str, str]:

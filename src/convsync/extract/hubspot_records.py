@@ -44,8 +44,13 @@ def person_of(record: Mapping[str, Any]) -> Person:
     )
 
 
+def merged_ids(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the IDs of the deals that became this one."""
+    merged = record["properties"].get("hs_merged_object_ids") or ""
+    return tuple(one for one in merged.split(";") if one and one != record["id"])
+
+
 def merged_into(record: Mapping[str, Any]) -> Iterator[Departed]:
     """Yield the deals that were merged into this one."""
-    merged = record["properties"].get("hs_merged_object_ids") or ""
-    for deal_id in filter(None, merged.split(";")):
+    for deal_id in merged_ids(record):
         yield Departed(deal_id=deal_id, gone=Gone.MERGED, survivor=record["id"])

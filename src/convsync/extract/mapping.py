@@ -164,6 +164,15 @@ class CrmMapping(DealFields):
         return _named(*self.deal.names, *self.own_names, *reached)
 
     @property
+    def stage_words(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the words that name the stages of each milestone."""
+        return {
+            name: of.stages
+            for name, of in self.milestones.items()
+            if isinstance(of, MilestoneStages)
+        }
+
+    @property
     def names(self) -> Mapping[str, tuple[str, ...]]:
         """Return the fields to read of each kind of record."""
         return {DEAL: self.deal_fields, CONTACT: self.contact.names, LEAD: self.lead.names}

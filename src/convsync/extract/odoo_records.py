@@ -1,7 +1,7 @@
 """What Odoo's records say, in the words of the other CRMs: values, and the stages of a lead."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from convsync.extract.crm_adapter import instant
@@ -23,11 +23,18 @@ class TrackedChange(NamedTuple):
     new: int
 
 
-def stages_entered(record: OdooRecord, changes: Sequence[TrackedChange]) -> list[Entered]:
+_AT_ONCE: Final = timedelta(minutes=1)
+"""How far the stamps of one transaction may lie apart."""
+
+
+def stages_entered(
+    record: OdooRecord, changes: Sequence[TrackedChange], *, is_tracked: bool = True
+) -> list[Entered]:
     """Return the stages a lead came into, lost among them, and the one it is in now as the last.
 
     The stage it was created in leaves no change. Where none leads to the present stage, because it
-    was imported, or moved while nothing was tracked, the lead's own stamps say since when.
+    was imported, or moved while nothing was tracked, the lead's own stamps say since when; where
+    changes are tracked, that is an estimate.
     """
     created_at, stage = instant_of(record["create_date"]), key_of(record["stage_id"])
     if created_at is None or not stage:
@@ -41,15 +48,17 @@ def stages_entered(record: OdooRecord, changes: Sequence[TrackedChange]) -> list
         is_lost = change.field == "active" and not change.new
         entered.append(Entered(LOST.stage_id if is_lost else str(now_in), change.at))
     if not moves or now_in != stage:
-        since = instant_of(record["date_last_stage_update"]) or created_at
-        entered = sorted([*entered, Entered(str(stage), since)], key=lambda one: one.at)
+        moved_at = instant_of(record["date_last_stage_update"]) or created_at
+        has_moved = bool(moves) or moved_at - created_at > _AT_ONCE
+        since = Entered(str(stage), moved_at, is_estimated=is_tracked and has_moved)
+        entered = sorted([*entered, since], key=lambda one: one.at)
     last = entered[-1]
     is_lost = not record["active"] and not record["probability"]
     if is_lost and last.stage_id != LOST.stage_id:
         lost_at = instant_of(record["date_closed"]) or instant_of(record["write_date"]) or last.at
-        entered.append(Entered(LOST.stage_id, max(lost_at, last.at)))
+        entered.append(Entered(LOST.stage_id, max(lost_at, last.at), is_estimated=True))
     elif not is_lost and last.stage_id != str(stage):
-        entered.append(Entered(str(stage), last.at))
+        entered.append(Entered(str(stage), last.at, is_estimated=True))
     return entered
 
 

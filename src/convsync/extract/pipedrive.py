@@ -9,7 +9,7 @@ https://developers.pipedrive.com/docs/api/v1/Deals
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -27,10 +27,11 @@ from convsync.extract.crm_adapter import (
     instant,
     is_first_read,
 )
-from convsync.extract.funnel import Entered, MilestoneStages, Stage, StageOutcome, stages_named
+from convsync.extract.funnel import Entered, MilestoneStages, Stage, stages_named
 from convsync.extract.malformed import OwnCalls, built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.pipedrive_api import A_PAGE, Api, PipedriveRecord
+from convsync.extract.pipedrive_history import CLOSED, PipedriveChange, by_changes, now_in_of
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
 from convsync.model.period import Period
@@ -41,18 +42,13 @@ _CHANGED, _AMONG_ALL, _OF_EACH = "changed", "among all", "of each"
 """What a bookmark begins with: deals of the window; deals of changed persons, found either way."""
 _ALIVE: Final = "open,won,lost"
 _IDS, _SAMPLE = 100, 100
-_WON, _LOST = "status:won", "status:lost"
-_CLOSED: Final = (
-    Stage(stage_id=_WON, name="Won", pipeline="any", position=1, outcome=StageOutcome.WON),
-    Stage(stage_id=_LOST, name="Lost", pipeline="any", position=2, outcome=StageOutcome.LOST),
-)
 
 
 class Pipedrive:
     """One Pipedrive company. Promises what Crm does."""
 
     lag = timedelta(0)
-    overlap = timedelta(minutes=2)
+    overlap = timedelta(minutes=10)
 
     def __init__(self, api: Api, mapping: CrmMapping) -> None:
         self._api = api
@@ -65,6 +61,7 @@ class Pipedrive:
         ]
         self._stages: Mapping[str, Stage] = {}
         self._first_counting: Mapping[str, int] = {}
+        self._knows_all = True
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages of every pipeline, and the statuses won and lost as two more.
@@ -81,9 +78,10 @@ class Pipedrive:
             )
             for one in self._api.all("api/v2/stages")
         ]
-        stages = [*own, *_CLOSED]
+        stages = [*own, *CLOSED]
         self._stages = {stage.stage_id: stage for stage in stages}
         self._first_counting = _first_positions(self._named_stages, stages)
+        self._knows_all = all(stages_named(word, stages) for word in self._named_stages)
         return stages
 
     def fields(self) -> Sequence[CrmField]:
@@ -265,6 +263,7 @@ class Pipedrive:
             created_at=instant(record["add_time"]),
             modified_at=instant(record.get("update_time")),
             entered=self._entered(record, own),
+            standing=now_in_of(record),
             amount=value,
             currency=record.get("currency"),
             attributes={
@@ -284,7 +283,7 @@ class Pipedrive:
         if entered := self._by_stamps(record, added_at):
             return entered
         changes = own.made(lambda: [*self._changes(record["id"])])
-        return [*_by_changes(record, added_at, changes)]
+        return [*by_changes(record, added_at, changes)]
 
     def _by_stamps(self, record: PipedriveRecord, added_at: datetime) -> list[Entered]:
         """Return what a deal's own stamps tell of its stages; nothing where that is too little.
@@ -307,14 +306,14 @@ class Pipedrive:
         return [*entered, Entered(f"status:{record['status']}", closed_at)]
 
     def _counts(self, stage_id: str) -> bool:
-        """True where a stage, or one before it in its pipeline, is named by a milestone."""
+        """True where a stage, or one before it in its pipeline, is or was named by a milestone."""
         stage = self._stages.get(stage_id)
-        if stage is None:
+        if stage is None or not self._knows_all:
             return True
         first = self._first_counting.get(stage.pipeline)
         return first is not None and first <= stage.position
 
-    def _changes(self, deal_id: int) -> Iterator["_Change"]:
+    def _changes(self, deal_id: int) -> Iterator[PipedriveChange]:
         """Yield how a deal's stage and status changed, the newest first.
 
         https://developers.pipedrive.com/docs/api/v1/Deals#getDealChangelog
@@ -323,59 +322,9 @@ class Pipedrive:
             for one in records:
                 at = instant(one["time"])
                 if at and one["field_key"] in ("stage_id", "status"):
-                    yield _Change(
+                    yield PipedriveChange(
                         at, one["field_key"], str(one["old_value"]), str(one["new_value"])
                     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A row of the changelog; `key` is `stage_id` or `status`."""
-
-    at: datetime
-    key: str
-    old: str
-    new: str
-
-
-def _by_changes(
-    record: PipedriveRecord, added_at: datetime, newest_first: Sequence[_Change]
-) -> Iterator[Entered]:
-    """Yield the stages a deal came into, by its changelog, and last the one it is in.
-
-    Moves of a closed deal do not open it again. A deleted deal that is restored is what it was.
-    Creation has no row of its own (unconfirmed): the first stage is what the first move was from.
-    """
-    changes = [*reversed(newest_first)]
-    changes.sort(key=lambda change: change.at)  # keeps the log's order within a second
-    moved_from = [change.old for change in changes if change.key == "stage_id"]
-    stage, status = (*moved_from, str(record["stage_id"]))[0], "open"
-    last = Entered(stage, added_at)
-    yield last
-    for change in changes:
-        if change.key == "stage_id":
-            stage = change.new
-        elif change.new in (status, "deleted"):
-            continue
-        else:
-            status = change.new
-        if status == "open" or change.key == "status":
-            last = Entered(stage if status == "open" else f"status:{status}", change.at)
-            yield last
-    if (now_in := _now_in(record, last.stage_id)).stage_id != last.stage_id:
-        yield now_in
-
-
-def _now_in(record: PipedriveRecord, before: str) -> Entered:
-    """Return what a deal's record says it is in, and since when, coming from another stage."""
-    if record["status"] == "open":
-        stage = str(record["stage_id"])
-        stamps = ["update_time" if before in (_WON, _LOST) else "stage_change_time"]
-    else:
-        stage = f"status:{record['status']}"
-        stamps = ["first_won_time", "won_time"] if stage == _WON else ["lost_time"]
-    stamped = (instant(record.get(stamp)) for stamp in (*stamps, "update_time", "add_time"))
-    return Entered(stage, next(at for at in stamped if at))
 
 
 def _between(window: Period, status: str | None = _ALIVE) -> dict[str, str]:

@@ -45,8 +45,8 @@ _LOOKED_INTO: Final = 30
 class Proposal:
     """What is proposed, by the keys of the config.
 
-    `milestones` hold stages, in the funnel's order, without won and lost, which go by outcome.
-    `records` hold, for each kind of record, key and fields.
+    `milestones` hold the IDs of stages, in the funnel's order, without won and lost, which go by
+    outcome. `records` hold, for each kind of record, key and fields.
     """
 
     milestones: Mapping[str, Sequence[str]]
@@ -69,12 +69,13 @@ def propose(crm: Crm) -> Proposal:
 
 
 def _stages(pattern: re.Pattern[str], stages: Sequence[Stage]) -> list[str]:
-    names = [
-        stage.name
+    """Return the IDs of stages: they survive when somebody renames them."""
+    found = [
+        stage.stage_id
         for stage in stages
         if stage.outcome is StageOutcome.OPEN and pattern.search(stage.name)
     ]
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(found))
 
 
 def _record(crm: Crm, kind: str, fields: Sequence[CrmField]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ https://developer.salesforce.com/docs/platform/object-reference/guide/object-ref
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from operator import eq, itemgetter
 from typing import Final
@@ -22,10 +22,11 @@ from convsync.extract.crm_adapter import (
     Page,
     Person,
     batches,
+    end_of_day,
     instant,
     is_first_read,
 )
-from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.funnel import Entered, Stage, StageOutcome, Standing
 from convsync.extract.malformed import built, one_by_one
 from convsync.extract.mapping import (
     CONTACT,
@@ -33,10 +34,10 @@ from convsync.extract.mapping import (
     LEAD,
     CrmMapping,
     MilestoneField,
-    OnCreation,
 )
 from convsync.extract.paging import last_of, pages_by_id
 from convsync.extract.salesforce_api import Api, SalesforceRecord
+from convsync.extract.salesforce_links import LINKS
 from convsync.extract.salesforce_soql import on_days_of, select, within
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
@@ -49,35 +50,15 @@ BULK_ABOVE: Final = 2_000
 _SAMPLE: Final = 100
 _RECORDS = {DEAL: "Opportunity", CONTACT: "Contact", LEAD: "Lead"}
 _STANDARD = ("Id", "IsDeleted", "CreatedDate", "SystemModstamp", "Amount", "StageName", "OwnerId")
-_OPTIONAL = {"CurrencyIsoCode": "CurrencyIsoCode", "RecordTypeId": "RecordType.Name"}
-"""Only an org of several currencies has the first, only one with record types the second."""
-_DEALS: Final = "deals"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PersonLink:
-    """Records that tie a person to a deal, and the stamp that says that something changed."""
-
-    kind: str
-    records: str
-    stamp: str
-    deal: str
-
-
-_LINKS = {
-    "roles": _PersonLink(
-        kind=CONTACT, records="OpportunityContactRole", stamp="SystemModstamp", deal="Opportunity"
-    ),
-    "contacts": _PersonLink(
-        kind=CONTACT,
-        records="OpportunityContactRole",
-        stamp="Contact.SystemModstamp",
-        deal="Opportunity",
-    ),
-    "leads": _PersonLink(
-        kind=LEAD, records="Lead", stamp="SystemModstamp", deal="ConvertedOpportunity"
-    ),
+_OPTIONAL = {
+    "CurrencyIsoCode": "CurrencyIsoCode",
+    "RecordTypeId": "RecordType.Name",
+    "LastStageChangeDate": "LastStageChangeDate",
+    "CloseDate": "CloseDate",
 }
+"""Only an org of several currencies has the first, only one with record types the second; the last
+two may be hidden."""
+_DEALS: Final = "deals"
 
 
 class Salesforce:
@@ -87,7 +68,8 @@ class Salesforce:
     """
 
     lag = timedelta(minutes=5)
-    overlap = timedelta(minutes=10)
+    overlap = timedelta(minutes=30)
+    """Long transactions commit rows under an earlier SystemModstamp (airbyte #27146)."""
 
     def __init__(
         self,
@@ -170,8 +152,8 @@ class Salesforce:
                 yield self._complete(rows, place=f"{_DEALS}:{last_of(rows, itemgetter('Id'))}")
             if is_first_read(window):
                 return
-            place, last = next(iter(_LINKS)), ""
-        for name in [*_LINKS][[*_LINKS].index(place) :]:
+            place, last = next(iter(LINKS)), ""
+        for name in [*LINKS][[*LINKS].index(place) :]:
             yield from self._linked(name, window, last)
             last = ""
 
@@ -209,7 +191,7 @@ class Salesforce:
         Unconfirmed: that Contact.SystemModstamp may be filtered on as fast as the contact's own.
         https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunitycontactrole.html
         """
-        link = _LINKS[name]
+        link = LINKS[name]
         if not self._types[link.kind]:
             return
         deal = (f"{link.deal}.Id", f"{link.deal}.SystemModstamp")
@@ -228,12 +210,16 @@ class Salesforce:
     def _reaching(self, period: Period) -> Iterator[tuple[str, str, str]]:
         """Yield which records, their field with the deal's ID, and what they have to fulfil.
 
+        A deal that never changed has no history: it is found by the stamps of its own record.
         https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunityhistory.html
         """
         yield "OpportunityHistory", "OpportunityId", within("CreatedDate", period)
+        yield _RECORDS[DEAL], "Id", within("CreatedDate", period)
+        if "LastStageChangeDate" in self._types[DEAL]:
+            yield _RECORDS[DEAL], "Id", within("LastStageChangeDate", period)
+        if "CloseDate" in self._types[DEAL]:
+            yield _RECORDS[DEAL], "Id", on_days_of("CloseDate", period)
         for how in self._mapping.milestones.values():
-            if isinstance(how, OnCreation):
-                yield _RECORDS[DEAL], "Id", within("CreatedDate", period)
             if isinstance(how, MilestoneField):
                 match self._types[DEAL].get(how.field):
                     case "datetime":
@@ -370,11 +356,19 @@ class Salesforce:
     ) -> CrmDeal:
         """Return a deal, with the name of its record type for a pipeline."""
         stage = self._stages.get(row["StageName"])
+        created_at, modified_at = instant(row["CreatedDate"]), instant(row["SystemModstamp"])
         return CrmDeal(
             deal_id=row["Id"],
-            created_at=instant(row["CreatedDate"]),
-            modified_at=instant(row["SystemModstamp"]),
+            created_at=created_at,
+            modified_at=modified_at,
             entered=entered,
+            standing=Standing(
+                stage_id=stage.stage_id if stage else row["StageName"] or "",
+                entered_at=instant(row.get("LastStageChangeDate")),
+                closed_at=end_of_day(row.get("CloseDate")),
+                created_at=created_at,
+                modified_at=modified_at,
+            ),
             amount=row["Amount"],
             currency=row.get("CurrencyIsoCode"),
             attributes={

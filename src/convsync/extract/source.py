@@ -10,17 +10,18 @@ A source that can go on where it stood says so as it reads, with a Bookmark; it 
 records before it, and handed back with the same window by the next run.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from convsync.errors import ConvsyncError
 from convsync.model.click import Sighting
-from convsync.model.deal import Deal, Gone
+from convsync.model.deal import Deal, Gone, Merged
 from convsync.model.file_mark import FileMark
 from convsync.model.period import Period
 from convsync.model.seen_clicks import NOTHING_SEEN, SeenClicks
+from convsync.model.stage import Stage
 
 CLICKS_A_CHUNK = 5_000
 ASKED_AT_ONCE = 2_000
@@ -124,6 +125,30 @@ class AnswersForDeals(Protocol):
 
         Raises what reading the source raises.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is kept of a source between reads, because its CRM forgets it.
+
+    `stages` are what each stage was once seen as, oldest first; `merged` what merged deals had
+    reached, by their IDs.
+    """
+
+    stages: Sequence[Stage] = ()
+    merged: Mapping[str, Merged] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A source that reads better for what was kept of earlier reads."""
+
+    @property
+    def stages_seen(self) -> Sequence[Stage]:
+        """Return the stages that the last read has seen, to be handed back by the next."""
+
+    def recall(self, memory: Memory) -> None:
+        """Take what was kept; it is used by the reads that follow."""
 
 
 @runtime_checkable

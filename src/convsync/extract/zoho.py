@@ -24,16 +24,18 @@ from convsync.extract.crm_adapter import (
     Fields,
     Page,
     Person,
+    end_of_day,
     instant,
     is_first_read,
+    oldest_first,
 )
-from convsync.extract.funnel import Entered, Stage, StageOutcome
+from convsync.extract.funnel import Entered, Stage, Standing
 from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.paging import last_of
 from convsync.extract.source import Departed
 from convsync.extract.zoho_api import A_LONG_PAGE, Api, ZohoRecord
-from convsync.extract.zoho_records import id_of, ids_named, plain_fields
+from convsync.extract.zoho_records import id_of, ids_named, person_of, plain_fields, stage_of
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -41,7 +43,7 @@ _MODULES: Final = {DEAL: "Deals", CONTACT: "Contacts", LEAD: "Leads"}
 _STANDARD: Final = {
     DEAL: (
         "Created_Time", "Modified_Time", "Amount", "Currency", "Stage", "Pipeline", "Owner",
-        "Contact_Name",
+        "Contact_Name", "Closing_Date",
     ),
     CONTACT: ("Created_Time",),
     LEAD: ("Created_Time", "Converted_Deal", "Converted_Contact"),
@@ -57,9 +59,6 @@ _SAMPLE, _MOST_COLUMNS = 100, 500
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
 )
-_OUTCOMES: Final = {
-    "open": StageOutcome.OPEN, "closedwon": StageOutcome.WON, "closedlost": StageOutcome.LOST,
-}  # fmt: skip
 _NO_PIPELINE: Final = {"id": "none", "actual_value": "", "display_value": ""}
 _NAMES: Final = ("actual_value", "display_value")
 """What a stage or pipeline was called first, and is called now."""
@@ -75,7 +74,7 @@ class Zoho:
     """
 
     lag = timedelta(0)
-    overlap = timedelta(minutes=2)
+    overlap = timedelta(minutes=10)
 
     def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
         self._api = api
@@ -84,6 +83,7 @@ class Zoho:
         self._known: Mapping[str, frozenset[str]] = {kind: frozenset() for kind in _MODULES}
         self._stages: Mapping[tuple[str, str], Stage] = {}
         self._picks: Sequence[ZohoRecord] = ()
+        self._pipeline_of: Mapping[str, str] = {}
         self._history_can_be_queried: bool | None = None
 
     def stages(self) -> Sequence[Stage]:
@@ -100,12 +100,13 @@ class Zoho:
             for pipeline in self._api.settings("pipeline", {"layout_id": layout["id"]})
         }
         stages = [
-            (pipeline, one, _stage(pipeline, one, number))
+            (pipeline, one, stage_of(pipeline, one, number))
             for pipeline in pipelines.values()
             for number, one in enumerate(pipeline["maps"])
         ]
         stages += self._without_pipeline({one[name] for _, one, _ in stages for name in _NAMES})
         by_word: dict[tuple[str, str], Stage] = {}
+        self._pipeline_of = {stage.stage_id: one["actual_value"] for one, _, stage in stages}
         for of_pipeline, of_stage in product(_NAMES, repeat=2):
             for pipeline, one, stage in stages:
                 by_word.setdefault((pipeline[of_pipeline], one[of_stage]), stage)
@@ -118,7 +119,7 @@ class Zoho:
     ) -> list[tuple[ZohoRecord, ZohoRecord, Stage]]:
         """Return the stages that deals may hold and no pipeline has: a layout may have none."""
         return [
-            (_NO_PIPELINE, one, _stage(_NO_PIPELINE, one, number))
+            (_NO_PIPELINE, one, stage_of(_NO_PIPELINE, one, number))
             for number, one in enumerate(self._picks)
             if not {one["actual_value"], one["display_value"]} & known
         ]
@@ -306,11 +307,11 @@ class Zoho:
         wanted = dict.fromkeys(chain.from_iterable(contacts_of.values()))
         contacts = {row["id"]: row for row in self._read(CONTACT, _BY_ID, wanted)}
         behind = {
-            deal_id: [_person(CONTACT, contacts[one]) for one in contact_ids if one in contacts]
+            deal_id: [person_of(CONTACT, contacts[one]) for one in contact_ids if one in contacts]
             for deal_id, contact_ids in contacts_of.items()
         }
         for deal_id, lead in self._leads_of(contacts_of):
-            behind[deal_id].append(_person(LEAD, lead))
+            behind[deal_id].append(person_of(LEAD, lead))
         return behind
 
     def _leads_of(
@@ -366,11 +367,18 @@ class Zoho:
     ) -> CrmDeal:
         pipeline, word = row.get("Pipeline") or "", row["Stage"] or ""
         stage = self._stage_of(pipeline, word)
+        created_at, modified_at = instant(row["Created_Time"]), instant(row["Modified_Time"])
         return CrmDeal(
             deal_id=row["id"],
-            created_at=instant(row["Created_Time"]),
-            modified_at=instant(row["Modified_Time"]),
-            entered=[*self._entered(history, pipeline)],
+            created_at=created_at,
+            modified_at=modified_at,
+            entered=self._entered(history, pipeline),
+            standing=Standing(
+                stage_id=stage.stage_id if stage else word,
+                closed_at=end_of_day(row.get("Closing_Date")),
+                created_at=created_at,
+                modified_at=modified_at,
+            ),
             amount=row.get("Amount"),
             currency=row.get("Currency"),
             attributes={
@@ -382,32 +390,23 @@ class Zoho:
             people=people,
         )
 
-    def _entered(self, history: Sequence[ZohoRecord], pipeline: str) -> Iterator[Entered]:
-        for row in history:
-            stage = self._stage_of(pipeline, row["Stage"] or "")
-            if stage and (at := instant(row["Modified_Time"])):
-                yield Entered(stage.stage_id, at)
+    def _entered(self, history: Sequence[ZohoRecord], pipeline: str) -> list[Entered]:
+        """Return the stages a deal came into; a row has the stage's word, and not its pipeline.
+
+        That is taken to be the one the deal was in before, if it has such a stage: a word means
+        the present pipeline's stage only where that has no other.
+        """
+        dated = [(row["Stage"], at) for row in history if row["Stage"] and (at := _changed_at(row))]
+        entered, was_in = list[Entered](), pipeline
+        for word, at in oldest_first(dated, itemgetter(1)):
+            stage = self._stage_of(was_in, word)
+            was_in = self._pipeline_of.get(stage.stage_id, pipeline) if stage else was_in
+            entered.append(Entered(stage.stage_id if stage else word, at))
+        return entered
 
     def _stage_of(self, pipeline: str, word: str) -> Stage | None:
         """Return the pipeline's stage, or another's: a deal that changes pipelines was in both."""
         return self._stages.get((pipeline, word)) or self._stages.get(("", word))
-
-
-def _stage(pipeline: ZohoRecord, stage: ZohoRecord, number: int) -> Stage:
-    return Stage(
-        stage_id=f"{pipeline['id']}:{stage['id']}",
-        name=stage["display_value"],
-        pipeline=pipeline["display_value"],
-        position=int(stage.get("sequence_number") or number),
-        outcome=_outcome(stage),
-    )
-
-
-def _outcome(stage: ZohoRecord) -> StageOutcome:
-    """Return what a stage means: by its type, however that is spelled, else by probability 1."""
-    said = "".join(filter(str.isalpha, str(stage.get("forecast_type") or ""))).casefold()
-    is_certain = str(stage.get("probability")) == "100"
-    return _OUTCOMES.get(said, StageOutcome.WON if is_certain else StageOutcome.OPEN)
 
 
 def _deleted(row: ZohoRecord, window: Period) -> Departed | None:
@@ -415,9 +414,8 @@ def _deleted(row: ZohoRecord, window: Period) -> Departed | None:
     return Departed(deal_id=row["id"], gone=Gone.DELETED) if at and at in window else None
 
 
-def _person(kind: str, row: ZohoRecord) -> Person:
-    created_at = instant(row.get("Created_Time"))
-    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=plain_fields(row))
+def _changed_at(row: ZohoRecord) -> datetime | None:
+    return instant(row["Modified_Time"])
 
 
 def _others(rows: Iterable[ZohoRecord], window: Period) -> list[ZohoRecord]:

@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from convsync.extract.crm_adapter import Fields
+from convsync.extract.crm_adapter import Fields, Person, instant
+from convsync.extract.funnel import Stage, StageOutcome
 from convsync.extract.zoho_api import ZohoRecord
 
+_OUTCOMES: Final = {
+    "open": StageOutcome.OPEN, "closedwon": StageOutcome.WON, "closedlost": StageOutcome.LOST,
+}  # fmt: skip
 _NOTHING: Final = "-None-"
 """What a picklist shows where nothing was picked."""
 
@@ -35,3 +39,27 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return "; ".join(str(one) for one in map(plain, value) if one)
     return None if value == _NOTHING else value
+
+
+def stage_of(pipeline: ZohoRecord, stage: ZohoRecord, number: int) -> Stage:
+    """Return a stage of a pipeline, the so many-th there, with what it means."""
+    return Stage(
+        stage_id=f"{pipeline['id']}:{stage['id']}",
+        name=stage["display_value"],
+        pipeline=pipeline["display_value"],
+        position=int(stage.get("sequence_number") or number),
+        outcome=_outcome(stage),
+    )
+
+
+def _outcome(stage: ZohoRecord) -> StageOutcome:
+    """Return what a stage means: by its type, however that is spelled, else by probability 1."""
+    letters = "".join(filter(str.isalpha, str(stage.get("forecast_type") or ""))).casefold()
+    is_certain = str(stage.get("probability")) == "100"
+    return _OUTCOMES.get(letters, StageOutcome.WON if is_certain else StageOutcome.OPEN)
+
+
+def person_of(kind: str, row: ZohoRecord) -> Person:
+    """Return the person that a contact or lead is."""
+    created_at = instant(row.get("Created_Time"))
+    return Person(kind=kind, record_id=row["id"], created_at=created_at, fields=plain_fields(row))

@@ -23,12 +23,24 @@ class Milestone(Struct, frozen=True):
     """A step of the agreed funnel that a deal reached at an instant (aware UTC).
 
     `is_whole_day` marks a bare date: `reached_at` is then the last second of that day in the
-    company's calendar, so that every click of the day counts as before it.
+    company's calendar, so that every click of the day counts as before it. One that `is_estimated`
+    was taken from the next best stamp, because the CRM's history does not say when.
     """
 
     name: str
     reached_at: datetime
     is_whole_day: bool = False
+    is_estimated: bool = False
+
+
+class Merged(Struct, frozen=True):
+    """A deal was merged with others; since when is known, and what all had reached by then.
+
+    `at` is None where it is seen for the first time.
+    """
+
+    at: datetime | None = None
+    milestones: tuple[Milestone, ...] = ()
 
 
 class Gone(StrEnum):
@@ -43,7 +55,8 @@ class Deal(Struct, frozen=True, kw_only=True):
 
     `amount` and `currency` are what the CRM states: both may be missing, and an amount may be zero
     or absurd; what that means is the value rule's to say. `clicks` are those the CRM itself keeps,
-    on the deal, its lead or its contacts.
+    on the deal, its lead or its contacts. `merged` are the deals that became this one, as the CRM
+    says now; it is not kept with the deal.
     """
 
     source: str
@@ -60,6 +73,7 @@ class Deal(Struct, frozen=True, kw_only=True):
     customer_type: CustomerType | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
     gone: Gone | None = None
+    merged: tuple[str, ...] = ()
     row_digest: bytes = b""
     """Stands for the row it was read from, and how; empty where its source keeps none."""
 

@@ -38,6 +38,8 @@ class EventKind(StrEnum):
     SHIFTED = "shifted"
     RELEASED = "released"
     UNSURE = "unsure"
+    MERGED_AWAY = "merged_away"
+    MERGED_IN = "merged_in"
     RULE_MOVED = "rule_moved"
     SOURCE_MOVED = "source_moved"
     RESTORE_ACCEPTED = "restore_accepted"

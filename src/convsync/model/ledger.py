@@ -78,10 +78,11 @@ ARROWS: Mapping[EventKind, tuple[frozenset[State | None], frozenset[State]]] = {
     EventKind.SHIFTED: (IN_FLIGHT, frozenset({State.PLANNED, State.DEFERRED})),
     EventKind.RELEASED: (frozenset({State.BLOCKED}), frozenset({State.PLANNED})),
     EventKind.UNSURE: (_NOT_IN_FLIGHT, _NOT_IN_FLIGHT),
+    EventKind.MERGED_IN: (frozenset(State), frozenset(State)),
 }
 """Which states each event about a conversion may come from and lead to; None: there was no entry.
 
-A move that changes no state (`UNSURE`) keeps the one it found.
+A move that changes no state (`UNSURE`, `MERGED_IN`) keeps the one it found.
 """
 
 

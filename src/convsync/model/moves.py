@@ -10,8 +10,9 @@ from typing import Any
 from msgspec import Struct, structs
 
 from convsync.model.conversion import Conversion
-from convsync.model.event import EventKind
+from convsync.model.event import Event, EventKind
 from convsync.model.ledger import (
+    ARROWS,
     ForbiddenMoveError,
     LedgerEntry,
     Move,
@@ -31,6 +32,7 @@ from convsync.model.outcome import (
     Rejected,
     Untried,
 )
+from convsync.model.record import record_fields, recorded_parts
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, Statement
 
@@ -171,6 +173,41 @@ def withheld(entry: LedgerEntry, *, run_id: int) -> Move:
     changes = {"state": State.PLANNED, "is_unsure": is_unsure, "batch": None, "due_at": None}
     notes = {"unanswered_request": "not repeated"} if entry.state is State.SENDING else {}
     return move(entry, EventKind.WITHHELD, {**changes, "run_id": run_id}, notes)
+
+
+# What a merge of deals does
+
+
+def merged_into(
+    entry: LedgerEntry, deal_row: int, deal_id: str, *, run_id: int
+) -> tuple[Event, Move]:
+    """Move an entry to the deal that its own was merged into, whatever state it is in.
+
+    It keeps its order ID, by which the platform knows it. The event that is returned first says of
+    the deal that was merged that it has the entry no longer; the move's says all of it anew.
+    """
+    came_from, _ = ARROWS[EventKind.MERGED_IN]
+    if entry.is_new or entry.state not in came_from:
+        raise ForbiddenMoveError(f"{entry.order_id} is nothing yet that could be moved")
+    left = Event(
+        EventKind.MERGED_AWAY,
+        {"rule": entry.rule, "into": deal_id},
+        entry.source,
+        entry.deal_id,
+        entry.order_id,
+        entry.deal_row,
+    )
+    after = structs.replace(entry, deal_row=deal_row, deal_id=deal_id, run_id=run_id)
+    whole = record_fields({name: getattr(after, name) for name in recorded_parts()})
+    came = Event(
+        EventKind.MERGED_IN,
+        {**whole, "from_deal": entry.deal_id},
+        entry.source,
+        deal_id,
+        entry.order_id,
+        deal_row,
+    )
+    return left, Move(entry, after, {"deal_row": deal_row, "run_id": run_id}, came)
 
 
 # What the outbox does

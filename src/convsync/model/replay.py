@@ -22,6 +22,8 @@ class Replay:
         if kind == EventKind.RULE_MOVED:
             for entry in self.entries.values():
                 rename_rule(entry, detail)
+        elif order_id is not None and kind == EventKind.MERGED_AWAY:
+            self.entries.pop(self._number_of.get(order_id, 0), None)
         elif order_id is not None:
             if "entry" in detail:
                 self._number_of[order_id] = detail["entry"]

@@ -13,6 +13,7 @@ from convsync.errors import ConvsyncError
 from convsync.extract.cell_patterns import Sampled
 from convsync.extract.crm import CrmDeals
 from convsync.extract.csv_file import CsvDeals
+from convsync.extract.source import Memory
 from convsync.extract.sql import SqlDeals
 from convsync.extract.table_profile import Profiled
 from convsync.model.click import ClickId, ClickIdKind
@@ -25,7 +26,7 @@ from convsync.report.crm_check import findings_of_crm
 from convsync.report.rows_check import findings_of_rows
 from convsync.report.status import shared_in
 from convsync.report.table_check import findings_of_table
-from convsync.store import migrate
+from convsync.store import memory, migrate
 from convsync.store.database import Database
 from convsync.store.retired import retired
 from convsync.upload.ad_account import AdAccount
@@ -59,6 +60,7 @@ def check_all(
     if findings[0].severity is None:
         findings += _retired(database, rules, sources)
         findings += _shared(database)
+        _recall(database, sources)
     for source in sources:
         findings += _source(source)
         findings += _cells(source)
@@ -76,6 +78,14 @@ def check_all(
         look = partial(_validate, rule, destinations, now)
         findings.append(_looked_at(f"rule {rule.name} at {destination}", look, refused))
     return findings
+
+
+def _recall(database: Database, sources: Sequence[Checkable]) -> None:
+    """Let CRMs be looked at with what earlier runs have seen of their stages."""
+    with database.reading() as connection:
+        for source in sources:
+            if isinstance(source, CrmDeals):
+                source.recall(Memory(stages=memory.stages_of(connection, source.name)))
 
 
 def _looked_at(subject: str, look: Callable[[], None], otherwise: Finding | None = None) -> Finding:

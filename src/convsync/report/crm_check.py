@@ -12,6 +12,7 @@ from convsync.extract.crm_adapter import CrmField
 from convsync.extract.funnel import Stage, StageOutcome, listed, unknown_stages
 from convsync.extract.malformed import as_documented
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping, RecordFields
+from convsync.extract.stage_names import doubtful_words
 from convsync.model.finding import Finding, Severity
 
 _LINK = "https://support.google.com/google-ads/answer/7012522"
@@ -23,7 +24,7 @@ def findings_of_crm(source: CrmDeals) -> list[Finding]:
     subject = f"source {source.name}"
     with as_documented(f"source '{source.name}'"):
         fields = source.crm.fields()
-        stages = source.crm.stages()
+        stages = source.stages()
         findings = [
             *_stages(subject, source.mapping, stages),
             *_out_of_reach(subject, source.mapping, stages),
@@ -41,6 +42,14 @@ def _stages(subject: str, mapping: CrmMapping, stages: Sequence[Stage]) -> Itera
             problem=f"the stage '{word}' of milestone '{milestone}' is not there",
             means="no run can tell which deals reached the milestone, so none starts",
             fix=f"correct it, or take it out; the stages there are: {listed(stages)}",
+        )
+    for doubt in doubtful_words(mapping.stage_words, stages):
+        yield Finding(
+            severity=Severity.WARNING,
+            subject=subject,
+            problem=doubt,
+            means="it is known from earlier runs what was meant, and runs go on with that",
+            fix=f"name what is meant now, best by its ID; the stages there are: {listed(stages)}",
         )
 
 

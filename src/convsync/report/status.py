@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
@@ -40,6 +40,16 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSource:
+    """How far a source has been read, how far each read stays behind, and reaches back."""
+
+    name: str
+    read_until: datetime | None
+    lag: timedelta
+    overlap: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockedRows:
     """Conversions that wait for a person to change the account's set-up: a code and how many."""
 
@@ -70,8 +80,9 @@ class Status:
     """How everything stands.
 
     `uncorrectable` counts what the platform counts, cannot correct, and should not count so;
-    `retired` what counts under rules and sources that left the configuration. `without_milestone`
-    are deals of each source's last read that reached nothing, by why.
+    `retired` what counts under rules and sources that left the configuration, `estimated` the
+    milestones, by name, whose time the CRM's history does not say. `without_milestone` are deals of
+    each source's last read that reached nothing, by why.
     """
 
     blocked: Sequence[BlockedRows]
@@ -80,6 +91,8 @@ class Status:
     sums: account.Sums
     caught_earlier: Mapping[tuple[str, str], int]
     times: Sequence[account.TimeToMilestone]
+    estimated: Mapping[str, int]
+    sources: Sequence[ReadSource]
     clicks: int
     unanswered_batches: int
     quarantine: Sequence[Quarantine]
@@ -88,15 +101,26 @@ class Status:
     without_milestone: Mapping[str, Mapping[str, int]]
 
 
+class Reads(Protocol):
+    """What is read in windows that stay behind, and reach back."""
+
+    lag: timedelta
+    overlap: timedelta
+
+
 def status_of(
     database: Database,
     rules: Sequence[ConversionRule],
     sources: Collection[str],
     *,
+    reads: Mapping[str, Reads] | None = None,
     period: Period | None = None,
     last_runs: int = 5,
 ) -> Status:
-    """Return how everything stands; with a period, the account of the milestones reached in it."""
+    """Return how everything stands; with a period, the account of the milestones reached in it.
+
+    `reads` are the sources of deals, by their names.
+    """
     with database.reading() as connection:
         return Status(
             blocked=[
@@ -113,6 +137,16 @@ def status_of(
             },
             caught_earlier=account.caught_earlier(connection),
             times=account.times_to_milestones(connection),
+            estimated=account.estimated(connection),
+            sources=[
+                ReadSource(
+                    name=name,
+                    read_until=runs.watermark(connection, name),
+                    lag=source.lag,
+                    overlap=source.overlap,
+                )
+                for name, source in (reads or {}).items()
+            ],
             clicks=clicks.count(connection),
             unanswered_batches=len(batches.unanswered(connection)),
             quarantine=_quarantined(connection),

@@ -28,7 +28,7 @@ from convsync.store import deal_sums, dialect
 from convsync.store import sums as kept_sums
 from convsync.store.batches import ready_states
 from convsync.store.ledger import WITH_DEAL, as_entry
-from convsync.store.schema import IS_UNCORRECTABLE, deals, ledger, milestones
+from convsync.store.schema import IS_ESTIMATED, IS_UNCORRECTABLE, deals, ledger, milestones
 from convsync.store.sums import LedgerSum
 
 
@@ -47,6 +47,17 @@ class Sums:
     def is_balanced(self) -> bool:
         """True where extracted = sent + waiting + not sent."""
         return self.extracted == sum(self.by_state.values())
+
+
+def estimated(connection: Connection) -> dict[str, int]:
+    """Return how many milestones stand with a time that the CRM's history does not say, by name."""
+    found = (
+        select(milestones.c.name, func.count())
+        .where(IS_ESTIMATED, milestones.c.withdrawn_at.is_(None))
+        .group_by(milestones.c.name)
+        .order_by(milestones.c.name)
+    )
+    return {name: count for name, count in connection.execute(found)}  # noqa: C416 (a result)
 
 
 def sums(

@@ -41,10 +41,10 @@ class DealRow(Struct, frozen=True):
         who = self.number, self.deal.source, self.deal.deal_id, self.digest
         return who + self.content
 
-    def as_milestones(self) -> Iterator[tuple[int, str, datetime, bool]]:
+    def as_milestones(self) -> Iterator[tuple[int, str, datetime, bool, bool]]:
         """Yield the values of `MILESTONE_COLUMNS` for each milestone."""
-        for milestone in self.deal.milestones:
-            yield self.number, milestone.name, milestone.reached_at, milestone.is_whole_day
+        for one in self.deal.milestones:
+            yield self.number, one.name, one.reached_at, one.is_whole_day, one.is_estimated
 
 
 _encoded = msgpack.Encoder().encode
@@ -63,7 +63,7 @@ CONTENT = (
     "gone",
 )
 DEAL_COLUMNS = ("id", "source", "deal_id", "digest", *CONTENT)
-MILESTONE_COLUMNS = ("deal", "name", "reached_at", "is_whole_day")
+MILESTONE_COLUMNS = ("deal", "name", "reached_at", "is_whole_day", "is_estimated")
 
 
 def _keys_of(deal: Deal) -> Iterator[Key]:

@@ -157,6 +157,24 @@ def look_at_all_again(connection: Connection, now: datetime) -> None:
     connection.execute(update(deals).values(reconcile_at=now))
 
 
+def standing(
+    connection: Connection, source: str, deal_ids: Sequence[str]
+) -> dict[str, tuple[Milestone, ...]]:
+    """Return the milestones that stand of those deals that are stored, by ID."""
+    rows = {row: deal_id for deal_id, (row, _) in _known(connection, source, deal_ids).items()}
+    reached = _milestones_of(connection, [*rows])
+    return {deal_id: reached.get(row, ()) for row, deal_id in rows.items()}
+
+
+def withdraw_milestones(connection: Connection, rows: Sequence[int], now: datetime) -> None:
+    """Mark every milestone of deals as withdrawn: it is another deal's from now on."""
+    stands = milestones.c.deal.in_(_ROWS) & milestones.c.withdrawn_at.is_(None)
+    with deal_sums.following(connection, rows):
+        connection.execute(
+            update(milestones).where(stands).values(withdrawn_at=now), {"rows": rows}
+        )
+
+
 def rows_of(connection: Connection, source: str, deal_ids: Sequence[str]) -> list[int]:
     """Return the rows of the deals of a source that are stored under these IDs."""
     return [*rows_by_id(connection, source, deal_ids).values()]
@@ -350,7 +368,7 @@ def _reach_again(connection: Connection, rows: Sequence[DealRow]) -> None:
     known = {(deal, name) for deal, name in found}
     again = [(*rest, None, *key) for key, rest in reached.items() if key in known]
     new = [(*key, *rest) for key, rest in reached.items() if key not in known]
-    columns = ("reached_at", "is_whole_day", "withdrawn_at")
+    columns = ("reached_at", "is_whole_day", "is_estimated", "withdrawn_at")
     dialect.update_rows(connection, milestones, columns, again, key=("deal", "name"))
     dialect.insert_rows(connection, milestones, MILESTONE_COLUMNS, new)
 
@@ -373,7 +391,7 @@ def _milestones_of(connection: Connection, rows: Sequence[int]) -> dict[int, tup
         .order_by(milestones.c.deal, milestones.c.reached_at)
     )
     reached: dict[int, tuple[Milestone, ...]] = {}
-    for deal, name, reached_at, is_whole_day, _ in connection.execute(stand, {"rows": rows}):
-        milestone = Milestone(name, reached_at, is_whole_day)
-        reached[deal] = (*reached.get(deal, ()), milestone)
+    for row in connection.execute(stand, {"rows": rows}):
+        milestone = Milestone(row.name, row.reached_at, row.is_whole_day, row.is_estimated)
+        reached[row.deal] = (*reached.get(row.deal, ()), milestone)
     return reached

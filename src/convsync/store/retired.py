@@ -15,7 +15,16 @@ from convsync.model.ledger import State
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
 from convsync.store import deal_sums, sums
-from convsync.store.schema import bookmarks, deals, ledger, quarantine, row_digests, watermarks
+from convsync.store.schema import (
+    bookmarks,
+    deals,
+    ledger,
+    merges,
+    quarantine,
+    row_digests,
+    stages,
+    watermarks,
+)
 from convsync.store.sums import LedgerSum
 
 
@@ -173,6 +182,10 @@ def move_rule(connection: Connection, before: str, now: str) -> tuple[int, int]:
     return renamed, in_the_way
 
 
+_OF_SOURCES = (watermarks, bookmarks, quarantine, row_digests, stages, merges)
+"""What else is kept of a source, under its name."""
+
+
 def move_source(connection: Connection, before: str, now: str) -> tuple[int, int]:
     """Rename a source wherever it is kept; return how many deals, and how many are in the way.
 
@@ -184,7 +197,7 @@ def move_source(connection: Connection, before: str, now: str) -> tuple[int, int
     if renamed:
         sums.rename_source(connection, before, now)
         deal_sums.rename_source(connection, before, now)
-    for table in () if in_the_way else (watermarks, bookmarks, quarantine, row_digests):
+    for table in () if in_the_way else _OF_SOURCES:
         known = connection.execute(select(table.c.source).where(table.c.source == now)).first()
         if known is None:
             connection.execute(update(table).where(table.c.source == before).values(source=now))

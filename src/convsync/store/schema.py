@@ -164,6 +164,7 @@ milestones = Table(
     Column("name", String(50), primary_key=True),
     Column("reached_at", Instant, nullable=False),
     Column("is_whole_day", Boolean, nullable=False),
+    Column("is_estimated", Boolean, nullable=False, server_default=false()),
     Column("withdrawn_at", Instant),
     sqlite_with_rowid=False,
     info={GROWS: True},
@@ -175,6 +176,38 @@ Index(
     sqlite_where=_IS_WITHDRAWN,
     postgresql_where=_IS_WITHDRAWN,
 )
+
+IS_ESTIMATED = text("is_estimated")
+Index(
+    "ix_milestones_estimated",
+    milestones.c.name,
+    sqlite_where=IS_ESTIMATED,
+    postgresql_where=IS_ESTIMATED,
+)
+
+stages = Table(
+    "stages",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("stage_id", String(200), primary_key=True),
+    Column("pipeline", String(200), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("outcome", Word(10), nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+"""Every stage of a CRM as it was once seen, under each name it had; `seen_at` is since when."""
+
+merges = Table(
+    "merges",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("survivor", String(200), primary_key=True),
+    Column("noticed_at", Instant, nullable=False),
+    Column("reached", Text, nullable=False),
+    info={GROWS: True},
+)
+"""Deals that others were merged into, and what all of them had reached when that was noticed."""
 
 row_digests = Table(
     "row_digests",

@@ -25,6 +25,7 @@ from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import rules_of as rules_of
 from convsync.wiring.sources import click_file as click_file
 from convsync.wiring.sources import click_sources_of as click_sources_of
+from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
 from convsync.wiring.sources import deal_sources_of as deal_sources_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import moved_of as moved_of

@@ -1,6 +1,6 @@
 """Settings → the sources of deals and clicks. A CRM's adapter is imported when it is used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from convsync.errors import OperatorError
@@ -13,6 +13,11 @@ from convsync.wiring.tables import click_source, deal_source
 def deal_sources_of(settings: Settings, retry: RetryPolicy) -> Sequence[DealSource]:
     """Return the deal sources, in the file's order."""
     return [_deal_source(name, table, settings, retry) for name, table in settings.deals.items()]
+
+
+def deal_sources_by_name(settings: Settings) -> Mapping[str, DealSource]:
+    """Return the deal sources by their names, to look at: nothing is asked of them."""
+    return {source.name: source for source in deal_sources_of(settings, RetryPolicy())}
 
 
 def click_sources_of(settings: Settings) -> Sequence[ClickSource]:

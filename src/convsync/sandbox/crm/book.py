@@ -27,6 +27,16 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
+class Telling(StrEnum):
+    """How much of what deals went through their histories tell; records always tell the present."""
+
+    ALL = "all"
+    LAGS = "lags"
+    """All but the last change, which the history does not know yet."""
+    NOTHING = "nothing"
+    """Histories were purged, or never written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrmStage:
     """A stage of a pipeline. `key` is the book's word for it; vendors' IDs are made of it."""
@@ -111,6 +121,7 @@ class CrmBook:
 
     def __init__(self, stages: Sequence[CrmStage] = STAGES) -> None:
         self.stages = tuple(stages)
+        self.telling = Telling.ALL
         self.departures: dict[str, Departure] = {}
         self.hidden: dict[str, CrmDeal] = {}
         self._deals: dict[str, CrmDeal] = {}
@@ -144,6 +155,16 @@ class CrmBook:
     def deals_of(self, person_id: str) -> tuple[str, ...]:
         """Return the deals a person is behind."""
         return tuple(one for one in self._deals_of.get(person_id, ()) if one in self._deals)
+
+    def told(self, deal: CrmDeal) -> tuple[tuple[str, datetime], ...]:
+        """Return the stages that a deal's history tells of."""
+        match self.telling:
+            case Telling.ALL:
+                return deal.entered
+            case Telling.LAGS:
+                return deal.entered[:-1]
+            case Telling.NOTHING:
+                return ()
 
     def stage(self, key: str) -> CrmStage:
         """Return a stage by the book's word for it."""

@@ -283,7 +283,7 @@ class Rows:
         )
 
     def _closings(self, deal: CrmDeal) -> Iterator[DataverseRow]:
-        for number, (key, at) in enumerate(deal.entered):
+        for number, (key, at) in enumerate(self.book.told(deal)):
             if state := _STATES[self.book.stage(key).outcome]:
                 yield DataverseRow(
                     values={
@@ -323,9 +323,13 @@ class Rows:
                 moves.append(StageChange(stage=key, at=at))
         return moves or [StageChange(stage=self.book.stages[0].key, at=deal.created_at)]
 
+    def _told_moves(self, deal: CrmDeal) -> Sequence[StageChange]:
+        told = {at for _, at in self.book.told(deal)}
+        return [move for move in self._moves(deal) if move.at in told]
+
     def audited(self, deal: CrmDeal) -> Iterator[tuple[str, StageChange]]:
         """Yield the lines of the audit log about a deal's process: their IDs, and the moves."""
-        for number, move in enumerate(self._moves(deal) if self.is_audited else ()):
+        for number, move in enumerate(self._told_moves(deal) if self.is_audited else ()):
             yield _derived("a0d1", deal, number), move
 
     def _connections(self, deal: CrmDeal) -> Iterator[DataverseRow]:

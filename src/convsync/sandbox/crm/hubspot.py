@@ -7,6 +7,7 @@ https://developers.hubspot.com/docs/api-reference/latest/overview
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome
@@ -269,7 +270,14 @@ class HubSpotServer(CrmServer):
         }
 
     def _history(self, record: CrmDeal | CrmPerson, names: Sequence[str]) -> dict[str, Any]:
-        return {name: _newest_first(_written(record, name)) for name in names}
+        return {
+            name: _newest_first(
+                [(stage_id(key), at) for key, at in self.book.told(record)]
+                if isinstance(record, CrmDeal) and name == "dealstage"
+                else _written(record, name)
+            )
+            for name in names
+        }
 
 
 _STAMP: Mapping[type, str] = {CrmDeal: "hs_lastmodifieddate", CrmPerson: "lastmodifieddate"}
@@ -290,6 +298,7 @@ def _deal_values(deal: CrmDeal) -> dict[str, str]:
         "hs_lastmodifieddate": _text(deal.modified_at),
         "deal_currency_code": deal.currency or "",
         "dealstage": stage_id(deal.stage),
+        "hs_v2_date_entered_current_stage": _text(deal.entered[-1][1]),
         "pipeline": "pipeline-0",
         "hubspot_owner_id": deal.owner,
         "closed_lost_reason": deal.lost_reason,
@@ -309,8 +318,6 @@ def _contact_values(person: CrmPerson) -> dict[str, str]:
 def _written(record: CrmDeal | CrmPerson, name: str) -> list[tuple[str, datetime]]:
     """Return the values of a property over time, oldest first."""
     if isinstance(record, CrmDeal):
-        if name == "dealstage":
-            return [(stage_id(key), at) for key, at in record.entered]
         value = _deal_values(record).get(name)
         return [(value, record.created_at)] if value else []
     own = next((one.own for one in FIELDS if (one.kind, one.name) == (CONTACT, name)), "")
@@ -323,7 +330,7 @@ def _written(record: CrmDeal | CrmPerson, name: str) -> list[tuple[str, datetime
 def _newest_first(written: list[tuple[str, datetime]]) -> list[dict[str, Any]]:
     return [
         {"value": value, "timestamp": _text(at), "sourceType": "CRM_UI"}
-        for value, at in reversed(written)
+        for value, at in sorted(written, key=itemgetter(1))[::-1]
     ]
 
 

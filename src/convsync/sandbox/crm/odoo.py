@@ -370,7 +370,8 @@ class OdooServer(CrmServer):
         departed = self.book.departures.get(deal_id)
         deal = departed.deal if departed and departed.survivor else self.book.deal(deal_id)
         entries = self._own_entries(deal) if deal else ()
-        if not 0 < number < len(entries):
+        untold = len(deal.entered) - len(self.book.told(deal)) if deal else 0
+        if not 0 < number < len(entries) - untold:
             return
         key, at = entries[number]
         before = entries[number - 1][0]

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from convsync.sandbox import world as happenings
 from convsync.sandbox.clock import SandboxClock
+from convsync.sandbox.crm.book import Telling
 from convsync.sandbox.crm.server import CrmRequest as CrmRequest
 from convsync.sandbox.crm.server import Poison, Reply
 from convsync.sandbox.crm.vendors import SERVERS, Crms
@@ -85,6 +86,11 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
         ]
         return {"poisoned": len(server.poisons)}
 
+    def tell_less(request: Request, body: bytes) -> Json:
+        """`{"telling": "lags"}`: how much histories tell; records always tell the present."""
+        crms[request.path_params["vendor"]].book.telling = Telling(json.loads(body)["telling"])
+        return {}
+
     async def id_of(request: Request) -> Response:
         name, crm = request.path_params["deal"], crms[request.path_params["vendor"]]
         return JSONResponse({"id": crm.feed.id_of(name)})
@@ -98,6 +104,7 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
         switch("/crms/{vendor}/deals.csv", load_csv),
         switch("/crms/{vendor}/faults", add_faults),
         switch("/crms/{vendor}/poisons", add_poisons),
+        switch("/crms/{vendor}/history", tell_less),
         Route("/crms/{vendor}/deals/{deal}", guarded(id_of)),
         Route("/crms/{vendor}/requests", guarded(requests_made)),
         *(

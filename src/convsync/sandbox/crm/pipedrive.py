@@ -325,8 +325,9 @@ class PipedriveServer(CrmServer):
         return record
 
     def _changes(self, deal: CrmDeal) -> list[dict[str, Any]]:
-        """Return what changed about a deal, the oldest first."""
-        rows = []
+        """Return what changed about a deal, the oldest first, as far as the log tells."""
+        rows: list[dict[str, Any]] = []
+        untold = {_log_time(at) for _, at in deal.entered[len(self.book.told(deal)) :]}
         stage = self._first_stage(deal)
         for key, at in self._moves(deal):
             old, new = str(self._stage_id(stage)), str(self._stage_id(key))
@@ -340,7 +341,8 @@ class PipedriveServer(CrmServer):
         for deleted_at, restored_at in self._deletions.get(deal.deal_id, ()):
             rows.append(_change("status", status, "deleted", deleted_at))
             rows.append(_change("status", "deleted", status, restored_at))
-        return sorted(rows, key=lambda row: row["time"])
+        told = [row for row in rows if row["time"] not in untold]
+        return sorted(told, key=lambda row: row["time"])
 
     def _first_stage(self, deal: CrmDeal) -> str:
         """Return the stage a deal began in; one made as won is in the first there is."""
@@ -369,9 +371,13 @@ def _change(key: str, old: str, new: str, at: datetime) -> dict[str, Any]:
         "old_value": old,
         "new_value": new,
         "actor_user_id": 8878,
-        "time": at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "time": _log_time(at),
         "change_source": "app",
     }
+
+
+def _log_time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _person(person: CrmPerson, query: Mapping[str, str]) -> dict[str, Any]:

@@ -57,7 +57,8 @@ _RECORD: Final = {"Id": "id", "IsDeleted": "boolean", "CreatedDate": "datetime",
 TYPES: Final[Mapping[str, Mapping[str, str]]] = {
     "Opportunity": {
         **_RECORD, "Name": "string", "StageName": "picklist", "IsClosed": "boolean",
-        "IsWon": "boolean", "CloseDate": "date", "OwnerId": "reference",
+        "IsWon": "boolean", "CloseDate": "date", "LastStageChangeDate": "datetime",
+        "OwnerId": "reference",
         "RecordTypeId": "reference", "CurrencyIsoCode": "picklist",
     },
     "OpportunityHistory": {**_RECORD, "OpportunityId": "reference", "StageName": "picklist"},
@@ -247,6 +248,7 @@ class Org:
             "IsClosed": stage.outcome is not Outcome.OPEN,
             "IsWon": stage.outcome is Outcome.WON,
             "CloseDate": deal.entered[-1][1].date(),
+            "LastStageChangeDate": _last_moved(deal),
             "CurrencyIsoCode": deal.currency,
             "OwnerId": deal.owner or record_id("005", 1),
             "RecordTypeId": record_id("012", 1),
@@ -256,7 +258,7 @@ class Org:
         }
 
     def _history(self, deal: CrmDeal) -> Iterator[SoqlRow]:
-        for number, (key, at) in enumerate(deal.entered):
+        for number, (key, at) in enumerate(self.book.told(deal)):
             yield {
                 "Id": _child_id("008", deal.deal_id, number),
                 "IsDeleted": False,
@@ -343,6 +345,10 @@ def api_name(key: str) -> str:
 
 def _child_id(prefix: str, deal_id: str, number: int) -> str:
     return guarded(f"{prefix}{deal_id[5:15]}{_DIGITS[number // 62]}{_DIGITS[number % 62]}")
+
+
+def _last_moved(deal: CrmDeal) -> datetime | None:
+    return _whole(deal.entered[-1][1]) if len(deal.entered) > 1 else None
 
 
 def _record_type(stage: CrmStage) -> SoqlRow:

@@ -69,7 +69,7 @@ _STANDARD: Final[Mapping[str, Columns]] = {
     "Deals": {
         **_STAMPS, "Deal_Name": "text", "Stage": "picklist", "Pipeline": "picklist",
         "Currency": "picklist", "Owner": "ownerlookup", "Contact_Name": "lookup",
-        "Reason_For_Loss__s": "picklist",
+        "Reason_For_Loss__s": "picklist", "Closing_Date": "date",
     },
     "Contacts": _STAMPS,
     "Leads": {
@@ -287,8 +287,8 @@ class ZohoServer(CrmServer):
 
     def _history(self, deal: CrmDeal) -> Iterator[dict[str, Any]]:
         """Yield a row for each stage a deal came into, as the tracker of the field keeps them."""
-        names = [self._held(self.book.stage(key).name) for key, _ in deal.entered]
-        for number, (_, at) in enumerate(deal.entered):
+        names = [self._held(self.book.stage(key).name) for key, _ in self.book.told(deal)]
+        for number, (_, at) in enumerate(self.book.told(deal)):
             yield {
                 "id": f"41508687{deal.deal_id[-8:]}{number:03d}",
                 "Potential_Name": {"name": deal.name, "id": deal.deal_id},
@@ -313,6 +313,7 @@ class ZohoServer(CrmServer):
             "Contact_Name": contact and {"name": "Doe", "id": contact.person_id},
             "Contact_Name.Modified_Time": contact and contact.modified_at,
             "Reason_For_Loss__s": deal.lost_reason,
+            "Closing_Date": deal.entered[-1][1].date().isoformat(),
         }
 
     def _held(self, name: str) -> str:

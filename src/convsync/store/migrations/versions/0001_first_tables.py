@@ -236,10 +236,38 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=50), nullable=False),
         sa.Column("reached_at", sa.BigInteger(), nullable=False),
         sa.Column("is_whole_day", sa.Boolean(), nullable=False),
+        sa.Column("is_estimated", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_milestones_deal")),
         sa.PrimaryKeyConstraint("deal", "name", name=op.f("pk_milestones")),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_milestones_estimated",
+        "milestones",
+        ["name"],
+        unique=False,
+        sqlite_where=sa.text("is_estimated"),
+        postgresql_where=sa.text("is_estimated"),
+    )
+    op.create_table(
+        "stages",
+        sa.Column("source", sa.String(length=100), nullable=False),
+        sa.Column("stage_id", sa.String(length=200), nullable=False),
+        sa.Column("pipeline", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "stage_id", "pipeline", "name", name=op.f("pk_stages")),
+    )
+    op.create_table(
+        "merges",
+        sa.Column("source", sa.String(length=100), nullable=False),
+        sa.Column("survivor", sa.String(length=200), nullable=False),
+        sa.Column("noticed_at", sa.BigInteger(), nullable=False),
+        sa.Column("reached", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("source", "survivor", name=op.f("pk_merges")),
     )
     op.create_table(
         "quarantine",
