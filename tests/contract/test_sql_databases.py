@@ -311,7 +311,7 @@ def test_the_example_reads_every_deal_on_every_database(
          ("is_deleted", "BOOLEAN")],
         f"'all', {old}, {old}, 10.50, 'USD', 'a', FALSE",
         f"'bare', {old}, {stamp}, NULL, NULL, NULL, TRUE",
-        f"'never stamped', {old}, NULL, 1, 'USD', NULL, NULL",
+        f"'never-stamped', {old}, NULL, 1, 'USD', NULL, NULL",
         f"'old', {old}, {old}, 1, 'USD', NULL, FALSE",
     )  # fmt: skip
     database.fill(
@@ -338,9 +338,9 @@ def test_the_example_reads_every_deal_on_every_database(
     )  # fmt: skip
     source = example(database, tmp_path)
     source.check_columns()
-    assert set(read(source)) == {"all", "bare", "never stamped", "old"}
+    assert set(read(source)) == {"all", "bare", "never-stamped", "old"}
     night = read(source, NIGHT)
-    assert set(night) == {"all", "bare", "never stamped"}
+    assert set(night) == {"all", "bare", "never-stamped"}
     deal = night["all"]
     assert deal
     assert (deal.amount, deal.consent.ad_user_data) == (Decimal("10.5"), ConsentStatus.DENIED)

@@ -27,36 +27,36 @@ CLICKED = "2026-02-20T10:00Z"
 def prepare(company: Company, sandbox: Sandbox) -> None:
     """Live through two nights, and change the world so that the third has everything in it."""
     company.through = small_batches(ROWS_AT_ONCE)
-    for name in ("stays", "grows", "lost", "reopened", "missing", "refusing", "changes twice"):
+    for name in ("stays", "grows", "lost", "reopened", "missing", "refusing", "changes-twice"):
         _win(company, name)
-    _win(company, "unheard of")
-    company.has("waits for a click", won="2026-03-02T15:00Z", amount=100, visitor="V-1")
-    company.has("found by e-mail", won="2026-03-02T15:00Z", amount=100, email="a@example.com")
+    _win(company, "unheard-of")
+    company.has("waits-for-a-click", won="2026-03-02T15:00Z", amount=100, visitor="V-1")
+    company.has("found-by-email", won="2026-03-02T15:00Z", amount=100, email="a@example.com")
     company.night(BEFORE[0])
-    for name in ("put off", "refused", "accepted"):
+    for name in ("put-off", "refused", "accepted"):
         _win(company, name, won="2026-03-03T15:00Z")
-    company.has("changes twice", amount=150)
+    company.has("changes-twice", amount=150)
     sandbox.platform.verdicts = {
-        "G-put off": "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK",
+        "G-put-off": "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK",
         "G-refused": "PROCESSING_ERROR_REASON_CLICK_NOT_FOUND",
     }
     company.night(BEFORE[1])
-    sandbox.platform.verdicts = {"G-put off": "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK"}
-    for name in ("new 1", "new 2", "new 3"):
+    sandbox.platform.verdicts = {"G-put-off": "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK"}
+    for name in ("new-1", "new-2", "new-3"):
         _win(company, name, won="2026-03-04T15:00Z", mql="2026-02-27T15:00Z")
     _win(company, "worthless", won="2026-03-04T15:00Z")
     company.has("worthless", amount="")
-    company.has("not yet", won="2026-03-04T15:00Z", amount=100)
+    company.has("not-yet", won="2026-03-04T15:00Z", amount=100)
     company.has("grows", amount=130)
-    company.has("changes twice", amount=175)
+    company.has("changes-twice", amount=175)
     company.has("lost", lost="2026-03-04T10:00Z")
     company.has("reopened", won="")
     company.has("refusing", consent="no")
     company.has("accepted", amount=111)
-    company.has("unheard of", amount="a lot")
+    company.has("unheard-of", amount="a lot")
     del company.deals["missing"]
     company.clicked("LATE", CLICKED, visitor="V-1", logged="2026-03-04T12:00Z")
-    company.clicked("NOBODY'S", CLICKED, visitor="V-2", logged="2026-03-04T12:00Z")
+    company.clicked("NOBODYS", CLICKED, visitor="V-2", logged="2026-03-04T12:00Z")
     company.export()
 
 

@@ -19,17 +19,15 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    or_,
     select,
     update,
 )
 
-from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.ledger import State
 from convsync.store import deal_sums, dialect, row_digests
 from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, MILESTONE_COLUMNS, DealRow, deal_of
-from convsync.store.schema import deal_keys, deals, ledger, milestones
+from convsync.store.schema import IS_UNCLEAR, deal_keys, deals, ledger, milestones
 
 _ROWS_A_QUERY = 5_000
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
@@ -252,10 +250,8 @@ def vanished_after(
 
 def of_unclear_consent(connection: Connection, source: str) -> list[str]:
     """Return the IDs of a source's present deals with a word about consent that nobody mapped."""
-    columns = deals.c.ad_user_data, deals.c.ad_personalization
-    is_unclear = or_(*(column == ConsentStatus.UNCLEAR for column in columns))
-    found = select(deals.c.deal_id).where(deals.c.source == source, deals.c.gone.is_(None))
-    return list(connection.execute(found.where(is_unclear)).scalars())
+    found = select(deals.c.deal_id).where(IS_UNCLEAR, deals.c.source == source)
+    return list(connection.execute(found.where(deals.c.gone.is_(None))).scalars())
 
 
 def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: datetime) -> None:

@@ -148,6 +148,13 @@ Index(
     postgresql_where=text("reconcile_at IS NOT NULL"),
 )
 
+IS_UNCLEAR = text("(ad_user_data = 'unclear' OR ad_personalization = 'unclear')")
+Index(
+    "ix_deals_unclear",
+    deals.c.source,
+    sqlite_where=IS_UNCLEAR,
+    postgresql_where=IS_UNCLEAR,
+)
 _IS_GONE = text("gone IS NOT NULL")
 Index(
     "ix_deals_gone",

@@ -84,6 +84,15 @@ def upgrade() -> None:
         sqlite_where=sa.text("reconcile_at IS NOT NULL"),
         postgresql_where=sa.text("reconcile_at IS NOT NULL"),
     )
+    unclear = sa.text("(ad_user_data = 'unclear' OR ad_personalization = 'unclear')")
+    op.create_index(
+        "ix_deals_unclear",
+        "deals",
+        ["source"],
+        unique=False,
+        sqlite_where=unclear,
+        postgresql_where=unclear,
+    )
     op.create_index(
         "ix_deals_gone",
         "deals",
