@@ -31,7 +31,7 @@ quick: $(READY)  ## units, store on SQLite and command line: make quick VENV=.ve
 conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
 	$(BIN)/pytest tests/conformance -vv
 
-check: lint types imports readme test  ## everything a change must pass
+check: lint types imports readme  ## what a change must pass beside the tests
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -52,8 +52,8 @@ mutants: $(READY)  ## take away each event and each arrow of the ledger: each mu
 fuzz: $(READY)  ## spoil one value of a CRM's answers at a time: CASES=200000 for each of the six
 	$(BIN)/python -m tests.fuzz_crms $(CASES)
 
-soak: $(READY)  ## 20,000 conversions to a platform in trouble
-	$(BIN)/pytest tests/soak -m slow
+soak: $(READY)  ## 20,000 conversions to a platform in trouble; every benchmark at its smallest
+	$(BIN)/pytest tests/soak tests/nights/test_bench.py -m slow
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'

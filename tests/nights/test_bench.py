@@ -22,6 +22,8 @@ from scripts.bench.rows import write_rows
 from scripts.bench.scenarios import SCENARIOS
 from scripts.bench.stage_table import OTHER_THREADS, STAGES
 
+pytestmark = pytest.mark.slow  # a minute of measuring, however few deals
+
 DEALS = 200
 NAMES = [name for name in SCENARIOS if name == "hubspot" or name not in CRMS]
 ROW = re.compile(r"^\| ([a-z][a-z0-9-]+) \|", re.MULTILINE)

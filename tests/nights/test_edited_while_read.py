@@ -220,7 +220,7 @@ def test_nothing_is_lost_whatever_happens_between_two_requests(crm: str) -> None
     run_state_machine_as_test(
         Company,
         settings=settings(
-            max_examples=4,
+            max_examples=2,
             stateful_step_count=8,
             deadline=None,
             suppress_health_check=list(HealthCheck),
