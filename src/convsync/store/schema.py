@@ -30,6 +30,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     UniqueConstraint,
     event,
     false,
@@ -57,6 +58,13 @@ copies other tables, lays one over it that holds only what it writes."""
 
 def _one_of(column: str, words: Any) -> str:
     return f"{column} IN ({', '.join(repr(str(word)) for word in words)})"
+
+
+def _index_where(
+    name: str, condition: TextClause, *columns: Column[Any], unique: bool = False
+) -> None:
+    """Index those rows of a table that meet a condition, on both databases."""
+    Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
 runs = Table(
@@ -141,28 +149,12 @@ deals = Table(
     UniqueConstraint("deal_id", "source"),
     info={GROWS: True},
 )
-Index(
-    "ix_deals_reconcile_at",
-    deals.c.reconcile_at,
-    sqlite_where=text("reconcile_at IS NOT NULL"),
-    postgresql_where=text("reconcile_at IS NOT NULL"),
-)
+_index_where("ix_deals_reconcile_at", text("reconcile_at IS NOT NULL"), deals.c.reconcile_at)
 
 IS_UNCLEAR = text("(ad_user_data = 'unclear' OR ad_personalization = 'unclear')")
-Index(
-    "ix_deals_unclear",
-    deals.c.source,
-    sqlite_where=IS_UNCLEAR,
-    postgresql_where=IS_UNCLEAR,
-)
+_index_where("ix_deals_unclear", IS_UNCLEAR, deals.c.source)
 _IS_GONE = text("gone IS NOT NULL")
-Index(
-    "ix_deals_gone",
-    deals.c.source,
-    deals.c.id,
-    sqlite_where=_IS_GONE,
-    postgresql_where=_IS_GONE,
-)
+_index_where("ix_deals_gone", _IS_GONE, deals.c.source, deals.c.id)
 
 milestones = Table(
     "milestones",
@@ -177,20 +169,10 @@ milestones = Table(
     info={GROWS: True},
 )
 _IS_WITHDRAWN = text("withdrawn_at IS NOT NULL")
-Index(
-    "ix_milestones_withdrawn",
-    milestones.c.name,
-    sqlite_where=_IS_WITHDRAWN,
-    postgresql_where=_IS_WITHDRAWN,
-)
+_index_where("ix_milestones_withdrawn", _IS_WITHDRAWN, milestones.c.name)
 
 IS_ESTIMATED = text("is_estimated")
-Index(
-    "ix_milestones_estimated",
-    milestones.c.name,
-    sqlite_where=IS_ESTIMATED,
-    postgresql_where=IS_ESTIMATED,
-)
+_index_where("ix_milestones_estimated", IS_ESTIMATED, milestones.c.name)
 
 stages = Table(
     "stages",
@@ -355,35 +337,19 @@ ledger = Table(
     info={GROWS: True},
 )
 HAS_CONTENT = text("event_at IS NOT NULL")
-Index(
-    "uq_ledger_order_id_action_id",
-    ledger.c.order_id,
-    ledger.c.action_id,
-    unique=True,
-    sqlite_where=HAS_CONTENT,
-    postgresql_where=HAS_CONTENT,
+_index_where(
+    "uq_ledger_order_id_action_id", HAS_CONTENT, ledger.c.order_id, ledger.c.action_id, unique=True
 )
 IS_OPEN = text("state IN ('planned', 'deferred', 'blocked')")
-Index(
-    "ix_ledger_open",
-    ledger.c.state,
-    ledger.c.destination,
-    ledger.c.action_id,
-    ledger.c.id,
-    sqlite_where=IS_OPEN,
-    postgresql_where=IS_OPEN,
+_index_where(
+    "ix_ledger_open", IS_OPEN, ledger.c.state, ledger.c.destination, ledger.c.action_id, ledger.c.id
 )
 _BATCHED = text("batch_id IS NOT NULL")
-Index("ix_ledger_batch", ledger.c.batch_id, sqlite_where=_BATCHED, postgresql_where=_BATCHED)
+_index_where("ix_ledger_batch", _BATCHED, ledger.c.batch_id)
 IS_UNCORRECTABLE = text("reason = 'platform_cannot' AND (state = 'confirmed' OR is_unsure)")
-Index(
-    "ix_ledger_uncorrectable",
-    ledger.c.id,
-    sqlite_where=IS_UNCORRECTABLE,
-    postgresql_where=IS_UNCORRECTABLE,
-)
+_index_where("ix_ledger_uncorrectable", IS_UNCORRECTABLE, ledger.c.id)
 IS_LATE = text("reason = 'click_outside_lookback'")
-Index("ix_ledger_late", ledger.c.deal, sqlite_where=IS_LATE, postgresql_where=IS_LATE)
+_index_where("ix_ledger_late", IS_LATE, ledger.c.deal)
 
 
 def _sums(name: str, key: list[Column[Any]], *amounts: Column[Any]) -> Table:
@@ -429,12 +395,7 @@ audit_events = Table(
 )
 Index("ix_audit_events_deal", audit_events.c.deal)
 IS_TOGETHER = text(f"deal IS NULL AND {_one_of('event', TOGETHER)}")
-Index(
-    "ix_audit_events_together",
-    audit_events.c.number,
-    sqlite_where=IS_TOGETHER,
-    postgresql_where=IS_TOGETHER,
-)
+_index_where("ix_audit_events_together", IS_TOGETHER, audit_events.c.number)
 APPEND_ONLY = {
     "sqlite": [
         """CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
