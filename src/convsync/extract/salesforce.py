@@ -11,6 +11,7 @@ https://developer.salesforce.com/docs/platform/object-reference/guide/object-ref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from operator import eq, itemgetter
 from typing import Final
 
@@ -64,7 +65,7 @@ _DEALS: Final = "deals"
 class Salesforce:
     """One Salesforce org. Promises what Crm does; `fields` is asked before deals are.
 
-    A backfill that finds more than `bulk_above` records lists them by the Bulk API.
+    A backfill that finds more than `bulk_above` lines of history lists them by the Bulk API.
     """
 
     lag = timedelta(minutes=5)
@@ -160,14 +161,10 @@ class Salesforce:
     def reached(self, period: Period) -> Iterator[Page]:
         """Yield every deal with a line of history in the period, or a mapped date in it.
 
-        Bulk jobs only list them: their rows come in no promised order, so what belongs to a deal
+        A bulk job only lists them: its rows come in no promised order, so what belongs to a deal
         could be brought together only by keeping it all.
         """
-        found = dict.fromkeys(
-            deal_id
-            for records, name, where in self._reaching(period)
-            for deal_id in self._ids(records, name, where)
-        )
+        found = dict.fromkeys(chain(self._in_history(period), self._by_own_stamps(period)))
         for deal_ids in batches(found, self._a_page):
             yield self._complete(self._read(deal_ids))
 
@@ -207,33 +204,43 @@ class Salesforce:
                 yield self._complete(self._read([*others]))
             yield Page(deals=(), place=f"{name}:{last_of(rows, itemgetter('Id'))}")
 
-    def _reaching(self, period: Period) -> Iterator[tuple[str, str, str]]:
-        """Yield which records, their field with the deal's ID, and what they have to fulfil.
+    def _in_history(self, period: Period) -> Iterator[str]:
+        """Yield the deals of the lines of history in the period, which may be very many.
 
-        A deal that never changed has no history: it is found by the stamps of its own record.
         https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunityhistory.html
         """
-        yield "OpportunityHistory", "OpportunityId", within("CreatedDate", period)
-        yield _RECORDS[DEAL], "Id", within("CreatedDate", period)
-        if "LastStageChangeDate" in self._types[DEAL]:
-            yield _RECORDS[DEAL], "Id", within("LastStageChangeDate", period)
-        if "CloseDate" in self._types[DEAL]:
-            yield _RECORDS[DEAL], "Id", on_days_of("CloseDate", period)
-        for how in self._mapping.milestones.values():
-            if isinstance(how, MilestoneField):
-                match self._types[DEAL].get(how.field):
-                    case "datetime":
-                        yield _RECORDS[DEAL], "Id", within(how.field, period)
-                    case "date":
-                        yield _RECORDS[DEAL], "Id", on_days_of(how.field, period)
-
-    def _ids(self, records: str, name: str, where: str) -> Iterator[str]:
-        wanted = select(("Id", name), records)
+        records, where = "OpportunityHistory", within("CreatedDate", period)
+        wanted = select(("Id", "OpportunityId"), records)
         if self._api.count(records, where) > self._bulk_above:
             rows: Iterable[SalesforceRecord] = self._api.bulk(f"{wanted} WHERE {where}")
         else:
-            rows = (row for page in self._pages(wanted, where) for row in page)
-        return (row[name] for row in rows)
+            rows = chain.from_iterable(self._pages(wanted, where))
+        return (row["OpportunityId"] for row in rows)
+
+    def _by_own_stamps(self, period: Period) -> Iterator[str]:
+        """Yield the deals whose own record has a date in the period: not every deal has a history.
+
+        They are listed by pages, however many they are: reading each takes far more calls.
+        """
+        wanted = select(("Id",), _RECORDS[DEAL])
+        for where in self._stamped_in(period):
+            yield from (row["Id"] for page in self._pages(wanted, where) for row in page)
+
+    def _stamped_in(self, period: Period) -> Iterator[str]:
+        """Yield what a deal's own stamps and mapped dates have to fulfil, one or another."""
+        types = self._types[DEAL]
+        yield within("CreatedDate", period)
+        if "LastStageChangeDate" in types:
+            yield within("LastStageChangeDate", period)
+        if "CloseDate" in types:
+            yield on_days_of("CloseDate", period)
+        for how in self._mapping.milestones.values():
+            if isinstance(how, MilestoneField):
+                match types.get(how.field):
+                    case "datetime":
+                        yield within(how.field, period)
+                    case "date":
+                        yield on_days_of(how.field, period)
 
     def _pages(
         self, wanted: str, where: str, last: str = "", *, with_deleted: bool = False

@@ -20,7 +20,7 @@ class SalesforceDeals(AnyCrmDeals):
 
     `url` is the My Domain, https://COMPANY.my.salesforce.com. With `username` and
     `private_key_file` the JWT bearer flow is used, `audience` being where it signs in. A backfill
-    of more than `bulk_above` records is read by the Bulk API 2.0.
+    of more than `bulk_above` lines of history lists these by the Bulk API 2.0.
     """
 
     kind: Literal["salesforce"]
