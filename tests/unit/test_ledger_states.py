@@ -11,7 +11,7 @@ from convsync.model.click import MatchBasis
 from convsync.model.consent import UNSPECIFIED
 from convsync.model.conversion import Conversion
 from convsync.model.customer import CustomerType
-from convsync.model.event import EventKind
+from convsync.model.event import Event, EventKind
 from convsync.model.ledger import (
     ARROWS,
     IN_FLIGHT,
@@ -35,7 +35,7 @@ from convsync.model.outcome import (
     Rejected,
     Untried,
 )
-from convsync.model.replay import Replay
+from convsync.model.replay import Record, after
 from convsync.model.statement import Operation, OrderId
 from tests.builders import (
     ACTION,
@@ -137,6 +137,16 @@ def entry_in(state: State | None) -> LedgerEntry:
     return an_entry(state, told=usd(90), due_at=NOW, batch=3, code="OLD")
 
 
+def planned_as(entry: LedgerEntry) -> Event:
+    """An event that says all of an entry."""
+    return Event(EventKind.PLANNED, record_of(entry))
+
+
+def replayed(*events: Event) -> Record:
+    """The entry that the events lead to."""
+    return after((number, event.kind, event.detail) for number, event in enumerate(events))
+
+
 @pytest.mark.parametrize("state", [None, *State])
 @pytest.mark.parametrize(
     ("move", "comes_from", "leads_to"), [pytest.param(*each[1:], id=each[0]) for each in MOVES]
@@ -175,11 +185,8 @@ def test_a_merge_moves_an_entry_in_whatever_state_it_is_and_changes_nothing_else
         return
     left, move = moves.merged_into(entry, 9, "D-9", run_id=2)
     assert move.after == structs.replace(entry, deal_row=9, deal_id="D-9", run_id=2)
-    replay = Replay()
-    replay.entries[0] = {"entry": entry.number}
-    for event in (left, move.event):
-        replay.apply(event.kind, event.order_id, event.detail)
-    assert replay.entries == {entry.number: record_of(move.after)}
+    assert left.kind is EventKind.MERGED_AWAY
+    assert replayed(move.event) == record_of(move.after)
     assert (left.deal_row, move.event.deal_row) == (entry.deal_row, 9)
 
 
@@ -211,12 +218,9 @@ def test_an_event_says_all_that_its_move_changed(
     if state not in comes_from:
         return
     before = entry_in(state)
-    replay = Replay()
-    if state is not None:
-        replay.apply(EventKind.PLANNED, before.order_id, record_of(before))
+    earlier = [] if state is None else [planned_as(before)]
     made = move(before)
-    replay.apply(made.event.kind, before.order_id, made.event.detail)
-    assert replay.entries == {before.number: record_of(made.after)}
+    assert replayed(*earlier, made.event) == record_of(made.after)
 
 
 @pytest.mark.parametrize(
@@ -238,13 +242,9 @@ def test_one_event_says_of_many_entries_what_one_of_each_would(outcome: Outcome)
     moved = moves.settled_together([1, 2, 4], outcome, 7, ACTION)
     assert moved is not None
     assert moved.event.detail["entries"] == "1-2,4"
-    replay = Replay()
     for entry in entries:
-        replay.apply(EventKind.PLANNED, entry.order_id, record_of(entry))
-    replay.apply(moved.event.kind, moved.event.order_id, moved.event.detail)
-    assert replay.entries == {
-        entry.number: record_of(moves.settled(entry, outcome, now=NOW).after) for entry in entries
-    }
+        one_by_one = moves.settled(entry, outcome, now=NOW).after
+        assert replayed(planned_as(entry), moved.event) == record_of(one_by_one)
 
 
 @pytest.mark.parametrize(

@@ -100,11 +100,6 @@ def captured_in_url(url: str) -> list[Captured]:
     return _distinct(_in_parameters(url, _DEEPEST))
 
 
-def click_ids_in_url(url: str) -> Iterator[ClickId]:
-    """Yield every click ID that a landing URL carries, as `captured_in_url` returns them."""
-    return (captured.click_id for captured in captured_in_url(url))
-
-
 def _in_parameters(url: str, deepest: int) -> Iterator[Captured]:
     for name, value in _parameters(url):
         if name in _KINDS:
