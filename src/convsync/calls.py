@@ -4,12 +4,12 @@ Before every try a request is noted in the database, so that all processes on it
 the project's quota. When a try that failed in passing is repeated, `retrying` says.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from convsync import log
 from convsync.clock import Clock, system_clock
@@ -20,6 +20,17 @@ from convsync.store.database import Database
 from convsync.upload.destination import Quota
 
 Answer = TypeVar("Answer")
+
+
+class Numbered(Protocol):
+    """What a call is about."""
+
+    @property
+    def number(self) -> int:
+        """Return its number."""
+
+
+Item = TypeVar("Item", bound=Numbered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +64,33 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+def at_a_time(
+    departing: Iterator[Item],
+    call: Callable[[Item], Answer],
+    *,
+    at_once: int,
+    may_leave: Callable[[], bool],
+) -> Generator[tuple[Item, Answer]]:
+    """Yield items with what calls about them return, as the answers come; so many at a time.
+
+    The next item is asked for where there is room and it `may_leave`, in the caller's thread. What
+    was answered meanwhile comes in the order of the items' numbers.
+    """
+    under_way: dict[Future[Answer], Item] = {}
+    with threads(at_once) as pool:
+        while True:
+            while len(under_way) < at_once and may_leave():
+                item = next(departing, None)
+                if item is None:
+                    break
+                under_way[pool.submit(call, item)] = item
+            if not under_way:
+                return
+            answered, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in sorted(answered, key=lambda future: under_way[future].number):
+                yield under_way.pop(future), future.result()
 
 
 class PacedCalls:

@@ -14,12 +14,12 @@ was lost and its repeat is not taken, the platform may have counted the first: t
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from functools import cached_property, partial
 from typing import overload
 
 from convsync import audit, log
-from convsync.calls import Attempt, PacedCalls, threads
+from convsync.calls import Attempt, PacedCalls, at_a_time
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
 from convsync.model.moves import released, reserved_together
 from convsync.model.outcome import Outcome, Untried
@@ -80,24 +80,22 @@ class Outbox:
         """Ask for the verdicts that are due, several at a time, and settle what they say."""
         with self._session.transaction("list verdicts due") as connection:
             due = batches.due_for_verdict(connection, self._session.now)
-        awaited: dict[Future[Attempt[Verdict]], batches.Pending] = {}
-        with threads(_VERDICTS_IN_FLIGHT) as pool:
-            while True:
-                while due and len(awaited) < _VERDICTS_IN_FLIGHT and not self._should_stop():
-                    pending = self._pending(due.pop(0))
-                    self._session.step(f"verdict {pending.number}: before call")
-                    awaited[pool.submit(self._ask_for, pending)] = pending
-                if not awaited:
-                    return
-                answered, _ = wait(awaited, return_when=FIRST_COMPLETED)
-                for future in sorted(answered, key=lambda future: awaited[future].number):
-                    pending = awaited.pop(future)
-                    self._session.step(f"verdict {pending.number}: answered")
-                    self._take_verdict(pending, future.result())
+        answers = at_a_time(
+            map(self._pending, due),
+            self._ask_for,
+            at_once=_VERDICTS_IN_FLIGHT,
+            may_leave=lambda: not self._should_stop(),
+        )
+        with closing(answers):
+            for pending, attempt in answers:
+                self._session.step(f"verdict {pending.number}: answered")
+                self._take_verdict(pending, attempt)
 
     def _pending(self, number: int) -> batches.Pending:
         with self._session.transaction("load verdict due") as connection:
-            return batches.pending(connection, number)
+            pending = batches.pending(connection, number)
+        self._session.step(f"verdict {number}: before call")
+        return pending
 
     def probe_blocked(self) -> None:
         """Release one entry of each action and code that the account's set-up has blocked.
@@ -140,24 +138,22 @@ class Outbox:
 
         A refusal for good stops further requests; those in flight are settled before it is raised.
         """
-        under_way: dict[Future[Attempt[Sequence[Outcome]]], ReservedBatch] = {}
-        with threads(in_flight) as pool:
-            while True:
-                while len(under_way) < in_flight and not self._has_stopped:
-                    batch = next(departing, None)
-                    if batch is None:
-                        break
-                    self._session.step(f"upload {batch.number}: before call")
-                    under_way[pool.submit(self._attempt, batch)] = batch
-                if not under_way:
-                    break
-                answered, _ = wait(under_way, return_when=FIRST_COMPLETED)
-                for future in sorted(answered, key=lambda future: under_way[future].number):
-                    batch = under_way.pop(future)
-                    self._session.step(f"upload {batch.number}: answered")
-                    self._take_answer(batch, future.result(), is_repeat=is_repeat)
+        answers = at_a_time(
+            map(self._leaving, departing),
+            self._attempt,
+            at_once=in_flight,
+            may_leave=lambda: not self._has_stopped,
+        )
+        with closing(answers):
+            for batch, attempt in answers:
+                self._session.step(f"upload {batch.number}: answered")
+                self._take_answer(batch, attempt, is_repeat=is_repeat)
         if self._refusal is not None:
             raise self._refusal
+
+    def _leaving(self, batch: ReservedBatch) -> ReservedBatch:
+        self._session.step(f"upload {batch.number}: before call")
+        return batch
 
     def _attempt(self, reserved: ReservedBatch) -> Attempt[Sequence[Outcome]]:
         destination = self._destinations(reserved.action.destination)
