@@ -41,6 +41,15 @@ def test_check_shows_a_sample_of_each_time_as_it_is_read(office: Office) -> None
     assert "Won date '2026-03-02' is the whole of 2026-03-02" in times["detail"]
 
 
+def test_check_shows_a_time_of_a_column_of_dates_as_the_day_it_is_read_for(office: Office) -> None:
+    office.configure('won = "Won date"', 'won = { column = "Won date", is_date = true }')
+    office.deal(won_date="2026-03-02 00:00:00")
+    office.write_files()
+    said = office.types("check", "--as-of", NIGHT, "--format", "csv")
+    (times,) = [row for row in rows_of(said.out) if row["check"] == "source crm: times"]
+    assert "Won date '2026-03-02 00:00:00' is the whole of 2026-03-02" in times["detail"]
+
+
 @pytest.mark.parametrize("is_complete", [True, False])
 def test_such_deals_wait_and_are_sent_once_the_word_is_mapped(
     unclear: Office, *, is_complete: bool

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
 from convsync.extract.cell_error import CellError, shape_of
+from convsync.extract.cell_patterns import times_of
 from convsync.extract.cells import CellReader, text_of
 from convsync.extract.layout import Getter, Header, NumberedRow, RowCells
 from convsync.extract.mapping import CellFormat, DealColumns
@@ -63,9 +64,9 @@ def profile_of(
     columns: DealColumns, form: CellFormat, header: Header, rows: Iterable[NumberedRow]
 ) -> TableProfile:
     """Look through rows under a header in which every mapped column is there."""
-    cells = CellReader(form)
-    raw = {name: header.getter(name, _as_it_is) for name in _mapped(columns)}
+    cells, timed = CellReader(form), times_of(columns)
     consents = [name for name in (columns.ad_user_data, columns.ad_personalization) if name]
+    raw = {name: header.getter(name, _as_it_is) for name in (*consents, *timed)}
     unclear: dict[str, Counter[str]] = {name: Counter() for name in consents}
     times: dict[str, TimeSample] = {}
     count = unreadable = 0
@@ -74,8 +75,8 @@ def profile_of(
         for name in consents:
             _note_unclear(raw[name](row), cells, unclear[name])
         unreadable += _is_unreadable(raw, columns.modified_at, row, cells)
-        for name in _times(columns):
-            if name not in times and (sample := _sampled(raw[name](row), cells)):
+        for name in timed:
+            if name not in times and (sample := _sampled(name, raw[name](row), cells)):
                 times[name] = sample
     return TableProfile(rows=count, unclear=unclear, times=times, unreadable_stamps=unreadable)
 
@@ -83,17 +84,6 @@ def profile_of(
 def word_shown(word: str) -> str:
     """Return a word where it can be nobody's name, its shape otherwise."""
     return word if _WORDS_SHOWN.fullmatch(word) else shape_of(word)
-
-
-def _mapped(columns: DealColumns) -> list[str]:
-    consents = [name for name in (columns.ad_user_data, columns.ad_personalization) if name]
-    return [*consents, *_times(columns)]
-
-
-def _times(columns: DealColumns) -> list[str]:
-    reached = [milestone.column for milestone in columns.milestones.values()]
-    own = (columns.created_at, columns.modified_at, columns.clicked_at)
-    return list(dict.fromkeys(name for name in (*own, *reached) if name))
 
 
 def _as_it_is(cell: object) -> object:
@@ -117,15 +107,15 @@ def _is_unreadable(
     if column is None:
         return False
     try:
-        cells.moment(raw[column](row))
+        cells.moment_in(column)(raw[column](row))
     except CellError:
         return True
     return False
 
 
-def _sampled(cell: object, cells: CellReader) -> TimeSample | None:
+def _sampled(column: str, cell: object, cells: CellReader) -> TimeSample | None:
     try:
-        moment = cells.moment(cell)
+        moment = cells.moment_in(column)(cell)
     except CellError:
         return None
     if moment is None:

@@ -1,6 +1,7 @@
 """What the columns of an export look like as a whole: `check`'s look at what no row can tell."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from convsync.extract import cell_patterns, click_fields
 from convsync.extract.cell_patterns import Sampled
@@ -26,21 +27,18 @@ def findings_of_cells(source: Sampled) -> list[Finding]:
 
 
 def _click_ids(source: Sampled, samples: Samples) -> Iterator[Finding]:
+    warning = _warnings_of(source)
     for name, kind in cell_patterns.click_ids_of(source.columns).items():
         ids = cell_patterns.ids_in(kind, samples[name], source.cells)
         if count := cell_patterns.without_capitals(ids):
-            yield Finding(
-                severity=Severity.WARNING,
-                subject=f"source {source.name}",
+            yield warning(
                 problem=f"{count:,} of {len(ids):,} click IDs in column '{name}' are in lower case",
                 means="something on the way folds their case, and the network knows none of them",
                 fix="look at the form, the tag manager and the import that fill it",
                 link=_LINK,
             )
         if click_fields.are_cut(ids, None):
-            yield Finding(
-                severity=Severity.WARNING,
-                subject=f"source {source.name}",
+            yield warning(
                 problem=f"the click IDs in column '{name}' all seem to end at one length",
                 means="they are cut on the way, and the network does not know what is left of them",
                 fix="look for a length limit in the form, the import or the export",
@@ -49,11 +47,10 @@ def _click_ids(source: Sampled, samples: Samples) -> Iterator[Finding]:
 
 
 def _amounts(source: Sampled, amount: str | None, samples: Samples) -> Iterator[Finding]:
+    warning = _warnings_of(source)
     is_declared = source.cells.has_decimal_comma is not None
     if amount and not is_declared and cell_patterns.have_three_decimals(samples[amount]):
-        yield Finding(
-            severity=Severity.WARNING,
-            subject=f"source {source.name}",
+        yield warning(
             problem=f"every amount in column '{amount}' has exactly three decimals, as in 1.234",
             means="if the dot groups thousands, every value is sent a thousand times too small",
             fix='write decimal = "," for the source if it does, decimal = "." if it does not',
@@ -61,14 +58,17 @@ def _amounts(source: Sampled, amount: str | None, samples: Samples) -> Iterator[
 
 
 def _midnights(source: Sampled, times: Sequence[str], samples: Samples) -> Iterator[Finding]:
+    warning = _warnings_of(source)
     for name in times:
         if name in source.cells.date_columns:
             continue
         if cell_patterns.are_midnights(name, samples[name], source.cells):
-            yield Finding(
-                severity=Severity.WARNING,
-                subject=f"source {source.name}",
+            yield warning(
                 problem=f"every time in column '{name}' is midnight",
                 means="if these are dates, a click of the same day is later, and not used",
                 fix=f'declare it: {{ column = "{name}", is_date = true }}',
             )
+
+
+def _warnings_of(source: Sampled) -> Callable[..., Finding]:
+    return partial(Finding, severity=Severity.WARNING, subject=f"source {source.name}")
