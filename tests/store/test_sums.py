@@ -1,8 +1,9 @@
 """The kept sums are what the rows add up to, whatever becomes of deals and conversions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, Table, update
 
 from convsync.model import moves
 from convsync.model.deal import LOST, WON, Deal, Gone
-from convsync.model.ledger import ForbiddenMoveError, State
+from convsync.model.ledger import ForbiddenMoveError, MoveTogether
 from convsync.model.moves import Place
 from convsync.model.outcome import (
     Accepted,
@@ -19,11 +20,12 @@ from convsync.model.outcome import (
     Confirmed,
     Deferred,
     NotMatched,
+    Outcome,
     Reason,
     Rejected,
     Untried,
 )
-from convsync.store import deals, recount, retired, schema, sums
+from convsync.store import deals, ledger, recount, retired, schema, sums
 from convsync.store.database import Database
 from convsync.store.recount import wrong_sums
 from tests.builders import ACTION, NOW, WON_AT, a_deal, a_milestone
@@ -61,6 +63,19 @@ STEPS: dict[str, Step] = {
     "withhold": lambda entry: moves.withheld(entry, run_id=1),
     "doubt": moves.marked_unsure,
 }
+OUTCOMES: dict[str, Outcome] = {
+    "accept together": Accepted(request_id="r-1"),
+    "confirm together": Confirmed(),
+    "match nobody together": NotMatched(code="X"),
+    "leave untried together": Untried(),
+}
+TOGETHER: dict[str, Callable[[Sequence[int]], MoveTogether | None]] = {
+    "reserve together": partial(moves.reserved_together, batch=1, action=ACTION),
+    **{
+        name: partial(moves.settled_together, outcome=outcome, batch=1, action=ACTION)
+        for name, outcome in OUTCOMES.items()
+    },
+}
 NAMES = ["D-1", "D-2", "D-3"]
 DATABASE_IS_SHARED = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -75,6 +90,22 @@ def take(connection: Connection, row: int, step: Step) -> None:
         return
 
 
+def take_together(
+    connection: Connection, make: Callable[[Sequence[int]], MoveTogether | None]
+) -> None:
+    """Take an arrow with all entries that have it and that nothing sets apart."""
+    entries = [*ledger.entries_for(connection, [1, 2, 3]).values()]
+    move = make([entry.number for entry in entries])
+    assert move is not None
+    numbers = [
+        entry.number
+        for entry in entries
+        if entry.state in move.came_from and not entry.code and not entry.is_unsure
+    ]
+    if numbers and (taken := make(numbers)):
+        ledger.write_together(connection, taken)
+
+
 def planned(connection: Connection) -> None:
     deals.save(connection, "crm", [a_deal(name) for name in NAMES], now=NOW)
     put(connection, schema.runs, id=1, command="test", as_of=NOW, started_at=NOW, holder="")
@@ -87,7 +118,7 @@ def planned(connection: Connection) -> None:
 @DATABASE_IS_SHARED
 @given(
     history=st.lists(
-        st.tuples(st.sampled_from([1, 2, 3]), st.sampled_from(list(STEPS))), max_size=25
+        st.tuples(st.sampled_from([1, 2, 3]), st.sampled_from([*STEPS, *TOGETHER])), max_size=25
     )
 )
 def test_sums_follow_every_history_of_the_ledger(
@@ -96,7 +127,10 @@ def test_sums_follow_every_history_of_the_ledger(
     with rolled_back(database) as connection:
         planned(connection)
         for row, step in history:
-            take(connection, row, STEPS[step])
+            if step in TOGETHER:
+                take_together(connection, TOGETHER[step])
+            else:
+                take(connection, row, STEPS[step])
         assert list(wrong_sums(connection)) == []
         assert sum(one.rows for one in sums.kept(connection)) == len(NAMES)
 
@@ -133,14 +167,12 @@ def test_sums_follow_every_history_of_the_deals(
         assert list(wrong_sums(connection)) == []
 
 
-def test_sums_follow_a_statement_that_changes_many_rows(database: Database) -> None:
+def test_sums_follow_what_many_rows_do_together(database: Database) -> None:
     with rolled_back(database) as connection:
         planned(connection)
         for row in (1, 2):
             moved(connection, row, reserve_step())
-        with sums.following(connection, schema.ledger.c.batch_id == 1):
-            accepted = update(schema.ledger).where(schema.ledger.c.batch_id == 1)
-            connection.execute(accepted.values(state=State.ACCEPTED))
+        take_together(connection, TOGETHER["accept together"])
         assert list(wrong_sums(connection)) == []
         kept = {one.state: one.rows for one in sums.kept(connection)}
     assert kept == {"accepted": 2, "planned": 1}

@@ -6,13 +6,11 @@ milestone. A question about the whole ledger then costs a few hundred rows, howe
 `audit verify` counts the ledger anew and compares.
 
 Moves are added up entry by entry (`apply`), and what many entries do together by what they have in
-common (`apply_together`), before they do it. Any other statement that changes many rows at once is
-wrapped in `following`, which adds those rows up before and after it.
+common (`apply_together`), before they do it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -25,7 +23,6 @@ from sqlalchemy import (
     case,
     func,
     select,
-    true,
     type_coerce,
 )
 
@@ -119,15 +116,6 @@ class Changes:
         """Count so many more entries of a milestone and a time to it."""
         self._times[key][0] += rows
 
-    def add_rows(self, connection: Connection, condition: ColumnElement[bool], sign: int) -> None:
-        """Count the ledger's rows that meet a condition in (1) or out (-1)."""
-        for kept, counted in (
-            (self._ledger, count_ledger(connection, condition)),
-            (self._times, count_times(connection, condition)),
-        ):
-            for key, amounts in counted.items():
-                kept[key] = [a + sign * b for a, b in zip(kept[key], amounts, strict=True)]
-
     def write(self, connection: Connection) -> None:
         """Write the changes into the tables, one statement for each."""
         more = {key: as_kept(amounts) for key, amounts in self._ledger.items() if any(amounts)}
@@ -208,19 +196,6 @@ def _amount(micros: int) -> Decimal:
     return Decimal(int(micros)).scaleb(-6)
 
 
-@contextmanager
-def following(connection: Connection, condition: ColumnElement[bool]) -> Iterator[None]:
-    """Let the sums follow what is changed within, in ledger rows that meet a condition.
-
-    The condition may rest on nothing that is changed: a batch, or a range of numbers.
-    """
-    changes = Changes()
-    changes.add_rows(connection, condition, -1)
-    yield
-    changes.add_rows(connection, condition, 1)
-    changes.write(connection)
-
-
 def kept(connection: Connection) -> list[LedgerSum]:
     """Return the sums of the ledger."""
     columns = [ledger_sums.c[name] for name in LedgerSum._fields]
@@ -292,7 +267,6 @@ def as_kept(amounts: Sequence[int]) -> list[Any]:
 
 # Counted anew
 
-_ALL = true()
 _NO_TEXT = ""
 _KEY_IN_LEDGER: tuple[ColumnElement[Any], ...] = (
     ledger.c.rule,
@@ -319,9 +293,9 @@ _IS_TIMED = ledger.c.clicked_at.is_not(None) & (
 )
 
 
-def count_ledger(connection: Connection, condition: ColumnElement[bool] = _ALL) -> Amounts:
-    """Return what `ledger_sums` holds of the rows that meet a condition, or would have to."""
-    return dialect.add_up(connection, counted_rows().where(condition))
+def count_ledger(connection: Connection) -> Amounts:
+    """Return what `ledger_sums` has to hold."""
+    return dialect.add_up(connection, counted_rows())
 
 
 def counted_rows() -> Select[Any]:
@@ -331,7 +305,7 @@ def counted_rows() -> Select[Any]:
     return found.join(deals, deals.c.id == ledger.c.deal)
 
 
-def count_times(connection: Connection, condition: ColumnElement[bool] = _ALL) -> Amounts:
-    """Return what `time_sums` holds of the rows that meet a condition, or would have to."""
-    found = select(ledger.c.milestone, _TENTHS.label("tenths")).where(_IS_TIMED, condition)
+def count_times(connection: Connection) -> Amounts:
+    """Return what `time_sums` has to hold."""
+    found = select(ledger.c.milestone, _TENTHS.label("tenths")).where(_IS_TIMED)
     return {key: [rows] for key, rows in dialect.tally(connection, found).items()}
