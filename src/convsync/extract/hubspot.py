@@ -34,7 +34,7 @@ from convsync.extract.crm_adapter import (
 )
 from convsync.extract.funnel import Entered, Stage, Standing
 from convsync.extract.hubspot_api import HubSpotRecord, found_in_batch, next_place, results
-from convsync.extract.hubspot_api import judge as judge
+from convsync.extract.hubspot_api import judge as judge  # an Http for this adapter needs it
 from convsync.extract.hubspot_records import (
     history_of,
     merged_ids,
