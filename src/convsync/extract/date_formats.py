@@ -21,6 +21,7 @@ _JAVASCRIPT: Final = re.compile(
     r"(?:\w{3} )?(\w{3} \d\d? \d{4} \d\d:\d\d:\d\d (?:GMT|UTC)[+-]\d{4})(?: \(.*\))?\Z", re.ASCII
 )
 _TIME: Final = re.compile(r"%[HIMSfcXp]")
+_YEAR: Final = re.compile(r"%[YyGcx]")
 _ZONE_BEHIND: Final = re.compile(r"\s*%Z\Z")
 _DIGITS: Final = re.compile(r"[0-9]{10}(?:[0-9]{3}){0,2}\Z")
 _SAMPLES: Final = tuple(
@@ -71,7 +72,7 @@ def _mistake_in(form: str) -> str | None:
     for sample in _SAMPLES:
         try:
             text = sample.strftime(form)
-            read = datetime.strptime(text, form)  # noqa: DTZ007
+            read = _sample_read(text, form)
         except ValueError:
             return f"'{form}' is not a format of strptime"
         if read.date() != sample.date():
@@ -79,6 +80,17 @@ def _mistake_in(form: str) -> str | None:
         if _DIGITS.match(text):
             return f"'{form}' looks like seconds since 1970, for which such digits are taken"
     return None
+
+
+def _sample_read(text: str, form: str) -> datetime:
+    """Return what a text states, in a year of no sample where it says none.
+
+    Python 3.13 warns of a day without a year.
+    https://docs.python.org/3/library/datetime.html#datetime.datetime.strptime
+    """
+    if not _YEAR.search(form):
+        text, form = f"1904 {text}", f"%Y {form}"
+    return datetime.strptime(text, form)  # noqa: DTZ007
 
 
 def _differ(one: str, other: str) -> bool:
