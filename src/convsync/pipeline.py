@@ -93,7 +93,7 @@ def backfill(
             )
         work.repeat_the_unanswered()
         with log.phase("send"):
-            work.outbox.send(only_run=work.session.run_id)
+            work.outbox.send(only=work.session.run_id)
     return work.report
 
 

@@ -445,6 +445,18 @@ quarantine = Table(
     Column("run_id", ForeignKey("runs.id"), nullable=False),
 )
 
+kept_plans = Table(
+    "kept_plans",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("order_id", String(64), primary_key=True),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("agrees", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+    info={GROWS: True},
+)
+"""What a plan would send that a person has seen or is to look at, and whether it still would."""
+
 requests = Table(
     "requests",
     metadata,

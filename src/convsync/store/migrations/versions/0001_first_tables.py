@@ -281,6 +281,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", name=op.f("pk_watermarks")),
     )
     op.create_table(
+        "kept_plans",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("order_id", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("agrees", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_kept_plans_run_id")),
+        sa.PrimaryKeyConstraint("run_id", "order_id", name=op.f("pk_kept_plans")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "ledger",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("deal", sa.Integer(), nullable=False),
