@@ -56,6 +56,26 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format
             console().print(table)
 
 
+@contextmanager
+def listing(columns: Sequence[str], form: Format) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yield what prints one row of a long listing, as CSV or as an element of a JSON array."""
+    if form is Format.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        yield lambda row: writer.writerow([text_of(row.get(column)) for column in columns])
+        return
+    before = "["
+
+    def show_element(row: Mapping[str, Any]) -> None:
+        nonlocal before
+        said = json.dumps(row, default=text_of, ensure_ascii=False)
+        typer.echo(f"{before}\n  {said}", nl=False)
+        before = ","
+
+    yield show_element
+    typer.echo("[]" if before == "[" else "\n]")
+
+
 def show_json(value: Any) -> None:
     """Print JSON; times as ISO 8601, amounts as text."""
     typer.echo(json.dumps(value, default=text_of, ensure_ascii=False, indent=2))
