@@ -19,7 +19,7 @@ from convsync.errors import OperatorError, UnsafePlanError
 from convsync.intake import Intake
 from convsync.model.chain import Head
 from convsync.model.event import Event, EventKind
-from convsync.model.ledger import Side
+from convsync.model.ledger import LedgerEntry, Side
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
@@ -253,6 +253,16 @@ class Work:
             deals.look_again(connection, {**held, **no_longer})
         else:
             deals.look_again_sooner(connection, held)
+
+    def let_read(
+        self,
+        read_plan: Callable[[Iterator[LedgerEntry]], None],
+        *,
+        only: batches.Portion = None,
+    ) -> None:
+        """Have somebody read all that would go out now, or a portion of it."""
+        with self.session.transaction("read the plan") as connection:
+            read_plan(batches.ready_entries(connection, self.session.now, only))
 
     def refuse_if_unsafe(self, *, only_this_run: bool = False) -> None:
         """Raise UnsafePlanError where what is ready to go out is far from what is usual."""

@@ -7,12 +7,14 @@ and no others (`batches.OfKeptPlan`).
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from enum import StrEnum
 from itertools import islice
 
+from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from convsync.model.kept_plan import Kept, digest_of
-from convsync.model.ledger import LedgerEntry, State
+from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.statement import OrderId
 from convsync.store import dialect
 from convsync.store.ledger import WITH_DEAL, as_entry
@@ -46,9 +48,30 @@ def kept_by(connection: Connection, run_id: int) -> Iterator[Kept]:
         after = page[-1].order_id if page else None
 
 
+class Dissent(StrEnum):
+    """Why a conversion of a plan no longer agrees with the ledger."""
+
+    UNKNOWN = "is not in the ledger"
+    GONE_OUT = "has gone out already"
+    NOT_READY = "is no longer to be sent"
+    OTHERWISE = "would say something else by now"
+
+
+class Differs(Struct, frozen=True):
+    """A conversion of a plan that does not agree, why, and what the ledger has of it."""
+
+    order_id: OrderId
+    why: Dissent
+    entry: LedgerEntry | None
+
+    def __str__(self) -> str:
+        name = f"{self.entry.rule} of {self.entry.deal_id}" if self.entry else self.order_id
+        return f"{name} {self.why}"
+
+
 def compare(
     connection: Connection, run_id: int, after: OrderId, now: datetime
-) -> tuple[list[OrderId], OrderId | None]:
+) -> tuple[list[Differs], OrderId | None]:
     """Compare the conversions of a plan that follow an order ID with the ledger, a chunk at a time.
 
     Marks those that agree. Returns the others, and after which to go on; None: that was all.
@@ -56,12 +79,13 @@ def compare(
     page = _page(connection, run_id, after)
     if not page:
         return [], None
-    ready = {entry.order_id: entry for entry in _ready(connection, page, now)}
-    agreed = [
-        one.order_id
+    known = _entries_of(connection, page)
+    differ = [
+        Differs(one.order_id, why, known.get(one.order_id))
         for one in page
-        if (entry := ready.get(one.order_id)) and digest_of(entry) == one.digest
+        if (why := _dissent(one, known.get(one.order_id), now)) is not None
     ]
+    agreed = sorted({one.order_id for one in page} - {one.order_id for one in differ})
     marked = (
         update(kept_plans)
         .where(kept_plans.c.run_id == run_id)
@@ -70,7 +94,7 @@ def compare(
     )
     if agreed:
         connection.execute(marked, {"agreed": agreed})
-    return sorted({one.order_id for one in page} - set(agreed)), page[-1].order_id
+    return differ, page[-1].order_id
 
 
 def count(connection: Connection, run_id: int) -> int:
@@ -94,14 +118,23 @@ def _page(connection: Connection, run_id: int, after: OrderId) -> list[Kept]:
     return [Kept(*row) for row in connection.execute(found)]
 
 
-def _ready(connection: Connection, page: Sequence[Kept], now: datetime) -> Iterator[LedgerEntry]:
-    """Yield those of a plan's conversions that could go out now."""
+def _entries_of(connection: Connection, page: Sequence[Kept]) -> dict[OrderId, LedgerEntry]:
+    """Return what the ledger has of a plan's conversions that were ever ready to be sent."""
     named = WITH_DEAL.where(
         ledger.c.order_id.in_(bindparam("order_ids", expanding=True)),
         ledger.c.event_at.is_not(None),
     )
     found = connection.execute(named, {"order_ids": [one.order_id for one in page]}).mappings()
-    for entry in map(as_entry, found):
-        is_due = entry.due_at is not None and entry.due_at <= now
-        if entry.state is State.PLANNED or (entry.state is State.DEFERRED and is_due):
-            yield entry
+    return {entry.order_id: entry for entry in map(as_entry, found)}
+
+
+def _dissent(one: Kept, entry: LedgerEntry | None, now: datetime) -> Dissent | None:
+    """Return why a conversion of a plan does not agree with its entry; None: it does."""
+    if entry is None:
+        return Dissent.UNKNOWN
+    if entry.state in IN_FLIGHT or entry.state is State.CONFIRMED:
+        return Dissent.GONE_OUT
+    is_due = entry.due_at is not None and entry.due_at <= now
+    if not (entry.state is State.PLANNED or (entry.state is State.DEFERRED and is_due)):
+        return Dissent.NOT_READY
+    return None if digest_of(entry) == one.digest else Dissent.OTHERWISE

@@ -429,6 +429,7 @@ audit_head = Table(
     Column("id", Integer, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
+    Column("seal", LargeBinary(16), nullable=False),
     Column("keyed_since", BigInteger),
     Column("key_id", LargeBinary(8)),
     CheckConstraint("id = 1", name="single"),

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("seal", sa.LargeBinary(length=16), nullable=False),
         sa.Column("keyed_since", sa.BigInteger(), nullable=True),
         sa.Column("key_id", sa.LargeBinary(length=8), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_audit_head_single")),
