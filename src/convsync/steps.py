@@ -176,10 +176,11 @@ class Work:
     def _note_shared_keys(self) -> None:
         """Find the keys that too many deals have, once all were read; whom they concern is due."""
         terms = self.services.shared_keys
+        sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
         with self.session.transaction("find shared keys") as connection:
-            said = f"{terms.most} {sorted(key.hex() for key in terms.allowed)}"
+            said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
-                shared_keys.note(connection, terms, now=self.session.now)
+                shared_keys.note(connection, terms, sends_identifiers=sends, now=self.session.now)
                 runs.remember(connection, _SHARED, said)
 
     def _notice_new_rules(self) -> None:
@@ -241,6 +242,7 @@ class Work:
             next_number=ledger.next_number(connection),
             within=within,
             takes=self.services.takes,
+            shared=shared_keys.digests(connection),
         )
         audit.write(connection, done.moves, run_id=self.session.run_id, at=self.session.now)
         for item in done.items:
