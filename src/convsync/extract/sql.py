@@ -11,7 +11,7 @@ otherwise leave its row out of every night, and nobody would know.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,12 +23,12 @@ from sqlalchemy.sql.elements import TextClause
 
 from convsync.errors import OperatorError
 from convsync.extract.layout import Header, NumberedRow
+from convsync.extract.looks import LookedAt, columns_of
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.rows import DealRows, SightingRows
 from convsync.extract.source import Bookmark, ClickChunk, Quarantined, Record, chunks_of
 from convsync.extract.sql_query import ALL_TIME, SqlQuery
 from convsync.extract.sql_session import opened
-from convsync.extract.table_profile import TableProfile, profile_of
 from convsync.model.period import Period
 
 _FIRST_READ = datetime(1970, 1, 2, tzinfo=UTC)
@@ -83,13 +83,12 @@ class SqlDeals:
             rows = query.reached([one.column for one in self.columns.milestones.values()], period)
             yield from self._records(rows).reached(rows, period)
 
-    def profile(self) -> TableProfile:
-        """Return what the cells of every row say, and how many rows the window would leave out."""
+    @contextmanager
+    def looked_at(self) -> Iterator[LookedAt]:
+        """Run the query for a look at each row there is, whatever its window."""
         with _opened(self) as query:
             rows = query.everything()
-            self._records(rows)
-            found = profile_of(self.columns, self.cells, rows.header, rows)
-            return replace(found, left_out=query.left_out(rows.read))
+            yield _looked_at(self, f"deals.{self.name}", query, rows, self._records(rows))
 
     def _records(self, rows: "_Rows") -> DealRows:
         return DealRows(self.name, self.columns, self.cells, rows.header)
@@ -123,8 +122,36 @@ class SqlClicks:
                 yield chunk
             query.raise_if_window_loses(rows.read - unreadable, window)
 
+    @contextmanager
+    def looked_at(self) -> Iterator[LookedAt]:
+        """Run the query for a look at each row there is, whatever its window."""
+        with _opened(self) as query:
+            rows = query.everything()
+            yield _looked_at(self, f"clicks.{self.name}", query, rows, self._records(rows))
+
     def _records(self, rows: "_Rows") -> SightingRows:
         return SightingRows(self.columns, self.cells, rows.header)
+
+
+def _looked_at(
+    source: SqlDeals | SqlClicks,
+    table: str,
+    query: "_OpenQuery",
+    rows: "_Rows",
+    records: DealRows | SightingRows,
+) -> LookedAt:
+    columns = columns_of(source.columns)
+
+    return LookedAt(
+        name=source.name,
+        table=table,
+        columns=columns,
+        form=source.cells,
+        looks=rows.header.looks(records.each(rows), columns),
+        left_out=lambda: query.left_out_of(rows),
+        milestones=tuple(source.columns.milestones) if isinstance(source, SqlDeals) else (),
+        modified_at=source.columns.modified_at if isinstance(source, SqlDeals) else None,
+    )
 
 
 @contextmanager
@@ -158,6 +185,10 @@ class _Rows:
     def __iter__(self) -> Iterator[NumberedRow]:
         for self.read, row in enumerate(self._result, 1):  # noqa: B020
             yield NumberedRow(self.read, _placed(row, self._zoned) if self._zoned else row)
+
+    def pass_over_the_rest(self) -> None:
+        """Count the rows that nobody has read."""
+        self.read += sum(1 for _ in self._result)
 
 
 class _OpenQuery:
@@ -199,8 +230,15 @@ class _OpenQuery:
             return self._run(self._query.reached(self._names, columns, period))
         return self.everything()
 
+    def left_out_of(self, rows: _Rows) -> int:
+        """Return how many rows are in no window, however wide, and read the rest of them for it."""
+        if not self._query.has_window:
+            return 0
+        rows.pass_over_the_rest()
+        return self.left_out(rows.read)
+
     def left_out(self, rows: int) -> int:
-        """Return how many of all rows are in no window, however wide."""
+        """Return how many of so many rows, all there are, are in no window, however wide."""
         if not self._query.has_window:
             return 0
         with self._connection.execute(self._query.within(self._names, ALL_TIME)) as result:
