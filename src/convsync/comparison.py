@@ -19,6 +19,7 @@ from convsync.model.event import EventKind
 from convsync.model.ledger import record_of
 from convsync.model.record import Scalar, numbers_in
 from convsync.model.replay import Record, after
+from convsync.model.seal import close
 from convsync.store import audit_log, deals, ledger, row_record
 from convsync.store.audit_log import OfDeal
 from convsync.store.database import Connection
@@ -117,20 +118,24 @@ class Common:
 
 def ledger_differences(connection: Connection, common: Common) -> Iterator[Difference]:
     """Yield what the ledger's rows say that a replay of the log does not, and what they miss."""
+    seal = audit_log.last(connection).seal
     for first in range(0, deals.next_row(connection), RANGE):
         upto = first + RANGE
         logged = _replayed(audit_log.of_deals(connection, first, upto), common)
         for number, deal, found in row_record.records_of_deals(connection, first, upto):
             replayed = logged.pop((deal, number), {})
+            if found is not None:
+                close(found, str(found["order_id"]), seal)
             if found != replayed:
-                yield from _of_row(ledger.row_numbered(connection, number), replayed)
+                yield from _of_row(ledger.row_numbered(connection, number), replayed, seal)
         for replayed in logged.values():
             yield from _between(str(replayed["order_id"]), {}, replayed)
 
 
-def _of_row(row: Any, replayed: Record) -> Iterator[Difference]:
+def _of_row(row: Any, replayed: Record, seal: bytes) -> Iterator[Difference]:
     entry = ledger.as_entry(row)
     found = {**record_of(entry), "run_id": entry.run_id, "order_id": entry.order_id}
+    close(found, entry.order_id, seal)
     if found != replayed:
         yield from _between(str(entry.order_id), found, replayed)
     for column in ledger.strays(row, entry):

@@ -13,19 +13,22 @@ Time is passed in. `now` is the instant the run takes as the present, the machin
 leases alone go by the machine's clock.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from convsync import audit, head_file, intake, log
+from convsync import audit, carrying_out, head_file, intake, log
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.model.event import Event, EventKind
+from convsync.model.kept_plan import Kept
+from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.services import Report, Services
 from convsync.steps import Work
 from convsync.store import clicks, runs
+from convsync.store.batches import OfKeptPlan
 from convsync.store.session import PreviewSession, RunSession
 
 
@@ -49,10 +52,38 @@ def run(services: Services, *, force: bool = False) -> Report:
     return work.report
 
 
-def plan(services: Services) -> Report:
+def carry_out(services: Services, planned: Iterable[Kept]) -> Report:
+    """Reconcile what changed, and send of a plan that a person has seen what still agrees with it.
+
+    Nothing beyond the plan goes, not even a repeat of what was never answered, and it is not asked
+    again whether it is unusual. Raises what `run` raises, and what reading `planned` raises.
+    """
+    with _running(services, "run", force=False) as work:
+        carrying_out.keep(work.session, planned)
+        work.check_the_clock()
+        with log.phase("confirm"):
+            work.outbox.confirm()
+        work.reconcile_changes()
+        work.problems += carrying_out.compare(work.session)
+        with log.phase("send"):
+            work.outbox.send(only=OfKeptPlan(work.session.run_id))
+        carrying_out.forget(work.session)
+    return work.report
+
+
+ReadPlan = Callable[[Iterator[LedgerEntry]], None]
+"""Reads all that a plan would send, in the order in which it would go."""
+
+
+def _read_nothing(_: Iterator[LedgerEntry]) -> None:
+    """Leave the conversions of a plan unread."""
+
+
+def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
     """Return what `run` would plan now, and write and send nothing."""
     with _previewing(services, "plan") as work:
         work.reconcile_changes()
+        work.let_read(read_plan)
         return work.report
 
 
@@ -62,6 +93,7 @@ def backfill(
     *,
     only: Narrowed = EVERYTHING,
     approve: Callable[[Report], bool] | None = None,
+    read_plan: ReadPlan = _read_nothing,
     force: bool = False,
 ) -> Report | None:
     """Reconcile every milestone reached in a period, and send what is missing or wrong.
@@ -69,13 +101,13 @@ def backfill(
     `only` narrows it to some deals, rules or sources. It sees the clicks that a run would see, and
     repeats what was never answered.
 
-    With `approve` the plan is previewed first, and goes only if it is approved and has not changed
-    by the time it is made; None is returned where it was not. Without, it goes if it is not
-    unusual. Raises what `run` raises.
+    With `approve` the plan is previewed first (`read_plan` then reads all that it would send), and
+    goes only if it is approved and has not changed by the time it is made; None is returned where
+    it was not. Without, it goes if it is not unusual. Raises what `run` raises.
     """
     seen: str | None = None
     if approve is not None:
-        preview = plan_backfill(services, period, only=only)
+        preview = plan_backfill(services, period, only=only, read_plan=read_plan)
         if not approve(preview):
             return None
         seen = preview.plan.digest
@@ -93,14 +125,21 @@ def backfill(
             )
         work.repeat_the_unanswered()
         with log.phase("send"):
-            work.outbox.send(only_run=work.session.run_id)
+            work.outbox.send(only=work.session.run_id)
     return work.report
 
 
-def plan_backfill(services: Services, period: Period, *, only: Narrowed = EVERYTHING) -> Report:
+def plan_backfill(
+    services: Services,
+    period: Period,
+    *,
+    only: Narrowed = EVERYTHING,
+    read_plan: ReadPlan = _read_nothing,
+) -> Report:
     """Return what a backfill of the period would plan now, and write and send nothing."""
     with _previewing(services, "plan") as work:
         work.reconcile_period(period, only)
+        work.let_read(read_plan, only=work.session.run_id)
         return work.report
 
 

@@ -19,7 +19,7 @@ from convsync.errors import OperatorError, UnsafePlanError
 from convsync.intake import Intake
 from convsync.model.chain import Head
 from convsync.model.event import Event, EventKind
-from convsync.model.ledger import Side
+from convsync.model.ledger import LedgerEntry, Side
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
@@ -176,10 +176,11 @@ class Work:
     def _note_shared_keys(self) -> None:
         """Find the keys that too many deals have, once all were read; whom they concern is due."""
         terms = self.services.shared_keys
+        sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
         with self.session.transaction("find shared keys") as connection:
-            said = f"{terms.most} {sorted(key.hex() for key in terms.allowed)}"
+            said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
-                shared_keys.note(connection, terms, now=self.session.now)
+                shared_keys.note(connection, terms, sends_identifiers=sends, now=self.session.now)
                 runs.remember(connection, _SHARED, said)
 
     def _notice_new_rules(self) -> None:
@@ -241,6 +242,7 @@ class Work:
             next_number=ledger.next_number(connection),
             within=within,
             takes=self.services.takes,
+            shared=shared_keys.digests(connection),
         )
         audit.write(connection, done.moves, run_id=self.session.run_id, at=self.session.now)
         for item in done.items:
@@ -251,6 +253,16 @@ class Work:
             deals.look_again(connection, {**held, **no_longer})
         else:
             deals.look_again_sooner(connection, held)
+
+    def let_read(
+        self,
+        read_plan: Callable[[Iterator[LedgerEntry]], None],
+        *,
+        only: batches.Portion = None,
+    ) -> None:
+        """Have somebody read all that would go out now, or a portion of it."""
+        with self.session.transaction("read the plan") as connection:
+            read_plan(batches.ready_entries(connection, self.session.now, only))
 
     def refuse_if_unsafe(self, *, only_this_run: bool = False) -> None:
         """Raise UnsafePlanError where what is ready to go out is far from what is usual."""

@@ -359,8 +359,8 @@ def _show(found: "Status") -> None:
         )
     for shared in found.shared[:_LISTED]:
         typer.echo(
-            f"shared by {shared.deals:,} deals, {shared.example} among them, and joins nobody:"
-            f" {shared.name}; to allow it, add it to [keys] allowed"
+            f"shared by {shared.deals:,} deals, {shared.example} among them, so it joins nobody and"
+            f" is not sent: {shared.name}; to allow it, add it to [keys] allowed"
         )
     typer.echo(f"{len(found.quarantine):,} records in quarantine")
     if found.quarantine:

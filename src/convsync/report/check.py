@@ -144,8 +144,8 @@ def _shared(database: Database) -> list[Finding]:
             subject=f"shared key {one.name}",
             problem=f"{one.deals:,} deals share one e-mail, phone or other key, {one.example} among"
             " them",
-            means="it joins none of them to a click, as it seems to be a placeholder or an address"
-            " of many people",
+            means="it joins none of them to a click and is not sent, as it seems to be a"
+            " placeholder or an address of many people",
             fix=f'nothing, if it is one; else add "{one.name}", or the e-mail, phone or key itself,'
             " to [keys] allowed",
         )

@@ -106,6 +106,7 @@ class _DealSource(Cells):
     consent: ConsentWords = ConsentWords()
     customer_type: CustomerWords = CustomerWords()
     deleted_words: Words = ("yes", "true", "1")
+    rows_per_deal: Literal["one", "sum", "merge"] = "one"
     complete: bool = False
     reads_beside: Words = ()
     lag_minutes: Minutes = 0
@@ -127,7 +128,6 @@ class FileDealsTable(_DealSource, FileTable):
 
     path: Path
     ignore_rows_without_id: bool = False
-    rows_per_deal: Literal["one", "sum", "merge"] = "one"
 
 
 class CsvDealsTable(FileDealsTable):

@@ -2,12 +2,14 @@
 
 The number and digest of the last event stand in a row of their own, which every writer locks; two
 processes can never write events with one number, and what is cut off the end leaves a mark. There
-also stands since which event the log is keyed, and with which key: every event from that one on.
+also stands since which event the log is keyed, and with which key: every event from that one on;
+and the key by which events keep click IDs (`model.seal`).
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
+from secrets import token_bytes
 from typing import NamedTuple
 
 from pydantic_core import from_json
@@ -51,11 +53,15 @@ class AuditRow(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """Where the log ends, and since which event it is keyed; None: it is not."""
+    """Where the log ends, and since which event it is keyed; None: it is not.
+
+    `seal` is the key by which events keep click IDs and what is said of people.
+    """
 
     head: Head
     keyed_since: int | None
     key_id: bytes | None
+    seal: bytes
 
 
 class OfDeal(NamedTuple):
@@ -87,17 +93,19 @@ def tail(connection: Connection) -> Tail:
     """Return where the log ends, and lock it until the commit."""
     found = connection.execute(select(audit_head).with_for_update()).first()
     if found is None:
-        connection.execute(insert(audit_head).values(id=1, number=0, digest=GENESIS))
-        return Tail(Head(0, GENESIS), None, None)
-    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id)
+        seal = token_bytes(16)
+        begun = {"id": 1, "number": 0, "digest": GENESIS, "seal": seal}
+        connection.execute(insert(audit_head).values(begun))
+        return Tail(Head(0, GENESIS), None, None, seal)
+    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id, found.seal)
 
 
 def last(connection: Connection) -> Tail:
     """Return where the log ends, locking nothing."""
     found = connection.execute(select(audit_head)).first()
     if found is None:
-        return Tail(Head(0, GENESIS), None, None)
-    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id)
+        return Tail(Head(0, GENESIS), None, None, b"")
+    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id, found.seal)
 
 
 def append(connection: Connection, rows: Sequence[AuditRow]) -> None:

@@ -429,6 +429,7 @@ audit_head = Table(
     Column("id", Integer, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
+    Column("seal", LargeBinary(16), nullable=False),
     Column("keyed_since", BigInteger),
     Column("key_id", LargeBinary(8)),
     CheckConstraint("id = 1", name="single"),
@@ -444,6 +445,18 @@ quarantine = Table(
     Column("first_seen_at", Instant, nullable=False),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
 )
+
+kept_plans = Table(
+    "kept_plans",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("order_id", String(64), primary_key=True),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("agrees", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+    info={GROWS: True},
+)
+"""What a plan would send that a person has seen or is to look at, and whether it still would."""
 
 requests = Table(
     "requests",

@@ -16,6 +16,7 @@ from convsync.pace import Ticks
 from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
 from convsync.store.database import Database, OnStep, ignore_step
+from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("seal", sa.LargeBinary(length=16), nullable=False),
         sa.Column("keyed_since", sa.BigInteger(), nullable=True),
         sa.Column("key_id", sa.LargeBinary(length=8), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_audit_head_single")),
@@ -279,6 +280,16 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_watermarks_run_id")),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_watermarks")),
+    )
+    op.create_table(
+        "kept_plans",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("order_id", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("agrees", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_kept_plans_run_id")),
+        sa.PrimaryKeyConstraint("run_id", "order_id", name=op.f("pk_kept_plans")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "ledger",
