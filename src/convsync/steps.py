@@ -372,6 +372,7 @@ class Work:
                 "message": message,
                 "uploads": uploaded.sent,
                 "outcomes": dict(uploaded.outcomes),
+                "is_at_its_end": is_at_its_end,
             },
         )
         with self.session.transaction("finish run") as connection:

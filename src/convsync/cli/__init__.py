@@ -12,6 +12,7 @@ import typer
 
 from convsync import __version__, log
 from convsync.cli import (
+    alerts,
     audit,
     check,
     clicks,
@@ -43,6 +44,7 @@ app.command("explain")(explain.explain)
 app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("sandbox")(sandbox.sandbox)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(quarantine.app, name="quarantine")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convsync import log
-from convsync.cli import options, output, signals
+from convsync.cli import options, output, signals, watching
 from convsync.cli.collector import spare_the_collector
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Format, FormatOption
 from convsync.cli.preview import Preview, question
@@ -76,6 +76,7 @@ def run(
         raise typer.BadParameter("--plan goes with neither --dry-run nor --force.")
     with (
         _closing(form, is_wanted=not dry_run) as closing,
+        watching.night_watched(config, as_of, closing, is_wanted=not dry_run) as night,
         output.progress() as progress,
         _services(config, as_of, progress, closing) as services,
     ):
@@ -85,6 +86,7 @@ def run(
             report = pipeline.carry_out(services, _kept_in(plan_file))
         else:
             report = pipeline.run(services, force=force)
+        night.exit_code = report.exit_code
     _show(report, form, closing)
 
 

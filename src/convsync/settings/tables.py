@@ -37,6 +37,7 @@ from convsync.settings.values import (
     Zone,
     time_column,
 )
+from convsync.settings.watch_tables import AlertsTable, MetricsTable, ScheduleTable
 
 PREFIX = "CONVSYNC_"
 VALUE_ZERO = "value_zero"
@@ -415,6 +416,9 @@ class Settings(BaseSettings):
     keys: Keys = Keys()
     retry: Retry = Retry()
     audit: Audit = Audit()
+    schedule: ScheduleTable = ScheduleTable()
+    alerts: AlertsTable = AlertsTable()
+    metrics: MetricsTable = MetricsTable()
     moved: Moves = {}
     folder: Path = Path()
 

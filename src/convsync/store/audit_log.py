@@ -193,9 +193,8 @@ def of_deal(connection: Connection, deal_id: str) -> list[AuditRow]:
 # What a verification reads
 
 
-def chain(connection: Connection) -> Iterator[tuple[LoggedEvent, bytes]]:
-    """Yield what every event says, and its digest, in their order."""
-    after = -1 << 62
+def chain(connection: Connection, *, after: int = -1 << 62) -> Iterator[tuple[LoggedEvent, bytes]]:
+    """Yield what every event after a number says, and its digest, in their order."""
     while rows := dialect.raw_rows(connection, _CHAIN, after=after):
         for row in rows:
             yield LoggedEvent._make(row[:-1]), row[-1]
