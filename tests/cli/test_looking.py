@@ -472,7 +472,7 @@ def test_a_sound_set_up_has_nothing_to_find(office: Office) -> None:
     assert checked == {
         "database": "ok",
         "source": "ok",
-        "rows": "ok",
+        "records": "ok",
         "clock": "ok",
         "account": "info",  # what the Data Manager API cannot be asked
         "rule": "ok",
