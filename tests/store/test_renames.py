@@ -4,10 +4,12 @@ import pytest
 
 from convsync import renames
 from convsync.errors import OperatorError
+from convsync.model.event import EventKind
 from convsync.model.outcome import Confirmed
 from convsync.model.period import Period
 from convsync.model.terms import Moved
-from convsync.store import account, audit_log, ledger, runs
+from convsync.store import account, audit_search, ledger, runs
+from convsync.store.audit_search import Wanted
 from convsync.store.database import Connection, Database
 from convsync.store.retired import Retired, retired
 from tests.builders import NOW, WON_AT, a_deal, a_rule, usd
@@ -22,6 +24,7 @@ from tests.store.rows import (
     settle_step,
 )
 
+RENAMED = Wanted(event=EventKind.RULE_MOVED)
 SALE = Moved(rules={"won": "sale"})
 
 
@@ -43,7 +46,7 @@ def test_a_renamed_rule_keeps_its_entries_and_their_order_ids(database: Database
         renames.carry_over(connection, SALE, run_id=run_id, at=NOW)
         after = ledger.entries_for(connection, [1, 2])
         renames.carry_over(connection, SALE, run_id=run_id, at=NOW)  # there is nothing left to do
-        said = [row.detail for row in audit_log.events(connection, event="rule_moved")]
+        said = [row.detail for row in audit_search.every(connection, RENAMED)]
     assert set(after) == {(1, "sale"), (2, "sale")}
     assert after[1, "sale"].order_id == before[1, "won"].order_id
     assert said == ['{"from":"won","to":"sale","renamed":2}']

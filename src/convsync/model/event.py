@@ -21,6 +21,8 @@ class EventKind(StrEnum):
     DEAL_GONE = "deal_gone"
     DEAL_RETURNED = "deal_returned"
     PLANNED = "planned"
+    RESTATED = "restated"
+    RETRACTED = "retracted"
     HELD = "held"
     NOT_SENT = "not_sent"
     KEPT = "kept"
@@ -46,16 +48,6 @@ class EventKind(StrEnum):
     PLAN_REFUSED = "plan_refused"
     PLAN_FORCED = "plan_forced"
     PLAN_RELEASED = "plan_released"
-
-
-TOGETHER = (
-    EventKind.RESERVED,
-    EventKind.ACCEPTED,
-    EventKind.CONFIRMED,
-    EventKind.UNMATCHED,
-    EventKind.UNTRIED,
-)
-"""What many conversions do at once: one event names them all, and no deal."""
 
 
 class Event(Struct, frozen=True):
