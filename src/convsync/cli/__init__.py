@@ -18,6 +18,7 @@ from convsync.cli import (
     clicks,
     db,
     explain,
+    forget,
     init,
     output,
     quarantine,
@@ -41,6 +42,7 @@ app.command("plan")(runs.plan)
 app.command("backfill")(runs.backfill)
 app.command("retry")(runs.retry)
 app.command("release")(runs.release)
+app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
 app.command("status")(status.status)
 app.command("check")(check.check)

@@ -465,6 +465,15 @@ quarantine = Table(
     Column("run_id", ForeignKey("runs.id"), nullable=False),
 )
 
+erased_keys = Table(
+    "erased_keys",
+    metadata,
+    Column("mark", LargeBinary(32), primary_key=True),
+    Column("added_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Who was forgotten: marks of what would lead to them again (`model.erased`)."""
+
 kept_plans = Table(
     "kept_plans",
     metadata,
