@@ -10,10 +10,17 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, delete, exists, func, null, or_, select, update
 
-from convsync.model.click import MatchBasis
 from convsync.model.ledger import State
 from convsync.store import runs
-from convsync.store.schema import click_keys, clicks, deal_keys, deals, ledger, milestones
+from convsync.store.schema import (
+    IS_OF_PEOPLE,
+    click_keys,
+    clicks,
+    deal_keys,
+    deals,
+    ledger,
+    milestones,
+)
 
 SLICE = 100_000
 """How many rows of a table are looked at in one night."""
@@ -51,8 +58,7 @@ def sweep_click_keys(connection: Connection, before: datetime) -> None:
     """Erase the keys of people by which clicks of before then were found."""
     first, last = _slice(connection, "clicks", clicks.c.id)
     old = select(clicks.c.id).where(clicks.c.id.between(first, last), clicks.c.clicked_at < before)
-    of_people = click_keys.c.basis == int(MatchBasis.IDENTIFIER)
-    connection.execute(delete(click_keys).where(of_people, click_keys.c.click.in_(old)))
+    connection.execute(delete(click_keys).where(IS_OF_PEOPLE, click_keys.c.click.in_(old)))
 
 
 def sweep_statements(connection: Connection, before: datetime) -> list[int]:

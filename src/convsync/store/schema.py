@@ -240,6 +240,9 @@ click_keys = Table(
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
+IS_OF_PEOPLE = text("basis = 5")
+"""A key that is a hashed e-mail or phone: `MatchBasis.IDENTIFIER`."""
+_index_where("ix_click_keys_people", IS_OF_PEOPLE, click_keys.c.click)
 shared_keys = Table(
     "shared_keys",
     metadata,

@@ -430,4 +430,5 @@ def upgrade() -> None:
         ["id"],
         "reason = 'platform_cannot' AND (state = 'confirmed' OR is_unsure)",
     )
+    _index_where("ix_click_keys_people", "click_keys", ["click"], "basis = 5")
     _index_where("ix_ledger_late", "ledger", ["deal"], "reason = 'click_outside_lookback'")
