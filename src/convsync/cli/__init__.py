@@ -13,6 +13,7 @@ import typer
 from convsync import __version__, log
 from convsync.cli import (
     audit,
+    auth,
     check,
     clicks,
     db,
@@ -44,6 +45,7 @@ app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("sandbox")(sandbox.sandbox)
 app.add_typer(audit.app, name="audit")
+app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(db.app, name="db")
