@@ -144,7 +144,8 @@ def test_nobody_planted_in_a_database_comes_out(office: Office) -> None:
         load(office.folder / "warehouse.db", name, header, rows)
         office.configure(
             f'kind = "csv"\npath = "{name}.csv"',
-            f'kind = "sql"\nurl = "sqlite:///{office.folder}/warehouse.db"\nquery = "SELECT * FROM {name}"',
+            f'kind = "sql"\nurl = "sqlite:///{office.folder}/warehouse.db"\n'
+            f'query = "SELECT * FROM {name}"',
         )
     said = all_said(office)
     sources = ("deals.csv", "clicks.csv", "warehouse.db")
