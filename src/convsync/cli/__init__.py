@@ -26,7 +26,7 @@ from convsync.cli import (
     sandbox,
     status,
 )
-from convsync.errors import ConvsyncError, StoppedError
+from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
 from convsync.log import LogFormat
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command("run")(runs.run)
 app.command("plan")(runs.plan)
 app.command("backfill")(runs.backfill)
 app.command("retry")(runs.retry)
+app.command("release")(runs.release)
 app.command("explain")(explain.explain)
 app.command("status")(status.status)
 app.command("check")(check.check)
@@ -104,6 +105,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except ConvsyncError as error:
         output.note(f"convsync: {error}", log_as=log.error)
+        if isinstance(error, UnsafePlanError) and error.heaviest:
+            output.note("\n  ".join(["These weigh most:", *error.heaviest]), log_as=log.error)
         sys.exit(error.exit_code)
 
 

@@ -45,6 +45,9 @@ class EventKind(StrEnum):
     RULE_MOVED = "rule_moved"
     SOURCE_MOVED = "source_moved"
     RESTORE_ACCEPTED = "restore_accepted"
+    PLAN_REFUSED = "plan_refused"
+    PLAN_FORCED = "plan_forced"
+    PLAN_RELEASED = "plan_released"
 
 
 class Event(Struct, frozen=True):
