@@ -24,6 +24,7 @@ from convsync.cli import (
     quarantine,
     runs,
     sandbox,
+    schedule,
     status,
 )
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
@@ -45,6 +46,7 @@ app.command("release")(runs.release)
 app.command("explain")(explain.explain)
 app.command("status")(status.status)
 app.command("check")(check.check)
+app.command("schedule")(schedule.schedule)
 app.command("sandbox")(sandbox.sandbox)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
