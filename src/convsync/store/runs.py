@@ -189,17 +189,6 @@ def finish(
     )
 
 
-def usual_uploads(connection: Connection, *, last: int = 30) -> list[int]:
-    """Return how many rows each of the last nightly runs sent, latest first."""
-    found = (
-        select(runs.c.uploads)
-        .where(runs.c.command == "run", runs.c.finished_at.is_not(None))
-        .order_by(runs.c.id.desc())
-        .limit(last)
-    )
-    return list(connection.execute(found).scalars())
-
-
 def latest(connection: Connection, count: int) -> list[RowMapping]:
     """Return the last runs, latest first."""
     found = select(runs).order_by(runs.c.id.desc()).limit(count)
