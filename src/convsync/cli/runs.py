@@ -85,9 +85,10 @@ def run(
 
     if plan_file is not None and (dry_run or force):
         raise typer.BadParameter("--plan goes with neither --dry-run nor --force.")
+    is_nightly = not dry_run and plan_file is None
     with (
         _closing(form, is_wanted=not dry_run) as closing,
-        watching.night_watched(config, as_of, closing, is_wanted=not dry_run) as night,
+        watching.night_watched(config, as_of, closing, is_wanted=is_nightly) as night,
         output.progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):

@@ -13,6 +13,7 @@ from msgspec import Struct
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    RowMapping,
     Select,
     TextClause,
     and_,
@@ -172,6 +173,24 @@ def _is_of(only: Portion) -> tuple[ColumnElement[bool], ...]:
             return (ledger.c.run_id == run_id,)
 
 
+class Envelope(Struct, frozen=True, kw_only=True):
+    """The request that a conversion went out in, and when; no ID where none was given, or yet."""
+
+    request_id: str | None
+    sent_at: datetime
+
+
+def envelopes(connection: Connection, numbers: Sequence[int]) -> dict[int, Envelope]:
+    """Return the requests of batches, by their numbers."""
+    found = select(batches.c.id, batches.c.request_id, batches.c.reserved_at).where(
+        batches.c.id.in_(numbers)
+    )
+    return {
+        number: Envelope(request_id=request_id, sent_at=sent_at)
+        for number, request_id, sent_at in connection.execute(found)
+    }
+
+
 def blocked(connection: Connection) -> list[tuple[ConversionAction, str, int]]:
     """Return what the account's set-up keeps out: by action and code, how many."""
     found: Counter[tuple[str, str, str]] = Counter()
@@ -254,6 +273,12 @@ def _rows_found(
         )
         for number, is_plain, *columns in dialect.raw_rows(connection, found)
     ]
+
+
+def of_run(connection: Connection, run_id: int) -> list[RowMapping]:
+    """Return the batches that a run sent, in their order."""
+    found = select(batches).where(batches.c.run_id == run_id).order_by(batches.c.id)
+    return list(connection.execute(found).mappings())
 
 
 def unanswered(connection: Connection, *, looked_at_by: datetime | None = None) -> list[int]:

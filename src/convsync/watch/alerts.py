@@ -14,6 +14,7 @@ from convsync.store.database import Database
 from convsync.watch.delivery import AppriseTarget, deliver
 from convsync.watch.digest import Digest, body_of, digest_of, remembered, title_of
 from convsync.watch.findings import Finding
+from convsync.watch.timetable import Timetable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,10 @@ class QuietHours:
         if self.since <= self.until:
             return self.since <= now < self.until
         return now >= self.since or now < self.until
+
+    def ends(self, zone: ZoneInfo) -> Timetable:
+        """Return when they end, every day."""
+        return Timetable(zone=zone, at=(self.until,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
