@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convsync.cli import options, output
+from convsync.cli.collector import spare_the_collector
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
     """
     from convsync import head_file, verification, wiring
 
+    spare_the_collector()
     settings = options.load(config)
     path = wiring.head_file_of(settings)
     kept = head_file.read(path) if path is not None and head is None else None
