@@ -3,7 +3,8 @@
 Every event is written in the transaction that made it true, and every move of the ledger together
 with its event. `model.chain` says how the chain holds, `verification` what it proves. Each run's
 row remembers the log's head at its end, so a tail cannot be cut off unnoticed either. Events hold
-order IDs, click IDs, hashes, codes, request IDs, amounts and times, and no raw personal data.
+order IDs, codes, request IDs, amounts and times, and of click IDs and people a keyed digest alone,
+so that a person can be forgotten and the chain still holds (`model.seal`).
 
 A log that is keyed stays keyed: without its key nothing is appended, or somebody who takes the
 key out of the config could continue it with digests that anybody can compute.
@@ -18,7 +19,8 @@ from convsync.errors import OperatorError
 from convsync.model.chain import Head, LoggedEvent, chained, key_id
 from convsync.model.event import Event
 from convsync.model.ledger import Move, MoveTogether
-from convsync.store import audit_log, ledger
+from convsync.model.seal import sealed
+from convsync.store import audit_blocks, audit_log, ledger
 from convsync.store.audit_log import AuditRow, Tail
 from convsync.store.database import Connection
 
@@ -56,9 +58,11 @@ def record(connection: Connection, events: Iterable[Event], *, run_id: int, at: 
     number, digest = tail.head
     instant = (at - _EPOCH) // timedelta(microseconds=1)
     rows = []
-    for event in events:
+    appended = list(events)
+    audit_blocks.add(connection, appended, first=number + 1, run_id=run_id, at=at)
+    for event in appended:
         number += 1
-        detail = encode(event.detail).decode()
+        detail = encode(sealed(event.detail, event.order_id, tail.seal)).decode()
         kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)
         digest = chained(digest, LoggedEvent(number, instant, run_id, kind, *who, detail), key)
         rows.append(AuditRow(number, at, run_id, kind, *who, detail, digest, event.deal_row))

@@ -18,6 +18,7 @@ from convsync.model.event import EventKind
 from convsync.model.ledger import record_of
 from convsync.model.record import Scalar, numbers_in
 from convsync.model.replay import Record, Recorded, Together, after, together
+from convsync.model.seal import close, closed
 from convsync.store import audit_log, deals, ledger, row_record
 from convsync.store.audit_log import OfDeal
 from convsync.store.database import Connection
@@ -28,6 +29,8 @@ RANGE = 2_000
 PLANNING = frozenset(
     {
         EventKind.PLANNED,
+        EventKind.RESTATED,
+        EventKind.RETRACTED,
         EventKind.HELD,
         EventKind.NOT_SENT,
         EventKind.KEPT,
@@ -136,14 +139,18 @@ class Common:
 
 def ledger_differences(connection: Connection, common: Common) -> Iterator[Difference]:
     """Yield what the ledger's rows say that a replay of the log does not, and what they miss."""
+    seal = audit_log.last(connection).seal
     for first in range(0, deals.next_row(connection), RANGE):
         upto = first + RANGE
         logged = _replayed(audit_log.of_deals(connection, first, upto), common)
         for number, deal, found in row_record.records_of_deals(connection, first, upto):
             replayed = logged.pop((deal, number), _NOTHING)
+            if found is not None:
+                found.click = closed("click", found.click, found.order_id, seal)
+                found.about = closed("about", found.about, found.order_id, seal)
             if found != replayed:
                 row = ledger.row_numbered(connection, number)
-                yield from _of_row(row, replayed.as_record())
+                yield from _of_row(row, replayed.as_record(), seal)
         for replayed in logged.values():
             yield from _between(str(replayed.order_id), {}, replayed.as_record())
 
@@ -151,9 +158,10 @@ def ledger_differences(connection: Connection, common: Common) -> Iterator[Diffe
 _NOTHING = Recorded()
 
 
-def _of_row(row: Any, replayed: Record) -> Iterator[Difference]:
+def _of_row(row: Any, replayed: Record, seal: bytes) -> Iterator[Difference]:
     entry = ledger.as_entry(row)
     found = {**record_of(entry), "run_id": entry.run_id, "order_id": entry.order_id}
+    close(found, entry.order_id, seal)
     if found != replayed:
         yield from _between(str(entry.order_id), found, replayed)
     for column in ledger.strays(row, entry):

@@ -106,7 +106,8 @@ def may_be_repeated(entry: LedgerEntry, deal: Deal, rule: ConversionRule | None)
     """False where what waits to be sent again says more of a person than it may by now.
 
     After a refusal, or a word that may be one, only a retraction may go out that says nothing of
-    them. Where the rule has left the configuration (None), their own consent decides.
+    them. Where the rule has left the configuration (None), their own consent decides. What is
+    known to be many deals' counts nothing new; a correction names what was counted, as it did.
     """
     waits = entry.state in {State.SENDING, State.DEFERRED, State.BLOCKED}
     if not waits or entry.statement is None:
@@ -114,7 +115,10 @@ def may_be_repeated(entry: LedgerEntry, deal: Deal, rule: ConversionRule | None)
     if deal.consent.is_denied or deal.consent.is_unclear:
         is_silent = entry.statement.is_silent_about_a_person
         return entry.operation is Operation.RETRACT and is_silent
-    return not entry.statement.identifiers or lets_identifiers_out(rule, deal)
+    named = entry.statement.identifiers
+    if entry.operation is Operation.COUNT and named.without(deal.shared) != named:
+        return False
+    return not named or lets_identifiers_out(rule, deal)
 
 
 def lets_identifiers_out(rule: ConversionRule | None, deal: Deal) -> bool:

@@ -7,6 +7,9 @@ visitor key, by hashed e-mail or phone); within the best group that has an eligi
 policy picks the last or the first. A click found in several places happened when it was first seen
 in any. One without a time is placed at the deal's creation, which it cannot have come after; a deal
 entered after its milestone tells nothing. A conversion that was once sent keeps its click.
+
+Where there is none, consented identifiers stand in for it, but not those that too many deals have:
+a switchboard's number or info@… would credit them all to whoever clicked from there.
 """
 
 from collections.abc import Sequence
@@ -153,8 +156,12 @@ def _unmatched(
     if placed:
         return NotSent(reason=Reason.CLICK_AFTER_MILESTONE)
     last_chance_at = milestone.reached_at + rule.lookback
+    is_shared = bool(deal.shared) and rule.lets_identifiers_out(deal.consent)
     if last_chance_at > now:
-        return Waiting(reason=Reason.WAITING_FOR_CLICK, until=last_chance_at)
+        reason = Reason.IDENTIFIERS_SHARED if is_shared else Reason.WAITING_FOR_CLICK
+        return Waiting(reason=reason, until=last_chance_at)
+    if is_shared:
+        return NotSent(reason=Reason.IDENTIFIERS_SHARED)
     if rule.has_enhanced_conversions and deal.identifiers:
         return NotSent(reason=Reason.CONSENT_NOT_GRANTED)
     if knows_others:

@@ -28,7 +28,7 @@ from convsync.model.statement import Batch, Statement
 from convsync.retrying import RetryPolicy
 from convsync.settling import Settling
 from convsync.store import batches
-from convsync.store.batches import ReservedBatch
+from convsync.store.batches import Portion, ReservedBatch
 from convsync.store.database import Database
 from convsync.store.session import Session
 from convsync.upload.destination import Destination, Verdict
@@ -113,17 +113,17 @@ class Outbox:
         for entry in probes:
             log.info("probe", action=entry.action.action_id, code=entry.code)
 
-    def send(self, *, only_run: int | None = None) -> None:
-        """Send everything that is ready, of one run's plan or of any, several requests at a time.
+    def send(self, *, only: Portion = None) -> None:
+        """Send everything that is ready, or a portion of it, several requests at a time.
 
         A refusal that names no row halves the next batch, until the row that is meant stands alone;
         every batch that is taken doubles it again. After `RetryPolicy.failures` batches in a row
         without an answer the platform is considered down, and the rest is left to the next run; at
         once where it asks for a longer wait than a run should make, as for a day's quota.
         """
-        while (action := self._next_action(only_run)) and not self._has_stopped:
+        while (action := self._next_action(only)) and not self._has_stopped:
             destination = self._destinations(action.destination)
-            departing = iter(partial(self._reserve, action, destination, only_run), None)
+            departing = iter(partial(self._reserve, action, destination, only), None)
             self._dispatch(departing, in_flight=destination.requests_in_flight)
 
     @property
@@ -194,17 +194,17 @@ class Outbox:
         elif self._limit is not None:
             self._limit *= 2
 
-    def _next_action(self, only_run: int | None) -> ConversionAction | None:
+    def _next_action(self, only: Portion) -> ConversionAction | None:
         with self._session.transaction("find what is ready") as connection:
-            return batches.next_action(connection, self._session.now, only_run)
+            return batches.next_action(connection, self._session.now, only)
 
     def _reserve(
-        self, action: ConversionAction, destination: Destination, only_run: int | None
+        self, action: ConversionAction, destination: Destination, only: Portion
     ) -> ReservedBatch | None:
         now, run_id = self._session.now, self._session.run_id
         limit = min(self._limit or destination.max_batch, destination.max_batch)
         with self._session.transaction("reserve") as connection:
-            rows = batches.ready(connection, action, limit=limit, now=now, only_run=only_run)
+            rows = batches.ready(connection, action, limit=limit, now=now, only=only)
             if not rows:
                 return None
             number = batches.open_batch(connection, action, run_id=run_id, rows=len(rows), now=now)

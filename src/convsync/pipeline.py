@@ -13,20 +13,24 @@ Time is passed in. `now` is the instant the run takes as the present, the machin
 leases alone go by the machine's clock.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from convsync import audit, head_file, intake, log
+from convsync import audit, carrying_out, head_file, intake, log
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.model.event import Event, EventKind
+from convsync.model.kept_plan import Kept
+from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.services import Report, Services
 from convsync.steps import Work
 from convsync.store import clicks, runs
-from convsync.store.session import PreviewSession, RunSession
+from convsync.store.batches import OfKeptPlan
+from convsync.store.session import PreviewSession, RunSession, Session
+from convsync.weighing import Attitude
 
 
 def run(services: Services, *, force: bool = False) -> Report:
@@ -42,17 +46,70 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.reconcile_changes()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
-        if not force:
-            work.refuse_if_unsafe()
+        work.weigh()
         with log.phase("send"):
             work.outbox.send()
+        carrying_out.forget_all(work.session)
     return work.report
 
 
-def plan(services: Services) -> Report:
+def carry_out(services: Services, planned: Iterable[Kept]) -> Report:
+    """Reconcile what changed, and send of a plan that a person has seen what still agrees with it.
+
+    Nothing beyond the plan goes, not even a repeat of what was never answered, and it is not asked
+    again whether it is unusual. Raises what `run` raises, and what reading `planned` raises.
+    """
+    return _carry_out(services, "run", lambda session: carrying_out.keep(session, planned))
+
+
+def release(services: Services, refused: int) -> Report:
+    """Carry out the plan that a run has refused and kept.
+
+    Raises OperatorError where that run keeps no plan, and what `carry_out` raises.
+    """
+
+    def take(session: Session) -> None:
+        carrying_out.take(session, refused, by=services.by)
+
+    return _carry_out(services, "release", take, refused=refused)
+
+
+def _carry_out(
+    services: Services,
+    command: str,
+    take: Callable[[Session], object],
+    *,
+    refused: int | None = None,
+) -> Report:
+    with _running(services, command, force=False) as work:
+        plan = OfKeptPlan(work.session.run_id)
+        take(work.session)
+        work.check_the_clock()
+        with log.phase("confirm"):
+            work.outbox.confirm()
+        work.reconcile_changes()
+        work.problems += carrying_out.compare(work.session)
+        work.guard.note_figures(work.summary, plan)
+        with log.phase("send"):
+            work.outbox.send(only=plan)
+        carrying_out.forget(work.session, refused)
+    return work.report
+
+
+ReadPlan = Callable[[Iterator[LedgerEntry]], None]
+"""Reads all that a plan would send, in the order in which it would go."""
+
+
+def _read_nothing(_: Iterator[LedgerEntry]) -> None:
+    """Leave the conversions of a plan unread."""
+
+
+def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
     """Return what `run` would plan now, and write and send nothing."""
     with _previewing(services, "plan") as work:
         work.reconcile_changes()
+        work.weigh()
+        work.let_read(read_plan)
         return work.report
 
 
@@ -62,6 +119,7 @@ def backfill(
     *,
     only: Narrowed = EVERYTHING,
     approve: Callable[[Report], bool] | None = None,
+    read_plan: ReadPlan = _read_nothing,
     force: bool = False,
 ) -> Report | None:
     """Reconcile every milestone reached in a period, and send what is missing or wrong.
@@ -69,13 +127,13 @@ def backfill(
     `only` narrows it to some deals, rules or sources. It sees the clicks that a run would see, and
     repeats what was never answered.
 
-    With `approve` the plan is previewed first, and goes only if it is approved and has not changed
-    by the time it is made; None is returned where it was not. Without, it goes if it is not
-    unusual. Raises what `run` raises.
+    With `approve` the plan is previewed first (`read_plan` then reads all that it would send), and
+    goes only if it is approved and has not changed by the time it is made; None is returned where
+    it was not. Without, it goes if it is not unusual. Raises what `run` raises.
     """
     seen: str | None = None
     if approve is not None:
-        preview = plan_backfill(services, period, only=only)
+        preview = plan_backfill(services, period, only=only, read_plan=read_plan)
         if not approve(preview):
             return None
         seen = preview.plan.digest
@@ -84,8 +142,8 @@ def backfill(
         with log.phase("confirm"):
             work.outbox.confirm()
         work.reconcile_period(period, only)
-        if seen is None and not force:
-            work.refuse_if_unsafe(only_this_run=True)
+        if seen is None:
+            work.weigh(only=work.session.run_id, is_whole=False)
         if seen is not None and work.summary.digest != seen:
             raise UnsafePlanError(
                 "The deals changed between the preview and the start. Nothing was sent; "
@@ -93,14 +151,22 @@ def backfill(
             )
         work.repeat_the_unanswered()
         with log.phase("send"):
-            work.outbox.send(only_run=work.session.run_id)
+            work.outbox.send(only=work.session.run_id)
     return work.report
 
 
-def plan_backfill(services: Services, period: Period, *, only: Narrowed = EVERYTHING) -> Report:
+def plan_backfill(
+    services: Services,
+    period: Period,
+    *,
+    only: Narrowed = EVERYTHING,
+    read_plan: ReadPlan = _read_nothing,
+) -> Report:
     """Return what a backfill of the period would plan now, and write and send nothing."""
     with _previewing(services, "plan") as work:
         work.reconcile_period(period, only)
+        work.weigh(only=work.session.run_id, is_whole=False)
+        work.let_read(read_plan, only=work.session.run_id)
         return work.report
 
 
@@ -117,8 +183,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
         work.reconcile_due()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
-        if not force:
-            work.refuse_if_unsafe()
+        work.weigh(is_whole=False)
         with log.phase("send"):
             work.outbox.send()
     return work.report
@@ -137,7 +202,7 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
     session = RunSession(
         services.database, run_id, now, real_clock=services.real_clock, has_lock=False
     )
-    work = Work(services, session, _refuse)
+    work = Work(services, session, Attitude.REFUSE)
     try:
         everything = Period(since=intake.EPOCH, until=now)
         stored = work.intake.read_clicks(source, everything, again=again)
@@ -195,7 +260,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         real_clock=services.real_clock,
         on_step=services.on_step,
     )
-    work = Work(services, session, _let_pass if force else _refuse)
+    work = Work(services, session, Attitude.FORCE if force else Attitude.REFUSE)
     with log.bound(run=run_id):
         log.info("run begins", command=command, as_of=now.isoformat())
         try:
@@ -237,15 +302,7 @@ def _previewing(services: Services, command: str) -> Iterator[Work]:
         head_file.require_continuation(services.head_file, connection)
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
-        work = Work(services, session, lambda error: work.problems.append(str(error)))
+        work = Work(services, session, Attitude.SHOW)
         with log.bound(run="preview"):
             work.carry_over_names()
             yield work
-
-
-def _refuse(error: UnsafePlanError) -> None:
-    raise error
-
-
-def _let_pass(_: UnsafePlanError) -> None:
-    """Go on: a person has confirmed it."""

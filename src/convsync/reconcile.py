@@ -10,11 +10,13 @@ today follows in its place, without them: a retraction where consent was refused
 where there is still a click to report it for, and otherwise nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from typing import Any
+
+from msgspec import structs
 
 from convsync.decide import decide, decide_retired, lets_identifiers_out, may_be_repeated
 from convsync.model import moves
@@ -55,12 +57,13 @@ def reconcile_chunk(
     next_number: int,
     within: Period | None = None,
     takes: Mapping[str, Takes] | None = None,
+    shared: Set[bytes] = frozenset(),
 ) -> Reconciled:
     """Decide and plan each milestone of each deal that a rule counts, or that was once planned.
 
     New entries are numbered from `next_number` on, those of a rule side by side: a batch is of one
     action, and its rows then lie on few pages. `takes` says what each destination takes, by its
-    name; None: anything.
+    name; None: anything. `shared` are the digests of keys that too many deals have.
     """
     by_deal: dict[int, dict[str, LedgerEntry]] = {}
     for (row, rule), entry in entries.items():
@@ -70,9 +73,9 @@ def reconcile_chunk(
     }
     done = Reconciled()
     for stored in chunk:
-        deal = stored.deal
+        deal = stored.deal.with_shared_apart(shared)
         desk = _DealAtHand(
-            stored=stored,
+            stored=structs.replace(stored, deal=deal),
             rules=rules,
             entries=by_deal.get(stored.row, {}),
             candidates=(*deal.clicks, *candidates.get(stored.row, ())),

@@ -55,6 +55,32 @@ def test_a_shared_key_is_listed_and_can_be_allowed_by_either_of_its_names(office
     assert json.loads(office.types("status", "--format", "json").out)["shared_keys"] == []
 
 
+def test_an_email_of_many_deals_is_not_sent_though_they_consented(office: Office) -> None:
+    for deal_id in "123456":
+        office.deal(deal_id, mql_date="", gclid="", e_mail="info@x.example")
+    office.deal("7", mql_date="", gclid="", e_mail="anna@y.example")
+    office.night()
+    assert len(office.counted("333")) == 1, "Anna alone"
+    said = office.types("explain", "1")
+    assert "many deals have the same e-mail or phone" in said.out
+    (listed,) = json.loads(office.types("status", "--format", "json").out)["shared_keys"]
+    assert listed["deals"] == 6
+
+    office.configure("\n[retry]", f'\n[keys]\nallowed = ["{listed["name"]}"]\n\n[retry]')
+    office.night(NEXT_NIGHT)
+    assert len(office.counted("333")) == 7
+
+
+def test_another_deal_of_an_address_leaves_what_was_counted_as_it_is(office: Office) -> None:
+    for deal_id in "12345":
+        office.deal(deal_id, mql_date="", gclid="", e_mail="info@x.example")
+    office.night()
+    assert len(office.counted("333")) == 5
+    office.deal("6", mql_date="", gclid="", e_mail="info@x.example")
+    office.night(NEXT_NIGHT)
+    assert len(office.counted("333")) == 5
+
+
 def test_an_address_itself_can_be_allowed(office: Office) -> None:
     sell_to(office, "info@x.example", *"123456")
     office.configure("\n[retry]", '\n[keys]\nallowed = ["Info@X.example"]\n\n[retry]')

@@ -13,11 +13,13 @@ from sqlalchemy.pool import NullPool
 
 from convsync.errors import OperatorError, TransientError
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
+from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.source import Quarantined
 from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Milestone
 from convsync.model.period import Period
+from convsync.profile.counting import profile_of
 from convsync.settings import load_settings
 from convsync.wiring.tables import deal_source
 from tests.contract import table_suite
@@ -98,6 +100,45 @@ def test_an_instant_is_what_it_is_and_a_bare_time_is_the_columns_zones(
     assert deal.milestones == (Milestone("won", noon_behind),)
     assert deal.created_at == noon_behind, "New York's noon, the company's"
     assert deal.modified_at == datetime(2026, 2, 1, 3, tzinfo=UTC), "Tokyo's noon, the column's"
+
+
+@pytest.mark.parametrize(
+    ("query", "is_complete"),
+    [
+        pytest.param("deals", False, id="table"),
+        pytest.param("deals", True, id="every row"),
+        pytest.param("SELECT * FROM deals WHERE changed >= :since", False, id="window"),
+        pytest.param(
+            "SELECT deals.*, 1 AS one, 1 AS one FROM deals WHERE changed >= :since",
+            False,
+            id="columns of one name",
+        ),
+    ],
+)
+def test_every_row_of_a_deal_is_read_though_one_has_changed(
+    database: RealDatabase, query: str, is_complete: bool
+) -> None:
+    columns = [("id", "VARCHAR(9)"), ("won_at", database.timestamp),
+               ("changed", database.timestamp), ("amount", "INTEGER")]  # fmt: skip
+    before, inside = "'2020-02-01 12:00:00'", "'2026-03-01 12:00:00'"
+    database.fill(
+        "deals",
+        columns,
+        *(f"'D', '2020-02-01', {at}, {amount}" for at, amount in [(before, 30), (inside, 1250)]),
+        f"'E', '2020-02-01', {before}, 7",
+        f"'d', '2020-02-01', {inside}, 8",
+    )
+    mapping = DealColumns(
+        deal_id="id",
+        modified_at="changed",
+        amount="amount",
+        milestones={"won": MilestoneColumn(column="won_at")},
+    )
+    source = a_source(database, query, columns=mapping, is_complete=is_complete)
+    source.rows_per_deal = RowsPerDeal.SUM
+    amounts = {deal_id: deal and deal.amount for deal_id, deal in read(source, NIGHT).items()}
+    assert amounts.pop("E", 7) == 7
+    assert amounts == {"D": 1280, "d": 8}
 
 
 BAD_TIMES = {
@@ -344,9 +385,12 @@ def test_the_example_reads_every_deal_on_every_database(
     deal = night["all"]
     assert deal
     assert (deal.amount, deal.consent.ad_user_data) == (Decimal("10.5"), ConsentStatus.DENIED)
-    profile = source.profile()
-    assert (profile.rows, profile.left_out) == (4, 0)
-    assert profile.times["won_at"].read == "2026-03-01 17:00:00 UTC"
+    with source.looked_at() as looked_at:
+        profile = profile_of(looked_at)
+    assert (profile.records, profile.deals, profile.left_out) == (4, 4, 0)
+    (won_at,) = (one for one in profile.columns if one.column.name == "won_at")
+    assert won_at.sample
+    assert won_at.sample.read == "2026-03-01 17:00:00 UTC"
 
 
 @pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
@@ -357,8 +401,8 @@ def test_a_connection_that_is_killed_is_tried_again_later(kind: str) -> None:
     )
     with DATABASES[kind]() as database:
         dated(database, 1)
-        for _ in range(16):  # more than the driver has read ahead
-            database.run("INSERT INTO deals SELECT * FROM deals")
+        for doubled in range(16):  # more than the driver has read ahead
+            database.run(f"INSERT INTO deals SELECT id + {2**doubled}, won_at FROM deals")
         records = a_source(database).read_changed(FIRST)
         next(records)
         database.run(*([kill] if kind == "postgresql" else kills(database)))

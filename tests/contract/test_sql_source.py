@@ -97,7 +97,7 @@ def a_source(url: str, query: str = "deals") -> SqlDeals:
 
 def test_the_query_spares_the_database_what_lies_far_outside_the_window(path: Path) -> None:
     source = a_source(
-        filled(path, [a_row(Amount="unreadable", Modified="2020-01-01T00:00:00Z"), a_row()]),
+        filled(path, [a_row(Deal="Old", Amount="?", Modified="2020-01-01T00:00:00Z"), a_row()]),
         'SELECT * FROM deals WHERE "Modified" >= :since',
     )
     assert len(deals_of(source)) == 1
@@ -207,6 +207,8 @@ def test_clicks_are_read_from_a_query(path: Path) -> None:
 
 
 def test_rows_are_streamed(path: Path) -> None:
-    records = a_source(filled(path, [a_row()] * 3_000)).read_changed(WINDOW)
+    records = a_source(filled(path, [a_row(Deal=str(n)) for n in range(3_000)])).read_changed(
+        WINDOW
+    )
     assert isinstance(next(records), Deal)
     assert sum(1 for _ in records) == 2_999

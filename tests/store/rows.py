@@ -146,10 +146,10 @@ def reserve(
     action: ConversionAction = ACTION,
     limit: int = 100,
     now: datetime = NOW,
-    only_run: int | None = None,
+    only: batches.Portion = None,
 ) -> ReservedBatch | None:
     """Reserve what is ready of an action, as the outbox does."""
-    ready = batches.ready(connection, action, limit=limit, now=now, only_run=only_run)
+    ready = batches.ready(connection, action, limit=limit, now=now, only=only)
     if not ready:
         return None
     number = batches.open_batch(connection, action, run_id=1, rows=len(ready), now=now)

@@ -45,10 +45,10 @@ def reserve(
     action: ConversionAction = ACTION,
     limit: int = 100,
     now: datetime = NOW,
-    only_run: int | None = None,
+    only: batches.Portion = None,
 ) -> ReservedBatch | None:
     with database.transaction("reserve") as connection:
-        return rows.reserve(connection, action=action, limit=limit, now=now, only_run=only_run)
+        return rows.reserve(connection, action=action, limit=limit, now=now, only=only)
 
 
 def settle(database: Database, batch: ReservedBatch, *outcomes: Outcome) -> None:
@@ -112,8 +112,8 @@ def test_a_batch_holds_rows_of_one_action(database: Database) -> None:
 def test_a_run_may_send_its_own_plan_alone(database: Database) -> None:
     a_plan(database, "one")
     run_id = a_plan(database, "two")
-    assert deal_ids(database, reserve(database, only_run=run_id)) == ["two"]
-    assert reserve(database, only_run=run_id) is None
+    assert deal_ids(database, reserve(database, only=run_id)) == ["two"]
+    assert reserve(database, only=run_id) is None
     assert deal_ids(database, reserve(database)) == ["one"]
 
 

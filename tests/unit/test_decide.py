@@ -108,6 +108,20 @@ def test_what_the_rule_no_longer_lets_out_is_not_repeated() -> None:
     assert not may_be_repeated(NAMING, a_deal(consent=GRANTED), a_rule())
 
 
+@pytest.mark.parametrize(
+    ("operation", "is_repeated"), [(Operation.COUNT, False), (Operation.RETRACT, True)]
+)
+def test_what_turned_out_to_be_many_deals_counts_nothing_new(
+    operation: Operation, is_repeated: bool
+) -> None:
+    assert NAMING.statement
+    shared = structs.replace(a_deal(consent=GRANTED), shared=NAMING.statement.identifiers)
+    statement = structs.replace(NAMING.statement, operation=operation)
+    entry = structs.replace(NAMING, statement=statement)
+    rule = a_rule(has_enhanced_conversions=True)
+    assert may_be_repeated(entry, shared, rule) is is_repeated
+
+
 def test_a_correction_on_its_way_does_not_hide_what_was_told() -> None:
     rule = replace(a_rule(), smallest_change=Decimal("0.05"))
     entry = structs.replace(an_entry(value=usd(100)), told=usd(90))

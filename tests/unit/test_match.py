@@ -4,11 +4,13 @@ from itertools import permutations
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import structs
 
 from convsync.match import match_deal
 from convsync.model.click import Candidate, Click, ClickIdKind, MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent
 from convsync.model.deal import Deal, Milestone
+from convsync.model.key import Key, KeyKind
 from convsync.model.outcome import Matched, NotSent, Reason, Waiting
 from convsync.model.period import day_ends_at, day_starts_at
 from convsync.model.rule import ClickPolicy, ConversionRule
@@ -370,6 +372,34 @@ def test_identifiers_without_consent_are_the_reason_once_the_lookback_is_over() 
     deal = a_deal(identifiers=SOMEBODY, consent=UNSPECIFIED)
     outcome = match(deal=deal, rule=a_rule(has_enhanced_conversions=True), now=NOW + 90 * DAY)
     assert outcome == NotSent(reason=Reason.CONSENT_NOT_GRANTED)
+
+
+@pytest.mark.parametrize(
+    ("consent", "waits_for", "reason"),
+    [
+        pytest.param(GRANTED, Reason.IDENTIFIERS_SHARED, Reason.IDENTIFIERS_SHARED, id="granted"),
+        pytest.param(UNSPECIFIED, Reason.WAITING_FOR_CLICK, Reason.NO_CLICK, id="unspecified"),
+    ],
+)
+def test_identifiers_of_many_deals_are_the_reason_where_they_would_have_been_sent(
+    consent: Consent, waits_for: Reason, reason: Reason
+) -> None:
+    keys = {Key(KeyKind.EMAIL, one).digest() for one in SOMEBODY.emails}
+    keys |= {Key(KeyKind.PHONE, one).digest() for one in SOMEBODY.phones}
+    deal = a_deal(identifiers=SOMEBODY, consent=consent).with_shared_apart(keys)
+    rule = a_rule(has_enhanced_conversions=True)
+    waiting = match(deal=deal, rule=rule)
+    assert isinstance(waiting, Waiting)
+    assert waiting.reason is waits_for
+    assert match(deal=deal, rule=rule, now=NOW + 90 * DAY) == NotSent(reason=reason)
+
+
+def test_one_identifier_of_many_deals_leaves_the_others() -> None:
+    both = structs.replace(SOMEBODY, phones=("a" * 64,))
+    shared = {Key(KeyKind.PHONE, "a" * 64).digest()}
+    deal = a_deal(identifiers=both).with_shared_apart(shared)
+    assert deal.identifiers == structs.replace(SOMEBODY, phones=())
+    assert isinstance(match(deal=deal, rule=a_rule(has_enhanced_conversions=True)), Matched)
 
 
 def test_identifiers_stay_at_home_without_the_rules_say() -> None:

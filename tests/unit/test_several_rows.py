@@ -1,6 +1,8 @@
 """A deal in several rows: what is declared decides, and what contradicts is reported."""
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +16,7 @@ from convsync.extract.layout import NumberedRow
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.several_rows import Repeated, RowsPerDeal, SeveralRows, gathered
 from convsync.extract.source import Quarantined
+from convsync.extract.sql import SqlDeals
 from convsync.model.deal import Deal
 from convsync.model.period import Period
 from tests.contract.table_suite import WINDOW
@@ -35,20 +38,43 @@ def a_row(deal_id: str = "D", **cells: object) -> dict[str, object]:
     return {"id": deal_id, "won": "2026-02-28", "amount": "10", "currency": "EUR"} | cells
 
 
-def read(
-    folder: Path,
-    rows: Sequence[dict[str, object]],
-    rows_per_deal: RowsPerDeal,
-    window: Period = WINDOW,
-) -> list[Any]:
+Rows = Sequence[dict[str, object]]
+
+
+def of_file(folder: Path, rows: Rows, **known: Any) -> CsvDeals:
     path = folder / "deals.csv"
     lines = [",".join(str(row.get(name, "")) for name in HEADER) for row in rows]
     path.write_text("\n".join([",".join(HEADER), *lines]) + "\n")
-    cells = CellFormat(time_zone=ZoneInfo("Europe/Berlin"), currency="EUR")
-    source = CsvDeals(
-        name="crm", path=path, columns=COLUMNS, cells=cells, rows_per_deal=rows_per_deal
-    )
-    return list(source.read_changed(window))
+    return CsvDeals(path=path, **known)
+
+
+def of_query(folder: Path, rows: Rows, **known: Any) -> SqlDeals:
+    path = folder / "deals.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE IF EXISTS deals")
+        database.execute("CREATE TABLE deals ({})".format(", ".join(HEADER)))
+        database.executemany(
+            "INSERT INTO deals VALUES ({})".format(", ".join("?" * len(HEADER))),
+            [[row.get(name) for name in HEADER] for row in rows],
+        )
+        database.commit()
+    query = "SELECT * FROM deals WHERE modified >= :since AND modified < :until"
+    return SqlDeals(url=f"sqlite:///{path}", query=query, **known)
+
+
+Read = Callable[..., list[Any]]
+
+
+@pytest.fixture(params=[of_file, of_query])
+def read(request: pytest.FixtureRequest, tmp_path: Path) -> Read:
+    """Read rows of a file or of a query, for a window."""
+
+    def read(rows: Rows, rows_per_deal: RowsPerDeal, window: Period = WINDOW) -> list[Any]:
+        cells = CellFormat(time_zone=ZoneInfo("Europe/Berlin"), currency="EUR")
+        known = {"columns": COLUMNS, "cells": cells, "rows_per_deal": rows_per_deal}
+        return list(request.param(tmp_path, rows, name="crm", **known).read_changed(window))
+
+    return read
 
 
 ONE, SUM, MERGE = RowsPerDeal
@@ -78,9 +104,9 @@ ONE, SUM, MERGE = RowsPerDeal
     ],
 )
 def test_rows_of_one_deal_are_read_as_declared(
-    tmp_path: Path, how: RowsPerDeal, rows: list[dict[str, object]], amount: float | None
+    read: Read, how: RowsPerDeal, rows: list[dict[str, object]], amount: float | None
 ) -> None:
-    found = [record for record in read(tmp_path, rows, how) if record.deal_id == "D"]
+    found = [record for record in read(rows, how) if record.deal_id == "D"]
     (deal,) = found
     assert isinstance(deal, Deal)
     assert deal.amount == amount
@@ -103,29 +129,32 @@ def test_rows_of_one_deal_are_read_as_declared(
     ],
 )
 def test_rows_that_contradict_are_reported_once_and_the_deal_waits(
-    tmp_path: Path, how: RowsPerDeal, cells: dict[str, object], says: str
+    read: Read, how: RowsPerDeal, cells: dict[str, object], says: str
 ) -> None:
     rows = [a_row(region="north"), a_row("E"), {**a_row(region="north"), **cells}]
-    other, bad = read(tmp_path, rows, how)
+    other, bad = read(rows, how)
     assert (other.deal_id, type(other)) == ("E", Deal)
     assert isinstance(bad, Quarantined)
-    assert (bad.place, bad.deal_id) == ("deals.csv:2", "D")
+    assert bad.place in {"deals.csv:2", "crm row 1"}
+    assert bad.deal_id == "D"
     assert says in bad.problem
 
 
-def test_clicks_and_identifiers_of_every_row_are_the_deals(tmp_path: Path) -> None:
+def test_clicks_and_identifiers_of_every_row_are_the_deals(read: Read) -> None:
     rows = [a_row(gclid=f"click-{name}", email=f"{name}@x.example") for name in "abb"]
     for how in (SUM, MERGE):
-        (deal,) = read(tmp_path, rows, how)
+        (deal,) = read(rows, how)
         assert [one.click.click_id.value for one in deal.clicks] == ["click-a", "click-b"]
         assert len(deal.identifiers.emails) == 2
 
 
-def test_one_row_inside_the_window_brings_all_rows_of_its_deal(tmp_path: Path) -> None:
+def test_one_row_inside_the_window_brings_all_rows_of_its_deal(read: Read) -> None:
     before, inside = "2026-01-01T10:00:00Z", WINDOW.since.isoformat()
     rows = [a_row(modified=before), a_row(modified=inside, amount=5), a_row("E", modified=before)]
-    (deal,) = read(tmp_path, rows, SUM)
+    (deal,) = read(rows, SUM)
     assert (deal.deal_id, deal.amount) == ("D", 15)
+    (bad,) = read(rows, ONE)
+    assert isinstance(bad, Quarantined)
 
 
 IDS = st.lists(st.sampled_from(["", *"abcdefgh"]), max_size=40)

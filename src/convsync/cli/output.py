@@ -16,6 +16,7 @@ from rich.table import Table
 
 from convsync import log
 from convsync.cli.options import Format
+from convsync.cli.spreadsheet import safe_cell
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
@@ -46,13 +47,33 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows([text_of(row.get(column)) for column in columns] for row in rows)
+            writer.writerows([cell_of(row.get(column)) for column in columns] for row in rows)
             typer.echo(text.getvalue(), nl=False)
         case Format.TABLE:
             table = Table(*columns, box=None, pad_edge=False, header_style="bold")
             for row in rows:
                 table.add_row(*(text_of(row.get(column)) for column in columns))
             console().print(table)
+
+
+@contextmanager
+def listing(columns: Sequence[str], form: Format) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yield what prints one row of a long listing, as CSV or as an element of a JSON array."""
+    if form is Format.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        yield lambda row: writer.writerow([text_of(row.get(column)) for column in columns])
+        return
+    before = "["
+
+    def show_element(row: Mapping[str, Any]) -> None:
+        nonlocal before
+        said = json.dumps(row, default=text_of, ensure_ascii=False)
+        typer.echo(f"{before}\n  {said}", nl=False)
+        before = ","
+
+    yield show_element
+    typer.echo("[]" if before == "[" else "\n]")
 
 
 def show_json(value: Any) -> None:
@@ -69,6 +90,11 @@ def text_of(value: Any) -> str:
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, default=text_of, ensure_ascii=False)
     return str(value)
+
+
+def cell_of(value: Any) -> str:
+    """Return the same as a cell of CSV that a spreadsheet takes for text, or for a number."""
+    return safe_cell(text_of(value))
 
 
 def note(text: str, *, log_as: Callable[[str], None] = log.info) -> None:

@@ -34,9 +34,9 @@ def export(file: File, config: Config = DEFAULT_CONFIG, source: Source = None) -
     rows = _rows(config, source)
     try:
         with file.open("w", newline="", encoding="utf-8") as opened:
-            writer = csv.DictWriter(opened, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+            writer = csv.writer(opened)
+            writer.writerow(COLUMNS)
+            writer.writerows([output.cell_of(row[column]) for column in COLUMNS] for row in rows)
     except OSError as error:
         raise OperatorError(f"{file} cannot be written: {error.strerror}") from None
     typer.echo(f"{len(rows):,} records written to {file}")

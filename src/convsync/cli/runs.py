@@ -1,7 +1,7 @@
-"""`run`, `plan`, `backfill` and `retry`: all that reads sources or sends."""
+"""`run`, `plan`, `backfill`, `retry` and `release`: all that reads sources or sends."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -11,12 +11,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convsync import log
-from convsync.cli import options, output, signals
+from convsync.cli import options, output, signals, watching
 from convsync.cli.collector import spare_the_collector
-from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Format, FormatOption
+from convsync.cli.options import (
+    DEFAULT_CONFIG,
+    AsOf,
+    By,
+    Config,
+    DryRun,
+    Force,
+    Format,
+    FormatOption,
+)
+from convsync.cli.preview import Preview, question
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
+    from convsync.model.kept_plan import Kept
     from convsync.model.narrowed import Narrowed
     from convsync.report.closing import Closing
     from convsync.services import Progress, Report, Services
@@ -33,6 +44,29 @@ Rules = Annotated[
 Sources = Annotated[
     list[str] | None, typer.Option("--source", metavar="NAME", help="Only this source; repeatable.")
 ]
+ListDeals = Annotated[
+    bool,
+    typer.Option(
+        "--deals",
+        help="List each conversion that would be sent: the first twenty, or all with --format csv"
+        " or json.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE", help="Keep the plan in a file, to be sent by `run --plan FILE`."
+    ),
+]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan",
+        metavar="FILE",
+        help="Send what `plan --out FILE` kept, as far as it still agrees, and nothing else.",
+    ),
+]
+RunNumber = Annotated[int, typer.Argument(help="The number of the run that refused the plan.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 
 
@@ -42,29 +76,53 @@ def run(
     *,
     dry_run: DryRun = False,
     force: Force = False,
+    by: By = None,
+    plan_file: PlanFile = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """The nightly run: reads what changed, and sends what is new, changed or taken back."""
     from convsync import pipeline
 
+    if plan_file is not None and (dry_run or force):
+        raise typer.BadParameter("--plan goes with neither --dry-run nor --force.")
+    is_nightly = not dry_run and plan_file is None
     with (
         _closing(form, is_wanted=not dry_run) as closing,
+        watching.night_watched(config, as_of, closing, is_wanted=is_nightly) as night,
         output.progress() as progress,
-        _services(config, as_of, progress, closing) as services,
+        _services(config, as_of, progress, closing, by=by) as services,
     ):
-        report = pipeline.plan(services) if dry_run else pipeline.run(services, force=force)
+        if dry_run:
+            report = pipeline.plan(services)
+        elif plan_file is not None:
+            report = pipeline.carry_out(services, _kept_in(plan_file))
+        else:
+            report = pipeline.run(services, force=force)
+        night.exit_code = report.exit_code
     _show(report, form, closing)
 
 
+def _kept_in(path: Path) -> "Iterator[Kept]":
+    from convsync.report import plan_file
+
+    return plan_file.read(path)
+
+
 def plan(
-    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    *,
+    deals: ListDeals = False,
+    out: Out = None,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Show what `run` would do now. Writes and sends nothing."""
     from convsync import pipeline
 
     with output.progress() as progress, _services(config, as_of, progress) as services:
-        report = pipeline.plan(services)
-    _show(report, form, [])
+        preview = Preview(form, is_listed=deals, out=out, as_of=services.clock())
+        report = pipeline.plan(services, read_plan=preview.read)
+    _show(report, form, [], preview=preview)
 
 
 def backfill(
@@ -79,6 +137,8 @@ def backfill(
     yes: Yes = False,
     dry_run: DryRun = False,
     force: Force = False,
+    by: By = None,
+    deals: ListDeals = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Reconcile every milestone reached in a date range. Shows the plan, and asks.
@@ -95,20 +155,28 @@ def backfill(
     period = Period.of_days(first, last, wiring.company_zone(settings))
     only = _narrowed(settings, deal or [], rule or [], source or [])
     report: Report | None
+    preview = Preview(form, is_listed=deals) if dry_run else Preview(Format.TABLE)
     with (
         _closing(form, is_wanted=not dry_run) as closing,
         output.progress() as progress,
-        _services(config, as_of, progress, closing) as services,
+        _services(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
-            report = pipeline.plan_backfill(services, period, only=only)
+            report = pipeline.plan_backfill(services, period, only=only, read_plan=preview.read)
         else:
-            approve = None if yes else partial(_asked, progress)
-            report = pipeline.backfill(services, period, only=only, approve=approve, force=force)
+            asked = partial(_asked, progress, preview, wiring.account_names(settings))
+            report = pipeline.backfill(
+                services,
+                period,
+                only=only,
+                approve=None if yes else asked,
+                read_plan=preview.read,
+                force=force,
+            )
     if report is None:
         output.note("Nothing was sent.")
         return
-    _show(report, form, closing)
+    _show(report, form, closing, preview=preview if dry_run else None)
 
 
 def retry(
@@ -116,6 +184,7 @@ def retry(
     as_of: AsOf = None,
     *,
     force: Force = False,
+    by: By = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Send what is waiting in the outbox and ask for verdicts. Reads no source."""
@@ -124,9 +193,28 @@ def retry(
     with (
         _closing(form) as closing,
         output.progress() as progress,
-        _services(config, as_of, progress, closing) as services,
+        _services(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.resend(services, force=force)
+    _show(report, form, closing)
+
+
+def release(
+    run: RunNumber,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    by: By = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Send exactly the plan that a run refused as unusual, as far as it still agrees."""
+    from convsync import pipeline
+
+    with (
+        _closing(form) as closing,
+        output.progress() as progress,
+        _services(config, as_of, progress, closing, by=by) as services,
+    ):
+        report = pipeline.release(services, run)
     _show(report, form, closing)
 
 
@@ -163,7 +251,12 @@ def _closing(form: Format, *, is_wanted: bool = True) -> Iterator["list[Closing]
 
 @contextmanager
 def _services(
-    config: Path, as_of: str | None, progress: "Progress", closing: "list[Closing] | None" = None
+    config: Path,
+    as_of: str | None,
+    progress: "Progress",
+    closing: "list[Closing] | None" = None,
+    *,
+    by: str | None = None,
 ) -> Iterator["Services"]:
     from convsync import wiring
     from convsync.store import migrate
@@ -181,26 +274,42 @@ def _services(
         wiring.opened(settings, as_of=now, progress=progress, sleep=stop.sleep) as services,
     ):
         migrate.require_current(services.database)
-        yield replace(services, on_close=closing.append, stop=stop)
+        yield replace(services, on_close=closing.append, stop=stop, by=by or services.by)
 
 
-def _asked(progress: output.Shown, report: "Report") -> bool:
-    """Show the plan and ask, on stderr; anything but a yes is a no.
+def _asked(
+    progress: output.Shown, preview: Preview, accounts: "Mapping[str, str]", report: "Report"
+) -> bool:
+    """Show the plan and ask, on stderr; anything but a yes is a no. Nothing to send is not asked.
 
     Raises OperatorError where there is nobody to ask, so that no schedule takes it for success.
     """
     with progress.paused():
         output.show_plan(report, to_stderr=True)
+        preview.show_lines(to_stderr=True)
+        if not preview.outgoing.total:
+            return True
         if not sys.stdin.isatty():
             raise OperatorError(
                 "Nobody can be asked here, so nothing was sent: pass --yes to send."
             )
-        return typer.confirm("Send this?", err=True)
+        return typer.confirm(question(preview.outgoing, accounts), err=True)
 
 
-def _show(report: "Report", form: Format, closings: "Sequence[Closing]") -> None:
-    """Print what a run did, its problems on stderr, and how it ended; a preview has no end."""
-    if form is Format.JSON:
+def _show(
+    report: "Report",
+    form: Format,
+    closings: "Sequence[Closing]",
+    *,
+    preview: Preview | None = None,
+) -> None:
+    """Print what a run did, its problems on stderr, and how it ended; a preview has no end.
+
+    A preview that has listed its conversions as CSV or JSON has printed all there is on stdout.
+    """
+    if preview is not None and preview.has_listed:
+        pass
+    elif form is Format.JSON:
         output.show_json(output.report_as_json(report, closings[-1] if closings else None))
     elif form is Format.CSV:
         from convsync.plan import Step
@@ -209,6 +318,8 @@ def _show(report: "Report", form: Format, closings: "Sequence[Closing]") -> None
         output.show(rows, ["step", "count"], form)
     else:
         output.show_plan(report)
+        if preview is not None:
+            preview.show_lines()
         if closings:
             _show_outcomes(report)
         output.show_sums(report.sums, unreadable=report.quarantined)

@@ -1,5 +1,9 @@
 """Deals and clicks from any database that SQLAlchemy speaks to: a table, a view or a query.
 
+A deal may stand in several rows, such as its product lines; what that means is declared, and
+decided in `several_rows`. So a window or period brings every row of the deals it concerns, and the
+IDs are gone through once before the rows are. Which rows are of one deal there, the database says.
+
 A query may use `:since` and `:until` to spare the database work. They are bound as UTC without a
 zone and two days wider than the window on either side, so that stamps in any zone, bare dates and
 timestamps kept as text all stay inside; the exact line is drawn here. Rows are streamed.
@@ -9,26 +13,29 @@ through: a stamp that the database cannot compare with a time (epoch seconds, so
 otherwise leave its row out of every night, and nobody would know.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.sql.elements import TextClause
 
 from convsync.errors import OperatorError
+from convsync.extract.cell_error import CellError
+from convsync.extract.cells import CellReader
 from convsync.extract.layout import Header, NumberedRow
+from convsync.extract.looks import LookedAt, columns_of
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.rows import DealRows, SightingRows
+from convsync.extract.several_rows import Repeated, RowsPerDeal, gathered
 from convsync.extract.source import Bookmark, ClickChunk, Quarantined, Record, chunks_of
-from convsync.extract.sql_query import ALL_TIME, SqlQuery
+from convsync.extract.sql_query import ALL_TIME, SqlQuery, Statement
 from convsync.extract.sql_session import opened
-from convsync.extract.table_profile import TableProfile, profile_of
 from convsync.model.period import Period
 
 _FIRST_READ = datetime(1970, 1, 2, tzinfo=UTC)
@@ -49,6 +56,7 @@ class SqlDeals:
     query: str
     columns: DealColumns
     cells: CellFormat
+    rows_per_deal: RowsPerDeal = RowsPerDeal.ONE
     is_complete: bool = False
     lag: timedelta = timedelta(0)
     overlap: timedelta = timedelta(minutes=10)
@@ -60,39 +68,65 @@ class SqlDeals:
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the query runs and yields every mapped column."""
-        with _opened(self) as query:
-            self._records(query.everything())
+        with self._opened() as query:
+            self._records(query.run(query.every_row))
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp."""
-        with _opened(self) as query:
+        with self._opened() as query:
+            statement = query.every_row if self.is_complete else query.of_window(window)
+            repeated = self._repeated(query, statement)
+            rows = query.run(statement)
+            records = self._records(rows)
+            of_deals = gathered(rows, records.id_of, repeated)
             if self.is_complete:
-                rows = query.everything()
-                yield from self._records(rows).every(rows)
+                yield from records.every(of_deals)
                 return
-            rows = query.windowed(window)
             unreadable = 0
-            for record in self._records(rows).changed(rows, window):
-                unreadable += isinstance(record, Quarantined)
+            for record in records.changed(of_deals, window):
+                if isinstance(record, Quarantined):
+                    unreadable += repeated.times(record.deal_id)
                 yield record
             query.raise_if_window_loses(rows.read - unreadable, window)
 
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
-        with _opened(self) as query:
-            rows = query.reached([one.column for one in self.columns.milestones.values()], period)
-            yield from self._records(rows).reached(rows, period)
+        times = [one.column for one in self.columns.milestones.values()]
+        with self._opened() as query:
+            statement = query.of_period(times, period)
+            repeated = self._repeated(query, statement)
+            rows = query.run(statement)
+            records = self._records(rows)
+            yield from records.reached(gathered(rows, records.id_of, repeated), period)
 
-    def profile(self) -> TableProfile:
-        """Return what the cells of every row say, and how many rows the window would leave out."""
-        with _opened(self) as query:
-            rows = query.everything()
-            self._records(rows)
-            found = profile_of(self.columns, self.cells, rows.header, rows)
-            return replace(found, left_out=query.left_out(rows.read))
+    @contextmanager
+    def looked_at(self) -> Iterator[LookedAt]:
+        """Run the query for a look at each row there is, by itself and whatever its window."""
+        with self._opened() as query:
+            rows, columns = query.run(query.every_row), columns_of(self.columns)
+            yield LookedAt(
+                name=self.name,
+                table=f"deals.{self.name}",
+                columns=columns,
+                form=self.cells,
+                looks=rows.header.looks(self._records(rows).each(rows), columns),
+                left_out=lambda: query.left_out_of(rows),
+                milestones=tuple(self.columns.milestones),
+                rows_are_deals=self.rows_per_deal is RowsPerDeal.ONE,
+                modified_at=self.columns.modified_at,
+            )
+
+    def _opened(self) -> AbstractContextManager["_OpenQuery"]:
+        return _opened(self, self.columns.deal_id)
 
     def _records(self, rows: "_Rows") -> DealRows:
-        return DealRows(self.name, self.columns, self.cells, rows.header)
+        return DealRows(self.name, self.columns, self.cells, rows.header, self.rows_per_deal)
+
+    def _repeated(self, query: "_OpenQuery", statement: Statement) -> Repeated:
+        """Return which deals stand in several of the rows that a statement yields."""
+        id_of = CellReader(self.cells).deal_id
+        read = (_read_id(id_of, cell) for cell in query.ids(statement))
+        return Repeated(deal_id for deal_id in read if deal_id)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,30 +145,41 @@ class SqlClicks:
     def check_columns(self) -> None:
         """Raise OperatorError unless the query runs and yields every mapped column."""
         with _opened(self) as query:
-            self._records(query.everything())
+            self._records(query.run(query.every_row))
 
     def read(self, window: Period) -> Iterator[ClickChunk]:
         """Yield every sighting logged inside the window, and every one without a stamp."""
         with _opened(self) as query:
-            rows = query.windowed(window)
+            rows = query.run(query.within(window))
             unreadable = 0
             for chunk in chunks_of(self._records(rows).logged(rows, window)):
                 unreadable += len(chunk.unreadable)
                 yield chunk
             query.raise_if_window_loses(rows.read - unreadable, window)
 
+    @contextmanager
+    def looked_at(self) -> Iterator[LookedAt]:
+        """Run the query for a look at each row there is, whatever its window."""
+        with _opened(self) as query:
+            rows, columns = query.run(query.every_row), columns_of(self.columns)
+            yield LookedAt(
+                name=self.name,
+                table=f"clicks.{self.name}",
+                columns=columns,
+                form=self.cells,
+                looks=rows.header.looks(self._records(rows).each(rows), columns),
+                left_out=lambda: query.left_out_of(rows),
+            )
+
     def _records(self, rows: "_Rows") -> SightingRows:
         return SightingRows(self.columns, self.cells, rows.header)
 
 
 @contextmanager
-def _opened(source: SqlDeals | SqlClicks) -> Iterator["_OpenQuery"]:
+def _opened(source: SqlDeals | SqlClicks, id_column: str | None = None) -> Iterator["_OpenQuery"]:
     with opened(source.name, source.url) as connection:
         query = SqlQuery(source.name, source.query, connection)
-        mapped = source.columns.all_names
-        with closing(
-            _OpenQuery(query, source.name, connection, mapped, source.time_zones)
-        ) as running:
+        with closing(_OpenQuery(source, query, connection, id_column)) as running:
             yield running
 
 
@@ -159,23 +204,28 @@ class _Rows:
         for self.read, row in enumerate(self._result, 1):  # noqa: B020
             yield NumberedRow(self.read, _placed(row, self._zoned) if self._zoned else row)
 
+    def pass_over_the_rest(self) -> None:
+        """Count the rows that nobody has read."""
+        self.read += sum(1 for _ in self._result)
+
 
 class _OpenQuery:
     """A source's query on an open connection, and the ways to run it."""
 
     def __init__(
         self,
+        source: SqlDeals | SqlClicks,
         query: SqlQuery,
-        source: str,
         connection: Connection,
-        mapped: Sequence[str],
-        zones: Mapping[str, tzinfo],
+        id_column: str | None,
     ) -> None:
         self._query = query
-        self._source = source
+        self._source = source.name
         self._connection = connection
-        self._zones = zones
+        self._zones = source.time_zones
+        self._id_column = id_column.strip() if id_column else None
         self._running: CursorResult[Any] | None = None
+        mapped = source.columns.all_names
         self._names = self._mapped_among_columns(mapped) if query.is_table else ()
 
     def close(self) -> None:
@@ -183,27 +233,72 @@ class _OpenQuery:
         if self._running is not None:
             self._running.close()
 
-    def everything(self) -> _Rows:
-        """Run it for every row there is."""
-        return self._run(self._query.everything(self._names))
+    @property
+    def every_row(self) -> Statement:
+        """Return what yields every row there is."""
+        return self._query.everything(self._names)
 
-    def windowed(self, window: Period) -> _Rows:
-        """Run it for the rows of a window at least; for every row at the first read."""
+    def within(self, window: Period) -> Statement:
+        """Return what yields the rows of a window at least; every row at the first read."""
         if window.since < _FIRST_READ:
-            return self.everything()
-        return self._run(self._query.within(self._names, window))
+            return self.every_row
+        return self._query.within(self._names, window)
 
-    def reached(self, columns: Sequence[str], period: Period) -> _Rows:
-        """Run it for the rows with a time in a period at least, for fewer where it can tell."""
-        if self._query.compares_as_times(self._description(), columns):
-            return self._run(self._query.reached(self._names, columns, period))
-        return self.everything()
+    def of_window(self, window: Period) -> Statement:
+        """Return what yields every row of the deals with any row in a window, at least."""
+        return self._of_whole_deals(self.within(window))
 
-    def left_out(self, rows: int) -> int:
-        """Return how many of all rows are in no window, however wide."""
+    def of_period(self, columns: Sequence[str], period: Period) -> Statement:
+        """Return what yields every row of the deals with a time in a period, at least."""
+        if self._query.compares_as_times(self._description, columns):
+            return self._of_whole_deals(self._query.reached(self._names, columns, period))
+        return self.every_row
+
+    def ids(self, statement: Statement) -> Iterator[object]:
+        """Yield what a statement's rows hold in the column of the ID, nothing without that."""
+        column = self._id_name()
+        if column is not None:
+            statement = self._query.ids_alone(column, statement)
+        with self._connection.execute(self._query.bound(statement)) as result:
+            names = [name.strip() for name in list(result.keys())]
+            if self._id_column in names:
+                place = names.index(self._id_column)
+                yield from (row[place] for row in result)
+
+    def run(self, statement: Statement) -> _Rows:
+        """Run a statement for its rows."""
+        result = self._running = self._connection.execute(self._query.bound(statement))
+        return _Rows(self._source, result, {**self._instants(result), **self._zones})
+
+    def _of_whole_deals(self, some: Statement) -> Statement:
+        """Return what yields every row of some deals, or all rows where it cannot ask for those."""
+        column = self._id_name()
+        if some == self.every_row or column is None:
+            return self.every_row
+        return self._query.whole_deals(self._names, column, some)
+
+    def _id_name(self) -> str | None:
+        """Return the column of the ID as the database spells it; None where no query can name it.
+
+        Some databases take no query in brackets, and none one whose columns share a name.
+        """
+        names = [str(column[0]) for column in self._description]
+        found = [name for name in names if name.strip() == self._id_column]
+        return found[0] if found and len(set(names)) == len(names) else None
+
+    def left_out_of(self, rows: _Rows) -> int:
+        """Return how many rows are in no window, however wide, and read the rest of them for it."""
         if not self._query.has_window:
             return 0
-        with self._connection.execute(self._query.within(self._names, ALL_TIME)) as result:
+        rows.pass_over_the_rest()
+        return self.left_out(rows.read)
+
+    def left_out(self, rows: int) -> int:
+        """Return how many of so many rows, all there are, are in no window, however wide."""
+        if not self._query.has_window:
+            return 0
+        everywhere = self._query.bound(self._query.within(self._names, ALL_TIME))
+        with self._connection.execute(everywhere) as result:
             return max(0, rows - sum(1 for _ in result))
 
     def raise_if_window_loses(self, readable: int, window: Period) -> None:
@@ -217,10 +312,6 @@ class _OpenQuery:
                 f" window. {WINDOW_FIX}"
             )
 
-    def _run(self, statement: TextClause) -> _Rows:
-        result = self._running = self._connection.execute(statement)
-        return _Rows(self._source, result, {**self._instants(result), **self._zones})
-
     def _instants(self, result: CursorResult[Any]) -> dict[str, tzinfo]:
         """Return the columns of MySQL's TIMESTAMP, an instant that its drivers hand over bare."""
         if self._connection.dialect.name not in {"mysql", "mariadb"} or result.cursor is None:
@@ -233,23 +324,32 @@ class _OpenQuery:
 
         SQLite takes a quoted name that is no column's for a text.
         """
-        names = [str(column[0]) for column in self._description()]
+        names = [str(column[0]) for column in self._description]
         there = {name.strip() for name in names}
         if any(name.strip() not in there for name in mapped):
             return names
         wanted = {name.strip() for name in mapped}
         return [name for name in names if name.strip() in wanted]
 
+    @cached_property
     def _description(self) -> Sequence[Any]:
         """Return the columns as the driver describes them, none where it cannot be asked alone."""
         try:
-            with self._connection.execute(self._query.no_row()) as result:
+            with self._connection.execute(self._query.bound(self._query.no_row())) as result:
                 return () if result.cursor is None else list(result.cursor.description)
         except SQLAlchemyError:
             if self._query.is_table:
                 raise
             self._connection.rollback()
             return ()
+
+
+def _read_id(id_of: Callable[[object], str], cell: object) -> str:
+    """Return the ID in a cell, "" where it cannot be read: its row is quarantined by itself."""
+    try:
+        return id_of(cell)
+    except CellError:
+        return ""
 
 
 WINDOW_FIX = (

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, DateTime, bindparam, text
 from sqlalchemy.sql.elements import TextClause
@@ -34,6 +34,13 @@ _TIMES: Final = {
 """The types of a column that are compared as times, as a driver's description names them."""
 
 
+class Statement(NamedTuple):
+    """What is executed, and the times that `:since` and `:until` stand for in it."""
+
+    written: str
+    window: Period
+
+
 class SqlQuery:
     """A source's query on one connection, whose database decides how names are quoted."""
 
@@ -50,27 +57,41 @@ class SqlQuery:
         """Return whether the query leaves rows out by :since or :until."""
         return bool(bounds_in(self._text))
 
-    def no_row(self) -> TextClause:
+    def no_row(self) -> Statement:
         """Return a statement that yields the columns alone, where the database can wrap a query."""
         rows = self._text if self.is_table else f"(\n{without_window(self._text)}\n) described"
-        return self._bound(f"SELECT * FROM {rows} WHERE 1 = 0", ALL_TIME)  # noqa: S608
+        return Statement(f"SELECT * FROM {rows} WHERE 1 = 0", ALL_TIME)  # noqa: S608
 
-    def everything(self, names: Sequence[str]) -> TextClause:
+    def everything(self, names: Sequence[str]) -> Statement:
         """Return a statement that yields every row, whatever its stamp; a table's named columns."""
-        return self._bound(self._every_row(names), ALL_TIME)
+        return Statement(self._every_row(names), ALL_TIME)
 
-    def within(self, names: Sequence[str], window: Period) -> TextClause:
+    def within(self, names: Sequence[str], window: Period) -> Statement:
         """Return a statement that yields at least the rows of a window, and those without stamp."""
         if self.is_table:
             return self.everything(names)
-        return self._bound(letting_null_through(self._text), window)
+        return Statement(letting_null_through(self._text), window)
 
-    def reached(self, names: Sequence[str], columns: Sequence[str], period: Period) -> TextClause:
+    def reached(self, names: Sequence[str], columns: Sequence[str], period: Period) -> Statement:
         """Return a statement that yields at least the rows with a time of `columns` in a period."""
         quoted = [self._named(name) for name in dict.fromkeys(columns)]
         inside = " OR ".join(f"({name} >= :since AND {name} < :until)" for name in quoted)
         rows = self._every_row(names)
-        return self._bound(f"SELECT * FROM (\n{rows}\n) reached WHERE {inside}", period)  # noqa: S608
+        return Statement(f"SELECT * FROM (\n{rows}\n) reached WHERE {inside}", period)  # noqa: S608
+
+    def whole_deals(self, names: Sequence[str], deal_id: str, some: Statement) -> Statement:
+        """Return a statement that yields every row of the deals of which another yields any."""
+        column = self._named(deal_id)
+        among = f"SELECT {column} FROM (\n{some.written}\n) touched"  # noqa: S608
+        return some._replace(
+            written=f"SELECT * FROM (\n{self._every_row(names)}\n) whole"  # noqa: S608
+            f" WHERE {column} IS NULL OR {column} IN (\n{among}\n)"
+        )
+
+    def ids_alone(self, deal_id: str, of: Statement) -> Statement:
+        """Return a statement that yields one column of the rows that another yields."""
+        column = self._named(deal_id)
+        return of._replace(written=f"SELECT {column} FROM (\n{of.written}\n) listed")  # noqa: S608
 
     def compares_as_times(self, description: Sequence[Any], columns: Sequence[str]) -> bool:
         """Return whether all these columns, once each there, have a type that is a time's."""
@@ -95,19 +116,21 @@ class SqlQuery:
             quoted = quoted.replace("%%", "%")
         return quoted.replace(":", "\\:")
 
-    def _bound(self, written: str, window: Period) -> TextClause:
-        statement = text(written)
+    def bound(self, statement: Statement) -> TextClause:
+        """Return a statement to execute, or raise OperatorError where it needs other values."""
+        window = statement.window
+        clause = text(statement.written)
         bounds = {
             "since": max(window.since, ALL_TIME.since) - MARGIN,
             "until": min(window.until, ALL_TIME.until) + MARGIN,
         }
-        names = statement.compile().params
+        names = clause.compile().params
         if unknown := sorted(names.keys() - set(BOUNDS)):
             raise OperatorError(
                 f"source '{self._source}': its query uses :{unknown[0]}; only :since and :until are"
                 " known. Write any other colon as \\:"
             )
-        return statement.bindparams(
+        return clause.bindparams(
             *(bindparam(name, bounds[name].replace(tzinfo=None), DateTime()) for name in names)
         )
 

@@ -1,5 +1,8 @@
 """One connection to a database that is read: opened safely, in UTC, with errors in our words.
 
+Whatever is asked on one connection is answered from one state of the database, where it can be: the
+IDs of a table and then its rows.
+
 A session runs in UTC, so that a type that is an instant (TIMESTAMP of MySQL, TIMESTAMPTZ) is read
 as that instant whatever the server's zone is. What a driver cannot make a value of (`infinity`, a
 year before Christ, bytes that are no text) is handed on as it is written: one row is bad then, and
@@ -99,6 +102,8 @@ def _engine(address: URL) -> Engine:
     kind = address.get_backend_name()
     arguments = {"read_only": True} if is_file(kind, address.database) and kind == "duckdb" else {}
     engine = create_engine(address, poolclass=NullPool, connect_args=arguments)
+    if kind == "sqlite":
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     if prepare := _PREPARE.get(kind):
         event.listen(engine, "connect", lambda connection, _record: prepare(connection))
     return engine
@@ -118,6 +123,7 @@ def _run(statement: str) -> Callable[[Any], None]:
 
 def _prepare_postgresql(connection: Any) -> None:
     _run("SET TIME ZONE 'UTC'")(connection)
+    _run("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ")(connection)
     if hasattr(connection, "adapters"):  # psycopg 3; the older driver reads what it can
         from convsync.extract.lenient_psycopg import LENIENT
 

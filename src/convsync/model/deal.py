@@ -1,17 +1,17 @@
 """A deal as its CRM has it: the milestones it reached, what it is worth, and who is behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from convsync.model.click import Candidate
 from convsync.model.consent import UNSPECIFIED, Consent
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
-from convsync.model.key import Key
+from convsync.model.key import Key, KeyKind
 
 WON = "won"
 LOST = "lost"
@@ -56,7 +56,8 @@ class Deal(Struct, frozen=True, kw_only=True):
     `amount` and `currency` are what the CRM states: both may be missing, and an amount may be zero
     or absurd; what that means is the value rule's to say. `clicks` are those the CRM itself keeps,
     on the deal, its lead or its contacts. `merged` are the deals that became this one, as the CRM
-    says now; it is not kept with the deal.
+    says now, and `shared` the hashes that too many deals have to mean anybody, which are then not
+    among its `identifiers`; neither is kept with the deal.
     """
 
     source: str
@@ -74,6 +75,7 @@ class Deal(Struct, frozen=True, kw_only=True):
     segments: Mapping[str, str] = field(default_factory=dict)
     gone: Gone | None = None
     merged: tuple[str, ...] = ()
+    shared: Identifiers = NO_IDENTIFIERS
     row_digest: bytes = b""
     """Stands for the row it was read from, and how; empty where its source keeps none."""
 
@@ -83,3 +85,13 @@ class Deal(Struct, frozen=True, kw_only=True):
             if milestone.name == name:
                 return milestone
         return None
+
+    def with_shared_apart(self, shared: Set[bytes]) -> "Deal":
+        """Return the deal with those of its identifiers apart whose keys have these digests."""
+        who = self.identifiers
+        if not (shared and who):
+            return self
+        emails = [one for one in who.emails if Key(KeyKind.EMAIL, one).digest() in shared]
+        phones = [one for one in who.phones if Key(KeyKind.PHONE, one).digest() in shared]
+        apart = Identifiers(emails=tuple(emails), phones=tuple(phones))
+        return structs.replace(self, identifiers=who.without(apart), shared=apart)

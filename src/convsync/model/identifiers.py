@@ -47,6 +47,13 @@ class Identifiers(Struct, frozen=True, kw_only=True):
     def __bool__(self) -> bool:
         return bool(self.emails or self.phones)
 
+    def without(self, other: "Identifiers") -> "Identifiers":
+        """Return those that are not among others."""
+        return Identifiers(
+            emails=tuple(one for one in self.emails if one not in other.emails),
+            phones=tuple(one for one in self.phones if one not in other.phones),
+        )
+
 
 NO_IDENTIFIERS = Identifiers()
 

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     CONSENT_DENIED = "consent_denied"
     CONSENT_NOT_GRANTED = "consent_not_granted"
     CONSENT_UNCLEAR = "consent_unclear"
+    IDENTIFIERS_SHARED = "identifiers_shared"
     AMOUNT_MISSING = "amount_missing"
     AMOUNT_ZERO = "amount_zero"
     AMOUNT_ABSURD = "amount_absurd"
@@ -84,6 +85,12 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The consent field holds a word that the configuration gives no meaning.",
         "Add the word to `granted`, `denied` or `unspecified` in the source's [consent] table;"
         " `convsync check` names it. The deals that wait are read again by the next run.",
+    ),
+    Reason.IDENTIFIERS_SHARED: Explanation(
+        "There is no click ID, and so many deals have the same e-mail or phone that it says nothing"
+        " of who is behind this one.",
+        "Nothing, if it is a switchboard or a shared mailbox. If it is one customer's, add the key"
+        " that `convsync status` lists to [keys] allowed.",
     ),
     Reason.AMOUNT_MISSING: Explanation(
         "The deal has no amount, and the rule sends nothing without one.",

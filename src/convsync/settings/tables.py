@@ -37,6 +37,7 @@ from convsync.settings.values import (
     Zone,
     time_column,
 )
+from convsync.settings.watch_tables import AlertsTable, MetricsTable, ScheduleTable
 
 PREFIX = "CONVSYNC_"
 VALUE_ZERO = "value_zero"
@@ -106,6 +107,7 @@ class _DealSource(Cells):
     consent: ConsentWords = ConsentWords()
     customer_type: CustomerWords = CustomerWords()
     deleted_words: Words = ("yes", "true", "1")
+    rows_per_deal: Literal["one", "sum", "merge"] = "one"
     complete: bool = False
     reads_beside: Words = ()
     lag_minutes: Minutes = 0
@@ -127,7 +129,6 @@ class FileDealsTable(_DealSource, FileTable):
 
     path: Path
     ignore_rows_without_id: bool = False
-    rows_per_deal: Literal["one", "sum", "merge"] = "one"
 
 
 class CsvDealsTable(FileDealsTable):
@@ -349,6 +350,7 @@ Destination = Annotated[DataManagerTable | GoogleAdsTable, Field(discriminator="
 class Limits(Table):
     """How unusual a plan, and how much amiss a run may be before a person has to look at it.
 
+    What is usual is learned from 28 nights; what `guarding.SafetyLimits` says are its floors.
     `unreadable` is how many new unreadable records a run may meet and still end with code 0;
     `clock_minutes` how far this machine's clock may be from the servers'.
     """
@@ -357,6 +359,10 @@ class Limits(Table):
     small: int = Field(default=500, ge=0)
     retracted_share: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     small_retraction: int = Field(default=20, ge=0)
+    value_factor: int = Field(default=10, gt=1)
+    unmatched_share: Decimal = Field(default=Decimal("0.50"), ge=0, le=1)
+    small_unmatched: int = Field(default=20, ge=0)
+    zero_from: int = Field(default=10, gt=0)
     vanished_share: Decimal = Field(default=Decimal("0.50"), ge=0, le=1)
     unreadable: int = Field(default=0, ge=0)
     clock_minutes: float = Field(default=10, gt=0, le=24 * 60)
@@ -415,6 +421,9 @@ class Settings(BaseSettings):
     keys: Keys = Keys()
     retry: Retry = Retry()
     audit: Audit = Audit()
+    schedule: ScheduleTable = ScheduleTable()
+    alerts: AlertsTable = AlertsTable()
+    metrics: MetricsTable = MetricsTable()
     moved: Moves = {}
     folder: Path = Path()
 

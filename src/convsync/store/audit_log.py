@@ -2,15 +2,16 @@
 
 The number and digest of the last event stand in a row of their own, which every writer locks; two
 processes can never write events with one number, and what is cut off the end leaves a mark. There
-also stands since which event the log is keyed, and with which key: every event from that one on.
+also stands since which event the log is keyed, and with which key: every event from that one on;
+and the key by which events keep click IDs (`model.seal`).
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
+from secrets import token_bytes
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -26,10 +27,9 @@ from sqlalchemy import (
 )
 
 from convsync.model.chain import GENESIS, Head, LoggedEvent
-from convsync.model.record import is_named
 from convsync.store import dialect
-from convsync.store.pages import PAGE, paged
-from convsync.store.schema import IS_TOGETHER, audit_events, audit_head, deals, ledger, runs
+from convsync.store.pages import PAGE
+from convsync.store.schema import audit_events, audit_head, deals, runs
 
 
 class AuditRow(NamedTuple):
@@ -51,11 +51,15 @@ class AuditRow(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """Where the log ends, and since which event it is keyed; None: it is not."""
+    """Where the log ends, and since which event it is keyed; None: it is not.
+
+    `seal` is the key by which events keep click IDs and what is said of people.
+    """
 
     head: Head
     keyed_since: int | None
     key_id: bytes | None
+    seal: bytes
 
 
 class OfDeal(NamedTuple):
@@ -87,17 +91,19 @@ def tail(connection: Connection) -> Tail:
     """Return where the log ends, and lock it until the commit."""
     found = connection.execute(select(audit_head).with_for_update()).first()
     if found is None:
-        connection.execute(insert(audit_head).values(id=1, number=0, digest=GENESIS))
-        return Tail(Head(0, GENESIS), None, None)
-    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id)
+        seal = token_bytes(16)
+        begun = {"id": 1, "number": 0, "digest": GENESIS, "seal": seal}
+        connection.execute(insert(audit_head).values(begun))
+        return Tail(Head(0, GENESIS), None, None, seal)
+    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id, found.seal)
 
 
 def last(connection: Connection) -> Tail:
     """Return where the log ends, locking nothing."""
     found = connection.execute(select(audit_head)).first()
     if found is None:
-        return Tail(Head(0, GENESIS), None, None)
-    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id)
+        return Tail(Head(0, GENESIS), None, None, b"")
+    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id, found.seal)
 
 
 def append(connection: Connection, rows: Sequence[AuditRow]) -> None:
@@ -126,71 +132,15 @@ def written_at(connection: Connection, number: int) -> datetime | None:
     return connection.execute(found).scalar()
 
 
-def events(
-    connection: Connection,
-    *,
-    run_id: int | None = None,
-    event: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    newest: int | None = None,
-) -> Iterator[AuditRow]:
-    """Yield events in their order, a page at a time; `newest` keeps only so many from the end."""
-    found = select(*_COLUMNS)
-    for column, value in (
-        (audit_events.c.run_id, run_id),
-        (audit_events.c.event, event),
-    ):
-        if value is not None:
-            found = found.where(column == value)
-    if since is not None:
-        found = found.where(audit_events.c.at >= since)
-    if until is not None:
-        found = found.where(audit_events.c.at < until)
-    if newest is not None:
-        first = found.with_only_columns(audit_events.c.number)
-        found = found.where(
-            audit_events.c.number.in_(first.order_by(audit_events.c.number.desc()).limit(newest))
-        )
-    return (AuditRow(*row) for row in paged(connection, found, audit_events.c.number))
-
-
-def of_deal(connection: Connection, deal_id: str) -> list[AuditRow]:
-    """Return the events about a deal, in their order.
-
-    What many conversions did at once is told of each one of the deal's own, by its order ID.
-    """
-    its_rows = select(deals.c.id).where(deals.c.deal_id == deal_id)
-    alone = select(*_COLUMNS).where(audit_events.c.deal.in_(its_rows))
-    found = [AuditRow(*row) for row in connection.execute(alone)]
-    conversions = (
-        select(ledger.c.id, deals.c.source, deals.c.id.label("deal"), ledger.c.order_id)
-        .join(deals, deals.c.id == ledger.c.deal)
-        .where(deals.c.deal_id == deal_id)
-    )
-    its_own = connection.execute(conversions).all()
-    together = select(*_COLUMNS).where(IS_TOGETHER)
-    for event in paged(connection, together, audit_events.c.number):
-        spans = from_json(event.detail)["entries"]
-        found += (
-            AuditRow(*event)._replace(
-                source=one.source, deal_id=deal_id, order_id=one.order_id, deal=one.deal
-            )
-            for one in its_own
-            if is_named(one.id, spans)
-        )
-    return sorted(found, key=lambda row: row.number)
-
-
 # What a verification reads
 
 
-def chain(connection: Connection) -> Iterator[list[Any]]:
-    """Yield all events in their order, a page at a time: the fields of `LoggedEvent`, the digest.
+def chain(connection: Connection, *, after: int = -1 << 62) -> Iterator[list[Any]]:
+    """Yield all events after a number in their order, a page at a time.
 
-    They are plain tuples, for it takes as long to name their fields as to compute their digests.
+    Each is a plain tuple of the fields of `LoggedEvent` and the digest: to name the fields takes as
+    long as to compute the digest.
     """
-    after = -1 << 62
     while rows := dialect.raw_rows(connection, _CHAIN, after=after):
         yield rows
         after = rows[-1][0]

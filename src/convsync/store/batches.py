@@ -5,7 +5,7 @@ one whose answer never came is found in state `sending` and sent again word for 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from msgspec import Struct
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    RowMapping,
     Select,
     TextClause,
     and_,
@@ -30,7 +31,9 @@ from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
 from convsync.store import dialect, sums
 from convsync.store.ledger import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
-from convsync.store.schema import IS_OPEN, batches, deals, ledger
+from convsync.store.schema import IS_OPEN, batches, deals, kept_plans, ledger
+
+_AT_A_TIME = 1_000
 
 
 class BatchRow(Struct, frozen=True, kw_only=True):
@@ -72,10 +75,20 @@ class Pending(Struct, frozen=True, kw_only=True):
     answered_at: datetime
 
 
+class OfKeptPlan(Struct, frozen=True):
+    """Stands for the conversions that agree with the plan that is kept under a run's number."""
+
+    run_id: int
+
+
+Portion = int | OfKeptPlan | None
+"""Which of what is ready may go out: what one run has planned, what agrees with a plan, or all."""
+
+
 def next_action(
     connection: Connection,
     now: datetime,
-    only_run: int | None = None,
+    only: Portion = None,
     *,
     but: Sequence[str] = (),
 ) -> ConversionAction | None:
@@ -83,7 +96,7 @@ def next_action(
 
     Actions of the destinations named in `but` are passed over.
     """
-    for conditions in ready_states(now, only_run):
+    for conditions in ready_states(now, only):
         found = (
             select(ledger.c.destination, ledger.c.action_id)
             .where(*conditions)
@@ -103,7 +116,7 @@ def ready(
     *,
     limit: int,
     now: datetime,
-    only_run: int | None = None,
+    only: Portion = None,
 ) -> list[BatchRow]:
     """Return the first rows of an action that may go out: planned, then put off and due.
 
@@ -111,7 +124,7 @@ def ready(
     then costs what it returns, however long the ledger is and however mixed its actions are.
     """
     found: list[BatchRow] = []
-    for conditions in ready_states(now, only_run):
+    for conditions in ready_states(now, only):
         if len(found) < limit:
             next_ones = (
                 _ROWS.where(*conditions)
@@ -123,19 +136,41 @@ def ready(
     return found
 
 
+def ready_entries(
+    connection: Connection, now: datetime, only: Portion = None
+) -> Iterator[LedgerEntry]:
+    """Yield all that could go out now as entries, in the order in which it would."""
+    order = (ledger.c.destination, ledger.c.action_id, ledger.c.id)
+    for conditions in ready_states(now, only):
+        found = WITH_DEAL.where(*conditions).order_by(*order)
+        rows = connection.execute(found, execution_options={"yield_per": _AT_A_TIME})
+        yield from map(as_entry, rows.mappings())
+
+
 def ready_states(
-    now: datetime, only_run: int | None
+    now: datetime, only: Portion
 ) -> tuple[tuple[ColumnElement[bool] | TextClause, ...], ...]:
     """Return for each state whose entries may go out now the conditions of those that may.
 
     In the words of the partial index on what is open.
     """
-    mine = () if only_run is None else (ledger.c.run_id == only_run,)
+    mine = _is_of(only)
     is_due = ledger.c.due_at <= now
     return (
         (IS_OPEN, ledger.c.state == State.PLANNED, *mine),
         (IS_OPEN, ledger.c.state == State.DEFERRED, is_due, *mine),
     )
+
+
+def _is_of(only: Portion) -> tuple[ColumnElement[bool], ...]:
+    match only:
+        case None:
+            return ()
+        case OfKeptPlan(run_id=run_id):
+            agrees = (kept_plans.c.order_id == ledger.c.order_id, kept_plans.c.agrees)
+            return (exists().where(kept_plans.c.run_id == run_id, *agrees),)
+        case run_id:
+            return (ledger.c.run_id == run_id,)
 
 
 def blocked(connection: Connection) -> list[tuple[ConversionAction, str, int]]:
@@ -220,6 +255,12 @@ def _rows_found(
         )
         for number, is_plain, *columns in dialect.raw_rows(connection, found)
     ]
+
+
+def of_run(connection: Connection, run_id: int) -> list[RowMapping]:
+    """Return the batches that a run sent, in their order."""
+    found = select(batches).where(batches.c.run_id == run_id).order_by(batches.c.id)
+    return list(connection.execute(found).mappings())
 
 
 def unanswered(connection: Connection, *, looked_at_by: datetime | None = None) -> list[int]:

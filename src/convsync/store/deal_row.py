@@ -118,7 +118,7 @@ def deal_of(row: RowMapping, reached: tuple[Milestone, ...]) -> Deal:
         amount=None if row["amount"] is None else Decimal(row["amount"]),
         currency=row["currency"],
         clicks=tuple(_as_candidate(*click) for click in json.loads(row["clicks"] or "[]")),
-        identifiers=Identifiers(emails=_split(row["emails"]), phones=_split(row["phones"])),
+        identifiers=Identifiers(emails=split(row["emails"]), phones=split(row["phones"])),
         consent=Consent(
             ad_user_data=ConsentStatus(row["ad_user_data"]),
             ad_personalization=ConsentStatus(row["ad_personalization"]),
@@ -133,7 +133,8 @@ def _customer_type(word: str | None) -> CustomerType | None:
     return None if word is None else CustomerType(word)
 
 
-def _split(joined: str | None) -> tuple[str, ...]:
+def split(joined: str | None) -> tuple[str, ...]:
+    """Return the hashes that stand in a column of e-mails or phones."""
     return tuple(joined.split(",")) if joined else ()
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -37,7 +38,6 @@ from sqlalchemy import (
     text,
 )
 
-from convsync.model.event import TOGETHER
 from convsync.model.ledger import State
 from convsync.store.column_types import Instant, Micros, Word
 
@@ -394,8 +394,6 @@ audit_events = Table(
     info={GROWS: True},
 )
 Index("ix_audit_events_deal", audit_events.c.deal)
-IS_TOGETHER = text(f"deal IS NULL AND {_one_of('event', TOGETHER)}")
-_index_where("ix_audit_events_together", IS_TOGETHER, audit_events.c.number)
 APPEND_ONLY = {
     "sqlite": [
         """CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
@@ -423,12 +421,34 @@ for _dialect, _statements in APPEND_ONLY.items():
         _trigger: Any = DDL  # has no types
         event.listen(audit_events, "after_create", _trigger(_statement).execute_if(_dialect))
 
+audit_blocks = Table(
+    "audit_blocks",
+    metadata,
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("codes", Text, nullable=False),
+    Column("batch", Integer),
+    Column("first_entry", BigInteger),
+    Column("last_entry", BigInteger),
+    Column("least", Float),
+    Column("most", Float),
+    Column("amounts", LargeBinary),
+    info={GROWS: True},
+)
+"""What stands in which part of the audit log: a row for all events that were appended at once, and
+one for each event that names many entries. See `store.audit_blocks`."""
+
 audit_head = Table(
     "audit_head",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("number", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
+    Column("seal", LargeBinary(16), nullable=False),
     Column("keyed_since", BigInteger),
     Column("key_id", LargeBinary(8)),
     CheckConstraint("id = 1", name="single"),
@@ -444,6 +464,18 @@ quarantine = Table(
     Column("first_seen_at", Instant, nullable=False),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
 )
+
+kept_plans = Table(
+    "kept_plans",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("order_id", String(64), primary_key=True),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("agrees", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+    info={GROWS: True},
+)
+"""What a plan would send that a person has seen or is to look at, and whether it still would."""
 
 requests = Table(
     "requests",

@@ -1,19 +1,23 @@
 """Keys that join nobody: an e-mail, a phone or another key that more than a few deals have.
 
 Such a key is a placeholder, or that of many people, and a click that has it says nothing of any of
-them. There is no index from keys to deals (see `clicks`), so these are counted in one pass over the
-keys that clicks have at all, once everything was read, and only where something was stored. A deal
+them; nor is such an e-mail or phone sent. There is no index from keys to deals (see `clicks`), so
+these are counted in one pass over the keys, once everything was read, and only where something was
+stored. A key matters that a click has, and where identifiers are sent any e-mail and phone. A deal
 whose key has become one of these, or is none any more, is due to be looked at again: what was
 planned for it in the same run is decided anew before anything is sent.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
+from convsync.model.key import KeyKind, digests_of
 from convsync.model.terms import SharedKeys
 from convsync.store import dialect
+from convsync.store.deal_row import split
 from convsync.store.schema import click_keys, deal_keys, deals, shared_keys
 
 _COLUMNS = ("key", "deals", "example")
@@ -28,20 +32,53 @@ class SharedKey:
     example: str
 
 
-def note(connection: Connection, terms: SharedKeys, *, now: datetime) -> None:
+def note(
+    connection: Connection, terms: SharedKeys, *, sends_identifiers: bool, now: datetime
+) -> None:
     """Keep which keys are shared by too many deals; deals that this concerns are due."""
     counted = (
         select(deal_keys.c.key, func.count(), func.min(deal_keys.c.deal))
-        .where(deal_keys.c.key.in_(select(click_keys.c.key)))
         .group_by(deal_keys.c.key)
         .having(func.count() > terms.most)
     )
-    found = [tuple(row) for row in connection.execute(counted) if row[0] not in terms.allowed]
+    if not sends_identifiers:
+        counted = counted.where(deal_keys.c.key.in_(select(click_keys.c.key)))
+    rows = map(tuple, connection.execute(counted))
+    found: Found = [row for row in rows if row[0] not in terms.allowed]
+    if sends_identifiers:
+        matter = _of_clicks(connection, found) | _of_people(connection, found)
+        found = [row for row in found if row[0] in matter]
     before = set(connection.execute(select(shared_keys.c.key)).scalars())
     connection.execute(delete(shared_keys))
     dialect.insert_rows(connection, shared_keys, _COLUMNS, found)
     if changed := before ^ {key for key, _, _ in found}:
         _make_due(connection, changed, now)
+
+
+def digests(connection: Connection) -> frozenset[bytes]:
+    """Return the digests of all keys that join nobody."""
+    return frozenset(connection.execute(select(shared_keys.c.key)).scalars())
+
+
+Found = Sequence[tuple[bytes, int, int]]
+"""Keys, each with the number of its deals and the row of one of them."""
+
+
+def _of_clicks(connection: Connection, found: Found) -> set[bytes]:
+    keys = [key for key, _, _ in found]
+    return {key for (key,) in dialect.rows_among(connection, click_keys, ("key",), "key", keys)}
+
+
+def _of_people(connection: Connection, found: Found) -> set[bytes]:
+    """Return the keys that are an e-mail's or phone's, as the deals say that have them."""
+    examples = sorted({row for _, _, row in found})
+    columns = ("emails", "phones")
+    return {
+        digest
+        for emails, phones in dialect.rows_among(connection, deals, columns, "id", examples)
+        for kind, joined in ((KeyKind.EMAIL, emails), (KeyKind.PHONE, phones))
+        for digest in digests_of(kind, split(joined))
+    }
 
 
 def _make_due(connection: Connection, keys: set[bytes], now: datetime) -> None:

@@ -16,6 +16,7 @@ from convsync.pace import Ticks
 from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
 from convsync.store.database import Database, OnStep, ignore_step
+from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
@@ -33,6 +34,9 @@ from convsync.wiring.terms import retry_of, safety_limits_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
 from convsync.wiring.values import database_url
+from convsync.wiring.watch import metrics_token_of as metrics_token_of
+from convsync.wiring.watch import timetable_of as timetable_of
+from convsync.wiring.watch import watch_of as watch_of
 
 
 def services_of(

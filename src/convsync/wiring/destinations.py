@@ -29,6 +29,9 @@ class Vendor(Protocol):
     def explain_code(self, table: Any, code: str) -> CodeMeaning | None:
         """Return what one of the platform's codes means; None: it stands in no table."""
 
+    def name_of_account(self, table: Any) -> str:
+        """Return the platform and the account that the destination reports to, for people."""
+
     def account_of(self, name: str, table: Any, settings: Settings) -> AdAccount:
         """Return the account behind the destination that a table describes."""
 
@@ -81,6 +84,14 @@ def explain_code(settings: Settings, destination: str, code: str) -> CodeMeaning
     """Return what a code of a destination means, and what to do about it; None: nobody knows."""
     table = settings.destinations.get(destination)
     return VENDORS[table.kind].explain_code(table, code) if table else CODES.get(code)
+
+
+def account_names(settings: Settings) -> Mapping[str, str]:
+    """Return the platform and account that each destination reports to, by its name."""
+    return {
+        name: VENDORS[table.kind].name_of_account(table)
+        for name, table in settings.destinations.items()
+    }
 
 
 def time_of_platforms(settings: Settings) -> Callable[[], None]:

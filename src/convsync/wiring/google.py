@@ -60,6 +60,15 @@ def explain_code(table: Table, code: str) -> CodeMeaning | None:
             return google_ads_codes.explain_code(code)
 
 
+def name_of_account(table: Table) -> str:
+    """Return the account that a destination of Google reports to; see Vendor."""
+    match table:
+        case tables.DataManagerTable(operating_account=account):
+            return f"Google Ads account {account}, by the Data Manager API"
+        case tables.GoogleAdsTable(customer_id=account):
+            return f"Google Ads account {account}, by the Google Ads API"
+
+
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
     """Return the account behind a destination of Google; see Vendor."""
     return GoogleAdAccount(

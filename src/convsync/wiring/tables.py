@@ -62,6 +62,7 @@ def deal_source(
                 time_zones=source.time_zones,
                 columns=columns,
                 cells=cells,
+                rows_per_deal=RowsPerDeal(source.rows_per_deal),
                 is_complete=source.complete,
                 lag=lag,
                 overlap=overlap,

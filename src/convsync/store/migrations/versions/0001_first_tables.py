@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("seal", sa.LargeBinary(length=16), nullable=False),
         sa.Column("keyed_since", sa.BigInteger(), nullable=True),
         sa.Column("key_id", sa.LargeBinary(length=8), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_audit_head_single")),
@@ -151,10 +152,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_events")),
     )
     op.create_index("ix_audit_events_deal", "audit_events", ["deal"], unique=False)
-    together = (
-        "deal IS NULL AND event IN ('reserved', 'accepted', 'confirmed', 'unmatched', 'untried')"
+    op.create_table(
+        "audit_blocks",
+        sa.Column("first", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("kinds", sa.Text(), nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("codes", sa.Text(), nullable=False),
+        sa.Column("batch", sa.Integer(), nullable=True),
+        sa.Column("first_entry", sa.BigInteger(), nullable=True),
+        sa.Column("last_entry", sa.BigInteger(), nullable=True),
+        sa.Column("least", sa.Float(), nullable=True),
+        sa.Column("most", sa.Float(), nullable=True),
+        sa.Column("amounts", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_audit_blocks_run_id")),
+        sa.PrimaryKeyConstraint("first", name=op.f("pk_audit_blocks")),
     )
-    _index_where("ix_audit_events_together", "audit_events", ["number"], together)
     for statement in _APPEND_ONLY[op.get_bind().dialect.name]:
         op.execute(statement)
     op.create_table(
@@ -279,6 +294,16 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_watermarks_run_id")),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_watermarks")),
+    )
+    op.create_table(
+        "kept_plans",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("order_id", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("agrees", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_kept_plans_run_id")),
+        sa.PrimaryKeyConstraint("run_id", "order_id", name=op.f("pk_kept_plans")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "ledger",
