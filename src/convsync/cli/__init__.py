@@ -17,7 +17,9 @@ from convsync.cli import (
     check,
     clicks,
     db,
+    deals,
     explain,
+    find,
     init,
     output,
     past_runs,
@@ -44,6 +46,8 @@ app.command("backfill")(runs.backfill)
 app.command("retry")(runs.retry)
 app.command("release")(runs.release)
 app.command("explain")(explain.explain)
+app.command("find")(find.find)
+app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("schedule")(schedule.schedule)

@@ -62,7 +62,7 @@ def listing(columns: Sequence[str], form: Format) -> Iterator[Callable[[Mapping[
     if form is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        yield lambda row: writer.writerow([text_of(row.get(column)) for column in columns])
+        yield lambda row: writer.writerow([cell_of(row.get(column)) for column in columns])
         return
     before = "["
 

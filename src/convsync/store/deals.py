@@ -126,6 +126,12 @@ def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
     return _loaded(connection, found)
 
 
+def names_of(connection: Connection, rows: Sequence[int]) -> list[tuple[str, str]]:
+    """Return source and ID of the deals with these rows."""
+    found = select(deals.c.source, deals.c.deal_id).where(deals.c.id.in_(_ROWS))
+    return [(source, deal_id) for source, deal_id in connection.execute(found, {"rows": rows})]
+
+
 def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> None:
     """Set when each deal row is due to be looked at again; None: only when something changes."""
     never = [row for row, at in when.items() if at is None]
