@@ -37,6 +37,7 @@ app = typer.Typer(
     help="Reports which ad clicks became qualified leads and sales, and accounts for every deal.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # which takes `[milestones]` in a help text for a style, and drops it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("init")(init.init)

@@ -271,6 +271,7 @@ class Rule(Table):
     lookback_days: Days = 90
     undone_by_loss: bool | None = None
     days_to_close_variable: str | None = None
+    estimated_days_to_close: bool = False
     smallest_change: Decimal = Field(default=Decimal(0), ge=0, lt=1)
 
     @property
