@@ -14,6 +14,7 @@ from convsync import __version__, log
 from convsync.cli import (
     alerts,
     audit,
+    auth,
     check,
     clicks,
     db,
@@ -55,6 +56,7 @@ app.command("schedule")(schedule.schedule)
 app.command("sandbox")(sandbox.sandbox)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
+app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
