@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from convsync.store import deals, ledger, lookup, parts
+from convsync.store import ledger, lookup, parts
 from convsync.store.database import Connection, Database
 from convsync.store.lookup import Asked
 
@@ -81,5 +81,5 @@ def _conversions(connection: Connection, by: str, name: str, asked: Asked) -> It
                 currency=None if value is None else value.currency,
             )
     without = asked.deals - {one.deal for one in asked.conversions}
-    for source, deal_id in deals.names_of(connection, sorted(without)):
+    for source, deal_id in lookup.names_of(connection, sorted(without)):
         yield Found(by=by, name=name, source=source, deal_id=deal_id)

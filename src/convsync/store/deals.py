@@ -126,12 +126,6 @@ def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
     return _loaded(connection, found)
 
 
-def names_of(connection: Connection, rows: Sequence[int]) -> list[tuple[str, str]]:
-    """Return source and ID of the deals with these rows."""
-    found = select(deals.c.source, deals.c.deal_id).where(deals.c.id.in_(_ROWS))
-    return [(source, deal_id) for source, deal_id in connection.execute(found, {"rows": rows})]
-
-
 def of_order(connection: Connection, order_id: str) -> list[StoredDeal]:
     """Return the deal whose conversion has this order ID, where that was ever ready to be sent."""
     of_entry = select(ledger.c.deal).where(
