@@ -6,6 +6,7 @@ ledger.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -26,7 +27,7 @@ from convsync.model.rule import ConversionRule
 from convsync.outbox import Outbox
 from convsync.plan import PlanSummary, Step
 from convsync.reconcile import reconcile_chunk
-from convsync.report.closing import Closing, ending_of
+from convsync.report.closing import Closing, Ending, ending_of
 from convsync.services import Report, Services
 from convsync.store import (
     account,
@@ -67,6 +68,7 @@ class Work:
         self.guard = Guard(session, terms, attitude)
         self.summary = PlanSummary()
         self.problems: list[str] = []
+        self._done: Counter[str] = Counter()
         self.intake = Intake(
             session,
             plan=self._reconcile,
@@ -200,6 +202,7 @@ class Work:
 
     def _advance(self, stage: str, count: int) -> None:
         log.count(stage, count)
+        self._done[stage] += count
         self.services.progress.advance(stage, count)
 
     def _advance_or_stop(self, stage: str, count: int) -> None:
@@ -366,7 +369,8 @@ class Work:
                 "is_at_its_end": is_at_its_end,
             },
         )
-        weighed = self.guard.figures
+        waiting = self.report.sums.total(Side.WAITING) if is_at_its_end else 0
+        ending = ending_of(exit_code, waiting=waiting, is_at_its_end=is_at_its_end)
         with self.session.transaction("finish run") as connection:
             self.guard.note_forced(connection)
             self._record(connection, [finished])
@@ -378,16 +382,12 @@ class Work:
                 exit_code=exit_code,
                 message=message,
                 uploads=uploaded.sent,
-                summary={
-                    **summary_of(self.summary),
-                    "figures": None if weighed is None else figures.as_kept(weighed),
-                },
+                summary=self._numbers(ending),
                 audit_number=number,
                 audit_digest=digest,
             )
-        waiting = self.report.sums.total(Side.WAITING) if is_at_its_end else 0
         closing = Closing(
-            ending=ending_of(exit_code, waiting=waiting, is_at_its_end=is_at_its_end),
+            ending=ending,
             run_id=self.session.run_id,
             counts=self._counts(waiting) if is_at_its_end else {"sent": uploaded.sent},
             value=uploaded.value,
@@ -396,6 +396,20 @@ class Work:
         outcomes = {kind.value: rows for kind, rows in uploaded.outcomes.items()}
         log.info("run ends", exit_code=exit_code, ended=str(closing), **outcomes)
         self.services.on_close(closing)
+
+    def _numbers(self, ending: Ending) -> dict[str, Any]:
+        """Return what a run's row keeps of what it did, as JSON."""
+        uploaded, weighed = self.outbox.uploaded, self.guard.figures
+        return {
+            **summary_of(self.summary),
+            "figures": None if weighed is None else figures.as_kept(weighed),
+            "ending": ending.value,
+            "done": dict(self._done),
+            "outcomes": {kind.value: rows for kind, rows in uploaded.outcomes.items()},
+            "rejected": len(uploaded.rejected),
+            "unreadable": dict(self.intake.unreadable),
+            "sent": {currency: str(amount) for currency, amount in sorted(uploaded.value.items())},
+        }
 
     def _counts(self, waiting: int) -> dict[str, int]:
         uploaded = self.outbox.uploaded

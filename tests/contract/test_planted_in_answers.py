@@ -16,7 +16,7 @@ import responses
 from convsync.errors import ConvsyncError
 from tests.contract.crm_suite import mock
 from tests.contract.source_suite import WINDOW
-from tests.fuzz_crms import OFFICES, Company, Path, Spoilt
+from tests.fuzz.crms import OFFICES, Company, Path, Spoilt
 
 __all__ = ["mock"]
 

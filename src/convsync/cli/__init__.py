@@ -20,6 +20,7 @@ from convsync.cli import (
     explain,
     init,
     output,
+    past_runs,
     quarantine,
     runs,
     sandbox,
@@ -50,6 +51,7 @@ app.command("sandbox")(sandbox.sandbox)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(clicks.app, name="clicks")
+app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(db.app, name="db")
 

@@ -151,11 +151,11 @@ class CellReader:
     def captured(self, kind: ClickIdKind, cell: object) -> list[Captured]:
         """Return the click IDs in a cell that should hold one of this kind, or raise CellError."""
         text = self.text(cell)
-        return _sound(captured_in(kind, text)) if text else []
+        return _sound(captured_in(kind, text), self._phone_region) if text else []
 
     def captured_in_url(self, cell: object) -> list[Captured]:
         """Return the click IDs in the landing URL that a cell holds, or raise CellError."""
-        return _sound(captured_in_url(self.text(cell)))
+        return _sound(captured_in_url(self.text(cell)), self._phone_region)
 
     def ids(self, cell: object) -> list[str]:
         """Return the IDs in a cell that joins deals and clicks, or raise CellError."""
@@ -302,13 +302,13 @@ def _unambiguous(words: Mapping[CustomerType, frozenset[str]]) -> dict[str, Cust
     return {word: kind for word, kind in named if times[word] == 1}
 
 
-def _sound(captured: list[Captured]) -> list[Captured]:
+def _sound(captured: list[Captured], region: str | None) -> list[Captured]:
     """Return click IDs that may be stored and sent, or raise CellError."""
     for click_id, _ in captured:
         value = click_id.value
         if _ORDINARY_ID.match(value):
             continue
-        raise_if_personal(value)
+        raise_if_personal(value, region)
         if _CONTROLS.search(value):
             raise CellError("holds a click ID with spaces or control characters: correct it")
     return captured

@@ -17,7 +17,7 @@ from decimal import Decimal
 from math import inf, nan
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Connection, bindparam, func, select, tuple_
 
 from convsync.model.event import Event
 from convsync.store import dialect
@@ -159,6 +159,15 @@ def naming(connection: Connection, entries: Sequence[int]) -> list[Block]:
         )
         if bisect_left(entries, first) < bisect_right(entries, last)
     ]
+
+
+def span_of_run(connection: Connection, run_id: int) -> tuple[int, int] | None:
+    """Return the numbers of a run's first and last event, None where it wrote none."""
+    found = select(func.min(audit_blocks.c.first), func.max(audit_blocks.c.last)).where(
+        audit_blocks.c.run_id == run_id
+    )
+    first, last = connection.execute(found).one()
+    return None if first is None else (first, last)
 
 
 def of_batches(connection: Connection, numbers: Collection[int]) -> list[int]:

@@ -195,6 +195,11 @@ def latest(connection: Connection, count: int) -> list[RowMapping]:
     return list(connection.execute(found).mappings())
 
 
+def numbered(connection: Connection, run_id: int) -> RowMapping | None:
+    """Return a run, None where there was none of that number."""
+    return connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
+
+
 def every(connection: Connection) -> Iterator[Mapping[str, Any]]:
     """Yield all runs, oldest first."""
     return (row._asdict() for row in paged(connection, select(runs), runs.c.id))
