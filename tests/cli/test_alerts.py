@@ -89,6 +89,25 @@ def test_a_night_that_was_refused_is_a_failure_for_alert_and_switch(watched: Off
     assert pings(watched)[-1] == "/fail"
 
 
+def test_a_released_night_is_a_failure_no_longer(watched: Office) -> None:
+    watched.configure("\n[retry]", "\n[limits]\nsmall = 3\nfactor = 2\n\n[retry]")
+    fourth = "2026-03-06T02:00+01:00"
+    for number, night in enumerate((NIGHT, NEXT_NIGHT, THIRD_NIGHT)):
+        watched.deal(f"D-{number}", mql_date="")
+        watched.night(night)
+    for number in range(9):
+        watched.deal(f"N-{number}", mql_date="", last_modified="2026-03-05 18:00:00")
+    assert watched.night(fourth).code == 3
+    heard(watched)
+    assert watched.types("release", "7", "--as-of", fourth).code == 2
+    check = ("alerts", "check", "--as-of", fourth)
+    assert watched.types(*check).out == "Nothing new to tell.\n", "it is to be released still"
+    assert watched.types("release", "4", "--as-of", fourth).code == 0
+    watched.types(*check)
+    (told,) = heard(watched)
+    assert "Resolved: Run 4 did not come to its end" in told["message"]
+
+
 def test_a_run_that_does_not_begin_is_told_until_one_does(watched: Office) -> None:
     watched.deal()
     watched.night(NIGHT)
