@@ -26,7 +26,13 @@ class Format(StrEnum):
 
 Config = Annotated[
     Path,
-    typer.Option("--config", "-c", envvar="CONVSYNC_CONFIG", help="The configuration file."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        envvar="CONVSYNC_CONFIG",
+        help="The configuration file.",
+    ),
 ]
 DEFAULT_CONFIG = Path("convsync.toml")
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print it.")]
