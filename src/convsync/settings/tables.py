@@ -14,6 +14,7 @@ from convsync.settings.deal_fields import DealFieldsTable
 from convsync.settings.values import (
     AccountId,
     Amount,
+    ApiUrl,
     AuditKey,
     ConsentWords,
     Credentials,
@@ -271,6 +272,7 @@ class Rule(Table):
     lookback_days: Days = 90
     undone_by_loss: bool | None = None
     days_to_close_variable: str | None = None
+    estimated_days_to_close: bool = False
     smallest_change: Decimal = Field(default=Decimal(0), ge=0, lt=1)
 
     @property
@@ -283,13 +285,15 @@ class _Google(Table):
     """What both of Google's APIs have: who signs in, what may go out, and where to.
 
     `upload_window_days` and `settling_hours` are Google's 90 days and 6 hours; the former is widely
-    stated but stands on no page of Google's we could read, so both can be set.
+    stated but stands on no page of Google's we could read, so both can be set. `token_url` is where
+    a refresh token gets access tokens; one on this machine stands in for Google's pages, too.
     """
 
     credentials: Credentials = "application_default"
     client_id: str | None = None
     client_secret: SecretStr | None = None
     refresh_token: SecretStr | None = None
+    token_url: ApiUrl = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
     impersonate: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
     enhanced_conversions: bool = False
     identifiers_need_consent: bool = True

@@ -126,6 +126,14 @@ def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
     return _loaded(connection, found)
 
 
+def of_order(connection: Connection, order_id: str) -> list[StoredDeal]:
+    """Return the deal whose conversion has this order ID, where that was ever ready to be sent."""
+    of_entry = select(ledger.c.deal).where(
+        ledger.c.order_id == order_id, ledger.c.event_at.is_not(None)
+    )
+    return _loaded(connection, select(deals).where(deals.c.id.in_(of_entry)))
+
+
 def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> None:
     """Set when each deal row is due to be looked at again; None: only when something changes."""
     never = [row for row, at in when.items() if at is None]

@@ -2,8 +2,8 @@
 
 `ledger_sums` counts entries by everything the account asks of them, and adds up what the platform
 counts for them; `time_sums` counts those sent by the tenths of a day from their click to their
-milestone. A question about the whole ledger then costs a few hundred rows, however long it is.
-`audit verify` counts the ledger anew and compares.
+milestone, where the time of the click is no estimate. A question about the whole ledger then costs
+a few hundred rows, however long it is. `audit verify` counts the ledger anew and compares.
 
 Moves are added up entry by entry (`apply`), and what many entries do together by what they have in
 common (`apply_together`), before they do it.
@@ -20,10 +20,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    and_,
     case,
     func,
     literal_column,
     select,
+    true,
     type_coerce,
 )
 
@@ -103,7 +105,7 @@ class Changes:
             amounts[1] += sign * int(told.amount.scaleb(6))
         if told is not None or entry.state in _SENT:
             matched = entry.matched
-            if matched is not None and matched.clicked_at is not None:
+            if matched and matched.clicked_at is not None and not matched.is_estimated:
                 tenths = _tenths(matched.clicked_at, entry.milestone_at)
                 self._times[entry.milestone, tenths][0] += sign
 
@@ -181,7 +183,7 @@ def _follow_times(connection: Connection, changes: Changes, move: MoveTogether) 
     turns = ~state if is_sent else state
     found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
         ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value)),
-        ledger.c.clicked_at.is_not(None),
+        _HAS_CLICK_TIME,
         ledger.c.told_value.is_(None),
         turns,
     )
@@ -287,9 +289,9 @@ _TOOK = type_coerce(ledger.c.milestone_at, BigInteger) - type_coerce(
 )
 _UNIT = TENTH // _MICROSECOND
 _TENTHS = case((_TOOK > 0, (_TOOK + (_UNIT - 1)) // _UNIT), else_=0)
-_IS_TIMED = ledger.c.clicked_at.is_not(None) & (
-    ledger.c.told_value.is_not(None) | ledger.c.state.in_(sorted(_SENT))
-)
+_HAS_CLICK_TIME = and_(ledger.c.clicked_at.is_not(None), ledger.c.is_click_estimated.is_not(true()))
+"""An estimate is no time that could be measured from."""
+_IS_TIMED = _HAS_CLICK_TIME & (ledger.c.told_value.is_not(None) | ledger.c.state.in_(sorted(_SENT)))
 
 
 def count_ledger(connection: Connection) -> Amounts:
