@@ -18,7 +18,9 @@ from convsync.cli import (
     check,
     clicks,
     db,
+    deals,
     explain,
+    find,
     forget,
     init,
     output,
@@ -48,6 +50,8 @@ app.command("retry")(runs.retry)
 app.command("release")(runs.release)
 app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
+app.command("find")(find.find)
+app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("schedule")(schedule.schedule)
