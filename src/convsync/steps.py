@@ -45,7 +45,7 @@ from convsync.store import (
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.retired import Retired, retired
-from convsync.store.session import PreviewSession, Session
+from convsync.store.session import PreviewSession, Session, lease_time
 from convsync.weighing import Attitude, Guard, GuardTerms
 
 _RULES = "rules"
@@ -106,10 +106,10 @@ class Work:
     @log.phase("sweep")
     def sweep(self) -> None:
         """Erase identifiers that nothing needs any more."""
-        windows = [(rule.upload_window, rule.lookback) for rule in self.services.rules]
-        correctable = max(upload for upload, _ in windows)
-        matchable = max(upload + lookback for upload, lookback in windows)
-        forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
+        if rules := self.services.rules:
+            correctable = max(rule.upload_window for rule in rules)
+            matchable = max(rule.upload_window + rule.lookback for rule in rules)
+            forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
 
     def carry_over_names(self) -> None:
         """Rename in the ledger what was renamed in the configuration, before anything is read."""
@@ -401,7 +401,7 @@ class Work:
             runs.finish(
                 connection,
                 self.session.run_id,
-                real_now=self.services.real_clock(),
+                real_now=lease_time(connection, self.services.real_clock),
                 exit_code=exit_code,
                 message=message,
                 uploads=uploaded.sent,
