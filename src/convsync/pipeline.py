@@ -92,7 +92,7 @@ def _carry_out(
             work.outbox.confirm()
         work.reconcile_changes()
         work.problems += carrying_out.compare(work.session)
-        work.guard.note_figures(work.summary, plan)
+        work.guard.note_seen(work.summary, plan, drained=work.intake.drained)
         with log.phase("send"):
             work.outbox.send(only=plan)
         carrying_out.forget(work.session, refused)

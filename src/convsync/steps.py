@@ -45,7 +45,7 @@ from convsync.store import (
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.retired import Retired, retired
-from convsync.store.session import PreviewSession, Session, lease_time
+from convsync.store.session import PreviewSession, Session
 from convsync.weighing import Attitude, Guard, GuardTerms
 
 _RULES = "rules"
@@ -401,7 +401,7 @@ class Work:
             runs.finish(
                 connection,
                 self.session.run_id,
-                real_now=lease_time(connection, self.services.real_clock),
+                real_now=self.services.real_clock(),
                 exit_code=exit_code,
                 message=message,
                 uploads=uploaded.sent,
