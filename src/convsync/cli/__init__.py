@@ -22,6 +22,7 @@ from convsync.cli import (
     errors,
     explain,
     find,
+    forget,
     init,
     output,
     past_runs,
@@ -48,6 +49,7 @@ app.command("plan")(runs.plan)
 app.command("backfill")(runs.backfill)
 app.command("retry")(runs.retry)
 app.command("release")(runs.release)
+app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
 app.command("find")(find.find)
 app.command("errors")(errors.errors)
