@@ -97,7 +97,7 @@ def due(connection: Connection, now: datetime, *, limit: int) -> list[StoredDeal
     found = (
         select(deals).where(deals.c.reconcile_at <= now).order_by(deals.c.reconcile_at).limit(limit)
     )
-    return loaded(connection, found)
+    return _loaded(connection, found)
 
 
 def reached_in(
@@ -111,20 +111,20 @@ def reached_in(
         milestones.c.withdrawn_at.is_(None),
     )
     found = select(deals).where(has_reached, deals.c.id > after).order_by(deals.c.id).limit(limit)
-    return loaded(connection, found)
+    return _loaded(connection, found)
 
 
 def in_unanswered(connection: Connection, now: datetime, *, limit: int) -> list[StoredDeal]:
     """Return due deals of which a request was never answered: it waits until they are looked at."""
     is_in_it = (ledger.c.deal == deals.c.id) & (ledger.c.state == State.SENDING)
     found = select(deals).where(exists().where(is_in_it), deals.c.reconcile_at <= now).limit(limit)
-    return loaded(connection, found)
+    return _loaded(connection, found)
 
 
 def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
     """Return the deals of that ID, one for each source that has it."""
     found = select(deals).where(deals.c.deal_id == deal_id).order_by(deals.c.source)
-    return loaded(connection, found)
+    return _loaded(connection, found)
 
 
 def numbered(connection: Connection, rows: Sequence[int]) -> list[StoredDeal]:
@@ -148,7 +148,7 @@ def of_order(connection: Connection, order_id: str) -> list[StoredDeal]:
     of_entry = select(ledger.c.deal).where(
         ledger.c.order_id == order_id, ledger.c.event_at.is_not(None)
     )
-    return loaded(connection, select(deals).where(deals.c.id.in_(of_entry)))
+    return _loaded(connection, select(deals).where(deals.c.id.in_(of_entry)))
 
 
 def look_again(connection: Connection, when: Mapping[int, datetime | None]) -> None:
@@ -399,8 +399,7 @@ def _insert_keys(connection: Connection, rows: Sequence[DealRow]) -> None:
     dialect.insert_rows(connection, deal_keys, ("deal", "key"), keys)
 
 
-def loaded(connection: Connection, found: Any) -> list[StoredDeal]:
-    """Return the deals whose rows a query finds."""
+def _loaded(connection: Connection, found: Any) -> list[StoredDeal]:
     rows = connection.execute(found).mappings().all()
     reached = _milestones_of(connection, [row["id"] for row in rows])
     return [StoredDeal(row["id"], deal_of(row, reached.get(row["id"], ()))) for row in rows]

@@ -23,8 +23,8 @@ def entries(connection: Connection, chosen: Chosen, *, after: int, limit: int) -
 
 def deals_of(connection: Connection, found: list[LedgerEntry]) -> list[StoredDeal]:
     """Return the deals of some entries, each once."""
-    rows = {entry.deal_row for entry in found}
-    return stored_deals.loaded(connection, select(deals).where(deals.c.id.in_(rows)))
+    rows = sorted({entry.deal_row for entry in found})
+    return stored_deals.numbered(connection, rows)
 
 
 def _conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
