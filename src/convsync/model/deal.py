@@ -24,13 +24,15 @@ class Milestone(Struct, frozen=True):
 
     `is_whole_day` marks a bare date: `reached_at` is then the last second of that day in the
     company's calendar, so that every click of the day counts as before it. One that `is_estimated`
-    was taken from the next best stamp, because the CRM's history does not say when.
+    was taken from the next best stamp, because the CRM's history does not say when; `estimated_at`
+    is what it was last taken for before the history said better, as far as the store knows.
     """
 
     name: str
     reached_at: datetime
     is_whole_day: bool = False
     is_estimated: bool = False
+    estimated_at: datetime | None = None
 
 
 class Merged(Struct, frozen=True):
