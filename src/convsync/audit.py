@@ -20,7 +20,7 @@ from convsync.model.chain import Head, LoggedEvent, chained, key_id
 from convsync.model.event import Event
 from convsync.model.ledger import Move, MoveTogether
 from convsync.model.seal import sealed
-from convsync.store import audit_log, ledger
+from convsync.store import audit_blocks, audit_log, ledger
 from convsync.store.audit_log import AuditRow, Tail
 from convsync.store.database import Connection
 
@@ -58,7 +58,9 @@ def record(connection: Connection, events: Iterable[Event], *, run_id: int, at: 
     number, digest = tail.head
     instant = (at - _EPOCH) // timedelta(microseconds=1)
     rows = []
-    for event in events:
+    appended = list(events)
+    audit_blocks.add(connection, appended, first=number + 1, run_id=run_id, at=at)
+    for event in appended:
         number += 1
         detail = encode(sealed(event.detail, event.order_id, tail.seal)).decode()
         kind, who = event.kind.value, (event.source, event.deal_id, event.order_id)

@@ -7,6 +7,9 @@ next run, which plans it as it is now.
 
 from collections.abc import Iterable
 
+from convsync import audit
+from convsync.errors import OperatorError
+from convsync.model.event import Event, EventKind
 from convsync.model.kept_plan import Kept
 from convsync.model.statement import OrderId
 from convsync.store import kept_plans
@@ -20,6 +23,25 @@ def keep(session: Session, planned: Iterable[Kept]) -> int:
     """Keep a plan under a run's number; return how many conversions it has."""
     with session.transaction("keep plan") as connection:
         return kept_plans.keep(connection, session.run_id, planned)
+
+
+def take(session: Session, refused: int, *, by: str) -> None:
+    """Keep under a run's number the plan that an earlier one has refused; note who released it.
+
+    Raises OperatorError where that one keeps none.
+    """
+    with session.transaction("take the refused plan") as connection:
+        rows = kept_plans.copy(connection, refused, session.run_id)
+        if not rows:
+            there = ", ".join(map(str, kept_plans.runs_with_one(connection))) or "no run"
+            raise OperatorError(
+                f"Run {refused} keeps no plan: it refused none, or all of it was released or sent"
+                f" since. Plans are kept by: {there}."
+            )
+        released = Event(
+            EventKind.PLAN_RELEASED, {"by": by, "refused_by_run": refused, "rows": rows}
+        )
+        audit.record(connection, [released], run_id=session.run_id, at=session.now)
 
 
 def compare(session: Session) -> list[str]:
@@ -44,7 +66,15 @@ def compare(session: Session) -> list[str]:
     return [problem]
 
 
-def forget(session: Session) -> None:
-    """Drop the plan once it was carried out."""
+def forget(session: Session, refused: int | None = None) -> None:
+    """Drop the plan once it was carried out, and the refused one that it was."""
     with session.transaction("forget plan") as connection:
         kept_plans.forget(connection, session.run_id)
+        if refused is not None:
+            kept_plans.forget(connection, refused)
+
+
+def forget_all(session: Session) -> None:
+    """Drop every plan that is kept: a run has sent all there was to send, whatever was in them."""
+    with session.transaction("forget plans") as connection:
+        kept_plans.forget_all(connection)

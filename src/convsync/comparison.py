@@ -30,6 +30,8 @@ RANGE = 2_000
 PLANNING = frozenset(
     {
         EventKind.PLANNED,
+        EventKind.RESTATED,
+        EventKind.RETRACTED,
         EventKind.HELD,
         EventKind.NOT_SENT,
         EventKind.KEPT,

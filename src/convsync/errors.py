@@ -4,6 +4,7 @@ Messages name identifiers we made, request IDs, files, columns and fields. E-mai
 response bodies stay out of them.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -34,9 +35,16 @@ class OperatorError(ConvsyncError):
 
 
 class UnsafePlanError(ConvsyncError):
-    """The plan is far larger or stranger than usual: a person looks, then `--force`."""
+    """The plan is far larger or stranger than usual: a person looks, and releases or forces it.
+
+    `heaviest` are the conversions that weigh most in it, each as a line of the preview.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, heaviest: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.heaviest = heaviest
 
 
 class UnexpectedResponseError(ConvsyncError):

@@ -6,14 +6,15 @@ is known to rest at times, as a CRM does on Sundays, and an empty read of it is 
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from convsync.store import runs
 from convsync.store.database import Connection
 
-READS_NEEDED = 5
-"""After so many reads in a row that gave something, an empty one is news. One is enough for a
-source that gives everything it has with every read."""
+READS_NEEDED = 8
+"""After so many reads in a row that gave something, a weekend among them, an empty one is news. One
+is enough for a source that gives everything it has with every read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +42,27 @@ class Habit:
 
 def has_dried_up(connection: Connection, source: str, records: int, needed: int) -> bool:
     """Remember how a read of a source went; True where it gave nothing and always had before."""
-    name = f"habit of {source}"
-    kept = runs.recall(connection, name)
-    before = Habit() if kept is None else _loaded(kept)
+    before = _recalled(connection, source)
     habit = before.after(records, needed)
     if habit != before:
-        counters = [habit.reads, habit.is_empty, habit.rests]
-        runs.remember(connection, name, json.dumps(counters))
+        _keep(connection, source, habit)
     return habit.has_dried_up
+
+
+def accept_rest(connection: Connection, sources: Collection[str]) -> None:
+    """Take it from a person that these sources, which gave nothing, rest at times."""
+    for source in sources:
+        _keep(connection, source, replace(_recalled(connection, source), rests=True))
+
+
+def _recalled(connection: Connection, source: str) -> Habit:
+    kept = runs.recall(connection, f"habit of {source}")
+    return Habit() if kept is None else _loaded(kept)
+
+
+def _keep(connection: Connection, source: str, habit: Habit) -> None:
+    counters = [habit.reads, habit.is_empty, habit.rests]
+    runs.remember(connection, f"habit of {source}", json.dumps(counters))
 
 
 def _loaded(kept: str) -> Habit:

@@ -40,7 +40,7 @@ from convsync.guides import located
 from convsync.pace import Pace
 from convsync.parallel import pause, raise_if_given_up, together
 from convsync.retrying import RetryPolicy, keep_trying
-from convsync.vendor_words import code_in, name_of
+from convsync.vendor_words import code_in, name_of, path_of
 
 CONNECT_S = 10.0
 READ_S = 90.0
@@ -223,7 +223,7 @@ class Http:
             **who,
             **(request.get("headers") or {}),
         }
-        place = f"{self.name} {method} {urlsplit(url).path}"
+        place = f"{self.name} {method} {path_of(urlsplit(url).path)}"
         raise_if_given_up()
         if wait_s := self.pace.turn(url):
             pause(self.policy.sleep, wait_s)

@@ -34,6 +34,7 @@ from convsync.extract.source import (
     read_again,
     with_last,
 )
+from convsync.guarding import drained
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
@@ -59,7 +60,8 @@ class Intake:
     """The way in for deals and clicks, over one session.
 
     `problems` says what went wrong with sources, `unreadable` how many records are newly so,
-    `has_changed` whether any deal or click was stored.
+    `drained` which sources gave nothing and always had, `has_changed` whether any deal or click was
+    stored.
 
     A chunk of deals is kept only after `before_keeping` has not raised, and a watermark moved only
     after `before_moving` has not; one that lies further in the future than `tolerance` is not
@@ -87,6 +89,7 @@ class Intake:
         self._advance = advance
         self.problems: list[str] = []
         self.unreadable: Counter[str] = Counter()
+        self.drained: list[str] = []
         self.has_changed = False
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
@@ -221,10 +224,8 @@ class Intake:
     def _note_whether_it_gave(self, source: str, records: int, needed: int) -> None:
         with self._session.transaction("remember what it gave") as connection:
             if habits.has_dried_up(connection, source, records, needed):
-                self.problems.append(
-                    f"source '{source}' gave nothing, and always had given something: look whether"
-                    " its export, its folder or the rights to it are as they were."
-                )
+                self.drained.append(source)
+                self.problems.append(f"{drained(source)}.")
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
         """Store and plan deals that vanished, or could not be read, and are there again."""

@@ -29,7 +29,8 @@ from convsync.services import Report, Services
 from convsync.steps import Work
 from convsync.store import clicks, runs
 from convsync.store.batches import OfKeptPlan
-from convsync.store.session import PreviewSession, RunSession
+from convsync.store.session import PreviewSession, RunSession, Session
+from convsync.weighing import Attitude
 
 
 def run(services: Services, *, force: bool = False) -> Report:
@@ -45,10 +46,10 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.reconcile_changes()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
-        if not force:
-            work.refuse_if_unsafe()
+        work.weigh()
         with log.phase("send"):
             work.outbox.send()
+        carrying_out.forget_all(work.session)
     return work.report
 
 
@@ -58,16 +59,40 @@ def carry_out(services: Services, planned: Iterable[Kept]) -> Report:
     Nothing beyond the plan goes, not even a repeat of what was never answered, and it is not asked
     again whether it is unusual. Raises what `run` raises, and what reading `planned` raises.
     """
-    with _running(services, "run", force=False) as work:
-        carrying_out.keep(work.session, planned)
+    return _carry_out(services, "run", lambda session: carrying_out.keep(session, planned))
+
+
+def release(services: Services, refused: int) -> Report:
+    """Carry out the plan that a run has refused and kept.
+
+    Raises OperatorError where that run keeps no plan, and what `carry_out` raises.
+    """
+
+    def take(session: Session) -> None:
+        carrying_out.take(session, refused, by=services.by)
+
+    return _carry_out(services, "release", take, refused=refused)
+
+
+def _carry_out(
+    services: Services,
+    command: str,
+    take: Callable[[Session], object],
+    *,
+    refused: int | None = None,
+) -> Report:
+    with _running(services, command, force=False) as work:
+        plan = OfKeptPlan(work.session.run_id)
+        take(work.session)
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
         work.reconcile_changes()
         work.problems += carrying_out.compare(work.session)
+        work.guard.note_figures(work.summary, plan)
         with log.phase("send"):
-            work.outbox.send(only=OfKeptPlan(work.session.run_id))
-        carrying_out.forget(work.session)
+            work.outbox.send(only=plan)
+        carrying_out.forget(work.session, refused)
     return work.report
 
 
@@ -83,6 +108,7 @@ def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
     """Return what `run` would plan now, and write and send nothing."""
     with _previewing(services, "plan") as work:
         work.reconcile_changes()
+        work.weigh()
         work.let_read(read_plan)
         return work.report
 
@@ -116,8 +142,8 @@ def backfill(
         with log.phase("confirm"):
             work.outbox.confirm()
         work.reconcile_period(period, only)
-        if seen is None and not force:
-            work.refuse_if_unsafe(only_this_run=True)
+        if seen is None:
+            work.weigh(only=work.session.run_id, is_whole=False)
         if seen is not None and work.summary.digest != seen:
             raise UnsafePlanError(
                 "The deals changed between the preview and the start. Nothing was sent; "
@@ -139,6 +165,7 @@ def plan_backfill(
     """Return what a backfill of the period would plan now, and write and send nothing."""
     with _previewing(services, "plan") as work:
         work.reconcile_period(period, only)
+        work.weigh(only=work.session.run_id, is_whole=False)
         work.let_read(read_plan, only=work.session.run_id)
         return work.report
 
@@ -156,8 +183,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
         work.reconcile_due()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
-        if not force:
-            work.refuse_if_unsafe()
+        work.weigh(is_whole=False)
         with log.phase("send"):
             work.outbox.send()
     return work.report
@@ -176,7 +202,7 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
     session = RunSession(
         services.database, run_id, now, real_clock=services.real_clock, has_lock=False
     )
-    work = Work(services, session, _refuse)
+    work = Work(services, session, Attitude.REFUSE)
     try:
         everything = Period(since=intake.EPOCH, until=now)
         stored = work.intake.read_clicks(source, everything, again=again)
@@ -234,7 +260,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         real_clock=services.real_clock,
         on_step=services.on_step,
     )
-    work = Work(services, session, _let_pass if force else _refuse)
+    work = Work(services, session, Attitude.FORCE if force else Attitude.REFUSE)
     with log.bound(run=run_id):
         log.info("run begins", command=command, as_of=now.isoformat())
         try:
@@ -276,15 +302,7 @@ def _previewing(services: Services, command: str) -> Iterator[Work]:
         head_file.require_continuation(services.head_file, connection)
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
-        work = Work(services, session, lambda error: work.problems.append(str(error)))
+        work = Work(services, session, Attitude.SHOW)
         with log.bound(run="preview"):
             work.carry_over_names()
             yield work
-
-
-def _refuse(error: UnsafePlanError) -> None:
-    raise error
-
-
-def _let_pass(_: UnsafePlanError) -> None:
-    """Go on: a person has confirmed it."""

@@ -1,6 +1,7 @@
 """What to do about each milestone: the desired state against what the ledger holds.
 
-A plan can be printed, counted and refused before anything is sent. The rules that shape it:
+A plan can be printed, counted and refused before anything is sent (`guarding` says why). The rules
+that shape it:
 
 - What is in flight does not change. A change that comes meanwhile waits for the verdict.
 - What was counted keeps its click, its time and its identifiers; only its value is restated, and it
@@ -14,7 +15,7 @@ A plan can be printed, counted and refused before anything is sent. The rules th
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,7 +24,6 @@ from hashlib import blake2b
 
 from msgspec import Struct
 
-from convsync.errors import UnsafePlanError
 from convsync.model.conversion import Conversion
 from convsync.model.ledger import ANSWERED, IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
@@ -295,16 +295,6 @@ class PlanSummary:
         """Return 32 hex digits that depend on all money and clicks to be sent, in any order."""
         return f"{self._digest:032x}"
 
-    @property
-    def outgoing(self) -> "Outgoing":
-        """Return what this plan would send, for the safety limits."""
-        return Outgoing(
-            new=self.steps[Step.NEW],
-            restated=self.steps[Step.RESTATE],
-            retracted=self.steps[Step.RETRACT],
-            currencies=frozenset(self.value),
-        )
-
 
 def _fingerprint(item: Item, value: Money) -> int:
     """Return what tells two items apart: step, name, exact money, and a new one's click."""
@@ -313,88 +303,3 @@ def _fingerprint(item: Item, value: Money) -> int:
     amount = value.amount.normalize()
     text = f"{item.step} {item.order_id} {amount} {value.currency} {click_id}"
     return int.from_bytes(blake2b(text.encode(), digest_size=16).digest())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
-    """How much is about to be sent, and in which currencies."""
-
-    new: int = 0
-    restated: int = 0
-    retracted: int = 0
-    currencies: frozenset[str] = frozenset()
-
-    @property
-    def total(self) -> int:
-        """Return the number of rows that would go out."""
-        return self.new + self.restated + self.retracted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usual:
-    """What past runs sent: how many rows each, latest first; how many count now; the currencies."""
-
-    uploads: Sequence[int] = ()
-    counted: int = 0
-    currencies: frozenset[str] = frozenset()
-
-    @property
-    def typical(self) -> int:
-        """Return the upper median of past runs that sent anything, 0 where there are none."""
-        sent = sorted(count for count in self.uploads if count)
-        return sent[len(sent) // 2] if sent else 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafetyLimits:
-    """How unusual a plan may be before a person has to look at it.
-
-    Uploads may be `factor` times the usual, and any number up to `small`; retractions a share of
-    all that is counted, and any number up to `small_retraction`. Before `needed_runs` runs have
-    sent something there is no usual. Of the deals of a source no more than `vanished_share` may be
-    gone at once, however few there are: the only one is all of them.
-    """
-
-    factor: int = 5
-    small: int = 500
-    retracted_share: Decimal = Decimal("0.10")
-    small_retraction: int = 20
-    needed_runs: int = 3
-    vanished_share: Decimal = Decimal("0.50")
-
-
-def raise_if_unsafe(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> None:
-    """Raise UnsafePlanError with everything that is unusual about what is about to be sent."""
-    if findings := _findings(outgoing, usual, limits):
-        raise UnsafePlanError(
-            f"{'; '.join(findings)}. Nothing was sent. Look with `convsync plan`; use --force to "
-            "send anyway."
-        )
-
-
-def raise_if_vanished(source: str, vanished: int, there_were: int, limits: SafetyLimits) -> None:
-    """Raise UnsafePlanError where more of a source's deals are gone at once than is believable."""
-    if vanished > limits.vanished_share * there_were:
-        raise UnsafePlanError(
-            f"source '{source}': {vanished:,} of {there_were:,} deals are gone at once. Nothing was"
-            " marked or sent. If they were not deleted, an export failed, or the credentials lost"
-            " the right to see them: look there. If they were, --force goes on."
-        )
-
-
-def _findings(outgoing: Outgoing, usual: Usual, limits: SafetyLimits) -> list[str]:
-    findings = []
-    typical, known = usual.typical, sum(1 for count in usual.uploads if count)
-    has_usual = typical > 0 and known >= limits.needed_runs
-    if has_usual and outgoing.total > max(limits.small, limits.factor * typical):
-        times = outgoing.total // typical
-        findings.append(f"{outgoing.total:,} uploads is {times}× the usual {typical:,}")
-    allowed = max(limits.small_retraction, int(limits.retracted_share * usual.counted))
-    if outgoing.retracted > allowed:
-        findings.append(
-            f"{outgoing.retracted:,} of {usual.counted:,} counted conversions would be taken back"
-        )
-    strange = sorted(outgoing.currencies - usual.currencies) if usual.currencies else []
-    if strange:
-        findings.append(f"a currency never sent before: {', '.join(strange)}")
-    return findings

@@ -72,12 +72,15 @@ def doubt_new_deals(
         doubt(_look_renamed(found, _SAME_DEALS))
 
 
-def refuse_counting_again(
+def counting_again(
     connection: Connection, *, rules: Collection[str], sources: Collection[str]
-) -> None:
-    """Raise UnsafePlanError where what is planned counts already under a name that is gone."""
-    if found := retired.renames_in_plan(connection, rules=rules, sources=sources):
-        raise _look_renamed(found, _SAME_CONVERSIONS)
+) -> list[str]:
+    """Return a sentence where what is planned counts already under a name that is gone."""
+    found = retired.renames_in_plan(connection, rules=rules, sources=sources)
+    if not found:
+        return []
+    said = _said(found, _SAME_CONVERSIONS)
+    return [f"{said}; if it was renamed, write under [moved]: {_lines(found)}"]
 
 
 _SAME_ACTION = (
@@ -95,9 +98,15 @@ _SAME_CONVERSIONS = (
 
 
 def _look_renamed(found: Sequence[retired.LooksRenamed], sentence: str) -> UnsafePlanError:
-    findings = "; ".join(sentence.format(**asdict(one)) for one in found)
-    lines = ", ".join(f'"{one.kind}.{one.before}" = "{one.kind}.{one.now}"' for one in found)
     return UnsafePlanError(
-        f"{findings}. Nothing was sent. If it was renamed, write under [moved]: {lines}. If it "
-        "should count a second time, use --force to send anyway."
+        f"{_said(found, sentence)}. Nothing was sent. If it was renamed, write under [moved]: "
+        f"{_lines(found)}. If it should count a second time, use --force to send anyway."
     )
+
+
+def _said(found: Sequence[retired.LooksRenamed], sentence: str) -> str:
+    return "; ".join(sentence.format(**asdict(one)) for one in found)
+
+
+def _lines(found: Sequence[retired.LooksRenamed]) -> str:
+    return ", ".join(f'"{one.kind}.{one.before}" = "{one.kind}.{one.now}"' for one in found)

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.extract.source import ClickSource, DealSource
+from convsync.guarding import SafetyLimits
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
 from convsync.model.terms import Moved, RunLimits, SharedKeys
-from convsync.plan import PlanSummary, SafetyLimits
+from convsync.plan import PlanSummary
 from convsync.report.closing import Closing
 from convsync.retrying import RetryPolicy
 from convsync.settling import Uploaded
@@ -20,6 +21,7 @@ from convsync.store.database import Database, OnStep, ignore_step
 from convsync.store.quarantine import Entry
 from convsync.store.retired import Retired
 from convsync.upload.destination import Destination
+from convsync.whoami import os_user
 
 
 class Progress(Protocol):
@@ -48,7 +50,8 @@ def _ask_nobody() -> None:
 class Services:
     """Everything a run works with, made by `wiring`.
 
-    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask.
+    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask; `by`
+    is who answers for a plan that is forced or released.
     """
 
     database: Database
@@ -72,6 +75,7 @@ class Services:
     stop: Stop = field(default_factory=Stop)
     on_close: Callable[[Closing], None] = _say_nothing
     head_file: Path | None = None
+    by: str = field(default_factory=os_user)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

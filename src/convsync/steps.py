@@ -6,6 +6,7 @@ ledger.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import Any
 from convsync import audit, intake, log, renames
 from convsync.calls import PacedCalls
 from convsync.departures import Departures
-from convsync.errors import OperatorError, UnsafePlanError
+from convsync.errors import OperatorError
 from convsync.intake import Intake
 from convsync.model.chain import Head
 from convsync.model.event import Event, EventKind
@@ -23,11 +24,10 @@ from convsync.model.ledger import LedgerEntry, Side
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
-from convsync.model.statement import Operation
 from convsync.outbox import Outbox
-from convsync.plan import Outgoing, PlanSummary, Step, Usual, raise_if_unsafe
+from convsync.plan import PlanSummary, Step
 from convsync.reconcile import reconcile_chunk
-from convsync.report.closing import Closing, ending_of
+from convsync.report.closing import Closing, Ending, ending_of
 from convsync.services import Report, Services
 from convsync.store import (
     account,
@@ -35,6 +35,7 @@ from convsync.store import (
     batches,
     clicks,
     deals,
+    figures,
     ledger,
     quarantine,
     runs,
@@ -44,6 +45,7 @@ from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.retired import Retired, retired
 from convsync.store.session import PreviewSession, Session
+from convsync.weighing import Attitude, Guard, GuardTerms
 
 _RULES = "rules"
 _SHARED = "terms of shared keys"
@@ -54,18 +56,23 @@ _LISTED = 20
 class Work:
     """The steps of a run, over one session."""
 
-    def __init__(
-        self, services: Services, session: Session, doubt: Callable[[UnsafePlanError], None]
-    ) -> None:
+    def __init__(self, services: Services, session: Session, attitude: Attitude) -> None:
         self.services = services
         self.session = session
-        self._doubt = doubt
+        terms = GuardTerms(
+            limits=services.limits,
+            rules=[rule.name for rule in services.rules],
+            sources=self._source_names,
+            by=services.by,
+        )
+        self.guard = Guard(session, terms, attitude)
         self.summary = PlanSummary()
         self.problems: list[str] = []
+        self._done: Counter[str] = Counter()
         self.intake = Intake(
             session,
             plan=self._reconcile,
-            departures=Departures(session, services.limits, doubt),
+            departures=Departures(session, services.limits, self.guard.doubt),
             tolerance=services.run_limits.clock_tolerance,
             before_keeping=self._doubt_new_deals,
             before_moving=self.stop_if_the_clock_is_wrong,
@@ -87,14 +94,15 @@ class Work:
             moved, now = self.services.moved, self.session.now
             renames.carry_over(connection, moved, run_id=self.session.run_id, at=now)
         with self.session.transaction("look for renamed rules") as connection:
-            renames.doubt_new_rules(connection, self.services.rules, self._doubt)
+            renames.doubt_new_rules(connection, self.services.rules, self.guard.doubt)
 
     def _doubt_new_deals(
         self, connection: Connection, source: str, chunk: Sequence[StoredDeal]
     ) -> None:
         """Doubt deals that are new to a source, and known from one that was removed."""
         new = {source: [stored.deal.deal_id for stored in chunk if stored.is_new]}
-        renames.doubt_new_deals(connection, new, sources=self._source_names, doubt=self._doubt)
+        names, doubt = self._source_names, self.guard.doubt
+        renames.doubt_new_deals(connection, new, sources=names, doubt=doubt)
 
     @property
     def _source_names(self) -> list[str]:
@@ -194,6 +202,7 @@ class Work:
 
     def _advance(self, stage: str, count: int) -> None:
         log.count(stage, count)
+        self._done[stage] += count
         self.services.progress.advance(stage, count)
 
     def _advance_or_stop(self, stage: str, count: int) -> None:
@@ -266,26 +275,10 @@ class Work:
         with self.session.transaction("read the plan") as connection:
             read_plan(batches.ready_entries(connection, self.session.now, only))
 
-    def refuse_if_unsafe(self, *, only_this_run: bool = False) -> None:
+    def weigh(self, *, only: batches.Portion = None, is_whole: bool = True) -> None:
         """Raise UnsafePlanError where what is ready to go out is far from what is usual."""
-        only = self.session.run_id if only_this_run else None
-        with self.session.transaction("weigh the plan") as connection:
-            ready = account.ready(connection, self.session.now, only)
-            counted, currencies = account.counted(connection)
-            uploads = runs.usual_uploads(connection)
-            renames.refuse_counting_again(
-                connection,
-                rules=[rule.name for rule in self.services.rules],
-                sources=self._source_names,
-            )
-        outgoing = Outgoing(
-            new=ready.by_operation.get(Operation.COUNT, 0),
-            restated=ready.by_operation.get(Operation.RESTATE, 0),
-            retracted=ready.by_operation.get(Operation.RETRACT, 0),
-            currencies=ready.currencies,
-        )
-        usual = Usual(uploads=uploads, counted=counted, currencies=currencies)
-        raise_if_unsafe(outgoing, usual, self.services.limits)
+        drained = self.intake.drained if is_whole else ()
+        self.guard.weigh(self.summary, drained=drained, only=only, is_whole=is_whole)
 
     # How it ends
 
@@ -317,6 +310,7 @@ class Work:
             quarantined=quarantined,
             problems=[
                 *self.problems,
+                *self.guard.problems,
                 *self.intake.problems,
                 *self._unreadable(),
                 *self.outbox.uploaded.problems,
@@ -374,9 +368,13 @@ class Work:
                 "message": message,
                 "uploads": uploaded.sent,
                 "outcomes": dict(uploaded.outcomes),
+                "is_at_its_end": is_at_its_end,
             },
         )
+        waiting = self.report.sums.total(Side.WAITING) if is_at_its_end else 0
+        ending = ending_of(exit_code, waiting=waiting, is_at_its_end=is_at_its_end)
         with self.session.transaction("finish run") as connection:
+            self.guard.note_forced(connection)
             self._record(connection, [finished])
             number, digest = audit_log.head(connection)
             runs.finish(
@@ -386,13 +384,12 @@ class Work:
                 exit_code=exit_code,
                 message=message,
                 uploads=uploaded.sent,
-                summary=summary_of(self.summary),
+                summary=self._numbers(ending),
                 audit_number=number,
                 audit_digest=digest,
             )
-        waiting = self.report.sums.total(Side.WAITING) if is_at_its_end else 0
         closing = Closing(
-            ending=ending_of(exit_code, waiting=waiting, is_at_its_end=is_at_its_end),
+            ending=ending,
             run_id=self.session.run_id,
             counts=self._counts(waiting) if is_at_its_end else {"sent": uploaded.sent},
             value=uploaded.value,
@@ -401,6 +398,20 @@ class Work:
         outcomes = {kind.value: rows for kind, rows in uploaded.outcomes.items()}
         log.info("run ends", exit_code=exit_code, ended=str(closing), **outcomes)
         self.services.on_close(closing)
+
+    def _numbers(self, ending: Ending) -> dict[str, Any]:
+        """Return what a run's row keeps of what it did, as JSON."""
+        uploaded, weighed = self.outbox.uploaded, self.guard.figures
+        return {
+            **summary_of(self.summary),
+            "figures": None if weighed is None else figures.as_kept(weighed),
+            "ending": ending.value,
+            "done": dict(self._done),
+            "outcomes": {kind.value: rows for kind, rows in uploaded.outcomes.items()},
+            "rejected": len(uploaded.rejected),
+            "unreadable": dict(self.intake.unreadable),
+            "sent": {currency: str(amount) for currency, amount in sorted(uploaded.value.items())},
+        }
 
     def _counts(self, waiting: int) -> dict[str, int]:
         uploaded = self.outbox.uploaded

@@ -18,6 +18,7 @@ _CODE: Final = re.compile(
 )
 """`0x80060888`, `429`, `MALFORMED_QUERY`, `invalid_client`, `odoo.exceptions.LockError`."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:[.:-][A-Za-z0-9_]+)*")
+_STEP: Final = re.compile(r"[A-Za-z0-9_.:$()',=-]*")
 _LONGEST: Final = 80
 _PATHS: Final[tuple[tuple[str | int, ...], ...]] = (
     (0, "errorCode"),
@@ -43,6 +44,14 @@ def code_of(value: Any) -> str:
 def name_of(value: Any) -> str:
     """Return the name of a field, right or scope; "" for anything that does not look like one."""
     return _kept(_NAME, value) if isinstance(value, str) else ""
+
+
+def path_of(path: str) -> str:
+    """Return a path without its query, and `…` for steps that may hold more than names and IDs."""
+    return "/".join(
+        step if _STEP.fullmatch(step) and redacted(step) == step else "…"
+        for step in path.partition("?")[0].split("/")
+    )
 
 
 def code_in(body: Any) -> str:

@@ -162,3 +162,28 @@ def _misfiled(connection: Connection, common: Common) -> Break | None:
         return None
     problem = f"event {number} is kept under another deal than it names"
     return Break(number=number, problem=problem)
+
+
+def recent_break(connection: Connection, *, newest: int = 10_000) -> str:
+    """Return what breaks the chain among the newest events, "" where nothing does.
+
+    It says nothing of older ones, and nothing where the log's key is not at hand: it is cheap
+    enough for every night, and `verify` looks at all.
+    """
+    tail, key = audit_log.last(connection), audit_log.key_of(connection)
+    if tail.head.number == 0 or (tail.keyed_since is not None and key is None):
+        return ""
+    before = max(0, tail.head.number - newest)
+    digest = audit_log.digest_at(connection, before) if before else GENESIS
+    expected = before
+    for event, stored in audit_log.chain(connection, after=before):
+        expected += 1
+        is_keyed = tail.keyed_since is not None and event.number >= tail.keyed_since
+        digest = chained(digest or GENESIS, event, key if is_keyed else None)
+        if event.number != expected:
+            return f"event {expected:,} of the audit log is missing"
+        if digest != stored:
+            return f"event {expected:,} of the audit log, or its digest, was edited"
+    if digest != tail.head.digest:
+        return f"the audit log does not end with event {tail.head.number:,}, as it once did"
+    return ""

@@ -263,6 +263,106 @@ def test_a_deals_whole_story_is_shown(office: Office) -> None:
         "confirmed",
     ]
     assert {row["deal"] for row in rows} == {"D-1"}
+    (order_id,) = {row["order_id"] for row in rows if '"won"' in row["detail"]}
+    of_order = list(rows_of(office.types("audit", "show", order_id, "--format", "csv").out))
+    assert [row["event"] for row in of_order] == ["planned", "reserved", "accepted", "confirmed"]
+    assert {row["order_id"] for row in of_order} == {order_id}
+
+
+def asked_for(office: Office, *words: str) -> list[str]:
+    """Return the events that `audit list` shows."""
+    found = office.types("audit", "list", *words, "--format", "json")
+    assert (found.code, found.err) == (0, "")
+    return [event["event"] for event in json.loads(found.out)]
+
+
+def test_events_are_narrowed_by_every_option(office: Office) -> None:
+    office.deal()
+    office.deal("D-2", amount="4711", mql_date="")
+    office.night()
+    office.deal("D-2", amount="5000", mql_date="", last_modified="2026-03-03 18:00:00")
+    office.night(NEXT_NIGHT)
+    ((request,),) = office.sql("SELECT request_id FROM batches WHERE action_id = '333' LIMIT 1")
+    (order_id,) = (k for k, one in office.counted("333").items() if one["value"] == 5000)
+    sold = ["planned", "reserved", "accepted"]
+    restated = ["confirmed", "restated", "reserved", "accepted"]
+    assert asked_for(office, "--deal", "D-2") == [*sold, *restated]
+    assert asked_for(office, "--order", order_id) == [*sold, *restated]
+    assert asked_for(office, "--click", "click-of-D-2") == [*sold, *restated]
+    assert asked_for(office, "--value", "4711") == [*sold, *restated]
+    assert asked_for(office, "--value-above", "4999") == [*sold, *restated]
+    assert asked_for(office, "--value-above", "5000") == []
+    assert asked_for(office, "--event", "restated") == ["restated"]
+    assert asked_for(office, "--request", request, "--deal", "D-2") == [*sold[1:], "confirmed"]
+    assert asked_for(office, "--deal", "D-2", "--run", "2") == restated
+    assert asked_for(office, "--deal", "D-2", "--day", "2026-03-04") == restated
+    assert asked_for(office, "--deal", "D-2", "--state", "confirmed") == ["confirmed"]
+    assert asked_for(office, "--deal", "D-1", "--rule", "mql") == [*sold, "confirmed"]
+    assert asked_for(office, "--code", "NO_SUCH") == []
+
+
+WRONG_WORDS = [
+    pytest.param(("--state", "sent"), "there are: planned, held,", id="state"),
+    pytest.param(("--event", "sent"), "there are: run_started,", id="event"),
+    pytest.param(("--value", "much"), "--value much is not an amount", id="amount"),
+    pytest.param(("--value", "NaN"), "--value NaN is not an amount", id="no number"),
+    pytest.param(("--day", "today"), "--day today is not a day", id="day"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG_WORDS)
+def test_a_word_that_there_is_not_is_answered_with_those_there_are(
+    office: Office, words: tuple[str, ...], said: str
+) -> None:
+    found = office.types("audit", "list", *words)
+    assert found.code == 2
+    assert said in found.err
+
+
+def test_the_log_is_exported_with_a_column_for_each_thing(office: Office) -> None:
+    office.deal("=1+1")
+    office.night()
+    events = office.sql("SELECT count(*) FROM audit_events")[0][0]
+    csv_file, lines_file = office.folder / "log.csv", office.folder / "log.jsonl"
+    assert f"{events:,} events written" in office.types("audit", "export", str(csv_file)).err
+    assert office.types("audit", "export", str(lines_file)).code == 0
+    rows = list(rows_of(csv_file.read_text(encoding="utf-8")))
+    lines = [json.loads(line) for line in lines_file.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == len(lines) == events
+    won = next(row for row in rows if row["rule"] == "won")
+    assert (won["deal"], won["event"], won["value"]) == ("'=1+1", "planned", "1000.00")
+    assert (won["currency"], won["state"], won["operation"]) == ("EUR", "planned", "count")
+    assert next(line for line in lines if line.get("rule") == "won")["deal"] == "=1+1"
+    said = office.types("audit", "export", "-", "--format", "jsonl", "--deal", "=1+1")
+    assert {json.loads(line)["deal"] for line in said.out.splitlines()} == {"=1+1"}
+
+
+def test_the_log_is_exported_with_typed_columns(office: Office) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    office.deal()
+    office.night()
+    file = office.folder / "log.parquet"
+    assert office.types("audit", "export", str(file)).code == 0
+    table = parquet.read_table(file)
+    assert table.num_rows == office.sql("SELECT count(*) FROM audit_events")[0][0]
+    (won,) = (row for row in table.to_pylist() if row["rule"] == "won")
+    assert (won["value"], won["at"].isoformat()) == (1000, "2026-03-03T01:00:00+00:00")
+
+
+EXPORTS = [
+    pytest.param(("log.xlsx",), "let the file end in .csv, .jsonl, .parquet", id="no such format"),
+    pytest.param(("no/such/folder/log.csv",), "cannot be written", id="no such folder"),
+    pytest.param(("-", "--format", "parquet"), "cannot go to stdout", id="parquet to stdout"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), EXPORTS)
+def test_an_export_that_cannot_be_written_says_why(
+    office: Office, words: tuple[str, ...], said: str
+) -> None:
+    found = office.types("audit", "export", *words)
+    assert found.code == 2
+    assert said in found.err
 
 
 def test_an_untouched_log_is_verified(office: Office) -> None:
@@ -372,7 +472,7 @@ def test_a_sound_set_up_has_nothing_to_find(office: Office) -> None:
     assert checked == {
         "database": "ok",
         "source": "ok",
-        "rows": "ok",
+        "records": "ok",
         "clock": "ok",
         "account": "info",  # what the Data Manager API cannot be asked
         "rule": "ok",

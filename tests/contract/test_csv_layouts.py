@@ -20,7 +20,8 @@ from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.source import Quarantined
 from convsync.model.deal import Deal
 from convsync.model.identifiers import hashed
-from convsync.report.rows_check import findings_of_rows
+from convsync.profile.counting import profile_of
+from convsync.profile.findings import findings_of
 from convsync.settings import load_settings
 from tests.contract.table_suite import WINDOW
 
@@ -316,7 +317,7 @@ def test_hashes_of_phones_are_taken_where_they_are_declared_and_reported_where_n
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        pytest.param(ROWS, [""], id="all readable"),
+        pytest.param(ROWS, [], id="all readable"),
         pytest.param(ROWS + "3,x,\n" + "4,y,\n5,1,\n", ["2 of 5 rows"], id="some unreadable"),
         pytest.param("3,x,\n4,y,\n", ["2 of 2 rows"], id="all unreadable"),
         pytest.param(ROWS + "\nReport\nCopyright\n", ["2 lines after"], id="a footer"),
@@ -327,10 +328,11 @@ def test_hashes_of_phones_are_taken_where_they_are_declared_and_reported_where_n
 def test_check_reads_the_rows_and_warns_of_what_a_night_would_meet(
     tmp_path: Path, rows: str, says: list[str]
 ) -> None:
-    found = findings_of_rows(a_source(tmp_path / "deals.csv", HEADER + rows))
-    for finding, words in zip(found, says, strict=True):
-        assert (finding.severity is None) == (words == "")
-        assert words in (finding.problem or "")
+    with a_source(tmp_path / "deals.csv", HEADER + rows).looked_at() as source:
+        problems = [one.problem or "" for one in findings_of(profile_of(source))]
+    about_rows = [one for one in problems if "cannot be read" in one or "lines after" in one]
+    for problem, words in zip(about_rows, says, strict=True):
+        assert words in problem
 
 
 TEMPLATE = """### INSTRUCTIONS ###,,,,

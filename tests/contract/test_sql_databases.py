@@ -19,6 +19,7 @@ from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Milestone
 from convsync.model.period import Period
+from convsync.profile.counting import profile_of
 from convsync.settings import load_settings
 from convsync.wiring.tables import deal_source
 from tests.contract import table_suite
@@ -384,9 +385,12 @@ def test_the_example_reads_every_deal_on_every_database(
     deal = night["all"]
     assert deal
     assert (deal.amount, deal.consent.ad_user_data) == (Decimal("10.5"), ConsentStatus.DENIED)
-    profile = source.profile()
-    assert (profile.rows, profile.left_out) == (4, 0)
-    assert profile.times["won_at"].read == "2026-03-01 17:00:00 UTC"
+    with source.looked_at() as looked_at:
+        profile = profile_of(looked_at)
+    assert (profile.records, profile.deals, profile.left_out) == (4, 4, 0)
+    (won_at,) = (one for one in profile.columns if one.column.name == "won_at")
+    assert won_at.sample
+    assert won_at.sample.read == "2026-03-01 17:00:00 UTC"
 
 
 @pytest.mark.parametrize("kind", ["mariadb", "postgresql"])

@@ -7,6 +7,7 @@ import pytest
 
 from convsync.errors import UnsafePlanError
 from convsync.pipeline import plan
+from convsync.plan import Step
 from convsync.sandbox.crm import book as crm
 from convsync.sandbox.crm.vendors import SERVERS, CrmOfVendor
 from tests.nights.company import Company
@@ -106,7 +107,7 @@ def test_a_preview_shows_what_would_be_taken_back_and_that_it_would_be_refused(
     take_away(company, *names)
     company.export()
     preview = company.at(NIGHTS[2], plan)
-    assert preview.plan.outgoing.retracted == 3
+    assert preview.plan.steps[Step.RETRACT] == 3
     assert any("3 of 3 deals are gone" in problem for problem in preview.problems)
     assert preview.exit_code == 1
 

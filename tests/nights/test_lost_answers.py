@@ -13,7 +13,8 @@ from convsync.pipeline import resend
 from convsync.sandbox.faults import Call, PlannedFault
 from convsync.sandbox.server import Sandbox
 from convsync.services import Services
-from convsync.store import audit_log
+from convsync.store import audit_search
+from convsync.store.audit_search import Wanted
 from tests.nights.company import PAGE_OF, Company
 from tests.nights.test_changing_apis import by
 
@@ -159,7 +160,7 @@ def test_the_audit_log_says_what_was_repeated_and_that_it_may_be_counted(
     refuse(sandbox, "EXPIRED_EVENT")
     company.night(NIGHT[1])
     with company.database.reading() as connection:
-        told = {row.event: row.detail for row in audit_log.events(connection)}
+        told = {row.event: row.detail for row in audit_search.every(connection, Wanted())}
     assert "resent" in told
     assert json.loads(told["rejected"])["may_be_counted"] is True
 

@@ -13,6 +13,7 @@ from convsync.model.outcome import Outcome
 from convsync.model.period import Period
 from convsync.model.statement import Batch
 from convsync.pipeline import backfill, plan, plan_backfill, run
+from convsync.plan import Step
 from convsync.sandbox.admin import set_actions
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
@@ -573,7 +574,7 @@ def test_a_preview_says_what_would_go_out_and_writes_nothing(
     company.export()
     before = (company.folder / "ledger.db").read_bytes()
     report = company.at(NIGHT[0], preview)
-    assert report.plan.outgoing.new >= 1
+    assert report.plan.steps[Step.NEW] >= 1
     assert requests_to(sandbox) == 0
     assert company.query("SELECT count(*) FROM runs")[0][0] == 0
     assert (company.folder / "ledger.db").read_bytes() == before
@@ -595,7 +596,7 @@ def test_a_night_that_begins_while_a_preview_reads_does_not_wait_for_it(
                 nights.append(company.at(NIGHT[0], run))
 
     report = company.at(NIGHT[0], lambda services: preview(replace(services, progress=Meanwhile())))
-    assert report.plan.outgoing.new >= 1
+    assert report.plan.steps[Step.NEW] >= 1
     assert (nights[0].exit_code, nights[0].uploaded.sent) == (0, 3)
 
 

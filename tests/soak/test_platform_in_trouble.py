@@ -15,7 +15,8 @@ from convsync.errors import OperatorError
 from convsync.model.record import numbers_in
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
-from convsync.store import audit_log
+from convsync.store import audit_search
+from convsync.store.audit_search import Wanted
 from tests.nights.company import PAGE_OF, Company, folder_in_memory, small_batches
 
 DEALS = 20_000
@@ -109,7 +110,7 @@ def told_stories(company: Company) -> Counter[tuple[str, ...]]:
     stories: dict[int, list[str]] = {}
     entries: dict[str, int] = {}
     with company.database.reading() as connection:
-        for row in audit_log.events(connection):
+        for row in audit_search.every(connection, Wanted()):
             detail = json.loads(row.detail)
             if row.order_id is not None:
                 numbers = [entries.setdefault(row.order_id, detail.get("entry", 0))]

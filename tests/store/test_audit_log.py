@@ -13,18 +13,17 @@ from convsync import audit
 from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.chain import GENESIS, Head
 from convsync.model.event import Event, EventKind
-from convsync.model.moves import reserved_together
-from convsync.model.statement import order_id_of
-from convsync.store import audit_log, runs
+from convsync.store import audit_log, audit_search, runs
 from convsync.store.audit_log import AuditRow
+from convsync.store.audit_search import Wanted
 from convsync.store.database import Database
 from convsync.store.pages import PAGE
-from convsync.store.schema import audit_events, audit_head
+from convsync.store.schema import audit_blocks, audit_events, audit_head
 from convsync.store.schema import runs as runs_table
 from convsync.verification import Break, verify
 from tests.builders import NOW, ORDER_ID, a_deal
 from tests.store.conftest import Kind
-from tests.store.rows import a_run, reserved, save, unprotect_log
+from tests.store.rows import a_run, save, unprotect_log
 
 TO_THE_MICROSECOND = datetime(2026, 3, 3, 1, 2, 3, 456789, tzinfo=UTC)
 EVENT = Event(
@@ -42,9 +41,12 @@ def write(database: Database, *events: Event, run_id: int = 1, at: datetime = NO
         audit.record(connection, events, run_id=run_id, at=at)
 
 
-def written(database: Database, **filters: Any) -> list[AuditRow]:
+def written(database: Database, *, newest: int | None = None, **asked: Any) -> list[AuditRow]:
+    wanted = Wanted(**asked)
     with database.reading() as connection:
-        return list(audit_log.events(connection, **filters))
+        if newest is not None:
+            return audit_search.newest(connection, wanted, newest)
+        return list(audit_search.every(connection, wanted))
 
 
 def verified(database: Database) -> int:
@@ -141,61 +143,6 @@ def test_a_log_of_several_pages_is_read_in_order_and_verified(database: Database
     assert verified(database) == PAGE + 1
 
 
-@pytest.mark.parametrize(
-    ("filters", "numbers"),
-    [
-        pytest.param({}, [1, 2, 3, 4, 5, 6], id="all"),
-        pytest.param({"run_id": 2}, [6], id="a run"),
-        pytest.param({"event": "confirmed"}, [6], id="a kind"),
-        pytest.param({"since": NOW + timedelta(hours=1)}, [6], id="since"),
-        pytest.param({"until": NOW + timedelta(hours=1)}, [1, 2, 3, 4, 5], id="until"),
-        pytest.param({"newest": 2}, [5, 6], id="the newest"),
-        pytest.param({"newest": 99}, [1, 2, 3, 4, 5, 6], id="more than there are"),
-        pytest.param({"newest": 2, "event": "planned"}, [4, 5], id="the newest of a kind"),
-    ],
-)
-def test_events_are_found_by_what_is_asked_for(
-    database: Database, filters: dict[str, Any], numbers: list[int]
-) -> None:
-    a_log(database)
-    with database.transaction("begin") as connection:
-        run_id = a_run(connection)
-    write(database, EVENT, run_id=run_id, at=NOW + timedelta(hours=1))
-    assert [row.number for row in written(database, **filters)] == numbers
-
-
-@pytest.mark.parametrize(
-    ("deal_id", "numbers"),
-    [
-        pytest.param("D-2", [2], id="one"),
-        pytest.param("D-1", [1, 6], id="several"),
-        pytest.param("d-2", [], id="no such deal"),
-    ],
-)
-def test_the_events_of_a_deal_are_found(
-    database: Database, deal_id: str, numbers: list[int]
-) -> None:
-    a_log(database)
-    with database.transaction("begin") as connection:
-        run_id = a_run(connection)
-    write(database, EVENT, run_id=run_id, at=NOW + timedelta(hours=1))
-    with database.reading() as connection:
-        found = audit_log.of_deal(connection, deal_id)
-    assert [row.number for row in found] == numbers
-
-
-def test_what_many_did_at_once_is_told_of_each_conversion_of_a_deal(database: Database) -> None:
-    reserved(database, "D-1")
-    batch = reserved(database, "D-2", "D-3")
-    taken = reserved_together([row.number for row in batch.rows], batch.number, batch.action)
-    with database.transaction("note") as connection:
-        audit.record(connection, [taken.event], run_id=1, at=NOW)
-        assert audit_log.of_deal(connection, "D-1") == []
-        (told,) = audit_log.of_deal(connection, "D-3")
-    order_id = order_id_of("crm", "D-3", "won")
-    assert (told.event, told.deal_id, told.order_id) == ("reserved", "D-3", order_id)
-
-
 # Tampering
 
 APPEND_ONLY = "the audit log is append-only"
@@ -236,9 +183,10 @@ def set_back(number: int) -> Callable[[Connection], Any]:
     """Cut off the tail, and let the log's head look as if it had never been there."""
 
     def cut(connection: Connection) -> None:
-        left = list(audit_log.events(connection))[number - 1]
+        left = list(audit_search.every(connection, Wanted()))[number - 1]
         connection.execute(update(audit_head).values(number=number, digest=left.digest))
         connection.execute(delete(audit_events).where(audit_events.c.number > number))
+        connection.execute(delete(audit_blocks).where(audit_blocks.c.first > number))
 
     return cut
 
@@ -267,6 +215,7 @@ def swap(connection: Connection) -> None:
 
 
 def forget_everything(connection: Connection) -> None:
+    connection.execute(delete(audit_blocks))
     connection.execute(delete(audit_events))
     connection.execute(delete(audit_head))
 

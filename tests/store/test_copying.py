@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from convsync.clock import system_clock
 from convsync.errors import ConvsyncError, LockedError, OperatorError
+from convsync.plan import Step
 from convsync.sandbox.server import Sandbox
 from convsync.store import audit_log, copying, migrate, postgresql_bulk, runs
 from convsync.store.copying import Content
@@ -95,7 +96,7 @@ def test_a_ledger_moves_to_the_other_database_and_the_next_night_goes_on_there(
     company.has("new", won="2026-03-03T15:00Z", amount=70, gclid="G-new", clicked="2026-03-01")
     requests = len(company.sandbox.books.requests) if company.sandbox else 0
     report = company.night("2026-03-04T02:00Z")
-    assert (report.plan.outgoing.new, report.plan.outgoing.restated) == (1, 1)
+    assert (report.plan.steps[Step.NEW], report.plan.steps[Step.RESTATE]) == (1, 1)
     assert [company.value(name) for name in ("stays", "grows", "new")] == [100, 150, 70]
     assert company.sandbox is not None
     assert len(company.sandbox.books.requests) > requests

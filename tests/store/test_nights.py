@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from convsync import pipeline
+from convsync.plan import Step
 from convsync.sandbox.server import Sandbox
 from convsync.services import Report
 from convsync.store.database import Database, ignore_step
@@ -40,7 +41,7 @@ def test_nights_and_a_preview_leave_a_log_that_gives_the_ledger(
     company.has("lost", lost="2026-03-04T12:00Z")
     company.export()
     planned = company.at("2026-03-05T01:00Z", pipeline.plan)
-    assert (planned.plan.outgoing.restated, planned.plan.outgoing.retracted) == (1, 1)
+    assert (planned.plan.steps[Step.RESTATE], planned.plan.steps[Step.RETRACT]) == (1, 1)
     company.night("2026-03-05T02:00Z")
     company.night("2026-03-06T02:00Z")
     assert (company.value("stays"), company.value("grows"), company.value("lost")) == (100, 150, 0)

@@ -21,9 +21,9 @@ from convsync.extract.csv_file import CsvDeals
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.source import Record, StoredAs, Unchanged
+from convsync.guarding import SafetyLimits
 from convsync.intake import Intake
 from convsync.model.period import Period
-from convsync.plan import SafetyLimits
 from convsync.store import deals, retired, row_digests, schema
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal

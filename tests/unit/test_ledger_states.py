@@ -56,6 +56,7 @@ from tests.builders import (
 PLACE = Place(action=ACTION, milestone="won", milestone_at=WON_AT)
 UNTIL = NOW + timedelta(hours=6)
 RESTATED = a_statement(operation=Operation.RESTATE, value=usd(120))
+RETRACTED = a_statement(operation=Operation.RETRACT, value=usd(0))
 THERE = Confirmed(code="ALREADY_EXISTS", is_by_our_key=False)
 
 
@@ -85,6 +86,12 @@ MOVES: list[tuple[str, Callable[[LedgerEntry], Move], set[str | None], str]] = [
     (
         "corrected",
         lambda entry: moves.corrected(entry, RESTATED, reason=None, run_id=2),
+        PLANNING | {"confirmed"},
+        "planned",
+    ),
+    (
+        "taken back",
+        lambda entry: moves.corrected(entry, RETRACTED, reason=Reason.DEAL_LOST, run_id=2),
         PLANNING | {"confirmed"},
         "planned",
     ),

@@ -8,7 +8,6 @@ import pytest
 from msgspec import structs
 
 from convsync.decide import withdrawal_of
-from convsync.errors import UnsafePlanError
 from convsync.model.deal import LOST, Deal, Gone, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
@@ -20,14 +19,9 @@ from convsync.plan import (
     WITHDRAWALS,
     Decision,
     Item,
-    Outgoing,
     PlanSummary,
-    SafetyLimits,
     Step,
-    Usual,
     plan_upload,
-    raise_if_unsafe,
-    raise_if_vanished,
 )
 from tests.builders import (
     DENIED,
@@ -376,10 +370,6 @@ def test_a_summary_adds_up_what_will_be_told_and_why() -> None:
         (Step.WAIT, Reason.WAITING_FOR_CLICK): 1,
     }
     assert summary.value == {"USD": Decimal(130), "EUR": Decimal(100)}
-    assert summary.outgoing == Outgoing(
-        new=2, restated=1, retracted=1, currencies=frozenset({"USD", "EUR"})
-    )
-    assert summary.outgoing.total == 4
 
 
 def test_a_digest_does_not_depend_on_the_order_of_items() -> None:
@@ -411,76 +401,6 @@ def test_a_digest_says_nothing_of_what_is_not_sent() -> None:
     assert summary_of(ITEMS[:4]).digest == summary_of(ITEMS).digest
 
 
-# What is too unusual to go out unseen
-
-
-USUAL = Usual(uploads=(0, 120, 200, 0, 140), counted=1_000, currencies=frozenset({"USD"}))
-LIMITS = SafetyLimits(factor=5, small=500, small_retraction=20, retracted_share=Decimal("0.1"))
-
-
-def is_safe(outgoing: Outgoing, usual: Usual = USUAL, limits: SafetyLimits = LIMITS) -> bool:
-    try:
-        raise_if_unsafe(outgoing, usual, limits)
-    except UnsafePlanError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize(
-    ("uploads", "typical"),
-    [((), 0), ((0, 0), 0), ((7,), 7), ((1, 9), 9), ((9, 0, 1, 4), 4), ((4, 1, 3, 2), 3)],
-)
-def test_the_usual_is_the_upper_median_of_runs_that_sent_anything(
-    uploads: tuple[int, ...], typical: int
-) -> None:
-    assert Usual(uploads=uploads).typical == typical
-
-
-@pytest.mark.parametrize(
-    ("outgoing", "usual", "safe"),
-    [
-        pytest.param(Outgoing(), USUAL, True, id="nothing"),
-        pytest.param(Outgoing(new=700), USUAL, True, id="five times the usual"),
-        pytest.param(Outgoing(new=701), USUAL, False, id="one more than that"),
-        pytest.param(Outgoing(new=400, restated=291, retracted=10), USUAL, False, id="all told"),
-        pytest.param(Outgoing(new=500), Usual(uploads=(1, 1, 1)), True, id="small, if unusual"),
-        pytest.param(Outgoing(new=501), Usual(uploads=(1, 1, 1)), False, id="no longer small"),
-        pytest.param(Outgoing(new=90_000), Usual(uploads=(1, 1, 0, 0)), True, id="no usual yet"),
-        pytest.param(Outgoing(new=90_000), Usual(), True, id="a first run"),
-        pytest.param(Outgoing(retracted=100), USUAL, True, id="a tenth taken back"),
-        pytest.param(Outgoing(retracted=101), USUAL, False, id="more than a tenth"),
-        pytest.param(Outgoing(retracted=20), Usual(counted=20), True, id="few, if all of them"),
-        pytest.param(Outgoing(retracted=21), Usual(counted=209), False, id="no longer few"),
-        pytest.param(Outgoing(new=1, currencies=frozenset({"USD"})), USUAL, True, id="the usual $"),
-        pytest.param(Outgoing(new=1, currencies=frozenset({"VND"})), USUAL, False, id="a new one"),
-        pytest.param(
-            Outgoing(new=1, currencies=frozenset({"VND"})), Usual(), True, id="the first one ever"
-        ),
-    ],
-)
-def test_a_plan_is_refused_exactly_where_it_is_beyond_the_limits(
-    outgoing: Outgoing, usual: Usual, *, safe: bool
-) -> None:
-    assert is_safe(outgoing, usual) is safe
-
-
-def test_limits_that_need_no_runs_refuse_nothing_before_there_was_one() -> None:
-    assert is_safe(Outgoing(new=90_000), Usual(), SafetyLimits(needed_runs=0))
-
-
-def test_a_refusal_names_everything_unusual_and_what_to_do() -> None:
-    outgoing = Outgoing(new=1_000, retracted=204, currencies=frozenset({"VND", "EUR", "USD"}))
-    with pytest.raises(UnsafePlanError) as refusal:
-        raise_if_unsafe(outgoing, USUAL, LIMITS)
-    assert str(refusal.value) == (
-        "1,204 uploads is 8× the usual 140; "
-        "204 of 1,000 counted conversions would be taken back; "
-        "a currency never sent before: EUR, VND. "
-        "Nothing was sent. Look with `convsync plan`; use --force to send anyway."
-    )
-    assert refusal.value.exit_code == 3
-
-
 @pytest.mark.parametrize("state", [State.DEFERRED, State.REJECTED])
 def test_what_one_action_put_off_or_refused_is_sent_to_the_rules_new_one(state: State) -> None:
     elsewhere = ConversionAction(destination="elsewhere", action_id="9")
@@ -488,23 +408,3 @@ def test_what_one_action_put_off_or_refused_is_sent_to_the_rules_new_one(state: 
     entry = structs.replace(entry, action=elsewhere, statement=a_statement(action=elsewhere))
     item = plan_upload(ORDER_ID, a_conversion(), entry, now=NOW)
     assert item.step is Step.NEW
-
-
-@pytest.mark.parametrize(
-    ("vanished", "there_were", "is_refused"),
-    [
-        pytest.param(1, 1, True, id="the only one"),
-        pytest.param(1, 2, False, id="half"),
-        pytest.param(2, 3, True, id="most"),
-        pytest.param(5_001, 10_000, True, id="more than half of many"),
-        pytest.param(0, 0, False, id="nothing of nothing"),
-    ],
-)
-def test_more_than_a_share_of_a_source_gone_at_once_is_refused(
-    vanished: int, there_were: int, *, is_refused: bool
-) -> None:
-    if not is_refused:
-        raise_if_vanished("crm", vanished, there_were, LIMITS)
-        return
-    with pytest.raises(UnsafePlanError, match=f"'crm': {vanished:,} of {there_were:,} deals"):
-        raise_if_vanished("crm", vanished, there_were, LIMITS)

@@ -180,6 +180,8 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.moved_of(settings)
     wiring.audit_settings_of(settings)
     wiring.run_limits_of(settings)
+    wiring.watch_of(settings)
+    wiring.metrics_token_of(settings)
     for name in settings.destinations:
         wiring.destinations_of(settings)(name)
     unasked, _ = wiring.accounts_of(settings)

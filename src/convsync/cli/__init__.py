@@ -12,6 +12,7 @@ import typer
 
 from convsync import __version__, log
 from convsync.cli import (
+    alerts,
     audit,
     check,
     clicks,
@@ -19,12 +20,14 @@ from convsync.cli import (
     explain,
     init,
     output,
+    past_runs,
     quarantine,
     runs,
     sandbox,
+    schedule,
     status,
 )
-from convsync.errors import ConvsyncError, StoppedError
+from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
 from convsync.log import LogFormat
 
 app = typer.Typer(
@@ -39,12 +42,16 @@ app.command("run")(runs.run)
 app.command("plan")(runs.plan)
 app.command("backfill")(runs.backfill)
 app.command("retry")(runs.retry)
+app.command("release")(runs.release)
 app.command("explain")(explain.explain)
 app.command("status")(status.status)
 app.command("check")(check.check)
+app.command("schedule")(schedule.schedule)
 app.command("sandbox")(sandbox.sandbox)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(clicks.app, name="clicks")
+app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(db.app, name="db")
 
@@ -100,6 +107,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except ConvsyncError as error:
         output.note(f"convsync: {error}", log_as=log.error)
+        if isinstance(error, UnsafePlanError) and error.heaviest:
+            output.note("\n  ".join(["These weigh most:", *error.heaviest]), log_as=log.error)
         sys.exit(error.exit_code)
 
 

@@ -1,11 +1,14 @@
 """What happened, that nothing of it was edited, and how to go on after a restored backup."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import options, output
+from convsync.cli import audit_export, options, output
+from convsync.cli import audit_filters as filters
+from convsync.cli.audit_export import FileFormat
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
@@ -16,8 +19,11 @@ app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_he
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
 
 Last = Annotated[int, typer.Option("--last", min=1, help="How many events, from the end.")]
-RunId = Annotated[int | None, typer.Option("--run", help="Only events of this run.")]
-EventOption = Annotated[str | None, typer.Option("--event", help="Only events of this kind.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; - for stdout.")]
+FileFormatOption = Annotated[
+    FileFormat | None,
+    typer.Option("--format", help="What to write; else as the file's name ends."),
+]
 HeadOption = Annotated[
     str | None,
     typer.Option("--head", metavar="NUMBER:DIGEST", help="A head kept elsewhere."),
@@ -25,42 +31,96 @@ HeadOption = Annotated[
 CertainOption = Annotated[
     bool, typer.Option("--certain", help="It was restored, although nothing seems to be lost.")
 ]
-DealId = Annotated[str, typer.Argument(metavar="DEAL", help="The deal's ID in the CRM.")]
+Name = Annotated[
+    str, typer.Argument(metavar="DEAL|ORDER_ID", help="The deal's ID in the CRM, or an order ID.")
+]
 
 
 @app.command("list")
 def list_events(
+    context: typer.Context,
     config: Config = DEFAULT_CONFIG,
     last: Last = 50,
-    run: RunId = None,
-    event: EventOption = None,
+    deal: filters.Deals = None,
+    order: filters.Order = None,
+    click: filters.Click = None,
+    request: filters.Request = None,
+    run: filters.Run = None,
+    event: filters.Kind = None,
+    state: filters.StateName = None,
+    rule: filters.Rule = None,
+    code: filters.Code = None,
+    day: filters.Day = None,
+    value: filters.Value = None,
+    value_above: filters.ValueAbove = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """List the latest events, oldest first."""
-    from convsync.errors import OperatorError
-    from convsync.model.event import EventKind
-    from convsync.store import audit_log
+    """List the latest events that meet every option, oldest first.
 
-    if event is not None and event not in set(EventKind):
-        raise OperatorError(f"There is no event {event}; there are: {', '.join(EventKind)}.")
-    with options.ledger(options.load(config)) as database, database.reading() as connection:
-        rows = list(audit_log.events(connection, run_id=run, event=event, newest=last))
+    What all rows of a batch did at once is one event. It is found by what is asked of a conversion
+    too, and then told of each that is meant.
+    """
+    from convsync.store import audit_search
+
+    asked_for = filters.Options.among(context.params)
+    settings = options.load(config)
+    wanted = asked_for.wanted(settings)
+    with options.ledger(settings) as database, database.reading() as connection:
+        asked = asked_for.asked(connection)
+        rows = audit_search.newest(connection, wanted, last, asked)
     output.show([_as_row(row) for row in rows], _COLUMNS, form)
 
 
 @app.command("show")
 def show_deal(
-    deal: DealId, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
+    name: Name, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
 ) -> None:
-    """Show all that ever happened to a deal, from the first plan to the last verdict."""
+    """Show all that ever happened to a deal, or to one conversion by its order ID."""
     from convsync.errors import OperatorError
-    from convsync.store import audit_log
+    from convsync.store import audit_search, lookup
+    from convsync.store.audit_search import Wanted
 
     with options.ledger(options.load(config)) as database, database.reading() as connection:
-        rows = audit_log.of_deal(connection, deal)
+        asked = lookup.of_deals(connection, [name])
+        if not asked.deals:
+            asked = lookup.of_order(connection, name)
+        rows = list(audit_search.every(connection, Wanted(), asked))
     if not rows:
-        raise OperatorError(f"The audit log has no event of a deal {deal}.")
+        raise OperatorError(f"The audit log has no event of a deal {name}, and no such order ID.")
     output.show([_as_row(row) for row in rows], _COLUMNS, form)
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    file: File,
+    config: Config = DEFAULT_CONFIG,
+    deal: filters.Deals = None,
+    order: filters.Order = None,
+    click: filters.Click = None,
+    request: filters.Request = None,
+    run: filters.Run = None,
+    event: filters.Kind = None,
+    state: filters.StateName = None,
+    rule: filters.Rule = None,
+    code: filters.Code = None,
+    day: filters.Day = None,
+    value: filters.Value = None,
+    value_above: filters.ValueAbove = None,
+    form: FileFormatOption = None,
+) -> None:
+    """Write all events that meet every option to a file, oldest first, a column for each thing."""
+    from convsync.report.event_table import row_of
+    from convsync.store import audit_search
+
+    asked_for = filters.Options.among(context.params)
+    file_format = audit_export.format_of(file, form)
+    settings = options.load(config)
+    wanted = asked_for.wanted(settings)
+    with options.ledger(settings) as database, database.reading() as connection:
+        found = audit_search.every(connection, wanted, asked_for.asked(connection))
+        count = audit_export.write(file, file_format, map(row_of, found))
+    output.note(f"{count:,} events written to {file}")
 
 
 @app.command("verify")

@@ -8,10 +8,13 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convsync.model.finding import Finding
+    from convsync.report.check import Profiled
 
 _SUMMARY = ("check", "result", "detail")
-_COLUMNS = (*_SUMMARY, "means", "fix", "link")
+_COLUMNS = (*_SUMMARY, "means", "example", "fix", "paste", "link")
 _RESULTS = {None: "ok", "error": "failed", "warning": "warning", "info": "info"}
 
 
@@ -24,7 +27,7 @@ def check(
     """
     from convsync import wiring
     from convsync.model.finding import Severity
-    from convsync.report.check import check_all
+    from convsync.report.check import check_all, each_of
 
     settings = options.load(config)
     with wiring.opened(settings, as_of=options.instant(as_of, settings)) as services:
@@ -34,29 +37,54 @@ def check(
             [*services.deal_sources, *services.click_sources],
             services.destinations,
             wiring.accounts_of(settings),
+            shared=services.shared_keys,
             clock=None if as_of else services.clock,
             now=services.clock(),
         )
-    rows = [_row(finding) for finding in findings]
-    if form is Format.TABLE:
-        output.show(rows, _SUMMARY, form)
-        _show_fixes(rows)
-    else:
-        output.show(rows, _COLUMNS, form)
-    if any(finding.severity is Severity.ERROR for finding in findings):
+    _show(findings, form)
+    if any(finding.severity is Severity.ERROR for finding in each_of(findings)):
         raise typer.Exit(2)
 
 
+def _show(findings: "Sequence[Finding]", form: Format) -> None:
+    """Print what was found, a profile as a page of its own where people read it."""
+    from convsync.report.check import Profiled, each_of
+
+    if form is not Format.TABLE:
+        output.show([_row(finding) for finding in each_of(findings)], _COLUMNS, form)
+        return
+    rows = [_row(finding) for finding in findings]
+    output.show(rows, _SUMMARY, form)
+    _show_fixes(rows)
+    for finding in findings:
+        if isinstance(finding, Profiled):
+            _show_page(finding)
+
+
+def _show_page(profiled: "Profiled") -> None:
+    from convsync.report.profile_page import page_of
+
+    typer.echo("\n" + "\n".join(page_of(profiled.profile, profiled.shows)))
+
+
 def _row(finding: "Finding") -> dict[str, Any]:
-    return {
+    from convsync.report.check import Profiled
+    from convsync.report.profile_page import profile_as_json
+
+    row: dict[str, Any] = {
         "check": finding.subject,
         "result": _RESULTS[finding.severity],
         "severity": finding.severity,
         "detail": finding.problem,
         "means": finding.means,
+        "example": finding.example,
         "fix": finding.fix,
+        "paste": finding.paste,
         "link": finding.link,
     }
+    if isinstance(finding, Profiled):
+        row["profile"] = profile_as_json(finding.profile)
+    return row
 
 
 def _show_fixes(rows: list[dict[str, Any]]) -> None:

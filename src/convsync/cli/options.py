@@ -40,6 +40,12 @@ AsOf = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Send even an unusual plan.")]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by", metavar="NAME", help="Who answers for it, for the audit log; else the user."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Plan only; write and send nothing.")]
 
 

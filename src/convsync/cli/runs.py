@@ -1,4 +1,4 @@
-"""`run`, `plan`, `backfill` and `retry`: all that reads sources or sends."""
+"""`run`, `plan`, `backfill`, `retry` and `release`: all that reads sources or sends."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convsync import log
-from convsync.cli import options, output, signals
+from convsync.cli import options, output, signals, watching
 from convsync.cli.collector import spare_the_collector
-from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, DryRun, Force, Format, FormatOption
+from convsync.cli.options import (
+    DEFAULT_CONFIG,
+    AsOf,
+    By,
+    Config,
+    DryRun,
+    Force,
+    Format,
+    FormatOption,
+)
 from convsync.cli.preview import Preview, question
 from convsync.errors import OperatorError
 
@@ -57,6 +66,7 @@ PlanFile = Annotated[
         help="Send what `plan --out FILE` kept, as far as it still agrees, and nothing else.",
     ),
 ]
+RunNumber = Annotated[int, typer.Argument(help="The number of the run that refused the plan.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 
 
@@ -66,6 +76,7 @@ def run(
     *,
     dry_run: DryRun = False,
     force: Force = False,
+    by: By = None,
     plan_file: PlanFile = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -74,10 +85,12 @@ def run(
 
     if plan_file is not None and (dry_run or force):
         raise typer.BadParameter("--plan goes with neither --dry-run nor --force.")
+    is_nightly = not dry_run and plan_file is None
     with (
         _closing(form, is_wanted=not dry_run) as closing,
+        watching.night_watched(config, as_of, closing, is_wanted=is_nightly) as night,
         output.progress() as progress,
-        _services(config, as_of, progress, closing) as services,
+        _services(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
             report = pipeline.plan(services)
@@ -85,6 +98,7 @@ def run(
             report = pipeline.carry_out(services, _kept_in(plan_file))
         else:
             report = pipeline.run(services, force=force)
+        night.exit_code = report.exit_code
     _show(report, form, closing)
 
 
@@ -123,6 +137,7 @@ def backfill(
     yes: Yes = False,
     dry_run: DryRun = False,
     force: Force = False,
+    by: By = None,
     deals: ListDeals = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -144,7 +159,7 @@ def backfill(
     with (
         _closing(form, is_wanted=not dry_run) as closing,
         output.progress() as progress,
-        _services(config, as_of, progress, closing) as services,
+        _services(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
             report = pipeline.plan_backfill(services, period, only=only, read_plan=preview.read)
@@ -169,6 +184,7 @@ def retry(
     as_of: AsOf = None,
     *,
     force: Force = False,
+    by: By = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Send what is waiting in the outbox and ask for verdicts. Reads no source."""
@@ -177,9 +193,28 @@ def retry(
     with (
         _closing(form) as closing,
         output.progress() as progress,
-        _services(config, as_of, progress, closing) as services,
+        _services(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.resend(services, force=force)
+    _show(report, form, closing)
+
+
+def release(
+    run: RunNumber,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    by: By = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Send exactly the plan that a run refused as unusual, as far as it still agrees."""
+    from convsync import pipeline
+
+    with (
+        _closing(form) as closing,
+        output.progress() as progress,
+        _services(config, as_of, progress, closing, by=by) as services,
+    ):
+        report = pipeline.release(services, run)
     _show(report, form, closing)
 
 
@@ -216,7 +251,12 @@ def _closing(form: Format, *, is_wanted: bool = True) -> Iterator["list[Closing]
 
 @contextmanager
 def _services(
-    config: Path, as_of: str | None, progress: "Progress", closing: "list[Closing] | None" = None
+    config: Path,
+    as_of: str | None,
+    progress: "Progress",
+    closing: "list[Closing] | None" = None,
+    *,
+    by: str | None = None,
 ) -> Iterator["Services"]:
     from convsync import wiring
     from convsync.store import migrate
@@ -234,7 +274,7 @@ def _services(
         wiring.opened(settings, as_of=now, progress=progress, sleep=stop.sleep) as services,
     ):
         migrate.require_current(services.database)
-        yield replace(services, on_close=closing.append, stop=stop)
+        yield replace(services, on_close=closing.append, stop=stop, by=by or services.by)
 
 
 def _asked(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convsync.cli import options, output
+from convsync.cli import options, output, watching
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.watching import Check, MaxAge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +95,8 @@ def status(
     platform: Platform = False,
     breaches: Breaches = False,
     uncorrectable: ShowUncorrectable = False,
+    check: Check = False,
+    max_age: MaxAge = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -103,8 +106,10 @@ def status(
     from convsync.report import agreements
     from convsync.report import status as standing
 
-    if sum((breaches, platform, uncorrectable)) > 1:
-        raise typer.BadParameter("--breaches, --uncorrectable, --platform: one at a time.")
+    if sum((breaches, platform, uncorrectable, check)) > 1:
+        raise typer.BadParameter("--breaches, --uncorrectable, --platform, --check: one at a time.")
+    if check or max_age:
+        watching.check(config, as_of, max_age)
     settings = options.load(config)
     period = _period(from_day, to_day, settings)
     now = options.instant(as_of, settings) or system_clock()

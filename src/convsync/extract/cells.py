@@ -6,6 +6,7 @@ their digits, booleans as `true` and `false`. What cannot be read raises CellErr
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from convsync.extract.amounts import Amount, AmountReader
 from convsync.extract.cell_error import CellError, shape_of
+from convsync.extract.free_text import without_people
 from convsync.extract.mapping import CellFormat
 from convsync.extract.several import ids_in, phones_in
 from convsync.extract.sound_ids import raise_if_inexact, raise_if_personal, sound_id
@@ -75,6 +77,7 @@ class CellReader:
         self.consent = _remembering(self._consent)
         self.customer_type = _remembering(self._customer_type)
         self.region = _remembering(self._region)
+        self.segment = _remembering(self._segment)
 
     def texts(self, cells: Sequence[str]) -> list[str]:
         """Return what `text` returns of each cell of a column."""
@@ -133,6 +136,10 @@ class CellReader:
         """Return the type of customer a cell names; a word that nobody declared says nothing."""
         return self._customers.get(self.word(cell))
 
+    def _segment(self, cell: object) -> str:
+        """Return the cell's text for rules and reports, without anybody's address or number."""
+        return without_people(self.text(cell), self._phone_region)
+
     def is_deleted(self, cell: object) -> bool:
         """Return whether the cell's word is one of those declared to mean deleted."""
         return text_of(cell).casefold() in self._deleted
@@ -145,11 +152,11 @@ class CellReader:
     def captured(self, kind: ClickIdKind, cell: object) -> list[Captured]:
         """Return the click IDs in a cell that should hold one of this kind, or raise CellError."""
         text = self.text(cell)
-        return _sound(captured_in(kind, text)) if text else []
+        return _sound(captured_in(kind, text), self._phone_region) if text else []
 
     def captured_in_url(self, cell: object) -> list[Captured]:
         """Return the click IDs in the landing URL that a cell holds, or raise CellError."""
-        return _sound(captured_in_url(self.text(cell)))
+        return _sound(captured_in_url(self.text(cell)), self._phone_region)
 
     def ids(self, cell: object) -> list[str]:
         """Return the IDs in a cell that joins deals and clicks, or raise CellError."""
@@ -170,6 +177,12 @@ class CellReader:
         text = self.text(cell)
         self._phone_hashes_in(text)
         return text
+
+    def internal_id(self, cell: object) -> str:
+        """Return an ID by which a system names one of its own records, "" for what is none."""
+        with suppress(CellError):
+            return self.deal_id(cell)
+        return ""
 
     def hashed_phones(self, text: str, region: str | None) -> list[str]:
         """Return the hash of every phone number in a text; what is none is passed over.
@@ -313,13 +326,13 @@ def _unambiguous(words: Mapping[CustomerType, frozenset[str]]) -> dict[str, Cust
     return {word: kind for word, kind in named if times[word] == 1}
 
 
-def _sound(captured: list[Captured]) -> list[Captured]:
+def _sound(captured: list[Captured], region: str | None) -> list[Captured]:
     """Return click IDs that may be stored and sent, or raise CellError."""
     for click_id, _ in captured:
         value = click_id.value
         if _ORDINARY_ID.match(value):
             continue
-        raise_if_personal(value)
+        raise_if_personal(value, region)
         if _CONTROLS.search(value):
             raise CellError("holds a click ID with spaces or control characters: correct it")
     return captured

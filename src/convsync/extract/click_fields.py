@@ -67,13 +67,18 @@ def are_lower_cased(values: Iterable[str]) -> bool:
 
 def are_cut(values: Iterable[str], longest: int | None) -> bool:
     """True where IDs end at the field's own length, or several at one where forms cut."""
-    lengths = Counter(len(value) for value in values if len(value) >= _SHORTEST)
-    if not lengths:
+    return end_at_one_length(Counter(map(len, values)), longest)
+
+
+def end_at_one_length(lengths: Mapping[int, int], longest: int | None = None) -> bool:
+    """Do as `are_cut` does, of how many IDs there are of each length."""
+    long = {length: count for length, count in lengths.items() if length >= _SHORTEST and count}
+    if not long:
         return False
-    if longest is not None and lengths[longest]:
+    if longest is not None and longest in long:
         return True
-    most = max(lengths)
-    return most in _CUT_AT and lengths[most] >= _FEW
+    most = max(long)
+    return most in _CUT_AT and long[most] >= _FEW
 
 
 def values_of(samples: Sequence[Fields], name: str) -> list[str]:

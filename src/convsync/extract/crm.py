@@ -6,19 +6,21 @@ that which is worked on, so that the store and the CRM need not wait for each ot
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
+
+from msgspec import structs
 
 from convsync import log
 from convsync.errors import OperatorError
 from convsync.extract.cells import text_of
 from convsync.extract.crm_adapter import Crm, CrmField, Page
 from convsync.extract.crm_records import CrmRecords
+from convsync.extract.free_text import without_people
 from convsync.extract.funnel import MilestoneStages, StageOutcome, listed
-from convsync.extract.malformed import as_documented
+from convsync.extract.malformed import as_documented, may_be_kept
 from convsync.extract.mapping import CellFormat, CrmMapping
 from convsync.extract.source import Bookmark, Departed, Memory, Record
 from convsync.extract.stage_names import doubtful_words, with_remembered
@@ -68,10 +70,10 @@ class CrmDeals:
             records = self._records()
             for page in _ahead(self.crm.changed(window, after.place if after else None)):
                 yield from map(records.read, page.deals)
-                yield from page.departed
-                if page.place is not None:
+                yield from filter(_has_sound_ids, page.departed)
+                if page.place is not None and self._may_be_kept(page.place):
                     yield Bookmark(page.place)
-            yield from self.crm.departed(window)
+            yield from filter(_has_sound_ids, self.crm.departed(window))
             self._say_what_is_unknown(records)
 
     def read_period(self, period: Period) -> Iterator[Record]:
@@ -95,8 +97,13 @@ class CrmDeals:
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages there are now, and behind them those that are only remembered."""
-        self.stages_seen = [*map(_named, self.crm.stages())]
+        self.stages_seen = [named(stage, self._cells.phone_region) for stage in self.crm.stages()]
         return with_remembered(self.stages_seen, self._memory.stages)
+
+    def _may_be_kept(self, place: str) -> bool:
+        """Return whether a place, which names records, names nobody by what should be an ID."""
+        is_one_word = " " not in place.rpartition(":")[2]
+        return is_one_word and without_people(place, self._cells.phone_region) == place
 
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())
@@ -160,19 +167,28 @@ def raise_if_never_won(source: str, mapping: CrmMapping, stages: Sequence[Stage]
             )
 
 
-def _named(stage: Stage) -> Stage:
+def _has_sound_ids(departed: Departed) -> bool:
+    """Return whether a deal that left may be spoken of: one that never could was never stored."""
+    ids = (departed.deal_id, departed.survivor)
+    return all(may_be_kept(str(one)) for one in ids if one is not None)
+
+
+def named(stage: Stage, region: str | None) -> Stage:
     """Return a stage with words for names; one without a name goes by its ID."""
-    name, pipeline = text_of(stage.name) or text_of(stage.stage_id), text_of(stage.pipeline)
-    if (name, pipeline) == (stage.name, stage.pipeline):
-        return stage
-    return replace(stage, name=name, pipeline=pipeline)
+    stage_id, name, pipeline = (
+        without_people(text_of(text), region)
+        for text in (stage.stage_id, stage.name, stage.pipeline)
+    )
+    return structs.replace(stage, stage_id=stage_id, name=name or stage_id, pipeline=pipeline)
 
 
 def raise_if_missing(source: str, mapping: CrmMapping, there: Sequence[CrmField]) -> None:
     """Raise OperatorError naming every mapped field that the CRM does not have or may not tell."""
     problems = []
     for kind, found in groupby(unreadable(mapping, there), key=itemgetter(0)):
-        readable = sorted(of.name for of in there if of.kind == kind and of.is_readable)
+        readable = sorted(
+            without_people(of.name) for of in there if of.kind == kind and of.is_readable
+        )
         named = ", ".join(f"'{name}'" for _, name in found)
         problems.append(
             f"{kind} field {named} is missing or may not be read; those there are:"

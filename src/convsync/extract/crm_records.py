@@ -12,16 +12,17 @@ from re import compile as pattern
 from typing import TypeVar
 
 from convsync.extract.cell_error import CellError
-from convsync.extract.cells import CellReader, text_of
+from convsync.extract.cells import CellReader
 from convsync.extract.crm_adapter import CrmDeal, FieldHistory, Fields, Person, is_sound
 from convsync.extract.deal_reader import DealReader, milestone_at
 from convsync.extract.funnel import Funnel, MilestoneStages, Stage
 from convsync.extract.layout import Getter, Layout, NamedFields
-from convsync.extract.malformed import MALFORMED, quarantined
+from convsync.extract.malformed import MALFORMED, may_be_kept, quarantined
 from convsync.extract.mapping import (
     ATTRIBUTES,
     CONTACT,
     LEAD,
+    OWNER,
     CellFormat,
     CrmMapping,
     MilestoneField,
@@ -57,7 +58,7 @@ class CrmRecords:
         merged: Mapping[str, Merged] | None = None,
     ) -> None:
         cells = self._cells = CellReader(form)
-        layout = _DealLayout()
+        layout = _DealLayout(cells)
         by_stage = {
             name: means
             for name, means in mapping.milestones.items()
@@ -83,7 +84,7 @@ class CrmRecords:
             layout,
             milestones=self._reached,
             evidence=self._evidence,
-            merged=lambda record: record.merged,
+            merged=lambda record: tuple(filter(None, map(cells.internal_id, record.merged))),
         )
 
     def read(self, record: CrmDeal | Quarantined) -> Deal | Quarantined:
@@ -112,6 +113,8 @@ class CrmRecords:
         return [own, *map(self._evidence_of, record.people)]
 
     def _evidence_of(self, person: Person) -> Evidence:
+        if not may_be_kept(str(person.record_id)):
+            raise CellError(f"the ID of its {person.kind} is none: look at both in the CRM")
         return self._people[person.kind].read(
             person.fields,
             person.history,
@@ -123,8 +126,9 @@ class CrmRecords:
 class _DealLayout(Layout[CrmDeal]):
     """The fields of a CRM's deal: those that are mapped, and what every CRM tells without."""
 
-    def __init__(self) -> None:
+    def __init__(self, cells: CellReader) -> None:
         self._fields = NamedFields()
+        self._cells = cells
 
     def getter(self, name: str, read: Callable[[object], T]) -> Getter[CrmDeal, T]:
         get = self._fields.getter(name, read)
@@ -146,7 +150,8 @@ class _DealLayout(Layout[CrmDeal]):
         return get
 
     def attributes(self) -> Mapping[str, Getter[CrmDeal, str]]:
-        return {name: _attribute_getter(name) for name in ATTRIBUTES}
+        readers = dict.fromkeys(ATTRIBUTES, self._cells.segment) | {OWNER: self._cells.internal_id}
+        return {name: _attribute_getter(name, read) for name, read in readers.items()}
 
 
 class _HistoryReader:
@@ -181,10 +186,10 @@ class _HistoryReader:
                         yield click_id, clicked_at or at
 
 
-def _attribute_getter(name: str) -> Getter[CrmDeal, str]:
+def _attribute_getter(name: str, read: Callable[[object], str]) -> Getter[CrmDeal, str]:
     def get(record: CrmDeal) -> str:
         try:
-            return text_of(record.attributes.get(name))
+            return read(record.attributes.get(name))
         except CellError as error:
             raise CellError(f"the deal's {name} {error}") from None
 

@@ -15,7 +15,8 @@ the window. Files in UTF-16, or with lines that end in a carriage return alone, 
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from convsync.extract.click_columns import Row, SightingColumns
 from convsync.extract.csv_form import FileForm, codec_of, may_lead_to_parameters, opened
 from convsync.extract.csv_rows import LONGEST_CELL, UNDECODED, CsvFile
 from convsync.extract.layout import NumberedRow
+from convsync.extract.looks import LookedAt, columns_of
 from convsync.extract.mapping import CellFormat, ClickColumns
 from convsync.extract.row_digest import digest_of_reading
 from convsync.extract.rows import SightingRows
@@ -62,11 +64,19 @@ class CsvClicks:
         with opened_table(self.path, self.form) as file:
             SightingRows(self.columns, in_zone_of(file, self.cells), file.header)
 
-    def samples(self, columns: Sequence[str]) -> Mapping[str, Sequence[object]]:
-        """Return what the first rows hold in each of these mapped columns."""
+    @contextmanager
+    def looked_at(self) -> Iterator[LookedAt]:
+        """Open the file for a look at each row."""
         with opened_table(self.path, self.form) as file:
-            SightingRows(self.columns, in_zone_of(file, self.cells), file.header)
-            return file.header.samples(file.rows(), columns)
+            cells, columns = in_zone_of(file, self.cells), columns_of(self.columns)
+            rows = SightingRows(self.columns, cells, file.header).each(file.rows())
+            yield LookedAt(
+                name=self.name,
+                table=f"clicks.{self.name}",
+                columns=columns,
+                form=cells,
+                looks=file.header.looks(rows, columns),
+            )
 
     def read(self, window: Period) -> Iterator[ClickChunk]:
         """Yield every sighting logged inside the window, and every one without a stamp."""

@@ -6,8 +6,8 @@ in `several_rows`. To find such deals the file is gone through once before it is
 alone: eight bytes of memory a row, and all rows of the deals that are held back for their last.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -17,13 +17,13 @@ from typing import Final, TypeVar
 from convsync.errors import OperatorError
 from convsync.extract.csv_form import FileForm
 from convsync.extract.layout import NumberedRow, RowCells
+from convsync.extract.looks import LookedAt, columns_of
 from convsync.extract.mapping import CellFormat, DealColumns
 from convsync.extract.row_digest import digest_of_reading
 from convsync.extract.rows import DealRow, DealRows
 from convsync.extract.several_rows import Repeated, RowsPerDeal, gathered
 from convsync.extract.source import Bookmark, Record, StoredAs
 from convsync.extract.table_file import TableFile, in_zone_of, opened_table
-from convsync.extract.table_profile import TableProfile, profile_of
 from convsync.model.period import Period
 
 T = TypeVar("T")
@@ -58,11 +58,23 @@ class CsvDeals:
         with self._opened() as file:
             self._records(file)
 
-    def samples(self, columns: Sequence[str]) -> Mapping[str, Sequence[object]]:
-        """Return what the first rows hold in each of these mapped columns."""
+    @contextmanager
+    def looked_at(self) -> Iterator[LookedAt]:
+        """Open the file for a look at each row by itself, even where a deal has several."""
         with self._opened() as file:
-            self._records(file)
-            return file.header.samples(file.rows(), columns)
+            records = self._records(file)
+            columns = columns_of(self.columns)
+            rows = self._with_ids(file.rows(), records)
+            yield LookedAt(
+                name=self.name,
+                table=f"deals.{self.name}",
+                columns=columns,
+                form=in_zone_of(file, self.cells),
+                looks=file.header.looks(records.each(rows), columns),
+                milestones=tuple(self.columns.milestones),
+                rows_are_deals=self.rows_per_deal is RowsPerDeal.ONE,
+                modified_at=self.columns.modified_at,
+            )
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp."""
@@ -100,12 +112,6 @@ class CsvDeals:
             records = self._records(file)
             yield from records.reached(self._deal_rows(file, records), period)
             file.raise_if_rewritten()
-
-    def profile(self) -> TableProfile:
-        """Return what the cells of every row say."""
-        with self._opened() as file:
-            self._records(file)
-            return profile_of(self.columns, self.cells, file.header, file.rows())
 
     def _deal_rows(self, file: TableFile, records: DealRows) -> Iterator[DealRow]:
         rows = self._with_ids(file.rows(), records)

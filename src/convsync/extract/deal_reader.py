@@ -73,7 +73,7 @@ class DealReader(Generic[R]):
         self._currency = layout.of_deal("currency", fields.currency, cells.currency, None)
         self._customer_type = layout.optional(fields.customer_type, cells.customer_type, None)
         self._is_deleted = layout.optional(fields.deleted, cells.is_deleted, otherwise=False)
-        segments = {name: layout.getter(of, cells.text) for name, of in fields.segments.items()}
+        segments = {name: layout.getter(of, cells.segment) for name, of in fields.segments.items()}
         self._segments = list({**layout.attributes(), **segments}.items())
 
     def read(self, record: R, row_digest: bytes = b"") -> Deal:

@@ -26,7 +26,7 @@ from convsync.extract.paging import pages_by_cursor
 from convsync.guides import located
 from convsync.http import Answer, Http, NotJson, Verdict
 from convsync.pace import Limit
-from convsync.vendor_words import name_of
+from convsync.vendor_words import name_of, path_of
 
 PATH: Final = "api/data/v9.2"
 A_PAGE: Final = 500
@@ -128,7 +128,7 @@ class Api:
         for some in batches(paths, _PARTS):
             body = _batch_of([self._http.url_of(path) for path in some])
             answer = self._http.answer("POST", "$batch", data=body, headers=headers)
-            parts = _parts_of(answer, [f"{self._http.name} GET {path}" for path in some])
+            parts = _parts_of(answer, [f"{self._http.name} GET {path_of(path)}" for path in some])
             if len(parts) != len(some):
                 raise TransientError(f"{answer.place}: {len(parts)} of {len(some)} answers came.")
             yield from parts

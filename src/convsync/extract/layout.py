@@ -5,15 +5,16 @@ works on rows and on CRM records alike. An error names the column or field, and 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from convsync.errors import OperatorError
 from convsync.extract.cell_error import CellError
+from convsync.extract.looks import Look, MappedColumn
+from convsync.extract.source import Quarantined
+from convsync.model.click import Sighting
+from convsync.model.deal import Deal
 
-_SAMPLED: Final = 20_000
-"""How many rows are looked at where a column of them tells what no single one does."""
 R = TypeVar("R")
 T = TypeVar("T")
 RowCells = Sequence[object]
@@ -92,16 +93,18 @@ class Header(Layout[RowCells]):
         """Return where mapped columns stand; None is none, and each must be there."""
         return [self.names.index(column.strip()) for column in columns if column is not None]
 
-    def samples(
-        self, rows: Iterable[NumberedRow], columns: Sequence[str]
-    ) -> dict[str, list[object]]:
-        """Return what the first sound rows hold in each of these mapped columns."""
-        places = self.places(*columns)
-        taken = list(islice((row.cells for row in rows if row.problem is None), _SAMPLED))
-        return {
-            column: [cells[place] for cells in taken]
-            for column, place in zip(columns, places, strict=True)
-        }
+    def looks(
+        self,
+        rows: Iterable[tuple[NumberedRow, Deal | Sighting | Quarantined | None]],
+        columns: Sequence[MappedColumn],
+    ) -> Iterator[Look]:
+        """Yield each row beside what it was read as, with its cells in these mapped columns."""
+        places = list(enumerate(self.places(*(column.name for column in columns))))
+        for row, read in rows:
+            there = len(row.cells) if row.problem is None else 0
+            cells = [(at, row.cells[place]) for at, place in places if place < there]
+            said = hash(tuple(map(str, row.cells)))
+            yield Look(f"{self.place}{row.number}", read, cells, said)
 
     def raise_if_unusable(self) -> None:
         """Raise OperatorError naming every mapped column that is missing or there twice."""

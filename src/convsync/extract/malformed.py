@@ -6,6 +6,7 @@ nights. Where every deal of a group is bad, it is the source that changed, and i
 An answer that is about no single record (stages, fields, a list) is an error with its place.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,9 @@ from convsync import log
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.cell_error import CellError
 from convsync.extract.crm_adapter import CrmDeal, Page
+from convsync.extract.sound_ids import raise_if_personal
 from convsync.extract.source import Departed, Quarantined
+from convsync.model.identifiers import hashed
 from convsync.vendor_words import name_of
 
 T = TypeVar("T")
@@ -27,6 +30,7 @@ MALFORMED: Final = (
     LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, CellError,
 )  # fmt: skip
 """What reading raises where a value is missing, or is another thing than was documented."""
+_RECORD_ID: Final = re.compile(r"(?!0[0-9]{6,}\Z)[\w.:=-]+")
 _OF_A_RECORD: Final = (*MALFORMED, UnexpectedResponseError)
 _A_PATTERN: Final = 3
 """So many failures in a row, and no success, are no longer about single records."""
@@ -179,8 +183,23 @@ def quarantined(deal_id: str | None, error: Exception) -> Quarantined:
             f"its record is not shaped as the CRM's documentation says ({_about(error)}): look at"
             " it in the CRM, or report it"
         )
+    if deal_id is not None and not may_be_kept(deal_id):
+        place = f"a deal whose ID is none ({hashed(deal_id)[:8]})"
+        return Quarantined(place=place, problem=problem)
     place = f"deal {deal_id}" if deal_id else "a deal without an ID"
     return Quarantined(place=place, problem=problem, deal_id=deal_id)
+
+
+def may_be_kept(deal_id: str) -> bool:
+    """Return whether a CRM's ID is fit to be stored: nobody's address, number or name.
+
+    No CRM's IDs have spaces, or are digits behind a zero, as numbers dialled at home are.
+    """
+    try:
+        raise_if_personal(deal_id)
+    except CellError:
+        return False
+    return _RECORD_ID.fullmatch(deal_id) is not None
 
 
 def _about(error: Exception) -> str:

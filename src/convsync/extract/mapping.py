@@ -10,7 +10,8 @@ from convsync.model.customer import CustomerType
 
 DEAL, CONTACT, LEAD = "deal", "contact", "lead"
 """The kinds of record a CRM has."""
-ATTRIBUTES = ("owner", "pipeline", "stage")
+OWNER = "owner"
+ATTRIBUTES = (OWNER, "pipeline", "stage")
 """The segments of every CRM's deals, mapped or not: IDs and words of the set-up, no free text."""
 
 

@@ -166,11 +166,11 @@ class Odoo:
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals written in the window by record ID, then those whose partners were."""
         model, _, last = (after or f"{_LEAD}:").partition(":")
-        seen: set[Any] = set()
+        seen: set[str] = set()
         if model == _LEAD:
             for records in self._written(_LEAD, window, self._columns(), int(last or 0)):
                 if not is_first_read(window):
-                    seen.update(record.get("id") for record in records)
+                    seen.update(str(record.get("id")) for record in records)
                 yield self._complete(records, f"{_LEAD}:{last_of(records, itemgetter('id'))}")
             last = ""
         if is_first_read(window):
@@ -178,7 +178,7 @@ class Odoo:
         for partners in self._written(_PARTNER, window, ["id"], int(last or 0)):
             theirs = [["partner_id", "in", [one["id"] for one in partners]]]
             for records in self._pages(_LEAD, theirs, self._columns(), self._a_page):
-                yield self._complete([one for one in records if one["id"] not in seen])
+                yield self._complete([one for one in records if str(one.get("id")) not in seen])
             yield Page(deals=(), place=f"{_PARTNER}:{last_of(partners, itemgetter('id'))}")
 
     def reached(self, period: Period) -> Iterator[Page]:

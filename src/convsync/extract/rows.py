@@ -129,6 +129,13 @@ class DealRows:
 
         return self._read_all(rows, read)
 
+    def each(
+        self, rows: Iterable[NumberedRow]
+    ) -> Iterator[tuple[NumberedRow, Deal | Quarantined | None]]:
+        """Yield every row beside what it is read as, by itself."""
+        for row in rows:
+            yield row, self._read_one(row, self._read)
+
     def _read(self, row: DealRow) -> Deal:
         if isinstance(row, NumberedRow):
             return self._deals.read(row.cells, row.digest)
@@ -210,6 +217,17 @@ class SightingRows:
             return None
 
         return _read(rows, read, self._quarantined)
+
+    def each(
+        self, rows: Iterable[NumberedRow]
+    ) -> Iterator[tuple[NumberedRow, Sighting | Quarantined | None]]:
+        """Yield every row beside what it is read as, None for one without a click ID."""
+
+        def read(row: NumberedRow) -> Sighting | None:
+            return self._sighting(row.cells)
+
+        for row in rows:
+            yield row, _read_one(row, read, self._quarantined)
 
     def is_left(self, row: RowCells, window: Period) -> bool:
         """True where a row was logged behind the window: it is left out, to be read later."""

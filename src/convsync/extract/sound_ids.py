@@ -79,10 +79,15 @@ def raise_if_personal(text: str, region: str | None = None) -> None:
     """Raise CellError for what is somebody's e-mail address, phone number or name."""
     if ("@" in text or "%40" in text) and _EMAIL.search(text):
         raise CellError("holds an e-mail address where an ID should be: map it as `email`")
-    if _PHONE.match(text) and _AS_DIALLED.match(text) and _is_phone(text, region):
+    if is_dialled(text, region):
         raise CellError("holds a phone number where an ID should be: map it as `phone`")
     if _NAME.match(text):
         raise CellError("holds what looks like a name where an ID should be: map the ID's column")
+
+
+def is_dialled(text: str, region: str | None = None) -> bool:
+    """Return whether a text is somebody's phone number, written as a number to dial is."""
+    return bool(_PHONE.match(text) and _AS_DIALLED.match(text)) and _is_phone(text, region)
 
 
 def with_check_characters(text: str) -> str:

@@ -15,7 +15,7 @@ otherwise leave its row out of every night, and nobody would know.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from typing import Any
@@ -29,13 +29,13 @@ from convsync.errors import OperatorError
 from convsync.extract.cell_error import CellError
 from convsync.extract.cells import CellReader
 from convsync.extract.layout import Header, NumberedRow
+from convsync.extract.looks import LookedAt, columns_of
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.rows import DealRows, SightingRows
 from convsync.extract.several_rows import Repeated, RowsPerDeal, gathered
 from convsync.extract.source import Bookmark, ClickChunk, Quarantined, Record, chunks_of
 from convsync.extract.sql_query import ALL_TIME, SqlQuery, Statement
 from convsync.extract.sql_session import opened
-from convsync.extract.table_profile import TableProfile, profile_of
 from convsync.model.period import Period
 
 _FIRST_READ = datetime(1970, 1, 2, tzinfo=UTC)
@@ -99,13 +99,22 @@ class SqlDeals:
             records = self._records(rows)
             yield from records.reached(gathered(rows, records.id_of, repeated), period)
 
-    def profile(self) -> TableProfile:
-        """Return what the cells of every row say, and how many rows the window would leave out."""
+    @contextmanager
+    def looked_at(self) -> Iterator[LookedAt]:
+        """Run the query for a look at each row there is, by itself and whatever its window."""
         with self._opened() as query:
-            rows = query.run(query.every_row)
-            self._records(rows)
-            found = profile_of(self.columns, self.cells, rows.header, rows)
-            return replace(found, left_out=query.left_out(rows.read))
+            rows, columns = query.run(query.every_row), columns_of(self.columns)
+            yield LookedAt(
+                name=self.name,
+                table=f"deals.{self.name}",
+                columns=columns,
+                form=self.cells,
+                looks=rows.header.looks(self._records(rows).each(rows), columns),
+                left_out=lambda: query.left_out_of(rows),
+                milestones=tuple(self.columns.milestones),
+                rows_are_deals=self.rows_per_deal is RowsPerDeal.ONE,
+                modified_at=self.columns.modified_at,
+            )
 
     def _opened(self) -> AbstractContextManager["_OpenQuery"]:
         return _opened(self, self.columns.deal_id)
@@ -148,6 +157,20 @@ class SqlClicks:
                 yield chunk
             query.raise_if_window_loses(rows.read - unreadable, window)
 
+    @contextmanager
+    def looked_at(self) -> Iterator[LookedAt]:
+        """Run the query for a look at each row there is, whatever its window."""
+        with _opened(self) as query:
+            rows, columns = query.run(query.every_row), columns_of(self.columns)
+            yield LookedAt(
+                name=self.name,
+                table=f"clicks.{self.name}",
+                columns=columns,
+                form=self.cells,
+                looks=rows.header.looks(self._records(rows).each(rows), columns),
+                left_out=lambda: query.left_out_of(rows),
+            )
+
     def _records(self, rows: "_Rows") -> SightingRows:
         return SightingRows(self.columns, self.cells, rows.header)
 
@@ -180,6 +203,10 @@ class _Rows:
     def __iter__(self) -> Iterator[NumberedRow]:
         for self.read, row in enumerate(self._result, 1):  # noqa: B020
             yield NumberedRow(self.read, _placed(row, self._zoned) if self._zoned else row)
+
+    def pass_over_the_rest(self) -> None:
+        """Count the rows that nobody has read."""
+        self.read += sum(1 for _ in self._result)
 
 
 class _OpenQuery:
@@ -259,8 +286,15 @@ class _OpenQuery:
         found = [name for name in names if name.strip() == self._id_column]
         return found[0] if found and len(set(names)) == len(names) else None
 
+    def left_out_of(self, rows: _Rows) -> int:
+        """Return how many rows are in no window, however wide, and read the rest of them for it."""
+        if not self._query.has_window:
+            return 0
+        rows.pass_over_the_rest()
+        return self.left_out(rows.read)
+
     def left_out(self, rows: int) -> int:
-        """Return how many of all rows are in no window, however wide."""
+        """Return how many of so many rows, all there are, are in no window, however wide."""
         if not self._query.has_window:
             return 0
         everywhere = self._query.bound(self._query.within(self._names, ALL_TIME))

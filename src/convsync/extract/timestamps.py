@@ -63,7 +63,7 @@ class TimestampReader:
             if text[4:8:3] == _SEPARATED:
                 if len(text) == 10:
                     return self._day(date.fromisoformat(text))
-                if text[10] in _BEFORE_TIME:
+                if text[10:11] in _BEFORE_TIME:
                     return self._moment_of(datetime.fromisoformat(text))
         except ValueError:
             pass  # not quite ISO 8601

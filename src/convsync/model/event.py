@@ -21,6 +21,8 @@ class EventKind(StrEnum):
     DEAL_GONE = "deal_gone"
     DEAL_RETURNED = "deal_returned"
     PLANNED = "planned"
+    RESTATED = "restated"
+    RETRACTED = "retracted"
     HELD = "held"
     NOT_SENT = "not_sent"
     KEPT = "kept"
@@ -43,16 +45,9 @@ class EventKind(StrEnum):
     RULE_MOVED = "rule_moved"
     SOURCE_MOVED = "source_moved"
     RESTORE_ACCEPTED = "restore_accepted"
-
-
-TOGETHER = (
-    EventKind.RESERVED,
-    EventKind.ACCEPTED,
-    EventKind.CONFIRMED,
-    EventKind.UNMATCHED,
-    EventKind.UNTRIED,
-)
-"""What many conversions do at once: one event names them all, and no deal."""
+    PLAN_REFUSED = "plan_refused"
+    PLAN_FORCED = "plan_forced"
+    PLAN_RELEASED = "plan_released"
 
 
 class Event(Struct, frozen=True):

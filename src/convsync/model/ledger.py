@@ -56,6 +56,8 @@ _NOT_IN_FLIGHT = frozenset(State) - IN_FLIGHT
 
 ARROWS: Mapping[EventKind, tuple[frozenset[State | None], frozenset[State]]] = {
     EventKind.PLANNED: (_UNCOUNTED | {State.CONFIRMED}, frozenset({State.PLANNED})),
+    EventKind.RESTATED: (_UNCOUNTED | {State.CONFIRMED}, frozenset({State.PLANNED})),
+    EventKind.RETRACTED: (_UNCOUNTED | {State.CONFIRMED}, frozenset({State.PLANNED})),
     EventKind.HELD: (_UNCOUNTED, frozenset({State.HELD})),
     EventKind.NOT_SENT: (_UNCOUNTED, frozenset({State.NOT_SENT})),
     EventKind.KEPT: (_AT_REST, frozenset({State.CONFIRMED})),

@@ -80,7 +80,12 @@ def corrected(
     run_id: int,
     **notes: Any,
 ) -> Move:
-    """Plan to restate or take back what the platform counts, or may count."""
+    """Plan to restate or take back what the platform counts, or may count.
+
+    Raises ForbiddenMoveError for a statement that corrects nothing.
+    """
+    if (kind := _CORRECTIONS.get(statement.operation)) is None:
+        raise ForbiddenMoveError(f"{entry.order_id}: {statement.operation} is no correction")
     changes = {
         "state": State.PLANNED,
         "statement": statement,
@@ -89,7 +94,10 @@ def corrected(
         "due_at": None,
         "run_id": run_id,
     }
-    return move(entry, EventKind.PLANNED, changes, notes)
+    return move(entry, kind, changes, notes)
+
+
+_CORRECTIONS = {Operation.RESTATE: EventKind.RESTATED, Operation.RETRACT: EventKind.RETRACTED}
 
 
 def held(
@@ -314,7 +322,12 @@ def _answer(
         changes["is_unsure"] = True
     if is_repeat and kind is not EventKind.ACCEPTED:
         notes["may_be_counted"] = True
-    return move(entry, kind, changes, notes)
+    return move(entry, kind, changes, {**_in_batch(entry), **notes})
+
+
+def _in_batch(entry: LedgerEntry) -> dict[str, Any]:
+    """Return in which batch an entry was answered, by which a request's answers are found."""
+    return {} if entry.batch is None else {"of_batch": entry.batch}
 
 
 def _confirmed(entry: LedgerEntry, outcome: Confirmed, *, is_repeat: bool, now: datetime) -> Move:
@@ -330,7 +343,7 @@ def _confirmed(entry: LedgerEntry, outcome: Confirmed, *, is_repeat: bool, now: 
     was_there = bool(outcome.code) and entry.operation is Operation.COUNT
     if not was_there:  # what was there already is at this value, unless it was unsure before
         changes["is_unsure"] = False
-    return move(entry, EventKind.CONFIRMED, changes, {})
+    return move(entry, EventKind.CONFIRMED, changes, _in_batch(entry))
 
 
 def _shifted(entry: LedgerEntry, code: str, now: datetime) -> Move:
@@ -341,6 +354,6 @@ def _shifted(entry: LedgerEntry, code: str, now: datetime) -> Move:
     at = statement.event_at + timedelta(seconds=1)
     changes = {"statement": structs.replace(statement, event_at=at), "code": code, "batch": None}
     if at <= now:
-        return move(entry, EventKind.SHIFTED, {**changes, "state": State.PLANNED}, {})
+        return move(entry, EventKind.SHIFTED, {**changes, "state": State.PLANNED}, _in_batch(entry))
     due = {"state": State.DEFERRED, "due_at": at}
-    return move(entry, EventKind.SHIFTED, {**changes, **due}, {})
+    return move(entry, EventKind.SHIFTED, {**changes, **due}, _in_batch(entry))

@@ -66,14 +66,6 @@ def numbers_in(spans: str) -> Iterator[int]:
         yield from range(int(first), int(last or first) + 1)
 
 
-def is_named(number: int, spans: str) -> bool:
-    """True where spans hold a number."""
-    return any(
-        int(first) <= number <= int(last or first)
-        for first, _, last in (span.partition("-") for span in spans.split(","))
-    )
-
-
 def amount_text(amount: Decimal) -> str:
     """Return an amount in one spelling, whatever the number of its places: at least two."""
     cents = round(amount, 2)

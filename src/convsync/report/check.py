@@ -1,8 +1,7 @@
 """Preflight: everything a night needs, looked at one by one, so that one fault hides no other."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -10,27 +9,42 @@ from typing import Protocol
 
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
-from convsync.extract.cell_patterns import Sampled
 from convsync.extract.crm import CrmDeals
-from convsync.extract.csv_file import CsvDeals
+from convsync.extract.looks import CanBeLookedAt
 from convsync.extract.source import Memory
-from convsync.extract.sql import SqlDeals
-from convsync.extract.table_profile import Profiled
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.finding import Finding, Severity
 from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
 from convsync.model.statement import Batch, Operation, Statement, order_id_of
-from convsync.report.cell_check import findings_of_cells
+from convsync.model.terms import SharedKeys
+from convsync.profile.counting import profile_of
+from convsync.profile.facts import Profile
+from convsync.profile.findings import findings_of
 from convsync.report.crm_check import findings_of_crm
-from convsync.report.rows_check import findings_of_rows
+from convsync.report.profile_page import summary_of
 from convsync.report.status import shared_in
-from convsync.report.table_check import findings_of_table
 from convsync.store import memory, migrate
 from convsync.store.database import Database
 from convsync.store.retired import retired
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiled(Finding):
+    """What the records of a source look like as a whole, and what that shows."""
+
+    profile: Profile
+    shows: Sequence[Finding]
+
+
+def each_of(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings, and behind a profile what it shows."""
+    for finding in findings:
+        yield finding
+        if isinstance(finding, Profiled):
+            yield from finding.shows
 
 
 class Checkable(Protocol):
@@ -49,6 +63,7 @@ def check_all(
     destinations: Callable[[str], Destination],
     accounts: Sequence[AdAccount],
     *,
+    shared: SharedKeys,
     clock: Clock | None,
     now: datetime,
 ) -> list[Finding]:
@@ -62,8 +77,7 @@ def check_all(
         findings += _shared(database)
         _recall(database, sources)
     for source in sources:
-        findings += _source(source)
-        findings += _cells(source)
+        findings += _source(source, shared)
     for account in accounts:
         own = [rule for rule in rules if rule.action.destination == account.destination]
         findings += account.findings(own, clock)
@@ -139,33 +153,28 @@ def _shared(database: Database) -> list[Finding]:
     ]
 
 
-def _source(source: Checkable) -> list[Finding]:
+def _source(source: Checkable, shared: SharedKeys) -> list[Finding]:
+    """Look at the set-up of a source, and at what its records hold if they can be read."""
+    subject = f"source {source.name}"
     try:
-        if isinstance(source, CrmDeals):
-            return findings_of_crm(source)
-        if isinstance(source, Profiled):
-            more = _rows(source) if isinstance(source, CsvDeals | SqlDeals) else []
-            return [*findings_of_table(source), *more]
+        found = findings_of_crm(source) if isinstance(source, CrmDeals) else []
+        if isinstance(source, CanBeLookedAt):
+            return [*(found or [Finding(subject=subject)]), profiled(source, shared)]
     except ConvsyncError as error:
-        subject = f"source {source.name}"
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
-    return [_looked_at(f"source {source.name}", source.check_columns)]
+    return found or [_looked_at(subject, source.check_columns)]
 
 
-def _rows(source: CsvDeals | SqlDeals) -> list[Finding]:
-    try:
-        return findings_of_rows(source)
-    except ConvsyncError as error:
-        subject = f"rows of {source.name}"
-        return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
-
-
-def _cells(source: Checkable) -> list[Finding]:
-    """Look at the cells of a source that lets them be looked at and can be read."""
-    if isinstance(source, Sampled):
-        with suppress(ConvsyncError):  # which the look at the source itself has reported
-            return findings_of_cells(source)
-    return []
+def profiled(source: CanBeLookedAt, shared: SharedKeys) -> Profiled:
+    """Return a source's profile, and what it shows; raises what reading the source raises."""
+    with source.looked_at() as looked_at:
+        profile = profile_of(looked_at, shared)
+    return Profiled(
+        subject=f"records of {source.name}",
+        problem=summary_of(profile),
+        profile=profile,
+        shows=findings_of(profile),
+    )
 
 
 def _validate(

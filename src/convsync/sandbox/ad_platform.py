@@ -9,6 +9,7 @@ from convsync.sandbox.account import AccountClick, Action, SandboxAccount
 from convsync.sandbox.books import Books
 from convsync.sandbox.clock import SandboxClock
 from convsync.sandbox.faults import FaultPlan
+from convsync.sandbox.on_call import OnCall
 from convsync.sandbox.quota import CallQuota
 from convsync.sandbox.receipts import Receipts
 from convsync.sandbox.tokens import Tokens
@@ -27,7 +28,8 @@ class AdPlatform:
     `actions` are the conversion actions that exist, by ID; while there are none, any will do.
     `accounts` are the customers that exist, by ID; while there are none, any will do, and is like
     `usual_account`. `clicks` are those whose time is known, by click ID: nothing can be judged
-    against the age of any other. `verdicts` say which identifiers are refused, and why.
+    against the age of any other. `verdicts` say which identifiers are refused, and why. `on_call`
+    are the people who look after it all, and hear alerts.
     """
 
     clock: SandboxClock = field(default_factory=SandboxClock)
@@ -41,6 +43,7 @@ class AdPlatform:
     receipts: Receipts = field(default_factory=_receipts)
     quota: CallQuota = field(default_factory=CallQuota)
     tokens: Tokens = field(default_factory=Tokens)
+    on_call: OnCall = field(default_factory=OnCall)
 
     def set_actions(self, actions: Iterable[Action]) -> None:
         """From now on exactly these conversion actions exist."""
@@ -74,5 +77,6 @@ class AdPlatform:
         self.faults.clear()
         self.quota.set(per_minute=None, per_day=None)
         self.tokens.clear()
+        self.on_call.clear()
         self.receipts.clear()
         self.books.clear()

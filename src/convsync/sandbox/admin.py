@@ -5,6 +5,7 @@ None of them exists at Google. They are open on loopback, and want a token anywh
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +18,14 @@ from convsync.sandbox.account import AccountClick, Action
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.clock import rfc3339
 from convsync.sandbox.faults import PlannedFault
+from convsync.sandbox.on_call import HeardPing
 
 TOKEN_HEADER = "X-Sandbox-Token"  # noqa: S105 - the header's name
+
+
+class NotListeningError(Exception):
+    """Nobody is on call at the moment."""
+
 
 Json = Any
 Reader = Callable[[AdPlatform, Mapping[str, str]], Json]
@@ -34,6 +41,30 @@ def read_clock(platform: AdPlatform, _: Mapping[str, str]) -> Json:
 def read_books(platform: AdPlatform, query: Mapping[str, str]) -> Json:
     """Everything counted and refused, or with `?summary=1` only the totals."""
     return platform.books.totals() if query.get("summary") == "1" else platform.books.as_json()
+
+
+def read_alerts(platform: AdPlatform, _: Mapping[str, str]) -> Json:
+    """Every alert that the webhook heard, oldest first."""
+    return platform.on_call.alerts
+
+
+def read_pings(platform: AdPlatform, _: Mapping[str, str]) -> Json:
+    """Every ping that the dead man's switch heard, oldest first."""
+    return [asdict(ping) for ping in platform.on_call.pings]
+
+
+def hear_alert(platform: AdPlatform, body: Json) -> Json:
+    """What Apprise's `json://` sends, or any JSON."""
+    if platform.on_call.refuses:
+        raise NotListeningError
+    platform.on_call.alerts.append(body)
+    return {}
+
+
+def set_on_call(platform: AdPlatform, body: Json) -> Json:
+    """`{"refuse": true}` lets webhook and switch answer 503; `false` lets them listen again."""
+    platform.on_call.refuses = bool(body["refuse"])
+    return {"refuse": platform.on_call.refuses}
 
 
 def set_clock(platform: AdPlatform, body: Json) -> Json:
@@ -96,7 +127,12 @@ def reset(platform: AdPlatform, _: Json) -> Json:
     return {}
 
 
-READERS: dict[str, Reader] = {"/clock": read_clock, "/books": read_books}
+READERS: dict[str, Reader] = {
+    "/clock": read_clock,
+    "/books": read_books,
+    "/webhook": read_alerts,
+    "/ping": read_pings,
+}
 SWITCHES: dict[str, Switch] = {
     "/clock": set_clock,
     "/account": set_account,
@@ -106,6 +142,8 @@ SWITCHES: dict[str, Switch] = {
     "/faults": add_faults,
     "/quota": set_quota,
     "/tokens": set_tokens,
+    "/webhook": hear_alert,
+    "/on-call": set_on_call,
     "/reset": reset,
 }
 
@@ -121,6 +159,7 @@ def routes(platform: AdPlatform, token: str | None) -> list[Route]:
             Route(path, guarded(_switching(platform, switch), token), methods=["POST"])
             for path, switch in SWITCHES.items()
         ),
+        Route("/ping{what:path}", guarded(_pinged(platform), token), methods=["POST"]),
     ]
 
 
@@ -136,8 +175,21 @@ def _switching(platform: AdPlatform, switch: Switch) -> Endpoint:
         try:
             body = await request.json() if await request.body() else None
             return JSONResponse(await run_in_threadpool(switch, platform, body))
+        except NotListeningError:
+            return JSONResponse({"error": "nobody listens"}, status_code=503)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
+
+    return endpoint
+
+
+def _pinged(platform: AdPlatform) -> Endpoint:
+    async def endpoint(request: Request) -> JSONResponse:
+        if platform.on_call.refuses:
+            return JSONResponse({"error": "nobody listens"}, status_code=503)
+        text = (await request.body()).decode(errors="replace")
+        platform.on_call.pings.append(HeardPing(what=request.path_params["what"], text=text))
+        return JSONResponse({})
 
     return endpoint
 

@@ -263,6 +263,19 @@ def _renamings(config: Config) -> Iterator[str]:
             yield f"{place}: {new} is given to several; two cannot become one."
 
 
+# --- Clocks --------------------------------------------------------------------------------------
+
+
+def _times_of_day(config: Config) -> Iterator[str]:
+    company = config.get("company")
+    if isinstance(company, Mapping) and company.get("time_zone"):
+        return
+    for table, key in (("schedule", "at"), ("alerts", "quiet_hours")):
+        written = config.get(table)
+        if isinstance(written, Mapping) and written.get(key):
+            yield f"{table}.{key}: by whose clock? Set [company] time_zone."
+
+
 CHECKS: Sequence[Callable[[Config], Iterator[str]]] = (
     _milestones_of_rules,
     _destinations_of_rules,
@@ -276,6 +289,7 @@ CHECKS: Sequence[Callable[[Config], Iterator[str]]] = (
     _sign_ins,
     _endpoints,
     _renamings,
+    _times_of_day,
 )
 
 

@@ -37,6 +37,7 @@ from convsync.settings.values import (
     Zone,
     time_column,
 )
+from convsync.settings.watch_tables import AlertsTable, MetricsTable, ScheduleTable
 
 PREFIX = "CONVSYNC_"
 VALUE_ZERO = "value_zero"
@@ -350,6 +351,7 @@ Destination = Annotated[DataManagerTable | GoogleAdsTable, Field(discriminator="
 class Limits(Table):
     """How unusual a plan, and how much amiss a run may be before a person has to look at it.
 
+    What is usual is learned from 28 nights; what `guarding.SafetyLimits` says are its floors.
     `unreadable` is how many new unreadable records a run may meet and still end with code 0;
     `clock_minutes` how far this machine's clock may be from the servers'.
     """
@@ -358,6 +360,10 @@ class Limits(Table):
     small: int = Field(default=500, ge=0)
     retracted_share: Decimal = Field(default=Decimal("0.10"), ge=0, le=1)
     small_retraction: int = Field(default=20, ge=0)
+    value_factor: int = Field(default=10, gt=1)
+    unmatched_share: Decimal = Field(default=Decimal("0.50"), ge=0, le=1)
+    small_unmatched: int = Field(default=20, ge=0)
+    zero_from: int = Field(default=10, gt=0)
     vanished_share: Decimal = Field(default=Decimal("0.50"), ge=0, le=1)
     unreadable: int = Field(default=0, ge=0)
     clock_minutes: float = Field(default=10, gt=0, le=24 * 60)
@@ -416,6 +422,9 @@ class Settings(BaseSettings):
     keys: Keys = Keys()
     retry: Retry = Retry()
     audit: Audit = Audit()
+    schedule: ScheduleTable = ScheduleTable()
+    alerts: AlertsTable = AlertsTable()
+    metrics: MetricsTable = MetricsTable()
     moved: Moves = {}
     folder: Path = Path()
 

@@ -12,7 +12,6 @@ from operator import itemgetter
 from secrets import token_bytes
 from typing import NamedTuple
 
-from pydantic_core import from_json
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -28,10 +27,9 @@ from sqlalchemy import (
 )
 
 from convsync.model.chain import GENESIS, Head, LoggedEvent
-from convsync.model.record import is_named
 from convsync.store import dialect
-from convsync.store.pages import PAGE, paged
-from convsync.store.schema import IS_TOGETHER, audit_events, audit_head, deals, ledger, runs
+from convsync.store.pages import PAGE
+from convsync.store.schema import audit_events, audit_head, deals, runs
 
 
 class AuditRow(NamedTuple):
@@ -134,68 +132,11 @@ def written_at(connection: Connection, number: int) -> datetime | None:
     return connection.execute(found).scalar()
 
 
-def events(
-    connection: Connection,
-    *,
-    run_id: int | None = None,
-    event: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    newest: int | None = None,
-) -> Iterator[AuditRow]:
-    """Yield events in their order, a page at a time; `newest` keeps only so many from the end."""
-    found = select(*_COLUMNS)
-    for column, value in (
-        (audit_events.c.run_id, run_id),
-        (audit_events.c.event, event),
-    ):
-        if value is not None:
-            found = found.where(column == value)
-    if since is not None:
-        found = found.where(audit_events.c.at >= since)
-    if until is not None:
-        found = found.where(audit_events.c.at < until)
-    if newest is not None:
-        first = found.with_only_columns(audit_events.c.number)
-        found = found.where(
-            audit_events.c.number.in_(first.order_by(audit_events.c.number.desc()).limit(newest))
-        )
-    return (AuditRow(*row) for row in paged(connection, found, audit_events.c.number))
-
-
-def of_deal(connection: Connection, deal_id: str) -> list[AuditRow]:
-    """Return the events about a deal, in their order.
-
-    What many conversions did at once is told of each one of the deal's own, by its order ID.
-    """
-    its_rows = select(deals.c.id).where(deals.c.deal_id == deal_id)
-    alone = select(*_COLUMNS).where(audit_events.c.deal.in_(its_rows))
-    found = [AuditRow(*row) for row in connection.execute(alone)]
-    conversions = (
-        select(ledger.c.id, deals.c.source, deals.c.id.label("deal"), ledger.c.order_id)
-        .join(deals, deals.c.id == ledger.c.deal)
-        .where(deals.c.deal_id == deal_id)
-    )
-    its_own = connection.execute(conversions).all()
-    together = select(*_COLUMNS).where(IS_TOGETHER)
-    for event in paged(connection, together, audit_events.c.number):
-        spans = from_json(event.detail)["entries"]
-        found += (
-            AuditRow(*event)._replace(
-                source=one.source, deal_id=deal_id, order_id=one.order_id, deal=one.deal
-            )
-            for one in its_own
-            if is_named(one.id, spans)
-        )
-    return sorted(found, key=lambda row: row.number)
-
-
 # What a verification reads
 
 
-def chain(connection: Connection) -> Iterator[tuple[LoggedEvent, bytes]]:
-    """Yield what every event says, and its digest, in their order."""
-    after = -1 << 62
+def chain(connection: Connection, *, after: int = -1 << 62) -> Iterator[tuple[LoggedEvent, bytes]]:
+    """Yield what every event after a number says, and its digest, in their order."""
     while rows := dialect.raw_rows(connection, _CHAIN, after=after):
         for row in rows:
             yield LoggedEvent._make(row[:-1]), row[-1]

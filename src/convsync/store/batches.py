@@ -13,6 +13,7 @@ from msgspec import Struct
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    RowMapping,
     Select,
     TextClause,
     and_,
@@ -254,6 +255,12 @@ def _rows_found(
         )
         for number, is_plain, *columns in dialect.raw_rows(connection, found)
     ]
+
+
+def of_run(connection: Connection, run_id: int) -> list[RowMapping]:
+    """Return the batches that a run sent, in their order."""
+    found = select(batches).where(batches.c.run_id == run_id).order_by(batches.c.id)
+    return list(connection.execute(found).mappings())
 
 
 def unanswered(connection: Connection, *, looked_at_by: datetime | None = None) -> list[int]:

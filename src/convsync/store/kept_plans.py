@@ -108,6 +108,17 @@ def forget(connection: Connection, run_id: int) -> None:
     connection.execute(delete(kept_plans).where(kept_plans.c.run_id == run_id))
 
 
+def forget_all(connection: Connection) -> None:
+    """Drop whatever is kept."""
+    connection.execute(delete(kept_plans))
+
+
+def runs_with_one(connection: Connection) -> list[int]:
+    """Return the numbers of the runs that keep a plan, latest first."""
+    found = select(kept_plans.c.run_id).distinct().order_by(kept_plans.c.run_id.desc())
+    return list(connection.execute(found).scalars())
+
+
 def _page(connection: Connection, run_id: int, after: OrderId) -> list[Kept]:
     found = (
         select(kept_plans.c.order_id, kept_plans.c.digest)

@@ -189,21 +189,15 @@ def finish(
     )
 
 
-def usual_uploads(connection: Connection, *, last: int = 30) -> list[int]:
-    """Return how many rows each of the last nightly runs sent, latest first."""
-    found = (
-        select(runs.c.uploads)
-        .where(runs.c.command == "run", runs.c.finished_at.is_not(None))
-        .order_by(runs.c.id.desc())
-        .limit(last)
-    )
-    return list(connection.execute(found).scalars())
-
-
 def latest(connection: Connection, count: int) -> list[RowMapping]:
     """Return the last runs, latest first."""
     found = select(runs).order_by(runs.c.id.desc()).limit(count)
     return list(connection.execute(found).mappings())
+
+
+def numbered(connection: Connection, run_id: int) -> RowMapping | None:
+    """Return a run, None where there was none of that number."""
+    return connection.execute(select(runs).where(runs.c.id == run_id)).mappings().first()
 
 
 def every(connection: Connection) -> Iterator[Mapping[str, Any]]:

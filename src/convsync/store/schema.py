@@ -22,6 +22,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -37,7 +38,6 @@ from sqlalchemy import (
     text,
 )
 
-from convsync.model.event import TOGETHER
 from convsync.model.ledger import State
 from convsync.store.column_types import Instant, Micros, Word
 
@@ -395,8 +395,6 @@ audit_events = Table(
     info={GROWS: True},
 )
 Index("ix_audit_events_deal", audit_events.c.deal)
-IS_TOGETHER = text(f"deal IS NULL AND {_one_of('event', TOGETHER)}")
-_index_where("ix_audit_events_together", IS_TOGETHER, audit_events.c.number)
 APPEND_ONLY = {
     "sqlite": [
         """CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
@@ -423,6 +421,27 @@ for _dialect, _statements in APPEND_ONLY.items():
     for _statement in _statements:
         _trigger: Any = DDL  # has no types
         event.listen(audit_events, "after_create", _trigger(_statement).execute_if(_dialect))
+
+audit_blocks = Table(
+    "audit_blocks",
+    metadata,
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("codes", Text, nullable=False),
+    Column("batch", Integer),
+    Column("first_entry", BigInteger),
+    Column("last_entry", BigInteger),
+    Column("least", Float),
+    Column("most", Float),
+    Column("amounts", LargeBinary),
+    info={GROWS: True},
+)
+"""What stands in which part of the audit log: a row for all events that were appended at once, and
+one for each event that names many entries. See `store.audit_blocks`."""
 
 audit_head = Table(
     "audit_head",

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from time import monotonic, sleep
 
+from convsync.guarding import SafetyLimits
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
 from convsync.model.key import Key, KeyKind
 from convsync.model.terms import AuditSettings, Moved, RunLimits, SharedKeys
 from convsync.pace import Ticks
-from convsync.plan import SafetyLimits
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings
 
@@ -38,6 +38,10 @@ def safety_limits_of(settings: Settings) -> SafetyLimits:
         small=settings.limits.small,
         retracted_share=settings.limits.retracted_share,
         small_retraction=settings.limits.small_retraction,
+        value_factor=settings.limits.value_factor,
+        unmatched_share=settings.limits.unmatched_share,
+        small_unmatched=settings.limits.small_unmatched,
+        zero_from=settings.limits.zero_from,
         vanished_share=settings.limits.vanished_share,
     )
 

@@ -4,6 +4,7 @@ from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 from sqlalchemy import make_url
@@ -17,10 +18,17 @@ from convsync.settings.values import CustomerWords, Table, TimeColumnTable
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from convsync.settings import Settings
+
 
 def minutes(count: float | None) -> timedelta | None:
     """Return so many minutes, None for none."""
     return None if count is None else timedelta(minutes=count)
+
+
+def zone_of(settings: "Settings") -> ZoneInfo:
+    """Return the company's zone, for whoever can do with UTC where none is set."""
+    return settings.company.time_zone or ZoneInfo("UTC")
 
 
 def customer_words(words: CustomerWords) -> dict[CustomerType, frozenset[str]]:

@@ -152,10 +152,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_events")),
     )
     op.create_index("ix_audit_events_deal", "audit_events", ["deal"], unique=False)
-    together = (
-        "deal IS NULL AND event IN ('reserved', 'accepted', 'confirmed', 'unmatched', 'untried')"
+    op.create_table(
+        "audit_blocks",
+        sa.Column("first", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("kinds", sa.Text(), nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.Column("codes", sa.Text(), nullable=False),
+        sa.Column("batch", sa.Integer(), nullable=True),
+        sa.Column("first_entry", sa.BigInteger(), nullable=True),
+        sa.Column("last_entry", sa.BigInteger(), nullable=True),
+        sa.Column("least", sa.Float(), nullable=True),
+        sa.Column("most", sa.Float(), nullable=True),
+        sa.Column("amounts", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_audit_blocks_run_id")),
+        sa.PrimaryKeyConstraint("first", name=op.f("pk_audit_blocks")),
     )
-    _index_where("ix_audit_events_together", "audit_events", ["number"], together)
     for statement in _APPEND_ONLY[op.get_bind().dialect.name]:
         op.execute(statement)
     op.create_table(

@@ -1,4 +1,4 @@
-"""A million odd answers: `make fuzz`. One value of one answer of a CRM is spoilt at a time.
+"""Answers of CRMs of which one value of one answer is spoilt at a time.
 
 A small company is read from each CRM, unspoilt first. Then one value anywhere in an answer is made
 another thing, and stays so however often it is asked for. What must hold: the read ends, with an
@@ -8,11 +8,8 @@ it came before, and that one comes, too, or is quarantined.
 
 import json
 import random
-import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from time import process_time
+from dataclasses import dataclass
 from typing import Any, Final
 
 import responses
@@ -28,6 +25,7 @@ from tests.contract.test_odoo_source import OdooOffice
 from tests.contract.test_pipedrive_source import PipedriveOffice
 from tests.contract.test_salesforce_source import SalesforceOffice
 from tests.contract.test_zoho_source import ZohoOffice
+from tests.fuzz.figures import Figures, watched
 
 OFFICES: Final[dict[str, type[CrmOffice]]] = {
     "hubspot": HubSpotOffice,
@@ -67,14 +65,6 @@ class Spoilt:
             if json.dumps(element, sort_keys=True) == self.record:
                 whole = _with(whole, (*path, *self.path), self.value)
         return whole
-
-
-@dataclass(kw_only=True)
-class Figures:
-    """What became of the spoilt reads, and what must not have."""
-
-    endings: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
 
 
 class Company:
@@ -129,29 +119,38 @@ class Company:
         return Spoilt(route=route, record=None, path=path, value=value), False
 
 
-def fuzz(company: Company, cases: int, seed: int, figures: Figures) -> None:
-    """Read a company so many times with something spoilt, and note what becomes of it."""
-    for number in range(cases):
-        chance = random.Random(f"{company.kind} {seed} {number}")
-        spoilt, is_ones_own = company.spoilt(chance)
-        company.office.over_http.spoil = spoilt.body
-        company.office.over_http.count = 0
-        about = (
-            f"{company.kind} {seed} {number}: {spoilt.route} {spoilt.path} = {spoilt.value!r:.40}"
-        )
-        try:
-            found = company.read()
-        except ConvsyncError as error:
-            figures.endings[type(error).__name__] += 1
-            if is_ones_own:
-                figures.wrong.append(f"{about} stops the read: {error}")
-        except Exception as error:  # noqa: BLE001 - what this looks for
-            figures.wrong.append(f"{about} is a traceback: {type(error).__name__}: {error}")
-        else:
-            figures.endings["read"] += 1
-            figures.wrong += [f"{about} {what}" for what in _lost(company, found, is_ones_own)]
-        if company.office.over_http.count > 60 * company.requests:
-            figures.wrong.append(f"{about} costs {company.office.over_http.count} requests")
+def fuzz_crm(kind: str, cases: int, seed: int) -> Figures:
+    """Read a company of this CRM so many times, each with something else spoilt."""
+    figures = Figures(kind=kind)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        company = Company(kind, mock)
+        for number in range(cases):
+            chance = random.Random(f"{kind} {seed} {number}")
+            spoilt, is_ones_own = company.spoilt(chance)
+            about = f"{kind} {seed} {number}: {spoilt.route} {spoilt.path} = {spoilt.value!r:.40}"
+            with watched(figures, about):
+                _read(company, figures, about, spoilt=spoilt, is_ones_own=is_ones_own)
+    return figures
+
+
+def _read(
+    company: Company, figures: Figures, about: str, *, spoilt: Spoilt, is_ones_own: bool
+) -> None:
+    company.office.over_http.spoil = spoilt.body
+    company.office.over_http.count = 0
+    try:
+        found = company.read()
+    except ConvsyncError as error:
+        figures.errors += 1
+        if is_ones_own:
+            figures.wrong.append(f"{about} stops the read: {error}")
+    else:
+        is_reported = any(isinstance(one, Quarantined) for one in found.values())
+        figures.reported += is_reported
+        figures.read += not is_reported
+        figures.wrong += [f"{about} {what}" for what in _lost(company, found, is_ones_own)]
+    if company.office.over_http.count > 60 * company.requests:
+        figures.wrong.append(f"{about} costs {company.office.over_http.count} requests")
 
 
 def _lost(
@@ -205,22 +204,3 @@ def _with(body: Any, path: Path, value: Any) -> Any:
     except (LookupError, TypeError):
         pass
     return body
-
-
-def main(cases: int) -> int:
-    """Spoil so many answers of each CRM; print a line a CRM, and what went wrong."""
-    is_wrong = False
-    for kind in OFFICES:
-        figures, begun = Figures(), process_time()
-        with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-            fuzz(Company(kind, mock), cases, random.SystemRandom().randrange(10**6), figures)
-        endings = ", ".join(f"{count} {name}" for name, count in figures.endings.most_common())
-        spent = f"{process_time() - begun:.0f} CPU seconds"
-        wrong = [f"\n  WRONG {one}" for one in figures.wrong[:20]]
-        sys.stdout.write(f"{kind}: {cases} answers, {endings}; {spent}{''.join(wrong)}\n")
-        is_wrong = is_wrong or bool(figures.wrong)
-    return int(is_wrong)
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))

@@ -1,0 +1,104 @@
+"""`alerts`: who hears when something is wrong, whether that works, and what they know."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.watching import now_of
+
+if TYPE_CHECKING:
+    from convsync.watch.alerts import Told
+
+app = typer.Typer(
+    help="Who hears when something is wrong, and what they know.", no_args_is_help=True
+)
+_COLUMNS = ("state", "since", "told_at", "text", "fix")
+
+
+@app.command("test")
+def send_test(config: Config = DEFAULT_CONFIG) -> None:
+    """Send a test message to each target, one by one, and say which took it; exit 1 if one did not.
+
+    The dead man's switch is told nothing but a note.
+    """
+    from convsync import wiring
+    from convsync.watch.delivery import Ping, ping, require_targets
+
+    alarm = wiring.watch_of(options.load(config)).alarm
+    if alarm.targets or not alarm.ping_url:
+        require_targets(alarm.targets)
+    results = [
+        (
+            target.name,
+            target.deliver(
+                f"convsync {alarm.name}: a test",
+                "This is a test, asked for by `convsync alerts test`. Nothing is wrong.",
+                is_good_news=True,
+            ),
+        )
+        for target in alarm.targets
+    ]
+    if alarm.ping_url:
+        switch = "the dead man's switch"
+        results.append((switch, ping(alarm.ping_url, Ping.NOTE, "a test of convsync alerts")))
+    for name, is_taken in results:
+        typer.echo(f"{name}: {'delivered' if is_taken else 'NOT delivered'}")
+    if not all(is_taken for _, is_taken in results):
+        raise typer.Exit(1)
+
+
+@app.command("check")
+def check(config: Config = DEFAULT_CONFIG, as_of: AsOf = None) -> None:
+    """Look at the nights now, tell what is new, worse or over, and write the figures.
+
+    For a timer of its own, on another machine if possible: it tells of a night that never began,
+    and what quiet hours put off. Exits 1 where something could not be delivered.
+    """
+    from convsync import wiring
+
+    settings = options.load(config)
+    with options.ledger(settings) as database:
+        told = wiring.watch_of(settings).tell(database, now_of(settings, as_of))
+    typer.echo(_in_words(told))
+    if not told.is_delivered and not told.is_quiet:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_states(
+    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
+) -> None:
+    """List what is wrong at the moment: since when it was seen, and when people were told."""
+    from convsync import wiring
+    from convsync.store import alert_states
+
+    settings = options.load(config)
+    with options.ledger(settings) as database:
+        _, findings = wiring.watch_of(settings).look(database, now_of(settings, as_of))
+        with database.reading() as connection:
+            known = alert_states.recall(connection)
+    rows = []
+    for finding in findings:
+        state = known.get(finding.key)
+        rows.append(
+            {
+                "state": finding.key,
+                "since": state.since if state else None,
+                "told_at": state.told_at if state else None,
+                "text": finding.text,
+                "fix": finding.fix,
+            }
+        )
+    output.show(rows, _COLUMNS, form)
+
+
+def _in_words(told: "Told") -> str:
+    digest = told.digest
+    if digest.is_empty:
+        return "Nothing new to tell."
+    what = f"{len(digest.new)} to look at, {len(digest.ended)} resolved"
+    if told.is_quiet:
+        return f"Quiet hours: {what}, told by the first look after them."
+    return f"Told: {what}." if told.is_delivered else f"NOT delivered: {what}."

@@ -1,0 +1,92 @@
+"""How commands watch a run, and look at the nights between two."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convsync.cli import options
+from convsync.errors import OperatorError
+
+if TYPE_CHECKING:
+    from convsync.report.closing import Closing
+    from convsync.settings import Settings
+    from convsync.watch.night import Night
+
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Print one line for a monitor instead, and exit with 0 (well), 1 (something to look "
+        "at) or 2 (nights stop, or cannot be trusted).",
+    ),
+]
+MaxAge = Annotated[
+    str | None,
+    typer.Option(
+        "--max-age",
+        metavar="TIME",
+        help="With --check: how long ago a run must have come to its end, e.g. 26h.",
+    ),
+]
+
+
+@contextmanager
+def night_watched(
+    config: Path, as_of: str | None, closings: "Sequence[Closing]", *, is_wanted: bool
+) -> "Iterator[Night]":
+    """Watch a run however it ends; whoever runs it sets the exit code of what is yielded."""
+    from contextlib import closing
+
+    from convsync import wiring
+    from convsync.clock import system_clock
+    from convsync.watch.night import Night, watched
+
+    night = Night(closings=closings)
+    if not is_wanted:
+        yield night
+        return
+    settings = options.load(config)
+    now = min(now_of(settings, as_of), system_clock())  # the run refuses what has not come yet
+    with (
+        closing(wiring.database_of(settings)) as database,
+        watched(wiring.watch_of(settings), database, now, night),
+    ):
+        yield night
+
+
+def now_of(settings: "Settings", as_of: str | None) -> datetime:
+    """Return the instant that `--as-of` means, or the present."""
+    from convsync.clock import system_clock
+
+    return options.instant(as_of, settings) or system_clock()
+
+
+def check(config: Path, as_of: str | None, max_age: str | None) -> None:
+    """Print one line of how the nights stand, for a monitor, and exit with 0, 1 or 2."""
+    from convsync import wiring
+    from convsync.watch.verdict import verdict_of
+
+    longest = _span("--max-age", max_age) if max_age else None
+    settings = options.load(config)
+    with options.ledger(settings) as database:
+        facts, findings = wiring.watch_of(settings).look(database, now_of(settings, as_of))
+    verdict = verdict_of(facts, findings, longest)
+    typer.echo(verdict.line)
+    raise typer.Exit(int(verdict.level))
+
+
+def _span(option: str, text: str) -> timedelta:
+    """Return what 26h, 90m or 3d means; OperatorError for anything else."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    number, unit = text[:-1], text[-1:].lower()
+    try:
+        span = timedelta(**{units[unit]: float(number)})
+    except (KeyError, ValueError, OverflowError):
+        span = timedelta()
+    if span <= timedelta():
+        raise OperatorError(f"{option} {text} is not a time such as 26h, 90m or 3d.")
+    return span

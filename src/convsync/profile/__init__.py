@@ -1,0 +1,1 @@
+"""What the records of a source look like as a whole, and what that would do to conversions."""

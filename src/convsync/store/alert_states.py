@@ -1,0 +1,42 @@
+"""What people were told of, kept among the things that runs remember."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct, json
+from sqlalchemy import Connection
+
+from convsync.store import runs
+
+_NAME = "alerts"
+_NOT_BEGUN = "run that did not begin"
+
+
+class KnownState(Struct, frozen=True, kw_only=True):
+    """A state as it was last seen: since when, and what was told of it, if anything."""
+
+    since: datetime
+    text: str
+    told_at: datetime | None = None
+    told_size: int = 0
+
+
+def recall(connection: Connection) -> dict[str, KnownState]:
+    """Return the states that lasted at the last look, by their keys."""
+    kept = runs.recall(connection, _NAME)
+    return {} if kept is None else json.decode(kept, type=dict[str, KnownState])
+
+
+def remember(connection: Connection, known: Mapping[str, KnownState]) -> None:
+    """Keep them until the next look."""
+    runs.remember(connection, _NAME, json.encode(known).decode())
+
+
+def not_begun(connection: Connection) -> str:
+    """Return why the last run did not begin, "" where it did."""
+    return runs.recall(connection, _NOT_BEGUN) or ""
+
+
+def note_not_begun(connection: Connection, why: str) -> None:
+    """Keep why a run did not begin, or that one did."""
+    runs.remember(connection, _NOT_BEGUN, why)

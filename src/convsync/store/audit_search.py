@@ -1,0 +1,216 @@
+"""Events of the audit log that somebody asks for, and what many conversions did at once among them.
+
+Who asks for conversions gets the events that name their deals, and those events of whole batches in
+which they take part, told of each conversion apart. Who asks for kinds of events gets them block by
+block (`audit_blocks`), an event of a batch as the one event that it is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from msgspec.json import Decoder, encode
+from sqlalchemy import ColumnElement, Connection, Select, select
+
+from convsync.model.event import EventKind
+from convsync.model.ledger import ARROWS, State
+from convsync.model.period import Period
+from convsync.model.record import numbers_in
+from convsync.store import audit_blocks
+from convsync.store.audit_blocks import Block, Looked
+from convsync.store.audit_log import AuditRow
+from convsync.store.lookup import Asked, Known, parts_of
+from convsync.store.schema import audit_events, ledger
+
+_COLUMNS = [audit_events.c[name] for name in AuditRow._fields]
+_DECODED = Decoder().decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which events are asked for, besides of which conversions; None: any.
+
+    `state` is what an event leads to, `period` when it happened.
+    """
+
+    run_id: int | None = None
+    period: Period | None = None
+    event: EventKind | None = None
+    state: State | None = None
+    rule: str | None = None
+    code: str | None = None
+
+    @property
+    def kinds(self) -> frozenset[EventKind] | None:
+        """Return the kinds of events that can be meant, None for all."""
+        if self.state is None:
+            return None if self.event is None else frozenset({self.event})
+        leading = {kind for kind, (_, states) in ARROWS.items() if self.state in states}
+        return frozenset(leading if self.event is None else leading & {self.event})
+
+    def looked(self) -> Looked:
+        """Return the blocks in which such events can be."""
+        return Looked(
+            run_id=self.run_id,
+            since=self.period.since if self.period else None,
+            until=self.period.until if self.period else None,
+            kinds=self.kinds,
+            rule=self.rule,
+            code=self.code,
+        )
+
+    def takes(self, row: AuditRow) -> bool:
+        """True for an event that is meant, by all it says itself.
+
+        An event of many conversions says no rule: whether one of the rule takes part is asked
+        elsewhere.
+        """
+        kinds, period = self.kinds, self.period
+        if kinds is not None and row.event not in kinds:
+            return False
+        if self.run_id not in (None, row.run_id):
+            return False
+        if period is not None and not period.since <= row.at < period.until:
+            return False
+        return self._takes_detail(row)
+
+    def _takes_detail(self, row: AuditRow) -> bool:
+        if self.state is self.rule is self.code is None:
+            return True
+        detail = _DECODED(row.detail)
+        if self.code not in (None, detail.get("code")):
+            return False
+        if self.rule not in (None, detail.get("rule")) and "entries" not in detail:
+            return False
+        return self.state is None or self.state == detail.get("state", _only_state(row.event))
+
+
+def _only_state(kind: str) -> State | None:
+    """Return the one state that a kind of event leads to; None: it says which."""
+    states = ARROWS[EventKind(kind)][1]
+    return next(iter(states)) if len(states) == 1 else None
+
+
+def newest(
+    connection: Connection, wanted: Wanted, limit: int, asked: Asked | None = None
+) -> list[AuditRow]:
+    """Return so many of the latest events that are meant, in their order."""
+    if asked is not None:
+        return _of_conversions(connection, wanted, asked)[-limit:]
+    blocks = audit_blocks.found(connection, wanted.looked(), is_newest_first=True)
+    latest = (
+        row for block in blocks for row in reversed(_events_in(connection, block, wanted, limit))
+    )
+    return [*islice(latest, limit)][::-1]
+
+
+def every(connection: Connection, wanted: Wanted, asked: Asked | None = None) -> Iterator[AuditRow]:
+    """Yield all events that are meant, in their order, holding no more than a block of them."""
+    if asked is not None:
+        yield from _of_conversions(connection, wanted, asked)
+        return
+    for block in audit_blocks.found(connection, wanted.looked(), is_newest_first=False):
+        yield from _events_in(connection, block, wanted, None)
+
+
+def _events_in(
+    connection: Connection, block: Block, wanted: Wanted, limit: int | None
+) -> Sequence[AuditRow]:
+    """Return the events of a block that are meant, or so many of the last of them, in order."""
+    number = audit_events.c.number
+    found = select(*_COLUMNS).where(number.between(block.first, block.last), *_conditions(wanted))
+    if limit is not None:
+        found = found.order_by(number.desc())
+        rows = [AuditRow(*row) for row in connection.execute(_limited(found, wanted, limit))]
+        rows.reverse()
+    else:
+        rows = [AuditRow(*row) for row in connection.execute(found.order_by(number))]
+    is_of_rule = block.batch is None or wanted.rule is None or _has_rule(connection, rows, wanted)
+    return [row for row in rows if is_of_rule and wanted.takes(row)]
+
+
+def _limited(found: Select[Any], wanted: Wanted, limit: int) -> Select[Any]:
+    """Limit a query whose conditions are all there is to ask."""
+    is_exact = wanted.state is wanted.rule is wanted.code is None
+    return found.limit(limit) if is_exact else found
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    """Yield what keeps most other events out; `Wanted.takes` looks at what they say."""
+    if (kinds := wanted.kinds) is not None:
+        yield audit_events.c.event.in_([kind.value for kind in sorted(kinds)])
+    if wanted.code is not None:
+        yield audit_events.c.detail.contains(f'"code":{_as_json(wanted.code)}', autoescape=True)
+    if wanted.rule is not None:
+        says_rule = audit_events.c.detail.contains(
+            f'"rule":{_as_json(wanted.rule)}', autoescape=True
+        )
+        yield says_rule | audit_events.c.deal.is_(None)
+
+
+def _as_json(text: str) -> str:
+    return encode(text).decode()
+
+
+def _has_rule(connection: Connection, rows: Sequence[AuditRow], wanted: Wanted) -> bool:
+    """True where the event of a batch names an entry of the rule: several may share an action."""
+    for row in rows:
+        named = set(_entries_in(row))
+        of_rule = select(ledger.c.id).where(
+            ledger.c.id.between(min(named), max(named)), ledger.c.rule == wanted.rule
+        )
+        if any(number in named for number in connection.execute(of_rule).scalars()):
+            return True
+    return False
+
+
+def _entries_in(row: AuditRow) -> Iterator[int]:
+    return numbers_in(_DECODED(row.detail)["entries"])
+
+
+def _of_conversions(connection: Connection, wanted: Wanted, asked: Asked) -> list[AuditRow]:
+    """Return the events of conversions that are meant, in order."""
+    rows = [*_alone(connection, asked), *_together(connection, wanted, asked)]
+    if asked.batches is not None:
+        rows = [row for row in rows if _DECODED(row.detail).get("of_batch") in asked.batches]
+    return sorted(filter(wanted.takes, rows), key=lambda row: row.number)
+
+
+def _alone(connection: Connection, asked: Asked) -> Iterator[AuditRow]:
+    """Yield the events that name the deals, and unless all of these are meant, the conversions."""
+    order_ids = {one.order_id for one in asked.conversions}
+    for deals in parts_of(sorted(asked.deals)):
+        found = select(*_COLUMNS).where(audit_events.c.deal.in_(deals))
+        for row in connection.execute(found):
+            event = AuditRow(*row)
+            if asked.is_of_deals or event.order_id in order_ids:
+                yield event
+
+
+def _together(connection: Connection, wanted: Wanted, asked: Asked) -> Iterator[AuditRow]:
+    """Yield the events of whole batches in which conversions take part, once for each of these."""
+    known: Mapping[int, Known] = {one.number: one for one in asked.conversions}
+    of_rule = _of_rule(connection, wanted, asked)
+    blocks = audit_blocks.naming(connection, sorted(known.keys() & of_rule))
+    for numbers in parts_of([block.first for block in blocks]):
+        found = select(*_COLUMNS).where(audit_events.c.number.in_(numbers))
+        for row in connection.execute(found):
+            event = AuditRow(*row)
+            for number in of_rule.intersection(_entries_in(event)):
+                one = known[number]
+                yield event._replace(
+                    source=one.source, deal_id=one.deal_id, order_id=one.order_id, deal=one.deal
+                )
+
+
+def _of_rule(connection: Connection, wanted: Wanted, asked: Asked) -> frozenset[int]:
+    """Return the numbers of those conversions that are of the rule that is asked for."""
+    numbers = frozenset(one.number for one in asked.conversions)
+    if wanted.rule is None:
+        return numbers
+    of_rule: set[int] = set()
+    for some in parts_of(sorted(numbers)):
+        found = select(ledger.c.id).where(ledger.c.id.in_(some), ledger.c.rule == wanted.rule)
+        of_rule.update(connection.execute(found).scalars())
+    return frozenset(of_rule)

@@ -1,0 +1,122 @@
+"""What a watcher asks of the ledger every night: how the last run ended, and what has waited long.
+
+Each answer costs what it returns, however long the ledger is.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from convsync.store.runs import Holder, is_dead
+from convsync.store.schema import audit_events, batches, quarantine, runs, watermarks
+
+NIGHTLY = "run"
+"""The command whose runs are watched: only it reads every source and sends all that is due."""
+KILLED = "stopped before its end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """How a nightly run ended. `as_of` is what it took as the present.
+
+    One that was killed is not at its end, and has exit code 1. `outcomes` counts answers of the
+    platforms by the event each became.
+    """
+
+    run_id: int
+    as_of: datetime
+    started_at: datetime
+    finished_at: datetime | None
+    exit_code: int
+    uploads: int
+    message: str
+    is_at_its_end: bool
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+
+def last_night(
+    connection: Connection, now: datetime, has_ended: Callable[[Holder], bool] = is_dead
+) -> Night | None:
+    """Return the last nightly run that is over, None where there never was one.
+
+    One whose lease has ended, or whose process is gone, is over although nobody wrote that down.
+    """
+    found = select(runs).where(runs.c.command == NIGHTLY).order_by(runs.c.id.desc()).limit(2)
+    for row in connection.execute(found).mappings():
+        if row["finished_at"] is not None or _is_over(row, now, has_ended):
+            return _night(connection, row)
+    return None
+
+
+def last_good_night(connection: Connection) -> datetime | None:
+    """Return what the last nightly run with exit code 0 took as the present."""
+    found = select(func.max(runs.c.as_of)).where(runs.c.command == NIGHTLY, runs.c.exit_code == 0)
+    return connection.execute(found).scalar()
+
+
+def last_begun(connection: Connection) -> datetime | None:
+    """Return what the latest nightly run to begin took as the present, finished or not."""
+    found = select(func.max(runs.c.as_of)).where(runs.c.command == NIGHTLY)
+    return connection.execute(found).scalar()
+
+
+def uploads_since(connection: Connection, since: datetime) -> Sequence[tuple[datetime, int]]:
+    """Return when each run that came to its end since then was, and how many rows it sent."""
+    found = select(runs.c.as_of, runs.c.uploads).where(
+        runs.c.as_of >= since, runs.c.command == NIGHTLY, runs.c.finished_at.is_not(None)
+    )
+    return [(as_of, uploads) for as_of, uploads in connection.execute(found)]
+
+
+def oldest_unconfirmed(connection: Connection) -> tuple[int, datetime] | None:
+    """Return how many batches wait for the platform's verdict, and since when the oldest does."""
+    found = select(func.count(), func.min(batches.c.answered_at)).where(
+        batches.c.state == "accepted"
+    )
+    count, since = connection.execute(found).one()
+    return (count, since) if count else None
+
+
+def unreadable(connection: Connection) -> dict[str, int]:
+    """Return how many records of each source are in quarantine."""
+    found = select(quarantine.c.source, func.count()).group_by(quarantine.c.source)
+    return {source: count for source, count in connection.execute(found)}  # noqa: C416 (a result)
+
+
+def read_until(connection: Connection) -> dict[str, datetime]:
+    """Return how far each source has been read."""
+    found = select(watermarks.c.source, watermarks.c.read_until)
+    return {source: until for source, until in connection.execute(found)}  # noqa: C416 (a result)
+
+
+def _is_over(row: RowMapping, now: datetime, has_ended: Callable[[Holder], bool]) -> bool:
+    lease = row["lease_until"]
+    return lease is None or lease <= now or has_ended(Holder.parse(row["holder"]))
+
+
+def _night(connection: Connection, row: RowMapping) -> Night:
+    detail = _how_it_finished(connection, row["audit_number"])
+    return Night(
+        run_id=row["id"],
+        as_of=row["as_of"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        exit_code=1 if row["exit_code"] is None else row["exit_code"],
+        uploads=row["uploads"],
+        message=row["message"] or (KILLED if row["finished_at"] is None else ""),
+        is_at_its_end=bool(detail.get("is_at_its_end")),
+        outcomes=detail.get("outcomes", {}),
+    )
+
+
+def _how_it_finished(connection: Connection, number: int | None) -> dict[str, Any]:
+    """Return what the run's last event says; a killed run has none."""
+    if number is None:
+        return {}
+    found = select(audit_events.c.detail).where(audit_events.c.number == number)
+    detail: dict[str, Any] = json.loads(connection.execute(found).scalar() or "{}")
+    return detail

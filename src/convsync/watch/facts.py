@@ -1,0 +1,79 @@
+"""What the ledger says of the nights, read once: alerts, metrics and `status --check` judge it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from convsync import head_file
+from convsync.errors import OperatorError
+from convsync.model.rule import ConversionAction, ConversionRule
+from convsync.store import account, alert_states, audit_log, batches, watching
+from convsync.store.database import Connection, Database
+from convsync.store.watching import Night
+from convsync.verification import recent_break
+
+USUAL_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """How the nights stand at an instant.
+
+    `not_begun` says why the last run did not even begin, "" where it did. `uploads` are the rows
+    sent by each nightly run of the last four weeks; `unconfirmed` is how many batches wait for a
+    verdict, and since when; `chain` says what is wrong with the audit log, "" where nothing was
+    found; `events` is how many it has.
+    """
+
+    at: datetime
+    night: Night | None = None
+    not_begun: str = ""
+    last_good: datetime | None = None
+    last_begun: datetime | None = None
+    blocked: Sequence[tuple[ConversionAction, str, int]] = ()
+    unconfirmed: tuple[int, datetime] | None = None
+    unanswered: int = 0
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    read_until: Mapping[str, datetime] = field(default_factory=dict)
+    uploads: Sequence[tuple[datetime, int]] = ()
+    chain: str = ""
+    events: int = 0
+    sums: account.Sums | None = None
+
+
+def facts_of(
+    database: Database,
+    rules: Sequence[ConversionRule],
+    head_path: Path | None,
+    now: datetime,
+) -> Facts:
+    """Read them, all of one state of the ledger."""
+    with database.reading() as connection:
+        return Facts(
+            at=now,
+            night=watching.last_night(connection, now),
+            not_begun=alert_states.not_begun(connection),
+            last_good=watching.last_good_night(connection),
+            last_begun=watching.last_begun(connection),
+            blocked=batches.blocked(connection),
+            unconfirmed=watching.oldest_unconfirmed(connection),
+            unanswered=len(batches.unanswered(connection)),
+            unreadable=watching.unreadable(connection),
+            read_until=watching.read_until(connection),
+            uploads=watching.uploads_since(connection, now - timedelta(days=USUAL_DAYS + 1)),
+            chain=_problem_of_chain(connection, head_path),
+            events=audit_log.last(connection).head.number,
+            sums=account.sums(connection, rules),
+        )
+
+
+def _problem_of_chain(connection: Connection, head_path: Path | None) -> str:
+    """Return what is wrong with the end of the audit log; `audit verify` looks at all of it."""
+    try:
+        lost = head_file.lost(head_path, connection)
+    except OperatorError as error:
+        return str(error)
+    if lost is not None:
+        return f"the ledger is not the one that the last run left: {lost}"
+    return recent_break(connection)

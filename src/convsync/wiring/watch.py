@@ -1,0 +1,74 @@
+"""Settings → when nights are due, what is wrong with them, and who hears of it."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from convsync.settings import Settings
+from convsync.watch.alerts import Alarm, QuietHours
+from convsync.watch.delivery import targets_of
+from convsync.watch.findings import Watching
+from convsync.watch.night import Watch
+from convsync.watch.timetable import Timetable
+from convsync.wiring.rules import rules_of
+from convsync.wiring.terms import audit_settings_of
+from convsync.wiring.values import zone_of
+
+
+def timetable_of(settings: Settings) -> Timetable | None:
+    """Return when nights are due, None where the configuration does not say."""
+    schedule, zone = settings.schedule, zone_of(settings)
+    if schedule.every is not None:
+        return Timetable(zone=zone, every=timedelta(minutes=schedule.every))
+    return Timetable(zone=zone, at=schedule.at) if schedule.at else None
+
+
+def watching_of(settings: Settings) -> Watching:
+    """Return when something is wrong with the nights."""
+    alerts = settings.alerts
+    return Watching(
+        zone=zone_of(settings),
+        timetable=timetable_of(settings),
+        sources=[*settings.deals, *settings.clicks],
+        read_within=timedelta(hours=alerts.read_within_hours),
+        confirmed_within=timedelta(hours=alerts.confirmed_within_hours),
+        rejected_share=alerts.rejected_share,
+        unreadable=settings.limits.unreadable,
+        expires=alerts.expires,
+        expiry_notice=timedelta(days=alerts.expiry_notice_days),
+    )
+
+
+def alarm_of(settings: Settings) -> Alarm:
+    """Return who is told, and when not."""
+    alerts = settings.alerts
+    hours = alerts.quiet_hours
+    return Alarm(
+        name=alerts.name or settings.folder.resolve().name,
+        zone=zone_of(settings),
+        targets=targets_of(alerts.urls.get_secret_value()) if alerts.urls else (),
+        quiet=None if hours is None else QuietHours(since=hours[0], until=hours[1]),
+        ping_url=None if alerts.ping_url is None else alerts.ping_url.get_secret_value(),
+    )
+
+
+def metrics_file_of(settings: Settings) -> Path | None:
+    """Return the text file that figures go to, None where none is wanted."""
+    named = settings.metrics.textfile
+    return None if named is None else settings.folder / named
+
+
+def metrics_token_of(settings: Settings) -> str | None:
+    """Return what is asked of whoever reads the figures over HTTP."""
+    token = settings.metrics.token
+    return None if token is None else token.get_secret_value()
+
+
+def watch_of(settings: Settings) -> Watch:
+    """Return what watches one night, or looks between two."""
+    return Watch(
+        rules=rules_of(settings),
+        terms=watching_of(settings),
+        alarm=alarm_of(settings),
+        metrics_file=metrics_file_of(settings),
+        head_file=audit_settings_of(settings).head_file,
+    )
