@@ -72,6 +72,7 @@ class Zoho:
 
     lag = timedelta(0)
     overlap = timedelta(minutes=10)
+    names_survivors = False
 
     def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
         self._api = api
@@ -354,7 +355,8 @@ class Zoho:
 
 def _deleted(row: ZohoRecord, window: Period) -> Departed | None:
     at = instant(row["deleted_time"])
-    return Departed(deal_id=row["id"], gone=Gone.DELETED) if at and at in window else None
+    left = Departed(deal_id=row["id"], gone=Gone.DELETED, at=at)
+    return left if at and at in window else None
 
 
 def _others(rows: Iterable[ZohoRecord], window: Period) -> list[ZohoRecord]:

@@ -59,7 +59,8 @@ class Deal(Struct, frozen=True, kw_only=True):
     or absurd; what that means is the value rule's to say. `clicks` are those the CRM itself keeps,
     on the deal, its lead or its contacts. `merged` are the deals that became this one, as the CRM
     says now, and `shared` the hashes that too many deals have to mean anybody, which are then not
-    among its `identifiers`; neither is kept with the deal.
+    among its `identifiers`. `taken_over` are the times of changes that it was given by others that
+    were merged into it. None of these three is kept with the deal.
     """
 
     source: str
@@ -77,6 +78,7 @@ class Deal(Struct, frozen=True, kw_only=True):
     segments: Mapping[str, str] = field(default_factory=dict)
     gone: Gone | None = None
     merged: tuple[str, ...] = ()
+    taken_over: tuple[datetime, ...] = ()
     shared: Identifiers = NO_IDENTIFIERS
     row_digest: bytes = b""
     """Stands for the row it was read from, and how; empty where its source keeps none."""
