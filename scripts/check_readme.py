@@ -116,10 +116,7 @@ def _refused(words: list[str]) -> str | None:
             app([*words, "--help"], prog_name="convsync")
     except SystemExit as end:
         if end.code:
-            kept = [
-                text for line in said.getvalue().splitlines() if (text := line.strip("│╭╰─╮╯ "))
-            ]
-            return next((text for text in kept if text.startswith("No such")), " ".join(kept))
+            return said.getvalue().rpartition("Error: ")[2].strip()
     return None
 
 

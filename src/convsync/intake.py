@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from convsync import audit, habits, unchanged_rows
+from convsync import audit, forgetting, habits, unchanged_rows
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -36,6 +36,7 @@ from convsync.extract.source import (
     with_last,
 )
 from convsync.guarding import drained
+from convsync.model.erased import Erased
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
@@ -62,7 +63,7 @@ class Intake:
 
     `problems` says what went wrong with sources, `unreadable` how many records are newly so,
     `drained` which sources gave nothing and always had, `has_changed` whether any deal or click was
-    stored.
+    stored. `erased` is who was forgotten, and is read no more.
 
     A chunk of deals is kept only after `before_keeping` has not raised, and a watermark moved only
     after `before_moving` has not; one that lies further in the future than `tolerance` is not
@@ -92,6 +93,7 @@ class Intake:
         self._problems: list[str] = []
         self.unreadable: Counter[str] = Counter()
         self.drained: list[str] = []
+        self.erased = Erased()
         self.has_changed = False
 
     @property
@@ -145,7 +147,8 @@ class Intake:
         total = clicks.Stored()
         for chunk, is_last in with_last(self._click_chunks(source, window, again=again)):
             with self._session.transaction("store clicks") as connection:
-                stored = clicks.save(connection, chunk.seen)
+                seen = self.erased.without_clicks(chunk.seen) if self.erased else chunk.seen
+                stored = clicks.save(connection, seen)
                 self._quarantine(connection, source.name, chunk.unreadable)
                 if chunk.mark is not None:
                     file_marks.move(connection, source.name, chunk.mark)
@@ -237,11 +240,8 @@ class Intake:
     def _ask_which_left(self, source: DealSource, asked: KeepsNoTrace) -> None:
         """Ask a CRM that keeps no trace of deleted deals, and note which left or were merged."""
         left = self._departures.which_left(source.name, asked)
-        records = [
-            one for one in self._survivors.followed(source, left) if not isinstance(one, Pause)
-        ]
-        deleted = [one for one in records if isinstance(one, Departed) and one.survivor is None]
-        if merged := [one for one in records if one not in deleted]:
+        merged, deleted = self._survivors.told_apart(source, left)
+        if merged:
             self._read_deals(source, merged, self._plan_changed)
         self._departures.note_left(source.name, deleted)
 
@@ -277,7 +277,8 @@ class Intake:
     ) -> None:
         for chunk, is_last in chunks:
             with self._session.transaction("store deals") as connection:
-                read = unchanged_rows.read_last(connection, source.name, chunk)
+                named = unchanged_rows.read_last(connection, source.name, chunk)
+                read = forgetting.kept_of_people(connection, self.erased, source.name, named)
                 read = [*self._recollection.beside(connection, source.name, read)]
                 saved = deals.save(connection, source.name, read, now=self._session.now)
                 self.has_changed |= bool(saved.changed)

@@ -14,6 +14,7 @@ a switchboard's number or info@… would credit them all to whoever clicked from
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from msgspec import Struct
 
@@ -50,6 +51,68 @@ def match_deal(
     if by_identifiers := _by_identifiers(deal, rule):
         return by_identifiers
     return _unmatched(deal, milestone, placed, rule, now, knows_others=bool(candidates))
+
+
+class ClickVerdict(StrEnum):
+    """What became of one click in matching, in words that follow its name."""
+
+    USED = "is the one that counts"
+    NOT_TAKEN = "belongs to a network that the rule's destination does not report to"
+    AFTER = "came after the milestone"
+    OUTSIDE_LOOKBACK = "came longer before the milestone than the rule's lookback window allows"
+    LESS_DIRECT = "was found less directly than the one that counts"
+    SAME_CLICK = "is another ID of the click that counts"
+    NO_TIME = "has no known time, and the one that counts has"
+    NOT_LAST = "is older than the one that counts, which is the last"
+    NOT_FIRST = "is younger than the one that counts, which is the first"
+
+
+class JudgedClick(Struct, frozen=True):
+    """A candidate, the time it is taken to have happened at, and what became of it."""
+
+    candidate: Candidate
+    clicked_at: datetime | None
+    is_estimated: bool
+    verdict: ClickVerdict
+
+
+def judged(
+    deal: Deal, milestone: Milestone, candidates: Sequence[Candidate], rule: ConversionRule
+) -> list[JudgedClick]:
+    """Return what matching makes of each candidate: the one that counts, and why each other not.
+
+    Whether the platform still takes the one that counts, or knows it yet, is not asked.
+    """
+    placed = _placed(candidates, deal, milestone)
+    taken = [one for one in placed if one.click.click_id.kind in rule.click_ids]
+    eligible = [one for one in taken if one.fits(milestone, rule)]
+    picked = _picked(eligible, rule.click_policy) if eligible else None
+    return [
+        JudgedClick(candidate, one.at, one.is_estimated, _verdict_on(one, picked, milestone, rule))
+        for candidate, one in zip(candidates, placed, strict=True)
+    ]
+
+
+def _verdict_on(
+    one: "_Placed", picked: "_Placed | None", milestone: Milestone, rule: ConversionRule
+) -> ClickVerdict:
+    if one.click.click_id.kind not in rule.click_ids:
+        return ClickVerdict.NOT_TAKEN
+    if one.is_after(milestone):
+        return ClickVerdict.AFTER
+    if one.is_outside(milestone, rule):
+        return ClickVerdict.OUTSIDE_LOOKBACK
+    assert picked is not None, "this one is eligible"
+    if one.click.click_id == picked.click.click_id:
+        return ClickVerdict.USED
+    if one.basis is not picked.basis:
+        return ClickVerdict.LESS_DIRECT
+    if one.at == picked.at:
+        return ClickVerdict.SAME_CLICK
+    if one.at is None:
+        return ClickVerdict.NO_TIME
+    is_last = rule.click_policy is ClickPolicy.LAST
+    return ClickVerdict.NOT_LAST if is_last else ClickVerdict.NOT_FIRST
 
 
 class _Placed(Struct, frozen=True):

@@ -70,6 +70,14 @@ class Survivors:
             is_stored = True
             yield from self._instead_of(record, source)
 
+    def told_apart(
+        self, source: DealSource, left: Iterable[Departed]
+    ) -> tuple[list[Record], list[Departed]]:
+        """Return what is to be read of deals that were merged, and those that were deleted."""
+        records = [one for one in self.followed(source, left) if not isinstance(one, Pause)]
+        deleted = [one for one in records if isinstance(one, Departed) and one.survivor is None]
+        return [one for one in records if one not in deleted], deleted
+
     def _instead_of(self, departed: Departed, source: DealSource) -> Iterator[Record]:
         with self._session.transaction("look for a survivor") as connection:
             survivor = self._survivor_of(connection, source.name, departed)

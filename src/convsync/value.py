@@ -38,6 +38,7 @@ def value_deal(
     if isinstance(value, NotSent):
         return value
     time_to_close = _time_to_close(deal, matched)
+    is_estimated = _is_estimated(deal, matched)
     order_id = order_id_of(deal.source, deal.deal_id, rule.name)
     return Conversion(
         statement=Statement(
@@ -50,13 +51,13 @@ def value_deal(
             identifiers=_identifiers(deal, rule),
             consent=deal.consent,
             customer_type=deal.customer_type,
-            variables=_variables(rule, time_to_close),
+            variables=_variables(rule, time_to_close, is_estimated=is_estimated),
         ),
         rule=rule.name,
         milestone=milestone.name,
         milestone_at=milestone.reached_at,
         matched=matched,
-        time_to_close=time_to_close,
+        time_to_close=None if is_estimated else time_to_close,
     )
 
 
@@ -129,20 +130,25 @@ def _identifiers(deal: Deal, rule: ConversionRule) -> Identifiers:
 
 
 def _time_to_close(deal: Deal, matched: Matched) -> timedelta | None:
-    """Return how long the deal took; of a time that is an estimate nobody knows."""
+    """Return how long the deal took from its click to the win, by the times that there are."""
     won = deal.milestone(WON)
-    if (
-        won is None
-        or won.is_estimated
-        or matched.clicked_at is None
-        or won.reached_at < matched.clicked_at
-    ):
+    if won is None or matched.clicked_at is None or won.reached_at < matched.clicked_at:
         return None
     return won.reached_at - matched.clicked_at
 
 
-def _variables(rule: ConversionRule, time_to_close: timedelta | None) -> dict[str, str]:
+def _is_estimated(deal: Deal, matched: Matched) -> bool:
+    """True where the time of the click or of the win is an estimate: nobody knows how long then."""
+    won = deal.milestone(WON)
+    return matched.is_estimated or (won is not None and won.is_estimated)
+
+
+def _variables(
+    rule: ConversionRule, time_to_close: timedelta | None, *, is_estimated: bool
+) -> dict[str, str]:
     if rule.days_to_close_variable is None or time_to_close is None:
+        return {}
+    if is_estimated and not rule.sends_estimated_days:
         return {}
     days = (Decimal(int(time_to_close.total_seconds())) / _DAY).quantize(Decimal(1), ROUND_HALF_UP)
     return {rule.days_to_close_variable: str(days)}

@@ -20,7 +20,7 @@ def test_a_sent_deal_is_explained_with_its_click_its_value_and_its_order_id(offi
     said = office.types("explain", "D-1")
     (order_id,) = office.counted("333")
     assert said.code == 0
-    assert "click gclid click-of-D-1 2026-02-20T08:00:00+00:00" in said.out
+    assert "click 1: gclid click-of-D-1 2026-02-20 09:00:00+01:00, found on the deal" in said.out
     assert "accepted (count), 1,000.00 EUR" in said.out
     assert f"order ID {order_id}" in said.out
 
@@ -58,7 +58,8 @@ def test_what_was_refused_after_a_lost_answer_is_explained_as_perhaps_counted(
     assert "the platform may count it all the same." in said.out
     assert "PROCESSING_ERROR_REASON_INVALID_GCLID: The gclid cannot be decoded." in said.out
     assert "→ See that the form and the CRM keep click IDs whole" in said.out
-    (row,) = json.loads(office.types("explain", "D-1", "--format", "json").out)
+    rows = json.loads(office.types("explain", "D-1", "--format", "json").out)
+    (row,) = (row for row in rows if row["rule"] == "won")
     assert row["may_be_counted"] is True
     assert row["code_means"] == "The gclid cannot be decoded."
     assert row["code_fix"].startswith("See that the form")

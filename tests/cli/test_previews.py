@@ -2,18 +2,12 @@
 
 import csv
 import json
-import os
-import pty
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests.cli.office import NEXT_NIGHT, NIGHT, Office, rows_of
-
-LATE_WINTER = ("--from", "2026-02-01", "--to", "2026-03-02")
 
 
 def a_changed_company(office: Office) -> None:
@@ -77,36 +71,6 @@ def test_the_preview_of_a_backfill_lists_its_own_days_and_nothing_else(office: O
     words = ("backfill", *days, "--dry-run", "--deals", "--format", "json", "--as-of", NIGHT)
     listed = json.loads(office.types(*words).out)
     assert [(row["rule"], row["deal_id"]) for row in listed] == [("won", "D-1")]
-
-
-# --- the question --------------------------------------------------------------------------------
-
-
-def answered(office: Office, answer: str) -> tuple[int, str]:
-    """Type a backfill at a terminal, and answer its question; return its code and its stderr."""
-    ours, theirs = pty.openpty()
-    program, config = Path(sys.executable).with_name("convsync"), str(office.config)
-    with subprocess.Popen(
-        [str(program), "backfill", *LATE_WINTER, "--as-of", NIGHT, "--config", config],
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        os.close(theirs)
-        os.write(ours, f"{answer}\n".encode())
-        _, said = process.communicate(timeout=60)
-    os.close(ours)
-    return process.returncode, said
-
-
-def test_the_question_names_the_number_the_value_and_the_account(office: Office) -> None:
-    office.deal()
-    office.write_files()
-    code, said = answered(office, "n")
-    assert "Send 2 conversions worth 1,020.00 EUR to Google Ads account 1234567890" in said
-    assert "+ won D-1 1,000.00 EUR gclid" in said
-    assert (code, office.values("333")) == (0, [])
 
 
 # --- a plan in a file ----------------------------------------------------------------------------

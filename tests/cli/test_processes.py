@@ -98,13 +98,16 @@ def test_a_backfill_shows_its_plan_and_goes_only_for_a_yes(
         [SCRIPT, *words], stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True
     ) as process:
         os.close(theirs)
-        asked = _read_until(ours, b"Send this?")
+        asked = _read_until(ours, b"[y/N]")
         os.write(ours, f"{answer}\n".encode())
         rest = _read_until(ours, None)
         said = process.communicate(timeout=60)[0]
     os.close(ours)
     assert process.returncode == 0
     assert b"new          1" in asked
+    assert b"+ won D-1 1,000.00 EUR gclid, 10 days before" in asked
+    account = b"Google Ads account 1234567890, by the Data Manager API"
+    assert b"Send 1 conversion worth 1,000.00 EUR to " + account + b"? [y/N]" in asked
     assert ("accepted 1" in said) is bool(values)
     assert (b"Nothing was sent." in rest) is not bool(values)
     assert office.values("333") == values

@@ -118,12 +118,12 @@ def test_what_reached_nothing_is_counted_by_reason_and_none_at_all_is_news(
     office = company.moves_to("pipedrive")
     company.deals_from = company.deals_from.replace("mql = { created = true }", 'mql = "SQL"')
     company.configure()
-    for number, night in enumerate(NIGHTS[:6], 1):
+    for number, night in enumerate(NIGHTS[:8], 1):
         put(office, number, ("mql", CREATED), ("won", night - timedelta(hours=9)))
         assert company.night(night).problems == []
     for number in (98, 99):
-        put(office, number, ("mql", NIGHTS[6] - timedelta(hours=9)))
-    (problem,) = company.night(NIGHTS[6]).problems
+        put(office, number, ("mql", NIGHTS[8] - timedelta(hours=9)))
+    (problem,) = company.night(NIGHTS[8]).problems
     assert "none of 2 deals that were read has reached a milestone" in problem
     settings = company.settings()
     found = status_of(company.database, wiring.rules_of(settings), list(settings.deals))

@@ -33,6 +33,7 @@ from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation
 from convsync.store import account, deals, ledger
 from convsync.store.database import Database
+from convsync.store.recount import recount
 from convsync.store.sums import TENTH
 from tests.builders import (
     ACTION,
@@ -356,15 +357,23 @@ def test_what_is_ready_is_planned_or_deferred_until_now(
 
 
 def sent(
-    database: Database | Passing, took: Sequence[timedelta], *, milestone: str = WON, by: str = "d"
+    database: Database | Passing,
+    took: Sequence[timedelta],
+    *,
+    milestone: str = WON,
+    by: str = "d",
+    is_estimated: bool = False,
 ) -> None:
     """Let milestones be told that were reached so long after their click."""
+    click = a_match(is_estimated=is_estimated)
     names = [f"{by}-{number}" for number in range(len(took))]
     save(database, *map(a_deal, names))
     with database.transaction("tell") as connection:
         run_id = a_run(connection)
         conversions = {
-            name: a_conversion_of(name, milestone=milestone, milestone_at=CLICKED_AT + each)
+            name: a_conversion_of(
+                name, milestone=milestone, milestone_at=CLICKED_AT + each, matched=click
+            )
             for name, each in zip(names, took, strict=True)
         }
         plan(connection, run_id, conversions)
@@ -391,6 +400,13 @@ def test_times_to_milestones_are_taken_from_the_middle_and_the_slow_end(
         (time,) = account.times_to_milestones(connection)
     assert (time.milestone, time.count) == (WON, len(took))
     assert (time.median, time.p90) == (median * TENTH, p90 * TENTH), "rounded up to a tenth"
+
+
+def test_no_time_is_taken_from_a_click_whose_own_is_an_estimate(database: Database) -> None:
+    sent(database, [HOUR, 3 * HOUR], by="estimated", is_estimated=True)
+    with database.transaction("recount") as connection:
+        assert account.times_to_milestones(connection) == []
+        assert recount(connection) == 0, "both ways of counting leave them out"
 
 
 def test_times_to_milestones_stand_quickest_first_and_leave_out_what_was_not_sent(

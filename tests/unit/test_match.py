@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import structs
 
-from convsync.match import match_deal
+from convsync.match import ClickVerdict, judged, match_deal
 from convsync.model.click import Candidate, Click, ClickIdKind, MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent
 from convsync.model.deal import Deal, Milestone
@@ -441,3 +441,63 @@ def test_a_network_that_takes_that_click_is_credited_with_it() -> None:
     matched = match(others, rule=a_rule(click_ids=frozenset({ClickIdKind.MSCLKID})))
     assert isinstance(matched, Matched)
     assert matched.click == others
+
+
+# --- what became of each click -------------------------------------------------------------------
+
+EARLIER = a_click("earlier", clicked_at=CLICKED_AT - DAY)
+COUNTS = a_click("counts", clicked_at=CLICKED_AT)
+
+
+@pytest.mark.parametrize(
+    ("other", "rule", "verdict"),
+    [
+        pytest.param(EARLIER, a_rule(), ClickVerdict.NOT_LAST, id="an earlier one"),
+        pytest.param(
+            a_click("younger", clicked_at=CLICKED_AT + DAY),
+            a_rule(click_policy=ClickPolicy.FIRST),
+            ClickVerdict.NOT_FIRST,
+            id="a later one under the other policy",
+        ),
+        pytest.param(
+            a_click("late", clicked_at=WON_AT + SECOND), a_rule(), ClickVerdict.AFTER, id="too late"
+        ),
+        pytest.param(
+            a_click("old", clicked_at=WON_AT - 91 * DAY),
+            a_rule(),
+            ClickVerdict.OUTSIDE_LOOKBACK,
+            id="too old",
+        ),
+        pytest.param(
+            a_click("theirs", kind=ClickIdKind.MSCLKID),
+            a_rule(click_ids=frozenset({ClickIdKind.GCLID})),
+            ClickVerdict.NOT_TAKEN,
+            id="another network's",
+        ),
+        pytest.param(
+            a_click("braid", kind=ClickIdKind.WBRAID),
+            a_rule(),
+            ClickVerdict.SAME_CLICK,
+            id="the same click's braid",
+        ),
+    ],
+)
+def test_each_click_that_does_not_count_says_why(
+    other: Click, rule: ConversionRule, verdict: ClickVerdict
+) -> None:
+    found = judged(a_deal(), a_milestone(), [a_candidate(other), a_candidate(COUNTS)], rule)
+    assert [one.verdict for one in found] == [verdict, ClickVerdict.USED]
+    matched = match(other, COUNTS, rule=rule)
+    assert isinstance(matched, Matched)
+    assert matched.click == COUNTS, "what counts is what matching picks"
+
+
+def test_a_click_found_less_directly_says_so() -> None:
+    on_contact = a_candidate(EARLIER, basis=MatchBasis.CONTACT)
+    found = judged(a_deal(), a_milestone(), [on_contact, a_candidate(COUNTS)], a_rule())
+    assert found[0].verdict is ClickVerdict.LESS_DIRECT
+
+
+def test_a_click_without_a_time_is_judged_by_the_deals_creation_as_an_estimate() -> None:
+    (one,) = judged(a_deal(), a_milestone(), [a_candidate(a_click(clicked_at=None))], a_rule())
+    assert (one.clicked_at, one.is_estimated) == (CREATED_AT, True)

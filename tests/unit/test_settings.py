@@ -418,6 +418,12 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
             "rules.won.days_to_close_variable: the Google Ads API needs the number of 'days'",
             id="a custom variable without a number",
         ),
+        pytest.param(
+            "action_id = 111",
+            "action_id = 111\nestimated_days_to_close = true",
+            "rules.won.estimated_days_to_close: no days are sent",
+            id="estimated days that are not sent at all",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_the_fix(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -286,6 +287,22 @@ def test_a_win_whose_time_is_an_estimate_says_nothing_of_how_long_it_took() -> N
     conversion = converted(a_deal(milestones=(won,)), rule=a_rule(days_to_close_variable="days"))
     assert conversion.time_to_close is None
     assert conversion.statement.variables == {}
+
+
+@pytest.mark.parametrize(
+    ("sends_estimated_days", "variables"), [(False, {}), (True, {"days": "10"})]
+)
+def test_days_from_a_click_whose_time_is_an_estimate_are_sent_only_where_the_rule_says_so(
+    sends_estimated_days: bool, variables: dict[str, str]
+) -> None:
+    rule = a_rule(days_to_close_variable="days")
+    conversion = converted(
+        a_deal(),
+        matched=a_match(is_estimated=True),
+        rule=replace(rule, sends_estimated_days=sends_estimated_days),
+    )
+    assert conversion.statement.variables == variables
+    assert conversion.time_to_close is None, "a figure is made of times that are known"
 
 
 def test_days_to_close_are_sent_only_where_the_rule_names_a_variable() -> None:

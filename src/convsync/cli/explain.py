@@ -1,6 +1,8 @@
 """`explain`: why a deal was sent, waits, or was not sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,61 +12,72 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
-    from convsync.report.explanation import DealExplanation, Line
+    from convsync.model.deal import Milestone
+    from convsync.report.explanation import ClickLine, DealExplanation, Line, Sent
 
-DealId = Annotated[str, typer.Argument(metavar="DEAL", help="The deal's ID in the CRM.")]
+DealIds = Annotated[
+    list[str],
+    typer.Argument(metavar="DEAL...", help="IDs of deals in the CRM, or order IDs."),
+]
 _COLUMNS = (
-    "source",
-    "deal_id",
-    "order_id",
-    "rule",
-    "milestone",
-    "reached_at",
-    "next_due_at",
-    "state",
-    "operation",
-    "value",
-    "currency",
-    "reason",
-    "code",
-    "due_at",
-    "why",
-    "fix",
-    "code_means",
-    "code_fix",
+    *("source", "deal_id", "order_id", "rule", "milestone", "reached_at", "is_estimated"),
+    *("next_due_at", "state", "operation", "value", "currency", "reason", "code", "due_at"),
+    *("why", "fix", "code_means", "code_fix", "destination", "account", "action"),
+    *("sent_with", "sent_at", "request_id", "clicks"),
 )
+
+_NOT_REACHED, _NO_RULE = "not reached", "no rule counts it"
+_NOT_PLANNED, _NOT_SENT = "not planned yet", "not_sent"
 
 
 def explain(
-    deal: DealId, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
+    deal: DealIds, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
 ) -> None:
-    """Say for each milestone of a deal where it stands, why, and what to do about it."""
+    """Say for each milestone of a deal where it stands, why, and what to do about it.
+
+    Times are in the company's zone; as CSV and JSON they are in UTC.
+    """
     from convsync import wiring
-    from convsync.errors import OperatorError
     from convsync.report import explanation
 
     settings = options.load(config)
-    with options.ledger(settings) as database:
-        rules, agreements = wiring.rules_of(settings), wiring.agreements_of(settings)
-        found = explanation.explain(database, rules, deal, agreements)
-        unreadable = explanation.unreadable(database, deal)
+    agreed = explanation.Agreed(
+        rules=wiring.rules_of(settings),
+        agreements=wiring.agreements_of(settings),
+        funnel=wiring.funnel_of(settings),
+    )
     meaning_of = partial(wiring.explain_code, settings)
-    found = [explanation.with_codes(explained, meaning_of) for explained in found]
-    if not found:
-        why = "; ".join(unreadable) or "IDs are compared to the letter"
-        raise OperatorError(f"No deal {deal} has been read. {why}.")
+    found: list[DealExplanation] = []
+    unreadable: dict[str, list[str]] = {}
+    with options.ledger(settings) as database:
+        for asked in dict.fromkeys(deal):
+            explained = explanation.explain(database, asked, agreed)
+            unreadable[asked] = explanation.unreadable(database, asked)
+            _require(asked, explained, unreadable[asked])
+            found += [explanation.with_codes(one, meaning_of) for one in explained]
+    accounts = wiring.account_names(settings)
     if form is Format.TABLE:
-        for explained in found:
-            _show(explained)
-        for place in unreadable:
-            typer.echo(f"  Its latest record could not be read, and is left out: {place}")
+        shown = _Shown(settings.company.time_zone, accounts)
+        for one in found:
+            for text in shown.texts_of(one):
+                typer.echo(text)
+            for place in unreadable.get(one.deal.deal_id, ()):
+                typer.echo(f"  Its latest record could not be read, and is left out: {place}")
     else:
-        rows = [_row(explained, line) for explained in found for line in explained.lines]
+        rows = [_row(one, line, accounts) for one in found for line in one.lines]
         output.show(rows, _COLUMNS, form)
 
 
-def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
-    entry, why = line.entry, line.explanation
+def _require(asked: str, found: "Sequence[DealExplanation]", unreadable: Sequence[str]) -> None:
+    from convsync.errors import OperatorError
+
+    if not found:
+        why = "; ".join(unreadable) or "IDs are compared to the letter"
+        raise OperatorError(f"No deal {asked} has been read. {why}.")
+
+
+def _row(explained: "DealExplanation", line: "Line", accounts: Mapping[str, str]) -> dict[str, Any]:
+    entry, why, sent = line.entry, line.explanation, line.sent
     return {
         "source": explained.deal.source,
         "deal_id": explained.deal.deal_id,
@@ -77,7 +90,7 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "next_due_at": line.next_due_at,
         "definition": line.agreement.definition if line.agreement else None,
         "owner": line.agreement.owner if line.agreement else None,
-        "state": entry.state.value if entry else "not planned yet",
+        "state": _state_of(line),
         "operation": entry.operation.value if entry else None,
         "value": str(entry.value.amount) if entry and entry.value else None,
         "currency": entry.value.currency if entry and entry.value else None,
@@ -90,67 +103,168 @@ def _row(explained: "DealExplanation", line: "Line") -> dict[str, Any]:
         "code_fix": line.code_meaning.fix if line.code_meaning else None,
         "may_be_counted": bool(entry and entry.may_count_otherwise),
         "caught_earlier": list(line.caught_earlier),
+        "destination": line.destination,
+        "account": accounts.get(line.destination or ""),
+        "action": line.action_id,
+        "sent_with": list(sent.identifiers) if sent else None,
+        "sent_at": sent.envelope.sent_at if sent and sent.envelope else None,
+        "request_id": sent.envelope.request_id if sent and sent.envelope else None,
+        "clicks": [_click_row(one) for one in line.clicks],
     }
 
 
-def _show(explained: "DealExplanation") -> None:
-    deal = explained.deal
-    gone = f", {deal.gone} in the CRM" if deal.gone else ""
-    typer.echo(f"{deal.deal_id} ({deal.source}){gone}")
-    amount = "none" if deal.amount is None else f"{deal.amount} {deal.currency or '(no currency)'}"
-    typer.echo(f"  amount {amount}; consent for ad user data {deal.consent.ad_user_data}")
-    for candidate in explained.candidates:
-        click = candidate.click
-        at = output.text_of(click.clicked_at) or "at an unknown time"
-        typer.echo(
-            f"  click {click.click_id.kind} {click.click_id.value} {at}"
-            f", found by {candidate.basis.name.lower()}"
-        )
-    if not explained.candidates:
-        typer.echo("  no click is known")
-    for line in explained.lines:
-        for text in _texts_of(line):
-            typer.echo(text)
-    if not explained.lines:
-        typer.echo("  it has reached no milestone that a rule counts")
+def _click_row(line: "ClickLine") -> dict[str, Any]:
+    click_id, basis = line.click.candidate.click.click_id, line.click.candidate.basis
+    return {
+        "kind": click_id.kind.value,
+        "value": click_id.value,
+        "clicked_at": line.click.clicked_at,
+        "is_estimated": line.click.is_estimated,
+        "found_by": basis.name.lower(),
+        "is_used": line.is_used,
+        "what": str(line.what),
+    }
 
 
-def _texts_of(line: "Line") -> Iterator[str]:
-    reached = line.milestone.reached_at if line.milestone else None
-    is_estimated = line.milestone is not None and line.milestone.is_estimated
-    about = "about " if is_estimated else ""
-    when = f"reached {about}{output.text_of(reached)}" if reached else "no longer reached"
-    retired = ", a rule that is no longer in the configuration" if line.is_retired else ""
-    yield f"  {line.milestone_name} ({line.rule}{retired}): {when}"
-    if is_estimated:
-        yield "    an estimate: the CRM's history does not say when, its record has no better stamp"
-    yield from _agreed(line)
-    entry = line.entry
-    if entry is None:
-        yield "    not planned yet; the next run plans it"
-        return
-    value = f", {entry.value}" if entry.value else ""
-    code = f", {entry.code}" if entry.code else ""
-    due = f", until {output.text_of(entry.due_at)}" if entry.due_at else ""
-    yield f"    {entry.state.value.replace('_', ' ')} ({entry.operation}){value}{code}{due}"
+def _state_of(line: "Line") -> str:
+    """Return where a milestone stands, in the ledger's word or, where it has none, in ours."""
+    if line.entry is not None:
+        return line.entry.state.value
+    if line.milestone is None:
+        return _NOT_REACHED
+    if line.order_id is None:
+        return _NO_RULE
+    return _NOT_PLANNED if line.applies else _NOT_SENT
+
+
+_FOUND_BY: Mapping[str, str] = {
+    "DEAL": "found on the deal",
+    "LEAD": "found on its lead",
+    "CONTACT": "found on its contact",
+    "KEY": "found by a CRM or visitor key",
+    "IDENTIFIER": "found by hashed e-mail or phone",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """An explanation as text, with times in a zone and accounts by their names."""
+
+    zone: tzinfo | None
+    accounts: Mapping[str, str]
+
+    def texts_of(self, explained: "DealExplanation") -> Iterator[str]:
+        """Yield what there is to say of a deal, line by line."""
+        deal = explained.deal
+        gone = f", {deal.gone} in the CRM" if deal.gone else ""
+        yield f"{deal.deal_id} ({deal.source}){gone}"
+        currency = deal.currency or "(no currency)"
+        amount = "none" if deal.amount is None else f"{deal.amount} {currency}"
+        yield f"  amount {amount}; consent for ad user data {deal.consent.ad_user_data}"
+        for number, candidate in enumerate(explained.candidates, start=1):
+            click = candidate.click
+            at = self._at(click.clicked_at) or "at an unknown time"
+            yield (
+                f"  click {number}: {click.click_id.kind} {click.click_id.value} {at},"
+                f" {_FOUND_BY[candidate.basis.name]}"
+            )
+        if not explained.candidates:
+            yield "  no click is known"
+        for line in explained.lines:
+            yield from self._of_line(line)
+
+    def _of_line(self, line: "Line") -> Iterator[str]:
+        rule = f" ({line.rule}{_RETIRED if line.is_retired else ''})" if line.rule else ""
+        yield f"  {line.milestone_name}{rule}: {self._reached(line)}"
+        if line.milestone is not None and line.milestone.is_estimated:
+            yield f"    {_ESTIMATE}"
+        yield from self._agreed(line)
+        for number, click in enumerate(line.clicks, start=1):
+            yield from self._of_click(number, click)
+        if line.entry is None:
+            yield from self._without_entry(line)
+            return
+        yield from self._of_entry(line)
+
+    def _reached(self, line: "Line") -> str:
+        milestone = line.milestone
+        if milestone is None:
+            return "no longer reached" if line.entry else "not reached"
+        about = "about " if milestone.is_estimated else ""
+        return f"reached {about}{self._when(milestone)}"
+
+    def _when(self, milestone: "Milestone") -> str:
+        if milestone.is_whole_day:
+            return milestone.reached_at.astimezone(self.zone or UTC).date().isoformat()
+        return self._at(milestone.reached_at)
+
+    def _of_click(self, number: int, line: "ClickLine") -> Iterator[str]:
+        yield f"    click {number} {line.what}"
+        if line.click.is_estimated:
+            yield (
+                f"      its time is an estimate: no later than the deal's creation,"
+                f" {self._at(line.click.clicked_at)}"
+            )
+
+    def _without_entry(self, line: "Line") -> Iterator[str]:
+        if line.milestone is None:
+            return
+        if line.order_id is None:
+            yield f"    {_NO_RULE}, so nothing is sent of it"
+        elif line.explanation is None:
+            yield "    not planned yet; the next run plans it"
+        else:
+            yield from _because(line)
+
+    def _of_entry(self, line: "Line") -> Iterator[str]:
+        entry = line.entry
+        assert entry is not None, "there is one"
+        value = f", {entry.value}" if entry.value else ""
+        code = f", {entry.code}" if entry.code else ""
+        due = f", until {self._at(entry.due_at)}" if entry.due_at else ""
+        state = entry.state.value.replace("_", " ")
+        yield f"    {state} ({entry.operation}){value}{code}{due}"
+        yield from _because(line)
+        if entry.may_count_otherwise:
+            yield (
+                "    An earlier request was never answered: the platform may count it all the same."
+            )
+        for rule in line.caught_earlier:
+            yield f"    It was in time for the rule {rule}, and sent under it."
+        if line.sent is not None:
+            yield f"    {self._sent(line, line.sent)}"
+        yield f"    order ID {line.order_id}"
+
+    def _sent(self, line: "Line", sent: "Sent") -> str:
+        account = self.accounts.get(line.destination or "", line.destination)
+        when = f" {self._at(sent.envelope.sent_at)}" if sent.envelope else ""
+        request_id = sent.envelope.request_id if sent.envelope else None
+        request = f", request {request_id}" if request_id else ""
+        who = ", ".join(sent.identifiers) or "its order ID alone"
+        return f"sent{when} with {who} to {account}, action {line.action_id}{request}"
+
+    def _agreed(self, line: "Line") -> Iterator[str]:
+        if line.agreement and line.agreement.definition:
+            owner = f" ({line.agreement.owner})" if line.agreement.owner else ""
+            yield f"    agreed: {line.agreement.definition}{owner}"
+        if line.agreement and line.next_due_at:
+            followers = " or ".join(sorted(line.agreement.followed_by))
+            yield f"    {followers} should follow by {self._at(line.next_due_at)}"
+
+    def _at(self, at: datetime | None) -> str:
+        return output.local_time(at, self.zone)
+
+
+_RETIRED = ", a rule that is no longer in the configuration"
+_ESTIMATE = "an estimate: the CRM's history does not say when, its record has no better stamp"
+
+
+def _because(line: "Line") -> Iterator[str]:
+    """Yield why a milestone stands where it does, and the fix: first in our words."""
     if line.explanation:
         yield f"    {line.explanation.sentence}"
         yield f"    → {line.explanation.fix}"
-    if line.code_meaning:
-        yield f"    {entry.code}: {line.code_meaning.sentence}"
+    if line.code_meaning and line.entry:
+        yield f"    {line.entry.code}: {line.code_meaning.sentence}"
         if line.code_meaning.fix:
             yield f"    → {line.code_meaning.fix}"
-    if entry.may_count_otherwise:
-        yield "    An earlier request was never answered: the platform may count it all the same."
-    for rule in line.caught_earlier:
-        yield f"    It was in time for the rule {rule}, and sent under it."
-    yield f"    order ID {line.order_id}"
-
-
-def _agreed(line: "Line") -> Iterator[str]:
-    if line.agreement and line.agreement.definition:
-        owner = f" ({line.agreement.owner})" if line.agreement.owner else ""
-        yield f"    agreed: {line.agreement.definition}{owner}"
-    if line.agreement and line.next_due_at:
-        followers = " or ".join(sorted(line.agreement.followed_by))
-        yield f"    {followers} should follow by {output.text_of(line.next_due_at)}"

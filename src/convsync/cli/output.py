@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
@@ -62,7 +62,7 @@ def listing(columns: Sequence[str], form: Format) -> Iterator[Callable[[Mapping[
     if form is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        yield lambda row: writer.writerow([text_of(row.get(column)) for column in columns])
+        yield lambda row: writer.writerow([cell_of(row.get(column)) for column in columns])
         return
     before = "["
 
@@ -95,6 +95,11 @@ def text_of(value: Any) -> str:
 def cell_of(value: Any) -> str:
     """Return the same as a cell of CSV that a spreadsheet takes for text, or for a number."""
     return safe_cell(text_of(value))
+
+
+def local_time(at: datetime | None, zone: tzinfo | None) -> str:
+    """Return an instant for people: in a zone, UTC where none is given; nothing as no text."""
+    return "" if at is None else at.astimezone(zone or UTC).isoformat(" ", "seconds")
 
 
 def note(text: str, *, log_as: Callable[[str], None] = log.info) -> None:

@@ -96,7 +96,8 @@ class ConversionRule:
     `settling_time` how old a click must be before the platform knows it. `is_undone_by_loss` says
     whether a deal lost after the milestone takes the conversion back. A counted value is restated
     when it has changed by at least `smallest_change`, a share of what is counted. `when` says
-    which deals it counts: by segment, the values one of which each must have.
+    which deals it counts: by segment, the values one of which each must have. Days to close that
+    rest on an estimate are sent only where it `sends_estimated_days`.
     """
 
     name: str
@@ -113,6 +114,7 @@ class ConversionRule:
     needs_granted_consent: bool = True
     is_undone_by_loss: bool = False
     days_to_close_variable: str | None = None
+    sends_estimated_days: bool = False
     smallest_change: Decimal = Decimal(0)
     when: Mapping[str, frozenset[str]] = field(default_factory=dict)
 

@@ -1,78 +1,122 @@
 """Why a deal was sent, waits, or was not sent: the answer to `convsync explain`.
 
 The answer is what the ledger holds, in sentences: the decision of the last night that looked at the
-deal, which stands until the deal, its clicks or the rules change.
+deal, which stands until the deal, its clicks or the rules change. Every milestone of the funnel has
+a line, also one that was not reached and one that no rule counts.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from convsync.match import ClickVerdict, JudgedClick, judged
 from convsync.model.click import Candidate, Click, ClickId
 from convsync.model.deal import Deal, Milestone
-from convsync.model.ledger import LedgerEntry
+from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import order_id_of
 from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
-from convsync.store import clicks, deals, ledger, quarantine
-from convsync.store.database import Database
+from convsync.report.outgoing import identifier_kinds
+from convsync.store import batches, clicks, deals, ledger, quarantine
+from convsync.store.batches import Envelope
+from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
+ANOTHER_WAS_SENT = "is not the one that the conversion was sent with, which it keeps"
+"""Of a click that would count, had the conversion not gone out with another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClickLine:
+    """A click of the deal, and what became of it under a rule."""
+
+    click: JudgedClick
+    what: str
+    is_used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """By which kinds of identifier a conversion was named when it was sent, and in which request.
+
+    The request is None where it has been forgotten, or was made before this ledger.
+    """
+
+    identifiers: Sequence[str]
+    envelope: Envelope | None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One milestone of a deal under one rule: how far it has come, and why."""
+    """One milestone of a deal under one rule, or under none: how far it has come, and why."""
 
-    rule: str
     milestone_name: str
     milestone: Milestone | None
-    order_id: str
-    destination: str
-    is_retired: bool
+    rule: str | None = None
+    order_id: str | None = None
+    destination: str | None = None
+    action_id: str | None = None
+    is_retired: bool = False
     """True where the rule has left the configuration."""
-    entry: LedgerEntry | None
-    explanation: Explanation | None
+    applies: bool = True
+    """False where the rule's condition does not hold for the deal."""
+    entry: LedgerEntry | None = None
+    explanation: Explanation | None = None
     code_meaning: CodeMeaning | None = None
     agreement: Agreement | None = None
     next_due_at: datetime | None = None
     """By when the deal should go on from this milestone, where it has not and should."""
     caught_earlier: Sequence[str] = ()
     """Rules under which an earlier milestone of this deal was in time and has been sent."""
+    clicks: Sequence[ClickLine] = ()
+    sent: Sent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DealExplanation:
-    """A deal, its candidate clicks, and a line for every milestone that a rule counts."""
+    """A deal, its candidate clicks, and a line for every milestone of the funnel."""
 
     deal: Deal
     candidates: Sequence[Candidate]
     lines: Sequence[Line]
 
 
-def explain(
-    database: Database,
-    rules: Sequence[ConversionRule],
-    deal_id: str,
-    agreements: Mapping[str, Agreement],
-) -> list[DealExplanation]:
-    """Return what is known of the deals of that ID, one for each source that has it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """What the configuration says: rules, what milestones mean, and the order they come in."""
+
+    rules: Sequence[ConversionRule]
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
+    funnel: Sequence[str] = ()
+
+
+def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanation]:
+    """Return what is known of the deals of an ID, one for each source that has it.
+
+    What no deal is called is taken for an order ID: then of the deal that it belongs to.
+    """
     with database.reading() as connection:
-        explained = []
-        for stored in deals.named(connection, deal_id):
-            entries = ledger.entries_for(connection, [stored.row])
-            found = clicks.candidates(connection, [stored.row]).get(stored.row, [])
-            explained.append(
-                DealExplanation(
-                    deal=stored.deal,
-                    candidates=_each_once([*stored.deal.clicks, *found]),
-                    lines=list(_lines(stored, rules, entries, agreements)),
-                )
-            )
-        return explained
+        found = deals.named(connection, asked) or deals.of_order(connection, asked)
+        return [_explained(connection, stored, agreed) for stored in found]
+
+
+def _explained(connection: Connection, stored: StoredDeal, agreed: Agreed) -> DealExplanation:
+    entries = ledger.entries_for(connection, [stored.row])
+    found = clicks.candidates(connection, [stored.row]).get(stored.row, [])
+    candidates = _each_once([*stored.deal.clicks, *found])
+    numbers = [entry.batch for entry in entries.values() if entry.batch is not None]
+    desk = _Desk(
+        deal=stored.deal,
+        entries={rule: entry for (_, rule), entry in entries.items()},
+        candidates=candidates,
+        envelopes=batches.envelopes(connection, numbers),
+        agreed=agreed,
+    )
+    return DealExplanation(deal=stored.deal, candidates=candidates, lines=list(desk.lines()))
 
 
 def with_codes(
@@ -115,72 +159,124 @@ def _seen_at(click: Click) -> tuple[bool, datetime]:
     return click.clicked_at is None, click.clicked_at or _NEVER
 
 
-def _lines(
-    stored: StoredDeal,
-    rules: Sequence[ConversionRule],
-    entries: dict[ledger.EntryKey, LedgerEntry],
-    agreements: Mapping[str, Agreement],
-) -> Iterator[Line]:
-    """Yield a line for each configured rule, then for each that was removed."""
-    names = {rule.name for rule in rules}
-    for rule in rules:
-        if line := _line(stored, rule, entries, agreements):
-            yield line
-    for (_, name), entry in entries.items():
-        if name not in names:
-            yield _retired_line(stored, entry)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """One deal, with all that is needed to say where its milestones stand."""
+
+    deal: Deal
+    entries: Mapping[str, LedgerEntry]
+    candidates: Sequence[Candidate]
+    envelopes: Mapping[int, Envelope]
+    agreed: Agreed
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the lines of each milestone, then those of rules that were removed."""
+        own = [one.name for one in self.deal.milestones]
+        for name in dict.fromkeys([*self.agreed.funnel, *own]):
+            rules = [rule for rule in self.agreed.rules if rule.milestone == name]
+            if concerned := self._concerned(rules):
+                yield from map(self._under, concerned)
+            else:
+                yield self._bare(name, rules)
+        names = {rule.name for rule in self.agreed.rules}
+        for entry in self.entries.values():
+            if entry.rule not in names:
+                yield self._retired(entry)
+
+    def _concerned(self, rules: Sequence[ConversionRule]) -> list[ConversionRule]:
+        """Return which of a milestone's rules have anything to say of the deal.
+
+        Of rules whose condition does not hold only where no other one does: a company may have one
+        for each of many accounts.
+        """
+        reached = [rule for rule in rules if self.deal.milestone(rule.milestone) is not None]
+        counting = [rule for rule in reached if rule.applies_to(self.deal.segments)]
+        known = [rule for rule in rules if rule.name in self.entries or rule in counting]
+        return known or reached
+
+    def _bare(self, name: str, rules: Sequence[ConversionRule]) -> Line:
+        """Return the line of a milestone that was not reached, or that no rule counts."""
+        return Line(
+            milestone_name=name,
+            milestone=self.deal.milestone(name),
+            rule=", ".join(rule.name for rule in rules) or None,
+            agreement=self.agreed.agreements.get(name),
+        )
+
+    def _under(self, rule: ConversionRule) -> Line:
+        deal = self.deal
+        milestone, entry = deal.milestone(rule.milestone), self.entries.get(rule.name)
+        agreement = self.agreed.agreements.get(rule.milestone)
+        reason = entry.reason if entry else None
+        applies = rule.applies_to(deal.segments)
+        if entry is None and not applies:
+            reason = Reason.OUTSIDE_RULE
+        action = entry.action if entry else rule.action
+        order_id = order_id_of(deal.source, deal.deal_id, rule.name)
+        return Line(
+            milestone_name=rule.milestone,
+            milestone=milestone,
+            rule=rule.name,
+            order_id=entry.order_id if entry else order_id,
+            destination=action.destination,
+            action_id=action.action_id,
+            applies=applies,
+            entry=entry,
+            explanation=EXPLANATIONS[reason] if reason else None,
+            agreement=agreement,
+            next_due_at=next_due_at(agreement, deal) if agreement else None,
+            caught_earlier=self._caught_earlier(reason),
+            clicks=self._clicks(rule, milestone, entry),
+            sent=self._sent(entry),
+        )
+
+    def _retired(self, entry: LedgerEntry) -> Line:
+        return Line(
+            milestone_name=entry.milestone,
+            milestone=self.deal.milestone(entry.milestone),
+            rule=entry.rule,
+            order_id=entry.order_id,
+            destination=entry.action.destination,
+            action_id=entry.action.action_id,
+            is_retired=True,
+            entry=entry,
+            explanation=EXPLANATIONS[entry.reason] if entry.reason else None,
+            sent=self._sent(entry),
+        )
+
+    def _caught_earlier(self, reason: Reason | None) -> list[str]:
+        if reason is not Reason.CLICK_OUTSIDE_LOOKBACK:
+            return []
+        return sorted(name for name, entry in self.entries.items() if entry.keeps_its_click)
+
+    def _sent(self, entry: LedgerEntry | None) -> Sent | None:
+        """Return how a conversion went out, None where nothing of it has, or may have."""
+        if entry is None or entry.statement is None:
+            return None
+        if entry.batch is None and entry.told is None and entry.state not in IN_FLIGHT:
+            return None
+        envelope = self.envelopes.get(entry.batch) if entry.batch is not None else None
+        return Sent(identifier_kinds(entry.statement), envelope)
+
+    def _clicks(
+        self, rule: ConversionRule, milestone: Milestone | None, entry: LedgerEntry | None
+    ) -> list[ClickLine]:
+        """Return what became of each click; one that was sent stays the one that is used."""
+        if milestone is None:
+            return []
+        found = judged(self.deal, milestone, self.candidates, rule)
+        if entry is None or entry.statement is None or not _keeps(entry):
+            return [ClickLine(one, one.verdict, one.verdict is ClickVerdict.USED) for one in found]
+        sent = entry.statement.click_id
+        return [_kept_click(one, is_sent=one.candidate.click.click_id == sent) for one in found]
 
 
-def _line(
-    stored: StoredDeal,
-    rule: ConversionRule,
-    entries: dict[ledger.EntryKey, LedgerEntry],
-    agreements: Mapping[str, Agreement],
-) -> Line | None:
-    deal = stored.deal
-    milestone = deal.milestone(rule.milestone)
-    entry = entries.get((stored.row, rule.name))
-    is_counted = milestone is not None and rule.applies_to(deal.segments)
-    if entry is None and not is_counted:
-        return None
-    agreement = agreements.get(rule.milestone)
-    reason = entry.reason if entry else None
-    order_id = order_id_of(deal.source, deal.deal_id, rule.name)
-    return Line(
-        rule=rule.name,
-        milestone_name=rule.milestone,
-        milestone=milestone,
-        order_id=entry.order_id if entry else order_id,
-        destination=(entry.action if entry else rule.action).destination,
-        is_retired=False,
-        entry=entry,
-        explanation=EXPLANATIONS[reason] if reason else None,
-        agreement=agreement,
-        next_due_at=next_due_at(agreement, deal) if agreement else None,
-        caught_earlier=_caught_earlier(stored, entries, reason),
-    )
+def _keeps(entry: LedgerEntry) -> bool:
+    return entry.keeps_its_click or entry.state is State.CONFIRMED
 
 
-def _retired_line(stored: StoredDeal, entry: LedgerEntry) -> Line:
-    return Line(
-        rule=entry.rule,
-        milestone_name=entry.milestone,
-        milestone=stored.deal.milestone(entry.milestone),
-        order_id=entry.order_id,
-        destination=entry.action.destination,
-        is_retired=True,
-        entry=entry,
-        explanation=EXPLANATIONS[entry.reason] if entry.reason else None,
-    )
-
-
-def _caught_earlier(
-    stored: StoredDeal, entries: dict[ledger.EntryKey, LedgerEntry], reason: Reason | None
-) -> list[str]:
-    if reason is not Reason.CLICK_OUTSIDE_LOOKBACK:
-        return []
-    return sorted(
-        name
-        for (row, name), entry in entries.items()
-        if row == stored.row and entry.keeps_its_click
-    )
+def _kept_click(one: JudgedClick, *, is_sent: bool) -> ClickLine:
+    if is_sent:
+        return ClickLine(one, ClickVerdict.USED, is_used=True)
+    what = ANOTHER_WAS_SENT if one.verdict is ClickVerdict.USED else one.verdict
+    return ClickLine(one, what, is_used=False)

@@ -61,6 +61,11 @@ def _destinations_of_rules(config: Config) -> Iterator[str]:
 def _variables_of_rules(config: Config) -> Iterator[str]:
     for name, rule in _tables(config, "rules").items():
         variable, road = _text(rule, "days_to_close_variable"), _destination_of(rule, config)
+        if variable is None and _is_true(rule.get("estimated_days_to_close")):
+            yield (
+                f"rules.{name}.estimated_days_to_close: no days are sent; name the account's "
+                "custom variable in days_to_close_variable."
+            )
         if variable is None or road.get("kind") != "google_ads":
             continue
         numbers = road.get("custom_variables")

@@ -173,6 +173,24 @@ def _is_of(only: Portion) -> tuple[ColumnElement[bool], ...]:
             return (ledger.c.run_id == run_id,)
 
 
+class Envelope(Struct, frozen=True, kw_only=True):
+    """The request that a conversion went out in, and when; no ID where none was given, or yet."""
+
+    request_id: str | None
+    sent_at: datetime
+
+
+def envelopes(connection: Connection, numbers: Sequence[int]) -> dict[int, Envelope]:
+    """Return the requests of batches, by their numbers."""
+    found = select(batches.c.id, batches.c.request_id, batches.c.reserved_at).where(
+        batches.c.id.in_(numbers)
+    )
+    return {
+        number: Envelope(request_id=request_id, sent_at=sent_at)
+        for number, request_id, sent_at in connection.execute(found)
+    }
+
+
 def blocked(connection: Connection) -> list[tuple[ConversionAction, str, int]]:
     """Return what the account's set-up keeps out: by action and code, how many."""
     found: Counter[tuple[str, str, str]] = Counter()

@@ -2,8 +2,8 @@
 
 `ledger_sums` counts entries by everything the account asks of them, and adds up what the platform
 counts for them; `time_sums` counts those sent by the tenths of a day from their click to their
-milestone. A question about the whole ledger then costs a few hundred rows, however long it is.
-`audit verify` counts the ledger anew and compares.
+milestone, where the time of the click is no estimate. A question about the whole ledger then costs
+a few hundred rows, however long it is. `audit verify` counts the ledger anew and compares.
 
 Moves are added up entry by entry (`apply`), and what many entries do together by what they have in
 common (`apply_together`), before they do it.
@@ -20,9 +20,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    and_,
     case,
     func,
+    literal_column,
     select,
+    true,
     type_coerce,
 )
 
@@ -102,7 +105,7 @@ class Changes:
             amounts[1] += sign * int(told.amount.scaleb(6))
         if told is not None or entry.state in _SENT:
             matched = entry.matched
-            if matched is not None and matched.clicked_at is not None:
+            if matched and matched.clicked_at is not None and not matched.is_estimated:
                 tenths = _tenths(matched.clicked_at, entry.milestone_at)
                 self._times[entry.milestone, tenths][0] += sign
 
@@ -139,20 +142,17 @@ def apply_together(connection: Connection, move: MoveTogether) -> None:
     """Let the sums follow what many entries are about to do alike, in the same transaction."""
     changes = Changes()
     are_these = ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value))
-    stated = (ledger.c.currency, _STATED != 0)
+    key = (*_KEY_IN_LEDGER, ledger.c.currency, _STATED != _NONE)
     found = (
-        select(*_KEY_IN_LEDGER, *stated, _TOLD, _STATED)
+        select(*key, func.count(), func.sum(_TOLD), func.sum(_STATED))
         .join(deals, deals.c.id == ledger.c.deal)
         .where(are_these)
+        .group_by(*key)
     )
-    groups: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for row in dialect.raw_rows(connection, found, numbers=move.numbers):
-        group = groups[row[:-2]]
-        group[0] += 1
-        group[1] += row[-2]
-        group[2] += row[-1]
-    for (*key, currency, is_worth), (rows, told, value) in groups.items():
-        before = LedgerSum._make([*key, rows, _amount(told)])
+    for *alike, currency, is_worth, rows, told, value in dialect.raw_rows(
+        connection, found, numbers=move.numbers
+    ):
+        before = LedgerSum._make([*alike, rows, _amount(told)])
         after = _changed(before, move.changes)
         if move.counts:
             after = after._replace(
@@ -183,7 +183,7 @@ def _follow_times(connection: Connection, changes: Changes, move: MoveTogether) 
     turns = ~state if is_sent else state
     found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
         ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value)),
-        ledger.c.clicked_at.is_not(None),
+        _HAS_CLICK_TIME,
         ledger.c.told_value.is_(None),
         turns,
     )
@@ -267,7 +267,8 @@ def as_kept(amounts: Sequence[int]) -> list[Any]:
 
 # Counted anew
 
-_NO_TEXT = ""
+_NO_TEXT: ColumnElement[Any] = literal_column("''")  # as text, so that it can be grouped by
+_NONE: ColumnElement[Any] = literal_column("0")
 _KEY_IN_LEDGER: tuple[ColumnElement[Any], ...] = (
     ledger.c.rule,
     deals.c.source,
@@ -279,18 +280,18 @@ _KEY_IN_LEDGER: tuple[ColumnElement[Any], ...] = (
     func.coalesce(ledger.c.reason, _NO_TEXT),
     func.coalesce(ledger.c.code, _NO_TEXT),
     func.coalesce(ledger.c.told_currency, _NO_TEXT),
-    func.coalesce(type_coerce(ledger.c.told_value, BigInteger), 0) != 0,
+    func.coalesce(type_coerce(ledger.c.told_value, BigInteger), _NONE) != _NONE,
 )
-_TOLD = func.coalesce(type_coerce(ledger.c.told_value, BigInteger), 0)
-_STATED = func.coalesce(type_coerce(ledger.c.value, BigInteger), 0)
+_TOLD = func.coalesce(type_coerce(ledger.c.told_value, BigInteger), _NONE)
+_STATED = func.coalesce(type_coerce(ledger.c.value, BigInteger), _NONE)
 _TOOK = type_coerce(ledger.c.milestone_at, BigInteger) - type_coerce(
     ledger.c.clicked_at, BigInteger
 )
 _UNIT = TENTH // _MICROSECOND
 _TENTHS = case((_TOOK > 0, (_TOOK + (_UNIT - 1)) // _UNIT), else_=0)
-_IS_TIMED = ledger.c.clicked_at.is_not(None) & (
-    ledger.c.told_value.is_not(None) | ledger.c.state.in_(sorted(_SENT))
-)
+_HAS_CLICK_TIME = and_(ledger.c.clicked_at.is_not(None), ledger.c.is_click_estimated.is_not(true()))
+"""An estimate is no time that could be measured from."""
+_IS_TIMED = _HAS_CLICK_TIME & (ledger.c.told_value.is_not(None) | ledger.c.state.in_(sorted(_SENT)))
 
 
 def count_ledger(connection: Connection) -> Amounts:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from convsync.model.deal import KNOWN_MILESTONES, LOST, WON
 from convsync.model.money import Money
 from convsync.model.rule import (
     Agreement,
@@ -39,6 +40,16 @@ def agreements_of(settings: Settings) -> Mapping[str, Agreement]:
     }
 
 
+def funnel_of(settings: Settings) -> Sequence[str]:
+    """Return the milestones that sources, agreements or rules name: as they follow one another."""
+    named = dict.fromkeys(name for source in settings.deals.values() for name in source.milestones)
+    named |= dict.fromkeys(settings.milestones)
+    named |= dict.fromkeys(rule.milestone for rule in settings.rules.values())
+    known = [name for name in KNOWN_MILESTONES if name in named and name not in {WON, LOST}]
+    own = [name for name in named if name not in KNOWN_MILESTONES]
+    return [*known, *own, *(name for name in (WON, LOST) if name in named)]
+
+
 def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
     destination = rule.destination or next(iter(settings.destinations))
     platform = settings.destinations[destination]
@@ -63,6 +74,7 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
         needs_granted_consent=platform.identifiers_need_consent,
         is_undone_by_loss=rule.is_undone_by_loss,
         days_to_close_variable=rule.days_to_close_variable,
+        sends_estimated_days=rule.estimated_days_to_close,
         smallest_change=rule.smallest_change,
         when={segment: frozenset(values) for segment, values in rule.when.items()},
     )
