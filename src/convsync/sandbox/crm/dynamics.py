@@ -244,6 +244,8 @@ class DynamicsServer(CrmServer):
             query=dict(parse_qsl(parts.query)),
             body=b"",
         )
+        if poisoned := self.poisoned(asked):
+            return poisoned
         reply, _ = self.handled(asked)
         return reply
 
