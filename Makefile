@@ -7,7 +7,7 @@ CASES  ?= 1000000
 SEED   ?= 1
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm test quick conformance check lint types imports readme mutants fuzz soak bench bench-peers profile format lock clean
+.PHONY: help demo demo-crm own-night test quick conformance check lint types imports readme mutants fuzz soak bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,7 @@ help:
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 demo: $(READY)  ## three nights against the sandbox, from nothing
@@ -22,6 +23,9 @@ demo: $(READY)  ## three nights against the sandbox, from nothing
 
 demo-crm: $(READY)  ## the same from another CRM: make demo-crm CRM=salesforce
 	@$(BIN)/python -m scripts.demo $(CRM)
+
+own-night: $(READY)  ## type what docs/operations.md says, from an empty folder: ARGS=--installed is quicker
+	$(BIN)/python -m scripts.own_night $(ARGS)
 
 test: $(READY)  ## the tests
 	$(BIN)/pytest -n 2 --dist worksteal

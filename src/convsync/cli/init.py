@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from convsync.cli import first_config, init_table
+from convsync.cli.asking import Set, answers_of, asked
 from convsync.cli.options import DEFAULT_CONFIG
 from convsync.errors import OperatorError
 from convsync.guides import located
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from convsync.settings.crm_tables import AnyCrmDeals
 
 Crm = Annotated[str | None, typer.Option("--crm", help="hubspot, salesforce, pipedrive, …")]
-Set = Annotated[
-    list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Answer a question, e.g. url=https://…"),
-]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 
@@ -61,7 +58,7 @@ def init(
     if kind is not None:
         init_table.written_for(kind, where, query, output)
         return
-    table, secrets = _asked(crm, _answers(set_))
+    table, secrets = _asked(crm, answers_of(set_), output)
     folder = output.resolve().parent
     proposal = propose(crm_of(table, CrmMapping(milestones={}), folder, RetryPolicy()))
     output.write_text(_config(table, proposal), encoding="utf-8")
@@ -73,47 +70,30 @@ def init(
     typer.echo("  convsync db upgrade && convsync check && convsync plan")
 
 
-def _answers(pairs: list[str]) -> dict[str, str]:
-    answers = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise OperatorError(f"--set {pair}: write KEY=VALUE.")
-        answers[key.strip()] = value.strip()
-    return answers
-
-
-def _asked(crm: str | None, answers: Mapping[str, str]) -> tuple["AnyCrmDeals", dict[str, str]]:
+def _asked(
+    crm: str | None, answers: Mapping[str, str], output: Path
+) -> tuple["AnyCrmDeals", dict[str, str]]:
     """Return the CRM's table, without milestones of its own yet, and which of it is secret."""
-    from pydantic import SecretStr, ValidationError
+    from pydantic import SecretStr
 
     from convsync.settings.crms import CRMS
+    from convsync.settings.loading import written_tables
 
     kind = crm or typer.prompt(f"Which CRM? ({', '.join(CRMS)})").strip().lower()
     if kind not in CRMS:
         raise OperatorError(f"'{kind}' is not a CRM convsync reads: {', '.join(CRMS)}.")
     described = CRMS[kind]
+    known = {**written_tables(output).get("deals", {}).get("crm", {}), **answers}
+    keys = described.sign_in
+    if described.consent and "refresh_token" in known:  # `auth` has been here
+        keys = (*described.consent.keys, "refresh_token")
     plain: dict[str, str] = {}
     secrets: dict[str, str] = {}
-    for key in described.sign_in:
+    for key in keys:
         is_secret = SecretStr in _types_of(described.table, key)
-        known = answers.get(key) or os.environ.get(f"{_SECRETS}{key.upper()}")
-        value = known or typer.prompt(key, hide_input=is_secret)
-        (secrets if is_secret else plain)[key] = value
-    extra = {key: value for key, value in answers.items() if key not in described.sign_in}
-    milestones = {"mql": {"created": True}}
-    try:
-        table: AnyCrmDeals = described.table.model_validate(
-            {"kind": kind, "milestones": milestones, **plain, **secrets, **extra}
-        )
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, detail['loc'])) or kind}: {detail['msg']}"
-            for detail in error.errors(include_url=False, include_input=False)
-        )
-        raise OperatorError(
-            f"These settings cannot sign in to {described.name}: {problems}."
-        ) from None
+        (secrets if is_secret else plain)[key] = asked(key, known, is_secret=is_secret)
+    extra = {key: value for key, value in answers.items() if key not in keys}
+    table: AnyCrmDeals = described.sketched({**plain, **secrets, **extra})
     return table, secrets
 
 
