@@ -118,5 +118,5 @@ def test_a_part_of_a_batch_is_refused_once() -> None:
     refused = Reply(status=429, headers={"Retry-After": "7"}, body={})
     crm.server.poisons = [Poison(path="/audits", reply=refused, times=1)]
     asked = CrmRequest(method="GET", path=f"{dynamics.BASE}/audits")
-    assert crm.server.poisoned(asked) == refused
-    assert crm.server.poisoned(asked) is None
+    assert crm.server.spoilt(asked) == refused
+    assert crm.server.spoilt(asked) is None

@@ -176,8 +176,8 @@ class CrmServer:
                 return fault
             if refused is not None:
                 return self.too_many(refused)
-            if poisoned := self.poisoned(request):
-                return poisoned
+            if spoilt := self.spoilt(request):
+                return spoilt
             reply, route = self._again(request) or self.handled(request)
         finally:
             with self._counting:
@@ -186,7 +186,7 @@ class CrmServer:
             self.requests[route] = self.requests.get(route, 0) + 1
         return reply
 
-    def poisoned(self, request: CrmRequest) -> Reply | None:
+    def spoilt(self, request: CrmRequest) -> Reply | None:
         """Return what a poison answers to a request, None where none does."""
         for number, poison in enumerate(self.poisons):
             if poison.spoils(request):
