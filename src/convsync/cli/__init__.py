@@ -18,7 +18,10 @@ from convsync.cli import (
     check,
     clicks,
     db,
+    deals,
     explain,
+    find,
+    forget,
     init,
     output,
     past_runs,
@@ -45,7 +48,10 @@ app.command("plan")(runs.plan)
 app.command("backfill")(runs.backfill)
 app.command("retry")(runs.retry)
 app.command("release")(runs.release)
+app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
+app.command("find")(find.find)
+app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("schedule")(schedule.schedule)
