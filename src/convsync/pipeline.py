@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from convsync import audit, carrying_out, forgetting, head_file, intake, log, tracing
+from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
@@ -209,7 +209,7 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
     try:
         with session.transaction("recall who was forgotten") as connection:
             work.intake.erased = forgetting.known(connection, services.privacy)
-        everything = Period(since=intake.EPOCH, until=now)
+        everything = Period(since=windows.EPOCH, until=now)
         stored = work.intake.read_clicks(source, everything, again=again)
     except BaseException as error:
         _end_import(session, services, *_ending(error))

@@ -277,6 +277,8 @@ class Work:
             shared=shared_keys.digests(connection),
         )
         audit.write(connection, done.moves, run_id=self.session.run_id, at=self.session.now)
+        for item in done.replaced:
+            self.summary.take_out(item)
         for item in done.items:
             self.summary.add(item)
         held = {row: at for row, at in done.look_again.items() if at is not None}

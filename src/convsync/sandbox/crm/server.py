@@ -167,9 +167,8 @@ class CrmServer:
                 return fault
             if refused is not None:
                 return self.too_many(refused)
-            for poison in self.poisons:
-                if poison.spoils(request):
-                    return poison.reply
+            if spoilt := self.spoilt(request):
+                return spoilt
             reply, route = self.handled(request)
         finally:
             with self._counting:
@@ -177,6 +176,10 @@ class CrmServer:
         with self._counting:
             self.requests[route] = self.requests.get(route, 0) + 1
         return reply
+
+    def spoilt(self, request: CrmRequest) -> Reply | None:
+        """Return what a poisoned record answers, None where a request touches none."""
+        return next((one.reply for one in self.poisons if one.spoils(request)), None)
 
     def _one_too_many(self, request: CrmRequest) -> Allowance | None:
         """Return the allowance that a request goes beyond; one within all is counted by each."""
