@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from convsync import audit, carrying_out, forgetting, head_file, log, windows
+from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
@@ -307,7 +307,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         on_step=services.on_step,
     )
     work = Work(services, session, Attitude.FORCE if force else Attitude.REFUSE)
-    with log.bound(run=run_id):
+    with log.bound(run=run_id), tracing.phase(command, run=run_id):
         log.info("run begins", command=command, as_of=now.isoformat())
         try:
             work.recall_the_forgotten()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from convsync import __version__, log
+from convsync import __version__, log, tracing
 from convsync.cli import (
     alerts,
     audit,
@@ -103,6 +103,8 @@ def _options(
 ) -> None:
     """Log as the options before the command say."""
     log.configure(log_format, is_verbose=verbose)
+    if problem := tracing.configure():
+        output.note(f"convsync: {problem}. Nothing is traced.", log_as=log.warning)
 
 
 def main() -> None:
