@@ -21,6 +21,7 @@ from convsync import audit, carrying_out, forgetting, head_file, log, tracing, w
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
+from convsync.model.chosen import Chosen
 from convsync.model.event import Event, EventKind
 from convsync.model.kept_plan import Kept
 from convsync.model.ledger import LedgerEntry
@@ -189,6 +190,28 @@ def resend(services: Services, *, force: bool = False) -> Report:
         work.weigh(is_whole=False)
         with log.phase("send"):
             work.outbox.send()
+    return work.report
+
+
+def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
+    """Send chosen conversions again that wait or were not taken, and no others.
+
+    What was never answered is repeated first, as by every run. Raises OperatorError where nothing
+    that is chosen can be sent, and what `run` raises.
+    """
+    with _running(services, "retry", force=force) as work:
+        work.check_the_clock()
+        with log.phase("confirm"):
+            work.outbox.confirm()
+        work.repeat_the_unanswered()
+        if not work.reopen(chosen):
+            raise OperatorError(
+                f"Nothing waits to be sent, or was not taken, of what was asked for: {chosen}."
+                " `convsync explain DEAL` and `convsync errors` say how things stand."
+            )
+        work.weigh(only=work.session.run_id, is_whole=False)
+        with log.phase("send"):
+            work.outbox.send(only=work.session.run_id)
     return work.report
 
 
