@@ -18,6 +18,8 @@ from enum import StrEnum
 from time import monotonic
 from typing import Any
 
+from convsync.plain_text import plain
+
 
 class LogFormat(StrEnum):
     """How a line is written: for people, or as JSON for machines."""
@@ -67,7 +69,7 @@ def _clean(value: Any, name: str = "") -> Any:
         return {str(key): _clean(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(inner) for inner in value]
-    return redacted(str(value))
+    return redacted(plain(str(value)))
 
 
 def _redact(

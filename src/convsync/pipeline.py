@@ -47,8 +47,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         work.weigh()
-        with log.phase("send"):
-            work.outbox.send()
+        work.send()
         carrying_out.forget_all(work.session)
     return work.report
 
@@ -90,8 +89,7 @@ def _carry_out(
         work.reconcile_changes()
         work.problems += carrying_out.compare(work.session)
         work.guard.note_figures(work.summary, plan)
-        with log.phase("send"):
-            work.outbox.send(only=plan)
+        work.send(only=plan)
         carrying_out.forget(work.session, refused)
     return work.report
 
@@ -150,8 +148,7 @@ def backfill(
                 "look at the plan again."
             )
         work.repeat_the_unanswered()
-        with log.phase("send"):
-            work.outbox.send(only=work.session.run_id)
+        work.send(only=work.session.run_id)
     return work.report
 
 
@@ -184,8 +181,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         work.weigh(is_whole=False)
-        with log.phase("send"):
-            work.outbox.send()
+        work.send()
     return work.report
 
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from convsync.extract.proposal import Proposal
     from convsync.settings.crm_tables import AnyCrmDeals
 
-Crm = Annotated[str | None, typer.Option("--crm", help="hubspot, salesforce, pipedrive, …")]
+Crm = Annotated[
+    str | None, typer.Option("--crm", metavar="NAME", help="hubspot, salesforce, pipedrive, …")
+]
 Set = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="Answer a question, e.g. url=https://…"),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 
 _SECRETS = "CONVSYNC_DEALS__CRM__"

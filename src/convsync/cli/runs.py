@@ -24,6 +24,7 @@ from convsync.cli.options import (
     FormatOption,
 )
 from convsync.cli.preview import Preview, question
+from convsync.cli.progress import Shown, showing_progress
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ PlanFile = Annotated[
         help="Send what `plan --out FILE` kept, as far as it still agrees, and nothing else.",
     ),
 ]
-RunNumber = Annotated[int, typer.Argument(help="The number of the run that refused the plan.")]
+RunNumber = Annotated[
+    int, typer.Argument(metavar="RUN", help="The number of the run that refused the plan.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 
 
@@ -89,7 +92,7 @@ def run(
     with (
         _closing(form, is_wanted=not dry_run) as closing,
         watching.night_watched(config, as_of, closing, is_wanted=is_nightly) as night,
-        output.progress() as progress,
+        showing_progress() as progress,
         _services(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
@@ -119,7 +122,7 @@ def plan(
     """Show what `run` would do now. Writes and sends nothing."""
     from convsync import pipeline
 
-    with output.progress() as progress, _services(config, as_of, progress) as services:
+    with showing_progress() as progress, _services(config, as_of, progress) as services:
         preview = Preview(form, is_listed=deals, out=out, as_of=services.clock())
         report = pipeline.plan(services, read_plan=preview.read)
     _show(report, form, [], preview=preview)
@@ -158,7 +161,7 @@ def backfill(
     preview = Preview(form, is_listed=deals) if dry_run else Preview(Format.TABLE)
     with (
         _closing(form, is_wanted=not dry_run) as closing,
-        output.progress() as progress,
+        showing_progress() as progress,
         _services(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
@@ -192,7 +195,7 @@ def retry(
 
     with (
         _closing(form) as closing,
-        output.progress() as progress,
+        showing_progress() as progress,
         _services(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.resend(services, force=force)
@@ -211,7 +214,7 @@ def release(
 
     with (
         _closing(form) as closing,
-        output.progress() as progress,
+        showing_progress() as progress,
         _services(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.release(services, run)
@@ -278,7 +281,7 @@ def _services(
 
 
 def _asked(
-    progress: output.Shown, preview: Preview, accounts: "Mapping[str, str]", report: "Report"
+    progress: Shown, preview: Preview, accounts: "Mapping[str, str]", report: "Report"
 ) -> bool:
     """Show the plan and ask, on stderr; anything but a yes is a no. Nothing to send is not asked.
 

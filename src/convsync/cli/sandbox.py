@@ -5,14 +5,22 @@ from typing import Annotated
 import typer
 
 Host = Annotated[
-    str, typer.Option("--host", help="Where to listen; other than here needs a token.")
+    str,
+    typer.Option(
+        "--host", metavar="ADDRESS", help="Where to listen; other than here needs a token."
+    ),
 ]
-HttpPort = Annotated[int, typer.Option("--http-port", help="Port for HTTP; 0: any free one.")]
-GrpcPort = Annotated[int, typer.Option("--grpc-port", help="Port for gRPC; 0: any free one.")]
+HttpPort = Annotated[
+    int, typer.Option("--http-port", metavar="PORT", help="Port for HTTP; 0: any free one.")
+]
+GrpcPort = Annotated[
+    int, typer.Option("--grpc-port", metavar="PORT", help="Port for gRPC; 0: any free one.")
+]
 Token = Annotated[
     str | None,
     typer.Option(
         "--token",
+        metavar="TOKEN",
         envvar="CONVSYNC_SANDBOX_TOKEN",
         show_envvar=True,
         help="Asked of whoever turns its switches or reads its books.",
