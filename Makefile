@@ -7,7 +7,7 @@ CASES  ?= 1000000
 SEED   ?= 1
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm test quick conformance check lint types imports readme mutants fuzz soak bench bench-peers profile format lock clean
+.PHONY: help demo demo-crm own-night test quick conformance check lint types imports readme mutants fuzz soak bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,7 @@ help:
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m compileall -q src
 	@touch $@
 
 demo: $(READY)  ## three nights against the sandbox, from nothing
@@ -22,6 +23,9 @@ demo: $(READY)  ## three nights against the sandbox, from nothing
 
 demo-crm: $(READY)  ## the same from another CRM: make demo-crm CRM=salesforce
 	@$(BIN)/python -m scripts.demo $(CRM)
+
+own-night: $(READY)  ## type what docs/operations.md says, from an empty folder: ARGS=--installed is quicker
+	$(BIN)/python -m scripts.own_night $(ARGS)
 
 test: $(READY)  ## the tests
 	$(BIN)/pytest -n 2 --dist worksteal
@@ -53,8 +57,9 @@ mutants: $(READY)  ## take away each event and each arrow of the ledger: each mu
 fuzz: $(READY)  ## a million odd cells, URLs, rows, files and CRM answers: CASES=20000 is quick, SEED=2 others
 	$(BIN)/python -m tests.fuzz $(CASES) $(SEED)
 
-soak: $(READY)  ## 20,000 conversions to a platform in trouble; every benchmark at its smallest
+soak: $(READY)  ## 20,000 conversions to a platform in trouble; 3,000 messy exports; every benchmark at its smallest
 	$(BIN)/pytest tests/soak tests/nights/test_bench.py -m slow
+	MESSY_EXAMPLES=3000 $(BIN)/pytest tests/unit/test_messy_exports.py
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'

@@ -25,6 +25,7 @@ from scripts.bench.processes import (
     Served,
     Usage,
     by_module,
+    compile_ahead,
     measured,
     platform,
 )
@@ -85,6 +86,7 @@ class Measuring:
 
     def __enter__(self) -> Self:
         """Start nothing yet."""
+        compile_ahead()
         return self
 
     def __exit__(

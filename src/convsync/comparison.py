@@ -6,7 +6,6 @@ of these, and an entry finds those that name it in three arrays of whole numbers
 """
 
 from array import array
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -18,8 +17,8 @@ from convsync.model.chain import LoggedEvent
 from convsync.model.event import EventKind
 from convsync.model.ledger import record_of
 from convsync.model.record import Scalar, numbers_in
-from convsync.model.replay import Record, after
-from convsync.model.seal import close
+from convsync.model.replay import Record, Recorded, Together, after, together
+from convsync.model.seal import close, closed
 from convsync.store import audit_log, deals, ledger, row_record
 from convsync.store.audit_log import OfDeal
 from convsync.store.database import Connection
@@ -78,6 +77,7 @@ class Common:
     _latest: "array[int]" = field(default_factory=lambda: array("q"))
     _earlier: "array[int]" = field(default_factory=lambda: array("q"))
     _event: "array[int]" = field(default_factory=lambda: array("q"))
+    _effects: dict[tuple[int, ...], Together | None] = field(default_factory=dict)
 
     def add(self, logged: LoggedEvent) -> None:
         """Take an event in, if it is one of these."""
@@ -107,6 +107,25 @@ class Common:
             at = self._earlier[at]
         return found
 
+    def together_after(self, number: int, entry: int | None) -> Together | None:
+        """Return what events after this one that name many make of an entry, None if it depends.
+
+        Entries of one batch share it.
+        """
+        if self._of_all or not isinstance(entry, int):
+            return None
+        named = []
+        at = self._latest[entry] if 0 <= entry < len(self._latest) else -1
+        while at >= 0:
+            named.append(self._event[at])
+            at = self._earlier[at]
+        events = tuple(reversed(named))
+        if events and self._of_many[events[0]][0] < number:
+            return None
+        if events not in self._effects:
+            self._effects[events] = together([self._of_many[one] for one in events])
+        return self._effects[events]
+
     def _name_entries(self, logged: LoggedEvent, detail: Mapping[str, Any]) -> None:
         """Let each entry find the event: the last that names it, and from there the one before."""
         self._of_many.append((logged.number, logged.event, detail))
@@ -125,13 +144,18 @@ def ledger_differences(connection: Connection, common: Common) -> Iterator[Diffe
         upto = first + RANGE
         logged = _replayed(audit_log.of_deals(connection, first, upto), common)
         for number, deal, found in row_record.records_of_deals(connection, first, upto):
-            replayed = logged.pop((deal, number), {})
+            replayed = logged.pop((deal, number), _NOTHING)
             if found is not None:
-                close(found, str(found["order_id"]), seal)
+                found.click = closed("click", found.click, found.order_id, seal)
+                found.about = closed("about", found.about, found.order_id, seal)
             if found != replayed:
-                yield from _of_row(ledger.row_numbered(connection, number), replayed, seal)
+                row = ledger.row_numbered(connection, number)
+                yield from _of_row(row, replayed.as_record(), seal)
         for replayed in logged.values():
-            yield from _between(str(replayed["order_id"]), {}, replayed)
+            yield from _between(str(replayed.order_id), {}, replayed.as_record())
+
+
+_NOTHING = Recorded()
 
 
 def _of_row(row: Any, replayed: Record, seal: bytes) -> Iterator[Difference]:
@@ -144,32 +168,51 @@ def _of_row(row: Any, replayed: Record, seal: bytes) -> Iterator[Difference]:
         yield Difference(str(entry.order_id), column, str(row[column]), None)
 
 
-def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int], Record]:
+def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int], Recorded]:
     """Return the entries of some deals as the log tells them, by deal row and number."""
-    entries: dict[tuple[int, int], Record] = {}
-    of_entry: dict[tuple[int, str], list[LoggedChange]] = defaultdict(list)
-    planned_by: dict[tuple[int, str], int] = {}
-    for deal, number, run_id, kind, order_id, detail in events:
-        key = deal, order_id
-        of_entry[key].append((number, kind, _DECODED(detail)))
-        if kind in PLANNING:
-            planned_by[key] = run_id
-    for key, changes in of_entry.items():
-        deal, order_id = key
-        if any(kind == EventKind.MERGED_AWAY for _, kind, _ in changes):
-            continue
-        entry_number = changes[0][2].get("entry", 0)
-        if of_many := common.of_entry(entry_number):
-            changes = sorted((*changes, *of_many), key=itemgetter(0))
-        entry = after(changes)
-        entry["order_id"] = order_id
-        entry["run_id"] = planned_by.get(key)
-        entries[deal, entry_number] = entry
+    of_entry: dict[tuple[int, str], list[OfDeal]] = {}
+    for event in events:
+        of_entry.setdefault((event[0], event[4]), []).append(event)
+    entries: dict[tuple[int, int], Recorded] = {}
+    for (deal, _), own in of_entry.items():
+        if (entry := _planned_once(own, common) or _moved(own, common)) is not None:
+            entries[deal, entry.entry or 0] = entry
     return entries
+
+
+def _planned_once(own: Sequence[OfDeal], common: Common) -> Recorded | None:
+    """Return an entry that was planned, and from then on did only what many did: as most have.
+
+    None where it has another history. Its one event is read as an entry, not as a mapping.
+    """
+    _, number, run_id, kind, order_id, detail = own[0]
+    if len(own) > 1 or kind not in PLANNING:
+        return None
+    entry = _RECORDED(detail)
+    changes = common.together_after(number, entry.entry)
+    if changes is None:
+        return None
+    changes.apply(entry)
+    entry.order_id, entry.run_id = order_id, run_id
+    return entry
+
+
+def _moved(own: Sequence[OfDeal], common: Common) -> Recorded | None:
+    """Return an entry as the log tells it, None where it is another deal's by now."""
+    if any(event.event == EventKind.MERGED_AWAY for event in own):
+        return None
+    changes: list[LoggedChange] = [(one.number, one.event, _DECODED(one.detail)) for one in own]
+    number = changes[0][2].get("entry", 0)
+    planned_by = [event.run_id for event in own if event.event in PLANNING]
+    entry = after(sorted((*changes, *common.of_entry(number)), key=itemgetter(0)))
+    entry["order_id"] = own[0].order_id
+    entry["run_id"] = planned_by[-1] if planned_by else None
+    return Recorded(**entry)
 
 
 _DECODED = Decoder().decode
 """Reads an event's JSON, in half the time of the next best."""
+_RECORDED = Decoder(Recorded).decode
 
 
 def _between(about: str, found: Record, logged: Record) -> Iterator[Difference]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from convsync import audit, habits, unchanged_rows
+from convsync import audit, forgetting, habits, unchanged_rows
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -35,6 +35,7 @@ from convsync.extract.source import (
     with_last,
 )
 from convsync.guarding import drained
+from convsync.model.erased import Erased
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
@@ -61,7 +62,7 @@ class Intake:
 
     `problems` says what went wrong with sources, `unreadable` how many records are newly so,
     `drained` which sources gave nothing and always had, `has_changed` whether any deal or click was
-    stored.
+    stored. `erased` is who was forgotten, and is read no more.
 
     A chunk of deals is kept only after `before_keeping` has not raised, and a watermark moved only
     after `before_moving` has not; one that lies further in the future than `tolerance` is not
@@ -90,6 +91,7 @@ class Intake:
         self.problems: list[str] = []
         self.unreadable: Counter[str] = Counter()
         self.drained: list[str] = []
+        self.erased = Erased()
         self.has_changed = False
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
@@ -138,7 +140,8 @@ class Intake:
         total = clicks.Stored()
         for chunk, is_last in with_last(self._click_chunks(source, window, again=again)):
             with self._session.transaction("store clicks") as connection:
-                stored = clicks.save(connection, chunk.seen)
+                seen = self.erased.without_clicks(chunk.seen) if self.erased else chunk.seen
+                stored = clicks.save(connection, seen)
                 self._quarantine(connection, source.name, chunk.unreadable)
                 if chunk.mark is not None:
                     file_marks.move(connection, source.name, chunk.mark)
@@ -259,7 +262,8 @@ class Intake:
     ) -> None:
         for chunk, is_last in chunks:
             with self._session.transaction("store deals") as connection:
-                read = unchanged_rows.read_last(connection, source.name, chunk)
+                named = unchanged_rows.read_last(connection, source.name, chunk)
+                read = forgetting.kept_of_people(connection, self.erased, source.name, named)
                 read = [*self._recollection.beside(connection, source.name, read)]
                 saved = deals.save(connection, source.name, read, now=self._session.now)
                 self.has_changed |= bool(saved.changed)

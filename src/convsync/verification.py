@@ -14,13 +14,14 @@ against whom:
 - Events from before the log was keyed are proved by the key from the first keyed event on.
 """
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain as chain_of
 from itertools import islice
 
 from convsync.comparison import Common, Difference, ledger_differences, run_differences
-from convsync.model.chain import GENESIS, Head, chained, key_id
+from convsync.model.chain import GENESIS, Head, LoggedEvent, chained, key_id
 from convsync.store import audit_log, recount, runs
 from convsync.store.audit_log import Tail
 from convsync.store.database import Connection, Database
@@ -102,10 +103,9 @@ def _check_chain(
     }
     if head is not None and head.number:
         anchors[head.number] = head.digest, "not the one whose digest was given"
-    count = 0
-    for count, problem in _checked(connection, common, tail, anchors):
-        if problem:
-            return count, Break(number=count, problem=problem)
+    count, problem = _followed(connection, common, tail, anchors)
+    if problem is not None:
+        return count, Break(number=count, problem=problem)
     if missing := [number for number in anchors if number > count]:
         problem = f"the log ends here, but event {max(missing)} was once written"
         return count, Break(number=count, problem=problem)
@@ -115,27 +115,35 @@ def _check_chain(
     return count, None
 
 
-def _checked(
+def _followed(
     connection: Connection,
     common: Common,
     tail: Tail,
     anchors: Mapping[int, tuple[bytes, str]],
-) -> Iterator[tuple[int, str | None]]:
-    key, keyed_since = audit_log.key_of(connection), tail.keyed_since
-    digest = GENESIS
-    for expected, (event, stored) in enumerate(audit_log.chain(connection), start=1):
-        is_keyed = keyed_since is not None and event.number >= keyed_since
-        digest = chained(digest, event, key if is_keyed else None)
-        known, problem = anchors.get(expected, (digest, ""))
-        if event.number != expected:
-            yield expected, f"event {expected} is missing"
-        elif digest != stored:
-            yield expected, f"event {expected} or its digest was edited"
-        elif known != digest:
-            yield expected, f"event {expected} is {problem}"
-        else:
-            common.add(event)
-            yield expected, None
+) -> tuple[int, str | None]:
+    """Return the number of the last event that was read, and what is wrong with it, if anything.
+
+    What events say that are about no one deal goes into `common`.
+    """
+    key, keyed_since = audit_log.key_of(connection), tail.keyed_since or sys.maxsize
+    digest, expected = GENESIS, 0
+    for page in audit_log.chain(connection):
+        for row in page:
+            expected += 1
+            number, deal_id = row[0], row[_DEAL_ID]
+            digest = chained(digest, row[:-1], key if number >= keyed_since else None)
+            if number != expected:
+                return expected, f"event {expected} is missing"
+            if digest != row[-1]:
+                return expected, f"event {expected} or its digest was edited"
+            if expected in anchors and digest != anchors[expected][0]:
+                return expected, f"event {expected} is {anchors[expected][1]}"
+            if deal_id is None:
+                common.add(LoggedEvent._make(row[:-1]))
+    return expected, None
+
+
+_DEAL_ID = LoggedEvent._fields.index("deal_id")
 
 
 def _problem_of_key(tail: Tail, key: bytes | None) -> str | None:
@@ -176,13 +184,14 @@ def recent_break(connection: Connection, *, newest: int = 10_000) -> str:
     before = max(0, tail.head.number - newest)
     digest = audit_log.digest_at(connection, before) if before else GENESIS
     expected = before
-    for event, stored in audit_log.chain(connection, after=before):
+    keyed_since = tail.keyed_since or sys.maxsize
+    for row in chain_of.from_iterable(audit_log.chain(connection, after=before)):
         expected += 1
-        is_keyed = tail.keyed_since is not None and event.number >= tail.keyed_since
-        digest = chained(digest or GENESIS, event, key if is_keyed else None)
-        if event.number != expected:
+        is_keyed = row[0] >= keyed_since
+        digest = chained(digest or GENESIS, row[:-1], key if is_keyed else None)
+        if row[0] != expected:
             return f"event {expected:,} of the audit log is missing"
-        if digest != stored:
+        if digest != row[-1]:
             return f"event {expected:,} of the audit log, or its digest, was edited"
     if digest != tail.head.digest:
         return f"the audit log does not end with event {tail.head.number:,}, as it once did"

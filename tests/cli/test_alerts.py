@@ -52,7 +52,7 @@ def test_a_state_is_told_once_and_once_more_when_it_ends(watched: Office) -> Non
     assert watched.night(NIGHT).code == 1
     (told,) = heard(watched)
     assert told["title"].endswith("1 to look at")
-    assert "1 records of source crm cannot be read." in told["message"]
+    assert "1 unreadable record of source crm." in told["message"]
     assert "quarantine list" in told["message"]
     assert told["message"].startswith("LOOK run 1")
     watched.night(NEXT_NIGHT)
@@ -61,7 +61,7 @@ def test_a_state_is_told_once_and_once_more_when_it_ends(watched: Office) -> Non
     watched.night(THIRD_NIGHT)
     (told,) = heard(watched)
     assert told["title"].endswith("1 resolved")
-    assert "Resolved: 1 records of source crm cannot be read. (since 2026-03-03" in told["message"]
+    assert "Resolved: 1 unreadable record of source crm. (since 2026-03-03" in told["message"]
     assert told["type"] == "success"
     watched.night("2026-03-06T02:00+01:00")
     assert heard(watched) == []
@@ -75,7 +75,7 @@ def test_a_state_that_grows_tenfold_is_told_again(watched: Office) -> None:
         watched.deal(f"D-{number}", amount="a lot")
     watched.night(NEXT_NIGHT)
     (told,) = heard(watched)
-    assert "10 records of source crm cannot be read." in told["message"]
+    assert "10 unreadable records of source crm." in told["message"]
 
 
 def test_a_night_that_was_refused_is_a_failure_for_alert_and_switch(watched: Office) -> None:
@@ -87,6 +87,25 @@ def test_a_night_that_was_refused_is_a_failure_for_alert_and_switch(watched: Off
     assert "Run 2 did not come to its end" in told["message"]
     assert told["type"] == "warning"
     assert pings(watched)[-1] == "/fail"
+
+
+def test_a_released_night_is_a_failure_no_longer(watched: Office) -> None:
+    watched.configure("\n[retry]", "\n[limits]\nsmall = 3\nfactor = 2\n\n[retry]")
+    fourth = "2026-03-06T02:00+01:00"
+    for number, night in enumerate((NIGHT, NEXT_NIGHT, THIRD_NIGHT)):
+        watched.deal(f"D-{number}", mql_date="")
+        watched.night(night)
+    for number in range(9):
+        watched.deal(f"N-{number}", mql_date="", last_modified="2026-03-05 18:00:00")
+    assert watched.night(fourth).code == 3
+    heard(watched)
+    assert watched.types("release", "7", "--as-of", fourth).code == 2
+    check = ("alerts", "check", "--as-of", fourth)
+    assert watched.types(*check).out == "Nothing new to tell.\n", "it is to be released still"
+    assert watched.types("release", "4", "--as-of", fourth).code == 0
+    watched.types(*check)
+    (told,) = heard(watched)
+    assert "Resolved: Run 4 did not come to its end" in told["message"]
 
 
 def test_a_run_that_does_not_begin_is_told_until_one_does(watched: Office) -> None:
@@ -121,7 +140,7 @@ def test_what_waits_for_the_accounts_set_up_is_told_by_its_code(watched: Office)
     watched.deal()
     watched.night(NIGHT)
     (told,) = heard(watched)
-    assert "action 333, wait for the account's set-up" in told["message"]
+    assert "action 333, held up by the account's set-up" in told["message"]
 
 
 def test_an_edited_audit_log_is_told(watched: Office) -> None:

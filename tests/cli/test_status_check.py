@@ -33,7 +33,7 @@ def test_what_should_be_looked_at_is_a_warning(office: Office) -> None:
     office.night(NIGHT)
     said = office.types(*CHECK, NIGHT)
     assert said.code == 1
-    assert said.out.startswith("WARNING 1 records of source crm cannot be read | age=0s;;93600 ")
+    assert said.out.startswith("WARNING 1 unreadable record of source crm | age=0s;;93600 ")
 
 
 def test_a_night_that_was_refused_is_critical_on_one_line(office: Office) -> None:

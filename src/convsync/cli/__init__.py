@@ -14,10 +14,14 @@ from convsync import __version__, log
 from convsync.cli import (
     alerts,
     audit,
+    auth,
     check,
     clicks,
     db,
+    deals,
     explain,
+    find,
+    forget,
     init,
     output,
     past_runs,
@@ -45,13 +49,17 @@ app.command("plan")(runs.plan)
 app.command("backfill")(runs.backfill)
 app.command("retry")(runs.retry)
 app.command("release")(runs.release)
+app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
+app.command("find")(find.find)
+app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("schedule")(schedule.schedule)
-app.command("sandbox")(sandbox.sandbox)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")

@@ -9,6 +9,7 @@ import typer
 from convsync.cli import audit_export, options, output
 from convsync.cli import audit_filters as filters
 from convsync.cli.audit_export import FileFormat
+from convsync.cli.collector import spare_the_collector
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
     """
     from convsync import head_file, verification, wiring
 
+    spare_the_collector()
     settings = options.load(config)
     path = wiring.head_file_of(settings)
     kept = head_file.read(path) if path is not None and head is None else None

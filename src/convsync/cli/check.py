@@ -1,6 +1,7 @@
 """`check`: whether everything a night needs is there, before the night."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,20 +19,40 @@ _COLUMNS = (*_SUMMARY, "means", "example", "fix", "paste", "link")
 _RESULTS = {None: "ok", "error": "failed", "warning": "warning", "info": "info"}
 
 
+ProfileOf = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        metavar="FILE",
+        help="Look at an export or a click log alone, without any config: its columns are guessed.",
+    ),
+]
+
+
 def check(
-    config: Config = DEFAULT_CONFIG, as_of: AsOf = None, form: FormatOption = Format.TABLE
+    profile: ProfileOf = None,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Check settings, database, sources, ad account, clock and a test request for each rule.
 
-    Sends nothing. Exits 2 on an error; warnings leave it at 0.
+    Shows what each source's records hold. Sends nothing. Exits 2 on an error; warnings leave it at
+    0.
     """
+    findings = _all_of(config, as_of) if profile is None else _of_file(profile)
+    _show(findings, form)
+    if _has_error(findings):
+        raise typer.Exit(2)
+
+
+def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
     from convsync import wiring
-    from convsync.model.finding import Severity
-    from convsync.report.check import check_all, each_of
+    from convsync.report.check import check_all
 
     settings = options.load(config)
     with wiring.opened(settings, as_of=options.instant(as_of, settings)) as services:
-        findings = check_all(
+        return check_all(
             services.database,
             services.rules,
             [*services.deal_sources, *services.click_sources],
@@ -41,9 +62,34 @@ def check(
             clock=None if as_of else services.clock,
             now=services.clock(),
         )
-    _show(findings, form)
-    if any(finding.severity is Severity.ERROR for finding in each_of(findings)):
-        raise typer.Exit(2)
+
+
+def _of_file(path: Path) -> "list[Finding]":
+    """Return what a file looks like under columns that are guessed, and what was guessed."""
+    from zoneinfo import ZoneInfo
+
+    from convsync.cli import first_config
+    from convsync.model.finding import Finding, Severity
+    from convsync.model.terms import SharedKeys
+    from convsync.report.check import profiled
+    from convsync.wiring import proposed
+
+    guessed = proposed.of_file(path)
+    source = proposed.source_of(guessed, Path(), ZoneInfo("UTC"))
+    said = Finding(
+        severity=Severity.INFO,
+        subject=f"guess of {path.name}",
+        problem="; ".join(["times without a zone are read as UTC", *guessed.doubts]),
+        paste="\n".join(first_config.table(guessed.place, guessed.table)),
+    )
+    return [said, profiled(source, SharedKeys())]
+
+
+def _has_error(findings: "Sequence[Finding]") -> bool:
+    from convsync.model.finding import Severity
+    from convsync.report.check import each_of
+
+    return any(finding.severity is Severity.ERROR for finding in each_of(findings))
 
 
 def _show(findings: "Sequence[Finding]", form: Format) -> None:
@@ -90,6 +136,8 @@ def _row(finding: "Finding") -> dict[str, Any]:
 def _show_fixes(rows: list[dict[str, Any]]) -> None:
     """Print what each finding means and how to fix it, below the table."""
     for row in rows:
+        if row["paste"]:
+            typer.echo("\n" + row["paste"])
         if row["means"]:
             typer.echo(f"\n{row['result']}: {row['check']}: {row['detail']}")
             for label, key in (("means", "means"), ("fix", "fix"), ("see", "link")):

@@ -1,6 +1,5 @@
 """`init`: a first configuration, out of what the CRM itself says of its stages and fields."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convsync.cli import first_config, init_table
+from convsync.cli.asking import Set, answers_of, asked
 from convsync.cli.options import DEFAULT_CONFIG
 from convsync.errors import OperatorError
 from convsync.guides import located
@@ -19,24 +20,30 @@ if TYPE_CHECKING:
 Crm = Annotated[
     str | None, typer.Option("--crm", metavar="NAME", help="hubspot, salesforce, pipedrive, …")
 ]
-Set = Annotated[
-    list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Answer a question, e.g. url=https://…"),
-]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--kind", metavar="KIND", help="csv or sql: deals from a file or a database instead."
+    ),
+]
+Where = Annotated[
+    str | None, typer.Argument(metavar="[FILE|URL]", help="The export, or the database's URL.")
+]
+Query = Annotated[
+    str | None, typer.Option("--query", metavar="SQL", help="The table or query of --kind sql.")
+]
+
 _SECRETS = "CONVSYNC_DEALS__CRM__"
-_DEFINITIONS = {
-    "mql": ("A contact fits our target group and asked for something.", "marketing"),
-    "sql": ("Sales has spoken to them: there is a need and somebody who decides.", "sales"),
-    "opportunity": ("An offer is on the table.", "sales"),
-    "won": ("The contract is signed.", "sales"),
-}
 
 
 def init(
+    where: Where = None,
     crm: Crm = None,
+    kind: Kind = None,
+    query: Query = None,
     set_: Set = [],  # noqa: B006 (typer's way to say none)
     output: Output = DEFAULT_CONFIG,
     *,
@@ -44,7 +51,8 @@ def init(
 ) -> None:
     """Ask which CRM, read its stages and fields, and write a commented configuration.
 
-    Secrets are asked for and used once; they are not written. Set them as variables afterwards.
+    With --kind, the same from the header and rows of an export, or of a table or query. Secrets are
+    asked for and used once; they are not written. Set them as variables afterwards.
     """
     from convsync.extract.mapping import CrmMapping
     from convsync.extract.proposal import propose
@@ -54,7 +62,10 @@ def init(
 
     if output.exists() and not force:
         raise OperatorError(f"{output} already exists. Name another, or overwrite it with --force.")
-    table, secrets = _asked(crm, _answers(set_))
+    if kind is not None:
+        init_table.written_for(kind, where, query, output)
+        return
+    table, secrets = _asked(crm, answers_of(set_), output)
     folder = output.resolve().parent
     proposal = propose(crm_of(table, CrmMapping(milestones={}), folder, RetryPolicy()))
     output.write_text(_config(table, proposal), encoding="utf-8")
@@ -66,47 +77,30 @@ def init(
     typer.echo("  convsync db upgrade && convsync check && convsync plan")
 
 
-def _answers(pairs: list[str]) -> dict[str, str]:
-    answers = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise OperatorError(f"--set {pair}: write KEY=VALUE.")
-        answers[key.strip()] = value.strip()
-    return answers
-
-
-def _asked(crm: str | None, answers: Mapping[str, str]) -> tuple["AnyCrmDeals", dict[str, str]]:
+def _asked(
+    crm: str | None, answers: Mapping[str, str], output: Path
+) -> tuple["AnyCrmDeals", dict[str, str]]:
     """Return the CRM's table, without milestones of its own yet, and which of it is secret."""
-    from pydantic import SecretStr, ValidationError
+    from pydantic import SecretStr
 
     from convsync.settings.crms import CRMS
+    from convsync.settings.loading import written_tables
 
     kind = crm or typer.prompt(f"Which CRM? ({', '.join(CRMS)})").strip().lower()
     if kind not in CRMS:
         raise OperatorError(f"'{kind}' is not a CRM convsync reads: {', '.join(CRMS)}.")
     described = CRMS[kind]
+    known = {**written_tables(output).get("deals", {}).get("crm", {}), **answers}
+    keys = described.sign_in
+    if described.consent and "refresh_token" in known:  # `auth` has been here
+        keys = (*described.consent.keys, "refresh_token")
     plain: dict[str, str] = {}
     secrets: dict[str, str] = {}
-    for key in described.sign_in:
+    for key in keys:
         is_secret = SecretStr in _types_of(described.table, key)
-        known = answers.get(key) or os.environ.get(f"{_SECRETS}{key.upper()}")
-        value = known or typer.prompt(key, hide_input=is_secret)
-        (secrets if is_secret else plain)[key] = value
-    extra = {key: value for key, value in answers.items() if key not in described.sign_in}
-    milestones = {"mql": {"created": True}}
-    try:
-        table: AnyCrmDeals = described.table.model_validate(
-            {"kind": kind, "milestones": milestones, **plain, **secrets, **extra}
-        )
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, detail['loc'])) or kind}: {detail['msg']}"
-            for detail in error.errors(include_url=False, include_input=False)
-        )
-        raise OperatorError(
-            f"These settings cannot sign in to {described.name}: {problems}."
-        ) from None
+        (secrets if is_secret else plain)[key] = asked(key, known, is_secret=is_secret)
+    extra = {key: value for key, value in answers.items() if key not in keys}
+    table: AnyCrmDeals = described.sketched({**plain, **secrets, **extra})
     return table, secrets
 
 
@@ -124,24 +118,19 @@ def _config(table: "AnyCrmDeals", proposal: "Proposal") -> str:
 def _lines(table: "AnyCrmDeals", proposal: "Proposal") -> Iterator[str]:
     from pydantic import SecretStr
 
-    yield "# Written by `convsync init`. Every line is a proposal: look at it, and correct it."
-    yield f"# {located('config/csv.toml')} explains all keys,"
-    yield f"# {located(f'config/{table.kind}.toml')} those of this CRM."
-    yield ""
-    yield "[company]"
-    yield 'time_zone = "UTC"   # whose calendar --from and --to mean, e.g. "Europe/Berlin"'
-    yield '# country = "DE"    # whose national form phone numbers have'
-    for name, (definition, owner) in _DEFINITIONS.items():
-        if name in _counted(proposal):
-            yield ""
-            yield f"[milestones.{name}]   # what marketing and sales agree on"
-            yield f"definition = {_quoted(definition)}"
-            yield f"owner = {_quoted(owner)}"
+    counted = _counted(proposal)
+    yield from first_config.head(
+        [
+            f"{located('config/csv.toml')} explains all keys,",
+            f"{located(f'config/{table.kind}.toml')} those of this CRM.",
+        ]
+    )
+    yield from first_config.agreements(counted)
     yield ""
     yield "[deals.crm]"
     for key, value in table.model_dump(exclude_unset=True).items():
         if isinstance(value, str | bool | int) and not isinstance(value, SecretStr):
-            yield f"{key} = {_quoted(value)}"
+            yield f"{key} = {first_config.quoted(value)}"
     yield f"# Secrets stay outside: {_SECRETS}… variables, or files in CONVSYNC_SECRETS_DIR."
     yield ""
     yield from _milestones(proposal)
@@ -150,7 +139,7 @@ def _lines(table: "AnyCrmDeals", proposal: "Proposal") -> Iterator[str]:
             yield ""
             yield f"[deals.crm.{kind}]"
             for key, names in fields.items():
-                yield f"{key} = {_quoted(names[0] if len(names) == 1 else names)}"
+                yield f"{key} = {first_config.quoted(names[0] if len(names) == 1 else names)}"
     yield ""
     yield "[deals.crm.consent]   # the words of the consent field; any other says nothing"
     yield 'granted = ["yes", "true"]'
@@ -158,8 +147,9 @@ def _lines(table: "AnyCrmDeals", proposal: "Proposal") -> Iterator[str]:
     if proposal.segments:
         yield ""
         yield "[deals.crm.segments]"
-        yield from (f"{name} = {_quoted(field)}" for name, field in proposal.segments.items())
-    yield from _rules(proposal)
+        for name, field in proposal.segments.items():
+            yield f"{name} = {first_config.quoted(field)}"
+    yield from first_config.rules(counted)
 
 
 def _milestones(proposal: "Proposal") -> Iterator[str]:
@@ -177,33 +167,12 @@ def _milestones(proposal: "Proposal") -> Iterator[str]:
             yield f"# {', '.join(called)}: by their IDs, which survive a new name".replace(
                 "\n", " "
             )
-            yield f"{name} = {_quoted(list(stages))}"
+            yield f"{name} = {first_config.quoted(list(stages))}"
         else:
             yield f'# {name} = ["…"]   # no stage looks like it'
     yield 'won = { outcome = "won" }'
     yield 'lost = { outcome = "lost" }'
 
 
-def _rules(proposal: "Proposal") -> Iterator[str]:
-    for milestone in _counted(proposal):
-        yield ""
-        yield f"[rules.{milestone}]"
-        yield f'milestone = "{milestone}"'
-        yield "action_id = 0   # the number of its conversion action, from Google Ads"
-        if milestone == "won":
-            yield 'value = { kind = "amount" }'
-        else:
-            yield 'value = { kind = "fixed", amount = 1, currency = "EUR" }   # agree on a sum'
-    yield ""
-    yield "[destinations.google]"
-    yield 'kind = "data_manager"'
-    yield 'operating_account = "000-000-0000"   # the ad account that owns the actions'
-
-
 def _counted(proposal: "Proposal") -> list[str]:
     return [*(name for name, stages in proposal.milestones.items() if stages), "won"]
-
-
-def _quoted(value: Any) -> str:
-    """Return a value as TOML: JSON's texts, numbers and lists of texts are TOML's too."""
-    return json.dumps(value, ensure_ascii=False)

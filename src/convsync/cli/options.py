@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -97,6 +97,19 @@ def day(text: str, option: str) -> date:
         raise OperatorError(f"{option} {text} is not a day such as 2026-03-01.") from None
     _require_sensible(day_.year, option, text)
     return day_
+
+
+def span(option: str, text: str) -> timedelta:
+    """Return what 26h, 90m or 3d means; OperatorError for anything else."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    number, unit = text[:-1], text[-1:].lower()
+    try:
+        found = timedelta(**{units[unit]: float(number)})
+    except (KeyError, ValueError, OverflowError):
+        found = timedelta()
+    if found <= timedelta():
+        raise OperatorError(f"{option} {text} is not a time such as 26h, 90m or 3d.")
+    return found
 
 
 def _require_sensible(year: int, option: str, text: str) -> None:

@@ -93,7 +93,7 @@ def run(
         _closing(form, is_wanted=not dry_run) as closing,
         watching.night_watched(config, as_of, closing, is_wanted=is_nightly) as night,
         showing_progress() as progress,
-        _services(config, as_of, progress, closing, by=by) as services,
+        services_for(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
             report = pipeline.plan(services)
@@ -122,7 +122,7 @@ def plan(
     """Show what `run` would do now. Writes and sends nothing."""
     from convsync import pipeline
 
-    with showing_progress() as progress, _services(config, as_of, progress) as services:
+    with showing_progress() as progress, services_for(config, as_of, progress) as services:
         preview = Preview(form, is_listed=deals, out=out, as_of=services.clock())
         report = pipeline.plan(services, read_plan=preview.read)
     _show(report, form, [], preview=preview)
@@ -162,7 +162,7 @@ def backfill(
     with (
         _closing(form, is_wanted=not dry_run) as closing,
         showing_progress() as progress,
-        _services(config, as_of, progress, closing, by=by) as services,
+        services_for(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
             report = pipeline.plan_backfill(services, period, only=only, read_plan=preview.read)
@@ -196,7 +196,7 @@ def retry(
     with (
         _closing(form) as closing,
         showing_progress() as progress,
-        _services(config, as_of, progress, closing, by=by) as services,
+        services_for(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.resend(services, force=force)
     _show(report, form, closing)
@@ -215,7 +215,7 @@ def release(
     with (
         _closing(form) as closing,
         showing_progress() as progress,
-        _services(config, as_of, progress, closing, by=by) as services,
+        services_for(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.release(services, run)
     _show(report, form, closing)
@@ -253,7 +253,7 @@ def _closing(form: Format, *, is_wanted: bool = True) -> Iterator["list[Closing]
 
 
 @contextmanager
-def _services(
+def services_for(
     config: Path,
     as_of: str | None,
     progress: "Progress",
@@ -261,6 +261,7 @@ def _services(
     *,
     by: str | None = None,
 ) -> Iterator["Services"]:
+    """Yield what a command works with; what runs, and says so by `closing`, can be stopped."""
     from convsync import wiring
     from convsync.store import migrate
 
@@ -270,7 +271,7 @@ def _services(
     if closing is None:
         with wiring.opened(settings, as_of=now, progress=progress) as services:
             migrate.require_current(services.database)
-            yield services
+            yield replace(services, by=by or services.by)
         return
     with (
         signals.listening() as stop,

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from convsync.cli import options
-from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
@@ -70,23 +69,10 @@ def check(config: Path, as_of: str | None, max_age: str | None) -> None:
     from convsync import wiring
     from convsync.watch.verdict import verdict_of
 
-    longest = _span("--max-age", max_age) if max_age else None
+    longest = options.span("--max-age", max_age) if max_age else None
     settings = options.load(config)
     with options.ledger(settings) as database:
         facts, findings = wiring.watch_of(settings).look(database, now_of(settings, as_of))
     verdict = verdict_of(facts, findings, longest)
     typer.echo(verdict.line)
     raise typer.Exit(int(verdict.level))
-
-
-def _span(option: str, text: str) -> timedelta:
-    """Return what 26h, 90m or 3d means; OperatorError for anything else."""
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    number, unit = text[:-1], text[-1:].lower()
-    try:
-        span = timedelta(**{units[unit]: float(number)})
-    except (KeyError, ValueError, OverflowError):
-        span = timedelta()
-    if span <= timedelta():
-        raise OperatorError(f"{option} {text} is not a time such as 26h, 90m or 3d.")
-    return span

@@ -275,6 +275,35 @@ def client_credentials(
     return fetch
 
 
+def refreshing(
+    http: Http,
+    tenant_id: str,
+    client_id: str,
+    client_secret: str | None,
+    refresh_token: str,
+    url: str,
+) -> Fetch:
+    """Return what gets an access token for the person who agreed; each brings a new refresh token.
+
+    https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#refresh-the-access-token
+    """
+
+    def fetch(last: Token | None) -> Token:
+        return granted(
+            http,
+            f"{tenant_id}/oauth2/v2.0/token",
+            {
+                "grant_type": "refresh_token",
+                "client_id": client_id,
+                **({} if client_secret is None else {"client_secret": client_secret}),
+                "refresh_token": (last and last.refresh_token) or refresh_token,
+                "scope": f"{url.rstrip('/')}/user_impersonation offline_access",
+            },
+        )
+
+    return fetch
+
+
 def _url(records: str, query: Query) -> str:
     """Return a path with its query, OData's punctuation left as it is."""
     asked = urlencode(query, quote_via=quote, safe=_SIGNS)

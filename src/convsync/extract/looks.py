@@ -105,17 +105,19 @@ class CanBeLookedAt(Protocol):
 
 
 def columns_of(columns: DealColumns | ClickColumns) -> tuple[MappedColumn, ...]:
-    """Return every mapped column of a table, a country's before the phones it decides about."""
+    """Return every mapped column of a table, a country's before the phones it decides about.
+
+    One that is mapped twice as the same, as when deals were won and lost, is there once.
+    """
     found = [*_person(columns, "columns")]
     if isinstance(columns, ClickColumns):
-        found += _named((columns.logged_at, Role.TIME, "logged_at"))
-        return tuple(dict.fromkeys(found))
+        return _once([*_named((columns.logged_at, Role.TIME, "logged_at")), *found])
     own = [MappedColumn(columns.deal_id, Role.DEAL_ID, "deal_id"), *_deal(columns)]
     reached = [
         MappedColumn(milestone.column, Role.TIME, name, "milestones")
         for name, milestone in columns.milestones.items()
     ]
-    return tuple(dict.fromkeys([*own, *reached, *found]))
+    return _once([*own, *reached, *found])
 
 
 def fields_of(fields: RecordFields, kind: str) -> list[MappedColumn]:
@@ -126,6 +128,13 @@ def fields_of(fields: RecordFields, kind: str) -> list[MappedColumn]:
 def deal_fields_of(fields: DealFields) -> list[MappedColumn]:
     """Return every field of a CRM that is mapped as something of the deal itself."""
     return [column._replace(place="") for column in _deal(fields)]
+
+
+def _once(columns: Iterable[MappedColumn]) -> tuple[MappedColumn, ...]:
+    found: dict[tuple[str, Role, ClickIdKind | None], MappedColumn] = {}
+    for column in columns:
+        found.setdefault((column.name, column.role, column.kind), column)
+    return tuple(found.values())
 
 
 def _deal(fields: DealFields) -> Iterator[MappedColumn]:

@@ -189,6 +189,28 @@ def client_credentials(http: Http, client_id: str, client_secret: str) -> Fetch:
     return fetch
 
 
+def refreshing(http: Http, client_id: str, client_secret: str | None, refresh_token: str) -> Fetch:
+    """Return what signs in as the person who agreed.
+
+    An app may be set to give a new refresh token with each access token, the old one ending.
+    https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_refresh_token_flow.htm
+    """
+
+    def fetch(last: Token | None) -> Token:
+        secret = {} if client_secret is None else {"client_secret": client_secret}
+        return _signed_in(
+            http,
+            {
+                "grant_type": "refresh_token",
+                "client_id": client_id,
+                "refresh_token": (last and last.refresh_token) or refresh_token,
+                **secret,
+            },
+        )
+
+    return fetch
+
+
 def jwt_bearer(
     http: Http, client_id: str, username: str, private_key_file: Path, audience: str
 ) -> Fetch:
@@ -221,7 +243,11 @@ def _signed_in(http: Http, form: Mapping[str, str]) -> Token:
     """
     asked_at = http.clock()
     answer = http.form(_TOKEN, form)
-    return Token(access_token=access_token_in(answer, http.name), expires_at=asked_at + _SESSION)
+    return Token(
+        access_token=access_token_in(answer, http.name),
+        expires_at=asked_at + _SESSION,
+        refresh_token=answer.get("refresh_token"),
+    )
 
 
 def _signed(claims: Mapping[str, Any], key: RSAPrivateKey) -> str:

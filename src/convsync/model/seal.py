@@ -28,7 +28,14 @@ def close(record: dict[str, Any], order_id: str | None, key: bytes) -> None:
     """Put the digest of each sealed field in its place."""
     for name in SEALED:
         if value := record.get(name):
-            kind, colon, _ = value.partition(":")
-            content = f"{order_id}\0{name}\0{value}".encode()
-            digest = blake2b(content, key=key, digest_size=8).hexdigest()
-            record[name] = f"{kind}:{digest}" if colon else digest
+            record[name] = closed(name, value, order_id, key)
+
+
+def closed(name: str, value: str | None, order_id: str | None, key: bytes) -> str | None:
+    """Return the digest that stands for what a sealed field holds, None for nothing."""
+    if not value:
+        return value
+    kind, colon, _ = value.partition(":")
+    content = f"{order_id}\0{name}\0{value}".encode()
+    digest = blake2b(content, key=key, digest_size=8).hexdigest()
+    return f"{kind}:{digest}" if colon else digest

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from convsync.sandbox import admin, data_manager
+from convsync.sandbox import admin, data_manager, google_consent
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.crm.over_http import routes as crm_routes
 from convsync.sandbox.crm.vendors import Crms
@@ -108,13 +108,22 @@ def application(platform: AdPlatform, crms: Crms, admin_token: str | None) -> St
             await run_in_threadpool(platform.faults.wait, silence.lasting)
         return HangUp()
 
+    own = [
+        *admin.routes(platform, admin_token),
+        *crm_routes(crms, platform.clock, partial(admin.guarded, token=admin_token)),
+    ]
+
+    async def switches(_: Request) -> JSONResponse:
+        return JSONResponse(admin.switches_among(own))
+
     return Starlette(
         routes=[
             Route("/v1/events:ingest", ingest, methods=["POST"]),
             Route("/v1/requestStatus:retrieve", retrieve_status),
             Route("/token", token, methods=["POST"]),
-            *admin.routes(platform, admin_token),
-            *crm_routes(crms, platform.clock, partial(admin.guarded, token=admin_token)),
+            *google_consent.routes(platform),
+            Route("/switches", switches),
+            *own,
         ],
         exception_handlers={
             RefusedCall: _refused,
@@ -147,7 +156,8 @@ def _check_token(platform: AdPlatform, request: Request) -> None:
 
 def _issue_token(platform: AdPlatform, body: bytes) -> JSONResponse:
     with platform.faults.around("token"):
-        return JSONResponse(platform.tokens.issue(dict(parse_qsl(body.decode()))))
+        form = dict(parse_qsl(body.decode()))
+        return JSONResponse(platform.tokens.issue(form, platform.clock.now()))
 
 
 async def _token_refused(_: Request, refused: Any) -> JSONResponse:

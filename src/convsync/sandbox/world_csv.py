@@ -37,6 +37,20 @@ def write_clicks_csv(path: Path, world: World, at: datetime) -> int:
     return _write(path, CLICK_HEADER, map(_click_row, world.clicks_as_of(at)))
 
 
+def rows_of_deals(world: World, at: datetime) -> Iterator[dict[str, str]]:
+    """Yield the rows of the CRM's export by column, as text."""
+    row, names = _deal_row(ZoneInfo(world.time_zone)), DEAL_HEADER.split(",")
+    for deal in world.deals_as_of(at):
+        cells = ("" if cell is None else str(cell) for cell in row(deal))
+        yield dict(zip(names, cells, strict=True))
+
+
+def rows_of_clicks(world: World, at: datetime) -> Iterator[dict[str, str]]:
+    """Yield the rows of the click log by column."""
+    for click in world.clicks_as_of(at):
+        yield dict(zip(CLICK_HEADER.split(","), map(str, _click_row(click)), strict=True))
+
+
 def deals_in_csv(rows: Iterable[Mapping[str, str]], zone: ZoneInfo) -> Iterator[WorldDeal]:
     """Read such an export again; KeyError and ValueError name what is missing or unreadable.
 

@@ -1,14 +1,14 @@
 """Reads the configuration once, and reports everything that is wrong with it at once.
 
-The file is overridden by a secrets directory, and both by `CONVSYNC_…` variables, key by key; then
-what is inherited is filled in. pydantic says what is wrong within a table, and `contradictions`
-what is wrong between them.
+The file is overridden by the keyring, if one is named, then by a secrets directory, and all of them
+by `CONVSYNC_…` variables, key by key; then what is inherited is filled in. pydantic says what is
+wrong within a table, and `contradictions` what is wrong between them.
 """
 
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -27,10 +27,9 @@ from convsync.guides import located
 from convsync.settings import tables
 from convsync.settings.contradictions import contradictions_in
 from convsync.settings.inheritance import INHERITS, Resolved, resolve
+from convsync.settings.kept_secrets import KEYRING, SECRETS_DIR, Keyring, nested
 from convsync.settings.tables import PREFIX, Settings, Written
 from convsync.settings.values import merged
-
-SECRETS_DIR = "CONVSYNC_SECRETS_DIR"
 
 
 def load_settings(path: Path) -> Settings:
@@ -47,6 +46,16 @@ def load_settings(path: Path) -> Settings:
         listed = "\n".join(f"  - {mistake}" for mistake in dict.fromkeys(mistakes))
         raise OperatorError(f"{path} has {len(set(mistakes))} mistake(s):\n{listed}")
     return settings
+
+
+def written_tables(path: Path) -> Mapping[str, Any]:
+    """Return the tables of a config as they are written, set from outside as usual, unchecked.
+
+    Where there is no file yet, they are what is set from outside. Raises OperatorError for a file
+    that cannot be read.
+    """
+    written = _written(path) if path.exists() else {}
+    return resolve(merged(written, _from_outside())).config
 
 
 _TWICE = re.compile(r"Cannot (?:declare|overwrite).*\(at line (\d+)")
@@ -80,6 +89,8 @@ def _from_outside() -> dict[str, Any]:
         variables = EnvSettingsSource(Written)()
         folder = os.environ.get(SECRETS_DIR)
         secrets = {} if folder is None else _secrets(Path(folder))
+        if service := os.environ.get(KEYRING):
+            secrets = merged(nested(Keyring(service).read()), secrets)
     except SettingsError as error:
         raise OperatorError(f"A {PREFIX}… variable cannot be read: {error}.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -109,10 +120,10 @@ def _secrets(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise OperatorError(f"{SECRETS_DIR} names {folder}, which is not a folder.")
     named = SecretsSettingsSource(Written, secrets_dir=folder)
-    nested = NestedSecretsSettingsSource(
+    source = NestedSecretsSettingsSource(
         named, secrets_nested_delimiter="__", secrets_prefix=PREFIX
     )
-    return nested()
+    return source()
 
 
 def _kinds(union: Any) -> list[str]:

@@ -14,6 +14,7 @@ from convsync.settings.deal_fields import DealFieldsTable
 from convsync.settings.values import (
     AccountId,
     Amount,
+    ApiUrl,
     AuditKey,
     ConsentWords,
     Credentials,
@@ -284,13 +285,15 @@ class _Google(Table):
     """What both of Google's APIs have: who signs in, what may go out, and where to.
 
     `upload_window_days` and `settling_hours` are Google's 90 days and 6 hours; the former is widely
-    stated but stands on no page of Google's we could read, so both can be set.
+    stated but stands on no page of Google's we could read, so both can be set. `token_url` is where
+    a refresh token gets access tokens; one on this machine stands in for Google's pages, too.
     """
 
     credentials: Credentials = "application_default"
     client_id: str | None = None
     client_secret: SecretStr | None = None
     refresh_token: SecretStr | None = None
+    token_url: ApiUrl = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
     impersonate: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
     enhanced_conversions: bool = False
     identifiers_need_consent: bool = True
@@ -390,6 +393,17 @@ class Audit(Table):
     head_file: OptionalFile = Path("convsync.audit-head")
 
 
+class Privacy(Table):
+    """How people are forgotten: the secret of the list of them, and the file that repeats it.
+
+    The key is a secret, CONVSYNC_PRIVACY__KEY. `erased_file` is relative to the config's folder;
+    false or "" keeps none.
+    """
+
+    key: AuditKey | None = None
+    erased_file: OptionalFile = Path("convsync.erased")
+
+
 class Retry(Table):
     """How often a request is tried within one run; what is left then is the next run's."""
 
@@ -422,6 +436,7 @@ class Settings(BaseSettings):
     keys: Keys = Keys()
     retry: Retry = Retry()
     audit: Audit = Audit()
+    privacy: Privacy = Privacy()
     schedule: ScheduleTable = ScheduleTable()
     alerts: AlertsTable = AlertsTable()
     metrics: MetricsTable = MetricsTable()

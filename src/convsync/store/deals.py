@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.ledger import State
 from convsync.store import deal_sums, dialect, row_digests
@@ -124,6 +125,22 @@ def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
     """Return the deals of that ID, one for each source that has it."""
     found = select(deals).where(deals.c.deal_id == deal_id).order_by(deals.c.source)
     return _loaded(connection, found)
+
+
+def numbered(connection: Connection, rows: Sequence[int]) -> list[StoredDeal]:
+    """Return the deals of these rows, in their order."""
+    found = select(deals).where(deals.c.id.in_(_ROWS)).order_by(deals.c.id)
+    return _loaded(connection, found.params(rows=list(rows))) if rows else []
+
+
+def forgotten_among(connection: Connection, source: str, deal_ids: Sequence[str]) -> set[str]:
+    """Return those of these deals of a source whose person was forgotten."""
+    found = select(deals.c.deal_id).where(
+        deals.c.source == source,
+        deals.c.deal_id.in_(bindparam("deal_ids", expanding=True)),
+        deals.c.ad_user_data == ConsentStatus.FORGOTTEN,
+    )
+    return set(connection.execute(found, {"deal_ids": deal_ids}).scalars())
 
 
 def of_order(connection: Connection, order_id: str) -> list[StoredDeal]:

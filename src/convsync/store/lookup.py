@@ -95,6 +95,16 @@ def of_deals(connection: Connection, deal_ids: Collection[str]) -> Asked:
     return _of_rows(connection, connection.execute(rows).scalars().all())
 
 
+def names_of(connection: Connection, rows: Sequence[int]) -> list[tuple[str, str]]:
+    """Return source and ID of the deals with these rows."""
+    names = select(deals.c.source, deals.c.deal_id).where(deals.c.id.in_(_AMONG))
+    return [
+        (source, deal_id)
+        for some in parts_of(rows)
+        for source, deal_id in connection.execute(names, {"among": some})
+    ]
+
+
 def of_click(connection: Connection, value: str) -> Asked:
     """Return the conversions of all deals that a click ID belongs to, or was sent for.
 

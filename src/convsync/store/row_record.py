@@ -14,14 +14,13 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, bindparam, select, type_coerce
 
 from convsync.model.click import MatchBasis
-from convsync.model.record import Scalar, amount_text
+from convsync.model.record import amount_text
+from convsync.model.replay import Recorded
 from convsync.model.statement import Operation
 from convsync.store import dialect
 from convsync.store.column_types import Instant, Micros
 from convsync.store.ledger import about_in
 from convsync.store.schema import ledger
-
-Record = dict[str, Scalar]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000
@@ -49,91 +48,73 @@ _OF_DEALS = select(*map(_as_kept, _COLUMNS)).where(
 
 def records_of_deals(
     connection: Connection, after: int, upto: int
-) -> Iterator[tuple[int, int, Record | None]]:
+) -> Iterator[tuple[int, int, Recorded | None]]:
     """Yield number, deal row and record of the entries of the deals with these rows.
 
-    The record is that of `model.ledger.record_of`, with the run and the order ID; None where the
-    row is not one that an entry would have been written with.
+    None stands for a row that is not one that an entry would have been written with.
     """
     for row in dialect.raw_rows(connection, _OF_DEALS, after=after, upto=upto):
         yield row[0], row[1], _record_of(row)
 
 
-def _record_of(row: Sequence[Any]) -> Record | None:
+def _record_of(row: Sequence[Any]) -> Recorded | None:
     number, _, run_id, order_id, rule, destination, action, milestone, milestone_at = row[:9]
     state, reason, code, due_at, batch, is_unsure, seconds_to_close, told, told_currency = row[9:18]
-    record: Record = {
-        "entry": number,
-        "run_id": run_id,
-        "order_id": order_id,
-        "rule": rule,
-        "destination": destination,
-        "action": action,
-        "milestone": milestone,
-        "milestone_at": _iso(milestone_at),
-        "state": state,
-    }
-    if reason is not None:
-        record["reason"] = reason
-    if code is not None:
-        record["code"] = code
-    if due_at is not None:
-        record["due_at"] = _iso(due_at)
-    if batch is not None:
-        record["batch"] = batch
-    if is_unsure:
-        record["is_unsure"] = True
-    if seconds_to_close is not None:
-        record["seconds_to_close"] = seconds_to_close
-    if told is not None:
-        record["told"] = _amount(told)
-        record["told_currency"] = told_currency
-    is_whole = (
-        (told is None) == (told_currency is None)
-        and code != ""
-        and _add_statement(record, *row[18:25])
-        and _add_match(record, *row[25:])
-    )
-    return record if is_whole else None
-
-
-def _add_statement(
-    record: Record,
-    operation: str,
-    value: int | None,
-    currency: str | None,
-    event_at: int | None,
-    kind: str | None,
-    click_id: str | None,
-    extras: str | None,
-) -> bool:
-    """Add the fields of the statement, if there is one; False for a stray."""
-    if value is None or currency is None or event_at is None:
-        others = (value, currency, event_at, kind, click_id, extras)
-        return others == (None,) * 6 and operation == Operation.COUNT
-    record["operation"] = operation
-    record["event_at"] = _iso(event_at)
-    record["value"] = _amount(value)
-    record["currency"] = currency
-    if click_id is not None:
-        record["click"] = f"{kind}:{click_id}"
+    operation, value, currency, event_at, kind, click_id, extras = row[18:25]
+    basis, clicked_at, is_estimated = row[25:]
     about, is_stray = (None, False) if extras is None else _about(extras)
-    if about is not None:
-        record["about"] = about
-    return not is_stray and (kind is None) == (click_id is None)
+    if (
+        is_stray
+        or (told is None) != (told_currency is None)
+        or code == ""
+        or not _is_whole_statement(row[18:25])
+        or not _is_whole_match(basis, clicked_at, is_estimated)
+    ):
+        return None
+    reached = _iso(milestone_at)
+    has_statement = value is not None
+    return Recorded(
+        number,
+        run_id,
+        order_id,
+        rule,
+        destination,
+        action,
+        milestone,
+        reached,
+        state,
+        reason,
+        code,
+        None if due_at is None else _iso(due_at),
+        batch,
+        is_unsure or None,
+        seconds_to_close,
+        None if told is None else _amount(told),
+        told_currency,
+        operation if has_statement else None,
+        _amount(value) if has_statement else None,
+        currency,
+        (reached if event_at == milestone_at else _iso(event_at)) if has_statement else None,
+        None if click_id is None else f"{kind}:{click_id}",
+        about,
+        None if basis is None else _BASIS.get(basis),
+        None if clicked_at is None else _iso(clicked_at),
+        is_estimated or None,
+    )
 
 
-def _add_match(
-    record: Record, basis: int | None, clicked_at: int | None, is_estimated: bool | None
-) -> bool:
-    """Add the fields of the match, if there is one; False for a stray."""
+def _is_whole_statement(cells: Sequence[Any]) -> bool:
+    """True where these are the cells of a statement, or of none."""
+    operation, value, currency, event_at, kind, click_id, _ = cells
+    if value is None or currency is None or event_at is None:
+        return cells[1:] == (None,) * 6 and operation == Operation.COUNT
+    return (kind is None) == (click_id is None)
+
+
+def _is_whole_match(basis: int | None, clicked_at: int | None, is_estimated: bool | None) -> bool:
+    """True where these are the cells of a match, or of none."""
     if basis is None:
         return clicked_at is None and is_estimated is None
-    record["matched_by"] = _BASIS.get(basis)
-    if clicked_at is not None:
-        record["clicked_at"] = _iso(clicked_at)
-    if is_estimated:
-        record["is_click_estimated"] = True
     return is_estimated is not None
 
 
@@ -153,9 +134,13 @@ def _time(micros: int) -> str:
     return (_EPOCH + timedelta(microseconds=micros)).isoformat()[10:]
 
 
-@lru_cache(maxsize=65_536)
 def _amount(micros: int) -> str:
-    return amount_text(Decimal(micros).scaleb(-6))
+    """Return an amount as `amount_text` writes it; most are whole cents."""
+    whole, rest = divmod(micros, 1_000_000)
+    cents, finer = divmod(rest, 10_000)
+    if finer or micros < 0:
+        return amount_text(Decimal(micros).scaleb(-6))
+    return f"{whole}.{cents:02}"
 
 
 @lru_cache(maxsize=4_096)

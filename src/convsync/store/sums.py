@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal_column,
     select,
     true,
     type_coerce,
@@ -142,20 +143,17 @@ def apply_together(connection: Connection, move: MoveTogether) -> None:
     """Let the sums follow what many entries are about to do alike, in the same transaction."""
     changes = Changes()
     are_these = ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value))
-    stated = (ledger.c.currency, _STATED != 0)
+    key = (*_KEY_IN_LEDGER, ledger.c.currency, _STATED != _NONE)
     found = (
-        select(*_KEY_IN_LEDGER, *stated, _TOLD, _STATED)
+        select(*key, func.count(), func.sum(_TOLD), func.sum(_STATED))
         .join(deals, deals.c.id == ledger.c.deal)
         .where(are_these)
+        .group_by(*key)
     )
-    groups: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for row in dialect.raw_rows(connection, found, numbers=move.numbers):
-        group = groups[row[:-2]]
-        group[0] += 1
-        group[1] += row[-2]
-        group[2] += row[-1]
-    for (*key, currency, is_worth), (rows, told, value) in groups.items():
-        before = LedgerSum._make([*key, rows, _amount(told)])
+    for *alike, currency, is_worth, rows, told, value in dialect.raw_rows(
+        connection, found, numbers=move.numbers
+    ):
+        before = LedgerSum._make([*alike, rows, _amount(told)])
         after = _changed(before, move.changes)
         if move.counts:
             after = after._replace(
@@ -286,7 +284,8 @@ def as_kept(amounts: Sequence[int]) -> list[Any]:
 
 # Counted anew
 
-_NO_TEXT = ""
+_NO_TEXT: ColumnElement[Any] = literal_column("''")  # as text, so that it can be grouped by
+_NONE: ColumnElement[Any] = literal_column("0")
 _KEY_IN_LEDGER: tuple[ColumnElement[Any], ...] = (
     ledger.c.rule,
     deals.c.source,
@@ -298,10 +297,10 @@ _KEY_IN_LEDGER: tuple[ColumnElement[Any], ...] = (
     func.coalesce(ledger.c.reason, _NO_TEXT),
     func.coalesce(ledger.c.code, _NO_TEXT),
     func.coalesce(ledger.c.told_currency, _NO_TEXT),
-    func.coalesce(type_coerce(ledger.c.told_value, BigInteger), 0) != 0,
+    func.coalesce(type_coerce(ledger.c.told_value, BigInteger), _NONE) != _NONE,
 )
-_TOLD = func.coalesce(type_coerce(ledger.c.told_value, BigInteger), 0)
-_STATED = func.coalesce(type_coerce(ledger.c.value, BigInteger), 0)
+_TOLD = func.coalesce(type_coerce(ledger.c.told_value, BigInteger), _NONE)
+_STATED = func.coalesce(type_coerce(ledger.c.value, BigInteger), _NONE)
 _TOOK = type_coerce(ledger.c.milestone_at, BigInteger) - type_coerce(
     ledger.c.clicked_at, BigInteger
 )

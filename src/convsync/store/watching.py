@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select
 
 from convsync.store.runs import Holder, is_dead
 from convsync.store.schema import audit_events, batches, quarantine, runs, watermarks
 
-NIGHTLY = "run"
-"""The command whose runs are watched: only it reads every source and sends all that is due."""
+_IS_NIGHT = or_(runs.c.command == "run", and_(runs.c.command == "release", runs.c.exit_code <= 1))
+"""Which runs are watched: those that read every source. A release stands for the night that was
+refused, unless it could not be carried out itself: the night is still to be released then."""
 KILLED = "stopped before its end"
 
 
@@ -45,7 +46,7 @@ def last_night(
 
     One whose lease has ended, or whose process is gone, is over although nobody wrote that down.
     """
-    found = select(runs).where(runs.c.command == NIGHTLY).order_by(runs.c.id.desc()).limit(2)
+    found = select(runs).where(_IS_NIGHT).order_by(runs.c.id.desc()).limit(2)
     for row in connection.execute(found).mappings():
         if row["finished_at"] is not None or _is_over(row, now, has_ended):
             return _night(connection, row)
@@ -54,20 +55,20 @@ def last_night(
 
 def last_good_night(connection: Connection) -> datetime | None:
     """Return what the last nightly run with exit code 0 took as the present."""
-    found = select(func.max(runs.c.as_of)).where(runs.c.command == NIGHTLY, runs.c.exit_code == 0)
+    found = select(func.max(runs.c.as_of)).where(_IS_NIGHT, runs.c.exit_code == 0)
     return connection.execute(found).scalar()
 
 
 def last_begun(connection: Connection) -> datetime | None:
     """Return what the latest nightly run to begin took as the present, finished or not."""
-    found = select(func.max(runs.c.as_of)).where(runs.c.command == NIGHTLY)
+    found = select(func.max(runs.c.as_of)).where(_IS_NIGHT)
     return connection.execute(found).scalar()
 
 
 def uploads_since(connection: Connection, since: datetime) -> Sequence[tuple[datetime, int]]:
     """Return when each run that came to its end since then was, and how many rows it sent."""
     found = select(runs.c.as_of, runs.c.uploads).where(
-        runs.c.as_of >= since, runs.c.command == NIGHTLY, runs.c.finished_at.is_not(None)
+        runs.c.as_of >= since, _IS_NIGHT, runs.c.finished_at.is_not(None)
     )
     return [(as_of, uploads) for as_of, uploads in connection.execute(found)]
 

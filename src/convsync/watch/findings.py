@@ -163,8 +163,8 @@ def _blocked(facts: Facts) -> Iterator[Finding]:
             trouble=Trouble.BLOCKED,
             about=f"{action.destination}/{action.action_id}/{code}",
             size=count,
-            text=f"{count:,} conversions of {action.destination}, action {action.action_id}, wait"
-            f" for the account's set-up: {code}.",
+            text=f"{_several(count, 'conversion')} of {action.destination}, action"
+            f" {action.action_id}, held up by the account's set-up: {code}.",
         )
 
 
@@ -180,7 +180,7 @@ def _rejected(facts: Facts, terms: Watching) -> Iterator[Finding]:
         yield Finding(
             trouble=Trouble.REJECTED,
             size=rejected,
-            text=f"{rejected:,} of {answered:,} conversions were rejected"
+            text=f"{rejected:,} of {_several(answered, 'conversion')} rejected"
             f" ({rejected / answered:.0%}; {terms.rejected_share:.0%} is allowed).",
         )
 
@@ -217,7 +217,7 @@ def _unconfirmed(facts: Facts, terms: Watching) -> Iterator[Finding]:
     if facts.at - since > terms.confirmed_within:
         yield Finding(
             trouble=Trouble.UNCONFIRMED,
-            text=f"{count:,} requests have no verdict of the platform yet, the oldest since"
+            text=f"{_several(count, 'request')} without a verdict of the platform, the oldest since"
             f" {_clock(since, terms)}.",
         )
 
@@ -241,7 +241,7 @@ def _unreadable(facts: Facts, terms: Watching) -> Iterator[Finding]:
                 trouble=Trouble.UNREADABLE,
                 about=source,
                 size=count,
-                text=f"{count:,} records of source {source} cannot be read.",
+                text=f"{_several(count, 'unreadable record')} of source {source}.",
             )
 
 
@@ -253,6 +253,10 @@ def _expiring(facts: Facts, terms: Watching) -> Iterator[Finding]:
             yield Finding(
                 trouble=Trouble.EXPIRING, about=name, text=f"{name} {word} on {last_day:%d %B %Y}."
             )
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _clock(at: datetime, terms: Watching) -> str:

@@ -10,13 +10,19 @@ from typing import Any, Protocol
 from convsync.errors import ConvsyncError, OperatorError
 from convsync.model.takes import CODES, CodeMeaning, Takes
 from convsync.settings import Settings
+from convsync.signing_in.way import Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
 from convsync.wiring import google
 
 
 class Vendor(Protocol):
-    """What wires a platform's tables. Nothing is opened or imported before it is used."""
+    """What wires a platform's tables. Nothing is opened or imported before it is used.
+
+    `KINDS` are the kinds of its destinations.
+    """
+
+    KINDS: frozenset[str]
 
     def open_destination(
         self, name: str, table: Any, settings: Settings, others: Callable[[str], Destination]
@@ -35,8 +41,15 @@ class Vendor(Protocol):
     def account_of(self, name: str, table: Any, settings: Settings) -> AdAccount:
         """Return the account behind the destination that a table describes."""
 
+    def entrance(self, tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
+        """Return how a person signs in for these tables, as they are written, by their names."""
 
-VENDORS: Mapping[str, Vendor] = {"data_manager": google, "google_ads": google}
+
+PLATFORMS: Mapping[str, Vendor] = {"google": google}
+"""The ad platforms, by the words for them."""
+VENDORS: Mapping[str, Vendor] = {
+    kind: platform for platform in PLATFORMS.values() for kind in platform.KINDS
+}
 """What wires a destination, by its `kind`."""
 
 

@@ -4,7 +4,7 @@ A client library is imported when its destination is first used, so a night with
 never loads it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from convsync.errors import OperatorError
 from convsync.model.takes import CodeMeaning, Takes
 from convsync.settings import Settings, crm_tables, deal_fields, tables
+from convsync.signing_in.way import App, Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
 from convsync.upload.google import data_manager_codes, google_ads_codes
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 Opener = Callable[[str], Destination]
 Table = tables.DataManagerTable | tables.GoogleAdsTable
+KINDS = frozenset({"data_manager", "google_ads"})
 
 
 def open_destination(name: str, table: Table, settings: Settings, others: Opener) -> Destination:
@@ -75,6 +77,36 @@ def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
         _expected(name, table, settings),
         partial(_reader, name, table, settings),
         clock_url=_json_endpoint(table),
+    )
+
+
+def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
+    """Return how a person signs in for destinations of Google; see Vendor."""
+    from convsync.upload.google import consent
+
+    keys = ("client_id", "client_secret")
+    known = {
+        key: str(table[key])
+        for table in tables.values()
+        for key in (*keys, "token_url")
+        if key in table
+    }
+    where = known.get("token_url", consent.TOKEN_URL)
+    others = [name for name, one in tables.items() if one.get("credentials") != "refresh_token"]
+    return Entrance(
+        places=tuple(f"destinations.{name}" for name in tables),
+        keys=keys,
+        secret_keys=frozenset({"client_secret"}),
+        known={key: known[key] for key in keys if key in known},
+        way=lambda _: consent.way(where),
+        prove=lambda answers: consent.prove(
+            App(client_id=answers["client_id"], client_secret=answers["client_secret"]),
+            answers["refresh_token"],
+            where,
+        ),
+        hint="".join(
+            f'In [destinations.{name}] write credentials = "refresh_token".\n' for name in others
+        ),
     )
 
 
@@ -271,4 +303,5 @@ def _keeper(table: Table, folder: Path) -> "Keeper":
         client_id=table.client_id or "",
         client_secret=table.client_secret.get_secret_value(),
         token=table.refresh_token.get_secret_value(),
+        token_uri=table.token_url,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from convsync.extract.csv_clicks import CsvClicks
 from convsync.extract.csv_file import CsvDeals
@@ -16,9 +17,8 @@ from convsync.extract.mapping import (
     RecordFields,
 )
 from convsync.extract.several_rows import RowsPerDeal
-from convsync.extract.source import ClickSource, DealSource
 from convsync.extract.sql import SqlClicks, SqlDeals
-from convsync.settings import Settings, tables
+from convsync.settings import tables
 from convsync.settings.values import Table
 from convsync.wiring.values import (
     customer_words,
@@ -32,9 +32,21 @@ _ID_OF_TEMPLATE = ("Google Click ID", "Conversion Name", "Conversion Time")
 """By these Google knows a conversion of its template: there is no ID of the deal."""
 
 
+class Around(Protocol):
+    """What a source's table leaves to the configuration around it: `Settings`, or a stand-in."""
+
+    @property
+    def company(self) -> tables.Company:
+        """Return whose calendar and country stand where the source says nothing else."""
+
+    @property
+    def folder(self) -> Path:
+        """Return what relative paths start from."""
+
+
 def deal_source(
-    name: str, source: tables.FileDealsTable | tables.SqlDealsTable, settings: Settings
-) -> DealSource:
+    name: str, source: tables.FileDealsTable | tables.SqlDealsTable, settings: Around
+) -> CsvDeals | SqlDeals:
     """Return the source of an export's or a query's deals. Nothing is opened yet."""
     columns = _deal_columns(source)
     timed = (source.columns, *source.milestones.values())
@@ -70,8 +82,8 @@ def deal_source(
 
 
 def click_source(
-    name: str, source: tables.ClickSource, settings: Settings, path: Path | None
-) -> ClickSource:
+    name: str, source: tables.ClickSource, settings: Around, path: Path | None
+) -> CsvClicks | SqlClicks:
     """Return the source of a log's or a query's clicks; `path` stands in for the log's own."""
     columns = ClickColumns(**mapped(source.columns, ClickColumns))
     cells = _cells(source, settings.company, None, (source.columns,))

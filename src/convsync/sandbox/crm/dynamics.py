@@ -19,8 +19,10 @@ from itertools import islice
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm import odata
 from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook
+from convsync.sandbox.crm.consenting import DEVICE_CODE, ConsentingServer
 from convsync.sandbox.crm.dynamics_rows import (
     DEAL_ID,
     FIELDS,
@@ -34,7 +36,7 @@ from convsync.sandbox.crm.dynamics_rows import (
     guid,
     stage_id,
 )
-from convsync.sandbox.crm.server import Allowance, CrmRequest, CrmServer, Field, Now, Reply
+from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
 
 TENANT: Final = "contoso.onmicrosoft.com"
 CLIENT_ID: Final = "535fb089-9ff3-47b6-9bfb-4f1264799865"
@@ -46,7 +48,7 @@ _TARGET: Final = "Microsoft.Dynamics.CRM.lookuplogicalname"
 _OPTIONS = frozenset({"$select", "$filter", "$orderby", "$expand", "$top", "$skiptoken"})
 
 
-class DynamicsServer(CrmServer):
+class DynamicsServer(ConsentingServer):
     """Dataverse over a book, in which stages with an outcome are states. IDs are GUIDs.
 
     `refused` holds what is answered instead to paths that contain a word, in batches too.
@@ -55,6 +57,10 @@ class DynamicsServer(CrmServer):
     name = "dynamics"
     routes = (
         ("POST", r"/[\w.-]+/oauth2/v2\.0/token", "token"),
+        ("GET", r"/[\w.-]+/oauth2/v2\.0/authorize", "consent_page"),
+        ("POST", r"/[\w.-]+/oauth2/v2\.0/authorize", "consent_given"),
+        ("POST", r"/[\w.-]+/oauth2/v2\.0/devicecode", "device_code"),
+        ("POST", r"/devicelogin", "type_code"),
         ("POST", BASE + r"/\$batch", "batch"),
         ("GET", BASE + r"/EntityDefinitions", "processes"),
         (
@@ -79,6 +85,7 @@ class DynamicsServer(CrmServer):
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens: set[str] = set()
+        self.desk = ConsentDesk("Microsoft Entra", (CLIENT_ID, CLIENT_SECRET))
         self.rows = Rows(book)
         self.refused: dict[str, Reply] = {}
 
@@ -89,7 +96,9 @@ class DynamicsServer(CrmServer):
 
     def refuse(self, request: CrmRequest) -> Reply | None:
         """Ask for a bearer token everywhere but where one is given out."""
-        if request.bearer not in self.tokens and not request.path.endswith("/oauth2/v2.0/token"):
+        if "/oauth2/v2.0/" in request.path or request.path == "/devicelogin":
+            return None
+        if request.bearer not in self.tokens:
             return Reply(status=401, headers={"WWW-Authenticate": "Bearer"})
         return next((reply for word, reply in self.refused.items() if word in request.path), None)
 
@@ -99,17 +108,37 @@ class DynamicsServer(CrmServer):
         return replace(error, headers={"Retry-After": str(max(1, round(beyond.seconds)))})
 
     def token(self, request: CrmRequest) -> Reply:
-        """Give out an access token for the app's secret, and no refresh token."""
+        """Give out an access token for the app's secret, or with a refresh token for a person."""
         form = request.form()
-        if form.get("scope") != f"{request.base_url}/.default":
+        is_app = form.get("grant_type") == "client_credentials"
+        if is_app and form.get("scope") != f"{request.base_url}/.default":
             return _no_token("invalid_scope", 70011)
-        if form.get("grant_type") != "client_credentials":
-            return _no_token("unsupported_grant_type", 70003)
-        if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
+        if form.get("grant_type") != DEVICE_CODE and not _is_our_app(form):
             return _no_token("invalid_client", 7000215, status=401)
+        try:
+            agreed = {} if is_app else self.agreed(form)
+        except ConsentRefused as refused:
+            return _no_token(refused.error, 70016)
+        if agreed is None:
+            return _no_token("invalid_grant", 70008)
         token = f"eyJ0eXAi.{len(self.tokens)}"
         self.tokens.add(token)
-        return Reply(body={"token_type": "Bearer", "expires_in": 3599, "access_token": token})
+        return Reply(
+            body={"token_type": "Bearer", "expires_in": 3599, "access_token": token, **agreed}
+        )
+
+    def device_code(self, request: CrmRequest) -> Reply:
+        """Give out a code for a machine without a browser."""
+        try:
+            told = self.desk.device(request.form(), self.now(), f"{request.base_url}/devicelogin")
+        except ConsentRefused as refused:
+            return _no_token(refused.error, 700016)
+        return Reply(body=told)
+
+    def type_code(self, request: CrmRequest) -> Reply:
+        """Take the code that a person typed."""
+        is_known = self.desk.typed(request.form().get("user_code", ""))
+        return Reply(status=200 if is_known else 400, body={})
 
     def listed(self, request: CrmRequest, records: str) -> Reply:
         """Answer with a page of a table's rows."""
@@ -386,6 +415,10 @@ def _part(boundary: str, reply: Reply) -> str:
 
 def _error(status: int, code: str, message: str) -> Reply:
     return Reply(status=status, body={"error": {"code": code, "message": message}})
+
+
+def _is_our_app(form: Mapping[str, str]) -> bool:
+    return (form.get("client_id"), form.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
 
 
 def _no_token(error: str, code: int, status: int = 400) -> Reply:

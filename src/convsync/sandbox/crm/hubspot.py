@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, Final
 
+from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome
-from convsync.sandbox.crm.server import Allowance, CrmRequest, CrmServer, Field, Now, Reply
+from convsync.sandbox.crm.consenting import ConsentingServer
+from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
 
 TOKEN: Final = "pat-eu1-sandbox"  # noqa: S105 - opens nothing but this sandbox
 REFRESH_TOKEN: Final = "refresh-sandbox"  # noqa: S105
+CLIENT: Final = ("hubspot-app", "hubspot-secret")
 MOST_FOUND, A_PAGE, A_HISTORY_BATCH, A_BATCH, A_LINK_BATCH = 10_000, 200, 50, 100, 1_000
 _DEALS, _CONTACTS = ("deals", "0-3"), ("contacts", "0-1")
 _CORRELATION: Final = "019cd9fe-d093-7d4f-99bc-45975fdcf7c6"
@@ -39,7 +42,7 @@ FIELDS: Final = (
 )
 
 
-class HubSpotServer(CrmServer):
+class HubSpotServer(ConsentingServer):
     """HubSpot over a book. Contact and deal IDs are digits."""
 
     name = "hubspot"
@@ -55,6 +58,8 @@ class HubSpotServer(CrmServer):
         ("GET", r"/crm/pipelines/2026-09/deals", "pipelines"),
         ("GET", r"/crm/properties/2026-09/(?P<records>[\w-]+)", "properties"),
         ("POST", r"/oauth/2026-03/token", "token"),
+        ("GET", r"/oauth/authorize", "consent_page"),
+        ("POST", r"/oauth/authorize", "consent_given"),
     )
 
     allowances = (
@@ -66,6 +71,7 @@ class HubSpotServer(CrmServer):
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens = {TOKEN}
+        self.desk = ConsentDesk("HubSpot", CLIENT, REFRESH_TOKEN)
 
     def too_many(self, beyond: Allowance) -> Reply:
         """Name the limit; how long to wait is not said."""
@@ -85,9 +91,13 @@ class HubSpotServer(CrmServer):
         return _error(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
 
     def token(self, request: CrmRequest) -> Reply:
-        """Give out an access token for the refresh token."""
+        """Give out an access token for a code or a refresh token."""
         form = request.form()
-        if (form.get("grant_type"), form.get("refresh_token")) != ("refresh_token", REFRESH_TOKEN):
+        try:
+            agreed = self.agreed(form)
+        except ConsentRefused:
+            return _error(400, "missing or unknown auth code", "BAD_AUTH_CODE")
+        if agreed is None:
             return _error(400, "missing or invalid refresh token", "BAD_REFRESH_TOKEN")
         token = f"access-{len(self.tokens)}"
         self.tokens.add(token)
@@ -95,7 +105,7 @@ class HubSpotServer(CrmServer):
             body={
                 "token_type": "bearer",
                 "access_token": token,
-                "refresh_token": REFRESH_TOKEN,
+                "refresh_token": agreed["refresh_token"],
                 "expires_in": 1800,
             }
         )

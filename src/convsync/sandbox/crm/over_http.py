@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -42,6 +43,7 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
     """Return every vendor's paths, and the switches behind the sandbox's token."""
 
     def switch(path: str, turn: Callable[..., Json]) -> Route:
+        @wraps(turn)
         async def endpoint(request: Request) -> Response:
             body = await request.body()
             try:

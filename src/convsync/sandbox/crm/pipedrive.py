@@ -16,11 +16,13 @@ from hashlib import sha1
 from itertools import dropwhile, islice
 from typing import Any, Final
 
+from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome, id_key
-from convsync.sandbox.crm.server import Allowance, CrmRequest, CrmServer, Field, Now, Reply
+from convsync.sandbox.crm.consenting import ConsentingServer
+from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
 
 TOKEN: Final = "sandbox-0123456789abcdef0123456789abcdef"  # noqa: S105 - opens only this sandbox
-CLIENT: Final = ("client", "secret")
+CLIENT: Final = ("pipedrive-app", "pipedrive-secret")
 REFRESH_TOKEN: Final = "refresh-sandbox"  # noqa: S105
 MOST, MOST_IDS, MOST_KEYS = 500, 100, 15
 _KEPT: Final = timedelta(days=30)
@@ -74,7 +76,7 @@ _BUILT_IN = {
 }
 
 
-class PipedriveServer(CrmServer):
+class PipedriveServer(ConsentingServer):
     """Pipedrive over a book, in which stages with an outcome are statuses. IDs are digits.
 
     `spent` are the tokens that calls have cost, `budget` how many there are; None: enough. `logged`
@@ -91,6 +93,9 @@ class PipedriveServer(CrmServer):
         ("GET", r"/api/v2/stages", "stages"),
         ("GET", r"/api/v2/(?P<kind>deal|person)Fields", "fields"),
         ("POST", r"/oauth/token", "token"),
+        ("GET", r"/oauth/authorize", "consent_page"),
+        ("POST", r"/oauth/authorize", "consent_given"),
+        ("POST", r"/oauth/revoke", "revoke"),
     )
 
     allowances = (
@@ -102,6 +107,7 @@ class PipedriveServer(CrmServer):
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens = {TOKEN}
+        self.desk = ConsentDesk("Pipedrive", CLIENT, REFRESH_TOKEN)
         self.spent = 0
         self.budget: int | None = None
         self.logged: dict[str, Sequence[Mapping[str, Any]]] = {}
@@ -149,12 +155,15 @@ class PipedriveServer(CrmServer):
         return replace(_error(429, "Rate limit exceeded"), headers=headers)
 
     def token(self, request: CrmRequest) -> Reply:
-        """Give out an access token for the refresh token."""
+        """Give out an access token for a code or a refresh token."""
         basic = b64encode(":".join(CLIENT).encode()).decode()
         if request.headers.get("authorization") != f"Basic {basic}":
             return Reply(status=400, body={"success": False, "message": "Invalid client"})
-        form = request.form()
-        if (form.get("grant_type"), form.get("refresh_token")) != ("refresh_token", REFRESH_TOKEN):
+        try:
+            agreed = self.agreed(request.form())
+        except ConsentRefused:
+            agreed = None
+        if agreed is None:
             message = "Invalid grant: refresh_token is invalid"
             return Reply(status=400, body={"success": False, "message": message})
         token = f"v1u:{len(self.tokens)}"
@@ -163,7 +172,7 @@ class PipedriveServer(CrmServer):
             body={
                 "access_token": token,
                 "token_type": "Bearer",
-                "refresh_token": REFRESH_TOKEN,
+                "refresh_token": agreed["refresh_token"],
                 "scope": "base,deals:read,contacts:read,recents:read",
                 "expires_in": 3600,
             }

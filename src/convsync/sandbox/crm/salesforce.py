@@ -23,9 +23,11 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm.book import CrmBook
+from convsync.sandbox.crm.consenting import ConsentingServer
 from convsync.sandbox.crm.salesforce_org import PARENTS, PREFIX, Org, record_id
-from convsync.sandbox.crm.server import CrmRequest, CrmServer, Now, Reply
+from convsync.sandbox.crm.server import CrmRequest, Now, Reply
 from convsync.sandbox.crm.soql import COUNT, SoqlError, SoqlRow
 
 CLIENT_ID: Final = "3MVG9sandbox"
@@ -48,7 +50,7 @@ class _Job:
     looks: int = 0
 
 
-class SalesforceServer(CrmServer):
+class SalesforceServer(ConsentingServer):
     """One org's APIs. `base_url` is where it is served.
 
     `a_batch` and `a_result` are how many rows come at once, at the most. `public_key` belongs to
@@ -59,6 +61,9 @@ class SalesforceServer(CrmServer):
     base_url = "https://acme.my.salesforce.com"
     routes = (
         ("POST", r"/services/oauth2/token", "token"),
+        ("GET", r"/services/oauth2/authorize", "consent_page"),
+        ("POST", r"/services/oauth2/authorize", "consent_given"),
+        ("POST", r"/services/oauth2/revoke", "revoke"),
         ("GET", rf"{_V}/query", "query"),
         ("GET", rf"{_V}/queryAll", "query_all"),
         ("GET", rf"{_V}/query/(?P<locator>\w+-\d+)", "next_part"),
@@ -72,6 +77,7 @@ class SalesforceServer(CrmServer):
         super().__init__(book, now)
         self.org = Org(book)
         self.tokens: set[str] = set()
+        self.desk = ConsentDesk("Salesforce", (CLIENT_ID, CLIENT_SECRET))
         self.public_key: RSAPublicKey | None = None
         self.a_batch, self.a_result = A_BATCH, 50_000
         self._given_out = 0
@@ -90,7 +96,7 @@ class SalesforceServer(CrmServer):
 
     def refuse(self, request: CrmRequest) -> Reply | None:
         """Ask for a bearer token, a version that is served, and a URL that is not too long."""
-        if request.path == "/services/oauth2/token":
+        if request.path.startswith("/services/oauth2/"):
             return None
         url = len(request.path) + len(urlencode(request.query)) + 1
         headers = sum(len(name) + len(value) + 4 for name, value in request.headers.items())
@@ -114,9 +120,12 @@ class SalesforceServer(CrmServer):
     # Signing in
 
     def token(self, request: CrmRequest) -> Reply:
-        """Give out an access token for a client's secret, or for what it has signed."""
+        """Give out an access token for a client's secret, for what it has signed, or for a code."""
         form = request.form()
+        agreed: dict[str, str] = {}
         match form.get("grant_type"):
+            case "authorization_code" | "refresh_token":
+                agreed, problem = self._agreed(form)
             case "client_credentials":
                 problem = _wrong_client(form)
             case "urn:ietf:params:oauth:grant-type:jwt-bearer":
@@ -135,8 +144,21 @@ class SalesforceServer(CrmServer):
                 "instance_url": self.base_url,
                 "id": f"{self.base_url}/id/{ORG}/{record_id('005', 1)}",
                 "token_type": "Bearer",
+                **agreed,
             }
         )
+
+    def _agreed(self, form: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, str] | None]:
+        """Return what is told of an agreement, or what is wrong; a refresh token is told once."""
+        if problem := _wrong_client(form):
+            return {}, problem
+        try:
+            agreed = self.agreed(form)
+        except ConsentRefused:
+            agreed = None
+        if agreed is None:
+            return {}, ("invalid_grant", "expired access/refresh token")
+        return (agreed if form["grant_type"] == "authorization_code" else {}), None
 
     def _wrong_assertion(self, assertion: str) -> tuple[str, str] | None:
         try:

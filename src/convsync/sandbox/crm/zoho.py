@@ -12,6 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
+from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm import coql
 from convsync.sandbox.crm.book import (
     CONTACT,
@@ -23,8 +24,9 @@ from convsync.sandbox.crm.book import (
     Outcome,
     id_key,
 )
+from convsync.sandbox.crm.consenting import ConsentingServer
 from convsync.sandbox.crm.coql import Columns, CoqlError, CoqlQuery
-from convsync.sandbox.crm.server import Allowance, CrmRequest, CrmServer, Field, Now, Reply
+from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
 
 CLIENT: Final = "1000.SANDBOX"
 SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
@@ -92,7 +94,7 @@ MODULES: Final[Mapping[str, Columns]] = {
 }  # fmt: skip
 
 
-class ZohoServer(CrmServer):
+class ZohoServer(ConsentingServer):
     """An organisation over a book. `queries_history` where COQL gives the stage history.
 
     A query gives `longest_page` rows at the most, whatever it asks for. `hidden` are fields it does
@@ -106,6 +108,9 @@ class ZohoServer(CrmServer):
     name = "zoho"
     routes = (
         ("POST", r"/oauth/v2/token", "token"),
+        ("GET", r"/oauth/v2/auth", "consent_page"),
+        ("POST", r"/oauth/v2/auth", "consent_given"),
+        ("POST", r"/oauth/v2/token/revoke", "revoke"),
         ("POST", rf"{_BASE}/coql", "coql"),
         ("GET", rf"{_BASE}/Deals/deleted", "deleted"),
         ("GET", rf"{_BASE}/Deals/(?P<deal_id>\d+)/Stage_History", "stage_history"),
@@ -121,6 +126,7 @@ class ZohoServer(CrmServer):
     def __init__(self, book: CrmBook, now: Now) -> None:
         super().__init__(book, now)
         self.tokens: dict[str, datetime] = {}
+        self.desk = ConsentDesk("Zoho", (CLIENT, SECRET), REFRESH_TOKEN)
         self.queries_history = True
         self.longest_page = coql.MOST_ROWS
         self.hidden: frozenset[str] = frozenset()
@@ -147,7 +153,7 @@ class ZohoServer(CrmServer):
 
     def refuse(self, request: CrmRequest) -> Reply | None:
         """Ask for a token that has not expired, by Zoho's own word for it."""
-        if request.path == "/oauth/v2/token":
+        if request.path.startswith("/oauth/v2/"):
             return None
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         expires_at = self.tokens.get(token)
@@ -165,14 +171,20 @@ class ZohoServer(CrmServer):
         return _error(404, "INVALID_URL_PATTERN", message)
 
     def token(self, request: CrmRequest) -> Reply:
-        """Give out an access token for the refresh token, and say where the API is."""
+        """Give out an access token for a code or a refresh token, and say where the API is.
+
+        Only the answer to a code holds the refresh token.
+        """
         form = {**request.query, **request.form()}
         if form.get("client_id") != CLIENT:
             return Reply(body={"error": "invalid_client"})
         if form.get("client_secret") != SECRET:
             return Reply(body={"error": "invalid_client_secret"})
-        asked = (form.get("grant_type"), form.get("refresh_token"))
-        if asked != ("refresh_token", REFRESH_TOKEN):
+        try:
+            agreed = self.agreed(form)
+        except ConsentRefused:
+            agreed = None
+        if agreed is None:
             return Reply(body={"error": "invalid_code"})
         now = self.now()
         self._given = [at for at in self._given if at > now - TEN_MINUTES]
@@ -195,6 +207,7 @@ class ZohoServer(CrmServer):
                 "api_domain": request.base_url,
                 "token_type": "Bearer",
                 "expires_in": 3600,
+                **(agreed if form["grant_type"] == "authorization_code" else {}),
             }
         )
 

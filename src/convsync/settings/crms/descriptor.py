@@ -8,10 +8,11 @@ config's union does; nothing of an adapter is imported before it is opened.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
+from convsync.errors import OperatorError
 from convsync.settings.crm_tables import AnyCrmDeals
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from convsync.http import Authorisation, Http, Judge
     from convsync.pace import Limit
     from convsync.retrying import RetryPolicy
+    from convsync.signing_in.way import Way
 
 T = TypeVar("T", bound=AnyCrmDeals)
 
@@ -64,12 +66,24 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent(Generic[T]):
+    """How a person lets an app in: what of the table the app is known by, and the vendor's way.
+
+    `way` is handed a table whose refresh token is not there yet.
+    """
+
+    keys: Sequence[str]
+    way: "Callable[[T], Way]" = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CrmDescriptor(Generic[T]):
     """One CRM: its table in the config, and everything that follows from there being one.
 
     `sign_in` are the keys that `init` asks for, for the simplest way in. `columns` are those of
     README's table of promises, by the test class that fills them. `keeps_no_trace`: the CRM tells
-    nothing of deleted deals, so that it is asked for each.
+    nothing of deleted deals, so that it is asked for each. `consent` is there where a person can
+    sign in on a page of the vendor's.
     """
 
     name: str
@@ -79,12 +93,29 @@ class CrmDescriptor(Generic[T]):
     open: "Callable[[T, CrmMapping, Connection], Crm]" = field(repr=False)
     columns: Mapping[str, str]
     keeps_no_trace: bool = False
+    consent: Consent[T] | None = None
 
     @property
     def kind(self) -> str:
         """Return its word in the config, and the name of its example and its page."""
         (kind,) = get_args(self.table.model_fields["kind"].annotation)
         return str(kind)
+
+    def sketched(self, values: Mapping[str, Any]) -> T:
+        """Return a table that can sign in, before anybody has said what its stages mean.
+
+        Raises OperatorError with what of it is wrong; values are not repeated.
+        """
+        try:
+            return self.table.model_validate(
+                {**values, "kind": self.kind, "milestones": {"mql": {"created": True}}}
+            )
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, detail['loc'])) or self.kind}: {detail['msg']}"
+                for detail in error.errors(include_url=False, include_input=False)
+            )
+        raise OperatorError(f"These settings cannot sign in to {self.name}: {problems}.")
 
     @property
     def readme_row(self) -> str:

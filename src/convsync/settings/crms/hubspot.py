@@ -1,18 +1,21 @@
 """HubSpot: the table that signs in to it, and how its adapter is opened."""
 
 import re
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import SecretStr, field_validator, model_validator
 
 from convsync.settings.crm_tables import AnyCrmDeals
-from convsync.settings.crms.descriptor import Connection, CrmDescriptor, revealed
+from convsync.settings.crms.descriptor import Connection, Consent, CrmDescriptor, revealed
 from convsync.settings.values import ApiUrl
 
 if TYPE_CHECKING:
     from convsync.extract.crm_adapter import Crm
     from convsync.extract.mapping import CrmMapping
     from convsync.http import Authorisation, Http
+    from convsync.signing_in.way import Way
+
+_API: Final = "https://api.hubapi.com"
 
 
 class HubSpotDeals(AnyCrmDeals):
@@ -22,7 +25,7 @@ class HubSpotDeals(AnyCrmDeals):
     """
 
     kind: Literal["hubspot"]
-    url: ApiUrl = "https://api.hubapi.com"
+    url: ApiUrl = _API
     api_version: str = "2026-09"
     token: SecretStr | None = None
     client_id: str | None = None
@@ -64,6 +67,23 @@ def _open(table: HubSpotDeals, mapping: "CrmMapping", connection: Connection) ->
     return hubspot.HubSpot(http(who), mapping, version=table.api_version)
 
 
+def _way(table: HubSpotDeals) -> "Way":
+    """https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/oauth/working-with-oauth"""
+    from convsync.signing_in.way import Way
+
+    page = "https://app.hubspot.com" if table.url == _API else table.url
+    return Way(
+        vendor="HubSpot",
+        page_url=f"{page}/oauth/authorize",
+        token_url=f"{table.url}/oauth/2026-03/token",
+        scopes={
+            "crm.objects.deals.read": "deals, their history of stages, pipelines, properties",
+            "crm.objects.contacts.read": "e-mails, phones, consent and click IDs of contacts",
+        },
+        ends="when somebody removes the app from the account",
+    )
+
+
 HUBSPOT = CrmDescriptor(
     name="HubSpot",
     read_by="CRM API 2026-09",
@@ -71,4 +91,5 @@ HUBSPOT = CrmDescriptor(
     sign_in=("token",),
     open=_open,
     columns={"TestHubSpot": "HubSpot"},
+    consent=Consent(keys=("client_id", "client_secret"), way=_way),
 )

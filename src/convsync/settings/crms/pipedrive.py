@@ -1,17 +1,19 @@
 """Pipedrive: the table that signs in to it, and how its adapter is opened."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import SecretStr, model_validator
 
 from convsync.settings.crm_tables import AnyCrmDeals
-from convsync.settings.crms.descriptor import Connection, CrmDescriptor, revealed
+from convsync.settings.crms.descriptor import Connection, Consent, CrmDescriptor, revealed
 from convsync.settings.values import ApiUrl
 
 if TYPE_CHECKING:
     from convsync.extract.crm_adapter import Crm
     from convsync.extract.mapping import CrmMapping
     from convsync.http import Authorisation
+    from convsync.signing_in.way import Way
 
 
 class PipedriveDeals(AnyCrmDeals):
@@ -54,6 +56,27 @@ def _open(table: PipedriveDeals, mapping: "CrmMapping", connection: Connection) 
     return pipedrive.Pipedrive(pipedrive_api.Api(http), mapping)
 
 
+def _way(table: PipedriveDeals) -> "Way":
+    """https://pipedrive.readme.io/docs/marketplace-oauth-authorization"""
+    from convsync.signing_in.way import Way
+
+    return Way(
+        vendor="Pipedrive",
+        page_url=f"{table.login_url}/oauth/authorize",
+        token_url=f"{table.login_url}/oauth/token",
+        scopes={
+            "deals:read": "deals, archived deals, pipelines, stages, fields of deals",
+            "contacts:read": "persons and their fields",
+            "recents:read": "the changelog of a deal",
+        },
+        sends_scopes=False,
+        shows_app_in_header=True,
+        revoke_url=f"{table.login_url}/oauth/revoke",
+        unused_for=timedelta(days=60),
+        ends="60 days after its last use",
+    )
+
+
 PIPEDRIVE = CrmDescriptor(
     name="Pipedrive",
     read_by="API v2, v1 for the changelog",
@@ -61,4 +84,5 @@ PIPEDRIVE = CrmDescriptor(
     sign_in=("url", "token"),
     open=_open,
     columns={"TestPipedrive": "Pipedrive"},
+    consent=Consent(keys=("url", "client_id", "client_secret"), way=_way),
 )

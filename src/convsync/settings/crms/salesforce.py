@@ -6,27 +6,30 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from convsync.settings.crm_tables import AnyCrmDeals
-from convsync.settings.crms.descriptor import Connection, CrmDescriptor, revealed
+from convsync.settings.crms.descriptor import Connection, Consent, CrmDescriptor, revealed
 from convsync.settings.values import ApiUrl
 
 if TYPE_CHECKING:
     from convsync.extract.crm_adapter import Crm
     from convsync.extract.mapping import CrmMapping
     from convsync.http import Authorisation, Http
+    from convsync.signing_in.way import Way
 
 
 class SalesforceDeals(AnyCrmDeals):
-    """Deals from Salesforce: an External Client App with client credentials, or with a JWT.
+    """Deals from Salesforce, by an External Client App: client credentials, a JWT, or a person.
 
     `url` is the My Domain, https://COMPANY.my.salesforce.com. With `username` and
-    `private_key_file` the JWT bearer flow is used, `audience` being where it signs in. A backfill
-    of more than `bulk_above` lines of history lists these by the Bulk API 2.0.
+    `private_key_file` the JWT bearer flow is used, `audience` being where it signs in; with
+    `refresh_token` convsync reads as the person who agreed. A backfill of more than `bulk_above`
+    lines of history lists these by the Bulk API 2.0.
     """
 
     kind: Literal["salesforce"]
     url: ApiUrl
     client_id: str
     client_secret: SecretStr | None = None
+    refresh_token: SecretStr | None = None
     username: str | None = None
     private_key_file: Path | None = None
     audience: ApiUrl = "https://login.salesforce.com"
@@ -35,7 +38,10 @@ class SalesforceDeals(AnyCrmDeals):
 
     @model_validator(mode="after")
     def _can_sign_in(self) -> Self:
-        self.require_one_of(("client_secret",), ("username", "private_key_file"))
+        if self.refresh_token is None:
+            self.require_one_of(("client_secret",), ("username", "private_key_file"))
+        else:
+            self.require_one_of(("refresh_token",), ("username", "private_key_file"))
         return self
 
 
@@ -51,8 +57,11 @@ def _open(table: SalesforceDeals, mapping: "CrmMapping", connection: Connection)
             at_once=salesforce_api.AT_ONCE,
         )
 
-    if table.client_secret is not None:
-        secret = revealed(table.client_secret)
+    secret = None if table.client_secret is None else revealed(table.client_secret)
+    if table.refresh_token is not None:
+        token = revealed(table.refresh_token)
+        fetch = salesforce_api.refreshing(http(), table.client_id, secret, token)
+    elif secret is not None:
         fetch = salesforce_api.client_credentials(http(), table.client_id, secret)
     else:
         assert table.username is not None, "settings see to that"
@@ -64,6 +73,21 @@ def _open(table: SalesforceDeals, mapping: "CrmMapping", connection: Connection)
     return salesforce.Salesforce(api, mapping, bulk_above=table.bulk_above)
 
 
+def _way(table: SalesforceDeals) -> "Way":
+    """https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_web_server_flow.htm"""
+    from convsync.signing_in.way import Way
+
+    return Way(
+        vendor="Salesforce",
+        page_url=f"{table.url}/services/oauth2/authorize",
+        token_url=f"{table.url}/services/oauth2/token",
+        scopes={"api": "opportunities, contacts, leads and their history, as their user sees them"},
+        lasting=("refresh_token",),
+        revoke_url=f"{table.url}/services/oauth2/revoke",
+        ends="as the app's policy for refresh tokens says",
+    )
+
+
 SALESFORCE = CrmDescriptor(
     name="Salesforce",
     read_by="REST API v68.0, Bulk API 2.0 for backfills",
@@ -71,4 +95,5 @@ SALESFORCE = CrmDescriptor(
     sign_in=("url", "client_id", "client_secret"),
     open=_open,
     columns={"TestSalesforce": "Salesforce"},
+    consent=Consent(keys=("url", "client_id", "client_secret"), way=_way),
 )

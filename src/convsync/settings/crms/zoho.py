@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import SecretStr
 
 from convsync.settings.crm_tables import AnyCrmDeals
-from convsync.settings.crms.descriptor import Connection, CrmDescriptor, revealed
+from convsync.settings.crms.descriptor import Connection, Consent, CrmDescriptor, revealed
 from convsync.settings.values import ApiUrl
 
 if TYPE_CHECKING:
     from convsync.extract.crm_adapter import Crm
     from convsync.extract.mapping import CrmMapping
+    from convsync.signing_in.way import Way
 
 
 class ZohoDeals(AnyCrmDeals):
@@ -43,6 +44,26 @@ def _open(table: ZohoDeals, mapping: "CrmMapping", connection: Connection) -> "C
     return zoho.Zoho(api, mapping, reads_roles=table.contact_roles)
 
 
+def _way(table: ZohoDeals) -> "Way":
+    """https://www.zoho.com/crm/developer/docs/api/v8/auth-request.html"""
+    from convsync.signing_in.way import Way
+
+    return Way(
+        vendor="Zoho",
+        page_url=f"{table.login_url}/oauth/v2/auth",
+        token_url=f"{table.login_url}/oauth/v2/token",
+        scopes={
+            "ZohoCRM.modules.READ": "deals, contacts, leads, the history of stages, deletions",
+            "ZohoCRM.coql.READ": "queries, by which nearly all of these are read",
+            "ZohoCRM.settings.READ": "fields, layouts, pipelines and their stages",
+        },
+        separator=",",
+        asks={"access_type": "offline", "prompt": "consent"},
+        revoke_url=f"{table.login_url}/oauth/v2/token/revoke",
+        ends="when somebody removes the app under Sessions › Connected Apps",
+    )
+
+
 ZOHO = CrmDescriptor(
     name="Zoho CRM",
     read_by="API v8, COQL",
@@ -50,4 +71,5 @@ ZOHO = CrmDescriptor(
     sign_in=("login_url", "client_id", "client_secret", "refresh_token"),
     open=_open,
     columns={"TestZoho": "Zoho"},
+    consent=Consent(keys=("login_url", "client_id", "client_secret"), way=_way),
 )

@@ -296,6 +296,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", name=op.f("pk_watermarks")),
     )
     op.create_table(
+        "erased_keys",
+        sa.Column("mark", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("mark", name=op.f("pk_erased_keys")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "kept_plans",
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("order_id", sa.String(length=64), nullable=False),
@@ -423,4 +430,5 @@ def upgrade() -> None:
         ["id"],
         "reason = 'platform_cannot' AND (state = 'confirmed' OR is_unsure)",
     )
+    _index_where("ix_click_keys_people", "click_keys", ["click"], "basis = 5")
     _index_where("ix_ledger_late", "ledger", ["deal"], "reason = 'click_outside_lookback'")

@@ -1,0 +1,29 @@
+"""What a person is asked for on the command line: `--set KEY=VALUE` answers beforehand."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from convsync.errors import OperatorError
+
+Set = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Answer a question, e.g. url=https://…"),
+]
+
+
+def answers_of(pairs: list[str]) -> dict[str, str]:
+    """Return what `--set` answers, or raise OperatorError."""
+    answers = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise OperatorError(f"--set {pair}: write KEY=VALUE.")
+        answers[key.strip()] = value.strip()
+    return answers
+
+
+def asked(key: str, answers: Mapping[str, str], *, is_secret: bool) -> str:
+    """Return the answer to a question, asking where there is none yet; secrets are not echoed."""
+    return answers.get(key) or typer.prompt(key, hide_input=is_secret).strip()

@@ -1,0 +1,156 @@
+"""`deals`: conversions by how they stand, listed, counted and added up."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.audit_filters import amount, one_of
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from convsync.settings import Settings
+    from convsync.store.selection import Selected, Selection, Sum
+
+_TABLE = ("deal", "rule", "reached", "state", "why", "value")
+
+StateName = Annotated[
+    str | None,
+    typer.Option(
+        "--state", metavar="STATE", help="Only those in this state: waiting, sent, not_sent, held …"
+    ),
+]
+ReasonName = Annotated[
+    str | None, typer.Option("--reason", metavar="REASON", help="Only those for this reason.")
+]
+Code = Annotated[
+    str | None, typer.Option("--code", metavar="CODE", help="Only those with this code.")
+]
+Rule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only of this rule.")]
+Source = Annotated[
+    str | None, typer.Option("--source", metavar="NAME", help="Only of this source.")
+]
+OlderThan = Annotated[
+    str | None,
+    typer.Option("--older-than", metavar="TIME", help="Only reached so long ago, e.g. 21d."),
+]
+ValueAbove = Annotated[
+    str | None, typer.Option("--value-above", metavar="AMOUNT", help="Only those worth more.")
+]
+Limit = Annotated[
+    int, typer.Option("--limit", min=1, help="How many the table lists; CSV and JSON list all.")
+]
+
+
+def deals(
+    config: Config = DEFAULT_CONFIG,
+    state: StateName = None,
+    reason: ReasonName = None,
+    code: Code = None,
+    rule: Rule = None,
+    source: Source = None,
+    older_than: OlderThan = None,
+    value_above: ValueAbove = None,
+    limit: Limit = 20,
+    as_of: AsOf = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """List conversions by how they stand, the longest ago first, and add them up by currency.
+
+    What is not planned yet is worth what its deal is.
+    """
+    from convsync.clock import system_clock
+    from convsync.model.outcome import Reason
+    from convsync.store import selection
+    from convsync.store.selection import Selected, Selection
+
+    settings = options.load(config)
+    age = None if older_than is None else options.span("--older-than", older_than)
+    now = options.instant(as_of, settings) or system_clock()
+    asked = Selection(
+        state=_state(state),
+        reason=one_of(Reason, reason, "reason"),
+        code=code,
+        rule=rule,
+        source=source,
+        until=_before(now, age),
+        value_above=amount(value_above, "--value-above"),
+    )
+    with options.ledger(settings) as database, database.reading() as connection:
+        _require_known(connection, settings, asked)
+        if form is not Format.TABLE:
+            with output.listing(Selected._fields, form) as show:
+                for one in selection.listed(connection, asked):
+                    show(one._asdict())
+            return
+        found = list(selection.listed(connection, asked, limit=limit))
+        _show_table(found, selection.added_up(connection, asked))
+
+
+def _before(now: "datetime", age: timedelta | None) -> "datetime | None":
+    return None if age is None else now - age
+
+
+def _state(text: str | None) -> Any:
+    """Return a side of the account or a state; `not_sent` is the side, with what was refused."""
+    from convsync.errors import OperatorError
+    from convsync.model.ledger import Side, State
+
+    if text is None:
+        return None
+    there: dict[str, Side | State] = {state.value: state for state in State}
+    there |= {side.value: side for side in Side}
+    if text not in there:
+        raise OperatorError(f"There is no state {text}; there are: {', '.join(sorted(there))}.")
+    return there[text]
+
+
+def _require_known(connection: Any, settings: "Settings", asked: "Selection") -> None:
+    """Raise OperatorError for a rule, a source or a code that neither config nor ledger knows."""
+    from convsync.errors import OperatorError
+    from convsync.store import sums
+
+    kept = sums.kept(connection)
+    for option, name, known in (
+        ("rule", asked.rule, {*settings.rules, *(one.rule for one in kept)}),
+        ("source", asked.source, {*settings.deals, *(one.source for one in kept)}),
+        ("code", asked.code, {one.code for one in kept if one.code}),
+    ):
+        if name is not None and name not in known:
+            there = ", ".join(sorted(known)) or "none yet"
+            raise OperatorError(f"There is no {option} {name}; there are: {there}.")
+
+
+def _show_table(found: "Sequence[Selected]", added: "Sequence[Sum]") -> None:
+    count = sum(one.conversions for one in added)
+    if not count:
+        typer.echo("No conversion is like that.")
+        return
+    output.show([_line(one) for one in found], _TABLE, Format.TABLE)
+    if count > len(found):
+        typer.echo(f"and {count - len(found):,} more; --limit or --format csv lists them")
+    worth = " + ".join(_sum(one) for one in added)
+    typer.echo(f"{count:,} conversions: {worth}")
+
+
+def _line(one: "Selected") -> dict[str, str]:
+    value = "" if one.value is None else f"{one.value:,.2f} {one.currency or ''}".rstrip()
+    return {
+        "deal": one.deal_id,
+        "rule": one.rule,
+        "reached": f"{one.milestone_at:%Y-%m-%d}",
+        "state": one.state,
+        "why": one.code or one.reason or "",
+        "value": value,
+    }
+
+
+def _sum(one: "Sum") -> str:
+    if one.currency is None and one.value == Decimal(0):
+        return f"{one.conversions:,} without a value"
+    return f"{one.value:,.2f} {one.currency or '(no currency)'} ({one.conversions:,})"

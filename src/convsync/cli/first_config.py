@@ -1,0 +1,76 @@
+"""A first configuration as text: what `init` writes, whatever the deals come from."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+_DEFINITIONS = {
+    "mql": ("A contact fits our target group and asked for something.", "marketing"),
+    "sql": ("Sales has spoken to them: there is a need and somebody who decides.", "sales"),
+    "opportunity": ("An offer is on the table.", "sales"),
+    "won": ("The contract is signed.", "sales"),
+}
+
+
+def head(examples: Sequence[str]) -> Iterator[str]:
+    """Yield the lines that begin the file, and name where its keys are explained."""
+    yield "# Written by `convsync init`. Every line is a proposal: look at it, and correct it."
+    yield from (f"# {line}" for line in examples)
+    yield ""
+    yield "[company]"
+    yield 'time_zone = "UTC"   # whose calendar --from and --to mean, e.g. "Europe/Berlin"'
+    yield '# country = "DE"    # whose national form phone numbers have'
+
+
+def agreements(milestones: Sequence[str]) -> Iterator[str]:
+    """Yield what marketing and sales agree on, as a start."""
+    for name in milestones:
+        definition, owner = _DEFINITIONS[name]
+        yield ""
+        yield f"[milestones.{name}]   # what marketing and sales agree on"
+        yield f"definition = {quoted(definition)}"
+        yield f"owner = {quoted(owner)}"
+
+
+def table(place: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a source's table, and those below it, as they stand in the file."""
+    yield f"[{place}]"
+    for key, value in settings.items():
+        if not isinstance(value, Mapping):
+            yield f"{key} = {quoted(value)}"
+    for name, inner in settings.items():
+        if isinstance(inner, Mapping):
+            yield ""
+            yield f"[{place}.{name}]"
+            yield from (f"{key} = {quoted(value)}" for key, value in inner.items())
+
+
+def rules(milestones: Sequence[str], *, has_amounts: bool = True) -> Iterator[str]:
+    """Yield a rule for each milestone, and the account they count in."""
+    for milestone in milestones:
+        yield ""
+        yield f"[rules.{milestone}]"
+        yield f'milestone = "{milestone}"'
+        yield "action_id = 0   # the number of its conversion action, from Google Ads"
+        if milestone == "won" and has_amounts:
+            yield 'value = { kind = "amount" }'
+        else:
+            yield 'value = { kind = "fixed", amount = 1, currency = "EUR" }   # agree on a sum'
+    yield ""
+    yield "[destinations.google]"
+    yield 'kind = "data_manager"'
+    yield 'operating_account = "000-000-0000"   # the ad account that owns the actions'
+
+
+def quoted(value: Any) -> str:
+    """Return a value as TOML: JSON's texts, numbers and lists of texts are TOML's too."""
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{_key(key)} = {quoted(inner)}" for key, inner in value.items())
+        return f"{{ {inside} }}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(key: str) -> str:
+    """Return a key bare where TOML allows that."""
+    is_bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
+    return key if is_bare else json.dumps(key, ensure_ascii=False)

@@ -1,0 +1,141 @@
+"""Conversions by how they stand: listed, counted and added up, the longest unsettled first.
+
+What a conversion is worth is what was planned for it, or else its deal's amount, from which the
+value would follow: a deal that waits for its click has no other.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Float,
+    Select,
+    and_,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
+
+from convsync.model.ledger import Side, State
+from convsync.model.outcome import Reason
+from convsync.store.column_types import amount_of
+from convsync.store.schema import deals, ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which conversions are meant; None: any. `until` is when the milestone was reached, at last.
+
+    `state` is a state, or one of the three sides of the account.
+    """
+
+    state: State | Side | None = None
+    reason: Reason | None = None
+    code: str | None = None
+    rule: str | None = None
+    source: str | None = None
+    until: datetime | None = None
+    value_above: Decimal | None = None
+
+
+class Selected(NamedTuple):
+    """One conversion: its deal, how far it has come, and what it is worth."""
+
+    source: str
+    deal_id: str
+    rule: str
+    milestone: str
+    milestone_at: datetime
+    state: str
+    reason: str | None
+    code: str | None
+    due_at: datetime | None
+    value: Decimal | None
+    currency: str | None
+    order_id: str
+
+
+class Sum(NamedTuple):
+    """How many conversions are worth how much, in a currency; None where nothing says so."""
+
+    currency: str | None
+    conversions: int
+    value: Decimal
+
+
+_IS_SENT = or_(
+    ledger.c.told_value.is_not(None), ledger.c.state.in_([State.ACCEPTED, State.CONFIRMED])
+)
+_REFUSED = (State.NOT_SENT, State.UNMATCHED, State.REJECTED)
+_ON_SIDE = {
+    Side.SENT: _IS_SENT,
+    Side.NOT_SENT: and_(~_IS_SENT, ledger.c.state.in_(_REFUSED)),
+    Side.WAITING: and_(~_IS_SENT, ledger.c.state.not_in(_REFUSED)),
+}
+"""The account's own sides (`store.account`), as conditions."""
+
+_PLANNED = type_coerce(ledger.c.value, BigInteger)
+_OF_DEAL = cast(func.round(cast(deals.c.amount, Float) * 1_000_000), BigInteger)
+_WORTH = func.coalesce(_PLANNED, _OF_DEAL)
+_CURRENCY = case((_PLANNED.is_not(None), ledger.c.currency), else_=deals.c.currency)
+
+
+def listed(
+    connection: Connection, selection: Selection, *, limit: int | None = None
+) -> Iterator[Selected]:
+    """Yield the conversions that are meant, whose milestone is longest ago first."""
+    columns = (
+        deals.c.source,
+        deals.c.deal_id,
+        *(ledger.c[name] for name in ("rule", "milestone", "milestone_at", "state")),
+        *(ledger.c[name] for name in ("reason", "code", "due_at")),
+        _WORTH.label("worth"),
+        _CURRENCY.label("worth_currency"),
+        ledger.c.order_id,
+    )
+    found = _where(select(*columns), selection).order_by(ledger.c.milestone_at, ledger.c.id)
+    for *before, worth, currency, order_id in connection.execute(found.limit(limit)):
+        yield Selected._make([*before, amount_of(worth), currency, order_id])
+
+
+def added_up(connection: Connection, selection: Selection) -> list[Sum]:
+    """Return how many conversions are meant and what they are worth, by currency."""
+    worth = func.coalesce(func.sum(_WORTH), 0)
+    found = select(_CURRENCY.label("worth_currency"), func.count(), worth)
+    rows = connection.execute(_where(found, selection).group_by(_CURRENCY).order_by(_CURRENCY))
+    return [
+        Sum(currency, count, amount_of(int(total)) or Decimal(0)) for currency, count, total in rows
+    ]
+
+
+def _where(found: Select[Any], selection: Selection) -> Select[Any]:
+    return found.join(deals, deals.c.id == ledger.c.deal).where(*_conditions(selection))
+
+
+def _conditions(asked: Selection) -> Iterator[ColumnElement[bool]]:
+    if isinstance(asked.state, Side):
+        yield _ON_SIDE[asked.state]
+    elif asked.state is not None:
+        yield ledger.c.state == asked.state
+    for column, value in (
+        (ledger.c.reason, asked.reason),
+        (ledger.c.code, asked.code),
+        (ledger.c.rule, asked.rule),
+        (deals.c.source, asked.source),
+    ):
+        if value is not None:
+            yield column == value
+    if asked.until is not None:
+        yield ledger.c.milestone_at <= asked.until
+    if asked.value_above is not None:
+        least = int(asked.value_above.scaleb(6))
+        yield least < _WORTH

@@ -1,0 +1,114 @@
+"""A source that nobody has configured: proposed by what its table holds, and made as any other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr, TypeAdapter
+from sqlalchemy import make_url
+
+from convsync.errors import OperatorError
+from convsync.extract.csv_clicks import CsvClicks
+from convsync.extract.csv_file import CsvDeals
+from convsync.extract.csv_form import FileForm
+from convsync.extract.form_proposal import propose_form
+from convsync.extract.sql import SqlClicks, SqlDeals
+from convsync.extract.sql_sample import sample_of, tables_in
+from convsync.extract.table_file import opened_table
+from convsync.extract.table_proposal import TableProposal, propose_table
+from convsync.settings import tables
+from convsync.wiring.tables import click_source, deal_source
+from convsync.wiring.values import database_url
+
+_LOOKED_AT: Final = 5_000
+"""How many rows a proposal is made from."""
+_OF_CLICKS: Final = "site"
+_OF_DEALS: Final = "crm"
+_DEFAULT: Final = asdict(FileForm())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A source's table as it would stand in the configuration, and what is doubtful of it.
+
+    `place` is where it would stand, such as `deals.crm`.
+    """
+
+    place: str
+    table: Mapping[str, Any]
+    doubts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Alone:
+    """What stands around a source that has no configuration around it."""
+
+    company: tables.Company
+    folder: Path
+
+
+def of_file(path: Path) -> Proposed:
+    """Return what is proposed for a file; OperatorError where it holds no deals and no clicks."""
+    form = propose_form(path)
+    with opened_table(path, form) as file:
+        rows = [row.cells for row in islice(file.rows(), _LOOKED_AT) if row.problem is None]
+        proposal = propose_table(file.header.names, rows)
+    laid_out = {key: value for key, value in asdict(form).items() if value != _DEFAULT[key]}
+    return _proposed(str(path), {"kind": "csv", "path": str(path), **laid_out}, proposal)
+
+
+def holds_secret(url: str) -> bool:
+    """Return whether a database's URL holds a password."""
+    return make_url(url).password is not None
+
+
+def tables_of(url: str, folder: Path) -> list[str]:
+    """Return the tables and views of a database."""
+    return tables_in(_OF_DEALS, database_url(SecretStr(url), folder))
+
+
+def of_database(url: str, query: str, folder: Path) -> Proposed:
+    """Return what is proposed for a table or query; raises what asking the database raises."""
+    address = database_url(SecretStr(url), folder)
+    header, rows = sample_of(_OF_DEALS, address, query, _LOOKED_AT)
+    return _proposed(f"query '{query}'", {"kind": "sql", "url": url, "query": query},
+                     propose_table(header, rows))  # fmt: skip
+
+
+def source_of(
+    proposed: Proposed, folder: Path, zone: ZoneInfo
+) -> CsvDeals | SqlDeals | CsvClicks | SqlClicks:
+    """Return the source that is proposed, in a company that is nothing but its calendar."""
+    around = _Alone(company=tables.Company(time_zone=zone), folder=folder)
+    kind, _, name = proposed.place.partition(".")
+    if kind == "clicks":
+        clicks: tables.ClickSource = TypeAdapter(tables.ClickSource).validate_python(proposed.table)
+        return click_source(name, clicks, around, None)
+    deals: tables.CsvDealsTable | tables.SqlDealsTable = TypeAdapter(
+        tables.CsvDealsTable | tables.SqlDealsTable
+    ).validate_python(proposed.table)
+    return deal_source(name, deals, around)
+
+
+def _proposed(what: str, settings: Mapping[str, Any], proposal: TableProposal) -> Proposed:
+    if proposal.is_of_clicks:
+        table = {**settings, **proposal.form, "columns": dict(proposal.columns)}
+        return Proposed(place=f"clicks.{_OF_CLICKS}", table=table, doubts=proposal.doubts)
+    missing = "deal's ID" if not proposal.columns["deal_id"] else "time of any milestone"
+    if not proposal.columns["deal_id"] or not proposal.milestones:
+        raise OperatorError(
+            f"{what}: no column looks like the {missing}, and none holds click IDs. Copy an"
+            " example of a config, and name the columns there."
+        )
+    parts = {
+        "columns": dict(proposal.columns),
+        "milestones": dict(proposal.milestones),
+        "segments": dict(proposal.segments),
+        "consent": dict(proposal.consent),
+    }
+    told = {key: part for key, part in parts.items() if part}
+    table = {**settings, **proposal.form, **told}
+    return Proposed(place=f"deals.{_OF_DEALS}", table=table, doubts=proposal.doubts)

@@ -1,0 +1,124 @@
+"""Before any config exists: `check --profile FILE`, and `init` from an export or a database."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from convsync.settings import load_settings
+from convsync.settings.tables import CsvDealsTable, SqlDealsTable
+from tests.cli.office import CommandResult, run
+from tests.contract.test_csv_layouts import a_workbook
+from tests.fakes.databases import DATABASES
+
+HEADER = ("Deal ID", "Angelegt am", "Abschluss", "Phase", "Betrag", "E-Mail", "GCLID", "Branche")
+ROWS = [
+    (f"D-{n}", "01.03.2026 10:00", "28.03.2026", "Gewonnen" if n % 2 else "Verloren", f"{n}99,50",
+     f"person{n}@example.org", f"Cj0KCQiA-abcDEF_123456789{n}", "Handel")
+    for n in range(8)
+]  # fmt: skip
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    path = tmp_path / "export.csv"
+    lines = ["Bericht vom März", ";".join(HEADER), *map(";".join, ROWS)]
+    path.write_bytes("\r\n".join(lines).encode("cp1252"))
+    return path
+
+
+def types(*words: str) -> CommandResult:
+    said = run(*words)
+    assert "person1@" not in said.out + said.err
+    return said
+
+
+def test_a_file_is_profiled_by_columns_that_are_guessed_and_shown(export: Path) -> None:
+    said = types("check", "--profile", str(export))
+    assert (said.code, said.err) == (0, "")
+    assert 'won = { column = "Abschluss", when = { Phase = ["Gewonnen"] } }' in said.out
+    assert "8 records, 0 of them unreadable" in said.out
+    assert "won                               4  2026-03-28  2026-03-28" in said.out
+
+
+def test_the_profile_comes_as_json_too(export: Path) -> None:
+    guess, records, *shown = json.loads(
+        types("check", "--profile", str(export), "--format", "json").out
+    )
+    assert 'deal_id = "Deal ID"' in guess["paste"]
+    assert records["profile"]["records"] == 8
+    email = next(one for one in records["profile"]["columns"] if one["role"] == "e-mail")
+    assert (email["column"], email["filled"], email["readable"]) == ("E-Mail", 8, 8)
+    assert all(one["fix"] for one in shown if one["result"] == "warning")
+
+
+def test_a_workbook_is_profiled_as_well(tmp_path: Path) -> None:
+    path = tmp_path / "export.xlsx"
+    a_workbook(path, {"Deals": [HEADER, *ROWS]})
+    said = types("check", "--profile", str(path))
+    assert "8 records, 0 of them unreadable" in said.out
+
+
+def test_a_log_of_clicks_is_profiled_and_no_config_is_made_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "clicks.csv"
+    path.write_text("gclid,session_utc\nCj0KCQiA-abcDEF_1234567890,2026-03-01T10:00:00Z\n")
+    assert "[clicks.site]" in types("check", "--profile", str(path)).out
+    said = types("init", "--kind", "csv", str(path), "--output", str(tmp_path / "convsync.toml"))
+    assert said.code == 2
+    assert "looks like a log of clicks" in said.err
+    assert not (tmp_path / "convsync.toml").exists()
+
+
+def test_a_file_without_an_id_says_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("Stadt,Land\nX,Y\nX,Y\n")
+    said = types("check", "--profile", str(path))
+    assert said.code == 2
+    assert "no column looks like the deal's ID" in said.err
+
+
+def test_a_night_can_be_planned_by_the_config_that_init_writes_for_a_file(export: Path) -> None:
+    config = export.with_name("convsync.toml")
+    assert types("init", "--kind", "csv", str(export), "--output", str(config)).code == 0
+    table = load_settings(config).deals["crm"]
+    assert isinstance(table, CsvDealsTable)
+    assert (table.path, table.encoding, table.delimiter) == (Path("export.csv"), "cp1252", ";")
+    assert (table.skip_rows, table.decimal) == (1, ",")
+    assert types("db", "upgrade", "--config", str(config)).code == 0
+    planned = types("plan", "--config", str(config), "--as-of", "2026-04-01T02:00")
+    assert (planned.code, planned.err.splitlines()[-1]) == (0, "done: deals 8")
+    found = json.loads(types("check", "--config", str(config), "--format", "json").out)
+    (records,) = (one for one in found if one["check"] == "records of crm")
+    assert records["profile"]["deals"] == 8
+
+
+def test_init_writes_a_config_from_the_only_table_of_a_database(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "crm.db") as database:
+        database.execute('CREATE TABLE deals (id TEXT, "closed at" TEXT, amount REAL, status TEXT)')
+        database.execute("INSERT INTO deals VALUES ('D-1', '2026-03-01 10:00:00', 99.5, 'won')")
+    config = tmp_path / "convsync.toml"
+    said = types("init", "--kind", "sql", "sqlite:///crm.db", "--output", str(config))
+    assert (said.code, said.err) == (0, "")
+    table = load_settings(config).deals["crm"]
+    assert isinstance(table, SqlDealsTable)
+    assert table.query == "deals"
+    assert table.milestones["won"].when == {"status": ("won",)}
+    assert types("db", "upgrade", "--config", str(config)).code == 0
+    planned = types("plan", "--config", str(config), "--as-of", "2026-04-01T02:00")
+    assert (planned.code, planned.err.splitlines()[-1]) == (0, "done: deals 1")
+
+
+def test_the_password_of_a_database_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "convsync.toml"
+    monkeypatch.setattr("os.environ", {})
+    with DATABASES["postgresql"]() as database:
+        database.fill("fresh", [("id", "TEXT"), ("created_at", "TEXT")], "'D-1', '2026-03-01'")
+        url = make_url(database.url).set(password="sec-ret").render_as_string(hide_password=False)
+        said = types("init", "--kind", "sql", url, "--query", "fresh", "--output", str(config))
+    assert said.code == 0, said.err
+    assert "export CONVSYNC_DEALS__CRM__URL" in said.out
+    assert "sec-ret" not in said.out + said.err + config.read_text()
