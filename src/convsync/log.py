@@ -18,6 +18,7 @@ from enum import StrEnum
 from time import monotonic
 from typing import Any
 
+from convsync import tracing
 from convsync.plain_text import plain
 
 
@@ -186,7 +187,11 @@ def phase(name: str, **fields: Any) -> Iterator[None]:
     before, _LOG.counts = _LOG.counts, Counter()
     began, ending = monotonic(), "stopped"
     try:
-        yield
+        with tracing.phase(name, **fields) as counted:
+            try:
+                yield
+            finally:
+                counted |= _LOG.counts
         ending = "done"
     finally:
         counts, _LOG.counts = _LOG.counts, before
