@@ -107,10 +107,10 @@ class Work:
     @log.phase("sweep")
     def sweep(self) -> None:
         """Erase identifiers that nothing needs any more."""
-        windows = [(rule.upload_window, rule.lookback) for rule in self.services.rules]
-        correctable = max(upload for upload, _ in windows)
-        matchable = max(upload + lookback for upload, lookback in windows)
-        forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
+        if rules := self.services.rules:
+            correctable = max(rule.upload_window for rule in rules)
+            matchable = max(rule.upload_window + rule.lookback for rule in rules)
+            forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
 
     def carry_over_names(self) -> None:
         """Rename in the ledger what was renamed in the configuration, before anything is read."""
