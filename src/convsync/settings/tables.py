@@ -77,6 +77,7 @@ class Cells(Table):
     decimal: Literal[".", ","] | None = None
     blank_words: Words = ()
     emails_are_hashed: bool = False
+    phones_are_hashed: bool = False
 
 
 class MilestoneColumnTable(TimeColumnTable):

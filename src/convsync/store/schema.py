@@ -164,6 +164,7 @@ milestones = Table(
     Column("reached_at", Instant, nullable=False),
     Column("is_whole_day", Boolean, nullable=False),
     Column("is_estimated", Boolean, nullable=False, server_default=false()),
+    Column("estimated_at", Instant),
     Column("withdrawn_at", Instant),
     sqlite_with_rowid=False,
     info={GROWS: True},

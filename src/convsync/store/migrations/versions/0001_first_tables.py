@@ -241,6 +241,7 @@ def upgrade() -> None:
         sa.Column("reached_at", sa.BigInteger(), nullable=False),
         sa.Column("is_whole_day", sa.Boolean(), nullable=False),
         sa.Column("is_estimated", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("estimated_at", sa.BigInteger(), nullable=True),
         sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_milestones_deal")),
         sa.PrimaryKeyConstraint("deal", "name", name=op.f("pk_milestones")),
