@@ -227,6 +227,9 @@ def _was_answered(entry: LedgerEntry, correction: Statement) -> bool:
     return entry.state in ANSWERED and (entry.operation, entry.value) == content
 
 
+_NOTHING = Decimal(0)
+
+
 @dataclass(slots=True)
 class PlanSummary:
     """A plan in numbers, added up item by item; it stays small however long the plan is.
@@ -245,10 +248,9 @@ class PlanSummary:
         self.steps[item.step] += 1
         if item.reason is not None:
             self.reasons[item.step, item.reason] += 1
-        if item.value is not None:
-            sum_so_far = self.value.get(item.value.currency, Decimal(0))
-            self.value[item.value.currency] = sum_so_far + item.value.amount
-            self._digest ^= _fingerprint(item, item.value)
+        if (value := item.value) is not None:
+            self.value[value.currency] = self.value.get(value.currency, _NOTHING) + value.amount
+            self._digest ^= _fingerprint(item, value)
 
     @property
     def digest(self) -> str:
