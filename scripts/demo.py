@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 import requests
 from rich.console import Console
 
+from convsync.sandbox.living import config_for
 from convsync.sandbox.world import World
 from convsync.sandbox.world_csv import write_clicks_csv
 from scripts.serving import CONVSYNC, sandbox
@@ -83,7 +84,8 @@ def main() -> None:
         convsync("audit", "verify")
     console.print(
         "\nLook around: [bold]cd demo && ../.venv/bin/convsync audit list[/], "
-        "[bold]explain DEAL[/], [bold]status[/]."
+        "[bold]explain DEAL[/], [bold]status[/]. Or live with a company of your own: "
+        "[bold].venv/bin/convsync sandbox --demo[/]."
     )
 
 
@@ -163,22 +165,12 @@ class Platform:
         return books
 
 
-def config_of(crm: str, ports: dict[str, str]) -> str:
-    """Return config/sandbox.toml with this CRM as its source of deals, at these addresses."""
-    whole = (ROOT / "config" / "sandbox.toml").read_text(encoding="utf-8")
-    source = (ROOT / "config" / "sandbox" / f"{crm}.toml").read_text(encoding="utf-8")
-    before, after = whole.index("[deals.crm]"), whole.index("[clicks.site]")
-    config = whole[:before] + source + whole[after:]
-    config = config.replace("http://127.0.0.1:8470", ports["http"])
-    return config.replace("127.0.0.1:8471", ports["grpc"])
-
-
 @contextmanager
 def company(crm: str) -> Iterator[Platform]:
     """Start the sandbox and write the company's configuration for it."""
     with sandbox() as ports:
         config = FOLDER / "convsync.toml"
-        config.write_text(config_of(crm, ports), encoding="utf-8")
+        config.write_text(config_for(crm, ports), encoding="utf-8")
         os.environ["CONVSYNC_CONFIG"] = str(config)
         yield Platform(ports["http"], crm)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import requests
 
+from convsync.sandbox.living import config_for
 from convsync.sandbox.world_csv import CLICK_HEADER
 from scripts.bench.processes import HOURS, Usage, measured
-from scripts.demo import config_of
 from scripts.serving import CONVSYNC, sandbox
 
 NOW = datetime(2026, 6, 1, 2, tzinfo=UTC)
@@ -43,7 +43,7 @@ def read(crm: str, deals: int, folder: Path) -> Reading:
         _post(ports, "clock", {"now": NOW.isoformat()})
         _post(ports, "crms/world", {**world, "until": NOW.isoformat()})
         (folder / "clicks.csv").write_text(f"{CLICK_HEADER}\n", encoding="utf-8")
-        (folder / "convsync.toml").write_text(config_of(crm, ports), encoding="utf-8")
+        (folder / "convsync.toml").write_text(config_for(crm, ports), encoding="utf-8")
         measured([CONVSYNC, "db", "upgrade"], folder=folder)
         usage = measured(
             [CONVSYNC, "run", "--as-of", NOW.isoformat(), "--format", "json"], folder=folder

@@ -4,6 +4,7 @@ A conversion that was counted, or is being sent, keeps the click it went out wit
 stands and what it is worth are asked again. A rule that has left the configuration counts nothing
 new and restates nothing, but what was counted under it is still taken back where the deal is lost
 or gone, the milestone withdrawn, or consent refused: whoever removed the rule did not mean that.
+Of a person who was forgotten nothing more is sent, not even that something should not count.
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,8 @@ def decide(
     now: datetime,
 ) -> Decision:
     """Return what should be counted for one milestone of a deal."""
+    if deal.consent.is_forgotten:
+        return NotSent(reason=Reason.PERSON_FORGOTTEN)
     withdrawal = withdrawal_of(deal, milestone, is_undone_by_loss=rule.is_undone_by_loss)
     if withdrawal is not None or milestone is None:
         return NotSent(reason=withdrawal or Reason.MILESTONE_WITHDRAWN)
@@ -72,6 +75,8 @@ def _under_its_name(decided: Decision, entry: LedgerEntry) -> Decision:
 
 def decide_retired(deal: Deal, entry: LedgerEntry) -> Decision:
     """Return what should be counted of an entry whose rule has left the configuration."""
+    if deal.consent.is_forgotten:
+        return NotSent(reason=Reason.PERSON_FORGOTTEN)
     withdrawal = withdrawal_of(deal, deal.milestone(entry.milestone), is_undone_by_loss=True)
     if withdrawal is not None:
         return NotSent(reason=withdrawal)
@@ -112,6 +117,8 @@ def may_be_repeated(entry: LedgerEntry, deal: Deal, rule: ConversionRule | None)
     waits = entry.state in {State.SENDING, State.DEFERRED, State.BLOCKED}
     if not waits or entry.statement is None:
         return True
+    if deal.consent.is_forgotten:
+        return False
     if deal.consent.is_denied or deal.consent.is_unclear:
         is_silent = entry.statement.is_silent_about_a_person
         return entry.operation is Operation.RETRACT and is_silent

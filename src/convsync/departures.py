@@ -95,16 +95,19 @@ class Departures:
         self._weigh(connection, source, sum(one.gone is Gone.DELETED for _, one in left))
         self._mark(connection, source, left)
 
-    def ask_which_left(self, name: str, source: KeepsNoTrace) -> None:
-        """Ask a CRM that keeps no trace of deleted deals which of those we know it still has."""
+    def which_left(self, name: str, source: KeepsNoTrace) -> list[Departed]:
+        """Ask a CRM that keeps no trace of deleted deals which of those we know it lacks."""
         after, departed = 0, list[Departed]()
         while True:
             with self._session.transaction("list present deals") as connection:
                 known = deals.present_after(connection, name, after, limit=CHUNK)
             if not known:
-                break
+                return departed
             departed += source.departed_among([deal_id for _, deal_id in known])
             after = known[-1][0]
+
+    def note_left(self, name: str, departed: Sequence[Departed]) -> None:
+        """Mark deals that a CRM has no longer."""
         with self._session.transaction("weigh departed deals") as connection:
             self._weigh(connection, name, len(departed))
         for first in range(0, len(departed), CHUNK):

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any
 
-from convsync import audit, habits, unchanged_rows
+from convsync import audit, forgetting, habits, unchanged_rows
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -27,6 +27,7 @@ from convsync.extract.source import (
     Departed,
     KeepsNoTrace,
     PassesOverUnchanged,
+    Pause,
     Quarantined,
     ReadsOn,
     Record,
@@ -35,6 +36,7 @@ from convsync.extract.source import (
     with_last,
 )
 from convsync.guarding import drained
+from convsync.model.erased import Erased
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
@@ -43,15 +45,15 @@ from convsync.store import clicks, deals, file_marks, quarantine, row_digests, r
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
+from convsync.survivors import Survivors
 from convsync.unreached import Reached
+from convsync.windows import Windows
 
 CHUNK = 2_000
 """How many records are worked on in one transaction; memory grows with it."""
 UNCHANGED_A_CHUNK = 20_000
 """How many deals are passed over in one, which costs little; a window on digests is wider."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-T = TypeVar("T")
 Plan = Callable[[Any, Sequence[StoredDeal]], None]
 """Takes stored deals on to the ledger, within the transaction that stored them."""
 
@@ -61,7 +63,7 @@ class Intake:
 
     `problems` says what went wrong with sources, `unreadable` how many records are newly so,
     `drained` which sources gave nothing and always had, `has_changed` whether any deal or click was
-    stored.
+    stored. `erased` is who was forgotten, and is read no more.
 
     A chunk of deals is kept only after `before_keeping` has not raised, and a watermark moved only
     after `before_moving` has not; one that lies further in the future than `tolerance` is not
@@ -79,7 +81,8 @@ class Intake:
         before_moving: Callable[[], None],
         advance: Callable[[str, int], None],
     ) -> None:
-        self._tolerance = tolerance
+        self._windows = Windows(session, tolerance)
+        self._survivors = Survivors(session)
         self._before_keeping = before_keeping
         self._before_moving = before_moving
         self._session = session
@@ -87,16 +90,22 @@ class Intake:
         self._departures = departures
         self._plan = plan
         self._advance = advance
-        self.problems: list[str] = []
+        self._problems: list[str] = []
         self.unreadable: Counter[str] = Counter()
         self.drained: list[str] = []
+        self.erased = Erased()
         self.has_changed = False
+
+    @property
+    def problems(self) -> list[str]:
+        """Return what went wrong with sources, or needs a look."""
+        return [*self._windows.problems, *self._problems, *self._survivors.problems]
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
         """Store the clicks logged since the last run, and make the deals due that they concern."""
         for source in sources:
             with self._left_to_the_next_run():
-                window = self._window(source.name, source)
+                window = self._windows.of(source.name, source)
                 stored = self.read_clicks(source, window, moves_watermark=True)
                 gave = stored.total or stored.passed_over
                 self._note_whether_it_gave(source.name, gave, habits.READS_NEEDED)
@@ -138,7 +147,8 @@ class Intake:
         total = clicks.Stored()
         for chunk, is_last in with_last(self._click_chunks(source, window, again=again)):
             with self._session.transaction("store clicks") as connection:
-                stored = clicks.save(connection, chunk.seen)
+                seen = self.erased.without_clicks(chunk.seen) if self.erased else chunk.seen
+                stored = clicks.save(connection, seen)
                 self._quarantine(connection, source.name, chunk.unreadable)
                 if chunk.mark is not None:
                     file_marks.move(connection, source.name, chunk.mark)
@@ -166,17 +176,17 @@ class Intake:
         with self._session.transaction("read bookmark") as connection:
             self._departures.begin(connection, source.name)
             unclear = deals.of_unclear_consent(connection, source.name)
-            unfinished = self._believable_bookmark(connection, source.name)
+            unfinished = self._windows.unfinished(connection, source.name)
         if unfinished is not None:
             window, place = unfinished
             self._read_window(source, window, Bookmark(place))
-        window = self._window(source.name, source)
+        window = self._windows.of(source.name, source)
         self._read_window(source, window)
         if unclear and not source.reads_all:
             again = read_again(source, unclear, window.until)
             self._read_deals(source, again, self._plan_changed)
         if isinstance(source, KeepsNoTrace):
-            self._departures.ask_which_left(source.name, source)
+            self._ask_which_left(source, source)
         if isinstance(source, AnswersForDeals):
             self._ask_for_vanished(source, source)
 
@@ -193,14 +203,14 @@ class Intake:
         records = present.watching(reached.watching(self._changed(source, window, after, known)))
         self._read_deals(source, records, plan_chunk, window, known)
         with self._session.transaction("remember what was reached") as connection:
-            self.problems += reached.noted(connection)
+            self._problems += reached.noted(connection)
         if after is None:
             needed = 1 if source.is_complete else habits.READS_NEEDED
             self._note_whether_it_gave(source.name, present.count, needed)
         if not source.is_complete:
             return
         if not present.is_known:
-            self.problems.append(
+            self._problems.append(
                 f"source '{source.name}': some records have no deal ID that can be read, and might"
                 " be any deal: no deal was taken for missing. `convsync quarantine list` has them;"
                 " a file's footers are declared with stop_at or ignore_rows_without_id."
@@ -225,7 +235,15 @@ class Intake:
         with self._session.transaction("remember what it gave") as connection:
             if habits.has_dried_up(connection, source, records, needed):
                 self.drained.append(source)
-                self.problems.append(f"{drained(source)}.")
+                self._problems.append(f"{drained(source)}.")
+
+    def _ask_which_left(self, source: DealSource, asked: KeepsNoTrace) -> None:
+        """Ask a CRM that keeps no trace of deleted deals, and note which left or were merged."""
+        left = self._departures.which_left(source.name, asked)
+        merged, deleted = self._survivors.told_apart(source, left)
+        if merged:
+            self._read_deals(source, merged, self._plan_changed)
+        self._departures.note_left(source.name, deleted)
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
         """Store and plan deals that vanished, or could not be read, and are there again."""
@@ -245,7 +263,7 @@ class Intake:
     ) -> None:
         """Store what a source yields; whatever stops this, the source is left behind at once."""
         self._recollection.recall(source)
-        with closing(_chunked(records)) as chunks:
+        with closing(_chunked(self._survivors.followed(source, records))) as chunks:
             self._keep(source, chunks, after_saving, window, known)
         self._recollection.keep(source)
 
@@ -259,7 +277,8 @@ class Intake:
     ) -> None:
         for chunk, is_last in chunks:
             with self._session.transaction("store deals") as connection:
-                read = unchanged_rows.read_last(connection, source.name, chunk)
+                named = unchanged_rows.read_last(connection, source.name, chunk)
+                read = forgetting.kept_of_people(connection, self.erased, source.name, named)
                 read = [*self._recollection.beside(connection, source.name, read)]
                 saved = deals.save(connection, source.name, read, now=self._session.now)
                 self.has_changed |= bool(saved.changed)
@@ -299,44 +318,6 @@ class Intake:
             place = bookmarks[-1].place
             runs.place_bookmark(connection, source.name, window, place, self._session.run_id)
 
-    def _window(self, name: str, source: DealSource | ClickSource) -> Period:
-        with self._session.transaction("read watermark") as connection:
-            self._turn_back_from_the_future(connection, name, source)
-            watermark = runs.watermark(connection, name)
-        until = self._session.now - source.lag
-        since = EPOCH if watermark is None else watermark - source.overlap
-        return Period(since=min(since, until), until=until)
-
-    def _believable_bookmark(
-        self, connection: Connection, source: str
-    ) -> tuple[Period, str] | None:
-        """Return where a window was left, unless it ends in the future: then it is read anew."""
-        unfinished = runs.bookmark(connection, source)
-        if unfinished is not None and unfinished[0].until > self._session.now + self._tolerance:
-            runs.drop_bookmark(connection, source)
-            return None
-        return unfinished
-
-    def _turn_back_from_the_future(
-        self, connection: Connection, name: str, source: DealSource | ClickSource
-    ) -> None:
-        """Put a watermark back that a run with a wrong clock moved beyond the present.
-
-        What changed since the last run that is believed is read again, and nothing is lost.
-        """
-        now = self._session.now
-        wrong = runs.future_watermark(connection, name, now + self._tolerance)
-        if wrong is None:
-            return
-        believed = runs.last_believable(connection, now, wrong)
-        read_until = None if believed is None else believed - source.lag
-        runs.turn_back_watermark(connection, name, read_until, self._session.run_id)
-        since = "its beginning" if read_until is None else f"{read_until:%Y-%m-%d %H:%M} UTC"
-        self.problems.append(
-            f"source '{name}' had been read beyond the present, by run {wrong}: the clock was wrong"
-            f" then, or is now. It is read again from {since}."
-        )
-
     def _quarantine(self, connection: Connection, source: str, records: Sequence[Record]) -> None:
         entries = [
             quarantine.Entry(
@@ -360,7 +341,7 @@ class Intake:
         try:
             yield
         except TransientError as error:
-            self.problems.append(str(error))
+            self._problems.append(str(error))
 
     def _keep_for_next_run(self, connection: Connection, saved: deals.Saved) -> None:
         """Leave what lies outside a backfill's period to the next nightly run."""
@@ -386,8 +367,8 @@ def _about_clicks(source: str, stored: clicks.Stored) -> Event:
     return Event(EventKind.CLICKS_IMPORTED, detail, source)
 
 
-def _chunked(records: Iterable[T]) -> Generator[tuple[list[T], bool]]:
-    """Yield chunks, and whether each is the last, which may be empty.
+def _chunked(records: Iterable[Record | Pause]) -> Generator[tuple[list[Record], bool]]:
+    """Yield chunks, and whether each is the last, which may be empty; a pause ends one.
 
     Nothing is read beyond a chunk before it is worked on: what is known of unchanged rows may be
     different then.
@@ -395,10 +376,14 @@ def _chunked(records: Iterable[T]) -> Generator[tuple[list[T], bool]]:
     Where reading stops with an error, what was read before it is yielded first: a CRM's daily limit
     must not cost what it has already given. Closing this closes a source that reads ahead.
     """
-    chunk: list[T] = []
+    chunk: list[Record] = []
     unchanged = 0
     try:
         for record in records:
+            if isinstance(record, Pause):
+                yield chunk, False
+                chunk, unchanged = [], 0
+                continue
             chunk.append(record)
             if isinstance(record, Unchanged):
                 unchanged += len(record.deal_rows)

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from convsync import audit, carrying_out, head_file, intake, log
+from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
+from convsync.forgetting import Forgotten, Whom
 from convsync.model.event import Event, EventKind
 from convsync.model.kept_plan import Kept
 from convsync.model.ledger import LedgerEntry
@@ -29,6 +30,7 @@ from convsync.services import Report, Services
 from convsync.steps import Work
 from convsync.store import clicks, runs
 from convsync.store.batches import OfKeptPlan
+from convsync.store.erasing import FoundPeople
 from convsync.store.session import PreviewSession, RunSession, Session
 from convsync.weighing import Attitude
 
@@ -50,6 +52,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         with log.phase("send"):
             work.outbox.send()
         carrying_out.forget_all(work.session)
+        work.sweep()
     return work.report
 
 
@@ -204,13 +207,33 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
     )
     work = Work(services, session, Attitude.REFUSE)
     try:
-        everything = Period(since=intake.EPOCH, until=now)
+        with session.transaction("recall who was forgotten") as connection:
+            work.intake.erased = forgetting.known(connection, services.privacy)
+        everything = Period(since=windows.EPOCH, until=now)
         stored = work.intake.read_clicks(source, everything, again=again)
     except BaseException as error:
         _end_import(session, services, *_ending(error))
         raise
     _end_import(session, services, 0, None)
     return stored
+
+
+def forget(services: Services, whom: Whom) -> Forgotten:
+    """Erase all that is kept of somebody, and take it out of the database's file.
+
+    Raises OperatorError where no secret is set, LockedError while another run holds the lock, and
+    TransientError where it is erased and the file could not be rewritten.
+    """
+    with _running(services, "forget", force=False) as work:
+        done = work.forget(whom)
+    services.database.scrub()
+    return done
+
+
+def find_people(services: Services, whom: Whom) -> FoundPeople:
+    """Return all that is kept of somebody, and erase nothing."""
+    with services.database.reading() as connection:
+        return forgetting.find(connection, whom)
 
 
 def _present(services: Services) -> datetime:
@@ -261,9 +284,10 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         on_step=services.on_step,
     )
     work = Work(services, session, Attitude.FORCE if force else Attitude.REFUSE)
-    with log.bound(run=run_id):
+    with log.bound(run=run_id), tracing.phase(command, run=run_id):
         log.info("run begins", command=command, as_of=now.isoformat())
         try:
+            work.recall_the_forgotten()
             work.carry_over_names()
             yield work
             services.stop.raise_if_asked()
@@ -304,5 +328,6 @@ def _previewing(services: Services, command: str) -> Iterator[Work]:
         session = PreviewSession(connection, run_id, now)
         work = Work(services, session, Attitude.SHOW)
         with log.bound(run="preview"):
+            work.intake.erased = forgetting.known(connection, services.privacy)
             work.carry_over_names()
             yield work

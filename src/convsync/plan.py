@@ -7,6 +7,8 @@ that shape it:
 - What was counted keeps its click, its time and its identifiers; only its value is restated, and it
   is taken back when the milestone no longer stands. An amount that turns unusable afterwards
   (blank, zero, absurd) takes nothing back: a blank is no evidence, and what is counted stays.
+- What was counted at an estimated time keeps that, too, once a better one is known: no platform
+  changes it, and an order ID counts once. It stays in the list of what counts and is not right.
 - What was refused goes out again only when what it says has changed.
 - What the platform may have received without an answer is sent again even if nothing has changed,
   and taken back even if it was never confirmed: at worst a conversion worth nothing is counted.
@@ -27,6 +29,7 @@ from convsync.model.ledger import ANSWERED, IN_FLIGHT, LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import NotSent, Reason, Waiting
 from convsync.model.statement import Operation, OrderId, Statement
+from convsync.model.takes import TIME_CANNOT_BE_CORRECTED
 
 Decision = Conversion | Money | Waiting | NotSent
 """What should be: a conversion to count, the right value of a counted one, or neither (yet)."""
@@ -105,16 +108,20 @@ def plan_upload(
     now: datetime,
     may_name_person: bool = True,
     refusal_of: RefusalOf = takes_everything,
+    is_mistimed: bool = False,
 ) -> Item:
     """Return the step after which the platform will count what was decided.
 
-    A correction says nothing of the person unless `may_name_person`.
+    A correction says nothing of the person unless `may_name_person`. What is counted and
+    `is_mistimed` went out with an estimated time, and a better one is known.
     """
     if entry is not None and entry.state in IN_FLIGHT:
-        return _plan_in_flight(order_id, decision, entry, now)
+        return _plan_in_flight(order_id, decision, entry, now, is_mistimed=is_mistimed)
     if entry is None or (entry.told is None and not _may_be_taken_back(entry, decision)):
         return _plan_uncounted(order_id, decision, entry, now, refusal_of)
     correction = _correction_of(entry, decision)
+    if correction is None and is_mistimed:
+        return _plan_refused(order_id, entry, TIME_CANNOT_BE_CORRECTED)
     if correction is None:
         has_strayed = entry.state is not State.CONFIRMED or entry.is_uncorrectable
         return Item(Step.UNCHANGED, order_id, is_dropped=has_strayed)
@@ -125,7 +132,29 @@ def plan_upload(
     reason = decision.reason if isinstance(decision, NotSent) else None
     if code := refusal_of(correction, now):
         return _plan_refused(order_id, entry, code)
-    return Item(STEP_OF[correction.operation], order_id, statement=correction, reason=reason)
+    again = now + VERDICT_RECHECK if is_mistimed else None
+    step = STEP_OF[correction.operation]
+    return Item(step, order_id, statement=correction, reason=reason, until=again)
+
+
+def planned_before(entry: LedgerEntry, run_id: int) -> Item | None:
+    """Return the step that a run has planned for an entry already, None where it has not.
+
+    A deal may be looked at twice in one run: its plan is then changed, and not another one.
+    """
+    if entry.run_id != run_id:
+        return None
+    order_id, reason = entry.order_id, entry.reason
+    match entry.state:
+        case State.PLANNED:
+            step = STEP_OF[entry.operation]
+            return Item(step, order_id, statement=entry.statement, reason=reason)
+        case State.HELD:
+            return Item(Step.WAIT, order_id, reason=reason, until=entry.due_at)
+        case State.NOT_SENT:
+            step = Step.CANNOT if reason is Reason.PLATFORM_CANNOT else Step.NOT_SENT
+            return Item(step, order_id, reason=reason, code=entry.code)
+    return None
 
 
 def _plan_uncounted(
@@ -166,9 +195,10 @@ def _is_settled(entry: LedgerEntry, conversion: Conversion) -> bool:
 
 
 def _plan_in_flight(
-    order_id: OrderId, decision: Decision, entry: LedgerEntry, now: datetime
+    order_id: OrderId, decision: Decision, entry: LedgerEntry, now: datetime, *, is_mistimed: bool
 ) -> Item:
-    if entry.statement is None or not _is_news(decision, entry.statement.value):
+    statement = entry.statement
+    if statement is None or not (is_mistimed or _is_news(decision, statement.value)):
         return Item(Step.UNCHANGED, order_id)
     until = now + VERDICT_RECHECK
     return Item(Step.WAIT, order_id, reason=Reason.VERDICT_PENDING, until=until)
@@ -245,12 +275,23 @@ class PlanSummary:
 
     def add(self, item: Item) -> None:
         """Count one item in."""
-        self.steps[item.step] += 1
+        self._count(item, 1)
+
+    def take_out(self, item: Item) -> None:
+        """Count one item out again: the plan was changed before it was carried out."""
+        self._count(item, -1)
+
+    def _count(self, item: Item, times: int) -> None:
+        self.steps[item.step] += times
         if item.reason is not None:
-            self.reasons[item.step, item.reason] += 1
+            self.reasons[item.step, item.reason] += times
         if (value := item.value) is not None:
-            self.value[value.currency] = self.value.get(value.currency, _NOTHING) + value.amount
+            so_far = self.value.get(value.currency, _NOTHING)
+            self.value[value.currency] = so_far + times * value.amount
             self._digest ^= _fingerprint(item, value)
+        if times < 0:
+            self.reasons += Counter()  # leaves out what is none
+            self.value = {currency: amount for currency, amount in self.value.items() if amount}
 
     @property
     def digest(self) -> str:
@@ -260,7 +301,7 @@ class PlanSummary:
 
 def _fingerprint(item: Item, value: Money) -> int:
     """Return what tells two items apart: step, name, exact money, and a new one's click."""
-    click = item.conversion.statement.click_id if item.conversion else None
+    click = item.statement.click_id if item.step is Step.NEW and item.statement else None
     click_id = click.value if click else ""
     amount = value.amount.normalize()
     text = f"{item.step} {item.order_id} {amount} {value.currency} {click_id}"

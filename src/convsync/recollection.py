@@ -9,7 +9,7 @@
   two had been counted, the survivor's own or else the earlier stays, and the other is taken back.
   A survivor that was planned under a rule of its own before, and not counted, is counted anew.
 
-A CRM that does not name the survivor of a merge has deleted a deal, as far as anybody can tell.
+What a deal became in a CRM that does not name the survivor of a merge is found by `survivors`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

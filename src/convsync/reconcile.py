@@ -12,7 +12,7 @@ where there is still a click to report it for, and otherwise nothing.
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -30,19 +30,33 @@ from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.model.statement import OrderId, order_id_of
 from convsync.model.takes import Takes
-from convsync.plan import Decision, Item, RefusalOf, Step, plan_upload, takes_everything
+from convsync.plan import (
+    Decision,
+    Item,
+    RefusalOf,
+    Step,
+    plan_upload,
+    planned_before,
+    takes_everything,
+)
 from convsync.store.deals import StoredDeal
 from convsync.store.ledger import EntryKey
 
+NEAR_ENOUGH = timedelta(hours=1)
+"""How far an estimated time may be off without being called wrong."""
 DESTINATION_REMOVED = "DESTINATION_REMOVED"
 """The code of a correction for a destination that has left the configuration."""
 
 
 @dataclass(slots=True)
 class Reconciled:
-    """What became of a chunk: every planned step, the moves to write, and when to look again."""
+    """What became of a chunk: every planned step, the moves to write, and when to look again.
+
+    `replaced` are steps that the same run had planned before, and that hold no longer.
+    """
 
     items: list[Item] = field(default_factory=list)
+    replaced: list[Item] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     look_again: dict[int, datetime | None] = field(default_factory=dict)
 
@@ -189,13 +203,23 @@ class _DealAtHand:
             now=self.now,
             may_name_person=lets_identifiers_out(rule, self.stored.deal),
             refusal_of=self._refusal_of(place.action if entry.told is None else entry.action),
+            is_mistimed=_is_mistimed(entry, self.stored.deal.milestone(place.milestone)),
         )
-        self.done.items.append(item)
+        self._note(item, self.entries.get(entry.rule))
         move = move_of(item, entry, place, run_id=self.run_id)
         if move is not None:
             self.done.moves.append(move)
         if item.until is not None and item.until > self.now:  # else it is due to be sent
             self.untils.append(item.until)
+
+    def _note(self, item: Item, entry: LedgerEntry | None) -> None:
+        """Note a step, in the place of what the same run has planned for the entry, if anything."""
+        before = None if entry is None else planned_before(entry, self.run_id)
+        if before is not None:
+            if item.step is Step.UNCHANGED and not item.is_dropped:
+                return
+            self.done.replaced.append(before)
+        self.done.items.append(item)
 
 
 def move_of(item: Item, entry: LedgerEntry, place: Place, *, run_id: int) -> Move | None:
@@ -226,6 +250,16 @@ def move_of(item: Item, entry: LedgerEntry, place: Place, *, run_id: int) -> Mov
 def _order_id_in(decision: Decision) -> OrderId | None:
     """Return the order ID that was derived for a conversion, to derive it once."""
     return decision.statement.order_id if isinstance(decision, Conversion) else None
+
+
+def _is_mistimed(entry: LedgerEntry, milestone: Milestone | None) -> bool:
+    """True where what counts has an estimated time, and the milestone is known to have another."""
+    if milestone is None or milestone.is_estimated or not entry.keeps_its_click:
+        return False
+    is_worthless = entry.told is not None and not entry.told.amount
+    was_estimated = milestone.estimated_at == entry.milestone_at
+    is_off = abs(milestone.reached_at - entry.milestone_at) > NEAR_ENOUGH
+    return was_estimated and is_off and not is_worthless
 
 
 def _is_within(period: Period | None, milestone: Milestone | None) -> bool:

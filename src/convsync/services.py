@@ -10,7 +10,7 @@ from convsync.extract.source import ClickSource, DealSource
 from convsync.guarding import SafetyLimits
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
-from convsync.model.terms import Moved, RunLimits, SharedKeys
+from convsync.model.terms import Moved, PrivacySettings, RunLimits, SharedKeys
 from convsync.plan import PlanSummary
 from convsync.report.closing import Closing
 from convsync.retrying import RetryPolicy
@@ -75,6 +75,7 @@ class Services:
     stop: Stop = field(default_factory=Stop)
     on_close: Callable[[Closing], None] = _say_nothing
     head_file: Path | None = None
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
     by: str = field(default_factory=os_user)
 
 

@@ -13,10 +13,11 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from convsync import audit, intake, log, renames
+from convsync import audit, forgetting, intake, log, renames
 from convsync.calls import PacedCalls
 from convsync.departures import Departures
 from convsync.errors import OperatorError
+from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
 from convsync.model.chain import Head
 from convsync.model.event import Event, EventKind
@@ -87,6 +88,28 @@ class Work:
             on_sent=lambda rows: self._advance("sent", rows),
             should_stop=lambda: services.stop.is_asked,
         )
+
+    def recall_the_forgotten(self) -> None:
+        """Know who was forgotten before anything is read; forget whom a backup brought back."""
+        services = self.services
+        self.intake.erased = forgetting.catch_up(
+            self.session, services.privacy, by=services.by, plan=self._reconcile
+        )
+
+    def forget(self, whom: Whom) -> Forgotten:
+        """Erase all that is kept of somebody."""
+        services = self.services
+        return forgetting.forget(
+            self.session, services.privacy, whom, by=services.by, plan=self._reconcile
+        )
+
+    @log.phase("sweep")
+    def sweep(self) -> None:
+        """Erase identifiers that nothing needs any more."""
+        windows = [(rule.upload_window, rule.lookback) for rule in self.services.rules]
+        correctable = max(upload for upload, _ in windows)
+        matchable = max(upload + lookback for upload, lookback in windows)
+        forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
 
     def carry_over_names(self) -> None:
         """Rename in the ledger what was renamed in the configuration, before anything is read."""
@@ -254,6 +277,8 @@ class Work:
             shared=shared_keys.digests(connection),
         )
         audit.write(connection, done.moves, run_id=self.session.run_id, at=self.session.now)
+        for item in done.replaced:
+            self.summary.take_out(item)
         for item in done.items:
             self.summary.add(item)
         held = {row: at for row, at in done.look_again.items() if at is not None}

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from convsync import habits
+from convsync import contents, habits
 from convsync.extract.source import Record
 from convsync.model.deal import Deal
+from convsync.profile.nights import Counting
 from convsync.store import unreached
 from convsync.store.database import Connection
 
@@ -22,15 +23,16 @@ _MOST: Final = 20
 
 @dataclass(kw_only=True)
 class Reached:
-    """How many deals of a read reached something, and why the others did not."""
+    """How many deals of a read reached something, why others did not, and what all of them hold."""
 
     source: str
     reached: int = 0
     without: Counter[str] = field(default_factory=Counter)
+    held: Counting = field(default_factory=Counting)
 
     def watching(self, records: Iterable[Record]) -> Iterator[Record]:
         """Yield records as they are, and count the deals among them."""
-        for record in records:
+        for record in self.held.watching(records):
             if isinstance(record, Deal) and record.gone is None:
                 if record.milestones:
                     self.reached += 1
@@ -39,22 +41,23 @@ class Reached:
             yield record
 
     def noted(self, connection: Connection) -> Sequence[str]:
-        """Remember the counts of a read that gave deals; return what is wrong with them."""
+        """Remember the counts of a read; return what is wrong with them."""
+        news = contents.noted(connection, self.source, self.held.counts())
         if not self.reached and not self.without:
-            return ()
+            return news
         listed = dict(self.without.most_common(_MOST))
         if rest := self.without.total() - sum(listed.values()):
             listed["other"] = rest
         unreached.keep(connection, self.source, listed)
         name = f"milestones of {self.source}"
         if not habits.has_dried_up(connection, name, self.reached, habits.READS_NEEDED):
-            return ()
+            return news
         problem = (
             f"source '{self.source}': none of {self.without.total():,} deals that were read has"
             " reached a milestone, and always some had: look whether stages were renamed, or"
             " their history may no longer be read. `convsync status` says why, by reason."
         )
-        return [problem]
+        return [*news, problem]
 
 
 def why(deal: Deal) -> str:

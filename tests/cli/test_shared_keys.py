@@ -55,6 +55,17 @@ def test_a_shared_key_is_listed_and_can_be_allowed_by_either_of_its_names(office
     assert json.loads(office.types("status", "--format", "json").out)["shared_keys"] == []
 
 
+def test_a_plan_that_is_withdrawn_in_its_own_run_is_not_among_its_numbers(office: Office) -> None:
+    for deal_id in "123456":
+        office.deal(deal_id, mql_date="", gclid="", e_mail="info@x.example")
+    office.deal("7", mql_date="", gclid="", e_mail="anna@y.example")
+    office.write_files()
+    plan = json.loads(office.types("plan", "--as-of", NIGHT, "--format", "json").out)
+    assert plan["plan"]["steps"]["new"] == 1
+    assert plan["plan"]["steps"]["waiting"] == 6
+    assert plan["plan"]["value"] == {"EUR": "1000.00"}
+
+
 def test_an_email_of_many_deals_is_not_sent_though_they_consented(office: Office) -> None:
     for deal_id in "123456":
         office.deal(deal_id, mql_date="", gclid="", e_mail="info@x.example")

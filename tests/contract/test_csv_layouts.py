@@ -288,6 +288,33 @@ def test_hashes_are_taken_where_they_are_declared_and_reported_where_not(
 
 
 @pytest.mark.parametrize(
+    ("cell", "phones"),
+    [
+        pytest.param(HASH, (HASH,), id="a hash"),
+        pytest.param(f"{HASH.upper()};{HASH}", (HASH,), id="two"),
+        pytest.param("+49 1511 2345678", (hashed("+4915112345678"),), id="a number all the same"),
+        pytest.param(hashed(""), (), id="the hash of nothing"),
+    ],
+)
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_hashes_of_phones_are_taken_where_they_are_declared_and_reported_where_not(
+    tmp_path: Path, cell: str, phones: tuple[str, ...], is_declared: bool
+) -> None:
+    columns = DealColumns(deal_id="id", milestones={}, phones=("phone",))
+    path = tmp_path / "deals.csv"
+    path.write_text(f"id,phone\n1,{cell}\n")
+    form = CellFormat(phones_are_hashed=is_declared)
+    (found,) = CsvDeals(name="crm", path=path, columns=columns, cells=form).read_changed(WINDOW)
+    if is_declared or "+" in cell:
+        assert isinstance(found, Deal)
+        assert found.identifiers.phones == phones
+    else:
+        assert isinstance(found, Quarantined)
+        assert "phones_are_hashed" in found.problem
+        assert cell not in found.problem
+
+
+@pytest.mark.parametrize(
     ("rows", "says"),
     [
         pytest.param(ROWS, [], id="all readable"),

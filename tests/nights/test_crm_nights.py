@@ -251,6 +251,34 @@ def test_a_history_that_comes_late_corrects_the_time_and_counts_nothing_again(
     assert company.audit_is_sound()
 
 
+def test_what_counts_at_an_estimated_time_stays_and_is_said_to_be_wrong_once_that_is_known(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    office, deal_id = hubspot, win(hubspot, 1)
+    office.book.telling = crm.Telling.LAGS
+    company.night(NIGHTS[0])
+    office.book.telling = crm.Telling.ALL
+    was_won_at = WON_AT - timedelta(days=3)
+    office.book.edit(deal_id, NIGHTS[0] + NOON, entered=(("mql", CREATED), ("won", was_won_at)))
+    nights = [NIGHTS[0] + timedelta(days=day) for day in range(1, 9)]
+    assert company.night(nights[0]).uploaded.sent == 0, "and its verdict came in"
+    for night in nights[1:3]:
+        assert company.night(night).uploaded.sent == 0
+        entry = company.entry(deal_id)
+        assert (entry.state, entry.code) == ("confirmed", "TIME_CANNOT_BE_CORRECTED")
+    office.book.edit(deal_id, nights[2] + NOON, amount=Decimal(250))
+    assert company.night(nights[3]).uploaded.sent == 1
+    assert company.value(deal_id) == 250
+    for night in nights[4:6]:
+        assert company.night(night).uploaded.sent == 0
+    assert company.entry(deal_id).code == "TIME_CANNOT_BE_CORRECTED"
+    office.book.delete(deal_id, nights[5] + NOON)
+    company.night(nights[6], force=True)
+    assert company.value(deal_id) == 0
+    assert company.sums(), "and they add up"
+    assert company.audit_is_sound()
+
+
 def test_a_stage_that_is_renamed_stops_no_night_and_moves_no_milestone(
     company: Company, hubspot: CrmOfVendor
 ) -> None:

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.extract.sql import SqlDeals
+from convsync.sandbox.living import config_for
 from convsync.settings import Settings, load_settings, tables
 from convsync.settings.crms import CRMS
-from scripts.demo import config_of
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLES = sorted(CONFIG.glob("*.toml"))
@@ -96,7 +96,7 @@ def test_there_is_an_example_for_every_kind_of_source_and_for_the_sandbox() -> N
 @pytest.mark.parametrize("crm", CRMS)
 def test_the_sandbox_has_a_table_for_every_crm(crm: str, tmp_path: Path) -> None:
     path = tmp_path / "convsync.toml"
-    path.write_text(config_of(crm, {"http": "http://127.0.0.1:1", "grpc": "127.0.0.1:2"}))
+    path.write_text(config_for(crm, {"http": "http://127.0.0.1:1", "grpc": "127.0.0.1:2"}))
     services = wiring.services_of(load_settings(path))
     assert [source.name for source in services.deal_sources] == ["crm"]
 

@@ -62,6 +62,11 @@ def of_query(folder: Path, rows: Rows, **known: Any) -> SqlDeals:
     return SqlDeals(url=f"sqlite:///{path}", query=query, **known)
 
 
+def known(rows_per_deal: RowsPerDeal) -> dict[str, Any]:
+    cells = CellFormat(time_zone=ZoneInfo("Europe/Berlin"), currency="EUR")
+    return {"name": "crm", "columns": COLUMNS, "cells": cells, "rows_per_deal": rows_per_deal}
+
+
 Read = Callable[..., list[Any]]
 
 
@@ -70,9 +75,8 @@ def read(request: pytest.FixtureRequest, tmp_path: Path) -> Read:
     """Read rows of a file or of a query, for a window."""
 
     def read(rows: Rows, rows_per_deal: RowsPerDeal, window: Period = WINDOW) -> list[Any]:
-        cells = CellFormat(time_zone=ZoneInfo("Europe/Berlin"), currency="EUR")
-        known = {"columns": COLUMNS, "cells": cells, "rows_per_deal": rows_per_deal}
-        return list(request.param(tmp_path, rows, name="crm", **known).read_changed(window))
+        source = request.param(tmp_path, rows, **known(rows_per_deal))
+        return list(source.read_changed(window))
 
     return read
 
@@ -155,6 +159,17 @@ def test_one_row_inside_the_window_brings_all_rows_of_its_deal(read: Read) -> No
     assert (deal.deal_id, deal.amount) == ("D", 15)
     (bad,) = read(rows, ONE)
     assert isinstance(bad, Quarantined)
+
+
+def test_a_deal_waits_while_one_of_its_rows_cannot_be_read(tmp_path: Path) -> None:
+    rows = [a_row(), a_row("E"), a_row(product="A,B")]
+    deal, bad, waiting = of_file(tmp_path, rows, **known(SUM)).read_changed(WINDOW)
+    assert isinstance(deal, Deal)
+    assert deal.deal_id == "E"
+    assert isinstance(bad, Quarantined)
+    assert isinstance(waiting, Quarantined)
+    assert waiting.deal_id == "D"
+    assert "another row" in waiting.problem
 
 
 IDS = st.lists(st.sampled_from(["", *"abcdefgh"]), max_size=40)

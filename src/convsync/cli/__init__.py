@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from convsync import __version__, log
+from convsync import __version__, log, tracing
 from convsync.cli import (
     alerts,
     audit,
@@ -21,6 +21,7 @@ from convsync.cli import (
     deals,
     explain,
     find,
+    forget,
     init,
     output,
     past_runs,
@@ -47,15 +48,16 @@ app.command("plan")(runs.plan)
 app.command("backfill")(runs.backfill)
 app.command("retry")(runs.retry)
 app.command("release")(runs.release)
+app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
 app.command("find")(find.find)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("schedule")(schedule.schedule)
-app.command("sandbox")(sandbox.sandbox)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
+app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(past_runs.app, name="runs")
@@ -99,6 +101,8 @@ def _options(
 ) -> None:
     """Log as the options before the command say."""
     log.configure(log_format, is_verbose=verbose)
+    if problem := tracing.configure():
+        output.note(f"convsync: {problem}. Nothing is traced.", log_as=log.warning)
 
 
 def main() -> None:

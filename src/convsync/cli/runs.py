@@ -90,7 +90,7 @@ def run(
         _closing(form, is_wanted=not dry_run) as closing,
         watching.night_watched(config, as_of, closing, is_wanted=is_nightly) as night,
         output.progress() as progress,
-        _services(config, as_of, progress, closing, by=by) as services,
+        services_for(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
             report = pipeline.plan(services)
@@ -119,7 +119,7 @@ def plan(
     """Show what `run` would do now. Writes and sends nothing."""
     from convsync import pipeline
 
-    with output.progress() as progress, _services(config, as_of, progress) as services:
+    with output.progress() as progress, services_for(config, as_of, progress) as services:
         preview = Preview(form, is_listed=deals, out=out, as_of=services.clock())
         report = pipeline.plan(services, read_plan=preview.read)
     _show(report, form, [], preview=preview)
@@ -159,7 +159,7 @@ def backfill(
     with (
         _closing(form, is_wanted=not dry_run) as closing,
         output.progress() as progress,
-        _services(config, as_of, progress, closing, by=by) as services,
+        services_for(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
             report = pipeline.plan_backfill(services, period, only=only, read_plan=preview.read)
@@ -193,7 +193,7 @@ def retry(
     with (
         _closing(form) as closing,
         output.progress() as progress,
-        _services(config, as_of, progress, closing, by=by) as services,
+        services_for(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.resend(services, force=force)
     _show(report, form, closing)
@@ -212,7 +212,7 @@ def release(
     with (
         _closing(form) as closing,
         output.progress() as progress,
-        _services(config, as_of, progress, closing, by=by) as services,
+        services_for(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.release(services, run)
     _show(report, form, closing)
@@ -250,7 +250,7 @@ def _closing(form: Format, *, is_wanted: bool = True) -> Iterator["list[Closing]
 
 
 @contextmanager
-def _services(
+def services_for(
     config: Path,
     as_of: str | None,
     progress: "Progress",
@@ -258,6 +258,7 @@ def _services(
     *,
     by: str | None = None,
 ) -> Iterator["Services"]:
+    """Yield what a command works with; what runs, and says so by `closing`, can be stopped."""
     from convsync import wiring
     from convsync.store import migrate
 
@@ -267,7 +268,7 @@ def _services(
     if closing is None:
         with wiring.opened(settings, as_of=now, progress=progress) as services:
             migrate.require_current(services.database)
-            yield services
+            yield replace(services, by=by or services.by)
         return
     with (
         signals.listening() as stop,

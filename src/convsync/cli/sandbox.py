@@ -1,8 +1,20 @@
-"""`sandbox`: Google's two APIs on this machine, to try everything without an account."""
+"""`sandbox`: both Google APIs and the CRMs on this machine, to try all without an account."""
 
-from typing import Annotated
+import json
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+
+from convsync.cli import output
+from convsync.errors import OperatorError
+
+app = typer.Typer(
+    help="Serve both Google APIs and the CRMs on this machine until interrupted.",
+    invoke_without_command=True,
+)
 
 Host = Annotated[
     str, typer.Option("--host", help="Where to listen; other than here needs a token.")
@@ -18,19 +30,113 @@ Token = Annotated[
         help="Asked of whoever turns its switches or reads its books.",
     ),
 ]
+Demo = Annotated[
+    bool, typer.Option("--demo", help="Fill the CRM, write a config, and print what to try.")
+]
+Crm = Annotated[str, typer.Option("--crm", help="Whose API the deals of --demo are read by.")]
+Folder = Annotated[Path, typer.Option("--folder", help="Where --demo writes its config.")]
+SandboxAsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="WHEN",
+        help="Let its clock stand at this instant; UTC without an offset.",
+    ),
+]
+Url = Annotated[
+    str, typer.Option("--url", envvar="CONVSYNC_SANDBOX_URL", help="Where the sandbox is.")
+]
+DEFAULT_URL = "http://127.0.0.1:8470"
 
 
+@app.callback()
 def sandbox(
+    context: typer.Context,
     host: Host = "127.0.0.1",
     http_port: HttpPort = 8470,
     grpc_port: GrpcPort = 8471,
     token: Token = None,
+    *,
+    demo: Demo = False,
+    crm: Crm = "hubspot",
+    folder: Folder = Path("sandbox"),
+    as_of: SandboxAsOf = None,
 ) -> None:
-    """Serve both Google APIs until interrupted; GET /books says what was counted."""
-    from convsync.errors import OperatorError
-    from convsync.sandbox.server import serve
+    """Serve until interrupted; `show books` says what was counted."""
+    if context.invoked_subcommand is not None:
+        return
+    from convsync.sandbox.living import settle_in
+    from convsync.sandbox.server import as_json, serve
 
     try:
-        serve(host, http_port, grpc_port, token=token)
+        announce = settle_in(crm, folder) if demo else as_json
+    except ValueError as error:
+        raise OperatorError(f"--crm {crm}: {error}.") from None
+    try:
+        serve(host, http_port, grpc_port, token=token, at=_instant(as_of), announce=announce)
     except (ValueError, OSError, RuntimeError) as error:  # grpc's word for a taken port
         raise OperatorError(f"The sandbox cannot listen on {host}: {error}") from error
+
+
+@app.command("set")
+def set_(
+    switch: Annotated[str | None, typer.Argument(help="Which switch; none lists them.")] = None,
+    value: Annotated[str, typer.Argument(metavar="JSON", help="What to set it to.")] = "null",
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Turn one of the sandbox's switches: its clock, faults, verdicts, account, CRMs."""
+    if switch is None:
+        for path, form in _asked("GET", url, "switches", token).items():
+            typer.echo(f"{path}\n{textwrap.indent(form, '    ')}")
+        return
+    try:
+        body = json.loads(value)
+    except ValueError:
+        raise OperatorError(
+            f"{value} is not JSON. `convsync sandbox set` lists what each switch takes."
+        ) from None
+    output.show_json(_asked("POST", url, switch, token, body))
+
+
+@app.command()
+def show(
+    what: Annotated[str, typer.Argument(help="books, clock, webhook, ping, crms/NAME/requests.")],
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Show what the sandbox knows: the platform's books, its clock, what was heard."""
+    output.show_json(_asked("GET", url, what, token))
+
+
+def _asked(method: str, url: str, path: str, token: str | None, body: Any = None) -> Any:
+    import requests
+
+    headers = {} if token is None else {"X-Sandbox-Token": token}
+    try:
+        answer = requests.request(
+            method, f"{url}/{path.strip('/')}", json=body, headers=headers, timeout=10
+        )
+        told = answer.json()
+    except requests.exceptions.JSONDecodeError:
+        raise OperatorError(
+            f"The sandbox has no {path}. `convsync sandbox set` lists all."
+        ) from None
+    except requests.RequestException as error:
+        raise OperatorError(
+            f"No sandbox answers at {url} ({type(error).__name__}). Start it with"
+            " `convsync sandbox`, or name its address with --url."
+        ) from None
+    if not answer.ok:
+        raise OperatorError(f"The sandbox refused {path}: {told.get('error')}.")
+    return told
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise OperatorError(f"--as-of {text} is not a time such as 2026-03-01T02:00.") from None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

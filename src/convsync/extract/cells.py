@@ -62,6 +62,7 @@ class CellReader:
         self._customers = _unambiguous(form.customer_words)
         self._phone_region = form.phone_region
         self._emails_are_hashed = form.emails_are_hashed
+        self._phones_are_hashed = form.phones_are_hashed
         self._separator = form.value_separator
         self.default_currency = form.currency
         self._moments = TimestampReader(form.time_zone, form.date_formats)
@@ -168,6 +169,15 @@ class CellReader:
         raise_if_inexact(cell)
         return sound_id(text_of(cell), self._phone_region)
 
+    def phones(self, cell: object) -> str:
+        """Return the text of a cell of phone numbers, which `hashed_phones` takes.
+
+        One that holds hashes cannot be read where that is not declared.
+        """
+        text = self.text(cell)
+        self._phone_hashes_in(text)
+        return text
+
     def internal_id(self, cell: object) -> str:
         """Return an ID by which a system names one of its own records, "" for what is none."""
         with suppress(CellError):
@@ -175,11 +185,25 @@ class CellReader:
         return ""
 
     def hashed_phones(self, text: str, region: str | None) -> list[str]:
-        """Return the hash of every phone number in a text; what is none is passed over."""
+        """Return the hash of every phone number in a text; what is none is passed over.
+
+        Where hashes are declared, a text of them is taken for the phones.
+        """
         if not text:
             return []
+        if found := self._phone_hashes_in(text):
+            return [one for one in found if one not in HASHES_OF_NOTHING]
         phones = (hashed_phone(part, region) for part in phones_in(text, self._separator))
         return [phone for phone in phones if phone]
+
+    def _phone_hashes_in(self, text: str) -> list[str]:
+        found = hashes_in(text) if len(text) >= HASH_LENGTH else []
+        if found and not self._phones_are_hashed:
+            raise CellError(
+                "holds a phone number that is hashed already: set the source's"
+                " phones_are_hashed = true"
+            )
+        return found
 
     def hashed_emails(self, cell: object) -> list[str]:
         """Return the hash of every e-mail address in a cell; what is no address is passed over.

@@ -55,6 +55,11 @@ class CrmDeals:
         self._memory = Memory()
         self.stages_seen: Sequence[Stage] = ()
 
+    @property
+    def names_survivors(self) -> bool:
+        """Return False where a deal that was merged seems to have been deleted."""
+        return self.crm.names_survivors
+
     def recall(self, memory: Memory) -> None:
         """Take what was kept of stages that are gone or renamed, and of deals that were merged."""
         self._memory = memory

@@ -48,7 +48,8 @@ class CrmDeal:
     """A deal as its CRM tells it, complete: with its stages' history and its people.
 
     `entered` is in the vendor's own order where stamps are equal; `standing` is what the record
-    itself says, and `merged` which deals became this one, where the vendor says so. `amount` is
+    itself says, and `merged` which deals became this one, where the vendor says so. `taken_over`
+    are the times of changes it was given by deals that were merged into it. `amount` is
     what the API wrote, text or number, in `currency`. `attributes` are what every CRM has under
     other names: owner, pipeline, stage; blank ones may be left out.
     """
@@ -59,6 +60,7 @@ class CrmDeal:
     entered: Sequence[Entered]
     standing: Standing | None = None
     merged: tuple[str, ...] = ()
+    taken_over: tuple[datetime, ...] = ()
     amount: Any = None
     currency: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -98,11 +100,13 @@ class Crm(Protocol):
     """One vendor's API. Iterating and calling raise what `Http` raises.
 
     `lag` is how long the vendor's index trails behind, `overlap` how far each window reaches back
-    into the one before; both may be overridden by the config.
+    into the one before; both may be overridden by the config. `names_survivors` is False where
+    deals can be merged and the loser only seems to have been deleted.
     """
 
     lag: timedelta
     overlap: timedelta
+    names_survivors: bool
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages of every pipeline of deals."""

@@ -85,6 +85,7 @@ class CrmRecords:
             milestones=self._reached,
             evidence=self._evidence,
             merged=lambda record: tuple(filter(None, map(cells.internal_id, record.merged))),
+            taken_over=lambda record: record.taken_over,
         )
 
     def read(self, record: CrmDeal | Quarantined) -> Deal | Quarantined:
@@ -104,7 +105,7 @@ class CrmRecords:
         ]
         for stage_id in self._funnel.unknown_in(record.entered):
             self.unknown_stages.setdefault(stage_id, record.deal_id)
-        merged = self._merged.get(record.deal_id, Merged()) if record.merged else None
+        merged = self._merged.get(record.deal_id, Merged() if record.merged else None)
         reached = self._funnel.reached(record.entered, record.standing, merged)
         return (*reached, *by_moment)
 

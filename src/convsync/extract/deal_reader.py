@@ -56,12 +56,14 @@ class DealReader(Generic[R]):
         milestones: Callable[[R], tuple[Milestone, ...]],
         evidence: Callable[[R, Key], Sequence[Evidence]],
         merged: Callable[[R], tuple[str, ...]] = lambda _: (),
+        taken_over: Callable[[R], tuple[datetime, ...]] = lambda _: (),
     ) -> None:
         self.milestones = milestones
         self._source = source
         self._cells = cells
         self._evidence = evidence
         self._merged = merged
+        self._taken_over = taken_over
         self.deal_id = layout.of_deal("deal_id", id_field, partial(_deal_id, cells), "")
         self.modified = layout.of_deal(
             "modified_at", fields.modified_at, cells.moment_in(fields.modified_at), None
@@ -103,6 +105,7 @@ class DealReader(Generic[R]):
             segments={name: text for name, get in self._segments if (text := get(record))},
             gone=Gone.DELETED if self._is_deleted(record) else None,
             merged=self._merged(record),
+            taken_over=self._taken_over(record),
             row_digest=row_digest,
         )
 

@@ -18,7 +18,7 @@ from itertools import chain
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
+from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm_adapter import batches
 from convsync.extract.crm_adapter import instant as instant_of
 from convsync.extract.oauth import Fetch, Token, granted
@@ -132,6 +132,20 @@ class Api:
             if len(parts) != len(some):
                 raise TransientError(f"{answer.place}: {len(parts)} of {len(some)} answers came.")
             yield from parts
+
+    def bodies(self, paths: Sequence[str]) -> list[Any | ConvsyncError]:
+        """Return what single reads give, in order, None where there is no such row, or errors.
+
+        What fails is asked for a second time: a batch whose parts fail is not repeated by itself.
+        """
+        found = [self._body_or_error(part) for part in self.batch(paths)]
+        again = [place for place, body in enumerate(found) if isinstance(body, ConvsyncError)]
+        for place, part in zip(again, self.batch([paths[one] for one in again]), strict=True):
+            found[place] = self._body_or_error(part)
+        return found
+
+    def _body_or_error(self, part: Answer) -> Any:
+        return None if is_gone(part) else self._http.problem_of(part) or part.body
 
     def body_of(self, part: Answer) -> Any:
         """Return the body of a part of a batch, None where there is no such row."""

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import Any, Final, Literal
 
+from convsync.errors import ConvsyncError, OperatorError, UnexpectedResponseError
 from convsync.extract.dynamics_api import Api, DynamicsRecord, any_of, instant
 from convsync.extract.funnel import ANY_PIPELINE, Entered, Stage, StageOutcome
+from convsync.extract.malformed import OwnCalls
 
 WON, LOST = 1, 2
 """The states of an opportunity that is closed; an open one's is 0."""
@@ -54,6 +56,12 @@ class Past:
 
     closings: Sequence[DynamicsRecord] = ()
     moves: Sequence[Entered] = ()
+    problem: UnexpectedResponseError | None = None
+    """Why it cannot be known, where that is so."""
+
+
+Audited = list[Entered] | UnexpectedResponseError
+"""The stages that the audit log says a process came into, or why it does not say."""
 
 
 class History:
@@ -115,14 +123,24 @@ class History:
         closings = self._closings(
             [row["opportunityid"] for row in rows if row["statecode"] in _CLOSED]
         )
-        moves = self._moves(ids)
-        return {one: Past(closings=closings.get(one, ()), moves=moves.get(one, ())) for one in ids}
+        moves, problems = self._moves(ids)
+        return {
+            one: Past(
+                closings=closings.get(one, ()),
+                moves=moves.get(one, ()),
+                problem=problems.get(one),
+            )
+            for one in ids
+        }
 
     def entered(self, row: DynamicsRecord, past: Past) -> Sequence[Entered]:
         """Return the stages a deal came into. Whatever came before its close was no later.
 
-        One that was won, taken up again and won again is won since the last time.
+        One that was won, taken up again and won again is won since the last time. Raises
+        UnexpectedResponseError where a part of its past cannot be had.
         """
+        if past.problem is not None:
+            raise past.problem
         state = row["statecode"]
         if state not in _CLOSED:
             return past.moves
@@ -191,29 +209,40 @@ class History:
                 closings.setdefault(row["_opportunityid_value"], []).append(row)
         return closings
 
-    def _moves(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Entered]]:
-        """Return the stages of processes that deals came into, by when.
+    def _moves(
+        self, deal_ids: Sequence[str]
+    ) -> tuple[Mapping[str, Sequence[Entered]], Mapping[str, UnexpectedResponseError]]:
+        """Return the stages of processes that deals came into, by when, and whose cannot be had.
 
         https://learn.microsoft.com/dynamics365/sales/developer/entities/opportunitysalesprocess
         """
-        own = "createdon,traversedpath,activestagestartedon,_activestageid_value"
+        columns = "createdon,traversedpath,activestagestartedon,_activestageid_value"
         moves: dict[str, list[Entered]] = {}
+        problems: dict[str, UnexpectedResponseError] = {}
+        own = OwnCalls()
         for process in self.processes:
-            select = f"{INSTANCE},{own},{process.deal}"
+            select = f"{INSTANCE},{columns},{process.deal}"
             queries = [
                 {"$select": select, "$filter": where, "$orderby": INSTANCE}
                 for where in any_of((process.deal,), deal_ids)
             ]
             rows = self._api.rows_of_each(process.records, queries)
-            audited = self._audited(process, [row[INSTANCE] for row in rows])
+            audited = self._audited(process, [row[INSTANCE] for row in rows], own)
             for row in rows:
-                entered = moves_of(row, audited.get(row[INSTANCE], ()))
-                moves.setdefault(row[process.deal], []).extend(entered)
-        return {one: sorted(these, key=lambda move: move.at) for one, these in moves.items()}
+                told = audited.get(row[INSTANCE], [])
+                if isinstance(told, UnexpectedResponseError):
+                    problems[row[process.deal]] = told
+                    continue
+                moves.setdefault(row[process.deal], []).extend(moves_of(row, told))
+        in_order = {one: sorted(these, key=lambda move: move.at) for one, these in moves.items()}
+        return in_order, problems
 
-    def _audited(self, process: Process, ids: Sequence[str]) -> Mapping[str, list[Entered]]:
+    def _audited(
+        self, process: Process, ids: Sequence[str], own: OwnCalls
+    ) -> "Mapping[str, Audited]":
         """Return what the audit log says of processes: which stage became active when.
 
+        Where a row's details cannot be had for good, that is its deal's problem and no other's.
         The list says when, each row's details say what. Unconfirmed: that rows may be listed for
         several records at once, and that details name the stage `_activestageid_value`.
         https://learn.microsoft.com/power-apps/developer/data-platform/auditing/retrieve-audit-data
@@ -230,12 +259,19 @@ class History:
             for where in any_of(("_objectid_value",), ids)
         ]
         rows = self._api.rows_of_each("audits", queries)
-        details = self._api.batch([_details_of(row["auditid"]) for row in rows])
-        entered: dict[str, list[Entered]] = {}
+        details = self._api.bodies([_details_of(row["auditid"]) for row in rows])
+        own.successes += sum(not isinstance(one, ConvsyncError) for one in details)
+        entered: dict[str, Audited] = {}
         for row, answer in zip(rows, details, strict=True):
-            stage, at = _new_stage(self._api.body_of(answer)), instant(row["createdon"])
-            if stage and at:
-                entered.setdefault(row["_objectid_value"], []).append(Entered(stage, at))
+            if isinstance(answer, OperatorError):
+                raise answer
+            if isinstance(answer, ConvsyncError):
+                entered[row["_objectid_value"]] = own.only_this_one(answer)
+                continue
+            of_instance = entered.setdefault(row["_objectid_value"], [])
+            stage, at = _new_stage(answer), instant(row["createdon"])
+            if stage and at and isinstance(of_instance, list):
+                of_instance.append(Entered(stage, at))
         return entered
 
 

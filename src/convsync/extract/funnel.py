@@ -8,8 +8,11 @@ The rules that shape it:
   not reached: whoever wants it counted lists the later stages too.
 - A stage that the record names and the history lacks was entered at the best time the record has:
   since when it is in its stage, when it was closed, for an open deal without any history when it
-  was created, and at the latest when it was modified. Such a time is an estimate. So is one behind
-  a stage that nothing is known of: the milestone may have been reached in that.
+  was created, and at the latest when it was modified. Such a time is an estimate.
+- A stage that nothing is known of, as it was deleted before anybody looked, may have meant what is
+  reached right behind it, for its deals were moved when it was deleted. So that is an estimate:
+  it is taken for reached when the record says it was closed, if that lies between the two moves,
+  and else since the first. Old wins do not become new ones by a clean-up.
 - A deal that goes back below a milestone has no longer reached it; entering it again is a new time.
   Going back and forth above it, or saving the same stage again, changes nothing.
 - Going on is not going back: stages compare within one pipeline. What was reached in one is not
@@ -124,7 +127,7 @@ class Funnel:
         Where it was `merged`, the history is that of all the deals it was merged from.
         """
         told = sorted(history, key=lambda entered: entered.at)
-        road = _Road(self)
+        road = _Road(self, standing.closed_at if standing else None)
         if merged is None:
             road.follow(self._with_record(told, standing))
         elif merged.at is None:
@@ -207,11 +210,12 @@ class _Reached:
 class _Road:
     """One deal on its way: what it has reached by now, and in which pipeline."""
 
-    def __init__(self, funnel: Funnel) -> None:
+    def __init__(self, funnel: Funnel, closed_at: datetime | None) -> None:
         self._funnel = funnel
+        self._closed_at = closed_at
         self._pipeline = ANY_PIPELINE
         self._won_in: str | None = None
-        self._is_unclear = False
+        self._unclear_since: datetime | None = None
         self.reached: dict[str, _Reached] = {}
         self.lost: _Reached | None = None
 
@@ -226,15 +230,15 @@ class _Road:
         for entered in told:
             stage = self._funnel.stages.get(entered.stage_id)
             if stage is None:
-                self._is_unclear = True
+                self._unclear_since = self._unclear_since or entered.at
             else:
                 self._enter(stage, entered, is_own=is_own)
 
     def _enter(self, stage: Stage, entered: Entered, *, is_own: bool) -> None:
         if stage.pipeline != ANY_PIPELINE:
             self._pipeline = stage.pipeline
-        now = _Reached(entered.at, self._pipeline, entered.is_estimated or self._is_unclear)
-        self._is_unclear = False
+        now = self._as_reached(stage, entered)
+        self._unclear_since = None
         if stage.stage_id in self._funnel.lost:
             if is_own:
                 self._lose(now)
@@ -246,6 +250,16 @@ class _Road:
             self._won_in = self._won_in or self._pipeline
         for name in self._funnel.meant_by.get(stage.stage_id, ()):
             self.reached.setdefault(name, now)
+
+    def _as_reached(self, stage: Stage, entered: Entered) -> _Reached:
+        since = self._unclear_since
+        if since is None:
+            return _Reached(entered.at, self._pipeline, entered.is_estimated)
+        is_closed = stage.outcome is not StageOutcome.OPEN
+        closed_at = self._closed_at if is_closed else None
+        if closed_at is None or not since <= closed_at <= entered.at:
+            closed_at = since
+        return _Reached(closed_at, self._pipeline, is_estimated=True)
 
     def _lose(self, now: _Reached) -> None:
         if self._won_in is None or self._is_here(self._won_in):

@@ -72,6 +72,7 @@ class HubSpot:
 
     lag = timedelta(minutes=5)
     overlap = timedelta(hours=2)
+    names_survivors = True
 
     def __init__(
         self, http: Http, mapping: CrmMapping, *, version: str = VERSION, a_group: int = A_GROUP

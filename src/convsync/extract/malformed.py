@@ -128,18 +128,40 @@ class OwnCalls:
         try:
             found = call()
         except (TransientError, OperatorError) as error:
-            is_limit = isinstance(error, TransientError) and error.retry_after_s
-            if is_limit or self._is_a_pattern():
-                raise
-            raise UnexpectedResponseError(str(error)) from None
+            raise self.judged(error) from None
         with self._counting:
             self.successes += 1
         return found
 
-    def _is_a_pattern(self) -> bool:
+    def tried(self, call: Callable[[], T]) -> T | UnexpectedResponseError:
+        """Return what a call does, or why it is only this one that fails; raises otherwise."""
+        try:
+            found = call()
+        except (TransientError, OperatorError, UnexpectedResponseError) as error:
+            return self.only_this_one(error)
+        with self._counting:
+            self.successes += 1
+        return found
+
+    def only_this_one(self, error: ConvsyncError) -> UnexpectedResponseError:
+        """Return the error of a record's call as one about this record; raise one about all."""
+        judged = self.judged(error)
+        if isinstance(judged, UnexpectedResponseError) and not self._is_a_pattern:
+            return judged
+        raise judged
+
+    def judged(self, error: ConvsyncError) -> ConvsyncError:
+        """Return the error of a record's call as one about this record, or as it is: about all."""
         with self._counting:
             self.failures += 1
-            return self.failures >= _A_PATTERN and self.failures > self.successes
+        is_limit = isinstance(error, TransientError) and error.retry_after_s
+        if is_limit or self._is_a_pattern:
+            return error
+        return UnexpectedResponseError(str(error))
+
+    @property
+    def _is_a_pattern(self) -> bool:
+        return self.failures >= _A_PATTERN and self.failures > self.successes
 
 
 def _joined(first: Page, second: Page) -> Page:

@@ -39,6 +39,7 @@ class CellFormat:
     currency: str | None = None
     phone_region: str | None = None
     emails_are_hashed: bool = False
+    phones_are_hashed: bool = False
     granted_words: frozenset[str] = frozenset()
     denied_words: frozenset[str] = frozenset()
     unspecified_words: frozenset[str] = frozenset()

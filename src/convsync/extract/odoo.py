@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final, Literal
 
 from convsync.extract.crm_adapter import (
@@ -45,6 +45,7 @@ from convsync.extract.odoo_api import NotReadableError, NotThereError, Transport
 from convsync.extract.odoo_records import (
     LOST,
     OdooRecord,
+    Told,
     TrackedChange,
     cell_of,
     instant_of,
@@ -101,6 +102,7 @@ class Odoo:
     overlap = timedelta(hours=3)
     """`write_date` is when a transaction began: one that writes for an hour commits an hour behind
     the windows that were read meanwhile. An idle window costs about ten requests."""
+    names_survivors = False
 
     def __init__(
         self,
@@ -235,11 +237,11 @@ class Odoo:
     def _page(self, records: Sequence[OdooRecord]) -> Page:
         """Return deals with their partner and the stages they went through."""
         partners = self._partners(one["partner_id"][0] for one in records if one["partner_id"])
-        changes = self._changes([one["id"] for one in records])
+        told = self._told_of([one["id"] for one in records])
         return Page(
             deals=[
                 built(
-                    str(record["id"]), self._deal, record, changes.get(record["id"], ()), partners
+                    str(record["id"]), self._deal, record, told.get(record["id"], Told()), partners
                 )
                 for record in records
             ],
@@ -257,8 +259,8 @@ class Odoo:
             for record in self._read(_PARTNER, dict.fromkeys(ids), columns)
         }
 
-    def _changes(self, ids: Sequence[int]) -> Mapping[int, Sequence[TrackedChange]]:
-        """Return the tracked changes of leads, oldest first.
+    def _told_of(self, ids: Sequence[int]) -> Mapping[int, Told]:
+        """Return the tracked changes of leads, and those they were given, each oldest first.
 
         A merge moves the losers' messages to the survivor and gives each a subject, "From …" in the
         user's language; a message about a change has none of its own. People's are left unread.
@@ -271,12 +273,18 @@ class Odoo:
             ["res_id", "in", list(ids)],
             ["message_type", "not in", list(_OF_PEOPLE)],
         ]
-        changes: defaultdict[int, list[TrackedChange]] = defaultdict(list)
+        own: defaultdict[int, list[TrackedChange]] = defaultdict(list)
+        given: defaultdict[int, list[TrackedChange]] = defaultdict(list)
         for messages in self._pages(_MESSAGE, domain, ["res_id", "subject"], _A_THREAD):
-            leads = {one["id"]: one["res_id"] for one in messages if not one["subject"]}
-            for message, change in self._changes_told_by(list(leads)):
-                changes[leads[message]].append(change)
-        return {lead: sorted(all_, key=lambda one: one.at) for lead, all_ in changes.items()}
+            of = {one["id"]: (one["res_id"], given if one["subject"] else own) for one in messages}
+            for message, change in self._changes_told_by(list(of)):
+                lead, changes = of[message]
+                changes[lead].append(change)
+        by_time = attrgetter("at")
+        return {
+            lead: Told(sorted(own[lead], key=by_time), sorted(given[lead], key=by_time))
+            for lead in {*own, *given}
+        }
 
     def _changes_told_by(self, messages: Sequence[int]) -> Iterator[tuple[int, TrackedChange]]:
         """Yield the changes that messages tell of, by record ID, each with its message."""
@@ -315,16 +323,15 @@ class Odoo:
         """Find out now, not in the middle of the night. A description is given to anybody."""
         self._found(_CHANGE, [], ["id"], limit=1)
 
-    def _deal(
-        self, record: OdooRecord, changes: Sequence[TrackedChange], partners: Mapping[int, Person]
-    ) -> CrmDeal:
+    def _deal(self, record: OdooRecord, told: Told, partners: Mapping[int, Person]) -> CrmDeal:
         partner = record["partner_id"]
         person = partners.get(key_of(partner)) if partner else None
         return CrmDeal(
             deal_id=str(record["id"]),
             created_at=instant_of(record["create_date"]),
             modified_at=instant_of(record["write_date"]),
-            entered=stages_entered(record, changes, is_tracked=self._history == "tracking"),
+            entered=stages_entered(record, told.own, is_tracked=self._history == "tracking"),
+            taken_over=tuple(change.at for change in told.given),
             amount=next(record[name] for name in _AMOUNTS if name in record),
             currency=name_of(record["company_currency"]),
             attributes={

@@ -23,6 +23,13 @@ class TrackedChange(NamedTuple):
     new: int
 
 
+class Told(NamedTuple):
+    """The changes that messages tell of a lead, and those of leads that were merged into it."""
+
+    own: Sequence[TrackedChange] = ()
+    given: Sequence[TrackedChange] = ()
+
+
 _AT_ONCE: Final = timedelta(minutes=1)
 """How far the stamps of one transaction may lie apart."""
 

@@ -49,6 +49,7 @@ class Pipedrive:
 
     lag = timedelta(0)
     overlap = timedelta(minutes=10)
+    names_survivors = False
 
     def __init__(self, api: Api, mapping: CrmMapping) -> None:
         self._api = api
@@ -129,7 +130,7 @@ class Pipedrive:
                 yield self._complete(records)
 
     def departed(self, window: Period) -> Iterator[Departed]:
-        """Yield deals deleted in the window; the loser of a merge is deleted, and names no winner.
+        """Yield deals deleted in the window; the loser of a merge is one, and names no winner.
 
         Pipedrive lists them for 30 days. That deleting moves `update_time`, and that archived ones
         stay in the list of archived deals, is unconfirmed.
@@ -353,7 +354,8 @@ def _id_of(record: PipedriveRecord) -> str:
 
 
 def _deleted(record: PipedriveRecord) -> Departed:
-    return Departed(deal_id=_id_of(record), gone=Gone.DELETED)
+    at = instant(record.get("update_time"))
+    return Departed(deal_id=_id_of(record), gone=Gone.DELETED, at=at)
 
 
 def _several(record: PipedriveRecord) -> bool:

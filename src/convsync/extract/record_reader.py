@@ -79,7 +79,7 @@ class PersonReader(Generic[R]):
 
     def __init__(self, columns: PersonColumns, cells: CellReader, layout: Layout[R]) -> None:
         self._emails = layout.getters(columns.emails, cells.hashed_emails)
-        self._phones = layout.getters(columns.phones, cells.text)
+        self._phones = layout.getters(columns.phones, cells.phones)
         self._hashed = cells.hashed_phones
         self._region = layout.optional(columns.country, cells.region, cells.region(None))
         self._keys = [

@@ -71,6 +71,7 @@ class Salesforce:
     lag = timedelta(minutes=5)
     overlap = timedelta(minutes=30)
     """Long transactions commit rows under an earlier SystemModstamp (airbyte #27146)."""
+    names_survivors = True
 
     def __init__(
         self,

@@ -30,6 +30,9 @@ from convsync.model.deal import Deal, Milestone
 T = TypeVar("T")
 _BUCKETS: Final = 64
 _SHOWN: Final = 5
+_ANOTHER_IS_UNREADABLE: Final = (
+    "another row of the same deal cannot be read, and may say more of it: correct that one"
+)
 
 
 class RowsPerDeal(StrEnum):
@@ -108,12 +111,9 @@ def gathered(
         together_with = held.setdefault(deal_id, [])
         together_with.append(row)
         if len(together_with) == times:
-            yield _as_one(held.pop(deal_id))
-    yield from map(_as_one, held.values())
-
-
-def _as_one(rows: Sequence[NumberedRow]) -> NumberedRow | SeveralRows:
-    return rows[0] if len(rows) == 1 else SeveralRows(rows)
+            yield SeveralRows(held.pop(deal_id))
+    for rows_read in held.values():
+        yield rows_read[0]._replace(problem=_ANOTHER_IS_UNREADABLE)
 
 
 def raise_unless_alike(several: SeveralRows) -> None:

@@ -42,11 +42,15 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departed:
-    """A deal that its CRM no longer has; `survivor` is the deal it was merged into."""
+    """A deal that its CRM no longer has; `survivor` is the deal it was merged into.
+
+    `at` is when it left, where the CRM says.
+    """
 
     deal_id: str
     gone: Gone
     survivor: str | None = None
+    at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ class Unchanged:
     """Deals whose rows are as they were when last read, one after the other, by their numbers."""
 
     deal_rows: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Whoever reads records is to store those before it, and only then asks for the next."""
 
 
 Record = Deal | Quarantined | Departed | Bookmark | Unchanged
@@ -149,6 +158,15 @@ class Remembers(Protocol):
 
     def recall(self, memory: Memory) -> None:
         """Take what was kept; it is used by the reads that follow."""
+
+
+@runtime_checkable
+class Merges(Protocol):
+    """A source that says whether its CRM names what a merged deal became, if it merges deals."""
+
+    @property
+    def names_survivors(self) -> bool:
+        """Return False where a deal that was merged seems to have been deleted."""
 
 
 @runtime_checkable

@@ -1,18 +1,17 @@
 """Deals from Zoho CRM, API version 8: deals, their contacts, and the leads that became deals.
 
 What shapes it: only queries (COQL) have windows with two ends, lists of IDs and pages by record ID;
-milestones come from the history of the stage, for Closing_Date is typed by people; a stage is known
-by its words, which several pipelines share; queries never find what was deleted: it has a list of
-its own, and a merged deal is in it without a word of its survivor.
+milestones come from the history of the stage, for Closing_Date is typed by people; queries never
+find what was deleted: it has a list of its own, and a merged deal is in it without a word of its
+survivor.
 https://www.zoho.com/crm/developer/docs/api/v8/COQL-Overview.html
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import chain, product
+from itertools import chain
 from operator import itemgetter
 from typing import Final
 
@@ -27,15 +26,16 @@ from convsync.extract.crm_adapter import (
     end_of_day,
     instant,
     is_first_read,
-    oldest_first,
 )
-from convsync.extract.funnel import Entered, Stage, Standing
-from convsync.extract.malformed import built, left, one_by_one
+from convsync.extract.funnel import Stage, Standing
+from convsync.extract.malformed import OwnCalls, built, left, one_by_one, quarantined
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
 from convsync.extract.paging import last_of
 from convsync.extract.source import Departed
 from convsync.extract.zoho_api import A_LONG_PAGE, Api, ZohoRecord
-from convsync.extract.zoho_records import id_of, ids_named, person_of, plain_fields, stage_of
+from convsync.extract.zoho_records import id_of, ids_named, person_of, plain_fields
+from convsync.extract.zoho_related import RelatedLists, contacts_in, related_lists
+from convsync.extract.zoho_stages import ZohoStages
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -59,9 +59,6 @@ _SAMPLE, _MOST_COLUMNS = 100, 500
 _NOT_SELECTED: Final = frozenset(
     {"fileupload", "imageupload", "profileimage", "multiselectlookup", "multiuserlookup", "subform"}
 )
-_NO_PIPELINE: Final = {"id": "none", "actual_value": "", "display_value": ""}
-_NAMES: Final = ("actual_value", "display_value")
-"""What a stage or pipeline was called first, and is called now."""
 Found = tuple[list[ZohoRecord], str]
 """Deals that were found together, and the ID up to which was looked."""
 
@@ -75,54 +72,27 @@ class Zoho:
 
     lag = timedelta(0)
     overlap = timedelta(minutes=10)
+    names_survivors = False
 
     def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
         self._api = api
         self._mapping = mapping
         self._reads_roles = reads_roles
         self._known: Mapping[str, frozenset[str]] = {kind: frozenset() for kind in _MODULES}
-        self._stages: Mapping[tuple[str, str], Stage] = {}
         self._picks: Sequence[ZohoRecord] = ()
-        self._pipeline_of: Mapping[str, str] = {}
+        self._stages = ZohoStages((), ())
         self._history_can_be_queried: bool | None = None
 
     def stages(self) -> Sequence[Stage]:
-        """Return the stages of every layout's pipelines; `forecast_type` says won and lost.
-
-        Pipelines share stages, so an ID here is the pipeline's and the stage's. Deals hold words:
-        what a stage was called first, or what it is called now. Unconfirmed: which, so either is
-        known; a new name that another stage had first means the other.
-        """
+        """Return the stages of every layout's pipelines, and those that no pipeline has."""
         layouts = self._api.settings("layouts", {"module": _MODULES[DEAL]})
         pipelines = {
             pipeline["id"]: pipeline
             for layout in layouts
             for pipeline in self._api.settings("pipeline", {"layout_id": layout["id"]})
         }
-        stages = [
-            (pipeline, one, stage_of(pipeline, one, number))
-            for pipeline in pipelines.values()
-            for number, one in enumerate(pipeline["maps"])
-        ]
-        stages += self._without_pipeline({one[name] for _, one, _ in stages for name in _NAMES})
-        by_word: dict[tuple[str, str], Stage] = {}
-        self._pipeline_of = {stage.stage_id: one["actual_value"] for one, _, stage in stages}
-        for of_pipeline, of_stage in product(_NAMES, repeat=2):
-            for pipeline, one, stage in stages:
-                by_word.setdefault((pipeline[of_pipeline], one[of_stage]), stage)
-                by_word.setdefault(("", one[of_stage]), stage)
-        self._stages = by_word
-        return [stage for _, _, stage in stages]
-
-    def _without_pipeline(
-        self, known: AbstractSet[str]
-    ) -> list[tuple[ZohoRecord, ZohoRecord, Stage]]:
-        """Return the stages that deals may hold and no pipeline has: a layout may have none."""
-        return [
-            (_NO_PIPELINE, one, stage_of(_NO_PIPELINE, one, number))
-            for number, one in enumerate(self._picks)
-            if not {one["actual_value"], one["display_value"]} & known
-        ]
+        self._stages = ZohoStages([*pipelines.values()], self._picks)
+        return self._stages.all
 
     def fields(self) -> Sequence[CrmField]:
         """Return the fields of deals, contacts and leads; those hidden from the user are left out.
@@ -252,25 +222,32 @@ class Zoho:
     # What they are
 
     def _complete(self, rows: Sequence[ZohoRecord], place: str | None = None) -> Page:
-        return replace(one_by_one(rows, itemgetter("id"), self._page), place=place)
+        page = partial(self._page, OwnCalls())
+        return replace(one_by_one(rows, itemgetter("id"), page), place=place)
 
-    def _page(self, rows: Sequence[ZohoRecord]) -> Page:
+    def _page(self, own: OwnCalls, rows: Sequence[ZohoRecord]) -> Page:
         """Return deals complete with the history of their stages and the people behind them.
 
         One that was deleted before all of it was read is left out: it is in the list of the
-        deleted, tonight or tomorrow.
+        deleted, tonight or tomorrow. One whose own lists cannot be had is quarantined.
         """
-        history = self._history_of([row["id"] for row in rows])
-        people = self._people_behind([row for row in rows if row["id"] in history])
+        history = self._history_of([row["id"] for row in rows], own)
+        roles = self._roles_of(history.found, own) if self._reads_roles else None
+        found = history.found if roles is None else roles.found
+        people = self._people_behind([row for row in rows if row["id"] in found], roles)
+        failed = {**history.failed, **(roles.failed if roles else {})}
         return Page(
             deals=[
-                built(row["id"], self._deal, row, history[row["id"]], people[row["id"]])
-                for row in rows
-                if row["id"] in people
+                *(
+                    built(row["id"], self._deal, row, history.found[row["id"]], people[row["id"]])
+                    for row in rows
+                    if row["id"] in people
+                ),
+                *(quarantined(deal_id, error) for deal_id, error in failed.items()),
             ],
         )
 
-    def _history_of(self, deal_ids: Sequence[str]) -> dict[str, list[ZohoRecord]]:
+    def _history_of(self, deal_ids: Sequence[str], own: OwnCalls) -> RelatedLists:
         """Return a row for each stage that deals came into, nothing for deals that were deleted.
 
         Unconfirmed: that Modified_Time is when a stage was entered, and not when it was left; and
@@ -278,32 +255,30 @@ class Zoho:
         https://help.zoho.com/portal/en/community/topic/kaizen-107-field-trackers-in-zoho-crm
         """
         if deal_ids and not self._can_query_history():
-            return self._related(deal_ids, "Stage_History", "Stage,Modified_Time")
+            return related_lists(self._api, deal_ids, "Stage_History", "Stage,Modified_Time", own)
         history: dict[str, list[ZohoRecord]] = {one: [] for one in deal_ids}
         pages = self._api.pages_in(_ENTRY, _HISTORY, _OF_DEALS, deal_ids, a_page=A_LONG_PAGE)
         for row in chain.from_iterable(pages):
             history[id_of(row["Potential_Name"])].append(row)
-        return history
+        return RelatedLists(found=history)
 
-    def _related(
-        self, deal_ids: Iterable[str], what: str, columns: str
-    ) -> dict[str, list[ZohoRecord]]:
-        """Return a related list of each deal that is still there."""
-        ids = [*deal_ids]
-        lists = self._api.together([partial(self._api.related, one, what, columns) for one in ids])
-        return {one: rows for one, rows in zip(ids, lists, strict=True) if rows is not None}
+    def _roles_of(self, deal_ids: Iterable[str], own: OwnCalls) -> RelatedLists:
+        """Return the contacts in roles of deals.
+
+        https://www.zoho.com/crm/developer/docs/api/v8/get-contact-roles-of-a-specific-deal.html
+        """
+        return related_lists(self._api, deal_ids, "Contact_Roles", "id", own)
 
     def _can_query_history(self) -> bool:
         if self._history_can_be_queried is None:
             self._history_can_be_queried = self._api.can_query(_ENTRY, _HISTORY)
         return self._history_can_be_queried
 
-    def _people_behind(self, rows: Sequence[ZohoRecord]) -> dict[str, list[Person]]:
-        """Return the people of each deal: its contact, those in roles if wanted, and its leads.
-
-        Nothing for deals that were deleted.
-        """
-        contacts_of = self._contacts_of(rows)
+    def _people_behind(
+        self, rows: Sequence[ZohoRecord], roles: RelatedLists | None
+    ) -> dict[str, list[Person]]:
+        """Return the people of each deal: its contact, those in roles, and its leads."""
+        contacts_of = {row["id"]: contacts_in(row, roles) for row in rows}
         wanted = dict.fromkeys(chain.from_iterable(contacts_of.values()))
         contacts = {row["id"]: row for row in self._read(CONTACT, _BY_ID, wanted)}
         behind = {
@@ -334,19 +309,6 @@ class Zoho:
                 for deal_id in deals_of[id_of(lead["Converted_Contact"])]:
                     yield deal_id, lead
 
-    def _contacts_of(self, rows: Sequence[ZohoRecord]) -> dict[str, list[str]]:
-        """Return the IDs of each deal's contacts, its own first.
-
-        https://www.zoho.com/crm/developer/docs/api/v8/get-contact-roles-of-a-specific-deal.html
-        """
-        ids = {row["id"]: [id_of(row.get("Contact_Name"))] for row in rows}
-        if self._reads_roles:
-            roles = self._related(ids, "Contact_Roles", "id")
-            ids = {
-                one: [*ids[one], *(role["id"] for role in listed)] for one, listed in roles.items()
-            }
-        return {one: [*filter(None, dict.fromkeys(found))] for one, found in ids.items()}
-
     def _read(self, kind: str, where: str, ids: Iterable[str]) -> list[ZohoRecord]:
         """Return records by IDs."""
         pages = self._api.pages_in(self._columns(kind), _MODULES[kind], where, ids)
@@ -366,13 +328,13 @@ class Zoho:
         self, row: ZohoRecord, history: Sequence[ZohoRecord], people: Sequence[Person]
     ) -> CrmDeal:
         pipeline, word = row.get("Pipeline") or "", row["Stage"] or ""
-        stage = self._stage_of(pipeline, word)
+        stage = self._stages.of(pipeline, word)
         created_at, modified_at = instant(row["Created_Time"]), instant(row["Modified_Time"])
         return CrmDeal(
             deal_id=row["id"],
             created_at=created_at,
             modified_at=modified_at,
-            entered=self._entered(history, pipeline),
+            entered=self._stages.entered(history, pipeline),
             standing=Standing(
                 stage_id=stage.stage_id if stage else word,
                 closed_at=end_of_day(row.get("Closing_Date")),
@@ -390,32 +352,11 @@ class Zoho:
             people=people,
         )
 
-    def _entered(self, history: Sequence[ZohoRecord], pipeline: str) -> list[Entered]:
-        """Return the stages a deal came into; a row has the stage's word, and not its pipeline.
-
-        That is taken to be the one the deal was in before, if it has such a stage: a word means
-        the present pipeline's stage only where that has no other.
-        """
-        dated = [(row["Stage"], at) for row in history if row["Stage"] and (at := _changed_at(row))]
-        entered, was_in = list[Entered](), pipeline
-        for word, at in oldest_first(dated, itemgetter(1)):
-            stage = self._stage_of(was_in, word)
-            was_in = self._pipeline_of.get(stage.stage_id, pipeline) if stage else was_in
-            entered.append(Entered(stage.stage_id if stage else word, at))
-        return entered
-
-    def _stage_of(self, pipeline: str, word: str) -> Stage | None:
-        """Return the pipeline's stage, or another's: a deal that changes pipelines was in both."""
-        return self._stages.get((pipeline, word)) or self._stages.get(("", word))
-
 
 def _deleted(row: ZohoRecord, window: Period) -> Departed | None:
     at = instant(row["deleted_time"])
-    return Departed(deal_id=row["id"], gone=Gone.DELETED) if at and at in window else None
-
-
-def _changed_at(row: ZohoRecord) -> datetime | None:
-    return instant(row["Modified_Time"])
+    left = Departed(deal_id=row["id"], gone=Gone.DELETED, at=at)
+    return left if at and at in window else None
 
 
 def _others(rows: Iterable[ZohoRecord], window: Period) -> list[ZohoRecord]:

@@ -1,7 +1,8 @@
 """Consent of the person behind a deal. What is not known is unspecified, never granted.
 
 A word that the configuration does not map may be a refusal in other words. It is unclear, which
-is less than unspecified: nothing of the deal goes out until somebody says what the word means.
+is less than unspecified: nothing of the deal goes out until somebody says what the word means. Of
+somebody who was forgotten nothing goes out any more, whatever the CRM says of them.
 """
 
 from enum import StrEnum
@@ -16,6 +17,7 @@ class ConsentStatus(StrEnum):
     DENIED = "denied"
     UNSPECIFIED = "unspecified"
     UNCLEAR = "unclear"
+    FORGOTTEN = "forgotten"
 
 
 class Consent(Struct, frozen=True, kw_only=True):
@@ -39,5 +41,13 @@ class Consent(Struct, frozen=True, kw_only=True):
         """True where the person said something about consent, and nobody said what it means."""
         return ConsentStatus.UNCLEAR in (self.ad_user_data, self.ad_personalization)
 
+    @property
+    def is_forgotten(self) -> bool:
+        """True where the person was forgotten, by `convsync forget`."""
+        return self.ad_user_data is ConsentStatus.FORGOTTEN
+
 
 UNSPECIFIED = Consent()
+FORGOTTEN = Consent(
+    ad_user_data=ConsentStatus.FORGOTTEN, ad_personalization=ConsentStatus.FORGOTTEN
+)

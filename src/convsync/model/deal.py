@@ -24,13 +24,15 @@ class Milestone(Struct, frozen=True):
 
     `is_whole_day` marks a bare date: `reached_at` is then the last second of that day in the
     company's calendar, so that every click of the day counts as before it. One that `is_estimated`
-    was taken from the next best stamp, because the CRM's history does not say when.
+    was taken from the next best stamp, because the CRM's history does not say when; `estimated_at`
+    is what it was last taken for before the history said better, as far as the store knows.
     """
 
     name: str
     reached_at: datetime
     is_whole_day: bool = False
     is_estimated: bool = False
+    estimated_at: datetime | None = None
 
 
 class Merged(Struct, frozen=True):
@@ -57,7 +59,8 @@ class Deal(Struct, frozen=True, kw_only=True):
     or absurd; what that means is the value rule's to say. `clicks` are those the CRM itself keeps,
     on the deal, its lead or its contacts. `merged` are the deals that became this one, as the CRM
     says now, and `shared` the hashes that too many deals have to mean anybody, which are then not
-    among its `identifiers`; neither is kept with the deal.
+    among its `identifiers`. `taken_over` are the times of changes that it was given by others that
+    were merged into it. None of these three is kept with the deal.
     """
 
     source: str
@@ -75,6 +78,7 @@ class Deal(Struct, frozen=True, kw_only=True):
     segments: Mapping[str, str] = field(default_factory=dict)
     gone: Gone | None = None
     merged: tuple[str, ...] = ()
+    taken_over: tuple[datetime, ...] = ()
     shared: Identifiers = NO_IDENTIFIERS
     row_digest: bytes = b""
     """Stands for the row it was read from, and how; empty where its source keeps none."""

@@ -45,6 +45,8 @@ class EventKind(StrEnum):
     RULE_MOVED = "rule_moved"
     SOURCE_MOVED = "source_moved"
     RESTORE_ACCEPTED = "restore_accepted"
+    PERSON_FORGOTTEN = "person_forgotten"
+    IDENTIFIERS_ERASED = "identifiers_erased"
     PLAN_REFUSED = "plan_refused"
     PLAN_FORCED = "plan_forced"
     PLAN_RELEASED = "plan_released"

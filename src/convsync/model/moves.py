@@ -123,8 +123,15 @@ def not_sent(
     code: str = "",
     **notes: Any,
 ) -> Move:
-    """Send nothing of a milestone, for a reason."""
-    changes = {"state": State.NOT_SENT, "reason": reason, "due_at": None, "code": code}
+    """Send nothing of a milestone, for a reason. Of who refused, nothing is kept to be said."""
+    changes: dict[str, Any] = {
+        "state": State.NOT_SENT,
+        "reason": reason,
+        "due_at": None,
+        "code": code,
+    }
+    if reason is Reason.CONSENT_DENIED and entry.statement is not None:
+        changes["statement"] = entry.statement.without_person()
     return move(entry, EventKind.NOT_SENT, {**changes, **_at(place), "run_id": run_id}, notes)
 
 

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     RULE_RETIRED = "rule_retired"
     PLATFORM_CANNOT = "platform_cannot"
     PLATFORM_REFUSED = "platform_refused"
+    PERSON_FORGOTTEN = "person_forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.CLICK_OF_ANOTHER_NETWORK: Explanation(
         "The only clicks found belong to other ad networks than the rule's destination.",
         "Nothing, if that network brought the deal; a rule for its destination would count it.",
+    ),
+    Reason.PERSON_FORGOTTEN: Explanation(
+        "The person behind this deal was forgotten: nothing more is sent of it, and what the"
+        " platform counts already is neither corrected nor taken back.",
+        "Nothing: this is final. What the ad platform itself holds is erased there.",
     ),
     Reason.CONSENT_DENIED: Explanation(
         "The person refused that their data is used for advertising.", "Nothing: this is final."

@@ -1,6 +1,6 @@
 """Many sightings at once, column by column: clicks come by the million, and objects cost."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,6 +77,19 @@ class SeenClicks:
             seen_at=[self.seen_at[position] for position in counts],
             are_whole_days=[self.are_whole_days[position] for position in counts],
             keys=list(self._keys_at(places)),
+        )
+
+    def without(self, positions: Collection[int]) -> "SeenClicks":
+        """Return all but the clicks at these positions."""
+        left = [position for position in range(len(self)) if position not in positions]
+        places = {position: place for place, position in enumerate(left)}
+        return SeenClicks(
+            digests=[self.digests[position] for position in left],
+            kinds=[self.kinds[position] for position in left],
+            values=[self.values[position] for position in left],
+            seen_at=[self.seen_at[position] for position in left],
+            are_whole_days=[self.are_whole_days[position] for position in left],
+            keys=[(key, places[at], basis) for key, at, basis in self.keys if at in places],
         )
 
     def _keys_at(self, places: dict[bytes, int]) -> Iterator[SeenKey]:

@@ -23,6 +23,7 @@ CLICK_CANNOT_BE_CORRECTED = "CLICK_CANNOT_BE_CORRECTED"
 TOO_OLD_TO_COUNT = "TOO_OLD_TO_COUNT"
 TOO_OLD_TO_CORRECT = "TOO_OLD_TO_CORRECT"
 VALUE_NOT_TAKEN = "VALUE_NOT_TAKEN"
+TIME_CANNOT_BE_CORRECTED = "TIME_CANNOT_BE_CORRECTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ CODES: Mapping[str, CodeMeaning] = {
     VALUE_NOT_TAKEN: CodeMeaning(
         "The value is larger than the platform takes.",
         "Correct the amount in the CRM, or set the rule's amounts.absurd_above.",
+    ),
+    TIME_CANNOT_BE_CORRECTED: CodeMeaning(
+        "The conversion was counted at an estimated time, and the CRM's history now says another. "
+        "No platform gives a conversion another time, and under its order ID it cannot be counted "
+        "again.",
+        "Nothing: value and click are right. If it happens often, raise the source's lag_minutes.",
     ),
 }
 """Our own codes, for what is refused without a request."""

@@ -41,6 +41,14 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrivacySettings:
+    """How people are forgotten: the secret of the list of them, and where it is kept beside."""
+
+    key: bytes | None = field(default=None, repr=False)
+    erased_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """What a rule or source was called before, and what it is called now.
 

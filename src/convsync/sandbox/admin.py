@@ -4,9 +4,11 @@ None of them exists at Google. They are open on loopback, and want a token anywh
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -170,7 +172,17 @@ def _reading(platform: AdPlatform, reader: Reader) -> Endpoint:
     return endpoint
 
 
+def switches_among(routes: Iterable[Route]) -> dict[str, str]:
+    """Return what can be set, by path, and the JSON that each switch takes."""
+    return {
+        route.path.removeprefix("/"): inspect.getdoc(route.endpoint) or ""
+        for route in routes
+        if "POST" in (route.methods or ()) and route.endpoint.__doc__
+    }
+
+
 def _switching(platform: AdPlatform, switch: Switch) -> Endpoint:
+    @wraps(switch)
     async def endpoint(request: Request) -> JSONResponse:
         try:
             body = await request.json() if await request.body() else None
@@ -199,6 +211,7 @@ def guarded(endpoint: Endpoint, token: str | None) -> Endpoint:
     if token is None:
         return endpoint
 
+    @wraps(endpoint)
     async def asked_for_token(request: Request) -> JSONResponse:
         shown = request.headers.get(TOKEN_HEADER, "")
         if not hmac.compare_digest(shown.encode(), token.encode()):

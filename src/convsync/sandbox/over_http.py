@@ -108,14 +108,22 @@ def application(platform: AdPlatform, crms: Crms, admin_token: str | None) -> St
             await run_in_threadpool(platform.faults.wait, silence.lasting)
         return HangUp()
 
+    own = [
+        *admin.routes(platform, admin_token),
+        *crm_routes(crms, platform.clock, partial(admin.guarded, token=admin_token)),
+    ]
+
+    async def switches(_: Request) -> JSONResponse:
+        return JSONResponse(admin.switches_among(own))
+
     return Starlette(
         routes=[
             Route("/v1/events:ingest", ingest, methods=["POST"]),
             Route("/v1/requestStatus:retrieve", retrieve_status),
             Route("/token", token, methods=["POST"]),
             *google_consent.routes(platform),
-            *admin.routes(platform, admin_token),
-            *crm_routes(crms, platform.clock, partial(admin.guarded, token=admin_token)),
+            Route("/switches", switches),
+            *own,
         ],
         exception_handlers={
             RefusedCall: _refused,

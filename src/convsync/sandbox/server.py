@@ -4,8 +4,9 @@ import ipaddress
 import json
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Self
@@ -78,6 +79,16 @@ class Sandbox:
         """The PEM file to put into GRPC_DEFAULT_SSL_ROOTS_FILE_PATH before any other use of TLS."""
         return this_process_certificate().path
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where everything is, once started, by name."""
+        return {
+            "http": self.http_url,
+            "grpc": self.grpc_address,
+            "google_ads": self.google_ads_address,
+            "certificate": str(self.certificate),
+        }
+
     def start(self) -> Self:
         """Listen on all ports; on return all answer."""
         with ExitStack() as started:
@@ -111,6 +122,11 @@ class Sandbox:
         self.stop()
 
 
+def as_json(sandbox: Sandbox) -> str:
+    """Return where a sandbox listens, as a line of JSON."""
+    return json.dumps(sandbox.addresses) + "\n"
+
+
 def serve(
     host: str = "127.0.0.1",
     http_port: int = 0,
@@ -118,10 +134,13 @@ def serve(
     *,
     google_ads_port: int | None = None,
     token: str | None = None,
+    at: datetime | None = None,
+    announce: Callable[[Sandbox], str] = as_json,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; first say on one line of standard output where.
+    """Serve until SIGINT or SIGTERM; first write to standard output what `announce` returns.
 
-    Unless it is told, TLS is on the port after gRPC's.
+    Unless it is told, TLS is on the port after gRPC's. With `at`, an aware instant, the clock
+    stands there until it is set.
     """
     if google_ads_port is None:
         google_ads_port = grpc_port and grpc_port + 1
@@ -135,13 +154,9 @@ def serve(
         google_ads_port=google_ads_port,
         token=token,
     ) as sandbox:
-        addresses = {
-            "http": sandbox.http_url,
-            "grpc": sandbox.grpc_address,
-            "google_ads": sandbox.google_ads_address,
-            "certificate": str(sandbox.certificate),
-        }
-        sys.stdout.write(json.dumps(addresses) + "\n")
+        if at is not None:
+            sandbox.platform.clock.set(at)
+        sys.stdout.write(announce(sandbox))
         sys.stdout.flush()
         asked_to_stop.wait()
 

@@ -78,6 +78,8 @@ class AnyCrmDeals(Table):
     date_formats: DateFormats = ()
     value_separator: Separator | None = None
     blank_words: Words = ()
+    emails_are_hashed: bool = False
+    phones_are_hashed: bool = False
     lag_minutes: Minutes | None = None
     overlap_minutes: Minutes | None = None
     token_file: Path | None = None

@@ -77,6 +77,7 @@ class Cells(Table):
     decimal: Literal[".", ","] | None = None
     blank_words: Words = ()
     emails_are_hashed: bool = False
+    phones_are_hashed: bool = False
 
 
 class MilestoneColumnTable(TimeColumnTable):
@@ -393,6 +394,17 @@ class Audit(Table):
     head_file: OptionalFile = Path("convsync.audit-head")
 
 
+class Privacy(Table):
+    """How people are forgotten: the secret of the list of them, and the file that repeats it.
+
+    The key is a secret, CONVSYNC_PRIVACY__KEY. `erased_file` is relative to the config's folder;
+    false or "" keeps none.
+    """
+
+    key: AuditKey | None = None
+    erased_file: OptionalFile = Path("convsync.erased")
+
+
 class Retry(Table):
     """How often a request is tried within one run; what is left then is the next run's."""
 
@@ -425,6 +437,7 @@ class Settings(BaseSettings):
     keys: Keys = Keys()
     retry: Retry = Retry()
     audit: Audit = Audit()
+    privacy: Privacy = Privacy()
     schedule: ScheduleTable = ScheduleTable()
     alerts: AlertsTable = AlertsTable()
     metrics: MetricsTable = MetricsTable()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection as Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError
-from convsync.store import dialect
+from convsync.store import database_file, dialect
 from convsync.store.overlay import lay_over
 from convsync.store.schema import metadata
 
@@ -49,6 +49,7 @@ class Database:
         """Return the engine, for migrations."""
         if self._engine is None:
             self._require_folder()
+            database_file.make_private(self._url)
             try:
                 self._engine = dialect.open_engine(self._url)
             except ImportError as error:
@@ -82,6 +83,14 @@ class Database:
         """Open a view of one state throughout. Nothing that is written in it stays."""
         with self._connected() as connection:
             yield dialect.for_reading(connection)
+
+    def scrub(self) -> None:
+        """Take what was erased out of the database's pages, as far as it lets us.
+
+        SQLite's file is written anew; PostgreSQL frees the space, which later rows overwrite.
+        """
+        with self._in_our_words():
+            database_file.scrub(self._url)
 
     def close(self) -> None:
         """Give back every connection."""

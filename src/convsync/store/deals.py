@@ -23,10 +23,11 @@ from sqlalchemy import (
     update,
 )
 
+from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.ledger import State
-from convsync.store import deal_sums, dialect, row_digests
-from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, MILESTONE_COLUMNS, DealRow, deal_of
+from convsync.store import deal_sums, dialect, milestone_rows, row_digests
+from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, DealRow, deal_of
 from convsync.store.schema import IS_UNCLEAR, deal_keys, deals, ledger, milestones
 
 _ROWS_A_QUERY = 5_000
@@ -86,7 +87,10 @@ def save(connection: Connection, source: str, chunk: Sequence[Deal], *, now: dat
     row_digests.add(connection, source, {row.number: row.deal.row_digest for row in new})
     _keep_row_digests(connection, source, changed, reread)
     added = [StoredDeal(row.number, row.deal, is_new=True) for row in new]
-    replaced = [StoredDeal(row.number, row.deal) for row in changed]
+    known_deals = milestone_rows.with_estimates(connection, changed)
+    replaced = [
+        StoredDeal(row.number, deal) for row, deal in zip(changed, known_deals, strict=True)
+    ]
     returned = [one for one in replaced if one.row in were_gone]
     return Saved(added + replaced, unchanged, returned)
 
@@ -124,6 +128,22 @@ def named(connection: Connection, deal_id: str) -> list[StoredDeal]:
     """Return the deals of that ID, one for each source that has it."""
     found = select(deals).where(deals.c.deal_id == deal_id).order_by(deals.c.source)
     return _loaded(connection, found)
+
+
+def numbered(connection: Connection, rows: Sequence[int]) -> list[StoredDeal]:
+    """Return the deals of these rows, in their order."""
+    found = select(deals).where(deals.c.id.in_(_ROWS)).order_by(deals.c.id)
+    return _loaded(connection, found.params(rows=list(rows))) if rows else []
+
+
+def forgotten_among(connection: Connection, source: str, deal_ids: Sequence[str]) -> set[str]:
+    """Return those of these deals of a source whose person was forgotten."""
+    found = select(deals.c.deal_id).where(
+        deals.c.source == source,
+        deals.c.deal_id.in_(bindparam("deal_ids", expanding=True)),
+        deals.c.ad_user_data == ConsentStatus.FORGOTTEN,
+    )
+    return set(connection.execute(found, {"deal_ids": deal_ids}).scalars())
 
 
 def of_order(connection: Connection, order_id: str) -> list[StoredDeal]:
@@ -166,19 +186,19 @@ def look_at_all_again(connection: Connection, now: datetime) -> None:
 def standing(
     connection: Connection, source: str, deal_ids: Sequence[str]
 ) -> dict[str, tuple[Milestone, ...]]:
-    """Return the milestones that stand of those deals that are stored, by ID."""
+    """Return the milestones that stand of those deals that are stored, by ID, as once read."""
     rows = {row: deal_id for deal_id, (row, _) in _known(connection, source, deal_ids).items()}
-    reached = _milestones_of(connection, [*rows])
-    return {deal_id: reached.get(row, ()) for row, deal_id in rows.items()}
+    reached = milestone_rows.of_deals(connection, [*rows])
+    return {
+        deal_id: tuple(milestone_rows.as_once_read(one) for one in reached.get(row, ()))
+        for row, deal_id in rows.items()
+    }
 
 
 def withdraw_milestones(connection: Connection, rows: Sequence[int], now: datetime) -> None:
     """Mark every milestone of deals as withdrawn: it is another deal's from now on."""
-    stands = milestones.c.deal.in_(_ROWS) & milestones.c.withdrawn_at.is_(None)
     with deal_sums.following(connection, rows):
-        connection.execute(
-            update(milestones).where(stands).values(withdrawn_at=now), {"rows": rows}
-        )
+        milestone_rows.withdraw(connection, rows, now)
 
 
 def rows_of(connection: Connection, source: str, deal_ids: Sequence[str]) -> list[int]:
@@ -337,8 +357,7 @@ def _keep_row_digests(
 
 def _insert(connection: Connection, rows: Sequence[DealRow]) -> None:
     dialect.insert_rows(connection, deals, DEAL_COLUMNS, [row.as_deal() for row in rows])
-    reached = [milestone for row in rows for milestone in row.as_milestones()]
-    dialect.insert_rows(connection, milestones, MILESTONE_COLUMNS, reached)
+    milestone_rows.insert(connection, rows)
     deal_sums.add_new(connection, rows)
     _insert_keys(connection, rows)
 
@@ -356,25 +375,9 @@ def _replace(connection: Connection, rows: Sequence[DealRow], now: datetime) -> 
             [(row.digest, None, *row.content, row.number) for row in rows],
             key=("id",),
         )
-        stands = milestones.c.deal.in_(_ROWS) & milestones.c.withdrawn_at.is_(None)
-        withdrawn = update(milestones).where(stands).values(withdrawn_at=now)
-        connection.execute(withdrawn, {"rows": numbers})
-        _reach_again(connection, rows)
+        milestone_rows.replace(connection, rows, now)
     connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(_ROWS)), {"rows": numbers})
     _insert_keys(connection, rows)
-
-
-def _reach_again(connection: Connection, rows: Sequence[DealRow]) -> None:
-    """Write the milestones of changed deals: a preview's views take no upsert."""
-    reached = {(deal, name): rest for row in rows for deal, name, *rest in row.as_milestones()}
-    of_deals = select(milestones.c.deal, milestones.c.name).where(milestones.c.deal.in_(_ROWS))
-    found = connection.execute(of_deals, {"rows": [row.number for row in rows]})
-    known = {(deal, name) for deal, name in found}
-    again = [(*rest, None, *key) for key, rest in reached.items() if key in known]
-    new = [(*key, *rest) for key, rest in reached.items() if key not in known]
-    columns = ("reached_at", "is_whole_day", "is_estimated", "withdrawn_at")
-    dialect.update_rows(connection, milestones, columns, again, key=("deal", "name"))
-    dialect.insert_rows(connection, milestones, MILESTONE_COLUMNS, new)
 
 
 def _insert_keys(connection: Connection, rows: Sequence[DealRow]) -> None:
@@ -384,18 +387,5 @@ def _insert_keys(connection: Connection, rows: Sequence[DealRow]) -> None:
 
 def _loaded(connection: Connection, found: Any) -> list[StoredDeal]:
     rows = connection.execute(found).mappings().all()
-    reached = _milestones_of(connection, [row["id"] for row in rows])
+    reached = milestone_rows.of_deals(connection, [row["id"] for row in rows])
     return [StoredDeal(row["id"], deal_of(row, reached.get(row["id"], ()))) for row in rows]
-
-
-def _milestones_of(connection: Connection, rows: Sequence[int]) -> dict[int, tuple[Milestone, ...]]:
-    stand = (
-        select(milestones)
-        .where(milestones.c.deal.in_(_ROWS), milestones.c.withdrawn_at.is_(None))
-        .order_by(milestones.c.deal, milestones.c.reached_at)
-    )
-    reached: dict[int, tuple[Milestone, ...]] = {}
-    for row in connection.execute(stand, {"rows": rows}):
-        milestone = Milestone(row.name, row.reached_at, row.is_whole_day, row.is_estimated)
-        reached[row.deal] = (*reached.get(row.deal, ()), milestone)
-    return reached

@@ -164,6 +164,7 @@ milestones = Table(
     Column("reached_at", Instant, nullable=False),
     Column("is_whole_day", Boolean, nullable=False),
     Column("is_estimated", Boolean, nullable=False, server_default=false()),
+    Column("estimated_at", Instant),
     Column("withdrawn_at", Instant),
     sqlite_with_rowid=False,
     info={GROWS: True},
@@ -240,6 +241,9 @@ click_keys = Table(
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
+IS_OF_PEOPLE = text("basis = 5")
+"""A key that is a hashed e-mail or phone: `MatchBasis.IDENTIFIER`."""
+_index_where("ix_click_keys_people", IS_OF_PEOPLE, click_keys.c.click)
 shared_keys = Table(
     "shared_keys",
     metadata,
@@ -470,6 +474,15 @@ quarantine = Table(
     Column("first_seen_at", Instant, nullable=False),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
 )
+
+erased_keys = Table(
+    "erased_keys",
+    metadata,
+    Column("mark", LargeBinary(32), primary_key=True),
+    Column("added_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Who was forgotten: marks of what would lead to them again (`model.erased`)."""
 
 kept_plans = Table(
     "kept_plans",

@@ -31,7 +31,7 @@ from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
 from convsync.wiring.sources import deal_sources_of as deal_sources_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import moved_of as moved_of
-from convsync.wiring.terms import retry_of, safety_limits_of
+from convsync.wiring.terms import privacy_of, retry_of, safety_limits_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
 from convsync.wiring.values import database_url
@@ -57,6 +57,7 @@ def services_of(
     return Services(
         database=database_of(settings, on_step=on_step),
         head_file=head_file_of(settings),
+        privacy=privacy_of(settings),
         rules=rules_of(settings),
         deal_sources=deal_sources_of(settings, retry),
         click_sources=click_sources_of(settings),

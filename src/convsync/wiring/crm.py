@@ -32,6 +32,8 @@ def crm_source(
         date_columns=_date_columns(table),
         value_separator=table.value_separator,
         blank_words=frozenset(table.blank_words),
+        emails_are_hashed=table.emails_are_hashed,
+        phones_are_hashed=table.phones_are_hashed,
         currency=table.currency,
         phone_region=table.country or company.country,
         granted_words=frozenset(table.consent.granted),

@@ -152,6 +152,7 @@ def _cells(
     return CellFormat(
         time_zone=source.time_zone or company.time_zone,
         emails_are_hashed=source.emails_are_hashed,
+        phones_are_hashed=source.phones_are_hashed,
         date_formats=source.date_formats,
         date_columns=date_columns(*timed),
         value_separator=source.value_separator,

@@ -8,7 +8,7 @@ from time import monotonic, sleep
 from convsync.guarding import SafetyLimits
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
 from convsync.model.key import Key, KeyKind
-from convsync.model.terms import AuditSettings, Moved, RunLimits, SharedKeys
+from convsync.model.terms import AuditSettings, Moved, PrivacySettings, RunLimits, SharedKeys
 from convsync.pace import Ticks
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings
@@ -82,6 +82,16 @@ def audit_settings_of(settings: Settings) -> AuditSettings:
     return AuditSettings(
         key=None if audit.key is None else audit.key.get_secret_value().encode(),
         head_file=None if audit.head_file is None else settings.folder / audit.head_file,
+    )
+
+
+def privacy_of(settings: Settings) -> PrivacySettings:
+    """Return how people are forgotten; a relative file lies in the config's folder."""
+    privacy = settings.privacy
+    named = privacy.erased_file
+    return PrivacySettings(
+        key=None if privacy.key is None else privacy.key.get_secret_value().encode(),
+        erased_file=None if named is None else settings.folder / named,
     )
 
 

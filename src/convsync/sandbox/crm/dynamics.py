@@ -273,8 +273,7 @@ class DynamicsServer(ConsentingServer):
             query=dict(parse_qsl(parts.query)),
             body=b"",
         )
-        reply, _ = self.handled(asked)
-        return reply
+        return self.spoilt(asked) or self.handled(asked)[0]
 
     def not_found(self, request: CrmRequest) -> Reply:
         """Return the answer to a path that leads to no table."""

@@ -246,6 +246,7 @@ def upgrade() -> None:
         sa.Column("reached_at", sa.BigInteger(), nullable=False),
         sa.Column("is_whole_day", sa.Boolean(), nullable=False),
         sa.Column("is_estimated", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("estimated_at", sa.BigInteger(), nullable=True),
         sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_milestones_deal")),
         sa.PrimaryKeyConstraint("deal", "name", name=op.f("pk_milestones")),
@@ -299,6 +300,13 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_watermarks_run_id")),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_watermarks")),
+    )
+    op.create_table(
+        "erased_keys",
+        sa.Column("mark", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("mark", name=op.f("pk_erased_keys")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "kept_plans",
@@ -428,4 +436,5 @@ def upgrade() -> None:
         ["id"],
         "reason = 'platform_cannot' AND (state = 'confirmed' OR is_unsure)",
     )
+    _index_where("ix_click_keys_people", "click_keys", ["click"], "basis = 5")
     _index_where("ix_ledger_late", "ledger", ["deal"], "reason = 'click_outside_lookback'")

@@ -1,0 +1,80 @@
+"""A company to live with: a CRM that is filled, clicks that were logged, a config that is ready.
+
+What a newcomer needs to try every command without an account anywhere. The company's deals go on
+happening: the CRM shows what has happened by the sandbox's clock, and a month is still to come.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from convsync.guides import located
+from convsync.sandbox.crm.vendors import SERVERS
+from convsync.sandbox.world import World
+from convsync.sandbox.world_csv import write_clicks_csv
+
+if TYPE_CHECKING:
+    from convsync.sandbox.server import Sandbox
+
+DEALS: Final = 600
+_PAST, _TO_COME = timedelta(days=120), timedelta(days=30)
+_HTTP, _GRPC = "http://127.0.0.1:8470", "127.0.0.1:8471"
+"""The addresses in the example configs, which those of this sandbox stand in for."""
+
+
+def config_for(crm: str, addresses: Mapping[str, str]) -> str:
+    """Return config/sandbox.toml with a CRM as its source of deals, at a sandbox's addresses.
+
+    `addresses` are those that `convsync sandbox` prints, by name.
+    """
+    whole = Path(located("config/sandbox.toml")).read_text(encoding="utf-8")
+    source = Path(located(f"config/sandbox/{crm}.toml")).read_text(encoding="utf-8")
+    before, after = whole.index("[deals.crm]"), whole.index("[clicks.site]")
+    config = whole[:before] + source + whole[after:]
+    return config.replace(_HTTP, addresses["http"]).replace(_GRPC, addresses["grpc"])
+
+
+def settle_in(crm: str, folder: Path, deals: int = DEALS) -> Callable[["Sandbox"], str]:
+    """Return what fills a sandbox that has started, and tells how to go on.
+
+    The config and the click log are written into `folder`; a config that is there is kept. Raises
+    ValueError for a CRM that is not played, and when called OSError where `folder` cannot be
+    written.
+    """
+    if crm not in SERVERS:
+        raise ValueError(f"the sandbox plays {', '.join(SERVERS)}")
+
+    def fill(sandbox: "Sandbox") -> str:
+        now = sandbox.platform.clock.now()
+        world = World(seed=7, deals=deals, ends_at=now + _TO_COME, days=(_PAST + _TO_COME).days)
+        sandbox.crms.follow(world, None)
+        folder.mkdir(parents=True, exist_ok=True)
+        clicks = write_clicks_csv(folder / "clicks.csv", world, now)
+        config = folder / "convsync.toml"
+        if not config.exists():
+            config.write_text(config_for(crm, sandbox.addresses), encoding="utf-8")
+        return _welcome(folder, f"{deals:,} deals in {crm} and {clicks:,} clicks", sandbox)
+
+    return fill
+
+
+def _welcome(folder: Path, what: str, sandbox: "Sandbox") -> str:
+    now = sandbox.platform.clock.now()
+    tomorrow = (now + timedelta(days=1)).isoformat(timespec="minutes")
+    return f"""\
+A company with {what}, and both Google APIs, at {sandbox.http_url}.
+It is {now.isoformat(timespec="minutes")} there. Ctrl-C ends it. In another terminal:
+
+  cd {folder}
+  1  convsync db upgrade && convsync check      # is everything there?
+  2  convsync plan --deals                      # what would be sent, and why the rest is not
+  3  convsync run && convsync status            # the first night, and its account
+  4  convsync explain DEAL                      # one deal from its click on, from the list above
+  5  convsync sandbox set faults '[{{"on": "ingest", "request": 1, "kind": "unavailable_after"}}]'
+     convsync sandbox set clock '{{"now": "{tomorrow}"}}'
+     convsync run --as-of {tomorrow}    # a night on which an answer is lost
+  6  convsync sandbox show books && convsync audit verify   # what Google counted; is the log whole?
+
+`convsync sandbox set` alone lists everything else that can be made to go wrong.
+"""

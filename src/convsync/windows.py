@@ -1,0 +1,64 @@
+"""Which window of a source is read: where it goes on, where it begins, and what is not believed.
+
+A window begins at the watermark, less the overlap, and ends at the present, less the lag. What a
+run with a wrong clock wrote beyond the true present is put back, and read again.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from convsync.extract.source import ClickSource, DealSource
+from convsync.model.period import Period
+from convsync.store import runs
+from convsync.store.database import Connection
+from convsync.store.session import Session
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Windows:
+    """The windows of one run. `problems` says which watermarks were not believed.
+
+    A watermark that lies further in the future than `tolerance` is not.
+    """
+
+    def __init__(self, session: Session, tolerance: timedelta) -> None:
+        self._session = session
+        self._tolerance = tolerance
+        self.problems: list[str] = []
+
+    def of(self, name: str, source: DealSource | ClickSource) -> Period:
+        """Return the window of a source that ends now."""
+        with self._session.transaction("read watermark") as connection:
+            self._turn_back_from_the_future(connection, name, source)
+            watermark = runs.watermark(connection, name)
+        until = self._session.now - source.lag
+        since = EPOCH if watermark is None else watermark - source.overlap
+        return Period(since=min(since, until), until=until)
+
+    def unfinished(self, connection: Connection, source: str) -> tuple[Period, str] | None:
+        """Return where a window was left, unless it ends in the future: then it is read anew."""
+        found = runs.bookmark(connection, source)
+        if found is not None and found[0].until > self._session.now + self._tolerance:
+            runs.drop_bookmark(connection, source)
+            return None
+        return found
+
+    def _turn_back_from_the_future(
+        self, connection: Connection, name: str, source: DealSource | ClickSource
+    ) -> None:
+        """Put a watermark back that a run with a wrong clock moved beyond the present.
+
+        What changed since the last run that is believed is read again, and nothing is lost.
+        """
+        now = self._session.now
+        wrong = runs.future_watermark(connection, name, now + self._tolerance)
+        if wrong is None:
+            return
+        believed = runs.last_believable(connection, now, wrong)
+        read_until = None if believed is None else believed - source.lag
+        runs.turn_back_watermark(connection, name, read_until, self._session.run_id)
+        since = "its beginning" if read_until is None else f"{read_until:%Y-%m-%d %H:%M} UTC"
+        self.problems.append(
+            f"source '{name}' had been read beyond the present, by run {wrong}: the clock was wrong"
+            f" then, or is now. It is read again from {since}."
+        )
