@@ -115,6 +115,7 @@ class Odoo:
         self._transport = transport
         self._names = mapping.names
         self._history = history
+        self.has_history = history == "tracking"
         self._a_page = a_page
         self._known: dict[str, dict[str, Any]] = {}
         self._tracked: dict[Any, str] = {}

@@ -72,6 +72,7 @@ class Salesforce:
     overlap = timedelta(minutes=30)
     """Long transactions commit rows under an earlier SystemModstamp (airbyte #27146)."""
     names_survivors = True
+    has_history = True
 
     def __init__(
         self,
