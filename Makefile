@@ -59,7 +59,7 @@ fuzz: $(READY)  ## a million odd cells, URLs, rows, files and CRM answers: CASES
 
 soak: $(READY)  ## 20,000 conversions to a platform in trouble; 3,000 messy exports; every benchmark at its smallest
 	$(BIN)/pytest tests/soak tests/nights/test_bench.py -m slow
-	MESSY_EXAMPLES=3000 $(BIN)/pytest tests/unit/test_messy_exports.py
+	MESSY_EXAMPLES=3000 CRM_SEEDS=20 $(BIN)/pytest tests/unit/test_messy_exports.py tests/nights/test_any_crm_world.py
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'

@@ -25,6 +25,7 @@ SHELLS = {"", "sh", "bash", "shell", "console"}
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)\s*(\w*)")
 _SPAN = re.compile(r"(`+)(.+?)\1")
 _TARGET = re.compile(r"^([a-z][a-z0-9_-]*):", re.MULTILINE)
+_REDIRECTED = re.compile(r"\s(?:\d?>{1,2}|<{1,2}|&)(?:[\s&].*)?$")
 _BETWEEN = re.compile(r"\s(?:&&|\|\||\||;)\s")
 _BEFORE = re.compile(r"^(?:\$ )?(?:(?:[A-Z_]+=\S*|time|sudo)\s+)*(?:\S*/)?(?=(?:convsync|make)\b)")
 
@@ -90,7 +91,7 @@ def _leaves(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 def _commands(number: int, line: str, *, is_in_table: bool) -> Iterator[Quoted]:
     for part in _BETWEEN.split(line):
-        bare = _BEFORE.sub("", part.strip())
+        bare = _BEFORE.sub("", _REDIRECTED.sub("", part.strip()))
         try:
             words = shlex.split(bare, comments=True)
         except ValueError:

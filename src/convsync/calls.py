@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
-from convsync import log
+from convsync import log, tracing
 from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.retrying import RetryPolicy, keep_trying
@@ -103,15 +103,21 @@ class PacedCalls:
         self._policy = policy
         self._real_clock = real_clock
 
-    def attempt(self, quota_of_call: Quota, call: Callable[[], Answer]) -> Attempt[Answer]:
-        """Make a call until it is answered, is refused for good, or has failed too often."""
+    def attempt(
+        self, quota_of_call: Quota, call: Callable[[], Answer], *, name: str = "call"
+    ) -> Attempt[Answer]:
+        """Make a call until it is answered, is refused for good, or has failed too often.
+
+        Each try is traced under the call's name.
+        """
 
         lost: list[TransientError] = []
 
         def paced() -> Answer:
             self._pace(quota_of_call)
             try:
-                return call()
+                with tracing.call(name):
+                    return call()
             except TransientError as error:
                 if not error.surely_not_taken:
                     lost.append(error)

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError, NameResolutionError
 
-from convsync import __version__, answer_body, log
+from convsync import __version__, answer_body, log, tracing
 from convsync.answer_body import NotJson as NotJson
 from convsync.clock import SERVERS, Clock, system_clock
 from convsync.errors import (
@@ -224,13 +224,10 @@ class Http:
             **(request.get("headers") or {}),
         }
         place = f"{self.name} {method} {path_of(urlsplit(url).path)}"
-        raise_if_given_up()
-        if wait_s := self.pace.turn(url):
-            pause(self.policy.sleep, wait_s)
-        with self._counting:
-            self.requests_made += 1
+        self._take_turn(url)
         sent_at = self.clock()
-        with _in_our_words(place, url), self.pace.slot:
+        traced = tracing.call(f"{self.name} {method}", request=place)
+        with _in_our_words(place, url), self.pace.slot, traced as told:
             sent_at = self.clock()
             with self.session.request(
                 method,
@@ -241,6 +238,7 @@ class Http:
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                told["http.response.status_code"] = response.status_code
                 body = self._body_of(response)
         seconds = round(response.elapsed.total_seconds(), 3)
         log.debug("request", request=place, status=response.status_code, seconds=seconds)
@@ -258,6 +256,14 @@ class Http:
             body=body,
             sent_at=sent_at,
         )
+
+    def _take_turn(self, url: str) -> None:
+        """Wait until a request to this URL may leave, and count it."""
+        raise_if_given_up()
+        if wait_s := self.pace.turn(url):
+            pause(self.policy.sleep, wait_s)
+        with self._counting:
+            self.requests_made += 1
 
     def _body_of(self, response: requests.Response) -> Any:
         if response.status_code in _NOTHING:

@@ -18,6 +18,8 @@ from enum import StrEnum
 from time import monotonic
 from typing import Any
 
+from convsync import tracing
+
 
 class LogFormat(StrEnum):
     """How a line is written: for people, or as JSON for machines."""
@@ -184,7 +186,11 @@ def phase(name: str, **fields: Any) -> Iterator[None]:
     before, _LOG.counts = _LOG.counts, Counter()
     began, ending = monotonic(), "stopped"
     try:
-        yield
+        with tracing.phase(name, **fields) as counted:
+            try:
+                yield
+            finally:
+                counted |= _LOG.counts
         ending = "done"
     finally:
         counts, _LOG.counts = _LOG.counts, before

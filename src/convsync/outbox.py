@@ -159,7 +159,9 @@ class Outbox:
         destination = self._destinations(reserved.action.destination)
         now = self._session.now
         return self._calls.attempt(
-            destination.upload_quota, lambda: destination.upload(reserved.batch, now=now)
+            destination.upload_quota,
+            lambda: destination.upload(reserved.batch, now=now),
+            name=f"{destination.name} upload",
         )
 
     def _take_answer(
@@ -222,6 +224,7 @@ class Outbox:
         return self._calls.attempt(
             destination.status_quota,
             lambda: destination.verdict(batch, pending.request_id, now=now),
+            name=f"{destination.name} verdict",
         )
 
     def _take_verdict(self, pending: batches.Pending, attempt: Attempt[Verdict]) -> None:

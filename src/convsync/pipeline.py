@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from convsync import audit, carrying_out, forgetting, head_file, log, windows
+from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
+from convsync.model.chosen import Chosen
 from convsync.model.event import Event, EventKind
 from convsync.model.kept_plan import Kept
 from convsync.model.ledger import LedgerEntry
@@ -192,6 +193,28 @@ def resend(services: Services, *, force: bool = False) -> Report:
     return work.report
 
 
+def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
+    """Send chosen conversions again that wait or were not taken, and no others.
+
+    What was never answered is repeated first, as by every run. Raises OperatorError where nothing
+    that is chosen can be sent, and what `run` raises.
+    """
+    with _running(services, "retry", force=force) as work:
+        work.check_the_clock()
+        with log.phase("confirm"):
+            work.outbox.confirm()
+        work.repeat_the_unanswered()
+        if not work.reopen(chosen):
+            raise OperatorError(
+                f"Nothing waits to be sent, or was not taken, of what was asked for: {chosen}."
+                " `convsync explain DEAL` and `convsync errors` say how things stand."
+            )
+        work.weigh(only=work.session.run_id, is_whole=False)
+        with log.phase("send"):
+            work.outbox.send(only=work.session.run_id)
+    return work.report
+
+
 def import_clicks(services: Services, source: ClickSource, *, again: bool = False) -> clicks.Stored:
     """Add every sighting of a source to the click store; the same ones again change nothing.
 
@@ -284,7 +307,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         on_step=services.on_step,
     )
     work = Work(services, session, Attitude.FORCE if force else Attitude.REFUSE)
-    with log.bound(run=run_id):
+    with log.bound(run=run_id), tracing.phase(command, run=run_id):
         log.info("run begins", command=command, as_of=now.isoformat())
         try:
             work.recall_the_forgotten()

@@ -23,6 +23,7 @@ def problems(page: str) -> list[str]:
         pytest.param("```toml\n# convsync nonsense\n```", id="not a shell"),
         pytest.param("```\nconvsync: 3 records could not be read\n```", id="a message of ours"),
         pytest.param("```sh\nconvsync audit list --last 3 | head\n```", id="a pipe"),
+        pytest.param("```sh\nconvsync audit > log.txt 2>&1 &\n```", id="a file, and behind"),
         pytest.param("It's `convsync`, and `make`.", id="the names alone"),
     ],
 )

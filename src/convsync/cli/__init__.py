@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from convsync import __version__, log
+from convsync import __version__, log, tracing
 from convsync.cli import (
     alerts,
     audit,
@@ -19,6 +19,7 @@ from convsync.cli import (
     clicks,
     db,
     deals,
+    errors,
     explain,
     find,
     forget,
@@ -51,6 +52,7 @@ app.command("release")(runs.release)
 app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
 app.command("find")(find.find)
+app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
@@ -101,6 +103,8 @@ def _options(
 ) -> None:
     """Log as the options before the command say."""
     log.configure(log_format, is_verbose=verbose)
+    if problem := tracing.configure():
+        output.note(f"convsync: {problem}. Nothing is traced.", log_as=log.warning)
 
 
 def main() -> None:

@@ -33,8 +33,10 @@ class Telling(StrEnum):
     ALL = "all"
     LAGS = "lags"
     """All but the last change, which the history does not know yet."""
+    PURGED = "purged"
+    """Only the last change: what came before was cleaned up."""
     NOTHING = "nothing"
-    """Histories were purged, or never written."""
+    """Histories were never written, or are switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +165,20 @@ class CrmBook:
                 return deal.entered
             case Telling.LAGS:
                 return deal.entered[:-1]
+            case Telling.PURGED:
+                return deal.entered[-1:]
             case Telling.NOTHING:
                 return ()
 
     def stage(self, key: str) -> CrmStage:
         """Return a stage by the book's word for it."""
         return next(stage for stage in self.stages if stage.key == key)
+
+    def stage_number(self, key: str) -> int:
+        """Return a stage's number: its position, and beyond all of those in later pipelines."""
+        stage = self.stage(key)
+        pipelines = list(dict.fromkeys(one.pipeline for one in self.stages))
+        return stage.position + _STAGES_A_PIPELINE * pipelines.index(stage.pipeline)
 
     def modified(
         self,
@@ -255,24 +265,26 @@ class CrmBook:
         deal = self._deals[deal_id]
         self.put(replace(deal, people=(*deal.people, person_id)))
 
-    def delete(self, deal_id: str, at: datetime) -> None:
-        """Take a deal away."""
+    def delete(self, deal_id: str, at: datetime) -> CrmDeal:
+        """Take a deal away; return it as it was."""
         with self.lock:
             deal = self._deals[deal_id]
             self._forget(deal_id)
             self.departures[deal_id] = Departure(deal=deal, at=at)
             self._version += 1
+        return deal
 
     def restore(self, deal_id: str, at: datetime) -> CrmDeal:
         """Bring a deleted deal back."""
         return self.put(replace(self.departures[deal_id].deal, modified_at=at))
 
-    def hide(self, deal_id: str) -> None:
+    def hide(self, deal_id: str) -> CrmDeal:
         """Take away the right to see a deal: it is not gone, and leaves no trace of having been."""
         with self.lock:
-            self.hidden[deal_id] = self._deals[deal_id]
+            deal = self.hidden[deal_id] = self._deals[deal_id]
             self._forget(deal_id)
             self._version += 1
+        return deal
 
     def show(self, deal_id: str) -> CrmDeal:
         """Give the right back: nobody has touched the deal meanwhile."""
@@ -332,6 +344,7 @@ class CrmBook:
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _WINDOWS = 64
+_STAGES_A_PIPELINE: Final = 100
 
 
 def id_key(record_id: str) -> tuple[int, int, str]:

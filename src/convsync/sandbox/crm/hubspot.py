@@ -46,6 +46,7 @@ class HubSpotServer(ConsentingServer):
     """HubSpot over a book. Contact and deal IDs are digits."""
 
     name = "hubspot"
+    merges_into_a_new_deal = True
     routes = (
         ("POST", r"/crm/objects/2026-09/(?P<records>[\w-]+)/search", "search"),
         ("POST", r"/crm/objects/2026-09/(?P<records>[\w-]+)/batch/read", "batch_read"),

@@ -289,7 +289,7 @@ class OdooServer(CrmServer):
             if stage.outcome is not Outcome.LOST:
                 is_won = stage.outcome is Outcome.WON
                 yield {
-                    "id": stage.position,
+                    "id": self.book.stage_number(stage.key),
                     "name": stage.name,
                     "sequence": stage.position,
                     "is_won": is_won,
@@ -309,7 +309,7 @@ class OdooServer(CrmServer):
             "id": int(deal.deal_id),
             "name": deal.name,
             "active": not is_lost,
-            "stage_id": [stage.position, stage.name],
+            "stage_id": [self.book.stage_number(stage.key), stage.name],
             "probability": probability,
             "planned_revenue": amount,
             "expected_revenue": amount if self.version >= 14 else float(amount) * probability / 100,
@@ -379,7 +379,7 @@ class OdooServer(CrmServer):
             yield self._change(message, "active", int(key != "lost"), at)
         stages = [one for one, _ in entries[:number] if one != "lost"]
         if stages and key not in ("lost", stages[-1]):
-            old, new = self.book.stage(stages[-1]).position, self.book.stage(key).position
+            old, new = map(self.book.stage_number, (stages[-1], key))
             yield self._change(message, "stage_id", new, at, old=old)
 
     def _change(

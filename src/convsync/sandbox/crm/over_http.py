@@ -20,10 +20,10 @@ from starlette.routing import Route
 
 from convsync.sandbox import world as happenings
 from convsync.sandbox.clock import SandboxClock
-from convsync.sandbox.crm.book import Telling
+from convsync.sandbox.crm.book import CrmStage, Outcome, Telling
 from convsync.sandbox.crm.server import CrmRequest as CrmRequest
 from convsync.sandbox.crm.server import Poison, Reply
-from convsync.sandbox.crm.vendors import SERVERS, Crms
+from convsync.sandbox.crm.vendors import SERVERS, CrmOfVendor, Crms
 from convsync.sandbox.world import Change, World
 from convsync.sandbox.world_csv import deals_in_csv
 
@@ -37,6 +37,15 @@ _CHANGES: Mapping[str, Callable[[datetime, Mapping[str, Any]], Change]] = {
     "deleted": lambda at, _: happenings.deleted(at),
     "consent_withdrawn": lambda at, _: happenings.consent_withdrawn(at),
 }
+_EDITS: Mapping[str, Callable[[CrmOfVendor, Mapping[str, Any]], str]] = {
+    "moved": lambda crm, edit: crm.book.move(edit["deal"], edit["stage"], _at(edit)).deal_id,
+    "merged": lambda crm, edit: crm.merge(edit["deal"], edit["into"], _at(edit)).deal_id,
+    "deleted": lambda crm, edit: crm.book.delete(edit["deal"], _at(edit)).deal_id,
+    "restored": lambda crm, edit: crm.book.restore(edit["deal"], _at(edit)).deal_id,
+    "hidden": lambda crm, edit: crm.book.hide(edit["deal"]).deal_id,
+    "shown": lambda crm, edit: crm.book.show(edit["deal"]).deal_id,
+}
+"""What people do to single deals; each returns the ID of the deal as it is afterwards."""
 
 
 def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoint]) -> list[Route]:
@@ -80,13 +89,49 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
         return {"planned": len(server.faults)}
 
     def add_poisons(request: Request, body: bytes) -> Json:
-        """`[{"path": "/batch/read$", "holding": ID, "status": 400, "body": {}}]`; [] heals all."""
+        """`[{"path": "/batch/read$", "holding": ID, "status": 400, "body": {}}]`; [] heals all.
+
+        With `times` it answers so many requests, or parts of batches, and is over.
+        """
         server = crms[request.path_params["vendor"]].server
         server.poisons = [
-            Poison(path=one.pop("path"), holding=one.pop("holding", ""), reply=Reply(**one))
+            Poison(
+                path=one.pop("path"),
+                holding=one.pop("holding", ""),
+                times=one.pop("times", None),
+                reply=Reply(**one),
+            )
             for one in json.loads(body)
         ]
         return {"poisoned": len(server.poisons)}
+
+    def add_edits(request: Request, body: bytes) -> Json:
+        """`[{"deal": ID, "kind": "moved", "stage": "won", "at": …}]`, by the CRM's own IDs.
+
+        Kinds are moved, merged (`into`), deleted, restored, hidden and shown. Several moves at one
+        instant have equal stamps, in the order given.
+        """
+        crm = crms[request.path_params["vendor"]]
+        return {"edited": [_EDITS[edit["kind"]](crm, edit) for edit in json.loads(body)]}
+
+    def set_stages(request: Request, body: bytes) -> Json:
+        """`[{"key": "setup", "name": "Set up", "position": 1, "pipeline": "Onboarding"}]`.
+
+        Those of a known key are replaced, so that a stage can be renamed; others are added.
+        """
+        book = crms[request.path_params["vendor"]].book
+        given = [
+            CrmStage(**{**one, "outcome": Outcome(one.get("outcome", "open"))})
+            for one in json.loads(body)
+        ]
+        there = {stage.key: stage for stage in (*book.stages, *given)}
+        book.stages = tuple(there.values())
+        return {"stages": len(there)}
+
+    def set_stuck(request: Request, body: bytes) -> Json:
+        """`{"path": "/search$"}`: such paths repeat their first answer; null lets them go on."""
+        crms[request.path_params["vendor"]].server.stuck = json.loads(body)["path"]
+        return {}
 
     def tell_less(request: Request, body: bytes) -> Json:
         """`{"telling": "lags"}`: how much histories tell; records always tell the present."""
@@ -107,6 +152,9 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
         switch("/crms/{vendor}/faults", add_faults),
         switch("/crms/{vendor}/poisons", add_poisons),
         switch("/crms/{vendor}/history", tell_less),
+        switch("/crms/{vendor}/edits", add_edits),
+        switch("/crms/{vendor}/stages", set_stages),
+        switch("/crms/{vendor}/stuck", set_stuck),
         Route("/crms/{vendor}/deals/{deal}", guarded(id_of)),
         Route("/crms/{vendor}/requests", guarded(requests_made)),
         *(
@@ -129,6 +177,10 @@ def world_of(order: Mapping[str, Any]) -> World:
             at = datetime.fromisoformat(change["at"])
             world = world.with_changes({deal_id: _CHANGES[change["kind"]](at, change)})
     return world
+
+
+def _at(edit: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(edit["at"])
 
 
 def _vendor(crms: Crms, name: str) -> Endpoint:

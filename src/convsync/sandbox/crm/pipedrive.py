@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
-from itertools import dropwhile, islice
+from itertools import dropwhile, islice, takewhile
 from typing import Any, Final
 
 from convsync.sandbox.consent import ConsentDesk, ConsentRefused
@@ -225,7 +225,6 @@ class PipedriveServer(ConsentingServer):
         """Answer with the stages; won and lost are none."""
         if refused := _refused(request.query, {"limit", "cursor", "pipeline_id"}):
             return refused
-        names = list(dict.fromkeys(stage.pipeline for stage in self.book.stages))
         return _paged(
             [
                 {
@@ -233,7 +232,7 @@ class PipedriveServer(ConsentingServer):
                     "order_nr": stage.position,
                     "name": stage.name,
                     "is_deleted": False,
-                    "pipeline_id": names.index(stage.pipeline) + 1,
+                    "pipeline_id": self._pipeline_id(stage.key),
                 }
                 for stage in self.book.stages
                 if stage.outcome is Outcome.OPEN
@@ -273,7 +272,7 @@ class PipedriveServer(ConsentingServer):
         found: Iterable[CrmDeal] = (
             deal
             for deal in self._asked(query, since, until)
-            if self._status(deal.stage) in statuses
+            if self._statuses(deal)[-1][0] in statuses
             and (deal.deal_id in self._archived) == is_archived
         )
         if query.get("sort_by", "id") == "id" and query.get("sort_direction") != "desc":
@@ -303,8 +302,10 @@ class PipedriveServer(ConsentingServer):
         people = self.book.people_of(deal, CONTACT)
         moves = [*self._moves(deal)]
         stage = moves[-1][0] if moves else self._first_stage(deal)
-        status, closed_at = self._status(deal.stage), deal.entered[-1][1]
-        won = [at for key, at in deal.entered if self._status(key) == "won"]
+        statuses = self._statuses(deal)
+        status = statuses[-1][0]
+        closed_at = list(takewhile(lambda one: one[0] == status, reversed(statuses)))[-1][1]
+        won = [at for one, at in statuses if one == "won"]
         won_at = self._won_times.get(deal.deal_id, closed_at)
         record: dict[str, Any] = {
             "id": int(deal.deal_id),
@@ -314,7 +315,7 @@ class PipedriveServer(ConsentingServer):
             "currency": deal.currency,
             "person_id": int(people[0].person_id) if people else None,
             "stage_id": self._stage_id(stage),
-            "pipeline_id": 1,
+            "pipeline_id": self._pipeline_id(stage),
             "add_time": _text(deal.created_at),
             "update_time": _text(deal.modified_at),
             "stage_change_time": _text(moves[-1][1]) if moves else None,
@@ -342,11 +343,11 @@ class PipedriveServer(ConsentingServer):
             old, new = str(self._stage_id(stage)), str(self._stage_id(key))
             rows.append(_change("stage_id", old, new, at))
             stage = key
-        status = self._status(deal.entered[0][0])
-        for key, at in deal.entered[1:]:
-            if self._status(key) != status:
-                rows.append(_change("status", status, self._status(key), at))
-                status = self._status(key)
+        (status, _), *later = self._statuses(deal)
+        for now, at in later:
+            if now != status:
+                rows.append(_change("status", status, now, at))
+                status = now
         for deleted_at, restored_at in self._deletions.get(deal.deal_id, ()):
             rows.append(_change("status", status, "deleted", deleted_at))
             rows.append(_change("status", "deleted", status, restored_at))
@@ -368,7 +369,21 @@ class PipedriveServer(ConsentingServer):
                 stage = key
 
     def _stage_id(self, key: str) -> int:
-        return 10 + self.book.stage(key).position
+        return 10 + self.book.stage_number(key)
+
+    def _pipeline_id(self, key: str) -> int:
+        names = dict.fromkeys(stage.pipeline for stage in self.book.stages)
+        return [*names].index(self.book.stage(key).pipeline) + 1
+
+    def _statuses(self, deal: CrmDeal) -> list[tuple[str, datetime]]:
+        """Return which status a deal had since when; moving to another pipeline changes none."""
+        statuses: list[tuple[str, datetime]] = []
+        pipeline = self.book.stage(deal.entered[0][0]).pipeline
+        for stage, at in ((self.book.stage(key), at) for key, at in deal.entered):
+            is_elsewhere = statuses and stage.outcome is Outcome.OPEN and stage.pipeline != pipeline
+            statuses.append((statuses[-1][0] if is_elsewhere else stage.outcome.value, at))
+            pipeline = stage.pipeline
+        return statuses
 
     def _status(self, stage: str) -> str:
         return self.book.stage(stage).outcome.value

@@ -289,7 +289,7 @@ class Org:
     def _stages(self) -> Iterator[SoqlRow]:
         for stage in self.book.stages:
             yield {
-                "Id": record_id("01J", stage.position),
+                "Id": record_id("01J", self.book.stage_number(stage.key)),
                 "ApiName": api_name(stage.key),
                 "MasterLabel": stage.name,
                 "IsActive": True,

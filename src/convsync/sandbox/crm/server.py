@@ -8,7 +8,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from math import ceil
@@ -104,11 +104,15 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poison:
-    """What answers every request whose path fits `path` and that holds a text, for good."""
+    """What answers requests whose path fits `path` and that hold a text, parts of batches too.
+
+    `times` is how many of them, None for every one: a record that no call can give, for good.
+    """
 
     path: str
     holding: str = ""
     reply: Reply
+    times: int | None = None
 
     def spoils(self, request: CrmRequest) -> bool:
         """Return whether a request touches what is poisoned."""
@@ -123,7 +127,8 @@ class CrmServer:
     """One vendor's API over a book. Subclasses name their paths in `routes`.
 
     `faults` answer the nth request from now instead: 1 is the next. `poisons` answer every request
-    about a record that no call can give. `requests` counts by method and
+    about a record that no call can give. What `stuck` fits repeats its first answer for ever, as
+    endless pages do. `requests` counts by method and
     path pattern, so that tests can say what a night costs, `refusals` those that were one too many.
     `ticks` are the seconds that allowances are kept by: real ones, whatever the sandbox's clock
     says.
@@ -135,6 +140,8 @@ class CrmServer:
     allowances: Sequence[Allowance] = ()
     most_at_once: int | None = None
     """How many requests may be under way; None for any number."""
+    merges_into_a_new_deal = False
+    """True where a merge ends both deals and makes a third."""
 
     def __init__(self, book: CrmBook, now: Now) -> None:
         self.book = book
@@ -142,10 +149,12 @@ class CrmServer:
         self.requests: dict[str, int] = {}
         self.faults: dict[int, Reply] = {}
         self.poisons: list[Poison] = []
+        self.stuck: str | None = None
         self.ticks: Callable[[], float] = monotonic
         self.refusals = 0
         self.most_under_way = 0
         self._under_way = 0
+        self._repeated: dict[str, Reply] = {}
         self._counting = Lock()
         self._taken = [(one, deque[float](maxlen=one.requests)) for one in self.allowances]
         self._routes = [
@@ -169,7 +178,7 @@ class CrmServer:
                 return self.too_many(refused)
             if spoilt := self.spoilt(request):
                 return spoilt
-            reply, route = self.handled(request)
+            reply, route = self._again(request) or self.handled(request)
         finally:
             with self._counting:
                 self._under_way -= 1
@@ -178,8 +187,22 @@ class CrmServer:
         return reply
 
     def spoilt(self, request: CrmRequest) -> Reply | None:
-        """Return what a poisoned record answers, None where a request touches none."""
-        return next((one.reply for one in self.poisons if one.spoils(request)), None)
+        """Return what a poison answers to a request, None where none does."""
+        for number, poison in enumerate(self.poisons):
+            if poison.spoils(request):
+                if poison.times is not None:
+                    left = [replace(poison, times=poison.times - 1)] if poison.times > 1 else []
+                    self.poisons[number : number + 1] = left
+                return poison.reply
+        return None
+
+    def _again(self, request: CrmRequest) -> tuple[Reply, str] | None:
+        """Return the first answer to a path that is stuck, whichever page is asked for."""
+        if self.stuck is None or not re.search(self.stuck, request.path):
+            return None
+        if request.path not in self._repeated:
+            self._repeated[request.path], _ = self.handled(request)
+        return self._repeated[request.path], f"{request.method} {request.path}, stuck"
 
     def _one_too_many(self, request: CrmRequest) -> Allowance | None:
         """Return the allowance that a request goes beyond; one within all is counted by each."""

@@ -1,9 +1,10 @@
 """The CRMs the sandbox serves, each over a book of its own, and all over one world."""
 
 from datetime import datetime
+from typing import Final
 
 from convsync.sandbox.clock import SandboxClock
-from convsync.sandbox.crm.book import CrmBook
+from convsync.sandbox.crm.book import CrmBook, CrmDeal
 from convsync.sandbox.crm.dynamics import DynamicsServer
 from convsync.sandbox.crm.feed import Feed
 from convsync.sandbox.crm.hubspot import HubSpotServer
@@ -27,6 +28,10 @@ SERVERS: dict[str, type[CrmServer]] = {
 }
 
 
+_AFTER_ALL_OTHERS: Final = 9_000_000
+"""Deals that merges make are numbered from here: no world has as many."""
+
+
 class CrmOfVendor:
     """One vendor's CRM: its book, what feeds it, and who answers."""
 
@@ -35,6 +40,15 @@ class CrmOfVendor:
         self.server = SERVERS[name](self.book, clock.now)
         self.feed = Feed(self.book, self.server.record_id)
         self._clock = clock
+        self._merges = 0
+
+    def merge(self, loser: str, survivor: str, at: datetime) -> CrmDeal:
+        """Merge a deal into another as this vendor does; return what stands for both then."""
+        self._merges += 1
+        number = _AFTER_ALL_OTHERS + self._merges
+        anew = self.server.record_id("deal", number)
+        new_id = anew if self.server.merges_into_a_new_deal else None
+        return self.book.merge(loser, survivor, at, new_id=new_id)
 
     def answer(self, request: CrmRequest) -> Reply:
         """Answer a request by what the world is at the clock's now."""
