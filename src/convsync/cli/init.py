@@ -17,17 +17,24 @@ if TYPE_CHECKING:
     from convsync.extract.proposal import Proposal
     from convsync.settings.crm_tables import AnyCrmDeals
 
-Crm = Annotated[str | None, typer.Option("--crm", help="hubspot, salesforce, pipedrive, …")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+Crm = Annotated[
+    str | None, typer.Option("--crm", metavar="NAME", help="hubspot, salesforce, pipedrive, …")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 
 Kind = Annotated[
-    str | None, typer.Option("--kind", help="csv or sql: deals from a file or a database instead.")
+    str | None,
+    typer.Option(
+        "--kind", metavar="KIND", help="csv or sql: deals from a file or a database instead."
+    ),
 ]
 Where = Annotated[
     str | None, typer.Argument(metavar="[FILE|URL]", help="The export, or the database's URL.")
 ]
-Query = Annotated[str | None, typer.Option("--query", help="The table or query of --kind sql.")]
+Query = Annotated[
+    str | None, typer.Option("--query", metavar="SQL", help="The table or query of --kind sql.")
+]
 
 _SECRETS = "CONVSYNC_DEALS__CRM__"
 
