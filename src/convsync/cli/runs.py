@@ -24,6 +24,7 @@ from convsync.cli.options import (
     FormatOption,
 )
 from convsync.cli.preview import Preview, question
+from convsync.cli.progress import Shown, showing_progress
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -66,7 +67,20 @@ PlanFile = Annotated[
         help="Send what `plan --out FILE` kept, as far as it still agrees, and nothing else.",
     ),
 ]
-RunNumber = Annotated[int, typer.Argument(help="The number of the run that refused the plan.")]
+RunNumber = Annotated[
+    int, typer.Argument(metavar="RUN", help="The number of the run that refused the plan.")
+]
+RetriedCodes = Annotated[
+    list[str] | None,
+    typer.Option("--code", metavar="CODE", help="Only what has this code; may be repeated."),
+]
+RetriedDeals = Annotated[
+    list[str] | None, typer.Option("--deal", metavar="ID", help="Only of this deal; repeatable.")
+]
+RetriedRun = Annotated[
+    int | None,
+    typer.Option("--run", metavar="N", help="Only what this run planned, or was the last to send."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 
 
@@ -89,7 +103,7 @@ def run(
     with (
         _closing(form, is_wanted=not dry_run) as closing,
         watching.night_watched(config, as_of, closing, is_wanted=is_nightly) as night,
-        output.progress() as progress,
+        showing_progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
@@ -119,7 +133,7 @@ def plan(
     """Show what `run` would do now. Writes and sends nothing."""
     from convsync import pipeline
 
-    with output.progress() as progress, services_for(config, as_of, progress) as services:
+    with showing_progress() as progress, services_for(config, as_of, progress) as services:
         preview = Preview(form, is_listed=deals, out=out, as_of=services.clock())
         report = pipeline.plan(services, read_plan=preview.read)
     _show(report, form, [], preview=preview)
@@ -158,7 +172,7 @@ def backfill(
     preview = Preview(form, is_listed=deals) if dry_run else Preview(Format.TABLE)
     with (
         _closing(form, is_wanted=not dry_run) as closing,
-        output.progress() as progress,
+        showing_progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
@@ -182,20 +196,33 @@ def backfill(
 def retry(
     config: Config = DEFAULT_CONFIG,
     as_of: AsOf = None,
+    code: RetriedCodes = None,
+    deal: RetriedDeals = None,
+    run: RetriedRun = None,
     *,
     force: Force = False,
     by: By = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Send what is waiting in the outbox and ask for verdicts. Reads no source."""
-    from convsync import pipeline
+    """Send what is waiting in the outbox and ask for verdicts. Reads no source.
 
+    With --code, --deal or --run: exactly what these name together, also where it was refused, or
+    its time has not come.
+    """
+    from convsync import pipeline
+    from convsync.model.chosen import Chosen
+
+    chosen = Chosen(codes=frozenset(code or ()), deal_ids=frozenset(deal or ()), run_id=run)
     with (
         _closing(form) as closing,
-        output.progress() as progress,
+        showing_progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
-        report = pipeline.resend(services, force=force)
+        report = (
+            pipeline.retry(services, chosen, force=force)
+            if chosen
+            else pipeline.resend(services, force=force)
+        )
     _show(report, form, closing)
 
 
@@ -211,7 +238,7 @@ def release(
 
     with (
         _closing(form) as closing,
-        output.progress() as progress,
+        showing_progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.release(services, run)
@@ -279,7 +306,7 @@ def services_for(
 
 
 def _asked(
-    progress: output.Shown, preview: Preview, accounts: "Mapping[str, str]", report: "Report"
+    progress: Shown, preview: Preview, accounts: "Mapping[str, str]", report: "Report"
 ) -> bool:
     """Show the plan and ask, on stderr; anything but a yes is a no. Nothing to send is not asked.
 
