@@ -10,7 +10,7 @@ range; there is no third way to send anything. A preview is the same code on tab
 the ledger: what it shows is what would happen.
 
 Time is passed in. `now` is the instant the run takes as the present, the machine's or `--as-of`;
-leases alone go by the machine's clock.
+leases alone go by a real clock, the database's where it has one.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -32,7 +32,7 @@ from convsync.steps import Work
 from convsync.store import clicks, runs
 from convsync.store.batches import OfKeptPlan
 from convsync.store.erasing import FoundPeople
-from convsync.store.session import PreviewSession, RunSession, Session
+from convsync.store.session import PreviewSession, RunSession, Session, lease_time
 from convsync.weighing import Attitude
 
 
@@ -50,8 +50,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         work.weigh()
-        with log.phase("send"):
-            work.outbox.send()
+        work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
     return work.report
@@ -93,9 +92,8 @@ def _carry_out(
             work.outbox.confirm()
         work.reconcile_changes()
         work.problems += carrying_out.compare(work.session)
-        work.guard.note_figures(work.summary, plan)
-        with log.phase("send"):
-            work.outbox.send(only=plan)
+        work.guard.note_seen(work.summary, plan, drained=work.intake.drained)
+        work.send(only=plan)
         carrying_out.forget(work.session, refused)
     return work.report
 
@@ -154,8 +152,7 @@ def backfill(
                 "look at the plan again."
             )
         work.repeat_the_unanswered()
-        with log.phase("send"):
-            work.outbox.send(only=work.session.run_id)
+        work.send(only=work.session.run_id)
     return work.report
 
 
@@ -188,8 +185,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         work.weigh(is_whole=False)
-        with log.phase("send"):
-            work.outbox.send()
+        work.send()
     return work.report
 
 
@@ -210,8 +206,7 @@ def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
                 " `convsync explain DEAL` and `convsync errors` say how things stand."
             )
         work.weigh(only=work.session.run_id, is_whole=False)
-        with log.phase("send"):
-            work.outbox.send(only=work.session.run_id)
+        work.send(only=work.session.run_id)
     return work.report
 
 
@@ -294,7 +289,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             connection,
             command,
             as_of=now,
-            real_now=services.real_clock(),
+            real_now=lease_time(connection, services.real_clock),
             holder=runs.this_process(),
         )
         started = Event(EventKind.RUN_STARTED, {"command": command, "as_of": now.isoformat()})

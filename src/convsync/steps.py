@@ -107,10 +107,10 @@ class Work:
     @log.phase("sweep")
     def sweep(self) -> None:
         """Erase identifiers that nothing needs any more."""
-        windows = [(rule.upload_window, rule.lookback) for rule in self.services.rules]
-        correctable = max(upload for upload, _ in windows)
-        matchable = max(upload + lookback for upload, lookback in windows)
-        forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
+        if rules := self.services.rules:
+            correctable = max(rule.upload_window for rule in rules)
+            matchable = max(rule.upload_window + rule.lookback for rule in rules)
+            forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
 
     def carry_over_names(self) -> None:
         """Rename in the ledger what was renamed in the configuration, before anything is read."""
@@ -308,6 +308,14 @@ class Work:
         """Raise UnsafePlanError where what is ready to go out is far from what is usual."""
         drained = self.intake.drained if is_whole else ()
         self.guard.weigh(self.summary, drained=drained, only=only, is_whole=is_whole)
+
+    @log.phase("send")
+    def send(self, *, only: batches.Portion = None) -> None:
+        """Send all that is ready, or a portion of it."""
+        with self.services.database.reading() as connection:
+            ready = account.ready(connection, self.session.now, only)
+        self.services.progress.expect("sent", ready.total)
+        self.outbox.send(only=only)
 
     # How it ends
 
