@@ -139,6 +139,9 @@ CASES = [
         'blank_words = ["Select"]', id="the first of a list of choices"),
     pytest.param({"ID": ("5.00E+17", "D-1")}, "1 of 2 IDs in column 'ID' were changed", "",
         id="an ID that a spreadsheet rounded"),
+    pytest.param({"ID": [f"41508680000100{n}0000" for n in range(5)] + ["4150868000010123"]},
+        "5 of 6 IDs in column 'ID' have nothing but zeros behind 15 digits", "",
+        id="IDs of which a spreadsheet kept 15 digits"),
     pytest.param({"ID": ("D-1", "D-1")}, "1 deals stand in several rows that differ",
         'rows_per_deal = "sum"', id="product lines"),
 ]  # fmt: skip

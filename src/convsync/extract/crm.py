@@ -57,7 +57,7 @@ class CrmDeals:
         self.mapping = mapping
         self.lag = crm.lag if lag is None else lag
         self.overlap = crm.overlap if overlap is None else overlap
-        self._cells = cells
+        self.cells = cells
         self._memory = Memory()
         self.stages_seen: Sequence[Stage] = ()
 
@@ -123,19 +123,19 @@ class CrmDeals:
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages there are now, and behind them those that are only remembered."""
-        self.stages_seen = [named(stage, self._cells.phone_region) for stage in self.crm.stages()]
+        self.stages_seen = [named(stage, self.cells.phone_region) for stage in self.crm.stages()]
         return with_remembered(self.stages_seen, self._memory.stages)
 
     def _may_be_kept(self, place: str) -> bool:
         """Return whether a place, which names records, names nobody by what should be an ID."""
         is_one_word = " " not in place.rpartition(":")[2]
-        return is_one_word and without_people(place, self._cells.phone_region) == place
+        return is_one_word and without_people(place, self.cells.phone_region) == place
 
     def _records(self) -> "CrmRecords":
         raise_if_missing(self.name, self.mapping, self.crm.fields())
         stages = self.stages()
         raise_if_never_won(self.name, self.mapping, stages)
-        records = CrmRecords(self.name, self.mapping, self._cells, stages, self._memory.merged)
+        records = CrmRecords(self.name, self.mapping, self.cells, stages, self._memory.merged)
         for doubt in doubtful_words(self.mapping.stage_words, stages):
             log.warning("a stage is known only from memory", source=self.name, what=doubt)
         return records

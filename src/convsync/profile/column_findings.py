@@ -81,6 +81,11 @@ def _is_absurd(_: Profile, column: ColumnProfile) -> bool:
     return largest is not None and median is not None and largest > median * _ABSURD
 
 
+def _are_rounded(_: Profile, column: ColumnProfile) -> bool:
+    """True where that can be no chance: one ID in ten or more ends so by itself."""
+    return column.count(Sign.ROUNDED) >= max(_FEW, column.filled / 2)
+
+
 def _is_mostly_zero(_: Profile, column: ColumnProfile) -> bool:
     return column.count(Sign.ZERO) >= max(_FEW, column.filled / 2)
 
@@ -224,6 +229,14 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         found=_any(Sign.DAMAGED),
         problem="{count} of {filled} IDs in {what} {name} were changed by a spreadsheet",
         means="nobody can tell which deal they are; these rows are not read",
+        fix="format the column as text before the file is opened, and export it again",
+    ),
+    OfColumn(
+        roles=_IDS,
+        sign=Sign.ROUNDED,
+        found=_are_rounded,
+        problem="{count} of {filled} IDs in {what} {name} have nothing but zeros behind 15 digits",
+        means="a spreadsheet rounded them, so that several deals share an ID and none is the CRM's",
         fix="format the column as text before the file is opened, and export it again",
     ),
     OfColumn(
