@@ -97,8 +97,14 @@ def _asked(
     plain: dict[str, str] = {}
     secrets: dict[str, str] = {}
     for key in keys:
+        if not described.is_asked(key, {**known, **plain}):
+            continue
         is_secret = SecretStr in _types_of(described.table, key)
-        (secrets if is_secret else plain)[key] = asked(key, known, is_secret=is_secret)
+        default = described.table.model_fields[key].default if key in described.hints else None
+        answer = asked(
+            key, known, is_secret=is_secret, default=default, hint=described.hints.get(key)
+        )
+        (secrets if is_secret else plain)[key] = answer
     extra = {key: value for key, value in answers.items() if key not in keys}
     table: AnyCrmDeals = described.sketched({**plain, **secrets, **extra})
     return table, secrets
