@@ -349,7 +349,7 @@ def _in_our_words(place: str, url: str) -> Iterator[None]:
 
 _REFUSED_FOR = {
     401: "the credentials are wrong or have expired. Renew them as their page says",
-    403: "the credentials lack a right, or it was withdrawn. Grant the scopes that their page lists",
+    403: "the credentials lack a right, or lost it. Grant the scopes that their page lists",
 }
 
 
