@@ -27,7 +27,7 @@ class SmallCrm:
     """A CRM with one stage and one field, of which the newest records hold these values."""
 
     lag = overlap = timedelta(0)
-    names_survivors = has_history = True
+    names_survivors = has_history = empties_stages = True
 
     def __init__(self, values: Sequence[str] = GCLIDS, **changes: Any) -> None:
         gclid = CrmField(kind="contact", name="gclid", label="GCLID", type="string")
