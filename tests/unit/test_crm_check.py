@@ -69,26 +69,6 @@ def test_a_right_set_up_is_fine() -> None:
     assert problems(SmallCrm(longest=255)) == [(None, "")]
 
 
-@pytest.mark.parametrize(
-    ("held", "shown"),
-    [
-        pytest.param(("yes", "no", ""), None, id="mapped, or nothing"),
-        pytest.param(("yes", "ja", "ja"), "'ja' (2)", id="a word that nobody mapped"),
-        pytest.param(("Erika Mustermann",), "'aaaaa aaaaaaaaaa' (1)", id="what may be a name"),
-    ],
-)
-def test_a_word_about_consent_without_a_meaning_is_found_and_no_name_is_shown(
-    held: Sequence[str], shown: str | None
-) -> None:
-    crm = SmallCrm(held, name="may_be_told")
-    mapping = replace(MAPPING, contact=RecordFields(ad_user_data="may_be_told"))
-    words = CellFormat(granted_words=frozenset({"yes"}), denied_words=frozenset({"no"}))
-    found = findings_of_crm(CrmDeals("crm", crm, mapping, words))
-    problems = [one.problem or "" for one in found if one.severity]
-    assert problems == ([] if shown is None else [problems[0]])
-    assert shown is None or (shown in problems[0] and "may_be_told" in problems[0])
-
-
 def test_an_empty_crm_is_fine() -> None:
     assert problems(SmallCrm(values=())) == [(None, "")]
 
