@@ -59,6 +59,7 @@ fuzz: $(READY)  ## a million odd cells, URLs, rows, files and CRM answers: CASES
 
 soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a night killed at every step, each benchmark at its smallest
 	$(BIN)/pytest -m slow
+	MESSY_EXAMPLES=3000 CRM_SEEDS=20 $(BIN)/pytest tests/unit/test_messy_exports.py tests/nights/test_any_crm_world.py
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'
