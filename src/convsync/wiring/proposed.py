@@ -20,7 +20,7 @@ from convsync.extract.sql_sample import sample_of, tables_in
 from convsync.extract.table_file import opened_table
 from convsync.extract.table_proposal import TableProposal, propose_table
 from convsync.settings import tables
-from convsync.wiring.tables import click_source, deal_source
+from convsync.wiring.tables import ID_OF_TEMPLATE, click_source, deal_source
 from convsync.wiring.values import database_url
 
 _LOOKED_AT: Final = 5_000
@@ -55,9 +55,24 @@ def of_file(path: Path) -> Proposed:
     form = propose_form(path)
     with opened_table(path, form) as file:
         rows = [row.cells for row in islice(file.rows(), _LOOKED_AT) if row.problem is None]
+        if set(ID_OF_TEMPLATE) <= set(file.header.names):
+            return _of_template(path, file.header.names, rows)
         proposal = propose_table(file.header.names, rows)
     laid_out = {key: value for key, value in asdict(form).items() if value != _DEFAULT[key]}
     return _proposed(str(path), {"kind": "csv", "path": str(path), **laid_out}, proposal)
+
+
+def _of_template(path: Path, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Proposed:
+    """Return Google's template for offline conversions, every name in it taken for a sale's."""
+    at = names.index("Conversion Name")
+    found = dict.fromkeys(str(row[at]) for row in rows if at < len(row) and row[at])
+    table = {
+        "kind": "google_template",
+        "path": str(path),
+        "milestones": {"won": list(found)},
+    }
+    doubt = "every conversion name is taken for a sale: give those that are none their milestone"
+    return Proposed(place=f"deals.{_OF_DEALS}", table=table, doubts=[doubt])
 
 
 def holds_secret(url: str) -> bool:
@@ -87,8 +102,8 @@ def source_of(
     if kind == "clicks":
         clicks: tables.ClickSource = TypeAdapter(tables.ClickSource).validate_python(proposed.table)
         return click_source(name, clicks, around, None)
-    deals: tables.CsvDealsTable | tables.SqlDealsTable = TypeAdapter(
-        tables.CsvDealsTable | tables.SqlDealsTable
+    deals: tables.FileDealsTable | tables.SqlDealsTable = TypeAdapter(
+        tables.CsvDealsTable | tables.GoogleTemplateTable | tables.SqlDealsTable
     ).validate_python(proposed.table)
     return deal_source(name, deals, around)
 
