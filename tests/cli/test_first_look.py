@@ -92,6 +92,14 @@ def test_a_file_without_an_id_says_what_is_missing(tmp_path: Path) -> None:
     assert "no column looks like the deal's ID" in said.err
 
 
+def test_a_file_without_a_header_shows_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("D-1,person1@example.org,2026-03-01\nD-2,person1@example.org,2026-03-02\n")
+    said = types("check", "--profile", str(path))
+    assert said.code == 2
+    assert "its first row looks like data" in said.err
+
+
 def test_a_night_can_be_planned_by_the_config_that_init_writes_for_a_file(export: Path) -> None:
     config = export.with_name("convsync.toml")
     assert types("init", "--kind", "csv", str(export), "--output", str(config)).code == 0

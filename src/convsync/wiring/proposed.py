@@ -1,5 +1,6 @@
 """A source that nobody has configured: proposed by what its table holds, and made as any other."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -25,6 +26,8 @@ from convsync.wiring.values import database_url
 
 _LOOKED_AT: Final = 5_000
 """How many rows a proposal is made from."""
+_NO_NAME: Final = re.compile(r"@|\d{7}|\d{4}-\d\d-\d\d")
+"""What no column is called: an address, a phone, an ID, a date."""
 _OF_CLICKS: Final = "site"
 _OF_DEALS: Final = "crm"
 _DEFAULT: Final = asdict(FileForm())
@@ -54,12 +57,22 @@ def of_file(path: Path) -> Proposed:
     """Return what is proposed for a file; OperatorError where it holds no deals and no clicks."""
     form = propose_form(path)
     with opened_table(path, form) as file:
+        _raise_if_no_header(path, file.header.names)
         rows = [row.cells for row in islice(file.rows(), _LOOKED_AT) if row.problem is None]
         if set(ID_OF_TEMPLATE) <= set(file.header.names):
             return _of_template(path, file.header.names, rows)
         proposal = propose_table(file.header.names, rows)
     laid_out = {key: value for key, value in asdict(form).items() if value != _DEFAULT[key]}
     return _proposed(str(path), {"kind": "csv", "path": str(path), **laid_out}, proposal)
+
+
+def _raise_if_no_header(path: Path, names: Sequence[str]) -> None:
+    """Raise OperatorError where the first row is one of the data; it is not shown then."""
+    if any(map(_NO_NAME.search, names)):
+        raise OperatorError(
+            f"{path}: its first row looks like data, not like the names of columns: export it with"
+            " a header"
+        )
 
 
 def _of_template(path: Path, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Proposed:
