@@ -36,6 +36,7 @@ PLANNING = frozenset(
         EventKind.KEPT,
         EventKind.UNCORRECTABLE,
         EventKind.WITHHELD,
+        EventKind.RETRIED,
         EventKind.MERGED_IN,
     }
 )

@@ -244,8 +244,12 @@ def drained(source: str) -> str:
 
 def refusal(found: Sequence[str], run_id: int, heaviest: Sequence[str]) -> UnsafePlanError:
     """Return the error that says what is unusual, and what a person can do about it."""
-    return UnsafePlanError(
-        f"{'; '.join(found)}. Nothing was sent, and the plan is kept: look with `convsync plan"
-        f" --deals`, then `convsync release {run_id}` sends exactly it; --force sends a new one.",
-        heaviest=heaviest,
-    )
+    if not heaviest:
+        advice = "there is nothing to send: if all is as it should be, --force says so"
+    else:
+        advice = (
+            "the plan is kept: look with `convsync plan --deals`, then `convsync release"
+            f" {run_id}` sends exactly it; --force sends a new one"
+        )
+    message = f"{'; '.join(found)}. Nothing was sent, and {advice}."
+    return UnsafePlanError(message, heaviest=heaviest)

@@ -10,7 +10,7 @@ range; there is no third way to send anything. A preview is the same code on tab
 the ledger: what it shows is what would happen.
 
 Time is passed in. `now` is the instant the run takes as the present, the machine's or `--as-of`;
-leases alone go by the machine's clock.
+leases alone go by a real clock, the database's where it has one.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +21,7 @@ from convsync import audit, carrying_out, forgetting, head_file, log, tracing, w
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
+from convsync.model.chosen import Chosen
 from convsync.model.event import Event, EventKind
 from convsync.model.kept_plan import Kept
 from convsync.model.ledger import LedgerEntry
@@ -31,7 +32,7 @@ from convsync.steps import Work
 from convsync.store import clicks, runs
 from convsync.store.batches import OfKeptPlan
 from convsync.store.erasing import FoundPeople
-from convsync.store.session import PreviewSession, RunSession, Session
+from convsync.store.session import PreviewSession, RunSession, Session, lease_time
 from convsync.weighing import Attitude
 
 
@@ -92,7 +93,7 @@ def _carry_out(
             work.outbox.confirm()
         work.reconcile_changes()
         work.problems += carrying_out.compare(work.session)
-        work.guard.note_figures(work.summary, plan)
+        work.guard.note_seen(work.summary, plan, drained=work.intake.drained)
         with log.phase("send"):
             work.outbox.send(only=plan)
         carrying_out.forget(work.session, refused)
@@ -192,6 +193,28 @@ def resend(services: Services, *, force: bool = False) -> Report:
     return work.report
 
 
+def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
+    """Send chosen conversions again that wait or were not taken, and no others.
+
+    What was never answered is repeated first, as by every run. Raises OperatorError where nothing
+    that is chosen can be sent, and what `run` raises.
+    """
+    with _running(services, "retry", force=force) as work:
+        work.check_the_clock()
+        with log.phase("confirm"):
+            work.outbox.confirm()
+        work.repeat_the_unanswered()
+        if not work.reopen(chosen):
+            raise OperatorError(
+                f"Nothing waits to be sent, or was not taken, of what was asked for: {chosen}."
+                " `convsync explain DEAL` and `convsync errors` say how things stand."
+            )
+        work.weigh(only=work.session.run_id, is_whole=False)
+        with log.phase("send"):
+            work.outbox.send(only=work.session.run_id)
+    return work.report
+
+
 def import_clicks(services: Services, source: ClickSource, *, again: bool = False) -> clicks.Stored:
     """Add every sighting of a source to the click store; the same ones again change nothing.
 
@@ -271,7 +294,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             connection,
             command,
             as_of=now,
-            real_now=services.real_clock(),
+            real_now=lease_time(connection, services.real_clock),
             holder=runs.this_process(),
         )
         started = Event(EventKind.RUN_STARTED, {"command": command, "as_of": now.isoformat()})

@@ -21,6 +21,7 @@ from convsync.model.event import Event, EventKind
 from convsync.model.moves import marked_unsure
 from convsync.store import deals, restored, runs
 from convsync.store.database import Connection, Database
+from convsync.store.session import lease_time
 
 CORRECTABLE = timedelta(days=90)
 """How old a milestone may be for its conversion to have been corrected since."""
@@ -73,7 +74,9 @@ def accept(
 
 def _begin(connection: Connection, now: datetime) -> int:
     command = "accept-restore"
-    run_id = runs.open_run(connection, command, as_of=now, real_now=now, holder=runs.this_process())
+    real_now = lease_time(connection, lambda: now)
+    holder = runs.this_process()
+    run_id = runs.open_run(connection, command, as_of=now, real_now=real_now, holder=holder)
     started = Event(EventKind.RUN_STARTED, {"command": command, "as_of": now.isoformat()})
     audit.record(connection, [started], run_id=run_id, at=now)
     return run_id

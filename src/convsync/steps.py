@@ -13,13 +13,14 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from convsync import audit, forgetting, intake, log, renames
+from convsync import audit, forgetting, intake, log, renames, reopening
 from convsync.calls import PacedCalls
 from convsync.departures import Departures
 from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
 from convsync.model.chain import Head
+from convsync.model.chosen import Chosen
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import LedgerEntry, Side
 from convsync.model.narrowed import EVERYTHING, Narrowed
@@ -106,10 +107,10 @@ class Work:
     @log.phase("sweep")
     def sweep(self) -> None:
         """Erase identifiers that nothing needs any more."""
-        windows = [(rule.upload_window, rule.lookback) for rule in self.services.rules]
-        correctable = max(upload for upload, _ in windows)
-        matchable = max(upload + lookback for upload, lookback in windows)
-        forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
+        if rules := self.services.rules:
+            correctable = max(rule.upload_window for rule in rules)
+            matchable = max(rule.upload_window + rule.lookback for rule in rules)
+            forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
 
     def carry_over_names(self) -> None:
         """Rename in the ledger what was renamed in the configuration, before anything is read."""
@@ -180,6 +181,11 @@ class Work:
             if not chunk:
                 break
         self.outbox.recover()
+
+    @log.phase("reopen")
+    def reopen(self, chosen: Chosen) -> int:
+        """Let chosen conversions go out again, as this run's plan; return how many were chosen."""
+        return reopening.reopen(self.session, chosen, self._reconcile)
 
     @log.phase("read period")
     def reconcile_period(self, period: Period, only: Narrowed = EVERYTHING) -> None:

@@ -105,10 +105,11 @@ class Guard:
         if error is not None:
             raise error
 
-    def note_figures(self, plan: PlanSummary, only: Portion) -> None:
-        """Take down the figures of a plan that a person has released."""
+    def note_seen(self, plan: PlanSummary, only: Portion, *, drained: Collection[str]) -> None:
+        """Take down the figures of a plan that a person has seen, and what was unusual about it."""
         with self._session.transaction("add the plan up") as connection:
             self.figures = _figures(connection, self._session, plan, only)
+            habits.accept_rest(connection, drained)
 
     def note_forced(self, connection: Connection) -> None:
         """Write down what a person has let pass, and who, unless that was done already."""

@@ -10,12 +10,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 # Imported for the children's sake.
 import convsync.upload.google.data_manager  # noqa: F401
 from convsync import intake, pipeline
+from convsync.cli import signals
 from convsync.errors import ConvsyncError
 from tests.nights.company import Company, instant, small_batches
 
@@ -54,7 +56,8 @@ def _night(folder: str, now: str, at: int | str | None, send: int) -> int:
         through=small_batches(ROWS_AT_ONCE),
     )
     try:
-        company.at(instant(now), pipeline.run)
+        with signals.listening() as stop:
+            company.at(instant(now), lambda each: pipeline.run(replace(each, stop=stop)))
     except ConvsyncError as error:
         return error.exit_code
     finally:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import timedelta
+from time import monotonic
 
 import pytest
 
@@ -94,6 +95,35 @@ def test_nothing_is_a_second_conversion_however_often_a_night_is_killed(
         expected
     )
     assert expected.keys() == set(PAGE_OF.values())
+
+
+# Stopped, not killed
+
+PHASES = (
+    *("recall who was forgotten: before commit", "carry over names: committed"),
+    *("list verdicts due: committed", "verdict", "confirm", "store clicks: before commit"),
+    *("store deals: committed", "note missing deals: committed", "plan due deals: before commit"),
+    *("recover: committed", "weigh the plan: before commit", "reserve: committed", "upload"),
+    *("settle", "forget plans: committed", "sweep identifiers: before commit"),
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_night_stopped_in_any_phase_ends_in_time_says_so_and_is_finished_by_the_next(
+    night: Undisturbed, number: signal.Signals, subtests: pytest.Subtests
+) -> None:
+    for phase in PHASES[number == signal.SIGINT :: 2]:
+        with subtests.test(phase):
+            assert any(step.startswith(phase) for step in night.steps)
+            night.evening.again()
+            began = monotonic()
+            stopped = night.fork_server.night(night.folder, phase, send=number)
+            assert monotonic() - began < 10
+            assert (stopped.signal, stopped.exit_code) == (None, 1)
+            last = night.evening.company.query("SELECT * FROM runs ORDER BY id DESC LIMIT 1")[0]
+            assert last["message"].startswith(f"Stopped by {number.name}. Done: ")
+            assert last["lock"] is None
+            assert night.evening.finish() == night.ending
 
 
 # The lock

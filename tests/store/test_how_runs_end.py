@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
+from convsync.errors import UnsafePlanError
 from convsync.extract.source import Quarantined
+from convsync.habits import READS_NEEDED
 from convsync.model.terms import RunLimits
 from convsync.pipeline import run
 from convsync.report.closing import Ending
@@ -16,6 +18,7 @@ from tests.store.machine import Machine
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 FIRST = datetime(2026, 3, 3, 2, tzinfo=UTC)
+NINTH = FIRST + READS_NEEDED * DAY
 BAD = Quarantined(place="deals.csv:7", problem="column 'Amount' is no number", deal_id="D-7")
 UNNAMED = Quarantined(place="deals.csv:9", problem="column 'ID' is empty")
 
@@ -95,15 +98,30 @@ def test_where_it_is_not_known_what_is_missing_the_run_says_so(machine: Machine)
         assert [deal_id for (deal_id,) in marked] == [gone.deal_id]
 
 
-def test_a_source_that_gives_nothing_where_it_always_gave_something_is_reported(
-    machine: Machine,
-) -> None:
-    for night in range(5):
+@pytest.fixture
+def silent(machine: Machine) -> Machine:
+    """A machine whose source gave something in eight nights, and is refused in the ninth."""
+    for night in range(READS_NEEDED):
         machine.changes(f"D-{night}", FIRST + night * DAY - HOUR)
         assert machine.night(FIRST + night * DAY).exit_code == 0
-    silent = machine.night(FIRST + 5 * DAY)
-    assert silent.exit_code == 1
-    assert any("gave nothing" in problem for problem in silent.problems)
-    machine.changes("D-9", FIRST + 6 * DAY - HOUR)
-    assert machine.night(FIRST + 6 * DAY).exit_code == 0
-    assert machine.night(FIRST + 7 * DAY).exit_code == 0, "by now it is known to rest"
+    with pytest.raises(UnsafePlanError, match="'crm' gave nothing, and always had"):
+        machine.night(NINTH)
+    return machine
+
+
+def test_a_source_that_gives_nothing_where_it_always_did_stops_a_night_until_it_gives_again(
+    silent: Machine,
+) -> None:
+    with pytest.raises(UnsafePlanError):
+        silent.night(NINTH + DAY)
+    silent.changes("D-9", NINTH + 2 * DAY - HOUR)
+    assert silent.night(NINTH + 2 * DAY).exit_code == 0
+    assert silent.night(NINTH + 3 * DAY).exit_code == 0, "by now it is known to rest"
+
+
+def test_a_source_that_gives_nothing_is_known_to_rest_once_a_person_has_said_so(
+    silent: Machine,
+) -> None:
+    services = silent.services(NINTH + DAY, NINTH + DAY)
+    assert "gave nothing" in run(services, force=True).problems[0]
+    assert silent.night(NINTH + 2 * DAY).exit_code == 0

@@ -134,7 +134,7 @@ def test_a_run_that_lost_its_lock_can_write_nothing_more(database: Database) -> 
     session = RunSession(database, first, NOW, real_clock=lambda: NOW)
     with session.transaction("save") as connection:
         deals.save(connection, "crm", [a_deal("before")], now=NOW)
-    begin(database, at=NOW + LEASE)
+    begin(database, at=row_of(database, first)["lease_until"])
 
     def late() -> None:
         with session.transaction("save") as connection:

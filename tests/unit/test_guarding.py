@@ -242,6 +242,7 @@ def test_a_refusal_says_what_is_unusual_and_how_it_goes_on() -> None:
         " `convsync plan --deals`, then `convsync release 7` sends exactly it; --force sends a new"
         " one."
     )
+    assert "there is nothing to send" in str(refusal(["no conversion at all"], 7, []))
     assert error.exit_code == 3
     assert error.heaviest == ["+ won D-1 9.00 USD"]
 

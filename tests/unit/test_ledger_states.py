@@ -122,6 +122,12 @@ MOVES: list[tuple[str, Callable[[LedgerEntry], Move], set[str | None], str]] = [
     ),
     ("reserved", lambda entry: reserved(entry, 7), {"planned", "deferred"}, "sending"),
     ("released", moves.released, {"blocked"}, "planned"),
+    (
+        "retried",
+        lambda entry: moves.retried(entry, run_id=2),
+        {"planned", "deferred", "blocked", "unmatched", "rejected"},
+        "planned",
+    ),
     ("accepted", settled(Accepted(request_id="r-1")), {"sending"}, "accepted"),
     ("confirmed", settled(Confirmed()), set(FLYING), "confirmed"),
     ("rejected", settled(Rejected(code="X")), set(FLYING), "rejected"),

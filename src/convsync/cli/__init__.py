@@ -19,6 +19,7 @@ from convsync.cli import (
     clicks,
     db,
     deals,
+    errors,
     explain,
     find,
     forget,
@@ -51,6 +52,7 @@ app.command("release")(runs.release)
 app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
 app.command("find")(find.find)
+app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)

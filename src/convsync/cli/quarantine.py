@@ -1,4 +1,4 @@
-"""`quarantine list` and `quarantine export`: the records that could not be read, and why."""
+"""`quarantine list`, `show` and `export`: the records that could not be read, and why."""
 
 import csv
 from dataclasses import asdict
@@ -17,6 +17,9 @@ COLUMNS = ("source", "place", "deal_id", "problem", "since")
 Source = Annotated[
     str | None, typer.Option("--source", metavar="NAME", help="Only those of one source.")
 ]
+Name = Annotated[
+    str, typer.Argument(metavar="DEAL|PLACE", help="A deal's ID, or a part of a record's place.")
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The CSV file to write.")]
 
 
@@ -26,6 +29,31 @@ def show(
 ) -> None:
     """List every record that could not be read: its place, its deal, and the reason."""
     output.show(_rows(config, source), COLUMNS, form)
+
+
+@app.command("show")
+def show_one(
+    name: Name,
+    config: Config = DEFAULT_CONFIG,
+    source: Source = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Show in full the records of a deal, or those whose place holds a text, such as a line."""
+    rows = [
+        row
+        for row in _rows(config, source)
+        if row["deal_id"] == name or name.lower() in row["place"].lower()
+    ]
+    if not rows:
+        raise OperatorError(f"No record of a deal or at a place {name} is in quarantine.")
+    if form is not Format.TABLE:
+        output.show(rows, COLUMNS, form)
+        return
+    for row in rows:
+        deal = f", deal {row['deal_id']}" if row["deal_id"] else ""
+        typer.echo(f"{row['source']}, {row['place']}{deal}")
+        typer.echo(f"  {row['problem']}")
+        typer.echo(f"  since {output.text_of(row['since'])}; read again by every run that meets it")
 
 
 @app.command()

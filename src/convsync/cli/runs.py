@@ -67,6 +67,17 @@ PlanFile = Annotated[
     ),
 ]
 RunNumber = Annotated[int, typer.Argument(help="The number of the run that refused the plan.")]
+RetriedCodes = Annotated[
+    list[str] | None,
+    typer.Option("--code", metavar="CODE", help="Only what has this code; may be repeated."),
+]
+RetriedDeals = Annotated[
+    list[str] | None, typer.Option("--deal", metavar="ID", help="Only of this deal; repeatable.")
+]
+RetriedRun = Annotated[
+    int | None,
+    typer.Option("--run", metavar="N", help="Only what this run planned, or was the last to send."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")]
 
 
@@ -182,20 +193,33 @@ def backfill(
 def retry(
     config: Config = DEFAULT_CONFIG,
     as_of: AsOf = None,
+    code: RetriedCodes = None,
+    deal: RetriedDeals = None,
+    run: RetriedRun = None,
     *,
     force: Force = False,
     by: By = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Send what is waiting in the outbox and ask for verdicts. Reads no source."""
-    from convsync import pipeline
+    """Send what is waiting in the outbox and ask for verdicts. Reads no source.
 
+    With --code, --deal or --run: exactly what these name together, also where it was refused, or
+    its time has not come.
+    """
+    from convsync import pipeline
+    from convsync.model.chosen import Chosen
+
+    chosen = Chosen(codes=frozenset(code or ()), deal_ids=frozenset(deal or ()), run_id=run)
     with (
         _closing(form) as closing,
         output.progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
-        report = pipeline.resend(services, force=force)
+        report = (
+            pipeline.retry(services, chosen, force=force)
+            if chosen
+            else pipeline.resend(services, force=force)
+        )
     _show(report, form, closing)
 
 

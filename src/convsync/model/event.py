@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     UNTRIED = "untried"
     SHIFTED = "shifted"
     RELEASED = "released"
+    RETRIED = "retried"
     UNSURE = "unsure"
     MERGED_AWAY = "merged_away"
     MERGED_IN = "merged_in"

@@ -79,6 +79,7 @@ ARROWS: Mapping[EventKind, tuple[frozenset[State | None], frozenset[State]]] = {
     EventKind.UNTRIED: (IN_FLIGHT, frozenset({State.PLANNED})),
     EventKind.SHIFTED: (IN_FLIGHT, frozenset({State.PLANNED, State.DEFERRED})),
     EventKind.RELEASED: (frozenset({State.BLOCKED}), frozenset({State.PLANNED})),
+    EventKind.RETRIED: (ANSWERED | {State.PLANNED}, frozenset({State.PLANNED})),
     EventKind.UNSURE: (_NOT_IN_FLIGHT, _NOT_IN_FLIGHT),
     EventKind.MERGED_IN: (frozenset(State), frozenset(State)),
 }

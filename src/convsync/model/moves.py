@@ -251,6 +251,23 @@ def released(entry: LedgerEntry, *, is_probe: bool = False) -> Move:
     return move(entry, EventKind.RELEASED, changes, {"probe": True} if is_probe else {})
 
 
+def retried(entry: LedgerEntry, *, run_id: int) -> Move:
+    """Let an entry go out again because a person asks for it, whatever the platform answered.
+
+    What it says stays as it was; a run's plan it becomes so that this run sends it, and no others.
+    """
+    refused = Reason.PLATFORM_REFUSED
+    changes = {
+        "state": State.PLANNED,
+        "reason": None if entry.reason is refused else entry.reason,
+        "code": "",
+        "due_at": None,
+        "batch": None,
+        "run_id": run_id,
+    }
+    return move(entry, EventKind.RETRIED, changes, {})
+
+
 def marked_unsure(entry: LedgerEntry, **notes: Any) -> Move:
     """Note that the platform may have received more than the ledger knows."""
     return move(entry, EventKind.UNSURE, {"is_unsure": True}, notes)

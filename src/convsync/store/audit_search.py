@@ -114,6 +114,16 @@ def every(connection: Connection, wanted: Wanted, asked: Asked | None = None) ->
         yield from _events_in(connection, block, wanted, None)
 
 
+def entries_named(connection: Connection, event: AuditRow) -> list[int]:
+    """Return the numbers of the ledger's entries that an event is about."""
+    if event.deal is None:
+        return sorted(_entries_in(event)) if "entries" in _DECODED(event.detail) else []
+    its_own = select(ledger.c.id).where(
+        ledger.c.deal == event.deal, ledger.c.order_id == event.order_id
+    )
+    return list(connection.execute(its_own).scalars())
+
+
 def _events_in(
     connection: Connection, block: Block, wanted: Wanted, limit: int | None
 ) -> Sequence[AuditRow]:

@@ -20,6 +20,7 @@ from convsync.errors import ConvsyncError, OperatorError
 from convsync.store import dialect, migrate, runs
 from convsync.store.database import Database
 from convsync.store.schema import metadata
+from convsync.store.session import lease_time
 
 _CHUNK = 5_000
 
@@ -60,7 +61,7 @@ def copy(
     """
     migrate.require_current(source)
     with source.transaction("copy from") as reading:
-        runs.raise_if_running(reading, now)
+        runs.raise_if_running(reading, lease_time(reading, lambda: now))
         with target.transaction("copy to") as writing:
             _require_empty(target, writing)
             migrate.make_tables(writing)

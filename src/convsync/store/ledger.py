@@ -372,6 +372,8 @@ def about_in(extras: str) -> str | None:
 
     Raises ValueError where they are not what would have been written.
     """
+    if not extras.startswith("{"):
+        raise ValueError("extras that are no object")
     nothing = ("cs-", Operation.COUNT, _EPOCH, Decimal(0), "XXX", None, None)
     statement = _statement(_ANY, *nothing, extras)
     if _extras_of(statement) != extras:

@@ -13,7 +13,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from convsync.clock import Clock
-from convsync.store import runs
+from convsync.store import dialect, runs
 from convsync.store.database import Database, OnStep, ignore_step
 
 
@@ -30,10 +30,18 @@ class Session(Protocol):
         """Note that the run has come to a named point outside a transaction."""
 
 
+def lease_time(connection: Connection, real_clock: Clock) -> datetime:
+    """Return the time by which leases are kept: the database's own, so that machines may differ.
+
+    SQLite has no clock of its own, and all who use a file are on one machine: it is that one's.
+    """
+    return dialect.server_time(connection) or real_clock()
+
+
 class RunSession:
     """A run, which holds the lock unless it needs none.
 
-    `real_clock` is the machine's time, by which leases are kept.
+    `real_clock` is the machine's time, by which leases are kept where the database has no clock.
     """
 
     def __init__(
@@ -58,7 +66,7 @@ class RunSession:
         """Open a transaction; LockedError where another run has taken the lock."""
         with self._database.transaction(step) as connection:
             if self._has_lock:
-                runs.renew(connection, self.run_id, self._real_clock())
+                runs.renew(connection, self.run_id, lease_time(connection, self._real_clock))
             yield connection
 
     def step(self, name: str) -> None:

@@ -1,0 +1,66 @@
+"""`errors`: the codes that conversions have, what each means, and what to do about it."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convsync.report.code_list import CodeFound
+
+_COLUMNS = (
+    *("code", "destination", "count", "states", "since", "latest", "means", "fix", "examples"),
+)
+_UNKNOWN = "This code stands in no table of ours: its rows are tried again every day."
+
+
+def errors(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
+    """List by code what was refused, put off, blocked or not matched: since when, why, the fix."""
+    from convsync import wiring
+    from convsync.report.code_list import codes_found
+
+    settings = options.load(config)
+    with options.ledger(settings) as database:
+        found = codes_found(database, partial(wiring.explain_code, settings))
+    if form is Format.TABLE:
+        _show(found)
+    else:
+        output.show([_row(one) for one in found], _COLUMNS, form)
+
+
+def _row(one: "CodeFound") -> dict[str, Any]:
+    return {
+        "code": one.code,
+        "destination": one.destination,
+        "count": one.count,
+        "states": dict(one.states),
+        "since": one.since,
+        "latest": one.latest,
+        "means": one.meaning.sentence if one.meaning else _UNKNOWN,
+        "fix": one.meaning.fix if one.meaning else "",
+        "examples": list(one.examples),
+    }
+
+
+def _show(found: "Sequence[CodeFound]") -> None:
+    if not found:
+        typer.echo(
+            "No conversion has a code: nothing was refused, put off, blocked or not matched."
+        )
+    for one in found:
+        states = ", ".join(f"{state} {count:,}" for state, count in sorted(one.states.items()))
+        typer.echo(f"{one.code} ({one.destination}): {states}")
+        if one.since and one.latest:
+            typer.echo(
+                f"  since {one.since:%Y-%m-%d %H:%M} UTC, last {one.latest:%Y-%m-%d %H:%M} UTC"
+            )
+        typer.echo(f"  {one.meaning.sentence if one.meaning else _UNKNOWN}")
+        if one.meaning and one.meaning.fix:
+            typer.echo(f"  → {one.meaning.fix}")
+        if one.examples:
+            typer.echo(f"  for example {', '.join(one.examples)}")

@@ -1,0 +1,86 @@
+"""Codes that conversions have, the platforms' and our own: how often, since when, and why."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from convsync.model.takes import CodeMeaning
+from convsync.store import audit_search, ledger, lookup, sums
+from convsync.store.audit_search import Wanted
+from convsync.store.database import Connection, Database
+
+EXAMPLES = 3
+_LOOKED_AT = 200
+"""How many of the latest events with a code are looked at for examples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeFound:
+    """A code that conversions have now, in which states, and deals that are examples of it.
+
+    `since` is when a conversion had it first, `latest` when one was given it last; None where the
+    events were sealed. `meaning` is None for a code that stands in no table of ours.
+    """
+
+    code: str
+    destination: str
+    count: int
+    states: Mapping[str, int]
+    since: datetime | None
+    latest: datetime | None
+    meaning: CodeMeaning | None
+    examples: Sequence[str]
+
+
+def codes_found(
+    database: Database, explain_code: Callable[[str, str], CodeMeaning | None]
+) -> list[CodeFound]:
+    """Return every code that a conversion has, the most frequent first."""
+    with database.reading() as connection:
+        states: dict[tuple[str, str], Counter[str]] = {}
+        for one in sums.kept(connection):
+            if one.code:
+                states.setdefault((one.destination, one.code), Counter())[one.state] += one.rows
+        found = [
+            _found(connection, destination, code, by_state, explain_code(destination, code))
+            for (destination, code), by_state in states.items()
+        ]
+    return sorted(found, key=lambda one: (-one.count, one.code))
+
+
+def _found(
+    connection: Connection,
+    destination: str,
+    code: str,
+    states: Counter[str],
+    meaning: CodeMeaning | None,
+) -> CodeFound:
+    wanted = Wanted(code=code)
+    first = next(audit_search.every(connection, wanted), None)
+    latest = audit_search.newest(connection, wanted, 1)
+    return CodeFound(
+        code=code,
+        destination=destination,
+        count=states.total(),
+        states=dict(states),
+        since=first.at if first else None,
+        latest=latest[-1].at if latest else None,
+        meaning=meaning,
+        examples=_examples(connection, destination, code),
+    )
+
+
+def _examples(connection: Connection, destination: str, code: str) -> list[str]:
+    """Return the IDs of some deals that were given a code last and still have it."""
+    events = audit_search.newest(connection, Wanted(code=code), _LOOKED_AT)
+    deals: dict[str, None] = {}
+    for event in reversed(events):
+        numbers = audit_search.entries_named(connection, event)
+        for some in lookup.parts_of(numbers):
+            for entry in ledger.entries_numbered(connection, some):
+                if (entry.code, entry.action.destination) == (code, destination):
+                    deals[entry.deal_id] = None
+                if len(deals) == EXAMPLES:
+                    return list(deals)
+    return list(deals)
