@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any
 
 from convsync import tracing
+from convsync.plain_text import plain
 
 
 class LogFormat(StrEnum):
@@ -69,7 +70,7 @@ def _clean(value: Any, name: str = "") -> Any:
         return {str(key): _clean(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(inner) for inner in value]
-    return redacted(str(value))
+    return redacted(plain(str(value)))
 
 
 def _redact(

@@ -40,7 +40,9 @@ def match_deal(
 
     `candidates` are all clicks that have anything in common with the deal, in any order.
     """
-    begins_at = milestone.reached_at - (_WHOLE_DAY if milestone.is_whole_day else timedelta(0))
+    begins_at = milestone.reached_at
+    if milestone.is_whole_day:
+        begins_at -= _WHOLE_DAY
     if begins_at > now:
         return Waiting(reason=Reason.MILESTONE_IN_FUTURE, until=begins_at)
     own = [one for one in candidates if one.click.click_id.kind in rule.click_ids]

@@ -50,8 +50,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         work.weigh()
-        with log.phase("send"):
-            work.outbox.send()
+        work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
     return work.report
@@ -94,8 +93,7 @@ def _carry_out(
         work.reconcile_changes()
         work.problems += carrying_out.compare(work.session)
         work.guard.note_seen(work.summary, plan, drained=work.intake.drained)
-        with log.phase("send"):
-            work.outbox.send(only=plan)
+        work.send(only=plan)
         carrying_out.forget(work.session, refused)
     return work.report
 
@@ -154,8 +152,7 @@ def backfill(
                 "look at the plan again."
             )
         work.repeat_the_unanswered()
-        with log.phase("send"):
-            work.outbox.send(only=work.session.run_id)
+        work.send(only=work.session.run_id)
     return work.report
 
 
@@ -188,8 +185,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         work.weigh(is_whole=False)
-        with log.phase("send"):
-            work.outbox.send()
+        work.send()
     return work.report
 
 
@@ -210,8 +206,7 @@ def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
                 " `convsync explain DEAL` and `convsync errors` say how things stand."
             )
         work.weigh(only=work.session.run_id, is_whole=False)
-        with log.phase("send"):
-            work.outbox.send(only=work.session.run_id)
+        work.send(only=work.session.run_id)
     return work.report
 
 

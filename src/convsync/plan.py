@@ -257,6 +257,9 @@ def _was_answered(entry: LedgerEntry, correction: Statement) -> bool:
     return entry.state in ANSWERED and (entry.operation, entry.value) == content
 
 
+_NOTHING = Decimal(0)
+
+
 @dataclass(slots=True)
 class PlanSummary:
     """A plan in numbers, added up item by item; it stays small however long the plan is.
@@ -282,10 +285,10 @@ class PlanSummary:
         self.steps[item.step] += times
         if item.reason is not None:
             self.reasons[item.step, item.reason] += times
-        if item.value is not None:
-            sum_so_far = self.value.get(item.value.currency, Decimal(0))
-            self.value[item.value.currency] = sum_so_far + times * item.value.amount
-            self._digest ^= _fingerprint(item, item.value)
+        if (value := item.value) is not None:
+            so_far = self.value.get(value.currency, _NOTHING)
+            self.value[value.currency] = so_far + times * value.amount
+            self._digest ^= _fingerprint(item, value)
         if times < 0:
             self.reasons += Counter()  # leaves out what is none
             self.value = {currency: amount for currency, amount in self.value.items() if amount}

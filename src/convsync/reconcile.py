@@ -21,13 +21,14 @@ from msgspec import structs
 from convsync.decide import decide, decide_retired, lets_identifiers_out, may_be_repeated
 from convsync.model import moves
 from convsync.model.click import Candidate
+from convsync.model.conversion import Conversion
 from convsync.model.deal import Milestone
 from convsync.model.ledger import LedgerEntry, Move
 from convsync.model.moves import Place
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
-from convsync.model.statement import order_id_of
+from convsync.model.statement import OrderId, order_id_of
 from convsync.model.takes import Takes
 from convsync.plan import (
     Decision,
@@ -140,7 +141,7 @@ class _DealAtHand:
         decision = decide(self.stored.deal, milestone, rule, self.candidates, entry, now=self.now)
         if entry is None:
             assert milestone is not None, "there is a milestone or an entry"
-            entry = self._new_entry(rule, milestone)
+            entry = self._new_entry(rule, milestone, _order_id_in(decision))
         reached_at = entry.milestone_at if milestone is None else milestone.reached_at
         place = Place(action=rule.action, milestone=rule.milestone, milestone_at=reached_at)
         self._plan(entry, decision, rule, place)
@@ -171,7 +172,9 @@ class _DealAtHand:
         self.done.moves.append(move)
         return move.after
 
-    def _new_entry(self, rule: ConversionRule, milestone: Milestone) -> LedgerEntry:
+    def _new_entry(
+        self, rule: ConversionRule, milestone: Milestone, order_id: OrderId | None
+    ) -> LedgerEntry:
         deal = self.stored.deal
         return LedgerEntry(
             number=next(self.numbers[rule.name]),
@@ -179,7 +182,7 @@ class _DealAtHand:
             source=deal.source,
             deal_id=deal.deal_id,
             rule=rule.name,
-            order_id=order_id_of(deal.source, deal.deal_id, rule.name),
+            order_id=order_id or order_id_of(deal.source, deal.deal_id, rule.name),
             action=rule.action,
             milestone=rule.milestone,
             milestone_at=milestone.reached_at,
@@ -242,6 +245,11 @@ def move_of(item: Item, entry: LedgerEntry, place: Place, *, run_id: int) -> Mov
             return moves.kept(entry, **notes)
         case _:
             return None
+
+
+def _order_id_in(decision: Decision) -> OrderId | None:
+    """Return the order ID that was derived for a conversion, to derive it once."""
+    return decision.statement.order_id if isinstance(decision, Conversion) else None
 
 
 def _is_mistimed(entry: LedgerEntry, milestone: Milestone | None) -> bool:

@@ -27,12 +27,18 @@ from convsync.whoami import os_user
 class Progress(Protocol):
     """Hears how far a run has come."""
 
+    def expect(self, stage: str, total: int) -> None:
+        """Note how many records of a stage there will be, once that is known."""
+
     def advance(self, stage: str, count: int) -> None:
         """Note that `count` more records of a stage are done."""
 
 
 class NoProgress:
     """Hears nothing."""
+
+    def expect(self, stage: str, total: int) -> None:
+        """Do nothing."""
 
     def advance(self, stage: str, count: int) -> None:
         """Do nothing."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 
 from convsync import audit, log
 from convsync.model.event import Event, EventKind
@@ -198,13 +200,17 @@ class Settling:
         """Return the moves of a batch's rows, given as their numbers and whether each is plain."""
         alike: dict[Outcome, list[int]] = {}
         apart: dict[int, Outcome] = {}
-        for (number, is_plain), outcome in zip(rows, outcomes, strict=True):
-            if is_plain:
-                alike.setdefault(outcome, []).append(number)
-            else:
-                apart[number] = outcome
+        for outcome, answered in groupby(zip(rows, outcomes, strict=True), key=itemgetter(1)):
+            numbers = alike.setdefault(outcome, [])
+            for (number, is_plain), _ in answered:
+                if is_plain:
+                    numbers.append(number)
+                else:
+                    apart[number] = outcome
         together = []
         for outcome, numbers in alike.items():
+            if not numbers:
+                continue
             moved = settled_together(numbers, outcome, batch.number, batch.action)
             if moved is None:
                 apart |= dict.fromkeys(numbers, outcome)
@@ -215,7 +221,7 @@ class Settling:
             settled(entry, apart[entry.number], is_repeat=is_repeat, now=self._session.now)
             for entry in entries
         ]
-        return Answers(together=together, alone=alone, outcomes=set(outcomes))
+        return Answers(together=together, alone=alone, outcomes=alike.keys())
 
     def _write(
         self, connection: Connection, number: int, answers: Answers, *, is_repeat: bool

@@ -309,6 +309,14 @@ class Work:
         drained = self.intake.drained if is_whole else ()
         self.guard.weigh(self.summary, drained=drained, only=only, is_whole=is_whole)
 
+    @log.phase("send")
+    def send(self, *, only: batches.Portion = None) -> None:
+        """Send all that is ready, or a portion of it."""
+        with self.services.database.reading() as connection:
+            ready = account.ready(connection, self.session.now, only)
+        self.services.progress.expect("sent", ready.total)
+        self.outbox.send(only=only)
+
     # How it ends
 
     def what_stands(self) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from convsync.settings.kept_secrets import Folder, SignIn, keep_sign_in
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 
 WEBHOOK_SECRET = "s3cr3t-of-the-webhook"
@@ -219,6 +220,37 @@ def test_credentials_are_told_of_two_weeks_before_they_expire(watched: Office) -
     watched.night(NEXT_NIGHT)
     (told,) = heard(watched)
     assert "HubSpot key expires on 18 March 2026." in told["message"]
+
+
+def test_a_sign_in_is_told_of_before_it_ends(
+    watched: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = Folder(watched.folder / "secrets")
+    sign_in = SignIn(
+        place="deals.crm",
+        command="zoho",
+        vendor="Zoho",
+        names=(),
+        agreed_at=datetime.fromisoformat("2025-03-10T12:00Z"),
+        ends_at=datetime.fromisoformat("2026-03-10T23:30Z"),
+        ends="after a year",
+    )
+    keep_sign_in(secrets, sign_in, {})
+    monkeypatch.setenv("CONVSYNC_SECRETS_DIR", str(watched.folder / "secrets"))
+    watched.night(NIGHT)
+    (told,) = heard(watched)
+    assert "The sign-in of deals.crm expires on 11 March 2026." in told["message"]
+
+
+def test_a_record_of_sign_ins_that_cannot_be_read_fails_no_night(
+    watched: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (watched.folder / "secrets").mkdir()
+    (watched.folder / "secrets" / "sign-ins.json").write_text("no JSON")
+    monkeypatch.setenv("CONVSYNC_SECRETS_DIR", str(watched.folder / "secrets"))
+    said = watched.night(NIGHT)
+    assert said.code == 0
+    assert "nobody is told when sign-ins end" in said.err
 
 
 def test_a_preview_tells_nobody(watched: Office) -> None:

@@ -93,3 +93,36 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
 def test_an_unknown_crm_is_named_beside_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="'act' is not a CRM convsync reads: hubspot, sales"):
         initialise("--crm", "act", "--output", str(tmp_path / "c.toml"))
+
+
+@pytest.mark.parametrize(("api", "asked"), [("", "json2"), ("jsonrpc\nadmin", "jsonrpc")])
+def test_init_asks_for_odoos_api_and_for_the_username_where_it_needs_one(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    api: str,
+    asked: str,
+) -> None:
+    path = tmp_path / "convsync.toml"
+    monkeypatch.setattr("os.environ", {})
+    unasked = answers("odoo", sandbox)
+    unasked = [one for pair in zip(unasked[::2], unasked[1::2], strict=True) for one in pair
+               if not pair[1].startswith(("api=", "username="))]  # fmt: skip
+    command = ["init", "--crm", "odoo", *unasked, "--output", str(path)]
+    result = CliRunner().invoke(app, command, input=f"{api}\n")
+    assert "jsonrpc for 11 to 18" in result.output
+    assert ("username" in result.output) == (asked == "jsonrpc")
+    if asked == "json2":
+        assert 'api = "json2"' in path.read_text()
+
+
+def test_init_lists_the_stages_behind_where_a_deal_tells_of_no_other(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "convsync.toml"
+    monkeypatch.setattr("os.environ", {})
+    initialise("--crm", "odoo", *answers("odoo", sandbox), "--set", "history=fields",
+               "--output", str(path))  # fmt: skip
+    milestones = load_settings(path).deals["crm"].milestones
+    counts = {name: len(milestones[name].stages) for name in ("sql", "opportunity")}  # type: ignore[union-attr]
+    assert counts == {"sql": 3, "opportunity": 2}, "each with those behind it, and won"

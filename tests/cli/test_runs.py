@@ -258,7 +258,7 @@ def test_an_unasked_backfill_of_unusual_size_is_refused(office: Office) -> None:
 def test_a_command_that_is_not_finished_shows_what_there_is(words: tuple[str, ...]) -> None:
     said = run(*words)
     assert said.code == 2
-    assert "Usage: convsync" in said.out
+    assert "Usage: convsync" in said.err
 
 
 def test_the_version_is_shown() -> None:

@@ -229,7 +229,7 @@ class OdooContract(CrmSourceContract):
     def test_a_thread_longer_than_its_page_is_read_to_its_end(
         self, office: OdooOffice, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("convsync.extract.odoo._A_THREAD", 2)
+        monkeypatch.setattr("convsync.extract.odoo_changes._A_THREAD", 2)
         for number in (1, 2, 3):
             put_deal(office, number)
         assert {tuple(milestones(deal)) for deal in read(office.source())} == {

@@ -17,7 +17,7 @@ from convsync.plan import Step
 from convsync.sandbox.admin import set_actions
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
-from convsync.services import Report, Services
+from convsync.services import NoProgress, Report, Services
 from convsync.upload.google.data_manager_refusals import outcomes_of_refusal, refusal_of
 from tests.nights.company import (
     ACCOUNT,
@@ -590,7 +590,7 @@ def test_a_night_that_begins_while_a_preview_reads_does_not_wait_for_it(
     company.export()
     nights: list[Report] = []
 
-    class Meanwhile:
+    class Meanwhile(NoProgress):
         def advance(self, stage: str, count: int) -> None:
             if not nights:
                 nights.append(company.at(NIGHT[0], run))

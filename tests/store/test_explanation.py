@@ -34,3 +34,10 @@ def test_a_deal_is_found_by_the_order_id_of_its_conversion(database: Database) -
     order_id = order_id_of("crm", "two", "won")
     (explained,) = explain(database, order_id, Agreed(rules=[a_rule()]))
     assert explained.deal.deal_id == "two"
+
+
+def test_a_deal_of_salesforce_is_found_by_either_length_of_its_id(database: Database) -> None:
+    save(database, a_deal("0063t000012AbCdAAK"))
+    for asked in ("0063t000012AbCd", "0063t000012AbCdAAK"):
+        (explained,) = explain(database, asked, Agreed(rules=[a_rule()]))
+        assert explained.deal.deal_id == "0063t000012AbCdAAK"

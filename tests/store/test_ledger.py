@@ -409,6 +409,19 @@ def test_no_time_is_taken_from_a_click_whose_own_is_an_estimate(database: Databa
         assert recount(connection) == 0, "both ways of counting leave them out"
 
 
+def test_times_of_a_period_are_of_the_milestones_that_were_reached_in_it(
+    database: Database,
+) -> None:
+    sent(database, [2 * HOUR, 9 * HOUR])
+    since = CLICKED_AT + HOUR
+    first_hours = Period(since=since, until=since + 3 * HOUR)
+    long_before = Period(since=since - timedelta(days=9), until=since)
+    with database.reading() as connection:
+        (time,) = account.times_to_milestones(connection, first_hours)
+        assert (time.count, time.median) == (1, TENTH)
+        assert account.times_to_milestones(connection, long_before) == []
+
+
 def test_times_to_milestones_stand_quickest_first_and_leave_out_what_was_not_sent(
     database: Database,
 ) -> None:

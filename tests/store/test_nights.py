@@ -9,7 +9,7 @@ import pytest
 from convsync import pipeline
 from convsync.plan import Step
 from convsync.sandbox.server import Sandbox
-from convsync.services import Report
+from convsync.services import NoProgress, Report
 from convsync.store.database import Database, ignore_step
 from convsync.store.dialect import BUSY_TIMEOUT_S
 from tests.nights.company import Company, folder_in_memory, instant
@@ -95,7 +95,7 @@ def test_a_plan_shows_what_the_next_night_does_whatever_night_passed_meanwhile(
     busy_days(company)
     nights: list[Report] = []
 
-    class Meanwhile:
+    class Meanwhile(NoProgress):
         def advance(self, stage: str, count: int) -> None:
             if not nights:
                 nights.append(company.at(BUSY_NIGHT, pipeline.run))

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from convsync.extract.crm import CrmDeals
 from convsync.extract.crm_adapter import CrmField, Fields, Page
-from convsync.extract.funnel import MilestoneStages, Stage
+from convsync.extract.funnel import MilestoneStages, Stage, StageOutcome
 from convsync.extract.mapping import CellFormat, CrmMapping, RecordFields
 from convsync.extract.source import Departed, Memory
 from convsync.model.finding import Severity
@@ -27,7 +27,7 @@ class SmallCrm:
     """A CRM with one stage and one field, of which the newest records hold these values."""
 
     lag = overlap = timedelta(0)
-    names_survivors = True
+    names_survivors = has_history = True
 
     def __init__(self, values: Sequence[str] = GCLIDS, **changes: Any) -> None:
         gclid = CrmField(kind="contact", name="gclid", label="GCLID", type="string")
@@ -67,6 +67,26 @@ def problems(crm: SmallCrm, mapping: CrmMapping = MAPPING) -> list[tuple[Severit
 
 def test_a_right_set_up_is_fine() -> None:
     assert problems(SmallCrm(longest=255)) == [(None, "")]
+
+
+@pytest.mark.parametrize(
+    ("held", "shown"),
+    [
+        pytest.param(("yes", "no", ""), None, id="mapped, or nothing"),
+        pytest.param(("yes", "ja", "ja"), "'ja' (2)", id="a word that nobody mapped"),
+        pytest.param(("Erika Mustermann",), "'aaaaa aaaaaaaaaa' (1)", id="what may be a name"),
+    ],
+)
+def test_a_word_about_consent_without_a_meaning_is_found_and_no_name_is_shown(
+    held: Sequence[str], shown: str | None
+) -> None:
+    crm = SmallCrm(held, name="may_be_told")
+    mapping = replace(MAPPING, contact=RecordFields(ad_user_data="may_be_told"))
+    words = CellFormat(granted_words=frozenset({"yes"}), denied_words=frozenset({"no"}))
+    found = findings_of_crm(CrmDeals("crm", crm, mapping, words))
+    problems = [one.problem or "" for one in found if one.severity]
+    assert problems == ([] if shown is None else [problems[0]])
+    assert shown is None or (shown in problems[0] and "may_be_told" in problems[0])
 
 
 def test_an_empty_crm_is_fine() -> None:
@@ -133,3 +153,47 @@ def test_a_stage_that_was_renamed_is_followed_and_its_id_is_named() -> None:
     (finding,) = findings_of_crm(source)
     assert finding.severity is Severity.WARNING
     assert f'"{won.stage_id}"' in (finding.problem or "")
+
+
+@pytest.mark.parametrize(
+    ("sql", "has_history", "says"),
+    [
+        pytest.param(("Call",), True, None, id="a history tells of all"),
+        pytest.param(("Call",), False, "(Offer, Signed)", id="what lies behind is missing"),
+        pytest.param(("Call", "Offer"), False, "(Signed)", id="won is missing"),
+        pytest.param(("Call", "Offer", "Signed"), False, None, id="all are there"),
+    ],
+)
+def test_a_milestone_that_names_no_later_stage_is_found_where_deals_tell_of_the_last_alone(
+    monkeypatch: pytest.MonkeyPatch,
+    sql: tuple[str, ...],
+    has_history: bool,
+    says: str | None,
+) -> None:
+    names = ("Call", "Offer", "Signed", "Lost")
+    outcomes = {"Signed": StageOutcome.WON, "Lost": StageOutcome.LOST}
+    stages = [
+        Stage(
+            stage_id=name,
+            name=name,
+            pipeline="Sales",
+            position=position,
+            outcome=outcomes.get(name, StageOutcome.OPEN),
+        )
+        for position, name in enumerate(names)
+    ]
+    crm = SmallCrm(longest=255)
+    crm.has_history = has_history
+    monkeypatch.setattr(crm, "stages", lambda: stages)
+    mapping = replace(
+        MAPPING,
+        milestones={
+            "sql": MilestoneStages(stages=sql),
+            "opportunity": MilestoneStages(stages=("Offer", "Signed")),
+            "won": MilestoneStages(outcome=StageOutcome.WON),
+            "lost": MilestoneStages(outcome=StageOutcome.LOST),
+        },
+    )
+    found = [problem for severity, problem in problems(crm, mapping) if severity]
+    assert len(found) == (says is not None)
+    assert all("'sql'" in problem and str(says) in problem for problem in found)

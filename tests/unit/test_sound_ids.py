@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from convsync.extract.cell_error import CellError
 from convsync.extract.cells import CellReader
 from convsync.extract.mapping import CellFormat
-from convsync.extract.sound_ids import sound_id, with_check_characters
+from convsync.extract.salesforce_ids import with_check_characters
+from convsync.extract.sound_ids import sound_id
 
 CELLS = CellReader(CellFormat(phone_region="DE"))
 SLASHED = CellReader(CellFormat(phone_region="DE", value_separator="/"))

@@ -31,6 +31,7 @@ from convsync.cli import (
     sandbox,
     schedule,
     status,
+    streams,
 )
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
 from convsync.log import LogFormat
@@ -109,20 +110,34 @@ def _options(
 
 def main() -> None:
     """Run the command line; errors end as a message on stderr and the exit code of their class."""
+    with streams.guarded() as out:
+        code = _run()
+        out.flush()
+        if lost := streams.what_was_lost(out):
+            output.note(f"convsync: {lost}", log_as=log.error)
+            code = code or 1
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command line; return the exit code."""
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except StoppedError as error:
         output.note(f"convsync: {error} To go on: {_this_command()}", log_as=log.error)
         if error.is_forced:  # threads whose requests have no answer would keep the process
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(error.exit_code)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except ConvsyncError as error:
         output.note(f"convsync: {error}", log_as=log.error)
         if isinstance(error, UnsafePlanError) and error.heaviest:
             output.note("\n  ".join(["These weigh most:", *error.heaviest]), log_as=log.error)
-        sys.exit(error.exit_code)
+        return error.exit_code
+    return 0
 
 
 def _this_command() -> str:

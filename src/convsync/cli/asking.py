@@ -1,5 +1,6 @@
 """What a person is asked for on the command line: `--set KEY=VALUE` answers beforehand."""
 
+import sys
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -24,6 +25,24 @@ def answers_of(pairs: list[str]) -> dict[str, str]:
     return answers
 
 
-def asked(key: str, answers: Mapping[str, str], *, is_secret: bool) -> str:
-    """Return the answer to a question, asking where there is none yet; secrets are not echoed."""
-    return answers.get(key) or typer.prompt(key, hide_input=is_secret).strip()
+def asked(
+    key: str,
+    answers: Mapping[str, str],
+    *,
+    is_secret: bool,
+    default: str | None = None,
+    hint: str | None = None,
+) -> str:
+    """Return the answer to a question, asking where there is none yet; secrets are not echoed.
+
+    Where nobody is there to answer, as in a script, the default is.
+    """
+    if answer := answers.get(key):
+        return answer
+    question = f"{key} ({hint})" if hint else key
+    try:
+        return str(typer.prompt(question, default=default, hide_input=is_secret)).strip()
+    except typer.Abort:
+        if default is None or sys.stdin.isatty():
+            raise
+        return default

@@ -78,11 +78,12 @@ def show_deal(
 ) -> None:
     """Show all that ever happened to a deal, or to one conversion by its order ID."""
     from convsync.errors import OperatorError
+    from convsync.extract.salesforce_ids import ids_meant
     from convsync.store import audit_search, lookup
     from convsync.store.audit_search import Wanted
 
     with options.ledger(options.load(config)) as database, database.reading() as connection:
-        asked = lookup.of_deals(connection, [name])
+        asked = lookup.of_deals(connection, ids_meant(name))
         if not asked.deals:
             asked = lookup.of_order(connection, name)
         rows = list(audit_search.every(connection, Wanted(), asked))

@@ -101,12 +101,14 @@ class Options:
 
     def asked(self, connection: "Connection") -> "Asked | None":
         """Return the conversions that all of these options name; None where none does."""
+        from convsync.extract.salesforce_ids import ids_meant
         from convsync.store import lookup
         from convsync.store.lookup import Asked
 
         found = []
         if self.deal:
-            found.append(lookup.of_deals(connection, self.deal))
+            names = [one for name in self.deal for one in ids_meant(name)]
+            found.append(lookup.of_deals(connection, names))
         for ask, name in (
             (lookup.of_order, self.order),
             (lookup.of_click, self.click),

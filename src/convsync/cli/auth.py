@@ -33,7 +33,9 @@ _PATIENCE_S = 300.0
 
 Name = Annotated[
     str | None,
-    typer.Option("--name", help="Which source or destination, where the config has several."),
+    typer.Option(
+        "--name", metavar="NAME", help="Which source or destination, where the config has several."
+    ),
 ]
 NoBrowser = Annotated[
     bool,
@@ -44,7 +46,10 @@ NoBrowser = Annotated[
 Device = Annotated[
     bool, typer.Option("--device", help="Show a code to type on another machine (Dynamics).")
 ]
-Port = Annotated[int, typer.Option("--port", help="Where the browser comes back to, on localhost.")]
+Port = Annotated[
+    int,
+    typer.Option("--port", metavar="PORT", help="Where the browser comes back to, on localhost."),
+]
 
 
 def _sign_in(

@@ -9,6 +9,7 @@ import typer
 from convsync.cli import options, output
 from convsync.cli.collector import spare_the_collector
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.progress import showing_progress
 
 app = typer.Typer(help="The click store.", no_args_is_help=True)
 
@@ -45,7 +46,7 @@ def import_file(
     source = wiring.click_file(settings, file, mapping)
     now = options.instant(as_of, settings)
     with (
-        output.progress() as progress,
+        showing_progress() as progress,
         wiring.opened(settings, as_of=now, progress=progress) as services,
     ):
         migrate.require_current(services.database)

@@ -222,7 +222,7 @@ class _Shown:
         value = f", {entry.value}" if entry.value else ""
         code = f", {entry.code}" if entry.code else ""
         due = f", until {self._at(entry.due_at)}" if entry.due_at else ""
-        state = entry.state.value.replace("_", " ")
+        state = output.painted(entry.state.value.replace("_", " "), entry.state.value)
         yield f"    {state} ({entry.operation}){value}{code}{due}"
         yield from _because(line)
         if entry.may_count_otherwise:

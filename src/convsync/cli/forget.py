@@ -8,6 +8,7 @@ import typer
 
 from convsync.cli import output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, By, Config
+from convsync.cli.progress import showing_progress
 from convsync.cli.runs import services_for
 from convsync.errors import OperatorError
 
@@ -48,7 +49,7 @@ def forget(
     digests = _digests_of(sys.stdin.read().splitlines()) if email_stdin else frozenset[bytes]()
     whom = Whom(deal_ids=frozenset(deal or ()), digests=digests)
     with (
-        output.progress() as progress,
+        showing_progress() as progress,
         services_for(config, as_of, progress, by=by) as services,
     ):
         found = pipeline.find_people(services, whom)

@@ -17,17 +17,24 @@ if TYPE_CHECKING:
     from convsync.extract.proposal import Proposal
     from convsync.settings.crm_tables import AnyCrmDeals
 
-Crm = Annotated[str | None, typer.Option("--crm", help="hubspot, salesforce, pipedrive, …")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+Crm = Annotated[
+    str | None, typer.Option("--crm", metavar="NAME", help="hubspot, salesforce, pipedrive, …")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 
 Kind = Annotated[
-    str | None, typer.Option("--kind", help="csv or sql: deals from a file or a database instead.")
+    str | None,
+    typer.Option(
+        "--kind", metavar="KIND", help="csv or sql: deals from a file or a database instead."
+    ),
 ]
 Where = Annotated[
     str | None, typer.Argument(metavar="[FILE|URL]", help="The export, or the database's URL.")
 ]
-Query = Annotated[str | None, typer.Option("--query", help="The table or query of --kind sql.")]
+Query = Annotated[
+    str | None, typer.Option("--query", metavar="SQL", help="The table or query of --kind sql.")
+]
 
 _SECRETS = "CONVSYNC_DEALS__CRM__"
 
@@ -90,8 +97,14 @@ def _asked(
     plain: dict[str, str] = {}
     secrets: dict[str, str] = {}
     for key in keys:
+        if not described.is_asked(key, {**known, **plain}):
+            continue
         is_secret = SecretStr in _types_of(described.table, key)
-        (secrets if is_secret else plain)[key] = asked(key, known, is_secret=is_secret)
+        default = described.table.model_fields[key].default if key in described.hints else None
+        answer = asked(
+            key, known, is_secret=is_secret, default=default, hint=described.hints.get(key)
+        )
+        (secrets if is_secret else plain)[key] = answer
     extra = {key: value for key, value in answers.items() if key not in keys}
     table: AnyCrmDeals = described.sketched({**plain, **secrets, **extra})
     return table, secrets

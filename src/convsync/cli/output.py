@@ -1,22 +1,26 @@
-"""What commands print: listings as table, JSON or CSV, the plan, the account, and progress."""
+"""What commands print: listings as table, JSON or CSV, the plan, and the account."""
 
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from convsync import log
+from convsync.cli import tables
 from convsync.cli.options import Format
 from convsync.cli.spreadsheet import safe_cell
+from convsync.cli.streams import Drawing, Outlet, marked
+from convsync.cli.tables import COLOURS
+from convsync.plain_text import plain
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
@@ -24,8 +28,6 @@ if TYPE_CHECKING:
     from convsync.store.account import Sums
     from convsync.store.retired import Retired
 
-PLAIN_EVERY = 50_000
-"""How often progress is reported where there is no terminal, in records."""
 AS_WIDE_AS_NEEDED = 100_000
 
 
@@ -35,7 +37,16 @@ def console() -> Console:
     What is printed is data: `[store] url` is no markup, and `:12:` no emoji.
     """
     width = None if sys.stdout.isatty() else AS_WIDE_AS_NEEDED
-    return Console(width=width, markup=False, emoji=False, highlight=False)
+    out: Any = Drawing(sys.stdout)
+    return Console(file=out, width=width, markup=False, emoji=False, highlight=False)
+
+
+def painted(text: str, state: str) -> str:
+    """Return a text in the colour of a state, on a terminal that has colours and may show them."""
+    colour = COLOURS.get(state)
+    is_wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    is_able = os.environ.get("TERM") != "dumb"
+    return marked(text, colour) if colour and is_wanted and is_able else text
 
 
 def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format) -> None:
@@ -50,10 +61,10 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format
             writer.writerows([cell_of(row.get(column)) for column in columns] for row in rows)
             typer.echo(text.getvalue(), nl=False)
         case Format.TABLE:
-            table = Table(*columns, box=None, pad_edge=False, header_style="bold")
-            for row in rows:
-                table.add_row(*(text_of(row.get(column)) for column in columns))
-            console().print(table)
+            cells = [[plain(text_of(row.get(column))) for column in columns] for row in rows]
+            drawing = console()
+            width = drawing.width if sys.stdout.isatty() else None
+            tables.draw(drawing, columns, cells, width=width)
 
 
 @contextmanager
@@ -62,7 +73,12 @@ def listing(columns: Sequence[str], form: Format) -> Iterator[Callable[[Mapping[
     if form is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        yield lambda row: writer.writerow([cell_of(row.get(column)) for column in columns])
+
+        def show_cells(row: Mapping[str, Any]) -> None:
+            writer.writerow([cell_of(row.get(column)) for column in columns])
+            _stop_if_unread()
+
+        yield show_cells
         return
     before = "["
 
@@ -71,9 +87,16 @@ def listing(columns: Sequence[str], form: Format) -> Iterator[Callable[[Mapping[
         said = json.dumps(row, default=text_of, ensure_ascii=False)
         typer.echo(f"{before}\n  {said}", nl=False)
         before = ","
+        _stop_if_unread()
 
     yield show_element
     typer.echo("[]" if before == "[" else "\n]")
+
+
+def _stop_if_unread() -> None:
+    """End a listing that nobody reads on; what it was read from is left as it is."""
+    if isinstance(sys.stdout, Outlet) and sys.stdout.is_gone:
+        raise typer.Exit
 
 
 def show_json(value: Any) -> None:
@@ -107,7 +130,7 @@ def note(text: str, *, log_as: Callable[[str], None] = log.info) -> None:
     if log.is_json():
         log_as(text)
     else:
-        typer.echo(text, err=True)
+        typer.echo(plain(text), err=True)
 
 
 def show_plan(report: "Report", *, to_stderr: bool = False) -> None:
@@ -165,7 +188,11 @@ def show_closing(closing: "Closing", form: Format) -> None:
     if form is Format.JSON:
         show_json({"closing": closing.as_json()})
     else:
-        typer.echo(str(closing), err=form is Format.CSV)
+        word, _, rest = str(closing).partition(" ")
+        is_beside = form is Format.CSV
+        typer.echo(
+            f"{word if is_beside else painted(word, word)}{rest and f' {rest}'}", err=is_beside
+        )
 
 
 def report_as_json(report: "Report", closing: "Closing | None") -> dict[str, Any]:
@@ -210,87 +237,3 @@ def sums_as_json(sums: "Sums", *, unreadable: int) -> dict[str, Any]:
             for account in Side
         },
     }
-
-
-class Shown(Protocol):
-    """Progress that a question can interrupt."""
-
-    def advance(self, stage: str, count: int) -> None:
-        """Note that `count` more records of a stage are done."""
-
-    def paused(self) -> AbstractContextManager[None]:
-        """Leave the terminal to somebody else for a while."""
-
-
-@contextmanager
-def progress() -> Iterator["Shown"]:
-    """Show how far a run has come: bars on a terminal, plain lines otherwise, on stderr."""
-    if sys.stderr.isatty():
-        with _Bars() as bars:
-            yield bars
-    else:
-        lines = _Lines()
-        yield lines
-        lines.finish()
-
-
-class _Lines:
-    """Progress as lines: one for every so many records of a stage, and its total at the end."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-
-    def advance(self, stage: str, count: int) -> None:
-        before = self._counts.get(stage, 0)
-        self._counts[stage] = before + count
-        if before // PLAIN_EVERY != (before + count) // PLAIN_EVERY:
-            note(f"{stage}: {before + count:,}")
-
-    def paused(self) -> AbstractContextManager[None]:
-        """Do nothing: lines are in nobody's way."""
-        return nullcontext()
-
-    def finish(self) -> None:
-        """Print every stage's total."""
-        if self._counts:
-            totals = ", ".join(f"{stage} {count:,}" for stage, count in self._counts.items())
-            note(f"done: {totals}")
-
-
-class _Bars:
-    """Progress as bars; how much there is to come is not known, so they only count."""
-
-    def __init__(self) -> None:
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description:>8}"),
-            TextColumn("{task.completed:>12,.0f}"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> "_Bars":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Take the bars off the terminal, and put them back."""
-        self._progress.stop()
-        try:
-            yield
-        finally:
-            self._progress.start()
-
-    def advance(self, stage: str, count: int) -> None:
-        """Move a stage's bar, which appears with its first record."""
-        if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(stage, total=None)
-        self._progress.advance(self._tasks[stage], count)

@@ -24,6 +24,7 @@ from convsync.cli.options import (
     FormatOption,
 )
 from convsync.cli.preview import Preview, question
+from convsync.cli.progress import Shown, showing_progress
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ PlanFile = Annotated[
         help="Send what `plan --out FILE` kept, as far as it still agrees, and nothing else.",
     ),
 ]
-RunNumber = Annotated[int, typer.Argument(help="The number of the run that refused the plan.")]
+RunNumber = Annotated[
+    int, typer.Argument(metavar="RUN", help="The number of the run that refused the plan.")
+]
 RetriedCodes = Annotated[
     list[str] | None,
     typer.Option("--code", metavar="CODE", help="Only what has this code; may be repeated."),
@@ -100,7 +103,7 @@ def run(
     with (
         _closing(form, is_wanted=not dry_run) as closing,
         watching.night_watched(config, as_of, closing, is_wanted=is_nightly) as night,
-        output.progress() as progress,
+        showing_progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
@@ -130,7 +133,7 @@ def plan(
     """Show what `run` would do now. Writes and sends nothing."""
     from convsync import pipeline
 
-    with output.progress() as progress, services_for(config, as_of, progress) as services:
+    with showing_progress() as progress, services_for(config, as_of, progress) as services:
         preview = Preview(form, is_listed=deals, out=out, as_of=services.clock())
         report = pipeline.plan(services, read_plan=preview.read)
     _show(report, form, [], preview=preview)
@@ -169,7 +172,7 @@ def backfill(
     preview = Preview(form, is_listed=deals) if dry_run else Preview(Format.TABLE)
     with (
         _closing(form, is_wanted=not dry_run) as closing,
-        output.progress() as progress,
+        showing_progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
         if dry_run:
@@ -212,7 +215,7 @@ def retry(
     chosen = Chosen(codes=frozenset(code or ()), deal_ids=frozenset(deal or ()), run_id=run)
     with (
         _closing(form) as closing,
-        output.progress() as progress,
+        showing_progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
         report = (
@@ -235,7 +238,7 @@ def release(
 
     with (
         _closing(form) as closing,
-        output.progress() as progress,
+        showing_progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.release(services, run)
@@ -303,7 +306,7 @@ def services_for(
 
 
 def _asked(
-    progress: output.Shown, preview: Preview, accounts: "Mapping[str, str]", report: "Report"
+    progress: Shown, preview: Preview, accounts: "Mapping[str, str]", report: "Report"
 ) -> bool:
     """Show the plan and ask, on stderr; anything but a yes is a no. Nothing to send is not asked.
 

@@ -17,14 +17,22 @@ app = typer.Typer(
 )
 
 Host = Annotated[
-    str, typer.Option("--host", help="Where to listen; other than here needs a token.")
+    str,
+    typer.Option(
+        "--host", metavar="ADDRESS", help="Where to listen; other than here needs a token."
+    ),
 ]
-HttpPort = Annotated[int, typer.Option("--http-port", help="Port for HTTP; 0: any free one.")]
-GrpcPort = Annotated[int, typer.Option("--grpc-port", help="Port for gRPC; 0: any free one.")]
+HttpPort = Annotated[
+    int, typer.Option("--http-port", metavar="PORT", help="Port for HTTP; 0: any free one.")
+]
+GrpcPort = Annotated[
+    int, typer.Option("--grpc-port", metavar="PORT", help="Port for gRPC; 0: any free one.")
+]
 Token = Annotated[
     str | None,
     typer.Option(
         "--token",
+        metavar="TOKEN",
         envvar="CONVSYNC_SANDBOX_TOKEN",
         show_envvar=True,
         help="Asked of whoever turns its switches or reads its books.",
@@ -44,7 +52,10 @@ SandboxAsOf = Annotated[
     ),
 ]
 Url = Annotated[
-    str, typer.Option("--url", envvar="CONVSYNC_SANDBOX_URL", help="Where the sandbox is.")
+    str,
+    typer.Option(
+        "--url", metavar="URL", envvar="CONVSYNC_SANDBOX_URL", help="Where the sandbox is."
+    ),
 ]
 DEFAULT_URL = "http://127.0.0.1:8470"
 

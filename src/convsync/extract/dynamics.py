@@ -85,6 +85,7 @@ class Dynamics:
     lag = timedelta(minutes=5)
     overlap = timedelta(minutes=15)
     names_survivors = True
+    has_history = True
 
     def __init__(
         self, api: Api, history: History, mapping: CrmMapping, *, has_stakeholders: bool = True

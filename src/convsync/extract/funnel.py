@@ -46,6 +46,7 @@ __all__ = [
     "StageOutcome",
     "Standing",
     "listed",
+    "stages_meant",
     "stages_named",
     "unknown_stages",
     "with_record",
@@ -320,11 +321,16 @@ def unknown_stages(
             yield from ((name, word) for word in named.stages if not stages_named(word, stages))
 
 
-def _meant(named: MilestoneStages, stages: Sequence[Stage]) -> frozenset[str]:
+def stages_meant(named: MilestoneStages, stages: Sequence[Stage]) -> list[Stage]:
+    """Return the stages that mean a milestone, by name or by outcome."""
     found = [stage for word in named.stages for stage in stages_named(word, stages)]
     if named.outcome is not None:
         found += [stage for stage in stages if stage.outcome is named.outcome]
-    return frozenset(stage.stage_id for stage in found)
+    return found
+
+
+def _meant(named: MilestoneStages, stages: Sequence[Stage]) -> frozenset[str]:
+    return frozenset(stage.stage_id for stage in stages_meant(named, stages))
 
 
 def _home(milestones: Mapping[str, MilestoneStages], stages: Sequence[Stage]) -> frozenset[str]:

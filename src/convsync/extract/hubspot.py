@@ -73,6 +73,7 @@ class HubSpot:
     lag = timedelta(minutes=5)
     overlap = timedelta(hours=2)
     names_survivors = True
+    has_history = True
 
     def __init__(
         self, http: Http, mapping: CrmMapping, *, version: str = VERSION, a_group: int = A_GROUP

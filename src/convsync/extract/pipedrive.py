@@ -50,6 +50,7 @@ class Pipedrive:
     lag = timedelta(0)
     overlap = timedelta(minutes=10)
     names_survivors = False
+    has_history = True
 
     def __init__(self, api: Api, mapping: CrmMapping) -> None:
         self._api = api

@@ -60,8 +60,13 @@ def propose(crm: Crm) -> Proposal:
     with as_documented("init"):
         fields, stages = crm.fields(), crm.stages()
         readable = [one for one in fields if one.is_readable]
+        milestones = {name: _stages(pattern, stages) for name, pattern in _STAGES.items()}
+        if not crm.has_history:
+            milestones = {
+                name: _and_all_behind(found, stages) for name, found in milestones.items()
+            }
         return Proposal(
-            milestones={name: _stages(pattern, stages) for name, pattern in _STAGES.items()},
+            milestones=milestones,
             records={kind: _record(crm, kind, readable) for kind in (DEAL, LEAD, CONTACT)},
             segments=_segments([one for one in readable if one.kind == DEAL]),
             stages=stages,
@@ -76,6 +81,18 @@ def _stages(pattern: re.Pattern[str], stages: Sequence[Stage]) -> list[str]:
         if stage.outcome is StageOutcome.OPEN and pattern.search(stage.name)
     ]
     return list(dict.fromkeys(found))
+
+
+def _and_all_behind(found: Sequence[str], stages: Sequence[Stage]) -> list[str]:
+    """Return stages and all behind the first of them: a deal in one of those was in them."""
+    first = min((one.position for one in stages if one.stage_id in found), default=None)
+    if first is None:
+        return []
+    return [
+        stage.stage_id
+        for stage in stages
+        if stage.position >= first and stage.outcome is not StageOutcome.LOST
+    ]
 
 
 def _record(crm: Crm, kind: str, fields: Sequence[CrmField]) -> dict[str, list[str]]:

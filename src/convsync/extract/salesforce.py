@@ -39,7 +39,8 @@ from convsync.extract.mapping import (
 from convsync.extract.paging import last_of, pages_by_id
 from convsync.extract.salesforce_api import Api, SalesforceRecord
 from convsync.extract.salesforce_links import LINKS
-from convsync.extract.salesforce_soql import on_days_of, select, within
+from convsync.extract.salesforce_people import people_behind
+from convsync.extract.salesforce_soql import RECORDS, on_days_of, select, within
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
 from convsync.model.period import Period
@@ -49,7 +50,6 @@ PIPELINE: Final = "Opportunity"
 A_PAGE: Final = 2_000
 BULK_ABOVE: Final = 2_000
 _SAMPLE: Final = 100
-_RECORDS = {DEAL: "Opportunity", CONTACT: "Contact", LEAD: "Lead"}
 _STANDARD = ("Id", "IsDeleted", "CreatedDate", "SystemModstamp", "Amount", "StageName", "OwnerId")
 _OPTIONAL = {
     "CurrencyIsoCode": "CurrencyIsoCode",
@@ -72,6 +72,7 @@ class Salesforce:
     overlap = timedelta(minutes=30)
     """Long transactions commit rows under an earlier SystemModstamp (airbyte #27146)."""
     names_survivors = True
+    has_history = True
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class Salesforce:
         self._mapping = mapping
         self._bulk_above = bulk_above
         self._a_page = a_page
-        self._types: Mapping[str, Mapping[str, str]] = {kind: {} for kind in _RECORDS}
+        self._types: Mapping[str, Mapping[str, str]] = {kind: {} for kind in RECORDS}
         self._stages: Mapping[str, Stage] = {}
 
     def stages(self) -> Sequence[Stage]:
@@ -114,7 +115,7 @@ class Salesforce:
 
     def fields(self) -> Sequence[CrmField]:
         """Return the fields of opportunities, contacts and leads; hidden ones are not listed."""
-        described = {kind: self._api.describe(records) for kind, records in _RECORDS.items()}
+        described = {kind: self._api.describe(records) for kind, records in RECORDS.items()}
         if not described[DEAL]:
             raise OperatorError(
                 "Salesforce shows no opportunities: give the user the right to read them, or"
@@ -137,7 +138,7 @@ class Salesforce:
 
     def samples(self, kind: str, names: Sequence[str]) -> Sequence[Fields]:
         """Return what the newest hundred records hold."""
-        wanted = select(("Id", *names), _RECORDS[kind])
+        wanted = select(("Id", *names), RECORDS[kind])
         return list(self._api.query(f"{wanted} ORDER BY CreatedDate DESC LIMIT {_SAMPLE}"))
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
@@ -148,7 +149,7 @@ class Salesforce:
         """
         place, _, last = (after or f"{_DEALS}:").partition(":")
         if place == _DEALS:
-            wanted = select(self._deal_columns(), _RECORDS[DEAL])
+            wanted = select(self._deal_columns(), RECORDS[DEAL])
             modified = within("SystemModstamp", window)
             for rows in self._pages(wanted, modified, last, with_deleted=True):
                 yield self._complete(rows, place=f"{_DEALS}:{last_of(rows, itemgetter('Id'))}")
@@ -223,7 +224,7 @@ class Salesforce:
 
         They are listed by pages, however many they are: reading each takes far more calls.
         """
-        wanted = select(("Id",), _RECORDS[DEAL])
+        wanted = select(("Id",), RECORDS[DEAL])
         for where in self._stamped_in(period):
             yield from (row["Id"] for page in self._pages(wanted, where) for row in page)
 
@@ -259,7 +260,7 @@ class Salesforce:
     # What they are
 
     def _read(self, deal_ids: Sequence[str]) -> list[SalesforceRecord]:
-        wanted = select(self._deal_columns(), _RECORDS[DEAL])
+        wanted = select(self._deal_columns(), RECORDS[DEAL])
         return [*self._api.query_in(f"{wanted} WHERE Id IN ({{ids}}) ORDER BY Id", deal_ids)]
 
     def _deal_columns(self) -> Sequence[str]:
@@ -273,7 +274,7 @@ class Salesforce:
         """Return deals complete with history and people, and those that were deleted."""
         live = [row for row in rows if not _is_deleted(row)]
         ids = [row["Id"] for row in live]
-        entered, people = self._entered(ids), self._people(ids)
+        entered, people = self._entered(ids), self._people_behind(ids)
         return Page(
             deals=[
                 built(
@@ -306,58 +307,9 @@ class Salesforce:
                 known.append(Entered(stage.stage_id if stage else row["StageName"], at))
         return entered
 
-    def _people(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Person]]:
-        """Return who is behind each deal, with those who were merged into them."""
-        behind = [*self._converted(deal_ids), *self._in_roles(deal_ids)]
-        merged: dict[str, list[Person]] = {}
-        for kind in (LEAD, CONTACT):
-            ids = [*dict.fromkeys(who.record_id for _, who in behind if who.kind == kind)]
-            for survivor, person in self._merged_into(kind, ids):
-                merged.setdefault(survivor, []).append(person)
-        people: dict[str, dict[str, Person]] = {}
-        for deal_id, person in behind:
-            for one in (person, *merged.get(person.record_id, ())):
-                people.setdefault(deal_id, {})[one.record_id] = one
-        return {deal_id: [*persons.values()] for deal_id, persons in people.items()}
-
-    def _in_roles(self, deal_ids: Sequence[str]) -> Iterator[tuple[str, Person]]:
-        """Yield the contacts of deals; one that the user may not read comes as nothing.
-
-        https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-opportunitycontactrole.html
-        """
-        if not self._types[CONTACT]:
-            return
-        names = ("Id", "IsDeleted", "CreatedDate", *self._mapping.names[CONTACT])
-        of_contact = [f"Contact.{name}" for name in names]
-        wanted = select(("OpportunityId", *of_contact), "OpportunityContactRole")
-        soql = f"{wanted} WHERE OpportunityId IN ({{ids}}) ORDER BY Id"
-        for row in self._api.query_in(soql, deal_ids):
-            contact = row["Contact"]
-            if contact and not contact["IsDeleted"]:
-                yield row["OpportunityId"], _person(CONTACT, contact)
-
-    def _converted(self, deal_ids: Sequence[str]) -> Iterator[tuple[str, Person]]:
-        """Yield the leads that became deals.
-
-        https://developer.salesforce.com/docs/platform/object-reference/references/standard-objects/object-lead.html
-        """
-        if not self._types[LEAD]:
-            return
-        names = ("Id", "ConvertedOpportunityId", "CreatedDate", *self._mapping.names[LEAD])
-        soql = f"{select(names, _RECORDS[LEAD])} WHERE ConvertedOpportunityId IN ({{ids}})"
-        for row in self._api.query_in(f"{soql} ORDER BY Id", deal_ids):
-            yield row["ConvertedOpportunityId"], _person(LEAD, row)
-
-    def _merged_into(self, kind: str, ids: Sequence[str]) -> Iterator[tuple[str, Person]]:
-        """Yield who was merged away, each with the ID of the survivor, while the bin keeps them.
-
-        Their click IDs and the IDs a click log may know them by would be lost otherwise.
-        https://developer.salesforce.com/docs/platform/api-rest/guide/dome-queryall.html
-        """
-        names = ("Id", "MasterRecordId", "CreatedDate", *self._mapping.names[kind])
-        soql = f"{select(names, _RECORDS[kind])} WHERE MasterRecordId IN ({{ids}}) ORDER BY Id"
-        for row in self._api.query_in(soql, ids, with_deleted=True):
-            yield row["MasterRecordId"], _person(kind, row)
+    def _people_behind(self, deal_ids: Sequence[str]) -> Mapping[str, Sequence[Person]]:
+        there = [kind for kind in (CONTACT, LEAD) if self._types[kind]]
+        return people_behind(self._api, deal_ids, self._mapping.names, there)
 
     def _deal(
         self, row: SalesforceRecord, entered: Sequence[Entered], people: Sequence[Person]
@@ -387,12 +339,6 @@ class Salesforce:
             fields=row,
             people=people,
         )
-
-
-def _person(kind: str, row: SalesforceRecord) -> Person:
-    return Person(
-        kind=kind, record_id=row["Id"], created_at=instant(row["CreatedDate"]), fields=row
-    )
 
 
 def _is_deleted(row: SalesforceRecord) -> bool:

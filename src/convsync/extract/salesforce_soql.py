@@ -2,11 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
+from convsync.extract.mapping import CONTACT, DEAL, LEAD
 from convsync.model.period import Period
 
 _FIRST = datetime(1999, 1, 1, tzinfo=UTC)
 """Before Salesforce there was nothing; SOQL knows no year 1."""
+
+RECORDS: Final = {DEAL: "Opportunity", CONTACT: "Contact", LEAD: "Lead"}
+"""What Salesforce calls each kind of record."""
 
 
 def select(names: Iterable[str], records: str) -> str:

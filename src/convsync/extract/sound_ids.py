@@ -12,6 +12,7 @@ from typing import Final
 import phonenumbers
 
 from convsync.extract.cell_error import CellError, shape_of
+from convsync.extract.salesforce_ids import WITHOUT_CHECK, with_check_characters
 
 _PLAIN: Final = re.compile(r"(?!0[1-9])[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z")
 _EXPONENT: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}\Z")
@@ -28,11 +29,6 @@ _NAME: Final = re.compile(r"[^\W\d_](?:[^\W\d_]|[.'’-])*(?:,? [^\W\d_](?:[^\W\
 _PHONE: Final = re.compile(r"\+?[0-9()][0-9 ()/.\u00a0-]{5,22}[0-9]\Z")
 _AS_DIALLED: Final = re.compile(r"[+(]|0[1-9]|(?=.*[ (])(?:[^0-9]*[0-9]){10}")
 
-_SALESFORCE: Final = re.compile(
-    r"(?:00[0-9A-Za-z]|a[0-9A-Za-z]{2}|[57]00|701|80[01])(?=[0-9]*[A-Za-z])[0-9A-Za-z]{12}\Z"
-)
-_WITHOUT_CHECK: Final = 15
-_CHECK: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _ZOHO: Final = re.compile(r"zcrm_([0-9]+)\Z")
 
 
@@ -41,7 +37,7 @@ def sound_id(text: str, region: str | None = None) -> str:
 
     `region` is the country in which a number may be somebody's phone.
     """
-    if _PLAIN.match(text) and len(text) != _WITHOUT_CHECK and text.lower() not in _NOTHING:
+    if _PLAIN.match(text) and len(text) != WITHOUT_CHECK and text.lower() not in _NOTHING:
         return _ZOHO.sub(r"\1", text) if text.startswith("zcrm_") else text
     text = without_marks(text)
     raise_if_damaged(text)
@@ -88,17 +84,6 @@ def raise_if_personal(text: str, region: str | None = None) -> None:
 def is_dialled(text: str, region: str | None = None) -> bool:
     """Return whether a text is somebody's phone number, written as a number to dial is."""
     return bool(_PHONE.match(text) and _AS_DIALLED.match(text)) and _is_phone(text, region)
-
-
-def with_check_characters(text: str) -> str:
-    """Return Salesforce's 18 characters for its 15: the last three say which are capitals."""
-    if len(text) != _WITHOUT_CHECK or not _SALESFORCE.match(text):
-        return text
-    fives = (text[start : start + 5] for start in (0, 5, 10))
-    return text + "".join(
-        _CHECK[sum(1 << place for place, letter in enumerate(five) if letter.isupper())]
-        for five in fives
-    )
 
 
 def _is_phone(text: str, region: str | None) -> bool:

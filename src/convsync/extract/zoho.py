@@ -73,6 +73,7 @@ class Zoho:
     lag = timedelta(0)
     overlap = timedelta(minutes=10)
     names_survivors = False
+    has_history = True
 
     def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
         self._api = api

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 from pydantic_core import to_json
@@ -33,14 +34,16 @@ def record_fields(parts: Mapping[str, Any]) -> dict[str, Scalar]:
     """Return the fields that say these parts of an entry, by the names of `LedgerEntry`."""
     record: dict[str, Scalar] = {}
     for name, value in parts.items():
-        if write := _WRITERS.get(name):
+        if field := _AS_IT_IS.get(name):
+            record[field] = value or None
+        elif write := _WRITERS.get(name):
             write(record, value)
     return record
 
 
 def recorded_parts() -> Iterable[str]:
     """Return the names of all parts of an entry that events record."""
-    return _WRITERS.keys()
+    return chain(_AS_IT_IS, _WRITERS)
 
 
 def spans_of(numbers: Iterable[int]) -> str:
@@ -74,13 +77,6 @@ def amount_text(amount: Decimal) -> str:
 
 Writer = Callable[[dict[str, Scalar], Any], None]
 """Writes one part of an entry into a record."""
-
-
-def _one(name: str) -> Writer:
-    def write(record: dict[str, Scalar], value: Any) -> None:
-        record[name] = value or None
-
-    return write
 
 
 def _time(name: str) -> Writer:
@@ -167,22 +163,25 @@ def _seconds(record: dict[str, Scalar], took: timedelta | None) -> None:
     record["seconds_to_close"] = None if took is None else int(took.total_seconds())
 
 
+_AS_IT_IS: Mapping[str, str] = {
+    "number": "entry",
+    "rule": "rule",
+    "milestone": "milestone",
+    "state": "state",
+    "is_unsure": "is_unsure",
+    "reason": "reason",
+    "code": "code",
+    "batch": "batch",
+}
+"""Parts that are scalars themselves, by the field that holds each."""
 _WRITERS: Mapping[str, Writer] = {
-    "number": _one("entry"),
-    "rule": _one("rule"),
     "action": _action,
-    "milestone": _one("milestone"),
     "milestone_at": _time("milestone_at"),
-    "state": _one("state"),
     "statement": _statement,
     "matched": _matched,
     "time_to_close": _seconds,
     "told": _told,
-    "is_unsure": _one("is_unsure"),
-    "reason": _one("reason"),
-    "code": _one("code"),
     "due_at": _time("due_at"),
-    "batch": _one("batch"),
 }
 
 FIELDS = frozenset(

@@ -18,6 +18,7 @@ _FEW: Final = 5
 """What so few cells show may be chance."""
 _TIMES: Final = frozenset({Role.TIME})
 _CLICK_IDS: Final = frozenset({Role.CLICK_ID})
+_OF_CLICKS: Final = _CLICK_IDS | {Role.URL}
 _IDS: Final = frozenset({Role.DEAL_ID, Role.CRM_KEY, Role.VISITOR})
 _PERSONS: Final = frozenset({Role.EMAIL, Role.PHONE})
 _ABSURD: Final = 1_000
@@ -80,6 +81,11 @@ def _is_absurd(_: Profile, column: ColumnProfile) -> bool:
     return largest is not None and median is not None and largest > median * _ABSURD
 
 
+def _are_rounded(_: Profile, column: ColumnProfile) -> bool:
+    """True where that can be no chance: one ID in ten or more ends so by itself."""
+    return column.count(Sign.ROUNDED) >= max(_FEW, column.filled / 2)
+
+
 def _is_mostly_zero(_: Profile, column: ColumnProfile) -> bool:
     return column.count(Sign.ZERO) >= max(_FEW, column.filled / 2)
 
@@ -94,7 +100,13 @@ def _is_one_for_many(_: Profile, column: ColumnProfile) -> bool:
 
 
 def _is_empty(profile: Profile, column: ColumnProfile) -> bool:
-    return profile.deals + profile.clicks > _FEW and column.filled == 0
+    """True for an empty column; of those that hold clicks, only where all of them are empty."""
+    if column.filled or profile.deals + profile.clicks <= _FEW:
+        return False
+    is_of_clicks = column.column.role in _OF_CLICKS
+    return not (
+        is_of_clicks and any(one.filled for one in profile.columns if one.column.role in _OF_CLICKS)
+    )
 
 
 OF_COLUMNS: Final[Sequence[OfColumn]] = (
@@ -107,7 +119,7 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         paste='[{table}]\n{key} = "…"',
     ),
     OfColumn(
-        roles=_CLICK_IDS | {Role.URL},
+        roles=_OF_CLICKS,
         sign=Sign.LOWER_CASE,
         found=_any(Sign.LOWER_CASE),
         problem="{count} of {filled} click IDs in {what} {name} are in lower case",
@@ -217,6 +229,14 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         found=_any(Sign.DAMAGED),
         problem="{count} of {filled} IDs in {what} {name} were changed by a spreadsheet",
         means="nobody can tell which deal they are; these rows are not read",
+        fix="format the column as text before the file is opened, and export it again",
+    ),
+    OfColumn(
+        roles=_IDS,
+        sign=Sign.ROUNDED,
+        found=_are_rounded,
+        problem="{count} of {filled} IDs in {what} {name} have nothing but zeros behind 15 digits",
+        means="a spreadsheet rounded them, so that several deals share an ID and none is the CRM's",
         fix="format the column as text before the file is opened, and export it again",
     ),
     OfColumn(

@@ -22,6 +22,7 @@ class Sign(StrEnum):
     PLACEHOLDER = "placeholder"
     OTHER_KIND = "other kind"
     DAMAGED = "damaged"
+    ROUNDED = "rounded"
     MIDNIGHT = "midnight"
     FULL_HOUR = "full hour"
     ZERO = "zero"

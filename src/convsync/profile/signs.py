@@ -79,6 +79,12 @@ def _is_damaged(text: str, _: Any) -> bool:
     return False
 
 
+def _is_rounded(text: str, _: Any) -> bool:
+    """True for a number of which no more is left than a spreadsheet holds: 15 digits and zeros."""
+    behind = text[15:]
+    return text.isdigit() and bool(behind) and not behind.strip("0")
+
+
 def _is_hashed(text: str, _: Any) -> bool:
     return bool(_HASH.match(text))
 
@@ -87,6 +93,10 @@ def _is_no_address(text: str, found: Any) -> bool:
     return not found and not _is_hashed(text, found)
 
 
+_OF_IDS: Final[Sequence[tuple[Sign, Test]]] = (
+    (Sign.DAMAGED, _is_damaged),
+    (Sign.ROUNDED, _is_rounded),
+)
 SIGNS: Final[Mapping[Role, Sequence[tuple[Sign, Test]]]] = {
     Role.CLICK_ID: (
         (Sign.LOWER_CASE, _lost_its_capitals),
@@ -95,9 +105,9 @@ SIGNS: Final[Mapping[Role, Sequence[tuple[Sign, Test]]]] = {
         (Sign.OTHER_KIND, _is_of_another_kind),
     ),
     Role.URL: ((Sign.LOWER_CASE, _lost_its_capitals),),
-    Role.DEAL_ID: ((Sign.DAMAGED, _is_damaged),),
-    Role.CRM_KEY: ((Sign.DAMAGED, _is_damaged),),
-    Role.VISITOR: ((Sign.DAMAGED, _is_damaged),),
+    Role.DEAL_ID: _OF_IDS,
+    Role.CRM_KEY: _OF_IDS,
+    Role.VISITOR: _OF_IDS,
     Role.AMOUNT: (
         (Sign.ZERO, lambda _, found: found is not None and found.number == 0),
         (Sign.NEGATIVE, lambda _, found: found is not None and found.number < 0),

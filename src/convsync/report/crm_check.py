@@ -4,16 +4,28 @@ An error means that a run would stop; a warning, that clicks would not be found 
 Google. The CRM is asked once for its stages, its fields, and what its click-ID fields hold.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from convsync.extract import click_fields
+from convsync.extract.cells import CellReader, text_of
 from convsync.extract.crm import CrmDeals, unreachable, unreadable
 from convsync.extract.crm_adapter import CrmField
-from convsync.extract.funnel import Stage, StageOutcome, listed, unknown_stages
+from convsync.extract.funnel import (
+    MilestoneStages,
+    Stage,
+    StageOutcome,
+    listed,
+    stages_meant,
+    unknown_stages,
+)
 from convsync.extract.malformed import as_documented
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping, RecordFields
 from convsync.extract.stage_names import doubtful_words
+from convsync.model.consent import ConsentStatus
+from convsync.model.deal import LOST
 from convsync.model.finding import Finding, Severity
+from convsync.profile.signs import word_shown
 
 _LINK = "https://support.google.com/google-ads/answer/7012522"
 """How Google wants the click ID to be captured and kept."""
@@ -28,8 +40,10 @@ def findings_of_crm(source: CrmDeals) -> list[Finding]:
         findings = [
             *_stages(subject, source.mapping, stages),
             *_out_of_reach(subject, source.mapping, stages),
+            *_skipped(subject, source, stages),
             *_fields(subject, source.mapping, fields),
             *_click_ids(subject, source, fields),
+            *_words_about_consent(subject, source, fields),
         ]
     return findings or [Finding(subject=subject)]
 
@@ -66,6 +80,28 @@ def _out_of_reach(subject: str, mapping: CrmMapping, stages: Sequence[Stage]) ->
         )
 
 
+def _skipped(subject: str, source: CrmDeals, stages: Sequence[Stage]) -> Iterator[Finding]:
+    """Warn of milestones that a deal seems to have skipped where only its last stage is known."""
+    if source.crm.has_history:
+        return
+    behind: dict[str, Stage] = {}
+    for name, how in reversed([*source.mapping.milestones.items()]):
+        if name == LOST or not isinstance(how, MilestoneStages):
+            continue
+        meant = {one.stage_id: one for one in stages_meant(how, stages)}
+        left_out = [one for stage_id, one in behind.items() if stage_id not in meant]
+        if missing := [one.name for one in sorted(left_out, key=lambda one: one.position)]:
+            yield Finding(
+                severity=Severity.WARNING,
+                subject=subject,
+                problem=f"milestone '{name}' does not name the stages behind it"
+                f" ({', '.join(missing)}), and a deal tells of no stage but the one it is in",
+                means=f"a deal that has gone on by the time it is read never counts as '{name}'",
+                fix="list those stages too, or have the history read",
+            )
+        behind |= meant
+
+
 def _fields(subject: str, mapping: CrmMapping, fields: Sequence[CrmField]) -> Iterator[Finding]:
     there = {(field.kind, field.name) for field in fields}
     for kind, name in unreadable(mapping, fields):
@@ -95,6 +131,39 @@ def _click_ids(subject: str, source: CrmDeals, fields: Sequence[CrmField]) -> It
                 continue
             for look in _LOOKS:
                 yield from look(subject, about, known[kind, name], values)
+
+
+def _words_about_consent(
+    subject: str, source: CrmDeals, fields: Sequence[CrmField]
+) -> Iterator[Finding]:
+    """Warn of words in fields of consent that the configuration gives no meaning."""
+    known = {(field.kind, field.name) for field in fields}
+    cells = CellReader(source.cells)
+    for kind, mapped in _records(source.mapping).items():
+        wanted = dict.fromkeys((mapped.ad_user_data, mapped.ad_personalization))
+        names = [name for name in wanted if name and (kind, name) in known]
+        samples = source.crm.samples(kind, names) if names else []
+        for name in names:
+            held = Counter(text_of(one.get(name)) for one in samples)
+            unclear = {
+                word: times
+                for word, times in held.items()
+                if cells.consent(word) is ConsentStatus.UNCLEAR
+            }
+            if unclear:
+                yield _unclear(subject, f"the {kind} field '{name}'", unclear)
+
+
+def _unclear(subject: str, about: str, words: Mapping[str, int]) -> Finding:
+    shown = ", ".join(f"'{word_shown(word)}' ({times})" for word, times in [*words.items()][:5])
+    return Finding(
+        severity=Severity.WARNING,
+        subject=subject,
+        problem=f"{about} holds words that have no meaning in the configuration: {shown}",
+        means="nobody can tell a refusal from a consent: the deals of these people wait",
+        fix="add each word to `granted`, `denied` or `unspecified` in [deals."
+        f"{subject.removeprefix('source ')}.consent]",
+    )
 
 
 Look = Callable[[str, str, CrmField, Sequence[str]], Iterator[Finding]]

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from convsync.store.audit_log import AuditRow
+if TYPE_CHECKING:  # the command line knows these columns, and starts without a database
+    from convsync.store.audit_log import AuditRow
 
 
 class Kind(Enum):
@@ -81,7 +82,7 @@ _READ: Mapping[Kind, Callable[[Any], Any]] = {
 }
 
 
-def row_of(event: AuditRow) -> dict[str, Any]:
+def row_of(event: "AuditRow") -> dict[str, Any]:
     """Return an event by the names of `COLUMNS`; what it does not say is None."""
     detail = json.loads(event.detail)
     more = {field: value for field, value in detail.items() if field not in _FIELDS}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from convsync.extract.salesforce_ids import ids_meant
 from convsync.match import ClickVerdict, JudgedClick, judged
 from convsync.model.click import Candidate, Click, ClickId
 from convsync.model.deal import Deal, Milestone
@@ -97,10 +98,12 @@ class Agreed:
 def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanation]:
     """Return what is known of the deals of an ID, one for each source that has it.
 
-    What no deal is called is taken for an order ID: then of the deal that it belongs to.
+    Salesforce's 15 characters are taken for the 18 of the same deal. What no deal is called is
+    taken for an order ID: then of the deal that it belongs to.
     """
     with database.reading() as connection:
-        found = deals.named(connection, asked) or deals.of_order(connection, asked)
+        named = (one for name in ids_meant(asked) for one in deals.named(connection, name))
+        found = [*named] or deals.of_order(connection, asked)
         return [_explained(connection, stored, agreed) for stored in found]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from convsync.extract.salesforce_ids import ids_meant
 from convsync.store import ledger, lookup, parts
 from convsync.store.database import Connection, Database
 from convsync.store.lookup import Asked
@@ -33,7 +34,7 @@ class Found:
 
 
 _WHOLE: Mapping[str, Callable[[Connection, str], Asked]] = {
-    "deal": lambda connection, name: lookup.of_deals(connection, [name]),
+    "deal": lambda connection, name: lookup.of_deals(connection, ids_meant(name)),
     "order": lookup.of_order,
     "request": lookup.of_request,
     "click": lookup.of_click,

@@ -136,7 +136,7 @@ def status_of(
                 if (counts := unreached.kept(connection, source))
             },
             caught_earlier=account.caught_earlier(connection),
-            times=account.times_to_milestones(connection),
+            times=account.times_to_milestones(connection, period),
             estimated=account.estimated(connection),
             sources=[
                 ReadSource(

@@ -26,7 +26,7 @@ from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
 from convsync.store import deal_sums, dialect
 from convsync.store import sums as kept_sums
-from convsync.store.batches import ready_states
+from convsync.store.batches import Portion, ready_states
 from convsync.store.ledger import WITH_DEAL, as_entry
 from convsync.store.schema import IS_ESTIMATED, IS_UNCORRECTABLE, deals, ledger, milestones
 from convsync.store.sums import LedgerSum
@@ -223,10 +223,20 @@ class TimeToMilestone:
     p90: timedelta
 
 
-def times_to_milestones(connection: Connection) -> list[TimeToMilestone]:
-    """Return the time from click to each milestone, quickest first; won is the time to close."""
+def times_to_milestones(
+    connection: Connection, period: Period | None = None
+) -> list[TimeToMilestone]:
+    """Return the time from click to each milestone, quickest first; won is the time to close.
+
+    With a period only of milestones that were reached in it.
+    """
     times = []
-    for milestone, by_time in kept_sums.kept_times(connection).items():
+    kept = (
+        kept_sums.kept_times(connection)
+        if period is None
+        else kept_sums.times_within(connection, period)
+    )
+    for milestone, by_time in kept.items():
         count = sum(rows for _, rows in by_time)
         median, p90 = (_at(by_time, place) for place in (count // 2, count * 9 // 10))
         times.append(TimeToMilestone(milestone=milestone, count=count, median=median, p90=p90))
@@ -249,12 +259,17 @@ class Ready:
     by_operation: Mapping[Operation, int]
     currencies: frozenset[str]
 
+    @property
+    def total(self) -> int:
+        """Return how many conversions are ready."""
+        return sum(self.by_operation.values())
 
-def ready(connection: Connection, now: datetime, run_id: int | None = None) -> Ready:
-    """Return how much is ready to go out, of one run's plan or of any."""
+
+def ready(connection: Connection, now: datetime, only: Portion = None) -> Ready:
+    """Return how much is ready to go out, of all or of a portion."""
     counts: Counter[Operation] = Counter()
     currencies = set()
-    for conditions in ready_states(now, run_id):
+    for conditions in ready_states(now, only):
         found = (
             select(ledger.c.operation, ledger.c.currency, func.count())
             .where(*conditions)

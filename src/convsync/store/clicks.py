@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.key import CLICKS_BEGIN
 from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
 from convsync.store import dialect, runs
 from convsync.store.column_types import instant_of
@@ -137,7 +138,8 @@ _BASES = {basis.value: basis for basis in MatchBasis}
 
 def _sharing_a_key(connection: Connection) -> Select[Any]:
     chain = dialect.Chain(connection, "deals")
-    of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
+    may_join = deal_keys.c.key < literal(CLICKS_BEGIN)
+    of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_join)
     shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
     clicked = chain.to(clicks, clicks.c.id == shared.c.click)
     joins_nobody = select(shared_keys.c.key)
@@ -147,7 +149,8 @@ def _sharing_a_key(connection: Connection) -> Select[Any]:
 
 def _carried_by_the_deal(connection: Connection) -> Select[Any]:
     chain = dialect.Chain(connection, "deals")
-    of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
+    may_be_one = deal_keys.c.key >= literal(CLICKS_BEGIN)
+    of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_be_one)
     clicked = chain.to(clicks, clicks.c.key == of_deal.c.key)
     return _found(chain, of_deal, clicked, literal(int(MatchBasis.DEAL)))
 

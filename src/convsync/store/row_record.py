@@ -62,14 +62,11 @@ def _record_of(row: Sequence[Any]) -> Recorded | None:
     state, reason, code, due_at, batch, is_unsure, seconds_to_close, told, told_currency = row[9:18]
     operation, value, currency, event_at, kind, click_id, extras = row[18:25]
     basis, clicked_at, is_estimated = row[25:]
+    is_sound = (told is None) == (told_currency is None) and code != ""
+    if not (is_sound and _is_whole_statement(row[18:25]) and _is_whole_match(*row[25:])):
+        return None
     about, is_stray = (None, False) if extras is None else _about(extras)
-    if (
-        is_stray
-        or (told is None) != (told_currency is None)
-        or code == ""
-        or not _is_whole_statement(row[18:25])
-        or not _is_whole_match(basis, clicked_at, is_estimated)
-    ):
+    if is_stray:
         return None
     reached = _iso(milestone_at)
     has_statement = value is not None

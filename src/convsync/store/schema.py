@@ -381,10 +381,16 @@ standing_sums = _sums(
     "standing_sums", [*_by("milestone"), *_by("day", type_=Integer), *_by("stands")]
 )
 
+_ROW_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite keeps rows in the order of such a key, without an index beside the table.
+
+https://www.sqlite.org/lang_createtable.html#rowid
+"""
+
 audit_events = Table(
     "audit_events",
     metadata,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", _ROW_NUMBER, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     Column("event", Word(20), nullable=False),

@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 
 from convsync.model.ledger import LedgerEntry, Move, MoveTogether, State
+from convsync.model.period import Period
 from convsync.model.statement import Operation
 from convsync.store import dialect
 from convsync.store.schema import deals, ledger, ledger_sums, time_sums
@@ -206,8 +207,24 @@ def kept(connection: Connection) -> list[LedgerSum]:
 def kept_times(connection: Connection) -> dict[str, list[tuple[timedelta, int]]]:
     """Return by milestone how many were sent so long after their click, the quickest first."""
     found = select(time_sums).where(time_sums.c.rows != 0).order_by(time_sums.c.tenths)
+    return _by_milestone(connection.execute(found))
+
+
+def times_within(connection: Connection, period: Period) -> dict[str, list[tuple[timedelta, int]]]:
+    """Return the same of milestones reached in a period, from the ledger's own rows."""
+    is_in_it = (ledger.c.milestone_at >= period.since, ledger.c.milestone_at < period.until)
+    found = (
+        select(ledger.c.milestone, _TENTHS.label("tenths"), func.count())
+        .where(_IS_TIMED, *is_in_it)
+        .group_by(ledger.c.milestone, _TENTHS)
+        .order_by(_TENTHS)
+    )
+    return _by_milestone(connection.execute(found))
+
+
+def _by_milestone(found: Iterable[Any]) -> dict[str, list[tuple[timedelta, int]]]:
     times: dict[str, list[tuple[timedelta, int]]] = {}
-    for milestone, tenths, rows in connection.execute(found):
+    for milestone, tenths, rows in found:
         times.setdefault(milestone, []).append((tenths * TENTH, rows))
     return times
 

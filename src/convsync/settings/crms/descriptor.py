@@ -80,7 +80,8 @@ class Consent(Generic[T]):
 class CrmDescriptor(Generic[T]):
     """One CRM: its table in the config, and everything that follows from there being one.
 
-    `sign_in` are the keys that `init` asks for, for the simplest way in. `columns` are those of
+    `sign_in` are the keys that `init` asks for, for the simplest way in; `hints` say what to
+    answer, and `is_asked` which of them earlier answers leave open. `columns` are those of
     README's table of promises, by the test class that fills them. `keeps_no_trace`: the CRM tells
     nothing of deleted deals, so that it is asked for each. `consent` is there where a person can
     sign in on a page of the vendor's.
@@ -90,6 +91,8 @@ class CrmDescriptor(Generic[T]):
     read_by: str
     table: type[T]
     sign_in: Sequence[str]
+    hints: Mapping[str, str] = field(default_factory=dict)
+    is_asked: Callable[[str, Mapping[str, str]], bool] = lambda _key, _known: True
     open: "Callable[[T, CrmMapping, Connection], Crm]" = field(repr=False)
     columns: Mapping[str, str]
     keeps_no_trace: bool = False

@@ -136,7 +136,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "audit_events",
-        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "number",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("event", sa.String(length=20), nullable=False),

@@ -1,0 +1,71 @@
+"""Listings for people: a table as long as it can be read, and else a record below the other.
+
+On a terminal of 80 columns a table of fourteen would be a column of syllables. Where the columns
+cannot have a bearable width each, every row is shown as lines of names and values instead.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_BEARABLE = 16
+"""How wide a column must be able to be, unless all its cells are shorter."""
+_GAP = 2
+
+COLOURS = {
+    "confirmed": "green",
+    "accepted": "green",
+    "OK": "green",
+    "WAITING": "green",
+    "rejected": "red",
+    "FAILED": "red",
+    "blocked": "yellow",
+    "deferred": "yellow",
+    "LOOK": "yellow",
+}
+"""The colour of a state, and of how a run ended."""
+
+
+def draw(
+    console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None
+) -> None:
+    """Print a listing; `width` is that of the terminal, None where there is none."""
+    console.print(_table(columns, rows) if _fits(columns, rows, width) else _records(columns, rows))
+
+
+def _fits(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> bool:
+    if width is None:
+        return True
+    needed = [
+        min(_BEARABLE, max([len(name), *(len(row[at]) for row in rows)]))
+        for at, name in enumerate(columns)
+    ]
+    return sum(needed) + _GAP * (len(columns) - 1) <= width
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    return table
+
+
+def _records(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:
+    return Group(*(part for row in rows for part in _record(columns, row)))
+
+
+def _record(columns: Sequence[str], row: Sequence[str]) -> Iterator[RenderableType]:
+    grid = Table.grid(padding=(0, _GAP))
+    grid.add_column(no_wrap=True, style="bold", width=max(map(len, columns)))
+    grid.add_column(overflow="fold")
+    for name, text in zip(columns, row, strict=True):
+        if text:
+            grid.add_row(name, _cell(text))
+    yield grid
+    yield ""
+
+
+def _cell(text: str) -> Text:
+    return Text(text, style=COLOURS.get(text, ""), overflow="fold")
