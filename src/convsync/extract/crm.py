@@ -85,7 +85,7 @@ class CrmDeals:
                     name=self.name,
                     table=f"deals.{self.name}",
                     columns=columns,
-                    form=self._cells,
+                    form=self.cells,
                     looks=looks_at(deals, columns, read),
                     milestones=tuple(self.mapping.milestones),
                 )
