@@ -60,8 +60,8 @@ mutants: $(READY)  ## take away each event and each arrow of the ledger: each mu
 fuzz: $(READY)  ## a million odd cells, URLs, rows, files and CRM answers: CASES=20000 is quick, SEED=2 others
 	$(BIN)/python -m tests.fuzz $(CASES) $(SEED)
 
-soak: $(READY)  ## 20,000 conversions to a platform in trouble; 3,000 messy exports; every benchmark at its smallest
-	$(BIN)/pytest tests/soak tests/nights/test_bench.py -m slow
+soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a night killed at every step, each benchmark at its smallest
+	$(BIN)/pytest -m slow
 	MESSY_EXAMPLES=3000 CRM_SEEDS=20 $(BIN)/pytest tests/unit/test_messy_exports.py tests/nights/test_any_crm_world.py
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
