@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from convsync.settings.kept_secrets import Folder, SignIn, keep_sign_in
+from convsync.watch.delivery import targets_of
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 
 WEBHOOK_SECRET = "s3cr3t-of-the-webhook"
@@ -287,6 +288,26 @@ def test_a_target_that_is_no_url_is_refused_without_being_shown(
     assert said.code == 2
     assert "alert target 1 (slak://…) is no URL that Apprise knows" in said.err
     assert WEBHOOK_SECRET not in said.err
+
+
+def test_no_address_of_a_person_goes_out_whatever_a_message_holds(watched: Office) -> None:
+    url = watched.sandbox.http_url.removeprefix("http://")
+    (target,) = targets_of(f"json://{url}/webhook")
+    assert target.deliver("a title", "refused for person@company.example", is_good_news=False)
+    assert heard(watched)[0]["message"] == "refused for [e-mail]"
+
+
+def test_check_says_beforehand_why_nobody_would_hear(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVSYNC_ALERTS__URLS", f"slak://{WEBHOOK_SECRET}/b/c")
+    monkeypatch.setenv("CONVSYNC_METRICS__TEXTFILE", "no/such/folder/convsync.prom")
+    office.deal()
+    office.write_files()
+    said = office.types("check", "--as-of", NIGHT)
+    assert "alert target 1 (slak://…) is no URL that Apprise knows" in said.out
+    assert "there is no folder" in said.out
+    assert WEBHOOK_SECRET not in said.out + said.err
 
 
 def test_what_is_wrong_is_listed_with_since_when(watched: Office) -> None:

@@ -85,7 +85,7 @@ class CrmDeals:
                     name=self.name,
                     table=f"deals.{self.name}",
                     columns=columns,
-                    form=self._cells,
+                    form=self.cells,
                     looks=looks_at(deals, columns, read),
                     milestones=tuple(self.mapping.milestones),
                 )
@@ -135,7 +135,14 @@ class CrmDeals:
         raise_if_missing(self.name, self.mapping, self.crm.fields())
         stages = self.stages()
         raise_if_never_won(self.name, self.mapping, stages)
-        records = CrmRecords(self.name, self.mapping, self.cells, stages, self._memory.merged)
+        records = CrmRecords(
+            self.name,
+            self.mapping,
+            self.cells,
+            stages,
+            self._memory.merged,
+            empties_stages=self.crm.empties_stages,
+        )
         for doubt in doubtful_words(self.mapping.stage_words, stages):
             log.warning("a stage is known only from memory", source=self.name, what=doubt)
         return records

@@ -91,12 +91,19 @@ def _click_ids(profile: Profile) -> Iterator[str]:
         lengths = ", ".join(f"{length} ({n:,})" for length, n in sorted(one.lengths.items()))
         said = (
             f"{sum(one.lengths.values()):,} found",
-            f"{one.filled - one.distinct:,} repeated",
+            _repeated(one, is_of_clicks=not profile.deals),
             *_signs(one, Sign.LOWER_CASE, Sign.WRAPPED, Sign.PLACEHOLDER, Sign.OTHER_KIND),
         )
         yield from _wrapped(f"{one.column.key}s in '{one.column.shown}': {' · '.join(said)}")
         if lengths:
             yield from _wrapped(f"  of so many characters: {lengths}")
+
+
+def _repeated(column: ColumnProfile, *, is_of_clicks: bool) -> str:
+    """Return how many cells repeat an ID: in a log of sessions, later visits keep the old one."""
+    count = column.filled - column.distinct
+    first = " (the first time of each counts)" if is_of_clicks and count else ""
+    return f"{count:,} repeated{first}"
 
 
 def _amounts(profile: Profile) -> Iterator[str]:
