@@ -29,7 +29,7 @@ def loaded_by(*words: str, among: Set[str] = CLIENTS) -> list[str]:
     """Return which of these libraries a command has loaded by its end."""
     command = [sys.executable, "-c", LOADED_BY, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return sorted(among.intersection(done.stdout.splitlines()[-1].split()[1:]))
+    return sorted(among & {*done.stdout.splitlines()[-1].split()[1:]})
 
 
 def test_help_loads_no_library_of_a_client_or_a_database() -> None:
