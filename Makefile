@@ -7,7 +7,7 @@ CASES  ?= 1000000
 SEED   ?= 1
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm own-night test quick conformance check lint types imports readme mutants fuzz soak bench bench-peers profile format lock clean
+.PHONY: help demo demo-crm own-night test quick conformance check lint types imports messages readme mutants fuzz soak bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ types: $(READY)
 
 imports: $(READY)
 	$(BIN)/lint-imports
+
+messages: $(READY)  ## write docs/messages.md anew: each typical mistake, made and reported
+	$(BIN)/python -m scripts.messages_page
 
 readme: $(READY)
 	$(BIN)/python scripts/check_readme.py

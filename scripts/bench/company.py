@@ -49,6 +49,11 @@ class Company:
         shutil.copytree(self.folder, folder)
         return Company(folder, rows, self.platform)
 
+    @property
+    def database(self) -> Path:
+        """Return the file of a ledger on SQLite."""
+        return self.folder / "convsync.db"
+
     def import_clicks(self) -> Usage:
         """Import the whole click log."""
         return self.types("clicks", "import", str(self.rows.clicks_csv))

@@ -9,7 +9,7 @@ import shutil
 import statistics
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from scripts.bench.company import Company
 from scripts.bench.crms import Reading, read
+from scripts.bench.names import Filters, Names
 from scripts.bench.postgres import Postgres, postgres
 from scripts.bench.processes import (
     HOURS,
@@ -193,6 +194,31 @@ class Measuring:
             return FirstNight(company=company, usage=company.verdicts())
 
         return self._once(("settled",), measure)
+
+    def questions(self) -> dict[str, float]:
+        """Return the CPU seconds of each question of the morning, asked of the largest company."""
+
+        def measure() -> dict[str, float]:
+            company = self.settled().company
+            return {
+                name: company.types(*command).cpu_seconds
+                for name, command in self._names().questions().items()
+            }
+
+        return self._once(("questions",), measure)
+
+    def filters(self) -> Filters:
+        """Return the CPU milliseconds of each filter of the audit log, of the same company."""
+
+        def measure() -> Filters:
+            company, names = self.settled().company, self._names()
+            asked = by_module("filters", company.database, json.dumps(asdict(names)))
+            return Filters(**json.loads(measured(asked).printed))
+
+        return self._once(("filters",), measure)
+
+    def _names(self) -> Names:
+        return self._once(("names",), lambda: Names.of(self.settled().company.database))
 
     def floor(self, deals: int) -> dict[str, float]:
         """Return the CPU seconds of the floor's parts; up to 100,000, the medians of the rounds."""

@@ -231,6 +231,39 @@ def audit(run: Measuring) -> Figure:
     )
 
 
+def questions(run: Measuring) -> Figure:
+    """The slowest of the seven questions of operations, each a command of its own."""
+    took = run.questions()
+    slowest = max(took, key=took.__getitem__)
+    return Figure(
+        name="questions",
+        what=f"the slowest of {len(took)} questions of the morning, as a command: by {slowest}",
+        value=took[slowest],
+        unit="CPU s",
+        deals=run.deals,
+        bar=Bar(value=1.0, from_deals=MILLION),
+        floor=Floor(value=run.start.cpu_seconds, unit="CPU s", what="`convsync --version`"),
+        aside=", ".join(f"{name} {seconds:.2f}" for name, seconds in took.items()),
+    )
+
+
+def filters(run: Measuring) -> Figure:
+    """The slowest filter of `audit list`, without the start of a process."""
+    took = run.filters()
+    slowest = max(took.by_filter, key=took.by_filter.__getitem__)
+    return Figure(
+        name="filters",
+        what=f"the slowest filter of `audit list`, the last 50 events: by {slowest}",
+        value=took.by_filter[slowest],
+        unit="CPU ms",
+        deals=run.deals,
+        bar=Bar(value=300, from_deals=MILLION),
+        floor=Floor(value=took.last, unit="CPU ms", what="the last 50, of whatever kind"),
+        aside=f"{took.events:,} events; "
+        + ", ".join(f"{name} {ms:.0f}" for name, ms in took.by_filter.items()),
+    )
+
+
 def _over_the_start(run: Measuring, name: str, what: str, usage: Usage, limit: float) -> Figure:
     """Return a figure of work that takes little more than the start of a process."""
     return Figure(
@@ -302,6 +335,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "memory": memory,
     "clicks": clicks,
     "audit": audit,
+    "questions": questions,
+    "filters": filters,
     "data-manager-request": partial(payload, "data-manager", 20),
     "google-ads-request": partial(payload, "google-ads", 25),
     **{name: partial(crm, name, _MOST_REQUESTS.get(name)) for name in CRMS},

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from ssl import SSLCertVerificationError
+from ssl import SSLCertVerificationError, SSLError
 from threading import Lock
 from typing import Any, Final, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -279,12 +279,8 @@ class Http:
             return TransientError(
                 f"{place} was answered with {said}.", retry_after_s=answer.retry_after_s
             )
-        if status in (401, 403):
-            return OperatorError(
-                f"{place} was refused with {said}: the credentials are wrong, have expired, or"
-                " lack a right. Renew them, or grant the scopes that its page lists, in"
-                f" {located('docs')}."
-            )
+        if why := _REFUSED_FOR.get(status):
+            return OperatorError(f"{place} was refused with {said}: {why}, in {located('docs')}.")
         if 300 <= status < 400 and status not in _NOTHING:
             return OperatorError(f"{place} was sent elsewhere with {status}: correct its address.")
         if status >= 400:
@@ -351,6 +347,12 @@ def _in_our_words(place: str, url: str) -> Iterator[None]:
         raise _unanswered(place, host, error) from None
 
 
+_REFUSED_FOR = {
+    401: "the credentials are wrong or have expired. Renew them as their page says",
+    403: "the credentials lack a right, or lost it. Grant the scopes that their page lists",
+}
+
+
 def _unanswered(place: str, host: str | None, error: Exception) -> ConvsyncError:
     causes = list(_causes(error))
     if any(isinstance(cause, SSLCertVerificationError) for cause in causes):
@@ -363,6 +365,16 @@ def _unanswered(place: str, host: str | None, error: Exception) -> ConvsyncError
         return TransientError(
             f"{place} got no answer: there is no host {host} for this machine. Correct url, or"
             " its DNS and proxy settings."
+        )
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return TransientError(
+            f"{place} got no answer: nothing listens at {host}. Start its server, or correct url"
+            " and its port."
+        )
+    if any(isinstance(cause, SSLError) for cause in causes):
+        return TransientError(
+            f"{place} got no answer: {host} does not answer in TLS. Correct url: its port, or"
+            " whether it begins with http or https."
         )
     return TransientError(f"{place} got no answer from {host} ({type(error).__name__}).")
 

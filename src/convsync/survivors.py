@@ -13,7 +13,7 @@ A key that too many deals have is nothing in common.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -35,6 +35,8 @@ from convsync.store.session import Session
 
 AT_ONCE: Final = timedelta(minutes=1)
 """How far apart a merge may stamp the two deals."""
+_TOGETHER: Final = 2_000
+"""For how many deals a survivor is looked for at once: each look is a pass over all deals."""
 _RECENTLY: Final = timedelta(days=2)
 """How long before it was noticed a deal may have been deleted where the CRM does not say when."""
 
@@ -57,18 +59,25 @@ class Survivors:
             yield from records
             return
         is_stored = True
+        departed: list[Departed] = []
         for record in records:
+            if isinstance(record, Departed) and record.survivor is None:
+                departed.append(record)
+                if len(departed) < _TOGETHER:
+                    continue
+            if departed and not is_stored:
+                yield Pause()
+                is_stored = True
+            yield from self._instead_of(departed, source)
+            departed = []
             if isinstance(record, Deal):
                 is_stored = False
-                for at in record.taken_over:
-                    self._given_to[source.name].setdefault(at, set()).add(record.deal_id)
+                self._note_what_was_given(source.name, record)
             if not isinstance(record, Departed) or record.survivor is not None:
                 yield record
-                continue
-            if not is_stored:
-                yield Pause()
-            is_stored = True
-            yield from self._instead_of(record, source)
+        if departed and not is_stored:
+            yield Pause()
+        yield from self._instead_of(departed, source)
 
     def told_apart(
         self, source: DealSource, left: Iterable[Departed]
@@ -78,17 +87,25 @@ class Survivors:
         deleted = [one for one in records if isinstance(one, Departed) and one.survivor is None]
         return [one for one in records if one not in deleted], deleted
 
-    def _instead_of(self, departed: Departed, source: DealSource) -> Iterator[Record]:
-        with self._session.transaction("look for a survivor") as connection:
-            survivor = self._survivor_of(connection, source.name, departed)
-        found = self._read(source, survivor) if survivor else None
-        if found is None:
-            yield departed
+    def _note_what_was_given(self, source: str, deal: Deal) -> None:
+        for at in deal.taken_over:
+            self._given_to[source].setdefault(at, set()).add(deal.deal_id)
+
+    def _instead_of(self, left: Sequence[Departed], source: DealSource) -> Iterator[Record]:
+        if not left:
             return
-        losers = self._merged[source.name, found.deal_id]
-        losers.append(departed.deal_id)
-        yield structs.replace(found, merged=tuple(losers))
-        yield replace(departed, gone=Gone.MERGED, survivor=found.deal_id)
+        with self._session.transaction("look for survivors") as connection:
+            survivors = self._survivors_of(connection, source.name, left)
+        for departed in left:
+            survivor = survivors.get(departed.deal_id)
+            found = self._read(source, survivor) if survivor else None
+            if found is None:
+                yield departed
+                continue
+            losers = self._merged[source.name, found.deal_id]
+            losers.append(departed.deal_id)
+            yield structs.replace(found, merged=tuple(losers))
+            yield replace(departed, gone=Gone.MERGED, survivor=found.deal_id)
 
     def _read(self, source: DealSource, deal_id: str) -> Deal | None:
         if not isinstance(source, AnswersForDeals):
@@ -96,28 +113,45 @@ class Survivors:
         found = (one for one in source.read_named([deal_id]) if isinstance(one, Deal))
         return next((one for one in found if one.deal_id == deal_id), None)
 
-    def _survivor_of(self, connection: Connection, source: str, departed: Departed) -> str | None:
-        row = deals.present(connection, source, [departed.deal_id]).get(departed.deal_id)
-        if row is None:
-            return None
-        if by_history := self._given_its_history(connection, source, departed.deal_id):
-            return by_history
-        at = departed.at
-        since = (at or self._session.now - _RECENTLY) - AT_ONCE
-        alike = likeness.alike(connection, source, row, since)
-        at_once = [one for one, changed in alike if at and abs(changed - at) <= AT_ONCE]
-        if len(at_once) == 1:
-            return at_once[0]
-        if alike and self._has_counted(connection, row):
-            self._report(source, departed.deal_id, [deal_id for deal_id, _ in alike])
-        return None
+    def _survivors_of(
+        self, connection: Connection, source: str, left: Sequence[Departed]
+    ) -> dict[str, str]:
+        """Return the deals that some have become, by the IDs of these."""
+        rows = deals.present(connection, source, [one.deal_id for one in left])
+        known = [one for one in left if one.deal_id in rows]
+        if not known:
+            return {}
+        found = self._given_their_history(connection, source, [*rows])
+        recently = self._session.now - _RECENTLY
+        since = min(one.at or recently for one in known) - AT_ONCE
+        alike = likeness.alike(connection, source, [*rows.values()], since)
+        for departed in known:
+            others = alike.get(rows[departed.deal_id], ())
+            at_once = [one.deal_id for one in others if _is_at_once(one, departed.at)]
+            if departed.deal_id in found:
+                continue
+            if len(at_once) == 1:
+                found[departed.deal_id] = at_once[0]
+            else:
+                since_then = (departed.at or recently) - AT_ONCE
+                later = [one.deal_id for one in others if one.changed_at >= since_then]
+                if later and self._has_counted(connection, rows[departed.deal_id]):
+                    self._report(source, departed.deal_id, later)
+        return found
 
-    def _given_its_history(self, connection: Connection, source: str, deal_id: str) -> str | None:
-        """Return the deal that was given the change by which one reached its last milestone."""
-        milestones = deals.standing(connection, source, [deal_id]).get(deal_id, ())
-        last = max((one.reached_at for one in milestones), default=None)
-        given_to = self._given_to[source].get(last, set()) if last else set()
-        return next(iter(given_to)) if len(given_to) == 1 else None
+    def _given_their_history(
+        self, connection: Connection, source: str, deal_ids: Sequence[str]
+    ) -> dict[str, str]:
+        """Return the deals that were given the changes by which others reached their last stage."""
+        if not self._given_to[source]:
+            return {}
+        found = {}
+        for deal_id, milestones in deals.standing(connection, source, deal_ids).items():
+            last = max((one.reached_at for one in milestones), default=None)
+            given_to = self._given_to[source].get(last, set()) if last else set()
+            if len(given_to) == 1:
+                (found[deal_id],) = given_to
+        return found
 
     def _has_counted(self, connection: Connection, row: int) -> bool:
         entries = ledger.entries_for(connection, [row]).values()
@@ -129,3 +163,7 @@ class Survivors:
             f" back. It looks like a merge: {', '.join(others[:3])} has the same person and changed"
             " since. If it was one, restore the deal in the CRM and close the other instead."
         )
+
+
+def _is_at_once(one: likeness.Alike, at: datetime | None) -> bool:
+    return at is not None and abs(one.changed_at - at) <= AT_ONCE

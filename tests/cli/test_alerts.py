@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from convsync.settings.kept_secrets import Folder, SignIn, keep_sign_in
+from convsync.watch.delivery import targets_of
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 
 WEBHOOK_SECRET = "s3cr3t-of-the-webhook"
@@ -221,6 +223,37 @@ def test_credentials_are_told_of_two_weeks_before_they_expire(watched: Office) -
     assert "HubSpot key expires on 18 March 2026." in told["message"]
 
 
+def test_a_sign_in_is_told_of_before_it_ends(
+    watched: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = Folder(watched.folder / "secrets")
+    sign_in = SignIn(
+        place="deals.crm",
+        command="zoho",
+        vendor="Zoho",
+        names=(),
+        agreed_at=datetime.fromisoformat("2025-03-10T12:00Z"),
+        ends_at=datetime.fromisoformat("2026-03-10T23:30Z"),
+        ends="after a year",
+    )
+    keep_sign_in(secrets, sign_in, {})
+    monkeypatch.setenv("CONVSYNC_SECRETS_DIR", str(watched.folder / "secrets"))
+    watched.night(NIGHT)
+    (told,) = heard(watched)
+    assert "The sign-in of deals.crm expires on 11 March 2026." in told["message"]
+
+
+def test_a_record_of_sign_ins_that_cannot_be_read_fails_no_night(
+    watched: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (watched.folder / "secrets").mkdir()
+    (watched.folder / "secrets" / "sign-ins.json").write_text("no JSON")
+    monkeypatch.setenv("CONVSYNC_SECRETS_DIR", str(watched.folder / "secrets"))
+    said = watched.night(NIGHT)
+    assert said.code == 0
+    assert "nobody is told when sign-ins end" in said.err
+
+
 def test_a_preview_tells_nobody(watched: Office) -> None:
     watched.deal("D-2", amount="a lot")
     watched.night(NIGHT, "--dry-run")
@@ -255,6 +288,26 @@ def test_a_target_that_is_no_url_is_refused_without_being_shown(
     assert said.code == 2
     assert "alert target 1 (slak://…) is no URL that Apprise knows" in said.err
     assert WEBHOOK_SECRET not in said.err
+
+
+def test_no_address_of_a_person_goes_out_whatever_a_message_holds(watched: Office) -> None:
+    url = watched.sandbox.http_url.removeprefix("http://")
+    (target,) = targets_of(f"json://{url}/webhook")
+    assert target.deliver("a title", "refused for person@company.example", is_good_news=False)
+    assert heard(watched)[0]["message"] == "refused for [e-mail]"
+
+
+def test_check_says_beforehand_why_nobody_would_hear(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVSYNC_ALERTS__URLS", f"slak://{WEBHOOK_SECRET}/b/c")
+    monkeypatch.setenv("CONVSYNC_METRICS__TEXTFILE", "no/such/folder/convsync.prom")
+    office.deal()
+    office.write_files()
+    said = office.types("check", "--as-of", NIGHT)
+    assert "alert target 1 (slak://…) is no URL that Apprise knows" in said.out
+    assert "there is no folder" in said.out
+    assert WEBHOOK_SECRET not in said.out + said.err
 
 
 def test_what_is_wrong_is_listed_with_since_when(watched: Office) -> None:

@@ -1,18 +1,21 @@
-"""Before any config exists: `check --profile FILE`, and `init` from an export or a database."""
+"""What `check` shows of a source, with a config and before; `init` from an export or a database."""
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
+from convsync.sandbox.world import World
 from convsync.settings import load_settings
-from convsync.settings.tables import CsvDealsTable, SqlDealsTable
-from tests.cli.office import CommandResult, run
-from tests.contract.test_csv_layouts import a_workbook
+from convsync.settings.tables import CsvDealsTable, GoogleTemplateTable, SqlDealsTable
+from tests.cli.office import CommandResult, Office, run
+from tests.contract.test_csv_layouts import TEMPLATE, a_workbook
 from tests.fakes.databases import DATABASES
 
+NOW = datetime(2026, 3, 5, 2, tzinfo=UTC)
 HEADER = ("Deal ID", "Angelegt am", "Abschluss", "Phase", "Betrag", "E-Mail", "GCLID", "Branche")
 ROWS = [
     (f"D-{n}", "01.03.2026 10:00", "28.03.2026", "Gewonnen" if n % 2 else "Verloren", f"{n}99,50",
@@ -71,12 +74,30 @@ def test_a_log_of_clicks_is_profiled_and_no_config_is_made_of_it(tmp_path: Path)
     assert not (tmp_path / "convsync.toml").exists()
 
 
+def test_googles_template_is_known_by_its_header(tmp_path: Path) -> None:
+    path, config = tmp_path / "offline.csv", tmp_path / "convsync.toml"
+    path.write_text(TEMPLATE)
+    said = types("check", "--profile", str(path))
+    assert 'kind = "google_template"' in said.out
+    assert 'won = ["Won", "Trial"]' in said.out
+    assert types("init", "--kind", "csv", str(path), "--output", str(config)).code == 0
+    assert isinstance(load_settings(config).deals["crm"], GoogleTemplateTable)
+
+
 def test_a_file_without_an_id_says_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("Stadt,Land\nX,Y\nX,Y\n")
     said = types("check", "--profile", str(path))
     assert said.code == 2
     assert "no column looks like the deal's ID" in said.err
+
+
+def test_a_file_without_a_header_shows_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("D-1,person1@example.org,2026-03-01\nD-2,person1@example.org,2026-03-02\n")
+    said = types("check", "--profile", str(path))
+    assert said.code == 2
+    assert "its first row looks like data" in said.err
 
 
 def test_a_night_can_be_planned_by_the_config_that_init_writes_for_a_file(export: Path) -> None:
@@ -122,3 +143,15 @@ def test_the_password_of_a_database_is_not_written(
     assert said.code == 0, said.err
     assert "export CONVSYNC_DEALS__CRM__URL" in said.out
     assert "sec-ret" not in said.out + said.err + config.read_text()
+
+
+def test_check_shows_what_the_deals_of_a_crm_hold(office: Office) -> None:
+    office.moves_to("hubspot")
+    office.sandbox.crms.follow(World(seed=3, deals=40, ends_at=NOW, days=30))
+    found = json.loads(office.types("check", "--format", "json").out)
+    (records,) = (one for one in found if one["check"] == "records of crm")
+    profile = records["profile"]
+    assert profile["deals"] == 40
+    filled = {one["column"]: one["filled"] for one in profile["columns"]}
+    assert filled["contact.email"] > 0
+    assert {one["name"]: one["deals"] for one in profile["milestones"]}["mql"] > 0

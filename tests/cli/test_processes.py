@@ -4,7 +4,6 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Set
 from pathlib import Path
 
 import pytest
@@ -25,11 +24,11 @@ print("loaded:", *{name.partition(".")[0] for name in sys.modules})
 CLIENTS = frozenset({"alembic", "google", "grpc", "starlette", "uvicorn"})
 
 
-def loaded_by(*words: str, among: Set[str] = CLIENTS) -> list[str]:
+def loaded_by(*words: str, among: frozenset[str] = CLIENTS) -> list[str]:
     """Return which of these libraries a command has loaded by its end."""
     command = [sys.executable, "-c", LOADED_BY, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return sorted(among & {*done.stdout.splitlines()[-1].split()[1:]})
+    return sorted(among & set(done.stdout.splitlines()[-1].split()[1:]))
 
 
 def test_help_loads_no_library_of_a_client_or_a_database() -> None:

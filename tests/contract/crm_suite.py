@@ -26,6 +26,7 @@ from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.period import Period
 from convsync.pace import Limit, Pace
+from convsync.profile.counting import profile_of
 from convsync.retrying import RetryPolicy
 from convsync.sandbox.crm.book import LEAD, CrmBook, Telling
 from convsync.sandbox.crm.server import CrmServer, Reply
@@ -457,6 +458,21 @@ class CrmSourceContract(DealSourceContract):
         name = office.contact.gclid
         samples = office.make_crm(office.mapping).samples("contact", [name])
         assert [sample[name] for sample in samples] == ["Cj0KCQ_a"]
+
+    def test_a_look_counts_what_the_newest_deals_and_their_people_hold(self, office: Any) -> None:
+        for number in range(1, 9):
+            fields = {"email": f"p{number}@example.com", "gclid": f"Cj0KCQ_aBcDeFgHiJkLmN{number}"}
+            put_deal(office, number, people=(put_person(office, 100 + number, fields=fields),))
+        with office.source().looked_at() as source:
+            profile = profile_of(source)
+        held = {
+            (one.column.place, one.column.key): (one.filled, one.readable)
+            for one in profile.columns
+        }
+        assert (profile.records, profile.deals) == (8, 8)
+        assert held["contact", "email"] == held["contact", "gclid"] == (8, 8)
+        assert held["", "amount"] == (8, 8)
+        assert office.over_http.count <= 100, "however far it has to go back"
 
 
 def _read_to_the_limit(office: Any, records: list[object]) -> None:

@@ -66,7 +66,7 @@ def test_a_second_run_is_told_who_holds_the_lock_and_since_when(database: Databa
         begin(database, at=NOW + SECOND)
     assert str(caught.value) == (
         f"Run {first} (backfill) holds the lock: process 4711 on another-machine, "
-        "since 2026-03-03 03:00:00 UTC."
+        "since 2026-03-03 03:00:00 UTC. Try again once it has ended."
     )
 
 

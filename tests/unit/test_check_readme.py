@@ -47,7 +47,7 @@ def test_what_exists_passes(page: str) -> None:
         pytest.param(
             "```sh\nconvsync run \\\n  --fast\n```", "No such option: --fast", id="the next line"
         ),
-        pytest.param("`convsync retry --run 3`", "No such option: --run", id="in the text"),
+        pytest.param("`convsync retry --night 3`", "No such option: --night", id="in the text"),
         pytest.param("```sh\nmake demos\n```", "no target demos", id="make"),
         pytest.param("~~~sh\nmake test demos\n~~~", "no target demos", id="the second target"),
     ],

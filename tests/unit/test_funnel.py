@@ -365,4 +365,6 @@ def test_a_win_in_a_stage_that_was_deleted_since_stays_where_it_was() -> None:
     for closed, expected in ((100, "~100"), (400, "~400"), (2, "~3"), (401, "~3")):
         standing = Standing(stage_id="4", closed_at=day(closed), modified_at=day(500))
         assert days_of(forgetful.reached(history, standing)) == {"won": expected}
+    retiring = Funnel(MILESTONES, STAGES, source="crm", empties_stages=False)
+    assert days_of(retiring.reached(history)) == {"won": "~400"}, "nobody had to move it"
     assert days_of(remembering.reached(history)) == {"won": "3"}

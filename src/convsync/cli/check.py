@@ -49,10 +49,11 @@ def check(
 def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
     from convsync import wiring
     from convsync.report.check import check_all
+    from convsync.watch.set_up import problems_of
 
     settings = options.load(config)
     with wiring.opened(settings, as_of=options.instant(as_of, settings)) as services:
-        return check_all(
+        found = check_all(
             services.database,
             services.rules,
             [*services.deal_sources, *services.click_sources],
@@ -62,6 +63,7 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
             clock=None if as_of else services.clock,
             now=services.clock(),
         )
+    return [*found, *problems_of(wiring.watch_of(settings))]
 
 
 def _of_file(path: Path) -> "list[Finding]":

@@ -257,7 +257,9 @@ def _narrowed(
     ):
         for name in names:
             if name not in there:
-                raise OperatorError(f"{option} {name}: there are {', '.join(there)}.")
+                raise OperatorError(
+                    f"{option} {name}: there is none of that name; there are {', '.join(there)}."
+                )
     return Narrowed(deal_ids=frozenset(deals), rules=frozenset(rules), sources=frozenset(sources))
 
 

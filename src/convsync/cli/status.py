@@ -1,43 +1,27 @@
 """`status`: how everything stands."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convsync.cli import options, output, watching
+from convsync.cli import options, output, platform_side, watching
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.watching import Check, MaxAge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from convsync.cli.platform_side import PlatformSide
     from convsync.model.period import Period
     from convsync.report.agreements import Standing
-    from convsync.report.platform import Comparison
     from convsync.report.status import BlockedRows, Status
     from convsync.settings import Settings
 
 _RUN_COLUMNS = ("run_id", "command", "as_of", "exit_code", "uploads", "message")
 _QUARANTINE_COLUMNS = ("source", "place", "deal_id", "problem", "since")
 _LISTED = 20
-_PLATFORM_COLUMNS = (
-    "destination",
-    "action",
-    "rules",
-    "client",
-    "status",
-    "success_rate",
-    "pending_rate",
-    "last_upload_on",
-    "received",
-    "failed",
-    "sent",
-    "refused",
-    "alerts",
-    "difference",
-)
 
 
 From = Annotated[
@@ -129,23 +113,29 @@ def status(
         reads = wiring.deal_sources_by_name(settings)
         found = standing.status_of(database, rules, sources, reads=reads, period=period)
     blocked = [_with_meaning(_blocked_row(one), settings) for one in found.blocked]
-    _show_all(found, standings, blocked, _seen(settings, as_of) if platform else None, form)
+    _show_all(
+        found,
+        standings,
+        blocked,
+        platform_side.seen_by_platforms(settings, as_of) if platform else None,
+        form,
+    )
 
 
 def _show_all(
     found: "Status",
     standings: "Sequence[Standing]",
     blocked: list[dict[str, object]],
-    seen: "_PlatformSide | None",
+    seen: "PlatformSide | None",
     form: Format,
 ) -> None:
     if form is Format.JSON:
-        asked = _platform_as_json(seen) if seen else {}
+        asked = platform_side.as_json(seen) if seen else {}
         output.show_json(
             {"blocked": blocked, **_as_json(found), **_agreed_as_json(standings), **asked}
         )
     elif form is Format.CSV and seen:
-        output.show([_row(row) for row in seen.rows], _PLATFORM_COLUMNS, form)
+        platform_side.show_rows(seen, form)
     elif form is Format.CSV:
         output.show(_account_of(found), ["account", "detail", "count"], form)
     else:
@@ -153,7 +143,7 @@ def _show_all(
         _show(found)
         _show_agreed(standings)
         if seen:
-            _show_platform(seen)
+            platform_side.show(seen)
 
 
 def _blocked_row(blocked: "BlockedRows") -> dict[str, object]:
@@ -190,83 +180,6 @@ def _account_of(found: "Status") -> list[dict[str, object]]:
         {"account": account.value, "detail": detail, "count": count}
         for (account, detail), count in sorted(found.sums.by_state.items())
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _PlatformSide:
-    """What the accounts say beside the ledger, who cannot be asked, and what to know of it."""
-
-    rows: list["Comparison"]
-    not_asked: dict[str, str]
-    notes: list[str]
-
-
-def _seen(settings: "Settings", as_of: str | None) -> _PlatformSide:
-    from convsync import wiring
-    from convsync.clock import system_clock
-    from convsync.report.platform import compare_with
-    from convsync.upload.ad_account import CannotAsk
-
-    rules = wiring.rules_of(settings)
-    now = options.instant(as_of, settings) or system_clock()
-    seen = _PlatformSide([], {}, [])
-    for account in wiring.accounts_of(settings):
-        received = account.received()
-        if isinstance(received, CannotAsk):
-            seen.not_asked[account.destination] = received.fix
-            continue
-        name = account.destination
-        with options.ledger(settings) as database:
-            compared = compare_with(received, name, database=database, rules=rules, now=now)
-        seen.rows.extend(compared)
-        if received.note and received.note not in seen.notes:
-            seen.notes.append(received.note)
-    return seen
-
-
-def _row(seen: "Comparison") -> dict[str, object]:
-    return {
-        "destination": seen.destination,
-        "action": seen.action_id or "all",
-        "rules": ", ".join(seen.rules),
-        "client": seen.client,
-        "status": seen.status,
-        "success_rate": _rate(seen.success_rate),
-        "pending_rate": _rate(seen.pending_rate),
-        "last_upload_on": None if seen.last_upload_on is None else seen.last_upload_on.isoformat(),
-        "received": seen.received,
-        "failed": seen.failed,
-        "sent": seen.sent,
-        "refused": seen.refused,
-        "alerts": ", ".join(f"{alert.code} {alert.share:.1%}" for alert in seen.alerts),
-        "difference": seen.difference,
-    }
-
-
-def _platform_as_json(seen: _PlatformSide) -> dict[str, object]:
-    return {
-        "platform": [{**_row(row), "days": [asdict(day) for day in row.days]} for row in seen.rows],
-        "platform_not_asked": list(seen.not_asked),
-        "platform_note": " ".join(seen.notes),
-    }
-
-
-def _rate(share: float | None) -> float | None:
-    return None if share is None else round(share, 4)
-
-
-def _show_platform(seen: _PlatformSide) -> None:
-    typer.echo(
-        "\nWhat the platform received, and what the ledger sent, in the six full days before today:"
-    )
-    output.show([_row(row) for row in seen.rows], _PLATFORM_COLUMNS, Format.TABLE)
-    for row in seen.rows:
-        if row.difference:
-            typer.echo(f"differs: action {row.action_id} of {row.destination}: {row.difference}")
-    for name, fix in seen.not_asked.items():
-        typer.echo(f"{name} cannot be asked: {fix}")
-    for note in seen.notes:
-        typer.echo(note)
 
 
 def _period(from_day: str | None, to_day: str | None, settings: "Settings") -> "Period | None":

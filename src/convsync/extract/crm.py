@@ -6,6 +6,7 @@ that which is worked on, so that the store and the CRM need not wait for each ot
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from itertools import chain, groupby
 from operator import itemgetter
@@ -14,12 +15,15 @@ from typing import Any
 from msgspec import structs
 
 from convsync import log
+from convsync.clock import Clock, system_clock
 from convsync.errors import OperatorError
 from convsync.extract.cells import text_of
 from convsync.extract.crm_adapter import Crm, CrmField, Page
+from convsync.extract.crm_looks import columns_of_crm, looks_at, newest
 from convsync.extract.crm_records import CrmRecords
 from convsync.extract.free_text import without_people
 from convsync.extract.funnel import MilestoneStages, StageOutcome, listed
+from convsync.extract.looks import LookedAt
 from convsync.extract.malformed import as_documented, may_be_kept
 from convsync.extract.mapping import CellFormat, CrmMapping
 from convsync.extract.source import Bookmark, Departed, Memory, Record
@@ -45,7 +49,9 @@ class CrmDeals:
         *,
         lag: timedelta | None = None,
         overlap: timedelta | None = None,
+        clock: Clock = system_clock,
     ) -> None:
+        self._clock = clock
         self.name = name
         self.crm = crm
         self.mapping = mapping
@@ -68,6 +74,21 @@ class CrmDeals:
         """Raise OperatorError unless the CRM answers, and has every mapped stage and field."""
         with as_documented(f"source '{self.name}'"):
             self._records()
+
+    @contextmanager
+    def looked_at(self) -> Iterator[LookedAt]:
+        """Open the CRM for a look at the deals that were modified last."""
+        with as_documented(f"source '{self.name}'"):
+            columns, read = columns_of_crm(self.mapping), self._records().read
+            with closing(newest(self.crm, self._clock())) as deals:
+                yield LookedAt(
+                    name=self.name,
+                    table=f"deals.{self.name}",
+                    columns=columns,
+                    form=self.cells,
+                    looks=looks_at(deals, columns, read),
+                    milestones=tuple(self.mapping.milestones),
+                )
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one that left the CRM in it."""
@@ -114,7 +135,14 @@ class CrmDeals:
         raise_if_missing(self.name, self.mapping, self.crm.fields())
         stages = self.stages()
         raise_if_never_won(self.name, self.mapping, stages)
-        records = CrmRecords(self.name, self.mapping, self.cells, stages, self._memory.merged)
+        records = CrmRecords(
+            self.name,
+            self.mapping,
+            self.cells,
+            stages,
+            self._memory.merged,
+            empties_stages=self.crm.empties_stages,
+        )
         for doubt in doubtful_words(self.mapping.stage_words, stages):
             log.warning("a stage is known only from memory", source=self.name, what=doubt)
         return records

@@ -102,13 +102,14 @@ class Crm(Protocol):
     `lag` is how long the vendor's index trails behind, `overlap` how far each window reaches back
     into the one before; both may be overridden by the config. `names_survivors` is False where
     deals can be merged and the loser only seems to have been deleted, `has_history` where a deal
-    tells of no stage but the one it is in.
+    tells of no stage but the one it is in, `empties_stages` where deals stay in retired stages.
     """
 
     lag: timedelta
     overlap: timedelta
     names_survivors: bool
     has_history: bool
+    empties_stages: bool
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages of every pipeline of deals."""

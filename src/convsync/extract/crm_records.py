@@ -45,8 +45,9 @@ class CrmRecords:
     """Reads one CRM's records as the deals of `source`.
 
     Making one raises OperatorError where a stage is mapped that the CRM does not have. `merged`
-    says of merged deals what is known from before. `unknown_stages` are the IDs of stages in
-    histories that nothing is known of, each with a deal that was in it.
+    says of merged deals what is known from before; `empties_stages` is for the funnel.
+    `unknown_stages` are the IDs of stages in histories that nothing is known of, each with a deal
+    that was in it.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class CrmRecords:
         form: CellFormat,
         stages: Sequence[Stage],
         merged: Mapping[str, Merged] | None = None,
+        *,
+        empties_stages: bool = True,
     ) -> None:
         cells = self._cells = CellReader(form)
         layout = _DealLayout(cells)
@@ -64,7 +67,7 @@ class CrmRecords:
             for name, means in mapping.milestones.items()
             if isinstance(means, MilestoneStages)
         }
-        self._funnel = Funnel(by_stage, stages, source=source)
+        self._funnel = Funnel(by_stage, stages, source=source, empties_stages=empties_stages)
         self._merged = merged or {}
         self.unknown_stages: dict[str, str] = {}
         self._by_moment = [

@@ -73,7 +73,9 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise OperatorError(f"{path} cannot be read: {error.strerror}") from None
+        raise OperatorError(
+            f"{path} cannot be read: {error.strerror}. Correct the path, or put the file there."
+        ) from None
     with file:
         yield file
 

@@ -261,7 +261,10 @@ class CsvFile:
         except csv.Error as error:
             raise OperatorError(f"{self._path}: the header is not sound CSV ({error})") from None
         if not names:
-            raise OperatorError(f"{self._path} is empty: it has no header")
+            raise OperatorError(
+                f"{self._path} is empty: it has no header. Export it again, with the names of its"
+                " columns in the first line."
+            )
         if any(map(UNDECODED.search, self._record)) or "\0" in self._record[0]:
             raise OperatorError(
                 f"{self._path}: the header is not valid {self._file.encoding};"

@@ -86,6 +86,7 @@ class Dynamics:
     overlap = timedelta(minutes=15)
     names_survivors = True
     has_history = True
+    empties_stages = True
 
     def __init__(
         self, api: Api, history: History, mapping: CrmMapping, *, has_stakeholders: bool = True

@@ -12,7 +12,8 @@ The rules that shape it:
 - A stage that nothing is known of, as it was deleted before anybody looked, may have meant what is
   reached right behind it, for its deals were moved when it was deleted. So that is an estimate:
   it is taken for reached when the record says it was closed, if that lies between the two moves,
-  and else since the first. Old wins do not become new ones by a clean-up.
+  and else since the first. Old wins do not become new ones by a clean-up. Where a CRM leaves deals
+  in stages that are retired, as Salesforce does, such a move was no clean-up, and is the time.
 - A deal that goes back below a milestone has no longer reached it; entering it again is a new time.
   Going back and forth above it, or saving the same stage again, changes nothing.
 - Going on is not going back: stages compare within one pipeline. What was reached in one is not
@@ -85,7 +86,7 @@ class Funnel:
     """The stages of one CRM, and the milestones they mean, in the funnel's order.
 
     Making one raises OperatorError where a stage is named that the CRM does not have, and that
-    nothing is remembered of.
+    nothing is remembered of. `empties_stages`: one is deleted only once deals were moved out of it.
     """
 
     def __init__(
@@ -94,7 +95,9 @@ class Funnel:
         stages: Sequence[Stage],
         *,
         source: str,
+        empties_stages: bool = True,
     ) -> None:
+        self.empties_stages = empties_stages
         means = {name: _meant(named, stages) for name, named in milestones.items()}
         if unknown := [
             f"milestone '{name}' names the stage '{word}', which is not there"
@@ -256,6 +259,8 @@ class _Road:
         since = self._unclear_since
         if since is None:
             return _Reached(entered.at, self._pipeline, entered.is_estimated)
+        if not self._funnel.empties_stages:
+            return _Reached(entered.at, self._pipeline, is_estimated=True)
         is_closed = stage.outcome is not StageOutcome.OPEN
         closed_at = self._closed_at if is_closed else None
         if closed_at is None or not since <= closed_at <= entered.at:

@@ -74,6 +74,7 @@ class HubSpot:
     overlap = timedelta(hours=2)
     names_survivors = True
     has_history = True
+    empties_stages = True
 
     def __init__(
         self, http: Http, mapping: CrmMapping, *, version: str = VERSION, a_group: int = A_GROUP

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from convsync.extract.mapping import (
+    CONTACT,
+    LEAD,
     CellFormat,
     ClickColumns,
     DealColumns,
@@ -54,6 +56,11 @@ class MappedColumn(NamedTuple):
     key: str
     place: str = "columns"
     kind: ClickIdKind | None = None
+
+    @property
+    def shown(self) -> str:
+        """Return the name as people know it: a person's field with whose it is."""
+        return f"{self.place}.{self.name}" if self.place in (CONTACT, LEAD) else self.name
 
 
 class Look(NamedTuple):

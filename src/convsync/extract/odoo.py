@@ -79,6 +79,7 @@ class Odoo:
     """`write_date` is when a transaction began: one that writes for an hour commits an hour behind
     the windows that were read meanwhile. An idle window costs about ten requests."""
     names_survivors = False
+    empties_stages = True
 
     def __init__(
         self,

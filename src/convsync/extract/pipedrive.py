@@ -51,6 +51,7 @@ class Pipedrive:
     overlap = timedelta(minutes=10)
     names_survivors = False
     has_history = True
+    empties_stages = True
 
     def __init__(self, api: Api, mapping: CrmMapping) -> None:
         self._api = api

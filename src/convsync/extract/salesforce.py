@@ -73,6 +73,7 @@ class Salesforce:
     """Long transactions commit rows under an earlier SystemModstamp (airbyte #27146)."""
     names_survivors = True
     has_history = True
+    empties_stages = False
 
     def __init__(
         self,

@@ -41,7 +41,10 @@ class Sheet:
         self._rows = self._below_preamble(self._rows[form.skip_rows :])
         self._rows = [(number, row) for number, row in self._rows if any(c != "" for c in row)]
         if not self._rows:
-            raise OperatorError(f"{path} is empty: it has no header")
+            raise OperatorError(
+                f"{path} is empty: it has no header. Export it again, with the names of its columns"
+                " in the first line."
+            )
         (_, names), *self._rows = self._rows
         self.header = Header(
             [str(name) for name in names], source=str(path), place=f"{path.name} row "

@@ -74,6 +74,7 @@ class Zoho:
     overlap = timedelta(minutes=10)
     names_survivors = False
     has_history = True
+    empties_stages = True
 
     def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
         self._api = api

@@ -18,6 +18,7 @@ _FEW: Final = 5
 """What so few cells show may be chance."""
 _TIMES: Final = frozenset({Role.TIME})
 _CLICK_IDS: Final = frozenset({Role.CLICK_ID})
+_OF_CLICKS: Final = _CLICK_IDS | {Role.URL}
 _IDS: Final = frozenset({Role.DEAL_ID, Role.CRM_KEY, Role.VISITOR})
 _PERSONS: Final = frozenset({Role.EMAIL, Role.PHONE})
 _ABSURD: Final = 1_000
@@ -99,7 +100,13 @@ def _is_one_for_many(_: Profile, column: ColumnProfile) -> bool:
 
 
 def _is_empty(profile: Profile, column: ColumnProfile) -> bool:
-    return profile.deals + profile.clicks > _FEW and column.filled == 0
+    """True for an empty column; of those that hold clicks, only where all of them are empty."""
+    if column.filled or profile.deals + profile.clicks <= _FEW:
+        return False
+    is_of_clicks = column.column.role in _OF_CLICKS
+    return not (
+        is_of_clicks and any(one.filled for one in profile.columns if one.column.role in _OF_CLICKS)
+    )
 
 
 OF_COLUMNS: Final[Sequence[OfColumn]] = (
@@ -112,7 +119,7 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         paste='[{table}]\n{key} = "…"',
     ),
     OfColumn(
-        roles=_CLICK_IDS | {Role.URL},
+        roles=_OF_CLICKS,
         sign=Sign.LOWER_CASE,
         found=_any(Sign.LOWER_CASE),
         problem="{count} of {filled} click IDs in {what} {name} are in lower case",

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from convsync.extract.cell_error import shape_of
 from convsync.extract.looks import Role
 from convsync.extract.mapping import CONTACT, DEAL, LEAD
 from convsync.profile.facts import ColumnProfile, Profile, Seen, Sign
 from convsync.profile.signs import NO_VALUES
-from convsync.profile.spellings import alike
+from convsync.profile.spellings import alike, cased_shape
 
 _MOST_LISTED: Final = 10
 _MOST_PASTED: Final = 3
@@ -73,7 +72,7 @@ def _of_words(column: ColumnProfile) -> dict[str, str]:
     listed = sorted(column.words.items(), key=lambda pair: (-pair[1], pair[0]))
     shown = [f"'{word}' ({count:,})" for word, count in listed[:_MOST_LISTED]]
     more = [f"{len(listed) - _MOST_LISTED} more words"] if len(listed) > _MOST_LISTED else []
-    spellings = ["/".join(map(shape_of, group)) for group in alike(column.words)]
+    spellings = [" and ".join(map(cased_shape, group)) for group in alike(column.words)]
     return {
         "words": ", ".join(shown) + "".join(f" and {one}" for one in more),
         "quoted": _quoted(word for word, _ in listed[:_MOST_PASTED]),

@@ -2,6 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Final
+
+from convsync.extract.cell_error import shape_of
+
+_LONGEST: Final = 24
 
 
 def alike(words: Iterable[str]) -> list[list[str]]:
@@ -11,3 +16,11 @@ def alike(words: Iterable[str]) -> list[list[str]]:
         if bare := "".join(letter for letter in word.casefold() if letter.isalnum()):
             spellings[bare].append(word)
     return [sorted(group) for group in spellings.values() if len(group) > 1]
+
+
+def cased_shape(word: str) -> str:
+    """Return a word's shape by which two spellings can be told apart: `Google` is `Aaaaaa`."""
+    return "".join(
+        ("A" if letter.isupper() else "a") if letter.isalpha() else shape_of(letter)
+        for letter in word[:_LONGEST]
+    )

@@ -169,11 +169,14 @@ def profiled(source: CanBeLookedAt, shared: SharedKeys) -> Profiled:
     """Return a source's profile, and what it shows; raises what reading the source raises."""
     with source.looked_at() as looked_at:
         profile = profile_of(looked_at, shared)
+    shows = findings_of(profile)
+    told = [one.severity for one in shows if one.severity is not Severity.INFO]
     return Profiled(
+        severity=told[0] if told else None,
         subject=f"records of {source.name}",
-        problem=summary_of(profile),
+        problem=summary_of(profile) + (f"; {len(told)} things to look at" if told else ""),
         profile=profile,
-        shows=findings_of(profile),
+        shows=shows,
     )
 
 

@@ -4,11 +4,9 @@ An error means that a run would stop; a warning, that clicks would not be found 
 Google. The CRM is asked once for its stages, its fields, and what its click-ID fields hold.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from convsync.extract import click_fields
-from convsync.extract.cells import CellReader, text_of
 from convsync.extract.crm import CrmDeals, unreachable, unreadable
 from convsync.extract.crm_adapter import CrmField
 from convsync.extract.funnel import (
@@ -22,10 +20,8 @@ from convsync.extract.funnel import (
 from convsync.extract.malformed import as_documented
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping, RecordFields
 from convsync.extract.stage_names import doubtful_words
-from convsync.model.consent import ConsentStatus
 from convsync.model.deal import LOST
 from convsync.model.finding import Finding, Severity
-from convsync.profile.signs import word_shown
 
 _LINK = "https://support.google.com/google-ads/answer/7012522"
 """How Google wants the click ID to be captured and kept."""
@@ -43,7 +39,6 @@ def findings_of_crm(source: CrmDeals) -> list[Finding]:
             *_skipped(subject, source, stages),
             *_fields(subject, source.mapping, fields),
             *_click_ids(subject, source, fields),
-            *_words_about_consent(subject, source, fields),
         ]
     return findings or [Finding(subject=subject)]
 
@@ -131,39 +126,6 @@ def _click_ids(subject: str, source: CrmDeals, fields: Sequence[CrmField]) -> It
                 continue
             for look in _LOOKS:
                 yield from look(subject, about, known[kind, name], values)
-
-
-def _words_about_consent(
-    subject: str, source: CrmDeals, fields: Sequence[CrmField]
-) -> Iterator[Finding]:
-    """Warn of words in fields of consent that the configuration gives no meaning."""
-    known = {(field.kind, field.name) for field in fields}
-    cells = CellReader(source.cells)
-    for kind, mapped in _records(source.mapping).items():
-        wanted = dict.fromkeys((mapped.ad_user_data, mapped.ad_personalization))
-        names = [name for name in wanted if name and (kind, name) in known]
-        samples = source.crm.samples(kind, names) if names else []
-        for name in names:
-            held = Counter(text_of(one.get(name)) for one in samples)
-            unclear = {
-                word: times
-                for word, times in held.items()
-                if cells.consent(word) is ConsentStatus.UNCLEAR
-            }
-            if unclear:
-                yield _unclear(subject, f"the {kind} field '{name}'", unclear)
-
-
-def _unclear(subject: str, about: str, words: Mapping[str, int]) -> Finding:
-    shown = ", ".join(f"'{word_shown(word)}' ({times})" for word, times in [*words.items()][:5])
-    return Finding(
-        severity=Severity.WARNING,
-        subject=subject,
-        problem=f"{about} holds words that have no meaning in the configuration: {shown}",
-        means="nobody can tell a refusal from a consent: the deals of these people wait",
-        fix="add each word to `granted`, `denied` or `unspecified` in [deals."
-        f"{subject.removeprefix('source ')}.consent]",
-    )
 
 
 Look = Callable[[str, str, CrmField, Sequence[str]], Iterator[Finding]]

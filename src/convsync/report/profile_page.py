@@ -56,7 +56,7 @@ def _column_as_json(column: ColumnProfile) -> dict[str, Any]:
     words = {} if of.role is Role.SEGMENT else said["words"]
     signs = {sign.value: asdict(seen) for sign, seen in column.signs.items()}
     as_text = {key: str(said[key]) for key in ("largest", "median") if said[key] is not None}
-    table = {"column": of.name, "role": of.role.value, "key": of.key, "kind": of.kind}
+    table = {"column": of.shown, "role": of.role.value, "key": of.key, "kind": of.kind}
     return {**said, **as_text, **table, "signs": signs, "words": words}
 
 
@@ -69,7 +69,7 @@ def _columns(profile: Profile) -> Iterator[str]:
         counts = f"{'filled':>9}{'readable':>10}{'distinct':>10}"
         yield f"{'column':<{_NAME}}{'mapped as':<{_KEY}}{counts}  such as"
     for one in profile.columns:
-        name = _short(one.column.name, _NAME - 1)
+        name = _short(one.column.shown, _NAME - 1)
         key = _short(one.column.key, _KEY - 1)
         counts = f"{one.filled:>9,}{one.readable:>10,}{one.distinct:>10,}"
         line = f"{name:<{_NAME}}{key:<{_KEY}}{counts}  "
@@ -91,12 +91,19 @@ def _click_ids(profile: Profile) -> Iterator[str]:
         lengths = ", ".join(f"{length} ({n:,})" for length, n in sorted(one.lengths.items()))
         said = (
             f"{sum(one.lengths.values()):,} found",
-            f"{one.filled - one.distinct:,} repeated",
+            _repeated(one, is_of_clicks=not profile.deals),
             *_signs(one, Sign.LOWER_CASE, Sign.WRAPPED, Sign.PLACEHOLDER, Sign.OTHER_KIND),
         )
-        yield from _wrapped(f"{one.column.key}s in '{one.column.name}': {' · '.join(said)}")
+        yield from _wrapped(f"{one.column.key}s in '{one.column.shown}': {' · '.join(said)}")
         if lengths:
             yield from _wrapped(f"  of so many characters: {lengths}")
+
+
+def _repeated(column: ColumnProfile, *, is_of_clicks: bool) -> str:
+    """Return how many cells repeat an ID: in a log of sessions, later visits keep the old one."""
+    count = column.filled - column.distinct
+    first = " (the first time of each counts)" if is_of_clicks and count else ""
+    return f"{count:,} repeated{first}"
 
 
 def _amounts(profile: Profile) -> Iterator[str]:
@@ -105,7 +112,7 @@ def _amounts(profile: Profile) -> Iterator[str]:
         said = [*signs] if one.median is None else [f"the middle one {one.median:,f}", *signs]
         if one.largest is not None:
             said.insert(1, f"the largest {one.largest:,f}")
-        yield from _wrapped(f"amounts in '{one.column.name}': {' · '.join(said)}")
+        yield from _wrapped(f"amounts in '{one.column.shown}': {' · '.join(said)}")
     if profile.currencies:
         counted = (f"{code or 'no currency'} {n:,}" for code, n in profile.currencies.items())
         yield from _wrapped(f"deals with an amount by currency: {' · '.join(counted)}")
@@ -114,7 +121,7 @@ def _amounts(profile: Profile) -> Iterator[str]:
 def _people(profile: Profile) -> Iterator[str]:
     for one in (*_with(profile, Role.EMAIL), *_with(profile, Role.PHONE)):
         read = f"{one.readable:,} of {one.filled:,} can be read"
-        yield from _wrapped(f"{one.column.role.value}s in '{one.column.name}': {read}")
+        yield from _wrapped(f"{one.column.role.value}s in '{one.column.shown}': {read}")
     if profile.shared:
         yield f"keys that more than {profile.shared_limit} deals share: {len(profile.shared):,}"
 
@@ -124,7 +131,7 @@ def _times(profile: Profile) -> Iterator[str]:
         if one.sample is not None:
             signs = " · ".join(_signs(one, Sign.MIDNIGHT, Sign.FULL_HOUR))
             read = f"'{one.sample.written}' is {one.sample.read}"
-            yield from _wrapped(f"times in '{one.column.name}': {read} · {signs}")
+            yield from _wrapped(f"times in '{one.column.shown}': {read} · {signs}")
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:

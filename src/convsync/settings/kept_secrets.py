@@ -169,6 +169,17 @@ def sign_ins(keeper: Keeper) -> list[SignIn]:
     return sorted(kept, key=lambda one: one.place)
 
 
+def ends_of_sign_ins() -> dict[str, datetime]:
+    """Return when each sign-in ends that this process reads, by place, where that is known."""
+    keepers: list[Keeper] = []
+    if service := os.environ.get(KEYRING):
+        keepers.append(Keyring(service))
+    if folder := os.environ.get(SECRETS_DIR):
+        keepers.append(Folder(Path(folder)))
+    kept = [one for keeper in keepers for one in sign_ins(keeper)]
+    return {one.place: one.ends_at for one in kept if one.ends_at is not None}
+
+
 def keep_sign_in(keeper: Keeper, kept: SignIn, secrets: Mapping[str, str]) -> None:
     """Keep a sign-in with its secrets, in place of an earlier one for the same table."""
     keeper.write({**secrets, SIGN_INS: _written([*_others(keeper, kept), kept])})

@@ -80,7 +80,7 @@ def _written(path: Path) -> dict[str, Any]:
             raise OperatorError(
                 f"{path}, line {twice[1]}: {key} appears twice; give each its own name."
             ) from None
-        raise OperatorError(f"{path} is not TOML: {error}.") from None
+        raise OperatorError(f"{path} is not TOML: {error}. Correct it there.") from None
 
 
 def _from_outside() -> dict[str, Any]:

@@ -1,32 +1,52 @@
-"""Deals that have a contact, an e-mail, a phone or a click in common with one that is gone."""
+"""Deals that have a contact, an e-mail, a phone or a click in common with others that are gone."""
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from convsync.store.schema import deal_keys, deals, shared_keys
 
+_ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
+
+
+class Alike(NamedTuple):
+    """A deal that has something in common with another, and when it was changed."""
+
+    deal_id: str
+    changed_at: datetime
+
 
 def alike(
-    connection: Connection, source: str, row: int, since: datetime
-) -> list[tuple[str, datetime]]:
-    """Return the deals of a source, but for one, that share a key with it and changed since.
+    connection: Connection, source: str, rows: Collection[int], since: datetime
+) -> Mapping[int, Sequence[Alike]]:
+    """Return for each of some rows the other deals of a source that share a key and changed since.
 
-    Each comes with when it was changed. A key that too many deals have is left out.
+    A key that too many deals have is left out. One pass over the deals does for all the rows.
     """
-    of_deal = select(deal_keys.c.key).where(deal_keys.c.deal == row)
-    in_common = deal_keys.c.key.in_(of_deal) & deal_keys.c.key.not_in(select(shared_keys.c.key))
-    found = (
-        select(deals.c.deal_id, deals.c.modified_at)
+    theirs = select(deal_keys.c.deal, deal_keys.c.key).where(
+        deal_keys.c.deal.in_(_ROWS), deal_keys.c.key.not_in(select(shared_keys.c.key))
+    )
+    having: defaultdict[bytes, list[int]] = defaultdict(list)
+    for row, key in connection.execute(theirs, {"rows": list(rows)}):
+        having[key].append(row)
+    among = theirs.with_only_columns(deal_keys.c.key).subquery()
+    others = (
+        select(deals.c.deal_id, deals.c.modified_at, deal_keys.c.key)
         .join(deal_keys, deal_keys.c.deal == deals.c.id)
         .where(
             deals.c.source == source,
-            deals.c.id != row,
+            deals.c.id.not_in(_ROWS),
             deals.c.gone.is_(None),
             deals.c.modified_at >= since,
-            in_common,
+            deal_keys.c.key.in_(select(among.c.key)),
         )
-        .distinct()
-        .order_by(deals.c.deal_id)
+        .order_by(deals.c.id)
     )
-    return [(deal_id, modified_at) for deal_id, modified_at in connection.execute(found)]
+    found: defaultdict[int, dict[Alike, None]] = defaultdict(dict)
+    for deal_id, changed_at, key in connection.execute(others, {"rows": list(rows)}):
+        for row in having[key]:
+            found[row][Alike(deal_id, changed_at)] = None
+    return {row: [*others_of] for row, others_of in found.items()}

@@ -130,7 +130,8 @@ def _raise_if_held(
     if held["lease_until"] > real_now and not has_ended(holder):
         raise LockedError(
             f"Run {held['id']} ({held['command']}) holds the lock: process {holder.pid} on "
-            f"{holder.host}, since {held['started_at']:%Y-%m-%d %H:%M:%S} UTC."
+            f"{holder.host}, since {held['started_at']:%Y-%m-%d %H:%M:%S} UTC. Try again once it"
+            " has ended."
         )
 
 

@@ -14,6 +14,7 @@ from convsync import log
 from convsync.errors import OperatorError
 
 _TIMEOUT_S = 10
+_PASSING = (429, 500, 502, 503, 504)
 
 
 def _apprise() -> Any:
@@ -110,18 +111,29 @@ def ping_of(exit_code: int) -> Ping:
 
 
 def ping(url: str | None, what: Ping, text: str = "") -> bool:
-    """Tell a dead man's switch, and return whether it heard; a failure is logged."""
+    """Tell a dead man's switch, and return whether it heard.
+
+    It is told up to three times, for a ping that is lost looks like a night that was; that none
+    was heard is logged.
+    """
     if url is None:
         return True
     import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
 
+    tries = Retry(2, backoff_factor=0.1, status_forcelist=_PASSING, allowed_methods=None)
     try:
-        address = url.rstrip("/") + what
-        answer = requests.post(
-            address, data=log.redacted(text).encode(), timeout=_TIMEOUT_S, allow_redirects=False
-        )
-        is_heard = answer.status_code < 300
-        because = str(answer.status_code)
+        with requests.Session() as session:
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, HTTPAdapter(max_retries=tries))
+            answer = session.post(
+                url.rstrip("/") + what,
+                data=log.redacted(text).encode(),
+                timeout=_TIMEOUT_S,
+                allow_redirects=False,
+            )
+        is_heard, because = answer.status_code < 300, str(answer.status_code)
     except requests.RequestException as error:
         is_heard, because = False, type(error).__name__
     if not is_heard:

@@ -48,8 +48,8 @@ FIXES: Mapping[Trouble, str] = {
     Trouble.NOT_READ: "`convsync check` tries the source; a large first read takes several nights.",
     Trouble.CHAIN: "`convsync audit verify` looks at the whole log. After a restored backup:"
     " `convsync audit accept-restore`.",
-    Trouble.EXPIRING: "Renew it, put the new one where the secret is kept, and set the new day in"
-    " [alerts.expires].",
+    Trouble.EXPIRING: "Sign in again with `convsync auth`, or renew it where its vendor says so and"
+    " write its new last day into [alerts.expires].",
     Trouble.UNREADABLE: "`convsync quarantine list` names each with its place and reason.",
 }
 

@@ -1,9 +1,12 @@
 """Settings → when nights are due, what is wrong with them, and who hears of it."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
+from convsync import log
+from convsync.errors import OperatorError
 from convsync.settings import Settings
+from convsync.settings.kept_secrets import ends_of_sign_ins
 from convsync.watch.alerts import Alarm, QuietHours
 from convsync.watch.delivery import targets_of
 from convsync.watch.findings import Watching
@@ -33,9 +36,20 @@ def watching_of(settings: Settings) -> Watching:
         confirmed_within=timedelta(hours=alerts.confirmed_within_hours),
         rejected_share=alerts.rejected_share,
         unreadable=settings.limits.unreadable,
-        expires=alerts.expires,
+        expires={**_ends_of_sign_ins(settings), **alerts.expires},
         expiry_notice=timedelta(days=alerts.expiry_notice_days),
     )
+
+
+def _ends_of_sign_ins(settings: Settings) -> dict[str, date]:
+    """Return the last days of what `convsync auth` has kept; a run does without them."""
+    try:
+        ends = ends_of_sign_ins()
+    except OperatorError as error:
+        log.warning("nobody is told when sign-ins end", because=str(error))
+        return {}
+    zone = zone_of(settings)
+    return {f"The sign-in of {place}": at.astimezone(zone).date() for place, at in ends.items()}
 
 
 def alarm_of(settings: Settings) -> Alarm:

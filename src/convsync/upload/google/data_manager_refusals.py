@@ -7,7 +7,7 @@ the others come back untried; a refusal that names none is halved until its row 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from google.api_core import exceptions
@@ -125,7 +125,8 @@ def outcomes_of_refusal(
     asked = f" (request {refusal.request_id})" if refusal.request_id else ""
     if isinstance(error, _TRANSIENT):
         raise TransientError(
-            f"{destination} did not take batch {batch.number}: {_word(error)}{asked}.",
+            f"{destination} did not take batch {batch.number}: {_word(error)}{asked}."
+            f"{_spent(refusal, now)}",
             retry_after_s=refusal.retry_after_s,
             surely_not_taken=isinstance(error, exceptions.TooManyRequests),
         )
@@ -144,6 +145,16 @@ def outcomes_of_refusal(
         outcome_of(deciding[row], REFUSALS, statement, now) if row in deciding else Untried()
         for row, statement in enumerate(batch.statements)
     ]
+
+
+def _spent(refusal: Refusal, now: datetime) -> str:
+    """Return a sentence about the quota and when it is back, where a request was one too many."""
+    if not isinstance(refusal.error, exceptions.TooManyRequests):
+        return ""
+    if refusal.retry_after_s is None:
+        return " The quota of the Cloud project is spent."
+    back_at = now + timedelta(seconds=refusal.retry_after_s)
+    return f" The quota of the Cloud project is spent until {back_at:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def _named(refusal: Refusal, meanings: Mapping[str, Meaning], batch: Batch) -> Mapping[int, str]:
