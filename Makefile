@@ -7,7 +7,7 @@ CASES  ?= 1000000
 SEED   ?= 1
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm own-night test quick conformance check lint types imports messages readme mutants fuzz soak bench bench-peers profile format lock clean
+.PHONY: help demo demo-crm own-night test quick conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,9 +60,13 @@ mutants: $(READY)  ## take away each event and each arrow of the ledger: each mu
 fuzz: $(READY)  ## a million odd cells, URLs, rows, files and CRM answers: CASES=20000 is quick, SEED=2 others
 	$(BIN)/python -m tests.fuzz $(CASES) $(SEED)
 
-soak: $(READY)  ## 20,000 conversions to a platform in trouble; 3,000 messy exports; every benchmark at its smallest
-	$(BIN)/pytest tests/soak tests/nights/test_bench.py -m slow
-	MESSY_EXAMPLES=3000 CRM_SEEDS=20 $(BIN)/pytest tests/unit/test_messy_exports.py tests/nights/test_any_crm_world.py
+soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a night killed at every step, each benchmark at its smallest
+	$(BIN)/pytest -m slow --timeout 0
+	MESSY_EXAMPLES=3000 CRM_SEEDS=20 $(BIN)/pytest --timeout 0 tests/unit/test_messy_exports.py tests/nights/test_any_crm_world.py
+
+NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans
+nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledger on PostgreSQL
+	NIGHTS_ON=postgresql $(BIN)/pytest $(NIGHTS:%=tests/nights/test_%.py)
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'

@@ -4,8 +4,8 @@
 
 Night 1 is the first run over the CRM's whole history. On night 2 nothing has changed, and nothing
 is sent. Before night 3 some deals changed their value, one sale was cancelled, one deal was
-deleted, and clicks came in late. Everything lies in the folder demo/ afterwards; nothing is left
-running.
+deleted, clicks came in late, and the CRM's histories lag behind its records. Everything lies in the
+folder demo/ afterwards; nothing is left running.
 """
 
 import json
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,8 +26,9 @@ import requests
 from rich.console import Console
 
 from convsync.sandbox.living import config_for
+from convsync.sandbox.messy_csv import Damage, ExportForm, write_messy_csv
 from convsync.sandbox.world import World
-from convsync.sandbox.world_csv import write_clicks_csv
+from convsync.sandbox.world_csv import CLICK_HEADER, rows_of_clicks
 from scripts.serving import CONVSYNC, sandbox
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +37,9 @@ COMPANY = ZoneInfo("Europe/Berlin")
 SEED, DEALS, DAYS = 7, 2_500, 150
 EVENING = timedelta(hours=7)
 """People work and the website writes its click log until the evening, the run is at night."""
+
+UNTIDY = (Damage.WRAPPED_CLICK, Damage.TWICE, Damage.PADDED, Damage.TWO_EMAILS, Damage.NO_CLICK)
+"""What happens to some rows of every real click log, and must change nothing."""
 
 Changes = dict[str, list[dict[str, str]]]
 """What people did to deals, as the sandbox takes it."""
@@ -67,6 +72,7 @@ def main() -> None:
         title(f"Night 3 ({third:%A %d %B}): values changed, a sale cancelled, a deal deleted")
         platform.happens(world, changes, until=third - EVENING)
         log_clicks(world, third)
+        platform.histories("lags")
         platform.night(third)
         changed, cancelled, deleted = map(platform.id_of, changed_deals)
         platform.clock(third + timedelta(hours=1))
@@ -98,9 +104,12 @@ def nights(now: datetime) -> tuple[datetime, datetime, datetime]:
 
 
 def log_clicks(world: World, night: datetime) -> None:
-    """Write the click log as the website has it on the evening before a night."""
-    clicks = write_clicks_csv(FOLDER / "clicks.csv", world, night - EVENING)
-    console.print(f"{clicks:,} clicks are in the log")
+    """Write the click log as the website has it on the evening before a night, a bit untidy."""
+    rows = list(rows_of_clicks(world, night - EVENING))
+    untidy = dict(zip(range(0, len(rows), 25), cycle(UNTIDY), strict=False))
+    path, header = FOLDER / "clicks.csv", CLICK_HEADER.split(",")
+    write_messy_csv(path, header, rows, ExportForm(encoding="utf-8-sig"), untidy)
+    console.print(f"{len(rows):,} clicks are in the log, {len(untidy)} of them untidily")
 
 
 def a_day_later(world: World, first: datetime, second: datetime) -> tuple[Changes, str, str, str]:
@@ -142,6 +151,10 @@ class Platform:
                 "until": until.isoformat(),
             },
         )
+
+    def histories(self, telling: str) -> None:
+        """Let the histories of the CRM tell less than its records, as they do when they lag."""
+        self._post(f"crms/{self._crm}/history", {"telling": telling})
 
     def id_of(self, deal: str) -> str:
         """Return the CRM's own ID of a deal."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 
-from convsync import audit, erased_file
+from convsync import audit, erased_file, log
 from convsync.errors import OperatorError
 from convsync.model.chain import key_id
 from convsync.model.deal import Deal
@@ -113,7 +113,8 @@ def catch_up(session: Session, privacy: PrivacySettings, *, by: str, plan: Plan)
     """Bring the database's list and the file's together; return it.
 
     Where the database lacks some, it was restored from a backup: who was forgotten since is
-    forgotten again. Raises OperatorError where the list cannot be read.
+    forgotten again. Raises OperatorError where the list cannot be read; a file that cannot be
+    written, as on another machine, is logged and stops no run.
     """
     with session.transaction("recall who was forgotten") as connection:
         erased = known(connection, privacy)
@@ -122,7 +123,10 @@ def catch_up(session: Session, privacy: PrivacySettings, *, by: str, plan: Plan)
             _erase(connection, session, erasing.people(connection, rows, keys), by=by, plan=plan)
             erasing.add_marks(connection, restored, session.now)
     if erased.marks != erased_file.read(privacy.erased_file):
-        erased_file.write(privacy.erased_file, erased.marks)
+        try:
+            erased_file.write(privacy.erased_file, erased.marks)
+        except OperatorError as error:  # a container may have nothing to write to
+            log.warning("the list of who was forgotten was not written", because=str(error))
     return erased
 
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from math import exp, log
+from math import exp, log, sqrt
 
 from convsync.errors import UnsafePlanError
 from convsync.model.figures import Figures
@@ -191,8 +191,10 @@ def _unmatched(tonight: Tonight, usual: Usual, limits: SafetyLimits) -> Iterator
     day = tonight.day
     if len(past) < max(1, limits.needed_nights) or day.unmatched <= limits.small_unmatched:
         return
-    share = day.unmatched / day.looked_at
-    if share > max(float(limits.unmatched_share), ceiling(past, 1)):
+    allowed = min(1.0, max(float(limits.unmatched_share), ceiling(past, 1)))
+    by_chance = sqrt(day.looked_at * allowed * (1 - allowed))  # of few milestones, most is chance
+    if day.unmatched > allowed * day.looked_at + _SPREADS * by_chance:
+        share = day.unmatched / day.looked_at
         yield (
             f"no click was found for {day.unmatched:,} of {day.looked_at:,} milestones,"
             f" {share:.0%}, and {middle(past):.0%} is usual: look at the click log and the form"

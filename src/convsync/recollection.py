@@ -3,6 +3,8 @@
 - A stage that was seen once is known when the CRM has deleted or renamed it.
 - An estimated time stays what it was first: a record that is edited every night would otherwise
   move it every night. It ends when the CRM's history says better.
+- A history that was purged takes nothing back: what was known of the time before it begins stays
+  reached, unless what it still tells goes back below that.
 - A merge moves conversions, it does not undo a sale. The survivor keeps what it or any deal that
   was merged into it had reached, its own time first and else the earliest; and what was counted for
   one of these is counted for the survivor, under the click and the order ID it went out with. Where
@@ -56,13 +58,16 @@ class Recollection:
 
     def beside(self, connection: Connection, source: str, read: Sequence[Deal]) -> Sequence[Deal]:
         """Return deals as they are to be stored, beside what is stored of them."""
-        concerned = [deal for deal in read if deal.merged or _is_estimated(deal)]
+        concerned = [deal for deal in read if deal.merged or deal.untold or _is_estimated(deal)]
         if not concerned:
             return read
         ids = {one for deal in concerned for one in (deal.deal_id, *deal.merged)}
         stored = deals.standing(connection, source, sorted(ids))
         settled = {
-            deal.deal_id: _with_first_estimates(deal, stored.get(deal.deal_id, ()))
+            deal.deal_id: _with_what_is_untold(
+                _with_first_estimates(deal, stored.get(deal.deal_id, ())),
+                stored.get(deal.deal_id, ()),
+            )
             for deal in concerned
         }
         self._inherit(connection, source, settled, stored)
@@ -154,6 +159,21 @@ def _may_count(entry: LedgerEntry) -> bool:
 
 def _is_estimated(deal: Deal) -> bool:
     return any(one.is_estimated for one in deal.milestones)
+
+
+def _with_what_is_untold(deal: Deal, stored: Iterable[Milestone]) -> Deal:
+    untold, reached = deal.untold, {one.name for one in deal.milestones}
+    if untold is None:
+        return deal
+    kept = [
+        one
+        for one in stored
+        if one.name in untold.milestones
+        and one.name not in reached
+        and (untold.since is None or one.reached_at < untold.since)
+    ]
+    milestones = sorted([*kept, *deal.milestones], key=lambda one: one.reached_at)
+    return structs.replace(deal, milestones=tuple(milestones)) if kept else deal
 
 
 def _with_first_estimates(deal: Deal, stored: Iterable[Milestone]) -> Deal:

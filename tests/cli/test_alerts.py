@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from convsync.cli.watching import night_watched
+from convsync.errors import StoppedError
 from convsync.settings.kept_secrets import Folder, SignIn, keep_sign_in
 from convsync.watch.delivery import targets_of
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
@@ -134,6 +136,16 @@ def test_a_ledger_that_cannot_be_opened_is_told(watched: Office) -> None:
     (told,) = heard(watched)
     assert "convsync.db" in told["message"]
     assert pings(watched) == ["/start", "/fail"]
+
+
+def test_a_run_that_is_stopped_tells_nobody_and_ends_at_once(watched: Office) -> None:
+    stopped = StoppedError("Stopped by SIGTERM.")
+    with (
+        pytest.raises(StoppedError),
+        night_watched(watched.config, NIGHT, [], is_wanted=True),
+    ):
+        raise stopped
+    assert (heard(watched), pings(watched)) == ([], ["/start"])
 
 
 def test_what_waits_for_the_accounts_set_up_is_told_by_its_code(watched: Office) -> None:

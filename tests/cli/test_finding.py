@@ -43,6 +43,12 @@ def test_a_part_of_a_name_is_enough_where_nothing_is_named_so(ledger: Office) ->
     assert ("click", "D-1", "won") in found(ledger, "k-of-d-1")
 
 
+def test_a_click_leads_to_a_deal_of_which_nothing_may_be_sent(ledger: Office) -> None:
+    ledger.deal("D-4", marketing_consent="no", mql_date="")
+    ledger.night(NEXT_NIGHT)
+    assert found(ledger, "click-of-D-4") == {("click", "D-4", "won")}
+
+
 def test_what_is_found_leads_to_explain(ledger: Office) -> None:
     said = ledger.types("find", "D-1")
     assert "`convsync explain D-1` says how it stands, and why" in said.out

@@ -10,9 +10,9 @@ from sqlalchemy import make_url
 
 from convsync.sandbox.world import World
 from convsync.settings import load_settings
-from convsync.settings.tables import CsvDealsTable, SqlDealsTable
+from convsync.settings.tables import CsvDealsTable, GoogleTemplateTable, SqlDealsTable
 from tests.cli.office import CommandResult, Office, run
-from tests.contract.test_csv_layouts import a_workbook
+from tests.contract.test_csv_layouts import TEMPLATE, a_workbook
 from tests.fakes.databases import DATABASES
 
 NOW = datetime(2026, 3, 5, 2, tzinfo=UTC)
@@ -74,12 +74,30 @@ def test_a_log_of_clicks_is_profiled_and_no_config_is_made_of_it(tmp_path: Path)
     assert not (tmp_path / "convsync.toml").exists()
 
 
+def test_googles_template_is_known_by_its_header(tmp_path: Path) -> None:
+    path, config = tmp_path / "offline.csv", tmp_path / "convsync.toml"
+    path.write_text(TEMPLATE)
+    said = types("check", "--profile", str(path))
+    assert 'kind = "google_template"' in said.out
+    assert 'won = ["Won", "Trial"]' in said.out
+    assert types("init", "--kind", "csv", str(path), "--output", str(config)).code == 0
+    assert isinstance(load_settings(config).deals["crm"], GoogleTemplateTable)
+
+
 def test_a_file_without_an_id_says_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("Stadt,Land\nX,Y\nX,Y\n")
     said = types("check", "--profile", str(path))
     assert said.code == 2
     assert "no column looks like the deal's ID" in said.err
+
+
+def test_a_file_without_a_header_shows_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("D-1,person1@example.org,2026-03-01\nD-2,person1@example.org,2026-03-02\n")
+    said = types("check", "--profile", str(path))
+    assert said.code == 2
+    assert "its first row looks like data" in said.err
 
 
 def test_a_night_can_be_planned_by_the_config_that_init_writes_for_a_file(export: Path) -> None:

@@ -31,6 +31,7 @@ def test_every_phase_of_a_run_is_logged_with_its_counts_and_the_runs_number(offi
         "read: done",
         "recover: done",
         "send: done",
+        "sweep: done",
         "run ends",
     ]
     assert {line["run"] for line in lines} == {1}

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,31 +106,26 @@ _TABLES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Evening:
-    """The moment before the night, to which everything can be put back."""
+    """The moment before the night, to which all can be put back: the ledger by `put_back`."""
 
     company: Company
     sandbox: Sandbox
     counted: dict[str, dict[str, Counted]]
+    put_back: Callable[[], None]
 
     @classmethod
-    def now(cls, company: Company, sandbox: Sandbox) -> Self:
-        """Keep everything as it is at this moment."""
-        with (
-            closing(sqlite3.connect(company.folder / "ledger.db")) as ledger,
-            closing(sqlite3.connect(company.folder / "evening.db")) as kept,
-        ):
-            ledger.backup(kept)
+    def now(
+        cls, company: Company, sandbox: Sandbox, put_back: Callable[[], None] | None = None
+    ) -> Self:
         counted = {page: dict(names) for page, names in sandbox.books.counted.items()}
-        return cls(company=company, sandbox=sandbox, counted=counted)
+        back = put_back or _kept_file(company.folder)
+        return cls(company=company, sandbox=sandbox, counted=counted, put_back=back)
 
     def again(self) -> None:
         """Put everything back."""
-        folder = self.company.folder
         self.company.close_ledger()
-        for leftover in folder.glob("ledger.db*"):
-            leftover.unlink()
-        shutil.copyfile(folder / "evening.db", folder / "ledger.db")
-        (folder / "convsync.audit-head").unlink(missing_ok=True)
+        self.put_back()
+        (self.company.folder / "convsync.audit-head").unlink(missing_ok=True)
         self.sandbox.platform.faults.clear()
         self.sandbox.books.clear()
         for page, names in self.counted.items():
@@ -139,6 +135,22 @@ class Evening:
         """Run the night, undisturbed, and return how it ended."""
         self.company.at(NOW, pipeline.run)
         return Ending.of(self.company, self.sandbox)
+
+
+def _kept_file(folder: Path) -> Callable[[], None]:
+    """Keep the ledger's file as it is; return what puts it back."""
+    with (
+        closing(sqlite3.connect(folder / "ledger.db")) as ledger,
+        closing(sqlite3.connect(folder / "evening.db")) as kept,
+    ):
+        ledger.backup(kept)
+
+    def put_back() -> None:
+        for leftover in folder.glob("ledger.db*"):
+            leftover.unlink()
+        shutil.copyfile(folder / "evening.db", folder / "ledger.db")
+
+    return put_back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

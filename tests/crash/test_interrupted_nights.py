@@ -1,11 +1,16 @@
-"""A night interrupted anywhere ends the same: processes are killed with SIGKILL, and run again."""
+"""A night interrupted anywhere ends the same: processes are killed with SIGKILL, and run again.
+
+The quick suite kills it at one step of each kind; `make soak` at every step.
+"""
 
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import timedelta
 from time import monotonic
@@ -46,15 +51,32 @@ def test_the_night_has_everything_in_it(night: Undisturbed) -> None:
     assert len(night.steps) > 80
 
 
+def kind_of(step: str) -> str:
+    """Return a step without the number of its batch or run, and on which side of its commit."""
+    return re.sub(r"\d+", "", step.partition(":")[0])
+
+
+def killed_at(night: Undisturbed, steps: Iterable[int], subtests: pytest.Subtests) -> None:
+    for number in steps:
+        with subtests.test(night.steps[number], number=number):
+            night.evening.again()
+            assert night.fork_server.night(night.folder, number).signal == signal.SIGKILL
+            assert night.evening.finish() == night.ending
+
+
+def test_a_night_killed_at_a_step_of_any_kind_and_run_again_ends_the_same(
+    night: Undisturbed, subtests: pytest.Subtests
+) -> None:
+    first = {kind_of(step): number for number, step in reversed([*enumerate(night.steps)])}
+    killed_at(night, sorted(first.values()), subtests)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_night_killed_at_any_step_and_run_again_ends_the_same(
     night: Undisturbed, part: int, subtests: pytest.Subtests
 ) -> None:
-    for number, step in list(enumerate(night.steps))[part::PARTS]:
-        with subtests.test(step, number=number):
-            night.evening.again()
-            assert night.fork_server.night(night.folder, number).signal == signal.SIGKILL
-            assert night.evening.finish() == night.ending
+    killed_at(night, range(part, len(night.steps), PARTS), subtests)
 
 
 PAIRS = random.Random(5).sample(

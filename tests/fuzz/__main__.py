@@ -17,11 +17,11 @@ from tests.fuzz.rows import fuzz_files, fuzz_rows
 from tests.fuzz.urls import fuzz_urls
 
 KINDS: Mapping[str, tuple[float, Callable[[int, int], Figures]]] = {
-    "cells": (0.55, fuzz_cells),
+    "cells": (0.57, fuzz_cells),
     "URLs": (0.25, fuzz_urls),
-    "rows": (0.125, fuzz_rows),
+    "rows": (0.12, fuzz_rows),
     "files": (0.03, fuzz_files),
-    **{kind: (0.0075, partial(fuzz_crm, kind)) for kind in OFFICES},
+    **{kind: (0.005, partial(fuzz_crm, kind)) for kind in OFFICES},
 }
 """The share of each kind among all cases."""
 _SHOWN = 40

@@ -7,7 +7,7 @@ pass, and asks the sandbox what was counted.
 
 import csv
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
+
+from sqlalchemy import text
 
 from convsync import pipeline, wiring
 from convsync.clock import Clock, system_clock
@@ -37,6 +39,7 @@ Answer = TypeVar("Answer")
 
 _TABLES = Path(__file__).parents[2] / "config" / "sandbox"
 ACCOUNT = "1234567890"
+A_FILE = "sqlite:///ledger.db"
 PAGE_OF = {"mql": f"{ACCOUNT}/111", "won": f"{ACCOUNT}/222"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -132,6 +135,19 @@ def small_batches(most: int) -> Callable[[Destination], Destination]:
     return lambda destination: SmallBatches(destination, most)
 
 
+class Row:
+    """A row of PostgreSQL's, which is asked as one of `sqlite3` is: by name, or by position."""
+
+    def __init__(self, found: Mapping[str, Any]) -> None:
+        self._found = dict(found)
+
+    def __getitem__(self, key: str | int) -> Any:
+        return self._found[key] if isinstance(key, str) else [*self._found.values()][key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._found.values())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What the ledger says of one conversion, without the numbers of runs and batches."""
@@ -161,6 +177,7 @@ class Company:
     sandbox: Sandbox | None = None
     through: Callable[[Destination], Destination] = _directly
     deals_from: str = _EXPORT
+    ledger: str = A_FILE
     on_step: OnStep = ignore_step
     real_clock: Clock = system_clock
     slept: list[float] = field(default_factory=list)
@@ -170,9 +187,9 @@ class Company:
     _database: Database | None = None
 
     @classmethod
-    def founded(cls, folder: Path, sandbox: Sandbox) -> "Company":
+    def founded(cls, folder: Path, sandbox: Sandbox, ledger: str = A_FILE) -> "Company":
         """Return a company with an empty CRM, an empty click log and an empty ledger."""
-        company = cls(folder=folder, sandbox=sandbox)
+        company = cls(folder=folder, sandbox=sandbox, ledger=ledger)
         company.configure()
         migrate.upgrade(company.database)
         return company
@@ -181,7 +198,7 @@ class Company:
 
     def configure(self, *changes: tuple[str, str], more: str = "") -> None:
         """Write the config, with some of its text replaced and more tables at its end."""
-        text = _CONFIG.replace("DEALS", self.deals_from) + more
+        text = _CONFIG.replace("DEALS", self.deals_from).replace(A_FILE, self.ledger) + more
         for before, after in changes:
             assert before in text, before
             text = text.replace(before, after)
@@ -281,8 +298,12 @@ class Company:
         )
         return {(row["deal_id"], row["rule"]) for row in rows}
 
-    def query(self, sql: str) -> list[sqlite3.Row]:
-        """Return what the ledger's database answers."""
+    def query(self, sql: str) -> list[Any]:
+        """Return what the ledger's database answers; a file's without any of convsync's code."""
+        if not self.database.name.startswith("sqlite"):
+            with self.database.reading() as connection:
+                found = connection.execute(text(sql.replace(":", "\\:")))
+                return [Row(row._asdict()) for row in found]
         with closing(sqlite3.connect(self.folder / "ledger.db")) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(sql).fetchall()

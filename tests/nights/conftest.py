@@ -1,11 +1,14 @@
 """One sandbox for all nights, as new for every test, and a company that reports to it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from convsync.sandbox.server import Sandbox
-from tests.nights.company import Company, folder_in_memory
+from tests.nights.company import A_FILE, Company, folder_in_memory
+from tests.store.conftest import Server, text_of
+from tests.store.conftest import server as server
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +25,17 @@ def sandbox(running: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def company(sandbox: Sandbox) -> Iterator[Company]:
+def ledger(request: pytest.FixtureRequest) -> str:
+    """Where the company keeps its ledger: in a file, or as `make nights-on-postgresql` has it."""
+    if os.environ.get("NIGHTS_ON") != "postgresql":
+        return A_FILE
+    server: Server = request.getfixturevalue("server")
+    return text_of(server.create())
+
+
+@pytest.fixture
+def company(sandbox: Sandbox, ledger: str) -> Iterator[Company]:
     with folder_in_memory() as folder:
-        company = Company.founded(folder, sandbox)
+        company = Company.founded(folder, sandbox, ledger)
         yield company
         company.close()

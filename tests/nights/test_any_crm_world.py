@@ -74,7 +74,9 @@ class BadCrm:
     def trouble(self) -> None:
         """Let histories tell less, and a record be one that no call gives."""
         book, server = self.crm.book, self.crm.server
-        book.telling = self.random.choice([Telling.ALL, Telling.ALL, Telling.LAGS])
+        book.telling = self.random.choice(
+            [Telling.ALL, Telling.LAGS, Telling.PURGED, Telling.NOTHING]
+        )
         server.poisons = []
         deals = book.modified()
         if deals and self.random.random() < 0.3:

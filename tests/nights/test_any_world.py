@@ -237,8 +237,12 @@ def check_end(world: World) -> None:
         assert entry.state in {"confirmed", "held", "not_sent"}, entry
 
 
+QUICK = [("google", 0), ("google", 1), ("google", 2), ("ads", 0)]
+SOAK = [*(("google", n) for n in range(3, 30)), *(("ads", n) for n in range(1, 15))]
+
+
 @pytest.mark.parametrize(
-    ("road", "seed"), [*(("google", n) for n in range(8)), *(("ads", n) for n in range(4))]
+    ("road", "seed"), [*QUICK, *(pytest.param(*one, marks=pytest.mark.slow) for one in SOAK)]
 )
 def test_whatever_happens_books_ledger_and_world_agree(
     company: Company, sandbox: Sandbox, road: str, seed: int

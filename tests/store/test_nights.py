@@ -1,5 +1,6 @@
 """Whole nights on either database: after each, replaying the audit log gives the ledger."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -61,21 +62,22 @@ def busy_days(company: Company) -> None:
 BUSY_NIGHT = "2026-03-04T02:00Z"
 
 
-def test_a_plan_made_at_any_step_of_a_night_neither_waits_nor_disturbs_it(
+def test_a_plan_made_at_a_step_of_any_kind_of_a_night_neither_waits_nor_disturbs_it(
     company: Company, another: Database
 ) -> None:
     busy_days(company)
     plans: list[str] = []
 
     def plan_beside(step: str) -> None:
-        if step in plans:
+        kind = re.sub(r"\d+", "", step)
+        if kind in plans:
             return
         services = replace(company.services(instant(BUSY_NIGHT)), database=another)
         took = -time.monotonic()
         pipeline.plan(services)
         took += time.monotonic()
         assert took < BUSY_TIMEOUT_S / 2, f"{step}: waited for {took:.0f} s"
-        plans.append(step)
+        plans.append(kind)
 
     company.on_step = plan_beside
     company.close_ledger()

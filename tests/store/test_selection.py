@@ -73,6 +73,10 @@ def test_conversions_are_selected_by_how_they_stand(
     added = selection.added_up(ledger.connection, meant)
     assert sum(one.conversions for one in added) == len(deal_ids)
     assert sum(one.value for one in added) == sum(one.value or 0 for one in found)
+    assert selection.sum_of(found) == added
+    assert len(found) <= selection.at_most(ledger.connection, meant)
+    if "until" not in asked and "value_above" not in asked:
+        assert len(found) == selection.at_most(ledger.connection, meant)
 
 
 def test_a_listing_may_end_early_and_the_sum_is_of_all(ledger: Passing) -> None:

@@ -17,7 +17,7 @@ from convsync.extract.funnel import (
     Standing,
 )
 from convsync.extract.stage_names import doubtful_words, with_remembered
-from convsync.model.deal import Merged, Milestone
+from convsync.model.deal import Merged, Milestone, Untold
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NAMES = ("New", "Qualified", "Demo", "Offer", "Won", "Lost")
@@ -368,3 +368,27 @@ def test_a_win_in_a_stage_that_was_deleted_since_stays_where_it_was() -> None:
     retiring = Funnel(MILESTONES, STAGES, source="crm", empties_stages=False)
     assert days_of(retiring.reached(history)) == {"won": "~400"}, "nobody had to move it"
     assert days_of(remembering.reached(history)) == {"won": "3"}
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        pytest.param((), ("sql", "opportunity", "won"), id="nothing is told"),
+        pytest.param(("Won",), ("sql", "opportunity", "won"), id="only that it was won"),
+        pytest.param(("Lost",), ("sql", "opportunity", "won"), id="only that it was lost"),
+        pytest.param(("Offer", "Won"), ("sql", "opportunity"), id="the end of the road"),
+        pytest.param(("New", "Won"), (), id="it had gone back before it was won"),
+    ],
+)
+def test_a_history_that_begins_late_says_nothing_against_what_is_below_it(
+    stages: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    funnel = Funnel(MILESTONES, STAGES, source="crm")
+    told = [Entered(str(NAMES.index(stage)), day(9 + at)) for at, stage in enumerate(stages)]
+    untold = funnel.untold(told, None, day(0))
+    assert untold == Untold(day(9) if stages else None, expected)
+
+
+def test_a_history_that_begins_with_the_deal_is_whole() -> None:
+    told = [Entered("0", day(0)), Entered("4", day(3))]
+    assert Funnel(MILESTONES, STAGES, source="crm").untold(told, None, day(0)) is None

@@ -140,6 +140,8 @@ def test_a_currency_that_was_never_confirmed_is_refused(
         pytest.param(looked_at(100, 40), False, id="under the floor"),
         pytest.param(looked_at(100, 90), True, id="nearly all"),
         pytest.param(looked_at(20, 20), False, id="few, if all of them"),
+        pytest.param(looked_at(36, 25), False, id="so few that much of it is chance"),
+        pytest.param(looked_at(3_600, 2_500), True, id="the same, of many"),
     ],
 )
 def test_many_milestones_without_a_click_are_refused(tonight: Figures, *, is_refused: bool) -> None:

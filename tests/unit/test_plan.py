@@ -14,6 +14,7 @@ from convsync.model.money import Money
 from convsync.model.outcome import NotSent, Reason, Waiting
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId
+from convsync.model.takes import TIME_CANNOT_BE_CORRECTED
 from convsync.plan import (
     VERDICT_RECHECK,
     WITHDRAWALS,
@@ -22,6 +23,7 @@ from convsync.plan import (
     PlanSummary,
     Step,
     plan_upload,
+    planned_before,
 )
 from tests.builders import (
     DENIED,
@@ -327,6 +329,49 @@ def test_what_was_taken_back_for_all_we_know_is_taken_back_again_where_it_may_co
     assert plan(LOST_DEAL, surely_not_taken) == TAKE_BACK
 
 
+# What counts at a time that is known to be wrong
+
+KNOWN_WRONG = an_entry(reason=Reason.PLATFORM_CANNOT, code=TIME_CANNOT_BE_CORRECTED)
+CANNOT = Planned(Step.CANNOT, reason=Reason.PLATFORM_CANNOT)
+
+
+@pytest.mark.parametrize(
+    ("decision", "entry", "planned"),
+    [
+        pytest.param(usd(100), an_entry(), CANNOT, id="counted"),
+        pytest.param(
+            usd(100),
+            KNOWN_WRONG,
+            Planned(Step.UNCHANGED, reason=Reason.PLATFORM_CANNOT),
+            id="and said before",
+        ),
+        pytest.param(
+            usd(90),
+            an_entry(),
+            Planned(Step.RESTATE, usd(90), until=NOW + VERDICT_RECHECK),
+            id="worth less by now: that comes first",
+        ),
+        pytest.param(
+            usd(100),
+            an_entry(State.ACCEPTED),
+            Planned(Step.WAIT, reason=Reason.VERDICT_PENDING, until=NOW + VERDICT_RECHECK),
+            id="in flight",
+        ),
+        pytest.param(
+            LOST_DEAL,
+            KNOWN_WRONG,
+            Planned(Step.RETRACT, usd(0), Reason.DEAL_LOST, NOW + VERDICT_RECHECK),
+            id="lost",
+        ),
+    ],
+)
+def test_a_time_that_was_wrong_is_said_once_and_keeps_nothing_from_being_corrected(
+    decision: Decision, entry: LedgerEntry, planned: Planned
+) -> None:
+    item = plan_upload(ORDER_ID, decision, entry, now=NOW, is_mistimed=True)
+    assert Planned(item.step, item.value, item.reason, item.until, item.is_dropped) == planned
+
+
 # A plan in numbers
 
 
@@ -335,6 +380,44 @@ def summary_of(items: Iterable[Item]) -> PlanSummary:
     for item in items:
         summary.add(item)
     return summary
+
+
+@pytest.mark.parametrize(
+    ("entry", "step"),
+    [
+        pytest.param(an_entry(State.PLANNED), Step.NEW, id="new"),
+        pytest.param(an_entry(State.PLANNED, operation=Operation.RESTATE), Step.RESTATE, id="r"),
+        pytest.param(an_entry(State.PLANNED, operation=Operation.RETRACT), Step.RETRACT, id="t"),
+        pytest.param(
+            an_entry(State.HELD, reason=Reason.WAITING_FOR_CLICK, due_at=LATER),
+            Step.WAIT,
+            id="held",
+        ),
+        pytest.param(
+            an_entry(State.NOT_SENT, reason=Reason.NO_CLICK), Step.NOT_SENT, id="no click"
+        ),
+        pytest.param(
+            an_entry(State.NOT_SENT, reason=Reason.PLATFORM_CANNOT), Step.CANNOT, id="cannot"
+        ),
+        pytest.param(an_entry(State.CONFIRMED), None, id="counted by now"),
+        pytest.param(an_entry(State.ACCEPTED), None, id="sent by now"),
+    ],
+)
+def test_a_step_that_the_same_run_has_planned_is_known_and_counts_no_more_once_taken_out(
+    entry: LedgerEntry, step: Step | None
+) -> None:
+    by_this_run = structs.replace(entry, run_id=7)
+    assert planned_before(by_this_run, 8) is None
+    before = planned_before(by_this_run, 7)
+    assert (before and before.step) == step
+    if before is not None:
+        summary = summary_of([*ITEMS, before])
+        summary.take_out(before)
+        assert (+summary.steps, summary.value) == (summary_of(ITEMS).steps, summary_of(ITEMS).value)
+        assert (summary.reasons, summary.digest) == (
+            summary_of(ITEMS).reasons,
+            summary_of(ITEMS).digest,
+        )
 
 
 def named(name: str) -> OrderId:

@@ -1,6 +1,7 @@
 """What `check` counts of a source's records, and what it says of them."""
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from convsync.extract.csv_clicks import CsvClicks
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.csv_form import FileForm
+from convsync.extract.looks import CanBeLookedAt
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
 from convsync.extract.several_rows import RowsPerDeal
+from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.model.finding import Finding, Severity
 from convsync.model.identifiers import hashed
 from convsync.model.key import Key, KeyKind
@@ -71,7 +74,7 @@ def deals_in(
     return CsvDeals(name="crm", path=path, columns=COLUMNS, cells=cells, form=form, **more)
 
 
-def profiled(source: CsvDeals | CsvClicks, **more: Any) -> Profile:
+def profiled(source: CanBeLookedAt, **more: Any) -> Profile:
     with source.looked_at() as looked_at:
         return profile_of(looked_at, **more)
 
@@ -231,6 +234,33 @@ def test_a_click_log_is_looked_at_too(tmp_path: Path) -> None:
     (finding,) = warnings(profile)
     assert "lower case" in str(finding.problem)
     assert (profile.clicks, profile.table) == (1, "clicks.site")
+
+
+def test_a_database_is_looked_at_as_a_file_is(tmp_path: Path) -> None:
+    gclids = [f"{ORDINARY['GCLID']}{number}".lower() for number in range(3)]
+    with sqlite3.connect(tmp_path / "crm.db") as database:
+        database.execute("CREATE TABLE clicks (at TEXT, gclid TEXT)")
+        rows = [("2026-11-20 00:00:00", gclid) for gclid in gclids]
+        database.executemany("INSERT INTO clicks VALUES (?, ?)", rows)
+    columns = ClickColumns(clicked_at="at", gclid="gclid")
+    url = f"sqlite:///{tmp_path}/crm.db"
+    source = SqlClicks(name="site", url=url, query="clicks", columns=columns, cells=CELLS)
+    problems = [str(one.problem) for one in warnings(profiled(source))]
+    assert "3 of 3 click IDs in column 'gclid' are in lower case" in problems
+    assert "every time in column 'at' is midnight" in problems
+
+
+def test_rows_of_a_query_that_are_in_no_window_are_an_error(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "crm.db") as database:
+        database.execute("CREATE TABLE deals (ID TEXT, Won TEXT, changed INTEGER)")
+        database.execute("INSERT INTO deals VALUES ('D-1', '2026-11-20', 1793060287)")
+    columns = DealColumns(deal_id="ID", milestones={"won": MilestoneColumn(column="Won")})
+    query = "SELECT ID, Won FROM deals WHERE changed >= :since"
+    url = f"sqlite:///{tmp_path}/crm.db"
+    profile = profiled(SqlDeals(name="crm", url=url, query=query, columns=columns, cells=CELLS))
+    found = findings_of(profile)[0]
+    assert (found.severity, profile.left_out) == (Severity.ERROR, 1)
+    assert "1 of 1 rows are outside every window" in str(found.problem)
 
 
 def test_the_page_fits_eighty_columns_and_shows_nobody(tmp_path: Path) -> None:

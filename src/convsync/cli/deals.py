@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from convsync.settings import Settings
     from convsync.store.selection import Selected, Selection, Sum
 
+_FEW = 5_000
+"""So many are read at once and added up here; of more, the ledger is passed over twice."""
 _TABLE = ("deal", "rule", "reached", "state", "why", "value")
 
 StateName = Annotated[
@@ -88,8 +90,14 @@ def deals(
                 for one in selection.listed(connection, asked):
                     show(one._asdict())
             return
-        found = list(selection.listed(connection, asked, limit=limit))
-        _show_table(found, selection.added_up(connection, asked))
+        most = selection.at_most(connection, asked)
+        if most <= _FEW:
+            found = list(selection.listed(connection, asked)) if most else []
+            added = selection.sum_of(found)
+        else:
+            found = list(selection.listed(connection, asked, limit=limit))
+            added = selection.added_up(connection, asked)
+        _show_table(found[:limit], added)
 
 
 def _before(now: "datetime", age: timedelta | None) -> "datetime | None":

@@ -79,7 +79,8 @@ def _lines(kind: str, proposed: "Proposed", *, is_secret: bool) -> Iterator[str]
     if is_secret:
         yield f"# The address is a secret: set it as {_URL}, or in CONVSYNC_SECRETS_DIR."
     yield from first_config.table(proposed.place, _without_secret(proposed.table, is_secret))
-    has_amounts = "amount" in proposed.table["columns"]
+    columns = proposed.table.get("columns")  # Google's template needs none: its names are known
+    has_amounts = columns is None or "amount" in columns
     yield from first_config.rules(milestones, has_amounts=has_amounts)
 
 

@@ -15,7 +15,7 @@ from convsync.extract.source import Quarantined
 from convsync.model.deal import Deal
 from convsync.model.period import Period
 
-ENOUGH: Final = 500
+ENOUGH: Final = 200
 """So many deals tell what a field usually holds."""
 MOST_PAGES: Final = 5
 _BACK: Final = tuple(timedelta(days=days) for days in (7, 90))

@@ -11,6 +11,8 @@ from operator import itemgetter
 from re import compile as pattern
 from typing import TypeVar
 
+from msgspec import structs
+
 from convsync.extract.cell_error import CellError
 from convsync.extract.cells import CellReader
 from convsync.extract.crm_adapter import CrmDeal, FieldHistory, Fields, Person, is_sound
@@ -68,6 +70,7 @@ class CrmRecords:
             if isinstance(means, MilestoneStages)
         }
         self._funnel = Funnel(by_stage, stages, source=source, empties_stages=empties_stages)
+        self._goes_by_stages = bool(by_stage)
         self._merged = merged or {}
         self.unknown_stages: dict[str, str] = {}
         self._by_moment = [
@@ -96,9 +99,15 @@ class CrmRecords:
         if isinstance(record, Quarantined):
             return record
         try:
-            return _sound(self._deals.read(record))
+            return _sound(self._with_untold(record, self._deals.read(record)))
         except MALFORMED as error:
             return quarantined(str(record.deal_id), error)
+
+    def _with_untold(self, record: CrmDeal, deal: Deal) -> Deal:
+        if not self._goes_by_stages or record.merged:
+            return deal
+        untold = self._funnel.untold(record.entered, record.standing, record.created_at)
+        return deal if untold is None else structs.replace(deal, untold=untold)
 
     def _reached(self, record: CrmDeal) -> tuple[Milestone, ...]:
         by_moment = [

@@ -28,13 +28,16 @@ The rules that shape it:
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from convsync.errors import OperatorError
 from convsync.extract.stage_names import listed, stages_named
-from convsync.model.deal import LOST, Merged, Milestone
+from convsync.model.deal import LOST, Merged, Milestone, Untold
 from convsync.model.stage import ANY_PIPELINE, Stage, StageOutcome
 
+_AT_ONCE: Final = timedelta(minutes=1)
+"""What is stamped so soon after a deal began is how it began."""
 __all__ = [
     "ANY_PIPELINE",
     "Entered",
@@ -148,6 +151,30 @@ class Funnel:
             Milestone(name, one.at, is_estimated=one.is_estimated)
             for name, one in sorted(found.items(), key=lambda item: item[1].at)
         )
+
+    def untold(
+        self,
+        history: Sequence[Entered],
+        standing: Standing | None,
+        created_at: datetime | None,
+    ) -> Untold | None:
+        """Return what a history that was purged, or never written, no longer tells, if it was.
+
+        A whole one begins with the deal.
+        """
+        since = min((one.at for one in history), default=None)
+        if since is not None and (created_at is None or since <= created_at + _AT_ONCE):
+            return None
+        told = self._with_record(sorted(history, key=lambda one: one.at), standing)
+        ranks = [
+            self.rank[one.stage_id]
+            for one in told
+            if (stage := self.stages.get(one.stage_id))
+            and one.stage_id not in self.lost
+            and stage.pipeline in {*self.home, ANY_PIPELINE}
+        ]
+        lowest = min(ranks, default=len(self.names))
+        return Untold(since, tuple(self.names[: lowest + 1]))
 
     def unknown_in(self, history: Iterable[Entered]) -> set[str]:
         """Return the IDs of stages in a history of which nothing is known."""

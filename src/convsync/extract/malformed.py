@@ -184,7 +184,7 @@ def quarantined(deal_id: str | None, error: Exception) -> Quarantined:
             " it in the CRM, or report it"
         )
     if deal_id is not None and not may_be_kept(deal_id):
-        place = f"a deal whose ID is none ({hashed(deal_id)[:8]})"
+        place = f"a deal whose ID is none ({hashed(ascii(deal_id))[:8]})"
         return Quarantined(place=place, problem=problem)
     place = f"deal {deal_id}" if deal_id else "a deal without an ID"
     return Quarantined(place=place, problem=problem, deal_id=deal_id)

@@ -79,6 +79,7 @@ _DELETED: Final = _named(r"^is (deleted|archived)$|^deleted$")
 _HEX: Final = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40})\Z", re.IGNORECASE)
 _CLICK: Final = _named(r"click")
 _OF_CLICKS: Final = frozenset({*(kind.value for kind in ClickIdKind), "landing_url"})
+_LONGEST_WORD: Final = 40
 _MOST_WORDS: Final = 60
 """The words of a column that may be a segment."""
 _CLICK_COLUMNS: Final = frozenset(kind.value for kind in ClickIdKind)
@@ -220,7 +221,7 @@ class _Table:
                 continue
             is_flag = bool(_IS_WON.search(_words(stage.name)))
             words = {
-                outcome: [word for word in stage.words if pattern.search(word)]
+                outcome: [word for word in stage.words if _is_word_of(pattern, word)]
                 for outcome, pattern in (_TRUE if is_flag else _WON, _LOST)
             }
             if words["won"]:
@@ -297,6 +298,11 @@ def _words(name: str) -> str:
     words = " ".join(re.findall(r"[^\W_]+", spaced)).lower()
     words = re.sub(r"^(?:property|properties|hs|cf|udf) ", "", words)
     return re.sub(r" c$", "", words)
+
+
+def _is_word_of(pattern: re.Pattern[str], word: str) -> bool:
+    """Return whether a word names an outcome, and is no text in which somebody may be named."""
+    return len(word) <= _LONGEST_WORD and "@" not in word and bool(pattern.search(word))
 
 
 def _is_hex(column: ColumnValues) -> bool:

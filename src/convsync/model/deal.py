@@ -45,6 +45,16 @@ class Merged(Struct, frozen=True):
     milestones: tuple[Milestone, ...] = ()
 
 
+class Untold(Struct, frozen=True):
+    """A deal's history begins at `since`, after the deal did, or is empty: what was before is lost.
+
+    What it still tells does not go back below the `milestones`.
+    """
+
+    since: datetime | None
+    milestones: tuple[str, ...]
+
+
 class Gone(StrEnum):
     """Why a CRM no longer has a deal."""
 
@@ -60,7 +70,8 @@ class Deal(Struct, frozen=True, kw_only=True):
     on the deal, its lead or its contacts. `merged` are the deals that became this one, as the CRM
     says now, and `shared` the hashes that too many deals have to mean anybody, which are then not
     among its `identifiers`. `taken_over` are the times of changes that it was given by others that
-    were merged into it. None of these three is kept with the deal.
+    were merged into it, `untold` what its history says no longer. None of these four is kept with
+    the deal.
     """
 
     source: str
@@ -79,6 +90,7 @@ class Deal(Struct, frozen=True, kw_only=True):
     gone: Gone | None = None
     merged: tuple[str, ...] = ()
     taken_over: tuple[datetime, ...] = ()
+    untold: Untold | None = None
     shared: Identifiers = NO_IDENTIFIERS
     row_digest: bytes = b""
     """Stands for the row it was read from, and how; empty where its source keeps none."""

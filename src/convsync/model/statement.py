@@ -5,6 +5,7 @@ so a request that is repeated says the same again, word for word, whatever the d
 configuration have become meanwhile.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +33,14 @@ def order_id_of(source: str, deal_id: str, rule: str) -> OrderId:
     """
     name = f"{source}\0{deal_id}\0{rule}".encode()
     return OrderId("cs-" + blake2b(name, digest_size=16).hexdigest())
+
+
+_ORDER_ID = re.compile(r"cs-[0-9a-f]{32}")
+
+
+def is_order_id(text: str) -> bool:
+    """True for a text that `order_id_of` may have returned."""
+    return _ORDER_ID.fullmatch(text) is not None
 
 
 class Operation(StrEnum):

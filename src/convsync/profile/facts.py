@@ -58,7 +58,7 @@ class ColumnProfile:
 
     `most_alike` is how many cells hold the most frequent value. `words` are counted for consent
     (those that nobody mapped), currencies and segments; `lengths` for click IDs, `hours` for times
-    on the full hour (UTC). `longest` is the length of a CRM's field, where that is known.
+    on the full hour (UTC). `largest` and `median` are of amounts above zero.
     """
 
     column: MappedColumn

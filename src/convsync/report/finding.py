@@ -1,6 +1,7 @@
 """Whatever somebody has in hand (a deal, an order, a click, a request, a part) to conversions.
 
-A whole name is looked up first. Only where nothing bears it, names that hold it are looked for.
+A whole name is looked up first, as each thing in turn until one bears it. Only where nothing does,
+names that hold it are looked for.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,14 +49,12 @@ _PARTS: Mapping[str, Callable[[Connection, str, int], Sequence[str]]] = {
 
 
 def find(database: Database, text: str) -> list[Found]:
-    """Return the conversions that a name leads to, by what the name is; nothing where by none."""
+    """Return the conversions that a name leads to, and as what; nothing where it leads nowhere."""
     with database.reading() as connection:
-        whole = [
-            found
-            for by, ask in _WHOLE.items()
-            for found in _conversions(connection, by, text, ask(connection, text))
-        ]
-        return whole or list(_by_part(connection, text))
+        for by, ask in _WHOLE.items():
+            if whole := list(_conversions(connection, by, text, ask(connection, text))):
+                return whole
+        return list(_by_part(connection, text))
 
 
 def _by_part(connection: Connection, text: str) -> Iterator[Found]:

@@ -10,11 +10,12 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import from_json
-from sqlalchemy import BindParameter, ColumnElement, Connection, TextClause, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, TextClause, bindparam, select
 
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.event import EventKind
 from convsync.model.record import numbers_in
+from convsync.model.statement import is_order_id
 from convsync.store import audit_blocks
 from convsync.store.deal_row import key_of
 from convsync.store.schema import (
@@ -108,21 +109,34 @@ def names_of(connection: Connection, rows: Sequence[int]) -> list[tuple[str, str
 def of_click(connection: Connection, value: str) -> Asked:
     """Return the conversions of all deals that a click ID belongs to, or was sent for.
 
-    It is written on the deal, or shares a key with it, or was sent when the deal still had it.
+    It is written on the deal, or shares a key with it. Only where that is true of no deal, the
+    whole ledger is looked through for one that was sent with it when it still had it.
     """
-    digests = [key_of(ClickId(kind, value)).digest() for kind in ClickIdKind]
-    shared = select(click_keys.c.key).join(clicks, clicks.c.id == click_keys.c.click)
-    joins_nobody = select(shared_keys.c.key)
-    keys = select(deal_keys.c.deal).where(
-        or_(
-            deal_keys.c.key.in_(digests),
-            deal_keys.c.key.in_(
-                shared.where(clicks.c.key.in_(digests), click_keys.c.key.not_in(joins_nobody))
-            ),
-        )
-    )
+    with_key = select(deal_keys.c.deal).where(deal_keys.c.key.in_(_AMONG))
+    for keys in _keys_of_click(connection, value):
+        if rows := connection.execute(with_key, {"among": keys}).scalars().all():
+            return _of_rows(connection, rows)
     sent = select(ledger.c.deal).where(ledger.c.click_id == value)
-    return _of_rows(connection, connection.execute(keys.union(sent)).scalars().all())
+    return _of_rows(connection, connection.execute(sent).scalars().all())
+
+
+def _keys_of_click(connection: Connection, value: str) -> Iterator[Sequence[bytes]]:
+    """Yield the digests by which deals are joined to a click ID, the likeliest first.
+
+    The keys of all deals are passed over for them, in a time that grows with their number.
+    """
+    digests = {kind: key_of(ClickId(kind, value)).digest() for kind in ClickIdKind}
+    is_it = clicks.c.key.in_(digests.values())
+    logged = connection.execute(select(clicks.c.id, clicks.c.key).where(is_it)).all()
+    if logged:
+        shared = select(click_keys.c.key).where(
+            click_keys.c.click.in_([row for row, _ in logged]),
+            click_keys.c.key.not_in(select(shared_keys.c.key)),
+        )
+        yield [*(key for _, key in logged), *connection.execute(shared).scalars()]
+        return
+    yield [digests.pop(ClickIdKind.GCLID)]
+    yield [*digests.values()]
 
 
 def of_order(connection: Connection, order_id: str) -> Asked:
@@ -130,6 +144,8 @@ def of_order(connection: Connection, order_id: str) -> Asked:
 
     One that was never ready to be sent is in no index, and is looked for in the whole ledger.
     """
+    if not is_order_id(order_id):
+        return Asked(deals=frozenset(), conversions=[])
     is_it = ledger.c.order_id == order_id
     found = _known(connection, is_it, HAS_CONTENT) or _known(connection, is_it)
     rows = {one.deal for one in found}

@@ -4,7 +4,7 @@ What a conversion is worth is what was planned for it, or else its deal's amount
 value would follow: a deal that waits for its click has no other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -27,8 +27,10 @@ from sqlalchemy import (
 
 from convsync.model.ledger import Side, State
 from convsync.model.outcome import Reason
+from convsync.store import sums
 from convsync.store.column_types import amount_of
 from convsync.store.schema import deals, ledger
+from convsync.store.sums import LedgerSum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,38 @@ def listed(
     found = _where(select(*columns), selection).order_by(ledger.c.milestone_at, ledger.c.id)
     for *before, worth, currency, order_id in connection.execute(found.limit(limit)):
         yield Selected._make([*before, amount_of(worth), currency, order_id])
+
+
+def at_most(connection: Connection, selection: Selection) -> int:
+    """Return how many conversions can be meant at most, by the sums that are kept."""
+    state = selection.state
+    side = state if isinstance(state, Side) else None
+    return sum(
+        one.rows
+        for one in sums.kept(connection)
+        if (side is None or _side_of(one) is side)
+        and (side is not None or state in (None, one.state))
+        and selection.reason in (None, one.reason)
+        and selection.code in (None, one.code)
+        and selection.rule in (None, one.rule)
+        and selection.source in (None, one.source)
+    )
+
+
+def _side_of(one: LedgerSum) -> Side:
+    if one.is_sent:
+        return Side.SENT
+    return Side.NOT_SENT if one.state in _REFUSED else Side.WAITING
+
+
+def sum_of(found: Iterable[Selected]) -> list[Sum]:
+    """Return how many listed conversions there are and what they are worth, by currency."""
+    by_currency: dict[str | None, tuple[int, Decimal]] = {}
+    for one in found:
+        count, value = by_currency.get(one.currency, (0, Decimal(0)))
+        by_currency[one.currency] = count + 1, value + (one.value or 0)
+    in_order = sorted(by_currency.items(), key=lambda pair: pair[0] or "")
+    return [Sum(currency, count, value) for currency, (count, value) in in_order]
 
 
 def added_up(connection: Connection, selection: Selection) -> list[Sum]:

@@ -1,7 +1,8 @@
 """Watches one night from outside: pings, looks, tells, and writes the figures.
 
 It wraps a run however that ends, one that never began included, and changes nothing of how it ends:
-what goes wrong here is logged.
+what goes wrong here is logged. A run that is stopped by a signal tells nobody, so that it ends
+within seconds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from convsync import log
-from convsync.errors import ConvsyncError, LockedError
+from convsync.errors import ConvsyncError, LockedError, StoppedError
 from convsync.model.rule import ConversionRule
 from convsync.report.closing import Closing
 from convsync.store import alert_states, watching
@@ -92,6 +93,8 @@ def watched(watch: Watch, database: Database, now: datetime, night: Night) -> It
     missed = _missed(watch, database, now)
     try:
         yield
+    except StoppedError:
+        raise  # somebody waits for it to end: the next look tells, unless a run is well by then
     except BaseException as error:
         exit_code = error.exit_code if isinstance(error, ConvsyncError) else 1
         _ended(watch, database, now, replace(night, exit_code=exit_code), missed, error)

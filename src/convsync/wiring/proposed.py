@@ -1,5 +1,6 @@
 """A source that nobody has configured: proposed by what its table holds, and made as any other."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -20,11 +21,13 @@ from convsync.extract.sql_sample import sample_of, tables_in
 from convsync.extract.table_file import opened_table
 from convsync.extract.table_proposal import TableProposal, propose_table
 from convsync.settings import tables
-from convsync.wiring.tables import click_source, deal_source
+from convsync.wiring.tables import ID_OF_TEMPLATE, click_source, deal_source
 from convsync.wiring.values import database_url
 
 _LOOKED_AT: Final = 5_000
 """How many rows a proposal is made from."""
+_NO_NAME: Final = re.compile(r"@|\d{7}|\d{4}-\d\d-\d\d")
+"""What no column is called: an address, a phone, an ID, a date."""
 _OF_CLICKS: Final = "site"
 _OF_DEALS: Final = "crm"
 _DEFAULT: Final = asdict(FileForm())
@@ -54,10 +57,35 @@ def of_file(path: Path) -> Proposed:
     """Return what is proposed for a file; OperatorError where it holds no deals and no clicks."""
     form = propose_form(path)
     with opened_table(path, form) as file:
+        _raise_if_no_header(path, file.header.names)
         rows = [row.cells for row in islice(file.rows(), _LOOKED_AT) if row.problem is None]
+        if set(ID_OF_TEMPLATE) <= set(file.header.names):
+            return _of_template(path, file.header.names, rows)
         proposal = propose_table(file.header.names, rows)
     laid_out = {key: value for key, value in asdict(form).items() if value != _DEFAULT[key]}
     return _proposed(str(path), {"kind": "csv", "path": str(path), **laid_out}, proposal)
+
+
+def _raise_if_no_header(path: Path, names: Sequence[str]) -> None:
+    """Raise OperatorError where the first row is one of the data; it is not shown then."""
+    if any(map(_NO_NAME.search, names)):
+        raise OperatorError(
+            f"{path}: its first row looks like data, not like the names of columns: export it with"
+            " a header"
+        )
+
+
+def _of_template(path: Path, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Proposed:
+    """Return Google's template for offline conversions, every name in it taken for a sale's."""
+    at = names.index("Conversion Name")
+    found = dict.fromkeys(str(row[at]) for row in rows if at < len(row) and row[at])
+    table = {
+        "kind": "google_template",
+        "path": str(path),
+        "milestones": {"won": list(found)},
+    }
+    doubt = "every conversion name is taken for a sale: give those that are none their milestone"
+    return Proposed(place=f"deals.{_OF_DEALS}", table=table, doubts=[doubt])
 
 
 def holds_secret(url: str) -> bool:
@@ -87,8 +115,8 @@ def source_of(
     if kind == "clicks":
         clicks: tables.ClickSource = TypeAdapter(tables.ClickSource).validate_python(proposed.table)
         return click_source(name, clicks, around, None)
-    deals: tables.CsvDealsTable | tables.SqlDealsTable = TypeAdapter(
-        tables.CsvDealsTable | tables.SqlDealsTable
+    deals: tables.FileDealsTable | tables.SqlDealsTable = TypeAdapter(
+        tables.CsvDealsTable | tables.GoogleTemplateTable | tables.SqlDealsTable
     ).validate_python(proposed.table)
     return deal_source(name, deals, around)
 

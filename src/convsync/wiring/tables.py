@@ -28,7 +28,7 @@ from convsync.wiring.values import (
     query_of,
 )
 
-_ID_OF_TEMPLATE = ("Google Click ID", "Conversion Name", "Conversion Time")
+ID_OF_TEMPLATE = ("Google Click ID", "Conversion Name", "Conversion Time")
 """By these Google knows a conversion of its template: there is no ID of the deal."""
 
 
@@ -129,7 +129,7 @@ def _deal_columns(source: tables.FileDealsTable | tables.SqlDealsTable) -> DealC
     columns = source.columns
     return DealColumns(
         deal_id=columns.deal_id,
-        id_columns=_ID_OF_TEMPLATE if isinstance(source, tables.GoogleTemplateTable) else (),
+        id_columns=ID_OF_TEMPLATE if isinstance(source, tables.GoogleTemplateTable) else (),
         milestones={
             name: MilestoneColumn(
                 column=milestone.column,
