@@ -53,7 +53,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
-    return work.report
+    return work.conclusion.report
 
 
 def carry_out(services: Services, planned: Iterable[Kept]) -> Report:
@@ -95,7 +95,7 @@ def _carry_out(
         work.guard.note_seen(work.summary, plan, drained=work.intake.drained)
         work.send(only=plan)
         carrying_out.forget(work.session, refused)
-    return work.report
+    return work.conclusion.report
 
 
 ReadPlan = Callable[[Iterator[LedgerEntry]], None]
@@ -112,7 +112,7 @@ def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
         work.reconcile_changes()
         work.weigh()
         work.let_read(read_plan)
-        return work.report
+        return work.conclusion.report
 
 
 def backfill(
@@ -153,7 +153,7 @@ def backfill(
             )
         work.repeat_the_unanswered()
         work.send(only=work.session.run_id)
-    return work.report
+    return work.conclusion.report
 
 
 def plan_backfill(
@@ -168,7 +168,7 @@ def plan_backfill(
         work.reconcile_period(period, only)
         work.weigh(only=work.session.run_id, is_whole=False)
         work.let_read(read_plan, only=work.session.run_id)
-        return work.report
+        return work.conclusion.report
 
 
 def resend(services: Services, *, force: bool = False) -> Report:
@@ -186,7 +186,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
         work.outbox.probe_blocked()
         work.weigh(is_whole=False)
         work.send()
-    return work.report
+    return work.conclusion.report
 
 
 def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
@@ -207,7 +207,7 @@ def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
             )
         work.weigh(only=work.session.run_id, is_whole=False)
         work.send(only=work.session.run_id)
-    return work.report
+    return work.conclusion.report
 
 
 def import_clicks(services: Services, source: ClickSource, *, again: bool = False) -> clicks.Stored:
@@ -309,11 +309,11 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             work.carry_over_names()
             yield work
             services.stop.raise_if_asked()
-            report = work.report
+            report = work.conclusion.report
         except BaseException as error:
             services.stop.is_closing = True
             if isinstance(error, StoppedError):
-                error.args = (f"{error} {work.what_stands()}",)
+                error.args = (f"{error} {work.conclusion.what_stands()}",)
             exit_code, message = _ending(error)
             log.error("run stopped", exit_code=exit_code, because=message)
             with suppress(Exception):  # what stopped it is worse than what keeps it from closing
@@ -326,7 +326,7 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
 def _finish(
     services: Services, work: Work, exit_code: int, message: str, *, is_at_its_end: bool
 ) -> None:
-    work.finish(exit_code, message, is_at_its_end=is_at_its_end)
+    work.conclusion.finish(exit_code, message, is_at_its_end=is_at_its_end)
     head_file.keep(services.head_file, services.database, services.real_clock())
 
 

@@ -197,7 +197,7 @@ def show_closing(closing: "Closing", form: Format) -> None:
 
 def report_as_json(report: "Report", closing: "Closing | None") -> dict[str, Any]:
     """Return what a run did, and how it ended, for `--format json`; a preview has no end."""
-    from convsync.steps import summary_of
+    from convsync.conclusion import summary_of
 
     return {
         "run": report.run_id,
