@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scripts.bench.figures import HEADER, Figure, cells, markdown
 from scripts.bench.processes import REQUEST_MS, ROOT, ROW_US
+from scripts.bench.why import WHY
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 _CPU = re.compile(r"^model name\s*:\s*(.+)$", re.MULTILINE)
@@ -48,7 +49,7 @@ def write(path: Path, part: str, text: str) -> None:
 def of_bench(figures: Sequence[Figure]) -> str:
     """Return the part of `make bench`: the table, and the chart."""
     table = markdown(HEADER, [cells(figure) for figure in figures])
-    return f"{machine()}\n\n{table}\n{chart(figures)}"
+    return f"{machine()}\n\n{table}\n{chart(figures)}{_missed(figures)}"
 
 
 def of_peers(figures: Sequence[Figure]) -> str:
@@ -63,7 +64,15 @@ def of_peers(figures: Sequence[Figure]) -> str:
         f"{table}\nHow many times as fast as each convsync is:\n\n"
         "```mermaid\nxychart-beta horizontal\n"
         f'    x-axis [{names}]\n    y-axis "times as fast"\n    bar [{ratios}]\n```\n'
+        f"{_missed(figures)}"
     )
+
+
+def _missed(figures: Iterable[Figure]) -> str:
+    """Say of each figure that misses its bar why, and what would help."""
+    missed = [figure.name for figure in figures if figure.verdict == "misses"]
+    said = "".join(f"\n- `{name}`: {WHY[name]}\n" for name in missed if name in WHY)
+    return f"\nWhat misses its bar, why, and what would help:\n{said}" if said else ""
 
 
 def of_profile(rows: Iterable[tuple[str, str, str]], deals: int) -> str:

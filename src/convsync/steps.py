@@ -243,11 +243,16 @@ class Work:
 
     def reconcile_due(self) -> None:
         """Plan the deals that are due to be looked at again."""
+        is_total_known = False
         while True:
             with self.session.transaction("plan due deals") as connection:
                 chunk = deals.due(connection, self.session.now, limit=intake.CHUNK)
                 if not chunk:
                     return
+                if not is_total_known:
+                    total = deals.count_due(connection, self.session.now)
+                    self.services.progress.expect("due", total)
+                    is_total_known = True
                 self._reconcile(connection, chunk)
             self._advance_or_stop("due", len(chunk))
 

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeGuard
 
 from msgspec import structs
 
@@ -61,7 +61,7 @@ class Survivors:
         is_stored = True
         departed: list[Departed] = []
         for record in records:
-            if isinstance(record, Departed) and record.survivor is None:
+            if _is_unnamed(record):
                 departed.append(record)
                 if len(departed) < _TOGETHER:
                     continue
@@ -73,7 +73,7 @@ class Survivors:
             if isinstance(record, Deal):
                 is_stored = False
                 self._note_what_was_given(source.name, record)
-            if not isinstance(record, Departed) or record.survivor is not None:
+            if not _is_unnamed(record):
                 yield record
         if departed and not is_stored:
             yield Pause()
@@ -83,9 +83,14 @@ class Survivors:
         self, source: DealSource, left: Iterable[Departed]
     ) -> tuple[list[Record], list[Departed]]:
         """Return what is to be read of deals that were merged, and those that were deleted."""
-        records = [one for one in self.followed(source, left) if not isinstance(one, Pause)]
-        deleted = [one for one in records if isinstance(one, Departed) and one.survivor is None]
-        return [one for one in records if one not in deleted], deleted
+        merged: list[Record] = []
+        deleted: list[Departed] = []
+        for record in self.followed(source, left):
+            if _is_unnamed(record):
+                deleted.append(record)
+            elif not isinstance(record, Pause):
+                merged.append(record)
+        return merged, deleted
 
     def _note_what_was_given(self, source: str, deal: Deal) -> None:
         for at in deal.taken_over:
@@ -163,6 +168,11 @@ class Survivors:
             f" back. It looks like a merge: {', '.join(others[:3])} has the same person and changed"
             " since. If it was one, restore the deal in the CRM and close the other instead."
         )
+
+
+def _is_unnamed(record: Record | Pause) -> TypeGuard[Departed]:
+    """Return whether a deal left, and nobody says what it became."""
+    return isinstance(record, Departed) and record.survivor is None
 
 
 def _is_at_once(one: likeness.Alike, at: datetime | None) -> bool:

@@ -21,6 +21,7 @@ from scripts.bench.processes import ROOT, measured, platform
 from scripts.bench.rows import write_rows
 from scripts.bench.scenarios import SCENARIOS
 from scripts.bench.stage_table import OTHER_THREADS, STAGES
+from scripts.bench.why import WHY
 
 pytestmark = pytest.mark.slow  # a minute of measuring, however few deals
 
@@ -99,6 +100,16 @@ def test_a_bar_holds_or_not(value: float | None, bar: Bar | None, verdict: str) 
 def test_work_that_did_not_end_is_the_longest_bar_of_the_chart() -> None:
     drawn = page.chart([a_figure(1.0, bar=Bar(value=2)), a_figure(None, bar=Bar(value=2))])
     assert "bar [0.50, 4.00]" in drawn
+
+
+def test_what_misses_its_bar_is_explained_and_what_holds_it_is_not() -> None:
+    missed = page.of_bench([a_figure(3.0, bar=Bar(value=2))])
+    assert f"- `status`: {WHY['status']}" in missed
+    assert WHY["status"] not in page.of_bench([a_figure(1.0, bar=Bar(value=2))])
+
+
+def test_only_what_has_a_bar_is_explained() -> None:
+    assert WHY.keys() <= {*SCENARIOS, *PEERS}
 
 
 def test_a_figure_stands_beside_its_floor() -> None:

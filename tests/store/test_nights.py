@@ -106,3 +106,21 @@ def test_a_plan_shows_what_the_next_night_does_whatever_night_passed_meanwhile(
     planned = pipeline.plan(replace(services, progress=Meanwhile()))
     assert (nights[0].exit_code, nights[0].uploaded.sent) == (0, 3)
     assert planned.plan.digest == nights[0].plan.digest
+
+
+def test_a_night_says_how_many_it_will_send_before_it_does(company: Company) -> None:
+    busy_days(company)
+    heard: list[tuple[str, int]] = []
+
+    class Heard(NoProgress):
+        def expect(self, stage: str, total: int) -> None:
+            heard.append((f"expect {stage}", total))
+
+        def advance(self, stage: str, count: int) -> None:
+            heard.append((stage, count))
+
+    services = replace(company.services(instant(BUSY_NIGHT)), progress=Heard())
+    report = pipeline.run(services)
+    stages = [stage for stage, _ in heard]
+    assert stages.index("expect sent") < stages.index("sent")
+    assert dict(heard)["expect sent"] == report.uploaded.sent == 3

@@ -122,7 +122,8 @@ def export(
     with options.ledger(settings) as database, database.reading() as connection:
         found = audit_search.every(connection, wanted, asked_for.asked(connection))
         count = audit_export.write(file, file_format, map(row_of, found))
-    output.note(f"{count:,} events written to {file}")
+    if file != audit_export.STDOUT:
+        output.note(f"{count:,} events written to {file}")
 
 
 @app.command("verify")

@@ -103,6 +103,12 @@ def due(connection: Connection, now: datetime, *, limit: int) -> list[StoredDeal
     return _loaded(connection, found)
 
 
+def count_due(connection: Connection, now: datetime) -> int:
+    """Return how many deals are due to be looked at by `now`."""
+    found = select(func.count()).select_from(deals).where(deals.c.reconcile_at <= now)
+    return connection.execute(found).scalar_one()
+
+
 def reached_in(
     connection: Connection, since: datetime, until: datetime, *, after: int, limit: int
 ) -> list[StoredDeal]:

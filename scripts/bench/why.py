@@ -1,0 +1,43 @@
+"""Why a figure misses its bar, and what would help: what a profile shows and a table cannot say.
+
+A text stands on the page where its figure misses. Shares are of a first night of 100,000 deals, as
+`make profile` prints them; they carry over to another machine better than seconds.
+"""
+
+from collections.abc import Mapping
+
+_NIGHT = """\
+The profile is flat: no stage takes more than a fifth of the night, and each is many small steps.
+A quarter is SQLite itself: five rows a deal (the deal, its milestone, its row's digest, the
+conversion, the event) and three keys, with two indexes in no order; the bare tables have two rows
+and one key. Most of the rest is Python that makes and takes apart dozens of objects a deal between
+a line of CSV and a request: cells, clicks and keys, the decision, the move, the event. What would
+help, most first: to read a chunk of deals column by column, as the click log is read; one event for
+what a chunk plans, as there is one for what a batch does; a conversion's rule, milestone and action
+as one number; what will be sent kept as bytes when it is planned, so that a request is a header and
+a join."""
+
+WHY: Mapping[str, str] = {
+    "cpu": _NIGHT,
+    "lean": "The bare tables name nothing and can change nothing; see `cpu`.",
+    "latency": """\
+The night is busy, not waiting. It reserves and settles on one processor between its requests, so
+few are ever in flight at once; and while it reads and plans, none is, because the whole plan is
+weighed before its first request leaves. What makes `cpu` smaller makes this larger.""",
+    "drt-core": """\
+See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",
+    "audit": """\
+Two thirds are the replay: each conversion is made twice, from its events and from its row's 28
+columns, and what is sealed in events is sealed anew, before the two are compared. A sixth is the
+chain, which the floor has too; the rest counts the sums anew. What would help: to count the sums in
+the pass that compares the rows, and one event for what a chunk plans, read and chained once.""",
+    "status": """\
+Most of it is Python's start: SQLAlchemy, pydantic and the settings of every CRM are imported before
+the first query. What would help: settings that are built only for the tables that a file has.""",
+    "quiet": "Most of it is the start; see `status`.",
+    "plan": "Most of it is the start; see `status`.",
+    "memory": """\
+Most of it is there before the first deal: Python, SQLAlchemy and the libraries of a road. The rest
+is a chunk of 2,000 deals, 20 MB of SQLite's pages, and the requests in flight.""",
+}
+"""By the name of a figure."""
