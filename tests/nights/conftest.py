@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from convsync.sandbox.server import Sandbox
+from convsync.store import migrate
+from convsync.store.database import Database
 from tests.nights.company import A_FILE, Company, folder_in_memory
 from tests.store.conftest import Server, text_of
 from tests.store.conftest import server as server
@@ -24,13 +27,23 @@ def sandbox(running: Sandbox) -> Sandbox:
     return running
 
 
+@pytest.fixture(scope="session")
+def with_tables(server: Server) -> str:
+    """The name of a PostgreSQL database that has all tables, and is copied for each company."""
+    url = server.create()
+    with closing(Database(text_of(url))) as database:
+        migrate.upgrade(database)
+    return str(url.database)
+
+
 @pytest.fixture
 def ledger(request: pytest.FixtureRequest) -> str:
     """Where the company keeps its ledger: in a file, or as `make nights-on-postgresql` has it."""
     if os.environ.get("NIGHTS_ON") != "postgresql":
         return A_FILE
     server: Server = request.getfixturevalue("server")
-    return text_of(server.create())
+    template = request.getfixturevalue("with_tables")
+    return text_of(server.create(like=template))
 
 
 @pytest.fixture
