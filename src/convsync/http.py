@@ -338,7 +338,11 @@ def _in_our_words(place: str, url: str) -> Iterator[None]:
         yield
     except answer_body.TooMuchError as error:
         raise UnexpectedResponseError(f"{place} was answered with {error}.") from None
-    except (requests.exceptions.InvalidHeader, UnicodeEncodeError):
+    except (requests.exceptions.InvalidHeader, UnicodeEncodeError) as error:
+        if isinstance(error, UnicodeEncodeError) and error.encoding == "utf-8":
+            raise UnexpectedResponseError(
+                f"{place} could not be asked: an ID that the CRM gave holds half a character."
+            ) from None
         raise OperatorError(
             f"{place} could not be asked: its token, or another of its secrets, holds a line break"
             " or a character that no header takes. Set it again."
