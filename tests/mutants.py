@@ -47,6 +47,8 @@ STEPS: dict[str, Step] = {
     "marked unsure": moves.marked_unsure,
     "confirmed": settled(Confirmed()),
 }
+MERGED = "merged into another deal"
+"""The one move that two deals know of: it has an event for each."""
 OUTCOMES: dict[str, Outcome] = {
     "accepted": Accepted(request_id="r-1"),
     "confirmed": Confirmed(),
@@ -64,6 +66,8 @@ TOGETHER: dict[str, Callable[[Sequence[int]], MoveTogether | None]] = {
     **{f"{name} together": partial(_settle, outcome) for name, outcome in OUTCOMES.items()},
 }
 """What many entries do at once; the others move one by one."""
+KEEPS_STATE = frozenset({EventKind.UNSURE, EventKind.MERGED_IN})
+"""Moves that lead to the state they found."""
 COUNTED = ("planned", "reserved", "confirmed")
 WAYS: dict[State, Sequence[str]] = {
     State.CONFIRMED: (),
@@ -87,18 +91,26 @@ class Life:
     ahead: list[str]
     arrow: list[tuple[EventKind, State | None, State]] = field(default_factory=list)
 
-    def move(self) -> Move:
-        made = STEPS[self.ahead.pop(0)](self.entry)
+    def move(self) -> tuple[list[Event], Move]:
+        """Return the move that is next, and what is said beside it before it is."""
+        name, beside = self.ahead.pop(0), []
+        if name == MERGED:
+            row, deal_id = self.entry.deal_row + 1, _survivor(self.entry.number)
+            left, made = moves.merged_into(self.entry, row, deal_id, run_id=2)
+            beside = [left]
+        else:
+            made = STEPS[name](self.entry)
         before = None if made.before is None else made.before.state
         self.arrow.append((made.event.kind, before, made.after.state))
         self.entry = made.after
-        return made
+        return beside, made
 
 
 def lives() -> list[Life]:
     """Return an entry for each move from each state that the arrows allow."""
-    courses = [[name] for name in STEPS]
-    courses += [[*COUNTED, *way, name] for way in WAYS.values() for name in STEPS]
+    names = [*STEPS, MERGED]
+    courses = [[name] for name in names]
+    courses += [[*COUNTED, *way, name] for way in WAYS.values() for name in names]
     allowed = [course for course in courses if _is_allowed(course)]
     return [Life(_new_entry(number), course) for number, course in enumerate(allowed, start=1)]
 
@@ -115,9 +127,15 @@ def _is_allowed(course: Sequence[str]) -> bool:
 
 def _new_entry(number: int) -> LedgerEntry:
     name = f"D-{number}"
+    order_id, row = OrderId(f"cs-{name}"), 2 * number - 1
     return structs.replace(
-        a_new_entry(), number=number, deal_row=number, deal_id=name, order_id=OrderId(f"cs-{name}")
+        a_new_entry(), number=number, deal_row=row, deal_id=name, order_id=order_id
     )
+
+
+def _survivor(number: int) -> str:
+    """Return the deal that an entry's own may be merged into; it stands in the next row."""
+    return f"D-{number}-survivor"
 
 
 def unspoilt(event: Event) -> Event:
@@ -132,7 +150,8 @@ def live(database: Database, spoil: Spoil = unspoilt) -> list[Life]:
         for _ in range(2):
             runs.begin_unlocked(connection, "test", as_of=NOW, real_now=NOW)
         _record(connection, [Event(EventKind.RUN_STARTED, _STARTED)], unspoilt)
-        chunk = [a_deal(life.entry.deal_id) for life in everyone]
+        pairs = ((one.entry.deal_id, _survivor(one.entry.number)) for one in everyone)
+        chunk = [a_deal(name) for pair in pairs for name in pair]
         deals.save(connection, "crm", chunk, now=NOW)
         for number in range(1, 10):
             batches.open_batch(connection, ACTION, run_id=1, rows=number, now=NOW)
@@ -153,8 +172,8 @@ def _walk(connection: Connection, walking: Sequence[Life], spoil: Spoil) -> None
     alone = [life for life in walking if life.ahead[0] not in TOGETHER]
     others = {name: [life for life in walking if life.ahead[0] == name] for name in TOGETHER}
     made = [life.move() for life in alone]
-    ledger.write(connection, made)
-    events = [move.event for move in made]
+    ledger.write(connection, [move for _, move in made])
+    events = [event for beside, move in made for event in (*beside, move.event)]
     for name, lives_moving in others.items():
         if not lives_moving:
             continue
@@ -209,7 +228,7 @@ def _arrows() -> Iterator[tuple[EventKind, State | None, State]]:
 
 def _is_one(kind: EventKind, before: State | None, after: State) -> bool:
     """True unless the pair is none: a move that changes no state keeps the one it found."""
-    return kind is not EventKind.UNSURE or before is after
+    return kind not in KEEPS_STATE or before is after
 
 
 def _dropped(kind: EventKind) -> Spoil:
@@ -245,7 +264,7 @@ def _without(arrow: tuple[EventKind, State | None, State] | None) -> Iterator[No
     kind, before, after = arrow
     arrows: Any = ARROWS
     came_from, leads_to = arrows[kind]
-    alone = len(leads_to) == 1 or kind is EventKind.UNSURE
+    alone = len(leads_to) == 1 or kind in KEEPS_STATE
     arrows[kind] = (came_from - {before}, leads_to) if alone else (came_from, leads_to - {after})
     try:
         yield
