@@ -6,6 +6,7 @@ tested. Commands run in this process, through the same `main` as the installed s
 
 import csv
 import io
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -164,9 +165,12 @@ class Office:
 
 
 def run(*words: str) -> CommandResult:
-    """Run `convsync` with these words in this process, as the installed script would."""
+    """Run `convsync` with these words in this process, as the installed script would.
+
+    What it sets in the environment ends with it, as with a process.
+    """
     out, err = io.StringIO(), io.StringIO()
-    before = sys.argv
+    before, environment = sys.argv, dict(os.environ)
     sys.argv = ["convsync", *words]
     try:
         with redirect_stdout(out), redirect_stderr(err):
@@ -176,6 +180,8 @@ def run(*words: str) -> CommandResult:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     finally:
         sys.argv = before
+        os.environ.clear()
+        os.environ.update(environment)
     return CommandResult(code, out.getvalue(), err.getvalue())
 
 

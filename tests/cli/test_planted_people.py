@@ -204,6 +204,7 @@ def test_nobody_planted_in_a_crm_comes_out(office: Office, crm: str) -> None:
         )
         made.book.put(deal)
     made.book.put(replace(well, deal_id=made.server.record_id("deal", 41)))
+    office.configure("attempts = 1", "attempts = 3")  # each command is a vendor's next second
     said = all_said(office, commands=(*COMMANDS[:2], "status", "quarantine list"))
     check_nobody_is_found(office, said, sources=("deals.csv", "clicks.csv"))
     assert office.counted("333"), "the well deal was sent"

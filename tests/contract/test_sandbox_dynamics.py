@@ -89,7 +89,7 @@ def test_nobody_is_let_in_without_a_token(server: DynamicsServer) -> None:
         pytest.param({"client_secret": "x"}, (401, "invalid_client"), id="a wrong secret"),
         pytest.param({"scope": f"{URL}/read"}, (400, "invalid_scope"), id="a wrong scope"),
         pytest.param(
-            {"grant_type": "refresh_token"}, (400, "unsupported_grant_type"), id="no such grant"
+            {"grant_type": "password"}, (400, "unsupported_grant_type"), id="no such grant"
         ),
     ],
 )

@@ -119,8 +119,10 @@ class DynamicsServer(ConsentingServer):
             agreed = {} if is_app else self.agreed(form)
         except ConsentRefused as refused:
             return _no_token(refused.error, 70016)
-        if agreed is None:
+        if agreed is None and form.get("grant_type") == "refresh_token":
             return _no_token("invalid_grant", 70008)
+        if agreed is None:
+            return _no_token("unsupported_grant_type", 70003)
         token = f"eyJ0eXAi.{len(self.tokens)}"
         self.tokens.add(token)
         return Reply(
