@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def test_a_night_can_be_planned_by_the_config_that_init_writes_for_a_file(export
 
 
 def test_init_writes_a_config_from_the_only_table_of_a_database(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "crm.db") as database:
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as database, database:
         database.execute('CREATE TABLE deals (id TEXT, "closed at" TEXT, amount REAL, status TEXT)')
         database.execute("INSERT INTO deals VALUES ('D-1', '2026-03-01 10:00:00', 99.5, 'won')")
     config = tmp_path / "convsync.toml"

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -38,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 
 def filled(path: Path, rows: Rows) -> str:
     """Put rows into a new table `deals` and return the database's URL."""
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TABLE IF EXISTS deals")
         database.execute("CREATE TABLE deals ({})".format(", ".join(f'"{n}"' for n in HEADER)))
         marks = ", ".join("?" * len(HEADER))

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -238,7 +239,7 @@ def test_a_click_log_is_looked_at_too(tmp_path: Path) -> None:
 
 def test_a_database_is_looked_at_as_a_file_is(tmp_path: Path) -> None:
     gclids = [f"{ORDINARY['GCLID']}{number}".lower() for number in range(3)]
-    with sqlite3.connect(tmp_path / "crm.db") as database:
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as database, database:
         database.execute("CREATE TABLE clicks (at TEXT, gclid TEXT)")
         rows = [("2026-11-20 00:00:00", gclid) for gclid in gclids]
         database.executemany("INSERT INTO clicks VALUES (?, ?)", rows)
@@ -251,7 +252,7 @@ def test_a_database_is_looked_at_as_a_file_is(tmp_path: Path) -> None:
 
 
 def test_rows_of_a_query_that_are_in_no_window_are_an_error(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "crm.db") as database:
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as database, database:
         database.execute("CREATE TABLE deals (ID TEXT, Won TEXT, changed INTEGER)")
         database.execute("INSERT INTO deals VALUES ('D-1', '2026-11-20', 1793060287)")
     columns = DealColumns(deal_id="ID", milestones={"won": MilestoneColumn(column="Won")})
