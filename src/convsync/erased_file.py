@@ -7,11 +7,11 @@ mark, in hexadecimal digits; nothing in it says who is meant. Keep it with the s
 backups of the database.
 """
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 
 from convsync.errors import OperatorError
+from convsync.private_file import replacing
 
 
 def read(path: Path | None) -> frozenset[bytes]:
@@ -32,14 +32,9 @@ def write(path: Path | None, marks: Collection[bytes]) -> None:
     """Write all marks, for its owner alone; whole or not at all. OperatorError where it cannot."""
     if path is None:
         return
-    beside = path.with_name(f"{path.name}.new")
     try:
-        number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(number, "w", encoding="ascii") as file:
+        with replacing(path) as file:
             file.writelines(f"{mark.hex()}\n" for mark in sorted(marks))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
     except OSError as error:
         raise OperatorError(
             f"{path}, which lists who was forgotten, cannot be written: {error}. The database has "

@@ -5,8 +5,6 @@ token can be kept in a file, which only its owner may read (mode 0600) and which
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -18,6 +16,7 @@ from urllib.parse import urlsplit
 from convsync.clock import Clock, system_clock
 from convsync.errors import OperatorError
 from convsync.http import Http
+from convsync.private_file import replacing
 
 EARLY = timedelta(minutes=1)
 
@@ -156,10 +155,8 @@ class TokenKeeper:
             return
         kept = {**asdict(token), "expires_at": token.expires_at.isoformat()}
         try:
-            handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=self._file.name)  # 0600
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with replacing(self._file) as file:
                 json.dump(kept, file)
-            Path(name).replace(self._file)
         except OSError as error:
             raise OperatorError(
                 f"The token file {self._file} cannot be written ({type(error).__name__}):"

@@ -6,7 +6,6 @@ count; what else stands there is for whoever reads it, and no click ID and no ha
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from convsync.errors import OperatorError
 from convsync.model.kept_plan import Kept, digest_of
 from convsync.model.ledger import LedgerEntry
 from convsync.model.statement import OrderId
+from convsync.private_file import replacing
 from convsync.report.outgoing import row_of
 
 _HEAD, _END = "convsync_plan", "conversions"
@@ -28,12 +28,9 @@ def write(path: Path, entries: Iterable[LedgerEntry], *, as_of: datetime) -> int
     It appears whole or not at all, and is its owner's alone to read. Raises OperatorError where it
     cannot be written.
     """
-    unfinished = path.with_name(f"{path.name}.unfinished")
     try:
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with replacing(path) as file:
             count = _write_lines(file, entries, as_of)
-        unfinished.replace(path)
     except OSError as error:
         raise OperatorError(
             f"--out {path} cannot be written: {error.strerror}. Name a file in a folder that this"

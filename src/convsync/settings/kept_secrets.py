@@ -7,7 +7,6 @@ somebody agreed, and when that ends; it holds no secret.
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +18,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from convsync.errors import OperatorError
+from convsync.private_file import replacing
 from convsync.settings.tables import PREFIX
 
 SECRETS_DIR: Final = "CONVSYNC_SECRETS_DIR"
@@ -77,10 +77,8 @@ class Folder:
         with _told("written", self.path):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name, value in secrets.items():
-                handle, unfinished = tempfile.mkstemp(dir=self.path, prefix=".")  # 0600
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                with replacing(self.path / name) as file:
                     file.write(value)
-                Path(unfinished).replace(self.path / name)
 
     def remove(self, names: Iterable[str]) -> None:
         """Keep these no longer."""
