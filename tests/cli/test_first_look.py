@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from convsync.sandbox.world import World
 from convsync.settings import load_settings
-from convsync.settings.tables import CsvDealsTable, GoogleTemplateTable, SqlDealsTable
+from convsync.settings.source_tables import CsvDealsTable, GoogleTemplateTable, SqlDealsTable
 from tests.cli.office import CommandResult, Office, run
 from tests.contract.test_csv_layouts import TEMPLATE, a_workbook
 from tests.fakes.databases import DATABASES
