@@ -40,13 +40,15 @@ COLUMNS = DealColumns(
     created_at="Created",
     emails=("E-mail",),
     phones=("Phone",),
+    country="Country",
     ad_user_data="Consent",
     segments={"region": "Region"},
     milestones={"won": MilestoneColumn(column="Won")},
 )
 HEADER = ("ID", "Amount", "GCLID", "MSCLKID", "Created", "Won", "E-mail", "Phone", "Consent",
-          "Region")  # fmt: skip
+          "Region", "Country")  # fmt: skip
 ORDINARY = {
+    "Country": "DE",
     "Amount": "1,234.50",
     "GCLID": "Cj0KCQiA-abcDEF_12345678901",
     "MSCLKID": "0a1b2c3d4e5f60718293a4b5",
@@ -135,6 +137,8 @@ CASES = [
         'allowed = ["key:', id="one address for many"),
     pytest.param({"Phone": ["030 900009"] * 6}, "6 deals share one phone key", 'allowed = ["key:',
         id="a switchboard"),
+    pytest.param({"Country": ("Austria", "fr", "Absurdistan")}, "1 of 3 cells in column 'Country'"
+        " name no country", "", id="a country that there is not"),
     pytest.param({"Consent": ("yes", "nein", "nein")}, "'nein' (2)", 'denied = ["nein"]',
         id="a word of consent that nobody mapped"),
     pytest.param({"Region": ("North", "north", "No-rth")}, "signs: Aa-aaa and Aaaaa and aaaaa", "",

@@ -259,6 +259,14 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         paste="{reading_line}",
     ),
     OfColumn(
+        roles=frozenset({Role.COUNTRY}),
+        sign=Sign.NOT_READ,
+        found=_any(Sign.NOT_READ),
+        problem="{count} of {filled} cells in {what} {name} name no country",
+        means="phones without a plus beside them are not read: nothing says where they are dialled",
+        fix="export the country's two-letter code, such as DE, or its name",
+    ),
+    OfColumn(
         roles=frozenset({Role.EMAIL}),
         sign=Sign.HASHED,
         found=lambda profile, one: one.count(Sign.HASHED) > 0 and one.readable < one.filled,
