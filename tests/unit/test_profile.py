@@ -127,6 +127,8 @@ CASES = [
         id="midnights of another zone"),
     pytest.param({"Won": ("2026-11-01", "2026-11-20")}, "1 of 2 deals reached 'won' more than a",
         "", id="won before it was created"),
+    pytest.param({"Won": ["2027-02-20"] * 5}, "5 of 5 deals reached 'won' more than 90 days", "",
+        id="won when no click counts any more"),
     pytest.param({"Won": ("", "")}, "none of 2 deals has reached the milestone 'won'", "",
         id="a milestone that nobody reaches"),
     pytest.param({"E_mail": ["nobody"] * 6}, "none of the 6 cells in column 'E-mail'", "",
