@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from convsync.sandbox.world import World
 from convsync.settings import load_settings
-from convsync.settings.tables import (
+from convsync.settings.source_tables import (
     CsvClicksTable,
     CsvDealsTable,
     GoogleTemplateTable,

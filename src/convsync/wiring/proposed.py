@@ -20,7 +20,7 @@ from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.extract.sql_sample import sample_of, tables_in
 from convsync.extract.table_file import opened_table
 from convsync.extract.table_proposal import TableProposal, propose_table
-from convsync.settings import tables
+from convsync.settings import source_tables, tables
 from convsync.wiring.tables import ID_OF_TEMPLATE, click_source, deal_source
 from convsync.wiring.values import database_url
 
@@ -113,10 +113,14 @@ def source_of(
     around = _Alone(company=tables.Company(time_zone=zone), folder=folder)
     kind, _, name = proposed.place.partition(".")
     if kind == "clicks":
-        clicks: tables.ClickSource = TypeAdapter(tables.ClickSource).validate_python(proposed.table)
+        clicks: source_tables.ClickSource = TypeAdapter(source_tables.ClickSource).validate_python(
+            proposed.table
+        )
         return click_source(name, clicks, around, None)
-    deals: tables.FileDealsTable | tables.SqlDealsTable = TypeAdapter(
-        tables.CsvDealsTable | tables.GoogleTemplateTable | tables.SqlDealsTable
+    deals: source_tables.FileDealsTable | source_tables.SqlDealsTable = TypeAdapter(
+        source_tables.CsvDealsTable
+        | source_tables.GoogleTemplateTable
+        | source_tables.SqlDealsTable
     ).validate_python(proposed.table)
     return deal_source(name, deals, around)
 
