@@ -17,6 +17,7 @@ from convsync.cli import (
     auth,
     check,
     clicks,
+    customer,
     db,
     deals,
     errors,
@@ -54,6 +55,7 @@ app.command("release")(runs.release)
 app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
 app.command("find")(find.find)
+app.command("customer")(customer.customer)
 app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
