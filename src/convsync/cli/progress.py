@@ -18,7 +18,6 @@ _NAMES: Mapping[str, str] = {
     "clicks": "reading clicks",
     "due": "planning",
     "sent": "sending",
-    "days": "asking for days",
 }
 """What people call the stages of a run."""
 
