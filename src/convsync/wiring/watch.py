@@ -31,7 +31,7 @@ def watching_of(settings: Settings) -> Watching:
     return Watching(
         zone=zone_of(settings),
         timetable=timetable_of(settings),
-        sources=[*settings.deals, *settings.clicks],
+        sources=[*settings.deals, *settings.clicks, *settings.collect],
         read_within=timedelta(hours=alerts.read_within_hours),
         confirmed_within=timedelta(hours=alerts.confirmed_within_hours),
         rejected_share=alerts.rejected_share,
