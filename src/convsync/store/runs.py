@@ -24,6 +24,8 @@ from convsync.store.pages import paged
 from convsync.store.schema import bookmarks, remembered, runs, watermarks
 
 LEASE = timedelta(minutes=15)
+KILLED = "stopped before its end"
+"""The message of a run that could not say itself how it ended: its successor writes it down."""
 _LOCK = "run"
 
 
@@ -145,7 +147,7 @@ def _take_over(
     connection.execute(
         update(runs)
         .where(runs.c.id == held["id"])
-        .values(lock=None, finished_at=real_now, exit_code=1, message="stopped before its end")
+        .values(lock=None, finished_at=real_now, exit_code=1, message=KILLED)
     )
 
 
