@@ -444,6 +444,8 @@ audit_blocks = Table(
     Column("batch", Integer),
     Column("first_entry", BigInteger),
     Column("last_entry", BigInteger),
+    Column("first_deal", BigInteger),
+    Column("last_deal", BigInteger),
     Column("least", Float),
     Column("most", Float),
     Column("amounts", LargeBinary),

@@ -169,6 +169,8 @@ def upgrade() -> None:
         sa.Column("batch", sa.Integer(), nullable=True),
         sa.Column("first_entry", sa.BigInteger(), nullable=True),
         sa.Column("last_entry", sa.BigInteger(), nullable=True),
+        sa.Column("first_deal", sa.BigInteger(), nullable=True),
+        sa.Column("last_deal", sa.BigInteger(), nullable=True),
         sa.Column("least", sa.Float(), nullable=True),
         sa.Column("most", sa.Float(), nullable=True),
         sa.Column("amounts", sa.LargeBinary(), nullable=True),
