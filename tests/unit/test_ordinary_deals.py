@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convsync.extract import csv_rows
@@ -112,6 +112,7 @@ def messy_rows(draw: st.DrawFn, width: int) -> list[NumberedRow]:
     return rows
 
 
+@settings(deadline=None)
 @given(mapping=st.sampled_from([*MAPPINGS]), data=st.data())
 def test_messy_rows_read_together_are_what_each_is_by_itself(
     mapping: str, data: st.DataObject
@@ -146,6 +147,7 @@ LINES = (
 )
 
 
+@settings(deadline=None)
 @given(
     lines=st.lists(st.sampled_from(LINES), max_size=12),
     at_once=st.integers(1, 5),
