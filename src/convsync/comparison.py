@@ -21,7 +21,7 @@ from convsync.model.ledger import record_of
 from convsync.model.record import FIELDS, Scalar, numbers_in
 from convsync.model.replay import Record, Recorded, Together, after, together
 from convsync.model.seal import close, closed
-from convsync.store import audit_log, deals, ledger, row_record
+from convsync.store import audit_log, deals, ledger, row_record, runs
 from convsync.store.audit_log import OfDeal
 from convsync.store.database import Connection
 
@@ -294,7 +294,7 @@ def _presence(*records: Record) -> Sequence[Scalar]:
 
 # Runs
 
-_STOPPED = {"exit_code": 1, "message": "stopped before its end", "uploads": 0}
+_STOPPED = {"exit_code": 1, "message": runs.KILLED, "uploads": 0}
 
 
 def run_differences(rows: Iterable[Mapping[str, Any]], common: Common) -> Iterator[Difference]:
