@@ -348,9 +348,9 @@ class Chain:
     https://www.postgresql.org/docs/current/queries-table-expressions.html#QUERIES-LATERAL
     """
 
-    def __init__(self, connection: Connection, parameter: str) -> None:
-        self._is_sqlite = connection.dialect.name == "sqlite"
-        numbers = given(connection.dialect.name, parameter)
+    def __init__(self, dialect_name: str, parameter: str) -> None:
+        self._is_sqlite = dialect_name == "sqlite"
+        numbers = given(dialect_name, parameter)
         self.number = numbers.c.value
         self.joined: FromClause = numbers
 
