@@ -10,11 +10,11 @@ _NIGHT = """\
 The profile is flat: no stage takes more than a fifth of the night, and each is many small steps.
 A third is SQLite itself: four rows a deal (the deal, its milestone, its row's digest, the
 conversion) and three keys, with two indexes in no order, and the conversion's row is written three
-times: planned, sent, answered; the bare tables have two rows and one key. Most of the rest is Python
-that makes and takes apart objects between a line of CSV and a request: cells, clicks and keys, the
-conversion, its statement. What would help, most first: to read a chunk of deals column by column,
-as the click log is read; an answer that is noted of the batch and not of each of its rows; a
-conversion's rule, milestone and action as one number."""
+times: planned, sent, answered; the bare tables have two rows and one key. Most of the rest is
+Python that makes and takes apart objects between a line of CSV and a request: cells, clicks and
+keys, the conversion, its statement. What would help: an answer that is noted of the batch and not
+of each of its rows; a conversion's rule, milestone and action as one number; order IDs as 16
+bytes."""
 
 WHY: Mapping[str, str] = {
     "cpu": _NIGHT,
