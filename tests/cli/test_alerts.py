@@ -138,6 +138,32 @@ def test_a_ledger_that_cannot_be_opened_is_told(watched: Office) -> None:
     assert pings(watched) == ["/start", "/fail"]
 
 
+def test_a_config_that_cannot_be_read_is_told_by_what_is_set_outside_of_it(watched: Office) -> None:
+    watched.configure("country =", "contry =")
+    assert watched.night(NIGHT).code == 2
+    (told,) = heard(watched)
+    assert "The run did not begin: " in told["message"]
+    assert "company.contry: unknown key. Did you mean country?" in told["message"]
+    assert pings(watched) == ["/fail"]
+
+
+def test_what_a_run_was_told_that_failed_later_is_told_once_that_night(watched: Office) -> None:
+    watched.deal()
+    refused = {"click-of-D-1": "PROCESSING_ERROR_REASON_INVALID_GCLID"}
+    watched.sandbox.platform.verdicts = refused
+    watched.night(NIGHT)
+    watched.configure('path = "deals.csv"', 'path = "no-such-file.csv"')
+    assert watched.night(NEXT_NIGHT).code == 2
+    (told,) = heard(watched)
+    assert "2 of 2 conversions rejected" in told["message"]
+    watched.configure('path = "no-such-file.csv"', 'path = "deals.csv"')
+    assert watched.night("2026-03-04T02:15+01:00").code == 0
+    (told,) = heard(watched)
+    assert "conversions rejected" not in told["message"], (
+        "it is still that day's state, and they know"
+    )
+
+
 def test_a_run_that_is_stopped_tells_nobody_and_ends_at_once(watched: Office) -> None:
     stopped = StoppedError("Stopped by SIGTERM.")
     with (

@@ -17,6 +17,7 @@ from convsync.cli import (
     auth,
     check,
     clicks,
+    collect,
     db,
     deals,
     errors,
@@ -27,6 +28,7 @@ from convsync.cli import (
     output,
     past_runs,
     quarantine,
+    report,
     runs,
     sandbox,
     schedule,
@@ -64,8 +66,10 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
+app.add_typer(collect.app, name="collect")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(report.app, name="report")
 app.add_typer(db.app, name="db")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convsync.cli import options
+from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
@@ -42,13 +43,17 @@ def night_watched(
 
     from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.watch.night import Night, watched
+    from convsync.watch.night import Night, tell_of_no_settings, watched
 
     night = Night(closings=closings)
     if not is_wanted:
         yield night
         return
-    settings = options.load(config)
+    try:
+        settings = options.load(config)
+    except OperatorError as error:
+        tell_of_no_settings(wiring.alarm_without_settings(config), error)
+        raise
     now = min(now_of(settings, as_of), system_clock())  # the run refuses what has not come yet
     with (
         closing(wiring.database_of(settings)) as database,

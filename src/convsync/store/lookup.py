@@ -4,7 +4,7 @@ Nothing of this is asked at night, so the night pays for no index of it: deals a
 one, requests are few, and a click ID is looked for among the keys of all deals, which are short.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from sqlalchemy import BindParameter, ColumnElement, Connection, TextClause, bindparam, select
 
 from convsync.model.click import ClickId, ClickIdKind
+from convsync.model.each import EACH, told_apart
 from convsync.model.event import EventKind
 from convsync.model.record import numbers_in
 from convsync.model.statement import is_order_id
@@ -197,12 +198,24 @@ def _with_exact_amount(
     found = []
     for some in parts_of(numbers[::-1]):
         for deal, order_id, detail in connection.execute(newest_first, {"among": some}):
-            amount = Decimal(from_json(detail)["value"])
-            if (least is None or least <= amount) and (most is None or amount <= most):
-                found.append((deal, order_id))
+            for who, value in _values_in(deal, order_id, from_json(detail)):
+                amount = Decimal(value)
+                if (least is None or least <= amount) and (most is None or amount <= most):
+                    found.append(who)
         if len(found) > MOST_CONVERSIONS:
             break
     return found
+
+
+def _values_in(
+    deal: int | None, order_id: str | None, detail: Mapping[str, Any]
+) -> Iterator[tuple[tuple[int, str], str]]:
+    """Yield deal, order ID and value of each conversion that an event is about, the last first."""
+    if EACH in detail:
+        for one in reversed([*told_apart(detail)]):
+            yield (one.deal, one.order_id), one.detail["value"]
+    elif deal is not None and order_id is not None:
+        yield (deal, order_id), detail["value"]
 
 
 def _merged_into(connection: Connection, order_id: str, rows: Collection[int]) -> set[int]:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -31,6 +32,7 @@ from sqlalchemy import (
 
 from convsync.model.ledger import LedgerEntry, Move, MoveTogether, State
 from convsync.model.period import Period
+from convsync.model.planned import PlannedTogether
 from convsync.model.statement import Operation
 from convsync.store import dialect
 from convsync.store.schema import deals, ledger, ledger_sums, time_sums
@@ -116,6 +118,10 @@ class Changes:
         amounts[0] += sign * alike.rows
         amounts[1] += sign * int(alike.told.scaleb(6))
 
+    def add_planned(self, planned: PlannedTogether) -> None:
+        """Count in what is planned together: nothing is told of it yet, and all else is alike."""
+        self._ledger[key_of(planned.entries[0])][0] += len(planned.entries)
+
     def add_times(self, key: Key, rows: int) -> None:
         """Count so many more entries of a milestone and a time to it."""
         self._times[key][0] += rows
@@ -139,17 +145,17 @@ def apply(connection: Connection, moves: Iterable[Move]) -> None:
     changes.write(connection)
 
 
+def apply_planned(connection: Connection, planned: PlannedTogether) -> None:
+    """Let the sums follow new entries that are written in the same transaction."""
+    changes = Changes()
+    changes.add_planned(planned)
+    changes.write(connection)
+
+
 def apply_together(connection: Connection, move: MoveTogether) -> None:
     """Let the sums follow what many entries are about to do alike, in the same transaction."""
     changes = Changes()
-    are_these = ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value))
-    key = (*_KEY_IN_LEDGER, ledger.c.currency, _STATED != _NONE)
-    found = (
-        select(*key, func.count(), func.sum(_TOLD), func.sum(_STATED))
-        .join(deals, deals.c.id == ledger.c.deal)
-        .where(are_these)
-        .group_by(*key)
-    )
+    found = _alike_among(connection.dialect.name)
     for *alike, currency, is_worth, rows, told, value in dialect.raw_rows(
         connection, found, numbers=move.numbers
     ):
@@ -180,16 +186,8 @@ def _follow_times(connection: Connection, changes: Changes, move: MoveTogether) 
     is_sent = move.counts or move.changes["state"] in _SENT
     if not is_sent and _SENT.isdisjoint(move.came_from):
         return
-    state = ledger.c.state.in_(sorted(_SENT))
-    turns = ~state if is_sent else state
-    found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
-        ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value)),
-        _HAS_CLICK_TIME,
-        ledger.c.told_value.is_(None),
-        turns,
-    )
-    grouped = found.group_by(ledger.c.milestone, _TENTHS)
-    for milestone, tenths, rows in connection.execute(grouped, {"numbers": move.numbers}):
+    found = _times_turning(connection.dialect.name, is_sent=is_sent)
+    for milestone, tenths, rows in connection.execute(found, {"numbers": move.numbers}):
         changes.add_times((milestone, tenths), rows if is_sent else -rows)
 
 
@@ -309,6 +307,33 @@ _TENTHS = case((_TOOK > 0, (_TOOK + (_UNIT - 1)) // _UNIT), else_=0)
 _HAS_CLICK_TIME = and_(ledger.c.clicked_at.is_not(None), ledger.c.is_click_estimated.is_not(true()))
 """An estimate is no time that could be measured from."""
 _IS_TIMED = _HAS_CLICK_TIME & (ledger.c.told_value.is_not(None) | ledger.c.state.in_(sorted(_SENT)))
+
+
+@cache
+def _alike_among(dialect_name: str) -> Select[Any]:
+    """Return a query of the entries with given `numbers`: those alike, and what they add up to.
+
+    It is made once: to build and compile it takes as long as to run it over a batch.
+    """
+    key = (*_KEY_IN_LEDGER, ledger.c.currency, _STATED != _NONE)
+    found: Select[Any] = select(*key, func.count(), func.sum(_TOLD), func.sum(_STATED))
+    joined = found.join(deals, deals.c.id == ledger.c.deal)
+    return joined.where(_is_given(dialect_name)).group_by(*key)
+
+
+@cache
+def _times_turning(dialect_name: str, *, is_sent: bool) -> Select[Any]:
+    """Return a query of the times of given entries that are not sent yet, or that are."""
+    state = ledger.c.state.in_(sorted(_SENT))
+    turns = ~state if is_sent else state
+    found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
+        _is_given(dialect_name), _HAS_CLICK_TIME, ledger.c.told_value.is_(None), turns
+    )
+    return found.group_by(ledger.c.milestone, _TENTHS)
+
+
+def _is_given(dialect_name: str) -> ColumnElement[bool]:
+    return ledger.c.id.in_(select(dialect.given(dialect_name, "numbers").c.value))
 
 
 def count_ledger(connection: Connection) -> Amounts:

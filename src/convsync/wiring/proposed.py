@@ -131,9 +131,11 @@ def _proposed(what: str, settings: Mapping[str, Any], proposal: TableProposal) -
         return Proposed(place=f"clicks.{_OF_CLICKS}", table=table, doubts=proposal.doubts)
     missing = "deal's ID" if not proposal.columns["deal_id"] else "time of any milestone"
     if not proposal.columns["deal_id"] or not proposal.milestones:
+        doubts = "".join(f" {doubt[0].upper()}{doubt[1:]}." for doubt in proposal.doubts)
         raise OperatorError(
-            f"{what}: no column looks like the {missing}, and none holds click IDs. Copy an"
-            " example of a config, and name the columns there."
+            f"{what}: no column looks like the {missing}, and none holds click IDs.{doubts} Copy an"
+            " example of a config, and name the columns there; what another table holds is joined"
+            ' to the deals in a query of kind = "sql".'
         )
     parts = {
         "columns": dict(proposal.columns),
