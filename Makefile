@@ -9,7 +9,7 @@ DAYS   ?= 30
 ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm own-night night test quick conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
+.PHONY: help demo demo-crm own-night night test quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ test: $(READY)  ## the tests
 
 quick: $(READY)  ## units, store on SQLite and command line: make quick VENV=.venv-3.13 PYTHON=python3.13
 	$(BIN)/pytest -n 2 --dist worksteal -k 'not postgresql' tests/unit tests/store tests/cli
+
+browser: $(READY)  ## the snippet in a real Chromium, step by step
+	$(BIN)/pytest tests/browser -v
 
 conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
 	$(BIN)/pytest tests/conformance -vv

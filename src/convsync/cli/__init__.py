@@ -18,6 +18,7 @@ from convsync.cli import (
     check,
     clicks,
     collect,
+    customer,
     db,
     deals,
     errors,
@@ -56,6 +57,7 @@ app.command("release")(runs.release)
 app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
 app.command("find")(find.find)
+app.command("customer")(customer.customer)
 app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
