@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
+import psycopg
+
 from convsync.sandbox.server import Sandbox
 from tests.fakes.databases import postgresql
 from tests.month.play import Month
@@ -24,6 +26,9 @@ def _file() -> Iterator[str]:
 @contextmanager
 def _server() -> Iterator[str]:
     with postgresql() as database:
+        with psycopg.connect(database.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # no night cuts the power
+            connection.execute("SELECT pg_reload_conf()")
         yield database.url
 
 

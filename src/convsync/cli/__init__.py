@@ -18,6 +18,7 @@ from convsync.cli import (
     check,
     clicks,
     collect,
+    customer,
     db,
     deals,
     errors,
@@ -35,6 +36,7 @@ from convsync.cli import (
     status,
     streams,
 )
+from convsync.cli.collector import spare_the_collector
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
 from convsync.log import LogFormat
 
@@ -55,6 +57,7 @@ app.command("release")(runs.release)
 app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
 app.command("find")(find.find)
+app.command("customer")(customer.customer)
 app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
@@ -114,6 +117,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; errors end as a message on stderr and the exit code of their class."""
+    spare_the_collector()
     with streams.guarded() as out:
         code = _run()
         out.flush()

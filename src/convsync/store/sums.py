@@ -2,7 +2,8 @@
 
 `ledger_sums` counts entries by everything the account asks of them, and adds up what the platform
 counts for them; `time_sums` counts those sent by the tenths of a day from their click to their
-milestone, where the time of the click is no estimate. A question about the whole ledger then costs
+milestone, where the time of the click is no estimate; where that of the milestone is one, it is
+taken out when they are read. A question about the whole ledger then costs
 a few hundred rows, however long it is. `audit verify` counts the ledger anew and compares.
 
 Moves are added up entry by entry (`apply`), and what many entries do together by what they have in
@@ -35,7 +36,14 @@ from convsync.model.period import Period
 from convsync.model.planned import PlannedTogether
 from convsync.model.statement import Operation
 from convsync.store import dialect
-from convsync.store.schema import deals, ledger, ledger_sums, time_sums
+from convsync.store.schema import (
+    IS_ESTIMATED,
+    deals,
+    ledger,
+    ledger_sums,
+    milestones,
+    time_sums,
+)
 
 TENTH = timedelta(days=0.1)
 """The unit of the time from click to milestone: as exact as it is shown."""
@@ -203,21 +211,37 @@ def kept(connection: Connection) -> list[LedgerSum]:
 
 
 def kept_times(connection: Connection) -> dict[str, list[tuple[timedelta, int]]]:
-    """Return by milestone how many were sent so long after their click, the quickest first."""
-    found = select(time_sums).where(time_sums.c.rows != 0).order_by(time_sums.c.tenths)
-    return _by_milestone(connection.execute(found))
+    """Return by milestone how many were sent so long after their click, the quickest first.
+
+    Those whose milestone has an estimate for its time are taken out here: what is kept does not
+    know of them, for a CRM's history may say better at any time.
+    """
+    columns = (time_sums.c.milestone, time_sums.c.tenths, time_sums.c.rows)
+    kept = {(name, tenths): rows for name, tenths, rows in connection.execute(select(*columns))}
+    estimated = _timed(ledger.c.milestone, _TENTHS).join(milestones, _ITS_MILESTONE)
+    for name, tenths, rows in connection.execute(estimated.where(IS_ESTIMATED)):
+        kept[name, tenths] = kept.get((name, tenths), 0) - rows
+    return _by_milestone((*key, rows) for key, rows in sorted(kept.items()) if rows)
 
 
 def times_within(connection: Connection, period: Period) -> dict[str, list[tuple[timedelta, int]]]:
     """Return the same of milestones reached in a period, from the ledger's own rows."""
-    is_in_it = (ledger.c.milestone_at >= period.since, ledger.c.milestone_at < period.until)
     found = (
-        select(ledger.c.milestone, _TENTHS.label("tenths"), func.count())
-        .where(_IS_TIMED, *is_in_it)
-        .group_by(ledger.c.milestone, _TENTHS)
+        _timed(ledger.c.milestone, _TENTHS)
+        .join(milestones, _ITS_MILESTONE, isouter=True)
+        .where(
+            ledger.c.milestone_at >= period.since,
+            ledger.c.milestone_at < period.until,
+            milestones.c.is_estimated.is_not(true()),
+        )
         .order_by(_TENTHS)
     )
     return _by_milestone(connection.execute(found))
+
+
+def _timed(*key: ColumnElement[Any]) -> Select[Any]:
+    """Return a query that counts the entries with a time from click to milestone, by a key."""
+    return select(*key, func.count()).where(_IS_TIMED).group_by(*key)
 
 
 def _by_milestone(found: Iterable[Any]) -> dict[str, list[tuple[timedelta, int]]]:
@@ -306,6 +330,7 @@ _UNIT = TENTH // _MICROSECOND
 _TENTHS = case((_TOOK > 0, (_TOOK + (_UNIT - 1)) // _UNIT), else_=0)
 _HAS_CLICK_TIME = and_(ledger.c.clicked_at.is_not(None), ledger.c.is_click_estimated.is_not(true()))
 """An estimate is no time that could be measured from."""
+_ITS_MILESTONE = and_(milestones.c.deal == ledger.c.deal, milestones.c.name == ledger.c.milestone)
 _IS_TIMED = _HAS_CLICK_TIME & (ledger.c.told_value.is_not(None) | ledger.c.state.in_(sorted(_SENT)))
 
 
