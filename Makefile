@@ -6,8 +6,9 @@ BENCH_DEALS ?= 1000000
 CASES  ?= 1000000
 SEED   ?= 1
 READY  := $(VENV)/.ready
+AIRFLOW := .venv-airflow
 
-.PHONY: help demo demo-crm own-night test quick conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
+.PHONY: help demo demo-crm airflow-demo own-night test quick conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +24,15 @@ demo: $(READY)  ## three nights against the sandbox, from nothing
 
 demo-crm: $(READY)  ## the same from another CRM: make demo-crm CRM=salesforce
 	@$(BIN)/python -m scripts.demo $(CRM)
+
+$(AIRFLOW)/.ready: pyproject.toml constraints-airflow.txt
+	$(PYTHON) -m venv $(AIRFLOW)
+	$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-airflow.txt -e '.[airflow-demo]'
+	@touch $@
+
+airflow-demo: $(AIRFLOW)/.ready  ## three companies on Apache Airflow, in an environment of its own; a worker is killed
+	$(AIRFLOW)/bin/python -m pytest -q -W ignore tests/unit/test_airflow_dags.py
+	$(AIRFLOW)/bin/python -m scripts.airflow_demo
 
 own-night: $(READY)  ## type what docs/operations.md says, from an empty folder: ARGS=--installed is quicker
 	$(BIN)/python -m scripts.own_night $(ARGS)
