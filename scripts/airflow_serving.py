@@ -25,8 +25,8 @@ import requests
 
 _USER = "admin"
 _QUESTIONS = "taskInstances/{task}/-1/hitlDetails"
-_STARTS_WITHIN_S = 180
-_ANSWERS_WITHIN_S = 90
+_STARTS_WITHIN_S = 600
+_ANSWERS_WITHIN_S = 180
 _DAG_FILE = """\
 from datetime import timedelta
 
