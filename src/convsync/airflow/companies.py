@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convsync.errors import OperatorError
+from convsync.settings.google_tables import DataManagerTable
 from convsync.settings.loading import written_tables
-from convsync.settings.tables import DataManagerTable
 from convsync.settings.values import Zone
 from convsync.settings.watch_tables import ScheduleTable
 from convsync.watch.timetable import Timetable
