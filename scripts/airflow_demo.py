@@ -45,7 +45,7 @@ def main() -> None:
         companies = ThreeCompanies(FOLDER, server, ports)
         platform = Platform(ports["http"])
         title("Three companies, a ledger each on one PostgreSQL; gamma has four nights behind it")
-        companies.found()
+        companies.found(platform)
         with Airflow(FOLDER, server.database("airflow"), companies.folder) as airflow:
             title("Airflow: API, scheduler, DAG processor; the pool of the Cloud project")
             airflow.start()

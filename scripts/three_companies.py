@@ -59,7 +59,7 @@ class ThreeCompanies:
         self._urls = {name: server.database(name) for name in COMPANIES}
         self._ports = ports
 
-    def found(self) -> None:
+    def found(self, platform: "Platform") -> None:
         """Write the configurations and exports; gamma's ordinary nights have passed already."""
         for name, account in COMPANIES.items():
             own, secrets = self.folder / name, self.secrets / name
@@ -73,7 +73,10 @@ class ThreeCompanies:
         for days in _PAST_NIGHTS:
             past += [(f"gamma-{days}-{number}", days) for number in range(1, 3)]
             self._export("gamma", past)
-            self.typed("gamma", "run", "--as-of", _at(days - 0.5).isoformat())
+            night = _at(days - 0.5)
+            platform.clock(night)
+            self.typed("gamma", "run", "--as-of", night.isoformat())
+        platform.clock(None)
         tonight = [(f"gamma-{number}", 1) for number in range(1, 31)]
         self._export("gamma", [*past, *tonight])
 
@@ -140,6 +143,10 @@ class Platform:
 
     def __init__(self, http: str) -> None:
         self._http = http
+
+    def clock(self, at: datetime | None) -> None:
+        """Stop its clock at an instant, or let it go on."""
+        self._post("clock", {"now": at and at.isoformat()})
 
     def is_slow(self, seconds: float) -> None:
         """From now on uploads are answered after so many seconds."""
