@@ -306,16 +306,17 @@ class TestDuckDbDeals(TableSourceContract):
         is_complete: bool = False,
     ) -> SqlDeals:
 
-        self.database.fill("deals", [(name, "VARCHAR") for name in HEADER])
-        engine_rows = [
+        listed = ", ".join(f'"{name}" VARCHAR' for name in HEADER)
+        cells_of_rows = [
             [None if row[name] is None else str(row[name]) for name in HEADER] for row in rows
         ]
         import duckdb as driver
 
         with driver.connect(self.database.url.removeprefix("duckdb:///")) as connection:
-            if engine_rows:
+            connection.execute(f"CREATE OR REPLACE TABLE deals ({listed})")
+            if cells_of_rows:
                 marks = ", ".join("?" * len(HEADER))
-                connection.executemany(f"INSERT INTO deals VALUES ({marks})", engine_rows)
+                connection.executemany(f"INSERT INTO deals VALUES ({marks})", cells_of_rows)
         return SqlDeals(
             name="crm",
             url=self.database.url,
