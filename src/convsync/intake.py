@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from convsync import audit, forgetting, habits, unchanged_rows
+from convsync import audit, contents, forgetting, habits, unchanged_rows
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -40,6 +40,7 @@ from convsync.model.erased import Erased
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
+from convsync.profile.nights import Counts
 from convsync.recollection import Recollection
 from convsync.store import clicks, deals, file_marks, quarantine, row_digests, runs
 from convsync.store.database import Connection
@@ -144,21 +145,25 @@ class Intake:
 
         What was read before and stands as it did is passed over, unless it is to be read `again`.
         """
-        total = clicks.Stored()
+        total, run_id = clicks.Stored(), self._session.run_id
         for chunk, is_last in with_last(self._click_chunks(source, window, again=again)):
             with self._session.transaction("store clicks") as connection:
                 seen = self.erased.without_clicks(chunk.seen) if self.erased else chunk.seen
                 stored = clicks.save(connection, seen)
+                beside = {"passed_over": chunk.passed_over, "unreadable": len(chunk.unreadable)}
+                total += replace(stored, **beside)
                 self._quarantine(connection, source.name, chunk.unreadable)
                 if chunk.mark is not None:
                     file_marks.move(connection, source.name, chunk.mark)
                 if is_last and moves_watermark:
                     self._before_moving()
-                    runs.move_watermark(connection, source.name, window, self._session.run_id)
+                    held = Counts(deals=total.total, unreadable=total.unreadable)
+                    self._problems += contents.noted(connection, source.name, held)
+                    runs.move_watermark(connection, source.name, window, run_id)
                 if stored.total:
-                    self._record(connection, [_about_clicks(source.name, stored)])
+                    told = [_about_clicks(source.name, stored)]
+                    audit.record(connection, told, run_id=run_id, at=self._session.now)
             self.has_changed |= bool(stored.total)
-            total += replace(stored, passed_over=chunk.passed_over)
             self._advance("clicks", stored.total + len(chunk.unreadable))
         return total
 
@@ -329,9 +334,8 @@ class Intake:
             for record in records
             if isinstance(record, Quarantined)
         ]
-        new = quarantine.add(
-            connection, entries, run_id=self._session.run_id, now=self._session.now
-        )
+        session = self._session
+        new = quarantine.add(connection, entries, run_id=session.run_id, now=session.now)
         if new:
             self.unreadable[source] += new
 
@@ -346,10 +350,6 @@ class Intake:
     def _keep_for_next_run(self, connection: Connection, saved: deals.Saved) -> None:
         """Leave what lies outside a backfill's period to the next nightly run."""
         deals.look_again(connection, {stored.row: self._session.now for stored in saved.changed})
-
-    def _record(self, connection: Connection, events: Sequence[Event]) -> None:
-        if events:
-            audit.record(connection, events, run_id=self._session.run_id, at=self._session.now)
 
 
 def _of_period(source: DealSource, period: Period, only: Narrowed) -> Iterator[Record]:

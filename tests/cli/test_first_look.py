@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
+import tomllib
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +13,12 @@ from sqlalchemy import make_url
 
 from convsync.sandbox.world import World
 from convsync.settings import load_settings
-from convsync.settings.tables import CsvDealsTable, GoogleTemplateTable, SqlDealsTable
+from convsync.settings.source_tables import (
+    CsvClicksTable,
+    CsvDealsTable,
+    GoogleTemplateTable,
+    SqlDealsTable,
+)
 from tests.cli.office import CommandResult, Office, run
 from tests.contract.test_csv_layouts import TEMPLATE, a_workbook
 from tests.fakes.databases import DATABASES
@@ -65,14 +72,54 @@ def test_a_workbook_is_profiled_as_well(tmp_path: Path) -> None:
     assert "8 records, 0 of them unreadable" in said.out
 
 
-def test_a_log_of_clicks_is_profiled_and_no_config_is_made_of_it(tmp_path: Path) -> None:
+CLICKS = "gclid,session_utc\nCj0KCQiA-abcDEF_1234567890,2026-03-01T10:00:00Z\n"
+
+
+def test_a_log_of_clicks_is_profiled(tmp_path: Path) -> None:
     path = tmp_path / "clicks.csv"
-    path.write_text("gclid,session_utc\nCj0KCQiA-abcDEF_1234567890,2026-03-01T10:00:00Z\n")
+    path.write_text(CLICKS)
     assert "[clicks.site]" in types("check", "--profile", str(path)).out
-    said = types("init", "--kind", "csv", str(path), "--output", str(tmp_path / "convsync.toml"))
+
+
+@pytest.mark.parametrize("files", [["clicks.csv", "export.csv"], ["export.csv", "clicks.csv"]])
+def test_init_writes_deals_and_clicks_into_one_config_in_any_order(
+    export: Path, files: list[str]
+) -> None:
+    config = export.with_name("convsync.toml")
+    export.with_name("clicks.csv").write_text(CLICKS)
+    for file in files:
+        said = types("init", "--kind", "csv", str(export.with_name(file)), "--output", str(config))
+        assert (said.code, said.err) == (0, "")
+    settings = load_settings(config)
+    assert settings.deals.keys() == {"crm"}
+    clicks = settings.clicks["site"]
+    assert isinstance(clicks, CsvClicksTable)
+    assert (clicks.path, clicks.columns.gclid) == (Path("clicks.csv"), "gclid")
+    assert clicks.columns.clicked_at is not None
+
+
+def test_a_second_log_of_clicks_has_its_own_name_and_none_is_added_twice(tmp_path: Path) -> None:
+    config = tmp_path / "convsync.toml"
+    for name in ("shop.csv", "blog.csv", "shop.csv"):
+        (tmp_path / name).write_text(CLICKS)
+        said = types("init", "--kind", "csv", str(tmp_path / name), "--output", str(config))
     assert said.code == 2
-    assert "looks like a log of clicks" in said.err
-    assert not (tmp_path / "convsync.toml").exists()
+    assert "has this log of clicks as [clicks.site] already" in said.err
+    tables = tomllib.loads(config.read_text())
+    assert {name: one["path"] for name, one in tables["clicks"].items()} == {
+        "site": "shop.csv",
+        "site_2": "blog.csv",
+    }
+
+
+def test_a_log_of_clicks_alone_is_no_config_yet_and_init_says_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    path, config = tmp_path / "clicks.csv", tmp_path / "convsync.toml"
+    path.write_text(CLICKS)
+    said = types("init", "--kind", "csv", str(path), "--output", str(config))
+    assert "convsync init …   # for the deals" in said.out
+    assert types("check", "--config", str(config)).code == 2
 
 
 def test_googles_template_is_known_by_its_header(tmp_path: Path) -> None:
@@ -156,3 +203,15 @@ def test_check_shows_what_the_deals_of_a_crm_hold(office: Office) -> None:
     filled = {one["column"]: one["filled"] for one in profile["columns"]}
     assert filled["contact.email"] > 0
     assert {one["name"]: one["deals"] for one in profile["milestones"]}["mql"] > 0
+
+
+def test_click_ids_of_a_crm_in_lower_case_are_said_once(office: Office) -> None:
+    crm = office.moves_to("hubspot")
+    deals = World(seed=3, deals=40, ends_at=NOW, days=30).deals_as_of(NOW)
+    crm.feed.take(
+        [replace(one, ids=replace(one.ids, gclid=one.ids.gclid.lower())) for one in deals], NOW
+    )
+    found = json.loads(office.types("check", "--format", "json").out)
+    told = [one["detail"] for one in found if "'hs_google_click_id'" in (one["detail"] or "")]
+    assert len(told) == 1
+    assert "are in lower case" in told[0]

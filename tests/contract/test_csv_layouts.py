@@ -1,5 +1,6 @@
 """Files as people export them: what stands around the rows, workbooks, and quoting gone wrong."""
 
+import gzip
 import resource
 from collections.abc import Sequence
 from decimal import Decimal
@@ -18,6 +19,7 @@ from convsync.extract.csv_file import CsvDeals
 from convsync.extract.csv_form import FileForm
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.source import Quarantined
+from convsync.extract.table_file import opened_table
 from convsync.model.deal import Deal
 from convsync.model.identifiers import hashed
 from convsync.profile.counting import profile_of
@@ -254,6 +256,28 @@ def test_a_workbook_that_cannot_be_read_stops_with_its_name(
 
 
 HASH = hashed("a@x.example")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(gzip.compress(b"id\nD-1\n"), "compressed by gzip: unpack it", id="gzip"),
+        pytest.param(b"PAR1\x15\x04", "Parquet file", id="Parquet"),
+        pytest.param(b"%PDF-1.7\n", "is a PDF", id="PDF"),
+        pytest.param(b"\n<!DOCTYPE html><title>Sign in</title>", "asks to sign in", id="sign-in"),
+        pytest.param(b"\xef\xbb\xbf<html><table><tr>", "web page", id="HTML as .xls"),
+        pytest.param(b'<?xml version="1.0"?>\n<Workbook>', "is XML", id="XML as .xls"),
+        pytest.param(b'{"error":"INVALID_SESSION_ID"}', "is JSON, an error", id="an API's error"),
+        pytest.param(b'[{"id":"D-1"}]', "is JSON", id="JSON"),
+        pytest.param(b"SQLite format 3\0", 'kind = "sql"', id="a database"),
+        pytest.param(b"PK\x03\x04 deals.csv", "is an archive, unpack it", id="ZIP"),
+    ],
+)
+def test_what_is_no_table_is_named_by_what_it_is(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "deals.csv"
+    path.write_bytes(content)
+    with pytest.raises(OperatorError, match=said), opened_table(path, FileForm()):
+        raise AssertionError("it was opened")
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from phonenumbers import SUPPORTED_REGIONS
+from phonenumbers.geodata.locale import LOCALE_DATA
 
 from convsync.extract.amounts import Amount
 from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.cells import CellReader, hashed_phone
 from convsync.extract.mapping import CellFormat
 from convsync.model.consent import ConsentStatus
+from convsync.model.countries import country_named
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import hashed
 
@@ -144,14 +147,29 @@ def test_one_cell_may_hold_several_addresses(cell: str, expected: list[str]) -> 
         pytest.param("FR", "06 12 34 56 78", "+33612345678", id="the cell's country"),
         pytest.param("fr", "06 12 34 56 78", "+33612345678", id="in lower case"),
         pytest.param("", "0151 12345678", "+4915112345678", id="the source's region"),
-        pytest.param("Atlantis", "0151 12345678", "+4915112345678", id="no country at all"),
+        pytest.param("Austria", "0664 1234567", "+436641234567", id="a name"),
+        pytest.param("ÖSTERREICH", "0664 1234567", "+436641234567", id="a name in its language"),
+        pytest.param("Cote d'Ivoire", "07 01 23 45 67", "+2250701234567", id="without accents"),
+        pytest.param("United States of America", "(212) 555-2368", "+12125552368", id="ISO's name"),
+        pytest.param("UK", "020 7946 0958", "+442079460958", id="what people write"),
+        pytest.param("Atlantis", "+49 151 12345678", "+4915112345678", id="a plus needs none"),
+        pytest.param("Atlantis", "0151 12345678", None, id="no country that there is"),
     ],
 )
 def test_a_national_phone_number_is_read_in_its_country(
-    country: str, phone: str, expected: str
+    country: str, phone: str, expected: str | None
 ) -> None:
     cells = CellReader(CellFormat(phone_region="DE"))
-    assert hashed_phone(phone, cells.region(country)) == hashed(expected)
+    assert hashed_phone(phone, cells.region(country)) == (expected and hashed(expected))
+
+
+def test_every_country_is_known_by_its_code_and_its_english_name() -> None:
+    for region, names in LOCALE_DATA.items():
+        if region in SUPPORTED_REGIONS:
+            english = names["en"].removeprefix("*")
+            name = names[english] if names["en"].startswith("*") else english
+            assert country_named(region) == region
+            assert country_named(name) == region, name
 
 
 def test_words_are_compared_without_case_and_space() -> None:

@@ -40,13 +40,15 @@ COLUMNS = DealColumns(
     created_at="Created",
     emails=("E-mail",),
     phones=("Phone",),
+    country="Country",
     ad_user_data="Consent",
     segments={"region": "Region"},
     milestones={"won": MilestoneColumn(column="Won")},
 )
 HEADER = ("ID", "Amount", "GCLID", "MSCLKID", "Created", "Won", "E-mail", "Phone", "Consent",
-          "Region")  # fmt: skip
+          "Region", "Country")  # fmt: skip
 ORDINARY = {
+    "Country": "DE",
     "Amount": "1,234.50",
     "GCLID": "Cj0KCQiA-abcDEF_12345678901",
     "MSCLKID": "0a1b2c3d4e5f60718293a4b5",
@@ -125,6 +127,8 @@ CASES = [
         id="midnights of another zone"),
     pytest.param({"Won": ("2026-11-01", "2026-11-20")}, "1 of 2 deals reached 'won' more than a",
         "", id="won before it was created"),
+    pytest.param({"Won": ["2027-02-20"] * 5}, "5 of 5 deals reached 'won' more than 90 days", "",
+        id="won when no click counts any more"),
     pytest.param({"Won": ("", "")}, "none of 2 deals has reached the milestone 'won'", "",
         id="a milestone that nobody reaches"),
     pytest.param({"E_mail": ["nobody"] * 6}, "none of the 6 cells in column 'E-mail'", "",
@@ -135,6 +139,8 @@ CASES = [
         'allowed = ["key:', id="one address for many"),
     pytest.param({"Phone": ["030 900009"] * 6}, "6 deals share one phone key", 'allowed = ["key:',
         id="a switchboard"),
+    pytest.param({"Country": ("Austria", "fr", "Absurdistan")}, "1 of 3 cells in column 'Country'"
+        " name no country", "", id="a country that there is not"),
     pytest.param({"Consent": ("yes", "nein", "nein")}, "'nein' (2)", 'denied = ["nein"]',
         id="a word of consent that nobody mapped"),
     pytest.param({"Region": ("North", "north", "No-rth")}, "signs: Aa-aaa and Aaaaa and aaaaa", "",

@@ -15,7 +15,7 @@ from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.extract.sql import SqlDeals
 from convsync.sandbox.living import config_for
-from convsync.settings import Settings, load_settings, tables
+from convsync.settings import Settings, google_tables, load_settings, source_tables
 from convsync.settings.crms import CRMS
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -119,7 +119,7 @@ def test_the_examples_explain_every_key_there_is() -> None:
 
 def test_the_query_of_the_warehouse_yields_every_mapped_column() -> None:
     source = load_settings(CONFIG / "sql.toml").deals["crm"]
-    assert isinstance(source, tables.SqlDealsTable)
+    assert isinstance(source, source_tables.SqlDealsTable)
     written = tomllib.loads((CONFIG / "sql.toml").read_text())["deals"]["crm"]
     mapped = {*written["columns"].values(), *written["milestones"].values()}
     assert {column for column in mapped if not re.search(rf"\b{column}\b", source.query)} == set()
@@ -143,7 +143,7 @@ def test_a_variable_overrides_the_file_key_by_key(
     monkeypatch.setenv("CONVSYNC_RULES__WON__AMOUNTS__ZERO", "12.50")
     settings = load_settings(config)
     google = settings.destinations["google"]
-    assert isinstance(google, tables.DataManagerTable)
+    assert isinstance(google, google_tables.DataManagerTable)
     assert google.operating_account == "9998887777"
     assert google.event_source == "OTHER"
     assert settings.limits.factor == 9

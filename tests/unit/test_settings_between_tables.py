@@ -13,7 +13,7 @@ from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.model.terms import Moved
-from convsync.settings import Settings, load_settings, tables
+from convsync.settings import Settings, google_tables, load_settings
 from convsync.settings.contradictions import contradictions_in
 from convsync.settings.inheritance import resolve
 
@@ -203,8 +203,8 @@ def test_a_destination_inherits_what_it_does_not_say_itself(tmp_path: Path) -> N
     settings = loaded(tmp_path, DEALS, TO_BERLIN, MANAGER, berlin, vienna)
     assert list(settings.destinations) == ["berlin", "vienna"]
     first, second = settings.destinations.values()
-    assert isinstance(first, tables.DataManagerTable)
-    assert isinstance(second, tables.DataManagerTable)
+    assert isinstance(first, google_tables.DataManagerTable)
+    assert isinstance(second, google_tables.DataManagerTable)
     assert (first.operating_account, second.operating_account) == ("1111111111", "2222222222")
     assert first.login_account == second.login_account == "0987654321"
     assert (first.settling_hours, second.settling_hours) == (12, 3)
@@ -227,7 +227,7 @@ def test_tables_within_a_destination_are_inherited_key_by_key(tmp_path: Path) ->
     )
     settings = loaded(tmp_path, DEALS, TO_BERLIN, template, berlin)
     table = settings.destinations["berlin"]
-    assert isinstance(table, tables.GoogleAdsTable)
+    assert isinstance(table, google_tables.GoogleAdsTable)
     assert table.custom_variables == {"a": "1", "b": "3"}
 
 

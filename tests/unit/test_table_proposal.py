@@ -44,6 +44,9 @@ DATES = ("2026-03-01", "2026-03-20")
             {"email": ["E-Mail"], "phone": ["Mobile"]}, id="a person"),
         pytest.param({"id": "12", "created": DATES, "is_deleted": ("false", "true")},
             {"deleted": "is_deleted"}, id="what is deleted"),
+        pytest.param({"id": "12", "created": DATES, "_fivetran_deleted": ("FALSE", "TRUE"),
+            "_fivetran_synced": DATES}, {"deleted": "_fivetran_deleted", "modified_at": None},
+            id="what a loader found deleted, and not when it copied the row"),
     ],
 )  # fmt: skip
 def test_a_column_is_guessed_by_its_name_and_what_it_holds(
@@ -90,6 +93,35 @@ def test_what_dates_leave_open_is_said_to_be_a_guess(
     found = proposed({"Deal ID": "12", "Created": texts})
     assert found.form.get("date_formats") == ([form] if form else None)
     assert bool(found.doubts) is is_doubtful
+
+
+@pytest.mark.parametrize(
+    ("table", "looks_like"),
+    [
+        pytest.param({"deal_id": "11", "timestamp": DATES, "name": "ab", "value": "cd"}, "changes",
+            id="a history by field"),
+        pytest.param({"OpportunityId": "11", "Created": DATES, "Old Value": "ab", "NewValue": "cd"},
+            "changes", id="a history of old and new values"),
+        pytest.param({"deal_id": "11", "_fivetran_start": DATES, "_fivetran_active": "tf",
+            "value": "ab"}, "changes", id="a history of periods"),
+        pytest.param({"contact_id": "11", "deal_id": "12", "type_id": "33", "category": "aa",
+            "_fivetran_synced": DATES}, "links", id="contacts of deals"),
+        pytest.param({"deal_id": "11", "merged_deal_id": "12"}, "links", id="merged deals"),
+        pytest.param({"stage_id": "12", "label": "ab", "created_at": DATES}, "every stage",
+            id="stages"),
+        pytest.param({"pipeline_id": "12", "label": "ab", "created_at": DATES}, "every pipeline",
+            id="pipelines"),
+        pytest.param({"deal_id": "12", "contact_id": "34", "created_at": DATES}, "", id="deals"),
+        pytest.param({"deal_id": "12", "name": "ab", "amount": "12", "created": DATES}, "",
+            id="deals with names"),
+    ],
+)  # fmt: skip
+def test_a_table_that_holds_no_deals_is_said_to_look_like_another(
+    table: Mapping[str, Sequence[object]], looks_like: str
+) -> None:
+    doubts = [doubt for doubt in proposed(table).doubts if "look like" in doubt]
+    assert bool(doubts) is bool(looks_like)
+    assert looks_like in "".join(doubts)
 
 
 def test_a_log_of_clicks_is_told_from_deals() -> None:

@@ -28,6 +28,7 @@ from convsync.cli import (
     output,
     past_runs,
     quarantine,
+    report,
     runs,
     sandbox,
     schedule,
@@ -66,6 +67,7 @@ app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(report.app, name="report")
 app.add_typer(db.app, name="db")
 
 

@@ -1,8 +1,12 @@
 """A first configuration as text: what `init` writes, whatever the deals come from."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from convsync.errors import OperatorError
 
 _DEFINITIONS = {
     "mql": ("A contact fits our target group and asked for something.", "marketing"),
@@ -10,6 +14,34 @@ _DEFINITIONS = {
     "opportunity": ("An offer is on the table.", "sales"),
     "won": ("The contract is signed.", "sales"),
 }
+
+
+def clicks_kept(output: Path, *, force: bool) -> str:
+    """Return the text of a file that `init` has begun with click logs; "" where there is no file.
+
+    Raises OperatorError where the file holds anything else, which would be overwritten, unless it
+    is forced.
+    """
+    if force or not output.exists():
+        return ""
+    text = output.read_text(encoding="utf-8")
+    if clicks_alone(text) is None:
+        raise OperatorError(f"{output} already exists. Name another, or overwrite it with --force.")
+    return text
+
+
+def clicks_alone(text: str) -> Mapping[str, Any] | None:
+    """Return the click logs of a configuration that has nothing else yet, None for any other."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+    return tables["clicks"] if tables.keys() == {"clicks"} else None
+
+
+def write(output: Path, lines: Iterable[str], kept: str) -> None:
+    """Write the file: these lines, and below them the click logs that were kept."""
+    output.write_text("\n".join([*lines, *([""] * bool(kept)), kept]), encoding="utf-8")
 
 
 def head(examples: Sequence[str]) -> Iterator[str]:

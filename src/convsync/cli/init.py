@@ -51,8 +51,9 @@ def init(
 ) -> None:
     """Ask which CRM, read its stages and fields, and write a commented configuration.
 
-    With --kind, the same from the header and rows of an export, or of a table or query. Secrets are
-    asked for and used once; they are not written. Set them as variables afterwards.
+    With --kind, the same from the header and rows of an export, or of a table or query. A log of
+    clicks is added to the file there is, or begins one that the next `init` adds the deals to.
+    Secrets are asked for and used once; they are not written. Set them as variables afterwards.
     """
     from convsync.extract.mapping import CrmMapping
     from convsync.extract.proposal import propose
@@ -60,15 +61,14 @@ def init(
     from convsync.settings import load_settings
     from convsync.wiring.crm import crm_of
 
-    if output.exists() and not force:
-        raise OperatorError(f"{output} already exists. Name another, or overwrite it with --force.")
     if kind is not None:
-        init_table.written_for(kind, where, query, output)
+        init_table.written_for(kind, where, query, output, force=force)
         return
+    kept = first_config.clicks_kept(output, force=force)
     table, secrets = _asked(crm, answers_of(set_), output)
     folder = output.resolve().parent
     proposal = propose(crm_of(table, CrmMapping(milestones={}), folder, RetryPolicy()))
-    output.write_text(_config(table, proposal), encoding="utf-8")
+    first_config.write(output, _lines(table, proposal), kept)
     os.environ.update({f"{_SECRETS}{key.upper()}": value for key, value in secrets.items()})
     load_settings(output)
     typer.echo(f"{output} is written. Look at every line of it, then:")
@@ -115,10 +115,6 @@ def _types_of(model: type["AnyCrmDeals"], key: str) -> tuple[Any, ...]:
 
     annotation = model.model_fields[key].annotation
     return (annotation, *get_args(annotation))
-
-
-def _config(table: "AnyCrmDeals", proposal: "Proposal") -> str:
-    return "\n".join(_lines(table, proposal)) + "\n"
 
 
 def _lines(table: "AnyCrmDeals", proposal: "Proposal") -> Iterator[str]:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from convsync.wiring.proposed import Proposed
 
 KINDS: Final = ("csv", "sql")
-_URL: Final = "CONVSYNC_DEALS__CRM__URL"
+_BEGUN: Final = "# Written by `convsync init`, which adds the deals when it is typed for them."
 
 
-def written_for(kind: str, place: str | None, query: str | None, output: Path) -> None:
+def written_for(
+    kind: str, place: str | None, query: str | None, output: Path, *, force: bool
+) -> None:
     """Write a configuration for the deals of a file or database, and say what is doubtful.
 
-    Raises OperatorError where there are none, or where it is a log of clicks.
+    Clicks are added to the configuration there is. Raises OperatorError where there are neither,
+    and where a configuration of other deals would be overwritten.
     """
-    from convsync.settings import load_settings
-    from convsync.wiring.proposed import holds_secret
-
     if kind not in KINDS:
         raise OperatorError(f"--kind {kind}: write {' or '.join(KINDS)}; for a CRM write --crm.")
     if place is None:
@@ -34,17 +34,51 @@ def written_for(kind: str, place: str | None, query: str | None, output: Path) -
     proposed = (
         _of_file(Path(place), folder) if kind == "csv" else _of_database(place, query, folder)
     )
-    if not proposed.place.startswith("deals."):
-        raise OperatorError(
-            f"{place} looks like a log of clicks: `convsync init` needs the deals. `convsync check"
-            f" --profile` shows what is in it, and the lines of [{proposed.place}] to add."
-        )
-    secret = holds_secret(place) if kind == "sql" else False
-    output.write_text("\n".join(_lines(kind, proposed, is_secret=secret)) + "\n", encoding="utf-8")
-    if secret:
-        os.environ[_URL] = place
+    if proposed.place.startswith("clicks."):
+        _add_clicks(output, proposed)
+    else:
+        _write_deals(kind, output, proposed, first_config.clicks_kept(output, force=force))
+
+
+def _write_deals(kind: str, output: Path, proposed: "Proposed", kept: str) -> None:
+    from convsync.settings import load_settings
+
+    secret = _secret_of(proposed)
+    first_config.write(output, _lines(kind, proposed), kept)
+    os.environ.update(secret)
     load_settings(output)
-    _tell(output, proposed, is_secret=secret)
+    typer.echo(f"{output} is written. Look at every line of it, then:")
+    _tell(proposed, secret)
+    typer.echo("  convsync db upgrade && convsync check && convsync plan")
+
+
+def _add_clicks(output: Path, proposed: "Proposed") -> None:
+    """Add a log of clicks to a configuration, or begin one with it."""
+    text = output.read_text(encoding="utf-8") if output.exists() else _BEGUN
+    named = _named_apart(proposed, output)
+    output.write_text("\n".join([text.rstrip("\n"), "", *_table(named), ""]), encoding="utf-8")
+    typer.echo(f"[{named.place}] is added to {output}. Look at every line of it, then:")
+    _tell(named, _secret_of(named))
+    if first_config.clicks_alone(output.read_text(encoding="utf-8")) is None:
+        typer.echo("  convsync check")
+    else:
+        typer.echo("  convsync init …   # for the deals: --crm NAME, or --kind csv FILE")
+
+
+def _named_apart(proposed: "Proposed", output: Path) -> "Proposed":
+    """Give a log of clicks a name that no other has. Raises OperatorError where it is there."""
+    from dataclasses import replace
+
+    from convsync.settings.loading import written_tables
+
+    there = written_tables(output).get("clicks", {})
+    for name, table in there.items():
+        if all(table.get(key) == proposed.table.get(key) for key in ("path", "url", "query")):
+            raise OperatorError(f"{output} has this log of clicks as [clicks.{name}] already.")
+    first, _, own = proposed.place.partition(".")
+    names = (own, *(f"{own}_{number}" for number in range(2, len(there) + 2)))
+    free = next(name for name in names if name not in there)
+    return replace(proposed, place=f"{first}.{free}")
 
 
 def _of_file(path: Path, folder: Path) -> "Proposed":
@@ -70,28 +104,39 @@ def _of_database(url: str, query: str | None, folder: Path) -> "Proposed":
     return of_database(url, str(query), folder)
 
 
-def _lines(kind: str, proposed: "Proposed", *, is_secret: bool) -> Iterator[str]:
+def _lines(kind: str, proposed: "Proposed") -> Iterator[str]:
     milestones = [name for name in proposed.table["milestones"] if name != "lost"]
     yield from first_config.head([f"{located(f'config/{kind}.toml')} explains all keys."])
     yield from first_config.agreements(milestones)
     yield ""
-    yield from (f"# {doubt}" for doubt in proposed.doubts)
-    if is_secret:
-        yield f"# The address is a secret: set it as {_URL}, or in CONVSYNC_SECRETS_DIR."
-    yield from first_config.table(proposed.place, _without_secret(proposed.table, is_secret))
+    yield from _table(proposed)
     columns = proposed.table.get("columns")  # Google's template needs none: its names are known
     has_amounts = columns is None or "amount" in columns
     yield from first_config.rules(milestones, has_amounts=has_amounts)
 
 
-def _without_secret(table: Mapping[str, Any], is_secret: bool) -> Mapping[str, Any]:
-    return {key: value for key, value in table.items() if not (is_secret and key == "url")}
+def _table(proposed: "Proposed") -> Iterator[str]:
+    """Yield the lines of the source's own table, with what is doubtful of it above."""
+    secret = _secret_of(proposed)
+    yield from (f"# {doubt}" for doubt in proposed.doubts)
+    for name in secret:
+        yield f"# The address is a secret: set it as {name}, or in CONVSYNC_SECRETS_DIR."
+    written = {key: value for key, value in proposed.table.items() if not (secret and key == "url")}
+    yield from first_config.table(proposed.place, written)
 
 
-def _tell(output: Path, proposed: "Proposed", *, is_secret: bool) -> None:
-    typer.echo(f"{output} is written. Look at every line of it, then:")
+def _secret_of(proposed: "Proposed") -> Mapping[str, str]:
+    """Return a database's URL that holds a password by the variable that it is to be set as."""
+    from convsync.wiring.proposed import holds_secret
+
+    url = proposed.table.get("url")
+    if url is None or not holds_secret(url):
+        return {}
+    return {f"CONVSYNC_{proposed.place.upper().replace('.', '__')}__URL": url}
+
+
+def _tell(proposed: "Proposed", secret: Mapping[str, str]) -> None:
     for doubt in proposed.doubts:
         typer.echo(f"  # {doubt}")
-    if is_secret:
-        typer.echo(f"  export {_URL}=…   # or a file of that name")
-    typer.echo("  convsync db upgrade && convsync check && convsync plan")
+    for name in secret:
+        typer.echo(f"  export {name}=…   # or a file of that name")

@@ -18,6 +18,7 @@ _NAMES: Mapping[str, str] = {
     "clicks": "reading clicks",
     "due": "planning",
     "sent": "sending",
+    "days": "asking for days",
 }
 """What people call the stages of a run."""
 

@@ -13,8 +13,6 @@ from functools import lru_cache, partial
 from re import compile as pattern
 from typing import TypeVar
 
-from phonenumbers import SUPPORTED_REGIONS
-
 from convsync.extract.amounts import Amount, AmountReader
 from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.free_text import without_people
@@ -25,6 +23,7 @@ from convsync.extract.timestamps import Moment, TimestampReader
 from convsync.model.captured import Captured, captured_in, captured_in_url
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import ConsentStatus
+from convsync.model.countries import country_named
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import (
     HASH_LENGTH,
@@ -145,9 +144,12 @@ class CellReader:
         return text_of(cell).casefold() in self._deleted
 
     def _region(self, cell: object) -> str | None:
-        """Return the cell's ISO 3166 country, the source's phone region where it holds none."""
-        code = self.text(cell).upper()
-        return code if code in SUPPORTED_REGIONS else self._phone_region
+        """Return the cell's ISO 3166 country, the source's phone region where it is blank.
+
+        Where a text names no country, nothing says where a number without a plus is dialled.
+        """
+        text = self.text(cell)
+        return country_named(text) if text else self._phone_region
 
     def captured(self, kind: ClickIdKind, cell: object) -> list[Captured]:
         """Return the click IDs in a cell that should hold one of this kind, or raise CellError."""

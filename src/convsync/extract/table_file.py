@@ -1,12 +1,18 @@
-"""A file with a header and rows: delimited text, or a workbook, told apart by its first bytes."""
+"""A file with a header and rows: delimited text, or a workbook, told apart by its first bytes.
 
-from collections.abc import Callable, Iterator
+What is neither is named by what it is: a page that asks to sign in, saved under an export's name,
+is no empty export, and a table of HTML is no workbook, though its name ends in .xls.
+"""
+
+import codecs
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
+from convsync.errors import OperatorError
 from convsync.extract.csv_form import FileForm, opened
 from convsync.extract.csv_rows import opened_csv
 from convsync.extract.layout import Header, NumberedRow, RowCells
@@ -14,6 +20,23 @@ from convsync.extract.mapping import CellFormat
 from convsync.extract.source import StoredAs, Unchanged
 
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # a ZIP archive, and what .xls files are
+_OTHERS: Final[Mapping[bytes, str]] = {
+    b"\x1f\x8b": "is compressed by gzip: unpack it",
+    b"BZh": "is compressed by bzip2: unpack it",
+    b"\xfd7zXZ": "is compressed by xz: unpack it",
+    b"(\xb5/\xfd": "is compressed by zstd: unpack it",
+    b"PAR1": 'is a Parquet file: read it with kind = "sql" through DuckDB',
+    b"SQLite format 3": 'is a database: read it with kind = "sql"',
+    b"%PDF": "is a PDF: export the table as CSV",
+    b"<!doctype": "is a web page: look whether it asks to sign in, or export the table as CSV",
+    b"<html": "is a web page, whatever its name says: save the table as CSV or .xlsx",
+    b"<table": "is a table of HTML, whatever its name says: save it as CSV or .xlsx",
+    b"<?xml": "is XML, whatever its name says: save the table as CSV or .xlsx",
+    b'{"': "is JSON, an error message perhaps: look at it, and export the table as CSV",
+    b"[{": "is JSON: export the table as CSV",
+}
+"""What files begin with that are no tables here, in lower case, and what to do about each."""
+_LONGEST_SIGN: Final = max(map(len, _OTHERS))
 
 
 class TableFile(Protocol):
@@ -63,5 +86,15 @@ def opened_table(path: Path, form: FileForm) -> Iterator[TableFile]:
 
         yield opened_sheet(path, form)
         return
+    _raise_if_other(path)
     with opened_csv(path, form) as file:
         yield file
+
+
+def _raise_if_other(path: Path) -> None:
+    with opened(path) as file:
+        first = file.read(4 * _LONGEST_SIGN)
+    written = first.removeprefix(codecs.BOM_UTF8).lstrip()
+    for sign, told in _OTHERS.items():
+        if written[: len(sign)].lower() == sign.lower():
+            raise OperatorError(f"{path} {told}.")

@@ -14,6 +14,7 @@ from convsync.extract import click_fields
 from convsync.extract.column_values import ColumnValues, columns_in
 from convsync.extract.crm_adapter import CrmField
 from convsync.extract.mapping import DEAL
+from convsync.extract.table_kinds import OF_LOADERS, doubt_of_deals
 from convsync.model.click import ClickIdKind
 from convsync.model.money import CURRENCIES
 
@@ -75,7 +76,7 @@ _IS_WON: Final = _named(r"\bis won\b")
 _TRUE: Final = ("won", _named(r"^(?:true|yes|1)$"))
 _WON: Final = ("won", _named(r"\bwon\b|gewonnen|ganad|gagn|vint[ao]"))
 _LOST: Final = ("lost", _named(r"\blost\b|verloren|perdid|perdu|pers[ao]"))
-_DELETED: Final = _named(r"^is (deleted|archived)$|^deleted$")
+_DELETED: Final = _named(r"^(is|fivetran) (deleted|archived)$|^deleted$")
 _HEX: Final = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40})\Z", re.IGNORECASE)
 _CLICK: Final = _named(r"click")
 _OF_CLICKS: Final = frozenset({*(kind.value for kind in ClickIdKind), "landing_url"})
@@ -112,7 +113,9 @@ class _Table:
 
     def __init__(self, columns: Sequence[ColumnValues]) -> None:
         self._left = [column for column in columns if column.name.strip()]
-        self._times = [column for column in self._left if column.form is not None]
+        self._names = [_words(column.name) for column in self._left]
+        timed = [column for column in self._left if column.form is not None]
+        self._times = [one for one in timed if not OF_LOADERS.search(_words(one.name))]
         self._read: list[ColumnValues] = []
         self._doubts: list[str] = []
 
@@ -123,6 +126,9 @@ class _Table:
         deal_id, is_sure = self._deal_id()
         is_of_clicks = bool(person.keys() & _OF_CLICKS) and not (is_sure or "won" in times)
         columns = self._of_click(person) if is_of_clicks else self._of_deal(deal_id, person, times)
+        name = "" if deal_id is None else _words(deal_id.name)
+        if not is_of_clicks and (doubt := doubt_of_deals(self._names, name)):
+            self._doubts.append(doubt)
         consent = person.get("ad_user_data")
         return TableProposal(
             columns=columns,

@@ -109,7 +109,10 @@ def _sheet(path: Path, name: str | None) -> "CalamineSheet":
         there = ", ".join(f"'{one}'" for one in workbook.sheet_names)
         raise OperatorError(f"{path} has no sheet '{name}'; it has {there}") from None
     except CalamineError as error:
-        raise OperatorError(f"{path} is no workbook that can be read: {error}") from None
+        raise OperatorError(
+            f"{path} is no workbook that can be read: {error}. If it is an archive, unpack it; if"
+            " it has a password, save it without."
+        ) from None
 
 
 def _cell(value: object) -> object:

@@ -6,6 +6,7 @@ from typing import Final
 
 from convsync.extract.click_fields import end_at_one_length
 from convsync.extract.looks import Role
+from convsync.extract.mapping import DEAL
 from convsync.model.finding import Finding, Severity
 from convsync.profile.column_words import words_for
 from convsync.profile.facts import ColumnProfile, Profile, Sign
@@ -258,6 +259,14 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         paste="{reading_line}",
     ),
     OfColumn(
+        roles=frozenset({Role.COUNTRY}),
+        sign=Sign.NOT_READ,
+        found=_any(Sign.NOT_READ),
+        problem="{count} of {filled} cells in {what} {name} name no country",
+        means="phones without a plus beside them are not read: nothing says where they are dialled",
+        fix="export the country's two-letter code, such as DE, or its name",
+    ),
+    OfColumn(
         roles=frozenset({Role.EMAIL}),
         sign=Sign.HASHED,
         found=lambda profile, one: one.count(Sign.HASHED) > 0 and one.readable < one.filled,
@@ -303,6 +312,18 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         fix="correct them in the CRM, or name every spelling where a rule has `when`",
     ),
 )
+
+
+def fields_of_damaged_click_ids(profile: Profile) -> frozenset[tuple[str, str]]:
+    """Return the fields of a CRM whose click IDs a profile says are cut or in lower case.
+
+    Each is the kind of record and the field's name.
+    """
+    return frozenset(
+        (one.column.place or DEAL, one.column.name)
+        for one in profile.columns
+        if one.column.role in _CLICK_IDS and (one.count(Sign.LOWER_CASE) or _is_cut(profile, one))
+    )
 
 
 def findings_of_column(profile: Profile, column: ColumnProfile) -> Iterator[Finding]:

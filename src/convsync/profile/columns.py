@@ -118,8 +118,9 @@ class ColumnCounter:
 class _Countries(ColumnCounter):
     """Says in which country the phones behind it are dialled."""
 
-    def _count(self, cell: object, text: str, found: Any) -> None:
-        self._context.region = found
+    def add(self, cell: object) -> None:
+        self._context.region = self._context.cells.region(cell)
+        super().add(cell)
 
 
 class _ClickIds(ColumnCounter):

@@ -15,6 +15,7 @@ from convsync.model.deal import Deal, Milestone
 from convsync.model.terms import SharedKeys
 from convsync.profile.columns import Context, counter_of
 from convsync.profile.facts import (
+    LONGEST_LOOKBACK,
     ColumnProfile,
     MilestoneProfile,
     Profile,
@@ -129,8 +130,9 @@ class _Milestone:
         self.profile = MilestoneProfile(name=name)
 
     def add(self, milestone: Milestone, deal: Deal) -> None:
-        before, at = self.profile, milestone.reached_at
-        is_early = deal.created_at is not None and at < deal.created_at - _A_DAY
+        before, at, created_at = self.profile, milestone.reached_at, deal.created_at
+        is_early = created_at is not None and at < created_at - _A_DAY
+        is_late = created_at is not None and at > created_at + LONGEST_LOOKBACK
         self.profile = replace(
             before,
             deals=before.deals + 1,
@@ -138,6 +140,7 @@ class _Milestone:
             until=at if before.until is None else max(before.until, at),
             estimated=before.estimated + milestone.is_estimated,
             before_creation=before.before_creation + is_early,
+            late=before.late + is_late,
             example=before.example or (deal.deal_id if is_early else ""),
         )
 

@@ -6,9 +6,10 @@ and codes of currencies, which are nobody's name.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from convsync.extract.looks import MappedColumn
 
@@ -80,11 +81,16 @@ class ColumnProfile:
         return self.signs[sign].count if sign in self.signs else 0
 
 
+LONGEST_LOOKBACK: Final = timedelta(days=90)
+"""A conversion so long after its click is not counted any more by Google, nor by most networks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneProfile:
     """How many deals reached a milestone, when the first and the last did, how many before birth.
 
-    `estimated` counts those whose time the CRM's history does not say.
+    `estimated` counts those whose time the CRM's history does not say, `late` those that reached it
+    longer after their creation than any click counts.
     """
 
     name: str
@@ -93,6 +99,7 @@ class MilestoneProfile:
     until: datetime | None = None
     estimated: int = 0
     before_creation: int = 0
+    late: int = 0
     example: str = ""
 
 

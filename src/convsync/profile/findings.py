@@ -6,12 +6,15 @@ Whatever is found says what it means for conversions, and how to put it right.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from convsync.model.deal import LOST
 from convsync.model.finding import Finding, Severity
 from convsync.profile.column_findings import findings_of_column
-from convsync.profile.facts import Profile
+from convsync.profile.facts import LONGEST_LOOKBACK, Profile
 
 Look = Callable[[Profile], Iterator[Finding]]
 """Yields what a profile shows, without its subject."""
+_FEW: Final = 5
+"""What so few deals show may be chance."""
 
 
 def findings_of(profile: Profile) -> list[Finding]:
@@ -110,6 +113,18 @@ def _before_creation(profile: Profile) -> Iterator[Finding]:
             )
 
 
+def _late(profile: Profile) -> Iterator[Finding]:
+    for one in profile.milestones:
+        if one.name != LOST and one.late >= max(_FEW, one.deals / 10):
+            yield _finding(
+                profile,
+                f"{one.late:,} of {one.deals:,} deals reached '{one.name}' more than"
+                f" {LONGEST_LOOKBACK.days} days after they were created",
+                "the click they began with is older than that, and Google counts none so old",
+                "send an earlier milestone as well, which such deals reach in time",
+            )
+
+
 def _reached_by_none(profile: Profile) -> Iterator[Finding]:
     for one in profile.milestones:
         if profile.deals and not one.deals:
@@ -152,6 +167,7 @@ OF_SOURCES: Final[Sequence[Look]] = (
     _repeated,
     _shared,
     _before_creation,
+    _late,
     _reached_by_none,
     _without_currency,
     _times,

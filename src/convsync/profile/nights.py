@@ -30,7 +30,10 @@ _MOST_NAMES: Final = 100
 
 
 class Counts(Struct, frozen=True):
-    """Of one read: records by what became of them, IDs that are numbers, and what was filled."""
+    """Of one read: records by what became of them, IDs that are numbers, and what was filled.
+
+    Of a click source, whose records have no such ID, the click IDs stand in place of the deals.
+    """
 
     deals: int = 0
     unreadable: int = 0

@@ -114,6 +114,7 @@ SIGNS: Final[Mapping[Role, Sequence[tuple[Sign, Test]]]] = {
     ),
     Role.EMAIL: ((Sign.HASHED, _is_hashed), (Sign.NOT_READ, _is_no_address)),
     Role.PHONE: ((Sign.NOT_READ, lambda _, found: not found),),
+    Role.COUNTRY: ((Sign.NOT_READ, lambda _, found: found is None),),
     Role.SEGMENT: ((Sign.MEANS_NOTHING, lambda text, _: text.casefold() in NO_VALUES),),
     Role.CUSTOMER_TYPE: ((Sign.UNMAPPED_WORD, lambda _, found: found is None),),
 }

@@ -18,10 +18,11 @@ from convsync.model.money import Money
 from convsync.model.rule import ConversionRule, FixedSum, TableBySegment
 from convsync.model.statement import Batch, Operation, Statement, order_id_of
 from convsync.model.terms import SharedKeys
+from convsync.profile.column_findings import fields_of_damaged_click_ids
 from convsync.profile.counting import profile_of
 from convsync.profile.facts import Profile
 from convsync.profile.findings import findings_of
-from convsync.report.crm_check import findings_of_crm
+from convsync.report.crm_check import OfClickIds, findings_of_crm
 from convsync.report.profile_page import summary_of
 from convsync.report.status import shared_in
 from convsync.store import memory, migrate
@@ -159,10 +160,17 @@ def _source(source: Checkable, shared: SharedKeys) -> list[Finding]:
     try:
         found = findings_of_crm(source) if isinstance(source, CrmDeals) else []
         if isinstance(source, CanBeLookedAt):
-            return [*(found or [Finding(subject=subject)]), profiled(source, shared)]
+            page = profiled(source, shared)
+            return [*(_beside(page.profile, found) or [Finding(subject=subject)]), page]
     except ConvsyncError as error:
         return [Finding(severity=Severity.ERROR, subject=subject, problem=str(error))]
     return found or [_looked_at(subject, source.check_columns)]
+
+
+def _beside(profile: Profile, found: Sequence[Finding]) -> list[Finding]:
+    """Leave out what the profile says as well of the click IDs in a field."""
+    told = fields_of_damaged_click_ids(profile)
+    return [one for one in found if not (isinstance(one, OfClickIds) and one.field in told)]
 
 
 def profiled(source: CanBeLookedAt, shared: SharedKeys) -> Profiled:

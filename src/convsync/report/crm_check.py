@@ -5,6 +5,7 @@ Google. The CRM is asked once for its stages, its fields, and what its click-ID 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from convsync.extract import click_fields
 from convsync.extract.crm import CrmDeals, unreachable, unreadable
@@ -25,6 +26,16 @@ from convsync.model.finding import Finding, Severity
 
 _LINK = "https://support.google.com/google-ads/answer/7012522"
 """How Google wants the click ID to be captured and kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfClickIds(Finding):
+    """What has happened to the click IDs in a field, which a profile may say as well.
+
+    `field` is the kind of record and the field's name.
+    """
+
+    field: tuple[str, str]
 
 
 def findings_of_crm(source: CrmDeals) -> list[Finding]:
@@ -143,9 +154,12 @@ def _too_short(subject: str, about: str, field: CrmField, _: Sequence[str]) -> I
         )
 
 
-def _lower_cased(subject: str, about: str, _: CrmField, values: Sequence[str]) -> Iterator[Finding]:
+def _lower_cased(
+    subject: str, about: str, field: CrmField, values: Sequence[str]
+) -> Iterator[Finding]:
     if click_fields.are_lower_cased(values):
-        yield Finding(
+        yield OfClickIds(
+            field=(field.kind, field.name),
             severity=Severity.WARNING,
             subject=subject,
             problem=f"{about} holds click IDs without a single capital",
@@ -157,7 +171,8 @@ def _lower_cased(subject: str, about: str, _: CrmField, values: Sequence[str]) -
 
 def _cut(subject: str, about: str, field: CrmField, values: Sequence[str]) -> Iterator[Finding]:
     if click_fields.are_cut(values, field.longest):
-        yield Finding(
+        yield OfClickIds(
+            field=(field.kind, field.name),
             severity=Severity.WARNING,
             subject=subject,
             problem=f"{about} holds click IDs that all seem to end at one length",

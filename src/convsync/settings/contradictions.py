@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from convsync.model.deal import KNOWN_MILESTONES, LOST
 from convsync.model.rule import after_in
 from convsync.settings.crm_tables import ALWAYS_THERE
-from convsync.settings.tables import VALUE_ZERO
+from convsync.settings.google_tables import VALUE_ZERO
 from convsync.settings.values import is_loopback, moves
 
 Config = Mapping[str, Any]

@@ -24,7 +24,7 @@ from pydantic_settings import (
 
 from convsync.errors import OperatorError
 from convsync.guides import located
-from convsync.settings import tables
+from convsync.settings import source_tables, tables
 from convsync.settings.contradictions import contradictions_in
 from convsync.settings.inheritance import INHERITS, Resolved, resolve
 from convsync.settings.kept_secrets import KEYRING, SECRETS_DIR, Keyring, nested
@@ -133,8 +133,8 @@ def _kinds(union: Any) -> list[str]:
 
 
 _TAGGED = {
-    ("deals", 2): _kinds(tables.DealSource),
-    ("clicks", 2): _kinds(tables.ClickSource),
+    ("deals", 2): _kinds(source_tables.DealSource),
+    ("clicks", 2): _kinds(source_tables.ClickSource),
     ("rules", 3): _kinds(tables.Value),
     ("destinations", 2): _kinds(tables.Destination),
 }

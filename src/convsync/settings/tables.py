@@ -4,44 +4,32 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
-from convsync.settings.crms import CrmTable
-from convsync.settings.deal_fields import DealFieldsTable
+from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
+from convsync.settings.source_tables import ClickSource, DealSource
 from convsync.settings.values import (
-    AccountId,
     Amount,
-    ApiUrl,
     AuditKey,
-    ConsentWords,
-    Credentials,
     Currency,
-    CustomerWords,
     DatabaseUrl,
-    DateFormats,
     Days,
     Digits,
     InsteadOfAmount,
-    Minutes,
     Moves,
     Name,
     OptionalFile,
     Region,
-    Separator,
     Table,
-    TimeColumn,
-    TimeColumnTable,
     Words,
     Zone,
-    time_column,
 )
 from convsync.settings.watch_tables import AlertsTable, MetricsTable, ScheduleTable
 
 PREFIX = "CONVSYNC_"
-VALUE_ZERO = "value_zero"
 
 
 class Company(Table):
@@ -64,158 +52,6 @@ class MilestoneTable(Table):
     definition: str = ""
     owner: str = ""
     next_within_days: Days | None = None
-
-
-class Cells(Table):
-    """How the cells of a source are written."""
-
-    time_zone: Zone | None = None
-    country: Region | None = None
-    currency: Currency | None = None
-    date_formats: DateFormats = ()
-    value_separator: Separator | None = None
-    decimal: Literal[".", ","] | None = None
-    blank_words: Words = ()
-    emails_are_hashed: bool = False
-    phones_are_hashed: bool = False
-
-
-class MilestoneColumnTable(TimeColumnTable):
-    """The column of a milestone's time, and what other columns must say for it to count."""
-
-    when: dict[str, Words] = Field(default_factory=dict)
-
-
-def _named_conversion(value: Any) -> Any:
-    words = [value] if isinstance(value, str) else value
-    return {"column": "Conversion Time", "when": {"Conversion Name": words}}
-
-
-class DealColumnsTable(DealFieldsTable):
-    """Which column of a deal holds what, by the header's exact words."""
-
-    deal_id: str
-    created_at: TimeColumn | None = None
-    modified_at: TimeColumn | None = None
-    deleted: str | None = None
-
-
-class _DealSource(Cells):
-    columns: DealColumnsTable
-    milestones: dict[str, Annotated[MilestoneColumnTable, BeforeValidator(time_column)]] = Field(
-        min_length=1
-    )
-    segments: dict[str, str] = Field(default_factory=dict)
-    consent: ConsentWords = ConsentWords()
-    customer_type: CustomerWords = CustomerWords()
-    deleted_words: Words = ("yes", "true", "1")
-    rows_per_deal: Literal["one", "sum", "merge"] = "one"
-    complete: bool = False
-    reads_beside: Words = ()
-    lag_minutes: Minutes = 0
-    overlap_minutes: Minutes = 10
-
-
-class FileTable(Table):
-    """How a CSV file or a workbook is laid out."""
-
-    encoding: str = "utf-8"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    skip_rows: int = Field(default=0, ge=0)
-    stop_at: Words = ()
-    sheet: str | None = None
-
-
-class FileDealsTable(_DealSource, FileTable):
-    """Deals from a file that an export replaces."""
-
-    path: Path
-    ignore_rows_without_id: bool = False
-
-
-class CsvDealsTable(FileDealsTable):
-    """Deals from a CSV file or a workbook, with columns of any name."""
-
-    kind: Literal["csv"]
-
-
-class GoogleTemplateTable(FileDealsTable):
-    """Conversions as in Google's template for offline conversions, each row a deal of its own.
-
-    `milestones` says which conversion names of the template mean which milestone.
-    """
-
-    kind: Literal["google_template"]
-    columns: DealColumnsTable = DealColumnsTable(
-        deal_id="Google Click ID",
-        gclid="Google Click ID",
-        amount="Conversion Value",
-        currency="Conversion Currency",
-    )
-    date_formats: Words = ("%m/%d/%Y %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S")
-    milestones: dict[str, Annotated[MilestoneColumnTable, BeforeValidator(_named_conversion)]] = (
-        Field(min_length=1)
-    )
-
-
-class SqlDealsTable(_DealSource):
-    """Deals from a table, a query (with `:since` and `:until` where it can), or a .sql file.
-
-    `time_zones` gives columns whose times have no zone one of their own.
-    """
-
-    kind: Literal["sql"]
-    url: DatabaseUrl
-    query: str
-    time_zones: dict[str, Zone] = Field(default_factory=dict)
-
-
-class ClickColumnsTable(Table):
-    """Which column of a click log holds what, by the header's exact words."""
-
-    clicked_at: TimeColumn | None = None
-    logged_at: TimeColumn | None = None
-    gclid: str | None = None
-    gbraid: str | None = None
-    wbraid: str | None = None
-    msclkid: str | None = None
-    fbclid: str | None = None
-    li_fat_id: str | None = None
-    ttclid: str | None = None
-    landing_url: str | None = None
-    crm_key: Words = ()
-    visitor: Words = ()
-    email: Words = ()
-    phone: Words = ()
-    country: str | None = None
-
-
-class _ClickSource(Cells):
-    columns: ClickColumnsTable
-    lag_minutes: Minutes = 0
-    overlap_minutes: Minutes = 10
-
-
-class CsvClicksTable(_ClickSource, FileTable):
-    """Clicks from a CSV file. Without a path it is only the mapping for `clicks import FILE`."""
-
-    kind: Literal["csv"]
-    path: Path | None = None
-
-
-class SqlClicksTable(_ClickSource):
-    """Clicks from a table, a query or a .sql file."""
-
-    kind: Literal["sql"]
-    url: DatabaseUrl
-    query: str
-    time_zones: dict[str, Zone] = Field(default_factory=dict)
-
-
-DealSource = Annotated[
-    CsvDealsTable | GoogleTemplateTable | SqlDealsTable | CrmTable, Field(discriminator="kind")
-]
-ClickSource = Annotated[CsvClicksTable | SqlClicksTable, Field(discriminator="kind")]
 
 
 class AmountValue(Table):
@@ -280,73 +116,6 @@ class Rule(Table):
     def is_undone_by_loss(self) -> bool:
         """Return whether a later loss takes the conversion back: it does for a sale."""
         return self.milestone == WON if self.undone_by_loss is None else self.undone_by_loss
-
-
-class _Google(Table):
-    """What both of Google's APIs have: who signs in, what may go out, and where to.
-
-    `upload_window_days` and `settling_hours` are Google's 90 days and 6 hours; the former is widely
-    stated but stands on no page of Google's we could read, so both can be set. `token_url` is where
-    a refresh token gets access tokens; one on this machine stands in for Google's pages, too.
-    """
-
-    credentials: Credentials = "application_default"
-    client_id: str | None = None
-    client_secret: SecretStr | None = None
-    refresh_token: SecretStr | None = None
-    token_url: ApiUrl = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-    impersonate: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
-    enhanced_conversions: bool = False
-    identifiers_need_consent: bool = True
-    upload_window_days: Days = 90
-    settling_hours: float = Field(default=6, ge=0, le=72)
-    plaintext: bool = False
-    timeout_s: float = Field(default=120, gt=0, le=3600)
-    cloud_project: str = "default"
-    requests_in_flight: int = Field(default=4, ge=1, le=32)
-
-
-class DataManagerTable(_Google):
-    """The Data Manager API, for one ad account.
-
-    `retract_with` says how a conversion is taken back: by a value of zero, or by the destination of
-    kind google_ads that it names. `read_with` names one whose credentials read the account, for the
-    Data Manager API cannot be asked about it. The quotas are Google's, for uploads and for statuses
-    each.
-    """
-
-    kind: Literal["data_manager"]
-    operating_account: AccountId
-    login_account: AccountId | None = None
-    linked_account: AccountId | None = None
-    event_source: Literal["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"] = "OTHER"
-    retract_with: str = VALUE_ZERO
-    read_with: str | None = None
-    requests_per_minute: int | None = Field(default=300, ge=1)
-    requests_per_day: int | None = Field(default=100_000, ge=1)
-    endpoint: str = "datamanager.googleapis.com"
-    rest_endpoint: str = "https://datamanager.googleapis.com"
-
-
-class GoogleAdsTable(_Google):
-    """The Google Ads API, for one ad account that uploaded by it before 2026-06-15.
-
-    `google_ads_yaml` is the official client's own file; with credentials = "google_ads" and without
-    it, the GOOGLE_ADS_* variables are read. Accounts that are written here go before both.
-    """
-
-    kind: Literal["google_ads"]
-    customer_id: AccountId
-    login_customer_id: AccountId | None = None
-    linked_customer_id: AccountId | None = None
-    developer_token: SecretStr | None = None
-    google_ads_yaml: Path | None = None
-    api_version: Literal["v23", "v24", "v25", "v26"] = "v26"
-    custom_variables: dict[str, Digits] = Field(default_factory=dict)
-    endpoint: str = "googleads.googleapis.com"
-    ca_file: Path | None = None
-    requests_per_minute: int | None = Field(default=None, ge=1)
-    requests_per_day: int | None = Field(default=None, ge=1)
 
 
 Destination = Annotated[DataManagerTable | GoogleAdsTable, Field(discriminator="kind")]

@@ -46,13 +46,15 @@ _SPREAD = "clicks whose news was spread"
 class Stored:
     """What an import did: click IDs that are new, seen at an earlier time, or known before.
 
-    `passed_over` counts lines of a file that were read before and stand as they did.
+    `passed_over` counts lines of a file that were read before and stand as they did, `unreadable`
+    the rows that could not be read.
     """
 
     new: int = 0
     earlier: int = 0
     known: int = 0
     passed_over: int = 0
+    unreadable: int = 0
 
     def __add__(self, other: "Stored") -> "Stored":
         return Stored(*map(add, astuple(self), astuple(other)))

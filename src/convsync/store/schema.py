@@ -253,6 +253,33 @@ shared_keys = Table(
     sqlite_with_rowid=False,
 )
 """Keys that so many deals have that they join none to a click, and one of these deals."""
+ad_clicks = Table(
+    "ad_clicks",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("clicked_on", String(10), nullable=False),
+    *(
+        Column(name, Text, nullable=False)
+        for name in (
+            *("campaign_id", "campaign", "ad_group_id", "ad_group"),
+            *("keyword", "match_type", "device", "location"),
+        )
+    ),
+    sqlite_with_rowid=False,
+)
+"""What the ad platform says of a click, by the digest of its ID; none of those it does not know."""
+
+ad_days = Table(
+    "ad_days",
+    metadata,
+    Column("customer_id", String(50), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("asked_at", Instant, nullable=False),
+    Column("newest_click", Integer, nullable=False),
+    Column("newest_deal", Integer, nullable=False),
+)
+"""Days whose clicks an ad account was asked for, when, and what was stored last by then."""
+
 click_news = Table(
     "click_news",
     metadata,

@@ -78,7 +78,7 @@ _IS_SENT = or_(
     ledger.c.told_value.is_not(None), ledger.c.state.in_([State.ACCEPTED, State.CONFIRMED])
 )
 _REFUSED = (State.NOT_SENT, State.UNMATCHED, State.REJECTED)
-_ON_SIDE = {
+ON_SIDE = {
     Side.SENT: _IS_SENT,
     Side.NOT_SENT: and_(~_IS_SENT, ledger.c.state.in_(_REFUSED)),
     Side.WAITING: and_(~_IS_SENT, ledger.c.state.not_in(_REFUSED)),
@@ -87,8 +87,8 @@ _ON_SIDE = {
 
 _PLANNED = type_coerce(ledger.c.value, BigInteger)
 _OF_DEAL = cast(func.round(cast(deals.c.amount, Float) * 1_000_000), BigInteger)
-_WORTH = func.coalesce(_PLANNED, _OF_DEAL)
-_CURRENCY = case((_PLANNED.is_not(None), ledger.c.currency), else_=deals.c.currency)
+WORTH = func.coalesce(_PLANNED, _OF_DEAL)
+WORTH_CURRENCY = case((_PLANNED.is_not(None), ledger.c.currency), else_=deals.c.currency)
 
 
 def listed(
@@ -100,8 +100,8 @@ def listed(
         deals.c.deal_id,
         *(ledger.c[name] for name in ("rule", "milestone", "milestone_at", "state")),
         *(ledger.c[name] for name in ("reason", "code", "due_at")),
-        _WORTH.label("worth"),
-        _CURRENCY.label("worth_currency"),
+        WORTH.label("worth"),
+        WORTH_CURRENCY.label("worth_currency"),
         ledger.c.order_id,
     )
     found = _where(select(*columns), selection).order_by(ledger.c.milestone_at, ledger.c.id)
@@ -143,9 +143,11 @@ def sum_of(found: Iterable[Selected]) -> list[Sum]:
 
 def added_up(connection: Connection, selection: Selection) -> list[Sum]:
     """Return how many conversions are meant and what they are worth, by currency."""
-    worth = func.coalesce(func.sum(_WORTH), 0)
-    found = select(_CURRENCY.label("worth_currency"), func.count(), worth)
-    rows = connection.execute(_where(found, selection).group_by(_CURRENCY).order_by(_CURRENCY))
+    worth = func.coalesce(func.sum(WORTH), 0)
+    found = select(WORTH_CURRENCY.label("worth_currency"), func.count(), worth)
+    rows = connection.execute(
+        _where(found, selection).group_by(WORTH_CURRENCY).order_by(WORTH_CURRENCY)
+    )
     return [
         Sum(currency, count, amount_of(int(total)) or Decimal(0)) for currency, count, total in rows
     ]
@@ -157,7 +159,7 @@ def _where(found: Select[Any], selection: Selection) -> Select[Any]:
 
 def _conditions(asked: Selection) -> Iterator[ColumnElement[bool]]:
     if isinstance(asked.state, Side):
-        yield _ON_SIDE[asked.state]
+        yield ON_SIDE[asked.state]
     elif asked.state is not None:
         yield ledger.c.state == asked.state
     for column, value in (
@@ -172,4 +174,4 @@ def _conditions(asked: Selection) -> Iterator[ColumnElement[bool]]:
         yield ledger.c.milestone_at <= asked.until
     if asked.value_above is not None:
         least = int(asked.value_above.scaleb(6))
-        yield least < _WORTH
+        yield least < WORTH

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from convsync.errors import OperatorError
 from convsync.model.takes import CodeMeaning, Takes
-from convsync.settings import Settings, crm_tables, deal_fields, tables
+from convsync.settings import (
+    Settings,
+    crm_tables,
+    deal_fields,
+    google_tables,
+    source_tables,
+)
 from convsync.signing_in.way import App, Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
@@ -31,43 +37,43 @@ if TYPE_CHECKING:
 
 
 Opener = Callable[[str], Destination]
-Table = tables.DataManagerTable | tables.GoogleAdsTable
+Table = google_tables.DataManagerTable | google_tables.GoogleAdsTable
 KINDS = frozenset({"data_manager", "google_ads"})
 
 
 def open_destination(name: str, table: Table, settings: Settings, others: Opener) -> Destination:
     """Return the destination that a table describes; see Vendor."""
     match table:
-        case tables.DataManagerTable():
+        case google_tables.DataManagerTable():
             return _data_manager(name, table, settings.folder, others)
-        case tables.GoogleAdsTable():
+        case google_tables.GoogleAdsTable():
             return _google_ads(name, table, settings.folder)
 
 
 def takes_of(table: Table) -> Takes:
     """Return what a destination of Google takes; see Vendor."""
     match table:
-        case tables.DataManagerTable():
-            return data_manager(has_retractor=table.retract_with != tables.VALUE_ZERO)
-        case tables.GoogleAdsTable():
+        case google_tables.DataManagerTable():
+            return data_manager(has_retractor=table.retract_with != google_tables.VALUE_ZERO)
+        case google_tables.GoogleAdsTable():
             return GOOGLE_ADS
 
 
 def explain_code(table: Table, code: str) -> CodeMeaning | None:
     """Return what a code of one of Google's APIs means; see Vendor."""
     match table:
-        case tables.DataManagerTable():
+        case google_tables.DataManagerTable():
             return data_manager_codes.explain_code(code)
-        case tables.GoogleAdsTable():
+        case google_tables.GoogleAdsTable():
             return google_ads_codes.explain_code(code)
 
 
 def name_of_account(table: Table) -> str:
     """Return the account that a destination of Google reports to; see Vendor."""
     match table:
-        case tables.DataManagerTable(operating_account=account):
+        case google_tables.DataManagerTable(operating_account=account):
             return f"Google Ads account {account}, by the Data Manager API"
-        case tables.GoogleAdsTable(customer_id=account):
+        case google_tables.GoogleAdsTable(customer_id=account):
             return f"Google Ads account {account}, by the Google Ads API"
 
 
@@ -112,11 +118,11 @@ def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
 
 def _reader(name: str, table: Table, settings: Settings) -> AccountReader | None:
     match table:
-        case tables.GoogleAdsTable():
+        case google_tables.GoogleAdsTable():
             return _google_ads_account(name, table, table.customer_id, settings.folder)
-        case tables.DataManagerTable(read_with=str(other)):
+        case google_tables.DataManagerTable(read_with=str(other)):
             road = settings.destinations[other]
-            assert isinstance(road, tables.GoogleAdsTable), "settings see to that"
+            assert isinstance(road, google_tables.GoogleAdsTable), "settings see to that"
             return _google_ads_account(other, road, table.operating_account, settings.folder)
         case _:
             return None
@@ -124,9 +130,9 @@ def _reader(name: str, table: Table, settings: Settings) -> AccountReader | None
 
 def _expected(name: str, table: Table, settings: Settings) -> Expected:
     match table:
-        case tables.DataManagerTable(operating_account=account):
+        case google_tables.DataManagerTable(operating_account=account):
             must_own = True
-        case tables.GoogleAdsTable(customer_id=account):
+        case google_tables.GoogleAdsTable(customer_id=account):
             must_own = False
     return Expected(
         destination=name,
@@ -144,8 +150,10 @@ def _expected(name: str, table: Table, settings: Settings) -> Expected:
 
 
 def _records_of(
-    source: tables.DealSource | tables.ClickSource,
-) -> Sequence[tables.DealColumnsTable | tables.ClickColumnsTable | deal_fields.RecordFieldsTable]:
+    source: source_tables.DealSource | source_tables.ClickSource,
+) -> Sequence[
+    source_tables.DealColumnsTable | source_tables.ClickColumnsTable | deal_fields.RecordFieldsTable
+]:
     """Return the mappings of a source that may hold click IDs."""
     if isinstance(source, crm_tables.AnyCrmDeals):
         return (source.deal, source.contact, source.lead)
@@ -154,13 +162,13 @@ def _records_of(
 
 def _json_endpoint(table: Table) -> str | None:
     """Return where a destination also answers over HTTP; not where it was led to gRPC alone."""
-    if isinstance(table, tables.DataManagerTable):
+    if isinstance(table, google_tables.DataManagerTable):
         return table.rest_endpoint
     return None if table.plaintext or table.ca_file else f"https://{table.endpoint}"
 
 
 def _data_manager(
-    name: str, table: tables.DataManagerTable, folder: Path, others: Opener
+    name: str, table: google_tables.DataManagerTable, folder: Path, others: Opener
 ) -> Destination:
     from convsync.upload.google.credentials import DATA_MANAGER_SCOPE
     from convsync.upload.google.data_manager import DataManager
@@ -182,11 +190,13 @@ def _data_manager(
         requests_in_flight=table.requests_in_flight,
         upload_quota=_quota(table, "Data Manager uploads"),
         status_quota=_quota(table, "Data Manager statuses"),
-        retractor=None if table.retract_with == tables.VALUE_ZERO else others(table.retract_with),
+        retractor=None
+        if table.retract_with == google_tables.VALUE_ZERO
+        else others(table.retract_with),
     )
 
 
-def _google_ads(name: str, table: tables.GoogleAdsTable, folder: Path) -> Destination:
+def _google_ads(name: str, table: google_tables.GoogleAdsTable, folder: Path) -> Destination:
     from convsync.upload.google.google_ads import GoogleAds
 
     customer, identity, connection = _google_ads_road(name, table, folder)
@@ -201,7 +211,7 @@ def _google_ads(name: str, table: tables.GoogleAdsTable, folder: Path) -> Destin
 
 
 def _google_ads_account(
-    name: str, table: tables.GoogleAdsTable, customer_id: str, folder: Path
+    name: str, table: google_tables.GoogleAdsTable, customer_id: str, folder: Path
 ) -> AccountReader:
     from convsync.upload.google.google_ads_reading import GoogleAdsAccount
 
@@ -212,7 +222,7 @@ def _google_ads_account(
 
 
 def _google_ads_road(
-    name: str, table: tables.GoogleAdsTable, folder: Path
+    name: str, table: google_tables.GoogleAdsTable, folder: Path
 ) -> "tuple[Customer, Credentials | None, dict[str, Any]]":
     """Return whose account it is, who signs in, and the way there."""
     from convsync.upload.google.credentials import (
@@ -265,7 +275,7 @@ def _quota(table: Table, what: str) -> Quota:
     )
 
 
-def _certificates(name: str, table: tables.GoogleAdsTable, folder: Path) -> bytes | None:
+def _certificates(name: str, table: google_tables.GoogleAdsTable, folder: Path) -> bytes | None:
     if table.ca_file is None:
         return None
     try:
@@ -278,7 +288,7 @@ def _certificates(name: str, table: tables.GoogleAdsTable, folder: Path) -> byte
 
 
 def _credentials(
-    name: str, table: tables.DataManagerTable, folder: Path, scope: str
+    name: str, table: google_tables.DataManagerTable, folder: Path, scope: str
 ) -> "Credentials | None":
     from convsync.upload.google.credentials import credentials_from
 

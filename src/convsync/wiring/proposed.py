@@ -20,7 +20,7 @@ from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.extract.sql_sample import sample_of, tables_in
 from convsync.extract.table_file import opened_table
 from convsync.extract.table_proposal import TableProposal, propose_table
-from convsync.settings import tables
+from convsync.settings import source_tables, tables
 from convsync.wiring.tables import ID_OF_TEMPLATE, click_source, deal_source
 from convsync.wiring.values import database_url
 
@@ -113,10 +113,14 @@ def source_of(
     around = _Alone(company=tables.Company(time_zone=zone), folder=folder)
     kind, _, name = proposed.place.partition(".")
     if kind == "clicks":
-        clicks: tables.ClickSource = TypeAdapter(tables.ClickSource).validate_python(proposed.table)
+        clicks: source_tables.ClickSource = TypeAdapter(source_tables.ClickSource).validate_python(
+            proposed.table
+        )
         return click_source(name, clicks, around, None)
-    deals: tables.FileDealsTable | tables.SqlDealsTable = TypeAdapter(
-        tables.CsvDealsTable | tables.GoogleTemplateTable | tables.SqlDealsTable
+    deals: source_tables.FileDealsTable | source_tables.SqlDealsTable = TypeAdapter(
+        source_tables.CsvDealsTable
+        | source_tables.GoogleTemplateTable
+        | source_tables.SqlDealsTable
     ).validate_python(proposed.table)
     return deal_source(name, deals, around)
 
@@ -127,9 +131,11 @@ def _proposed(what: str, settings: Mapping[str, Any], proposal: TableProposal) -
         return Proposed(place=f"clicks.{_OF_CLICKS}", table=table, doubts=proposal.doubts)
     missing = "deal's ID" if not proposal.columns["deal_id"] else "time of any milestone"
     if not proposal.columns["deal_id"] or not proposal.milestones:
+        doubts = "".join(f" {doubt[0].upper()}{doubt[1:]}." for doubt in proposal.doubts)
         raise OperatorError(
-            f"{what}: no column looks like the {missing}, and none holds click IDs. Copy an"
-            " example of a config, and name the columns there."
+            f"{what}: no column looks like the {missing}, and none holds click IDs.{doubts} Copy an"
+            " example of a config, and name the columns there; what another table holds is joined"
+            ' to the deals in a query of kind = "sql".'
         )
     parts = {
         "columns": dict(proposal.columns),

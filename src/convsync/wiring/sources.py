@@ -6,7 +6,7 @@ from pathlib import Path
 from convsync.errors import OperatorError
 from convsync.extract.source import ClickSource, DealSource
 from convsync.retrying import RetryPolicy
-from convsync.settings import Settings, tables
+from convsync.settings import Settings, source_tables
 from convsync.wiring.tables import click_source, deal_source
 
 
@@ -25,7 +25,7 @@ def click_sources_of(settings: Settings) -> Sequence[ClickSource]:
     return [
         click_source(name, source, settings, None)
         for name, source in settings.clicks.items()
-        if not (isinstance(source, tables.CsvClicksTable) and source.path is None)
+        if not (isinstance(source, source_tables.CsvClicksTable) and source.path is None)
     ]
 
 
@@ -34,7 +34,7 @@ def click_file(settings: Settings, path: Path, mapping: str | None) -> ClickSour
     csv_sources = {
         name: source
         for name, source in settings.clicks.items()
-        if isinstance(source, tables.CsvClicksTable)
+        if isinstance(source, source_tables.CsvClicksTable)
     }
     if mapping is None and len(csv_sources) == 1:
         mapping = next(iter(csv_sources))
@@ -45,9 +45,9 @@ def click_file(settings: Settings, path: Path, mapping: str | None) -> ClickSour
 
 
 def _deal_source(
-    name: str, source: tables.DealSource, settings: Settings, retry: RetryPolicy
+    name: str, source: source_tables.DealSource, settings: Settings, retry: RetryPolicy
 ) -> DealSource:
-    if isinstance(source, tables.FileDealsTable | tables.SqlDealsTable):
+    if isinstance(source, source_tables.FileDealsTable | source_tables.SqlDealsTable):
         return deal_source(name, source, settings)
     from convsync.wiring.crm import crm_source
 

@@ -18,7 +18,7 @@ from convsync.extract.mapping import (
 )
 from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.sql import SqlClicks, SqlDeals
-from convsync.settings import tables
+from convsync.settings import source_tables, tables
 from convsync.settings.values import Table
 from convsync.wiring.values import (
     customer_words,
@@ -45,7 +45,7 @@ class Around(Protocol):
 
 
 def deal_source(
-    name: str, source: tables.FileDealsTable | tables.SqlDealsTable, settings: Around
+    name: str, source: source_tables.FileDealsTable | source_tables.SqlDealsTable, settings: Around
 ) -> CsvDeals | SqlDeals:
     """Return the source of an export's or a query's deals. Nothing is opened yet."""
     columns = _deal_columns(source)
@@ -54,7 +54,7 @@ def deal_source(
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
     match source:
-        case tables.FileDealsTable():
+        case source_tables.FileDealsTable():
             return CsvDeals(
                 name=name,
                 path=settings.folder / source.path,
@@ -66,7 +66,7 @@ def deal_source(
                 lag=lag,
                 overlap=overlap,
             )
-        case tables.SqlDealsTable():
+        case source_tables.SqlDealsTable():
             return SqlDeals(
                 name=name,
                 url=database_url(source.url, settings.folder),
@@ -82,7 +82,7 @@ def deal_source(
 
 
 def click_source(
-    name: str, source: tables.ClickSource, settings: Around, path: Path | None
+    name: str, source: source_tables.ClickSource, settings: Around, path: Path | None
 ) -> CsvClicks | SqlClicks:
     """Return the source of a log's or a query's clicks; `path` stands in for the log's own."""
     columns = ClickColumns(**mapped(source.columns, ClickColumns))
@@ -90,7 +90,7 @@ def click_source(
     lag = timedelta(minutes=source.lag_minutes)
     overlap = timedelta(minutes=source.overlap_minutes)
     match source:
-        case tables.CsvClicksTable():
+        case source_tables.CsvClicksTable():
             return CsvClicks(
                 name=name,
                 path=path or settings.folder / (source.path or ""),
@@ -100,7 +100,7 @@ def click_source(
                 lag=lag,
                 overlap=overlap,
             )
-        case tables.SqlClicksTable():
+        case source_tables.SqlClicksTable():
             return SqlClicks(
                 name=name,
                 url=database_url(source.url, settings.folder),
@@ -113,23 +113,25 @@ def click_source(
             )
 
 
-def _form(source: tables.FileTable) -> FileForm:
+def _form(source: source_tables.FileTable) -> FileForm:
     return FileForm(
         encoding=source.encoding,
         delimiter=source.delimiter,
         skip_rows=source.skip_rows,
         stop_at=source.stop_at,
-        ignores_rows_without_id=isinstance(source, tables.FileDealsTable)
+        ignores_rows_without_id=isinstance(source, source_tables.FileDealsTable)
         and source.ignore_rows_without_id,
         sheet=source.sheet,
     )
 
 
-def _deal_columns(source: tables.FileDealsTable | tables.SqlDealsTable) -> DealColumns:
+def _deal_columns(
+    source: source_tables.FileDealsTable | source_tables.SqlDealsTable,
+) -> DealColumns:
     columns = source.columns
     return DealColumns(
         deal_id=columns.deal_id,
-        id_columns=ID_OF_TEMPLATE if isinstance(source, tables.GoogleTemplateTable) else (),
+        id_columns=ID_OF_TEMPLATE if isinstance(source, source_tables.GoogleTemplateTable) else (),
         milestones={
             name: MilestoneColumn(
                 column=milestone.column,
@@ -144,9 +146,9 @@ def _deal_columns(source: tables.FileDealsTable | tables.SqlDealsTable) -> DealC
 
 
 def _cells(
-    source: tables.Cells,
+    source: source_tables.Cells,
     company: tables.Company,
-    deals: tables.FileDealsTable | tables.SqlDealsTable | None,
+    deals: source_tables.FileDealsTable | source_tables.SqlDealsTable | None,
     timed: Iterable[Table],
 ) -> CellFormat:
     return CellFormat(

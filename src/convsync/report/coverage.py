@@ -1,0 +1,213 @@
+"""Of the conversions of a period, how many were matched and by what, and where the rest was lost.
+
+A conversion is *covered* where there is a click or a person to name to the platform; each of the
+rest has a reason. Both are what the ledger holds, so that coverage adds up to the account.
+
+Of those that came too late for their click, the report says which earlier milestone was still in
+time: a rule that counts it would have caught them. Of several the latest is named, since it says
+most of the sale.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from convsync.match import ClickVerdict, judged
+from convsync.model.click import Candidate, MatchBasis
+from convsync.model.deal import Deal, Milestone
+from convsync.model.ledger import Side
+from convsync.model.period import Period
+from convsync.model.rule import ConversionRule
+from convsync.store import clicks, coverage, deals
+from convsync.store.coverage import Alike
+from convsync.store.database import Connection, Database
+
+NOT_FILLED_IN = "(not filled in)"
+"""The group of deals that have nothing in a segment."""
+BY_SOURCE = "source"
+_AT_ONCE = 500
+_PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How conversions stand, and by what they were matched or why they were not.
+
+    `found_by` is a `MatchBasis` in lower case and `click` a kind of click ID, or "person" where
+    consented identifiers stand in for one; both are empty where there is neither.
+    """
+
+    stands: Side
+    found_by: str = ""
+    click: str = ""
+    reason: str = ""
+
+    @property
+    def is_covered(self) -> bool:
+        """True where there is a click or a person to name."""
+        return bool(self.click)
+
+
+@dataclass(slots=True)
+class Tally:
+    """So many conversions, and what they are worth by currency; None where nothing says so."""
+
+    conversions: int = 0
+    value: dict[str | None, Decimal] = field(default_factory=dict)
+
+    def add(self, conversions: int, value: Mapping[str | None, Decimal]) -> None:
+        """Count more of them in."""
+        self.conversions += conversions
+        for currency, amount in value.items():
+            self.value[currency] = self.value.get(currency, Decimal(0)) + amount
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The conversions of one rule in one group; `name` is empty where nothing was grouped."""
+
+    rule: str
+    name: str
+    parts: Mapping[How, Tally]
+
+    @property
+    def all(self) -> Tally:
+        """Return all of them added up."""
+        return _added_up(self.parts.values())
+
+    @property
+    def covered(self) -> Tally:
+        """Return those with a click or a person, added up."""
+        return _added_up(tally for how, tally in self.parts.items() if how.is_covered)
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """Conversions of a rule whose click was too long before them, and what was in time.
+
+    `caught_at` counts by milestone the deals that had an earlier one in time; the latest such.
+    """
+
+    rule: str
+    conversions: int
+    caught_at: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The answer: groups in the order of the rules, and what came too late."""
+
+    groups: Sequence[Group]
+    too_late: Sequence[TooLate]
+
+
+def coverage_of(
+    database: Database,
+    rules: Sequence[ConversionRule],
+    periods: Mapping[str, Period],
+    *,
+    by: str | None = None,
+) -> Coverage:
+    """Return the coverage of the rules' conversions, in periods that follow each other.
+
+    `by` is "source" or a segment; with neither, the periods' names are the groups.
+    """
+    by_rule: dict[str, dict[str, dict[How, Tally]]] = {rule.name: {} for rule in rules}
+    is_by_segment = by not in (None, BY_SOURCE)
+    with database.reading() as connection:
+        for name, period in periods.items():
+            for one in coverage.counted(connection, period, by_segments=is_by_segment):
+                if one.rule in by_rule:
+                    groups = by_rule[one.rule]
+                    parts = groups.setdefault(_group_of(one, by, name), defaultdict(Tally))
+                    parts[_how(one)].add(one.conversions, {one.currency: one.value})
+        late = _too_late(connection, rules, periods.values())
+    return Coverage(
+        groups=[
+            Group(rule, name, parts)
+            for rule, groups in by_rule.items()
+            for name, parts in sorted(groups.items())
+        ],
+        too_late=late,
+    )
+
+
+def caught_at(
+    deal: Deal, milestone: Milestone, candidates: Sequence[Candidate], rule: ConversionRule
+) -> str | None:
+    """Return the latest earlier milestone at which a click of the deal still counted and was taken.
+
+    It is judged as matching judges: inside the rule's lookback window, and no longer after the
+    click than the platform takes it.
+    """
+    before = [one for one in deal.milestones if one.reached_at < milestone.reached_at]
+    for earlier in sorted(before, key=lambda one: one.reached_at, reverse=True):
+        for one in judged(deal, earlier, candidates, rule):
+            if one.verdict is not ClickVerdict.USED or one.clicked_at is None:
+                continue
+            if earlier.reached_at - one.clicked_at <= rule.upload_window:
+                return earlier.name
+    return None
+
+
+def _added_up(tallies: Iterable[Tally]) -> Tally:
+    total = Tally()
+    for one in tallies:
+        total.add(one.conversions, one.value)
+    return total
+
+
+def _group_of(one: Alike, by: str | None, period: str) -> str:
+    if by is None:
+        return period
+    if by == BY_SOURCE:
+        return one.source
+    return str(json.loads(one.segments or "{}").get(by) or NOT_FILLED_IN)
+
+
+def _how(one: Alike) -> How:
+    return How(
+        stands=Side(one.side),
+        found_by="" if one.basis is None else MatchBasis(one.basis).name.lower(),
+        click="" if one.basis is None else one.click_kind or _PERSON,
+        reason="" if one.side == Side.SENT else one.reason or one.code or "",
+    )
+
+
+def _too_late(
+    connection: Connection, rules: Sequence[ConversionRule], periods: Iterable[Period]
+) -> list[TooLate]:
+    by_rule = {rule.name: rule for rule in rules}
+    found: dict[str, list[str | None]] = {}
+    pairs = [
+        pair
+        for period in periods
+        for pair in coverage.late(connection, period)
+        if pair[1] in by_rule
+    ]
+    for start in range(0, len(pairs), _AT_ONCE):
+        for name, caught in _caught(connection, by_rule, pairs[start : start + _AT_ONCE]):
+            found.setdefault(name, []).append(caught)
+    return [
+        TooLate(name, len(found[name]), Counter(filter(None, found[name])))
+        for name in by_rule
+        if name in found
+    ]
+
+
+def _caught(
+    connection: Connection,
+    rules: Mapping[str, ConversionRule],
+    pairs: Sequence[tuple[int, str]],
+) -> Iterator[tuple[str, str | None]]:
+    """Yield the rule of each late conversion, and the milestone that would have caught it."""
+    rows = sorted({row for row, _ in pairs})
+    known = {stored.row: stored.deal for stored in deals.numbered(connection, rows)}
+    logged = clicks.candidates(connection, rows)
+    for row, name in pairs:
+        deal, rule = known[row], rules[name]
+        milestone = deal.milestone(rule.milestone)
+        candidates = (*deal.clicks, *logged.get(row, ()))
+        yield name, caught_at(deal, milestone, candidates, rule) if milestone else None

@@ -1,0 +1,122 @@
+"""`report coverage`: what was matched by what, where the rest was lost, and what was in time."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.cli.office import NIGHT, Office, rows_of
+
+SPRING = ("--from", "2025-12-01", "--to", "2026-03-03")
+
+
+@pytest.fixture
+def ledger(office: Office) -> Office:
+    """Five wins: by a gclid on the deal, by a visitor's click, unmatched, too late, no amount."""
+    office.deal("D-1", region="north")
+    office.deal("D-2", gclid="", visitor_id="v-2", region="north")
+    office.clicks["v-2"] = {
+        "Clicked at": "2026-02-20T08:00:00Z",
+        "GCLID": "click-of-v-2",
+        "Visitor ID": "v-2",
+    }
+    office.deal("D-3", gclid="", region="south")
+    early = {"mql_date": "2025-12-10", "clicked_at": "2025-11-20T08:00:00Z"}
+    office.deal("D-4", created="2025-12-10", region="south", **early)
+    office.deal("D-5", amount="")
+    office.night()
+    return office
+
+
+def covered(office: Office, *words: str) -> list[dict[str, Any]]:
+    said = office.types("report", "coverage", *SPRING, "--format", "json", *words)
+    assert said.code == 0, said.err
+    found: list[dict[str, Any]] = json.loads(said.out)["coverage"]
+    return found
+
+
+def test_every_conversion_of_the_period_stands_under_its_match_or_its_reason(
+    ledger: Office,
+) -> None:
+    won = {
+        (row["stands"], row["found_by"], row["click"], row["reason"]): row["conversions"]
+        for row in covered(ledger, "--rule", "won")
+    }
+    assert won == {
+        ("sent", "deal", "gclid", ""): 1,
+        ("sent", "key", "gclid", ""): 1,
+        ("waiting", "", "", "waiting_for_click"): 1,
+        ("not_sent", "", "", "click_outside_lookback"): 1,
+        ("not_sent", "", "", "amount_missing"): 1,
+    }
+    account = json.loads(ledger.types("status", "--format", "json").out)["account"]
+    assert account["extracted"] == sum(row["conversions"] for row in covered(ledger))
+
+
+def test_what_is_lost_is_worth_what_its_deals_are(ledger: Office) -> None:
+    lost = [row for row in covered(ledger, "--rule", "won") if row["reason"].startswith("click")]
+    assert [(row["value"], row["currency"]) for row in lost] == [("1000.00", "EUR")]
+
+
+def test_what_came_too_late_names_the_milestone_that_was_in_time(ledger: Office) -> None:
+    said = ledger.types("report", "coverage", *SPRING, "--rule", "won")
+    assert "1 came too late for their click" in said.out
+    assert "A rule for an earlier milestone would have caught: mql 1." in said.out
+    assert "5 conversions, of which 2 (40%) have a click or a person" in said.out
+
+
+@pytest.mark.parametrize(
+    ("by", "groups"),
+    [
+        ("source", {"crm": 5}),
+        ("region", {"(not filled in)": 1, "north": 2, "south": 2}),
+        ("week", {"2026-W10": 5}),
+    ],
+)
+def test_coverage_is_grouped_by(ledger: Office, by: str, groups: dict[str, int]) -> None:
+    found: Counter[str] = Counter()
+    for row in covered(ledger, "--rule", "won", "--by", by):
+        found[row["group"]] += row["conversions"]
+    assert found == groups
+
+
+def test_a_group_says_what_most_of_its_rest_was_lost_to(ledger: Office) -> None:
+    said = ledger.types("report", "coverage", *SPRING, "--rule", "won", "--by", "region")
+    (south,) = [line for line in said.out.splitlines() if line.startswith("south")]
+    assert south.split()[:4] == ["south", "2", "0", "0%"]
+    assert "2,000.00 EUR" in south
+
+
+def test_milestones_outside_the_period_are_left_out(ledger: Office) -> None:
+    said = ledger.types("report", "coverage", "--from", "2026-03-03", "--to", "2026-03-09")
+    assert said.out == "No conversion's milestone was reached from 2026-03-03 to 2026-03-09.\n"
+
+
+def test_the_last_ninety_days_are_what_nobody_names(ledger: Office) -> None:
+    said = ledger.types("report", "coverage", "--as-of", NIGHT)
+    assert "won, reached from 2025-12-03 to 2026-03-03" in said.out
+
+
+def test_csv_has_a_row_for_each_way_conversions_stand(ledger: Office) -> None:
+    said = ledger.types("report", "coverage", *SPRING, "--format", "csv", "--rule", "won")
+    rows = rows_of(said.out)
+    assert {(row["stands"], row["share"]) for row in rows} == {
+        ("sent", "0.2"),
+        ("waiting", "0.2"),
+        ("not_sent", "0.2"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--by", "colour"), "Nothing can be grouped by colour; there are: source, week, region"),
+        (("--rule", "gone"), "There is no rule gone; there are: mql, sql, won."),
+        (("--from", "2026-03-09"), "--to 2026-03-03 lies before --from 2026-03-09."),
+    ],
+)
+def test_a_wrong_word_is_answered(ledger: Office, words: tuple[str, ...], why: str) -> None:
+    said = ledger.types("report", "coverage", "--as-of", NIGHT, *words)
+    assert said.code == 2
+    assert why in said.err
