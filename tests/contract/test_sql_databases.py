@@ -306,17 +306,14 @@ class TestDuckDbDeals(TableSourceContract):
         is_complete: bool = False,
     ) -> SqlDeals:
 
-        listed = ", ".join(f'"{name}" VARCHAR' for name in HEADER)
-        cells_of_rows = [
-            [None if row[name] is None else str(row[name]) for name in HEADER] for row in rows
-        ]
         import duckdb as driver
 
+        columns_of_rows = [
+            [None if row[name] is None else str(row[name]) for row in rows] for name in HEADER
+        ]
+        listed = ", ".join(f'unnest(?::VARCHAR[]) AS "{name}"' for name in HEADER)
         with driver.connect(self.database.url.removeprefix("duckdb:///")) as connection:
-            connection.execute(f"CREATE OR REPLACE TABLE deals ({listed})")
-            if cells_of_rows:
-                marks = ", ".join("?" * len(HEADER))
-                connection.executemany(f"INSERT INTO deals VALUES ({marks})", cells_of_rows)
+            connection.execute(f"CREATE OR REPLACE TABLE deals AS SELECT {listed}", columns_of_rows)
         return SqlDeals(
             name="crm",
             url=self.database.url,
