@@ -57,6 +57,8 @@ def test_a_plan_made_at_a_step_of_any_kind_of_a_night_neither_waits_nor_disturbs
 
     def plan_beside(step: str) -> None:
         kind = re.sub(r"\d+", "", step)
+        if kind.endswith("committed"):  # seen before the next commit too, which might hold it up
+            kind = "committed"
         if kind in plans:
             return
         services = replace(company.services(instant(BUSY_NIGHT)), database=another)
