@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import audit_export, options, output
+from convsync.cli import audit_export, options, output, watching
 from convsync.cli import audit_filters as filters
 from convsync.cli.audit_export import FileFormat
 from convsync.cli.collector import spare_the_collector
@@ -142,9 +142,9 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
         known = kept.head if kept else _head(head)
         found = verification.verify(database, head=known)
     if found.broken is not None:
-        typer.echo(
-            f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
-        )
+        problem = f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
+        typer.echo(problem)
+        watching.tell_of_broken_log(settings, problem)
         raise typer.Exit(1)
     typer.echo(f"{found.events:,} events, and every one is as it was written.")
     if found.keyed_since is not None:

@@ -242,6 +242,7 @@ def release(
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.release(services, run)
+    watching.look_again(config, as_of, closing)
     _show(report, form, closing)
 
 

@@ -244,6 +244,28 @@ click_keys = Table(
 IS_OF_PEOPLE = text("basis = 5")
 """A key that is a hashed e-mail or phone: `MatchBasis.IDENTIFIER`."""
 _index_where("ix_click_keys_people", IS_OF_PEOPLE, click_keys.c.click)
+collected = Table(
+    "collected",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("site", String(100), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("visitor", String(32), nullable=False),
+    Column("form", String(80)),
+    Column("landings", Text, nullable=False),
+    Column("emails", Text, nullable=False),
+    Column("phones", Text, nullable=False),
+    Column("ad_storage", Word(11), nullable=False),
+    Column("ad_user_data", Word(11), nullable=False),
+    Column("ad_personalization", Word(11), nullable=False),
+    Column("consented_at", Instant, nullable=False),
+    Column("consent_source", String(10), nullable=False),
+    info={GROWS: True},
+)
+"""What browsers reported, as it came: a night takes the clicks out of it. See `store.collected`."""
+Index("ix_collected_site_received_at", collected.c.site, collected.c.received_at)
+IS_REFUSAL = text("(ad_storage = 'denied' OR ad_user_data = 'denied')")
+_index_where("ix_collected_refusals", IS_REFUSAL, collected.c.visitor)
 shared_keys = Table(
     "shared_keys",
     metadata,
@@ -471,6 +493,8 @@ audit_blocks = Table(
     Column("batch", Integer),
     Column("first_entry", BigInteger),
     Column("last_entry", BigInteger),
+    Column("first_deal", BigInteger),
+    Column("last_deal", BigInteger),
     Column("least", Float),
     Column("most", Float),
     Column("amounts", LargeBinary),

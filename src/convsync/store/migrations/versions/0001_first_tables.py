@@ -53,6 +53,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
+        "collected",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("site", sa.String(length=100), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("visitor", sa.String(length=32), nullable=False),
+        sa.Column("form", sa.String(length=80), nullable=True),
+        sa.Column("landings", sa.Text(), nullable=False),
+        sa.Column("emails", sa.Text(), nullable=False),
+        sa.Column("phones", sa.Text(), nullable=False),
+        sa.Column("ad_storage", sa.String(length=11), nullable=False),
+        sa.Column("ad_user_data", sa.String(length=11), nullable=False),
+        sa.Column("ad_personalization", sa.String(length=11), nullable=False),
+        sa.Column("consented_at", sa.BigInteger(), nullable=False),
+        sa.Column("consent_source", sa.String(length=10), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_collected")),
+    )
+    op.create_index("ix_collected_site_received_at", "collected", ["site", "received_at"])
+    is_refusal = "(ad_storage = 'denied' OR ad_user_data = 'denied')"
+    _index_where("ix_collected_refusals", "collected", ["visitor"], is_refusal)
+    op.create_table(
         "clicks",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("key", sa.LargeBinary(length=16), nullable=False),
@@ -169,6 +189,8 @@ def upgrade() -> None:
         sa.Column("batch", sa.Integer(), nullable=True),
         sa.Column("first_entry", sa.BigInteger(), nullable=True),
         sa.Column("last_entry", sa.BigInteger(), nullable=True),
+        sa.Column("first_deal", sa.BigInteger(), nullable=True),
+        sa.Column("last_deal", sa.BigInteger(), nullable=True),
         sa.Column("least", sa.Float(), nullable=True),
         sa.Column("most", sa.Float(), nullable=True),
         sa.Column("amounts", sa.LargeBinary(), nullable=True),
