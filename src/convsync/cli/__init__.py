@@ -37,6 +37,7 @@ from convsync.cli import (
     status,
     streams,
 )
+from convsync.cli.collector import spare_the_collector
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
 from convsync.log import LogFormat
 
@@ -117,6 +118,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; errors end as a message on stderr and the exit code of their class."""
+    spare_the_collector()
     with streams.guarded() as out:
         code = _run()
         out.flush()
