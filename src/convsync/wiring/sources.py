@@ -6,11 +6,11 @@ from pathlib import Path
 from convsync.collect.source import CollectedClicks
 from convsync.errors import OperatorError
 from convsync.extract.source import ClickSource, DealSource
+from convsync.opening import database_url
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, source_tables
 from convsync.store.database import Database
 from convsync.wiring.tables import click_source, deal_source
-from convsync.wiring.values import database_url
 
 _LOGS = source_tables.CsvClicksTable | source_tables.AccessLogClicksTable
 
