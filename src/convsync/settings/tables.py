@@ -192,6 +192,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         arbitrary_types_allowed=True,
+        defer_build=True,
         env_prefix=PREFIX,
         env_nested_delimiter="__",
     )

@@ -11,7 +11,7 @@ Clicks come by the million, so they are handed over in columns and written by th
 executemany, a chunk of a file in one statement.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from functools import cache
@@ -173,6 +173,21 @@ def _found(
     of_click = (clicked.c.id, clicked.c.kind, clicked.c.value, at, clicked.c.is_whole_day)
     columns: list[Any] = [of_deal.c.deal, *of_click, basis]
     return select(*columns).select_from(chain.joined)
+
+
+def numbered(connection: Connection, rows: Collection[int]) -> list[Click]:
+    """Return the clicks of these rows; those of people who were forgotten are left out."""
+    columns = ("kind", "value", "clicked_at", "is_whole_day")
+    found = dialect.rows_among(connection, clicks, columns, "id", sorted(rows))
+    return [
+        Click(
+            click_id=ClickId(_KINDS[kind], value),
+            clicked_at=instant_of(clicked_at),
+            is_whole_day=bool(is_whole_day),
+        )
+        for kind, value, clicked_at, is_whole_day in found
+        if value
+    ]
 
 
 def count(connection: Connection) -> int:

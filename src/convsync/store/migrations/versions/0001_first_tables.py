@@ -451,6 +451,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("milestone", "day", "stands", name=op.f("pk_standing_sums")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "ad_clicks",
+        sa.Column("key", sa.LargeBinary(16), nullable=False),
+        sa.Column("clicked_on", sa.String(10), nullable=False),
+        sa.Column("campaign_id", sa.Text(), nullable=False),
+        sa.Column("campaign", sa.Text(), nullable=False),
+        sa.Column("ad_group_id", sa.Text(), nullable=False),
+        sa.Column("ad_group", sa.Text(), nullable=False),
+        sa.Column("keyword", sa.Text(), nullable=False),
+        sa.Column("match_type", sa.Text(), nullable=False),
+        sa.Column("device", sa.Text(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_ad_clicks")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "ad_days",
+        sa.Column("customer_id", sa.String(50), nullable=False),
+        sa.Column("day", sa.String(10), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("newest_click", sa.Integer(), nullable=False),
+        sa.Column("newest_deal", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", "day", name=op.f("pk_ad_days")),
+    )
     _index_where("ix_milestones_withdrawn", "milestones", ["name"], "withdrawn_at IS NOT NULL")
     _index_where(
         "ix_ledger_uncorrectable",
