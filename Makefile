@@ -62,7 +62,7 @@ fuzz: $(READY)  ## a million odd cells, URLs, rows, files and CRM answers: CASES
 
 soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a night killed at every step, each benchmark at its smallest
 	$(BIN)/pytest -m slow --timeout 0
-	MESSY_EXAMPLES=3000 CRM_SEEDS=20 $(BIN)/pytest --timeout 0 tests/unit/test_messy_exports.py tests/nights/test_any_crm_world.py
+	MESSY_EXAMPLES=3000 CRM_SEEDS=20 $(BIN)/pytest --timeout 0 tests/unit/test_messy_exports.py tests/unit/test_messy_tables.py tests/nights/test_any_crm_world.py
 
 NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans
 nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledger on PostgreSQL
