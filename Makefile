@@ -5,9 +5,11 @@ BIN    := $(VENV)/bin
 BENCH_DEALS ?= 1000000
 CASES  ?= 1000000
 SEED   ?= 1
+DAYS   ?= 30
+ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 
-.PHONY: help demo demo-crm own-night test quick conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
+.PHONY: help demo demo-crm own-night night test quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,11 +29,17 @@ demo-crm: $(READY)  ## the same from another CRM: make demo-crm CRM=salesforce
 own-night: $(READY)  ## type what docs/operations.md says, from an empty folder: ARGS=--installed is quicker
 	$(BIN)/python -m scripts.own_night $(ARGS)
 
+night: $(READY)  ## thirty nights in which everything goes wrong, on both databases: DAYS=4 ON=sqlite is quick
+	$(BIN)/python -m tests.month $(SEED) $(DAYS) $(ON)
+
 test: $(READY)  ## the tests
 	$(BIN)/pytest -n 2 --dist worksteal
 
 quick: $(READY)  ## units, store on SQLite and command line: make quick VENV=.venv-3.13 PYTHON=python3.13
 	$(BIN)/pytest -n 2 --dist worksteal -k 'not postgresql' tests/unit tests/store tests/cli
+
+browser: $(READY)  ## the snippet in a real Chromium, step by step
+	$(BIN)/pytest tests/browser -v
 
 conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
 	$(BIN)/pytest tests/conformance -vv

@@ -19,8 +19,9 @@ from convsync.errors import OperatorError
 from convsync.model.chain import Head, LoggedEvent, chained, key_id
 from convsync.model.event import Event
 from convsync.model.ledger import Move, MoveTogether
+from convsync.model.planned import PlannedTogether
 from convsync.model.seal import sealed
-from convsync.store import audit_blocks, audit_log, ledger
+from convsync.store import audit_blocks, audit_log, ledger, new_entries
 from convsync.store.audit_log import AuditRow, Tail
 from convsync.store.database import Connection
 
@@ -31,12 +32,19 @@ def write(
     connection: Connection,
     moves: Sequence[Move],
     *,
+    planned: Sequence[PlannedTogether] = (),
     run_id: int,
     at: datetime,
 ) -> None:
-    """Write moves to the ledger together with their events: there is no other way to do either."""
+    """Write moves to the ledger together with their events: there is no other way to do either.
+
+    What is `planned` together is new, and written first.
+    """
+    for one in planned:
+        new_entries.insert(connection, one)
     ledger.write(connection, moves)
-    record(connection, (move.event for move in moves), run_id=run_id, at=at)
+    events = [one.event for one in planned] + [move.event for move in moves]
+    record(connection, events, run_id=run_id, at=at)
 
 
 def write_together(

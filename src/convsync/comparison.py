@@ -8,18 +8,20 @@ of these, and an entry finds those that name it in three arrays of whole numbers
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.json import Decoder
 
 from convsync.model.chain import LoggedEvent
+from convsync.model.each import EACH, deals_in, told_apart
 from convsync.model.event import EventKind
 from convsync.model.ledger import record_of
-from convsync.model.record import Scalar, numbers_in
+from convsync.model.record import FIELDS, Scalar, numbers_in
 from convsync.model.replay import Record, Recorded, Together, after, together
 from convsync.model.seal import close, closed
-from convsync.store import audit_log, deals, ledger, row_record
+from convsync.store import audit_log, deals, ledger, row_record, runs
 from convsync.store.audit_log import OfDeal
 from convsync.store.database import Connection
 
@@ -73,6 +75,8 @@ class Common:
 
     runs: dict[int, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
     sources_moved: list[tuple[str, str]] = field(default_factory=list)
+    planned: dict[int, list[int]] = field(default_factory=dict)
+    """The events that tell of each of their deals, by the ranges in which these are."""
     _of_many: list[LoggedChange] = field(default_factory=list)
     _of_all: list[LoggedChange] = field(default_factory=list)
     _latest: "array[int]" = field(default_factory=lambda: array("q"))
@@ -94,6 +98,10 @@ class Common:
             moved = (detail["from"], detail["to"])
             earlier = [(first, moved[1]) for first, then in self.sources_moved if then == moved[0]]
             self.sources_moved += [*earlier, moved]
+        elif EACH in detail:
+            first, last = deals_in(detail)
+            for place in range(_place_of(first), _place_of(last) + 1):
+                self.planned.setdefault(place, []).append(logged.number)
         elif "entries" in detail:
             self._name_entries(logged, detail)
 
@@ -138,12 +146,22 @@ class Common:
             self._event.append(len(self._of_many) - 1)
 
 
+def _place_of(deal: int) -> int:
+    """Return which range of deals one is in: each is of RANGE deals, and the first is of row 1."""
+    return (deal - 1) // RANGE
+
+
 def ledger_differences(connection: Connection, common: Common) -> Iterator[Difference]:
     """Yield what the ledger's rows say that a replay of the log does not, and what they miss."""
     seal = audit_log.last(connection).seal
     for first in range(0, deals.next_row(connection), RANGE):
         upto = first + RANGE
-        logged = _replayed(audit_log.of_deals(connection, first, upto), common)
+        told = _told_of_deals(connection, first, upto, common)
+        if told:
+            names = audit_log.names_of_deals(connection, first, upto)
+            yield from _misnamed(told, names, common)
+        alone = audit_log.of_deals(connection, first, upto)
+        logged = _replayed(chain(told, alone), common)  # what is told begins an entry's story
         for number, deal, found in row_record.records_of_deals(connection, first, upto):
             replayed = logged.pop((deal, number), _NOTHING)
             if found is not None:
@@ -154,6 +172,42 @@ def ledger_differences(connection: Connection, common: Common) -> Iterator[Diffe
                 yield from _of_row(row, replayed.as_record(), seal)
         for replayed in logged.values():
             yield from _between(str(replayed.order_id), {}, replayed.as_record())
+
+
+class _Told(NamedTuple):
+    """What an event about many deals tells of one of them, beside what `OfDeal` has."""
+
+    deal: int
+    number: int
+    run_id: int
+    event: str
+    order_id: str
+    detail: Mapping[str, Any]
+    source: str
+    deal_id: str
+
+
+def _told_of_deals(connection: Connection, after: int, upto: int, common: Common) -> list[_Told]:
+    """Return what events about many deals tell of those with these rows, in the events' order."""
+    numbers = common.planned.get(_place_of(upto), ())
+    return [
+        _Told(one.deal, number, run_id, kind, one.order_id, one.detail, source, one.deal_id)
+        for number, run_id, kind, source, detail in audit_log.numbered(connection, numbers)
+        for one in told_apart(_DECODED(detail))
+        if after < one.deal <= upto
+    ]
+
+
+def _misnamed(
+    told: Sequence[_Told], names: Mapping[int, tuple[str, str]], common: Common
+) -> Iterator[Difference]:
+    """Yield the deals whose names are not those under which an event tells of their rows."""
+    for one in told:
+        source, deal_id = names.get(one.deal, (None, None))
+        is_same = source == one.source or (one.source, source) in common.sources_moved
+        if deal_id != one.deal_id or not is_same:
+            logged = f"{one.source} {one.deal_id}"
+            yield Difference(one.order_id, "its deal", f"{source} {deal_id}", logged)
 
 
 _NOTHING = Recorded()
@@ -169,9 +223,9 @@ def _of_row(row: Any, replayed: Record, seal: bytes) -> Iterator[Difference]:
         yield Difference(str(entry.order_id), column, str(row[column]), None)
 
 
-def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int], Recorded]:
+def _replayed(events: Iterable[OfDeal | _Told], common: Common) -> dict[tuple[int, int], Recorded]:
     """Return the entries of some deals as the log tells them, by deal row and number."""
-    of_entry: dict[tuple[int, str], list[OfDeal]] = {}
+    of_entry: dict[tuple[int, str], list[OfDeal | _Told]] = {}
     for event in events:
         of_entry.setdefault((event[0], event[4]), []).append(event)
     entries: dict[tuple[int, int], Recorded] = {}
@@ -181,15 +235,15 @@ def _replayed(events: Iterable[OfDeal], common: Common) -> dict[tuple[int, int],
     return entries
 
 
-def _planned_once(own: Sequence[OfDeal], common: Common) -> Recorded | None:
+def _planned_once(own: Sequence[OfDeal | _Told], common: Common) -> Recorded | None:
     """Return an entry that was planned, and from then on did only what many did: as most have.
 
     None where it has another history. Its one event is read as an entry, not as a mapping.
     """
-    _, number, run_id, kind, order_id, detail = own[0]
+    _, number, run_id, kind, order_id, detail = own[0][:6]
     if len(own) > 1 or kind not in PLANNING:
         return None
-    entry = _RECORDED(detail)
+    entry = _RECORDED(detail) if isinstance(detail, str) else _as_recorded(detail)
     changes = common.together_after(number, entry.entry)
     if changes is None:
         return None
@@ -198,17 +252,25 @@ def _planned_once(own: Sequence[OfDeal], common: Common) -> Recorded | None:
     return entry
 
 
-def _moved(own: Sequence[OfDeal], common: Common) -> Recorded | None:
+def _moved(own: Sequence[OfDeal | _Told], common: Common) -> Recorded | None:
     """Return an entry as the log tells it, None where it is another deal's by now."""
     if any(event.event == EventKind.MERGED_AWAY for event in own):
         return None
-    changes: list[LoggedChange] = [(one.number, one.event, _DECODED(one.detail)) for one in own]
+    changes: list[LoggedChange] = [(one.number, one.event, _said(one)) for one in own]
     number = changes[0][2].get("entry", 0)
     planned_by = [event.run_id for event in own if event.event in PLANNING]
     entry = after(sorted((*changes, *common.of_entry(number)), key=itemgetter(0)))
     entry["order_id"] = own[0].order_id
     entry["run_id"] = planned_by[-1] if planned_by else None
     return Recorded(**entry)
+
+
+def _said(event: OfDeal | _Told) -> Mapping[str, Any]:
+    return _DECODED(event.detail) if isinstance(event, OfDeal) else event.detail
+
+
+def _as_recorded(detail: Mapping[str, Any]) -> Recorded:
+    return Recorded(**{name: value for name, value in detail.items() if name in FIELDS})
 
 
 _DECODED = Decoder().decode
@@ -232,7 +294,7 @@ def _presence(*records: Record) -> Sequence[Scalar]:
 
 # Runs
 
-_STOPPED = {"exit_code": 1, "message": "stopped before its end", "uploads": 0}
+_STOPPED = {"exit_code": 1, "message": runs.KILLED, "uploads": 0}
 
 
 def run_differences(rows: Iterable[Mapping[str, Any]], common: Common) -> Iterator[Difference]:

@@ -212,16 +212,21 @@ class Intake:
         if after is None:
             needed = 1 if source.is_complete else habits.READS_NEEDED
             self._note_whether_it_gave(source.name, present.count, needed)
-        if not source.is_complete:
-            return
+        if source.is_complete:
+            self._note_missing(source.name, present)
+        if source.reads_all and after is None:
+            with self._session.transaction("release what is no longer there") as connection:
+                quarantine.release_unseen(connection, source.name, self._session.run_id)
+
+    def _note_missing(self, source: str, present: Present) -> None:
         if not present.is_known:
             self._problems.append(
-                f"source '{source.name}': some records have no deal ID that can be read, and might"
+                f"source '{source}': some records have no deal ID that can be read, and might"
                 " be any deal: no deal was taken for missing. `convsync quarantine list` has them;"
                 " a file's footers are declared with stop_at or ignore_rows_without_id."
             )
         else:
-            self._departures.note_missing(source.name, present)
+            self._departures.note_missing(source, present)
 
     def _changed(
         self,
@@ -316,8 +321,6 @@ class Intake:
             self._before_moving()
             runs.move_watermark(connection, source.name, window, self._session.run_id)
             runs.drop_bookmark(connection, source.name)
-            if source.reads_all:
-                quarantine.release_unseen(connection, source.name, self._session.run_id)
             return
         if bookmarks := [record for record in chunk if isinstance(record, Bookmark)]:
             place = bookmarks[-1].place

@@ -42,7 +42,7 @@ def match_deal(
     """
     begins_at = milestone.reached_at
     if milestone.is_whole_day:
-        begins_at -= _WHOLE_DAY
+        begins_at = whole_day_before(begins_at)
     if begins_at > now:
         return Waiting(reason=Reason.MILESTONE_IN_FUTURE, until=begins_at)
     own = [one for one in candidates if one.click.click_id.kind in rule.click_ids]
@@ -53,6 +53,11 @@ def match_deal(
     if by_identifiers := _by_identifiers(deal, rule):
         return by_identifiers
     return _unmatched(deal, milestone, placed, rule, now, knows_others=bool(candidates))
+
+
+def whole_day_before(last_second: datetime) -> datetime:
+    """Return when the day began that ends with this second."""
+    return last_second - _WHOLE_DAY
 
 
 class ClickVerdict(StrEnum):
@@ -159,12 +164,13 @@ def _placed(candidates: Sequence[Candidate], deal: Deal, milestone: Milestone) -
 
 def _first_seen(candidates: Sequence[Candidate]) -> dict[ClickId, Click]:
     first_seen: dict[ClickId, Click] = {}
-    for click in sorted([candidate.click for candidate in candidates], key=_seen_at):
+    for click in sorted([candidate.click for candidate in candidates], key=seen_at):
         first_seen.setdefault(click.click_id, click)
     return first_seen
 
 
-def _seen_at(click: Click) -> tuple[datetime, bool]:
+def seen_at(click: Click) -> tuple[datetime, bool]:
+    """Return what sightings of a click are put in order by, those without a time last."""
     return click.clicked_at or _NEVER, click.is_whole_day
 
 

@@ -15,7 +15,7 @@ that shape it:
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -277,6 +277,17 @@ class PlanSummary:
         """Count one item in."""
         self._count(item, 1)
 
+    def add_new(self, entries: Sequence[LedgerEntry]) -> None:
+        """Count in new conversions that are planned without an item each."""
+        self.steps[Step.NEW] += len(entries)
+        for entry in entries:
+            statement = entry.statement
+            assert statement is not None, "what is planned has something to send"
+            value = statement.value
+            so_far = self.value.get(value.currency, _NOTHING)
+            self.value[value.currency] = so_far + value.amount
+            self._digest ^= _fingerprint(Step.NEW, entry.order_id, value, statement)
+
     def take_out(self, item: Item) -> None:
         """Count one item out again: the plan was changed before it was carried out."""
         self._count(item, -1)
@@ -288,7 +299,7 @@ class PlanSummary:
         if (value := item.value) is not None:
             so_far = self.value.get(value.currency, _NOTHING)
             self.value[value.currency] = so_far + times * value.amount
-            self._digest ^= _fingerprint(item, value)
+            self._digest ^= _fingerprint(item.step, item.order_id, value, item.statement)
         if times < 0:
             self.reasons += Counter()  # leaves out what is none
             self.value = {currency: amount for currency, amount in self.value.items() if amount}
@@ -299,10 +310,9 @@ class PlanSummary:
         return f"{self._digest:032x}"
 
 
-def _fingerprint(item: Item, value: Money) -> int:
+def _fingerprint(step: Step, order_id: OrderId, value: Money, statement: Statement | None) -> int:
     """Return what tells two items apart: step, name, exact money, and a new one's click."""
-    click = item.statement.click_id if item.step is Step.NEW and item.statement else None
+    click = statement.click_id if step is Step.NEW and statement else None
     click_id = click.value if click else ""
-    amount = value.amount.normalize()
-    text = f"{item.step} {item.order_id} {amount} {value.currency} {click_id}"
+    text = f"{step} {order_id} {value.amount.normalize()} {value.currency} {click_id}"
     return int.from_bytes(blake2b(text.encode(), digest_size=16).digest())

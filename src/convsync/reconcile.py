@@ -13,6 +13,7 @@ where there is still a click to report it for, and otherwise nothing.
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -27,6 +28,7 @@ from convsync.model.ledger import LedgerEntry, Move
 from convsync.model.moves import Place
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
+from convsync.model.planned import PlannedTogether
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.model.statement import OrderId, order_id_of
 from convsync.model.takes import Takes
@@ -41,9 +43,13 @@ from convsync.plan import (
 )
 from convsync.store.deals import StoredDeal
 from convsync.store.ledger import EntryKey
+from convsync.usual import UsualDeals
 
 NEAR_ENOUGH = timedelta(hours=1)
 """How far an estimated time may be off without being called wrong."""
+MANY = 20
+"""From so many deals on, what is usual among the new ones is planned together. In a smaller chunk,
+as of an ordinary night, each is an event of its own, and the log reads deal by deal."""
 DESTINATION_REMOVED = "DESTINATION_REMOVED"
 """The code of a correction for a destination that has left the configuration."""
 
@@ -52,12 +58,14 @@ DESTINATION_REMOVED = "DESTINATION_REMOVED"
 class Reconciled:
     """What became of a chunk: every planned step, the moves to write, and when to look again.
 
-    `replaced` are steps that the same run had planned before, and that hold no longer.
+    `replaced` are steps that the same run had planned before, and that hold no longer; `planned`
+    are new conversions that need no step each (`usual`).
     """
 
     items: list[Item] = field(default_factory=list)
     replaced: list[Item] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
+    planned: Sequence[PlannedTogether] = ()
     look_again: dict[int, datetime | None] = field(default_factory=dict)
 
 
@@ -87,13 +95,21 @@ def reconcile_chunk(
         rule.name: count(next_number + index * len(chunk)) for index, rule in enumerate(rules)
     }
     done = Reconciled()
-    for stored in chunk:
-        deal = stored.deal.with_shared_apart(shared)
+    usual = UsualDeals(rules, partial(_refusal_of, takes), numbers, now=now, run_id=run_id)
+    has_many = len(chunk) >= MANY
+    for given in chunk:
+        deal = given.deal.with_shared_apart(shared)
+        stored = given if deal is given.deal else structs.replace(given, deal=deal)
+        clicks = (*deal.clicks, *candidates.get(stored.row, ()))
+        left = usual.take(stored, clicks, within) if has_many and stored.is_new else rules
+        if stored.is_new and not left:
+            done.look_again[stored.row] = None
+            continue
         desk = _DealAtHand(
-            stored=structs.replace(stored, deal=deal),
-            rules=rules,
+            stored=stored,
+            rules=left,
             entries=by_deal.get(stored.row, {}),
-            candidates=(*deal.clicks, *candidates.get(stored.row, ())),
+            candidates=clicks,
             now=now,
             run_id=run_id,
             takes=takes,
@@ -101,7 +117,16 @@ def reconcile_chunk(
             done=done,
         )
         desk.reconcile(within)
+    done.planned = [*usual.planned(step=Step.NEW.value)]
     return done
+
+
+def _refusal_of(takes: Mapping[str, Takes] | None, action: ConversionAction) -> RefusalOf:
+    if takes is None:
+        return takes_everything
+    if found := takes.get(action.destination):
+        return found.refusal_of
+    return lambda _statement, _now: DESTINATION_REMOVED
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,13 +180,6 @@ class _DealAtHand:
         )
         self._plan(withheld, decision, None, place)
 
-    def _refusal_of(self, action: ConversionAction) -> RefusalOf:
-        if self.takes is None:
-            return takes_everything
-        if takes := self.takes.get(action.destination):
-            return takes.refusal_of
-        return lambda _statement, _now: DESTINATION_REMOVED
-
     def _withhold(
         self, entry: LedgerEntry | None, rule: ConversionRule | None
     ) -> LedgerEntry | None:
@@ -202,7 +220,9 @@ class _DealAtHand:
             None if entry.is_new else entry,
             now=self.now,
             may_name_person=lets_identifiers_out(rule, self.stored.deal),
-            refusal_of=self._refusal_of(place.action if entry.told is None else entry.action),
+            refusal_of=_refusal_of(
+                self.takes, place.action if entry.told is None else entry.action
+            ),
             is_mistimed=_is_mistimed(entry, self.stored.deal.milestone(place.milestone)),
         )
         self._note(item, self.entries.get(entry.rule))

@@ -287,7 +287,15 @@ class Work:
             takes=self.services.takes,
             shared=shared_keys.digests(connection),
         )
-        audit.write(connection, done.moves, run_id=self.session.run_id, at=self.session.now)
+        audit.write(
+            connection,
+            done.moves,
+            planned=done.planned,
+            run_id=self.session.run_id,
+            at=self.session.now,
+        )
+        for planned in done.planned:
+            self.summary.add_new(planned.entries)
         for item in done.replaced:
             self.summary.take_out(item)
         for item in done.items:

@@ -31,6 +31,14 @@ NIGHT = "2026-03-03T02:00+01:00"
 NEXT_NIGHT = "2026-03-04T02:00+01:00"
 THIRD_NIGHT = "2026-03-05T02:00+01:00"
 
+READER = """
+[destinations.ads]
+kind = "google_ads"
+customer_id = "0987654321"
+credentials = "none"
+plaintext = true
+"""
+
 _AS_A_WORD = str.maketrans(" -", "__")
 
 
@@ -63,6 +71,13 @@ class Office:
         text = self.config.read_text(encoding="utf-8")
         assert old in text, old
         self.config.write_text(text.replace(old, new), encoding="utf-8")
+
+    def reads_its_account(self) -> None:
+        """Let the ad account be read by the Google Ads API, with another account's credentials."""
+        for action in ("111", "222", "333"):
+            self.configure(f"action_id = {action}", f'action_id = {action}\ndestination = "google"')
+        self.configure('kind = "data_manager"', 'kind = "data_manager"\nread_with = "ads"')
+        self.configure("\n[retry]", f'{READER}endpoint = "{self.sandbox.grpc_address}"\n\n[retry]')
 
     def cut(self, start: str, end: str) -> None:
         """Take what stands in the config from one text up to another out of it."""

@@ -107,9 +107,10 @@ def test_a_released_night_is_a_failure_no_longer(watched: Office) -> None:
     check = ("alerts", "check", "--as-of", fourth)
     assert watched.types(*check).out == "Nothing new to tell.\n", "it is to be released still"
     assert watched.types("release", "4", "--as-of", fourth).code == 0
-    watched.types(*check)
     (told,) = heard(watched)
+    assert told["message"].startswith("OK run 6") or told["message"].startswith("OK run 5")
     assert "Resolved: Run 4 did not come to its end" in told["message"]
+    assert watched.types(*check).out == "Nothing new to tell.\n"
 
 
 def test_a_run_that_does_not_begin_is_told_until_one_does(watched: Office) -> None:
@@ -136,6 +137,32 @@ def test_a_ledger_that_cannot_be_opened_is_told(watched: Office) -> None:
     (told,) = heard(watched)
     assert "convsync.db" in told["message"]
     assert pings(watched) == ["/start", "/fail"]
+
+
+def test_a_config_that_cannot_be_read_is_told_by_what_is_set_outside_of_it(watched: Office) -> None:
+    watched.configure("country =", "contry =")
+    assert watched.night(NIGHT).code == 2
+    (told,) = heard(watched)
+    assert "The run did not begin: " in told["message"]
+    assert "company.contry: unknown key. Did you mean country?" in told["message"]
+    assert pings(watched) == ["/fail"]
+
+
+def test_what_a_run_was_told_that_failed_later_is_told_once_that_night(watched: Office) -> None:
+    watched.deal()
+    refused = {"click-of-D-1": "PROCESSING_ERROR_REASON_INVALID_GCLID"}
+    watched.sandbox.platform.verdicts = refused
+    watched.night(NIGHT)
+    watched.configure('path = "deals.csv"', 'path = "no-such-file.csv"')
+    assert watched.night(NEXT_NIGHT).code == 2
+    (told,) = heard(watched)
+    assert "2 of 2 conversions rejected" in told["message"]
+    watched.configure('path = "no-such-file.csv"', 'path = "deals.csv"')
+    assert watched.night("2026-03-04T02:15+01:00").code == 0
+    (told,) = heard(watched)
+    assert "conversions rejected" not in told["message"], (
+        "it is still that day's state, and they know"
+    )
 
 
 def test_a_run_that_is_stopped_tells_nobody_and_ends_at_once(watched: Office) -> None:
@@ -165,6 +192,20 @@ def test_an_edited_audit_log_is_told(watched: Office) -> None:
     watched.night(NEXT_NIGHT)
     (told,) = heard(watched)
     assert "The audit log cannot be trusted: event 1 of the audit log" in told["message"]
+
+
+def test_an_audit_log_that_verify_finds_broken_is_told(watched: Office) -> None:
+    watched.deal()
+    watched.night(NIGHT)
+    assert watched.types("audit", "verify").code == 0
+    assert heard(watched) == []
+    watched.sql("DROP TRIGGER audit_events_no_update")
+    watched.sql("UPDATE audit_events SET detail = '{}' WHERE number = 1")
+    assert watched.types("audit", "verify").code == 1
+    (told,) = heard(watched)
+    assert (
+        "The audit log is broken at event 1: event 1 or its digest was edited." in told["message"]
+    )
 
 
 def test_quiet_hours_put_an_alert_off_to_the_first_look_after_them(watched: Office) -> None:

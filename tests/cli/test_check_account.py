@@ -10,15 +10,7 @@ import pytest
 from convsync import wiring
 from convsync.sandbox.account import Action
 from convsync.sandbox.faults import PlannedFault
-from tests.cli.office import ACCOUNT, NIGHT, THIRD_NIGHT, Office, rows_of
-
-READER = f"""
-[destinations.ads]
-kind = "google_ads"
-customer_id = "{ACCOUNT}"
-credentials = "none"
-plaintext = true
-"""
+from tests.cli.office import ACCOUNT, NIGHT, READER, THIRD_NIGHT, Office, rows_of
 
 
 def set_actions(office: Office, **changes: Any) -> None:
@@ -36,12 +28,7 @@ def findings(office: Office, *words: str) -> tuple[int, list[dict[str, str]]]:
 @pytest.fixture
 def reading(office: Office) -> Office:
     """A company that sends by the Data Manager API, and reads by the Google Ads API."""
-    for action in ("111", "222", "333"):
-        office.configure(f"action_id = {action}", f'action_id = {action}\ndestination = "google"')
-    office.configure('kind = "data_manager"', 'kind = "data_manager"\nread_with = "ads"')
-    address = office.sandbox.grpc_address
-    reader = READER.replace(ACCOUNT, "0987654321")  # another account's: only its credentials serve
-    office.configure("\n[retry]", f'{reader}endpoint = "{address}"\n\n[retry]')
+    office.reads_its_account()
     set_actions(office)
     return office
 
@@ -246,7 +233,8 @@ def uploading(office: Office) -> Office:
     """A company that sends by the Google Ads API, over TLS, and so reads by it too."""
     text = office.config.read_text(encoding="utf-8")
     before = text.partition("[destinations.google]")[0]
-    table = f"""{READER.replace("destinations.ads", "destinations.google")}
+    reader = READER.replace("destinations.ads", "destinations.google")
+    table = f"""{reader.replace("0987654321", ACCOUNT)}
 endpoint = "{office.sandbox.google_ads_address}"
 ca_file = "{office.sandbox.certificate}"
 custom_variables = {{ days_to_close = 1 }}

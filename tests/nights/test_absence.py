@@ -58,6 +58,22 @@ def test_an_empty_export_takes_nothing_back_however_few_deals_there_are(
     assert {company.value(name) for name in names} == {100}
 
 
+def test_what_could_not_be_read_stays_in_quarantine_while_an_export_is_doubted(
+    company: Company,
+) -> None:
+    *names, garbled = sell(company, 3)
+    company.has(garbled, amount="a lot")
+    company.night(NIGHTS[0])
+    rows = take_away(company, *names, garbled)
+    with pytest.raises(UnsafePlanError):
+        company.night(NIGHTS[1])
+    assert [row["deal_id"] for row in company.query("SELECT deal_id FROM quarantine")] == [garbled]
+    company.deals |= rows
+    take_away(company, garbled)
+    company.night(NIGHTS[2])
+    assert company.query("SELECT deal_id FROM quarantine") == []
+
+
 @pytest.mark.parametrize(
     ("there_were", "vanished", "is_refused"),
     [

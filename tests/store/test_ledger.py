@@ -12,7 +12,7 @@ from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.conversion import Conversion
 from convsync.model.customer import CustomerType
-from convsync.model.deal import WON
+from convsync.model.deal import WON, Milestone
 from convsync.model.identifiers import Identifiers
 from convsync.model.ledger import LedgerEntry, Side
 from convsync.model.money import MOST, Money
@@ -407,6 +407,17 @@ def test_no_time_is_taken_from_a_click_whose_own_is_an_estimate(database: Databa
     with database.transaction("recount") as connection:
         assert account.times_to_milestones(connection) == []
         assert recount(connection) == 0, "both ways of counting leave them out"
+
+
+def test_no_time_is_taken_to_a_milestone_whose_own_is_an_estimate(database: Database) -> None:
+    sent(database, [HOUR, 9 * HOUR])
+    always = Period(since=CLICKED_AT, until=CLICKED_AT + timedelta(days=9))
+    estimated = Milestone(WON, CLICKED_AT + HOUR, is_estimated=True)
+    save(database, a_deal("D-0", milestones=(estimated,)))
+    with database.reading() as connection:
+        for period in (None, always):
+            (time,) = account.times_to_milestones(connection, period)
+            assert (time.count, time.median) == (1, 4 * TENTH)
 
 
 def test_times_of_a_period_are_of_the_milestones_that_were_reached_in_it(

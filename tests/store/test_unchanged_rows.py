@@ -17,6 +17,7 @@ from sqlalchemy import select
 from convsync import intake
 from convsync.departures import Departures
 from convsync.extract import csv_rows
+from convsync.extract import rows as table_rows
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.several_rows import RowsPerDeal
@@ -142,7 +143,8 @@ def in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_chunks_small(patched: pytest.MonkeyPatch) -> None:
     patched.setattr(intake, "CHUNK", 3)
     patched.setattr(intake, "UNCHANGED_A_CHUNK", 7)
-    patched.setattr(csv_rows, "PASSED_AT_ONCE", 2)
+    patched.setattr(csv_rows, "READ_AHEAD", 2)
+    patched.setattr(table_rows, "READ_AT_ONCE", 2)
     patched.setattr(row_digests, "WIDTH", 12)
 
 
@@ -161,11 +163,11 @@ def test_the_same_file_again_is_passed_over_and_writes_and_plans_nothing(nights:
     ("second", "parsed"),
     [
         pytest.param(MANY, 0, id="the same"),
-        pytest.param(MANY[20:], 3, id="many gone from its beginning"),
-        pytest.param([*MANY[:20], *MANY[40:]], 3, id="many gone from its middle"),
+        pytest.param(MANY[20:], 4, id="many gone from its beginning"),
+        pytest.param([*MANY[:20], *MANY[40:]], 4, id="many gone from its middle"),
         pytest.param([*(a_row(f"N-{n}") for n in range(9)), *MANY], 9, id="new ones first"),
         pytest.param([*MANY, a_row("N-1")], 1, id="a new one last"),
-        pytest.param([*MANY[30:], *MANY[:30]], 3, id="cut like cards"),
+        pytest.param([*MANY[30:], *MANY[:30]], 4, id="cut like cards"),
     ],
 )
 def test_a_window_finds_its_place_again(nights: Nights, second: Sequence[Row], parsed: int) -> None:

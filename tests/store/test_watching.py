@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, update
 
 from convsync import audit
 from convsync.model.event import Event, EventKind
@@ -13,6 +13,7 @@ from convsync.store.database import Database
 from convsync.store.quarantine import Entry, add
 from convsync.store.runs import LEASE, Holder
 from convsync.store.schema import batches
+from convsync.store.schema import runs as runs_table
 from convsync.verification import recent_break
 from tests.builders import NOW
 from tests.store.rows import a_run, rolled_back, unprotect_log
@@ -78,7 +79,7 @@ def test_one_that_goes_on_is_passed_over_until_its_lease_is_over(database: Datab
     assert night.run_id == before
     night = last_night(database, later=LEASE)
     assert night is not None
-    assert (night.run_id, night.is_at_its_end, night.message) == (killed, False, watching.KILLED)
+    assert (night.run_id, night.is_at_its_end, night.message) == (killed, False, runs.KILLED)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,38 @@ def test_the_last_good_night_is_older_than_one_that_was_refused(database: Databa
         assert watching.last_good_night(connection) == NOW - 2 * A_DAY
         assert watching.last_begun(connection) == NOW - A_DAY
         assert watching.uploads_since(connection, NOW - A_DAY) == [(NOW - A_DAY, 4)]
+
+
+def a_killed_night(connection: Connection) -> int:
+    """Begin a run, let it send and hear, and kill it; its successor writes down how it ended."""
+    values = {"lock": None, "finished_at": NOW, "exit_code": 1, "message": runs.KILLED}
+    run_id = runs.begin_unlocked(connection, "run", as_of=NOW, real_now=NOW)
+    connection.execute(update(runs_table).where(runs_table.c.id == run_id).values(**values))
+    events = [
+        Event(EventKind.REJECTED, {"entries": "4-6,9"}),
+        Event(EventKind.CONFIRMED, {"entry": 7}, order_id="cs-7"),
+        Event(EventKind.ACCEPTED, {"entries": "10-99"}),
+    ]
+    audit.record(connection, events, run_id=run_id, at=NOW)
+    for state, rows in (("settled", 5), ("accepted", 3), ("sending", 100)):
+        values = {"run_id": run_id, "destination": "google", "action_id": "1", "state": state}
+        values |= {"request_id": "r", "rows": rows, "reserved_at": NOW}
+        connection.execute(insert(batches).values(values))
+    return run_id
+
+
+def test_what_a_killed_run_sent_and_was_answered_counts_for_its_day(database: Database) -> None:
+    with rolled_back(database) as connection:
+        a_killed_night(connection)
+        assert watching.uploads_since(connection, NOW - A_DAY) == [(NOW, 8)]
+        assert watching.answers_since(connection, NOW) == {"rejected": 4, "confirmed": 1}
+
+
+def test_the_answers_of_a_day_are_those_of_all_its_runs(database: Database) -> None:
+    for days_ago in (2, 0, 0):
+        a_night(database, days_ago=days_ago)
+    with database.reading() as connection:
+        assert watching.answers_since(connection, NOW - A_DAY) == {"confirmed": 6, "rejected": 2}
 
 
 def test_what_waits_for_a_verdict_is_counted_from_the_oldest(database: Database) -> None:

@@ -55,17 +55,17 @@ CASES: list[tuple[str, Facts, list[str]]] = [
     ),
     (
         "one in twenty rejected is allowed",
-        Facts(at=NOW, night=a_night(outcomes={"rejected": 1, "confirmed": 19})),
+        Facts(at=NOW, night=a_night(), answers={"rejected": 1, "confirmed": 19}),
         [],
     ),
     (
         "more is not",
-        Facts(at=NOW, night=a_night(outcomes={"rejected": 1, "confirmed": 18})),
+        Facts(at=NOW, night=a_night(), answers={"rejected": 1, "confirmed": 18}),
         ["rejected"],
     ),
     (
         "what was only accepted has no verdict yet",
-        Facts(at=NOW, night=a_night(outcomes={"rejected": 1, "accepted": 99})),
+        Facts(at=NOW, night=a_night(), answers={"rejected": 1, "accepted": 99}),
         ["rejected"],
     ),
     (

@@ -1,10 +1,13 @@
 """What is read of an ad account: every field there is, and words nobody knows yet."""
 
+from datetime import date
 from importlib import import_module
 from typing import Any
 
 import pytest
 
+from convsync.model.ad_click import AdClick
+from convsync.upload.google import click_view
 from convsync.upload.google.google_ads_api import raw_class
 from convsync.upload.google.google_ads_reading import (
     QUERIES,
@@ -35,6 +38,16 @@ def test_every_field_of_a_query_is_in_the_messages_of_its_version(
             named = message.fields_by_name
             assert name in named or f"{name}_" in named, path
             message = (named.get(name) or named[f"{name}_"]).message_type
+
+
+@pytest.mark.parametrize("version", ["v23", "v24", "v25", "v26"])
+def test_every_field_of_a_click_is_in_the_messages_of_each_version(version: str) -> None:
+    for path in click_view.FIELDS:
+        message = row(version).DESCRIPTOR
+        for name in path.split("."):
+            message = message.fields_by_name[name].message_type if message else None
+    found = click_view.ad_click_of(row(version), date(2026, 3, 1))
+    assert found == AdClick(gclid="", clicked_on=date(2026, 3, 1))
 
 
 def test_words_that_this_version_does_not_know_stay_numbers() -> None:

@@ -15,6 +15,7 @@ from convsync import wiring
 from convsync.settings import Settings, load_settings
 from convsync.settings.values import Table
 from convsync.upload.ad_account import CannotAsk
+from convsync.wiring.collecting import sites_of
 
 READ_BY_CHECKS = {"counts_beside", "reads_beside"}
 """Settings that say a contradiction is meant: the checks of the file read them, nobody else."""
@@ -46,6 +47,12 @@ next_within_days = 14
 [store]
 [company]
 time_zone = "Europe/Berlin"
+
+[collect.website]
+url = "https://collect.example.com"
+key = "site-key-1"
+origins = "https://www.example.com"
+fields = { "00N0001" = "gclid" }
 
 [deals.csv]
 kind = "csv"
@@ -182,6 +189,7 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.run_limits_of(settings)
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
+    sites_of(settings)
     for name in settings.destinations:
         wiring.destinations_of(settings)(name)
     unasked, _ = wiring.accounts_of(settings)

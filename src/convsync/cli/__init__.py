@@ -17,6 +17,8 @@ from convsync.cli import (
     auth,
     check,
     clicks,
+    collect,
+    customer,
     db,
     deals,
     errors,
@@ -34,6 +36,7 @@ from convsync.cli import (
     status,
     streams,
 )
+from convsync.cli.collector import spare_the_collector
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
 from convsync.log import LogFormat
 
@@ -54,6 +57,7 @@ app.command("release")(runs.release)
 app.command("forget")(forget.forget)
 app.command("explain")(explain.explain)
 app.command("find")(find.find)
+app.command("customer")(customer.customer)
 app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
@@ -64,6 +68,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
+app.add_typer(collect.app, name="collect")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
@@ -112,6 +117,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; errors end as a message on stderr and the exit code of their class."""
+    spare_the_collector()
     with streams.guarded() as out:
         code = _run()
         out.flush()

@@ -12,6 +12,7 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
+    from convsync.model.ad_click import AdClick
     from convsync.model.deal import Milestone
     from convsync.report.explanation import ClickLine, DealExplanation, Line, Sent
 
@@ -109,12 +110,13 @@ def _row(explained: "DealExplanation", line: "Line", accounts: Mapping[str, str]
         "sent_with": list(sent.identifiers) if sent else None,
         "sent_at": sent.envelope.sent_at if sent and sent.envelope else None,
         "request_id": sent.envelope.request_id if sent and sent.envelope else None,
-        "clicks": [_click_row(one) for one in line.clicks],
+        "clicks": [_click_row(one, explained.ad_clicks) for one in line.clicks],
     }
 
 
-def _click_row(line: "ClickLine") -> dict[str, Any]:
+def _click_row(line: "ClickLine", ad_clicks: "Mapping[str, AdClick]") -> dict[str, Any]:
     click_id, basis = line.click.candidate.click.click_id, line.click.candidate.basis
+    told = ad_clicks.get(click_id.value)
     return {
         "kind": click_id.kind.value,
         "value": click_id.value,
@@ -123,7 +125,18 @@ def _click_row(line: "ClickLine") -> dict[str, Any]:
         "found_by": basis.name.lower(),
         "is_used": line.is_used,
         "what": str(line.what),
+        **({name: getattr(told, name) for name in _AD_FIELDS} if told else {}),
     }
+
+
+_AD_FIELDS = ("campaign", "ad_group", "keyword", "match_type", "device", "location")
+
+
+def _came_by(told: "AdClick") -> str:
+    keyword = told.keyword and f"keyword {told.keyword!r} ({told.match_type.lower()})"
+    device = told.device and f"on {told.device.lower()}"
+    names = (f"campaign {told.campaign!r}", f"ad group {told.ad_group!r}", keyword, device)
+    return ", ".join(filter(None, names))
 
 
 def _state_of(line: "Line") -> str:
@@ -168,6 +181,8 @@ class _Shown:
                 f"  click {number}: {click.click_id.kind} {click.click_id.value} {at},"
                 f" {_FOUND_BY[candidate.basis.name]}"
             )
+            if told := explained.ad_clicks.get(click.click_id.value):
+                yield f"    {_came_by(told)}"
         if not explained.candidates:
             yield "  no click is known"
         for line in explained.lines:

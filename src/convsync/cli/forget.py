@@ -1,12 +1,11 @@
 """`forget`: erases a person from all that is kept, and remembers not to read them again."""
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convsync.cli import output
+from convsync.cli import addresses, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, By, Config
 from convsync.cli.progress import showing_progress
 from convsync.cli.runs import services_for
@@ -46,7 +45,7 @@ def forget(
 
     if not deal and not email_stdin:
         raise OperatorError("Whom? Name a deal by --deal ID, or an address by --email-stdin.")
-    digests = _digests_of(sys.stdin.read().splitlines()) if email_stdin else frozenset[bytes]()
+    digests = addresses.digests_from_stdin() if email_stdin else frozenset[bytes]()
     whom = Whom(deal_ids=frozenset(deal or ()), digests=digests)
     with (
         showing_progress() as progress,
@@ -62,21 +61,6 @@ def forget(
     typer.echo(
         f"Erased from {done.deals:,} deals, with {done.clicks:,} click IDs. {done.conversions:,}"
         " conversions keep their order ID and amount, and nothing more is sent of them."
-    )
-
-
-def _digests_of(lines: Sequence[str]) -> frozenset[bytes]:
-    """Return the digests of addresses as keys; OperatorError, which repeats none, for any other."""
-    from convsync.model.erased import digests_of_people
-    from convsync.model.identifiers import Identifiers, hashed, normalised_email
-
-    written = [line for line in lines if line.strip()]
-    emails = [normalised_email(line) for line in written]
-    if not emails or None in emails:
-        number = emails.index(None) + 1 if None in emails else 1
-        raise OperatorError(f"Line {number} of stdin is not an e-mail address. Nothing was erased.")
-    return frozenset(
-        digests_of_people(Identifiers(emails=tuple(hashed(one) for one in emails if one)))
     )
 
 

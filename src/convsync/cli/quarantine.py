@@ -74,7 +74,7 @@ def _rows(config: Path, source: str | None) -> list[dict[str, Any]]:
     from convsync.report.status import quarantined
 
     settings = options.load(config)
-    known = [*settings.deals, *settings.clicks]
+    known = [*settings.deals, *settings.clicks, *settings.collect]
     with options.ledger(settings) as database:
         found = quarantined(database)
     if source is not None and source not in {*known, *(record.source for record in found)}:

@@ -12,7 +12,6 @@ import typer
 
 from convsync import log
 from convsync.cli import options, output, signals, watching
-from convsync.cli.collector import spare_the_collector
 from convsync.cli.options import (
     DEFAULT_CONFIG,
     AsOf,
@@ -242,6 +241,7 @@ def release(
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
         report = pipeline.release(services, run)
+    watching.look_again(config, as_of, closing)
     _show(report, form, closing)
 
 
@@ -291,7 +291,6 @@ def services_for(
     from convsync import wiring
     from convsync.store import migrate
 
-    spare_the_collector()
     settings = options.load(config)
     now = options.instant(as_of, settings)
     if closing is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convsync.cli import options
+from convsync.errors import ConvsyncError, OperatorError
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
@@ -42,19 +43,54 @@ def night_watched(
 
     from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.watch.night import Night, watched
+    from convsync.watch.night import Night, tell_of_no_settings, watched
 
     night = Night(closings=closings)
     if not is_wanted:
         yield night
         return
-    settings = options.load(config)
+    try:
+        settings = options.load(config)
+    except OperatorError as error:
+        tell_of_no_settings(wiring.alarm_without_settings(config), error)
+        raise
     now = min(now_of(settings, as_of), system_clock())  # the run refuses what has not come yet
     with (
         closing(wiring.database_of(settings)) as database,
         watched(wiring.watch_of(settings), database, now, night),
     ):
         yield night
+
+
+def look_again(config: Path, as_of: str | None, closings: "Sequence[Closing]") -> None:
+    """Tell what a command that is no night has ended, or begun: a failure that was released, say.
+
+    That it cannot be told is logged, and tells nothing of how the command ended.
+    """
+    from contextlib import closing
+
+    from convsync import log, wiring
+
+    settings = options.load(config)
+    watch = wiring.watch_of(settings)
+    if watch.is_idle:
+        return
+    try:
+        with closing(wiring.database_of(settings)) as database:
+            watch.tell(database, now_of(settings, as_of), closing=str(closings[-1]))
+    except ConvsyncError as error:
+        log.warning("the ledger cannot be looked at for alerts", because=str(error))
+
+
+def tell_of_broken_log(settings: "Settings", problem: str) -> None:
+    """Tell that the audit log is not what was written, each time that somebody has looked."""
+    from convsync import wiring
+    from convsync.watch.alerts import tell_without_memory
+    from convsync.watch.findings import Finding, Trouble
+
+    alarm = wiring.watch_of(settings).alarm
+    if alarm.targets:
+        tell_without_memory(Finding(trouble=Trouble.CHAIN, text=problem), alarm)
 
 
 def now_of(settings: "Settings", as_of: str | None) -> datetime:

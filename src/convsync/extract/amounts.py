@@ -6,6 +6,7 @@ use is none of them by itself, but must be one that the deal's currency uses.
 """
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -93,6 +94,13 @@ class AmountReader:
         sign = (written["before"] or written["after"] or "").lower()
         may_mean = _MAY_MEAN.get(sign, frozenset())
         return Amount(-number if is_negative else number, currency, may_mean)
+
+    def of_plain(self, texts: Sequence[str]) -> list[Decimal | None]:
+        """Return the number of each text, None for "", or raise CellError unless all are plain."""
+        is_plain = self._plain.match
+        if all(map(is_plain, filter(None, texts))):
+            return [Decimal(text) if text else None for text in texts]
+        raise CellError("is no plain number")
 
     def of_value(self, value: object) -> Amount:
         """Return the amount a typed value states, or raise CellError."""

@@ -118,6 +118,10 @@ class CellReader:
             return self._amounts.of_text(text) if text else None
         return None if cell is None else self._amounts.of_value(cell)
 
+    def plain_amounts(self, cells: Sequence[str]) -> list[Decimal | None]:
+        """Return the number of each cell of a column, or raise CellError unless all are plain."""
+        return self._amounts.of_plain(self.texts(cells))
+
     def _currency(self, cell: object) -> str | None:
         """Return an ISO 4217 code in upper case, None where the cell means nothing."""
         code = self.text(cell)

@@ -131,8 +131,7 @@ class CsvDeals:
 
     def _repeated(self, records: DealRows) -> Repeated:
         with self._opened() as file:
-            ids = map(records.id_of, file.cells())
-            return Repeated(deal_id for deal_id in ids if deal_id is not None)
+            return Repeated(records.ids_of(file.cells()))
 
     def _reading(self, file: TableFile) -> bytes:
         form = self.form, self.rows_per_deal, file.delimiter, file.header.names

@@ -13,12 +13,12 @@ import io
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from convsync.errors import OperatorError, TransientError
 from convsync.extract.csv_form import (
@@ -41,7 +41,8 @@ MOST_LINES: Final = 1_000
 """How many lines a row may span."""
 FEW_LINES: Final = 20
 """How many it may span where the lines were looked at before, in a row that did not end."""
-PASSED_AT_ONCE = 1_000
+READ_AHEAD: Final = 500
+"""How many lines are read, and digested, before the rows in them are handed on."""
 UNDECODED = re.compile("[\udc80-\udcff]")  # what surrogateescape makes of a byte
 _EMPTY = NumberedRow(0, ())
 
@@ -93,7 +94,6 @@ class CsvFile:
         self._in_vain_until = 0  # the last line that was looked at in a record without an end
         self._record: list[str] = []  # the lines of the record that is being read
         self._again: deque[str] = deque()  # lines to parse before those of the file
-        self._digest = b""  # that of the line to parse, where it is known
         csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
         self._pass_over_preamble()
         self._rows = self._reader()
@@ -110,17 +110,20 @@ class CsvFile:
     def cells(self) -> Iterator[list[str]]:
         """Yield the cells of every row, whether or not they match the header."""
         while True:
-            try:
-                for cells in self._rows:
-                    if self._is_end(cells):
-                        return
-                    self._lines_done += len(self._record)
-                    self._record.clear()
+            while self._may_read_ahead and (lines := self._next_lines()):
+                for record, cells in self._records_in(lines):
+                    self._lines_done += len(record)
                     yield cells
+            try:
+                one = next(self._rows, None)
             except csv.Error:
                 self._resume_on_next_line()
-            else:
+                continue
+            if one is None or self._is_end(one):
                 return
+            self._lines_done += len(self._record)
+            self._record.clear()
+            yield one
 
     def rows_past_known(
         self,
@@ -133,28 +136,80 @@ class CsvFile:
         A row of which `is_apart` is true is yielded all the same.
         """
         while True:
-            while passed := self._known(reading, stored_as, is_apart):
-                yield Unchanged(passed)
+            while self._may_read_ahead and (lines := self._next_lines()):
+                yield from self._past_known(lines, reading, stored_as, is_apart)
             row = self._next_row(reading)
             if row is None:
                 return
             if row is not _EMPTY:
                 yield row
 
-    def _known(
-        self, reading: bytes, stored_as: StoredAs, is_apart: Callable[[RowCells], bool] | None
-    ) -> list[int]:
-        """Read on as long as rows are known, up to so many; leave the first other to be parsed."""
-        passed: list[int] = []
-        while not self._again and len(passed) < PASSED_AT_ONCE and (line := self._next_line()):
-            self._digest = digest_of_row(_bytes_of(line), reading)
-            deal_row = stored_as(self._digest)
-            if deal_row is None or (is_apart and is_apart(self._parsed(line))):
-                self._again.append(line)
+    @property
+    def _may_read_ahead(self) -> bool:
+        """True where a row begins in the next line of the file, and may end where that ends."""
+        return not (self._again or self._form.stop_at)
+
+    def _past_known(
+        self,
+        lines: list[str],
+        reading: bytes,
+        stored_as: StoredAs,
+        is_apart: Callable[[RowCells], bool] | None,
+    ) -> Iterator[NumberedRow | Unchanged]:
+        """Yield the rows in some lines of the file, up to one that is no sound CSV by itself."""
+        digests = [digest_of_row(_bytes_of(line), reading) for line in lines]
+        known: list[Any] = [*map(stored_as, digests)]
+        if is_apart:
+            known = [
+                None if row is None or is_apart(self._parsed(line)) else row
+                for row, line in zip(known, lines, strict=True)
+            ]
+        begun = 0
+        for is_known, run in groupby(known, _is_known):
+            deal_rows = [*run]
+            ended = begun + len(deal_rows)
+            if is_known:
+                self._lines_done += len(deal_rows)
+                yield Unchanged(deal_rows)
             else:
-                passed.append(deal_row)
-        self._lines_done += len(passed)
-        return passed
+                yield from self._rows_in(lines[begun:ended], digests[begun:ended], reading)
+                if self._again:
+                    self._again.extend(lines[ended:])
+                    return
+            begun = ended
+
+    def _rows_in(
+        self, lines: list[str], digests: Sequence[bytes], reading: bytes
+    ) -> Iterator[NumberedRow]:
+        text = "".join(lines)
+        is_sound = "\0" not in text and (text.isascii() or not UNDECODED.search(text))
+        first = self._lines_done
+        for record, cells in self._records_in(lines):
+            number = self._lines_done + 1
+            digest = digests[self._lines_done - first]
+            if len(record) > 1:
+                digest = digest_of_row(_bytes_of("".join(record)), reading)
+            self._lines_done += len(record)
+            if is_sound and len(cells) == self.width and any(cells):
+                yield NumberedRow(number, cells, None, digest)
+            elif any(cells):
+                yield self._checked(number, cells, record, digest)
+
+    def _records_in(self, lines: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+        """Yield the lines and the cells of each row in some lines of the file.
+
+        From the first on that is no sound CSV, or goes on behind them, they are left to be parsed
+        by themselves.
+        """
+        begun = 0
+        parser = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        try:
+            for cells in parser:
+                ended = parser.line_num
+                yield lines[begun:ended], cells
+                begun = ended
+        except csv.Error:
+            self._again.extend(lines[begun:])
 
     def _next_row(self, reading: bytes = b"") -> NumberedRow | None:
         """Return the next row, `_EMPTY` for one of empty cells alone, None at the file's end."""
@@ -167,11 +222,13 @@ class CsvFile:
             return row
         if cells is None or self._is_end(cells):
             return None
-        row = self._checked(cells, reading) if any(cells) else _EMPTY
-        self._lines_done += len(self._record)
+        number, record = self._lines_done + 1, self._record.copy()
+        self._lines_done += len(record)
         self._record.clear()
-        self._digest = b""
-        return row
+        if not any(cells):
+            return _EMPTY
+        digest = digest_of_row(_bytes_of("".join(record)), reading) if reading else b""
+        return self._checked(number, cells, record, digest)
 
     @property
     def has_lines(self) -> bool:
@@ -193,32 +250,27 @@ class CsvFile:
         if (status.st_size, status.st_mtime_ns) != (self._status.st_size, self._status.st_mtime_ns):
             raise self._changed()
 
-    def _checked(self, cells: list[str], reading: bytes) -> NumberedRow:
-        number = self._lines_done + 1
-        if len(cells) != self.width and (problem := self._problem_of_width(cells)):
+    def _checked(
+        self, number: int, cells: list[str], record: Sequence[str], digest: bytes
+    ) -> NumberedRow:
+        """Return the row that stands in some lines, with what is wrong with it."""
+        if len(cells) != self.width and (problem := self._problem_of_width(cells, record)):
             return NumberedRow(number, (), problem)
-        for line in self._record:
+        for line in record:
             if not line.isascii() and UNDECODED.search(line):
                 problem = f"the row is not valid {self._file.encoding}: set the source's encoding"
                 return NumberedRow(number, cells, problem)
             if "\0" in line:
                 return NumberedRow(number, cells, "the row holds a NUL byte: export the file again")
-        return NumberedRow(number, cells, None, self._digest_of_record(reading))
+        return NumberedRow(number, cells, None, digest)
 
-    def _digest_of_record(self, reading: bytes) -> bytes:
-        if not reading:
-            return b""
-        if self._digest and len(self._record) == 1:
-            return self._digest
-        return digest_of_row(_bytes_of("".join(self._record)), reading)
-
-    def _problem_of_width(self, cells: list[str]) -> str | None:
+    def _problem_of_width(self, cells: list[str], record: Sequence[str]) -> str | None:
         found = f"the row has {len(cells)} cells, the header {self.width}"
         if len(cells) > self.width:
             if not any(cells[self.width :]):
                 return None
             return f"{found}: quote cells that hold the delimiter"
-        if not self._record[-1].endswith(("\n", "\r")):
+        if not record[-1].endswith(("\n", "\r")):
             return f"{found}, and the file ends with it: export the file again"
         if len(cells) > self.header.last_mapped:
             return None
@@ -274,6 +326,18 @@ class CsvFile:
         self._record.clear()
         return names
 
+    def _next_lines(self) -> list[str]:
+        """Return the lines of the file that follow, none at its end. An error waits for them."""
+        lines: list[str] = []
+        try:
+            for line in self._left:
+                lines.append(line)
+                if len(lines) == READ_AHEAD:
+                    break
+        except (UnicodeError, OSError) as error:
+            self._left = map(_raise, [error])
+        return lines
+
     def _next_line(self) -> str:
         """Return the next line of the file, "" at its end."""
         try:
@@ -313,7 +377,6 @@ class CsvFile:
         self._in_vain_until = max(self._in_vain_until, seen_until)
         self._again.extendleft(reversed(self._record[1:]))
         self._record.clear()
-        self._digest = b""
         self._lines_done += 1
         self._rows = self._reader()
 
@@ -325,4 +388,12 @@ class CsvFile:
 
 
 def _bytes_of(line: str) -> bytes:
-    return line.encode(errors="surrogatepass")
+    return line.encode("utf-8", "surrogatepass")
+
+
+def _raise(error: Exception) -> str:
+    raise error
+
+
+def _is_known(deal_row: int | None) -> bool:
+    return deal_row is not None

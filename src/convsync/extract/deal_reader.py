@@ -30,6 +30,7 @@ from convsync.extract.cells import CellReader
 from convsync.extract.layout import Layout
 from convsync.extract.mapping import DealFields
 from convsync.extract.record_reader import Evidence, together
+from convsync.extract.sound_ids import plain_ids
 from convsync.extract.timestamps import Moment
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.key import Key, KeyKind
@@ -64,7 +65,7 @@ class DealReader(Generic[R]):
         self._evidence = evidence
         self._merged = merged
         self._taken_over = taken_over
-        self.deal_id = layout.of_deal("deal_id", id_field, partial(_deal_id, cells), "")
+        self.deal_id = layout.of_deal("deal_id", id_field, partial(deal_id_in, cells), "")
         self.modified = layout.of_deal(
             "modified_at", fields.modified_at, cells.moment_in(fields.modified_at), None
         )
@@ -110,24 +111,32 @@ class DealReader(Generic[R]):
         )
 
     def _money(self, record: R) -> tuple[Decimal | None, str | None]:
-        """Return amount and currency, never the account's: a deal without one says so."""
-        stated = self._currency(record)
-        amount: Amount | None = self._amount(record)
-        if amount is None:
-            return None, stated or self._cells.default_currency
-        beside = amount.currency
-        if stated and beside and stated != beside:
-            raise CellError(
-                f"the amount is written in {beside}, the currency beside it is {stated}: correct"
-                " one of them in the CRM"
-            )
-        currency = stated or beside or self._cells.default_currency
-        if currency and amount.may_mean and currency not in amount.may_mean:
-            raise CellError(
-                f"the amount is written with a sign that {currency} does not use: correct the"
-                " amount, or map the column of the currency"
-            )
-        return amount.number, currency
+        stated, amount = self._currency(record), self._amount(record)
+        return money_of(amount, stated, self._cells.default_currency)
+
+
+def money_of(
+    amount: Amount | None, stated: str | None, otherwise: str | None
+) -> tuple[Decimal | None, str | None]:
+    """Return an amount and its currency: as stated, as written beside it, or `otherwise`.
+
+    Never the account's: a deal without one says so. CellError where they contradict.
+    """
+    if amount is None:
+        return None, stated or otherwise
+    beside = amount.currency
+    if stated and beside and stated != beside:
+        raise CellError(
+            f"the amount is written in {beside}, the currency beside it is {stated}: correct"
+            " one of them in the CRM"
+        )
+    currency = stated or beside or otherwise
+    if currency and amount.may_mean and currency not in amount.may_mean:
+        raise CellError(
+            f"the amount is written with a sign that {currency} does not use: correct the"
+            " amount, or map the column of the currency"
+        )
+    return amount.number, currency
 
 
 def milestone_at(name: str, moment: Moment, cells: CellReader) -> Milestone:
@@ -137,7 +146,8 @@ def milestone_at(name: str, moment: Moment, cells: CellReader) -> Milestone:
     return Milestone(name, cells.end_of(moment), is_whole_day=True)
 
 
-def _deal_id(cells: CellReader, cell: object) -> str:
+def deal_id_in(cells: CellReader, cell: object) -> str:
+    """Return the ID of a deal, or raise CellError."""
     deal_id = cells.deal_id(cell)
     if not deal_id:
         raise CellError("is empty: every deal needs its own ID")
@@ -146,3 +156,11 @@ def _deal_id(cells: CellReader, cell: object) -> str:
     if "\0" in deal_id:
         raise CellError("holds a NUL character: correct it in the CRM")
     return deal_id
+
+
+def deal_ids_in(cells: Sequence[str]) -> Sequence[str]:
+    """Return what `deal_id_in` returns of each cell of a column, or raise CellError for any."""
+    deal_ids = plain_ids([cell.strip() for cell in cells])
+    if max(map(len, deal_ids), default=0) > _LONGEST_ID:
+        raise CellError(f"holds an ID longer than {_LONGEST_ID} characters")
+    return deal_ids

@@ -28,7 +28,7 @@ from convsync.model.key import Key, KeyKind
 
 R = TypeVar("R")
 T = TypeVar("T")
-_CONSENTS = {
+CONSENTS = {
     stated: Consent(ad_user_data=stated[0], ad_personalization=stated[1])
     for stated in product(ConsentStatus, repeat=2)
 }
@@ -67,11 +67,7 @@ class ClickIdReader(Generic[R]):
 
         With each goes when it was clicked, where what it was wrapped in says so.
         """
-        found: dict[ClickId, datetime | None] = {}
-        for get in (*self._bare, self._url):
-            for click_id, at in get(record):
-                found[click_id] = found.get(click_id) or at
-        return found
+        return ids_with_times(one for get in (*self._bare, self._url) for one in get(record))
 
 
 class PersonReader(Generic[R]):
@@ -95,16 +91,12 @@ class PersonReader(Generic[R]):
         """Return the hashes of a record's e-mails and phones."""
         emails = [email for get in self._emails for email in get(record)]
         phones = self._hashed_phones(record) if self._phones else []
-        if not emails and not phones:
-            return NO_IDENTIFIERS
-        return Identifiers(emails=_distinct(emails), phones=_distinct(phones))
+        return identifiers_of(emails, phones)
 
     def keys(self, record: R, identifiers: Identifiers) -> list[Key]:
         """Return what joins a record to clicks."""
         keys = [Key(kind, text) for kind, get in self._keys for text in get(record)]
-        keys += [Key(KeyKind.EMAIL, email) for email in identifiers.emails]
-        keys += [Key(KeyKind.PHONE, phone) for phone in identifiers.phones]
-        return keys
+        return keys + keys_of(identifiers)
 
     def _hashed_phones(self, record: R) -> list[str]:
         region = self._region(record)
@@ -144,7 +136,7 @@ class RecordReader(Generic[R]):
             self._clicks(record, written, otherwise_seen_at),
             (key, *self._person.keys(record, identifiers)),
             identifiers,
-            _CONSENTS[self._user_data(record), self._personal(record)],
+            CONSENTS[self._user_data(record), self._personal(record)],
         )
 
     def _clicks(
@@ -154,16 +146,44 @@ class RecordReader(Generic[R]):
         if not click_ids and not written:
             return ()
         seen_at, is_whole_day = began(self._clicked(record), self._cells)
-        seen_at = seen_at or otherwise_seen_at
-        found = {
-            click_id: Click(click_id=click_id, clicked_at=at)
-            if at
-            else Click(click_id=click_id, clicked_at=seen_at, is_whole_day=is_whole_day)
-            for click_id, at in click_ids.items()
-        }
+        found = clicks_of(click_ids, seen_at or otherwise_seen_at, is_whole_day=is_whole_day)
         for click_id, at in (written or {}).items():
             found[click_id] = Click(click_id=click_id, clicked_at=at)
         return tuple([Candidate(click, self._basis) for click in found.values()])
+
+
+def ids_with_times(captured: Iterable[Captured]) -> dict[ClickId, datetime | None]:
+    """Return click IDs without repeats, each with the first time that any of its wrappings says."""
+    found: dict[ClickId, datetime | None] = {}
+    for click_id, at in captured:
+        found[click_id] = found.get(click_id) or at
+    return found
+
+
+def clicks_of(
+    click_ids: Mapping[ClickId, datetime | None], seen_at: datetime | None, *, is_whole_day: bool
+) -> dict[ClickId, Click]:
+    """Return the clicks of IDs with their times; those without were clicked when they were seen."""
+    return {
+        click_id: Click(click_id=click_id, clicked_at=at)
+        if at
+        else Click(click_id=click_id, clicked_at=seen_at, is_whole_day=is_whole_day)
+        for click_id, at in click_ids.items()
+    }
+
+
+def identifiers_of(emails: Sequence[str], phones: Sequence[str]) -> Identifiers:
+    """Return hashed e-mails and phones without repeats."""
+    if not emails and not phones:
+        return NO_IDENTIFIERS
+    return Identifiers(emails=_distinct(emails), phones=_distinct(phones))
+
+
+def keys_of(identifiers: Identifiers) -> list[Key]:
+    """Return what joins people to clicks."""
+    keys = [Key(KeyKind.EMAIL, email) for email in identifiers.emails]
+    keys += [Key(KeyKind.PHONE, phone) for phone in identifiers.phones]
+    return keys
 
 
 def together(evidence: Sequence[Evidence]) -> Evidence:
@@ -177,7 +197,7 @@ def together(evidence: Sequence[Evidence]) -> Evidence:
             emails=_distinct_among(one.identifiers.emails for one in evidence),
             phones=_distinct_among(one.identifiers.phones for one in evidence),
         ),
-        _CONSENTS[
+        CONSENTS[
             _strictest(one.consent.ad_user_data for one in evidence),
             _strictest(one.consent.ad_personalization for one in evidence),
         ],
@@ -191,7 +211,7 @@ def began(moment: Moment | None, cells: CellReader) -> tuple[datetime | None, bo
     return cells.start_of(moment), not isinstance(moment, datetime)
 
 
-def _distinct(found: list[T]) -> tuple[T, ...]:
+def _distinct(found: Sequence[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
 
 

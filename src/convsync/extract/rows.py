@@ -3,14 +3,16 @@
 Only which rows of a window are wanted is decided here; what a row means is DealReader's.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
+from convsync.errors import ConvsyncError
 from convsync.extract.cell_error import CellError
 from convsync.extract.cells import CellReader, spelled, text_of
-from convsync.extract.deal_reader import DealReader, milestone_at
+from convsync.extract.deal_columns import OrdinaryDeals
+from convsync.extract.deal_reader import DealReader, deal_ids_in, milestone_at
 from convsync.extract.layout import Getter, Header, NumberedRow, RowCells
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns, MilestoneColumn
 from convsync.extract.record_reader import (
@@ -34,6 +36,8 @@ from convsync.model.key import Key
 from convsync.model.period import Period
 
 T = TypeVar("T")
+READ_AT_ONCE: Final = 500
+"""How many rows are read by columns: each costs less the more there are, and none comes sooner."""
 DealRow = NumberedRow | SeveralRows
 """The row of a deal, or all of them where it has several."""
 
@@ -73,12 +77,32 @@ class DealRows:
             self._deals.deal_id = _digest_getter(columns.id_columns, header)
         header.raise_if_unusable()
         (self._id_position,) = header.places(columns.deal_id)
+        self._ordinary = (
+            None if columns.id_columns else OrdinaryDeals(source, columns, cells, header)
+        )
 
     def id_of(self, row: RowCells) -> str | None:
         """Return the ID of the deal that a row is about, None where it cannot be read."""
         try:
             return self._deals.deal_id(row)
         except (CellError, IndexError):
+            return None
+
+    def ids_of(self, rows: Iterable[RowCells]) -> Iterator[str]:
+        """Yield the ID of the deal that each row is about, but for those that cannot be read."""
+        for some in _batched(rows):
+            plain = self._plain_ids(some)
+            yield from filter(None, map(self.id_of, some)) if plain is None else plain
+
+    def _plain_ids(self, rows: Sequence[RowCells]) -> Sequence[str] | None:
+        """Return the ID in each row, None where some are not ordinary."""
+        place = self._id_position
+        cells: list[Any] = [row[place] if len(row) > place else None for row in rows]
+        if self._ordinary is None or set(map(type, cells)) != {str}:
+            return None
+        try:
+            return deal_ids_in(cells)
+        except CellError:
             return None
 
     def lacks_id(self, row: RowCells) -> bool:
@@ -89,33 +113,33 @@ class DealRows:
         self, rows: Iterable[DealRow | Unchanged]
     ) -> Iterator[Deal | Quarantined | Unchanged]:
         """Yield every row, and pass on what is known to be unchanged."""
+        for some in _batched(rows):
+            yield from self._read_some(some, self._read)
 
-        def read(row: DealRow) -> Deal:
-            return self._read(row)
-
-        for row in rows:
-            if isinstance(row, Unchanged):
-                yield row
-            elif record := self._read_one(row, read):
-                yield record
-
-    def changed(self, rows: Iterable[DealRow], window: Period) -> Iterator[Deal | Quarantined]:
+    def changed(
+        self, rows: Iterable[DealRow], window: Period
+    ) -> Iterator[Deal | Quarantined | Unchanged]:
         """Yield the rows modified inside the window, and those that do not say when.
 
         Of a deal with several rows, one is enough.
         """
 
-        def is_wanted(modified: Moment | None) -> bool:
+        def is_wanted(row: NumberedRow) -> bool:
+            modified = self._deals.modified(row.cells)
             return modified is None or touches(modified, window, self._cells)
 
-        def read(row: DealRow) -> Deal | None:
-            if isinstance(row, SeveralRows):
-                stamps = [self._deals.modified(one.cells) for one in row.rows]
-                return self._read(row) if any(map(is_wanted, stamps)) else None
-            modified = self._deals.modified(row.cells)
-            return self._deals.modified_deal(row.cells, modified) if is_wanted(modified) else None
+        def may_be_wanted(row: DealRow) -> bool:
+            try:
+                return not isinstance(row, NumberedRow) or bool(row.problem) or is_wanted(row)
+            except CellError:
+                return True
 
-        return self._read_all(rows, read)
+        def read(row: DealRow) -> Deal | None:
+            of_deal = row.rows if isinstance(row, SeveralRows) else (row,)
+            return self._read(row) if any(list(map(is_wanted, of_deal))) else None
+
+        for some in _batched(rows):
+            yield from self._read_some([row for row in some if may_be_wanted(row)], read)
 
     def reached(self, rows: Iterable[DealRow], period: Period) -> Iterator[Deal | Quarantined]:
         """Yield the rows that reached any mapped milestone inside the period."""
@@ -135,6 +159,19 @@ class DealRows:
         """Yield every row beside what it is read as, by itself."""
         for row in rows:
             yield row, self._read_one(row, self._read)
+
+    def _read_some(
+        self, rows: Sequence[DealRow | Unchanged], read: Callable[[DealRow], Deal | None]
+    ) -> Iterator[Deal | Quarantined | Unchanged]:
+        """Yield what rows are read as: together where they are ordinary, else by themselves."""
+        ordinary: Mapping[int, Deal] = {}
+        if self._ordinary is not None:
+            ordinary = self._ordinary.read([row for row in rows if isinstance(row, NumberedRow)])
+        for row in rows:
+            if isinstance(row, Unchanged):
+                yield row
+            elif record := ordinary.get(row.number) or self._read_one(row, read):
+                yield record
 
     def _read(self, row: DealRow) -> Deal:
         if isinstance(row, NumberedRow):
@@ -250,6 +287,23 @@ class SightingRows:
 
     def _quarantined(self, number: int, _row: RowCells, problem: str) -> Quarantined:
         return Quarantined(place=f"{self._place}{number}", problem=problem)
+
+
+def _batched(rows: Iterable[T]) -> Iterator[Sequence[T]]:
+    """Yield some hundred rows at a time; those before an error are yielded before it is raised."""
+    some: list[T] = []
+    left = READ_AT_ONCE
+    try:
+        for row in rows:
+            some.append(row)
+            left -= len(row.deal_rows) if isinstance(row, Unchanged) else 1
+            if left <= 0:
+                yield some
+                some, left = [], READ_AT_ONCE
+    except ConvsyncError:
+        yield some
+        raise
+    yield some
 
 
 def _read(

@@ -7,6 +7,7 @@ without the three that check the case, and Zoho's exports put `zcrm_` before its
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import phonenumbers
@@ -43,6 +44,18 @@ def sound_id(text: str, region: str | None = None) -> str:
     raise_if_damaged(text)
     raise_if_personal(text, region)
     return with_check_characters(_ZOHO.sub(r"\1", text))
+
+
+def plain_ids(texts: Sequence[str]) -> Sequence[str]:
+    """Return IDs that `sound_id` would return as they are, or raise CellError."""
+    if (
+        all(map(_PLAIN.match, texts))
+        and WITHOUT_CHECK not in set(map(len, texts))
+        and _NOTHING.isdisjoint(map(str.lower, texts))
+        and not any(map(_ZOHO.match, texts))
+    ):
+        return texts
+    raise CellError("holds an ID that is not plain")
 
 
 def raise_if_damaged(text: str) -> None:

@@ -53,8 +53,11 @@ def spans_of(numbers: Iterable[int]) -> str:
 
 def spans_in(numbers: Iterable[int]) -> list[tuple[int, int]]:
     """Return the first and the last of each unbroken run of numbers."""
+    ordered = sorted(set(numbers))
+    if ordered and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return [(ordered[0], ordered[-1])]
     spans: list[list[int]] = []
-    for number in sorted(numbers):
+    for number in ordered:
         if spans and spans[-1][1] == number - 1:
             spans[-1][1] = number
         else:
@@ -146,12 +149,12 @@ def _matched(record: dict[str, Scalar], matched: Matched | None) -> None:
         record |= dict.fromkeys(("matched_by", "clicked_at", "is_click_estimated"))
         return
     at = matched.clicked_at
-    record["matched_by"] = _MATCHED_BY[matched.basis]
+    record["matched_by"] = MATCHED_BY[matched.basis]
     record["clicked_at"] = None if at is None else at.isoformat()
     record["is_click_estimated"] = matched.is_estimated or None
 
 
-_MATCHED_BY = {basis: basis.name.lower() for basis in MatchBasis}
+MATCHED_BY = {basis: basis.name.lower() for basis in MatchBasis}
 
 
 def _told(record: dict[str, Scalar], told: Money | None) -> None:

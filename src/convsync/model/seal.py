@@ -7,9 +7,11 @@ order ID: two conversions of one click look different. The things themselves sta
 where they can be erased; a replay of the log seals the ledger's rows in the same way and compares.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
+
+from convsync.model.each import EACH
 
 SEALED = ("click", "about")
 """The fields of a record that are sealed. A click's kind stays readable: `gclid:` and a digest."""
@@ -17,11 +19,27 @@ SEALED = ("click", "about")
 
 def sealed(detail: Mapping[str, Any], order_id: str | None, key: bytes) -> Mapping[str, Any]:
     """Return what an event says with its sealed fields closed; the very same where it has none."""
+    if EACH in detail:
+        return {**detail, EACH: _each_closed(detail[EACH], key)}
     if "click" not in detail and "about" not in detail:
         return detail
     closed = dict(detail)
     close(closed, order_id, key)
     return closed
+
+
+def _each_closed(each: Mapping[str, Sequence[Any]], key: bytes) -> Mapping[str, Sequence[Any]]:
+    """Return the columns of many conversions with the sealed ones closed, row by row."""
+    order_ids = each["order_id"]
+    sealed_columns = {
+        name: [
+            closed(name, value, order_id, key)
+            for value, order_id in zip(each[name], order_ids, strict=True)
+        ]
+        for name in SEALED
+        if name in each
+    }
+    return {**each, **sealed_columns}
 
 
 def close(record: dict[str, Any], order_id: str | None, key: bytes) -> None:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 from convsync.extract.salesforce_ids import ids_meant
 from convsync.match import ClickVerdict, JudgedClick, judged
-from convsync.model.click import Candidate, Click, ClickId
+from convsync.model.ad_click import AdClick
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
@@ -20,7 +21,7 @@ from convsync.model.statement import order_id_of
 from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
 from convsync.report.outgoing import identifier_kinds
-from convsync.store import batches, clicks, deals, ledger, quarantine
+from convsync.store import ad_clicks, batches, clicks, deals, ledger, quarantine
 from convsync.store.batches import Envelope
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
@@ -84,6 +85,8 @@ class DealExplanation:
     deal: Deal
     candidates: Sequence[Candidate]
     lines: Sequence[Line]
+    ad_clicks: Mapping[str, AdClick] = field(default_factory=dict)
+    """What the ad account says of the clicks, by their gclids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,17 @@ def _explained(connection: Connection, stored: StoredDeal, agreed: Agreed) -> De
         envelopes=batches.envelopes(connection, numbers),
         agreed=agreed,
     )
-    return DealExplanation(deal=stored.deal, candidates=candidates, lines=list(desk.lines()))
+    gclids = [one.click.click_id.value for one in candidates if _is_gclid(one)]
+    return DealExplanation(
+        deal=stored.deal,
+        candidates=candidates,
+        lines=list(desk.lines()),
+        ad_clicks=ad_clicks.of_gclids(connection, gclids) if gclids else {},
+    )
+
+
+def _is_gclid(candidate: Candidate) -> bool:
+    return candidate.click.click_id.kind is ClickIdKind.GCLID
 
 
 def with_codes(

@@ -17,17 +17,17 @@ from convsync.report.closing import Ending
 from convsync.store import audit_blocks, batches, runs
 from convsync.store.database import Database
 
-RUNNING = "RUNNING"
-"""What stands in place of an ending while a run goes on."""
+RUNNING, KILLED = "RUNNING", "KILLED"
+"""What stands in place of an ending while a run goes on, and where it never said how it ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
     """What one run did.
 
-    `state` is an `Ending`, or RUNNING. `took` is None until it has ended; `value` is what was sent,
-    by currency, `unreadable` the records that were not known to be so. `head` is the audit log's at
-    the run's end, None where it wrote nothing there.
+    `state` is an `Ending`, RUNNING or KILLED. `took` is None until it has ended; `value` is what
+    was sent, by currency, `unreadable` the records that were not known to be so. `head` is the
+    audit log's at the run's end, None where it wrote nothing there.
     """
 
     run_id: int
@@ -136,6 +136,8 @@ def _state(row: Any, numbers: Mapping[str, Any]) -> str:
     """Return how a run ended; one that wrote no numbers was stopped, or is an import of clicks."""
     if row["finished_at"] is None:
         return RUNNING
+    if row["message"] == runs.KILLED:
+        return KILLED
     ended: str = numbers.get("ending", Ending.FAILED if row["exit_code"] else Ending.OK)
     return str(ended)
 

@@ -128,6 +128,16 @@ def _overlap(one: Any, other: Any) -> bool:
 def _names_of_sources(config: Config) -> Iterator[str]:
     for name in sorted(_names(config, "deals") & _names(config, "clicks")):
         yield f"clicks.{name}: deals and clicks may not share a name."
+    others = _names(config, "deals") | _names(config, "clicks")
+    for name in sorted(others & _names(config, "collect")):
+        yield f"collect.{name}: a site may not share its name with a source of deals or clicks."
+
+
+def _keys_of_sites(config: Config) -> Iterator[str]:
+    sites = _tables(config, "collect")
+    for (first, one), (second, other) in combinations(sites.items(), 2):
+        if one.get("key") is not None and one.get("key") == other.get("key"):
+            yield f"collect.{second}.key: is that of collect.{first}; give each site its own."
 
 
 PLACES: Mapping[str, Sequence[str]] = {
@@ -288,6 +298,7 @@ CHECKS: Sequence[Callable[[Config], Iterator[str]]] = (
     _segments_of_rules,
     _rules_that_count_twice,
     _names_of_sources,
+    _keys_of_sites,
     _sources_that_read_the_same,
     _agreements,
     _other_roads,

@@ -30,6 +30,7 @@ from convsync.settings.inheritance import INHERITS, Resolved, resolve
 from convsync.settings.kept_secrets import KEYRING, SECRETS_DIR, Keyring, nested
 from convsync.settings.tables import PREFIX, Settings, Written
 from convsync.settings.values import merged
+from convsync.settings.watch_tables import AlertsTable
 
 
 def load_settings(path: Path) -> Settings:
@@ -56,6 +57,17 @@ def written_tables(path: Path) -> Mapping[str, Any]:
     """
     written = _written(path) if path.exists() else {}
     return resolve(merged(written, _from_outside())).config
+
+
+def alerts_from_outside() -> AlertsTable:
+    """Return who hears of a configuration that cannot be read: what is set outside of it.
+
+    Nobody does where that cannot be read either.
+    """
+    try:
+        return AlertsTable.model_validate(_from_outside().get("alerts", {}))
+    except (OperatorError, ValidationError):
+        return AlertsTable()
 
 
 _TWICE = re.compile(r"Cannot (?:declare|overwrite).*\(at line (\d+)")

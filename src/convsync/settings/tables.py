@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
+from convsync.settings.collect_tables import SiteTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.source_tables import ClickSource, DealSource
 from convsync.settings.values import (
@@ -191,6 +192,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         arbitrary_types_allowed=True,
+        defer_build=True,
         env_prefix=PREFIX,
         env_nested_delimiter="__",
     )
@@ -200,6 +202,7 @@ class Settings(BaseSettings):
     milestones: dict[Name, MilestoneTable] = {}
     deals: dict[Name, DealSource] = Field(min_length=1)
     clicks: dict[Name, ClickSource] = {}
+    collect: dict[Name, SiteTable] = {}
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
     limits: Limits = Limits()

@@ -4,7 +4,8 @@ An index on each thing that people ask for would cost every event of every night
 that are appended at once have a row here that says which kinds, rules, codes and amounts occur
 among them: ten million events have some thousand such rows, and one is written a transaction. What
 is looked for is then read in those blocks alone, the newest first. An event that names many entries
-is a block of its own, which also says from which to which entry.
+is a block of its own, which also says from which to which entry; and from which deal to which,
+where it says of each what is its own (`model.each`).
 
 Blocks help to find, and prove nothing: `audit verify` reads the events themselves.
 """
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, tuple_
 
+from convsync.model.each import EACH, amounts_in, deals_in
 from convsync.model.event import Event
 from convsync.store import dialect
 from convsync.store.schema import audit_blocks, batches, ledger_sums
@@ -36,6 +38,7 @@ class Block(NamedTuple):
     rules: str
     codes: str
     batch: int | None
+    first_deal: int | None
 
 
 def add(
@@ -67,7 +70,7 @@ def _described(block: Sequence[Event]) -> tuple[Any, ...]:
     rules = {detail.get("rule") for detail in details}
     codes = {detail.get("code") for detail in details}
     sets = (_PARTED.join(sorted(filter(None, found))) for found in (kinds, rules, codes))
-    return *sets, *_entries_in(details[0]), *_amounts_in(block)
+    return *sets, *_entries_in(details[0]), *_deals_in(details[0]), *_amounts_in(block)
 
 
 def _entries_in(detail: Mapping[str, Any]) -> tuple[int | None, int | None, int | None]:
@@ -80,11 +83,19 @@ def _entries_in(detail: Mapping[str, Any]) -> tuple[int | None, int | None, int 
     return detail.get("of_batch"), int(first), int(last)
 
 
+def _deals_in(detail: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    return deals_in(detail) if EACH in detail else (None, None)
+
+
 def _amounts_in(block: Sequence[Event]) -> tuple[float | None, float | None, bytes | None]:
     """Return the least and the largest value of conversions, and each event's own, in short.
 
-    An event that says none has none; a block without any has none of the three.
+    An event that says none has none; a block without any has none of the three. One about many
+    conversions has the largest it says.
     """
+    if EACH in block[0].detail:
+        of_each = amounts_in(block[0].detail)
+        return min(of_each), max(of_each), array("f", [max(of_each)]).tobytes()
     said = [event.detail.get("value") if event.order_id else None for event in block]
     amounts = [float(value) for value in said if value]
     if not amounts:
@@ -146,18 +157,39 @@ def _batches_of(connection: Connection, rule: str | None) -> frozenset[int]:
 
 
 def naming(connection: Connection, entries: Sequence[int]) -> list[Block]:
-    """Return the blocks that may name some of these entries, given in order, oldest first."""
+    """Return the blocks that may name some of these entries, given in order, oldest first.
+
+    Events that name deals as well are left out: those are found by their deals.
+    """
     if not entries:
         return []
     spans = select(
         *(audit_blocks.c[name] for name in (*Block._fields, "first_entry", "last_entry"))
-    ).where(audit_blocks.c.first_entry <= entries[-1], audit_blocks.c.last_entry >= entries[0])
+    ).where(
+        audit_blocks.c.first_entry <= entries[-1],
+        audit_blocks.c.last_entry >= entries[0],
+        audit_blocks.c.first_deal.is_(None),
+    )
     return [
         Block._make(block)
         for *block, first, last in dialect.raw_rows(
             connection, spans.order_by(audit_blocks.c.first)
         )
         if bisect_left(entries, first) < bisect_right(entries, last)
+    ]
+
+
+def naming_deals(connection: Connection, deals: Sequence[int]) -> list[int]:
+    """Return the numbers of events that may name some of these deals, given in order, as many."""
+    if not deals:
+        return []
+    spans = select(audit_blocks.c.first, audit_blocks.c.first_deal, audit_blocks.c.last_deal).where(
+        audit_blocks.c.first_deal <= deals[-1], audit_blocks.c.last_deal >= deals[0]
+    )
+    return [
+        number
+        for number, first, last in dialect.raw_rows(connection, spans)
+        if bisect_left(deals, first) < bisect_right(deals, last)
     ]
 
 
@@ -186,12 +218,15 @@ def with_amounts(
     low = -inf if least is None else float(least) * (1 - _ROUNDED)
     high = inf if most is None else float(most) * (1 + _ROUNDED)
     newest = (
-        select(audit_blocks.c.first)
+        select(audit_blocks.c.first, audit_blocks.c.first_deal)
         .where(audit_blocks.c.most >= low, audit_blocks.c.least <= high)
         .order_by(audit_blocks.c.first.desc())
     )
     amounts = select(audit_blocks.c.amounts).where(audit_blocks.c.first == bindparam("first"))
-    for (first,) in dialect.raw_rows(connection, newest):
+    for first, first_deal in dialect.raw_rows(connection, newest):
+        if first_deal is not None:
+            yield [first]
+            continue
         own = array("f", connection.execute(amounts, {"first": first}).scalar_one())
         if places := [place for place, amount in enumerate(own) if low <= amount <= high]:
             yield [first + place for place in places]

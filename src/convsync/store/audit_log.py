@@ -28,7 +28,6 @@ from sqlalchemy import (
 
 from convsync.model.chain import GENESIS, Head, LoggedEvent
 from convsync.store import dialect
-from convsync.store.pages import PAGE
 from convsync.store.schema import audit_events, audit_head, deals, runs
 
 
@@ -73,6 +72,8 @@ class OfDeal(NamedTuple):
     detail: str
 
 
+_AT_ONCE = 100
+"""How many events are read at once: one may say something of each of hundreds of deals."""
 _COLUMNS = [audit_events.c[name] for name in AuditRow._fields]
 
 
@@ -152,8 +153,21 @@ _CHAIN = (
     .add_columns(audit_events.c.digest)
     .where(audit_events.c.number > bindparam("after"))
     .order_by(audit_events.c.number)
-    .limit(PAGE)
+    .limit(_AT_ONCE)
 )
+
+
+def numbered(
+    connection: Connection, numbers: Sequence[int]
+) -> Iterator[tuple[int, int, str, str, str]]:
+    """Yield number, run, kind, source and detail of these events, one held at a time."""
+    for number in numbers:
+        yield from dialect.raw_rows(connection, _NUMBERED, number=number)
+
+
+_NUMBERED = select(
+    *(audit_events.c[name] for name in ("number", "run_id", "event", "source", "detail"))
+).where(audit_events.c.number == bindparam("number"))
 
 
 def of_deals(connection: Connection, after: int, upto: int) -> list[OfDeal]:
@@ -167,6 +181,14 @@ _OF_DEALS = (
     .where(audit_events.c.deal > bindparam("after"), audit_events.c.deal <= bindparam("upto"))
     .where(audit_events.c.order_id.is_not(None))
 )
+
+
+def names_of_deals(connection: Connection, after: int, upto: int) -> dict[int, tuple[str, str]]:
+    """Return source and ID of the deals with these rows."""
+    found = select(deals.c.id, deals.c.source, deals.c.deal_id).where(
+        deals.c.id > after, deals.c.id <= upto
+    )
+    return {row: (source, name) for row, source, name in dialect.raw_rows(connection, found)}
 
 
 def misfiled(connection: Connection, moved: Collection[tuple[str, str]] = ()) -> int | None:

@@ -2,7 +2,8 @@
 
 Who asks for conversions gets the events that name their deals, and those events of whole batches in
 which they take part, told of each conversion apart. Who asks for kinds of events gets them block by
-block (`audit_blocks`), an event of a batch as the one event that it is.
+block (`audit_blocks`), an event of a batch as the one event that it is. One that says of each
+conversion what is its own (`model.each`) is always told as an event of each.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from msgspec.json import Decoder, encode
 from sqlalchemy import ColumnElement, Connection, Select, select
 
+from convsync.model.each import OfOne, told_apart
 from convsync.model.event import EventKind
 from convsync.model.ledger import ARROWS, State
 from convsync.model.period import Period
@@ -137,7 +139,25 @@ def _events_in(
     else:
         rows = [AuditRow(*row) for row in connection.execute(found.order_by(number))]
     is_of_rule = block.batch is None or wanted.rule is None or _has_rule(connection, rows, wanted)
-    return [row for row in rows if is_of_rule and wanted.takes(row)]
+    return [one for row in rows if is_of_rule and wanted.takes(row) for one in _told(row, block)]
+
+
+def _told(row: AuditRow, block: Block) -> Iterator[AuditRow]:
+    """Yield an event, or the events that it tells of each of its conversions."""
+    if block.first_deal is None:
+        yield row
+        return
+    for one in told_apart(_DECODED(row.detail)):
+        yield _of_one(row, one)
+
+
+def _of_one(row: AuditRow, one: OfOne) -> AuditRow:
+    return row._replace(
+        deal_id=one.deal_id,
+        order_id=one.order_id,
+        deal=one.deal,
+        detail=encode(one.detail).decode(),
+    )
 
 
 def _limited(found: Select[Any], wanted: Wanted, limit: int) -> Select[Any]:
@@ -196,6 +216,14 @@ def _alone(connection: Connection, asked: Asked) -> Iterator[AuditRow]:
             event = AuditRow(*row)
             if asked.is_of_deals or event.order_id in order_ids:
                 yield event
+    of_many = audit_blocks.naming_deals(connection, sorted(asked.deals))
+    for numbers in parts_of(of_many):
+        found = select(*_COLUMNS).where(audit_events.c.number.in_(numbers))
+        for row in connection.execute(found):
+            event = AuditRow(*row)
+            for one in told_apart(_DECODED(event.detail)):
+                if one.deal in asked.deals and (asked.is_of_deals or one.order_id in order_ids):
+                    yield _of_one(event, one)
 
 
 def _together(connection: Connection, wanted: Wanted, asked: Asked) -> Iterator[AuditRow]:

@@ -11,14 +11,16 @@ Clicks come by the million, so they are handed over in columns and written by th
 executemany, a chunk of a file in one statement.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from operator import add, itemgetter
+from functools import cache
+from operator import add
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    CompoundSelect,
     Connection,
     FromClause,
     Select,
@@ -111,16 +113,23 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
 
     The best is picked here: a query that groups has SQLite build the whole of a preview's views.
     """
-    both = union_all(_sharing_a_key(connection), _carried_by_the_deal(connection))
-    best: dict[tuple[int, int], tuple[Any, ...]] = {}
-    for row in dialect.raw_rows(connection, both, deals=deal_rows):
-        pair = row[0], row[1]
-        if pair not in best or row[-1] < best[pair][-1]:
-            best[pair] = row
+    both = _sharing_anything(connection.dialect.name)
     found: dict[int, list[Candidate]] = {}
-    for (deal, _), row in sorted(best.items(), key=itemgetter(0)):
-        found.setdefault(deal, []).append(_candidate(*row[2:]))
+    last: tuple[int, int] | None = None
+    for deal, click, *of_click in sorted(dialect.raw_rows(connection, both, deals=deal_rows)):
+        if (deal, click) != last:  # else found before, on a better basis
+            last = deal, click
+            found.setdefault(deal, []).append(_candidate(*of_click))
     return found
+
+
+@cache
+def _sharing_anything(dialect_name: str) -> CompoundSelect[Any]:
+    """Return the query behind `candidates`, which is the same for every chunk of deals.
+
+    A deal's clicks differ in what sorting compares first; the same one again only in its basis.
+    """
+    return union_all(_sharing_a_key(dialect_name), _carried_by_the_deal(dialect_name))
 
 
 def _candidate(
@@ -138,8 +147,8 @@ _KINDS = {kind.value: kind for kind in ClickIdKind}
 _BASES = {basis.value: basis for basis in MatchBasis}
 
 
-def _sharing_a_key(connection: Connection) -> Select[Any]:
-    chain = dialect.Chain(connection, "deals")
+def _sharing_a_key(dialect_name: str) -> Select[Any]:
+    chain = dialect.Chain(dialect_name, "deals")
     may_join = deal_keys.c.key < literal(CLICKS_BEGIN)
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_join)
     shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
@@ -149,8 +158,8 @@ def _sharing_a_key(connection: Connection) -> Select[Any]:
     return found.where(of_deal.c.key.not_in(joins_nobody))
 
 
-def _carried_by_the_deal(connection: Connection) -> Select[Any]:
-    chain = dialect.Chain(connection, "deals")
+def _carried_by_the_deal(dialect_name: str) -> Select[Any]:
+    chain = dialect.Chain(dialect_name, "deals")
     may_be_one = deal_keys.c.key >= literal(CLICKS_BEGIN)
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_be_one)
     clicked = chain.to(clicks, clicks.c.key == of_deal.c.key)
@@ -164,6 +173,21 @@ def _found(
     of_click = (clicked.c.id, clicked.c.kind, clicked.c.value, at, clicked.c.is_whole_day)
     columns: list[Any] = [of_deal.c.deal, *of_click, basis]
     return select(*columns).select_from(chain.joined)
+
+
+def numbered(connection: Connection, rows: Collection[int]) -> list[Click]:
+    """Return the clicks of these rows; those of people who were forgotten are left out."""
+    columns = ("kind", "value", "clicked_at", "is_whole_day")
+    found = dialect.rows_among(connection, clicks, columns, "id", sorted(rows))
+    return [
+        Click(
+            click_id=ClickId(_KINDS[kind], value),
+            clicked_at=instant_of(clicked_at),
+            is_whole_day=bool(is_whole_day),
+        )
+        for kind, value, clicked_at, is_whole_day in found
+        if value
+    ]
 
 
 def count(connection: Connection) -> int:

@@ -174,7 +174,7 @@ def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> N
     """Bring forward when each deal row is due to be looked at, where that is later or never."""
     if not when:
         return
-    asked = select(dialect.given(connection, "rows").c.value)
+    asked = select(dialect.given(connection.dialect.name, "rows").c.value)
     found = select(deals.c.id, deals.c.reconcile_at).where(deals.c.id.in_(asked))
     later = [
         (when[row], row)

@@ -10,13 +10,15 @@ tables are hidden to which a preview must not write stands in `overlay`.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     Column,
     ColumnElement,
@@ -37,7 +39,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import (
     DataError,
@@ -164,8 +166,11 @@ def _explained(error: OperationalError) -> Exception:
 
 def upsert(table: Table, connection: Connection) -> Any:
     """Return an INSERT that offers `on_conflict_do_update` and `on_conflict_do_nothing`."""
-    module: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return module.insert(table)
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # slow to import, and for most people in vain
+
+    return postgresql.insert(table)
 
 
 def insert_rows(
@@ -183,6 +188,36 @@ def insert_rows(
         connection.exec_driver_sql(_insert_of(table, columns), list(zip(*given, strict=True)))
     else:
         postgresql_bulk.insert_rows(connection, table, columns, zip(*given, strict=True))
+
+
+class Alike(NamedTuple):
+    """One value that a column has in all rows that are inserted."""
+
+    value: Any
+
+
+def insert_columns(
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any] | Alike], rows: int
+) -> None:
+    """Insert many rows that are given column by column; what is alike is converted once."""
+    if not rows:
+        return
+    given = [
+        _column_of(connection, table.c[name], values, rows) for name, values in columns.items()
+    ]
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_insert_of(table, [*columns]), list(zip(*given, strict=True)))
+    else:
+        postgresql_bulk.insert_rows(connection, table, [*columns], zip(*given, strict=True))
+
+
+def _column_of(
+    connection: Connection, column: Column[Any], values: Sequence[Any] | Alike, rows: int
+) -> Iterable[Any]:
+    process = _processor(connection.dialect, column.type)
+    if isinstance(values, Alike):
+        return repeat(values.value if process is None else process(values.value), rows)
+    return values if process is None else map(process, values)
 
 
 def update_rows(
@@ -292,7 +327,7 @@ class Numbers(TypeDecorator[Sequence[int]]):
         """Return how the database takes it."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(Text())
-        return dialect.type_descriptor(postgresql.ARRAY(Integer()))
+        return dialect.type_descriptor(ARRAY(Integer()))
 
     def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
         """Return what the driver takes."""
@@ -300,10 +335,10 @@ class Numbers(TypeDecorator[Sequence[int]]):
         return json.dumps(numbers) if dialect.name == "sqlite" else numbers
 
 
-def given(connection: Connection, parameter: str) -> TableValuedAlias:
+def given(dialect_name: str, parameter: str) -> TableValuedAlias:
     """Return numbers that are handed over by a parameter, as a table of one column: `value`."""
     numbers = bindparam(parameter, type_=Numbers())
-    if connection.dialect.name == "sqlite":
+    if dialect_name == "sqlite":
         return func.json_each(numbers).table_valued("value", name="given")
     return func.unnest(numbers).table_valued("value", name="given").render_derived()
 
@@ -317,9 +352,9 @@ class Chain:
     https://www.postgresql.org/docs/current/queries-table-expressions.html#QUERIES-LATERAL
     """
 
-    def __init__(self, connection: Connection, parameter: str) -> None:
-        self._is_sqlite = connection.dialect.name == "sqlite"
-        numbers = given(connection, parameter)
+    def __init__(self, dialect_name: str, parameter: str) -> None:
+        self._is_sqlite = dialect_name == "sqlite"
+        numbers = given(dialect_name, parameter)
         self.number = numbers.c.value
         self.joined: FromClause = numbers
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from convsync.model.click import ClickIdKind
 from convsync.model.erased import Erased, deal_digest, digests_of_people
 from convsync.model.seen_clicks import digests_of_ids
-from convsync.store import dialect, row_digests
+from convsync.store import ad_clicks, collected, dialect, row_digests
 from convsync.store.deals import StoredDeal, numbered
 from convsync.store.pages import PAGE
 from convsync.store.schema import (
@@ -126,14 +126,14 @@ def forgotten_again(connection: Connection, erased: Erased) -> tuple[set[int], s
 
 
 def _all_of(connection: Connection, found: Any, by: Any) -> Iterator[Any]:
-    result = connection.execution_options(yield_per=PAGE).execute(found.order_by(by))
-    yield from result
+    yield from connection.execute(found.order_by(by), execution_options={"yield_per": PAGE})
 
 
 def erase(connection: Connection, found: FoundPeople) -> None:
     """Erase all of it but the deals themselves, which are written anew, and the statements."""
     rows = [one.row for one in found.deals]
     row_digests.drop(connection, rows)
+    collected.erase(connection, found.digests)
     for one in found.deals:
         connection.execute(
             delete(quarantine).where(
@@ -143,6 +143,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
     for table in (deal_keys, click_keys, shared_keys):
         for some in _some(sorted(found.digests)):
             connection.execute(delete(table).where(table.c.key.in_(some)))
+    ad_clicks.forget(connection, found.digests)
     for numbers in _some(sorted(found.clicks)):
         connection.execute(delete(click_keys).where(click_keys.c.click.in_(numbers)))
         connection.execute(delete(click_news).where(click_news.c.click.in_(numbers)))

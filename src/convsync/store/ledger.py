@@ -184,7 +184,7 @@ def _statement_cells(statement: Statement | None) -> tuple[Any, ...]:
         statement.event_at,
         None if click_id is None else click_id.kind,
         None if click_id is None else click_id.value,
-        _extras_of(statement),
+        extras_of(statement),
     )
 
 
@@ -225,7 +225,7 @@ _CELLS_OF: Mapping[str, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]
 _ALL_COLUMNS = ("id", *(name for names, _ in _CELLS_OF.values() for name in names))
 
 
-def _extras_of(statement: Statement) -> str | None:
+def extras_of(statement: Statement) -> str | None:
     """Return what a statement says beside its click and value as JSON, None where nothing."""
     who, variables = statement.identifiers, statement.variables
     if not who and not variables:
@@ -355,7 +355,7 @@ _NO_EXTRAS = _Extras()
 
 @lru_cache(maxsize=64)
 def _as_extras(text: str) -> _Extras:
-    """Return what `_extras_of` wrote; most rows of a batch have the same, a consent alone."""
+    """Return what `extras_of` wrote; most rows of a batch have the same, a consent alone."""
     extras = json.loads(text)
     kind = extras.get("customer_type")
     emails, phones = extras.get("emails", ()), extras.get("phones", ())
@@ -376,7 +376,7 @@ def about_in(extras: str) -> str | None:
         raise ValueError("extras that are no object")
     nothing = ("cs-", Operation.COUNT, _EPOCH, Decimal(0), "XXX", None, None)
     statement = _statement(_ANY, *nothing, extras)
-    if _extras_of(statement) != extras:
+    if extras_of(statement) != extras:
         raise ValueError("extras in another spelling")
     return about_of(statement)
 

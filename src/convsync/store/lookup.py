@@ -4,7 +4,7 @@ Nothing of this is asked at night, so the night pays for no index of it: deals a
 one, requests are few, and a click ID is looked for among the keys of all deals, which are short.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from sqlalchemy import BindParameter, ColumnElement, Connection, TextClause, bindparam, select
 
 from convsync.model.click import ClickId, ClickIdKind
+from convsync.model.each import EACH, told_apart
 from convsync.model.event import EventKind
 from convsync.model.record import numbers_in
 from convsync.model.statement import is_order_id
@@ -93,7 +94,17 @@ _AMONG: BindParameter[Any] = bindparam("among", expanding=True)
 def of_deals(connection: Connection, deal_ids: Collection[str]) -> Asked:
     """Return the conversions of the deals with these IDs, in every source that has one."""
     rows = select(deals.c.id).where(deals.c.deal_id.in_(list(deal_ids)))
-    return _of_rows(connection, connection.execute(rows).scalars().all())
+    return of_rows(connection, connection.execute(rows).scalars().all())
+
+
+def rules_of(connection: Connection, numbers: Sequence[int]) -> Mapping[int, str]:
+    """Return the rules of conversions, by their numbers in the ledger."""
+    rules = select(ledger.c.id, ledger.c.rule).where(ledger.c.id.in_(_AMONG))
+    return {
+        number: rule
+        for some in parts_of(numbers)
+        for number, rule in connection.execute(rules, {"among": some})
+    }
 
 
 def names_of(connection: Connection, rows: Sequence[int]) -> list[tuple[str, str]]:
@@ -115,9 +126,9 @@ def of_click(connection: Connection, value: str) -> Asked:
     with_key = select(deal_keys.c.deal).where(deal_keys.c.key.in_(_AMONG))
     for keys in _keys_of_click(connection, value):
         if rows := connection.execute(with_key, {"among": keys}).scalars().all():
-            return _of_rows(connection, rows)
+            return of_rows(connection, rows)
     sent = select(ledger.c.deal).where(ledger.c.click_id == value)
-    return _of_rows(connection, connection.execute(sent).scalars().all())
+    return of_rows(connection, connection.execute(sent).scalars().all())
 
 
 def _keys_of_click(connection: Connection, value: str) -> Iterator[Sequence[bytes]]:
@@ -180,9 +191,9 @@ def with_amount(connection: Connection, least: Decimal | None, most: Decimal | N
         if len(names) > MOST_CONVERSIONS:
             break
     kept = list(names)[:MOST_CONVERSIONS]
-    of_rows = _of_rows(connection, {deal for deal, _ in kept})
+    of_their_deals = of_rows(connection, {deal for deal, _ in kept})
     meant = set(kept)
-    found = [one for one in of_rows.conversions if (one.deal, one.order_id) in meant]
+    found = [one for one in of_their_deals.conversions if (one.deal, one.order_id) in meant]
     return replace(_only(found), is_cut=len(names) > MOST_CONVERSIONS)
 
 
@@ -197,12 +208,24 @@ def _with_exact_amount(
     found = []
     for some in parts_of(numbers[::-1]):
         for deal, order_id, detail in connection.execute(newest_first, {"among": some}):
-            amount = Decimal(from_json(detail)["value"])
-            if (least is None or least <= amount) and (most is None or amount <= most):
-                found.append((deal, order_id))
+            for who, value in _values_in(deal, order_id, from_json(detail)):
+                amount = Decimal(value)
+                if (least is None or least <= amount) and (most is None or amount <= most):
+                    found.append(who)
         if len(found) > MOST_CONVERSIONS:
             break
     return found
+
+
+def _values_in(
+    deal: int | None, order_id: str | None, detail: Mapping[str, Any]
+) -> Iterator[tuple[tuple[int, str], str]]:
+    """Yield deal, order ID and value of each conversion that an event is about, the last first."""
+    if EACH in detail:
+        for one in reversed([*told_apart(detail)]):
+            yield (one.deal, one.order_id), one.detail["value"]
+    elif deal is not None and order_id is not None:
+        yield (deal, order_id), detail["value"]
 
 
 def _merged_into(connection: Connection, order_id: str, rows: Collection[int]) -> set[int]:
@@ -221,7 +244,7 @@ def _merged_into(connection: Connection, order_id: str, rows: Collection[int]) -
     return merged
 
 
-def _of_rows(connection: Connection, rows: Iterable[int]) -> Asked:
+def of_rows(connection: Connection, rows: Iterable[int]) -> Asked:
     """Return all conversions of some deals, which need not have any."""
     found = []
     for some in parts_of(sorted(set(rows))):

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
 from convsync.errors import LockedError
 from convsync.model.period import Period
@@ -24,7 +24,15 @@ from convsync.store.pages import paged
 from convsync.store.schema import bookmarks, remembered, runs, watermarks
 
 LEASE = timedelta(minutes=15)
+KILLED = "stopped before its end"
+"""The message of a run that could not say itself how it ended: its successor writes it down."""
 _LOCK = "run"
+_RENEW = (
+    update(runs)
+    .where(runs.c.id == bindparam("run"), runs.c.lock == _LOCK)
+    .values(lease_until=bindparam("until"))
+)
+"""Made once: every transaction of a run begins with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,17 +153,13 @@ def _take_over(
     connection.execute(
         update(runs)
         .where(runs.c.id == held["id"])
-        .values(lock=None, finished_at=real_now, exit_code=1, message="stopped before its end")
+        .values(lock=None, finished_at=real_now, exit_code=1, message=KILLED)
     )
 
 
 def renew(connection: Connection, run_id: int, real_now: datetime) -> None:
     """Keep the lease, within the transaction it protects; LockedError where the lock was lost."""
-    kept = connection.execute(
-        update(runs)
-        .where(runs.c.id == run_id, runs.c.lock == _LOCK)
-        .values(lease_until=real_now + LEASE)
-    ).rowcount
+    kept = connection.execute(_RENEW, {"run": run_id, "until": real_now + LEASE}).rowcount
     if not kept:
         raise LockedError(f"Run {run_id} lost its lock to another run and has stopped.")
 

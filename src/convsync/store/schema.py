@@ -63,8 +63,19 @@ def _one_of(column: str, words: Any) -> str:
 def _index_where(
     name: str, condition: TextClause, *columns: Column[Any], unique: bool = False
 ) -> None:
-    """Index those rows of a table that meet a condition, on both databases."""
-    Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+    """Index those rows of a table that meet a condition; see `for_both_databases`."""
+    Index(name, *columns, unique=unique, sqlite_where=condition)
+
+
+def for_both_databases() -> MetaData:
+    """Return the tables with the conditions of their indexes known to PostgreSQL too.
+
+    They are not from the start: to take one, SQLAlchemy imports all of PostgreSQL's dialect, and
+    every command on SQLite would wait for that.
+    """
+    for index in (index for table in metadata.tables.values() for index in table.indexes):
+        index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+    return metadata
 
 
 runs = Table(
@@ -244,6 +255,28 @@ click_keys = Table(
 IS_OF_PEOPLE = text("basis = 5")
 """A key that is a hashed e-mail or phone: `MatchBasis.IDENTIFIER`."""
 _index_where("ix_click_keys_people", IS_OF_PEOPLE, click_keys.c.click)
+collected = Table(
+    "collected",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("site", String(100), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("visitor", String(32), nullable=False),
+    Column("form", String(80)),
+    Column("landings", Text, nullable=False),
+    Column("emails", Text, nullable=False),
+    Column("phones", Text, nullable=False),
+    Column("ad_storage", Word(11), nullable=False),
+    Column("ad_user_data", Word(11), nullable=False),
+    Column("ad_personalization", Word(11), nullable=False),
+    Column("consented_at", Instant, nullable=False),
+    Column("consent_source", String(10), nullable=False),
+    info={GROWS: True},
+)
+"""What browsers reported, as it came: a night takes the clicks out of it. See `store.collected`."""
+Index("ix_collected_site_received_at", collected.c.site, collected.c.received_at)
+IS_REFUSAL = text("(ad_storage = 'denied' OR ad_user_data = 'denied')")
+_index_where("ix_collected_refusals", IS_REFUSAL, collected.c.visitor)
 shared_keys = Table(
     "shared_keys",
     metadata,
@@ -253,6 +286,33 @@ shared_keys = Table(
     sqlite_with_rowid=False,
 )
 """Keys that so many deals have that they join none to a click, and one of these deals."""
+ad_clicks = Table(
+    "ad_clicks",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("clicked_on", String(10), nullable=False),
+    *(
+        Column(name, Text, nullable=False)
+        for name in (
+            *("campaign_id", "campaign", "ad_group_id", "ad_group"),
+            *("keyword", "match_type", "device", "location"),
+        )
+    ),
+    sqlite_with_rowid=False,
+)
+"""What the ad platform says of a click, by the digest of its ID; none of those it does not know."""
+
+ad_days = Table(
+    "ad_days",
+    metadata,
+    Column("customer_id", String(50), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("asked_at", Instant, nullable=False),
+    Column("newest_click", Integer, nullable=False),
+    Column("newest_deal", Integer, nullable=False),
+)
+"""Days whose clicks an ad account was asked for, when, and what was stored last by then."""
+
 click_news = Table(
     "click_news",
     metadata,
@@ -444,6 +504,8 @@ audit_blocks = Table(
     Column("batch", Integer),
     Column("first_entry", BigInteger),
     Column("last_entry", BigInteger),
+    Column("first_deal", BigInteger),
+    Column("last_deal", BigInteger),
     Column("least", Float),
     Column("most", Float),
     Column("amounts", LargeBinary),

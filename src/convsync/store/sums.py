@@ -2,7 +2,8 @@
 
 `ledger_sums` counts entries by everything the account asks of them, and adds up what the platform
 counts for them; `time_sums` counts those sent by the tenths of a day from their click to their
-milestone, where the time of the click is no estimate. A question about the whole ledger then costs
+milestone, where the time of the click is no estimate; where that of the milestone is one, it is
+taken out when they are read. A question about the whole ledger then costs
 a few hundred rows, however long it is. `audit verify` counts the ledger anew and compares.
 
 Moves are added up entry by entry (`apply`), and what many entries do together by what they have in
@@ -13,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -31,9 +33,17 @@ from sqlalchemy import (
 
 from convsync.model.ledger import LedgerEntry, Move, MoveTogether, State
 from convsync.model.period import Period
+from convsync.model.planned import PlannedTogether
 from convsync.model.statement import Operation
 from convsync.store import dialect
-from convsync.store.schema import deals, ledger, ledger_sums, time_sums
+from convsync.store.schema import (
+    IS_ESTIMATED,
+    deals,
+    ledger,
+    ledger_sums,
+    milestones,
+    time_sums,
+)
 
 TENTH = timedelta(days=0.1)
 """The unit of the time from click to milestone: as exact as it is shown."""
@@ -116,6 +126,10 @@ class Changes:
         amounts[0] += sign * alike.rows
         amounts[1] += sign * int(alike.told.scaleb(6))
 
+    def add_planned(self, planned: PlannedTogether) -> None:
+        """Count in what is planned together: nothing is told of it yet, and all else is alike."""
+        self._ledger[key_of(planned.entries[0])][0] += len(planned.entries)
+
     def add_times(self, key: Key, rows: int) -> None:
         """Count so many more entries of a milestone and a time to it."""
         self._times[key][0] += rows
@@ -139,17 +153,17 @@ def apply(connection: Connection, moves: Iterable[Move]) -> None:
     changes.write(connection)
 
 
+def apply_planned(connection: Connection, planned: PlannedTogether) -> None:
+    """Let the sums follow new entries that are written in the same transaction."""
+    changes = Changes()
+    changes.add_planned(planned)
+    changes.write(connection)
+
+
 def apply_together(connection: Connection, move: MoveTogether) -> None:
     """Let the sums follow what many entries are about to do alike, in the same transaction."""
     changes = Changes()
-    are_these = ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value))
-    key = (*_KEY_IN_LEDGER, ledger.c.currency, _STATED != _NONE)
-    found = (
-        select(*key, func.count(), func.sum(_TOLD), func.sum(_STATED))
-        .join(deals, deals.c.id == ledger.c.deal)
-        .where(are_these)
-        .group_by(*key)
-    )
+    found = _alike_among(connection.dialect.name)
     for *alike, currency, is_worth, rows, told, value in dialect.raw_rows(
         connection, found, numbers=move.numbers
     ):
@@ -180,16 +194,8 @@ def _follow_times(connection: Connection, changes: Changes, move: MoveTogether) 
     is_sent = move.counts or move.changes["state"] in _SENT
     if not is_sent and _SENT.isdisjoint(move.came_from):
         return
-    state = ledger.c.state.in_(sorted(_SENT))
-    turns = ~state if is_sent else state
-    found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
-        ledger.c.id.in_(select(dialect.given(connection, "numbers").c.value)),
-        _HAS_CLICK_TIME,
-        ledger.c.told_value.is_(None),
-        turns,
-    )
-    grouped = found.group_by(ledger.c.milestone, _TENTHS)
-    for milestone, tenths, rows in connection.execute(grouped, {"numbers": move.numbers}):
+    found = _times_turning(connection.dialect.name, is_sent=is_sent)
+    for milestone, tenths, rows in connection.execute(found, {"numbers": move.numbers}):
         changes.add_times((milestone, tenths), rows if is_sent else -rows)
 
 
@@ -205,21 +211,37 @@ def kept(connection: Connection) -> list[LedgerSum]:
 
 
 def kept_times(connection: Connection) -> dict[str, list[tuple[timedelta, int]]]:
-    """Return by milestone how many were sent so long after their click, the quickest first."""
-    found = select(time_sums).where(time_sums.c.rows != 0).order_by(time_sums.c.tenths)
-    return _by_milestone(connection.execute(found))
+    """Return by milestone how many were sent so long after their click, the quickest first.
+
+    Those whose milestone has an estimate for its time are taken out here: what is kept does not
+    know of them, for a CRM's history may say better at any time.
+    """
+    columns = (time_sums.c.milestone, time_sums.c.tenths, time_sums.c.rows)
+    kept = {(name, tenths): rows for name, tenths, rows in connection.execute(select(*columns))}
+    estimated = _timed(ledger.c.milestone, _TENTHS).join(milestones, _ITS_MILESTONE)
+    for name, tenths, rows in connection.execute(estimated.where(IS_ESTIMATED)):
+        kept[name, tenths] = kept.get((name, tenths), 0) - rows
+    return _by_milestone((*key, rows) for key, rows in sorted(kept.items()) if rows)
 
 
 def times_within(connection: Connection, period: Period) -> dict[str, list[tuple[timedelta, int]]]:
     """Return the same of milestones reached in a period, from the ledger's own rows."""
-    is_in_it = (ledger.c.milestone_at >= period.since, ledger.c.milestone_at < period.until)
     found = (
-        select(ledger.c.milestone, _TENTHS.label("tenths"), func.count())
-        .where(_IS_TIMED, *is_in_it)
-        .group_by(ledger.c.milestone, _TENTHS)
+        _timed(ledger.c.milestone, _TENTHS)
+        .join(milestones, _ITS_MILESTONE, isouter=True)
+        .where(
+            ledger.c.milestone_at >= period.since,
+            ledger.c.milestone_at < period.until,
+            milestones.c.is_estimated.is_not(true()),
+        )
         .order_by(_TENTHS)
     )
     return _by_milestone(connection.execute(found))
+
+
+def _timed(*key: ColumnElement[Any]) -> Select[Any]:
+    """Return a query that counts the entries with a time from click to milestone, by a key."""
+    return select(*key, func.count()).where(_IS_TIMED).group_by(*key)
 
 
 def _by_milestone(found: Iterable[Any]) -> dict[str, list[tuple[timedelta, int]]]:
@@ -308,7 +330,35 @@ _UNIT = TENTH // _MICROSECOND
 _TENTHS = case((_TOOK > 0, (_TOOK + (_UNIT - 1)) // _UNIT), else_=0)
 _HAS_CLICK_TIME = and_(ledger.c.clicked_at.is_not(None), ledger.c.is_click_estimated.is_not(true()))
 """An estimate is no time that could be measured from."""
+_ITS_MILESTONE = and_(milestones.c.deal == ledger.c.deal, milestones.c.name == ledger.c.milestone)
 _IS_TIMED = _HAS_CLICK_TIME & (ledger.c.told_value.is_not(None) | ledger.c.state.in_(sorted(_SENT)))
+
+
+@cache
+def _alike_among(dialect_name: str) -> Select[Any]:
+    """Return a query of the entries with given `numbers`: those alike, and what they add up to.
+
+    It is made once: to build and compile it takes as long as to run it over a batch.
+    """
+    key = (*_KEY_IN_LEDGER, ledger.c.currency, _STATED != _NONE)
+    found: Select[Any] = select(*key, func.count(), func.sum(_TOLD), func.sum(_STATED))
+    joined = found.join(deals, deals.c.id == ledger.c.deal)
+    return joined.where(_is_given(dialect_name)).group_by(*key)
+
+
+@cache
+def _times_turning(dialect_name: str, *, is_sent: bool) -> Select[Any]:
+    """Return a query of the times of given entries that are not sent yet, or that are."""
+    state = ledger.c.state.in_(sorted(_SENT))
+    turns = ~state if is_sent else state
+    found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
+        _is_given(dialect_name), _HAS_CLICK_TIME, ledger.c.told_value.is_(None), turns
+    )
+    return found.group_by(ledger.c.milestone, _TENTHS)
+
+
+def _is_given(dialect_name: str) -> ColumnElement[bool]:
+    return ledger.c.id.in_(select(dialect.given(dialect_name, "numbers").c.value))
 
 
 def count_ledger(connection: Connection) -> Amounts:

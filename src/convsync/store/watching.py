@@ -4,20 +4,25 @@ Each answer costs what it returns, however long the ledger is.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select
+from sqlalchemy import Connection, RowMapping, and_, case, func, or_, select
 
-from convsync.store.runs import Holder, is_dead
+from convsync.model.event import EventKind
+from convsync.model.record import numbers_in
+from convsync.store import audit_blocks
+from convsync.store.runs import KILLED, Holder, is_dead
 from convsync.store.schema import audit_events, batches, quarantine, runs, watermarks
 
 _IS_NIGHT = or_(runs.c.command == "run", and_(runs.c.command == "release", runs.c.exit_code <= 1))
 """Which runs are watched: those that read every source. A release stands for the night that was
 refused, unless it could not be carried out itself: the night is still to be released then."""
-KILLED = "stopped before its end"
+ANSWERS = (EventKind.CONFIRMED, EventKind.REJECTED, EventKind.UNMATCHED, EventKind.BLOCKED)
+"""The events by which a platform has said its last word on a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +71,51 @@ def last_begun(connection: Connection) -> datetime | None:
 
 
 def uploads_since(connection: Connection, since: datetime) -> Sequence[tuple[datetime, int]]:
-    """Return when each run that came to its end since then was, and how many rows it sent."""
-    found = select(runs.c.as_of, runs.c.uploads).where(
+    """Return when each run that is over was, since then, and how many rows it sent.
+
+    What a killed one sent stands in its batches alone.
+    """
+    of_killed = (
+        select(func.coalesce(func.sum(batches.c.rows), 0))
+        .where(batches.c.run_id == runs.c.id, batches.c.state != "sending")
+        .scalar_subquery()
+    )
+    sent = case((runs.c.message == KILLED, of_killed), else_=runs.c.uploads)
+    found = select(runs.c.as_of, sent).where(
         runs.c.as_of >= since, _IS_NIGHT, runs.c.finished_at.is_not(None)
     )
     return [(as_of, uploads) for as_of, uploads in connection.execute(found)]
+
+
+def answers_since(connection: Connection, since: datetime) -> Mapping[str, int]:
+    """Return what platforms answered in the runs since then, by the event each row's answer became.
+
+    What a killed run was answered counts too: nobody else was told of it.
+    """
+    answers = Counter[str]()
+    found = select(runs.c.id, runs.c.audit_number).where(runs.c.as_of >= since, _IS_NIGHT)
+    for run_id, number in connection.execute(found).all():
+        if number is None:
+            answers += _answers_of_killed(connection, run_id)
+        else:
+            answers.update(_how_it_finished(connection, number).get("outcomes", {}))
+    return answers
+
+
+def _answers_of_killed(connection: Connection, run_id: int) -> Counter[str]:
+    span = audit_blocks.span_of_run(connection, run_id)
+    if span is None:
+        return Counter()
+    answers = Counter[str]()
+    found = select(audit_events.c.event, audit_events.c.detail).where(
+        audit_events.c.number.between(*span),
+        audit_events.c.run_id == run_id,
+        audit_events.c.event.in_(ANSWERS),
+    )
+    for event, detail in connection.execute(found):
+        entries = json.loads(detail).get("entries")
+        answers[event] += 1 if entries is None else sum(1 for _ in numbers_in(entries))
+    return answers
 
 
 def oldest_unconfirmed(connection: Connection) -> tuple[int, datetime] | None:

@@ -6,11 +6,13 @@ client, an error's code) are kept in its spelling.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from convsync.clock import Clock
+from convsync.model.ad_click import AdClick
 from convsync.model.finding import Finding
 from convsync.model.rule import ConversionRule
 
@@ -91,6 +93,20 @@ class CannotAsk:
     fix: str
 
 
+class ClickReader(Protocol):
+    """Reads the clicks of an ad account, which is known to the platform as `customer_id`.
+
+    Days are those of `time_zone`; `days_back` is how long ago the first may be.
+    """
+
+    customer_id: str
+    time_zone: str
+    days_back: timedelta
+
+    def clicks_on(self, day: date) -> Sequence[AdClick]:
+        """Return the clicks of a day; raises what the methods of `Destination` raise."""
+
+
 class AdAccount(Protocol):
     """The account behind a destination. Its methods raise what those of `Destination` raise."""
 
@@ -109,3 +125,6 @@ class AdAccount(Protocol):
 
     def received(self) -> Received | CannotAsk:
         """Return what the platform received lately."""
+
+    def clicks(self) -> AbstractContextManager[ClickReader | CannotAsk]:
+        """Return what reads the account's clicks while it is entered."""

@@ -14,6 +14,8 @@ from convsync.store.watching import Night
 from convsync.verification import recent_break
 
 USUAL_DAYS = 28
+A_DAY = timedelta(hours=22)
+"""What is less long ago belongs to the same day: nights are not always a day apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,8 @@ class Facts:
     `not_begun` says why the last run did not even begin, "" where it did. `uploads` are the rows
     sent by each nightly run of the last four weeks; `unconfirmed` is how many batches wait for a
     verdict, and since when; `chain` says what is wrong with the audit log, "" where nothing was
-    found; `events` is how many it has.
+    found; `events` is how many it has. `answers` are the platforms' on the day of the last run, by
+    the event each became: a run that was killed had some, and told nobody.
     """
 
     at: datetime
@@ -37,6 +40,7 @@ class Facts:
     unreadable: Mapping[str, int] = field(default_factory=dict)
     read_until: Mapping[str, datetime] = field(default_factory=dict)
     uploads: Sequence[tuple[datetime, int]] = ()
+    answers: Mapping[str, int] = field(default_factory=dict)
     chain: str = ""
     events: int = 0
     sums: account.Sums | None = None
@@ -50,9 +54,10 @@ def facts_of(
 ) -> Facts:
     """Read them, all of one state of the ledger."""
     with database.reading() as connection:
+        night = watching.last_night(connection, now)
         return Facts(
             at=now,
-            night=watching.last_night(connection, now),
+            night=night,
             not_begun=alert_states.not_begun(connection),
             last_good=watching.last_good_night(connection),
             last_begun=watching.last_begun(connection),
@@ -62,6 +67,7 @@ def facts_of(
             unreadable=watching.unreadable(connection),
             read_until=watching.read_until(connection),
             uploads=watching.uploads_since(connection, now - timedelta(days=USUAL_DAYS + 1)),
+            answers=watching.answers_since(connection, night.as_of - A_DAY) if night else {},
             chain=_problem_of_chain(connection, head_path),
             events=audit_log.last(connection).head.number,
             sums=account.sums(connection, rules),

@@ -11,6 +11,7 @@ from enum import StrEnum
 from statistics import median
 from zoneinfo import ZoneInfo
 
+from convsync.store.watching import ANSWERS
 from convsync.watch.facts import USUAL_DAYS, Facts
 from convsync.watch.timetable import Timetable
 
@@ -168,14 +169,9 @@ def _blocked(facts: Facts) -> Iterator[Finding]:
         )
 
 
-_ANSWERS = ("confirmed", "rejected", "unmatched", "blocked")
-"""The events by which a platform has said its last word on a row."""
-
-
 def _rejected(facts: Facts, terms: Watching) -> Iterator[Finding]:
-    outcomes = facts.night.outcomes if facts.night else {}
-    rejected = outcomes.get("rejected", 0)
-    answered = sum(outcomes.get(answer, 0) for answer in _ANSWERS)
+    rejected = facts.answers.get("rejected", 0)
+    answered = sum(facts.answers.get(answer, 0) for answer in ANSWERS)
     if rejected and rejected / answered > terms.rejected_share:
         yield Finding(
             trouble=Trouble.REJECTED,

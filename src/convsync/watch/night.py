@@ -102,6 +102,12 @@ def watched(watch: Watch, database: Database, now: datetime, night: Night) -> It
     _ended(watch, database, now, night, missed, None)
 
 
+def tell_of_no_settings(alarm: Alarm, error: ConvsyncError) -> None:
+    """Tell of a run whose configuration could not be read: every time, for nothing remembers it."""
+    alerts.tell_without_memory(_failure(error), alarm)
+    ping(alarm.ping_url, ping_of(error.exit_code), _words_of(error))
+
+
 def _missed(watch: Watch, database: Database, now: datetime) -> Sequence[Finding]:
     """Return the night that was missed before this run, which catches up on it."""
     try:

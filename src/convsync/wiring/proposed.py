@@ -20,9 +20,9 @@ from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.extract.sql_sample import sample_of, tables_in
 from convsync.extract.table_file import opened_table
 from convsync.extract.table_proposal import TableProposal, propose_table
+from convsync.opening import database_url
 from convsync.settings import source_tables, tables
 from convsync.wiring.tables import ID_OF_TEMPLATE, click_source, deal_source
-from convsync.wiring.values import database_url
 
 _LOOKED_AT: Final = 5_000
 """How many rows a proposal is made from."""

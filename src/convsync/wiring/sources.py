@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from convsync.collect.source import CollectedClicks
 from convsync.errors import OperatorError
 from convsync.extract.source import ClickSource, DealSource
+from convsync.opening import database_url
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, source_tables
+from convsync.store.database import Database
 from convsync.wiring.tables import click_source, deal_source
 
 
@@ -21,12 +24,21 @@ def deal_sources_by_name(settings: Settings) -> Mapping[str, DealSource]:
 
 
 def click_sources_of(settings: Settings) -> Sequence[ClickSource]:
-    """Return the click sources a night reads: those that say where they are."""
-    return [
+    """Return the click sources a night reads: those that say where they are, and the sites."""
+    written = [
         click_source(name, source, settings, None)
         for name, source in settings.clicks.items()
         if not (isinstance(source, source_tables.CsvClicksTable) and source.path is None)
     ]
+    return [*written, *_collected_clicks_of(settings)]
+
+
+def _collected_clicks_of(settings: Settings) -> Sequence[ClickSource]:
+    """Return what the visitors of each site brought. Nothing is opened yet."""
+    if not settings.collect:
+        return []
+    database = Database(database_url(settings.store.url, settings.folder))
+    return [CollectedClicks(name=name, database=database) for name in settings.collect]
 
 
 def click_file(settings: Settings, path: Path, mapping: str | None) -> ClickSource:

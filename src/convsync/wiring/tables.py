@@ -18,11 +18,11 @@ from convsync.extract.mapping import (
 )
 from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.sql import SqlClicks, SqlDeals
+from convsync.opening import database_url
 from convsync.settings import source_tables, tables
 from convsync.settings.values import Table
 from convsync.wiring.values import (
     customer_words,
-    database_url,
     date_columns,
     mapped,
     query_of,

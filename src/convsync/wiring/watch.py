@@ -2,11 +2,14 @@
 
 from datetime import date, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from convsync import log
 from convsync.errors import OperatorError
 from convsync.settings import Settings
 from convsync.settings.kept_secrets import ends_of_sign_ins
+from convsync.settings.loading import alerts_from_outside
+from convsync.settings.watch_tables import AlertsTable
 from convsync.watch.alerts import Alarm, QuietHours
 from convsync.watch.delivery import targets_of
 from convsync.watch.findings import Watching
@@ -31,7 +34,7 @@ def watching_of(settings: Settings) -> Watching:
     return Watching(
         zone=zone_of(settings),
         timetable=timetable_of(settings),
-        sources=[*settings.deals, *settings.clicks],
+        sources=[*settings.deals, *settings.clicks, *settings.collect],
         read_within=timedelta(hours=alerts.read_within_hours),
         confirmed_within=timedelta(hours=alerts.confirmed_within_hours),
         rejected_share=alerts.rejected_share,
@@ -54,11 +57,19 @@ def _ends_of_sign_ins(settings: Settings) -> dict[str, date]:
 
 def alarm_of(settings: Settings) -> Alarm:
     """Return who is told, and when not."""
-    alerts = settings.alerts
+    return _alarm(settings.alerts, settings.folder, zone_of(settings))
+
+
+def alarm_without_settings(config: Path) -> Alarm:
+    """Return who is told that a configuration cannot be read, quiet hours or not."""
+    return _alarm(alerts_from_outside(), config.parent, ZoneInfo("UTC"))
+
+
+def _alarm(alerts: AlertsTable, folder: Path, zone: ZoneInfo) -> Alarm:
     hours = alerts.quiet_hours
     return Alarm(
-        name=alerts.name or settings.folder.resolve().name,
-        zone=zone_of(settings),
+        name=alerts.name or folder.resolve().name,
+        zone=zone,
         targets=targets_of(alerts.urls.get_secret_value()) if alerts.urls else (),
         quiet=None if hours is None else QuietHours(since=hours[0], until=hours[1]),
         ping_url=None if alerts.ping_url is None else alerts.ping_url.get_secret_value(),

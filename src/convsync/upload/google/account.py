@@ -6,8 +6,10 @@ road conversions take. Google's words (a status, a type) are kept in its spellin
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
+from convsync.model.ad_click import AdClick
 from convsync.upload.ad_account import UploadSummary
 
 
@@ -59,6 +61,9 @@ class AccountReader(Protocol):
 
     def upload_summaries(self) -> Sequence[UploadSummary]:
         """Return what the platform received lately, in all and by action."""
+
+    def clicks_on(self, day: date) -> Sequence[AdClick]:
+        """Return the clicks of a day of the account's calendar, of the last 90."""
 
     def close(self) -> None:
         """Give back the connection."""

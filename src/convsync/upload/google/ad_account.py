@@ -6,15 +6,17 @@ is what the ledger goes by. Were it shown one day, it would be under a name of i
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from datetime import datetime
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
+from convsync.model.ad_click import AdClick
 from convsync.model.finding import Finding, Severity
 from convsync.model.rule import ConversionRule
-from convsync.upload.ad_account import CannotAsk, Received, UploadSummary
-from convsync.upload.google import clock_findings, preflight
+from convsync.upload.ad_account import CannotAsk, ClickReader, Received, UploadSummary
+from convsync.upload.google import click_view, clock_findings, preflight
 from convsync.upload.google.account import AccountReader
 from convsync.upload.google.preflight import Expected
 
@@ -68,6 +70,16 @@ class GoogleAdAccount:
                 is_data_manager=self._expected.must_own,
             )
 
+    @contextmanager
+    def clicks(self) -> Iterator[ClickReader | CannotAsk]:
+        """Yield what reads `click_view`; see AdAccount."""
+        reader = self._open_reader()
+        if reader is None:
+            yield CannotAsk(fix=f"set destinations.{self.destination}.read_with")
+            return
+        with closing(reader):
+            yield _Clicks(reader, self._expected.customer_id, reader.account().time_zone)
+
     def _of_the_clock(self, clock: Clock | None) -> Iterator[Finding]:
         if clock is None:
             return
@@ -107,6 +119,19 @@ class GoogleAdAccount:
         for rule in rules:
             findings += preflight.findings_of_rule(rule, actions, expected)
         return findings
+
+
+@dataclass(slots=True)
+class _Clicks:
+    """Clicks of an account whose settings have been read; see ClickReader."""
+
+    reader: AccountReader
+    customer_id: str
+    time_zone: str
+    days_back: timedelta = click_view.DAYS_BACK
+
+    def clicks_on(self, day: date) -> Sequence[AdClick]:
+        return self.reader.clicks_on(day)
 
 
 def received_of(

@@ -1,8 +1,9 @@
 """Reads an ad account by the Google Ads API, which is open to everybody: only uploads are closed.
 
-One query each for the account, its conversion actions and its upload diagnostics, through the
-official client's GoogleAdsService, over the same channel and credentials as the uploads. Every
-field that is read is named in `QUERIES`, of one pinned version of the API. Nothing is retried here.
+One query each for the account, its conversion actions, its upload diagnostics and the clicks of a
+day, through the official client's GoogleAdsService, over the same channel and credentials as the
+uploads. Every field that is read is named in `QUERIES` and in `click_view`, of one pinned version
+of the API. Nothing is retried here.
 
 Upload diagnostics (https://developers.google.com/google-ads/api/docs/conversions/upload-summaries)
 name three clients, and the Data Manager API is none of them: whether what it sent is counted there
@@ -21,10 +22,12 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import GoogleAuthError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
+from convsync.model.ad_click import AdClick
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Operation
 from convsync.upload.ad_account import UploadAlert, UploadDay, UploadSummary
 from convsync.upload.codes import Class
+from convsync.upload.google import click_view
 from convsync.upload.google.account import AccountFacts, ConversionActionFacts
 from convsync.upload.google.credentials import (
     ADS_SCOPE,
@@ -160,16 +163,22 @@ class GoogleAdsAccount:
             *(summary_of(getattr(row, by_action)) for row in self._rows(by_action)),
         ]
 
+    def clicks_on(self, day: date) -> Sequence[AdClick]:
+        """Return the clicks of a day of the account's calendar; see AccountReader."""
+        rows = self._answered(click_view.query_of_day(day))
+        return [click_view.ad_click_of(row, day) for row in rows]
+
     def close(self) -> None:
         """Give back the connection."""
         self._channel.close()
 
     def _rows(self, resource: str) -> Sequence[Any]:
+        return self._answered(query_of(resource, self._api.version))
+
+    def _answered(self, query: str) -> Sequence[Any]:
         """Make the one call; everything after it is pure."""
         is_new = keep_fresh(self._credentials, self.name, ADS_SCOPE)
-        request = self._request(
-            customer_id=self._customer.customer_id, query=query_of(resource, self._api.version)
-        )
+        request = self._request(customer_id=self._customer.customer_id, query=query)
         try:
             pages = self._search(
                 request=request,

@@ -53,6 +53,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
+        "collected",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("site", sa.String(length=100), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("visitor", sa.String(length=32), nullable=False),
+        sa.Column("form", sa.String(length=80), nullable=True),
+        sa.Column("landings", sa.Text(), nullable=False),
+        sa.Column("emails", sa.Text(), nullable=False),
+        sa.Column("phones", sa.Text(), nullable=False),
+        sa.Column("ad_storage", sa.String(length=11), nullable=False),
+        sa.Column("ad_user_data", sa.String(length=11), nullable=False),
+        sa.Column("ad_personalization", sa.String(length=11), nullable=False),
+        sa.Column("consented_at", sa.BigInteger(), nullable=False),
+        sa.Column("consent_source", sa.String(length=10), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_collected")),
+    )
+    op.create_index("ix_collected_site_received_at", "collected", ["site", "received_at"])
+    is_refusal = "(ad_storage = 'denied' OR ad_user_data = 'denied')"
+    _index_where("ix_collected_refusals", "collected", ["visitor"], is_refusal)
+    op.create_table(
         "clicks",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("key", sa.LargeBinary(length=16), nullable=False),
@@ -169,6 +189,8 @@ def upgrade() -> None:
         sa.Column("batch", sa.Integer(), nullable=True),
         sa.Column("first_entry", sa.BigInteger(), nullable=True),
         sa.Column("last_entry", sa.BigInteger(), nullable=True),
+        sa.Column("first_deal", sa.BigInteger(), nullable=True),
+        sa.Column("last_deal", sa.BigInteger(), nullable=True),
         sa.Column("least", sa.Float(), nullable=True),
         sa.Column("most", sa.Float(), nullable=True),
         sa.Column("amounts", sa.LargeBinary(), nullable=True),
@@ -428,6 +450,30 @@ def upgrade() -> None:
         sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("milestone", "day", "stands", name=op.f("pk_standing_sums")),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "ad_clicks",
+        sa.Column("key", sa.LargeBinary(16), nullable=False),
+        sa.Column("clicked_on", sa.String(10), nullable=False),
+        sa.Column("campaign_id", sa.Text(), nullable=False),
+        sa.Column("campaign", sa.Text(), nullable=False),
+        sa.Column("ad_group_id", sa.Text(), nullable=False),
+        sa.Column("ad_group", sa.Text(), nullable=False),
+        sa.Column("keyword", sa.Text(), nullable=False),
+        sa.Column("match_type", sa.Text(), nullable=False),
+        sa.Column("device", sa.Text(), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_ad_clicks")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "ad_days",
+        sa.Column("customer_id", sa.String(50), nullable=False),
+        sa.Column("day", sa.String(10), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("newest_click", sa.Integer(), nullable=False),
+        sa.Column("newest_deal", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", "day", name=op.f("pk_ad_days")),
     )
     _index_where("ix_milestones_withdrawn", "milestones", ["name"], "withdrawn_at IS NOT NULL")
     _index_where(

@@ -1,0 +1,84 @@
+"""Starting and stopping the collector with uvicorn.
+
+It listens on loopback unless told otherwise, and elsewhere only with TLS, or where somebody says
+that a proxy ends it: what browsers report must not cross a network in the clear.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from convsync.errors import OperatorError
+
+_WAITING_FOR_ACCEPT = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """A certificate's chain and its key, as PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+def serve(
+    application: Starlette,
+    *,
+    host: str,
+    port: int,
+    proxy: str | None,
+    tls: Tls | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM; say where once it listens. OperatorError where it may not."""
+    if tls is None and proxy is None and not _is_loopback(host):
+        raise OperatorError(
+            f"--host {host} can be reached from outside, and browsers report e-mail hashes: give"
+            " --certificate and --certificate-key, or --proxy ADDRESS if a proxy there ends TLS."
+        )
+    listening = _listening(host, port)
+    try:
+        server = uvicorn.Server(_configuration(application, proxy, tls))
+    except OSError as error:
+        raise OperatorError(f"The certificate cannot be used: {error}.") from error
+    scheme = "http" if tls is None else "https"
+    announce(f"collecting: {scheme}://{host}:{listening.getsockname()[1]}")
+    with listening:
+        server.run([listening])
+
+
+def _configuration(application: Starlette, proxy: str | None, tls: Tls | None) -> uvicorn.Config:
+    configuration = uvicorn.Config(
+        application,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # it would hold visitors' addresses
+        server_header=False,
+        proxy_headers=proxy is not None,
+        forwarded_allow_ips=proxy,
+        ssl_certfile=None if tls is None else str(tls.certificate),
+        ssl_keyfile=None if tls is None else str(tls.key),
+    )
+    configuration.load()
+    return configuration
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_WAITING_FOR_ACCEPT)
+    except OSError as error:
+        raise OperatorError(f"--port {port}: cannot listen on {host}: {error.strerror}.") from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

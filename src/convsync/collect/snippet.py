@@ -1,0 +1,90 @@
+"""The snippet as a site gets it: `snippet.js` with the site's settings in it, minified.
+
+A phone number without a `+` can only be read where the country is known, and a browser is not
+handed all that phonenumbers knows: it gets what one country's numbers look like and what is dialled
+before them at home, and leaves out what these do not settle. E-mails and phones as people write
+them come out as by `model/identifiers.py`; one table of cases holds both to that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+import phonenumbers
+
+from convsync.errors import OperatorError
+
+_PLACE_OF_SETTINGS: Final = "CONVSYNC_SETTINGS"
+_LONGEST_PATTERN: Final = 60
+_UNKNOWN: Final = {"code": "?", "prefix": "", "numbers": "$."}
+"""Matches no number: where the country is not known, only those with a `+` are read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnippetSettings:
+    """What a site's snippet is told: where it reports, and how its forms are to be read.
+
+    `fields` says which input means what, by its name, where it is not called as the parameter is;
+    `country` is the ISO 3166 country in which its visitors write numbers without a `+`.
+    """
+
+    url: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    country: str | None = None
+
+
+def source() -> str:
+    """Return the snippet as it is written."""
+    return files(__package__).joinpath("snippet.js").read_text(encoding="utf-8")
+
+
+def snippet(settings: SnippetSettings) -> str:
+    """Return the script for a site. OperatorError where the minifier is not installed."""
+    told = {
+        "url": settings.url,
+        "fields": dict(settings.fields),
+        "phone": dialled_in(settings.country),
+    }
+    as_json = msgspec.json.encode(told).decode().replace("<", "\\u003c")  # a page may hold it
+    return _minified().replace(_PLACE_OF_SETTINGS, as_json)
+
+
+@cache
+def _minified() -> str:
+    try:
+        import minify
+    except ImportError as error:
+        raise OperatorError(
+            "The snippet cannot be minified. `pip install 'convsync[collect]'` brings what does it."
+        ) from error
+    return str(minify.string("text/javascript", source()))
+
+
+def dialled_in(country: str | None) -> Mapping[str, str]:
+    """Return how numbers are dialled within a country, for the snippet.
+
+    Countries in which what precedes a number changes it count as unknown.
+    """
+    rules = country and phonenumbers.PhoneMetadata.metadata_for_region(country)
+    if not rules or rules.national_prefix_transform_rule or rules.general_desc is None:
+        return _UNKNOWN
+    prefix = rules.national_prefix or ""
+    return {
+        "code": str(rules.country_code),
+        "prefix": prefix,
+        "numbers": _numbers(rules.general_desc, has_no_prefix=not prefix),
+    }
+
+
+def _numbers(all_of_country: phonenumbers.PhoneNumberDesc, *, has_no_prefix: bool) -> str:
+    """Return a pattern of a country's numbers: what they are, or where that is long, how long."""
+    pattern = all_of_country.national_number_pattern or ""
+    if has_no_prefix or len(pattern) <= _LONGEST_PATTERN:
+        return pattern
+    lengths = all_of_country.possible_length
+    if len(lengths) == lengths[-1] - lengths[0] + 1:
+        return f"\\d{{{lengths[0]},{lengths[-1]}}}"
+    return "|".join(f"\\d{{{length}}}" for length in lengths)

@@ -1,0 +1,44 @@
+"""What browsers reported, as a source of clicks that a night reads like any other.
+
+Reports of a visitor who refused storage, or that data goes to the ad platform, in them or since,
+are not read.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from convsync.extract.source import ClickChunk
+from convsync.model.collected import Report
+from convsync.model.period import Period
+from convsync.model.seen_clicks import SeenClicks
+from convsync.store import collected
+from convsync.store.database import Database
+
+
+@dataclass(slots=True, kw_only=True)
+class CollectedClicks:
+    """The clicks that a site's visitors brought along. Errors are those of the database."""
+
+    name: str
+    database: Database
+    lag: timedelta = timedelta(seconds=0)
+    overlap: timedelta = timedelta(minutes=10)
+    """A report is committed some time after it was received: a busy database delays it."""
+
+    def check_columns(self) -> None:
+        """Do nothing: the columns are convsync's own."""
+
+    def read(self, window: Period) -> Iterator[ClickChunk]:
+        """Yield the clicks of all reports received within the window, a page at a time."""
+        last: Report | None = None
+        try:
+            while page := self._page(window, last):
+                yield ClickChunk(seen=SeenClicks.of(seen for one in page for seen in one.sightings))
+                last = page[-1]
+        finally:
+            self.database.close()
+
+    def _page(self, window: Period, after: Report | None) -> Sequence[Report]:
+        with self.database.reading() as connection:
+            return collected.received(connection, self.name, window, after)

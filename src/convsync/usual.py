@@ -1,0 +1,159 @@
+"""The usual case, without a detour: a deal that is new, with one click, and nothing against it.
+
+A first night, a backfill and a new source consist of little else, and to weigh all that may be said
+of a deal known for years costs several times what such a one needs. What is usual is decided here
+as `decide` and `plan` would, which a property test compares; of whatever is not plainly usual
+nothing is said, and it goes their way. Value and statement come from `value`, for both.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from convsync.match import seen_at, whole_day_before
+from convsync.model.click import Candidate
+from convsync.model.conversion import Conversion
+from convsync.model.deal import LOST, Deal, Milestone
+from convsync.model.ledger import LedgerEntry, State
+from convsync.model.outcome import Matched
+from convsync.model.period import Period
+from convsync.model.planned import MOST_TOGETHER, PlannedTogether, planned_together
+from convsync.model.rule import ConversionAction, ConversionRule
+from convsync.plan import RefusalOf
+from convsync.store.deals import StoredDeal
+from convsync.value import value_deal
+
+_NO_TIME = timedelta(0)
+
+
+class UsualDeals:
+    """The usual among the new deals of a chunk, under all rules.
+
+    `refusal_of` says of an action what its destination would not take, `numbers` has the next
+    number of an entry for each rule.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[ConversionRule],
+        refusal_of: Callable[[ConversionAction], RefusalOf],
+        numbers: Mapping[str, Iterator[int]],
+        *,
+        now: datetime,
+        run_id: int,
+    ) -> None:
+        self._cases = [
+            _UsualCase(rule, refusal_of(rule.action), numbers[rule.name], now=now, run_id=run_id)
+            for rule in rules
+        ]
+        self._entries: dict[tuple[str, str], list[LedgerEntry]] = {}
+
+    def take(
+        self,
+        stored: StoredDeal,
+        candidates: Sequence[Candidate],
+        within: Period | None,
+    ) -> list[ConversionRule]:
+        """Plan a new deal where it is usual; return the rules under which it is not."""
+        deal = stored.deal
+        left: list[ConversionRule] = []
+        for case in self._cases:
+            rule = case.rule
+            milestone = deal.milestone(rule.milestone)
+            if milestone is None or not rule.applies_to(deal.segments):
+                continue
+            if within is not None and milestone.reached_at not in within:
+                continue
+            if (entry := case.planned(stored.row, deal, milestone, candidates)) is None:
+                left.append(rule)
+            else:
+                self._entries.setdefault((rule.name, deal.source), []).append(entry)
+        return left
+
+    def planned(self, **notes: Any) -> Iterator[PlannedTogether]:
+        """Yield all that was planned, so many together as one event is to be about."""
+        for entries in self._entries.values():
+            for start in range(0, len(entries), MOST_TOGETHER):
+                yield planned_together(entries[start : start + MOST_TOGETHER], **notes)
+
+
+class _UsualCase:
+    """What is usual under one rule."""
+
+    def __init__(
+        self,
+        rule: ConversionRule,
+        refusal_of: RefusalOf,
+        numbers: Iterator[int],
+        *,
+        now: datetime,
+        run_id: int,
+    ) -> None:
+        self.rule = rule
+        self._refusal_of = refusal_of
+        self._numbers = numbers
+        self._now = now
+        self._run_id = run_id
+
+    def planned(
+        self, row: int, deal: Deal, milestone: Milestone, candidates: Sequence[Candidate]
+    ) -> LedgerEntry | None:
+        """Return the entry of a milestone that a rule counts, None where it is not usual.
+
+        The ledger has nothing of the deal yet.
+        """
+        rule = self.rule
+        if not candidates or deal.gone is not None or not _may_be_sent(deal):
+            return None
+        if rule.is_undone_by_loss and deal.milestone(LOST) is not None:
+            return None
+        matched = self._matched(milestone, candidates)
+        if matched is None:
+            return None
+        conversion = value_deal(deal, milestone, matched, rule, now=self._now)
+        if not isinstance(conversion, Conversion):
+            return None
+        statement = conversion.statement
+        if self._refusal_of(statement, self._now) is not None:
+            return None
+        return LedgerEntry(
+            number=next(self._numbers),
+            deal_row=row,
+            source=deal.source,
+            deal_id=deal.deal_id,
+            rule=rule.name,
+            order_id=statement.order_id,
+            action=rule.action,
+            milestone=conversion.milestone,
+            milestone_at=conversion.milestone_at,
+            run_id=self._run_id,
+            state=State.PLANNED,
+            statement=statement,
+            matched=matched,
+            time_to_close=conversion.time_to_close,
+        )
+
+    def _matched(self, milestone: Milestone, candidates: Sequence[Candidate]) -> Matched | None:
+        """Return the one click there is, where its time is known and the rule takes it today."""
+        click, basis = candidates[0].click, candidates[0].basis
+        for other in candidates[1:]:
+            if other.click.click_id != click.click_id:
+                return None
+            click = min(click, other.click, key=seen_at)
+            basis = min(basis, other.basis)
+        at, rule, reached_at = click.clicked_at, self.rule, milestone.reached_at
+        if at is None or click.click_id.kind not in rule.click_ids:
+            return None
+        if not rule.settling_time <= self._now - at <= rule.upload_window:
+            return None
+        if not _NO_TIME <= reached_at - at <= rule.lookback:
+            return None
+        begins_at = whole_day_before(reached_at) if milestone.is_whole_day else reached_at
+        if begins_at > self._now:
+            return None
+        return Matched(basis=basis, click=click, clicked_at=at)
+
+
+def _may_be_sent(deal: Deal) -> bool:
+    consent = deal.consent
+    return not (consent.is_denied or consent.is_unclear or consent.is_forgotten)

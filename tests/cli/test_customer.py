@@ -1,0 +1,115 @@
+"""`customer`: all deals and clicks of one customer in order, from whatever leads to them."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.office import NEXT_NIGHT, Office
+
+
+@pytest.fixture
+def ledger(office: Office) -> Office:
+    """Ada bought twice and clicked twice; Bob has a deal of his own."""
+    office.deal("D-1", e_mail="ada@x.example", visitor_id="v-ada")
+    office.deal("D-2", gclid="", e_mail="ada@x.example", amount="250", won_date="")
+    office.deal("D-3", e_mail="bob@x.example")
+    office.clicks["second"] = {
+        "Clicked at": "2026-02-21T08:00:00Z",
+        "GCLID": "her-second",
+        "Visitor ID": "v-ada",
+    }
+    office.night()
+    return office
+
+
+def steps(office: Office, *words: str) -> list[dict[str, Any]]:
+    said = office.types("customer", *words, "--format", "json")
+    assert said.code == 0, said.err
+    found: list[dict[str, Any]] = json.loads(said.out)
+    return found
+
+
+def names(found: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    return [(one["kind"], one["what"], one["deal_id"]) for one in found]
+
+
+ADAS = [
+    ("click", "gclid", "D-1"),
+    ("deal", "created", "D-1"),
+    ("deal", "created", "D-2"),
+    ("milestone", "mql", "D-1"),
+    ("milestone", "mql", "D-2"),
+    ("click", "gclid", ""),
+    ("milestone", "won", "D-1"),
+]
+
+
+def test_a_customer_is_all_that_keys_lead_to_in_order(ledger: Office) -> None:
+    found = steps(ledger, "D-1")
+    assert names(found)[:7] == ADAS
+    sent = {(one["what"], one["deal_id"], one["name"]) for one in found[7:]}
+    assert sent == {
+        ("reserved", "D-1", "mql"),
+        ("reserved", "D-1", "won"),
+        ("reserved", "D-2", "mql"),
+    }
+    assert not {one["deal_id"] for one in found} & {"D-3"}
+
+
+def test_every_name_leads_to_the_same_customer(
+    ledger: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = steps(ledger, "D-1")
+    (order_id,) = ledger.counted("333").keys() - {
+        one for one in ledger.counted("333") if "D-3" in ledger.types("find", one).out
+    }
+    for name in ("D-2", order_id, "click-of-D-1", "her-second"):
+        assert steps(ledger, name) == expected
+    monkeypatch.setattr("sys.stdin", io.StringIO("Ada@X.example\n"))
+    assert steps(ledger, "--email-stdin") == expected
+
+
+def test_a_merge_joins_two_customers_and_undone_parts_them(ledger: Office) -> None:
+    alone = names(steps(ledger, "D-3"))
+    ledger.deal("D-3", e_mail="ada@x.example", last_modified="2026-03-03 09:00:00")
+    ledger.night(NEXT_NIGHT)
+    assert {"D-1", "D-2", "D-3"} <= {one["deal_id"] for one in steps(ledger, "D-1")}
+    ledger.deal("D-3", e_mail="bob@x.example", last_modified="2026-03-04 09:00:00")
+    ledger.night("2026-03-05T02:00+01:00")
+    assert names(steps(ledger, "D-3"))[:4] == alone[:4]
+    assert not {one["deal_id"] for one in steps(ledger, "D-1")} & {"D-3"}
+
+
+def test_a_key_of_many_deals_joins_nobody(office: Office) -> None:
+    for number in range(7):
+        office.deal(f"D-{number}", e_mail="info@x.example")
+    office.night()
+    assert {one["deal_id"] for one in steps(office, "D-1")} == {"D-1"}
+
+
+def test_people_read_it_as_a_story(ledger: Office) -> None:
+    said = ledger.types("customer", "D-1").out.splitlines()
+    assert said[0] == "2 deals (D-1, D-2), 2 click IDs"
+    assert said[2].split() == ["2026-02-20", "09:00", "click", "gclid", "click-of-D-1", "D-1"]
+    (won,) = [line for line in said if "milestone won" in line]
+    assert won.split()[:2] == ["2026-03-02", "23:59"]
+    assert "1,000.00 EUR" in won
+    assert "ada@" not in "\n".join(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        pytest.param(("D-99",), "leads to anybody of that name", id="nobody"),
+        pytest.param((), "Whose?", id="no name"),
+        pytest.param(("D-1", "--email-stdin"), "Whose?", id="two names"),
+    ],
+)
+def test_a_name_that_leads_nowhere_says_so(
+    ledger: Office, words: tuple[str, ...], why: str
+) -> None:
+    said = ledger.types("customer", *words)
+    assert (said.code, said.out) == (2, "")
+    assert why in said.err

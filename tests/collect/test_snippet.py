@@ -1,0 +1,36 @@
+from importlib.resources import files
+
+import pytest
+
+from convsync.collect.snippet import SnippetSettings, dialled_in, snippet
+
+COLLECTOR = "https://collect.example.com/sites/main/reports"
+
+
+@pytest.mark.parametrize("country", ["DE", "US", "GB", "FR", "ES", None])
+def test_a_sites_whole_script_is_smaller_than_4_kb(country: str | None) -> None:
+    script = snippet(SnippetSettings(url=COLLECTOR, country=country))
+    assert len(script.encode()) < 4096
+
+
+def test_the_snippet_and_its_source_are_in_the_package() -> None:
+    assert files("convsync.collect").joinpath("snippet.js").is_file()
+
+
+def test_settings_cannot_end_the_script_or_add_to_it() -> None:
+    fields = {"</script><b>": '"});alert(1)//'}
+    script = snippet(SnippetSettings(url=COLLECTOR, fields=fields))
+    assert "</script>" not in script
+    assert r'"\"});alert(1)//"' in script
+
+
+def test_nothing_in_the_script_needs_more_than_a_strict_policy_allows() -> None:
+    script = snippet(SnippetSettings(url=COLLECTOR))
+    assert not [
+        word for word in ("eval(", "new Function", ".innerHTML", "style=") if word in script
+    ]
+
+
+def test_a_country_whose_numbers_change_with_what_precedes_them_counts_as_unknown() -> None:
+    assert dialled_in("BR") == dialled_in(None)
+    assert dialled_in("DE") == {"code": "49", "prefix": "0", "numbers": r"\d{4,15}"}
