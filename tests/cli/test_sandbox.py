@@ -44,7 +44,7 @@ def welcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 break
         yield said
         serving.send_signal(signal.SIGTERM)
-        assert serving.wait(timeout=10) == 0
+        assert serving.wait(timeout=60) == 0
 
 
 def test_the_six_things_to_try_do_what_is_said_of_them(

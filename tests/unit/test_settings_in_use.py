@@ -125,6 +125,10 @@ kind = "csv"
 path = "clicks.csv"
 columns = { gclid = "GCLID" }
 
+[clicks.web]
+kind = "access_log"
+path = "access.log*"
+
 [clicks.query]
 kind = "sql"
 url = "sqlite:///warehouse.db"

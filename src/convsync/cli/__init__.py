@@ -6,7 +6,8 @@ Commands import what they need when they are called, so that `--help` is quick.
 import os
 import shlex
 import sys
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -130,7 +131,7 @@ def main() -> None:
 def _run() -> int:
     """Run the command line; return the exit code."""
     try:
-        app()
+        _commands()()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except StoppedError as error:
@@ -146,6 +147,12 @@ def _run() -> int:
             output.note("\n  ".join(["These weigh most:", *error.heaviest]), log_as=log.error)
         return error.exit_code
     return 0
+
+
+@cache
+def _commands() -> Any:
+    """Return the commands, built once however often a process runs one."""
+    return typer.main.get_command(app)
 
 
 def _this_command() -> str:
