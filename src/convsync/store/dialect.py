@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     Column,
     ColumnElement,
@@ -38,7 +39,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import (
     DataError,
@@ -165,8 +166,11 @@ def _explained(error: OperationalError) -> Exception:
 
 def upsert(table: Table, connection: Connection) -> Any:
     """Return an INSERT that offers `on_conflict_do_update` and `on_conflict_do_nothing`."""
-    module: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return module.insert(table)
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # slow to import, and for most people in vain
+
+    return postgresql.insert(table)
 
 
 def insert_rows(
@@ -326,7 +330,7 @@ class Numbers(TypeDecorator[Sequence[int]]):
         """Return how the database takes it."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(Text())
-        return dialect.type_descriptor(postgresql.ARRAY(Integer()))
+        return dialect.type_descriptor(ARRAY(Integer()))
 
     def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
         """Return what the driver takes."""
