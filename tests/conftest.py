@@ -1,10 +1,31 @@
-"""What holds after every test that lives through nights: replaying the log gives the ledger."""
+"""What holds of every test: where its files are, how many examples a property is tried on, and that
+replaying an audit log gives the ledger.
+"""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from convsync.sandbox.server import Sandbox
 from convsync.verification import verify
+
+_MEMORY = Path("/dev/shm")
+_ROOM = 2 << 30  # bytes: what the files of a whole suite need, several times over
+
+# No deadline: a busy machine takes long for an example. `make soak` tries the larger number.
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("soak", max_examples=3_000, deadline=None)
+settings.load_profile("quick")
+
+
+def pytest_configure() -> None:
+    """Keep temporary files in memory where there is room: a ledger's commit waits for its disk."""
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
+        tempfile.tempdir = str(_MEMORY)
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +36,18 @@ def the_log_gives_the_ledger(request: pytest.FixtureRequest) -> Iterator[None]:
     if company is not None:
         verified = verify(company.database)
         assert verified.is_sound, verified
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Sandbox]:
+    """One sandbox for all tests that take it as new: to start and stop one takes half a second."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running: Sandbox) -> Sandbox:
+    """The sandbox as if just begun."""
+    running.platform.reset()
+    running.crms.clear()
+    return running

@@ -1,19 +1,13 @@
-"""A company with an up-to-date database, and one sandbox for all tests."""
+"""A company with an up-to-date database."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from convsync.sandbox.server import Sandbox
 from tests.cli.office import Office
-
-
-@pytest.fixture(scope="package")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
+from tests.fakes.new_ledger import new_ledger
 
 
 @pytest.fixture(autouse=True)
@@ -23,14 +17,12 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def new_office(running: Sandbox, tmp_path: Path) -> Office:
+def new_office(sandbox: Sandbox, tmp_path: Path) -> Office:
     """A company whose database has not been made yet."""
-    running.platform.reset()
-    running.crms.clear()
-    return Office(tmp_path, running)
+    return Office(tmp_path, sandbox)
 
 
 @pytest.fixture
 def office(new_office: Office) -> Office:
-    assert new_office.types("db", "upgrade").code == 0
+    new_ledger(new_office.folder / "convsync.db")
     return new_office

@@ -57,9 +57,9 @@ class Person(webbrowser.BaseBrowser):
         return True
 
     def decide(self, url: str) -> None:
-        assert requests.get(url, timeout=5).ok
+        assert requests.get(url, timeout=60).ok
         self.before_deciding(url)
-        requests.post(url.split("?")[0], asked(url) | {"decision": self.decision}, timeout=5)
+        requests.post(url.split("?")[0], asked(url) | {"decision": self.decision}, timeout=60)
 
 
 def asked(url: str) -> dict[str, str]:
@@ -213,7 +213,7 @@ def test_somebody_else_who_knows_the_port_does_not_end_the_wait(
     def intrude(url: str) -> None:
         back = asked(url)["redirect_uri"]
         others = (f"{back}?code=stolen&state=guessed", f"{back}?error=x", f"{back}/else")
-        answers.extend(requests.get(other, timeout=5).status_code for other in others)
+        answers.extend(requests.get(other, timeout=60).status_code for other in others)
 
     person.before_deciding = intrude
     run("auth", "hubspot", *addresses("hubspot", sandbox), "--port", "0")
@@ -245,7 +245,7 @@ def test_without_a_browser_here_the_address_it_ended_at_elsewhere_is_enough(
     )
     page = agreement.url()
     decided = asked(page) | {"decision": "allow"}
-    answer = requests.post(page.split("?")[0], decided, allow_redirects=False, timeout=5)
+    answer = requests.post(page.split("?")[0], decided, allow_redirects=False, timeout=60)
     granted = agreement.exchange(answer.headers["Location"])
     assert granted.refresh_token in sandbox.crms["salesforce"].server.desk.refresh_tokens  # type: ignore[attr-defined]
     with pytest.raises(OperatorError, match="invalid_grant"):
@@ -270,7 +270,7 @@ def test_a_code_for_another_machine_is_waited_for_until_it_is_typed(sandbox: San
     def wait(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 2:
-            requests.post(shown[0], {"user_code": shown[1]}, timeout=5).raise_for_status()
+            requests.post(shown[0], {"user_code": shown[1]}, timeout=60).raise_for_status()
 
     agreement = Agreement(
         way_of("dynamics", sandbox), App(client_id=dynamics.CLIENT_ID), redirect_uri(8478)

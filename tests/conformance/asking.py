@@ -212,7 +212,7 @@ class Google:
                 return Taken()
 
     def post(self, path: str, body: Any) -> None:
-        answer = requests.post(self._sandbox.http_url + path, json=body, timeout=5)
+        answer = requests.post(self._sandbox.http_url + path, json=body, timeout=60)
         assert answer.ok, answer.text
 
     def at(self, now: datetime) -> None:
@@ -268,7 +268,7 @@ class Google:
         """By hand: the published client drops the indices of the rows that were refused."""
         asked = self._last_request if what.request_id is None else what.request_id
         url = f"{self._sandbox.http_url}/v1/requestStatus:retrieve"
-        answer = requests.get(url, params={"requestId": asked}, timeout=5)
+        answer = requests.get(url, params={"requestId": asked}, timeout=60)
         if not answer.ok:
             error = answer.json()["error"]
             return Refused(error["status"], _reasons(error["details"]))

@@ -37,7 +37,7 @@ def test_google_answers_as_written(running: Sandbox, google: Google, case: Case)
         assert not isinstance(google.ask(step), Refused | RowsRefused), step
     google.at(NOW + case.later)
     assert google.ask(case.ask) == case.answer, case.rule
-    books = requests.get(f"{running.http_url}/books", timeout=5).json()["counted"]
+    books = requests.get(f"{running.http_url}/books", timeout=60).json()["counted"]
     page = books.get(f"{ACCOUNT}/{ACTION}", {})
     for name, expected in case.counted.items():
         seen = page.get(name)

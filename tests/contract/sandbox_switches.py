@@ -8,12 +8,12 @@ from convsync.sandbox.server import Sandbox
 
 
 def post(sandbox: Sandbox, path: str, body: Any) -> Any:
-    answer = requests.post(sandbox.http_url + path, json=body, timeout=5)
+    answer = requests.post(sandbox.http_url + path, json=body, timeout=60)
     answer.raise_for_status()
     return answer.json()
 
 
 def get(sandbox: Sandbox, path: str) -> Any:
-    answer = requests.get(sandbox.http_url + path, timeout=5)
+    answer = requests.get(sandbox.http_url + path, timeout=60)
     answer.raise_for_status()
     return answer.json()

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convsync import wiring
@@ -148,7 +148,6 @@ def test_quoting_gone_wrong_ends_in_linear_time_and_costs_no_good_row(
     assert spent[1] < 10 * max(spent[0], 0.05)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(['"', ",", "\n", "a", "1,5,2026-02-28\n", '2,"x\ny",\n']), max_size=40)
 )

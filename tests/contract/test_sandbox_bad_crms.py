@@ -103,7 +103,7 @@ def test_pages_repeat_themselves_until_they_are_let_go(sandbox: Sandbox) -> None
 
     def page(cursor: str | None = None) -> Any:
         query = {"limit": "5", **({"cursor": cursor} if cursor else {})}
-        return requests.get(url, params=query, headers=headers, timeout=10).json()
+        return requests.get(url, params=query, headers=headers, timeout=60).json()
 
     post(sandbox, "/crms/pipedrive/stuck", {"path": "/deals$"})
     first = page()

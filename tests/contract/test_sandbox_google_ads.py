@@ -96,12 +96,12 @@ def retract(client: Any, order_id: str) -> Any:
         "conversion_adjustments": [adjustment],
     }
     request = json_format.ParseDict(body, client.get_type("UploadConversionAdjustmentsRequest"))
-    return service.upload_conversion_adjustments(request=request, timeout=5)
+    return service.upload_conversion_adjustments(request=request, timeout=60)
 
 
 def search(client: Any, query: str, **how: Any) -> list[dict[str, Any]]:
     service = client.get_service("GoogleAdsService")
-    rows = service.search(customer_id=CUSTOMER, query=query, timeout=5, **how)
+    rows = service.search(customer_id=CUSTOMER, query=query, timeout=60, **how)
     return [as_json(row) for row in rows]
 
 
@@ -167,7 +167,7 @@ def test_a_version_that_is_not_installed_is_not_answered(sandbox: Sandbox) -> No
     with grpc.insecure_channel(sandbox.grpc_address) as channel:
         call: Any = channel.unary_unary(path, None, None)
         with pytest.raises(grpc.RpcError) as refused:
-            call(b"", timeout=5)
+            call(b"", timeout=60)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -316,11 +316,12 @@ NONSENSE = TypeError
 def test_an_upload_fails_as_planned_and_the_next_one_does_not(
     sandbox: Sandbox, client: Any, kind: str, heard: type[Exception], *, is_counted: bool
 ) -> None:
-    post(sandbox, "/faults", [{"on": "google_ads_upload", "request": 1, "kind": kind}])
+    fault = {"on": "google_ads_upload", "request": 1, "kind": kind}
+    post(sandbox, "/faults", [fault | ({"seconds": 120} if kind == "hang" else {})])
     began = time.monotonic()
     with pytest.raises(heard):
-        upload(client, "cs-0", timeout=0.5)
-    assert time.monotonic() - began < 2
+        upload(client, "cs-0", timeout=0.5 if kind == "hang" else 60)
+    assert time.monotonic() - began < 60
     assert counted(sandbox) == ({"cs-0"} if is_counted else set())
     upload(client, "cs-1")
     assert "cs-1" in counted(sandbox)
@@ -577,7 +578,7 @@ def test_the_stream_has_the_same_rows_and_names_their_fields(sandbox: Sandbox, c
     post(sandbox, "/actions", ACTIONS)
     query = "SELECT conversion_action.id FROM conversion_action"
     service = client.get_service("GoogleAdsService")
-    (part,) = service.search_stream(customer_id=CUSTOMER, query=query, timeout=5)
+    (part,) = service.search_stream(customer_id=CUSTOMER, query=query, timeout=60)
     assert [as_json(row) for row in part.results] == search(client, query)
     assert list(part.field_mask.paths) == ["conversion_action.id"]
     assert part.request_id
@@ -588,9 +589,9 @@ def test_many_rows_come_in_pages_and_the_client_turns_them(sandbox: Sandbox, cli
     sandbox.platform.set_account(None, {"tables": {"campaign": rows}})
     query = "SELECT campaign.id, metrics.clicks FROM campaign"
     service = client.get_service("GoogleAdsService")
-    pages = list(service.search(customer_id=CUSTOMER, query=query, timeout=5).pages)
+    pages = list(service.search(customer_id=CUSTOMER, query=query, timeout=60).pages)
     assert [len(page.results) for page in pages] == [10_000, 1]
-    parts = list(service.search_stream(customer_id=CUSTOMER, query=query, timeout=5))
+    parts = list(service.search_stream(customer_id=CUSTOMER, query=query, timeout=60))
     assert [len(part.results) for part in parts] == [10_000, 1]
 
 
@@ -598,7 +599,7 @@ def test_a_page_size_is_refused(client: Any) -> None:
     body = {"customer_id": CUSTOMER, "query": "SELECT customer.id FROM customer", "page_size": 10}
     request = json_format.ParseDict(body, client.get_type("SearchGoogleAdsRequest"))
     with pytest.raises(GoogleAdsException) as refused:
-        client.get_service("GoogleAdsService").search(request=request, timeout=5)
+        client.get_service("GoogleAdsService").search(request=request, timeout=60)
     assert codes_of(refused.value.failure) == [("request_error", "PAGE_SIZE_NOT_SUPPORTED")]
 
 
@@ -769,7 +770,7 @@ def test_alerts_can_be_scripted(sandbox: Sandbox, client: Any) -> None:
 def test_a_switch_that_does_not_exist_is_turned_away(
     sandbox: Sandbox, path: str, body: Any
 ) -> None:
-    answer = requests.post(sandbox.http_url + path, json=body, timeout=5)
+    answer = requests.post(sandbox.http_url + path, json=body, timeout=60)
     assert answer.status_code == 400
 
 

@@ -88,10 +88,10 @@ def outcome(client: Any, name: str = "cs-1", **how: Any) -> str:
 def test_a_call_can_go_wrong_in_worse_ways_than_an_error(
     sandbox: Sandbox, client: Any, kind: str, heard: set[str], *, is_counted: bool
 ) -> None:
-    order(sandbox, kind, seconds=0.3 if kind == "latency" else 5)
+    order(sandbox, kind, seconds=0.3 if kind == "latency" else 120)
     began = time.monotonic()
-    assert outcome(client, timeout=0.5) in heard
-    assert time.monotonic() - began < 2
+    assert outcome(client, timeout=0.5 if kind == "hang" else 60) in heard
+    assert time.monotonic() - began < 60
     assert counted(sandbox) == ({"cs-1"} if is_counted else set())
     assert outcome(client) == "OK"
 
@@ -120,12 +120,12 @@ def test_a_call_that_hangs_does_not_keep_the_sandbox_from_stopping() -> None:
     sandbox = Sandbox()
     with ThreadPoolExecutor(1) as elsewhere:
         with sandbox:
-            order(sandbox, "hang", on="status", seconds=10)
+            order(sandbox, "hang", on="status", seconds=240)
             url = sandbox.http_url + "/v1/requestStatus:retrieve?requestId=1"
-            waiting = elsewhere.submit(requests.get, url, timeout=20)
+            waiting = elsewhere.submit(requests.get, url, timeout=300)
             time.sleep(0.2)
             began = time.monotonic()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 60
         with pytest.raises(requests.ConnectionError):
             waiting.result()
 
@@ -174,7 +174,7 @@ def test_several_kinds_from_one_call_on_happen_one_after_another(
 def test_an_order_that_makes_no_sense_is_turned_away(
     sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
-    answer = requests.post(sandbox.http_url + "/faults", json=[fault], timeout=5)
+    answer = requests.post(sandbox.http_url + "/faults", json=[fault], timeout=60)
     assert answer.status_code == 400
 
 
@@ -289,10 +289,10 @@ def test_a_token_that_was_called_back_is_refused_and_another_one_is_good(
         first = credentials.token
         assert post(sandbox, "/tokens", {"expire": True}) == {"expired": 1}
         url = sandbox.http_url + "/v1/requestStatus:retrieve?requestId=1"
-        stale = requests.get(url, headers={"Authorization": f"Bearer {first}"}, timeout=5)
+        stale = requests.get(url, headers={"Authorization": f"Bearer {first}"}, timeout=60)
         assert (stale.status_code, stale.json()["error"]["status"]) == (401, "UNAUTHENTICATED")
         # The session hears 401, gets another token and asks again.
-        assert session.get(url, timeout=5).status_code == 400
+        assert session.get(url, timeout=60).status_code == 400
         assert credentials.token != first
 
 
@@ -308,11 +308,11 @@ def test_tokens_can_be_denied_or_short_lived(sandbox: Sandbox, credentials: Any)
 def test_the_token_endpoint_can_fail_too(sandbox: Sandbox, credentials: Any) -> None:
     order(sandbox, "unavailable_before", on="token")
     with requests.Session() as session:
-        answer = session.post(sandbox.http_url + "/token", data={"grant_type": "?"}, timeout=5)
+        answer = session.post(sandbox.http_url + "/token", data={"grant_type": "?"}, timeout=60)
     assert answer.status_code == 503
     credentials.refresh(Request())
 
 
 def test_another_kind_of_grant_is_refused_in_the_words_of_oauth(sandbox: Sandbox) -> None:
-    answer = requests.post(sandbox.http_url + "/token", data={"grant_type": "guess"}, timeout=5)
+    answer = requests.post(sandbox.http_url + "/token", data={"grant_type": "guess"}, timeout=60)
     assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")

@@ -306,16 +306,14 @@ class TestDuckDbDeals(TableSourceContract):
         is_complete: bool = False,
     ) -> SqlDeals:
 
-        self.database.fill("deals", [(name, "VARCHAR") for name in HEADER])
-        engine_rows = [
-            [None if row[name] is None else str(row[name]) for name in HEADER] for row in rows
-        ]
         import duckdb as driver
 
+        columns_of_rows = [
+            [None if row[name] is None else str(row[name]) for row in rows] for name in HEADER
+        ]
+        listed = ", ".join(f'unnest(?::VARCHAR[]) AS "{name}"' for name in HEADER)
         with driver.connect(self.database.url.removeprefix("duckdb:///")) as connection:
-            if engine_rows:
-                marks = ", ".join("?" * len(HEADER))
-                connection.executemany(f"INSERT INTO deals VALUES ({marks})", engine_rows)
+            connection.execute(f"CREATE OR REPLACE TABLE deals AS SELECT {listed}", columns_of_rows)
         return SqlDeals(
             name="crm",
             url=self.database.url,

@@ -46,9 +46,11 @@ class RealDatabase:
         """Make a table anew, and put rows into it, written as SQL."""
         listed = ", ".join(f"{self.quoted(name)} {kind}" for name, kind in columns)
         name = self.quoted(table)
-        self.run(f"DROP TABLE IF EXISTS {name}", f"CREATE TABLE {name} ({listed})")
-        if rows:
-            self.run(*(f"INSERT INTO {name} VALUES ({row})" for row in rows))
+        self.run(
+            f"DROP TABLE IF EXISTS {name}",
+            f"CREATE TABLE {name} ({listed})",
+            *(f"INSERT INTO {name} VALUES ({row})" for row in rows),
+        )
 
     def quoted(self, name: str) -> str:
         """Return a name as this database quotes it."""

@@ -30,10 +30,11 @@ from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.server import Sandbox
 from convsync.services import Report, Services
 from convsync.settings import Settings, load_settings
-from convsync.store import account, migrate
+from convsync.store import account
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.destination import Destination, Verdict
 from convsync.verification import verify
+from tests.fakes.new_ledger import new_ledger
 
 Answer = TypeVar("Answer")
 
@@ -191,7 +192,8 @@ class Company:
         """Return a company with an empty CRM, an empty click log and an empty ledger."""
         company = cls(folder=folder, sandbox=sandbox, ledger=ledger)
         company.configure()
-        migrate.upgrade(company.database)
+        if ledger == A_FILE:
+            new_ledger(folder / "ledger.db")
         return company
 
     # What the company has

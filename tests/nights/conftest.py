@@ -1,4 +1,4 @@
-"""One sandbox for all nights, as new for every test, and a company that reports to it."""
+"""A company that reports to the sandbox, as new for every test."""
 
 import os
 from collections.abc import Iterator
@@ -12,19 +12,6 @@ from convsync.store.database import Database
 from tests.nights.company import A_FILE, Company, folder_in_memory
 from tests.store.conftest import Server, text_of
 from tests.store.conftest import server as server
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.platform.reset()
-    running.crms.clear()
-    return running
 
 
 @pytest.fixture(scope="session")

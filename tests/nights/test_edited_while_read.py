@@ -29,7 +29,7 @@ from convsync import pipeline
 from convsync.model.deal import WON
 from convsync.sandbox.crm.book import CrmDeal
 from convsync.services import Services
-from convsync.store import deals, migrate, runs
+from convsync.store import deals, runs
 from convsync.store.database import Database
 from tests.contract.crm_suite import CrmOffice
 from tests.contract.source_suite import CREATED, TOUCHED, WON_DEAL, put_deal, put_person
@@ -39,6 +39,7 @@ from tests.contract.test_odoo_source import OdooOffice
 from tests.contract.test_pipedrive_source import PipedriveOffice
 from tests.contract.test_salesforce_source import SalesforceOffice
 from tests.contract.test_zoho_source import ZohoOffice
+from tests.fakes.new_ledger import new_ledger
 from tests.nights.company import folder_in_memory
 
 OFFICES: dict[str, type[CrmOffice]] = {
@@ -71,9 +72,9 @@ class EditedWhileRead(RuleBasedStateMachine):
         mock = self._open.enter_context(responses.RequestsMock(assert_all_requests_are_fired=False))
         folder = self._open.enter_context(folder_in_memory())
         self.office = self.office_class(mock)
+        new_ledger(folder / "ledger.db")
         self.database = Database(f"sqlite:///{folder}/ledger.db")
         self._open.callback(self.database.close)
-        migrate.upgrade(self.database)
         self.next_number = 1
         self.between: dict[int, Callable[[], None]] = {}
         self.office.over_http.before_each = self._between

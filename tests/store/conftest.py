@@ -17,8 +17,10 @@ import psycopg
 import pytest
 from sqlalchemy import URL, make_url
 
+from convsync.sandbox.server import Sandbox
 from convsync.store import migrate
 from convsync.store.database import Database
+from tests.nights.company import Company, folder_in_memory
 from tests.store.rows import Passing, rolled_back
 
 _FASTER = ("fsync", "synchronous_commit", "full_page_writes")  # no test cuts the power
@@ -163,3 +165,13 @@ def passing(shared: Database) -> Iterator[Passing]:
     """A database for tests of many cases that look at values alone: quicker than a new one."""
     with rolled_back(shared) as connection:
         yield Passing(connection)
+
+
+@pytest.fixture
+def company(sandbox: Sandbox, url: str) -> Iterator[Company]:
+    """A company for whole nights, whose ledger is in the database."""
+    with folder_in_memory() as folder:
+        company = Company(folder=folder, sandbox=sandbox)
+        company.configure(("sqlite:///ledger.db", url))
+        yield company
+        company.close()

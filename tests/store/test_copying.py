@@ -44,10 +44,10 @@ def target(target_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def company(url: str, target_url: str) -> Iterator[Company]:
+def company(sandbox: Sandbox, url: str, target_url: str) -> Iterator[Company]:
     """A company whose ledger is at `url`, and may move to `target_url`, which is there as long."""
     assert target_url != url
-    with Sandbox() as sandbox, folder_in_memory() as folder:
+    with folder_in_memory() as folder:
         company = Company(folder=folder, sandbox=sandbox)
         company.configure((SOURCE, url))
         yield company

@@ -14,7 +14,7 @@ from convsync.errors import OperatorError
 from convsync.model.ledger import State
 from convsync.store import migrate
 from convsync.store.database import Database
-from convsync.store.schema import metadata
+from convsync.store.schema import for_both_databases
 from tests.store.rows import has_tables
 
 
@@ -54,14 +54,14 @@ def test_two_upgrades_at_once_end_as_one(empty: Database, empty_url: str) -> Non
 def test_alembic_finds_nothing_left_to_migrate(database: Database) -> None:
     with database.reading() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, for_both_databases()) == []
 
 
 def test_the_migrated_tables_are_those_of_the_schema_in_every_detail(
     database: Database, empty: Database
 ) -> None:
     with empty.transaction("make the schema") as connection:
-        metadata.create_all(connection)
+        for_both_databases().create_all(connection)
     migrated, made = described(database), described(empty)
     migrated.pop("alembic_version")
     assert migrated == made

@@ -2,29 +2,16 @@
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-
-import pytest
 
 from convsync import pipeline
 from convsync.plan import Step
-from convsync.sandbox.server import Sandbox
 from convsync.services import NoProgress, Report
 from convsync.store.database import Database, ignore_step
 from convsync.store.dialect import BUSY_TIMEOUT_S
-from tests.nights.company import Company, folder_in_memory, instant
+from tests.nights.company import Company, instant
 
 CLICKED = "2026-02-20T10:00Z"
-
-
-@pytest.fixture
-def company(url: str) -> Iterator[Company]:
-    with Sandbox() as sandbox, folder_in_memory() as folder:
-        company = Company(folder=folder, sandbox=sandbox)
-        company.configure(("sqlite:///ledger.db", url))
-        yield company
-        company.close()
 
 
 def test_nights_and_a_preview_leave_a_log_that_gives_the_ledger(
@@ -70,6 +57,8 @@ def test_a_plan_made_at_a_step_of_any_kind_of_a_night_neither_waits_nor_disturbs
 
     def plan_beside(step: str) -> None:
         kind = re.sub(r"\d+", "", step)
+        if kind.endswith("committed"):  # seen before the next commit too, which might hold it up
+            kind = "committed"
         if kind in plans:
             return
         services = replace(company.services(instant(BUSY_NIGHT)), database=another)

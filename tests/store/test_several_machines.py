@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -14,10 +13,9 @@ from sqlalchemy import update
 from convsync import pipeline
 from convsync.clock import system_clock
 from convsync.errors import LockedError
-from convsync.sandbox.server import Sandbox
 from convsync.store import schema
 from convsync.store.database import Database
-from tests.nights.company import Company, folder_in_memory, instant
+from tests.nights.company import Company, instant
 from tests.store.conftest import Kind
 
 SCRIPT = Path(sys.executable).with_name("convsync")
@@ -28,15 +26,6 @@ WORDS = (
     ("run", "--as-of", NIGHT),
     ("backfill", "--from", "2026-02-01", "--to", "2026-03-02", "--yes", "--as-of", NIGHT),
 )
-
-
-@pytest.fixture
-def company(url: str) -> Iterator[Company]:
-    with Sandbox() as sandbox, folder_in_memory() as folder:
-        company = Company(folder=folder, sandbox=sandbox)
-        company.configure(("sqlite:///ledger.db", url))
-        yield company
-        company.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from decimal import Decimal
 from random import Random
 from typing import TypeVar
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -45,7 +45,6 @@ from tests.builders import (
 )
 
 PLACE = Place(action=ACTION, milestone=WON, milestone_at=WON_AT)
-thorough = settings(max_examples=250, deadline=None)
 SENDS = {Step.NEW, Step.RESTATE, Step.RETRACT}
 
 # Worlds. Times cluster on the edges of the windows, where the mistakes are.
@@ -186,7 +185,6 @@ def confirmed(entry: LedgerEntry, now: datetime) -> LedgerEntry:
 # Match
 
 
-@thorough
 @given(deals, all_candidates, rules, nights)
 def test_a_click_after_the_milestone_or_outside_the_lookback_never_counts(
     deal: Deal, candidates: list[Candidate], rule: ConversionRule, now: datetime
@@ -203,7 +201,6 @@ def test_a_click_after_the_milestone_or_outside_the_lookback_never_counts(
         assert now - rule.upload_window <= outcome.clicked_at
 
 
-@thorough
 @given(deals, all_candidates, rules, nights, st.randoms(use_true_random=False))
 def test_the_match_does_not_depend_on_the_order_of_candidates(
     deal: Deal,
@@ -222,7 +219,6 @@ def test_the_match_does_not_depend_on_the_order_of_candidates(
 # Consent
 
 
-@thorough
 @given(deals, all_candidates, rules, st.none() | entries(), nights)
 def test_nothing_of_a_person_who_refused_is_ever_planned_as_a_send(
     deal: Deal,
@@ -237,7 +233,6 @@ def test_nothing_of_a_person_who_refused_is_ever_planned_as_a_send(
     assert item.step not in {Step.NEW, Step.RESTATE}
 
 
-@thorough
 @given(deals, all_candidates, rules, nights)
 def test_identifiers_never_go_out_without_consent(
     deal: Deal, candidates: list[Candidate], rule: ConversionRule, now: datetime
@@ -260,7 +255,6 @@ def test_identifiers_never_go_out_without_consent(
 # Value
 
 
-@thorough
 @given(deals, all_candidates, rules, nights)
 def test_what_is_sent_is_never_negative_absurd_or_from_the_future(
     deal: Deal, candidates: list[Candidate], rule: ConversionRule, now: datetime
@@ -277,7 +271,6 @@ def test_what_is_sent_is_never_negative_absurd_or_from_the_future(
 # Plan
 
 
-@thorough
 @given(deals, all_candidates, rules, st.none() | entries(), nights)
 def test_a_plan_takes_only_the_ledgers_arrows(
     deal: Deal,
@@ -290,7 +283,6 @@ def test_a_plan_takes_only_the_ledgers_arrows(
     applied(item, entry)  # a move that the arrows do not have is refused
 
 
-@thorough
 @given(deals, all_candidates, rules, entries(sorted(IN_FLIGHT)), nights)
 def test_what_is_in_flight_is_never_changed(
     deal: Deal,
@@ -305,7 +297,6 @@ def test_what_is_in_flight_is_never_changed(
     assert applied(item, entry) == entry
 
 
-@thorough
 @given(deals, all_candidates, rules, st.none() | entries(), nights)
 def test_a_plan_carried_out_twice_is_the_same_as_once(
     deal: Deal,
@@ -324,7 +315,6 @@ def test_a_plan_carried_out_twice_is_the_same_as_once(
         assert second.step is Step.UNCHANGED
 
 
-@thorough
 @given(deals, all_candidates, rules, st.none() | entries(), nights, nights)
 def test_a_later_quiet_night_sends_nothing(
     deal: Deal,
@@ -343,7 +333,6 @@ def test_a_later_quiet_night_sends_nothing(
     assert again == Item(Step.UNCHANGED, ORDER_ID)
 
 
-@thorough
 @given(deals, all_candidates, rules, entries(), nights)
 def test_a_rule_that_was_removed_sends_nothing_but_what_takes_back(
     deal: Deal,
@@ -358,7 +347,6 @@ def test_a_rule_that_was_removed_sends_nothing_but_what_takes_back(
     assert after.state not in {State.PLANNED} or item.step is Step.RETRACT or after == entry
 
 
-@thorough
 @given(entries(), st.booleans(), nights)
 def test_what_was_told_is_never_told_again(
     entry: LedgerEntry, is_conversion: bool, now: datetime

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
@@ -72,7 +72,6 @@ def test_the_short_cut_for_e164_says_what_phonenumbers_says(raw: str) -> None:
     assert normalised_phone(raw, None) == said_by_phonenumbers(raw, None)
 
 
-@settings(max_examples=2_000, deadline=None)
 @given(
     st.sampled_from(
         ["", "0", "(0)", "00", "0 0", "1", "8", "011", "01", "9", "06", "4", "49", "39"]

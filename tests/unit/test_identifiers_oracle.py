@@ -7,14 +7,12 @@ formatting guidelines remove.
 
 import pytest
 from google.ads.datamanager_util import Encoding, Formatter
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
 
 GOOGLE = Formatter()
-
-thorough = settings(max_examples=300, deadline=None)
 
 DOMAINS = ("example.com", "gmail.com", "GMail.com", "googlemail.com", "mail.gmail.com", "gmail.co")
 locals_ = st.text(st.sampled_from("abZß.+-_'!ñ1"), min_size=1, max_size=12)
@@ -34,13 +32,11 @@ def googles_email(raw: str) -> str | None:
         return None
 
 
-@thorough
 @given(addresses)
 def test_an_address_is_normalised_as_google_does_it(raw: str) -> None:
     assert normalised_email(raw) == googles_email(raw)
 
 
-@thorough
 @given(st.text(max_size=30))
 def test_what_we_take_for_an_address_google_does_too(raw: str) -> None:
     ours = normalised_email(raw)
@@ -71,7 +67,6 @@ def test_a_space_within_an_address_is_removed_where_googles_helper_gives_up() ->
     assert normalised_email("jane doe@example.com") == "janedoe@example.com"
 
 
-@thorough
 @given(addresses.filter(lambda raw: normalised_email(raw) is not None))
 def test_the_hash_of_an_address_is_googles(raw: str) -> None:
     assert hashed(normalised_email(raw) or "") == GOOGLE.process_email_address(raw, Encoding.HEX)
@@ -95,7 +90,6 @@ def test_an_international_number_is_normalised_and_hashed_as_google_does_it(raw:
     assert hashed(ours or "") == GOOGLE.process_phone_number(raw, Encoding.HEX)
 
 
-@thorough
 @given(
     st.sampled_from(["+49", "+44", "+1", "0049", "030", "(0)", ""]),
     st.text(st.sampled_from("0123456789 -()/."), max_size=14),

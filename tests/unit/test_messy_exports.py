@@ -5,14 +5,13 @@ every deal: it is read as it is, or a row that is quarantined is the one it stan
 is read that nobody wrote.
 """
 
-import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from convsync.extract.csv_file import CsvDeals
@@ -39,7 +38,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = datetime(2026, 3, 3, 1, tzinfo=UTC)
 WHOLE = Period(since=datetime(1990, 1, 1, tzinfo=UTC), until=datetime(2100, 1, 1, tzinfo=UTC))
 DEALS = 12
-EXAMPLES = int(os.environ.get("MESSY_EXAMPLES", "40"))
 MILESTONES = {"won": "Won date", "lost": "Lost date", "sql": "SQL date", "mql": "MQL date"}
 COLUMNS = DealColumns(
     deal_id="Deal ID",
@@ -116,7 +114,6 @@ def check_right(deal: Deal, row: Row, damage: Damage | None) -> bool:
     return True
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
 @given(seed=st.integers(0, 10_000), form=FORMS, damaged=DAMAGED)
 def test_each_deal_of_a_messy_export_is_right_or_its_row_is_reported(
     seed: int, form: ExportForm, damaged: dict[int, Damage]

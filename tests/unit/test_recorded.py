@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.json import Decoder, encode
 
@@ -22,7 +22,6 @@ def test_every_field_that_events_record_has_its_place() -> None:
     assert set(Recorded.__struct_fields__) == FIELDS | {"run_id", "order_id"}
 
 
-@settings(deadline=None)
 @given(_PLANNED, st.lists(st.tuples(_OF_MANY, st.booleans()), max_size=3))
 def test_what_many_do_alike_changes_an_entry_as_a_replay_of_each_event_does(
     planned: dict[str, Any], common: list[tuple[dict[str, Any], bool]]

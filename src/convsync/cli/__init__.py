@@ -6,7 +6,8 @@ Commands import what they need when they are called, so that `--help` is quick.
 import os
 import shlex
 import sys
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -36,6 +37,7 @@ from convsync.cli import (
     status,
     streams,
 )
+from convsync.cli.collector import spare_the_collector
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
 from convsync.log import LogFormat
 
@@ -116,6 +118,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; errors end as a message on stderr and the exit code of their class."""
+    spare_the_collector()
     with streams.guarded() as out:
         code = _run()
         out.flush()
@@ -128,7 +131,7 @@ def main() -> None:
 def _run() -> int:
     """Run the command line; return the exit code."""
     try:
-        app()
+        _commands()()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except StoppedError as error:
@@ -144,6 +147,12 @@ def _run() -> int:
             output.note("\n  ".join(["These weigh most:", *error.heaviest]), log_as=log.error)
         return error.exit_code
     return 0
+
+
+@cache
+def _commands() -> Any:
+    """Return the commands, built once however often a process runs one."""
+    return typer.main.get_command(app)
 
 
 def _this_command() -> str:

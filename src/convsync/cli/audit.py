@@ -9,7 +9,6 @@ import typer
 from convsync.cli import audit_export, options, output, watching
 from convsync.cli import audit_filters as filters
 from convsync.cli.audit_export import FileFormat
-from convsync.cli.collector import spare_the_collector
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
@@ -132,11 +131,10 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
 
     With a head, a run's or else the head file's: also that the log is a continuation of it.
     """
-    from convsync import head_file, verification, wiring
+    from convsync import head_file, opening, verification
 
-    spare_the_collector()
     settings = options.load(config)
-    path = wiring.head_file_of(settings)
+    path = opening.head_file_of(settings)
     kept = head_file.read(path) if path is not None and head is None else None
     with options.ledger(settings) as database:
         known = kept.head if kept else _head(head)
@@ -174,13 +172,13 @@ def accept_restore(config: Config = DEFAULT_CONFIG, certain: CertainOption = Fal
 
     What may have been sent since the backup is looked at by the next run: sent again or taken back.
     """
-    from convsync import restore, wiring
+    from convsync import opening, restore
     from convsync.clock import system_clock
 
     settings = options.load(config)
     with options.ledger(settings) as database:
         accepted = restore.accept(
-            database, wiring.head_file_of(settings), now=system_clock(), is_certain=certain
+            database, opening.head_file_of(settings), now=system_clock(), is_certain=certain
         )
     if accepted.lost is not None:
         typer.echo(f"What the ledger no longer knows: {accepted.lost}.")

@@ -82,14 +82,14 @@ class Options:
 
     def wanted(self, settings: "Settings") -> "Wanted":
         """Return which events are meant; OperatorError for a word that there is not."""
-        from convsync import wiring
+        from convsync import opening
         from convsync.model.event import EventKind
         from convsync.model.ledger import State
         from convsync.model.period import Period
         from convsync.store.audit_search import Wanted
 
         day = None if self.day is None else options.day(self.day, "--day")
-        zone = None if day is None else wiring.company_zone(settings)
+        zone = None if day is None else opening.company_zone(settings)
         return Wanted(
             run_id=self.run,
             event=one_of(EventKind, self.event, "event"),

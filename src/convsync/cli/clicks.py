@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convsync.cli import options, output
-from convsync.cli.collector import spare_the_collector
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.progress import showing_progress
 from convsync.errors import OperatorError
@@ -55,7 +54,6 @@ def import_file(
     from convsync import pipeline, wiring
     from convsync.store import migrate
 
-    spare_the_collector()
     settings = options.load(config)
     source = wiring.click_file(settings, file, mapping)
     now = options.instant(as_of, settings)

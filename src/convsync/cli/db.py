@@ -19,10 +19,10 @@ app = typer.Typer(help="The database.", no_args_is_help=True)
 @app.command("upgrade")
 def upgrade(config: Config = DEFAULT_CONFIG) -> None:
     """Make the tables, or bring them up to this version. Safe to repeat."""
-    from convsync import wiring
+    from convsync import opening
     from convsync.store import migrate
 
-    with closing(wiring.database_of(options.load(config))) as database:
+    with closing(opening.database_of(options.load(config))) as database:
         before = migrate.current(database)
         migrate.upgrade(database)
         after = migrate.current(database)
@@ -35,10 +35,10 @@ def upgrade(config: Config = DEFAULT_CONFIG) -> None:
 @app.command("current")
 def current(config: Config = DEFAULT_CONFIG) -> None:
     """Show which revision the tables have."""
-    from convsync import wiring
+    from convsync import opening
     from convsync.store import migrate
 
-    with closing(wiring.database_of(options.load(config))) as database:
+    with closing(opening.database_of(options.load(config))) as database:
         typer.echo(migrate.current(database) or "none")
 
 
@@ -70,14 +70,14 @@ def copy(to: ToOption, from_: FromOption = None, config: Config = DEFAULT_CONFIG
 
     Nothing stays of a copy that is not: each table is read back, and the audit log verified.
     """
-    from convsync import wiring
+    from convsync import opening
     from convsync.clock import system_clock
     from convsync.store import copying
 
     settings = options.load(config)
     with (
-        closing(wiring.database_of(settings, from_)) as source,
-        closing(wiring.database_of(settings, to)) as target,
+        closing(opening.database_of(settings, from_)) as source,
+        closing(opening.database_of(settings, to)) as target,
     ):
         copying.copy(source, target, check=_verify, on_table=_show, now=system_clock())
         typer.echo(

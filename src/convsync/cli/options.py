@@ -65,10 +65,10 @@ def load(path: Path) -> "Settings":
 @contextmanager
 def ledger(settings: "Settings") -> Iterator["Database"]:
     """Yield the database, closed afterwards; OperatorError unless it is of this version."""
-    from convsync import wiring
+    from convsync.opening import database_of
     from convsync.store import migrate
 
-    with closing(wiring.database_of(settings)) as database:
+    with closing(database_of(settings)) as database:
         migrate.require_current(database)
         yield database
 
@@ -83,7 +83,7 @@ def instant(text: str | None, settings: "Settings") -> datetime | None:
         raise OperatorError(f"--as-of {text} is not a time such as 2026-03-01T02:00.") from None
     _require_sensible(at.year, "--as-of", text)
     if at.tzinfo is None:
-        from convsync.wiring import company_zone
+        from convsync.opening import company_zone
 
         at = at.replace(tzinfo=company_zone(settings))
     return at.astimezone(UTC)

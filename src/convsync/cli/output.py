@@ -12,14 +12,11 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 
 from convsync import log
-from convsync.cli import tables
 from convsync.cli.options import Format
 from convsync.cli.spreadsheet import safe_cell
-from convsync.cli.streams import Drawing, Outlet, marked
-from convsync.cli.tables import COLOURS
+from convsync.cli.streams import COLOURS, Outlet, marked
 from convsync.plain_text import plain
 
 if TYPE_CHECKING:
@@ -27,18 +24,6 @@ if TYPE_CHECKING:
     from convsync.services import Report
     from convsync.store.account import Sums
     from convsync.store.retired import Retired
-
-AS_WIDE_AS_NEEDED = 100_000
-
-
-def console() -> Console:
-    """Return a console for stdout; as wide as its content where nobody is looking.
-
-    What is printed is data: `[store] url` is no markup, and `:12:` no emoji.
-    """
-    width = None if sys.stdout.isatty() else AS_WIDE_AS_NEEDED
-    out: Any = Drawing(sys.stdout)
-    return Console(file=out, width=width, markup=False, emoji=False, highlight=False)
 
 
 def painted(text: str, state: str) -> str:
@@ -61,8 +46,10 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], form: Format
             writer.writerows([cell_of(row.get(column)) for column in columns] for row in rows)
             typer.echo(text.getvalue(), nl=False)
         case Format.TABLE:
+            from convsync.cli import tables
+
             cells = [[plain(text_of(row.get(column))) for column in columns] for row in rows]
-            drawing = console()
+            drawing = tables.console_of_stdout()
             width = drawing.width if sys.stdout.isatty() else None
             tables.draw(drawing, columns, cells, width=width)
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
-from rich.console import Console
-
 from convsync.cli.output import note
 from convsync.cli.streams import Drawing
 
@@ -81,6 +79,7 @@ class _Bars:
     """Progress as bars, one a stage: a count, and the time left where its total is known."""
 
     def __init__(self) -> None:
+        from rich.console import Console
         from rich.progress import (
             BarColumn,
             Progress,

@@ -12,7 +12,6 @@ import typer
 
 from convsync import log
 from convsync.cli import options, output, signals, watching
-from convsync.cli.collector import spare_the_collector
 from convsync.cli.options import (
     DEFAULT_CONFIG,
     AsOf,
@@ -292,9 +291,9 @@ def services_for(
     from convsync import wiring
     from convsync.store import migrate
 
-    spare_the_collector()
     settings = options.load(config)
     now = options.instant(as_of, settings)
+    wiring.let_sandbox_follow(settings, now)
     if closing is None:
         with wiring.opened(settings, as_of=now, progress=progress) as services:
             migrate.require_current(services.database)

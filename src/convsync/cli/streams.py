@@ -28,6 +28,18 @@ _CODES: Mapping[str, str] = {
     "bold": "1",
     "end": "0",
 }
+COLOURS = {
+    "confirmed": "green",
+    "accepted": "green",
+    "OK": "green",
+    "WAITING": "green",
+    "rejected": "red",
+    "FAILED": "red",
+    "blocked": "yellow",
+    "deferred": "yellow",
+    "LOOK": "yellow",
+}
+"""The colour of a state, and of how a run ended."""
 _MARKED = re.compile(rf"{_MARK}({'|'.join(_CODES)});")
 
 

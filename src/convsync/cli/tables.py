@@ -4,28 +4,20 @@ On a terminal of 80 columns a table of fourteen would be a column of syllables. 
 cannot have a bearable width each, every row is shown as lines of names and values instead.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from convsync.cli.streams import COLOURS, Drawing
+
 _BEARABLE = 16
 """How wide a column must be able to be, unless all its cells are shorter."""
 _GAP = 2
-
-COLOURS = {
-    "confirmed": "green",
-    "accepted": "green",
-    "OK": "green",
-    "WAITING": "green",
-    "rejected": "red",
-    "FAILED": "red",
-    "blocked": "yellow",
-    "deferred": "yellow",
-    "LOOK": "yellow",
-}
-"""The colour of a state, and of how a run ended."""
+_AS_WIDE_AS_NEEDED = 100_000
 
 
 def draw(
@@ -33,6 +25,16 @@ def draw(
 ) -> None:
     """Print a listing; `width` is that of the terminal, None where there is none."""
     console.print(_table(columns, rows) if _fits(columns, rows, width) else _records(columns, rows))
+
+
+def console_of_stdout() -> Console:
+    """Return a console for stdout; as wide as its content where nobody is looking.
+
+    What is printed is data: `[store] url` is no markup, and `:12:` no emoji.
+    """
+    width = None if sys.stdout.isatty() else _AS_WIDE_AS_NEEDED
+    out: Any = Drawing(sys.stdout)
+    return Console(file=out, width=width, markup=False, emoji=False, highlight=False)
 
 
 def _fits(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> bool:

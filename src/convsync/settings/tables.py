@@ -28,7 +28,7 @@ from convsync.settings.values import (
     Words,
     Zone,
 )
-from convsync.settings.watch_tables import AlertsTable, MetricsTable, ScheduleTable
+from convsync.settings.watch_tables import AlertsTable, MetricsTable, SandboxTable, ScheduleTable
 
 PREFIX = "CONVSYNC_"
 
@@ -192,6 +192,7 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         arbitrary_types_allowed=True,
+        defer_build=True,
         env_prefix=PREFIX,
         env_nested_delimiter="__",
     )
@@ -212,6 +213,7 @@ class Settings(BaseSettings):
     schedule: ScheduleTable = ScheduleTable()
     alerts: AlertsTable = AlertsTable()
     metrics: MetricsTable = MetricsTable()
+    sandbox: SandboxTable = SandboxTable()
     moved: Moves = {}
     folder: Path = Path()
 

@@ -166,9 +166,15 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
 class Table(BaseModel):
-    """A table of the file: frozen, and without unknown keys."""
+    """A table of the file: frozen, and without unknown keys.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    A validator is built for the configuration as a whole, at its first use, and for no table by
+    itself: every command pays for that before it answers.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True
+    )
 
 
 class TimeColumnTable(Table):

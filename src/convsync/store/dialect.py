@@ -1,5 +1,5 @@
 """The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is;
-what of it is long and PostgreSQL's alone stands in `postgresql_bulk`.
+what of it is one's alone stands in `sqlite_bulk` and `postgresql_bulk`.
 
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     Column,
     ColumnElement,
@@ -38,7 +39,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import (
     DataError,
@@ -51,7 +52,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
 from convsync.errors import OperatorError
-from convsync.store import postgresql_bulk
+from convsync.store import postgresql_bulk, sqlite_bulk
 
 BUSY_TIMEOUT_S = 30
 _ASKED_AT_ONCE = 5_000
@@ -165,8 +166,11 @@ def _explained(error: OperationalError) -> Exception:
 
 def upsert(table: Table, connection: Connection) -> Any:
     """Return an INSERT that offers `on_conflict_do_update` and `on_conflict_do_nothing`."""
-    module: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return module.insert(table)
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # slow to import, and for most people in vain
+
+    return postgresql.insert(table)
 
 
 def insert_rows(
@@ -180,10 +184,7 @@ def insert_rows(
     if not rows:
         return
     given = _converted(connection, [table.c[name] for name in columns], rows)
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_insert_of(table, columns), list(zip(*given, strict=True)))
-    else:
-        postgresql_bulk.insert_rows(connection, table, columns, zip(*given, strict=True))
+    _insert(connection, table, columns, zip(*given, strict=True))
 
 
 class Alike(NamedTuple):
@@ -201,10 +202,16 @@ def insert_columns(
     given = [
         _column_of(connection, table.c[name], values, rows) for name, values in columns.items()
     ]
+    _insert(connection, table, [*columns], zip(*given, strict=True))
+
+
+def _insert(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_insert_of(table, [*columns]), list(zip(*given, strict=True)))
+        sqlite_bulk.insert_rows(connection, _insert_of(table, columns), len(columns), [*rows])
     else:
-        postgresql_bulk.insert_rows(connection, table, [*columns], zip(*given, strict=True))
+        postgresql_bulk.insert_rows(connection, table, columns, rows)
 
 
 def _column_of(
@@ -323,7 +330,7 @@ class Numbers(TypeDecorator[Sequence[int]]):
         """Return how the database takes it."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(Text())
-        return dialect.type_descriptor(postgresql.ARRAY(Integer()))
+        return dialect.type_descriptor(ARRAY(Integer()))
 
     def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
         """Return what the driver takes."""

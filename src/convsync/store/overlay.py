@@ -45,7 +45,8 @@ def lay_over(connection: Connection, tables: Sequence[Table]) -> None:
         if not table.info.get(GROWS):
             _copy(connection, table, hidden)
             continue
-        _create(connection, _twin(table, _written(table), Column(_GONE, Boolean, nullable=False)))
+        gone = Column(_GONE, Boolean, nullable=False)
+        _create(connection, _twin(connection, table, _written(table), gone))
         view = _sqlite_view if is_sqlite else _postgresql_view
         triggers = _sqlite_triggers if is_sqlite else _postgresql_triggers
         for statement in (view(table, hidden), *triggers(table)):
@@ -53,7 +54,7 @@ def lay_over(connection: Connection, tables: Sequence[Table]) -> None:
 
 
 def _copy(connection: Connection, table: Table, hidden: str) -> None:
-    _create(connection, _twin(table, table.name))
+    _create(connection, _twin(connection, table, table.name))
     names = _names(table)
     copied = f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {hidden}"  # noqa: S608
     connection.exec_driver_sql(copied)
@@ -70,7 +71,7 @@ def _create(connection: Connection, table: Table) -> None:
         connection.execute(CreateIndex(index))
 
 
-def _twin(table: Table, name: str, *more: Column[Any]) -> Table:
+def _twin(connection: Connection, table: Table, name: str, *more: Column[Any]) -> Table:
     """Return a temporary table that keeps what a table keeps, but for its foreign keys."""
     columns: list[Column[Any]] = [
         Column(
@@ -94,13 +95,10 @@ def _twin(table: Table, name: str, *more: Column[Any]) -> Table:
         elif isinstance(constraint, CheckConstraint):
             twin.append_constraint(CheckConstraint(constraint.sqltext))
     for index in table.indexes:
-        where = {f"{one}_where": index.dialect_options[one]["where"] for one in _DATABASES}
+        where = {f"{connection.dialect.name}_where": index.dialect_options["sqlite"]["where"]}
         on = [twin.c[column.name] for column in index.columns]
         Index(f"written_{index.name}", *on, unique=index.unique, **where)
     return twin
-
-
-_DATABASES = ("sqlite", "postgresql")
 
 
 def _sqlite_view(table: Table, hidden: str) -> str:

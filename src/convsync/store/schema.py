@@ -63,8 +63,19 @@ def _one_of(column: str, words: Any) -> str:
 def _index_where(
     name: str, condition: TextClause, *columns: Column[Any], unique: bool = False
 ) -> None:
-    """Index those rows of a table that meet a condition, on both databases."""
-    Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+    """Index those rows of a table that meet a condition; see `for_both_databases`."""
+    Index(name, *columns, unique=unique, sqlite_where=condition)
+
+
+def for_both_databases() -> MetaData:
+    """Return the tables with the conditions of their indexes known to PostgreSQL too.
+
+    They are not from the start: to take one, SQLAlchemy imports all of PostgreSQL's dialect, and
+    every command on SQLite would wait for that.
+    """
+    for index in (index for table in metadata.tables.values() for index in table.indexes):
+        index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+    return metadata
 
 
 runs = Table(

@@ -4,18 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from time import monotonic, sleep
-from zoneinfo import ZoneInfo
-
-from pydantic import SecretStr
 
 from convsync.clock import frozen_clock, system_clock
-from convsync.errors import OperatorError
+from convsync.opening import company_zone as company_zone
+from convsync.opening import database_of as database_of
+from convsync.opening import head_file_of as head_file_of
 from convsync.pace import Ticks
 from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
-from convsync.store.database import Database, OnStep, ignore_step
+from convsync.store.database import OnStep, ignore_step
 from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
@@ -25,6 +23,7 @@ from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of
+from convsync.wiring.sandbox import let_sandbox_follow as let_sandbox_follow
 from convsync.wiring.sources import click_file as click_file
 from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
@@ -34,7 +33,6 @@ from convsync.wiring.terms import moved_of as moved_of
 from convsync.wiring.terms import privacy_of, retry_of, safety_limits_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
-from convsync.wiring.values import database_url
 from convsync.wiring.watch import alarm_without_settings as alarm_without_settings
 from convsync.wiring.watch import metrics_token_of as metrics_token_of
 from convsync.wiring.watch import timetable_of as timetable_of
@@ -93,31 +91,3 @@ def opened(
         )
         with closing(services.database):
             yield services
-
-
-def database_of(
-    settings: Settings, url: str | None = None, *, on_step: OnStep = ignore_step
-) -> Database:
-    """Return the ledger's database, or another; a relative SQLite file is in the config's folder.
-
-    Either has the audit log's key.
-    """
-    key = settings.audit.key
-    return Database(
-        database_url(settings.store.url if url is None else SecretStr(url), settings.folder),
-        on_step=on_step,
-        audit_key=None if key is None else key.get_secret_value().encode(),
-    )
-
-
-def head_file_of(settings: Settings) -> Path | None:
-    """Return the file that repeats the audit log's head, None where none is kept."""
-    named = settings.audit.head_file
-    return None if named is None else settings.folder / named
-
-
-def company_zone(settings: Settings) -> ZoneInfo:
-    """Return the zone whose calendar days `--from` and `--to` mean."""
-    if settings.company.time_zone is None:
-        raise OperatorError("Dates need a calendar: set [company] time_zone.")
-    return settings.company.time_zone

@@ -18,10 +18,10 @@ from convsync.collect.application import Collector, Site
 from convsync.collect.snippet import SnippetSettings, snippet
 from convsync.errors import OperatorError
 from convsync.model.collected import Report
+from convsync.opening import database_url
 from convsync.settings import Settings, load_settings
 from convsync.store import collected, migrate
 from convsync.store.database import Database
-from convsync.wiring.values import database_url
 
 
 def app() -> Starlette:

@@ -12,6 +12,7 @@ from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import make_url
 
 from convsync.errors import OperatorError
+from convsync.extract.access_log import AccessLogClicks
 from convsync.extract.csv_clicks import CsvClicks
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.csv_form import FileForm
@@ -20,9 +21,9 @@ from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.extract.sql_sample import sample_of, tables_in
 from convsync.extract.table_file import opened_table
 from convsync.extract.table_proposal import TableProposal, propose_table
+from convsync.opening import database_url
 from convsync.settings import source_tables, tables
 from convsync.wiring.tables import ID_OF_TEMPLATE, click_source, deal_source
-from convsync.wiring.values import database_url
 
 _LOOKED_AT: Final = 5_000
 """How many rows a proposal is made from."""
@@ -108,7 +109,7 @@ def of_database(url: str, query: str, folder: Path) -> Proposed:
 
 def source_of(
     proposed: Proposed, folder: Path, zone: ZoneInfo
-) -> CsvDeals | SqlDeals | CsvClicks | SqlClicks:
+) -> CsvDeals | SqlDeals | CsvClicks | SqlClicks | AccessLogClicks:
     """Return the source that is proposed, in a company that is nothing but its calendar."""
     around = _Alone(company=tables.Company(time_zone=zone), folder=folder)
     kind, _, name = proposed.place.partition(".")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from convsync.extract.access_log import AccessLogClicks
 from convsync.extract.csv_clicks import CsvClicks
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.csv_form import FileForm
@@ -18,11 +19,11 @@ from convsync.extract.mapping import (
 )
 from convsync.extract.several_rows import RowsPerDeal
 from convsync.extract.sql import SqlClicks, SqlDeals
+from convsync.opening import database_url
 from convsync.settings import source_tables, tables
 from convsync.settings.values import Table
 from convsync.wiring.values import (
     customer_words,
-    database_url,
     date_columns,
     mapped,
     query_of,
@@ -83,8 +84,16 @@ def deal_source(
 
 def click_source(
     name: str, source: source_tables.ClickSource, settings: Around, path: Path | None
-) -> CsvClicks | SqlClicks:
+) -> CsvClicks | SqlClicks | AccessLogClicks:
     """Return the source of a log's or a query's clicks; `path` stands in for the log's own."""
+    if isinstance(source, source_tables.AccessLogClicksTable):
+        return AccessLogClicks(
+            name=name,
+            pattern=path or settings.folder / (source.path or ""),
+            cells=CellFormat(),
+            lag=timedelta(minutes=source.lag_minutes),
+            overlap=timedelta(minutes=source.overlap_minutes),
+        )
     columns = ClickColumns(**mapped(source.columns, ClickColumns))
     cells = _cells(source, settings.company, None, (source.columns,))
     lag = timedelta(minutes=source.lag_minutes)

@@ -6,11 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import SecretStr
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
-
-from convsync.extract.database_address import is_file
 from convsync.extract.sql_query import is_file_of_sql
 from convsync.model.customer import CustomerType
 from convsync.settings.values import CustomerWords, Table, TimeColumnTable
@@ -63,18 +58,6 @@ def _name_of(value: Any) -> Any:
 
 _KEYS = {"emails": "email", "phones": "phone", "crm_keys": "crm_key", "visitors": "visitor"}
 """The keys in the config of what a mapping names in the plural."""
-
-
-def database_url(url: SecretStr, folder: Path) -> str:
-    """Return a database URL whose relative file lies in the config's folder."""
-    written = url.get_secret_value()
-    try:
-        parsed = make_url(written)
-    except ArgumentError:
-        return written
-    if is_file(parsed.get_backend_name(), parsed.database):
-        parsed = parsed.set(database=str(folder / str(parsed.database)))
-    return parsed.render_as_string(hide_password=False)
 
 
 def query_of(written: str, folder: Path) -> str:

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from convsync.store.schema import metadata
+from convsync.store.schema import for_both_databases
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=for_both_databases(),
     render_as_batch=True,
     transactional_ddl=False,
 )
