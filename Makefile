@@ -8,8 +8,9 @@ SEED   ?= 1
 DAYS   ?= 30
 ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
+AIRFLOW := .venv-airflow
 
-.PHONY: help demo demo-crm own-night night test quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
+.PHONY: help demo demo-site demo-crm airflow-demo own-night night test quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,8 +24,20 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## three nights against the sandbox, from nothing
 	@$(BIN)/python -m scripts.demo
 
+demo-site: $(READY)  ## a small site, the collector and a CRM: click, send the form, and see what a night counts
+	@$(BIN)/python -m scripts.demo_site
+
 demo-crm: $(READY)  ## the same from another CRM: make demo-crm CRM=salesforce
 	@$(BIN)/python -m scripts.demo $(CRM)
+
+$(AIRFLOW)/.ready: pyproject.toml constraints-airflow.txt
+	$(PYTHON) -m venv $(AIRFLOW)
+	$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-airflow.txt -e '.[airflow-demo]'
+	@touch $@
+
+airflow-demo: $(AIRFLOW)/.ready  ## three companies on Apache Airflow, in an environment of its own; a worker is killed
+	$(AIRFLOW)/bin/python -m pytest -q -W ignore tests/unit/test_airflow_dags.py
+	$(AIRFLOW)/bin/python -m scripts.airflow_demo
 
 own-night: $(READY)  ## type what docs/operations.md says, from an empty folder: ARGS=--installed is quicker
 	$(BIN)/python -m scripts.own_night $(ARGS)
@@ -94,5 +107,5 @@ lock: $(READY)  ## pin what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable | sed '/^-e/d' > constraints.txt
 
 clean:
-	rm -rf $(VENV) .venv-* demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-* demo demo-site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -o -name '*.egg-info' | xargs rm -rf

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -55,22 +56,29 @@ def test_the_six_things_to_try_do_what_is_said_of_them(
     monkeypatch.setenv("CONVSYNC_SANDBOX_URL", found[1])
     (to_folder,) = re.findall(r"^  cd (.*)$", welcome, re.M)
     monkeypatch.chdir(to_folder)
-    now = "2026-03-02T02:00+00:00"
     (fault,) = re.findall(r"sandbox set faults (.*)$", welcome, re.M)
-    (clock,) = re.findall(r"sandbox set clock (.*)$", welcome, re.M)
-    (tomorrow,) = re.findall(r"run --as-of (\S+)", welcome)
+    night, next_night = re.findall(r"run --as-of (\S+)", welcome)
 
     run("db", "upgrade")
-    assert "+ " in run("plan", "--deals", "--as-of", now)
-    run("run", "--as-of", now)
-    deal = re.findall(r"^[+] \S+ (\S+)", run("plan", "--deals", "--as-of", now), re.M)
+    assert "+ " in run("plan", "--deals", "--as-of", night)
+    assert night[:16] in run("sandbox", "show", "clock"), "it follows --as-of"
+    run("run", "--as-of", night)
+    deal = re.findall(r"^[+] \S+ (\S+)", run("plan", "--deals", "--as-of", night), re.M)
     assert not deal, "what was sent is planned no more"
     run("sandbox", "set", "faults", *shlex.split(fault))
-    assert tomorrow[:16] in run("sandbox", "set", "clock", *shlex.split(clock))
-    run("run", "--as-of", tomorrow)
+    run("run", "--as-of", next_night)
+    assert next_night[:16] in run("sandbox", "show", "clock")
     counted = json.loads(run("sandbox", "show", "books?summary=1"))
     assert counted
     run("audit", "verify")
+
+
+def test_the_nights_to_try_have_come_already(tmp_path: Path) -> None:
+    with Sandbox() as sandbox:
+        welcome = settle_in("hubspot", tmp_path, deals=5)(sandbox)
+    nights = re.findall(r"--as-of (\d\S+)", welcome)
+    assert len(nights) == 3
+    assert all(datetime.fromisoformat(night) <= datetime.now(UTC) for night in nights)
 
 
 def test_every_switch_is_listed_with_what_it_takes(welcome: str) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +24,9 @@ from convsync.http import Http
 from convsync.model.click import MatchBasis
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
+from convsync.sandbox.crm.book import CrmStage
 from convsync.sandbox.crm.dynamics import CLIENT_ID, CLIENT_SECRET, TENANT, DynamicsServer
+from convsync.sandbox.crm.dynamics_flows import BESIDE, SALES
 from convsync.sandbox.crm.server import Reply
 from tests.contract.crm_suite import CrmOffice, CrmSourceContract, mock, put_lead
 from tests.contract.source_suite import (
@@ -270,6 +272,22 @@ class TestDynamics(CrmSourceContract):
         put_deal(office, modified_at=CREATED, entered=(("mql", CREATED), ("sql", TOUCHED)))
         (deal,) = read(office.source())
         assert reached(deal) == {"sql": TOUCHED}
+
+    def test_a_flow_beside_the_sale_is_followed_apart(self, office: DynamicsOffice) -> None:
+        approval = ("check", "signed")
+        office.book.stages = (
+            *office.book.stages,
+            *(CrmStage(key=key, name=key, position=n, pipeline="Approval")
+              for n, key in enumerate(approval, 1)),
+        )  # fmt: skip
+        days = [CREATED + timedelta(days=day) for day in range(5)]
+        stages = ("mql", "check", "sql", "signed", "won")
+        put_deal(office, modified_at=TOUCHED, entered=tuple(zip(stages, days, strict=True)))
+        signed = {"approved": MilestoneStages(stages=("signed",)), **office.milestones}
+        (deal,) = read(office.source(replace(office.mapping, milestones=signed)))
+        assert reached(deal) == {"sql": days[2], "approved": days[3], "won": days[4]}
+        assert office.asked(SALES.records)
+        assert office.asked(BESIDE.records)
 
     def test_what_is_not_mapped_or_wanted_is_not_asked_for(self, office: DynamicsOffice) -> None:
         office.has_stakeholders = False

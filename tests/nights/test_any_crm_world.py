@@ -26,8 +26,8 @@ NIGHTS: Final = 4
 NEW_DEALS: Final = 4
 ORDER: Final = ("mql", "sql", "opportunity", "won")
 ONBOARDING: Final = CrmStage(key="setup", name="Set up", position=1, pipeline="Onboarding")
-HAS_PIPELINES: Final = ("hubspot", "pipedrive", "zoho")
-"""The vendors whose sandbox has a pipeline for every stage; the others have flows or teams."""
+HAS_PIPELINES: Final = ("hubspot", "pipedrive", "zoho", "dynamics")
+"""The vendors whose sandbox has several pipelines, or flows; the others have teams or none."""
 
 
 @dataclass

@@ -81,7 +81,7 @@ def test_a_deal_whose_own_part_fails_for_good_is_quarantined_and_read_once_it_he
         office.server.queries_history = False
     audit, deal = "", office.book.deal(bad)
     if isinstance(office.server, DynamicsServer) and deal:
-        audit, _ = next(iter(office.server.rows.audited(deal)))
+        audit, *_ = next(iter(office.server.rows.audited(deal)))
     office.server.poisons = [Poison(path=path.format(deal=bad, audit=audit), reply=LASTING)]
     first = company.night(NIGHTS[0])
     assert [company.value(one) for one in good] == [100, 100]

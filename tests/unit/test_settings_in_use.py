@@ -125,6 +125,10 @@ kind = "csv"
 path = "clicks.csv"
 columns = { gclid = "GCLID" }
 
+[clicks.web]
+kind = "access_log"
+path = "access.log*"
+
 [clicks.query]
 kind = "sql"
 url = "sqlite:///warehouse.db"
@@ -189,6 +193,7 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.run_limits_of(settings)
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
+    wiring.let_sandbox_follow(settings, None)
     sites_of(settings)
     for name in settings.destinations:
         wiring.destinations_of(settings)(name)

@@ -124,6 +124,26 @@ def test_a_table_that_holds_no_deals_is_said_to_look_like_another(
     assert looks_like in "".join(doubts)
 
 
+@pytest.mark.parametrize(
+    ("won", "created", "forms", "doubt"),
+    [
+        pytest.param("03/04/2026", "03/28/2026", ["%m/%d/%Y"], "", id="one column tells it"),
+        pytest.param("03/04/2026", "28/03/2026", ["%d/%m/%Y"], "", id="the other way"),
+        pytest.param("04/28/2026", "28/03/2026", ["%d/%m/%Y"], "'Won' has the month first and",
+            id="columns that contradict each other"),
+        pytest.param("28.04.2026", "03/28/2026", ["%d.%m.%Y", "%m/%d/%Y"], "",
+            id="another sign between them"),
+    ],
+)  # fmt: skip
+def test_all_dates_of_a_table_have_the_day_first_or_the_month(
+    won: str, created: str, forms: Sequence[str], doubt: str
+) -> None:
+    found = proposed({"Deal ID": "1", "Created": [created], "Won": [won]})
+    assert sorted(found.form["date_formats"]) == sorted(forms)
+    assert bool(found.doubts) is bool(doubt)
+    assert doubt in "".join(found.doubts)
+
+
 def test_a_log_of_clicks_is_told_from_deals() -> None:
     found = proposed({"gclid": (GCLID, GCLID), "session_utc": DATES, "sessionId": "12"})
     assert found.is_of_clicks

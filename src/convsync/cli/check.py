@@ -52,7 +52,9 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
     from convsync.watch.set_up import problems_of
 
     settings = options.load(config)
-    with wiring.opened(settings, as_of=options.instant(as_of, settings)) as services:
+    now = options.instant(as_of, settings)
+    wiring.let_sandbox_follow(settings, now)
+    with wiring.opened(settings, as_of=now) as services:
         found = check_all(
             services.database,
             services.rules,

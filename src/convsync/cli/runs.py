@@ -293,6 +293,7 @@ def services_for(
 
     settings = options.load(config)
     now = options.instant(as_of, settings)
+    wiring.let_sandbox_follow(settings, now)
     if closing is None:
         with wiring.opened(settings, as_of=now, progress=progress) as services:
             migrate.require_current(services.database)

@@ -73,13 +73,30 @@ class ColumnValues:
                 return form
         return None
 
-    @property
-    def may_be_month_first(self) -> bool:
-        """True where its times could be read with the month before the day as well."""
-        swapped = [form for form in _MONTH_FIRST if self.form and form[2] == self.form[2]]
-        return self.form in _DAY_FIRST and any(
-            self._share(_is_read_by(TimestampReader(UTC, (form,)))) >= _MOST for form in swapped
+    @cached_property
+    def month_first_form(self) -> str | None:
+        """Return the form with the month before the day by which its times can be read as well."""
+        if self.form not in _DAY_FIRST:
+            return None
+        swapped = [form for form in _MONTH_FIRST if form[2] == self.form[2]]
+        return next(
+            (
+                form
+                for form in swapped
+                if self._share(_is_read_by(TimestampReader(UTC, (form,)))) >= _MOST
+            ),
+            None,
         )
+
+    @property
+    def is_month_first(self) -> bool:
+        """True where its times can be read with the month before the day alone."""
+        return self.form in _MONTH_FIRST
+
+    @property
+    def is_day_first(self) -> bool:
+        """True where its times can be read with the day before the month alone."""
+        return self.form in _DAY_FIRST and self.month_first_form is None and self.form[2] in "/-"
 
     @property
     def are_numbers(self) -> bool:

@@ -6,7 +6,7 @@ what they hold. What nothing is guessed for is left out. Where values leave open
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -269,16 +269,35 @@ class _Table:
     def _form(self) -> dict[str, Any]:
         """Return how the cells are written that were given a meaning."""
         found: dict[str, Any] = {}
-        forms = dict.fromkeys(one.form for one in self._read if one in self._times and one.form)
-        if forms:
-            found["date_formats"] = list(forms)
-        if any(one.may_be_month_first for one in self._read if one in self._times):
-            self._doubts.append("dates are read with the day first; no value tells day from month")
+        if forms := self._date_formats():
+            found["date_formats"] = forms
         if any(one.has_decimal_comma for one in self._read if one.are_numbers):
             found["decimal"] = ","
         if any(one.are_hashes for one in self._read):
             found["emails_are_hashed"] = True
         return found
+
+    def _date_formats(self) -> list[str]:
+        """Return the forms of times: in one file the day is first everywhere, or the month is.
+
+        Where a column can only be read with the month first, those that could be read either way
+        are read like it.
+        """
+        times = [one for one in self._read if one in self._times]
+        month_first = [one for one in times if one.is_month_first]
+        either = [one for one in times if one.month_first_form]
+        day_first = [one for one in times if one.is_day_first]
+        if month_first and day_first:
+            self._doubts.append(
+                f"column '{month_first[0].name}' has the month first and '{day_first[0].name}' the"
+                " day, which no configuration can say: export both alike, or as ISO 8601"
+            )
+            times = [one for one in times if one not in month_first]
+        elif month_first:
+            return _distinct(one.month_first_form or one.form for one in times)
+        elif either and not day_first:
+            self._doubts.append("dates are read with the day first; no value tells day from month")
+        return _distinct(one.form for one in times)
 
     def _first(
         self, pattern: re.Pattern[str], columns: Sequence[ColumnValues]
@@ -296,6 +315,10 @@ class _Table:
         if column not in self._read:
             self._read.append(column)
         return column.name
+
+
+def _distinct(forms: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(form for form in forms if form))
 
 
 def _words(name: str) -> str:

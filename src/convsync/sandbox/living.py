@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 DEALS: Final = 600
 _PAST, _TO_COME = timedelta(days=120), timedelta(days=30)
+_FOLLOWS: Final = """\
+# The sandbox's clock stands at each command's --as-of, and goes with this machine's without one.
+
+[sandbox]
+url = "http://127.0.0.1:8470"
+"""
 _HTTP, _GRPC = "http://127.0.0.1:8470", "127.0.0.1:8471"
 """The addresses in the example configs, which those of this sandbox stand in for."""
 
@@ -31,7 +37,7 @@ def config_for(crm: str, addresses: Mapping[str, str]) -> str:
     whole = Path(located("config/sandbox.toml")).read_text(encoding="utf-8")
     source = Path(located(f"config/sandbox/{crm}.toml")).read_text(encoding="utf-8")
     before, after = whole.index("[deals.crm]"), whole.index("[clicks.site]")
-    config = whole[:before] + source + whole[after:]
+    config = f"{whole[:before]}{source}{whole[after:]}\n{_FOLLOWS}"
     return config.replace(_HTTP, addresses["http"]).replace(_GRPC, addresses["grpc"])
 
 
@@ -61,19 +67,19 @@ def settle_in(crm: str, folder: Path, deals: int = DEALS) -> Callable[["Sandbox"
 
 def _welcome(folder: Path, what: str, sandbox: "Sandbox") -> str:
     now = sandbox.platform.clock.now()
-    tomorrow = (now + timedelta(days=1)).isoformat(timespec="minutes")
+    yesterday, today = (at.isoformat(timespec="minutes") for at in (now - timedelta(days=1), now))
     return f"""\
 A company with {what}, and both Google APIs, at {sandbox.http_url}.
-It is {now.isoformat(timespec="minutes")} there. Ctrl-C ends it. In another terminal:
+It is {today} there, and what --as-of says while a command says so. Ctrl-C ends it.
+In another terminal:
 
   cd {folder}
   1  convsync db upgrade && convsync check      # is everything there?
-  2  convsync plan --deals                      # what would be sent, and why the rest is not
-  3  convsync run && convsync status            # the first night, and its account
+  2  convsync plan --deals --as-of {yesterday}    # what would be sent, and why the rest is not
+  3  convsync run --as-of {yesterday} && convsync status    # last night, and its account
   4  convsync explain DEAL                      # one deal from its click on, from the list above
   5  convsync sandbox set faults '[{{"on": "ingest", "request": 1, "kind": "unavailable_after"}}]'
-     convsync sandbox set clock '{{"now": "{tomorrow}"}}'
-     convsync run --as-of {tomorrow}    # a night on which an answer is lost
+     convsync run --as-of {today}    # a night on which an answer is lost
   6  convsync sandbox show books && convsync audit verify   # what Google counted; is the log whole?
 
 `convsync sandbox set` alone lists everything else that can be made to go wrong.

@@ -144,8 +144,8 @@ def _written(
     header: Sequence[str], row: Row, form: ExportForm, damage: Damage | None
 ) -> Iterator[str]:
     """Yield the lines of a row; one that a damage has cut short has no line break."""
-    spoilt = _spoilt(_in_form(row, form), form, damage)
-    text = _line([spoilt.get(name, "") for name in header], form)
+    cells = spoilt(_in_form(row, form), form, damage)
+    text = _line([cells.get(name, "") for name in header], form)
     match damage:
         case Damage.CUT:
             yield text[: len(text) // 2] + "\n"
@@ -157,7 +157,7 @@ def _written(
             yield from (text, text)
         case Damage.TWO_AMOUNTS:
             yield text
-            other = {**spoilt, AMOUNT: form.amount("1.5") if spoilt.get(AMOUNT) else ""}
+            other = {**cells, AMOUNT: form.amount("1.5") if cells.get(AMOUNT) else ""}
             yield _line([other.get(name, "") for name in header], form)
         case _:
             yield text
@@ -175,7 +175,7 @@ def _in_form(row: Row, form: ExportForm) -> Row:
     }
 
 
-def _spoilt(row: Row, form: ExportForm, damage: Damage | None) -> Row:
+def spoilt(row: Row, form: ExportForm, damage: Damage | None) -> Row:
     """Return a row of which a damage has changed cells."""
     click, seconds = row.get(CLICK, ""), "1772359200"
     match damage:

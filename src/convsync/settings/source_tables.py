@@ -174,4 +174,20 @@ class SqlClicksTable(_ClickSource):
 DealSource = Annotated[
     CsvDealsTable | GoogleTemplateTable | SqlDealsTable | CrmTable, Field(discriminator="kind")
 ]
-ClickSource = Annotated[CsvClicksTable | SqlClicksTable, Field(discriminator="kind")]
+
+
+class AccessLogClicksTable(Table):
+    """Clicks from a web server's access logs; `path` may be a pattern of rotated files.
+
+    Without a path it is only a name for `clicks import FILE`.
+    """
+
+    kind: Literal["access_log"]
+    path: Path | None = None
+    lag_minutes: Minutes = 0
+    overlap_minutes: Minutes = 10
+
+
+ClickSource = Annotated[
+    CsvClicksTable | SqlClicksTable | AccessLogClicksTable, Field(discriminator="kind")
+]

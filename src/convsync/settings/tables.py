@@ -28,7 +28,7 @@ from convsync.settings.values import (
     Words,
     Zone,
 )
-from convsync.settings.watch_tables import AlertsTable, MetricsTable, ScheduleTable
+from convsync.settings.watch_tables import AlertsTable, MetricsTable, SandboxTable, ScheduleTable
 
 PREFIX = "CONVSYNC_"
 
@@ -213,6 +213,7 @@ class Settings(BaseSettings):
     schedule: ScheduleTable = ScheduleTable()
     alerts: AlertsTable = AlertsTable()
     metrics: MetricsTable = MetricsTable()
+    sandbox: SandboxTable = SandboxTable()
     moved: Moves = {}
     folder: Path = Path()
 

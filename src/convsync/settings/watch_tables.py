@@ -52,12 +52,19 @@ def _ping_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _local_url(value: str) -> str:
+    if not is_loopback(value):
+        raise ValueError(f"'{value}' is not on this machine, as in http://127.0.0.1:8470")
+    return value.rstrip("/")
+
+
 TimeOfDay = Annotated[time, BeforeValidator(_time)]
 TimesOfDay = Annotated[tuple[TimeOfDay, ...], BeforeValidator(_times)]
 Every = Annotated[int, BeforeValidator(minutes_of)]
 """How often, in minutes."""
 Hours = Annotated[tuple[time, time], BeforeValidator(_hours)]
 PingUrl = Annotated[SecretStr, AfterValidator(_ping_url)]
+LocalUrl = Annotated[str, AfterValidator(_local_url)]
 SomeHours = Annotated[float, Field(gt=0, le=24 * 366)]
 
 
@@ -104,3 +111,12 @@ class MetricsTable(Table):
 
     textfile: OptionalFile = None
     token: SecretStr | None = None
+
+
+class SandboxTable(Table):
+    """A sandbox whose clock stands at what a command takes for now; only one on this machine.
+
+    `convsync sandbox --demo` writes it into its config.
+    """
+
+    url: LocalUrl | None = None

@@ -1,5 +1,5 @@
 """The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is;
-what of it is long and PostgreSQL's alone stands in `postgresql_bulk`.
+what of it is one's alone stands in `sqlite_bulk` and `postgresql_bulk`.
 
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
@@ -52,7 +52,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
 from convsync.errors import OperatorError
-from convsync.store import postgresql_bulk
+from convsync.store import postgresql_bulk, sqlite_bulk
 
 BUSY_TIMEOUT_S = 30
 _ASKED_AT_ONCE = 5_000
@@ -184,10 +184,7 @@ def insert_rows(
     if not rows:
         return
     given = _converted(connection, [table.c[name] for name in columns], rows)
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_insert_of(table, columns), list(zip(*given, strict=True)))
-    else:
-        postgresql_bulk.insert_rows(connection, table, columns, zip(*given, strict=True))
+    _insert(connection, table, columns, zip(*given, strict=True))
 
 
 class Alike(NamedTuple):
@@ -205,10 +202,16 @@ def insert_columns(
     given = [
         _column_of(connection, table.c[name], values, rows) for name, values in columns.items()
     ]
+    _insert(connection, table, [*columns], zip(*given, strict=True))
+
+
+def _insert(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_insert_of(table, [*columns]), list(zip(*given, strict=True)))
+        sqlite_bulk.insert_rows(connection, _insert_of(table, columns), len(columns), [*rows])
     else:
-        postgresql_bulk.insert_rows(connection, table, [*columns], zip(*given, strict=True))
+        postgresql_bulk.insert_rows(connection, table, columns, rows)
 
 
 def _column_of(

@@ -23,6 +23,7 @@ from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of
+from convsync.wiring.sandbox import let_sandbox_follow as let_sandbox_follow
 from convsync.wiring.sources import click_file as click_file
 from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name

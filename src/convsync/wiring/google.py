@@ -157,6 +157,8 @@ def _records_of(
     """Return the mappings of a source that may hold click IDs."""
     if isinstance(source, crm_tables.AnyCrmDeals):
         return (source.deal, source.contact, source.lead)
+    if isinstance(source, source_tables.AccessLogClicksTable):
+        return (source_tables.ClickColumnsTable(landing_url="request"),)
     return (source.columns,)
 
 

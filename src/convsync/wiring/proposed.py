@@ -12,6 +12,7 @@ from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import make_url
 
 from convsync.errors import OperatorError
+from convsync.extract.access_log import AccessLogClicks
 from convsync.extract.csv_clicks import CsvClicks
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.csv_form import FileForm
@@ -108,7 +109,7 @@ def of_database(url: str, query: str, folder: Path) -> Proposed:
 
 def source_of(
     proposed: Proposed, folder: Path, zone: ZoneInfo
-) -> CsvDeals | SqlDeals | CsvClicks | SqlClicks:
+) -> CsvDeals | SqlDeals | CsvClicks | SqlClicks | AccessLogClicks:
     """Return the source that is proposed, in a company that is nothing but its calendar."""
     around = _Alone(company=tables.Company(time_zone=zone), folder=folder)
     kind, _, name = proposed.place.partition(".")

@@ -12,6 +12,8 @@ from convsync.settings import Settings, source_tables
 from convsync.store.database import Database
 from convsync.wiring.tables import click_source, deal_source
 
+_LOGS = source_tables.CsvClicksTable | source_tables.AccessLogClicksTable
+
 
 def deal_sources_of(settings: Settings, retry: RetryPolicy) -> Sequence[DealSource]:
     """Return the deal sources, in the file's order."""
@@ -28,7 +30,7 @@ def click_sources_of(settings: Settings) -> Sequence[ClickSource]:
     written = [
         click_source(name, source, settings, None)
         for name, source in settings.clicks.items()
-        if not (isinstance(source, source_tables.CsvClicksTable) and source.path is None)
+        if not (isinstance(source, _LOGS) and source.path is None)
     ]
     return [*written, *_collected_clicks_of(settings)]
 
@@ -42,18 +44,14 @@ def _collected_clicks_of(settings: Settings) -> Sequence[ClickSource]:
 
 
 def click_file(settings: Settings, path: Path, mapping: str | None) -> ClickSource:
-    """Return a click source that reads `path` by the mapping of a configured CSV source."""
-    csv_sources = {
-        name: source
-        for name, source in settings.clicks.items()
-        if isinstance(source, source_tables.CsvClicksTable)
-    }
-    if mapping is None and len(csv_sources) == 1:
-        mapping = next(iter(csv_sources))
-    if mapping is None or mapping not in csv_sources:
-        listed = ", ".join(sorted(csv_sources)) or 'none; add a [clicks.NAME] with kind = "csv"'
+    """Return a click source that reads `path` as a configured log is read."""
+    logs = {name: source for name, source in settings.clicks.items() if isinstance(source, _LOGS)}
+    if mapping is None and len(logs) == 1:
+        mapping = next(iter(logs))
+    if mapping is None or mapping not in logs:
+        listed = ", ".join(sorted(logs)) or 'none; add a [clicks.NAME] with kind = "csv"'
         raise OperatorError(f"Which columns does {path} have? Name one with --as: {listed}.")
-    return click_source(mapping, csv_sources[mapping], settings, path)
+    return click_source(mapping, logs[mapping], settings, path)
 
 
 def _deal_source(

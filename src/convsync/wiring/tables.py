@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from convsync.extract.access_log import AccessLogClicks
 from convsync.extract.csv_clicks import CsvClicks
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.csv_form import FileForm
@@ -83,8 +84,16 @@ def deal_source(
 
 def click_source(
     name: str, source: source_tables.ClickSource, settings: Around, path: Path | None
-) -> CsvClicks | SqlClicks:
+) -> CsvClicks | SqlClicks | AccessLogClicks:
     """Return the source of a log's or a query's clicks; `path` stands in for the log's own."""
+    if isinstance(source, source_tables.AccessLogClicksTable):
+        return AccessLogClicks(
+            name=name,
+            pattern=path or settings.folder / (source.path or ""),
+            cells=CellFormat(),
+            lag=timedelta(minutes=source.lag_minutes),
+            overlap=timedelta(minutes=source.overlap_minutes),
+        )
     columns = ClickColumns(**mapped(source.columns, ClickColumns))
     cells = _cells(source, settings.company, None, (source.columns,))
     lag = timedelta(minutes=source.lag_minutes)

@@ -23,10 +23,10 @@ from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm import odata
 from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook
 from convsync.sandbox.crm.consenting import DEVICE_CODE, ConsentingServer
+from convsync.sandbox.crm.dynamics_flows import flows_of
 from convsync.sandbox.crm.dynamics_rows import (
     DEAL_ID,
     FIELDS,
-    PROCESS,
     STANDARD,
     TABLES,
     DataverseRow,
@@ -199,10 +199,12 @@ class DynamicsServer(ConsentingServer):
     def audit_details(self, request: CrmRequest, audit_id: str) -> Reply:
         """Answer with what a change made of a process."""
         deal = self.book.deal(deal_of(audit_id))
-        moves = dict(self.rows.audited(deal)) if deal else {}
-        if audit_id not in moves:
+        audited = self.rows.audited(deal) if deal else ()
+        found = [(flow, move) for own_id, flow, move in audited if own_id == audit_id]
+        if not found:
             return _error(404, "0x80040217", f"audit With Id = {audit_id} Does Not Exist")
-        typed = {"@odata.type": f"#Microsoft.Dynamics.CRM.{PROCESS}"}
+        ((flow, move),) = found
+        typed = {"@odata.type": f"#Microsoft.Dynamics.CRM.{flow.table}"}
         return Reply(
             body={
                 "AuditDetail": {
@@ -210,7 +212,7 @@ class DynamicsServer(ConsentingServer):
                     "OldValue": typed,
                     "NewValue": {
                         **typed,
-                        "_activestageid_value": stage_id(moves[audit_id].stage),
+                        "_activestageid_value": stage_id(move.stage),
                     },
                 }
             }
@@ -238,7 +240,7 @@ class DynamicsServer(ConsentingServer):
             return _error(400, "0x0", "only tables of processes are listed here")
         deal = [{"LogicalName": "opportunityid", "MetadataId": guid("opportunityid")}]
         tables: Sequence[tuple[str, str, list[dict[str, str]]]] = (
-            (PROCESS, "opportunitysalesprocesses", deal),
+            *((flow.table, flow.records, deal) for flow in flows_of(self.book)),
             ("phonetocaseprocess", "phonetocaseprocesses", []),
         )
         return Reply(

@@ -13,11 +13,20 @@ from zlib import crc32
 
 from convsync.sandbox.crm import odata
 from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, CrmDeal, CrmPerson, CrmStage, Outcome
+from convsync.sandbox.crm.dynamics_flows import (
+    FLOWS,
+    Flow,
+    StageChange,
+    flow_of,
+    moves_in,
+    of_sales,
+    state_of,
+    told_in,
+)
 from convsync.sandbox.crm.server import Field
 
 DEAL_ID: Final = "49b0be2e"
 _ACCOUNT: Final = "78914942-34cb-ed11-b596-0022481d68cd"
-PROCESS: Final = "opportunitysalesprocess"
 _CURRENCIES: Final = ("CHF", "EUR", "GBP", "JPY", "USD")
 _STATES = {Outcome.OPEN: 0, Outcome.WON: 1, Outcome.LOST: 2}
 _STATUSES = {0: (1, "In Progress"), 1: (3, "Won"), 2: (5, "Out-Sold")}
@@ -111,14 +120,18 @@ TABLES: Final = {
             "_opportunityid_value",
         ),
     ),
-    "opportunitysalesprocesses": DataverseTable(
-        name=PROCESS,
-        key="businessprocessflowinstanceid",
-        columns=(
-            "businessprocessflowinstanceid", "createdon", "modifiedon", "activestagestartedon",
-            "completedon", "traversedpath", "_activestageid_value", "_opportunityid_value",
-        ),
-    ),
+    **{
+        flow.records: DataverseTable(
+            name=flow.table,
+            key="businessprocessflowinstanceid",
+            columns=(
+                "businessprocessflowinstanceid", "createdon", "modifiedon",
+                "activestagestartedon", "completedon", "traversedpath", "_activestageid_value",
+                "_opportunityid_value",
+            ),
+        )
+        for flow in FLOWS.values()
+    },
     "audits": DataverseTable(
         name="audit",
         key="auditid",
@@ -155,14 +168,6 @@ class DataverseRow:
     targets: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageChange:
-    """A deal's process came into a stage."""
-
-    stage: str
-    at: datetime
-
-
 class Rows:
     """The rows of one book. `unreadable` names deals that the app user may not read.
 
@@ -190,19 +195,20 @@ class Rows:
             case "opportunitycloses":
                 for deal in self._deals("_opportunityid_value", where):
                     yield from self._closings(deal)
-            case "opportunitysalesprocesses":
+            case _ if records in FLOWS:
                 for deal in self._deals("_opportunityid_value", where, moves=True):
-                    yield self._process(deal)
+                    yield from self._process(deal, FLOWS[records])
             case "audits":
                 for deal in self._deals("_objectid_value", where):
-                    for audit_id, move in self.audited(deal):
-                        yield _audit(deal, audit_id, move)
+                    for audit_id, flow, move in self.audited(deal):
+                        yield _audit(deal, audit_id, flow, move)
             case "connections":
                 for deal in self._deals("_record1id_value", where, moves=True):
                     yield from self._connections(deal)
             case "processstages":
                 yield _LEAD_STAGE
-                yield from (_stage(one) for one in self.book.stages if not _STATES[one.outcome])
+                open_stages = (one for one in self.book.stages if not _STATES[one.outcome])
+                yield from (_stage(one, flow_of(self.book, one)) for one in open_stages)
             case "transactioncurrencies":
                 yield from map(_currency, _CURRENCIES)
 
@@ -237,7 +243,7 @@ class Rows:
 
     def opportunity(self, deal: CrmDeal) -> DataverseRow:
         """Return a deal's row; its customer is a company where only one contact is behind it."""
-        state = _STATES[self.book.stage(deal.stage).outcome]
+        state = _STATES[state_of(self.book, deal)]
         status, status_label = _STATUSES[state]
         contacts = self.book.people_of(deal, CONTACT)
         leads = self.book.people_of(deal, LEAD)
@@ -283,6 +289,7 @@ class Rows:
         )
 
     def _closings(self, deal: CrmDeal) -> Iterator[DataverseRow]:
+        last = of_sales(self.book, deal)[-1]
         for number, (key, at) in enumerate(self.book.told(deal)):
             if state := _STATES[self.book.stage(key).outcome]:
                 yield DataverseRow(
@@ -292,18 +299,20 @@ class Rows:
                         "actualend": _seconds(at).replace(hour=0, minute=0, second=0),
                         "actualrevenue": deal.amount,
                         "opportunitystatecode": state,
-                        "statecode": 1 if number == len(deal.entered) - 1 else 2,
+                        "statecode": 1 if (key, at) == last else 2,
                         "_opportunityid_value": deal.deal_id,
                     }
                 )
 
-    def _process(self, deal: CrmDeal) -> DataverseRow:
-        moves = self._moves(deal)
+    def _process(self, deal: CrmDeal, flow: Flow) -> Iterator[DataverseRow]:
+        """Yield the row of a flow that a deal goes through."""
+        if not (moves := moves_in(self.book, deal, flow)):
+            return
         active = moves[-1]
         path = dict.fromkeys(stage_id(move.stage) for move in moves)
-        return DataverseRow(
+        yield DataverseRow(
             values={
-                "businessprocessflowinstanceid": _derived("b9f1", deal),
+                "businessprocessflowinstanceid": _derived(flow.instances, deal),
                 "createdon": _seconds(moves[0].at),
                 "modifiedon": _seconds(active.at),
                 "activestagestartedon": _seconds(active.at),
@@ -314,23 +323,11 @@ class Rows:
             }
         )
 
-    def _moves(self, deal: CrmDeal) -> Sequence[StageChange]:
-        """Return the open stages a deal came into; closing and taking up again are no moves."""
-        moves: list[StageChange] = []
-        for key, at in deal.entered:
-            is_open = self.book.stage(key).outcome is Outcome.OPEN
-            if is_open and (not moves or moves[-1].stage != key):
-                moves.append(StageChange(stage=key, at=at))
-        return moves or [StageChange(stage=self.book.stages[0].key, at=deal.created_at)]
-
-    def _told_moves(self, deal: CrmDeal) -> Sequence[StageChange]:
-        told = {at for _, at in self.book.told(deal)}
-        return [move for move in self._moves(deal) if move.at in told]
-
-    def audited(self, deal: CrmDeal) -> Iterator[tuple[str, StageChange]]:
-        """Yield the lines of the audit log about a deal's process: their IDs, and the moves."""
-        for number, move in enumerate(self._told_moves(deal) if self.is_audited else ()):
-            yield _derived("a0d1", deal, number), move
+    def audited(self, deal: CrmDeal) -> Iterator[tuple[str, Flow, StageChange]]:
+        """Yield the lines of the audit log about a deal's flows: their IDs, and the moves."""
+        for flow in FLOWS.values() if self.is_audited else ():
+            for move in told_in(self.book, deal, flow):
+                yield _derived(flow.audits, deal, move.number), flow, move
 
     def _connections(self, deal: CrmDeal) -> Iterator[DataverseRow]:
         """Yield the contacts for whom the opportunity itself has no column."""
@@ -384,26 +381,26 @@ def _person(person: CrmPerson) -> DataverseRow:
     return DataverseRow(values=values, labels=labels)
 
 
-def _audit(deal: CrmDeal, audit_id: str, move: StageChange) -> DataverseRow:
+def _audit(deal: CrmDeal, audit_id: str, flow: Flow, move: StageChange) -> DataverseRow:
     return DataverseRow(
         values={
             "auditid": audit_id,
             "createdon": _seconds(move.at),
-            "operation": 1 if audit_id.startswith("a0d10000") else 2,
-            "objecttypecode": PROCESS,
-            "_objectid_value": _derived("b9f1", deal),
+            "operation": 2 if move.number else 1,
+            "objecttypecode": flow.table,
+            "_objectid_value": _derived(flow.instances, deal),
         }
     )
 
 
-def _stage(stage: CrmStage) -> DataverseRow:
+def _stage(stage: CrmStage, flow: Flow) -> DataverseRow:
     return DataverseRow(
         values={
             "processstageid": stage_id(stage.key),
             "stagename": stage.name,
             "stagecategory": stage.position - 1,
             "primaryentitytypecode": "opportunity",
-            "processid": {"name": stage.pipeline, "uniquename": PROCESS},
+            "processid": {"name": stage.pipeline, "uniquename": flow.table},
         }
     )
 
