@@ -93,6 +93,7 @@ def _amounts_in(block: Sequence[Event]) -> tuple[float | None, float | None, byt
     An event that says none has none; a block without any has none of the three. One that is about
     many conversions has an amount for each.
     """
+    said: list[str | None]
     if EACH in block[0].detail:
         said = [value for _, _, value in values_in(block[0].detail)]
     else:
