@@ -8,7 +8,7 @@ an entry of its own: it is counted, brought into the state by the shortest way, 
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from msgspec import structs
 
 from convsync import audit
 from convsync.model import moves
+from convsync.model.each import EACH
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import (
     ARROWS,
@@ -30,9 +31,10 @@ from convsync.model.ledger import (
     State,
 )
 from convsync.model.outcome import Accepted, Confirmed, NotMatched, Outcome, Untried
+from convsync.model.planned import planned_together
 from convsync.model.record import FIELDS
 from convsync.model.statement import OrderId
-from convsync.store import batches, deals, ledger, migrate, retired, runs
+from convsync.store import batches, deals, ledger, migrate, new_entries, retired, runs
 from convsync.store.database import Connection, Database
 from convsync.verification import verify
 from tests.builders import ACTION, NOW, WON_AT, a_deal, a_new_entry
@@ -41,10 +43,13 @@ from tests.unit.test_ledger_states import MOVES, THERE, settled
 Step = Callable[[LedgerEntry], Move]
 Spoil = Callable[[Event], Event | None]
 
+PLANNED_TOGETHER = "planned together"
+"""The one move whose event says of each of many what is its own."""
 STEPS: dict[str, Step] = {
     **{name: step for name, step, _, _ in MOVES},
     "shifted into the future": lambda entry: moves.settled(entry, THERE, now=WON_AT),
     "marked unsure": moves.marked_unsure,
+    PLANNED_TOGETHER: lambda entry: STEPS["planned"](entry),
     "confirmed": settled(Confirmed()),
 }
 MERGED = "merged into another deal"
@@ -108,8 +113,8 @@ class Life:
 
 def lives() -> list[Life]:
     """Return an entry for each move from each state that the arrows allow."""
-    names = [*STEPS, MERGED]
-    courses = [[name] for name in names]
+    names = [*(name for name in STEPS if name != PLANNED_TOGETHER), MERGED]
+    courses = [[name] for name in [*names, *[PLANNED_TOGETHER] * 3]]
     courses += [[*COUNTED, *way, name] for way in WAYS.values() for name in names]
     allowed = [course for course in courses if _is_allowed(course)]
     return [Life(_new_entry(number), course) for number, course in enumerate(allowed, start=1)]
@@ -169,11 +174,16 @@ _STARTED = {"command": "test", "as_of": NOW.isoformat()}
 
 
 def _walk(connection: Connection, walking: Sequence[Life], spoil: Spoil) -> None:
-    alone = [life for life in walking if life.ahead[0] not in TOGETHER]
+    new = [life for life in walking if life.ahead[0] == PLANNED_TOGETHER]
+    alone = [life for life in walking if life not in new and life.ahead[0] not in TOGETHER]
     others = {name: [life for life in walking if life.ahead[0] == name] for name in TOGETHER}
     made = [life.move() for life in alone]
     ledger.write(connection, [move for _, move in made])
     events = [event for beside, move in made for event in (*beside, move.event)]
+    if new:
+        planned = planned_together([life.move()[1].after for life in new])
+        new_entries.insert(connection, planned)
+        events.append(planned.event)
     for name, lives_moving in others.items():
         if not lives_moving:
             continue
@@ -236,12 +246,24 @@ def _dropped(kind: EventKind) -> Spoil:
 
 
 def _altered(kind: EventKind, name: str) -> Spoil:
+    of_many, _, column = name.rpartition(".")
+
     def spoil(event: Event) -> Event:
+        if of_many and event.kind is kind and EACH in event.detail:
+            return structs.replace(event, detail=_altered_of_one(event.detail, column))
         if event.kind is not kind or name not in event.detail:
             return event
         return structs.replace(event, detail={**event.detail, name: _another(event.detail[name])})
 
     return spoil
+
+
+def _altered_of_one(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return what is said of many with what is said of the first, or of all alike, altered."""
+    if name not in detail[EACH]:
+        return {**detail, name: _another(detail[name])}
+    first, *others = detail[EACH][name]
+    return {**detail, EACH: {**detail[EACH], name: [_another(first), *others]}}
 
 
 def _another(value: Any) -> Any:
@@ -299,7 +321,10 @@ def main() -> int:
         def listen(event: Event) -> Event:
             names = FIELDS | {"entries", "told_from", "from", "to"}
             if event.kind in ARROWS or event.kind is EventKind.RULE_MOVED:
-                recorded.setdefault(event.kind, set()).update(names & event.detail.keys())
+                said: Set[str] = names & event.detail.keys()
+                if EACH in event.detail:
+                    said = {f"{EACH}.{name}" for name in (*said, *event.detail[EACH])}
+                recorded.setdefault(event.kind, set()).update(said)
             return event
 
         shutil.copyfile(template, folder / "whole.db")

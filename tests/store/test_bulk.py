@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, select, text
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, event, select, text
 from sqlalchemy.exc import DataError
 
 from convsync.errors import ConvsyncError, TransientError
@@ -236,3 +236,15 @@ def test_rows_are_found_by_all_of_their_key(database: Database) -> None:
             select(milestones.c.deal).where(milestones.c.withdrawn_at == later)
         )
         assert list(found.scalars()) == [2]
+
+
+@pytest.mark.parametrize("rows", [1, 39, 40, 41, 80, 99])
+def test_each_of_many_rows_is_inserted_once(database: Database, rows: int) -> None:
+    given = [(number, f"note {number}") for number in range(rows)]
+    with database.transaction("insert") as connection:
+        table = Table("noted", MetaData(), Column("number", Integer), Column("note", Text))
+        table.create(connection)
+        dialect.insert_rows(connection, table, ("number", "note"), given)
+        found = connection.execute(select(table).order_by(table.c.number)).all()
+        table.drop(connection)
+    assert [tuple(row) for row in found] == given

@@ -29,14 +29,14 @@ class ClickIdKind(StrEnum):
     TTCLID = "ttclid"
 
 
-class ClickId(Struct, frozen=True):
+class ClickId(Struct, frozen=True, gc=False):
     """A click ID of one network, exactly as captured."""
 
     kind: ClickIdKind
     value: str
 
 
-class Click(Struct, frozen=True, kw_only=True):
+class Click(Struct, frozen=True, kw_only=True, gc=False):
     """One ad click.
 
     `clicked_at` is the earliest instant the ID was seen at (a session that comes back on an old ID
@@ -73,7 +73,7 @@ class MatchBasis(IntEnum):
     IDENTIFIER = 5
 
 
-class Candidate(Struct, frozen=True):
+class Candidate(Struct, frozen=True, gc=False):
     """A click that may be the one a deal began with, and how it was found."""
 
     click: Click

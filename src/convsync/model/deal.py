@@ -19,7 +19,7 @@ KNOWN_MILESTONES = ("mql", "sql", "opportunity", WON, LOST)
 """The funnel's own words; a config may add more."""
 
 
-class Milestone(Struct, frozen=True):
+class Milestone(Struct, frozen=True, gc=False):
     """A step of the agreed funnel that a deal reached at an instant (aware UTC).
 
     `is_whole_day` marks a bare date: `reached_at` is then the last second of that day in the
@@ -62,7 +62,7 @@ class Gone(StrEnum):
     MERGED = "merged"
 
 
-class Deal(Struct, frozen=True, kw_only=True):
+class Deal(Struct, frozen=True, kw_only=True, gc=False):
     """One deal, lead or opportunity, as read. Times are aware UTC, currency is ISO 4217.
 
     `amount` and `currency` are what the CRM states: both may be missing, and an amount may be zero

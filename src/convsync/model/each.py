@@ -51,13 +51,18 @@ def of_each(
 
 
 def told_apart(detail: Mapping[str, Any]) -> Iterator[OfOne]:
-    """Yield what an event says of each of its conversions, in the order of their numbers."""
+    """Yield what an event says of each of its conversions, in the order of their numbers.
+
+    Where somebody wrote it with more or fewer numbers than conversions, the rest is left out: a
+    replay then misses what the ledger has.
+    """
     alike = {name: value for name, value in detail.items() if name not in _OF_MANY}
     each: Mapping[str, Sequence[Any]] = detail[EACH]
     names = [name for name in each if name not in _WHO]
     columns = zip(*(each[name] for name in names), strict=True) if names else iter(())
     who = zip(each[_DEAL], each[_DEAL_ID], each[_ORDER_ID], strict=True)
-    for number, (deal, deal_id, order_id) in zip(numbers_in(detail["entries"]), who, strict=True):
+    numbers = numbers_in(detail["entries"])
+    for number, (deal, deal_id, order_id) in zip(numbers, who, strict=False):
         own = zip(names, next(columns, ()), strict=True)
         said = {name: value for name, value in own if value is not None}
         yield OfOne(deal, deal_id, order_id, {"entry": number, **alike, **said})
@@ -69,7 +74,8 @@ def deals_in(detail: Mapping[str, Any]) -> tuple[int, int]:
     return min(rows), max(rows)
 
 
-def amounts_in(detail: Mapping[str, Any]) -> list[float]:
-    """Return the value that such an event says of each of its conversions, in short."""
-    values = detail[EACH].get("value") or [detail["value"]] * detail["rows"]
-    return [float(value) for value in values]
+def values_in(detail: Mapping[str, Any]) -> list[tuple[int, str, str]]:
+    """Return deal, order ID and value of each conversion that such an event is about."""
+    each = detail[EACH]
+    values = each.get("value") or [detail["value"]] * detail["rows"]
+    return [*zip(each[_DEAL], each[_ORDER_ID], values, strict=True)]

@@ -38,7 +38,7 @@ _AS_A_NUMBER = re.compile(r"\A(\+?[0-9]{6,})\.0\Z")
 _PHONE_PUNCTUATION = str.maketrans("", "", " \t\u00a0-.()/")
 
 
-class Identifiers(Struct, frozen=True, kw_only=True):
+class Identifiers(Struct, frozen=True, kw_only=True, gc=False):
     """SHA-256 hex of the e-mails and phones behind a deal, without repeats, in order."""
 
     emails: tuple[str, ...] = ()

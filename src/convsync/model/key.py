@@ -17,7 +17,7 @@ class KeyKind(StrEnum):
     PHONE = "phone"
 
 
-class Key(Struct, frozen=True):
+class Key(Struct, frozen=True, gc=False):
     """One thing a deal and a click can be joined by. E-mails and phones are already hashed."""
 
     kind: KeyKind

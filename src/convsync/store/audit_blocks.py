@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, tuple_
 
-from convsync.model.each import EACH, amounts_in, deals_in
+from convsync.model.each import EACH, deals_in, values_in
 from convsync.model.event import Event
 from convsync.store import dialect
 from convsync.store.schema import audit_blocks, batches, ledger_sums
@@ -90,13 +90,14 @@ def _deals_in(detail: Mapping[str, Any]) -> tuple[int | None, int | None]:
 def _amounts_in(block: Sequence[Event]) -> tuple[float | None, float | None, bytes | None]:
     """Return the least and the largest value of conversions, and each event's own, in short.
 
-    An event that says none has none; a block without any has none of the three. One about many
-    conversions has the largest it says.
+    An event that says none has none; a block without any has none of the three. One that is about
+    many conversions has an amount for each.
     """
+    said: list[str | None]
     if EACH in block[0].detail:
-        of_each = amounts_in(block[0].detail)
-        return min(of_each), max(of_each), array("f", [max(of_each)]).tobytes()
-    said = [event.detail.get("value") if event.order_id else None for event in block]
+        said = [value for _, _, value in values_in(block[0].detail)]
+    else:
+        said = [event.detail.get("value") if event.order_id else None for event in block]
     amounts = [float(value) for value in said if value]
     if not amounts:
         return None, None, None
@@ -224,12 +225,9 @@ def with_amounts(
     )
     amounts = select(audit_blocks.c.amounts).where(audit_blocks.c.first == bindparam("first"))
     for first, first_deal in dialect.raw_rows(connection, newest):
-        if first_deal is not None:
-            yield [first]
-            continue
         own = array("f", connection.execute(amounts, {"first": first}).scalar_one())
         if places := [place for place, amount in enumerate(own) if low <= amount <= high]:
-            yield [first + place for place in places]
+            yield [first] if first_deal is not None else [first + place for place in places]
 
 
 _ROUNDED = 1e-6

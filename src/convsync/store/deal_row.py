@@ -1,7 +1,7 @@
 """How a deal is written as a row, and read back. A new field of a deal has its three lines here."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -19,7 +19,7 @@ from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
 
 
-class DealRow(Struct, frozen=True):
+class DealRow(Struct, frozen=True, gc=False):
     """A deal as it is written: the columns of `deals`, its milestones and its keys."""
 
     number: int
@@ -38,13 +38,15 @@ class DealRow(Struct, frozen=True):
 
     def as_deal(self) -> tuple[Any, ...]:
         """Return the values of `DEAL_COLUMNS`."""
-        who = self.number, self.deal.source, self.deal.deal_id, self.digest
-        return who + self.content
+        return (self.number, self.deal.source, self.deal.deal_id, self.digest, *self.content)
 
-    def as_milestones(self) -> Iterator[tuple[int, str, datetime, bool, bool]]:
-        """Yield the values of `MILESTONE_COLUMNS` for each milestone."""
-        for one in self.deal.milestones:
-            yield self.number, one.name, one.reached_at, one.is_whole_day, one.is_estimated
+    def as_milestones(self) -> list[tuple[int, str, datetime, bool, bool]]:
+        """Return the values of `MILESTONE_COLUMNS` for each milestone."""
+        number = self.number
+        return [
+            (number, one.name, one.reached_at, one.is_whole_day, one.is_estimated)
+            for one in self.deal.milestones
+        ]
 
 
 _encoded = msgpack.Encoder().encode
@@ -66,15 +68,15 @@ DEAL_COLUMNS = ("id", "source", "deal_id", "digest", *CONTENT)
 MILESTONE_COLUMNS = ("deal", "name", "reached_at", "is_whole_day", "is_estimated")
 
 
-def _keys_of(deal: Deal) -> Iterator[Key]:
-    yield from deal.keys
-    for candidate in deal.clicks:
-        yield key_of(candidate.click.click_id)
+def _keys_of(deal: Deal) -> Iterable[Key]:
+    if not deal.clicks:
+        return deal.keys
+    return (*deal.keys, *[key_of(candidate.click.click_id) for candidate in deal.clicks])
 
 
 def key_of(click_id: ClickId) -> Key:
     """Return the key that joins a deal's own click ID to the same ID in the click log."""
-    return Key(KeyKind.CLICK, f"{click_id.kind.value}:{click_id.value}")
+    return Key(KeyKind.CLICK, f"{click_id.kind}:{click_id.value}")
 
 
 def _content(deal: Deal) -> tuple[Any, ...]:
@@ -90,7 +92,7 @@ def _content(deal: Deal) -> tuple[Any, ...]:
         deal.customer_type,
         ",".join(who.emails) or None,
         ",".join(who.phones) or None,
-        _dumped([_click_as_list(candidate) for candidate in deal.clicks]),
+        _dumped(deal.clicks and [_click_as_list(candidate) for candidate in deal.clicks]),
         _dumped(deal.segments),
         deal.gone,
     )
@@ -103,8 +105,7 @@ def _dumped(value: Any) -> str | None:
 def _click_as_list(candidate: Candidate) -> list[Any]:
     click = candidate.click
     at = None if click.clicked_at is None else click.clicked_at.isoformat()
-    kind, value = click.click_id.kind.value, click.click_id.value
-    return [kind, value, at, click.is_whole_day, candidate.basis.value]
+    return [click.click_id.kind, click.click_id.value, at, click.is_whole_day, candidate.basis]
 
 
 def deal_of(row: RowMapping, reached: tuple[Milestone, ...]) -> Deal:

@@ -36,7 +36,7 @@ _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
 them until Python next looks for those."""
 
 
-class StoredDeal(Struct, frozen=True):
+class StoredDeal(Struct, frozen=True, gc=False):
     """A deal with the number of its row.
 
     `is_new` marks one that this very chunk has added: the ledger has nothing of it yet.
@@ -328,11 +328,10 @@ class Seen:
 def _known(
     connection: Connection, source: str, deal_ids: Sequence[str]
 ) -> dict[str, tuple[int, bytes]]:
-    found = select(deals.c.deal_id, deals.c.id, deals.c.digest).where(
-        deals.c.source == source, deals.c.deal_id.in_(bindparam("deal_ids", expanding=True))
-    )
-    rows = connection.execute(found, {"deal_ids": deal_ids})
-    return {deal_id: (row, digest) for deal_id, row, digest in rows}
+    """Return row and digest of the deals of a source that are stored under these IDs, by ID."""
+    columns = ("deal_id", "id", "digest", "source")
+    found = dialect.rows_among(connection, deals, columns, "deal_id", deal_ids)
+    return {deal_id: (row, digest) for deal_id, row, digest, of in found if of == source}
 
 
 def next_row(connection: Connection) -> int:

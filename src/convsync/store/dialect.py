@@ -1,5 +1,5 @@
 """The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is;
-what of it is long and PostgreSQL's alone stands in `postgresql_bulk`.
+what of it is one's alone stands in `sqlite_bulk` and `postgresql_bulk`.
 
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
@@ -52,7 +52,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
 from convsync.errors import OperatorError
-from convsync.store import postgresql_bulk
+from convsync.store import postgresql_bulk, sqlite_bulk
 
 BUSY_TIMEOUT_S = 30
 _ASKED_AT_ONCE = 5_000
@@ -66,6 +66,7 @@ _PASSING_WORDS = (
 )
 """Where there is no state: words in the message about a server that cannot be reached. That of one
 which was reached and refused (`FATAL: password …`) has none of them."""
+_FULL = frozenset({"SQLITE_FULL", "53100"})
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -184,10 +185,7 @@ def insert_rows(
     if not rows:
         return
     given = _converted(connection, [table.c[name] for name in columns], rows)
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_insert_of(table, columns), list(zip(*given, strict=True)))
-    else:
-        postgresql_bulk.insert_rows(connection, table, columns, zip(*given, strict=True))
+    _insert(connection, table, columns, zip(*given, strict=True))
 
 
 class Alike(NamedTuple):
@@ -205,10 +203,16 @@ def insert_columns(
     given = [
         _column_of(connection, table.c[name], values, rows) for name, values in columns.items()
     ]
+    _insert(connection, table, [*columns], zip(*given, strict=True))
+
+
+def _insert(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_insert_of(table, [*columns]), list(zip(*given, strict=True)))
+        sqlite_bulk.insert_rows(connection, _insert_of(table, columns), len(columns), [*rows])
     else:
-        postgresql_bulk.insert_rows(connection, table, [*columns], zip(*given, strict=True))
+        postgresql_bulk.insert_rows(connection, table, columns, rows)
 
 
 def _column_of(
@@ -418,6 +422,12 @@ def is_busy(error: DBAPIError) -> bool:
     is_away = isinstance(error, OperationalError | InterfaceError)
     message = str(error.orig).lower()
     return is_away and any(word in message for word in _PASSING_WORDS)
+
+
+def is_full(error: DBAPIError) -> bool:
+    """True where there is no room for more on the database's disk."""
+    names = (getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate"))
+    return not _FULL.isdisjoint(names)
 
 
 def is_refusal(error: DBAPIError) -> bool:

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from sqlalchemy import BindParameter, ColumnElement, Connection, TextClause, bindparam, select
 
 from convsync.model.click import ClickId, ClickIdKind
-from convsync.model.each import EACH, told_apart
+from convsync.model.each import EACH, values_in
 from convsync.model.event import EventKind
 from convsync.model.record import numbers_in
 from convsync.model.statement import is_order_id
@@ -222,8 +222,8 @@ def _values_in(
 ) -> Iterator[tuple[tuple[int, str], str]]:
     """Yield deal, order ID and value of each conversion that an event is about, the last first."""
     if EACH in detail:
-        for one in reversed([*told_apart(detail)]):
-            yield (one.deal, one.order_id), one.detail["value"]
+        for row, name, value in reversed(values_in(detail)):
+            yield (row, name), value
     elif deal is not None and order_id is not None:
         yield (deal, order_id), detail["value"]
 

@@ -42,6 +42,8 @@ def as_once_read(milestone: Milestone) -> Milestone:
 
 def with_estimates(connection: Connection, rows: Sequence[DealRow]) -> list[Deal]:
     """Return the deals of rows, with what their milestones were once estimated at."""
+    if not rows:
+        return []
     were_estimated = milestones.c.deal.in_(_ROWS) & milestones.c.estimated_at.is_not(None)
     found = select(milestones.c.deal, milestones.c.name, milestones.c.estimated_at)
     estimates = {
