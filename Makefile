@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo demo-site demo-crm airflow-demo own-night night test quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
+.PHONY: help demo demo-site demo-crm airflow-demo own-night night test quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-collect bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +93,9 @@ nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledge
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'
+
+bench-collect: $(READY)  ## reports a second that the collector writes before it answers
+	$(BIN)/python -m scripts.bench.collecting
 
 bench-peers: $(READY)  ## the same rows through drt-core and Google's sample loop, in environments of their own
 	$(BIN)/python -m scripts.bench.peers
