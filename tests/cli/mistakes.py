@@ -6,18 +6,22 @@ making them all; a test makes each again and holds the page to what was said.
 
 import re
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from os import environ
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
 
 from convsync.clock import system_clock
 from convsync.sandbox.account import Action
 from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.faults import PlannedFault
 from convsync.settings import load_settings
-from convsync.store import runs
+from convsync.store import dialect, runs
 from convsync.wiring import database_of
 from tests.cli.office import ACCOUNT, NEXT_NIGHT, NIGHT, THIRD_NIGHT, CommandResult, Office
 
@@ -129,6 +133,30 @@ def server_of_the_database_stopped(office: Office) -> CommandResult:
     url = "postgresql+psycopg://convsync@127.0.0.1:1/convsync?connect_timeout=1"
     with variable("CONVSYNC_STORE__URL", url):
         return office.types(*RUN)
+
+
+def disk_full(office: Office) -> CommandResult:
+    def allow_no_growth(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    for number in range(50):  # more than fit into the pages that there are
+        office.deal(f"D-{number}")
+    office.write_files()
+    event.listen(Engine, "connect", allow_no_growth)
+    try:
+        return office.types(*RUN)
+    finally:
+        event.remove(Engine, "connect", allow_no_growth)
+
+
+def locked_by_a_program(office: Office) -> CommandResult:
+    patience, dialect.BUSY_TIMEOUT_S = dialect.BUSY_TIMEOUT_S, 0
+    try:
+        with closing(sqlite3.connect(office.folder / "convsync.db")) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            return office.types(*RUN)
+    finally:
+        dialect.BUSY_TIMEOUT_S = patience
 
 
 def another_run(office: Office) -> CommandResult:
@@ -327,6 +355,18 @@ MISTAKES = (
         make=server_of_the_database_stopped,
         code=1,
         says=("127.0.0.1", "Connection refused", "Try again later"),
+    ),
+    Mistake(
+        what="The database's disk is full",
+        make=disk_full,
+        code=1,
+        says=("convsync.db has no room for more", "Free some of its disk"),
+    ),
+    Mistake(
+        what="The database is locked by another program",
+        make=locked_by_a_program,
+        code=1,
+        says=("convsync.db is busy or gone", "Try again later"),
     ),
     Mistake(
         what="Another run holds the lock",

@@ -120,6 +120,11 @@ class Database:
             return TransientError(
                 f"Database {self.name} is busy or gone: {message}. Try again later."
             )
+        if dialect.is_full(error):
+            return TransientError(
+                f"Database {self.name} has no room for more: {message}. Free some of its disk; the"
+                " next run resumes this one, and nothing is lost or sent twice."
+            )
         if dialect.is_refusal(error):
             return ConvsyncError(
                 f"Database {self.name} refused a row: {message}. Nothing of this step was written; "

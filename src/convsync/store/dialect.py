@@ -66,6 +66,7 @@ _PASSING_WORDS = (
 )
 """Where there is no state: words in the message about a server that cannot be reached. That of one
 which was reached and refused (`FATAL: password …`) has none of them."""
+_FULL = frozenset({"SQLITE_FULL", "53100"})
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -421,6 +422,12 @@ def is_busy(error: DBAPIError) -> bool:
     is_away = isinstance(error, OperationalError | InterfaceError)
     message = str(error.orig).lower()
     return is_away and any(word in message for word in _PASSING_WORDS)
+
+
+def is_full(error: DBAPIError) -> bool:
+    """True where there is no room for more on the database's disk."""
+    names = (getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate"))
+    return not _FULL.isdisjoint(names)
 
 
 def is_refusal(error: DBAPIError) -> bool:
