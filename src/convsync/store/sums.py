@@ -153,10 +153,11 @@ def apply(connection: Connection, moves: Iterable[Move]) -> None:
     changes.write(connection)
 
 
-def apply_planned(connection: Connection, planned: PlannedTogether) -> None:
+def apply_planned(connection: Connection, planned: Sequence[PlannedTogether]) -> None:
     """Let the sums follow new entries that are written in the same transaction."""
     changes = Changes()
-    changes.add_planned(planned)
+    for together in planned:
+        changes.add_planned(together)
     changes.write(connection)
 
 
