@@ -13,13 +13,15 @@ from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 SCRIPT = Path(sys.executable).with_name("convsync")
 
 LOADED_BY = """
-import sys
+import shlex, sys
 from convsync.cli import main
-try:
-    main()
-except SystemExit as end:
-    assert not end.code, end.code
-print("loaded:", *sys.modules)
+for command in sys.argv[1:]:
+    sys.argv = ["convsync", *shlex.split(command)]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, (command, end.code)
+    print("loaded:", *sys.modules)
 """
 CLIENTS = frozenset({"alembic", "google", "grpc", "starlette", "uvicorn"})
 QUIET = CLIENTS | {
@@ -33,63 +35,55 @@ A_NIGHT = frozenset(
 """What a question about the ledger has no use for."""
 
 
-def loaded_by(*words: str, among: frozenset[str] = CLIENTS) -> list[str]:
-    """Return which of these libraries a command has loaded by its end."""
-    command = [sys.executable, "-c", LOADED_BY, *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    return sorted(among & set(done.stdout.splitlines()[-1].split()[1:]))
+def loaded_by(*commands: str, among: frozenset[str] = CLIENTS) -> dict[str, list[str]]:
+    """Return which of these libraries a process has loaded after each of these commands."""
+    typed = [sys.executable, "-c", LOADED_BY, *commands]
+    done = subprocess.run(typed, capture_output=True, text=True, check=True, timeout=60)
+    lists = [line for line in done.stdout.splitlines() if line.startswith("loaded:")]
+    found = [sorted(among & set(line.split()[1:])) for line in lists]
+    return dict(zip(commands, found, strict=True))
+
+
+def of(office: Office, *commands: str) -> list[str]:
+    """Return commands with the office's config named."""
+    return [f"{command} --config {office.config}" for command in commands]
 
 
 def test_help_loads_no_library_of_a_client_or_a_database() -> None:
-    assert loaded_by("--help", among=QUIET | {"sqlalchemy", "pydantic_settings", "rich"}) == []
+    among = QUIET | {"sqlalchemy", "pydantic_settings", "rich"}
+    assert loaded_by("--help", among=among) == {"--help": []}
 
 
 def test_a_quiet_night_loads_no_client_library(office: Office) -> None:
     office.deal()
     office.night()
     office.night(NEXT_NIGHT)
-    words = ("--as-of", THIRD_NIGHT, "--config", str(office.config))
-    assert loaded_by("run", *words, among=QUIET) == []
+    (command,) = of(office, f"run --as-of {THIRD_NIGHT}")
+    assert loaded_by(command, among=QUIET) == {command: []}
 
 
-@pytest.mark.parametrize(
-    "words",
-    [("plan", "--as-of", NEXT_NIGHT), ("status",), ("explain", "D-1"), ("audit", "verify")],
-    ids=lambda words: " ".join(words[:2]),
-)
-def test_a_command_that_sends_nothing_loads_no_client_library(
-    office: Office, words: tuple[str, ...]
-) -> None:
+def test_a_command_that_sends_nothing_loads_no_client_library(office: Office) -> None:
     office.deal("D-1")
     office.night()
     office.deal("D-2")
     office.write_files()
-    assert loaded_by(*words, "--config", str(office.config), among=QUIET) == []
+    commands = of(office, "status", "explain D-1", f"plan --as-of {NEXT_NIGHT}", "audit verify")
+    assert loaded_by(*commands, among=QUIET) == {command: [] for command in commands}
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("find", "D-1"),
-        ("deals", "--state", "accepted"),
-        ("audit", "list", "--day", NIGHT[:10]),
-        ("audit", "show", "D-1"),
-    ],
-    ids=lambda words: " ".join(words[:2]),
-)
-def test_a_question_loads_nothing_of_what_a_night_works_with(
-    office: Office, words: tuple[str, ...]
-) -> None:
+def test_a_question_loads_nothing_of_what_a_night_works_with(office: Office) -> None:
     office.deal("D-1")
     office.night()
-    assert loaded_by(*words, "--config", str(office.config), among=QUIET | A_NIGHT) == []
+    questions = ("find D-1", "deals --state accepted", f"audit list --day {NIGHT[:10]}")
+    commands = of(office, *questions, "audit show D-1")
+    assert loaded_by(*commands, among=QUIET | A_NIGHT) == {command: [] for command in commands}
 
 
 def test_a_night_that_sends_loads_the_one_it_needs(office: Office) -> None:
     office.deal()
     office.write_files()
-    words = ("run", "--as-of", NIGHT, "--config", str(office.config))
-    assert loaded_by(*words) == ["google", "grpc"]
+    (command,) = of(office, f"run --as-of {NIGHT}")
+    assert loaded_by(command) == {command: ["google", "grpc"]}
 
 
 def test_the_installed_script_ends_with_the_exit_code(office: Office) -> None:

@@ -80,11 +80,18 @@ def test_a_night_killed_at_any_step_and_run_again_ends_the_same(
 
 
 PAIRS = random.Random(5).sample(
-    [(first, second) for first in range(80) for second in range(60)], 12
+    [(first, second) for first in range(80) for second in range(60)], 24
 )
+FEW_PAIRS = 6
 
 
-@pytest.mark.parametrize(("first", "second"), PAIRS)
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        *PAIRS[:FEW_PAIRS],
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in PAIRS[FEW_PAIRS:]),
+    ],
+)
 def test_a_night_killed_twice_and_run_again_ends_the_same(
     night: Undisturbed, first: int, second: int
 ) -> None:
@@ -109,7 +116,7 @@ def test_nothing_is_a_second_conversion_however_often_a_night_is_killed(
     night: Undisturbed,
 ) -> None:
     night.evening.again()
-    for number in range(0, len(night.steps), 3):
+    for number in range(0, len(night.steps), 5):
         night.fork_server.night(night.folder, number)
     assert night.evening.finish() == night.ending
     expected = {page: len(names) for page, names in night.ending.counted.items()}
