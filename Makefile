@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo demo-site demo-crm airflow-demo own-night night test quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-peers profile format lock clean
+.PHONY: help demo demo-site demo-crm airflow-demo own-night night test quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-collect bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,12 +86,16 @@ soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a nigh
 	$(BIN)/pytest -m hypothesis --hypothesis-profile soak --timeout 0
 	CRM_SEEDS=20 $(BIN)/pytest --timeout 0 tests/nights/test_any_crm_world.py
 
-NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans
+NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans \
+          any_world any_crm_world forgetting merges purged_histories
 nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledger on PostgreSQL
 	NIGHTS_ON=postgresql $(BIN)/pytest $(NIGHTS:%=tests/nights/test_%.py)
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'
+
+bench-collect: $(READY)  ## reports a second that the collector writes before it answers
+	$(BIN)/python -m scripts.bench.collecting
 
 bench-peers: $(READY)  ## the same rows through drt-core and Google's sample loop, in environments of their own
 	$(BIN)/python -m scripts.bench.peers

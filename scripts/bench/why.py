@@ -11,10 +11,10 @@ The profile is flat: no stage takes more than a fifth of the night, and each is 
 A third is SQLite itself: four rows a deal (the deal, its milestone, its row's digest, the
 conversion) and three keys, with two indexes in no order, and the conversion's row is written three
 times: planned, sent, answered; the bare tables have two rows and one key. Most of the rest is
-Python that makes and takes apart objects between a line of CSV and a request: cells, clicks and
-keys, the conversion, its statement. What would help: an answer that is noted of the batch and not
-of each of its rows; a conversion's rule, milestone and action as one number; order IDs as 16
-bytes."""
+Python that makes and takes apart objects between a column of CSV and a request: clicks and keys,
+each key's digest, the conversion, its statement. What would help: an answer that is noted of the
+batch and not of each of its rows; a conversion's rule, milestone and action as one number; order
+IDs as 16 bytes; a deal's milestones and its row's digest in its own row."""
 
 WHY: Mapping[str, str] = {
     "cpu": _NIGHT,
@@ -26,15 +26,19 @@ weighed before its first request leaves. What makes `cpu` smaller makes this lar
     "drt-core": """\
 See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",
     "audit": """\
-Two thirds are the replay: each conversion is made twice, from its events and from its row's 28
-columns, and what is sealed in events is sealed anew, before the two are compared. A sixth is the
-chain, which the floor has too; the rest counts the sums anew. What would help: to count the sums in
-the pass that compares the rows.""",
+Three quarters are the comparison: each conversion is made twice, from what events tell of it and
+from its row's 28 columns, and what is sealed in events is sealed anew. A sixth counts the kept sums
+anew; the chain is less than a tenth. What would help: to count the sums in the pass that compares
+the rows, and to compare a chunk column by column, as its event tells of it.""",
     "status": """\
 Most of it is Python's start: SQLAlchemy, pydantic and the settings of every CRM are imported before
 the first query. What would help: settings that are built only for the tables that a file has.""",
     "quiet": "Most of it is the start; see `status`.",
     "plan": "Most of it is the start; see `status`.",
+    "hubspot": """\
+A thousand deals take 46: five searches, a call for their associations, and 20 batches each of deals
+and of contacts, since a batch with history takes 50. The rest is once a night: the stages, the
+properties of deals and of contacts, and the list of what was archived.""",
     "memory": """\
 Most of it is there before the first deal: Python, SQLAlchemy and the libraries of a road. The rest
 is a chunk of 2,000 deals, 20 MB of SQLite's pages, and the requests in flight.""",

@@ -12,13 +12,14 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from msgspec import convert
 from msgspec.json import Decoder
 
 from convsync.model.chain import LoggedEvent
 from convsync.model.each import EACH, deals_in, told_apart
 from convsync.model.event import EventKind
 from convsync.model.ledger import record_of
-from convsync.model.record import FIELDS, Scalar, numbers_in
+from convsync.model.record import Scalar, numbers_in
 from convsync.model.replay import Record, Recorded, Together, after, together
 from convsync.model.seal import close, closed
 from convsync.store import audit_log, deals, ledger, row_record, runs
@@ -243,7 +244,7 @@ def _planned_once(own: Sequence[OfDeal | _Told], common: Common) -> Recorded | N
     _, number, run_id, kind, order_id, detail = own[0][:6]
     if len(own) > 1 or kind not in PLANNING:
         return None
-    entry = _RECORDED(detail) if isinstance(detail, str) else _as_recorded(detail)
+    entry = _RECORDED(detail) if isinstance(detail, str) else convert(detail, Recorded)
     changes = common.together_after(number, entry.entry)
     if changes is None:
         return None
@@ -267,10 +268,6 @@ def _moved(own: Sequence[OfDeal | _Told], common: Common) -> Recorded | None:
 
 def _said(event: OfDeal | _Told) -> Mapping[str, Any]:
     return _DECODED(event.detail) if isinstance(event, OfDeal) else event.detail
-
-
-def _as_recorded(detail: Mapping[str, Any]) -> Recorded:
-    return Recorded(**{name: value for name, value in detail.items() if name in FIELDS})
 
 
 _DECODED = Decoder().decode

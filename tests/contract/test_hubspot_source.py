@@ -14,9 +14,10 @@ from convsync.extract.oauth import TokenKeeper
 from convsync.extract.source import Departed
 from convsync.http import Http
 from convsync.model.deal import Gone
+from convsync.model.period import Period
 from convsync.sandbox.crm.hubspot import REFRESH_TOKEN, HubSpotServer
 from convsync.sandbox.crm.server import Reply
-from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock
+from tests.contract.crm_suite import EPOCH, CrmOffice, CrmSourceContract, departed, mock
 from tests.contract.source_suite import (
     CREATED,
     TOUCHED,
@@ -115,6 +116,13 @@ class TestHubSpot(CrmSourceContract):
         office.fail(Reply(status=429, body={"policyName": "TEN_SECONDLY_ROLLING"}), first=2)
         read(office.source())
         assert max(office.waits) >= 10
+
+    def test_a_full_page_with_nothing_behind_it_is_the_last(self, office: HubSpotOffice) -> None:
+        for number in range(1, office.a_page + 1):
+            put_deal(office, number)
+        first_read = Period(since=EPOCH, until=WINDOW.until)
+        assert len(read(office.source(), first_read)) == office.a_page
+        assert office.asked("/search") == 1
 
     def test_a_deal_archived_before_the_window_is_old_news(self, office: HubSpotOffice) -> None:
         put_deal(office, 1)

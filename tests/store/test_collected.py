@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from convsync.collect.reports import report_in
+from convsync.collect.source import CollectedClicks
 from convsync.model.collected import Report
 from convsync.model.key import Key, KeyKind
 from convsync.model.period import Period
 from convsync.store import collected
 from convsync.store.database import Database
-from tests.collect.browser_reports import ANNA, a_report, body_of
+from tests.collect.browser_reports import ANNA, GCLID, a_report, body_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 A_DAY = Period(since=NOON - timedelta(hours=12), until=NOON + timedelta(hours=12))
@@ -81,3 +82,13 @@ def test_a_sweep_erases_what_is_old(database: Database) -> None:
     with database.transaction("sweep") as connection:
         collected.sweep(connection, NOON + timedelta(minutes=5))
     assert [one.id[-1] for one in read(database)] == [2]
+
+
+def test_a_night_reads_the_clicks_with_all_that_joins_them_to_deals(database: Database) -> None:
+    kept(database, reported(1), reported(2, site="shop"), reported(3, minute=60 * 24))
+    (chunk,) = CollectedClicks(name="website", database=database).read(A_DAY)
+    assert list(chunk.seen.values) == [GCLID]
+    assert list(chunk.seen.seen_at) == [NOON - timedelta(days=5)]
+    visitor = Key(KeyKind.VISITOR, "0" * 31 + "7")
+    keys = {key for key, _, _ in chunk.seen.keys}
+    assert keys == {visitor.digest(), Key(KeyKind.EMAIL, ANNA).digest()}
