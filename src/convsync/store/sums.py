@@ -24,6 +24,7 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    exists,
     func,
     literal_column,
     select,
@@ -219,8 +220,11 @@ def kept_times(connection: Connection) -> dict[str, list[tuple[timedelta, int]]]
     """
     columns = (time_sums.c.milestone, time_sums.c.tenths, time_sums.c.rows)
     kept = {(name, tenths): rows for name, tenths, rows in connection.execute(select(*columns))}
-    estimated = _timed(ledger.c.milestone, _TENTHS).join(milestones, _ITS_MILESTONE)
-    for name, tenths, rows in connection.execute(estimated.where(IS_ESTIMATED)):
+    of_estimates = _timed(ledger.c.milestone, _TENTHS).where(
+        ledger.c.deal.in_(select(milestones.c.deal).where(IS_ESTIMATED)),
+        exists().where(_ITS_MILESTONE, milestones.c.is_estimated.is_(true())),
+    )
+    for name, tenths, rows in connection.execute(of_estimates):
         kept[name, tenths] = kept.get((name, tenths), 0) - rows
     return _by_milestone((*key, rows) for key, rows in sorted(kept.items()) if rows)
 
