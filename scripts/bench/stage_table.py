@@ -26,11 +26,12 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "insert deals": ("convsync.store.deals",),
     "match": ("convsync.match", "convsync.store.clicks"),
     "value": ("convsync.value",),
-    "ledger insert": ("convsync.store.ledger:write",),
+    "ledger insert": ("convsync.store.ledger:write", "convsync.store.new_entries"),
     "plan": (
         "convsync.plan",
         "convsync.decide",
         "convsync.reconcile",
+        "convsync.usual",
         "convsync.steps:Work._reconcile",
     ),
     "closing": ("convsync.steps:Work.finish", "convsync.report", "convsync.store.account"),
