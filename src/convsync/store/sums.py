@@ -218,8 +218,13 @@ def kept_times(connection: Connection) -> dict[str, list[tuple[timedelta, int]]]
     """
     columns = (time_sums.c.milestone, time_sums.c.tenths, time_sums.c.rows)
     kept = {(name, tenths): rows for name, tenths, rows in connection.execute(select(*columns))}
-    estimated = _timed(ledger.c.milestone, _TENTHS).join(milestones, _ITS_MILESTONE)
-    for name, tenths, rows in connection.execute(estimated.where(IS_ESTIMATED)):
+    deals_of_estimates = select(milestones.alias("estimates").c.deal).where(IS_ESTIMATED)
+    estimated = (
+        _timed(ledger.c.milestone, _TENTHS)
+        .join(milestones, _ITS_MILESTONE)
+        .where(IS_ESTIMATED, ledger.c.deal.in_(deals_of_estimates))
+    )
+    for name, tenths, rows in connection.execute(estimated):
         kept[name, tenths] = kept.get((name, tenths), 0) - rows
     return _by_milestone((*key, rows) for key, rows in sorted(kept.items()) if rows)
 
