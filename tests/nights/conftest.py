@@ -34,6 +34,13 @@ def ledger(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def ledger_in_a_file(ledger: str) -> None:
+    """Skip what copies or reads the ledger's own file where it is kept on a server."""
+    if ledger != A_FILE:
+        pytest.skip("the ledger is no file of the company's here")
+
+
+@pytest.fixture
 def company(sandbox: Sandbox, ledger: str) -> Iterator[Company]:
     with folder_in_memory() as folder:
         company = Company.founded(folder, sandbox, ledger)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from convsync.airflow import commands
+from convsync.airflow.__main__ import main
 from convsync.airflow.commands import Process
 from convsync.airflow.companies import Company, companies_in
 from convsync.airflow.endings import (
@@ -187,6 +188,17 @@ def test_pools_are_printed_as_airflow_imports_them() -> None:
     listed = json.loads(pools_as_json(pools_of([company("a", "my project", pace=150)])))
     assert listed["convsync-my-project"]["slots"] == 2
     assert listed["convsync-my-project"]["include_deferred"] is False
+
+
+def test_the_pools_of_a_folder_are_printed_or_why_there_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["convsync.airflow", str(tmp_path)])
+    assert main() == 2
+    assert "There is no company" in capsys.readouterr().err
+    put(tmp_path, "alpha", "")
+    assert main() == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["convsync-default"]
 
 
 # Backfills

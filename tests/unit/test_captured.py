@@ -56,6 +56,8 @@ def base64(text: str) -> str:
         pytest.param(f"https://x.example/?_gl={linked(_gcl_aw=f'GCL.1795000000.{ID}')}", AT,
             id="handed from site to site"),
         pytest.param(f"{ID}:G:s", None, id="ef_id"),
+        pytest.param(f"{ID}%20", None, id="an encoded space behind"),
+        pytest.param(f'["{ID}"]', None, id="a list of one in JSON"),
         pytest.param(f"'{ID}", None, id="a spreadsheet's apostrophe"),
         pytest.param(f'="{ID}"', None, id="a spreadsheet's formula"),
         pytest.param(f" “{ID}”, ", None, id="quoted"),
@@ -73,7 +75,9 @@ def test_what_wraps_a_click_id_is_opened(text: str, at: datetime | None) -> None
         "{lpurl}", "%gclid%", "[gclid]", "<gclid>", "${gclid}", "test", "TEST", "test_gclid", "n/a",
         "-", "gclid", "nan", "[object Object]", "", "https://x.example/", "?utm_source=google",
         "https://x.example/?gclid=%7Bgclid%7D", "https://x.example/?gclid=undefined", "gclid=",
-        "gclid=null", "www.x.example/lp", "'",
+        "gclid=null", "www.x.example/lp", "'", "organic", "Direct", "$gclid", "__gclid__",
+        "##gclid##", "%7Bgclid%7D", "%7B%7Bgclid%7D%7D", "{lpurl}?gclid={gclid}", "#NAME?",
+        "=CONCAT(A1)", "utm_source=google&utm_medium=cpc", "gad_source=1", '["null"]', "null%20",
     ],
 )  # fmt: skip
 def test_what_stands_where_a_click_id_is_missing_is_none(text: str) -> None:

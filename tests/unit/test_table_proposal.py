@@ -69,6 +69,9 @@ def test_a_column_is_guessed_by_its_name_and_what_it_holds(
         pytest.param({"close_date": DATES, "is_won": ("true", "false")},
             {"won": {"column": "close_date", "when": {"is_won": ["true"]}}}, id="a flag"),
         pytest.param({"close_date": DATES}, {"won": "close_date"}, id="a closing date alone"),
+        pytest.param({"Created": DATES, "Expected close date": DATES, "Est. Close Date": DATES},
+            {"mql": "Created"}, id="a day on which it may be closed"),
+        pytest.param({"Conversion Time": DATES}, {"won": "Conversion Time"}, id="Google's word"),
     ],
 )  # fmt: skip
 def test_milestones_are_guessed_by_columns_of_times_and_the_words_beside_them(
@@ -96,6 +99,26 @@ def test_what_dates_leave_open_is_said_to_be_a_guess(
 
 
 @pytest.mark.parametrize(
+    ("table", "deal_id"),
+    [
+        pytest.param({"External ID": ("__export__.crm_lead_1", "__export__.crm_lead_2"),
+            "Created on": DATES, "Closed Date": DATES}, "External ID", id="Odoo"),
+        pytest.param({"(Do Not Modify) Opportunity": ("49b0be2e-d01c", "49b0be2e-d01d"),
+            "Created On": DATES, "Actual Close Date": DATES}, "(Do Not Modify) Opportunity",
+            id="Dynamics 365"),
+        pytest.param({"Kennung": ("a1", "b2"), "Abschluss": DATES}, "Kennung", id="a closing date"),
+    ],
+)  # fmt: skip
+def test_deals_with_click_ids_are_no_log_of_clicks(
+    table: Mapping[str, Sequence[object]], deal_id: str
+) -> None:
+    found = proposed({**table, "GCLID": (GCLID, GCLID)})
+    assert not found.is_of_clicks
+    assert found.columns["deal_id"] == deal_id
+    assert "won" in found.milestones
+
+
+@pytest.mark.parametrize(
     ("table", "looks_like"),
     [
         pytest.param({"deal_id": "11", "timestamp": DATES, "name": "ab", "value": "cd"}, "changes",
@@ -107,6 +130,8 @@ def test_what_dates_leave_open_is_said_to_be_a_guess(
         pytest.param({"contact_id": "11", "deal_id": "12", "type_id": "33", "category": "aa",
             "_fivetran_synced": DATES}, "links", id="contacts of deals"),
         pytest.param({"deal_id": "11", "merged_deal_id": "12"}, "links", id="merged deals"),
+        pytest.param({"Order ID": "12", "Adjustment Time": DATES, "Adjustment Type": "ab"},
+            "changes", id="Google's template for adjustments"),
         pytest.param({"stage_id": "12", "label": "ab", "created_at": DATES}, "every stage",
             id="stages"),
         pytest.param({"pipeline_id": "12", "label": "ab", "created_at": DATES}, "every pipeline",

@@ -12,6 +12,7 @@ _ID: Final = re.compile(r"\bids?$")
 _OF_DEALS: Final = re.compile(r"\b(?:deal|opportunity|lead|mql)\b.*\bids?$")
 _CHANGES: Final = (
     *(frozenset({name, "value"}) for name in ("name", "field", "property", "fivetran active")),
+    frozenset({"adjustment time", "adjustment type"}),
     *(frozenset({f"old {of}", f"new {of}"}) for of in ("value", "stage", "status")),
     *(frozenset({f"from {of}", f"to {of}"}) for of in ("stage", "status")),
 )

@@ -24,8 +24,10 @@ def _named(pattern: str) -> re.Pattern[str]:
 
 
 _DEAL_IDS: Final = (
-    _named(r"^(deal|opportunity|opp|auftrag|order)s? ?(id|number|nr|no)$"),
-    _named(r"^id$"),
+    _named(
+        r"^(deal|opportunity|opp|auftrag|order)s? ?(id|number|nr|no)$|^do not modify opportunity$"
+    ),
+    _named(r"^(external )?id$"),
     _named(r"^(record|lead|mql|contact|customer|kunden) ?(id|number|nr|no)$"),
     _named(r"\b(id|number|nummer|nr)$"),
 )
@@ -35,7 +37,7 @@ _TIMES: Final[Mapping[str, re.Pattern[str]]] = {
     "mql": _named(r"\bmql\b.*(date|at|on|time|datum)|marketing qualified"),
     "sql": _named(r"\bsql\b.*(date|at|on|time|datum)|sales qualified|qualified (date|at|on)"),
     "lost": _named(r"\blost\b.*(date|at|on|time)|verloren"),
-    "won": _named(r"\bwon\b|gewonnen|signed|gagn|ganad|vinta"),
+    "won": _named(r"\bwon\b|gewonnen|signed|gagn|ganad|vinta|^conversion (date|time)"),
     "closed": _named(
         r"\bclos(e|ed|ing)\b.*(date|at|on|time)|closedate|^clos(e|ed)$|abschluss|cierre|cl[oô]ture"
     ),
@@ -44,6 +46,12 @@ _TIMES: Final[Mapping[str, re.Pattern[str]]] = {
     ),
 }  # fmt: skip
 """Columns of times by their names, each asked in this order."""
+_EXPECTED: Final = _named(
+    r"\b(expected|est|estimated|forecast|planned|projected|target|erwartet\w*)\b"
+)
+"""Columns of times that may come to nothing: no deal has reached anything by them."""
+_OF_DEALS: Final = frozenset({"won", "lost", "closed", "sql"})
+"""Times that no log of clicks has."""
 _CLICKED: Final = _named(r"click|session|visit|timestamp|\btime\b|\bat\b|\bdate\b|utc|seen")
 _AMOUNTS: Final = (
     _named(r"^(deal |opportunity |total )?amount\b|betrag|montant|importe|importo|kwota"),
@@ -57,7 +65,9 @@ _PHONE: Final = _named(
 )
 _MOST_PHONES: Final = 3
 _COUNTRY: Final = _named(r"^country( code)?$|^land$|^pa[iy]s$")
-_CONSENT: Final = _named(r"consent|einwilligung|consentement|consentimiento|gdpr|dsgvo")
+_CONSENT: Final = _named(
+    r"consent|^ad user data$|einwilligung|consentement|consentimiento|gdpr|dsgvo"
+)
 _URL: Final = _named(r"url|landing|page|referr|link")
 _STAGE: Final = _named(r"stage|status|phase|\bis won\b|outcome|etapa|[eé]tape")
 _SEGMENTS: Final[Mapping[str, re.Pattern[str]]] = {
@@ -115,7 +125,7 @@ class _Table:
         self._left = [column for column in columns if column.name.strip()]
         self._names = [_words(column.name) for column in self._left]
         timed = [column for column in self._left if column.form is not None]
-        self._times = [one for one in timed if not OF_LOADERS.search(_words(one.name))]
+        self._times = [one for one in timed if _is_of_the_deal(_words(one.name))]
         self._read: list[ColumnValues] = []
         self._doubts: list[str] = []
 
@@ -124,7 +134,9 @@ class _Table:
         person = {**self._click_ids(), **dict(self._person())}
         times = self._named_times()
         deal_id, is_sure = self._deal_id()
-        is_of_clicks = bool(person.keys() & _OF_CLICKS) and not (is_sure or "won" in times)
+        is_of_clicks = bool(person.keys() & _OF_CLICKS) and not (
+            is_sure or times.keys() & _OF_DEALS
+        )
         columns = self._of_click(person) if is_of_clicks else self._of_deal(deal_id, person, times)
         name = "" if deal_id is None else _words(deal_id.name)
         if not is_of_clicks and (doubt := doubt_of_deals(self._names, name)):
@@ -315,6 +327,11 @@ class _Table:
         if column not in self._read:
             self._read.append(column)
         return column.name
+
+
+def _is_of_the_deal(name: str) -> bool:
+    """True for a time at which something has happened to a deal, by the words of its column."""
+    return not (OF_LOADERS.search(name) or _EXPECTED.search(name))
 
 
 def _distinct(forms: Iterable[str | None]) -> list[str]:

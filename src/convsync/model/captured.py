@@ -21,15 +21,20 @@ _NOTHING: Final = frozenset(
         *("undefined", "null", "none", "nil", "nan", "n/a", "na", "#n/a", "#ref!", "#value!"),
         *("not set", "not provided", "not available", "[object object]", "empty", "blank"),
         *("true", "false", "0", "-", "--", ".", "unknown", "test", "no gclid", *ClickIdKind),
+        *("organic", "direct", "referral", "cpc", "ppc", "google", "bing", "facebook", "email"),
+        *("social", "paid", "other", "website", "offline", "yes", "no", "tbd", "error", "#name?"),
     }
 )
 _PLACEHOLDER: Final = re.compile(
     r"\{\{?[\w .:-]{1,40}\}?\}|\$\{[\w .:-]{1,40}\}|\[[\w .:-]{1,40}\]|<[\w .:-]{1,40}>"
-    r"|\([\w .:-]{1,40}\)|%%?[\w.-]{1,40}%%?"
+    r"|\([\w .:-]{1,40}\)|%%?[\w.-]{1,40}%%?|\$[a-z_]\w{0,39}"
+    r"|(?:__|\*\*|##)[\w.-]{1,40}(?:__|\*\*|##)|=[A-Z][A-Z.]*\(.{0,40}\)|#[A-Z/0]{2,8}[!?]?"
     r"|(?:test|your|my|sample)[-_ ]?(?:gclid|click.?id|id|[0-9]{1,6})",
     re.IGNORECASE,
 )
 _LONGEST_NOTHING: Final = 44
+_LONGEST_ENCODED: Final = 200
+"""A longer text is no click ID in which a few characters are encoded."""
 _PLAIN: Final = re.compile(r"(?!GCL\.|fb\.|_uet|[0-9]\.[0-9]\.k)[A-Za-z0-9_.-]+\Z")
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]{15,}\Z")
 _BETWEEN: Final = re.compile(r"\s*[;,|\s]\s*")
@@ -52,7 +57,10 @@ _COOKIES: Final[Mapping[str, ClickIdKind]] = {
 }
 """Google's cookies are named after the ad's kind: `gb` keeps the wbraid, `ag` the gbraid."""
 _KINDS: Final = {kind.value: kind for kind in ClickIdKind} | dict(_COOKIES)
-_OF_A_URL: Final = re.compile(rf"/|[?&]|www\.|(?:{'|'.join(_KINDS)})=", re.IGNORECASE)
+_OF_A_URL: Final = re.compile(
+    rf"/|[?&]|www\.|\{{\w+\}}\?|(?:utm_\w+|gad_\w+|gclsrc|{'|'.join(_KINDS)})=", re.IGNORECASE
+)
+_OF_JSON: Final = re.compile(r"""\[\s*"([^"]*)"\s*\]\Z""")
 _DEEPEST: Final = 3
 """How many times a URL may stand within another, or be encoded over again."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,7 +77,9 @@ def captured_in(kind: ClickIdKind, text: str) -> list[Captured]:
     """Return the click IDs in a text that should hold one of this kind, and nothing else."""
     if (bare := plain(text)) is not None:
         return [Captured(ClickId(kind, bare))] if bare else []
-    cleaned = _NAMED.sub(r"\1=", _without_strays(text), count=1)
+    cleaned = _NAMED.sub(r"\1=", _without_strays(_unescaped(text)), count=1)
+    if _means_nothing(cleaned):
+        return []
     parts = _BETWEEN.split(cleaned)
     if len(parts) > 1 and all(map(_BARE.match, parts)):
         return _distinct(filter(None, (_opened(kind, part) for part in parts)))
@@ -169,6 +179,14 @@ def _means_nothing(text: str) -> bool:
     if len(text) > _LONGEST_NOTHING:
         return False
     return text.casefold() in _NOTHING or bool(_PLACEHOLDER.fullmatch(text))
+
+
+def _unescaped(text: str) -> str:
+    """Return the only text of a list in JSON, and a short text without its percent-encoding."""
+    listed = _OF_JSON.match(text)
+    text = listed[1] if listed else text
+    is_short = len(text) <= _LONGEST_ENCODED and "=" not in text
+    return unquote_plus(text) if is_short and "%" in text else text
 
 
 def _without_strays(text: str) -> str:

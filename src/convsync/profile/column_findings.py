@@ -146,6 +146,16 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
     ),
     OfColumn(
         roles=_CLICK_IDS,
+        sign=Sign.ODD_CHARACTERS,
+        found=_any(Sign.ODD_CHARACTERS),
+        problem="{count} of {filled} click IDs in {what} {name} hold characters that Google's IDs"
+        " do not have",
+        means="they are sent as they are, and Google knows none that was changed on the way",
+        fix="look at the form, the tag manager and the import that fill it",
+        link=_LINK,
+    ),
+    OfColumn(
+        roles=_CLICK_IDS,
         sign=Sign.OTHER_KIND,
         found=_any(Sign.OTHER_KIND),
         problem="{count} of {filled} click IDs in {what} {name} look like gbraids or wbraids",
@@ -212,6 +222,15 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         means="some of them may be dates: a click of the same day is then later, and not used",
         fix="declare it a date, if the time of day does not matter; midnight is the whole day then",
         paste='[{table}]\n{key} = {{ {field} = "{name_}", is_date = true }}',
+    ),
+    OfColumn(
+        roles=_TIMES,
+        sign=Sign.FAR_OFF,
+        found=_any(Sign.FAR_OFF),
+        problem="{count} of {filled} times in {what} {name} are before 1990, or after 2099",
+        means="a milestone of long ago is not sent, and one that lies ahead waits until then",
+        fix="correct them, or say which text stands for no date",
+        paste='[{source}]\nblank_words = ["…"]   # such as 1970-01-01',
     ),
     OfColumn(
         roles=_TIMES,

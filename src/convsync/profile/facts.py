@@ -19,6 +19,8 @@ class Sign(StrEnum):
 
     UNREADABLE = "unreadable"
     LOWER_CASE = "lower case"
+    ODD_CHARACTERS = "odd characters"
+    FAR_OFF = "far off"
     WRAPPED = "wrapped"
     PLACEHOLDER = "placeholder"
     OTHER_KIND = "other kind"

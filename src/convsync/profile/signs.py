@@ -20,6 +20,12 @@ SHORTEST: Final = 20
 """From this length on, capitals are to be expected in a click ID, and where it ends is telling."""
 HEXADECIMAL: Final = frozenset({ClickIdKind.MSCLKID, ClickIdKind.LI_FAT_ID})
 """IDs that have no capitals, and are all of one length."""
+_GOOGLES: Final = frozenset({ClickIdKind.GCLID, ClickIdKind.GBRAID, ClickIdKind.WBRAID})
+_ALPHABET: Final = re.compile(r"[A-Za-z0-9_.-]+\Z")
+"""What Google's IDs have been written in so far."""
+FIRST_YEAR: Final = 1990
+LAST_YEAR: Final = 2100
+"""Dates before the one and from the other on stand for none, or were mistyped."""
 _HASH: Final = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\Z", re.IGNORECASE)
 _OF_APPS: Final = "0AAAAA"
 """What gbraids and wbraids begin with, and no gclid."""
@@ -54,6 +60,17 @@ def _lost_its_capitals(_: str, found: Any) -> bool:
         one.click_id.kind not in HEXADECIMAL and is_without_capitals(one.click_id.value)
         for one in found or ()
     )
+
+
+def _has_odd_characters(_: str, found: Any) -> bool:
+    return any(
+        one.click_id.kind in _GOOGLES and not _ALPHABET.match(one.click_id.value)
+        for one in found or ()
+    )
+
+
+def _is_far_off(_: str, found: Any) -> bool:
+    return found is not None and not FIRST_YEAR <= found.year < LAST_YEAR
 
 
 def _is_wrapped(text: str, found: Any) -> bool:
@@ -100,11 +117,13 @@ _OF_IDS: Final[Sequence[tuple[Sign, Test]]] = (
 SIGNS: Final[Mapping[Role, Sequence[tuple[Sign, Test]]]] = {
     Role.CLICK_ID: (
         (Sign.LOWER_CASE, _lost_its_capitals),
+        (Sign.ODD_CHARACTERS, _has_odd_characters),
         (Sign.WRAPPED, _is_wrapped),
         (Sign.PLACEHOLDER, _stands_for_nothing),
         (Sign.OTHER_KIND, _is_of_another_kind),
     ),
     Role.URL: ((Sign.LOWER_CASE, _lost_its_capitals),),
+    Role.TIME: ((Sign.FAR_OFF, _is_far_off),),
     Role.DEAL_ID: _OF_IDS,
     Role.CRM_KEY: _OF_IDS,
     Role.VISITOR: _OF_IDS,
