@@ -182,7 +182,7 @@ def _walk(connection: Connection, walking: Sequence[Life], spoil: Spoil) -> None
     events = [event for beside, move in made for event in (*beside, move.event)]
     if new:
         planned = planned_together([life.move()[1].after for life in new])
-        new_entries.insert(connection, planned)
+        new_entries.insert(connection, [planned])
         events.append(planned.event)
     for name, lives_moving in others.items():
         if not lives_moving:

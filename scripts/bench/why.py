@@ -11,10 +11,10 @@ The profile is flat: no stage takes more than a fifth of the night, and each is 
 A third is SQLite itself: four rows a deal (the deal, its milestone, its row's digest, the
 conversion) and three keys, with two indexes in no order, and the conversion's row is written three
 times: planned, sent, answered; the bare tables have two rows and one key. Most of the rest is
-Python that makes and takes apart objects between a line of CSV and a request: cells, clicks and
-keys, the conversion, its statement. What would help: an answer that is noted of the batch and not
-of each of its rows; a conversion's rule, milestone and action as one number; order IDs as 16
-bytes."""
+Python that makes and takes apart objects between a column of CSV and a request: clicks and keys,
+each key's digest, the conversion, its statement. What would help: an answer that is noted of the
+batch and not of each of its rows; a conversion's rule, milestone and action as one number; order
+IDs as 16 bytes; a deal's milestones and its row's digest in its own row."""
 
 WHY: Mapping[str, str] = {
     "cpu": _NIGHT,

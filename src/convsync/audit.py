@@ -40,8 +40,7 @@ def write(
 
     What is `planned` together is new, and written first.
     """
-    for one in planned:
-        new_entries.insert(connection, one)
+    new_entries.insert(connection, planned)
     ledger.write(connection, moves)
     events = [one.event for one in planned] + [move.event for move in moves]
     record(connection, events, run_id=run_id, at=at)

@@ -69,7 +69,7 @@ STEP_OF = {
 }
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """One planned step, and what is needed to take it.
 
     NEW has a conversion, a correction a statement; CANNOT has the code for which the platform would

@@ -148,6 +148,14 @@ def test_a_click_id_of_115_characters_is_kept_whole(site: Site) -> None:
     assert gclids(site.reports()[0]) == [long]
 
 
+def test_an_address_with_empty_and_personal_parameters_costs_no_report(site: Site) -> None:
+    site.visit(f"/contact?gclid={FIRST}&utm_term=&utm_content=anna@example.com&wbraid=")
+    site.submit()
+    (report,) = site.reports()
+    (landing,) = json.loads(report.landings)
+    assert (landing["ids"], landing["campaign"]) == ([["gclid", FIRST]], {})
+
+
 def test_a_page_with_a_strict_policy_breaks_nothing(site: Site) -> None:
     site.visit(f"/contact?strict&gclid={FIRST}")
     assert site.value_of("gclid") == FIRST

@@ -66,7 +66,9 @@ def test_the_six_things_to_try_do_what_is_said_of_them(
     deal = re.findall(r"^[+] \S+ (\S+)", run("plan", "--deals", "--as-of", night), re.M)
     assert not deal, "what was sent is planned no more"
     run("sandbox", "set", "faults", *shlex.split(fault))
-    run("run", "--as-of", next_night)
+    sent = re.search(r"run 2: sent (\d+)", run("run", "--as-of", next_night))
+    assert sent, "the second night comes to its end, past the lost answer"
+    assert int(sent[1]) > 0, "and has something to send"
     assert next_night[:16] in run("sandbox", "show", "clock")
     counted = json.loads(run("sandbox", "show", "books?summary=1"))
     assert counted

@@ -62,18 +62,8 @@ REFUSED = {
     "an encoded e-mail as a click ID": {"landings": landing(gclid="anna%40example.com")},
     "a phone as a click ID": {"landings": landing(gclid="+49 151 12345678")},
     "a name as a click ID": {"landings": landing(gclid="Anna Smith")},
-    "a spreadsheet's number as a click ID": {"landings": landing(gclid="1.23E+12")},
-    "a word for nothing as a click ID": {"landings": landing(gclid="undefined")},
-    "a placeholder as a click ID": {"landings": landing(gclid="{gclid}")},
-    "a click ID of another network": {"landings": landing(gclid="gclid=a&fbclid=b")},
-    "a line break in a click ID": {"landings": landing(gclid="abc\ndef")},
-    "an e-mail in a campaign": {"landings": landing(utm_term="anna@example.com")},
-    "a phone in a campaign": {"landings": landing(utm_term="0151 12345678")},
-    "a NUL in a campaign": {"landings": landing(utm_term="a\x00b")},
     "an unknown parameter": {"landings": landing(email="x")},
     "an unknown field": {"password": "x"},
-    "a click of last year": {"landings": [{"age": 200 * DAY, "values": {"gclid": GCLID}}]},
-    "a click of tomorrow": {"landings": [{"age": -DAY, "values": {"gclid": GCLID}}]},
     "more landings than the snippet keeps": {"landings": landing(gclid=GCLID) * 51},
     "an endless click ID": {"landings": landing(gclid="a" * 513)},
     "a visitor who has a name": {"visitor": "anna"},
@@ -90,6 +80,39 @@ def test_what_is_no_sound_report_is_refused(change: dict[str, Any]) -> None:
         read(a_report(**change))
     for secret in ("anna", "Anna", "12345678", "password"):
         assert secret not in str(refused.value)
+
+
+NO_CLICKS = {
+    "a line break in a click ID": landing(gclid="abc\ndef"),
+    "a NUL in a campaign": landing(utm_term="a\x00b"),
+    "a spreadsheet's number": landing(gclid="1.23E+12"),
+    "a word for nothing": landing(gclid="undefined"),
+    "a placeholder": landing(gclid="{gclid}"),
+    "a click ID of another network": landing(gclid="gclid=a&fbclid=b"),
+    "an e-mail in a campaign": landing(utm_term="anna@example.com"),
+    "a phone in a campaign": landing(utm_term="0151 12345678"),
+    "a click of last year": [{"age": 200 * DAY, "values": {"gclid": "last-year"}}],
+}
+
+
+@pytest.mark.parametrize("bad", NO_CLICKS.values(), ids=NO_CLICKS.keys())
+def test_what_is_no_click_is_left_out_and_costs_neither_clicks_nor_form(
+    bad: list[dict[str, Any]],
+) -> None:
+    report = read(a_report(landings=[*bad, *landing(gclid=GCLID)]))
+    assert [seen.click_ids[0].value for seen in report.sightings] == [GCLID]
+    assert not any(one.campaign for one in report.landings)
+    assert report.identifiers.emails == (ANNA,)
+
+
+def test_a_click_from_before_a_clock_was_put_back_is_taken_for_one_of_now() -> None:
+    (sighting,) = read(a_report(landings=[{"age": -DAY, "values": {"gclid": GCLID}}])).sightings
+    assert sighting.seen_at == NOW
+
+
+def test_consent_of_years_ago_is_consent() -> None:
+    report = read(a_report(consent=CONSENT | {"age": 3 * 365 * DAY}))
+    assert report.consented_at == NOW - timedelta(days=3 * 365)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[]", b'"x"', b"null"])

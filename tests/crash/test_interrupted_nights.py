@@ -64,11 +64,12 @@ def killed_at(night: Undisturbed, steps: Iterable[int], subtests: pytest.Subtest
             assert night.evening.finish() == night.ending
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 def test_a_night_killed_at_a_step_of_any_kind_and_run_again_ends_the_same(
-    night: Undisturbed, subtests: pytest.Subtests
+    night: Undisturbed, part: int, subtests: pytest.Subtests
 ) -> None:
     first = {kind_of(step): number for number, step in reversed([*enumerate(night.steps)])}
-    killed_at(night, sorted(first.values()), subtests)
+    killed_at(night, sorted(first.values())[part::PARTS], subtests)
 
 
 @pytest.mark.slow

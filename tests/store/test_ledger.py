@@ -413,7 +413,7 @@ def test_no_time_is_taken_to_a_milestone_whose_own_is_an_estimate(database: Data
     sent(database, [HOUR, 9 * HOUR])
     always = Period(since=CLICKED_AT, until=CLICKED_AT + timedelta(days=9))
     estimated = Milestone(WON, CLICKED_AT + HOUR, is_estimated=True)
-    save(database, a_deal("D-0", milestones=(estimated,)))
+    save(database, a_deal("d-0", milestones=(estimated,)))
     with database.reading() as connection:
         for period in (None, always):
             (time,) = account.times_to_milestones(connection, period)

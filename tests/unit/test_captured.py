@@ -75,7 +75,7 @@ def test_what_wraps_a_click_id_is_opened(text: str, at: datetime | None) -> None
         "{lpurl}", "%gclid%", "[gclid]", "<gclid>", "${gclid}", "test", "TEST", "test_gclid", "n/a",
         "-", "gclid", "nan", "[object Object]", "", "https://x.example/", "?utm_source=google",
         "https://x.example/?gclid=%7Bgclid%7D", "https://x.example/?gclid=undefined", "gclid=",
-        "gclid=null", "www.x.example/lp", "'", "organic", "Direct", "$gclid", "__gclid__",
+        "gclid=null", "www.x.example/lp", "'", r"\N", "organic", "Direct", "$gclid", "__gclid__",
         "##gclid##", "%7Bgclid%7D", "%7B%7Bgclid%7D%7D", "{lpurl}?gclid={gclid}", "#NAME?",
         "=CONCAT(A1)", "utm_source=google&utm_medium=cpc", "gad_source=1", '["null"]', "null%20",
     ],

@@ -1,8 +1,12 @@
 """A report as it comes from a browser, checked before anything of it is kept.
 
 Anybody can write to a public endpoint, so nothing is taken on trust: an e-mail or a phone is a
-SHA-256 and nothing else, an ID that looks like a person or like damage is refused, and so is what
+SHA-256 and nothing else, and a report is refused for an ID that looks like a person, and for what
 the visitor did not consent to. A refusal names the part of the report and repeats nothing of it.
+
+A browser repeats what it has kept for 90 days. So what is merely no click (a placeholder of a
+mistaken ad template, a word for nothing, a campaign that holds a number to dial) is left out, and
+costs neither the other clicks nor the form.
 
 Times arrive as ages, because a visitor's clock may be wrong: what happened so many milliseconds
 before the report was sent happened so long before it was received.
@@ -27,15 +31,17 @@ from convsync.model.identifiers import HASHES_OF_NOTHING, Identifiers
 MOST_BYTES: Final = 64 * 1024
 """What browsers send after a page is left, at most: https://fetch.spec.whatwg.org (keepalive)."""
 _KINDS: Final = {kind.value: kind for kind in ClickIdKind}
-_CAMPAIGN: Final = re.compile(r"utm_[a-z_]{1,30}\Z")
+_CAMPAIGN: Final = re.compile(r"utm_[A-Za-z0-9_]{1,60}\Z")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.:-]")
 _LONGEST_NAME: Final = 80
 
 _Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
 _Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-_Age = Annotated[int, Meta(ge=-5 * 60_000, le=91 * 86_400_000)]
-"""Milliseconds; a cookie's time is a second exact, and may seem to lie ahead."""
+_YEARS: Final = 20 * 366 * 86_400_000
+_Age = Annotated[int, Meta(ge=-_YEARS, le=_YEARS)]
+"""Milliseconds; below zero where a visitor's clock was put back since."""
+_OLDEST: Final = timedelta(days=91)
 _Said = Literal["granted", "denied"]
 _Value = Annotated[str, Meta(min_length=1, max_length=512)]
 
@@ -99,7 +105,9 @@ def report_in(body: bytes, *, site: str, country: str | None, received_at: datet
         consent_source=consent.source,
         form=None if said.form is None else _form(said.form),
         landings=tuple(
-            _landing(one.values, _before(received_at, one.age), country) for one in said.landings
+            _landing(one.values, at, country)
+            for one in said.landings
+            if received_at - (at := _before(received_at, one.age)) <= _OLDEST
         ),
         identifiers=_identifiers(said.identifiers),
     )
@@ -131,33 +139,31 @@ def _landing(values: Mapping[str, str], at: datetime, country: str | None) -> La
     campaign = {}
     for name, value in values.items():
         if kind := _KINDS.get(name):
-            click_ids.append(_click_id(kind, value, country))
-        elif _CAMPAIGN.match(name):
-            campaign[name] = _campaign(name, value, country)
-        else:
+            click_ids += _click_ids(kind, value, country)
+        elif not _CAMPAIGN.match(name):
             raise RefusedReportError("a landing has a parameter that the snippet does not read")
+        elif not (_is_personal(value, country) or _CONTROL.search(value)):
+            campaign[name] = value
     return Landing(at=at, click_ids=tuple(click_ids), campaign=campaign)
 
 
-def _click_id(kind: ClickIdKind, value: str, country: str | None) -> ClickId:
+def _click_ids(kind: ClickIdKind, value: str, country: str | None) -> list[ClickId]:
+    """Return the one click ID that stands there, or none."""
     try:
-        raise_if_damaged(value)
         raise_if_personal(value, country)
     except CellError as error:
         raise RefusedReportError(f"{kind.value} {error}") from None
-    found = captured_in(kind, value)
-    is_sound = len(found) == 1 and found[0].click_id.kind is kind and not _CONTROL.search(value)
-    if not is_sound:
-        raise RefusedReportError(f"the {kind.value} is no click ID")
-    return found[0].click_id
+    try:
+        raise_if_damaged(value)
+    except CellError:
+        return []
+    found = [one.click_id for one in captured_in(kind, value)]
+    is_one = len(found) == 1 and found[0].kind is kind and not _CONTROL.search(found[0].value)
+    return found if is_one else []
 
 
-def _campaign(name: str, value: str, country: str | None) -> str:
-    if "@" in value or "%40" in value or is_dialled(value, country):
-        raise RefusedReportError(f"{name} holds an e-mail address or a phone number")
-    if _CONTROL.search(value):
-        raise RefusedReportError(f"{name} holds characters that nobody can see")
-    return value
+def _is_personal(value: str, country: str | None) -> bool:
+    return "@" in value or "%40" in value or is_dialled(value, country)
 
 
 def _identifiers(said: list[tuple[Literal["email", "phone"], str]]) -> Identifiers:

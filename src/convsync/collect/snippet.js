@@ -36,7 +36,7 @@
     const values = {};
     const query = (location.search + location.hash).replace(/#(.*\?)?/, "&");
     for (const [name, value] of new URLSearchParams(query)) {
-      if (READ.test(name) && !/@/.test(value)) values[name] = value;
+      if (READ.test(name) && /^[^@]{1,512}$/.test(value)) values[name] = value;
     }
     return { at: Date.now(), values };
   }

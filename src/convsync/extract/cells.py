@@ -18,7 +18,12 @@ from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.free_text import without_people
 from convsync.extract.mapping import CellFormat
 from convsync.extract.several import ids_in, phones_in
-from convsync.extract.sound_ids import raise_if_inexact, raise_if_personal, sound_id
+from convsync.extract.sound_ids import (
+    plain_ids,
+    raise_if_inexact,
+    raise_if_personal,
+    sound_id,
+)
 from convsync.extract.timestamps import Moment, TimestampReader
 from convsync.model.captured import Captured, captured_in, captured_in_url
 from convsync.model.click import ClickIdKind
@@ -169,6 +174,14 @@ class CellReader:
         raise_if_inexact(cell)
         text = self.text(cell)
         return ids_in(text, self._separator, self._phone_region) if text else []
+
+    def plain_ids(self, cells: Sequence[str]) -> list[str]:
+        """Return the ID in each cell of a column, "" for none, or raise CellError for any other."""
+        texts = self.texts(cells)
+        if self._separator is not None:
+            raise CellError("may hold several IDs")
+        plain_ids([*filter(None, texts)])
+        return texts
 
     def deal_id(self, cell: object) -> str:
         """Return the ID of a deal, or raise CellError; a blank word may be one."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from convsync.errors import OperatorError
@@ -31,6 +31,20 @@ _INSTRUCTIONS = ("#", '"#')
 _PARAMETERS = "parameters:"
 _OFFSET = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})\Z")
 _SAYS_NOTHING_OF_ROWS = frozenset({"entitytype"})
+
+
+class Lines(Protocol):
+    """The lines of an open file, ended as the file ends them."""
+
+    @property
+    def encoding(self) -> str:
+        """Return the name of the file's encoding."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Hand out the lines that are left."""
+
+    def fileno(self) -> int:
+        """Return the open file's number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
-from itertools import groupby, islice
+from itertools import groupby, islice, repeat
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from convsync.errors import OperatorError, TransientError
 from convsync.extract.csv_form import (
     LONGEST_INSTRUCTIONS,
     FileForm,
+    Lines,
     codec_of,
     may_lead_to_parameters,
     opened,
@@ -56,20 +57,6 @@ def opened_csv(path: Path, form: FileForm) -> Iterator["CsvFile"]:
         io.TextIOWrapper(binary, codec, errors="surrogateescape", newline="") as file,
     ):
         yield CsvFile(file, path, form)
-
-
-class Lines(Protocol):
-    """The lines of an open file, ended as the file ends them."""
-
-    @property
-    def encoding(self) -> str:
-        """Return the name of the file's encoding."""
-
-    def __iter__(self) -> Iterator[str]:
-        """Hand out the lines that are left."""
-
-    def fileno(self) -> int:
-        """Return the open file's number."""
 
 
 class CsvFile:
@@ -165,7 +152,7 @@ class CsvFile:
                 for row, line in zip(known, lines, strict=True)
             ]
         begun = 0
-        for is_known, run in groupby(known, _is_known):
+        for is_known, run in groupby(known, lambda deal_row: deal_row is not None):
             deal_rows = [*run]
             ended = begun + len(deal_rows)
             if is_known:
@@ -183,6 +170,11 @@ class CsvFile:
     ) -> Iterator[NumberedRow]:
         text = "".join(lines)
         is_sound = "\0" not in text and (text.isascii() or not UNDECODED.search(text))
+        if is_sound and (rows := self._a_line_each(lines)):
+            numbers = range(self._lines_done + 1, self._lines_done + len(lines) + 1)
+            self._lines_done += len(lines)
+            yield from map(NumberedRow, numbers, rows, repeat(None), digests)
+            return
         first = self._lines_done
         for record, cells in self._records_in(lines):
             number = self._lines_done + 1
@@ -194,6 +186,15 @@ class CsvFile:
                 yield NumberedRow(number, cells, None, digest)
             elif any(cells):
                 yield self._checked(number, cells, record, digest)
+
+    def _a_line_each(self, lines: list[str]) -> list[list[str]]:
+        """Return the rows of lines that hold one each, as wide as the header; else none at all."""
+        try:
+            rows = list(csv.reader(lines, delimiter=self.delimiter, strict=True))
+        except csv.Error:
+            return []
+        are_plain = len(rows) == len(lines) and set(map(len, rows)) == {self.width}
+        return rows if are_plain and all(map(any, rows)) else []
 
     def _records_in(self, lines: list[str]) -> Iterator[tuple[list[str], list[str]]]:
         """Yield the lines and the cells of each row in some lines of the file.
@@ -393,7 +394,3 @@ def _bytes_of(line: str) -> bytes:
 
 def _raise(error: Exception) -> str:
     raise error
-
-
-def _is_known(deal_row: int | None) -> bool:
-    return deal_row is not None

@@ -73,8 +73,8 @@ class OrdinaryDeals:
         ]
         if columns.landing_url is not None:
             self._captured += each([columns.landing_url], cells.captured_in_url)
-        self._keys = each(columns.crm_keys, partial(_keys, cells, KeyKind.CRM))
-        self._keys += each(columns.visitors, partial(_keys, cells, KeyKind.VISITOR))
+        self._keys = each(columns.crm_keys, *_keys_read(cells, KeyKind.CRM))
+        self._keys += each(columns.visitors, *_keys_read(cells, KeyKind.VISITOR))
         self._emails = each(columns.emails, cells.hashed_emails)
         self._phones = each(columns.phones, cells.phones)
 
@@ -270,5 +270,11 @@ def _gone(cells: CellReader, cell: str) -> Gone | None:
     return Gone.DELETED if cells.is_deleted(cell) else None
 
 
-def _keys(cells: CellReader, kind: KeyKind, cell: str) -> list[Key]:
-    return [Key(kind, found) for found in cells.ids(cell)]
+def _keys_read(cells: CellReader, kind: KeyKind) -> tuple[ReadCell, ReadColumn]:
+    def read(cell: str) -> list[Key]:
+        return [Key(kind, found) for found in cells.ids(cell)]
+
+    def read_all(texts: Sequence[str]) -> list[Sequence[Key]]:
+        return [(Key(kind, found),) if found else () for found in cells.plain_ids(texts)]
+
+    return read, read_all

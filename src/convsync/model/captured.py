@@ -22,7 +22,19 @@ _NOTHING: Final = frozenset(
         *("not set", "not provided", "not available", "[object object]", "empty", "blank"),
         *("true", "false", "0", "-", "--", ".", "unknown", "test", "no gclid", *ClickIdKind),
         *("organic", "direct", "referral", "cpc", "ppc", "google", "bing", "facebook", "email"),
-        *("social", "paid", "other", "website", "offline", "yes", "no", "tbd", "error", "#name?"),
+        *(
+            "social",
+            "paid",
+            "other",
+            "website",
+            "offline",
+            "yes",
+            "no",
+            "tbd",
+            "error",
+            "#name?",
+            r"\n",
+        ),
     }
 )
 _PLACEHOLDER: Final = re.compile(

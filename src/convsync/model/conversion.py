@@ -8,7 +8,7 @@ from convsync.model.outcome import Matched
 from convsync.model.statement import Statement
 
 
-class Conversion(Struct, frozen=True, kw_only=True):
+class Conversion(Struct, frozen=True, kw_only=True, gc=False):
     """What the platform should count, and what it was matched by. Times are aware UTC.
 
     `milestone_at` is when the milestone was reached; for a bare date the day's last second, while

@@ -101,7 +101,7 @@ class ForbiddenMoveError(AssertionError):
     """A move that the ledger's arrows do not have: a mistake in convsync, never in the data."""
 
 
-class LedgerEntry(Struct, frozen=True, kw_only=True):
+class LedgerEntry(Struct, frozen=True, kw_only=True, gc=False):
     """What the ledger holds of one milestone of one deal under one rule.
 
     One that `is_new` is not in the ledger yet; its first move puts it there. `statement` is what

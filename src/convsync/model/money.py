@@ -33,7 +33,7 @@ MOST = Decimal(10**12)
 """No deal is worth more; neither the ledger nor the platform could hold it."""
 
 
-class Money(Struct, frozen=True, kw_only=True):
+class Money(Struct, frozen=True, kw_only=True, gc=False):
     """An amount in a currency (three upper-case letters, ISO 4217).
 
     Parts finer than a millionth are rounded off: the ledger does not keep them, and an amount that

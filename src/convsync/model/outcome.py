@@ -164,7 +164,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
 }
 
 
-class Matched(Struct, frozen=True, kw_only=True):
+class Matched(Struct, frozen=True, kw_only=True, gc=False):
     """The click a conversion is credited to; `click` is None for enhanced conversions for leads.
 
     `clicked_at` is None without a click or where no time is known; `is_estimated` marks the time of
@@ -177,13 +177,13 @@ class Matched(Struct, frozen=True, kw_only=True):
     is_estimated: bool = False
 
 
-class NotSent(Struct, frozen=True, kw_only=True):
+class NotSent(Struct, frozen=True, kw_only=True, gc=False):
     """A milestone that is not to be counted, for one reason."""
 
     reason: Reason
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
+class Waiting(Struct, frozen=True, kw_only=True, gc=False):
     """A milestone that may count later: it is looked at again at `until` (aware UTC)."""
 
     reason: Reason

@@ -51,7 +51,7 @@ class Operation(StrEnum):
     RETRACT = "retract"
 
 
-class Statement(Struct, frozen=True, kw_only=True):
+class Statement(Struct, frozen=True, kw_only=True, gc=False):
     """All that a request says of a conversion. `event_at` is aware UTC and never in the future.
 
     `click_id` is None for a conversion known by hashed identifiers alone; `variables` are custom

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from convsync.extract.salesforce_ids import ids_meant
 from convsync.match import ClickVerdict, JudgedClick, judged
 from convsync.model.ad_click import AdClick
-from convsync.model.click import Candidate, Click, ClickId, ClickIdKind
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
 from convsync.model.rule import Agreement, ConversionRule
-from convsync.model.statement import order_id_of
+from convsync.model.statement import Operation, Statement, order_id_of
 from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
 from convsync.report.outgoing import identifier_kinds
@@ -272,7 +272,7 @@ class _Desk:
         if entry.batch is None and entry.told is None and entry.state not in IN_FLIGHT:
             return None
         envelope = self.envelopes.get(entry.batch) if entry.batch is not None else None
-        return Sent(identifier_kinds(entry.statement), envelope)
+        return Sent(_named_by(entry, entry.statement), envelope)
 
     def _clicks(
         self, rule: ConversionRule, milestone: Milestone | None, entry: LedgerEntry | None
@@ -285,6 +285,16 @@ class _Desk:
             return [ClickLine(one, one.verdict, one.verdict is ClickVerdict.USED) for one in found]
         sent = entry.statement.click_id
         return [_kept_click(one, is_sent=one.candidate.click.click_id == sent) for one in found]
+
+
+_ERASED = "a hashed e-mail or phone (erased since)"
+
+
+def _named_by(entry: LedgerEntry, statement: Statement) -> list[str]:
+    """Return by what a conversion was named, also where that is kept no longer."""
+    is_by_person = entry.matched is not None and entry.matched.basis is MatchBasis.IDENTIFIER
+    kinds = identifier_kinds(statement)
+    return kinds or ([_ERASED] if is_by_person and entry.operation is Operation.COUNT else [])
 
 
 def _keeps(entry: LedgerEntry) -> bool:

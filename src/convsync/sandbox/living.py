@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEALS: Final = 600
 _PAST, _TO_COME = timedelta(days=120), timedelta(days=30)
+_BETWEEN_NIGHTS = timedelta(days=7)
+"""Between the two nights to try, so that the second has something to send."""
 _FOLLOWS: Final = """\
 # The sandbox's clock stands at each command's --as-of, and goes with this machine's without one.
 
@@ -67,7 +69,7 @@ def settle_in(crm: str, folder: Path, deals: int = DEALS) -> Callable[["Sandbox"
 
 def _welcome(folder: Path, what: str, sandbox: "Sandbox") -> str:
     now = sandbox.platform.clock.now()
-    yesterday, today = (at.isoformat(timespec="minutes") for at in (now - timedelta(days=1), now))
+    first, today = (at.isoformat(timespec="minutes") for at in (now - _BETWEEN_NIGHTS, now))
     return f"""\
 A company with {what}, and both Google APIs, at {sandbox.http_url}.
 It is {today} there, and what --as-of says while a command says so. Ctrl-C ends it.
@@ -75,11 +77,11 @@ In another terminal:
 
   cd {folder}
   1  convsync db upgrade && convsync check      # is everything there?
-  2  convsync plan --deals --as-of {yesterday}    # what would be sent, and why the rest is not
-  3  convsync run --as-of {yesterday} && convsync status    # last night, and its account
+  2  convsync plan --deals --as-of {first}    # what would be sent, and why the rest is not
+  3  convsync run --as-of {first} && convsync status    # a night of last week, and its account
   4  convsync explain DEAL                      # one deal from its click on, from the list above
   5  convsync sandbox set faults '[{{"on": "ingest", "request": 1, "kind": "unavailable_after"}}]'
-     convsync run --as-of {today}    # a night on which an answer is lost
+     convsync run --as-of {today}    # a week later, and an answer is lost
   6  convsync sandbox show books && convsync audit verify   # what Google counted; is the log whole?
 
 `convsync sandbox set` alone lists everything else that can be made to go wrong.

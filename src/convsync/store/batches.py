@@ -36,7 +36,7 @@ from convsync.store.schema import IS_OPEN, batches, deals, kept_plans, ledger
 _AT_A_TIME = 1_000
 
 
-class BatchRow(Struct, frozen=True, kw_only=True):
+class BatchRow(Struct, frozen=True, kw_only=True, gc=False):
     """What a request says of one entry of the ledger.
 
     It `is_plain` where the entry has no code from an earlier answer and the platform counts nothing

@@ -5,6 +5,7 @@ entry cannot have yet (a batch, an answer, anything told) is left to its column'
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,12 +18,20 @@ from convsync.store.ledger import extras_of
 from convsync.store.schema import ledger
 
 
-def insert(connection: Connection, planned: PlannedTogether) -> None:
-    """Insert the entries; the sums follow. Only `audit.write` calls this, with their event."""
-    entries = planned.entries
-    columns = {**_alike(entries[0]), **_own(entries)}
-    dialect.insert_columns(connection, ledger, columns, len(entries))
+def insert(connection: Connection, planned: Sequence[PlannedTogether]) -> None:
+    """Insert the entries, those of a rule at once; the sums follow.
+
+    Only `audit.write` calls this, with their events.
+    """
+    for _, of_rule in groupby(planned, key=_rule_of):
+        entries = [entry for together in of_rule for entry in together.entries]
+        columns = {**_alike(entries[0]), **_own(entries)}
+        dialect.insert_columns(connection, ledger, columns, len(entries))
     sums.apply_planned(connection, planned)
+
+
+def _rule_of(planned: PlannedTogether) -> str:
+    return planned.entries[0].rule
 
 
 def _alike(entry: LedgerEntry) -> Mapping[str, Alike]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    exists,
     func,
     literal_column,
     select,
@@ -153,10 +154,11 @@ def apply(connection: Connection, moves: Iterable[Move]) -> None:
     changes.write(connection)
 
 
-def apply_planned(connection: Connection, planned: PlannedTogether) -> None:
+def apply_planned(connection: Connection, planned: Sequence[PlannedTogether]) -> None:
     """Let the sums follow new entries that are written in the same transaction."""
     changes = Changes()
-    changes.add_planned(planned)
+    for together in planned:
+        changes.add_planned(together)
     changes.write(connection)
 
 
@@ -218,8 +220,11 @@ def kept_times(connection: Connection) -> dict[str, list[tuple[timedelta, int]]]
     """
     columns = (time_sums.c.milestone, time_sums.c.tenths, time_sums.c.rows)
     kept = {(name, tenths): rows for name, tenths, rows in connection.execute(select(*columns))}
-    estimated = _timed(ledger.c.milestone, _TENTHS).join(milestones, _ITS_MILESTONE)
-    for name, tenths, rows in connection.execute(estimated.where(IS_ESTIMATED)):
+    of_estimates = _timed(ledger.c.milestone, _TENTHS).where(
+        ledger.c.deal.in_(select(milestones.c.deal).where(IS_ESTIMATED)),
+        exists().where(_ITS_MILESTONE, milestones.c.is_estimated.is_(true())),
+    )
+    for name, tenths, rows in connection.execute(of_estimates):
         kept[name, tenths] = kept.get((name, tenths), 0) - rows
     return _by_milestone((*key, rows) for key, rows in sorted(kept.items()) if rows)
 
