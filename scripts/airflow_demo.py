@@ -121,7 +121,7 @@ def prove(companies: ThreeCompanies, platform: Platform) -> None:
         twice = sum(1 for _, sent in counted.values() if sent > 1)
         worth = f"{sum(ledger.values()):,.2f} EUR"
         tell(f"{name}: {len(ledger)} conversions worth {worth} in both, {twice} of them sent twice")
-        tell("  " + companies.typed(name, "audit", "verify").splitlines()[-1])
+        tell("  " + companies.typed(name, "audit", "verify").splitlines()[0])
 
 
 def play_the_backfill(airflow: Airflow, companies: ThreeCompanies, platform: Platform) -> None:

@@ -192,9 +192,10 @@ def _config(ports: Mapping[str, str], collector: str, site: str) -> str:
     whole = config_for("hubspot", ports)
     whole = whole.replace('region = "region"', 'campaign = "origin"')
     whole = whole.replace('kind = "hubspot"', 'kind = "hubspot"\nlag_minutes = 0')
+    whole = whole.replace('kind = "data_manager"', 'kind = "data_manager"\nsettling_hours = 0')
     before, after = whole.index("[clicks.site]"), whole.index("# --- What counts")
     collect = f'[collect.website]\nurl = "{collector}"\nkey = "{KEY}"\norigins = ["{site}"]\n\n'
-    return f"{whole[:before]}{collect}{whole[after:]}settling_hours = 0\n"
+    return whole[:before] + collect + whole[after:]
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from convsync.http import Authorisation, Http, basic
 from convsync.model.deal import Deal, Gone
 from convsync.model.identifiers import hashed
 from convsync.sandbox.crm import pipedrive as sandbox
-from convsync.sandbox.crm.pipedrive import CLIENT, FIELDS, REFRESH_TOKEN, PipedriveServer
+from convsync.sandbox.crm.pipedrive import CLIENT, REFRESH_TOKEN, PipedriveServer
+from convsync.sandbox.crm.pipedrive_fields import FIELDS
 from convsync.sandbox.crm.server import Reply
 from tests.contract.crm_suite import HTML, CrmOffice, CrmSourceContract, mock
 from tests.contract.source_suite import (

@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from convsync.sandbox.crm.book import CrmBook, CrmDeal
-from convsync.sandbox.crm.dynamics import BASE, CLIENT_ID, CLIENT_SECRET, TENANT, DynamicsServer
+from convsync.sandbox.crm.dynamics import CLIENT_ID, CLIENT_SECRET, TENANT, DynamicsServer
+from convsync.sandbox.crm.dynamics_pages import BASE
 from convsync.sandbox.crm.server import CrmRequest, Reply
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

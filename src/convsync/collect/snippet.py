@@ -18,7 +18,7 @@ import phonenumbers
 from convsync.errors import OperatorError
 
 _PLACE_OF_SETTINGS: Final = "CONVSYNC_SETTINGS"
-_LONGEST_PATTERN: Final = 60
+_LONGEST_PATTERN: Final = 20
 _UNKNOWN: Final = {"code": "?", "prefix": "", "numbers": "$."}
 """Matches no number: where the country is not known, only those with a `+` are read."""
 

@@ -11,41 +11,28 @@ https://learn.microsoft.com/power-apps/developer/data-platform/webapi/overview
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from email import message_from_bytes
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from convsync.sandbox.consent import ConsentDesk, ConsentRefused
+from convsync.sandbox.crm import dynamics_pages as pages
 from convsync.sandbox.crm import odata
 from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook
 from convsync.sandbox.crm.consenting import DEVICE_CODE, ConsentingServer
 from convsync.sandbox.crm.dynamics_flows import flows_of
-from convsync.sandbox.crm.dynamics_rows import (
-    DEAL_ID,
-    FIELDS,
-    STANDARD,
-    TABLES,
-    DataverseRow,
-    DataverseTable,
-    Rows,
-    deal_of,
-    guid,
-    stage_id,
-)
+from convsync.sandbox.crm.dynamics_pages import BASE
+from convsync.sandbox.crm.dynamics_rows import DEAL_ID, DataverseRow, Rows, deal_of, guid, stage_id
+from convsync.sandbox.crm.dynamics_tables import FIELDS, STANDARD, TABLES, DataverseTable
 from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
 
 TENANT: Final = "contoso.onmicrosoft.com"
 CLIENT_ID: Final = "535fb089-9ff3-47b6-9bfb-4f1264799865"
 CLIENT_SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
 MOST_ROWS, MOST_PARTS, LONGEST_URL = 5_000, 1_000, 32_768
-BASE: Final = "/api/data/v9.2"
-_LABEL: Final = "OData.Community.Display.V1.FormattedValue"
-_TARGET: Final = "Microsoft.Dynamics.CRM.lookuplogicalname"
-_OPTIONS = frozenset({"$select", "$filter", "$orderby", "$expand", "$top", "$skiptoken"})
 
 
 class DynamicsServer(ConsentingServer):
@@ -149,9 +136,9 @@ class DynamicsServer(ConsentingServer):
             return _error(414, "", "The request URI is too long.")
         try:
             where = odata.parsed(query["$filter"]) if "$filter" in query else None
-            select = _select(table, query, where)
-            order = _order(table, query)
-            after = _cookie(query.get("$skiptoken", ""), order)
+            select = pages.selected(table, query, where)
+            order = pages.order_of(table, query)
+            after = pages.row_after(query.get("$skiptoken", ""), order)
         except odata.FilterError as error:
             return _error(400, "0x0", str(error))
         prefer = request.headers.get("prefer", "")
@@ -161,10 +148,10 @@ class DynamicsServer(ConsentingServer):
         page = [*islice(found, limit)]
         body = {
             "@odata.context": f"{request.base_url}{BASE}/$metadata#{records}({','.join(select)})",
-            "value": [_as_json(table, row, select, query, prefer) for row in page],
+            "value": [pages.as_json(table, row, select, query, prefer) for row in page],
         }
         if "$top" not in query and next(found, None) is not None:
-            body["@odata.nextLink"] = _link(request, records, order, page)
+            body["@odata.nextLink"] = pages.link_behind(request, records, order, page)
         return Reply(body=body)
 
     def _found(
@@ -172,7 +159,7 @@ class DynamicsServer(ConsentingServer):
         table: DataverseTable,
         records: str,
         where: odata.Filter | None,
-        order: "_Order",
+        order: "pages.Order",
         after: tuple[Any, ...] | None,
     ) -> Iterator[DataverseRow]:
         """Yield the rows that fulfil a filter, in order; deals are kept in that of their key."""
@@ -193,8 +180,8 @@ class DynamicsServer(ConsentingServer):
         if deal_id in self.rows.unreadable:
             message = "Principal user is missing prvReadOpportunity privilege on OTC=3"
             return _error(403, "0x80040220", message)
-        select = _select(table, request.query, None)
-        return Reply(body=_as_json(table, self.rows.opportunity(deal), select, {}, ""))
+        select = pages.selected(table, request.query, None)
+        return Reply(body=pages.as_json(table, self.rows.opportunity(deal), select, {}, ""))
 
     def audit_details(self, request: CrmRequest, audit_id: str) -> Reply:
         """Answer with what a change made of a process."""
@@ -284,104 +271,6 @@ class DynamicsServer(ConsentingServer):
         return _error(404, "0x8006088a", f"Resource not found for the segment '{request.path}'.")
 
 
-# What is asked, and how it is answered
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """The columns rows are ordered by, of which the key is always the last."""
-
-    columns: tuple[str, ...]
-    is_down: bool
-
-    def key(self, row: DataverseRow) -> tuple[Any, ...]:
-        """Return what a row is ordered by."""
-        return tuple(row.values[name] for name in self.columns)
-
-
-def _order(table: DataverseTable, query: Mapping[str, str]) -> _Order:
-    column, _, way = query.get("$orderby", table.key).partition(" ")
-    if column not in table.columns or way not in ("", "asc", "desc"):
-        raise odata.FilterError(f"The query order '{column} {way}' is not valid.")
-    return _Order(columns=tuple(dict.fromkeys((column, table.key))), is_down=way == "desc")
-
-
-def _select(
-    table: DataverseTable, query: Mapping[str, str], where: odata.Filter | None
-) -> tuple[str, ...]:
-    """Return the columns to answer with; FilterError where one is asked for that is not there."""
-    if unknown := sorted(set(query) - _OPTIONS):
-        raise odata.FilterError(f"The query parameter {unknown[0]} is not supported.")
-    select = tuple(query["$select"].split(",")) if "$select" in query else table.columns
-    filtered = [one.column for one in where or () if one.column not in table.through]
-    for name in (*select, *filtered):
-        if name not in table.columns:
-            raise odata.FilterError(
-                f"Could not find a property named '{name}' on type"
-                f" 'Microsoft.Dynamics.CRM.{table.name}'."
-            )
-    money = {one.name for one in FIELDS if one.type == "Money"} | {"actualvalue"}
-    more = ["_transactioncurrencyid_value"] if money & {*select} else []
-    return tuple(dict.fromkeys((table.key, *select, *more)))
-
-
-def _as_json(
-    table: DataverseTable,
-    row: DataverseRow,
-    select: Sequence[str],
-    query: Mapping[str, str],
-    prefer: str,
-) -> dict[str, Any]:
-    """Return a row as JSON has it, annotations before their columns where they are asked for."""
-    is_annotated = "odata.include-annotations" in prefer
-    shown: dict[str, Any] = {"@odata.etag": 'W/"72201545"'}
-    for name in select:
-        value = row.values[name]
-        if is_annotated and value is not None:
-            if name in row.targets:
-                shown[f"{name}@{_TARGET}"] = row.targets[name]
-            if name in row.labels:
-                shown[f"{name}@{_LABEL}"] = row.labels[name]
-        shown[name] = _stamp(value) if isinstance(value, datetime) else value
-    if query.get("$expand", "").startswith("processid("):
-        shown["processid"] = row.values["processid"]
-    return shown
-
-
-def _cookie(token: str, order: _Order) -> tuple[Any, ...] | None:
-    """Return what the row was ordered by after which to go on."""
-    if not token:
-        return None
-    outer = re.search(r'pagingcookie="([^"]*)"', token)
-    inner = unquote(unquote(outer[1])) if outer else ""
-    ends = [re.search(rf'<{name} last="([^"]*)"', inner) for name in order.columns]
-    if not all(ends):
-        raise odata.FilterError("The paging cookie is malformed.")
-    written = [end[1].strip("{}").lower() for end in ends if end]
-    return tuple(
-        one if odata.GUID.match(one) else datetime.fromisoformat(one.upper()) for one in written
-    )
-
-
-def _link(request: CrmRequest, records: str, order: _Order, page: Sequence[DataverseRow]) -> str:
-    """Return the link to what comes after a page: the same question, and where to go on."""
-    first, last = order.key(page[0]), order.key(page[-1])
-    inner = "".join(
-        f'<{name} last="{_written(end)}" first="{_written(begin)}" />'
-        for name, begin, end in zip(order.columns, first, last, strict=True)
-    )
-    cookie = quote(quote(f'<cookie page="1">{inner}</cookie>'))
-    token = f'<cookie pagenumber="2" pagingcookie="{cookie}" istracking="False" />'
-    asked = {**request.query, "$skiptoken": token}
-    encoded = "&".join(f"{name}={quote(text)}" for name, text in asked.items())
-    return f"{request.base_url}{BASE}/{records}?{encoded}"
-
-
-def _written(value: Any) -> str:
-    """Return a value as cookies have it: IDs in capitals and braces."""
-    return _stamp(value) if isinstance(value, datetime) else f"{{{value.upper()}}}"
-
-
 def _described(one: Field) -> dict[str, Any]:
     return {
         "LogicalName": one.name,
@@ -428,7 +317,3 @@ def _no_token(error: str, code: int, status: int = 400) -> Reply:
     description = f"AADSTS{code}: The request was refused.\r\nTrace ID: 255d1aef"
     body = {"error": error, "error_description": description, "error_codes": [code]}
     return Reply(status=status, body=body)
-
-
-def _stamp(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,31 +6,29 @@ is a budget if one is set. What the documentation leaves open follows the simple
 https://developers.pipedrive.com/docs/api/v1/Deals
 """
 
-import json
 import re
-from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha1
 from itertools import dropwhile, islice, takewhile
 from typing import Any, Final
 
 from convsync.sandbox.consent import ConsentDesk, ConsentRefused
+from convsync.sandbox.crm import pipedrive_pages as pages
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome, id_key
 from convsync.sandbox.crm.consenting import ConsentingServer
-from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
+from convsync.sandbox.crm.pipedrive_fields import BUILT_IN, FIELDS, custom_values
+from convsync.sandbox.crm.server import Allowance, CrmRequest, Now, Reply
 
 TOKEN: Final = "sandbox-0123456789abcdef0123456789abcdef"  # noqa: S105 - opens only this sandbox
 CLIENT: Final = ("pipedrive-app", "pipedrive-secret")
 REFRESH_TOKEN: Final = "refresh-sandbox"  # noqa: S105
-MOST, MOST_IDS, MOST_KEYS = 500, 100, 15
 _KEPT: Final = timedelta(days=30)
-_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
 _LISTING = {"limit", "cursor", "sort_by", "sort_direction", "updated_since", "updated_until"}
 _DEAL_QUERY = _LISTING | {"status", "ids", "person_id", "custom_fields", "include_fields"}
+_SORTED = {"limit", "cursor", "sort_by", "sort_direction"}
 _PERSON_QUERY = _LISTING | {"ids", "deal_id", "custom_fields", "include_fields"}
-_INCLUDED = {"first_won_time", "participants_count", "source_lead_id"}
 _COSTS = (
     (re.compile(r"/api/v1/deals/\d+/changelog"), 20),
     (re.compile(r"/api/v2/deals/archived"), 20),
@@ -38,42 +36,6 @@ _COSTS = (
     (re.compile(r"/api/v2/(pipelines|stages)"), 5),
 )
 """Tokens a call costs, as `x-token-cost` in the vendor's OpenAPI description."""
-
-
-def _custom(kind: str, own: str, label: str) -> Field:
-    key = sha1(f"{kind}:{own}".encode(), usedforsecurity=False).hexdigest()
-    return Field(kind=kind, own=own, name=key, label=label, type="varchar", longest=255)
-
-
-FIELDS: Final = (
-    *(
-        _custom("deal", own, label)
-        for own, label in (
-            ("region", "Region"),
-            ("vertical", "Vertical"),
-            ("deal_type", "Deal type"),
-            ("origin", "Lead origin"),
-            ("gclid", "GCLID"),
-            ("mql_on", "MQL on"),
-        )
-    ),
-    *(
-        _custom(CONTACT, own, label)
-        for own, label in (
-            ("country", "Country"),
-            ("consent", "Ads consent"),
-            ("gclid", "GCLID"),
-            ("gbraid", "GBRAID"),
-            ("wbraid", "WBRAID"),
-            ("landing_page", "Landing page"),
-            ("visitor_id", "Visitor ID"),
-        )
-    ),
-)
-_BUILT_IN = {
-    "deal": ("id", "title", "value", "currency", "stage_id", "status", "owner_id", "lost_reason"),
-    CONTACT: ("id", "name", "email", "phone", "owner_id"),
-}
 
 
 class PipedriveServer(ConsentingServer):
@@ -141,18 +103,18 @@ class PipedriveServer(ConsentingServer):
             return None
         shown = {request.headers.get("x-api-token", ""), request.bearer}
         if not shown & self.tokens:
-            return _error(401, "unauthorized access")
+            return pages.error(401, "unauthorized access")
         cost = next((cost for path, cost in _COSTS if path.fullmatch(request.path)), 0)
         if self.budget is not None and self.spent + cost > self.budget:
             headers = {"x-daily-ratelimit-token-remaining": "0", "Retry-After": "3"}
-            return replace(_error(429, "Rate limit exceeded"), headers=headers)
+            return replace(pages.error(429, "Rate limit exceeded"), headers=headers)
         self.spent += cost
         return None
 
     def too_many(self, beyond: Allowance) -> Reply:
         """Say in a header when the burst is over."""
         headers = {"x-ratelimit-limit": str(beyond.requests), "x-ratelimit-reset": "2"}
-        return replace(_error(429, "Rate limit exceeded"), headers=headers)
+        return replace(pages.error(429, "Rate limit exceeded"), headers=headers)
 
     def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for a code or a refresh token."""
@@ -189,9 +151,9 @@ class PipedriveServer(ConsentingServer):
     def persons(self, request: CrmRequest) -> Reply:
         """Answer with persons: a window of them, some by ID, or those behind a deal."""
         query = request.query
-        if refused := _refused(query, _PERSON_QUERY):
+        if refused := pages.refused(query, _PERSON_QUERY):
             return refused
-        since, until = _window(query)
+        since, until = pages.window(query)
         if deal_id := query.get("deal_id"):
             deal = self.book.deal(deal_id)
             found = [] if deal is None else self.book.people_of(deal, CONTACT)
@@ -199,33 +161,37 @@ class PipedriveServer(ConsentingServer):
             found = [one for each in ids.split(",") if (one := self.book.person(each))]
         else:
             found = self.book.people_modified(CONTACT, since, until)
-        return _paged([_person(person, query) for person in found], query)
+        return pages.paged([_person(person, query) for person in found], query)
 
     def changelog(self, request: CrmRequest, deal_id: str) -> Reply:
         """Answer with what changed about a deal, newest first."""
         deal = self.book.deal(deal_id)
         if deal is None:
-            return _error(404, "Deal not found", data=None)
+            return pages.error(404, "Deal not found", data=None)
         newest_first = self.logged.get(deal_id) or reversed(self._changes(deal))
         numbered = [{"id": number, **row} for number, row in enumerate(newest_first, 1)]
-        reply = _refused(request.query, {"limit", "cursor"}) or _paged(numbered, request.query)
+        reply = pages.refused(request.query, {"limit", "cursor"}) or pages.paged(
+            numbered, request.query
+        )
         for row in reply.body.get("data", ()):
             del row["id"]  # what the cursor is made of is not shown
         return reply
 
     def pipelines(self, request: CrmRequest) -> Reply:
         """Answer with the pipelines."""
-        if refused := _refused(request.query, {"limit", "cursor", "sort_by", "sort_direction"}):
+        if refused := pages.refused(
+            request.query, {"limit", "cursor", "sort_by", "sort_direction"}
+        ):
             return refused
         names = dict.fromkeys(stage.pipeline for stage in self.book.stages)
         records = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
-        return _paged(records, request.query)
+        return pages.paged(records, request.query)
 
     def stages(self, request: CrmRequest) -> Reply:
         """Answer with the stages; won and lost are none."""
-        if refused := _refused(request.query, {"limit", "cursor", "pipeline_id"}):
+        if refused := pages.refused(request.query, {"limit", "cursor", "pipeline_id"}):
             return refused
-        return _paged(
+        return pages.paged(
             [
                 {
                     "id": self._stage_id(stage.key),
@@ -242,10 +208,10 @@ class PipedriveServer(ConsentingServer):
 
     def fields(self, request: CrmRequest, kind: str) -> Reply:
         """Answer with the fields of deals or persons."""
-        if refused := _refused(request.query, {"limit", "cursor"}):
+        if refused := pages.refused(request.query, {"limit", "cursor"}):
             return refused
         kind = "deal" if kind == "deal" else CONTACT
-        built_in = [(name, name, "varchar", False) for name in _BUILT_IN[kind]]
+        built_in = [(name, name, "varchar", False) for name in BUILT_IN[kind]]
         custom = [(one.name, one.label, one.type, True) for one in FIELDS if one.kind == kind]
         records = [
             {
@@ -257,18 +223,18 @@ class PipedriveServer(ConsentingServer):
             }
             for code, name, type_, is_custom in (*built_in, *custom)
         ]
-        return _paged(records, request.query, by="field_code")
+        return pages.paged(records, request.query, by="field_code")
 
     # Records
 
     def _listed(self, query: Mapping[str, str], *, is_archived: bool) -> Reply:
         """Answer with deals of one list, those deleted only where their status is asked for."""
-        if refused := _refused(query, _DEAL_QUERY):
+        if refused := pages.refused(query, _DEAL_QUERY):
             return refused
         statuses = query.get("status", "open,won,lost").split(",")
         if set(statuses) - {"open", "won", "lost", "deleted"}:
-            return _invalid("status: not one of open, won, lost, deleted")
-        since, until = _window(query)
+            return pages.invalid("status: not one of open, won, lost, deleted")
+        since, until = pages.window(query)
         found: Iterable[CrmDeal] = (
             deal
             for deal in self._asked(query, since, until)
@@ -276,16 +242,16 @@ class PipedriveServer(ConsentingServer):
             and (deal.deal_id in self._archived) == is_archived
         )
         if query.get("sort_by", "id") == "id" and query.get("sort_direction") != "desc":
-            first = _first_of(query, "id") or 0  # what is on no page need not be made
+            first = pages.first_of(query, "id") or 0  # what is on no page need not be made
             found = dropwhile(lambda deal: int(deal.deal_id) < first, found)
-            found = islice(found, _limit(query) + 1)
+            found = islice(found, pages.limit_of(query) + 1)
         gone = [
             self._deal(one.deal, query)
             | {"status": "deleted", "is_deleted": True, "update_time": _text(one.at)}
             for one in self.book.departed(max(since, self.now() - _KEPT), until)
             if "deleted" in statuses and (one.deal.deal_id in self._archived) == is_archived
         ]
-        return _paged([*(self._deal(deal, query) for deal in found), *gone], query)
+        return pages.paged([*(self._deal(deal, query) for deal in found), *gone], query)
 
     def _asked(self, query: Mapping[str, str], since: datetime, until: datetime) -> list[CrmDeal]:
         """Return the deals a query may mean, by ID."""
@@ -325,7 +291,7 @@ class PipedriveServer(ConsentingServer):
             "lost_reason": deal.lost_reason or None,
             "won_time": _text(won_at) if status == "won" else None,
             "lost_time": _text(closed_at) if status == "lost" else None,
-            "custom_fields": _custom_values("deal", deal.fields, query),
+            "custom_fields": custom_values("deal", deal.fields, query),
         }
         included = set(query.get("include_fields", "").split(","))
         if "participants_count" in included:
@@ -414,106 +380,12 @@ def _person(person: CrmPerson, query: Mapping[str, str]) -> dict[str, Any]:
         "emails": _listed(fields.get("email")),
         "phones": _listed(fields.get("phone")),
         "is_deleted": False,
-        "custom_fields": _custom_values(CONTACT, fields, query),
+        "custom_fields": custom_values(CONTACT, fields, query),
     }
 
 
 def _listed(value: str | None) -> list[dict[str, Any]]:
     return [{"value": value, "primary": True, "label": "work"}] if value else []
-
-
-def _custom_values(
-    kind: str, fields: Mapping[str, str], query: Mapping[str, str]
-) -> dict[str, str | None]:
-    asked = query.get("custom_fields")
-    keys = None if asked is None else asked.split(",")
-    return {
-        one.name: fields.get(one.own) or None
-        for one in FIELDS
-        if one.kind == kind and (keys is None or one.name in keys)
-    }
-
-
-def _refused(query: Mapping[str, str], allowed: set[str]) -> Reply | None:
-    """Return why a query is not taken: an unknown parameter, a wrong time, too much."""
-    if unknown := sorted(set(query) - allowed):
-        return _invalid(f"{unknown[0]}: Parameter '{unknown[0]}' is not allowed for this request")
-    for name in ("updated_since", "updated_until"):
-        if name in query and not _STAMP.match(query[name]):
-            return _invalid(f"{name}: This value is not a valid datetime.")
-    limit = query.get("limit", "100")
-    if not limit.isdigit() or not 1 <= int(limit) <= MOST:
-        return _invalid("limit: not from 1 to 500")
-    if query.get("sort_by", "id") not in {"id", "update_time", "add_time"}:
-        return _invalid("sort_by: not one of id, update_time, add_time")
-    if len(query.get("ids", "").split(",")) > MOST_IDS:
-        return _invalid("ids: too many")
-    if len(query.get("custom_fields", "").split(",")) > MOST_KEYS:
-        return _invalid("custom_fields: too many")
-    if set(filter(None, query.get("include_fields", "").split(","))) - _INCLUDED:
-        return _invalid("include_fields: not one of those there are")
-    return None
-
-
-def _window(query: Mapping[str, str]) -> tuple[datetime, datetime]:
-    since = query.get("updated_since", "1900-01-01T00:00:00Z")
-    until = query.get("updated_until", "9999-01-01T00:00:00Z")
-    return datetime.fromisoformat(since), datetime.fromisoformat(until)
-
-
-def _paged(records: Sequence[dict[str, Any]], query: Mapping[str, str], by: str = "id") -> Reply:
-    """Return a page, and the cursor that names the first record of the next one."""
-    limit, field = _limit(query), query.get("sort_by", by)
-    is_down = query.get("sort_direction") == "desc"
-    if by == "id":
-        records = sorted(records, key=lambda one: (one[field], one["id"]), reverse=is_down)
-    if query.get("cursor"):
-        first = _first_of(query, by)
-        if first is None:
-            return _invalid("cursor: This value is not valid.")
-        records = [one for one in records if by != "id" or one["id"] >= first]
-    page, rest = records[:limit], records[limit:]
-    following = None
-    if rest:
-        named = {"field": field, "fieldValue": rest[0][field], "sortDirection": "asc"}
-        spelt = json.dumps(named | {by: rest[0][by]}, separators=(",", ":"), default=str)
-        following = urlsafe_b64encode(spelt.encode()).decode().rstrip("=")
-    return Reply(
-        body={"success": True, "data": page, "additional_data": {"next_cursor": following}}
-    )
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    return int(query.get("limit", "100"))
-
-
-def _first_of(query: Mapping[str, str], by: str) -> Any:
-    """Return what the first record of a cursor's page is known by; None: no cursor, or not one."""
-    cursor = query.get("cursor", "")
-    try:
-        return json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))[by]
-    except (ValueError, KeyError):
-        return None
-
-
-def _invalid(what: str) -> Reply:
-    body = {
-        "success": False,
-        "error": f"Validation failed: {what}",
-        "code": "ERR_SCHEMA_VALIDATION_FAILED",
-    }
-    return Reply(status=400, body=body)
-
-
-def _error(status: int, message: str, **more: object) -> Reply:
-    body = {
-        "success": False,
-        "error": message,
-        "errorCode": status,
-        "error_info": "Please check developers.pipedrive.com",
-        **more,
-    }
-    return Reply(status=status, body=body)
 
 
 def _text(at: datetime) -> str:

@@ -6,95 +6,38 @@ given out in ten minutes, and who may not have one is told so with 200.
 https://www.zoho.com/crm/developer/docs/api/v8/
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any, Final
 
 from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm import coql
+from convsync.sandbox.crm import zoho_answers as answers
 from convsync.sandbox.crm.book import (
     CONTACT,
     LEAD,
     CrmBook,
     CrmDeal,
     CrmPerson,
-    Departure,
-    Outcome,
     id_key,
 )
-from convsync.sandbox.crm.consenting import ConsentingServer
 from convsync.sandbox.crm.coql import Columns, CoqlError, CoqlQuery
-from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
+from convsync.sandbox.crm.server import Allowance, CrmRequest, Now, Reply
+from convsync.sandbox.crm.zoho_fields import FIELDS, MODULES
+from convsync.sandbox.crm.zoho_settings import ZohoSettings
 
 CLIENT: Final = "1000.SANDBOX"
 SECRET: Final = "secret-sandbox"  # noqa: S105 - opens nothing but this sandbox
 REFRESH_TOKEN: Final = "1000.refresh-sandbox"  # noqa: S105
 MOST_TOKENS, TEN_MINUTES, A_TOKEN_LASTS = 10, timedelta(minutes=10), timedelta(hours=1)
-A_LIST: Final = 200
-LAYOUT: Final = "4150868000000091023"
-PIPELINE: Final = "4150868000000093001"
 KEPT: Final = {"recycle": timedelta(days=60), "permanent": timedelta(days=120)}
-_USERS_ZONE = timezone(timedelta(hours=5, minutes=30))
 _AT_ONCE: Final = 500
 _BASE: Final = "/crm/v8"
-_FORECAST: Final = {
-    Outcome.OPEN: "Open", Outcome.WON: "Closed Won", Outcome.LOST: "Closed Lost",
-}  # fmt: skip
-
-FIELDS: Final = (
-    Field(kind="deal", own="amount", name="Amount", label="Amount", type="currency"),
-    Field(kind="deal", own="region", name="Region", label="Region", longest=255),
-    Field(kind="deal", own="vertical", name="Vertical", label="Vertical", longest=255),
-    Field(kind="deal", own="deal_type", name="Type", label="Type", longest=120),
-    Field(kind="deal", own="origin", name="Origin", label="Origin", longest=255),
-    Field(kind="deal", own="gclid", name="GCLID", label="GCLID", longest=255),
-    *(
-        Field(kind=kind, own=own, name=name, label=label, type=type_, longest=longest)
-        for kind, country in ((CONTACT, "Mailing_Country"), (LEAD, "Country"))
-        for own, name, label, type_, longest in (
-            ("email", "Email", "Email", "email", 100),
-            ("phone", "Phone", "Phone", "phone", 30),
-            ("country", country, country.replace("_", " "), "text", 100),
-            ("consent", "Ads_Consent", "Ads consent", "picklist", 120),
-            ("gclid", "GCLID", "GCLID", "text", 255),
-            ("gbraid", "GBRAID", "GBRAID", "text", 255),
-            ("wbraid", "WBRAID", "WBRAID", "text", 255),
-            ("landing_page", "Landing_Page", "Landing Page", "website", 450),
-            ("visitor_id", "Visitor_ID", "Visitor ID", "text", 255),
-        )
-    ),
-)
-_STAMPS: Final = {"id": "bigint", "Created_Time": "datetime", "Modified_Time": "datetime"}
-_STANDARD: Final[Mapping[str, Columns]] = {
-    "Deals": {
-        **_STAMPS, "Deal_Name": "text", "Stage": "picklist", "Pipeline": "picklist",
-        "Currency": "picklist", "Owner": "ownerlookup", "Contact_Name": "lookup",
-        "Reason_For_Loss__s": "picklist", "Closing_Date": "date",
-    },
-    "Contacts": _STAMPS,
-    "Leads": {
-        **_STAMPS, "Converted__s": "boolean", "Converted_Deal": "lookup",
-        "Converted_Contact": "lookup",
-    },
-}  # fmt: skip
-_KIND: Final = {"Deals": "deal", "Contacts": CONTACT, "Leads": LEAD}
-_HISTORY: Final[Columns] = {
-    "id": "bigint", "Potential_Name": "lookup", "Stage": "picklist", "Moved_To__s": "picklist",
-    "Modified_Time": "datetime",
-}  # fmt: skip
-_OF_MODULE: Final = {
-    module: {**standard, **{one.name: one.type for one in FIELDS if one.kind == _KIND[module]}}
-    for module, standard in _STANDARD.items()
-}
-_JOINED: Final = {"Contact_Name.Modified_Time": "datetime"}
-MODULES: Final[Mapping[str, Columns]] = {
-    **_OF_MODULE, "Deals": {**_OF_MODULE["Deals"], **_JOINED}, "DealHistory": _HISTORY,
-}  # fmt: skip
 
 
-class ZohoServer(ConsentingServer):
+class ZohoServer(ZohoSettings):
     """An organisation over a book. `queries_history` where COQL gives the stage history.
 
     A query gives `longest_page` rows at the most, whatever it asks for. `hidden` are fields it does
@@ -159,16 +102,16 @@ class ZohoServer(ConsentingServer):
         expires_at = self.tokens.get(token)
         if scheme == "Zoho-oauthtoken" and expires_at and self.now() < expires_at:
             return None
-        return _error(401, "INVALID_TOKEN", "invalid oauth token")
+        return answers.refused(401, "INVALID_TOKEN", "invalid oauth token")
 
     def too_many(self, beyond: Allowance) -> Reply:
         """Say as little as when the credits are used up; the header tells the two apart."""
-        return _error(429, "TOO_MANY_REQUESTS", f"more than {beyond.requests} at once")
+        return answers.refused(429, "TOO_MANY_REQUESTS", f"more than {beyond.requests} at once")
 
     def not_found(self, request: CrmRequest) -> Reply:
         """Answer that there is no such path."""
         message = "Please check if the URL trying to access is a correct one"
-        return _error(404, "INVALID_URL_PATTERN", message)
+        return answers.refused(404, "INVALID_URL_PATTERN", message)
 
     def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for a code or a refresh token, and say where the API is.
@@ -217,25 +160,25 @@ class ZohoServer(ConsentingServer):
         """Answer a query, or say what is wrong with it."""
         asked = request.json().get("select_query")
         if not asked:
-            return _error(
+            return answers.refused(
                 400, "MANDATORY_NOT_FOUND", "mandatory key not found", api_name="select_query"
             )
         try:
             query = coql.parsed(asked, self._modules())
         except CoqlError as refused:
-            return _error(400, refused.code, str(refused), **refused.details)
+            return answers.refused(400, refused.code, str(refused), **refused.details)
         rows: Iterator[dict[str, Any]] = filter(
-            partial(_fits, query), self._rows[query.module](query)
+            partial(answers.fits, query), self._rows[query.module](query)
         )
         if query.order and query.order != ("id", False):
             column, descends = query.order
-            rows = iter(sorted(rows, key=partial(_rank, column), reverse=descends))
+            rows = iter(sorted(rows, key=partial(answers.rank, column), reverse=descends))
         size = min(query.limit, self.longest_page)
         found = [*islice(rows, query.offset, query.offset + size + 1)]
         if not found:
             return Reply(status=204)
         columns = dict.fromkeys(("id", *query.columns))
-        page = [{name: _as_json(row[name]) for name in columns} for row in found[:size]]
+        page = [{name: answers.as_json(row[name]) for name in columns} for row in found[:size]]
         info = {"count": len(page), "more_records": len(found) > size}
         return Reply(body={"data": page, **({"info": info} if self.tells_more else {})})
 
@@ -253,14 +196,14 @@ class ZohoServer(ConsentingServer):
         if ids := query.values("Contact_Name", "in"):
             return iter(self._deals_of(map(str, ids)))
         if bounds := query.values("Contact_Name.Modified_Time", "between"):
-            people = self.book.people_modified(CONTACT, *_window(bounds))
+            people = self.book.people_modified(CONTACT, *answers.window(bounds))
             return iter(self._deals_of(person.person_id for person in people))
-        since, until = _window(query.values("Modified_Time", "between", ">="))
+        since, until = answers.window(query.values("Modified_Time", "between", ">="))
 
         def after(deal_id: str | None) -> list[CrmDeal]:
             return self.book.modified(since, until, after=deal_id, limit=_AT_ONCE)
 
-        return _by_id(after, lambda deal: deal.deal_id, _last(query))
+        return answers.by_id(after, lambda deal: deal.deal_id, answers.last_id(query))
 
     def _deals_of(self, contact_ids: Iterable[str]) -> list[CrmDeal]:
         """Return the deals of contacts, by ID."""
@@ -285,12 +228,12 @@ class ZohoServer(ConsentingServer):
                 one.person_id: one for deal in deals for one in self.book.people_of(deal, kind)
             }
             return iter(sorted(leads.values(), key=lambda one: id_key(one.person_id)))
-        since, until = _window(query.values("Modified_Time", "between", ">="))
+        since, until = answers.window(query.values("Modified_Time", "between", ">="))
 
         def after(person_id: str | None) -> list[CrmPerson]:
             return self.book.people_modified(kind, since, until, after=person_id, limit=_AT_ONCE)
 
-        return _by_id(after, lambda person: person.person_id, _last(query))
+        return answers.by_id(after, lambda person: person.person_id, answers.last_id(query))
 
     def _histories(self, query: CoqlQuery) -> Iterator[dict[str, Any]]:
         ids = query.values("Potential_Name", "in")
@@ -345,8 +288,10 @@ class ZohoServer(ConsentingServer):
             contacts = (one for deal in deals for one in self.book.people_of(deal, CONTACT))
             became = [] if person.person_id in self.only_contacts else deals
             row["Converted__s"] = bool(deals)
-            row["Converted_Deal"] = _lookup(next((one.deal_id for one in became), None))
-            row["Converted_Contact"] = _lookup(next((one.person_id for one in contacts), None))
+            row["Converted_Deal"] = answers.lookup(next((one.deal_id for one in became), None))
+            row["Converted_Contact"] = answers.lookup(
+                next((one.person_id for one in contacts), None)
+            )
         return row
 
     # Lists
@@ -368,11 +313,11 @@ class ZohoServer(ConsentingServer):
                 "deleted_time": one.at,
             }
             for one in sorted(self.book.departures.values(), key=lambda one: one.at, reverse=True)
-            if (kind := _left_as(one)) and wanted in ("all", kind)
+            if (kind := answers.left_as(one)) and wanted in ("all", kind)
             if one.at >= self.now() - KEPT[kind]
             if since is None or one.at >= datetime.fromisoformat(since)
         ]
-        return _list(request, rows) if rows or since is None else Reply(status=304)
+        return answers.listed(request, rows) if rows or since is None else Reply(status=304)
 
     def stage_history(self, request: CrmRequest, deal_id: str) -> Reply:
         """Answer with the stages one deal came into."""
@@ -389,161 +334,12 @@ class ZohoServer(ConsentingServer):
     ) -> Reply:
         deal = self.book.deal(deal_id)
         if deal is None:
-            return _error(404, "INVALID_DATA", "The record does not exist")
+            return answers.refused(404, "INVALID_DATA", "The record does not exist")
         if not (wanted := request.query.get("fields")):
-            return _error(
+            return answers.refused(
                 400, "REQUIRED_PARAM_MISSING", "required param is missing", param_name="fields"
             )
         columns = dict.fromkeys(("id", *wanted.split(",")))
-        return _list(request, [{name: row[name] for name in columns} for row in rows(deal)])
-
-    # Settings
-
-    def fields(self, request: CrmRequest) -> Reply:
-        """Answer with the fields of a module."""
-        module = request.query.get("module", "")
-        if module not in _OF_MODULE:
-            return _error(400, "INVALID_MODULE", "the module name given seems to be invalid")
-        own = {one.name: one for one in FIELDS if one.kind == _KIND[module]}
-        return Reply(
-            body={
-                "fields": [
-                    {
-                        "api_name": name,
-                        "field_label": own[name].label if name in own else name.replace("_", " "),
-                        "data_type": "text" if kind == "string" else kind,
-                        "length": own[name].longest if name in own else 120,
-                        "visible": True,
-                        "custom_field": name in own,
-                        **(self._picks() if name == "Stage" else {}),
-                    }
-                    for name, kind in _OF_MODULE[module].items()
-                    if name not in self.hidden
-                    and (name not in self.unused or request.query.get("type") == "all")
-                ]
-            }
+        return answers.listed(
+            request, [{name: row[name] for name in columns} for row in rows(deal)]
         )
-
-    def _picks(self) -> dict[str, Any]:
-        """Return what a deal's stage may be, whatever pipeline it stands in."""
-        return {
-            "pick_list_values": [
-                {
-                    "display_value": self.renamed.get(stage.name, stage.name),
-                    "actual_value": stage.name,
-                    "id": f"4150868000000{sum(map(ord, stage.key)):06d}",
-                    "sequence_number": stage.position,
-                    "forecast_type": _FORECAST[stage.outcome],
-                }
-                for stage in self.book.stages
-            ]
-        }
-
-    def layouts(self, request: CrmRequest) -> Reply:
-        """Answer with the one layout of deals."""
-        if request.query.get("module") != "Deals":
-            return _error(400, "INVALID_MODULE", "the module name given seems to be invalid")
-        layout = {"id": LAYOUT, "name": "Standard", "status": "active", "visible": True}
-        return Reply(body={"layouts": [layout]})
-
-    def pipeline(self, request: CrmRequest) -> Reply:
-        """Answer with the pipelines of a layout."""
-        if request.query.get("layout_id") != LAYOUT:
-            return _error(400, "INVALID_DATA", "Invalid layoutid", param_name="layout_id")
-        if self.has_no_pipelines:
-            return Reply(status=204)
-        pipelines: dict[str, list[dict[str, Any]]] = {}
-        for stage in self.book.stages:
-            pipelines.setdefault(stage.pipeline, []).append(
-                {
-                    "display_value": self.renamed.get(stage.name, stage.name),
-                    "actual_value": stage.name,
-                    "sequence_number": stage.position,
-                    "id": f"4150868000000{sum(map(ord, stage.key)):06d}",
-                    "forecast_type": _FORECAST[stage.outcome],
-                }
-            )
-        return Reply(
-            body={
-                "pipeline": [
-                    {
-                        "display_value": self.renamed.get(name, name),
-                        "actual_value": name,
-                        "id": str(int(PIPELINE) + number),
-                        "default": number == 0,
-                        "maps": maps,
-                    }
-                    for number, (name, maps) in enumerate(pipelines.items())
-                ]
-            }
-        )
-
-
-def _by_id(
-    after: Callable[[str | None], list[Any]], id_of: Callable[[Any], str], last: str | None
-) -> Iterator[Any]:
-    """Yield records in the order of their IDs, some at a time."""
-    while records := after(last):
-        yield from records
-        last = id_of(records[-1])
-
-
-def _last(query: CoqlQuery) -> str | None:
-    return next((str(value) for value in query.values("id", ">")), None)
-
-
-def _window(bounds: Sequence[datetime]) -> tuple[datetime | None, datetime | None]:
-    """Return the half-open window between two instants, both of which are in it."""
-    since, until = [*bounds, None, None][:2]
-    return since, until and until + timedelta(seconds=1)
-
-
-def _fits(query: CoqlQuery, row: Mapping[str, Any]) -> bool:
-    return all(one.holds(_key(row[one.column])) for one in query.where)
-
-
-def _rank(column: str, row: Mapping[str, Any]) -> tuple[bool, Any]:
-    """Return what rows sort by; null comes first."""
-    value = _key(row[column])
-    return value is not None, value
-
-
-def _key(value: Any) -> Any:
-    """Return what is compared of a value: IDs as numbers, a lookup by its ID, times in seconds."""
-    if isinstance(value, Mapping):
-        return int(value["id"])
-    if isinstance(value, datetime):
-        return value.replace(microsecond=0)
-    return int(value) if isinstance(value, str) and value.isdigit() else value
-
-
-def _lookup(record_id: str | None) -> dict[str, str] | None:
-    return {"name": "", "id": record_id} if record_id else None
-
-
-def _left_as(departure: Departure) -> str:
-    return "permanent" if departure.survivor else "recycle"
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(_USERS_ZONE).isoformat(timespec="seconds")
-    return None if value == "" else value
-
-
-def _list(request: CrmRequest, rows: Sequence[Mapping[str, Any]]) -> Reply:
-    size, page = int(request.query.get("per_page", A_LIST)), int(request.query.get("page", 1))
-    if size > A_LIST:
-        return _error(400, "LIMIT_EXCEEDED", "the limit is exceeded", param_name="per_page")
-    shown = rows[(page - 1) * size : page * size]
-    if not shown:
-        return Reply(status=204)
-    more = page * size < len(rows)
-    info = {"per_page": size, "count": len(shown), "page": page, "more_records": more}
-    data = [{name: _as_json(value) for name, value in row.items()} for row in shown]
-    return Reply(body={"data": data, "info": info})
-
-
-def _error(status: int, code: str, message: str, **details: Any) -> Reply:
-    body = {"code": code, "details": details, "message": message, "status": "error"}
-    return Reply(status=status, body=body)
