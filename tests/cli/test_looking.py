@@ -534,8 +534,8 @@ def test_the_same_clicks_again_change_nothing(office: Office, form: str) -> None
                 row = dict(zip(*(line.split() for line in said.out.splitlines()), strict=True))
         shown.append({name: int(count) for name, count in row.items()})
     assert shown == [
-        {"new": 2, "earlier": 0, "known": 0, "passed_over": 0},
-        {"new": 0, "earlier": 0, "known": 0, "passed_over": 3},
+        {"new": 2, "earlier": 0, "known": 0, "passed_over": 0, "unreadable": 0},
+        {"new": 0, "earlier": 0, "known": 0, "passed_over": 3, "unreadable": 0},
     ]
 
 

@@ -35,16 +35,19 @@ def fork_server() -> Iterator[ForkServer]:
     fork_server.close()
 
 
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nights of this process have as many steps as those of the fork server."""
+    monkeypatch.setattr(intake, "CHUNK", DEALS_AT_ONCE)
+
+
 @pytest.fixture(scope="session")
 def night(fork_server: ForkServer) -> Iterator[Undisturbed]:
-    with (
-        Sandbox() as sandbox,
-        folder_in_memory() as folder,
-        pytest.MonkeyPatch.context() as patched,
-    ):
-        patched.setattr(intake, "CHUNK", DEALS_AT_ONCE)
+    with Sandbox() as sandbox, folder_in_memory() as folder:
         company = Company.founded(folder, sandbox)
-        prepare(company, sandbox)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(intake, "CHUNK", DEALS_AT_ONCE)
+            prepare(company, sandbox)
         evening = Evening.now(company, sandbox)
         sandbox.platform.clock.set(instant(NOW))
         assert fork_server.night(company.folder).exit_code == 0

@@ -21,6 +21,12 @@ PARTS = 4
 FEW = ("store deals: before commit", "upload", "sweep identifiers: before commit")
 
 
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nights of this process have as many steps as those of the fork server."""
+    monkeypatch.setattr(intake, "CHUNK", DEALS_AT_ONCE)
+
+
 @pytest.fixture(scope="module")
 def night(server: Server) -> Iterator[Undisturbed]:
     url = server.create()
@@ -36,12 +42,12 @@ def night(server: Server) -> Iterator[Undisturbed]:
         Sandbox() as sandbox,
         folder_in_memory() as folder,
         closing(ForkServer()) as fork_server,
-        pytest.MonkeyPatch.context() as patched,
     ):
-        patched.setattr(intake, "CHUNK", DEALS_AT_ONCE)
         company = Company(folder=folder, sandbox=sandbox)
         company.configure(("sqlite:///ledger.db", text_of(url)))
-        prepare(company, sandbox)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(intake, "CHUNK", DEALS_AT_ONCE)
+            prepare(company, sandbox)
         company.close_ledger()
         server.execute(f"CREATE DATABASE {evening} TEMPLATE {url.database}")
         before = Evening.now(company, sandbox, put_back)
