@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from convsync.errors import OperatorError, TransientError
@@ -184,6 +185,23 @@ def locked(path: Path) -> Iterator[str]:
 def test_a_locked_database_is_tried_again_later(locked: str) -> None:
     with pytest.raises(TransientError, match="locked"):
         list(a_source(locked).read_changed(WINDOW))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_column_that_a_join_brings_twice_is_never_taken_from_either(
+    path: Path, tmp_path: Path, kind: str
+) -> None:
+    url = filled(path, [a_row()])
+    stamp = {"sqlite": '"Modified"', "duckdb": 'CAST("Modified" AS TIMESTAMP)'}[kind]
+    query = f'SELECT deals.*, 7 AS "Amount" FROM deals WHERE {stamp} >= :since'
+    if kind == "duckdb":
+        url = f"duckdb:///{tmp_path / 'crm.duckdb'}"
+        with duckdb.connect(str(tmp_path / "crm.duckdb")) as database:
+            columns = ", ".join(f"'{cell}' AS \"{name}\"" for name, cell in a_row().items())
+            database.execute(f"CREATE TABLE deals AS SELECT {columns}")
+    for read in (SqlDeals.read_changed, SqlDeals.read_period):
+        with pytest.raises(OperatorError, match="column 'Amount' is there twice"):
+            list(read(a_source(url, query), WINDOW))
 
 
 def test_a_colon_that_is_no_bind_stays(path: Path) -> None:

@@ -106,6 +106,13 @@ class Header(Layout[RowCells]):
             said = hash(tuple(map(str, row.cells)))
             yield Look(f"{self.place}{row.number}", read, cells, said)
 
+    def raise_if_twice(self, columns: Sequence[str]) -> None:
+        """Raise OperatorError naming every one of these columns that is there twice."""
+        for column in columns:
+            if self.names.count(column.strip()) > 1:
+                self._position(column)
+        self.raise_if_unusable()
+
     def raise_if_unusable(self) -> None:
         """Raise OperatorError naming every mapped column that is missing or there twice."""
         if not self._unusable:

@@ -40,6 +40,9 @@ from convsync.model.period import Period
 
 _FIRST_READ = datetime(1970, 1, 2, tzinfo=UTC)
 """A window that begins before this is a source's first."""
+_NO_TIME = Period(since=ALL_TIME.until, until=ALL_TIME.until)
+_RENAMING = frozenset({"sqlite", "duckdb"})
+"""The databases that rename the second column of one name where a query stands in brackets."""
 _MYSQL_TIMESTAMP = 7
 
 
@@ -225,8 +228,8 @@ class _OpenQuery:
         self._zones = source.time_zones
         self._id_column = id_column.strip() if id_column else None
         self._running: CursorResult[Any] | None = None
-        mapped = source.columns.all_names
-        self._names = self._mapped_among_columns(mapped) if query.is_table else ()
+        self._mapped = source.columns.all_names
+        self._names = self._mapped_among_columns(self._mapped) if query.is_table else ()
 
     def close(self) -> None:
         """End what still runs."""
@@ -275,6 +278,7 @@ class _OpenQuery:
         column = self._id_name()
         if some == self.every_row or column is None:
             return self.every_row
+        self._raise_if_renamed()
         return self._query.whole_deals(self._names, column, some)
 
     def _id_name(self) -> str | None:
@@ -285,6 +289,14 @@ class _OpenQuery:
         names = [str(column[0]) for column in self._description]
         found = [name for name in names if name.strip() == self._id_column]
         return found[0] if found and len(set(names)) == len(names) else None
+
+    def _raise_if_renamed(self) -> None:
+        """Raise OperatorError where the query by itself has a mapped column twice."""
+        if self._connection.dialect.name in _RENAMING:
+            alone = self._query.bound(self._query.within(self._names, _NO_TIME))
+            with self._connection.execute(alone) as result:
+                header = _Rows(self._source, result, {}).header
+            header.raise_if_twice(self._mapped)
 
     def left_out_of(self, rows: _Rows) -> int:
         """Return how many rows are in no window, however wide, and read the rest of them for it."""
