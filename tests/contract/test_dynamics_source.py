@@ -173,6 +173,7 @@ class TestDynamics(CrmSourceContract):
         (deal,) = read(office.source())
         midnight = SQL_AT.replace(hour=0, minute=0)
         assert reached(deal) == {"sql": midnight, "won": midnight}
+        assert {one.name for one in deal.milestones if one.is_estimated} == {"sql"}
 
     def test_the_time_of_an_earlier_loss_is_not_that_of_the_win(
         self, office: DynamicsOffice

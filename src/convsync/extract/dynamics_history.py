@@ -136,8 +136,9 @@ class History:
     def entered(self, row: DynamicsRecord, past: Past) -> Sequence[Entered]:
         """Return the stages a deal came into. Whatever came before its close was no later.
 
-        One that was won, taken up again and won again is won since the last time. Raises
-        UnexpectedResponseError where a part of its past cannot be had.
+        A move that Dynamics stamps after the close, whose time people type, is dated at the close,
+        and that is an estimate. A deal that was won, taken up again and won again is won since the
+        last time. Raises UnexpectedResponseError where a part of its past cannot be had.
         """
         if past.problem is not None:
             raise past.problem
@@ -151,7 +152,9 @@ class History:
         ]
         closed_at = max(filter(None, map(instant, written)), default=None)
         at = closed_at or _closed_on(row)
-        before = [replace(move, at=min(move.at, at)) for move in past.moves]
+        before = [
+            replace(move, at=at, is_estimated=True) if move.at > at else move for move in past.moves
+        ]
         return [*before, Entered(_CLOSED[state].stage_id, at, is_estimated=closed_at is None)]
 
     def names_of(self, entered: Sequence[Entered]) -> tuple[str, str]:
