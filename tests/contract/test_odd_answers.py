@@ -11,7 +11,7 @@ from convsync.extract.malformed import OwnCalls, as_documented, built, one_by_on
 from convsync.extract.paging import pages_by_cursor, pages_by_id
 from convsync.extract.source import Quarantined
 from tests.contract.crm_suite import mock
-from tests.fuzz.crms import OFFICES, fuzz_crm
+from tests.fuzz.crms import OFFICES, each_field_gone, fuzz_crm
 
 __all__ = ["mock"]
 
@@ -21,6 +21,13 @@ def test_one_odd_value_anywhere_ends_no_read_and_no_neighbour(kind: str) -> None
     figures = fuzz_crm(kind, cases=60, seed=1)
     assert figures.wrong == []
     assert figures.read > 20
+
+
+@pytest.mark.parametrize("kind", OFFICES)
+def test_a_field_that_a_record_lacks_is_reported_or_empty(kind: str) -> None:
+    figures = each_field_gone(kind)
+    assert figures.wrong == []
+    assert figures.read + figures.reported + figures.errors > 5
 
 
 def a_deal(deal_id: str) -> CrmDeal:

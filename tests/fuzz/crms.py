@@ -118,6 +118,30 @@ class Company:
             return Spoilt(route=route, record=record, path=rest, value=value), is_ones_own
         return Spoilt(route=route, record=None, path=path, value=value), False
 
+    def lacking(self) -> Iterator[Spoilt]:
+        """Yield each field of a deal's own records, gone from one of them."""
+        for route, body in self.answers:
+            whole = json.loads(json.dumps(body, default=float))
+            lists = {path[:-1] for path, _ in _elements(whole) if path}
+            for path in sorted(lists, key=repr):
+                records = _at(whole, path)
+                if isinstance(records, list) and len(records) == DEALS:
+                    first = json.dumps(records[0], sort_keys=True)
+                    for name in records[0] if isinstance(records[0], dict) else ():
+                        yield Spoilt(route=route, record=first, path=(name,), value=_GONE)
+
+
+def each_field_gone(kind: str) -> Figures:
+    """Read a company of this CRM, each time with another field gone from a record of one deal."""
+    figures = Figures(kind=kind)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        company = Company(kind, mock)
+        for spoilt in [*company.lacking()]:
+            about = f"{kind}: {spoilt.route} without {spoilt.path[0]}"
+            with watched(figures, about):
+                _read(company, figures, about, spoilt=spoilt, is_ones_own=False)
+    return figures
+
 
 def fuzz_crm(kind: str, cases: int, seed: int) -> Figures:
     """Read a company of this CRM so many times, each with something else spoilt."""

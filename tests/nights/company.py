@@ -30,7 +30,7 @@ from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.server import Sandbox
 from convsync.services import Report, Services
 from convsync.settings import Settings, load_settings
-from convsync.store import account
+from convsync.store import account, migrate
 from convsync.store.database import Database, OnStep, ignore_step
 from convsync.upload.destination import Destination, Verdict
 from convsync.verification import verify
@@ -194,6 +194,8 @@ class Company:
         company.configure()
         if ledger == A_FILE:
             new_ledger(folder / "ledger.db")
+        else:
+            migrate.upgrade(company.database)
         return company
 
     # What the company has

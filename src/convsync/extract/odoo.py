@@ -234,7 +234,7 @@ class Odoo:
             modified_at=instant_of(record["write_date"]),
             entered=stages_entered(record, told.own, is_tracked=self.has_history),
             taken_over=tuple(change.at for change in told.given),
-            amount=next(record[name] for name in _AMOUNTS if name in record),
+            amount=record[next((name for name in _AMOUNTS if name in record), _AMOUNTS[-1])],
             currency=name_of(record["company_currency"]),
             attributes={
                 "owner": str(key_of(record["user_id"])) if record["user_id"] else "",
