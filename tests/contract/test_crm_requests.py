@@ -60,7 +60,7 @@ class Cost:
 
 COSTS: Final = {
     "dynamics": Cost(office=WholeDynamics, a_night=44, a_thousand_more=28),
-    "hubspot": Cost(office=WholeHubSpot, a_night=52, a_thousand_more=46),
+    "hubspot": Cost(office=WholeHubSpot, a_night=53, a_thousand_more=46),
     "odoo": Cost(office=WholeOdoo, a_night=17, a_thousand_more=8),
     "pipedrive": Cost(office=PipedriveOffice, a_night=1_021, a_thousand_more=1_012),
     "salesforce": Cost(office=WholeSalesforce, a_night=21, a_thousand_more=9),

@@ -198,7 +198,7 @@ class HubSpot:
             filters = [*inside, *([_filter("hs_object_id", "GT", after)] if after else [])]
             answer = self._searched(records, filters, by_id, [stamp], _A_SEARCH)
             found = [*map(_id_in, results(answer))]
-            return found, next_place(answer) is not None or _holds_back(answer)
+            return found, next_place(answer) is not None or len(found) >= _A_SEARCH
 
         return pages_by_id(self._http.name, read, str, last)
 
@@ -340,13 +340,6 @@ def _id_in(record: HubSpotRecord) -> str:
     """Return the ID of a record that was found, "" for what is none: such a deal is quarantined."""
     found = record.get("id") if isinstance(record, dict) else None
     return found if isinstance(found, str) and found.isdigit() and found != "0" else ""
-
-
-def _holds_back(answer: Mapping[str, Any]) -> bool:
-    """Return whether a search found more than is in its answer, or does not say."""
-    total = answer.get("total")
-    shown = len(results(answer))
-    return shown >= _A_SEARCH if not isinstance(total, int) else total > shown
 
 
 def _archived(record: HubSpotRecord, window: Period) -> Departed | None:
