@@ -609,3 +609,10 @@ def test_a_sandbox_that_others_can_reach_needs_a_token() -> None:
     said = run("sandbox", "--host", "0.0.0.0", "--http-port", "0", "--grpc-port", "0")
     assert said.code == 2
     assert "token" in said.err
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(office: Office) -> None:
+    office.night()
+    said = office.types("status", "--from", "2026-03-03", "--to", "2026-03-01")
+    assert (said.code, said.out) == (2, "")
+    assert "--to 2026-03-01 lies before --from 2026-03-03." in said.err

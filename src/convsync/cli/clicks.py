@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,14 +10,6 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.progress import showing_progress
 from convsync.errors import OperatorError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from convsync.cli.progress import Shown
-    from convsync.enriching import Enriched
-    from convsync.store.database import Database
-    from convsync.upload.ad_account import AdAccount
 
 app = typer.Typer(help="The click store.", no_args_is_help=True)
 
@@ -78,45 +70,27 @@ def enrich(
 
     Google tells it for 90 days. What it does not know stays as it is; `explain` shows the rest.
     """
-    from convsync import wiring
+    from convsync import enriching, wiring
     from convsync.clock import system_clock
-    from convsync.enriching import Enriched
+    from convsync.upload.ad_account import CannotAsk
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    done: dict[str, Enriched] = {}
+    done: dict[str, enriching.Enriched] = {}
     fixes: list[str] = []
     with options.ledger(settings) as database, showing_progress() as progress:
         for account in wiring.accounts_of(settings):
-            told = enriched_by(account, database, now, progress, done, again=every_day)
-            fixes += [told] if told else []
+            with account.clicks() as reader:
+                if isinstance(reader, CannotAsk):
+                    fixes.append(reader.fix)
+                elif reader.customer_id not in done:
+                    done[reader.customer_id] = enriching.enrich(
+                        database,
+                        reader,
+                        now=now,
+                        again=every_day,
+                        on_day=lambda _: progress.advance("days", 1),
+                    )
     if not done:
         raise OperatorError(f"No ad account can be asked for its clicks: {'; '.join(fixes)}.")
     output.show([asdict(one) for one in done.values()], _ENRICHED, form)
-
-
-def enriched_by(
-    account: "AdAccount",
-    database: "Database",
-    now: "datetime",
-    progress: "Shown",
-    done: "dict[str, Enriched]",
-    *,
-    again: bool,
-) -> str | None:
-    """Let an account tell, unless another destination's was the same; return why it cannot."""
-    from convsync.enriching import enrich as learn
-    from convsync.upload.ad_account import CannotAsk
-
-    with account.clicks() as reader:
-        if isinstance(reader, CannotAsk):
-            return reader.fix
-        if reader.customer_id not in done:
-            done[reader.customer_id] = learn(
-                database,
-                reader,
-                now=now,
-                again=again,
-                on_day=lambda _: progress.advance("days", 1),
-            )
-    return None

@@ -150,15 +150,6 @@ def _state_of(line: "Line") -> str:
     return _NOT_PLANNED if line.applies else _NOT_SENT
 
 
-_FOUND_BY: Mapping[str, str] = {
-    "DEAL": "found on the deal",
-    "LEAD": "found on its lead",
-    "CONTACT": "found on its contact",
-    "KEY": "found by a CRM or visitor key",
-    "IDENTIFIER": "found by hashed e-mail or phone",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class _Shown:
     """An explanation as text, with times in a zone and accounts by their names."""
@@ -179,7 +170,7 @@ class _Shown:
             at = self._at(click.clicked_at) or "at an unknown time"
             yield (
                 f"  click {number}: {click.click_id.kind} {click.click_id.value} {at},"
-                f" {_FOUND_BY[candidate.basis.name]}"
+                f" found {output.FOUND_BY[candidate.basis.name.lower()]}"
             )
             if told := explained.ad_clicks.get(click.click_id.value):
                 yield f"    {_came_by(told)}"

@@ -99,6 +99,12 @@ def day(text: str, option: str) -> date:
     return day_
 
 
+def require_order(first: date, last: date) -> None:
+    """Raise OperatorError where the day of --to lies before that of --from."""
+    if last < first:
+        raise OperatorError(f"--to {last} lies before --from {first}.")
+
+
 def span(option: str, text: str) -> timedelta:
     """Return what 26h, 90m or 3d means; OperatorError for anything else."""
     units = {"m": "minutes", "h": "hours", "d": "days"}

@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     from convsync.store.account import Sums
     from convsync.store.retired import Retired
 
+FOUND_BY: Mapping[str, str] = {
+    "deal": "on the deal",
+    "lead": "on its lead",
+    "contact": "on its contact",
+    "key": "by a CRM or visitor key",
+    "identifier": "by hashed e-mail or phone",
+}
+"""How a click was found, by the name of its `MatchBasis`."""
+
 
 def painted(text: str, state: str) -> str:
     """Return a text in the colour of a state, on a terminal that has colours and may show them."""

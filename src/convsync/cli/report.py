@@ -1,7 +1,7 @@
 """`report coverage`: which conversions were matched and by what, and where the rest was lost."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -92,15 +92,11 @@ def _days(
     from convsync.clock import system_clock
 
     now = options.instant(as_of, settings) or system_clock()
-    last = _day_or(to_day, "--to", now.astimezone(wiring.company_zone(settings)))
+    today = now.astimezone(wiring.company_zone(settings)).date()
+    last = options.day(to_day, "--to") if to_day else today
     first = options.day(from_day, "--from") if from_day else last - timedelta(days=_DAYS)
-    if last < first:
-        raise OperatorError(f"--to {last} lies before --from {first}.")
+    options.require_order(first, last)
     return first, last
-
-
-def _day_or(text: str | None, option: str, now: datetime) -> date:
-    return options.day(text, option) if text else now.date()
 
 
 def _periods(
@@ -218,16 +214,8 @@ def _group_line(group: "Group") -> dict[str, str]:
 def _matched(how: "How") -> str:
     if not how.is_covered:
         return ""
-    return f"{how.click} ({'consented hashes' if how.click == 'person' else _FOUND[how.found_by]})"
-
-
-_FOUND = {
-    "deal": "on the deal",
-    "lead": "on its lead",
-    "contact": "on its contact",
-    "key": "by a CRM or visitor key",
-    "identifier": "by hashed e-mail or phone",
-}
+    by = "consented hashes" if how.click == "person" else output.FOUND_BY[how.found_by]
+    return f"{how.click} ({by})"
 
 
 def _too_late(one: "TooLate") -> str:

@@ -162,8 +162,7 @@ def backfill(
     from convsync.model.period import Period
 
     first, last = options.day(from_day, "--from"), options.day(to_day, "--to")
-    if last < first:
-        raise OperatorError(f"--to {to_day} lies before --from {from_day}.")
+    options.require_order(first, last)
     settings = options.load(config)
     period = Period.of_days(first, last, wiring.company_zone(settings))
     only = _narrowed(settings, deal or [], rule or [], source or [])

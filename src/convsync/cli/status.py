@@ -191,6 +191,7 @@ def _period(from_day: str | None, to_day: str | None, settings: "Settings") -> "
         return None
     first = options.day(from_day, "--from") if from_day else date(1970, 1, 1)
     last = options.day(to_day, "--to") if to_day else date(9999, 12, 30)
+    options.require_order(first, last)
     return Period.of_days(first, last, wiring.company_zone(settings))
 
 

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from convsync.model.ad_click import AdClick
+from convsync.upload.google.enum_words import enum_word
 
 DAYS_BACK = timedelta(days=90)
 
@@ -58,8 +59,6 @@ def _id(resource: Any) -> str:
 
 
 def _word(message: Any, field: str) -> str:
-    """Return an enum's value in Google's spelling, empty where it says nothing."""
-    number = getattr(message, field)
-    known = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number.get(number)
-    word = str(number) if known is None else str(known.name)
+    """Return an enum's value, empty where it says nothing."""
+    word = enum_word(message, field)
     return "" if word in _NOT_SAID else word

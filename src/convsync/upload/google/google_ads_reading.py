@@ -38,6 +38,7 @@ from convsync.upload.google.credentials import (
     signed_channel,
     wants_scope,
 )
+from convsync.upload.google.enum_words import enum_word
 from convsync.upload.google.google_ads_answers import failure_in, faults_of
 from convsync.upload.google.google_ads_api import HOST, VERSION, Api, Customer
 from convsync.upload.google.google_ads_codes import VERSION_FIX, meaning_of
@@ -224,7 +225,7 @@ def account_of(row: Any) -> AccountFacts:
 def _has_enhanced_conversions(tracking: Any) -> bool | None:
     if _ENHANCED not in tracking.DESCRIPTOR.fields_by_name:
         return bool(tracking.enhanced_conversions_for_leads_enabled)
-    return {"ON": True, "OFF": False}.get(_word(tracking, _ENHANCED))
+    return {"ON": True, "OFF": False}.get(enum_word(tracking, _ENHANCED))
 
 
 def action_of(row: Any) -> ConversionActionFacts:
@@ -235,10 +236,10 @@ def action_of(row: Any) -> ConversionActionFacts:
     return ConversionActionFacts(
         action_id=str(action.id),
         name=action.name,
-        status=_word(action, "status"),
-        type=_word(action, "type_"),
+        status=enum_word(action, "status"),
+        type=enum_word(action, "type_"),
         owner=_last_part(action.owner_customer),
-        counting_type=_word(action, "counting_type"),
+        counting_type=enum_word(action, "counting_type"),
         click_through_days=action.click_through_lookback_window_days if has_window else None,
         always_uses_default_value=values.always_use_default_value,
         default_value=values.default_value,
@@ -251,10 +252,10 @@ def summary_of(summary: Any) -> UploadSummary:
     """Return a raw summary, of all actions or of one."""
     is_of_one = "conversion_action_id" in summary.DESCRIPTOR.fields_by_name
     return UploadSummary(
-        client=_word(summary, "client"),
+        client=enum_word(summary, "client"),
         action_id=str(summary.conversion_action_id) if is_of_one else None,
         action_name=summary.conversion_action_name if is_of_one else "",
-        status=_word(summary, "status"),
+        status=enum_word(summary, "status"),
         total=summary.total_event_count,
         successful=summary.successful_event_count,
         pending=summary.pending_event_count,
@@ -291,14 +292,7 @@ def _code(error: Any) -> str:
     family = error.WhichOneof(error.DESCRIPTOR.oneofs[0].name)
     if family is None:
         return "unknown"
-    return meaning_of(family, _word(error, family), Operation.COUNT)[0]
-
-
-def _word(message: Any, field: str) -> str:
-    """Return an enum's value in Google's spelling; its number where the package has none."""
-    number = getattr(message, field)
-    known = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number.get(number)
-    return str(number) if known is None else str(known.name)
+    return meaning_of(family, enum_word(error, family), Operation.COUNT)[0]
 
 
 def _last_part(resource_name: str) -> str:
