@@ -306,7 +306,7 @@ def test_a_command_that_is_stopped_ends_by_sigterm_long_before_its_time(process:
     begun = monotonic()
     ended = process.run([("waits",)], lambda line: Timer(0.01, process.stop).start())
     assert ended.exit_code == -signal.SIGTERM
-    assert monotonic() - begun < 20
+    assert monotonic() - begun < 60
 
 
 def test_what_is_typed_for_each_task() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from convsync.parallel import GivenUpError, ahead, pause, raise_if_given_up, together
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 
 def fail(number: int) -> int:

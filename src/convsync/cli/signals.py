@@ -9,8 +9,8 @@ from typing import Any
 
 from convsync.stopping import Stop
 
-PATIENCE_S = 6
-"""How long to wait for requests in flight; with what is left to do, that makes ten seconds."""
+PATIENCE_S = 4
+"""How long to wait for requests in flight; with what is left to do, it ends within ten seconds."""
 
 
 @contextmanager
