@@ -1,4 +1,4 @@
-"""How many of the open deals will arrive: known by hand, and held against worlds whose end is known."""
+"""How many open deals will arrive: known by hand, and held against worlds whose end is known."""
 
 from collections import Counter
 from random import Random
@@ -33,7 +33,7 @@ def test_without_open_deals_the_chance_is_the_share_of_those_that_arrived() -> N
 
 
 def test_an_open_deal_says_only_that_it_took_at_least_so_long() -> None:
-    """Of a hundred, half are watched for five days only: of the other fifty, ten arrive on day 9."""
+    """Of a hundred, half are watched for five days only: of the others, ten arrive on day 9."""
     outlook = Outlook(
         {Course(5, Fate.OPEN): 50, Course(9, Fate.ARRIVED): 10, Course(30, Fate.OPEN): 40}
     )
