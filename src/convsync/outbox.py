@@ -212,8 +212,8 @@ class Outbox:
             number = batches.open_batch(connection, action, run_id=run_id, rows=len(rows), now=now)
             rows.sort(key=lambda row: row.number)  # the order in which a repeat loads them
             taken = reserved_together([row.number for row in rows], number, action)
-            audit.write_together(connection, [taken], run_id=run_id, at=now)
-        return ReservedBatch(number=number, action=action, rows=rows)
+            alike = audit.write_together(connection, taken, run_id=run_id, at=now)
+        return ReservedBatch(number=number, action=action, rows=rows, adds_up=alike)
 
     def _ask_for(self, pending: batches.Pending) -> Attempt[Verdict]:
         """Ask for one verdict, in a thread of its own."""

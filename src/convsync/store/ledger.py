@@ -38,6 +38,7 @@ from convsync.model.statement import Operation, OrderId, Statement
 from convsync.store import dialect, sums
 from convsync.store.column_types import amount_of, instant_of
 from convsync.store.schema import deals, ledger
+from convsync.store.sums import Alike
 
 EntryKey = tuple[int, str]
 """A deal's row and a rule's name: what a ledger row is about."""
@@ -106,10 +107,13 @@ def write(connection: Connection, moves: Sequence[Move]) -> None:
     sums.apply(connection, moves)
 
 
-def write_together(connection: Connection, move: MoveTogether) -> None:
+def write_together(
+    connection: Connection, move: MoveTogether, before: Sequence[Alike] | None = None
+) -> Sequence[Alike]:
     """Write what many entries do alike, with one statement for each run of their numbers.
 
-    Raises ForbiddenMoveError where one of them is not in a state that it may come from.
+    Returns what they add up to after it, which their next move may be given as `before`. Raises
+    ForbiddenMoveError where one of them is not in a state that it may come from.
     """
     told = {"told_value": ledger.c.value, "told_currency": ledger.c.currency}
     states = sorted(state for state in move.came_from if state is not None)
@@ -119,12 +123,13 @@ def write_together(connection: Connection, move: MoveTogether) -> None:
         .where(or_(*(ledger.c.state == state for state in states)))
         .values({**_columns_of(move.changes), **(told if move.counts else {})})
     )
-    sums.apply_together(connection, move)
+    alike = sums.apply_together(connection, move, before)
     spans = [{"first": first, "last": last} for first, last in spans_in(move.numbers)]
     moved = connection.execute(statement, spans).rowcount
     if moved != len(move.numbers):
         kind, missing = move.event.kind, len(move.numbers) - moved
         raise ForbiddenMoveError(f"no {kind} from where {missing} of these entries are")
+    return alike
 
 
 def _columns_of(changes: Mapping[str, Any]) -> dict[str, Any]:
