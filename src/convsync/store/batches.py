@@ -52,13 +52,15 @@ class BatchRow(Struct, frozen=True, kw_only=True, gc=False):
 class ReservedBatch(Struct, frozen=True, kw_only=True):
     """Rows that go out in one request, or went, in the order they are sent.
 
-    `adds_up` where this run has reserved them: what they add up to since.
+    `adds_up` where this run has reserved them: what they add up to since. It `is_noted` where its
+    request counts towards the quota already.
     """
 
     number: int
     action: ConversionAction
     rows: Sequence[BatchRow]
     adds_up: Sequence[Alike] | None = None
+    is_noted: bool = False
 
     @property
     def batch(self) -> Batch:
