@@ -368,9 +368,9 @@ def _id_of(record: PipedriveRecord) -> str:
     return str(int(record["id"]))
 
 
-def _deleted(record: PipedriveRecord) -> Departed:
+def _deleted(record: PipedriveRecord) -> Iterator[Departed]:
     at = instant(record.get("update_time"))
-    return Departed(deal_id=_id_of(record), gone=Gone.DELETED, at=at)
+    yield Departed(deal_id=_id_of(record), gone=Gone.DELETED, at=at)
 
 
 def _several(record: PipedriveRecord) -> bool:
