@@ -72,7 +72,8 @@ class Departures:
     """What left a source during one run, and what came back to it.
 
     `doubt` is called when too much has vanished, before it is marked: it raises the error, or
-    lets it pass where a person has confirmed it.
+    lets it pass where a person has confirmed it. `problems` names merges whose survivor cannot be
+    read: what was merged into it stays as it is until it can, for its conversions are to move.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Departures:
         self._first_new: dict[str, int] = {}
         self._there_were: dict[str, int] = {}
         self._vanished: Counter[str] = Counter()
+        self.problems: list[str] = []
 
     def begin(self, connection: Connection, source: str) -> None:
         """Remember which deals there were before a source is read."""
@@ -92,6 +94,14 @@ class Departures:
     def note(self, connection: Connection, source: str, departed: Sequence[Departed]) -> None:
         """Mark deals of which the CRM says that they left, of those that were ever read."""
         left = _of_those_present(connection, source, departed)
+        survivors = {one.survivor for _, one in left if one.survivor is not None}
+        unread = quarantine.among(connection, source, survivors)
+        for one in [one for _, one in left if one.survivor in unread]:
+            self.problems.append(
+                f"source '{source}': deal {one.deal_id} was merged into {one.survivor}, which could"
+                " not be read. What was counted stays as it is until it can."
+            )
+        left = [(row, one) for row, one in left if one.survivor not in unread]
         self._weigh(connection, source, sum(one.gone is Gone.DELETED for _, one in left))
         self._mark(connection, source, left)
 

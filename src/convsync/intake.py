@@ -100,7 +100,12 @@ class Intake:
     @property
     def problems(self) -> list[str]:
         """Return what went wrong with sources, or needs a look."""
-        return [*self._windows.problems, *self._problems, *self._survivors.problems]
+        return [
+            *self._windows.problems,
+            *self._problems,
+            *self._survivors.problems,
+            *self._departures.problems,
+        ]
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
         """Store the clicks logged since the last run, and make the deals due that they concern."""

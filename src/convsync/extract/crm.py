@@ -115,11 +115,15 @@ class CrmDeals:
             self._say_what_is_unknown(records)
 
     def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
-        """Yield those of the deals that the CRM shows; it may add what they were merged into."""
+        """Yield those of the deals that the CRM shows; it may add what they were merged into.
+
+        Behind such a deal, what was merged into it is yielded as Departed.
+        """
         with as_documented(f"source '{self.name}'"):
             records = self._records()
             for page in _ahead(self.crm.named(deal_ids)):
                 yield from map(records.read, page.deals)
+                yield from filter(_has_sound_ids, page.departed)
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages there are now, and behind them those that are only remembered."""

@@ -132,6 +132,7 @@ class AnswersForDeals(Protocol):
     def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
         """Yield those of the deals that are there now; of the others nothing.
 
+        Deals that were merged into one that is yielded may come behind it, as Departed.
         Raises what reading the source raises.
         """
 

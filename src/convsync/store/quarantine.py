@@ -4,7 +4,7 @@ A record leaves the quarantine when its deal is read, or when a read that passes
 no longer finds anything wrong at its place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,6 +79,12 @@ def deals_in(connection: Connection, source: str) -> list[str]:
     is_deal = (quarantine.c.source == source) & quarantine.c.deal_id.is_not(None)
     found = select(quarantine.c.deal_id).where(is_deal).distinct()
     return [str(deal_id) for deal_id in connection.execute(found).scalars()]
+
+
+def among(connection: Connection, source: str, deal_ids: Iterable[str]) -> set[str]:
+    """Return those of the deals of a source that are in quarantine."""
+    asked = [*deal_ids]
+    return {*asked}.intersection(deals_in(connection, source)) if asked else set()
 
 
 def unread_before(connection: Connection, source: str, run_id: int, limit: int) -> list[str]:
