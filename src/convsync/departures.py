@@ -93,6 +93,7 @@ class Departures:
 
     def note(self, connection: Connection, source: str, departed: Sequence[Departed]) -> None:
         """Mark deals of which the CRM says that they left, of those that were ever read."""
+        quarantine.release_deals(connection, source, [one.deal_id for one in departed])
         left = _of_those_present(connection, source, departed)
         survivors = {one.survivor for _, one in left if one.survivor is not None}
         unread = quarantine.among(connection, source, survivors)
@@ -105,9 +106,12 @@ class Departures:
         self._weigh(connection, source, sum(one.gone is Gone.DELETED for _, one in left))
         self._mark(connection, source, left)
 
-    def which_left(self, name: str, source: KeepsNoTrace) -> list[Departed]:
-        """Ask a CRM that keeps no trace of deleted deals which of those we know it lacks."""
-        after, departed = 0, list[Departed]()
+    def which_left(self, name: str, source: KeepsNoTrace) -> list[Departed | Quarantined]:
+        """Ask a CRM that keeps no trace of deleted deals which of those we know it lacks.
+
+        It may not say of some: these could not be read.
+        """
+        after, departed = 0, list[Departed | Quarantined]()
         while True:
             with self._session.transaction("list present deals") as connection:
                 known = deals.present_after(connection, name, after, limit=CHUNK)
@@ -123,6 +127,7 @@ class Departures:
         for first in range(0, len(departed), CHUNK):
             with self._session.transaction("note departed deals") as connection:
                 some = departed[first : first + CHUNK]
+                quarantine.release_deals(connection, name, [one.deal_id for one in some])
                 self._mark(connection, name, _of_those_present(connection, name, some))
 
     def note_missing(self, source: str, present: Present) -> None:

@@ -255,9 +255,9 @@ class Intake:
     def _ask_which_left(self, source: DealSource, asked: KeepsNoTrace) -> None:
         """Ask a CRM that keeps no trace of deleted deals, and note which left or were merged."""
         left = self._departures.which_left(source.name, asked)
-        merged, deleted = self._survivors.told_apart(source, left)
-        if merged:
-            self._read_deals(source, merged, self._plan_changed)
+        kept, deleted = self._survivors.told_apart(source, left)
+        if kept:
+            self._read_deals(source, kept, self._plan_changed)
         self._departures.note_left(source.name, deleted)
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:

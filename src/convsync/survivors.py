@@ -82,17 +82,20 @@ class Survivors:
         yield from self._instead_of(departed, source)
 
     def told_apart(
-        self, source: DealSource, left: Iterable[Departed]
+        self, source: DealSource, left: Iterable[Departed | Quarantined]
     ) -> tuple[list[Record], list[Departed]]:
-        """Return what is to be read of deals that were merged, and those that were deleted."""
-        merged: list[Record] = []
+        """Return what is to be kept of deals that were merged, and those that were deleted.
+
+        What could not be read is to be kept, too.
+        """
+        kept: list[Record] = []
         deleted: list[Departed] = []
         for record in self.followed(source, left):
             if _is_unnamed(record):
                 deleted.append(record)
             elif not isinstance(record, Pause):
-                merged.append(record)
-        return merged, deleted
+                kept.append(record)
+        return kept, deleted
 
     def _note_what_was_given(self, source: str, deal: Deal) -> None:
         for at in deal.taken_over:

@@ -26,7 +26,7 @@ from convsync.extract.funnel import MilestoneStages, StageOutcome, listed
 from convsync.extract.looks import LookedAt
 from convsync.extract.malformed import as_documented, may_be_kept
 from convsync.extract.mapping import CellFormat, CrmMapping
-from convsync.extract.source import Bookmark, Departed, Memory, Record
+from convsync.extract.source import Bookmark, Departed, Memory, Quarantined, Record
 from convsync.extract.stage_names import doubtful_words, with_remembered
 from convsync.model.deal import Deal
 from convsync.model.period import Period
@@ -164,8 +164,8 @@ class CrmDeals:
 class ForgetfulCrmDeals(CrmDeals):
     """The deals of a CRM that keeps no trace of deleted ones. Promises KeepsNoTrace, too."""
 
-    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed]:
-        """Yield those of the deals that the CRM no longer has."""
+    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed | Quarantined]:
+        """Yield those of the deals that the CRM no longer has, or does not say whether it has."""
         asked: Any = self.crm
         with as_documented(f"source '{self.name}'"):
             yield from asked.departed_among(deal_ids)

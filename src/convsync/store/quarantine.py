@@ -1,7 +1,7 @@
 """Records that could not be read, so that each is shown until it can be.
 
-A record leaves the quarantine when its deal is read, or when a read that passes over every record
-no longer finds anything wrong at its place.
+A record leaves the quarantine when its deal is read or has left, or when a read that passes over
+every record no longer finds anything wrong at its place.
 """
 
 from collections.abc import Iterable, Sequence
@@ -66,7 +66,7 @@ def _new_among(connection: Connection, entries: Sequence[Entry]) -> int:
 
 
 def release_deals(connection: Connection, source: str, deal_ids: Sequence[str]) -> None:
-    """Drop what was wrong with deals that have been read since."""
+    """Drop what was wrong with deals that have been read, or have left, since."""
     if connection.execute(select(quarantine.c.place).limit(1)).first() is None:
         return
     is_read = quarantine.c.deal_id.in_(bindparam("deal_ids", expanding=True))
