@@ -8,6 +8,7 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.report_funnel import funnel
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ OnlyRule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="On
 @app.callback()
 def _reports() -> None:
     """What the nights add up to."""
+
+
+app.command("funnel")(funnel)
 
 
 @app.command("coverage")

@@ -1,0 +1,303 @@
+"""The funnel as agreed: of the deals that became leads, how many came to each step, and how soon.
+
+A deal became a lead when it was created in its CRM or reached its first milestone, whichever was
+first, and belongs to the cohort of that day. It *came to* a step where it reached that milestone or
+one that follows it: one that skipped a step has gone on. Of all that came to a step each went on,
+is lost, or stands there; so a funnel adds up. Deals that are gone from the CRM are in none.
+
+Days are counted from the step before to a step, of deals that reached both. Times that were
+estimated stay out of them, and so do steps dated before the one they follow.
+
+A cohort is unfinished while a deal of it is open that is younger than nine in ten sales were at
+their end; how many it will bring is then projected (see `outlook`), from all cohorts together.
+Where too few were sold to say, it is unfinished while any deal of it is open.
+
+A deal that goes round is not lost from the line: it is counted where it stands now, and as a loop.
+"""
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from convsync.model.deal import LOST, WON
+from convsync.outlook import Course, Fate, Outlook, Projection
+from convsync.report.coverage import NOT_FILLED_IN
+from convsync.store.database import Database
+from convsync.store.walks import Trace, Walk, walks
+
+_DAY = timedelta(days=1)
+
+
+class Loop(StrEnum):
+    """A way in which deals go round."""
+
+    CAME_BACK = "came back after it was lost"
+    WON_AFTER_LOSS = "won after it was lost"
+    LOST_AFTER_SALE = "lost after it was won"
+    WENT_BACK = "went back from a step it had reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """How long it took: of so many, the one in the middle and the one at nine in ten."""
+
+    count: int
+    median: timedelta
+    p90: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How many came to a milestone, and what became of them.
+
+    `came = went on + open + lost`; `went on` is what came to the next step, and nothing at the
+    last. `reached` are those with a time for this very milestone. `worth` is what their deals are
+    worth by currency, as their CRM says; None stands for amounts without a currency.
+    """
+
+    milestone: str
+    came: int
+    reached: int
+    open: int
+    lost: int
+    days: Days | None
+    worth: Mapping[str | None, Decimal]
+    projection: Projection | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """The funnel of some leads. `open` and `lost` are those that came to no step at all."""
+
+    name: str
+    leads: int
+    open: int
+    lost: int
+    is_unfinished: bool
+    steps: Sequence[Step]
+    loops: Mapping[Loop, int]
+
+
+GroupOf = Callable[[Walk, datetime], str | None]
+"""Names the cohort of a deal that became a lead at an instant; None: it is in none."""
+
+
+def funnel_of(
+    database: Database,
+    order: Sequence[str],
+    group_of: GroupOf,
+    *,
+    now: datetime,
+    absurd_above: Decimal | None = None,
+) -> Sequence[Cohort]:
+    """Return the funnel of each cohort, by name.
+
+    `order` are the milestones as they follow one another; a loss is none of them. What was reached
+    after `now` is not yet. Amounts below zero or above `absurd_above` are worth nothing here.
+    """
+    steps = [name for name in order if name != LOST]
+    cohorts: dict[str, _Cohort] = {}
+    everything = [Counter[Course]() for _ in steps]
+    with database.reading() as connection:
+        for walk in walks(connection):
+            seen = _Seen.of(walk, steps, now)
+            if seen.lead_at > now:
+                continue
+            for all_courses, course in zip(everything, seen.courses, strict=True):
+                all_courses[course] += 1
+            name = group_of(walk, seen.lead_at)
+            if name is not None:
+                worth = _worth_of(walk, absurd_above)
+                cohorts.setdefault(name, _Cohort.of(len(steps))).add(walk, seen, worth)
+    outlooks = [Outlook(courses) for courses in everything]
+    ripe = _nine_in_ten(everything[-1]) if outlooks and outlooks[-1].is_known else None
+    return [cohorts[name].counted(name, steps, outlooks, ripe) for name in sorted(cohorts)]
+
+
+def segment_of(walk: Walk, segment: str) -> str:
+    """Return what a deal has in a segment, or that it has nothing there."""
+    return str(json.loads(walk.segments or "{}").get(segment) or NOT_FILLED_IN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A deal against the steps. `place` counts the steps it came to, 0 for none."""
+
+    lead_at: datetime
+    place: int
+    is_lost: bool
+    age: int
+    times: Sequence[Trace | None]
+    courses: Sequence[Course]
+    loops: frozenset[Loop]
+
+    @classmethod
+    def of(cls, walk: Walk, steps: Sequence[str], now: datetime) -> "_Seen":
+        stand = {
+            name: one
+            for name, one in walk.traces.items()
+            if one.withdrawn_at is None and one.reached_at <= now
+        }
+        times = [stand.get(name) for name in steps]
+        reached = [one.reached_at for one in walk.traces.values()]
+        lead_at = min(filter(None, [walk.created_at, *reached]), default=now)
+        lost, won = stand.get(LOST), stand.get(WON)
+        is_lost = lost is not None and (won is None or won.reached_at <= lost.reached_at)
+        ended_at, fate = (lost.reached_at, Fate.LOST) if lost and is_lost else (now, Fate.OPEN)
+        still = Course(_days_between(lead_at, ended_at), fate)
+        return cls(
+            lead_at=lead_at,
+            place=max((place for place, one in enumerate(times, 1) if one), default=0),
+            is_lost=is_lost,
+            age=_days_between(lead_at, now),
+            times=times,
+            courses=_courses(lead_at, times, still),
+            loops=_loops(walk, is_lost=is_lost),
+        )
+
+
+def _courses(lead_at: datetime, times: Sequence[Trace | None], still: Course) -> Sequence[Course]:
+    """Return the way to each step: it was come to when that one or one after it was reached."""
+    courses: list[Course] = []
+    came_at: datetime | None = None
+    for one in reversed(times):
+        if one is not None:
+            came_at = min(one.reached_at, came_at or one.reached_at)
+        on_time = came_at and Course(_days_between(lead_at, came_at), Fate.ARRIVED)
+        courses.append(on_time or still)
+    return courses[::-1]
+
+
+def _loops(walk: Walk, *, is_lost: bool) -> frozenset[Loop]:
+    lost, won = walk.traces.get(LOST), walk.traces.get(WON)
+    was_won = won is not None and won.withdrawn_at is None
+    loops = {
+        Loop.LOST_AFTER_SALE: is_lost and won and lost and won.reached_at <= lost.reached_at,
+        Loop.WON_AFTER_LOSS: was_won and not is_lost and lost,
+        Loop.CAME_BACK: lost and not is_lost and not was_won,
+        Loop.WENT_BACK: any(
+            one.withdrawn_at for name, one in walk.traces.items() if name not in {LOST, WON}
+        ),
+    }
+    return frozenset(loop for loop, is_so in loops.items() if is_so)
+
+
+@dataclass(slots=True)
+class _Cohort:
+    """A cohort as it is counted; what is by step has a place for each."""
+
+    came: list[int]
+    open: list[int]
+    lost: list[int]
+    reached: list[int]
+    took: "list[array[int]]"
+    worth: list[dict[str | None, Decimal]]
+    courses: list[Counter[Course]]
+    loops: Counter[Loop] = field(default_factory=Counter)
+    youngest_open: int | None = None
+
+    @classmethod
+    def of(cls, steps: int) -> "_Cohort":
+        return cls(
+            came=[0] * (steps + 1),
+            open=[0] * (steps + 1),
+            lost=[0] * (steps + 1),
+            reached=[0] * steps,
+            took=[array("q") for _ in range(steps)],
+            worth=[{} for _ in range(steps)],
+            courses=[Counter() for _ in range(steps)],
+        )
+
+    def add(self, walk: Walk, seen: _Seen, amount: Decimal) -> None:
+        """Count a deal in, which is worth an amount."""
+        for place in range(seen.place + 1):
+            self.came[place] += 1
+        if seen.is_lost:
+            self.lost[seen.place] += 1
+        elif seen.place < len(self.reached):
+            self.open[seen.place] += 1
+            if self.youngest_open is None or seen.age < self.youngest_open:
+                self.youngest_open = seen.age
+        before = None
+        for place, one in enumerate(seen.times):
+            self.courses[place][seen.courses[place]] += 1
+            if amount and place < seen.place:
+                worth = self.worth[place]
+                worth[walk.currency] = worth.get(walk.currency, Decimal(0)) + amount
+            if one is not None:
+                self.reached[place] += 1
+                if before and not (before.is_estimated or one.is_estimated):
+                    self._took(place, one.reached_at - before.reached_at)
+            before = one
+        self.loops.update(seen.loops)
+
+    def _took(self, place: int, time: timedelta) -> None:
+        if time >= timedelta():
+            self.took[place].append(time // timedelta(microseconds=1))
+
+    def counted(
+        self, name: str, steps: Sequence[str], outlooks: Sequence[Outlook], ripe: int | None
+    ) -> Cohort:
+        """Return what it adds up to; `ripe` is the age at which a cohort is finished, if known."""
+        is_unfinished = self.youngest_open is not None and (
+            ripe is None or self.youngest_open < ripe
+        )
+        return Cohort(
+            name=name,
+            leads=self.came[0],
+            open=self.open[0],
+            lost=self.lost[0],
+            is_unfinished=is_unfinished,
+            loops={loop: self.loops[loop] for loop in Loop if self.loops[loop]},
+            steps=[
+                Step(
+                    milestone=milestone,
+                    came=self.came[place + 1],
+                    reached=self.reached[place],
+                    open=self.open[place + 1],
+                    lost=self.lost[place + 1],
+                    days=_days(self.took[place]),
+                    worth=self.worth[place],
+                    projection=outlook.project(self.courses[place])
+                    if is_unfinished and outlook.is_known
+                    else None,
+                )
+                for place, (milestone, outlook) in enumerate(zip(steps, outlooks, strict=True))
+            ],
+        )
+
+
+def _worth_of(walk: Walk, absurd_above: Decimal | None) -> Decimal:
+    amount = walk.amount
+    if amount is None or amount < 0 or (absurd_above is not None and amount > absurd_above):
+        return Decimal(0)
+    return amount
+
+
+def _days(took: "array[int]") -> Days | None:
+    """Return the middle and the ninth in ten, each a time that a deal really took."""
+    if not took:
+        return None
+    in_order = sorted(took)
+    median, p90 = (in_order[len(took) * share // 10] for share in (5, 9))
+    return Days(len(took), timedelta(microseconds=median), timedelta(microseconds=p90))
+
+
+def _days_between(since: datetime, until: datetime) -> int:
+    return max((until - since) // _DAY, 0)
+
+
+def _nine_in_ten(courses: Mapping[Course, int]) -> int | None:
+    """Return the age in days at which nine in ten of those that arrived had; None: none did."""
+    ages = sorted(
+        age
+        for (age, fate), deals in courses.items()
+        if fate is Fate.ARRIVED
+        for age in [age] * deals
+    )
+    return int(ages[len(ages) * 9 // 10]) if ages else None
