@@ -15,7 +15,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from convsync import audit, contents, forgetting, habits, unchanged_rows, unread
+from convsync import (
+    audit,
+    consenting,
+    contents,
+    forgetting,
+    habits,
+    unchanged_rows,
+    unread,
+)
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -30,11 +38,13 @@ from convsync.extract.source import (
     Pause,
     ReadsOn,
     Record,
+    TellsConsent,
     Unchanged,
     read_again,
     with_last,
 )
 from convsync.guarding import drained
+from convsync.model.deal import Deal
 from convsync.model.erased import Erased
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
@@ -106,12 +116,24 @@ class Intake:
         for source in sources:
             with self._left_to_the_next_run():
                 window = self._windows.of(source.name, source)
+                if isinstance(source, TellsConsent):
+                    self._hear(source, window)
                 stored = self.read_clicks(source, window, moves_watermark=True)
                 gave = stored.total or stored.passed_over
                 self._note_whether_it_gave(source.name, gave, habits.READS_NEEDED)
         with self._session.transaction("spread news of clicks") as connection:
             if clicks.has_news(connection):
                 clicks.spread_news(connection, now=self._session.now)
+
+    def _hear(self, source: TellsConsent, window: Period) -> None:
+        for said in source.said(window):
+            with self._session.transaction("hear consent") as connection:
+                consenting.hear_site(connection, said, self.erased)
+
+    def spread_consent(self) -> None:
+        """Make all deals due of whoever said something new of the use of their data."""
+        with self._session.transaction("spread news of consent") as connection:
+            consenting.spread(connection, self._session)
 
     def read_changed_deals(self, sources: Iterable[DealSource]) -> None:
         """Store and plan the deals that changed since the last run, and note those that left."""
@@ -296,6 +318,7 @@ class Intake:
                 read = forgetting.kept_of_people(connection, self.erased, source.name, named)
                 read = [*self._recollection.beside(connection, source.name, read)]
                 saved = deals.save(connection, source.name, read, now=self._session.now)
+                consenting.hear_deals(connection, self._session, _known_in(named, read), saved)
                 self.has_changed |= bool(saved.changed)
                 self._before_keeping(connection, source.name, saved.changed)
                 self._quarantine(connection, source.name, chunk)
@@ -346,6 +369,12 @@ class Intake:
     def _keep_for_next_run(self, connection: Connection, saved: deals.Saved) -> None:
         """Leave what lies outside a backfill's period to the next nightly run."""
         deals.look_again(connection, {stored.row: self._session.now for stored in saved.changed})
+
+
+def _known_in(named: Sequence[Deal], kept: Sequence[Deal]) -> list[Deal]:
+    """Return deals as they were read, but for those of people who were forgotten."""
+    forgotten = {deal.deal_id for deal in kept if deal.consent.is_forgotten}
+    return [deal for deal in named if deal.deal_id not in forgotten]
 
 
 def _of_period(source: DealSource, period: Period, only: Narrowed) -> Iterator[Record]:

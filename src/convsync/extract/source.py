@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from convsync.errors import ConvsyncError
 from convsync.model.click import Sighting
+from convsync.model.consent import Said
 from convsync.model.deal import Deal, Gone, Merged
 from convsync.model.file_mark import FileMark
 from convsync.model.period import Period
@@ -228,6 +229,14 @@ class ReadsOn(Protocol):
 
     def read_on(self, window: Period, after: FileMark | None) -> Iterator[ClickChunk]:
         """Yield what `read` does, but for what was read up to a mark and stands as it did."""
+
+
+@runtime_checkable
+class TellsConsent(Protocol):
+    """A click source that also knows what people said about the use of their data."""
+
+    def said(self, window: Period) -> Iterator[list[tuple[bytes, Said]]]:
+        """Yield what was said in a window, each with the digest of a key of whoever said it."""
 
 
 def read_again(source: DealSource, deal_ids: Sequence[str], until: datetime) -> Iterator[Record]:

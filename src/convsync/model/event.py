@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     CLICKS_IMPORTED = "clicks_imported"
     DEAL_GONE = "deal_gone"
     DEAL_RETURNED = "deal_returned"
+    CONSENT_SAID = "consent_said"
     PLANNED = "planned"
     RESTATED = "restated"
     RETRACTED = "retracted"

@@ -17,7 +17,7 @@ from convsync.model.deal import Deal
 from convsync.model.event import EventKind
 from convsync.model.seen_clicks import digests_of_ids, is_earlier
 from convsync.report.event_table import row_of
-from convsync.store import ad_clicks, audit_search, clicks, deals, lookup, persons
+from convsync.store import ad_clicks, audit_search, clicks, consents, deals, lookup, persons
 from convsync.store.audit_search import Wanted
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
@@ -44,6 +44,7 @@ class StepKind(StrEnum):
     """What a step of a journey is."""
 
     CLICK = "click"
+    CONSENT = "consent"
     DEAL = "deal"
     MILESTONE = "milestone"
     CONVERSION = "conversion"
@@ -57,8 +58,9 @@ _KINDS = list(StepKind)
 class Step:
     """One thing that happened, at an instant in UTC; None where nobody knows when.
 
-    `what` is a kind of click ID, the name of a milestone or the word for an event, `name` a click
-    ID or a rule's name, and `deal_id` says whose it is, where it is of one deal.
+    `what` is a kind of click ID, the name of a milestone, the word for an event or for a consent;
+    `name` a click ID, a rule's name or the use that a consent is about; and `deal_id` says whose it
+    is, where it is of one deal.
     """
 
     at: datetime | None
@@ -111,6 +113,7 @@ def _journey(connection: Connection, person: Person) -> Journey:
     found = deals.numbered(connection, sorted(person.deals))
     steps = [
         *_clicks(connection, found, person),
+        *_consents(connection, person),
         *(step for stored in found for step in _milestones(stored.deal)),
         *_conversions(connection, person),
     ]
@@ -142,6 +145,26 @@ def _clicks(connection: Connection, found: Sequence[StoredDeal], person: Person)
             name=click_id.value,
             deal_id=on_deal.get(click_id, ""),
             ad_click=told.get(click_id.value),
+        )
+
+
+def _consents(connection: Connection, person: Person) -> Iterator[Step]:
+    """Yield each statement about the use of the customer's data once, whatever keys it is kept by.
+
+    A consent that a CRM's field holds without a time is no step: it stands with its deal.
+    """
+    ids = [one.click_id for one in clicks.numbered(connection, person.clicks)]
+    keys = [key for one in ids for key in digests_of_ids(one.kind, [one.value])]
+    of_deals = consents.of_deals(connection, sorted(person.deals)).values()
+    by_key = [consents.of_keys(connection, keys), *of_deals]
+    known = dict.fromkeys(said for found in by_key for each in found.values() for said in each)
+    for said in known:
+        yield Step(
+            at=said.said_at,
+            kind=StepKind.CONSENT,
+            what=said.status.value,
+            name=said.purpose.value,
+            reason=f"{said.source}, {said.how}" if said.how else said.source,
         )
 
 

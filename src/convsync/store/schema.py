@@ -149,6 +149,7 @@ deals = Table(
     Column("currency", String(3)),
     Column("ad_user_data", Word(11), nullable=False),
     Column("ad_personalization", Word(11), nullable=False),
+    Column("consented_at", Instant),
     Column("customer_type", Word(10)),
     Column("emails", Text),
     Column("phones", Text),
@@ -274,8 +275,24 @@ collected = Table(
 )
 """What browsers reported, as it came: a night takes the clicks out of it. See `store.collected`."""
 Index("ix_collected_site_received_at", collected.c.site, collected.c.received_at)
-IS_REFUSAL = text("(ad_storage = 'denied' OR ad_user_data = 'denied')")
-_index_where("ix_collected_refusals", IS_REFUSAL, collected.c.visitor)
+Index("ix_collected_visitor", collected.c.visitor)
+consents = Table(
+    "consents",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("purpose", Word(20), primary_key=True),
+    Column("source", String(100), primary_key=True),
+    Column("record", String(200), primary_key=True),
+    Column("status", Word(11), nullable=False),
+    Column("said_at", Instant),
+    Column("how", Word(10), nullable=False),
+    Column("is_news", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+    info={GROWS: True},
+)
+"""What people said about the use of their data, by their keys. See `store.consents`."""
+Index("ix_consents_record_source", consents.c.record, consents.c.source)
+_index_where("ix_consents_news", text("is_news"), consents.c.key)
 shared_keys = Table(
     "shared_keys",
     metadata,

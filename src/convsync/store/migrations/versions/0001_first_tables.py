@@ -70,8 +70,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collected")),
     )
     op.create_index("ix_collected_site_received_at", "collected", ["site", "received_at"])
-    is_refusal = "(ad_storage = 'denied' OR ad_user_data = 'denied')"
-    _index_where("ix_collected_refusals", "collected", ["visitor"], is_refusal)
+    op.create_index("ix_collected_visitor", "collected", ["visitor"])
+    op.create_table(
+        "consents",
+        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("source", sa.String(length=100), nullable=False),
+        sa.Column("record", sa.String(length=200), nullable=False),
+        sa.Column("status", sa.String(length=11), nullable=False),
+        sa.Column("said_at", sa.BigInteger(), nullable=True),
+        sa.Column("how", sa.String(length=10), nullable=False),
+        sa.Column("is_news", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "purpose", "source", "record", name=op.f("pk_consents")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_consents_record_source", "consents", ["record", "source"])
+    _index_where("ix_consents_news", "consents", ["key"], "is_news")
     op.create_table(
         "clicks",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -95,6 +109,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("ad_user_data", sa.String(length=11), nullable=False),
         sa.Column("ad_personalization", sa.String(length=11), nullable=False),
+        sa.Column("consented_at", sa.BigInteger(), nullable=True),
         sa.Column("customer_type", sa.String(length=10), nullable=True),
         sa.Column("emails", sa.Text(), nullable=True),
         sa.Column("phones", sa.Text(), nullable=True),
