@@ -16,6 +16,7 @@ _APPEND_ONLY = {
         """CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
         BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
         """CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events
+        WHEN OLD.number > coalesce((SELECT sealed FROM audit_head), 0)
         BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
         """CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events
         WHEN EXISTS (SELECT 1 FROM audit_events WHERE number = NEW.number)
@@ -24,8 +25,18 @@ _APPEND_ONLY = {
     "postgresql": [
         """CREATE FUNCTION audit_events_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = '23000'; END $$""",
-        """CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+        """CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR TRUNCATE
         ON audit_events FOR EACH STATEMENT EXECUTE FUNCTION audit_events_append_only()""",
+        """CREATE FUNCTION audit_events_no_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF (SELECT max(number) FROM removed)
+                > coalesce((SELECT sealed FROM audit_head), 0)
+            THEN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = '23000'; END IF;
+            RETURN NULL;
+        END $$""",
+        """CREATE TRIGGER audit_events_no_delete AFTER DELETE ON audit_events
+        REFERENCING OLD TABLE AS removed
+        FOR EACH STATEMENT EXECUTE FUNCTION audit_events_no_delete()""",
     ],
 }
 
@@ -49,6 +60,9 @@ def upgrade() -> None:
         sa.Column("seal", sa.LargeBinary(length=16), nullable=False),
         sa.Column("keyed_since", sa.BigInteger(), nullable=True),
         sa.Column("key_id", sa.LargeBinary(length=8), nullable=True),
+        sa.Column("sealed", sa.BigInteger(), nullable=True),
+        sa.Column("sealed_digest", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("sealed_in", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_audit_head_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
