@@ -35,7 +35,7 @@ longer ago, no platform lets anybody correct."""
 
 
 class Present:
-    """Which deals a read has found, the unreadable ones included, and how many records in all.
+    """Which deals a read has found, the unreadable ones included, and how many records it gave.
 
     A record that could not even be named might be any deal: then nothing is known to be missing.
     """
@@ -44,17 +44,22 @@ class Present:
         self.seen = Seen()
         self.unreadable: list[str] = []
         self.is_known = True
-        self.count = 0
+        self._count = self._unchanged = 0
+
+    def given(self, *, is_complete: bool) -> int:
+        """Return how many records a source gave; where it is not complete, only what changed."""
+        return self._count - (0 if is_complete else self._unchanged)
 
     def watching(self, records: Iterable[Record]) -> Iterator[Record]:
         """Pass records on, and note those that could not be read."""
         for record in records:
             if isinstance(record, Unchanged):
-                self.count += len(record.deal_rows)
+                self._count += len(record.deal_rows)
+                self._unchanged += len(record.deal_rows)
                 self.seen.add(record.deal_rows)
                 yield record
                 continue
-            self.count += not isinstance(record, Bookmark)
+            self._count += not isinstance(record, Bookmark)
             if isinstance(record, Quarantined):
                 if record.deal_id is None:
                     self.is_known = False

@@ -96,7 +96,8 @@ class DealSource(Protocol):
     is_complete: bool
     """One read yields every deal there is, whatever the window: what is missing is gone."""
     reads_all: bool
-    """Every read passes over every record: a quarantined one that it no longer yields is fixed."""
+    """Every read passes over every record, whatever its window: one in quarantine that it no longer
+    yields is fixed."""
 
     def check_columns(self) -> None:
         """Raise OperatorError where the source, or a mapped column, is not there."""
@@ -104,8 +105,9 @@ class DealSource(Protocol):
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp.
 
-        With `after`, a bookmark of the same window, what was read before it may be left out. Deals
-        that left the CRM during the window are yielded as Departed, where the CRM tells of them.
+        A source that `reads_all` yields every deal. With `after`, a bookmark of the same window,
+        what was read before it may be left out. Deals that left the CRM during the window are
+        yielded as Departed, where the CRM tells of them.
         """
 
     def read_period(self, period: Period) -> Iterator[Record]:
@@ -124,6 +126,17 @@ class PassesOverUnchanged(Protocol):
 
         `stored_as` may know other rows after each record that is yielded.
         """
+
+
+@runtime_checkable
+class ReadsByStamp(Protocol):
+    """A source that finds by its stamp alone what has changed.
+
+    A record that could not be read, and can be now, is missed where its stamp is still that of
+    before; so while there is one, such a source is read from its beginning.
+    """
+
+    reads_by_stamp: bool
 
 
 @runtime_checkable

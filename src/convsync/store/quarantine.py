@@ -100,11 +100,21 @@ def unread_before(connection: Connection, source: str, run_id: int, limit: int) 
     return [deal_id for deal_id in deal_ids if deal_id.replace("-", "").isalnum()]
 
 
-def release_unseen(connection: Connection, source: str, run_id: int) -> None:
-    """Drop what this run, which passed over every record of a source, did not find again."""
-    connection.execute(
-        delete(quarantine).where(quarantine.c.source == source, quarantine.c.run_id != run_id)
-    )
+def has_unread(connection: Connection, source: str, run_id: int) -> bool:
+    """Return whether there are records of a source that earlier runs could not read."""
+    is_earlier = (quarantine.c.source == source) & (quarantine.c.run_id != run_id)
+    found = select(quarantine.c.place).where(is_earlier).limit(1)
+    return connection.execute(found).first() is not None
+
+
+def release_unseen(connection: Connection, source: str, run_id: int, place: str = "") -> None:
+    """Drop what this run, which passed over every record of a source, did not find again.
+
+    `place` is what all places begin with that it passed over, such as a file's name.
+    """
+    is_unseen = (quarantine.c.source == source) & (quarantine.c.run_id != run_id)
+    is_there = quarantine.c.place.startswith(place, autoescape=True)
+    connection.execute(delete(quarantine).where(is_unseen, is_there))
 
 
 def entries(connection: Connection) -> list[RowMapping]:

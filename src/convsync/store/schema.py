@@ -123,7 +123,6 @@ file_marks = Table(
     Column("source", String(100), primary_key=True),
     Column("path", Text, primary_key=True),
     Column("reading", LargeBinary(16), nullable=False),
-    Column("since", Instant),
     Column("bytes_read", BigInteger, nullable=False),
     Column("lines_read", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),

@@ -143,7 +143,6 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=100), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("reading", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("since", sa.BigInteger(), nullable=True),
         sa.Column("bytes_read", sa.BigInteger(), nullable=False),
         sa.Column("lines_read", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
