@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from msgspec import convert
 from msgspec.json import Decoder
 
+from convsync.model.carried import PLANNED_BY, runs_in
 from convsync.model.chain import LoggedEvent
 from convsync.model.each import EACH, deals_in, told_apart
 from convsync.model.event import EventKind
@@ -75,6 +76,8 @@ class Common:
     """Events that are about no one deal, gathered from the log as it is read."""
 
     runs: dict[int, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    sealed: list[Mapping[str, Any]] = field(default_factory=list)
+    """What the log says of each sealing of an older part of it."""
     sources_moved: list[tuple[str, str]] = field(default_factory=list)
     planned: dict[int, list[int]] = field(default_factory=dict)
     """The events that tell of each of their deals, by the ranges in which these are."""
@@ -93,6 +96,11 @@ class Common:
         if logged.event in {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}:
             of_run = self.runs.setdefault(logged.run_id, {})
             of_run[logged.event] = {**detail, "audit_number": logged.number}
+        elif logged.event == EventKind.RUNS_CARRIED:
+            for run, said in runs_in(detail).items():
+                self.runs[run] = {**said, **self.runs.get(run, {})}
+        elif logged.event == EventKind.LOG_SEALED:
+            self.sealed.append(detail)
         elif logged.event == EventKind.RULE_MOVED:
             self._of_all.append((logged.number, logged.event, detail))
         elif logged.event == EventKind.SOURCE_MOVED:
@@ -117,10 +125,13 @@ class Common:
             at = self._earlier[at]
         return found
 
-    def together_after(self, number: int, entry: int | None) -> Together | None:
+    def together_after(
+        self, number: int, entry: int | None, *, is_carried: bool = False
+    ) -> Together | None:
         """Return what events after this one that name many make of an entry, None if it depends.
 
-        Entries of one batch share it.
+        Entries of one batch share it. What came before counts for nothing where the entry is
+        carried over by this event.
         """
         if self._of_all or not isinstance(entry, int):
             return None
@@ -130,6 +141,8 @@ class Common:
             named.append(self._event[at])
             at = self._earlier[at]
         events = tuple(reversed(named))
+        if is_carried:
+            events = tuple(one for one in events if self._of_many[one][0] > number)
         if events and self._of_many[events[0]][0] < number:
             return None
         if events not in self._effects:
@@ -162,7 +175,8 @@ def ledger_differences(connection: Connection, common: Common) -> Iterator[Diffe
             names = audit_log.names_of_deals(connection, first, upto)
             yield from _misnamed(told, names, common)
         alone = audit_log.of_deals(connection, first, upto)
-        logged = _replayed(chain(told, alone), common)  # what is told begins an entry's story
+        # what is told begins an entry's story
+        logged = _replayed(chain(told, alone), common, _carried_by(told))
         for number, deal, found in row_record.records_of_deals(connection, first, upto):
             replayed = logged.pop((deal, number), _NOTHING)
             if found is not None:
@@ -224,13 +238,25 @@ def _of_row(row: Any, replayed: Record, seal: bytes) -> Iterator[Difference]:
         yield Difference(str(entry.order_id), column, str(row[column]), None)
 
 
-def _replayed(events: Iterable[OfDeal | _Told], common: Common) -> dict[tuple[int, int], Recorded]:
-    """Return the entries of some deals as the log tells them, by deal row and number."""
+def _carried_by(told: Iterable[_Told]) -> Mapping[tuple[int, str], int]:
+    """Return the latest event that carries an entry over, by deal row and order ID."""
+    return {(one.deal, one.order_id): one.number for one in told if one.event == EventKind.CARRIED}
+
+
+def _replayed(
+    events: Iterable[OfDeal | _Told], common: Common, carried_by: Mapping[tuple[int, str], int]
+) -> dict[tuple[int, int], Recorded]:
+    """Return the entries of some deals as the log tells them, by deal row and number.
+
+    Where an entry was carried over, its replay begins there.
+    """
     of_entry: dict[tuple[int, str], list[OfDeal | _Told]] = {}
     for event in events:
         of_entry.setdefault((event[0], event[4]), []).append(event)
     entries: dict[tuple[int, int], Recorded] = {}
-    for (deal, _), own in of_entry.items():
+    for (deal, order_id), own in of_entry.items():
+        if carried_by and (since := carried_by.get((deal, order_id))):
+            own = [event for event in own if event.number >= since]
         if (entry := _planned_once(own, common) or _moved(own, common)) is not None:
             entries[deal, entry.entry or 0] = entry
     return entries
@@ -241,11 +267,13 @@ def _planned_once(own: Sequence[OfDeal | _Told], common: Common) -> Recorded | N
 
     None where it has another history. Its one event is read as an entry, not as a mapping.
     """
-    _, number, run_id, kind, order_id, detail = own[0][:6]
-    if len(own) > 1 or kind not in PLANNING:
+    _, number, _, kind, order_id, detail = own[0][:6]
+    run_id = _planner(own[0])
+    if len(own) > 1 or run_id is None:
         return None
+    is_carried = kind == EventKind.CARRIED
     entry = _RECORDED(detail) if isinstance(detail, str) else convert(detail, Recorded)
-    changes = common.together_after(number, entry.entry)
+    changes = common.together_after(number, entry.entry, is_carried=is_carried)
     if changes is None:
         return None
     changes.apply(entry)
@@ -259,11 +287,22 @@ def _moved(own: Sequence[OfDeal | _Told], common: Common) -> Recorded | None:
         return None
     changes: list[LoggedChange] = [(one.number, one.event, _said(one)) for one in own]
     number = changes[0][2].get("entry", 0)
-    planned_by = [event.run_id for event in own if event.event in PLANNING]
-    entry = after(sorted((*changes, *common.of_entry(number)), key=itemgetter(0)))
+    of_many = common.of_entry(number)
+    if own[0].event == EventKind.CARRIED:
+        of_many = [change for change in of_many if change[0] > own[0].number]
+    entry = after(sorted((*changes, *of_many), key=itemgetter(0)))
     entry["order_id"] = own[0].order_id
+    planned_by = [run for event in own if (run := _planner(event)) is not None]
     entry["run_id"] = planned_by[-1] if planned_by else None
     return Recorded(**entry)
+
+
+def _planner(event: OfDeal | _Told) -> int | None:
+    """Return the run that planned an entry by this event, None where it was no plan."""
+    if event.event == EventKind.CARRIED:
+        run: int = _said(event)[PLANNED_BY]
+        return run
+    return event.run_id if event.event in PLANNING else None
 
 
 def _said(event: OfDeal | _Told) -> Mapping[str, Any]:
@@ -312,6 +351,10 @@ def run_differences(rows: Iterable[Mapping[str, Any]], common: Common) -> Iterat
             yield from _fields(
                 about, row, finished, ("exit_code", "message", "uploads", "audit_number")
             )
+            if "audit_digest" in finished:  # its event was sealed, and no chain leads to it
+                digest = row["audit_digest"]
+                kept = {"audit_digest": None if digest is None else digest.hex()}
+                yield from _fields(about, kept, finished, ("audit_digest",))
         elif row["finished_at"] is not None:
             yield from _fields(about, row, {**_STOPPED, "audit_number": None}, tuple(_STOPPED))
     for run_id in common.runs:

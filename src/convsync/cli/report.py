@@ -21,6 +21,7 @@ from convsync.cli.coverage_words import (
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_funnel import funnel
+from convsync.cli.report_shortfalls import shortfalls
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def _reports() -> None:
 
 
 app.command("funnel")(funnel)
+app.command("shortfalls")(shortfalls)
 
 
 @app.command("coverage")

@@ -52,6 +52,9 @@ class EventKind(StrEnum):
     PLAN_REFUSED = "plan_refused"
     PLAN_FORCED = "plan_forced"
     PLAN_RELEASED = "plan_released"
+    CARRIED = "carried"
+    RUNS_CARRIED = "runs_carried"
+    LOG_SEALED = "log_sealed"
 
 
 class Event(Struct, frozen=True):

@@ -4,11 +4,12 @@ What marketing and sales both look at: whoever has a deal, a click or an address
 the customer's deals and clicks in the order in which they happened, and what was sent for them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from convsync.extract.salesforce_ids import ids_meant
 from convsync.model.ad_click import AdClick
@@ -35,6 +36,7 @@ TOLD = frozenset(
         EventKind.REJECTED,
         EventKind.UNMATCHED,
         EventKind.NOT_SENT,
+        EventKind.CARRIED,
     }
 )
 """The events of a conversion that are steps of a journey; the rest is bookkeeping."""
@@ -198,5 +200,10 @@ def _conversions(connection: Connection, person: Person) -> Iterator[Step]:
                 deal_id=event.deal_id or "",
                 value=row["value"],
                 currency=row["currency"],
-                reason=row["reason"] or row["code"] or "",
+                reason=row["reason"] or row["code"] or _carried_as(row),
             )
+
+
+def _carried_as(row: Mapping[str, Any]) -> str:
+    """Return the state that a conversion had come to when the older part of the log was sealed."""
+    return str(row["state"]) if row["event"] == EventKind.CARRIED else ""
