@@ -15,7 +15,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from convsync import audit, consenting, contents, forgetting, habits, unchanged_rows
+from convsync import (
+    audit,
+    consenting,
+    contents,
+    forgetting,
+    habits,
+    unchanged_rows,
+    unread,
+)
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -28,7 +36,6 @@ from convsync.extract.source import (
     KeepsNoTrace,
     PassesOverUnchanged,
     Pause,
-    Quarantined,
     ReadsOn,
     Record,
     TellsConsent,
@@ -102,7 +109,12 @@ class Intake:
     @property
     def problems(self) -> list[str]:
         """Return what went wrong with sources, or needs a look."""
-        return [*self._windows.problems, *self._problems, *self._survivors.problems]
+        return [
+            *self._windows.problems,
+            *self._problems,
+            *self._survivors.problems,
+            *self._departures.problems,
+        ]
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
         """Store the clicks logged since the last run, and make the deals due that they concern."""
@@ -169,6 +181,11 @@ class Intake:
                 self._quarantine(connection, source.name, chunk.unreadable)
                 if chunk.mark is not None:
                     file_marks.move(connection, source.name, chunk.mark)
+                if is_last:
+                    passed_over = total.passed_over
+                    unread.release_clicks(
+                        connection, self._session, source, window, passed_over=passed_over
+                    )
                 if is_last and moves_watermark:
                     self._before_moving()
                     held = Counts(deals=total.total, unreadable=total.unreadable)
@@ -201,7 +218,7 @@ class Intake:
             self._read_window(source, window, Bookmark(place))
         window = self._windows.of(source.name, source)
         self._read_window(source, window)
-        if unclear and not source.reads_all:
+        if unclear and not unread.passes_over_all(source, window):
             again = read_again(source, unclear, window.until)
             self._read_deals(source, again, self._plan_changed)
         if isinstance(source, KeepsNoTrace):
@@ -224,13 +241,14 @@ class Intake:
         with self._session.transaction("remember what was reached") as connection:
             self._problems += reached.noted(connection)
         if after is None:
+            given = present.given(is_complete=source.is_complete)
             needed = 1 if source.is_complete else habits.READS_NEEDED
-            self._note_whether_it_gave(source.name, present.count, needed)
+            self._note_whether_it_gave(source.name, given, needed)
         if source.is_complete:
             self._note_missing(source.name, present)
-        if source.reads_all and after is None:
+        if after is None:
             with self._session.transaction("release what is no longer there") as connection:
-                quarantine.release_unseen(connection, source.name, self._session.run_id)
+                unread.release_deals(connection, self._session, source, window)
 
     def _note_missing(self, source: str, present: Present) -> None:
         if not present.is_known:
@@ -264,9 +282,9 @@ class Intake:
     def _ask_which_left(self, source: DealSource, asked: KeepsNoTrace) -> None:
         """Ask a CRM that keeps no trace of deleted deals, and note which left or were merged."""
         left = self._departures.which_left(source.name, asked)
-        merged, deleted = self._survivors.told_apart(source, left)
-        if merged:
-            self._read_deals(source, merged, self._plan_changed)
+        kept, deleted = self._survivors.told_apart(source, left)
+        if kept:
+            self._read_deals(source, kept, self._plan_changed)
         self._departures.note_left(source.name, deleted)
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
@@ -342,19 +360,7 @@ class Intake:
             runs.place_bookmark(connection, source.name, window, place, self._session.run_id)
 
     def _quarantine(self, connection: Connection, source: str, records: Sequence[Record]) -> None:
-        entries = [
-            quarantine.Entry(
-                source=source,
-                place=record.place,
-                problem=record.problem,
-                deal_id=record.deal_id,
-            )
-            for record in records
-            if isinstance(record, Quarantined)
-        ]
-        session = self._session
-        new = quarantine.add(connection, entries, run_id=session.run_id, now=session.now)
-        if new:
+        if new := unread.keep(connection, self._session, source, records):
             self.unreadable[source] += new
 
     @contextmanager
