@@ -2,6 +2,7 @@
 replaying an audit log gives the ledger.
 """
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from convsync.verification import verify
 
 _MEMORY = Path("/dev/shm")
 _ROOM = 2 << 30  # bytes: what the files of a whole suite need, several times over
+_RARELY = 50_000, 20, 20
+"""After how many new objects Python looks for cycles. It finds few, and looks through thousands of
+tests and all they import: without, they are collected in two thirds of the time."""
 
 # No deadline: a busy machine takes long for an example. `make soak` tries the larger number.
 settings.register_profile("quick", max_examples=40, deadline=None)
@@ -26,6 +30,18 @@ def pytest_configure() -> None:
     """Keep temporary files in memory where there is room: a ledger's commit waits for its disk."""
     if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM:
         tempfile.tempdir = str(_MEMORY)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for garbage afterwards, and never among the tests and what they import."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(*_RARELY)
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
