@@ -234,7 +234,7 @@ class CrmSourceContract(DealSourceContract):
         reading.close()
         for thread in threads_there_are():
             if thread not in others and thread.name.startswith("ThreadPoolExecutor"):
-                thread.join(30)
+                thread.join(60)
                 assert not thread.is_alive()
         asked = office.asked("")
         read(office.source())
