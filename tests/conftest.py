@@ -7,9 +7,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Connection, Engine, event
 
 from convsync.sandbox.server import Sandbox
 from convsync.verification import verify
@@ -19,6 +21,35 @@ _ROOM = 2 << 30  # bytes: what the files of a whole suite need, several times ov
 _RARELY = 50_000, 20, 20
 """After how many new objects Python looks for cycles. It finds few, and looks through thousands of
 tests and all they import: without, they are collected in two thirds of the time."""
+
+
+class CompiledOnce(dict[Any, Any]):
+    """Statements as compiled for a kind of database, whichever engine asked first.
+
+    SQLAlchemy keeps them by engine, for as long as that lives. Nearly every test opens a database
+    of its own, and spent a quarter of its time on compiling the same statements again.
+    """
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return what was compiled for an engine's dialect, or for another of its kind."""
+        return super().get(self._of_kind(key), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(self._of_kind(key), compiled)
+
+    @staticmethod
+    def _of_kind(key: Any) -> Any:
+        dialect, *statement = key
+        return type(dialect), *statement
+
+
+_COMPILED = CompiledOnce()
+
+
+@event.listens_for(Engine, "engine_connect")
+def _compile_once(connection: Connection) -> None:
+    connection.execution_options(compiled_cache=_COMPILED)
+
 
 # No deadline: a busy machine takes long for an example. `make soak` tries the larger number.
 settings.register_profile("quick", max_examples=40, deadline=None)
