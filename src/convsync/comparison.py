@@ -16,13 +16,13 @@ from msgspec import convert
 from msgspec.json import Decoder
 
 from convsync.model.chain import LoggedEvent
-from convsync.model.each import EACH, deals_in, told_apart
+from convsync.model.each import EACH, InColumns, deals_in, in_columns, told_apart
 from convsync.model.event import EventKind
 from convsync.model.ledger import record_of
-from convsync.model.record import Scalar, numbers_in
+from convsync.model.record import FIELDS, Scalar, numbers_in
 from convsync.model.replay import Record, Recorded, Together, after, together
 from convsync.model.seal import close, closed
-from convsync.store import audit_log, deals, ledger, row_record, runs
+from convsync.store import audit_log, deals, ledger, row_columns, row_record, runs
 from convsync.store.audit_log import OfDeal
 from convsync.store.database import Connection
 
@@ -157,14 +157,17 @@ def ledger_differences(connection: Connection, common: Common) -> Iterator[Diffe
     seal = audit_log.last(connection).seal
     for first in range(0, deals.next_row(connection), RANGE):
         upto = first + RANGE
-        told = _told_of_deals(connection, first, upto, common)
-        if told:
-            names = audit_log.names_of_deals(connection, first, upto)
-            yield from _misnamed(told, names, common)
+        rows = {row[0]: row for row in row_record.rows_of_deals(connection, first, upto)}
         alone = audit_log.of_deals(connection, first, upto)
+        events = _telling_of_many(connection, upto, common)
+        names = audit_log.names_of_deals(connection, first, upto) if events else {}
+        alike = _plainly_alike(events, rows, alone, names, common, seal)
+        told = [one for one in _told_apart(events, alike) if first < one.deal <= upto]
+        yield from _misnamed(told, names, common)
         logged = _replayed(chain(told, alone), common)  # what is told begins an entry's story
-        for number, deal, found in row_record.records_of_deals(connection, first, upto):
-            replayed = logged.pop((deal, number), _NOTHING)
+        for number in rows.keys() - alike:
+            replayed = logged.pop((rows[number][1], number), _NOTHING)
+            found = row_record.record_of(rows[number])
             if found is not None:
                 found.click = closed("click", found.click, found.order_id, seal)
                 found.about = closed("about", found.about, found.order_id, seal)
@@ -173,6 +176,16 @@ def ledger_differences(connection: Connection, common: Common) -> Iterator[Diffe
                 yield from _of_row(row, replayed.as_record(), seal)
         for replayed in logged.values():
             yield from _between(str(replayed.order_id), {}, replayed.as_record())
+
+
+class _OfMany(NamedTuple):
+    """An event about many deals that tells of each what is its own."""
+
+    number: int
+    run_id: int
+    event: str
+    source: str
+    detail: Mapping[str, Any]
 
 
 class _Told(NamedTuple):
@@ -188,20 +201,78 @@ class _Told(NamedTuple):
     deal_id: str
 
 
-def _told_of_deals(connection: Connection, after: int, upto: int, common: Common) -> list[_Told]:
-    """Return what events about many deals tell of those with these rows, in the events' order."""
+Names = Mapping[int, tuple[str, str]]
+"""Source and ID of deals, by their rows."""
+
+
+def _telling_of_many(connection: Connection, upto: int, common: Common) -> list[_OfMany]:
+    """Return the events that tell of many deals, some of which are in the range up to this row."""
     numbers = common.planned.get(_place_of(upto), ())
     return [
-        _Told(one.deal, number, run_id, kind, one.order_id, one.detail, source, one.deal_id)
+        _OfMany(number, run_id, kind, source, _DECODED(detail))
         for number, run_id, kind, source, detail in audit_log.numbered(connection, numbers)
-        for one in told_apart(_DECODED(detail))
-        if after < one.deal <= upto
     ]
 
 
-def _misnamed(
-    told: Sequence[_Told], names: Mapping[int, tuple[str, str]], common: Common
-) -> Iterator[Difference]:
+def _told_apart(events: Iterable[_OfMany], alike: frozenset[int]) -> Iterator[_Told]:
+    """Yield what events about many deals tell of each, but for the entries found alike."""
+    for number, run_id, kind, source, detail in events:
+        if alike.issuperset(numbers_in(detail["entries"])):
+            continue
+        for one in told_apart(detail):
+            if one.detail["entry"] not in alike:
+                about = one.order_id, one.detail, source, one.deal_id
+                yield _Told(one.deal, number, run_id, kind, *about)
+
+
+def _plainly_alike(
+    events: Sequence[_OfMany],
+    rows: Mapping[int, row_record.Row],
+    alone: Iterable[OfDeal],
+    names: Names,
+    common: Common,
+    seal: bytes,
+) -> frozenset[int]:
+    """Return the numbers of entries that are as the log tells them, found by comparing columns.
+
+    Nothing is told of these but that they were planned, and what many did together: as of most.
+    """
+    order_ids = [one for event in events for one in event.detail[EACH]["order_id"]]
+    if len(order_ids) > len(set(order_ids)):
+        return frozenset()
+    numbered = {row[_ORDER_ID]: number for number, row in rows.items()}
+    among = rows.keys() - {numbered.get(event.order_id) for event in alone}
+    alike: set[int] = set()
+    for event in events:
+        if event.event not in PLANNING or (told := in_columns(event.detail, FIELDS)) is None:
+            continue
+        effects = [
+            common.together_after(event.number, number) if number in among else None
+            for number in told.numbers
+        ]
+        for some, effect in told.runs(effects):
+            found = [rows[number] for number in some.numbers]
+            columns = effect.in_columns(some.columns)
+            columns["run_id"] = [event.run_id] * len(found)
+            if _are_named(some, event, names, common) and row_columns.are_as_told(
+                found, columns, seal
+            ):
+                alike.update(some.numbers)
+    return frozenset(alike)
+
+
+_ORDER_ID = row_record.COLUMNS.index("order_id")
+
+
+def _are_named(told: InColumns, event: _OfMany, names: Names, common: Common) -> bool:
+    """True where deals have the names under which an event tells of their rows."""
+    found = [names.get(deal, ("", "")) for deal in told.columns["deal"]]
+    known = {event.source, *(now for then, now in common.sources_moved if then == event.source)}
+    are_known = known.issuperset(source for source, _ in found)
+    return are_known and [name for _, name in found] == told.deal_ids
+
+
+def _misnamed(told: Sequence[_Told], names: Names, common: Common) -> Iterator[Difference]:
     """Yield the deals whose names are not those under which an event tells of their rows."""
     for one in told:
         source, deal_id = names.get(one.deal, (None, None))
