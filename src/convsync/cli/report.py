@@ -9,6 +9,7 @@ import typer
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_funnel import funnel
+from convsync.cli.report_shortfalls import shortfalls
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _reports() -> None:
 
 
 app.command("funnel")(funnel)
+app.command("shortfalls")(shortfalls)
 
 
 @app.command("coverage")

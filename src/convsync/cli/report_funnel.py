@@ -21,7 +21,8 @@ _DAYS = 365
 _COHORTS = ("week", "month")
 _COLUMNS = (
     *("cohort", "unfinished", "leads", "milestone", "came", "reached", "of_before", "of_leads"),
-    *("open", "lost", "median_days", "p90_days", "days_of", "expected", "low", "high"),
+    *("of_leads_low", "of_leads_high", "open", "lost", "median_days", "p90_days", "days_of"),
+    *("median_days_from_lead", "p90_days_from_lead", "expected", "expected_low", "expected_high"),
     *("worth", "currency"),
 )
 _STEPS = (
@@ -66,7 +67,7 @@ def funnel(
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    first, last = _days(from_day, to_day, now, settings)
+    first, last = days_of_leads(from_day, to_day, now, settings)
     group_of = _grouped(by, first, last, settings)
     with options.ledger(settings) as database:
         cohorts = funnel_of(
@@ -74,7 +75,7 @@ def funnel(
             wiring.funnel_of(settings),
             group_of,
             now=now,
-            absurd_above=_absurd_above(settings),
+            absurd_above=absurd_above(settings),
         )
         standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
     match form:
@@ -90,9 +91,10 @@ def funnel(
             output.show_json({**days, **rows, **agreed.as_json(standings)})
 
 
-def _days(
+def days_of_leads(
     from_day: str | None, to_day: str | None, now: datetime, settings: "Settings"
 ) -> tuple[date, date]:
+    """Return the first and the last day whose leads are asked for."""
     from convsync import wiring
 
     today = now.astimezone(wiring.company_zone(settings)).date()
@@ -102,7 +104,7 @@ def _days(
     return first, last
 
 
-def _absurd_above(settings: "Settings") -> Decimal | None:
+def absurd_above(settings: "Settings") -> Decimal | None:
     """Return above which amount every rule that sends amounts would call one absurd."""
     limits = [
         rule.amounts.absurd_above for rule in settings.rules.values() if rule.value.kind == "amount"
@@ -114,7 +116,7 @@ def _absurd_above(settings: "Settings") -> Decimal | None:
 def _grouped(by: str | None, first: date, last: date, settings: "Settings") -> "GroupOf":
     """Return what names a deal's cohort; None where it became a lead on another day."""
     from convsync import wiring
-    from convsync.report.funnel import segment_of
+    from convsync.report.passages import segment_of
 
     zone = wiring.company_zone(settings)
     segments = {name for source in settings.deals.values() for name in source.segments}
@@ -155,7 +157,9 @@ def _rows(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, Any]]:
                 "came": step.came,
                 "reached": step.reached,
                 "of_before": _ratio(step.came, before),
-                "of_leads": _ratio(step.came, cohort.leads),
+                "of_leads": round(step.share.share, 4),
+                "of_leads_low": round(step.share.low, 4),
+                "of_leads_high": round(step.share.high, 4),
                 "open": step.open,
                 "lost": step.lost,
                 **_days_row(step),
@@ -169,11 +173,13 @@ def _rows(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, Any]]:
 
 
 def _days_row(step: "Step") -> dict[str, Any]:
-    days = step.days
+    days, from_lead = step.days, step.days_from_lead
     return {
         "median_days": days and output.days_of(days.median),
         "p90_days": days and output.days_of(days.p90),
         "days_of": days.count if days else 0,
+        "median_days_from_lead": from_lead and from_lead.median.days,
+        "p90_days_from_lead": from_lead and from_lead.p90.days,
     }
 
 
@@ -181,8 +187,8 @@ def _projected_row(step: "Step") -> dict[str, Any]:
     projected = step.projection
     return {
         "expected": projected and round(projected.expected, 1),
-        "low": projected and round(projected.low, 1),
-        "high": projected and round(projected.high, 1),
+        "expected_low": projected and round(projected.low, 1),
+        "expected_high": projected and round(projected.high, 1),
     }
 
 
@@ -255,14 +261,17 @@ def _show_around(cohort: "Cohort") -> None:
 def _show_cohorts(cohorts: "Sequence[Cohort]") -> None:
     milestones = [step.milestone for step in cohorts[0].steps]
     last = milestones[-1] if milestones else ""
-    columns = ("cohort", "leads", *milestones, f"half {last} within", "worth", "expected")
+    within = f"half {last} within"
+    columns = ("cohort", "leads", *milestones, "nine in ten sure", within, "worth", "expected")
     lines = []
     for cohort in cohorts:
         line = {"cohort": cohort.name, "leads": f"{cohort.leads:,}"}
         for step in cohort.steps:
-            line[step.milestone] = f"{step.came:,} ({_percent(step.came, cohort.leads)})"
+            line[step.milestone] = f"{step.came:,} ({step.share.share:.0%})"
         for step in cohort.steps[-1:]:
-            line[f"half {last} within"] = _in_days(step.days.median if step.days else None)
+            days = step.days_from_lead
+            line["nine in ten sure"] = f"{step.share.low:.0%} to {step.share.high:.0%}"
+            line[within] = f"{days.median.days} d of the lead" if days else ""
             line["worth"] = _worth(step)
             line["expected"] = _projected(step) or ("unfinished" if cohort.is_unfinished else "")
         lines.append(line)

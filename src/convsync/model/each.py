@@ -109,7 +109,8 @@ def deals_in(detail: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def values_in(detail: Mapping[str, Any]) -> list[tuple[int, str, str]]:
-    """Return deal, order ID and value of each conversion that such an event is about."""
+    """Return deal, order ID and value of each conversion that such an event gives a value."""
     each = detail[EACH]
-    values = each.get("value") or [detail["value"]] * detail["rows"]
-    return [*zip(each[_DEAL], each[_ORDER_ID], values, strict=True)]
+    values = each.get("value") or [detail.get("value")] * detail["rows"]
+    rows = zip(each[_DEAL], each[_ORDER_ID], values, strict=True)
+    return [(deal, order_id, value) for deal, order_id, value in rows if value is not None]

@@ -1,9 +1,8 @@
 """The funnel as agreed: of the deals that became leads, how many came to each step, and how soon.
 
-A deal became a lead when it was created in its CRM or reached its first milestone, whichever was
-first, and belongs to the cohort of that day. It *came to* a step where it reached that milestone or
-one that follows it: one that skipped a step has gone on. Of all that came to a step each went on,
-is lost, or stands there; so a funnel adds up. Deals that are gone from the CRM are in none.
+A deal belongs to the cohort of the day on which it became a lead. Of all that came to a step each
+went on, is lost, or stands there; so a funnel adds up. Deals that are gone from the CRM are in
+none. What it is to become a lead, and to come to a step, stands in `passages`.
 
 Days are counted from the step before to a step, of deals that reached both. Times that were
 estimated stay out of them, and so do steps dated before the one they follow.
@@ -11,35 +10,21 @@ estimated stay out of them, and so do steps dated before the one they follow.
 A cohort is unfinished while a deal of it is open that is younger than nine in ten sales were at
 their end; how many it will bring is then projected (see `outlook`), from all cohorts together.
 Where too few were sold to say, it is unfinished while any deal of it is open.
-
-A deal that goes round is not lost from the line: it is counted where it stands now, and as a loop.
 """
 
-import json
 from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
-from convsync.model.deal import LOST, WON
+from convsync.model.deal import LOST
 from convsync.outlook import Course, Fate, Outlook, Projection
-from convsync.report.coverage import NOT_FILLED_IN
+from convsync.report.passages import Loop, Passage, passages, worth_of
+from convsync.report.shares import Interval, place_among, share_of
 from convsync.store.database import Database
-from convsync.store.walks import Trace, Walk, walks
-
-_DAY = timedelta(days=1)
-
-
-class Loop(StrEnum):
-    """A way in which deals go round."""
-
-    CAME_BACK = "came back after it was lost"
-    WON_AFTER_LOSS = "won after it was lost"
-    LOST_AFTER_SALE = "lost after it was won"
-    WENT_BACK = "went back from a step it had reached"
+from convsync.store.walks import Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +41,19 @@ class Step:
     """How many came to a milestone, and what became of them.
 
     `came = went on + open + lost`; `went on` is what came to the next step, and nothing at the
-    last. `reached` are those with a time for this very milestone. `worth` is what their deals are
-    worth by currency, as their CRM says; None stands for amounts without a currency.
+    last. `reached` are those with a time for this very milestone, `share` is of the leads.
+    `days` are from the step before, `days_from_lead` whole days since the lead. `worth` is what
+    their deals are worth by currency, as their CRM says; None stands for amounts without one.
     """
 
     milestone: str
     came: int
     reached: int
+    share: Interval
     open: int
     lost: int
     days: Days | None
+    days_from_lead: Days | None
     worth: Mapping[str | None, Decimal]
     projection: Projection | None
 
@@ -104,87 +92,16 @@ def funnel_of(
     cohorts: dict[str, _Cohort] = {}
     everything = [Counter[Course]() for _ in steps]
     with database.reading() as connection:
-        for walk in walks(connection):
-            seen = _Seen.of(walk, steps, now)
-            if seen.lead_at > now:
-                continue
+        for walk, seen in passages(connection, steps, now=now):
             for all_courses, course in zip(everything, seen.courses, strict=True):
                 all_courses[course] += 1
             name = group_of(walk, seen.lead_at)
             if name is not None:
-                worth = _worth_of(walk, absurd_above)
+                worth = worth_of(walk, absurd_above)
                 cohorts.setdefault(name, _Cohort.of(len(steps))).add(walk, seen, worth)
     outlooks = [Outlook(courses) for courses in everything]
     ripe = _nine_in_ten(everything[-1]) if outlooks and outlooks[-1].is_known else None
     return [cohorts[name].counted(name, steps, outlooks, ripe) for name in sorted(cohorts)]
-
-
-def segment_of(walk: Walk, segment: str) -> str:
-    """Return what a deal has in a segment, or that it has nothing there."""
-    return str(json.loads(walk.segments or "{}").get(segment) or NOT_FILLED_IN)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A deal against the steps. `place` counts the steps it came to, 0 for none."""
-
-    lead_at: datetime
-    place: int
-    is_lost: bool
-    age: int
-    times: Sequence[Trace | None]
-    courses: Sequence[Course]
-    loops: frozenset[Loop]
-
-    @classmethod
-    def of(cls, walk: Walk, steps: Sequence[str], now: datetime) -> "_Seen":
-        stand = {
-            name: one
-            for name, one in walk.traces.items()
-            if one.withdrawn_at is None and one.reached_at <= now
-        }
-        times = [stand.get(name) for name in steps]
-        reached = [one.reached_at for one in walk.traces.values()]
-        lead_at = min(filter(None, [walk.created_at, *reached]), default=now)
-        lost, won = stand.get(LOST), stand.get(WON)
-        is_lost = lost is not None and (won is None or won.reached_at <= lost.reached_at)
-        ended_at, fate = (lost.reached_at, Fate.LOST) if lost and is_lost else (now, Fate.OPEN)
-        still = Course(_days_between(lead_at, ended_at), fate)
-        return cls(
-            lead_at=lead_at,
-            place=max((place for place, one in enumerate(times, 1) if one), default=0),
-            is_lost=is_lost,
-            age=_days_between(lead_at, now),
-            times=times,
-            courses=_courses(lead_at, times, still),
-            loops=_loops(walk, is_lost=is_lost),
-        )
-
-
-def _courses(lead_at: datetime, times: Sequence[Trace | None], still: Course) -> Sequence[Course]:
-    """Return the way to each step: it was come to when that one or one after it was reached."""
-    courses: list[Course] = []
-    came_at: datetime | None = None
-    for one in reversed(times):
-        if one is not None:
-            came_at = min(one.reached_at, came_at or one.reached_at)
-        on_time = came_at and Course(_days_between(lead_at, came_at), Fate.ARRIVED)
-        courses.append(on_time or still)
-    return courses[::-1]
-
-
-def _loops(walk: Walk, *, is_lost: bool) -> frozenset[Loop]:
-    lost, won = walk.traces.get(LOST), walk.traces.get(WON)
-    was_won = won is not None and won.withdrawn_at is None
-    loops = {
-        Loop.LOST_AFTER_SALE: is_lost and won and lost and won.reached_at <= lost.reached_at,
-        Loop.WON_AFTER_LOSS: was_won and not is_lost and lost,
-        Loop.CAME_BACK: lost and not is_lost and not was_won,
-        Loop.WENT_BACK: any(
-            one.withdrawn_at for name, one in walk.traces.items() if name not in {LOST, WON}
-        ),
-    }
-    return frozenset(loop for loop, is_so in loops.items() if is_so)
 
 
 @dataclass(slots=True)
@@ -213,7 +130,7 @@ class _Cohort:
             courses=[Counter() for _ in range(steps)],
         )
 
-    def add(self, walk: Walk, seen: _Seen, amount: Decimal) -> None:
+    def add(self, walk: Walk, seen: Passage, amount: Decimal) -> None:
         """Count a deal in, which is worth an amount."""
         for place in range(seen.place + 1):
             self.came[place] += 1
@@ -261,7 +178,9 @@ class _Cohort:
                     reached=self.reached[place],
                     open=self.open[place + 1],
                     lost=self.lost[place + 1],
+                    share=share_of(self.came[place + 1], self.came[0]),
                     days=_days(self.took[place]),
+                    days_from_lead=_days_from_lead(self.courses[place]),
                     worth=self.worth[place],
                     projection=outlook.project(self.courses[place])
                     if is_unfinished and outlook.is_known
@@ -270,13 +189,6 @@ class _Cohort:
                 for place, (milestone, outlook) in enumerate(zip(steps, outlooks, strict=True))
             ],
         )
-
-
-def _worth_of(walk: Walk, absurd_above: Decimal | None) -> Decimal:
-    amount = walk.amount
-    if amount is None or amount < 0 or (absurd_above is not None and amount > absurd_above):
-        return Decimal(0)
-    return amount
 
 
 def _days(took: "array[int]") -> Days | None:
@@ -288,16 +200,18 @@ def _days(took: "array[int]") -> Days | None:
     return Days(len(took), timedelta(microseconds=median), timedelta(microseconds=p90))
 
 
-def _days_between(since: datetime, until: datetime) -> int:
-    return max((until - since) // _DAY, 0)
+def _days_from_lead(courses: Mapping[Course, int]) -> Days | None:
+    ages = _ages_on_arrival(courses)
+    if not ages:
+        return None
+    median, p90 = (timedelta(days=place_among(ages, tenths)) for tenths in (5, 9))
+    return Days(sum(ages.values()), median, p90)
 
 
-def _nine_in_ten(courses: Mapping[Course, int]) -> int | None:
-    """Return the age in days at which nine in ten of those that arrived had; None: none did."""
-    ages = sorted(
-        age
-        for (age, fate), deals in courses.items()
-        if fate is Fate.ARRIVED
-        for age in [age] * deals
-    )
-    return int(ages[len(ages) * 9 // 10]) if ages else None
+def _nine_in_ten(courses: Mapping[Course, int]) -> int:
+    """Return the age in days at which nine in ten of those that arrived had."""
+    return place_among(_ages_on_arrival(courses), 9)
+
+
+def _ages_on_arrival(courses: Mapping[Course, int]) -> Mapping[int, int]:
+    return {age: deals for (age, fate), deals in courses.items() if fate is Fate.ARRIVED}

@@ -49,6 +49,7 @@ class Wanted:
         if self.state is None:
             return None if self.event is None else frozenset({self.event})
         leading = {kind for kind, (_, states) in ARROWS.items() if self.state in states}
+        leading.add(EventKind.CARRIED)
         return frozenset(leading if self.event is None else leading & {self.event})
 
     def looked(self) -> Looked:
@@ -90,6 +91,8 @@ class Wanted:
 
 def _only_state(kind: str) -> State | None:
     """Return the one state that a kind of event leads to; None: it says which."""
+    if kind == EventKind.CARRIED:
+        return None
     states = ARROWS[EventKind(kind)][1]
     return next(iter(states)) if len(states) == 1 else None
 
