@@ -11,14 +11,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, select, type_coerce
+from sqlalchemy import BigInteger, Connection, LargeBinary, bindparam, select, type_coerce
 
 from convsync.model.click import MatchBasis
 from convsync.model.record import amount_text
 from convsync.model.replay import Recorded
 from convsync.model.statement import Operation
 from convsync.store import dialect
-from convsync.store.column_types import Instant, Micros
+from convsync.store.column_types import Instant, Micros, OrderIdBytes, order_id_of_bytes
 from convsync.store.ledger import about_in
 from convsync.store.schema import ledger
 
@@ -35,8 +35,10 @@ _BASIS = {basis.value: basis.name.lower() for basis in MatchBasis}
 
 
 def _as_kept(name: str) -> Any:
-    """Return a column as the database keeps it, whole numbers for instants and money."""
+    """Return a column as the database keeps it: numbers for instants and money, bytes for IDs."""
     column = ledger.c[name]
+    if isinstance(column.type, OrderIdBytes):
+        return type_coerce(column, LargeBinary())
     is_number = isinstance(column.type, Instant | Micros)
     return type_coerce(column, BigInteger) if is_number else column
 
@@ -72,7 +74,7 @@ def record_of(row: Row) -> Recorded | None:
     return Recorded(
         number,
         run_id,
-        order_id,
+        order_id_of_bytes(order_id),
         rule,
         destination,
         action,
