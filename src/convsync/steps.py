@@ -32,6 +32,7 @@ from convsync.store import (
     batches,
     clicks,
     deals,
+    heard,
     ledger,
     runs,
     shared_keys,
@@ -158,6 +159,7 @@ class Work:
         self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
         self._note_shared_keys()
+        self.intake.spread_consent()
         self.reconcile_due()
 
     def gather_clicks(self) -> None:
@@ -197,6 +199,7 @@ class Work:
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)
         self._note_shared_keys()
+        self.intake.spread_consent()
         after = 0
         while True:
             with self.session.transaction("plan period") as connection:
@@ -268,7 +271,8 @@ class Work:
         if not chunk:
             return
         rows = [stored.row for stored in chunk]
-        candidates = clicks.candidates(connection, rows)
+        found = clicks.candidates(connection, rows)
+        candidates = heard.without_refused(connection, found)
         known = [stored.row for stored in chunk if not stored.is_new]
         entries = {
             key: entry
@@ -276,7 +280,7 @@ class Work:
             if only.has_rule(entry.rule)
         }
         done = reconcile_chunk(
-            chunk,
+            heard.with_consent(connection, chunk),
             [rule for rule in self.services.rules if only.has_rule(rule.name)],
             candidates,
             entries,

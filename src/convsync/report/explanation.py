@@ -13,6 +13,7 @@ from convsync.extract.salesforce_ids import ids_meant
 from convsync.match import ClickVerdict, JudgedClick, judged
 from convsync.model.ad_click import AdClick
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.consent import Said
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
@@ -21,7 +22,7 @@ from convsync.model.statement import Operation, Statement, order_id_of
 from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
 from convsync.report.outgoing import identifier_kinds
-from convsync.store import ad_clicks, batches, clicks, deals, ledger, quarantine
+from convsync.store import ad_clicks, batches, clicks, deals, heard, ledger, quarantine
 from convsync.store.batches import Envelope
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
@@ -87,6 +88,8 @@ class DealExplanation:
     lines: Sequence[Line]
     ad_clicks: Mapping[str, AdClick] = field(default_factory=dict)
     """What the ad account says of the clicks, by their gclids."""
+    consents: Sequence[Said] = ()
+    """The statements that decide on the use of the person's data; the deal has the outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,8 @@ def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanat
         return [_explained(connection, stored, agreed) for stored in found]
 
 
-def _explained(connection: Connection, stored: StoredDeal, agreed: Agreed) -> DealExplanation:
+def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> DealExplanation:
+    (stored,) = heard.with_consent(connection, [read])
     entries = ledger.entries_for(connection, [stored.row])
     found = clicks.candidates(connection, [stored.row]).get(stored.row, [])
     candidates = _each_once([*stored.deal.clicks, *found])
@@ -128,6 +132,7 @@ def _explained(connection: Connection, stored: StoredDeal, agreed: Agreed) -> De
         candidates=candidates,
         lines=list(desk.lines()),
         ad_clicks=ad_clicks.of_gclids(connection, gclids) if gclids else {},
+        consents=heard.deciding(connection, read),
     )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from convsync.model.key import KeyKind, digests_of
 from convsync.model.terms import SharedKeys
-from convsync.store import dialect
+from convsync.store import clicks, dialect
 from convsync.store.deal_row import split
 from convsync.store.schema import click_keys, deal_keys, deals, shared_keys
 
@@ -42,7 +42,9 @@ def note(
         .having(func.count() > terms.most)
     )
     if not sends_identifiers:
-        counted = counted.where(deal_keys.c.key.in_(select(click_keys.c.key)))
+        ends = clicks.key_range(connection) or (b"", b"")
+        of_clicks = deal_keys.c.key.in_(select(click_keys.c.key))
+        counted = counted.where(deal_keys.c.key.between(*ends), of_clicks)
     rows = map(tuple, connection.execute(counted))
     found: Found = [row for row in rows if row[0] not in terms.allowed]
     if sends_identifiers:
