@@ -220,7 +220,7 @@ def of_compose_schema(folder: Path, text: str) -> int:
     """Return how `check-jsonschema`, which brings the schema along, ends for such a file."""
     file = folder / "compose.yaml"
     file.write_text(text)
-    command = [COMPOSE_SCHEMA, "--builtin-schema", "vendor.compose-spec", str(file)]
+    command = [str(COMPOSE_SCHEMA), "--builtin-schema", "vendor.compose-spec", str(file)]
     return subprocess.run(command, capture_output=True, check=False).returncode
 
 
