@@ -7,7 +7,7 @@ their digits, booleans as `true` and `false`. What cannot be read raises CellErr
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache, partial
 from re import compile as pattern
@@ -253,7 +253,12 @@ def _moment(
     if isinstance(cell, str):
         text = text_in(cell)
         return reader.of_text(text) if text else None
-    return None if cell is None else reader.of_value(cell)
+    try:
+        return None if cell is None else reader.of_value(cell)
+    except CellError:
+        if isinstance(cell, date) and not text_in(cell):
+            return None
+        raise
 
 
 def _remembering(read: Callable[[object], T]) -> Callable[[object], T]:
