@@ -109,7 +109,12 @@ class Intake:
     @property
     def problems(self) -> list[str]:
         """Return what went wrong with sources, or needs a look."""
-        return [*self._windows.problems, *self._problems, *self._survivors.problems]
+        return [
+            *self._windows.problems,
+            *self._problems,
+            *self._survivors.problems,
+            *self._departures.problems,
+        ]
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
         """Store the clicks logged since the last run, and make the deals due that they concern."""
@@ -277,9 +282,9 @@ class Intake:
     def _ask_which_left(self, source: DealSource, asked: KeepsNoTrace) -> None:
         """Ask a CRM that keeps no trace of deleted deals, and note which left or were merged."""
         left = self._departures.which_left(source.name, asked)
-        merged, deleted = self._survivors.told_apart(source, left)
-        if merged:
-            self._read_deals(source, merged, self._plan_changed)
+        kept, deleted = self._survivors.told_apart(source, left)
+        if kept:
+            self._read_deals(source, kept, self._plan_changed)
         self._departures.note_left(source.name, deleted)
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:

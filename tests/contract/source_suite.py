@@ -89,7 +89,8 @@ def gone(source: DealSource, deal_ids: Sequence[str]) -> set[str]:
         if isinstance(record, Departed) or (isinstance(record, Deal) and record.gone is not None)
     }
     if isinstance(source, KeepsNoTrace):
-        found |= {departed.deal_id for departed in source.departed_among(deal_ids)}
+        asked = source.departed_among(deal_ids)
+        found |= {one.deal_id for one in asked if isinstance(one, Departed)}
     return found & {*deal_ids}
 
 

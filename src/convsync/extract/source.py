@@ -146,6 +146,7 @@ class AnswersForDeals(Protocol):
     def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
         """Yield those of the deals that are there now; of the others nothing.
 
+        Deals that were merged into one that is yielded may come behind it, as Departed.
         Raises what reading the source raises.
         """
 
@@ -187,8 +188,8 @@ class Merges(Protocol):
 class KeepsNoTrace(Protocol):
     """A source whose CRM says nothing of a deal that was deleted: it must be asked for each."""
 
-    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed]:
-        """Yield those of the deals that the CRM no longer has."""
+    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed | Quarantined]:
+        """Yield those of the deals that the CRM no longer has, or does not say whether it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
