@@ -42,6 +42,7 @@ _EDITS: Mapping[str, Callable[[CrmOfVendor, Mapping[str, Any]], str]] = {
     "merged": lambda crm, edit: crm.merge(edit["deal"], edit["into"], _at(edit)).deal_id,
     "deleted": lambda crm, edit: crm.book.delete(edit["deal"], _at(edit)).deal_id,
     "restored": lambda crm, edit: crm.book.restore(edit["deal"], _at(edit)).deal_id,
+    "archived": lambda crm, edit: crm.archive(edit["deal"], _at(edit)).deal_id,
     "hidden": lambda crm, edit: crm.book.hide(edit["deal"]).deal_id,
     "shown": lambda crm, edit: crm.book.show(edit["deal"]).deal_id,
 }
@@ -108,8 +109,8 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
     def add_edits(request: Request, body: bytes) -> Json:
         """`[{"deal": ID, "kind": "moved", "stage": "won", "at": …}]`, by the CRM's own IDs.
 
-        Kinds are moved, merged (`into`), deleted, restored, hidden and shown. Several moves at one
-        instant have equal stamps, in the order given.
+        Kinds are moved, merged (`into`), deleted, restored, archived, hidden and shown. Several
+        moves at one instant have equal stamps, in the order given.
         """
         crm = crms[request.path_params["vendor"]]
         return {"edited": [_EDITS[edit["kind"]](crm, edit) for edit in json.loads(body)]}

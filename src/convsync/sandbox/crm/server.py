@@ -230,6 +230,10 @@ class CrmServer:
         """Return the vendor's form of the ID of a kind of record; numbers begin with 1."""
         raise NotImplementedError
 
+    def archive(self, deal_id: str, at: datetime) -> None:
+        """Put a deal away that stays what it is. Raises ValueError where the vendor cannot."""
+        raise ValueError(f"{self.name} does not archive deal {deal_id}")
+
     def refuse(self, request: CrmRequest) -> Reply | None:
         """Return the answer to somebody who may not ask; None where he may."""
         return None
