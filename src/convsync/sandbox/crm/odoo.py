@@ -56,6 +56,7 @@ class OdooServer(CrmServer):
     """
 
     name = "odoo"
+    has_pipelines = False
     routes = (
         ("POST", r"/json/2/(?P<model>[\w.]+)/(?P<method>\w+)", "json2"),
         ("POST", r"/jsonrpc", "jsonrpc"),

@@ -140,6 +140,8 @@ class CrmServer:
     allowances: Sequence[Allowance] = ()
     most_at_once: int | None = None
     """How many requests may be under way; None for any number."""
+    has_pipelines = True
+    """False where all stages are in one list."""
     merges_into_a_new_deal = False
     """True where a merge ends both deals and makes a third."""
 
