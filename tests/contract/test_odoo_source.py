@@ -44,7 +44,7 @@ class OdooOffice(CrmOffice):
     base_url = "https://acme.odoo.com"
     a_page = 100
     a_cap = 501
-    calls_per_thousand = 52  # by pages of a hundred; by those of five hundred it is 18
+    calls_for_200 = 18
     listing = r"/crm\.lead/search_read$"
     deal = RecordFields(gclid="x_gclid")
     contact = RecordFields(

@@ -63,6 +63,16 @@ def of_visitors(connection: Connection, visitors: Collection[str]) -> list[Repor
     return [_report_of(row) for row in connection.execute(found)]
 
 
+def forms_by_key(connection: Connection) -> dict[bytes, str]:
+    """Return the form that each visitor, e-mail and phone was last seen to send, by key."""
+    found = select(collected).where(collected.c.form.is_not(None)).order_by(collected.c.received_at)
+    return {
+        key.digest(): row.form
+        for row in connection.execute(found.execution_options(yield_per=PAGE))
+        for key in _report_of(row).keys
+    }
+
+
 def _is_refused() -> Any:
     later = collected.alias("later")
     denied = ConsentStatus.DENIED

@@ -40,7 +40,7 @@ from sqlalchemy import (
 )
 
 from convsync.model.ledger import State
-from convsync.store.column_types import Instant, Micros, Word
+from convsync.store.column_types import Instant, Micros, OrderIdBytes, Word
 
 metadata = MetaData(
     naming_convention={
@@ -388,7 +388,7 @@ ledger = Table(
     Column("id", Integer, primary_key=True),
     Column("deal", ForeignKey("deals.id"), nullable=False),
     Column("rule", String(50), nullable=False),
-    Column("order_id", String(64), nullable=False),
+    Column("order_id", OrderIdBytes, nullable=False),
     Column("destination", String(50), nullable=False),
     Column("action_id", String(30), nullable=False),
     Column("milestone", String(50), nullable=False),
@@ -581,7 +581,7 @@ kept_plans = Table(
     "kept_plans",
     metadata,
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
-    Column("order_id", String(64), primary_key=True),
+    Column("order_id", OrderIdBytes, primary_key=True),
     Column("digest", LargeBinary(16), nullable=False),
     Column("agrees", Boolean, nullable=False),
     sqlite_with_rowid=False,

@@ -361,7 +361,7 @@ def upgrade() -> None:
     op.create_table(
         "kept_plans",
         sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("order_id", sa.String(length=64), nullable=False),
+        sa.Column("order_id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
         sa.Column("agrees", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_kept_plans_run_id")),
@@ -373,7 +373,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("deal", sa.Integer(), nullable=False),
         sa.Column("rule", sa.String(length=50), nullable=False),
-        sa.Column("order_id", sa.String(length=64), nullable=False),
+        sa.Column("order_id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("destination", sa.String(length=50), nullable=False),
         sa.Column("action_id", sa.String(length=30), nullable=False),
         sa.Column("milestone", sa.String(length=50), nullable=False),
