@@ -20,6 +20,7 @@ from typing import Any
 from msgspec import structs
 
 from convsync.decide import decide, decide_retired, lets_identifiers_out, may_be_repeated
+from convsync.match import candidates_of, earlier_sale_of
 from convsync.model import moves
 from convsync.model.click import Candidate
 from convsync.model.conversion import Conversion
@@ -42,6 +43,7 @@ from convsync.plan import (
     takes_everything,
 )
 from convsync.store.deals import StoredDeal
+from convsync.store.kin import Kin
 from convsync.store.ledger import EntryKey
 from convsync.usual import UsualDeals
 
@@ -52,6 +54,9 @@ MANY = 20
 as of an ordinary night, each is an event of its own, and the log reads deal by deal."""
 DESTINATION_REMOVED = "DESTINATION_REMOVED"
 """The code of a correction for a destination that has left the configuration."""
+
+
+_NO_KIN = Kin()
 
 
 @dataclass(slots=True)
@@ -81,12 +86,14 @@ def reconcile_chunk(
     within: Period | None = None,
     takes: Mapping[str, Takes] | None = None,
     shared: Set[bytes] = frozenset(),
+    kin: Kin = _NO_KIN,
 ) -> Reconciled:
     """Decide and plan each milestone of each deal that a rule counts, or that was once planned.
 
     New entries are numbered from `next_number` on, those of a rule side by side: a batch is of one
     action, and its rows then lie on few pages. `takes` says what each destination takes, by its
-    name; None: anything. `shared` are the digests of keys that too many deals have.
+    name; None: anything. `shared` are the digests of keys that too many deals have, `kin` is what
+    other records of the same customers say.
     """
     by_deal: dict[int, dict[str, LedgerEntry]] = {}
     for (row, rule), entry in entries.items():
@@ -99,8 +106,13 @@ def reconcile_chunk(
     has_many = len(chunk) >= MANY
     for given in chunk:
         deal = given.deal.with_shared_apart(shared)
+        if sales := kin.sales.get(given.row):
+            deal = structs.replace(deal, earlier_sale=earlier_sale_of(deal, sales))
         stored = given if deal is given.deal else structs.replace(given, deal=deal)
-        clicks = (*deal.clicks, *candidates.get(stored.row, ()))
+        logged = candidates.get(stored.row, ())
+        if beyond := kin.candidates.get(stored.row):
+            logged = (*logged, *beyond)
+        clicks = candidates_of(deal, logged)
         left = usual.take(stored, clicks, within) if has_many and stored.is_new else rules
         if stored.is_new and not left:
             done.look_again[stored.row] = None

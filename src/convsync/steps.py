@@ -7,7 +7,7 @@ ledger.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
 
@@ -19,6 +19,7 @@ from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
 from convsync.model.chosen import Chosen
+from convsync.model.click import Candidate, MatchBasis
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
@@ -33,11 +34,13 @@ from convsync.store import (
     clicks,
     deals,
     ledger,
+    persons,
     runs,
     shared_keys,
 )
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
+from convsync.store.kin import Kin, kin_of
 from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
 
@@ -157,7 +160,7 @@ class Work:
         self._notice_new_rules()
         self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
-        self._note_shared_keys()
+        self._join_people()
         self.reconcile_due()
 
     def gather_clicks(self) -> None:
@@ -196,7 +199,7 @@ class Work:
         self.gather_clicks()
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)
-        self._note_shared_keys()
+        self._join_people()
         after = 0
         while True:
             with self.session.transaction("plan period") as connection:
@@ -210,15 +213,19 @@ class Work:
             self.services.stop.raise_if_asked()
             after = chunk[-1].row
 
-    def _note_shared_keys(self) -> None:
-        """Find the keys that too many deals have, once all were read; whom they concern is due."""
+    def _join_people(self) -> None:
+        """Join deals that are one customer's, once all were read; whom it concerns is due.
+
+        Keys that too many deals have join nobody, so these are found before.
+        """
         terms = self.services.shared_keys
         sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
-        with self.session.transaction("find shared keys") as connection:
+        with self.session.transaction("join people") as connection:
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
                 shared_keys.note(connection, terms, sends_identifiers=sends, now=self.session.now)
                 runs.remember(connection, _SHARED, said)
+                persons.join(connection, now=self.session.now)
 
     def _notice_new_rules(self) -> None:
         """Make every deal due where the rules are not those of the last run."""
@@ -269,6 +276,7 @@ class Work:
             return
         rows = [stored.row for stored in chunk]
         candidates = clicks.candidates(connection, rows)
+        kin = self._kin_of(connection, chunk, candidates)
         known = [stored.row for stored in chunk if not stored.is_new]
         entries = {
             key: entry
@@ -286,6 +294,7 @@ class Work:
             within=within,
             takes=self.services.takes,
             shared=shared_keys.digests(connection),
+            kin=kin,
         )
         audit.write(
             connection,
@@ -306,6 +315,20 @@ class Work:
             deals.look_again(connection, {**held, **no_longer})
         else:
             deals.look_again_sooner(connection, held)
+
+    def _kin_of(
+        self,
+        connection: Connection,
+        chunk: Sequence[StoredDeal],
+        candidates: Mapping[int, Sequence[Candidate]],
+    ) -> Kin:
+        """Return what else is known of the customers of deals, where that can be anything."""
+        on_contact = any(
+            one.basis is not MatchBasis.DEAL for stored in chunk for one in stored.deal.clicks
+        )
+        if on_contact:
+            persons.note_need(connection)
+        return kin_of(connection, [stored.row for stored in chunk], candidates)
 
     def let_read(
         self,

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from convsync.extract.salesforce_ids import ids_meant
-from convsync.match import ClickVerdict, JudgedClick, judged
+from convsync.match import ClickVerdict, JudgedClick, candidates_of, earlier_sale_of, judged
 from convsync.model.ad_click import AdClick
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.deal import Deal, Milestone
@@ -25,6 +27,7 @@ from convsync.store import ad_clicks, batches, clicks, deals, ledger, quarantine
 from convsync.store.batches import Envelope
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
+from convsync.store.kin import kin_of
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -112,11 +115,16 @@ def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanat
 
 def _explained(connection: Connection, stored: StoredDeal, agreed: Agreed) -> DealExplanation:
     entries = ledger.entries_for(connection, [stored.row])
-    found = clicks.candidates(connection, [stored.row]).get(stored.row, [])
-    candidates = _each_once([*stored.deal.clicks, *found])
+    logged = clicks.candidates(connection, [stored.row])
+    kin = kin_of(connection, [stored.row], logged)
+    found = [*logged.get(stored.row, ()), *kin.candidates.get(stored.row, ())]
+    deal = structs.replace(
+        stored.deal, earlier_sale=earlier_sale_of(stored.deal, kin.sales.get(stored.row, ()))
+    )
+    candidates = _each_once(candidates_of(deal, found))
     numbers = [entry.batch for entry in entries.values() if entry.batch is not None]
     desk = _Desk(
-        deal=stored.deal,
+        deal=deal,
         entries={rule: entry for (_, rule), entry in entries.items()},
         candidates=candidates,
         envelopes=batches.envelopes(connection, numbers),

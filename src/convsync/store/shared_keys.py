@@ -3,7 +3,8 @@
 Such a key is a placeholder, or that of many people, and a click that has it says nothing of any of
 them; nor is such an e-mail or phone sent. There is no index from keys to deals (see `clicks`), so
 these are counted in one pass over the keys, once everything was read, and only where something was
-stored. A key matters that a click has, and where identifiers are sent any e-mail and phone. A deal
+stored. A key matters that a click has, and where identifiers are sent any e-mail and phone; where
+deals are joined to customers (`persons`) every key does. A deal
 whose key has become one of these, or is none any more, is due to be looked at again: what was
 planned for it in the same run is decided anew before anything is sent.
 """
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from convsync.model.key import KeyKind, digests_of
 from convsync.model.terms import SharedKeys
-from convsync.store import dialect
+from convsync.store import dialect, persons
 from convsync.store.deal_row import split
 from convsync.store.schema import click_keys, deal_keys, deals, shared_keys
 
@@ -41,11 +42,12 @@ def note(
         .group_by(deal_keys.c.key)
         .having(func.count() > terms.most)
     )
-    if not sends_identifiers:
+    joins_people = persons.is_needed(connection)
+    if not (sends_identifiers or joins_people):
         counted = counted.where(deal_keys.c.key.in_(select(click_keys.c.key)))
     rows = map(tuple, connection.execute(counted))
     found: Found = [row for row in rows if row[0] not in terms.allowed]
-    if sends_identifiers:
+    if not joins_people:
         matter = _of_clicks(connection, found) | _of_people(connection, found)
         found = [row for row in found if row[0] in matter]
     before = set(connection.execute(select(shared_keys.c.key)).scalars())
@@ -87,6 +89,7 @@ def _make_due(connection: Connection, keys: set[bytes], now: datetime) -> None:
     later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
     due = update(deals).where(deals.c.id.in_(concerned), later).values(reconcile_at=now)
     connection.execute(due, {"keys": sorted(keys)})
+    persons.note_news(connection, concerned.params(keys=sorted(keys)))
 
 
 def listed(connection: Connection) -> list[SharedKey]:
