@@ -136,6 +136,10 @@ class JudgedClick(Struct, frozen=True):
     is_estimated: bool
     verdict: ClickVerdict
 
+    def before(self, milestone: Milestone) -> timedelta | None:
+        """Return how long before a milestone it came, less than nothing where it came after."""
+        return None if self.clicked_at is None else milestone.reached_at - self.clicked_at
+
 
 def judged(
     deal: Deal, milestone: Milestone, candidates: Sequence[Candidate], rule: ConversionRule

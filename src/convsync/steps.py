@@ -7,7 +7,7 @@ ledger.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
 
@@ -19,7 +19,6 @@ from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
 from convsync.model.chosen import Chosen
-from convsync.model.click import Candidate, MatchBasis
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
@@ -40,7 +39,7 @@ from convsync.store import (
 )
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
-from convsync.store.kin import Kin, kin_of
+from convsync.store.kin import kin_of
 from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
 
@@ -276,7 +275,7 @@ class Work:
             return
         rows = [stored.row for stored in chunk]
         candidates = clicks.candidates(connection, rows)
-        kin = self._kin_of(connection, chunk, candidates)
+        kin = kin_of(connection, rows, candidates)
         known = [stored.row for stored in chunk if not stored.is_new]
         entries = {
             key: entry
@@ -315,20 +314,6 @@ class Work:
             deals.look_again(connection, {**held, **no_longer})
         else:
             deals.look_again_sooner(connection, held)
-
-    def _kin_of(
-        self,
-        connection: Connection,
-        chunk: Sequence[StoredDeal],
-        candidates: Mapping[int, Sequence[Candidate]],
-    ) -> Kin:
-        """Return what else is known of the customers of deals, where that can be anything."""
-        on_contact = any(
-            one.basis is not MatchBasis.DEAL for stored in chunk for one in stored.deal.clicks
-        )
-        if on_contact:
-            persons.note_need(connection)
-        return kin_of(connection, [stored.row for stored in chunk], candidates)
 
     def let_read(
         self,

@@ -1,7 +1,7 @@
 """Worlds of people for the property tests: devices, e-mails, an office phone, deals and clicks.
 
-A world is a list of arrivals: deals as a CRM has them at the time, and sightings of clicks. A ledger
-takes them in nights of any length, in any order, as a run does: what is not due is not looked at.
+A world is a list of arrivals: deals as a CRM has them at the time, and sightings of clicks. A
+ledger takes them in nights, in any order, as a run does: what is not due is not looked at.
 """
 
 from collections.abc import Iterable, Sequence

@@ -134,7 +134,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The rule's condition (`when`) does not hold for this deal, or no longer does.",
         "Nothing, if another rule counts it. Otherwise check the deal's segments in the CRM.",
     ),
-    Reason.DEAL_LOST: Explanation("The deal was lost after it had been won.", "Nothing."),
+    Reason.DEAL_LOST: Explanation(
+        "The deal was lost after it had been won.",
+        "Nothing. If a later loss should take nothing back, set the rule's undone_by_loss = false.",
+    ),
     Reason.DEAL_DELETED: Explanation(
         "The deal is no longer in the CRM, or can no longer be seen there: it was deleted, the"
         " credentials lost the right to see it, or an export failed.",

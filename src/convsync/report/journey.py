@@ -47,6 +47,7 @@ class StepKind(StrEnum):
     DEAL = "deal"
     MILESTONE = "milestone"
     CONVERSION = "conversion"
+    CUSTOMER = "customer"
 
 
 _KINDS = list(StepKind)
@@ -58,7 +59,8 @@ class Step:
     """One thing that happened, at an instant in UTC; None where nobody knows when.
 
     `what` is a kind of click ID, the name of a milestone or the word for an event, `name` a click
-    ID or a rule's name, and `deal_id` says whose it is, where it is of one deal.
+    ID or a rule's name, and `deal_id` says whose it is, where it is of one deal. A deal that was
+    found to be the customer's "joined" them, one that proved to be another's "parted".
     """
 
     at: datetime | None
@@ -113,6 +115,7 @@ def _journey(connection: Connection, person: Person) -> Journey:
         *_clicks(connection, found, person),
         *(step for stored in found for step in _milestones(stored.deal)),
         *_conversions(connection, person),
+        *_joined_and_parted(connection, found),
     ]
     steps.sort(key=lambda step: (step.at or _NEVER, _KINDS.index(step.kind)))
     return Journey(deals=found, steps=steps, is_cut=person.is_cut)
@@ -158,6 +161,15 @@ def _milestones(deal: Deal) -> Iterator[Step]:
             currency=deal.currency,
             is_estimated=one.is_estimated,
         )
+
+
+def _joined_and_parted(connection: Connection, found: Sequence[StoredDeal]) -> Iterator[Step]:
+    """Yield since when deals have been one customer's with others, and until when they were."""
+    names = {stored.row: stored.deal.deal_id for stored in found}
+    for row, joined_at, parted_at in persons.history(connection, names):
+        for at, what in ((joined_at, "joined"), (parted_at, "parted")):
+            if at is not None:
+                yield Step(at=at, kind=StepKind.CUSTOMER, what=what, deal_id=names[row])
 
 
 def _conversions(connection: Connection, person: Person) -> Iterator[Step]:

@@ -40,6 +40,8 @@ from sqlalchemy import (
     update,
 )
 
+from convsync.model.click import MatchBasis
+from convsync.model.deal import Deal
 from convsync.model.key import CLICKS_BEGIN
 from convsync.store import dialect, runs
 from convsync.store.reach import MOST_CLICKS, Together, reach
@@ -74,9 +76,11 @@ def is_needed(connection: Connection) -> bool:
     return runs.recall(connection, _NEEDED) is not None
 
 
-def note_need(connection: Connection) -> None:
-    """Note that a CRM has clicks on contacts, who may have several deals."""
-    runs.remember(connection, _NEEDED, "yes")
+def note_need(connection: Connection, chunk: Iterable[Deal]) -> None:
+    """Note it where a CRM has the clicks of these deals on contacts, who may have several deals."""
+    on_contact = any(one.basis is not MatchBasis.DEAL for deal in chunk for one in deal.clicks)
+    if on_contact and runs.recall(connection, _NEEDED) is None:
+        runs.remember(connection, _NEEDED, "yes")
 
 
 def note_news(connection: Connection, found: Select[tuple[int]]) -> None:
@@ -139,7 +143,7 @@ def members_with(connection: Connection, rows: Collection[int]) -> dict[int, set
 
 
 @cache
-def _of_one_person(dialect_name: str) -> Select[tuple[int, int]]:
+def _of_one_person(dialect_name: str) -> Select[Any]:
     one, other = persons.alias("one"), persons.alias("other")
     is_same = (other.c.person == one.c.person) & other.c.parted_at.is_(None)
     asked = select(dialect.given(dialect_name, "rows").c.value)
