@@ -103,7 +103,7 @@ class ThreeCompanies:
         found = self._asked(
             name, "SELECT order_id, value FROM ledger WHERE state IN ('accepted', 'confirmed')"
         )
-        return {order_id: Decimal(value) / 1_000_000 for order_id, value in found}
+        return {f"cs-{digest.hex()}": Decimal(value) / 1_000_000 for digest, value in found}
 
     def typed(self, name: str, *words: str) -> str:
         """Type a command as the company's operator does; return what it printed."""

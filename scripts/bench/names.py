@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _NAMES = """
-    SELECT deals.deal_id, ledger.order_id, ledger.click_id, batches.request_id, ledger.value / 1e6,
-        ledger.rule
+    SELECT deals.deal_id, 'cs-' || lower(hex(ledger.order_id)), ledger.click_id,
+        batches.request_id, ledger.value / 1e6, ledger.rule
     FROM ledger JOIN deals ON deals.id = ledger.deal JOIN batches ON batches.id = ledger.batch_id
     WHERE ledger.id >= (SELECT max(id) / 2 FROM ledger) AND ledger.click_id IS NOT NULL LIMIT 2
 """

@@ -24,6 +24,7 @@ from convsync.model.seal import sealed
 from convsync.store import audit_blocks, audit_log, ledger, new_entries
 from convsync.store.audit_log import AuditRow, Tail
 from convsync.store.database import Connection
+from convsync.store.sums import Alike
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -47,12 +48,20 @@ def write(
 
 
 def write_together(
-    connection: Connection, moves: Sequence[MoveTogether], *, run_id: int, at: datetime
-) -> None:
-    """Write moves that many entries take alike, each with its one event."""
-    for move in moves:
-        ledger.write_together(connection, move)
-    record(connection, [move.event for move in moves], run_id=run_id, at=at)
+    connection: Connection,
+    move: MoveTogether,
+    *,
+    run_id: int,
+    at: datetime,
+    before: Sequence[Alike] | None = None,
+) -> Sequence[Alike]:
+    """Write a move that many entries take alike, with its one event.
+
+    `before` and what is returned are those of `ledger.write_together`.
+    """
+    alike = ledger.write_together(connection, move, before)
+    record(connection, [move.event], run_id=run_id, at=at)
+    return alike
 
 
 def record(connection: Connection, events: Iterable[Event], *, run_id: int, at: datetime) -> None:

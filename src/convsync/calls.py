@@ -16,7 +16,7 @@ from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.retrying import RetryPolicy, keep_trying
 from convsync.store import quota
-from convsync.store.database import Database
+from convsync.store.database import Connection, Database
 from convsync.upload.destination import Quota
 
 Answer = TypeVar("Answer")
@@ -103,18 +103,33 @@ class PacedCalls:
         self._policy = policy
         self._real_clock = real_clock
 
+    def note(self, connection: Connection, of: Quota) -> bool:
+        """Note a request that is about to leave; False, and nothing, where it has to wait.
+
+        It is noted with what else the transaction writes, which spares the call one of its own.
+        """
+        return not _is_limited(of) or not self._take(connection, of)
+
     def attempt(
-        self, quota_of_call: Quota, call: Callable[[], Answer], *, name: str = "call"
+        self,
+        quota_of_call: Quota,
+        call: Callable[[], Answer],
+        *,
+        name: str = "call",
+        is_noted: bool = False,
     ) -> Attempt[Answer]:
         """Make a call until it is answered, is refused for good, or has failed too often.
 
-        Each try is traced under the call's name.
+        Each try is traced under the call's name. The first is not noted again if it `is_noted`.
         """
 
         lost: list[TransientError] = []
 
         def paced() -> Answer:
-            self._pace(quota_of_call)
+            nonlocal is_noted
+            if not is_noted:
+                self._pace(quota_of_call)
+            is_noted = False
             try:
                 with tracing.call(name):
                     return call()
@@ -132,9 +147,9 @@ class PacedCalls:
         return Attempt(answer=answer, error=failure, may_have_been_taken=bool(lost))
 
     def _pace(self, of: Quota) -> None:
-        if of.per_minute is None and of.per_day is None:
+        if not _is_limited(of):
             return
-        while wait := self._take(of):
+        while wait := self._noted(of):
             if wait.total_seconds() > self._policy.longest_asked_s:
                 raise TransientError(
                     f"Project {of.project} has made its {of.per_day:,} requests of 24 hours; "
@@ -145,12 +160,19 @@ class PacedCalls:
             log.info("waiting for the quota", project=of.project, wait_s=wait.total_seconds())
             self._policy.sleep(wait.total_seconds())
 
-    def _take(self, of: Quota) -> timedelta:
+    def _noted(self, of: Quota) -> timedelta:
         with self._database.transaction("note request") as connection:
-            return quota.take(
-                connection,
-                of.project,
-                per_minute=of.per_minute,
-                per_day=of.per_day,
-                now=self._real_clock(),
-            )
+            return self._take(connection, of)
+
+    def _take(self, connection: Connection, of: Quota) -> timedelta:
+        return quota.take(
+            connection,
+            of.project,
+            per_minute=of.per_minute,
+            per_day=of.per_day,
+            now=self._real_clock(),
+        )
+
+
+def _is_limited(of: Quota) -> bool:
+    return of.per_minute is not None or of.per_day is not None

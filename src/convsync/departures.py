@@ -35,7 +35,7 @@ longer ago, no platform lets anybody correct."""
 
 
 class Present:
-    """Which deals a read has found, the unreadable ones included, and how many records in all.
+    """Which deals a read has found, the unreadable ones included, and how many records it gave.
 
     A record that could not even be named might be any deal: then nothing is known to be missing.
     """
@@ -44,17 +44,22 @@ class Present:
         self.seen = Seen()
         self.unreadable: list[str] = []
         self.is_known = True
-        self.count = 0
+        self._count = self._unchanged = 0
+
+    def given(self, *, is_complete: bool) -> int:
+        """Return how many records a source gave; where it is not complete, only what changed."""
+        return self._count - (0 if is_complete else self._unchanged)
 
     def watching(self, records: Iterable[Record]) -> Iterator[Record]:
         """Pass records on, and note those that could not be read."""
         for record in records:
             if isinstance(record, Unchanged):
-                self.count += len(record.deal_rows)
+                self._count += len(record.deal_rows)
+                self._unchanged += len(record.deal_rows)
                 self.seen.add(record.deal_rows)
                 yield record
                 continue
-            self.count += not isinstance(record, Bookmark)
+            self._count += not isinstance(record, Bookmark)
             if isinstance(record, Quarantined):
                 if record.deal_id is None:
                     self.is_known = False
@@ -72,7 +77,8 @@ class Departures:
     """What left a source during one run, and what came back to it.
 
     `doubt` is called when too much has vanished, before it is marked: it raises the error, or
-    lets it pass where a person has confirmed it.
+    lets it pass where a person has confirmed it. `problems` names merges whose survivor cannot be
+    read: what was merged into it stays as it is until it can, for its conversions are to move.
     """
 
     def __init__(
@@ -84,6 +90,7 @@ class Departures:
         self._first_new: dict[str, int] = {}
         self._there_were: dict[str, int] = {}
         self._vanished: Counter[str] = Counter()
+        self.problems: list[str] = []
 
     def begin(self, connection: Connection, source: str) -> None:
         """Remember which deals there were before a source is read."""
@@ -91,13 +98,25 @@ class Departures:
 
     def note(self, connection: Connection, source: str, departed: Sequence[Departed]) -> None:
         """Mark deals of which the CRM says that they left, of those that were ever read."""
+        quarantine.release_deals(connection, source, [one.deal_id for one in departed])
         left = _of_those_present(connection, source, departed)
+        survivors = {one.survivor for _, one in left if one.survivor is not None}
+        unread = quarantine.among(connection, source, survivors)
+        for one in [one for _, one in left if one.survivor in unread]:
+            self.problems.append(
+                f"source '{source}': deal {one.deal_id} was merged into {one.survivor}, which could"
+                " not be read. What was counted stays as it is until it can."
+            )
+        left = [(row, one) for row, one in left if one.survivor not in unread]
         self._weigh(connection, source, sum(one.gone is Gone.DELETED for _, one in left))
         self._mark(connection, source, left)
 
-    def which_left(self, name: str, source: KeepsNoTrace) -> list[Departed]:
-        """Ask a CRM that keeps no trace of deleted deals which of those we know it lacks."""
-        after, departed = 0, list[Departed]()
+    def which_left(self, name: str, source: KeepsNoTrace) -> list[Departed | Quarantined]:
+        """Ask a CRM that keeps no trace of deleted deals which of those we know it lacks.
+
+        It may not say of some: these could not be read.
+        """
+        after, departed = 0, list[Departed | Quarantined]()
         while True:
             with self._session.transaction("list present deals") as connection:
                 known = deals.present_after(connection, name, after, limit=CHUNK)
@@ -113,6 +132,7 @@ class Departures:
         for first in range(0, len(departed), CHUNK):
             with self._session.transaction("note departed deals") as connection:
                 some = departed[first : first + CHUNK]
+                quarantine.release_deals(connection, name, [one.deal_id for one in some])
                 self._mark(connection, name, _of_those_present(connection, name, some))
 
     def note_missing(self, source: str, present: Present) -> None:

@@ -23,7 +23,7 @@ from convsync.model.erased import Erased, without_hashes, without_person
 from convsync.model.event import Event, EventKind
 from convsync.model.record import spans_of
 from convsync.model.terms import PrivacySettings
-from convsync.store import collected, deals, erasing, retention, runs
+from convsync.store import collected, consents, deals, erasing, retention, runs
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.erasing import FoundPeople
@@ -183,6 +183,7 @@ def sweep(session: Session, *, correctable: timedelta, matchable: timedelta) -> 
         retention.sweep_deals(connection, now - correctable)
         retention.sweep_click_keys(connection, now - matchable)
         collected.sweep(connection, now - matchable)
+        consents.sweep(connection, now - matchable)
         if numbers := retention.sweep_statements(connection, now - correctable):
             detail = {"rows": len(numbers), "entries": spans_of(numbers), "about": None}
             event = Event(EventKind.IDENTIFIERS_ERASED, detail)

@@ -89,6 +89,8 @@ def lost(path: Path | None, connection: Connection) -> Lost | None:
         return None
     if audit_log.digest_at(connection, kept.head.number) == kept.head.digest:
         return None
+    if kept.head.number < audit_log.last(connection).begins.number:
+        return None  # its event was sealed since: the log went on from it, or could not be sealed
     last = audit_log.last(connection).head.number
     since = audit_log.written_at(connection, min(last, kept.head.number))
     return Lost(kept=kept, events=max(0, kept.head.number - last), since=since)

@@ -15,7 +15,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from convsync import audit, contents, forgetting, habits, unchanged_rows
+from convsync import (
+    audit,
+    consenting,
+    contents,
+    forgetting,
+    habits,
+    unchanged_rows,
+    unread,
+)
 from convsync.departures import Departures, Present
 from convsync.errors import ConvsyncError, TransientError
 from convsync.extract.source import (
@@ -28,14 +36,15 @@ from convsync.extract.source import (
     KeepsNoTrace,
     PassesOverUnchanged,
     Pause,
-    Quarantined,
     ReadsOn,
     Record,
+    TellsConsent,
     Unchanged,
     read_again,
     with_last,
 )
 from convsync.guarding import drained
+from convsync.model.deal import Deal
 from convsync.model.erased import Erased
 from convsync.model.event import Event, EventKind
 from convsync.model.narrowed import EVERYTHING, Narrowed
@@ -100,19 +109,36 @@ class Intake:
     @property
     def problems(self) -> list[str]:
         """Return what went wrong with sources, or needs a look."""
-        return [*self._windows.problems, *self._problems, *self._survivors.problems]
+        return [
+            *self._windows.problems,
+            *self._problems,
+            *self._survivors.problems,
+            *self._departures.problems,
+        ]
 
     def read_new_clicks(self, sources: Iterable[ClickSource]) -> None:
         """Store the clicks logged since the last run, and make the deals due that they concern."""
         for source in sources:
             with self._left_to_the_next_run():
                 window = self._windows.of(source.name, source)
+                if isinstance(source, TellsConsent):
+                    self._hear(source, window)
                 stored = self.read_clicks(source, window, moves_watermark=True)
                 gave = stored.total or stored.passed_over
                 self._note_whether_it_gave(source.name, gave, habits.READS_NEEDED)
         with self._session.transaction("spread news of clicks") as connection:
             if clicks.has_news(connection):
                 clicks.spread_news(connection, now=self._session.now)
+
+    def _hear(self, source: TellsConsent, window: Period) -> None:
+        for said in source.said(window):
+            with self._session.transaction("hear consent") as connection:
+                consenting.hear_site(connection, said, self.erased)
+
+    def spread_consent(self) -> None:
+        """Make all deals due of whoever said something new of the use of their data."""
+        with self._session.transaction("spread news of consent") as connection:
+            consenting.spread(connection, self._session)
 
     def read_changed_deals(self, sources: Iterable[DealSource]) -> None:
         """Store and plan the deals that changed since the last run, and note those that left."""
@@ -155,6 +181,11 @@ class Intake:
                 self._quarantine(connection, source.name, chunk.unreadable)
                 if chunk.mark is not None:
                     file_marks.move(connection, source.name, chunk.mark)
+                if is_last:
+                    passed_over = total.passed_over
+                    unread.release_clicks(
+                        connection, self._session, source, window, passed_over=passed_over
+                    )
                 if is_last and moves_watermark:
                     self._before_moving()
                     held = Counts(deals=total.total, unreadable=total.unreadable)
@@ -187,7 +218,7 @@ class Intake:
             self._read_window(source, window, Bookmark(place))
         window = self._windows.of(source.name, source)
         self._read_window(source, window)
-        if unclear and not source.reads_all:
+        if unclear and not unread.passes_over_all(source, window):
             again = read_again(source, unclear, window.until)
             self._read_deals(source, again, self._plan_changed)
         if isinstance(source, KeepsNoTrace):
@@ -210,13 +241,14 @@ class Intake:
         with self._session.transaction("remember what was reached") as connection:
             self._problems += reached.noted(connection)
         if after is None:
+            given = present.given(is_complete=source.is_complete)
             needed = 1 if source.is_complete else habits.READS_NEEDED
-            self._note_whether_it_gave(source.name, present.count, needed)
+            self._note_whether_it_gave(source.name, given, needed)
         if source.is_complete:
             self._note_missing(source.name, present)
-        if source.reads_all and after is None:
+        if after is None:
             with self._session.transaction("release what is no longer there") as connection:
-                quarantine.release_unseen(connection, source.name, self._session.run_id)
+                unread.release_deals(connection, self._session, source, window)
 
     def _note_missing(self, source: str, present: Present) -> None:
         if not present.is_known:
@@ -250,9 +282,9 @@ class Intake:
     def _ask_which_left(self, source: DealSource, asked: KeepsNoTrace) -> None:
         """Ask a CRM that keeps no trace of deleted deals, and note which left or were merged."""
         left = self._departures.which_left(source.name, asked)
-        merged, deleted = self._survivors.told_apart(source, left)
-        if merged:
-            self._read_deals(source, merged, self._plan_changed)
+        kept, deleted = self._survivors.told_apart(source, left)
+        if kept:
+            self._read_deals(source, kept, self._plan_changed)
         self._departures.note_left(source.name, deleted)
 
     def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
@@ -291,6 +323,7 @@ class Intake:
                 read = forgetting.kept_of_people(connection, self.erased, source.name, named)
                 read = [*self._recollection.beside(connection, source.name, read)]
                 saved = deals.save(connection, source.name, read, now=self._session.now)
+                consenting.hear_deals(connection, self._session, _known_in(named, read), saved)
                 self.has_changed |= bool(saved.changed)
                 self._before_keeping(connection, source.name, saved.changed)
                 self._quarantine(connection, source.name, chunk)
@@ -327,19 +360,7 @@ class Intake:
             runs.place_bookmark(connection, source.name, window, place, self._session.run_id)
 
     def _quarantine(self, connection: Connection, source: str, records: Sequence[Record]) -> None:
-        entries = [
-            quarantine.Entry(
-                source=source,
-                place=record.place,
-                problem=record.problem,
-                deal_id=record.deal_id,
-            )
-            for record in records
-            if isinstance(record, Quarantined)
-        ]
-        session = self._session
-        new = quarantine.add(connection, entries, run_id=session.run_id, now=session.now)
-        if new:
+        if new := unread.keep(connection, self._session, source, records):
             self.unreadable[source] += new
 
     @contextmanager
@@ -353,6 +374,12 @@ class Intake:
     def _keep_for_next_run(self, connection: Connection, saved: deals.Saved) -> None:
         """Leave what lies outside a backfill's period to the next nightly run."""
         deals.look_again(connection, {stored.row: self._session.now for stored in saved.changed})
+
+
+def _known_in(named: Sequence[Deal], kept: Sequence[Deal]) -> list[Deal]:
+    """Return deals as they were read, but for those of people who were forgotten."""
+    forgotten = {deal.deal_id for deal in kept if deal.consent.is_forgotten}
+    return [deal for deal in named if deal.deal_id not in forgotten]
 
 
 def _of_period(source: DealSource, period: Period, only: Narrowed) -> Iterator[Record]:

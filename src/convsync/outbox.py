@@ -162,6 +162,7 @@ class Outbox:
             destination.upload_quota,
             lambda: destination.upload(reserved.batch, now=now),
             name=f"{destination.name} upload",
+            is_noted=reserved.is_noted,
         )
 
     def _take_answer(
@@ -212,8 +213,11 @@ class Outbox:
             number = batches.open_batch(connection, action, run_id=run_id, rows=len(rows), now=now)
             rows.sort(key=lambda row: row.number)  # the order in which a repeat loads them
             taken = reserved_together([row.number for row in rows], number, action)
-            audit.write_together(connection, [taken], run_id=run_id, at=now)
-        return ReservedBatch(number=number, action=action, rows=rows)
+            alike = audit.write_together(connection, taken, run_id=run_id, at=now)
+            is_noted = self._calls.note(connection, destination.upload_quota)
+        return ReservedBatch(
+            number=number, action=action, rows=rows, adds_up=alike, is_noted=is_noted
+        )
 
     def _ask_for(self, pending: batches.Pending) -> Attempt[Verdict]:
         """Ask for one verdict, in a thread of its own."""

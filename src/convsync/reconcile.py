@@ -24,7 +24,7 @@ from convsync.match import candidates_of, earlier_sale_of
 from convsync.model import moves
 from convsync.model.click import Candidate
 from convsync.model.conversion import Conversion
-from convsync.model.deal import Milestone
+from convsync.model.deal import EarlierSale, Milestone
 from convsync.model.ledger import LedgerEntry, Move
 from convsync.model.moves import Place
 from convsync.model.outcome import Reason
@@ -43,7 +43,6 @@ from convsync.plan import (
     takes_everything,
 )
 from convsync.store.deals import StoredDeal
-from convsync.store.kin import Kin
 from convsync.store.ledger import EntryKey
 from convsync.usual import UsualDeals
 
@@ -56,7 +55,7 @@ DESTINATION_REMOVED = "DESTINATION_REMOVED"
 """The code of a correction for a destination that has left the configuration."""
 
 
-_NO_KIN = Kin()
+_NO_SALES: Mapping[int, Sequence[EarlierSale]] = {}
 
 
 @dataclass(slots=True)
@@ -86,7 +85,7 @@ def reconcile_chunk(
     within: Period | None = None,
     takes: Mapping[str, Takes] | None = None,
     shared: Set[bytes] = frozenset(),
-    kin: Kin = _NO_KIN,
+    sales: Mapping[int, Sequence[EarlierSale]] = _NO_SALES,
 ) -> Reconciled:
     """Decide and plan each milestone of each deal that a rule counts, or that was once planned.
 
@@ -106,13 +105,10 @@ def reconcile_chunk(
     has_many = len(chunk) >= MANY
     for given in chunk:
         deal = given.deal.with_shared_apart(shared)
-        if sales := kin.sales.get(given.row):
-            deal = structs.replace(deal, earlier_sale=earlier_sale_of(deal, sales))
+        if bought := sales.get(given.row):
+            deal = structs.replace(deal, earlier_sale=earlier_sale_of(deal, bought))
         stored = given if deal is given.deal else structs.replace(given, deal=deal)
-        logged = candidates.get(stored.row, ())
-        if beyond := kin.candidates.get(stored.row):
-            logged = (*logged, *beyond)
-        clicks = candidates_of(deal, logged)
+        clicks = candidates_of(deal, candidates.get(stored.row, ()))
         left = usual.take(stored, clicks, within) if has_many and stored.is_new else rules
         if stored.is_new and not left:
             done.look_again[stored.row] = None

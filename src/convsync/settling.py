@@ -91,6 +91,11 @@ class Answers:
     outcomes: Set[Outcome]
 
     @property
+    def is_one(self) -> bool:
+        """True where one answer is all that was answered, and moves all rows together."""
+        return len(self.together) == 1 and not self.alone
+
+    @property
     def kinds(self) -> Counter[EventKind]:
         """Return how many entries took each kind of move."""
         kinds = Counter(move.event.kind for move in self.alone)
@@ -162,7 +167,7 @@ class Settling:
                 connection, batch.number, request_id=request_id, now=now, poll_at=poll_at
             )
             answers = self._answers(connection, batch, rows, outcomes, is_repeat=is_repeat)
-            self._write(connection, batch.number, answers, is_repeat=is_repeat)
+            self._write(connection, batch, answers, is_repeat=is_repeat)
         self._note(answers)
         self._on_sent(self.uploaded.add_sent(batch, answers))
 
@@ -185,7 +190,7 @@ class Settling:
                 outcomes = verdict
             batches.close(connection, pending.number)
             answers = self._answers(connection, pending, rows, outcomes, is_repeat=is_repeat)
-            self._write(connection, pending.number, answers, is_repeat=False)
+            self._write(connection, pending, answers, is_repeat=False)
         self._note(answers)
 
     def _answers(
@@ -224,7 +229,12 @@ class Settling:
         return Answers(together=together, alone=alone, outcomes=alike.keys())
 
     def _write(
-        self, connection: Connection, number: int, answers: Answers, *, is_repeat: bool
+        self,
+        connection: Connection,
+        batch: ReservedBatch | Pending,
+        answers: Answers,
+        *,
+        is_repeat: bool,
     ) -> None:
         """Write moves, and have deals that were still unsettled decided anew.
 
@@ -232,10 +242,12 @@ class Settling:
         certain, where the platform only answered that it knows them.
         """
         run_id, now = self._session.run_id, self._session.now
-        audit.write_together(connection, answers.together, run_id=run_id, at=now)
+        for move in answers.together:
+            alike = batch.adds_up if isinstance(batch, ReservedBatch) and answers.is_one else None
+            audit.write_together(connection, move, run_id=run_id, at=now, before=alike)
         audit.write(connection, answers.alone, run_id=run_id, at=now)
         if is_repeat or answers.is_unsettled:
-            batches.recheck_unsettled_deals(connection, number, now)
+            batches.recheck_unsettled_deals(connection, batch.number, now)
         for action, code in answers.cleared:
             self._release(connection, action, code)
 

@@ -32,6 +32,7 @@ from convsync.store import (
     batches,
     clicks,
     deals,
+    heard,
     ledger,
     persons,
     runs,
@@ -160,6 +161,7 @@ class Work:
         self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
         self._join_people()
+        self.intake.spread_consent()
         self.reconcile_due()
 
     def gather_clicks(self) -> None:
@@ -199,6 +201,7 @@ class Work:
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)
         self._join_people()
+        self.intake.spread_consent()
         after = 0
         while True:
             with self.session.transaction("plan period") as connection:
@@ -274,8 +277,8 @@ class Work:
         if not chunk:
             return
         rows = [stored.row for stored in chunk]
-        candidates = clicks.candidates(connection, rows)
-        kin = kin_of(connection, rows, candidates)
+        kin = kin_of(connection, rows, clicks.candidates(connection, rows))
+        candidates = heard.without_refused(connection, kin.candidates)
         known = [stored.row for stored in chunk if not stored.is_new]
         entries = {
             key: entry
@@ -283,7 +286,7 @@ class Work:
             if only.has_rule(entry.rule)
         }
         done = reconcile_chunk(
-            chunk,
+            heard.with_consent(connection, chunk),
             [rule for rule in self.services.rules if only.has_rule(rule.name)],
             candidates,
             entries,
@@ -293,7 +296,7 @@ class Work:
             within=within,
             takes=self.services.takes,
             shared=shared_keys.digests(connection),
-            kin=kin,
+            sales=kin.sales,
         )
         audit.write(
             connection,

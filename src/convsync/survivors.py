@@ -26,6 +26,7 @@ from convsync.extract.source import (
     Departed,
     Merges,
     Pause,
+    Quarantined,
     Record,
 )
 from convsync.model.deal import Deal, Gone
@@ -70,8 +71,9 @@ class Survivors:
                 is_stored = True
             yield from self._instead_of(departed, source)
             departed = []
-            if isinstance(record, Deal):
+            if isinstance(record, Deal | Quarantined):
                 is_stored = False
+            if isinstance(record, Deal):
                 self._note_what_was_given(source.name, record)
             if not _is_unnamed(record):
                 yield record
@@ -80,17 +82,20 @@ class Survivors:
         yield from self._instead_of(departed, source)
 
     def told_apart(
-        self, source: DealSource, left: Iterable[Departed]
+        self, source: DealSource, left: Iterable[Departed | Quarantined]
     ) -> tuple[list[Record], list[Departed]]:
-        """Return what is to be read of deals that were merged, and those that were deleted."""
-        merged: list[Record] = []
+        """Return what is to be kept of deals that were merged, and those that were deleted.
+
+        What could not be read is to be kept, too.
+        """
+        kept: list[Record] = []
         deleted: list[Departed] = []
         for record in self.followed(source, left):
             if _is_unnamed(record):
                 deleted.append(record)
             elif not isinstance(record, Pause):
-                merged.append(record)
-        return merged, deleted
+                kept.append(record)
+        return kept, deleted
 
     def _note_what_was_given(self, source: str, deal: Deal) -> None:
         for at in deal.taken_over:
@@ -139,9 +144,10 @@ class Survivors:
                 found[departed.deal_id] = at_once[0]
             else:
                 since_then = (departed.at or recently) - AT_ONCE
-                later = [one.deal_id for one in others if one.changed_at >= since_then]
-                if later and self._has_counted(connection, rows[departed.deal_id]):
-                    self._report(source, departed.deal_id, later)
+                later = [one for one in others if one.changed_at >= since_then]
+                unread = [one for one in others if not one.is_readable]
+                if (later or unread) and self._has_counted(connection, rows[departed.deal_id]):
+                    self._report(source, departed.deal_id, later or unread)
         return found
 
     def _given_their_history(
@@ -162,11 +168,13 @@ class Survivors:
         entries = ledger.entries_for(connection, [row]).values()
         return any(entry.told is not None and entry.told.amount for entry in entries)
 
-    def _report(self, source: str, deal_id: str, others: list[str]) -> None:
+    def _report(self, source: str, deal_id: str, others: Sequence[likeness.Alike]) -> None:
+        named = ", ".join(one.deal_id for one in others[:3])
+        news = "changed since" if others[0].is_readable else "cannot be read"
         self.problems.append(
             f"source '{source}': deal {deal_id} was deleted, and what was counted for it is taken"
-            f" back. It looks like a merge: {', '.join(others[:3])} has the same person and changed"
-            " since. If it was one, restore the deal in the CRM and close the other instead."
+            f" back. It looks like a merge: {named} has the same person and {news}. If it was one,"
+            " restore the deal in the CRM and close the other instead."
         )
 
 
@@ -176,4 +184,4 @@ def _is_unnamed(record: Record | Pause) -> TypeGuard[Departed]:
 
 
 def _is_at_once(one: likeness.Alike, at: datetime | None) -> bool:
-    return at is not None and abs(one.changed_at - at) <= AT_ONCE
+    return one.is_readable and at is not None and abs(one.changed_at - at) <= AT_ONCE

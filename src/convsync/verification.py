@@ -12,17 +12,24 @@ against whom:
   kept elsewhere, and by the key, if there is one, unless they cut off the end: what is left then is
   a true log of an earlier day, and only a head kept elsewhere tells.
 - Events from before the log was keyed are proved by the key from the first keyed event on.
+- Where an older part was sealed in a file, the chain begins with the last digest of that part, and
+  an event of the log must name it. The file is proved by its own chain and by the digest of the
+  whole that the log keeps (`sealing`). Without a key, only the file tells a sealing from a forged
+  one.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain as chain_of
 from itertools import islice
+from typing import Any
 
-from convsync.comparison import Common, Difference, ledger_differences, run_differences
+from convsync.comparison import Difference, ledger_differences, run_differences
+from convsync.errors import OperatorError
 from convsync.model.chain import GENESIS, Head, LoggedEvent, chained, key_id
-from convsync.store import audit_log, recount, runs
+from convsync.model.common import Common
+from convsync.store import audit_log, audit_seals, recount, runs
 from convsync.store.audit_log import Tail
 from convsync.store.database import Connection, Database
 from convsync.store.recount import WrongSum
@@ -44,8 +51,10 @@ class Verified:
     """What `verify` found: how many events it read, where the chain breaks, if it does, and what
     differs between the log and the tables: how much, and the first of it.
 
-    `wrong_sums` are the kept sums that are not what the rows add up to. `keyed_since` is the first
-    event with a keyed digest, None where there is none.
+    `sealed` is what the log says of its latest sealing, None where all of it is here, and
+    `sealed_events` how many events came before. `wrong_sums` are the kept sums that are not what
+    the rows add up to. `keyed_since` is the first event with a keyed digest, None where there is
+    none.
     """
 
     events: int
@@ -54,6 +63,8 @@ class Verified:
     differences: tuple[Difference, ...] = ()
     different: int = 0
     wrong_sums: tuple[WrongSum, ...] = ()
+    sealed: Mapping[str, Any] | None = None
+    sealed_events: int = 0
 
     @property
     def is_sound(self) -> bool:
@@ -70,12 +81,15 @@ def verify(database: Database, *, head: Head | None = None) -> Verified:
 def verify_within(connection: Connection, *, head: Head | None = None) -> Verified:
     """Do the same over a connection that sees one state."""
     tail = audit_log.last(connection)
+    if head is not None:
+        _require_in_database(connection, tail, head)
     common = Common()
     events, broken = _check_chain(connection, common, tail, head)
     if broken is None:
         broken = _misfiled(connection, common)
     if broken is not None:
         return Verified(events=events, keyed_since=tail.keyed_since, broken=broken)
+    events -= tail.begins.number
     differences = chain_of(
         ledger_differences(connection, common),
         run_differences(runs.every(connection), common),
@@ -87,6 +101,8 @@ def verify_within(connection: Connection, *, head: Head | None = None) -> Verifi
         differences=first,
         different=len(first) + sum(1 for _ in differences),
         wrong_sums=tuple(recount.wrong_sums(connection)),
+        sealed=common.sealed[-1] if common.sealed else None,
+        sealed_events=tail.begins.number,
     )
 
 
@@ -101,11 +117,13 @@ def _check_chain(
         number: (digest, "not the one a run's row remembers")
         for number, digest in audit_log.anchors(connection).items()
     }
-    if head is not None and head.number:
+    if head is not None and head.number > tail.begins.number:
         anchors[head.number] = head.digest, "not the one whose digest was given"
     count, problem = _followed(connection, common, tail, anchors)
     if problem is not None:
         return count, Break(number=count, problem=problem)
+    if problem := _problem_of_beginning(tail, common.sealed, head):
+        return count, Break(number=tail.begins.number + 1, problem=problem)
     if missing := [number for number in anchors if number > count]:
         problem = f"the log ends here, but event {max(missing)} was once written"
         return count, Break(number=count, problem=problem)
@@ -126,14 +144,15 @@ def _followed(
     What events say that are about no one deal goes into `common`.
     """
     key, keyed_since = audit_log.key_of(connection), tail.keyed_since or sys.maxsize
-    digest, expected = GENESIS, 0
+    expected, digest = tail.begins
     for page in audit_log.chain(connection):
         for row in page:
             expected += 1
             number, deal_id = row[0], row[_DEAL_ID]
             digest = chained(digest, row[:-1], key if number >= keyed_since else None)
             if number != expected:
-                return expected, f"event {expected} is missing"
+                is_sealed = number <= tail.begins.number
+                return expected, _STANDS_AGAIN if is_sealed else f"event {expected} is missing"
             if digest != row[-1]:
                 return expected, f"event {expected} or its digest was edited"
             if expected in anchors and digest != anchors[expected][0]:
@@ -144,6 +163,28 @@ def _followed(
 
 
 _DEAL_ID = LoggedEvent._fields.index("deal_id")
+_STANDS_AGAIN = "an event from before, which was sealed, stands in the log again"
+
+
+def _problem_of_beginning(
+    tail: Tail, seals: Sequence[Mapping[str, Any]], head: Head | None
+) -> str | None:
+    """Return what is wrong with where the log begins, None where one of these seals says so."""
+    begins = tail.begins
+    if head is not None and head.number == begins.number and head != begins:
+        return "the log goes on from another event than the one whose digest was given"
+    says_so = not begins.number or str(begins) in [one["last"] for one in seals]
+    return None if says_so else "the log begins here, and no event says that the rest was sealed"
+
+
+def _require_in_database(connection: Connection, tail: Tail, head: Head) -> None:
+    """Raise OperatorError for a head from before the log's beginning: only the file knows it."""
+    if head.number < tail.begins.number:
+        seal = audit_seals.latest(connection) or {}
+        raise OperatorError(
+            f"Event {head.number:,} was sealed, so only the file knows its digest: pass --sealed"
+            f" {seal.get('file', 'FILE')}, or the one that was sealed before it, along with --head."
+        )
 
 
 def _problem_of_key(tail: Tail, key: bytes | None) -> str | None:
@@ -181,8 +222,8 @@ def recent_break(connection: Connection, *, newest: int = 10_000) -> str:
     tail, key = audit_log.last(connection), audit_log.key_of(connection)
     if tail.head.number == 0 or (tail.keyed_since is not None and key is None):
         return ""
-    before = max(0, tail.head.number - newest)
-    digest = audit_log.digest_at(connection, before) if before else GENESIS
+    before = max(tail.begins.number, tail.head.number - newest)
+    digest = audit_log.digest_at(connection, before)
     expected = before
     keyed_since = tail.keyed_since or sys.maxsize
     for row in chain_of.from_iterable(audit_log.chain(connection, after=before)):

@@ -2,13 +2,17 @@
 
 A window begins at the watermark, less the overlap, and ends at the present, less the lag. What a
 run with a wrong clock wrote beyond the true present is put back, and read again.
+
+A record that could not be read may be sound the next night, though its stamp says nothing of it:
+the configuration was corrected, or the query. A source that goes by stamps alone is read from its
+beginning then.
 """
 
 from datetime import UTC, datetime, timedelta
 
-from convsync.extract.source import ClickSource, DealSource
+from convsync.extract.source import ClickSource, DealSource, ReadsByStamp
 from convsync.model.period import Period
-from convsync.store import runs
+from convsync.store import quarantine, runs
 from convsync.store.database import Connection
 from convsync.store.session import Session
 
@@ -31,8 +35,9 @@ class Windows:
         with self._session.transaction("read watermark") as connection:
             self._turn_back_from_the_future(connection, name, source)
             watermark = runs.watermark(connection, name)
+            left = self._has_left_unread(connection, name, source)
         until = self._session.now - source.lag
-        since = EPOCH if watermark is None else watermark - source.overlap
+        since = EPOCH if watermark is None or left else watermark - source.overlap
         return Period(since=min(since, until), until=until)
 
     def unfinished(self, connection: Connection, source: str) -> tuple[Period, str] | None:
@@ -42,6 +47,13 @@ class Windows:
             runs.drop_bookmark(connection, source)
             return None
         return found
+
+    def _has_left_unread(
+        self, connection: Connection, name: str, source: DealSource | ClickSource
+    ) -> bool:
+        """Return whether a window might miss records that could not be read on earlier nights."""
+        goes_by_stamp = isinstance(source, ReadsByStamp) and source.reads_by_stamp
+        return goes_by_stamp and quarantine.has_unread(connection, name, self._session.run_id)
 
     def _turn_back_from_the_future(
         self, connection: Connection, name: str, source: DealSource | ClickSource

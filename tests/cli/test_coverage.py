@@ -2,12 +2,26 @@
 
 import json
 from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from convsync.collect.reports import report_in
+from convsync.store import collected
+from convsync.store.database import Database
 from tests.cli.office import NIGHT, Office, rows_of
+from tests.collect.browser_reports import a_report, body_of
 
+MARCH_2 = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SITE = """
+[collect.website]
+url = "https://collect.example.com"
+key = "website-7f3a9c"
+origins = ["https://www.example.com"]
+"""
 SPRING = ("--from", "2025-12-01", "--to", "2026-03-03")
 
 
@@ -120,3 +134,54 @@ def test_a_wrong_word_is_answered(ledger: Office, words: tuple[str, ...], why: s
     said = ledger.types("report", "coverage", "--as-of", NIGHT, *words)
     assert said.code == 2
     assert why in said.err
+
+
+def fields(office: Office) -> dict[str, dict[str, str]]:
+    said = office.types("report", "coverage", *SPRING, "--fields", "--format", "csv")
+    assert said.code == 0, said.err
+    return {row["field"]: row for row in rows_of(said.out)}
+
+
+def test_a_field_says_of_how_many_deals_it_is_empty(ledger: Office) -> None:
+    found = fields(ledger)
+    assert (found["click ID"]["deals"], found["click ID"]["empty"]) == ("5", "2")
+    assert (found["amount"]["empty"], found["e-mail"]["empty"]) == ("1", "5")
+    assert (found["region"]["empty"], found["consent"]["empty"]) == ("1", "0")
+
+
+def test_click_ids_that_lost_capitals_or_their_end_are_counted(office: Office) -> None:
+    whole = "Cj0KCQjw-wholeAndUncut_0123456789abcdefghij"
+    for number in range(12):
+        office.deal(f"D-{number}", gclid=f"{whole}{number:057}"[:80])
+    office.deal("D-lower", gclid=f"{whole}-lower".lower())
+    office.night()
+    found = fields(office)["gclid of the deal"]
+    assert (found["deals"], found["lower_case"], found["cut"]) == ("13", "1", "12")
+    said = office.types("report", "coverage", *SPRING).out
+    assert "Fields of these deals that are empty, or whose IDs lost something" in said
+
+
+def test_deals_are_grouped_by_the_form_that_their_person_sent(office: Office) -> None:
+    office.configure("\n[retry]", f"{SITE}\n[retry]")
+    office.deal("D-1", e_mail="anna@x.example")
+    office.deal("D-2")
+    office.night()
+    anna = sha256(b"anna@x.example").hexdigest()
+    body = body_of(a_report(form="contact", landings=[], identifiers=[["email", anna]]))
+    report = report_in(body, site="website", country="DE", received_at=MARCH_2)
+    place = f"sqlite:///{office.folder}/convsync.db"
+    with closing(Database(place)) as database, database.transaction("collect") as connection:
+        collected.save(connection, [report])
+    found = covered(office, "--rule", "won", "--by", "form")
+    assert {row["group"]: row["conversions"] for row in found} == {
+        "(no form known)": 1,
+        "contact": 1,
+    }
+
+
+def test_owners_of_a_crm_are_groups_without_being_mapped(office: Office) -> None:
+    office.moves_to("hubspot")
+    assert office.types("report", "coverage", "--by", "owner").code == 0
+    said = office.types("report", "coverage", "--by", "colour")
+    assert said.code == 2
+    assert "owner" in said.err

@@ -221,7 +221,8 @@ class TableSourceContract(DealSourceContract):
     def test_a_deal_stamped_with_a_bare_date_is_read_in_every_window_its_day_touches(
         self, modified: str, is_read: bool
     ) -> None:
-        assert len(deals_of(self.make([a_row(Modified=modified)]))) == is_read
+        source = self.make([a_row(Modified=modified)])
+        assert len(deals_of(source)) == (is_read or source.reads_all)
 
     def test_a_complete_source_is_read_whole_whatever_the_window(self) -> None:
         rows = [a_row(Deal="A", Modified="2020-01-01T00:00:00Z"), a_row(Deal="B", Modified=None)]

@@ -12,9 +12,10 @@ from convsync.extract.crm_adapter import Crm
 from convsync.extract.hubspot import HubSpot
 from convsync.extract.mapping import CrmMapping, RecordFields
 from convsync.extract.oauth import TokenKeeper
-from convsync.extract.source import Departed
+from convsync.extract.source import Departed, Quarantined
 from convsync.http import Http
-from convsync.model.deal import Gone
+from convsync.model.deal import Deal, Gone
+from convsync.model.key import KeyKind
 from convsync.sandbox.crm.hubspot import REFRESH_TOKEN, HubSpotServer
 from convsync.sandbox.crm.server import Reply
 from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock
@@ -94,6 +95,47 @@ class TestHubSpot(CrmSourceContract):
             for number in (1, 2)
         ]
         assert [deal.deal_id for deal in read(office.source())] == [new_id]
+
+    def test_a_merged_deal_that_is_archived_before_it_was_read_takes_those_it_was_made_of_along(
+        self, office: HubSpotOffice
+    ) -> None:
+        put_deal(office, 1)
+        put_deal(office, 2)
+        new_id = office.record_id(3)
+        office.book.merge(office.record_id(1), office.record_id(2), TOUCHED, new_id=new_id)
+        office.book.delete(new_id, TOUCHED + timedelta(minutes=1))
+        assert {(one.deal_id, one.gone) for one in departed(office)} == {
+            (office.record_id(number), Gone.DELETED) for number in (1, 2, 3)
+        }
+
+    def test_a_contact_that_was_merged_is_still_known_by_the_ids_it_had(
+        self, office: HubSpotOffice
+    ) -> None:
+        old, older = office.record_id(901), office.record_id(902)
+        person = put_person(office, 903, fields={"merged_from": f"{old};{older}"})
+        put_deal(office, people=(person,))
+        (deal,) = read(office.source())
+        assert {(KeyKind.CRM, one) for one in (person, old, older)} <= {
+            (key.kind, key.value) for key in deal.keys
+        }
+
+    def test_a_deal_that_is_listed_and_then_left_out_without_a_word_is_quarantined(
+        self, office: HubSpotOffice
+    ) -> None:
+        for number in (1, 2, 3):
+            put_deal(office, number)
+        lost = office.record_id(2)
+
+        def without_one(route: str, body: Any) -> Any:
+            if not route.endswith("/batch/read"):
+                return body
+            return {**body, "results": [one for one in body["results"] if one.get("id") != lost]}
+
+        office.over_http.spoil = without_one
+        records = list(office.source().read_changed(WINDOW))
+        assert [one.deal_id for one in records if isinstance(one, Quarantined)] == [lost]
+        assert len([one for one in records if isinstance(one, Deal)]) == 2
+        assert list(office.source().read_named([lost])) == [], "it may be gone by then"
 
     def test_a_full_page_leads_on_whatever_its_total_says(self, office: HubSpotOffice) -> None:
         for number in range(1, 251):

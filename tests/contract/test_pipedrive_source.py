@@ -22,6 +22,7 @@ from convsync.http import Authorisation, Http, basic
 from convsync.model.deal import Deal, Gone
 from convsync.model.identifiers import hashed
 from convsync.sandbox.crm import pipedrive as sandbox
+from convsync.sandbox.crm.book import CrmStage
 from convsync.sandbox.crm.pipedrive import CLIENT, REFRESH_TOKEN, PipedriveServer
 from convsync.sandbox.crm.pipedrive_fields import FIELDS
 from convsync.sandbox.crm.server import Reply
@@ -44,7 +45,7 @@ ONLY_WON = {"won": MilestoneStages(outcome=StageOutcome.WON)}
 FROM_OPPORTUNITY = {"opportunity": MilestoneStages(stages=("Opportunity",)), **ONLY_WON}
 
 
-def _change(key: str, old: str, new: str, at: datetime) -> dict[str, Any]:
+def _change(key: str, old: str | None, new: str | None, at: datetime) -> dict[str, Any]:
     time = at.strftime("%Y-%m-%d %H:%M:%S")
     return {"field_key": key, "old_value": old, "new_value": new, "time": time}
 
@@ -214,6 +215,46 @@ class TestPipedrive(CrmSourceContract):
             "sql": SQL_AT,
             "won": WON_AT,
         }
+
+    @pytest.mark.parametrize("after", [[], [("won", WON_AT)]], ids=["open", "won"])
+    def test_a_deal_that_went_on_to_another_pipeline_keeps_what_it_had_reached(
+        self, office: PipedriveOffice, after: Sequence[tuple[str, datetime]]
+    ) -> None:
+        setup = CrmStage(key="setup", name="Set up", position=1, pipeline="Onboarding")
+        office.book.stages = (*office.book.stages, setup)
+        moves = (("mql", CREATED), ("sql", SQL_AT), *after, ("setup", TOUCHED))
+        put_deal(office, entered=moves)
+        (deal,) = read(office.source())
+        reached = {one.name: one.reached_at for one in deal.milestones}
+        assert reached == {"sql": SQL_AT, **dict(after)}
+
+    @pytest.mark.parametrize(
+        ("log", "reached"),
+        [
+            pytest.param(
+                [_change("stage_id", "12", "13", WON_AT), _change("stage_id", None, "12", SQL_AT)],
+                {"sql": SQL_AT},
+                id="nobody knows what it was before",
+            ),
+            pytest.param(
+                [_change("stage_id", "13", None, WON_AT), _change("stage_id", "11", "13", SQL_AT)],
+                {"opportunity": SQL_AT},
+                id="it came into nothing",
+            ),
+        ],
+    )
+    def test_null_in_the_changelog_is_no_stage(
+        self,
+        office: PipedriveOffice,
+        log: list[dict[str, Any]],
+        reached: dict[str, datetime],
+    ) -> None:
+        put_deal(office, entered=(("mql", CREATED), ("opportunity", SQL_AT)))
+        office.server.logged[office.record_id(1)] = log
+        stages = {name: MilestoneStages(stages=(name.upper(),)) for name in ("sql", "opportunity")}
+        (deal,) = read(office.source(office.mapped(stages)))
+        found = {one.name: one.reached_at for one in deal.milestones}
+        assert {name: found[name] for name in reached} == reached
 
     @pytest.mark.parametrize(
         ("entered", "reached"),

@@ -56,7 +56,7 @@ class Tables:
         accepted = company.query("SELECT order_id FROM ledger WHERE state = 'accepted'")
         unreadable = company.query("SELECT deal_id FROM quarantine")
         return cls(
-            accepted=frozenset(row["order_id"] for row in accepted),
+            accepted=frozenset(f"cs-{row['order_id'].hex()}" for row in accepted),
             unreadable=frozenset(row["deal_id"] for row in unreadable),
         )
 

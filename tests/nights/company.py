@@ -371,7 +371,7 @@ def _write(path: Path, header: str, rows: Iterable[dict[str, Any]]) -> None:
 
 def _entry(row: sqlite3.Row) -> Entry:
     return Entry(
-        order_id=row["order_id"],
+        order_id=f"cs-{row['order_id'].hex()}",
         state=row["state"],
         operation=row["operation"],
         reason=row["reason"],

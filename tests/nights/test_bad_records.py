@@ -112,6 +112,28 @@ def test_a_part_that_every_deal_lacks_is_the_vendors_failure_and_costs_nothing(
     assert [company.value(one) for one in deal_ids] == [100] * 5
 
 
+def test_a_deal_of_which_the_crm_does_not_say_whether_it_is_there_holds_up_no_deletion(
+    company: Company,
+) -> None:
+    office = company.moves_to("dynamics")
+    sold = [put(office, number, ("mql", CREATED), ("won", WON_AT)) for number in (1, 2, 3)]
+    company.night(NIGHTS[0])
+    for deal_id in sold[:2]:
+        office.book.delete(deal_id, NIGHTS[0] + timedelta(hours=9))
+    odd = Poison(path=rf"opportunities\({sold[1]}\)", reply=LASTING)
+    office.server.poisons = [odd]
+    for night in NIGHTS[1:3]:
+        company.night(night, force=True)
+        assert [company.value(one) for one in sold] == [0, 100, 100]
+        (entry,) = company.query("SELECT deal_id, problem FROM quarantine")
+        assert entry["deal_id"] == sold[1]
+        assert "503" in entry["problem"]
+    office.server.poisons = []
+    company.night(NIGHTS[3], force=True)
+    assert [company.value(one) for one in sold] == [0, 0, 100]
+    assert company.query("SELECT deal_id FROM quarantine") == []
+
+
 def test_what_reached_nothing_is_counted_by_reason_and_none_at_all_is_news(
     company: Company,
 ) -> None:

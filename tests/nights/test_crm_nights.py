@@ -220,7 +220,7 @@ def test_a_period_reads_old_deals_and_leaves_the_watermark_alone(
 def sent_by(company: Company) -> set[str]:
     """Return the order IDs of what the ledger has sent."""
     found = company.query("SELECT order_id FROM ledger WHERE state IN ('accepted', 'confirmed')")
-    return {row["order_id"] for row in found}
+    return {f"cs-{row['order_id'].hex()}" for row in found}
 
 
 @pytest.mark.parametrize("vendor", sorted(SERVERS))

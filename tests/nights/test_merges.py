@@ -119,3 +119,38 @@ def test_of_a_deletion_beside_two_changes_nobody_can_tell_the_survivor(
     (problem,) = company.night(NIGHTS[1], force=True).problems
     assert all(one in problem for one in others)
     assert gone(company) == {sale: "deleted"}
+
+
+def test_what_was_merged_into_a_deal_that_cannot_be_read_stays_counted_until_it_can(
+    company: Company,
+) -> None:
+    office = company.moves_to("hubspot")
+    sale = put(office, 1, ("mql", CREATED), ("won", WON_AT))
+    duplicate = put(office, 2, ("mql", CREATED))
+    company.night(NIGHTS[0])
+    merged = office.merge(duplicate, sale, NIGHTS[0] + NOON).deal_id
+    office.book.edit(merged, NIGHTS[0] + NOON, currency="none of ISO's")
+    for night in NIGHTS[1:3]:
+        problems = company.night(night).problems
+        assert any(sale in one and merged in one for one in problems), problems
+        assert company.value(sale) == 100
+    office.book.edit(merged, NIGHTS[2] + NOON, currency="EUR", amount=Decimal(250))
+    assert company.night(NIGHTS[3]).problems == []
+    assert [company.value(one) for one in (sale, merged)] == [250, None]
+    assert gone(company) == {sale: "merged", duplicate: "merged"}
+    assert company.sums(), "and they add up"
+    assert company.audit_is_sound()
+
+
+@pytest.mark.parametrize("vendor", UNNAMED)
+def test_a_deletion_is_said_to_look_like_a_merge_although_the_survivor_cannot_be_read(
+    company: Company, vendor: str
+) -> None:
+    office = company.moves_to(vendor)
+    sale = put(office, 1, ("mql", CREATED), ("won", WON_AT))
+    survivor = put(office, 2, ("mql", CREATED))
+    company.night(NIGHTS[0])
+    office.book.merge(sale, survivor, NIGHTS[0] + NOON)
+    office.book.edit(survivor, NIGHTS[0] + NOON, currency="none of ISO's")
+    problems = company.night(NIGHTS[1], force=True).problems
+    assert any("looks like a merge" in one and survivor in one for one in problems), problems

@@ -106,7 +106,9 @@ def a_transaction_id_leads_from_the_books_to_the_lead_and_its_click(
     replayed: Replayed,
 ) -> None:
     for row in replayed.ledger():
-        conversion = replayed.sandbox.books.counted[PAGES[row["rule"]]].get(row["order_id"])
+        conversion = replayed.sandbox.books.counted[PAGES[row["rule"]]].get(
+            f"cs-{row['order_id'].hex()}"
+        )
         fate = replayed.fates[row["deal_id"], row["rule"]]
         gclid = None if conversion is None else conversion.event.ad_identifiers.gclid
         assert gclid == (fate.gclid if fate.why == "sent" else None)

@@ -146,14 +146,12 @@ def answers_of(
     connection: Connection, chunk: Sequence[StoredDeal], rule: ConversionRule
 ) -> Answers:
     rows = [stored.row for stored in chunk]
-    logged = clicks.candidates(connection, rows)
-    kin = kin_of(connection, rows, logged)
+    kin = kin_of(connection, rows, clicks.candidates(connection, rows))
     answers = {}
     for stored in chunk:
         sale = earlier_sale_of(stored.deal, kin.sales.get(stored.row, ()))
         deal = structs.replace(stored.deal, earlier_sale=sale)
-        own = (*logged.get(stored.row, ()), *kin.candidates.get(stored.row, ()))
-        candidates = candidates_of(deal, own)
+        candidates = candidates_of(deal, kin.candidates.get(stored.row, ()))
         (won,) = deal.milestones
         answers[deal.deal_id] = match_deal(deal, won, candidates, rule, now=NOW)
     return answers

@@ -216,7 +216,7 @@ def unprotect_log(connection: Connection) -> None:
     """Drop the triggers that keep the audit log, as whoever forges it would."""
     names = {
         "sqlite": ("no_update", "no_delete", "no_replace"),
-        "postgresql": ("append_only ON audit_events",),
+        "postgresql": ("append_only ON audit_events", "no_delete ON audit_events"),
     }
     for name in names[connection.dialect.name]:
         connection.exec_driver_sql(f"DROP TRIGGER audit_events_{name}")

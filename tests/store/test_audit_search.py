@@ -70,11 +70,11 @@ def _send(connection: Connection, run: int) -> None:
     numbers = [entry_of(connection, deal_id).number for deal_id in VALUES]
     batch = batches.open_batch(connection, ACTION, run_id=run, rows=3, now=NOW)
     reserved = moves.reserved_together(numbers, batch, ACTION)
-    audit.write_together(connection, [reserved], run_id=run, at=NOW)
+    audit.write_together(connection, reserved, run_id=run, at=NOW)
     batches.answer(connection, batch, request_id=REQUEST, now=NOW, poll_at=NOW)
     confirmed = moves.settled_together(numbers[:2], Confirmed(), batch, ACTION)
     assert confirmed is not None
-    audit.write_together(connection, [confirmed], run_id=run, at=NOW)
+    audit.write_together(connection, confirmed, run_id=run, at=NOW)
     refused = moves.settled(entry_of(connection, "D-3"), Rejected(code="EXPIRED"), now=NOW)
     audit.write(connection, [refused], run_id=run, at=NOW)
 

@@ -9,10 +9,10 @@ from convsync.model.deal import Gone
 from convsync.model.key import Key, KeyKind
 from convsync.model.seen_clicks import SeenClicks
 from convsync.model.terms import SharedKeys
-from convsync.store import clicks, deals, likeness, shared_keys
+from convsync.store import clicks, deals, likeness, quarantine, shared_keys
 from convsync.store.likeness import Alike
 from tests.builders import CLICKED_AT, NOW, a_deal
-from tests.store.rows import Passing, save
+from tests.store.rows import Passing, a_run, save
 
 CONTACT, OTHER, OFFICE = (Key(KeyKind.CRM, name) for name in ("contact-1", "contact-2", "office"))
 HOUR = timedelta(hours=1)
@@ -49,3 +49,12 @@ def test_a_deal_is_like_another_that_shares_a_key_which_few_have_and_changed_sin
         deals.mark_gone(connection, [rows["same contact"]], Gone.DELETED, NOW)
         found = likeness.alike(connection, "crm", left[:1], NOW - HOUR)
         assert [one.deal_id for one in found[rows["gone"]]] == ["gone, too"]
+        unread = quarantine.Entry(
+            source="crm", place="deal 7", problem="no ID", deal_id="changed before"
+        )
+        quarantine.add(connection, [unread], run_id=a_run(connection), now=NOW)
+        found = likeness.alike(connection, "crm", left[:1], NOW - HOUR)
+        assert {one.deal_id: one.is_readable for one in found[rows["gone"]]} == {
+            "changed before": False,
+            "gone, too": True,
+        }

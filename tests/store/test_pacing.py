@@ -25,9 +25,19 @@ class Program:
     called_at: list[datetime] = field(default_factory=list)
 
     def calls(self, quota: Quota) -> Attempt[None]:
+        return self._paced.attempt(quota, lambda: self.called_at.append(self.now))
+
+    def calls_as_it_writes(self, quota: Quota) -> bool:
+        """Note a call with what else is written, then make it; return whether it was noted."""
+        with self.database.transaction("reserve") as connection:
+            is_noted = self._paced.note(connection, quota)
+        self._paced.attempt(quota, lambda: self.called_at.append(self.now), is_noted=is_noted)
+        return is_noted
+
+    @property
+    def _paced(self) -> PacedCalls:
         policy = RetryPolicy(sleep=self._sleep, longest_asked_s=300)
-        calls = PacedCalls(self.database, policy, real_clock=lambda: self.now)
-        return calls.attempt(quota, lambda: self.called_at.append(self.now))
+        return PacedCalls(self.database, policy, real_clock=lambda: self.now)
 
     def _sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -53,6 +63,15 @@ def test_two_programs_wait_for_the_next_minute_of_their_projects_quota(
     assert len(times) == 24
     assert most_within(MINUTE, times) == 5
     assert max(times) <= NOW + 5 * MINUTE
+
+
+def test_a_call_that_was_noted_before_it_left_counts_once(
+    programs: tuple[Program, Program],
+) -> None:
+    quota = Quota(project="p-1", per_minute=2)
+    noted = [programs[0].calls_as_it_writes(quota) for _ in range(5)]
+    assert noted == [True, True, False, True, False]
+    assert programs[0].called_at == [NOW] * 2 + [NOW + MINUTE] * 2 + [NOW + 2 * MINUTE]
 
 
 def test_a_days_quota_that_is_spent_is_not_waited_for_by_either(

@@ -167,6 +167,21 @@ def test_sums_follow_every_history_of_the_deals(
         assert list(wrong_sums(connection)) == []
 
 
+@pytest.mark.parametrize("answer", sorted(OUTCOMES))
+def test_sums_follow_what_was_reserved_without_another_look_at_it(
+    database: Database, answer: str
+) -> None:
+    with rolled_back(database) as connection:
+        planned(connection)
+        numbers = [entry.number for entry in ledger.entries_for(connection, [1, 2, 3]).values()]
+        before = None
+        for step in ("reserve together", answer):
+            move = TOGETHER[step](numbers)
+            assert move is not None
+            before = ledger.write_together(connection, move, before)
+        assert list(wrong_sums(connection)) == []
+
+
 def test_sums_follow_what_many_rows_do_together(database: Database) -> None:
     with rolled_back(database) as connection:
         planned(connection)

@@ -47,8 +47,8 @@ def live(connection: Connection, *, together: bool) -> None:
     batches.answer(connection, batch, request_id="r-1", now=NOW, poll_at=NOW)
     confirmed = moves.settled_together(numbers, Confirmed(), batch, ACTION)
     assert confirmed is not None
-    sent = [moves.reserved_together(numbers, batch, ACTION), confirmed]
-    audit.write_together(connection, sent, run_id=run, at=NOW)
+    for sent in (moves.reserved_together(numbers, batch, ACTION), confirmed):
+        audit.write_together(connection, sent, run_id=run, at=NOW)
     entry = ledger.entries_numbered(connection, numbers)[0]
     assert entry.statement is not None
     restated = entry.statement.corrected(Operation.RESTATE, usd(120))

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import audit_export, options, output, watching
+from convsync.cli import audit_export, options, output, sealed_part, watching
 from convsync.cli import audit_filters as filters
 from convsync.cli.audit_export import FileFormat
-from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, By, Config, Format, FormatOption
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from convsync.model.chain import Head
+    from convsync.settings import Settings
     from convsync.store.audit_log import AuditRow
+    from convsync.store.database import Database
+    from convsync.verification import Verified
 
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
@@ -30,6 +35,21 @@ HeadOption = Annotated[
 ]
 CertainOption = Annotated[
     bool, typer.Option("--certain", help="It was restored, although nothing seems to be lost.")
+]
+SealedOption = Annotated[
+    Path | None,
+    typer.Option("--sealed", metavar="FILE", help="A file of `audit seal`, to be proved as well."),
+]
+BeforeOption = Annotated[
+    str | None,
+    typer.Option("--before", metavar="DAY", help="Seal what happened before this day."),
+]
+OlderOption = Annotated[
+    str | None,
+    typer.Option("--older-than", metavar="TIME", help="Seal what is older, e.g. 730d."),
+]
+ToOption = Annotated[
+    Path, typer.Option("--to", metavar="FILE", help="The new file, of JSON lines, to keep.")
 ]
 Name = Annotated[
     str, typer.Argument(metavar="DEAL|ORDER_ID", help="The deal's ID in the CRM, or an order ID.")
@@ -66,6 +86,7 @@ def list_events(
     settings = options.load(config)
     wanted = asked_for.wanted(settings)
     with options.ledger(settings) as database, database.reading() as connection:
+        sealed_part.note(connection)
         asked = asked_for.asked(connection)
         rows = audit_search.newest(connection, wanted, last, asked)
     output.show([_as_row(row) for row in rows], _COLUMNS, form)
@@ -82,6 +103,7 @@ def show_deal(
     from convsync.store.audit_search import Wanted
 
     with options.ledger(options.load(config)) as database, database.reading() as connection:
+        sealed_part.note(connection)
         asked = lookup.of_deals(connection, ids_meant(name))
         if not asked.deals:
             asked = lookup.of_order(connection, name)
@@ -119,6 +141,7 @@ def export(
     settings = options.load(config)
     wanted = asked_for.wanted(settings)
     with options.ledger(settings) as database, database.reading() as connection:
+        sealed_part.note(connection)
         found = audit_search.every(connection, wanted, asked_for.asked(connection))
         count = audit_export.write(file, file_format, map(row_of, found))
     if file != audit_export.STDOUT:
@@ -126,10 +149,13 @@ def export(
 
 
 @app.command("verify")
-def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
+def verify(
+    config: Config = DEFAULT_CONFIG, head: HeadOption = None, sealed: SealedOption = None
+) -> None:
     """Prove that no event was removed, edited or slipped in, and that the ledger follows the log.
 
-    With a head, a run's or else the head file's: also that the log is a continuation of it.
+    With a head, a run's or else the head file's: also that the log is a continuation of it. With a
+    file in which an older part was sealed: also that it is the one, and as it was written.
     """
     from convsync import head_file, opening, verification
 
@@ -138,6 +164,8 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
     kept = head_file.read(path) if path is not None and head is None else None
     with options.ledger(settings) as database:
         known = kept.head if kept else _head(head)
+        if sealed is not None:
+            known = _proved(database, sealed, known)
         found = verification.verify(database, head=known)
     if found.broken is not None:
         problem = f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
@@ -145,6 +173,7 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
         watching.tell_of_broken_log(settings, problem)
         raise typer.Exit(1)
     typer.echo(f"{found.events:,} events, and every one is as it was written.")
+    _say_what_is_sealed(found)
     if found.keyed_since is not None:
         typer.echo(f"They are keyed since event {found.keyed_since:,}.")
     if known is not None:
@@ -164,6 +193,72 @@ def verify(config: Config = DEFAULT_CONFIG, head: HeadOption = None) -> None:
         typer.echo("The kept sums are what the rows add up to.")
     if not found.is_sound:
         raise typer.Exit(1)
+
+
+def _proved(database: "Database", file: Path, head: "Head | None") -> "Head | None":
+    """Prove a sealed file, and a head that is in it; return the head if it is still to be found."""
+    from convsync import sealing
+
+    is_in_file = head is not None and sealing.is_sealed(database, head)
+    content = sealing.check_file(database, file, head=head if is_in_file else None)
+    typer.echo(f"{file}: {content.events:,} events, sealed, and every one is as it was written.")
+    if head is None or not is_in_file:
+        return head
+    typer.echo(f"Event {head.number:,} among them is the one that was kept elsewhere.")
+    return None
+
+
+@app.command("seal")
+def seal(
+    to: ToOption,
+    before: BeforeOption = None,
+    older_than: OlderOption = None,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    by: By = None,
+) -> None:
+    """Move the older part of the audit log to a file, and keep a sealed summary of it.
+
+    The log that is left is proved as before, and the file by `audit verify --sealed FILE`.
+    """
+    from convsync import opening, sealing
+    from convsync.clock import system_clock
+    from convsync.whoami import os_user
+
+    settings = options.load(config)
+    now = options.instant(as_of, settings) or system_clock()
+    with options.ledger(settings) as database:
+        sealed = sealing.seal(
+            database,
+            opening.head_file_of(settings),
+            file=to,
+            before=_sealed_before(settings, before, older_than, now),
+            now=now,
+            real_clock=system_clock,
+            by=by or os_user(),
+        )
+    content = sealed.content
+    typer.echo(
+        f"{content.events:,} events, from {content.first_at:%Y-%m-%d} to {content.last_at:%Y-%m-%d}"
+        f", are sealed in {to} and no longer in the database. {sealed.conversions:,} conversions"
+        f" and {sealed.runs:,} runs were carried over."
+    )
+    typer.echo(f"SHA-256 {content.sha256}. Keep the file: it is the only record of these events.")
+
+
+def _sealed_before(
+    settings: "Settings", before: str | None, older_than: str | None, now: "datetime"
+) -> "datetime":
+    from convsync import opening
+    from convsync.errors import OperatorError
+    from convsync.model.period import Period
+
+    if (before is None) == (older_than is None):
+        raise OperatorError("Say what to seal: either --before DAY, or --older-than TIME.")
+    if older_than is not None:
+        return now - options.span("--older-than", older_than)
+    day = options.day(before or "", "--before")
+    return Period.of_days(day, day, opening.company_zone(settings)).since
 
 
 @app.command("accept-restore")
@@ -186,6 +281,15 @@ def accept_restore(config: Config = DEFAULT_CONFIG, certain: CertainOption = Fal
         f"{accepted.unsure:,} conversions may have been sent or corrected since. The next "
         "`convsync run` tells them again or takes them back; look first with `convsync plan`."
     )
+
+
+def _say_what_is_sealed(found: "Verified") -> None:
+    if found.sealed is not None:
+        total = found.sealed_events
+        typer.echo(
+            f"{total:,} events before them are sealed, the latest in {found.sealed['file']}: their"
+            " last digest is where the chain begins. --sealed FILE proves a file."
+        )
 
 
 def _head(text: str | None) -> "Head | None":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import addresses, options, output
+from convsync.cli import addresses, options, output, sealed_part
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 from convsync.errors import OperatorError
 
@@ -57,6 +57,7 @@ def customer(
             if key is None
             else journey.of_name(database, key.strip())
         )
+        sealed_part.note_of(database)
     if found is None:
         raise OperatorError("No deal and no click leads to anybody of that name.")
     if form is Format.TABLE:

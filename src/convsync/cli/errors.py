@@ -55,10 +55,9 @@ def _show(found: "Sequence[CodeFound]") -> None:
     for one in found:
         states = ", ".join(f"{state} {count:,}" for state, count in sorted(one.states.items()))
         typer.echo(f"{one.code} ({one.destination}): {states}")
-        if one.since and one.latest:
-            typer.echo(
-                f"  since {one.since:%Y-%m-%d %H:%M} UTC, last {one.latest:%Y-%m-%d %H:%M} UTC"
-            )
+        if one.latest:
+            since = f"{one.since:%Y-%m-%d %H:%M} UTC" if one.since else "before the log was sealed"
+            typer.echo(f"  since {since}, last {one.latest:%Y-%m-%d %H:%M} UTC")
         typer.echo(f"  {one.meaning.sentence if one.meaning else _UNKNOWN}")
         if one.meaning and one.meaning.fix:
             typer.echo(f"  → {one.meaning.fix}")

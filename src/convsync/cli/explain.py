@@ -13,7 +13,8 @@ from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
     from convsync.model.ad_click import AdClick
-    from convsync.model.deal import Milestone
+    from convsync.model.consent import Said
+    from convsync.model.deal import Deal, Milestone
     from convsync.report.click_lines import ClickLine
     from convsync.report.explanation import DealExplanation, Line, Sent
 
@@ -25,7 +26,7 @@ _COLUMNS = (
     *("source", "deal_id", "order_id", "rule", "milestone", "reached_at", "is_estimated"),
     *("next_due_at", "state", "operation", "value", "currency", "reason", "code", "due_at"),
     *("why", "fix", "code_means", "code_fix", "destination", "account", "action"),
-    *("sent_with", "sent_at", "request_id", "clicks"),
+    *("sent_with", "sent_at", "request_id", "clicks", "consents"),
 )
 
 _NOT_REACHED, _NO_RULE = "not reached", "no rule counts it"
@@ -112,6 +113,17 @@ def _row(explained: "DealExplanation", line: "Line", accounts: Mapping[str, str]
         "sent_at": sent.envelope.sent_at if sent and sent.envelope else None,
         "request_id": sent.envelope.request_id if sent and sent.envelope else None,
         "clicks": [_click_row(one, explained.ad_clicks) for one in line.clicks],
+        "consents": [_consent_row(one) for one in explained.consents],
+    }
+
+
+def _consent_row(said: "Said") -> dict[str, Any]:
+    return {
+        "purpose": said.purpose.value,
+        "consent": said.status.value,
+        "said_at": said.said_at,
+        "said_in": said.source,
+        "how": said.how,
     }
 
 
@@ -166,6 +178,8 @@ class _Shown:
         currency = deal.currency or "(no currency)"
         amount = "none" if deal.amount is None else f"{deal.amount} {currency}"
         yield f"  amount {amount}; consent for ad user data {deal.consent.ad_user_data}"
+        for said in explained.consents:
+            yield from self._of_consent(said, deal)
         for number, candidate in enumerate(explained.candidates, start=1):
             click = candidate.click
             at = self._at(click.clicked_at) or "at an unknown time"
@@ -185,6 +199,16 @@ class _Shown:
             yield f"  → {_ALLOWED}"
         for line in explained.lines:
             yield from self._of_line(line)
+
+    def _of_consent(self, said: "Said", deal: "Deal") -> Iterator[str]:
+        """Yield who said what when, unless it is merely what the deal's own field holds now."""
+        is_own = (said.source, said.record) == (deal.source, deal.deal_id)
+        if is_own and said.said_at is None:
+            return
+        when = f" {self._at(said.said_at)}" if said.said_at else ""
+        how = said.how or ("" if is_own else f"deal {said.record}")
+        where = f"{said.source} ({how})" if how else said.source
+        yield f"    {said.purpose} {said.status}{when}, said in {where}"
 
     def _of_line(self, line: "Line") -> Iterator[str]:
         rule = f" ({line.rule}{_RETIRED if line.is_retired else ''})" if line.rule else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convsync.cli import options, output
+from convsync.cli import options, output, sealed_part
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def find(
         raise OperatorError("Give a deal ID, order ID, click ID or request ID, or a part of one.")
     with options.ledger(options.load(config)) as database:
         found = finding.find(database, text)
+        if not found:
+            sealed_part.note_of(database)
     if not found:
         raise OperatorError(
             f"Nothing is named {text}, or has that in its name: no deal, order, click or request."

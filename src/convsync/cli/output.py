@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -120,6 +120,11 @@ def cell_of(value: Any) -> str:
 def local_time(at: datetime | None, zone: tzinfo | None) -> str:
     """Return an instant for people: in a zone, UTC where none is given; nothing as no text."""
     return "" if at is None else at.astimezone(zone or UTC).isoformat(" ", "seconds")
+
+
+def days_of(time: timedelta) -> float:
+    """Return a span of time in days, to a tenth."""
+    return round(time / timedelta(days=1), 1)
 
 
 def note(text: str, *, log_as: Callable[[str], None] = log.info) -> None:

@@ -1,18 +1,33 @@
 """`report coverage`: which conversions were matched and by what, and where the rest was lost."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import options, output
+from convsync.cli import coverage_page, options, output
+from convsync.cli.coverage_words import (
+    FIELD_TABLE,
+    GROUP_TABLE,
+    HOW_TABLE,
+    field_line,
+    group_line,
+    how_line,
+    most_first,
+    too_late,
+    whole,
+)
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.report_funnel import funnel
+from convsync.cli.report_shortfalls import shortfalls
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.model.period import Period
-    from convsync.report.coverage import Coverage, Group, How, Tally, TooLate
+    from convsync.report.coverage import Coverage, Group, TooLate
+    from convsync.report.fields import FieldQuality
     from convsync.settings import Settings
 
 app = typer.Typer(help="What the nights add up to.", no_args_is_help=True)
@@ -24,8 +39,7 @@ _COLUMNS = (
     *("rule", "group", "stands", "found_by", "click", "reason"),
     *("conversions", "share", "value", "currency"),
 )
-_HOW_TABLE = ("stands", "by what, or why not", "conversions", "share", "worth")
-_GROUP_TABLE = ("group", "conversions", "covered", "share", "worth of the rest", "mostly lost to")
+_FIELD_COLUMNS = ("source", "field", "deals", "empty", "lower_case", "cut")
 
 From = Annotated[
     str | None,
@@ -34,7 +48,23 @@ From = Annotated[
 To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")]
 By = Annotated[
     str | None,
-    typer.Option("--by", metavar="WHAT", help="Grouped by source, week, or a segment's name."),
+    typer.Option(
+        "--by", metavar="WHAT", help="Grouped by source, form, week, or a segment's name."
+    ),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Write a page with charts, grouped in every way there is, that needs no network.",
+    ),
+]
+Fields = Annotated[
+    bool,
+    typer.Option(
+        "--fields", help="The deals' fields instead: empty, or with IDs lower-cased or cut."
+    ),
 ]
 OnlyRule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only this rule.")]
 
@@ -42,6 +72,10 @@ OnlyRule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="On
 @app.callback()
 def _reports() -> None:
     """What the nights add up to."""
+
+
+app.command("funnel")(funnel)
+app.command("shortfalls")(shortfalls)
 
 
 @app.command("coverage")
@@ -53,6 +87,9 @@ def coverage(
     rule: OnlyRule = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
+    html: Html = None,
+    *,
+    fields: Fields = False,
 ) -> None:
     """Show by what the conversions of a period were matched, and to which reason others fell.
 
@@ -60,6 +97,7 @@ def coverage(
     """
     from convsync import wiring
     from convsync.report.coverage import coverage_of
+    from convsync.report.fields import fields_of
 
     settings = options.load(config)
     first, last = _days(from_day, to_day, as_of, settings)
@@ -67,22 +105,51 @@ def coverage(
     rules = [one for one in wiring.rules_of(settings) if rule in (None, one.name)]
     if not rules:
         raise OperatorError(f"There is no rule {rule}; there are: {', '.join(settings.rules)}.")
+    (period,) = _periods(first, last, settings, is_by_week=False).values()
     with options.ledger(settings) as database:
-        found = coverage_of(
-            database,
-            rules,
-            _periods(first, last, settings, is_by_week=by == _BY_WEEK),
-            by=None if by == _BY_WEEK else by,
-        )
+
+        def covered(by: str | None) -> "Coverage":
+            periods = _periods(first, last, settings, is_by_week=by == _BY_WEEK)
+            return coverage_of(database, rules, periods, by=None if by == _BY_WEEK else by)
+
+        if html is not None:
+            found_by = {name: covered(name) for name in (None, *_groups(settings))}
+            coverage_page.write(html, found_by, fields_of(database, period), first, last)
+            typer.echo(f"Written to {html}.")
+        elif fields:
+            _show_fields(fields_of(database, period), form)
+        else:
+            _show_coverage(covered(by), fields_of(database, period), first, last, form)
+
+
+def _show_coverage(
+    found: "Coverage", fields: "Sequence[FieldQuality]", first: date, last: date, form: Format
+) -> None:
     match form:
         case Format.TABLE:
             _show(found, first, last)
+            if lacking := [one for one in fields if one.needs_a_look]:
+                typer.echo("Fields of these deals that are empty, or whose IDs lost something")
+                _show_fields(lacking, form)
         case Format.CSV:
             output.show([*_rows(found)], _COLUMNS, form)
         case Format.JSON:
-            late = [_late_row(one) for one in found.too_late]
             days = {"from": first.isoformat(), "to": last.isoformat()}
-            output.show_json({**days, "coverage": [*_rows(found)], "too_late": late})
+            late = [_late_row(one) for one in found.too_late]
+            of_fields = [_field_row(one) for one in fields]
+            rows = {"coverage": [*_rows(found)], "too_late": late, "fields": of_fields}
+            output.show_json({**days, **rows})
+
+
+def _show_fields(fields: "Sequence[FieldQuality]", form: Format) -> None:
+    if form is Format.TABLE:
+        output.show([field_line(one) for one in fields], FIELD_TABLE, form)
+    else:
+        output.show([_field_row(one) for one in fields], _FIELD_COLUMNS, form)
+
+
+def _field_row(one: "FieldQuality") -> dict[str, Any]:
+    return {name: getattr(one, name) for name in _FIELD_COLUMNS}
 
 
 def _days(
@@ -118,11 +185,20 @@ def _periods(
     return periods
 
 
-def _require_group(by: str | None, settings: "Settings") -> None:
-    from convsync.report.coverage import BY_SOURCE
+def _groups(settings: "Settings") -> list[str]:
+    """Return what conversions can be grouped by. An owner is a segment of every CRM's deals."""
+    from convsync.report.coverage import BY_FORM, BY_SOURCE
+    from convsync.settings.crm_tables import ALWAYS_THERE, AnyCrmDeals
 
     segments = {name for source in settings.deals.values() for name in source.segments}
-    there = [BY_SOURCE, _BY_WEEK, *sorted(segments)]
+    if any(isinstance(source, AnyCrmDeals) for source in settings.deals.values()):
+        segments |= ALWAYS_THERE
+    forms = [BY_FORM] if settings.collect else []
+    return [BY_SOURCE, *forms, _BY_WEEK, *sorted(segments)]
+
+
+def _require_group(by: str | None, settings: "Settings") -> None:
+    there = _groups(settings)
     if by is not None and by not in there:
         raise OperatorError(f"Nothing can be grouped by {by}; there are: {', '.join(there)}.")
 
@@ -131,7 +207,7 @@ def _rows(found: "Coverage") -> Iterator[dict[str, Any]]:
     """Yield a row for each way conversions stand, and each currency they are worth something in."""
     for group in found.groups:
         in_group = group.all.conversions
-        for how, tally in _most_first(group):
+        for how, tally in most_first(group):
             for currency, value in tally.value.items():
                 yield {
                     "rule": group.rule,
@@ -152,10 +228,6 @@ def _late_row(one: "TooLate") -> dict[str, Any]:
     return {"rule": one.rule, "conversions": one.conversions, "caught_at": caught}
 
 
-def _most_first(group: "Group") -> "list[tuple[How, Tally]]":
-    return sorted(group.parts.items(), key=lambda pair: -pair[1].conversions)
-
-
 def _show(found: "Coverage", first: date, last: date) -> None:
     if not found.groups:
         typer.echo(f"No conversion's milestone was reached from {first} to {last}.")
@@ -165,79 +237,16 @@ def _show(found: "Coverage", first: date, last: date) -> None:
     for rule, groups in by_rule.items():
         typer.echo(f"{rule}, reached from {first} to {last}")
         if any(group.name for group in groups):
-            output.show([_group_line(group) for group in groups], _GROUP_TABLE, Format.TABLE)
+            output.show([group_line(group) for group in groups], GROUP_TABLE, Format.TABLE)
         else:
             _show_whole(groups[0])
         for one in found.too_late:
             if one.rule == rule:
-                typer.echo(_too_late(one))
+                typer.echo(too_late(one))
         typer.echo("")
 
 
 def _show_whole(group: "Group") -> None:
-    everything, covered = group.all, group.covered
-    lines = [_how_line(how, tally, everything) for how, tally in _most_first(group)]
-    output.show(lines, _HOW_TABLE, Format.TABLE)
-    typer.echo(
-        f"{everything.conversions:,} conversions, of which {covered.conversions:,}"
-        f" ({_share(covered, everything)}) have a click or a person"
-    )
-
-
-def _how_line(how: "How", tally: "Tally", everything: "Tally") -> dict[str, str]:
-    return {
-        "stands": how.stands.value.replace("_", " "),
-        "by what, or why not": ", ".join(filter(None, [_matched(how), _in_words(how.reason)])),
-        "conversions": f"{tally.conversions:,}",
-        "share": _share(tally, everything),
-        "worth": _worth(tally),
-    }
-
-
-def _group_line(group: "Group") -> dict[str, str]:
-    from convsync.report.coverage import Tally
-
-    everything, covered, rest = group.all, group.covered, Tally()
-    lost = [(how, tally) for how, tally in _most_first(group) if not how.is_covered]
-    for _, tally in lost:
-        rest.add(tally.conversions, tally.value)
-    return {
-        "group": group.name,
-        "conversions": f"{everything.conversions:,}",
-        "covered": f"{covered.conversions:,}",
-        "share": _share(covered, everything),
-        "worth of the rest": _worth(rest),
-        "mostly lost to": _in_words(lost[0][0].reason) if lost else "",
-    }
-
-
-def _matched(how: "How") -> str:
-    if not how.is_covered:
-        return ""
-    by = "consented hashes" if how.click == "person" else output.FOUND_BY[how.found_by]
-    return f"{how.click} ({by})"
-
-
-def _too_late(one: "TooLate") -> str:
-    said = f"{one.conversions:,} came too late for their click"
-    if not one.caught_at:
-        return f"{said}; no earlier milestone of theirs was in time."
-    caught = ", ".join(f"{name} {count:,}" for name, count in sorted(one.caught_at.items()))
-    return f"{said}. A rule for an earlier milestone would have caught: {caught}."
-
-
-def _in_words(reason: str) -> str:
-    """Return one of our reasons as people write it; a vendor's code stays as it came."""
-    return reason.replace("_", " ") if reason.islower() else reason
-
-
-def _share(part: "Tally", whole: "Tally") -> str:
-    return f"{part.conversions / whole.conversions:.0%}"
-
-
-def _worth(tally: "Tally") -> str:
-    return " + ".join(
-        f"{value:,.2f} {currency or '(no currency)'}"
-        for currency, value in tally.value.items()
-        if value
-    )
+    lines = [how_line(how, tally, group.all) for how, tally in most_first(group)]
+    output.show(lines, HOW_TABLE, Format.TABLE)
+    typer.echo(whole(group))

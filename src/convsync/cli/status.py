@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convsync.cli import options, output, platform_side, watching
+from convsync.cli import agreed, options, output, platform_side, watching
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.watching import Check, MaxAge
 
@@ -97,10 +97,10 @@ def status(
     settings = options.load(config)
     period = _period(from_day, to_day, settings)
     now = options.instant(as_of, settings) or system_clock()
-    agreed = wiring.agreements_of(settings)
+    agreed_on = wiring.agreements_of(settings)
     with options.ledger(settings) as database:
         if breaches:
-            late = agreements.breaches_of(database, agreed, now=now, period=period)
+            late = agreements.breaches_of(database, agreed_on, now=now, period=period)
             output.show([asdict(breach) for breach in late], _BREACH_COLUMNS, form)
             return
         if uncorrectable:
@@ -108,7 +108,7 @@ def status(
             shown = [_with_meaning(asdict(row), settings) for row in rows]
             output.show(shown, _UNCORRECTABLE_COLUMNS, form)
             return
-        standings = agreements.standings(database, agreed, now=now, period=period)
+        standings = agreements.standings(database, agreed_on, now=now, period=period)
         rules, sources = wiring.rules_of(settings), list(settings.deals)
         reads = wiring.deal_sources_by_name(settings)
         found = standing.status_of(database, rules, sources, reads=reads, period=period)
@@ -132,7 +132,7 @@ def _show_all(
     if form is Format.JSON:
         asked = platform_side.as_json(seen) if seen else {}
         output.show_json(
-            {"blocked": blocked, **_as_json(found), **_agreed_as_json(standings), **asked}
+            {"blocked": blocked, **_as_json(found), **agreed.as_json(standings), **asked}
         )
     elif form is Format.CSV and seen:
         platform_side.show_rows(seen, form)
@@ -141,7 +141,7 @@ def _show_all(
     else:
         _show_blocked(blocked)
         _show(found)
-        _show_agreed(standings)
+        agreed.show(standings)
         if seen:
             platform_side.show(seen)
 
@@ -206,8 +206,8 @@ def _as_json(found: "Status") -> dict[str, object]:
             {
                 "milestone": time.milestone,
                 "count": time.count,
-                "median_days": _days(time.median),
-                "p90_days": _days(time.p90),
+                "median_days": output.days_of(time.median),
+                "p90_days": output.days_of(time.p90),
             }
             for time in found.times
         ],
@@ -236,18 +236,14 @@ def _minutes(time: timedelta) -> str:
     return f"{time.total_seconds() / 60:g} min"
 
 
-def _days(time: timedelta) -> float:
-    return round(time.total_seconds() / 86_400, 1)
-
-
 def _show(found: "Status") -> None:
     output.show_sums(found.sums, unreadable=len(found.quarantine))
     for (late, early), count in sorted(found.caught_earlier.items()):
         typer.echo(f"  {count:,} too late for {late} were in time for {early}, and sent under it")
     for time in found.times:
         typer.echo(
-            f"  click to {time.milestone}: half within {_days(time.median):.1f} days, "
-            f"nine in ten within {_days(time.p90):.1f} ({time.count:,} sent)"
+            f"  click to {time.milestone}: half within {output.days_of(time.median):.1f} days, "
+            f"nine in ten within {output.days_of(time.p90):.1f} ({time.count:,} sent)"
         )
     if found.uncorrectable:
         typer.echo(
@@ -288,36 +284,3 @@ def _show(found: "Status") -> None:
         if len(found.quarantine) > _LISTED:
             typer.echo("and more; `convsync quarantine list` has all")
     output.show([asdict(run) for run in found.runs], _RUN_COLUMNS, Format.TABLE)
-
-
-def _agreed_as_json(standings: "Sequence[Standing]") -> dict[str, object]:
-    return {
-        "agreements": [
-            {
-                "milestone": standing.agreement.milestone,
-                "definition": standing.agreement.definition,
-                "owner": standing.agreement.owner,
-                "next_within_days": _next_within_days(standing),
-                "breaches": standing.breaches,
-            }
-            for standing in standings
-        ]
-    }
-
-
-def _next_within_days(standing: "Standing") -> float | None:
-    within = standing.agreement.next_within
-    return None if within is None else _days(within)
-
-
-def _show_agreed(standings: "Sequence[Standing]") -> None:
-    for standing in standings:
-        agreement = standing.agreement
-        owner = f", owned by {agreement.owner}" if agreement.owner else ""
-        typer.echo(f"{agreement.milestone}{owner}: {agreement.definition or 'not defined'}")
-        if agreement.next_within is not None:
-            typer.echo(
-                f"  {standing.breaches:,} deals stayed there for longer than the "
-                f"{_days(agreement.next_within):g} days agreed on"
-                + ("; list them with --breaches" if standing.breaches else "")
-            )

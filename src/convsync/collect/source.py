@@ -1,7 +1,7 @@
 """What browsers reported, as a source of clicks that a night reads like any other.
 
 Reports of a visitor who refused storage, or that data goes to the ad platform, in them or since,
-are not read.
+are not read for clicks. What visitors said of that is read from all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from convsync.model.collected import Report
 from convsync.model.period import Period
 from convsync.model.seen_clicks import SeenClicks
 from convsync.store import collected
+from convsync.store.consents import Statement
 from convsync.store.database import Database
 
 
@@ -39,6 +40,37 @@ class CollectedClicks:
         finally:
             self.database.close()
 
-    def _page(self, window: Period, after: Report | None) -> Sequence[Report]:
+    def said(self, window: Period) -> Iterator[list[Statement]]:
+        """Yield what visitors said of the use of their data in a window, a page at a time.
+
+        Whoever refused refused for all that their browser has ever reported.
+        """
+        last: Report | None = None
+        try:
+            while page := self._page(window, last, with_refused=True):
+                yield [*self._statements(page)]
+                last = page[-1]
+        finally:
+            self.database.close()
+
+    def _statements(self, page: Sequence[Report]) -> Iterator[Statement]:
+        refusals = {one.visitor: one for one in page if _refuses(one)}
         with self.database.reading() as connection:
-            return collected.received(connection, self.name, window, after)
+            earlier = collected.of_visitors(connection, refusals) if refusals else ()
+        pairs = [*((one, one) for one in page), *((one, refusals[one.visitor]) for one in earlier)]
+        for known, saying in pairs:
+            for key in known.digests:
+                for said in saying.statements:
+                    yield key, said
+
+    def _page(
+        self, window: Period, after: Report | None, *, with_refused: bool = False
+    ) -> Sequence[Report]:
+        with self.database.reading() as connection:
+            return collected.received(
+                connection, self.name, window, after, with_refused=with_refused
+            )
+
+
+def _refuses(report: Report) -> bool:
+    return any(said.is_refusal for said in report.statements)

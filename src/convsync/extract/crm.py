@@ -26,7 +26,7 @@ from convsync.extract.funnel import MilestoneStages, StageOutcome, listed
 from convsync.extract.looks import LookedAt
 from convsync.extract.malformed import as_documented, may_be_kept
 from convsync.extract.mapping import CellFormat, CrmMapping
-from convsync.extract.source import Bookmark, Departed, Memory, Record
+from convsync.extract.source import Bookmark, Departed, Memory, Quarantined, Record
 from convsync.extract.stage_names import doubtful_words, with_remembered
 from convsync.model.deal import Deal
 from convsync.model.period import Period
@@ -115,11 +115,15 @@ class CrmDeals:
             self._say_what_is_unknown(records)
 
     def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
-        """Yield those of the deals that the CRM shows; it may add what they were merged into."""
+        """Yield those of the deals that the CRM shows; it may add what they were merged into.
+
+        Behind such a deal, what was merged into it is yielded as Departed.
+        """
         with as_documented(f"source '{self.name}'"):
             records = self._records()
             for page in _ahead(self.crm.named(deal_ids)):
                 yield from map(records.read, page.deals)
+                yield from filter(_has_sound_ids, page.departed)
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages there are now, and behind them those that are only remembered."""
@@ -160,8 +164,8 @@ class CrmDeals:
 class ForgetfulCrmDeals(CrmDeals):
     """The deals of a CRM that keeps no trace of deleted ones. Promises KeepsNoTrace, too."""
 
-    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed]:
-        """Yield those of the deals that the CRM no longer has."""
+    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed | Quarantined]:
+        """Yield those of the deals that the CRM no longer has, or does not say whether it has."""
         asked: Any = self.crm
         with as_documented(f"source '{self.name}'"):
             yield from asked.departed_among(deal_ids)

@@ -7,7 +7,8 @@ bytes before the mark have the digest they had. (A digest of its head and of its
 cost less, and would miss what was edited between them.) So a log that was replaced, cut or edited
 anywhere before the mark is read whole again, and one that grew costs its hashing, a second a
 gigabyte. It is read whole as well where its rows would read otherwise now (mapping, format, time
-zone, this version of convsync), or where the window reaches further back than an earlier one did.
+zone, this version of convsync). What is read of it is read whatever the window begins with: a row
+that is corrected, or turns up, may have been logged long ago.
 
 What may read otherwise the next time stays behind the mark: a last line without its end, a row at
 the end that is unsound as a whole, and all from the first block with a row that was logged after
@@ -18,7 +19,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from convsync.clock import Clock, system_clock
@@ -38,6 +39,7 @@ from convsync.model.file_mark import FileMark
 from convsync.model.period import Period
 
 _FIRST_BYTES = 1 << 16
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class CsvClicks:
     cells: CellFormat
     form: FileForm = field(default_factory=FileForm)
     lag: timedelta = timedelta(0)
-    overlap: timedelta = timedelta(minutes=10)
+    overlap: timedelta = field(default=timedelta(0), init=False)
     block_size: int = SIZE
     clock: Clock = system_clock
 
@@ -79,12 +81,13 @@ class CsvClicks:
             )
 
     def read(self, window: Period) -> Iterator[ClickChunk]:
-        """Yield every sighting logged inside the window, and every one without a stamp."""
+        """Yield every sighting logged before the window ends, and every one without a stamp."""
         return self.read_on(window, None)
 
     def read_on(self, window: Period, after: FileMark | None) -> Iterator[ClickChunk]:
         """Yield the same but for what was read up to a mark, if the file is as it was then."""
-        if after is not None and not self._goes_with(after, window):
+        window = Period(since=_EVER, until=window.until)
+        if after is not None and after.reading != self._reading():
             after = None
         if after is not None and after.status is not None and after.status == self._status_now():
             yield ClickChunk(passed_over=after.lines)
@@ -100,11 +103,10 @@ class CsvClicks:
             file = CsvFile(blocks, self.path, self.form)
             reader = _BlockReader(self, blocks, file, window)
             status = self._status(os.fstat(binary.fileno()))
-            mark = self._beginning(window)
+            mark = self._beginning()
             if after is not None and reader.go_on_behind(after):
                 yield ClickChunk(passed_over=after.lines)
-                since = max(filter(None, (after.since, mark.since)), default=None)
-                mark = replace(after, since=since, status=None)
+                mark = replace(after, status=None)
             for chunk in reader.chunks():
                 mark = reader.moved(mark)
                 yield replace(chunk, mark=mark)
@@ -118,19 +120,8 @@ class CsvClicks:
             yield from chunks_of(sightings.logged(file.rows(), window))
             file.raise_if_shrunk()
 
-    def _beginning(self, window: Period) -> FileMark:
-        return FileMark(
-            path=self.place,
-            reading=self._reading(),
-            since=None if self.columns.logged_at is None else window.since,
-            offset=0,
-            lines=0,
-            digest=b"",
-        )
-
-    def _goes_with(self, mark: FileMark, window: Period) -> bool:
-        reaches_back = mark.since is not None and window.since < mark.since
-        return mark.reading == self._reading() and not reaches_back
+    def _beginning(self) -> FileMark:
+        return FileMark(path=self.place, reading=self._reading(), offset=0, lines=0, digest=b"")
 
     def _reading(self) -> bytes:
         return digest_of_reading(self.form, self.columns, self.cells)

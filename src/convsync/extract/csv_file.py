@@ -1,5 +1,9 @@
 """Deals from a CSV file or a workbook, as a stream: memory does not grow with the file.
 
+Every read goes through the whole file, whatever its window: a row may change, or turn up, under a
+stamp of long ago, and nothing else would tell. What stands as it is stored is known by its digest
+and passed over.
+
 A row that cannot be read is quarantined under the line it starts on, and the rest goes on. A deal
 may stand in several rows, wherever they are in the file; what that means is declared, and decided
 in `several_rows`. To find such deals the file is gone through once before it is read, for the IDs
@@ -35,8 +39,7 @@ _LOOKED_AT: Final = 50
 class CsvDeals:
     """The deals of a file, which an export replaces as a whole. Promises what DealSource does.
 
-    `is_complete` says that the file holds every deal there is. It is then read whole, whatever the
-    window, rows stamped after it included, so that no deal only seems to be gone.
+    `is_complete` says that the file holds every deal there is.
     """
 
     name: str
@@ -46,12 +49,9 @@ class CsvDeals:
     form: FileForm = field(default_factory=FileForm)
     rows_per_deal: RowsPerDeal = RowsPerDeal.ONE
     is_complete: bool = False
-    lag: timedelta = timedelta(0)
-    overlap: timedelta = timedelta(minutes=10)
-    reads_all: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reads_all = self.is_complete or self.columns.modified_at is None
+    lag: timedelta = field(default=timedelta(0), init=False)
+    overlap: timedelta = field(default=timedelta(0), init=False)
+    reads_all: bool = field(default=True, init=False)
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the file can be opened and has every mapped column."""
@@ -77,21 +77,17 @@ class CsvDeals:
             )
 
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
-        """Yield every deal modified inside the window, and every one without a modified stamp."""
+        """Yield every deal, whatever the window."""
         with self._opened() as file:
             records = self._records(file)
-            rows = self._deal_rows(file, records)
-            yield from records.every(rows) if self.is_complete else records.changed(rows, window)
+            yield from records.every(self._deal_rows(file, records))
             file.raise_if_rewritten()
 
     def read_past_unchanged(self, window: Period, stored_as: StoredAs) -> Iterator[Record]:
-        """Do as `read_changed` does; where every row is read, pass over those that are known.
+        """Do as `read_changed` does, but pass over the rows that are known.
 
         A row of a deal that has several is never passed over: what the others say might be new.
         """
-        if not self.reads_all:
-            yield from self.read_changed(window)
-            return
         with self._opened() as file:
             records = self._records(file)
             repeated = self._repeated(records)

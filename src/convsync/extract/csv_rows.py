@@ -331,10 +331,7 @@ class CsvFile:
         """Return the lines of the file that follow, none at its end. An error waits for them."""
         lines: list[str] = []
         try:
-            for line in self._left:
-                lines.append(line)
-                if len(lines) == READ_AHEAD:
-                    break
+            lines.extend(islice(self._left, READ_AHEAD))  # keeps what came before an error
         except (UnicodeError, OSError) as error:
             self._left = map(_raise, [error])
         return lines

@@ -60,6 +60,7 @@ class OrdinaryDeals:
         self._gone = one(columns.deleted, partial(_gone, cells))
         self._user_data = one(columns.ad_user_data, cells.consent)
         self._personal = one(columns.ad_personalization, cells.consent)
+        self._consented = one(columns.consented_at, *_instants(cells, columns.consented_at))
         self._country = one(columns.country, cells.region)
         self._clicked = one(columns.clicked_at, cells.moment_in(columns.clicked_at))
         self._segments = dict(
@@ -97,6 +98,7 @@ class OrdinaryDeals:
             self._joined_by(found, who),
             who,
             self._consents(found),
+            found.of(self._consented),
             found.of(self._customer_type),
             self._texts_of_segments(found),
             found.of(self._gone),
@@ -118,6 +120,7 @@ class OrdinaryDeals:
                 keys=keys,
                 identifiers=who,
                 consent=consent,
+                consented_at=consented_at,
                 customer_type=customer_type,
                 segments=segments,
                 gone=gone,
@@ -134,6 +137,7 @@ class OrdinaryDeals:
                 keys,
                 who,
                 consent,
+                consented_at,
                 customer_type,
                 segments,
                 gone,

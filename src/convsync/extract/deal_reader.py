@@ -87,9 +87,7 @@ class DealReader(Generic[R]):
         """Return the deal of a record whose `modified` stamp was read before."""
         deal_id = self.deal_id(record)
         amount, currency = self._money(record)
-        clicks, keys, identifiers, consent = together(
-            self._evidence(record, Key(KeyKind.CRM, deal_id))
-        )
+        found = together(self._evidence(record, Key(KeyKind.CRM, deal_id)))
         return Deal(
             source=self._source,
             deal_id=deal_id,
@@ -98,10 +96,12 @@ class DealReader(Generic[R]):
             milestones=self.milestones(record),
             amount=amount,
             currency=currency,
-            clicks=clicks,
-            keys=keys,
-            identifiers=identifiers,
-            consent=consent,
+            clicks=found.clicks,
+            keys=found.keys,
+            identifiers=found.identifiers,
+            consent=found.consent,
+            consented_at=found.consented_at,
+            refused=found.refused,
             customer_type=self._customer_type(record),
             segments={name: text for name, get in self._segments if (text := get(record))},
             gone=Gone.DELETED if self._is_deleted(record) else None,

@@ -38,9 +38,9 @@ from convsync.extract.dynamics_api import (
 from convsync.extract.dynamics_columns import TableColumns
 from convsync.extract.dynamics_history import INSTANCE, WON, History, Past, Process
 from convsync.extract.funnel import Stage
-from convsync.extract.malformed import built, one_by_one
+from convsync.extract.malformed import OwnCalls, built, one_by_one, quarantined
 from convsync.extract.mapping import CONTACT, DEAL, LEAD, CrmMapping
-from convsync.extract.source import Departed
+from convsync.extract.source import Departed, Quarantined
 from convsync.model.deal import Gone
 from convsync.model.period import Period
 
@@ -157,10 +157,11 @@ class Dynamics:
         """
         return iter(())
 
-    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed]:
+    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed | Quarantined]:
         """Yield those of the deals that are gone: not listed, and when asked for, not there.
 
-        One that may not be read is not listed either, but is there: it is answered with 403.
+        One that may not be read is not listed either, but is there: it is answered with 403. One
+        of which Dynamics does not say whether it is there is quarantined, and asked for again.
         """
         queries = (
             {"$select": _KEY, "$filter": where, "$orderby": _KEY}
@@ -168,12 +169,13 @@ class Dynamics:
         )
         there = {row[_KEY] for row in self._api.rows_of_each(_DEALS, queries)}
         missing = [one for one in deal_ids if one not in there]
+        own = OwnCalls(successes=len(there))
         answers = self._api.batch([f"{_DEALS}({one})?$select={_KEY}" for one in missing])
         for deal_id, answer in zip(missing, answers, strict=True):
             if is_gone(answer):
                 yield Departed(deal_id=deal_id, gone=Gone.DELETED)
-            elif answer.status != 403:
-                self._api.body_of(answer)
+            elif answer.status != 403 and (problem := self._api.problem_of(answer)):
+                yield quarantined(deal_id, own.only_this_one(problem))
 
     # Which deals
 

@@ -147,13 +147,9 @@ class Api:
     def _body_or_error(self, part: Answer) -> Any:
         return None if is_gone(part) else self._http.problem_of(part) or part.body
 
-    def body_of(self, part: Answer) -> Any:
-        """Return the body of a part of a batch, None where there is no such row."""
-        if is_gone(part):
-            return None
-        if problem := self._http.problem_of(part):
-            raise problem
-        return part.body
+    def problem_of(self, part: Answer) -> ConvsyncError | None:
+        """Return what is wrong with a part of a batch, None for nothing."""
+        return self._http.problem_of(part)
 
 
 def any_of(columns: Sequence[str], ids: Iterable[str]) -> Iterator[str]:

@@ -36,18 +36,20 @@ from convsync.extract.funnel import Entered, Stage, Standing
 from convsync.extract.hubspot_api import HubSpotRecord, found_in_batch, next_place, results
 from convsync.extract.hubspot_api import judge as judge  # an Http for this adapter needs it
 from convsync.extract.hubspot_records import (
+    MERGED_FROM,
+    archived_in,
     history_of,
     merged_ids,
     merged_into,
     outcome_of,
-    person_of,
+    people_in,
+    raise_if_cut,
 )
 from convsync.extract.malformed import built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.paging import Unrepeated, last_of, pages_by_id
 from convsync.extract.source import Departed
 from convsync.http import Http
-from convsync.model.deal import Gone
 from convsync.model.period import Period
 
 VERSION: Final = "2026-09"
@@ -60,7 +62,7 @@ _A_SEARCH, _A_LINK_BATCH, _A_BATCH, _A_HISTORY_BATCH = 200, 1_000, 100, 50
 _A_LIST, _SAMPLE = 100, 100
 _STANDARD = (
     "createdate", "hs_lastmodifieddate", "amount", "deal_currency_code", "dealstage", "pipeline",
-    "hubspot_owner_id", "hs_merged_object_ids", "closedate", "hs_v2_date_entered_current_stage",
+    "hubspot_owner_id", MERGED_FROM, "closedate", "hs_v2_date_entered_current_stage",
 )  # fmt: skip
 
 
@@ -84,7 +86,7 @@ class HubSpot:
         self._a_group = a_group
         self._deal_fields = mapping.deal_fields
         self._deal_clicks = mapping.deal.click_ids
-        self._contact_fields = mapping.contact.names
+        self._contact_fields = (MERGED_FROM, *mapping.contact.names)
         self._contact_clicks = mapping.contact.click_ids
         self._stages: Mapping[str, Stage] = {}
 
@@ -154,19 +156,20 @@ class HubSpot:
     def named(self, deal_ids: Sequence[str]) -> Iterator[Page]:
         """Yield deals by their IDs; archived ones and those of other accounts are left out."""
         for ids in batches(deal_ids, self._a_group):
-            yield self._complete(ids)
+            yield self._complete(ids, are_listed=False)
 
     def departed(self, window: Period) -> Iterator[Departed]:
-        """Yield deals archived in the window. The list keeps 90 days, and has no filter of its own.
+        """Yield deals archived in the window, and those that had become one of them by a merge.
 
+        The list keeps 90 days, and has no filter of its own.
         https://developers.hubspot.com/docs/api-reference/latest/crm/objects/deals/get-deals
         """
         after: dict[str, str] = {}
         unrepeated = Unrepeated(f"{self._http.name}: the list of archived deals")
         while True:
-            query = {"archived": "true", "limit": str(_A_LIST), **after}
+            query = {"archived": "true", "limit": str(_A_LIST), "properties": MERGED_FROM, **after}
             answer = self._http.get(f"crm/objects/{self._version}/{_DEALS}", query)
-            yield from left(results(answer), partial(_archived, window=window))
+            yield from left(results(answer), partial(archived_in, window))
             following = next_place(answer)
             if following is None:
                 return
@@ -221,31 +224,41 @@ class HubSpot:
 
     # What they are
 
-    def _complete(self, deal_ids: Sequence[str], place: str | None = None) -> Page:
-        return replace(one_by_one(deal_ids, str, self._page), place=place)
+    def _complete(
+        self, deal_ids: Sequence[str], place: str | None = None, *, are_listed: bool = True
+    ) -> Page:
+        page = partial(self._page, are_listed=are_listed)
+        return replace(one_by_one(deal_ids, str, page), place=place)
 
-    def _page(self, deal_ids: Sequence[str]) -> Page:
-        """Return deals complete with history and contacts, and what was merged into them."""
+    def _page(self, deal_ids: Sequence[str], *, are_listed: bool) -> Page:
+        """Return deals complete with history and contacts, and what was merged into them.
+
+        Raises UnexpectedResponseError where HubSpot listed one and does not give it.
+        """
         if not all(deal_ids):
             raise ValueError("an ID that is none")
         contacts_of = self._linked(_DEALS, _CONTACTS, deal_ids)
         contact_ids = dict.fromkeys(chain.from_iterable(contacts_of.values()))
         wanted, history = (*_STANDARD, *self._deal_fields), ("dealstage", *self._deal_clicks)
-        of_deals = self._reads(_DEALS, deal_ids, wanted, history)
+        of_deals = self._reads(_DEALS, deal_ids, wanted, history, are_listed=are_listed)
         of_contacts = self._reads(
             _CONTACTS, contact_ids, self._contact_fields, self._contact_clicks
         )
         found = self._http.together([*of_deals, *of_contacts])
         records = _by_id(found[: len(of_deals)])
         contacts = _by_id(found[len(of_deals) :])
-        people = {one: person_of(record) for one, record in contacts.items()}
+        people = {
+            one: people_in(record)
+            for record in contacts.values()
+            for one in (record["id"], *merged_ids(record))
+        }
         return Page(
             deals=[
                 built(
                     deal_id,
                     self._deal,
                     record,
-                    [people[one] for one in contacts_of.get(deal_id, ()) if one in people],
+                    [one for who in contacts_of.get(deal_id, ()) for one in people.get(who, ())],
                 )
                 for deal_id, record in records.items()
             ],
@@ -258,6 +271,8 @@ class HubSpot:
         ids: Iterable[str],
         properties: Sequence[str],
         with_history: Sequence[str],
+        *,
+        are_listed: bool = False,
     ) -> Sequence[Callable[[], list[HubSpotRecord]]]:
         """Return the calls that read records; with history a batch takes half as many.
 
@@ -265,7 +280,7 @@ class HubSpot:
         """
         at_once = _A_HISTORY_BATCH if with_history else _A_BATCH
         return [
-            partial(self._read, records, some, properties, with_history)
+            partial(self._read, records, some, properties, with_history, are_listed=are_listed)
             for some in batches(ids, at_once)
         ]
 
@@ -275,6 +290,8 @@ class HubSpot:
         ids: Sequence[str],
         properties: Sequence[str],
         with_history: Sequence[str],
+        *,
+        are_listed: bool,
     ) -> list[HubSpotRecord]:
         """Read a batch. A record that was merged away comes back under its survivor's ID."""
         question = {
@@ -283,7 +300,11 @@ class HubSpot:
             "propertiesWithHistory": list(with_history),
         }
         path = f"crm/objects/{self._version}/{records}/batch/read"
-        return found_in_batch(self._http.post(path, question), self._http.name)
+        answer = self._http.post(path, question)
+        found = found_in_batch(answer, self._http.name)
+        if are_listed:
+            raise_if_cut(ids, answer, found)
+        return found
 
     def _linked(self, records: str, to: str, ids: Sequence[str]) -> dict[str, list[str]]:
         """Return the IDs each record is associated with, in HubSpot's order.
@@ -340,11 +361,6 @@ def _id_in(record: HubSpotRecord) -> str:
     """Return the ID of a record that was found, "" for what is none: such a deal is quarantined."""
     found = record.get("id") if isinstance(record, dict) else None
     return found if isinstance(found, str) and found.isdigit() and found != "0" else ""
-
-
-def _archived(record: HubSpotRecord, window: Period) -> Departed | None:
-    at = instant(record.get("archivedAt"))
-    return Departed(deal_id=record["id"], gone=Gone.DELETED) if at and at in window else None
 
 
 def _by_id(found: Iterable[Sequence[HubSpotRecord]]) -> dict[str, HubSpotRecord]:

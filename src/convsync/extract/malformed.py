@@ -58,16 +58,15 @@ def built(
         return quarantined(deal_id, error)
 
 
-def left(rows: Iterable[T], build: Callable[[T], Departed | None]) -> Iterator[Departed]:
+def left(rows: Iterable[T], build: Callable[[T], Iterable[Departed]]) -> Iterator[Departed]:
     """Yield the deals that rows say have left; a row that cannot be read names no deal."""
     for row in rows:
         try:
-            departed = build(row)
+            departed = [*build(row)]
         except MALFORMED as error:
             log.warning("a deal that left could not be read", problem=_about(error))
             continue
-        if departed is not None:
-            yield departed
+        yield from departed
 
 
 def one_by_one(

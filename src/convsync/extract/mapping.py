@@ -77,6 +77,7 @@ class RecordFields:
     country: str | None = None
     ad_user_data: str | None = None
     ad_personalization: str | None = None
+    consented_at: str | None = None
     crm_keys: tuple[str, ...] = ()
     visitors: tuple[str, ...] = ()
 
@@ -88,7 +89,8 @@ class RecordFields:
     @property
     def names(self) -> tuple[str, ...]:
         """Return every field, once each."""
-        single = (self.clicked_at, self.country, self.ad_user_data, self.ad_personalization)
+        consent = (self.ad_user_data, self.ad_personalization, self.consented_at)
+        single = (self.clicked_at, self.country, *consent)
         several = (*self.emails, *self.phones, *self.crm_keys, *self.visitors)
         return _named(*self.click_ids, *single, *several)
 

@@ -27,7 +27,13 @@ from convsync.extract.crm_adapter import (
     instant,
     is_first_read,
 )
-from convsync.extract.funnel import Entered, MilestoneStages, Stage, stages_named
+from convsync.extract.funnel import (
+    ANY_PIPELINE,
+    Entered,
+    MilestoneStages,
+    Stage,
+    stages_named,
+)
 from convsync.extract.malformed import OwnCalls, built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.pipedrive_api import A_PAGE, Api, PipedriveRecord
@@ -292,9 +298,10 @@ class Pipedrive:
         """Return what a deal's own stamps tell of its stages; nothing where that is too little.
 
         It is enough for a deal that never left its first stage, and for one in a stage before all
-        those that count: whatever it had reached before no longer stands. A win is taken from them
-        where its first and its last time agree: winning again, or editing the time, ends that
-        (unconfirmed: that `first_won_time` is not edited along).
+        those that count, in the only pipeline that has some: whatever it had reached before no
+        longer stands. A win is taken from them where its first and its last time agree: winning
+        again, or editing the time, ends that (unconfirmed: that `first_won_time` is not edited
+        along).
         """
         has_moved = instant(record.get("stage_change_time")) not in (None, added_at)
         if has_moved and self._counts(str(record["stage_id"])):
@@ -309,25 +316,30 @@ class Pipedrive:
         return [*entered, Entered(f"status:{record['status']}", closed_at)]
 
     def _counts(self, stage_id: str) -> bool:
-        """True where a stage, or one before it in its pipeline, is or was named by a milestone."""
+        """True where a deal in a stage may have reached what being there does not undo.
+
+        That is in this stage, in one before it, or in another pipeline: as one in a hand-over has.
+        """
         stage = self._stages.get(stage_id)
         if stage is None or not self._knows_all:
             return True
-        first = self._first_counting.get(stage.pipeline)
-        return first is not None and first <= stage.position
+        return any(
+            pipeline != stage.pipeline or first <= stage.position
+            for pipeline, first in self._first_counting.items()
+        )
 
     def _changes(self, deal_id: int) -> Iterator[PipedriveChange]:
         """Yield how a deal's stage and status changed, the newest first.
 
+        Either value may be null: a change to nothing is none.
         https://developers.pipedrive.com/docs/api/v1/Deals#getDealChangelog
         """
         for records, _ in self._api.pages(f"api/v1/deals/{deal_id}/changelog", {}):
             for one in records:
-                at = instant(one["time"])
-                if at and one["field_key"] in ("stage_id", "status"):
-                    yield PipedriveChange(
-                        at, one["field_key"], str(one["old_value"]), str(one["new_value"])
-                    )
+                at, old, new = instant(one["time"]), one["old_value"], one["new_value"]
+                if at and new is not None and one["field_key"] in ("stage_id", "status"):
+                    was = "" if old is None else str(old)
+                    yield PipedriveChange(at, one["field_key"], was, str(new))
 
 
 def _between(window: Period, status: str | None = _ALIVE) -> dict[str, str]:
@@ -343,11 +355,12 @@ def _stamp(at: datetime) -> str:
 
 
 def _first_positions(words: Sequence[str], stages: Sequence[Stage]) -> dict[str, int]:
-    """Return where in each pipeline the first of these stages stands."""
+    """Return where in each pipeline the first of these stages stands; statuses are in none."""
     named = [stage for word in words for stage in stages_named(word, stages)]
     return {
         stage.pipeline: stage.position
         for stage in sorted(named, key=lambda stage: stage.position, reverse=True)
+        if stage.pipeline != ANY_PIPELINE
     }
 
 
@@ -355,9 +368,9 @@ def _id_of(record: PipedriveRecord) -> str:
     return str(int(record["id"]))
 
 
-def _deleted(record: PipedriveRecord) -> Departed:
+def _deleted(record: PipedriveRecord) -> Iterator[Departed]:
     at = instant(record.get("update_time"))
-    return Departed(deal_id=_id_of(record), gone=Gone.DELETED, at=at)
+    yield Departed(deal_id=_id_of(record), gone=Gone.DELETED, at=at)
 
 
 def _several(record: PipedriveRecord) -> bool:

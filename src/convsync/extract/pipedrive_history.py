@@ -25,7 +25,7 @@ CLOSED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PipedriveChange:
-    """A row of the changelog; `key` is `stage_id` or `status`."""
+    """A row of the changelog; `key` is `stage_id` or `status`, `old` "" where it is not told."""
 
     at: datetime
     key: str
@@ -54,8 +54,8 @@ def by_changes(
             continue
         else:
             status = change.new
-        if status == "open" or change.key == "status":
-            now_in = stage if status == "open" else f"status:{status}"
+        now_in = stage if status == "open" else f"status:{status}"
+        if now_in and (status == "open" or change.key == "status"):
             yield Entered(now_in, change.at, change.is_estimated)
 
 

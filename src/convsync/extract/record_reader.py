@@ -49,6 +49,9 @@ class Evidence(NamedTuple):
     keys: tuple[Key, ...]
     identifiers: Identifiers
     consent: Consent
+    consented_at: datetime | None = None
+    refused: tuple[Key, ...] | None = None
+    """Of several people the keys of those who refused; None: whose record it is."""
 
 
 class ClickIdReader(Generic[R]):
@@ -117,6 +120,9 @@ class RecordReader(Generic[R]):
         unspecified = ConsentStatus.UNSPECIFIED
         self._user_data = layout.optional(fields.ad_user_data, cells.consent, unspecified)
         self._personal = layout.optional(fields.ad_personalization, cells.consent, unspecified)
+        self._consented_at = layout.optional(
+            fields.consented_at, cells.instant_in(fields.consented_at), None
+        )
 
     def read(
         self,
@@ -137,6 +143,7 @@ class RecordReader(Generic[R]):
             (key, *self._person.keys(record, identifiers)),
             identifiers,
             CONSENTS[self._user_data(record), self._personal(record)],
+            self._consented_at(record),
         )
 
     def _clicks(
@@ -201,7 +208,22 @@ def together(evidence: Sequence[Evidence]) -> Evidence:
             _strictest(one.consent.ad_user_data for one in evidence),
             _strictest(one.consent.ad_personalization for one in evidence),
         ],
+        _since(evidence),
+        _distinct_among(one.refused or one.keys for one in evidence if one.consent.is_denied),
     )
+
+
+def _since(evidence: Sequence[Evidence]) -> datetime | None:
+    """Return since when the strictest of several said so: a refusal at its latest.
+
+    None where one of them does not say when.
+    """
+    strictest = _strictest(one.consent.ad_user_data for one in evidence)
+    times = [one.consented_at for one in evidence if one.consent.ad_user_data is strictest]
+    known = [at for at in times if at is not None]
+    if len(known) < len(times):
+        return None
+    return max(known) if strictest is ConsentStatus.DENIED else min(known)
 
 
 def began(moment: Moment | None, cells: CellReader) -> tuple[datetime | None, bool]:

@@ -131,7 +131,10 @@ def one_deal(deals: Sequence[Deal], rows_per_deal: RowsPerDeal) -> Deal:
     """Return the deal that several rows describe, or raise CellError where they contradict."""
     first = deals[0]
     evidence = together(
-        [Evidence(deal.clicks, deal.keys, deal.identifiers, deal.consent) for deal in deals]
+        [
+            Evidence(deal.clicks, deal.keys, deal.identifiers, deal.consent, deal.consented_at)
+            for deal in deals
+        ]
     )
     stated = partial(_stated, deals)
     is_summed = rows_per_deal is RowsPerDeal.SUM
@@ -147,6 +150,8 @@ def one_deal(deals: Sequence[Deal], rows_per_deal: RowsPerDeal) -> Deal:
         keys=evidence.keys,
         identifiers=evidence.identifiers,
         consent=evidence.consent,
+        consented_at=evidence.consented_at,
+        refused=evidence.refused,
         customer_type=stated("types of customer", lambda deal: deal.customer_type),
         segments=_segments(deals),
         gone=_of_all(deals, "words for deleted", lambda deal: deal.gone),

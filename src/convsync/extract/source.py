@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 
 from convsync.errors import ConvsyncError
 from convsync.model.click import Sighting
+from convsync.model.consent import Said
 from convsync.model.deal import Deal, Gone, Merged
 from convsync.model.file_mark import FileMark
 from convsync.model.period import Period
@@ -95,7 +96,8 @@ class DealSource(Protocol):
     is_complete: bool
     """One read yields every deal there is, whatever the window: what is missing is gone."""
     reads_all: bool
-    """Every read passes over every record: a quarantined one that it no longer yields is fixed."""
+    """Every read passes over every record, whatever its window: one in quarantine that it no longer
+    yields is fixed."""
 
     def check_columns(self) -> None:
         """Raise OperatorError where the source, or a mapped column, is not there."""
@@ -103,8 +105,9 @@ class DealSource(Protocol):
     def read_changed(self, window: Period, after: Bookmark | None = None) -> Iterator[Record]:
         """Yield every deal modified inside the window, and every one without a modified stamp.
 
-        With `after`, a bookmark of the same window, what was read before it may be left out. Deals
-        that left the CRM during the window are yielded as Departed, where the CRM tells of them.
+        A source that `reads_all` yields every deal. With `after`, a bookmark of the same window,
+        what was read before it may be left out. Deals that left the CRM during the window are
+        yielded as Departed, where the CRM tells of them.
         """
 
     def read_period(self, period: Period) -> Iterator[Record]:
@@ -126,12 +129,24 @@ class PassesOverUnchanged(Protocol):
 
 
 @runtime_checkable
+class ReadsByStamp(Protocol):
+    """A source that finds by its stamp alone what has changed.
+
+    A record that could not be read, and can be now, is missed where its stamp is still that of
+    before; so while there is one, such a source is read from its beginning.
+    """
+
+    reads_by_stamp: bool
+
+
+@runtime_checkable
 class AnswersForDeals(Protocol):
     """A source that can be asked for deals by their IDs, many in one call."""
 
     def read_named(self, deal_ids: Sequence[str]) -> Iterator[Record]:
         """Yield those of the deals that are there now; of the others nothing.
 
+        Deals that were merged into one that is yielded may come behind it, as Departed.
         Raises what reading the source raises.
         """
 
@@ -173,8 +188,8 @@ class Merges(Protocol):
 class KeepsNoTrace(Protocol):
     """A source whose CRM says nothing of a deal that was deleted: it must be asked for each."""
 
-    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed]:
-        """Yield those of the deals that the CRM no longer has."""
+    def departed_among(self, deal_ids: Sequence[str]) -> Iterator[Departed | Quarantined]:
+        """Yield those of the deals that the CRM no longer has, or does not say whether it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +230,14 @@ class ReadsOn(Protocol):
 
     def read_on(self, window: Period, after: FileMark | None) -> Iterator[ClickChunk]:
         """Yield what `read` does, but for what was read up to a mark and stands as it did."""
+
+
+@runtime_checkable
+class TellsConsent(Protocol):
+    """A click source that also knows what people said about the use of their data."""
+
+    def said(self, window: Period) -> Iterator[list[tuple[bytes, Said]]]:
+        """Yield what was said in a window, each with the digest of a key of whoever said it."""
 
 
 def read_again(source: DealSource, deal_ids: Sequence[str], until: datetime) -> Iterator[Record]:

@@ -65,9 +65,11 @@ class SqlDeals:
     overlap: timedelta = timedelta(minutes=10)
     time_zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
     reads_all: bool = field(init=False)
+    reads_by_stamp: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.reads_all = self.is_complete
+        self.reads_by_stamp = not self.is_complete
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the query runs and yields every mapped column."""
@@ -144,6 +146,7 @@ class SqlClicks:
     lag: timedelta = timedelta(0)
     overlap: timedelta = timedelta(minutes=10)
     time_zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
+    reads_by_stamp: bool = field(default=True, init=False)
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the query runs and yields every mapped column."""

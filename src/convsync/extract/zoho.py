@@ -355,10 +355,10 @@ class Zoho:
         )
 
 
-def _deleted(row: ZohoRecord, window: Period) -> Departed | None:
+def _deleted(row: ZohoRecord, window: Period) -> Iterator[Departed]:
     at = instant(row["deleted_time"])
-    left = Departed(deal_id=row["id"], gone=Gone.DELETED, at=at)
-    return left if at and at in window else None
+    if at and at in window:
+        yield Departed(deal_id=row["id"], gone=Gone.DELETED, at=at)
 
 
 def _others(rows: Iterable[ZohoRecord], window: Period) -> list[ZohoRecord]:

@@ -6,9 +6,10 @@ from datetime import datetime
 from msgspec import Struct
 
 from convsync.model.click import ClickId, Sighting
-from convsync.model.consent import Consent, ConsentStatus
+from convsync.model.consent import Consent, ConsentStatus, Purpose, Said
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.key import Key, KeyKind
+from convsync.model.seen_clicks import digests_of_ids
 
 
 class Landing(Struct, frozen=True):
@@ -46,6 +47,35 @@ class Report(Struct, frozen=True, kw_only=True):
             *(Key(KeyKind.EMAIL, email) for email in self.identifiers.emails),
             *(Key(KeyKind.PHONE, phone) for phone in self.identifiers.phones),
         )
+
+    @property
+    def digests(self) -> Iterator[bytes]:
+        """Yield the digests of all that leads to the visitor: keys, and click IDs as keys."""
+        yield from (key.digest() for key in self.keys)
+        for landing in self.landings:
+            for click_id in landing.click_ids:
+                yield from digests_of_ids(click_id.kind, [click_id.value])
+
+    @property
+    def statements(self) -> list[Said]:
+        """Return what the visitor said of each use; what was left open is no statement."""
+        by_purpose = {
+            Purpose.AD_STORAGE: self.ad_storage,
+            Purpose.AD_USER_DATA: self.consent.ad_user_data,
+            Purpose.AD_PERSONALIZATION: self.consent.ad_personalization,
+        }
+        return [
+            Said(
+                purpose=purpose,
+                status=status,
+                said_at=self.consented_at,
+                source=self.site,
+                record=self.visitor,
+                how=self.consent_source,
+            )
+            for purpose, status in by_purpose.items()
+            if status is not ConsentStatus.UNSPECIFIED
+        ]
 
     @property
     def sightings(self) -> Iterator[Sighting]:

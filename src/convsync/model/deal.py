@@ -78,11 +78,15 @@ class Deal(Struct, frozen=True, kw_only=True, gc=False):
 
     `amount` and `currency` are what the CRM states: both may be missing, and an amount may be zero
     or absurd; what that means is the value rule's to say. `clicks` are those the CRM itself keeps,
-    on the deal, its lead or its contacts. `merged` are the deals that became this one, as the CRM
-    says now, and `shared` the hashes that too many deals have to mean anybody, which are then not
-    among its `identifiers`. `taken_over` are the times of changes that it was given by others that
-    were merged into it, `untold` what its history says no longer, `earlier_sale` what the customer
-    bought before. None of these five is kept with the deal.
+    on the deal, its lead or its contacts. `consented_at` is when consent was given or refused, None
+    where the CRM does not say.
+
+    The rest is not kept with the deal. `merged` are the deals that became this one, as the CRM says
+    now, and `shared` the hashes that too many deals have to mean anybody, which are then not among
+    its `identifiers`. `taken_over` are the times of changes that it was given by others that were
+    merged into it, `untold` what its history says no longer, `earlier_sale` what the customer
+    bought before. Where several people are behind the deal, `refused` are the keys of those who
+    refused; None: all its keys are one person's.
     """
 
     source: str
@@ -96,12 +100,14 @@ class Deal(Struct, frozen=True, kw_only=True, gc=False):
     keys: tuple[Key, ...] = ()
     identifiers: Identifiers = NO_IDENTIFIERS
     consent: Consent = UNSPECIFIED
+    consented_at: datetime | None = None
     customer_type: CustomerType | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
     gone: Gone | None = None
     merged: tuple[str, ...] = ()
     taken_over: tuple[datetime, ...] = ()
     untold: Untold | None = None
+    refused: tuple[Key, ...] | None = None
     shared: Identifiers = NO_IDENTIFIERS
     earlier_sale: EarlierSale | None = None
     row_digest: bytes = b""

@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     CLICKS_IMPORTED = "clicks_imported"
     DEAL_GONE = "deal_gone"
     DEAL_RETURNED = "deal_returned"
+    CONSENT_SAID = "consent_said"
     PLANNED = "planned"
     RESTATED = "restated"
     RETRACTED = "retracted"
@@ -51,6 +52,9 @@ class EventKind(StrEnum):
     PLAN_REFUSED = "plan_refused"
     PLAN_FORCED = "plan_forced"
     PLAN_RELEASED = "plan_released"
+    CARRIED = "carried"
+    RUNS_CARRIED = "runs_carried"
+    LOG_SEALED = "log_sealed"
 
 
 class Event(Struct, frozen=True):

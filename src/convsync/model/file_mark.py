@@ -1,7 +1,6 @@
 """How far a file has been read, so that the next read of it begins there."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -9,14 +8,12 @@ class FileMark:
     """A place in a file behind which all was read, and by what the file is known again.
 
     `digest` stands for the first `offset` bytes, which are `lines` lines; `reading` for all that
-    decides how a row is read. Rows stamped before `since` may have been
-    left out, none where it is None. `status` is that of the
-    file when it was read to its end, None where it was not.
+    decides how a row is read. `status` is that of the file when it was read to its end, None where
+    it was not.
     """
 
     path: str
     reading: bytes
-    since: datetime | None
     offset: int
     lines: int
     digest: bytes

@@ -29,16 +29,20 @@ class Key(Struct, frozen=True, gc=False):
         return first + blake2b(begin + self.value.encode(), digest_size=15).digest()
 
 
-CLICKS_BEGIN = b"\1"
-"""The digest of a click ID is no less than this, that of any other key is less.
-
-So it is known of a deal's keys which may be a click's ID, and which may join it to a click: each is
-looked up in one index instead of two.
-"""
-_BEGINS = {
-    kind: (CLICKS_BEGIN if kind is KeyKind.CLICK else b"\0", f"{kind}\0".encode())
-    for kind in KeyKind
+_FIRST = {
+    kind: bytes([place])
+    for place, kind in enumerate(
+        (KeyKind.CRM, KeyKind.PHONE, KeyKind.EMAIL, KeyKind.VISITOR, KeyKind.CLICK)
+    )
 }
+"""The first byte of a digest tells the kind of key, so that digests of one kind lie together.
+
+So which of a deal's keys may be a click's ID, and which cannot join it to any click because clicks
+have none of their kind, is known without looking them up.
+"""
+CLICKS_BEGIN = _FIRST[KeyKind.CLICK]
+"""The digest of a click ID is no less than this, that of any other key is less."""
+_BEGINS = {kind: (first, f"{kind}\0".encode()) for kind, first in _FIRST.items()}
 
 
 def digests_of(kind: KeyKind, values: Iterable[str], *, prefix: str = "") -> list[bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from convsync.model.event import EventKind
 from convsync.model.takes import CodeMeaning
 from convsync.store import audit_search, ledger, lookup, sums
 from convsync.store.audit_search import Wanted
@@ -20,7 +21,7 @@ class CodeFound:
     """A code that conversions have now, in which states, and deals that are examples of it.
 
     `since` is when a conversion had it first, `latest` when one was given it last; None where the
-    events were sealed. `meaning` is None for a code that stands in no table of ours.
+    first such events were sealed. `meaning` is None for a code that stands in no table of ours.
     """
 
     code: str
@@ -64,7 +65,7 @@ def _found(
         destination=destination,
         count=states.total(),
         states=dict(states),
-        since=first.at if first else None,
+        since=None if first is None or first.event == EventKind.CARRIED else first.at,
         latest=latest[-1].at if latest else None,
         meaning=meaning,
         examples=_examples(connection, destination, code),

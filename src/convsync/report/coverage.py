@@ -20,13 +20,15 @@ from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import Side
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
-from convsync.store import clicks, coverage, deals
+from convsync.store import clicks, collected, coverage, deals
 from convsync.store.coverage import Alike
 from convsync.store.database import Connection, Database
 
 NOT_FILLED_IN = "(not filled in)"
 """The group of deals that have nothing in a segment."""
-BY_SOURCE = "source"
+NO_FORM = "(no form known)"
+"""The group of deals whose person was not seen to send a form."""
+BY_SOURCE, BY_FORM = "source", "form"
 _AT_ONCE = 500
 _PERSON = "person"
 
@@ -112,16 +114,19 @@ def coverage_of(
 ) -> Coverage:
     """Return the coverage of the rules' conversions, in periods that follow each other.
 
-    `by` is "source" or a segment; with neither, the periods' names are the groups.
+    `by` is "source", "form" or a segment; with none, the periods' names are the groups. A form is
+    what the site's snippet reported of the deal's person last.
     """
     by_rule: dict[str, dict[str, dict[How, Tally]]] = {rule.name: {} for rule in rules}
-    is_by_segment = by not in (None, BY_SOURCE)
+    asked = {"by_segments": by not in (None, BY_SOURCE, BY_FORM), "by_deal": by == BY_FORM}
     with database.reading() as connection:
         for name, period in periods.items():
-            for one in coverage.counted(connection, period, by_segments=is_by_segment):
+            found = coverage.counted(connection, period, **asked)
+            forms = _forms(connection, found) if by == BY_FORM else {}
+            for one in found:
                 if one.rule in by_rule:
-                    groups = by_rule[one.rule]
-                    parts = groups.setdefault(_group_of(one, by, name), defaultdict(Tally))
+                    group = _group_of(one, by, name, forms)
+                    parts = by_rule[one.rule].setdefault(group, defaultdict(Tally))
                     parts[_how(one)].add(one.conversions, {one.currency: one.value})
         late = _too_late(connection, rules, periods.values())
     return Coverage(
@@ -159,9 +164,18 @@ def _added_up(tallies: Iterable[Tally]) -> Tally:
     return total
 
 
-def _group_of(one: Alike, by: str | None, period: str) -> str:
+def _forms(connection: Connection, found: Iterable[Alike]) -> dict[int, str]:
+    """Return the form of each deal whose person was seen to send one, by row."""
+    by_key = collected.forms_by_key(connection)
+    rows = sorted({one.deal for one in found if one.deal is not None}) if by_key else []
+    return {row: by_key[key] for row, key in coverage.keys_of(connection, rows) if key in by_key}
+
+
+def _group_of(one: Alike, by: str | None, period: str, forms: Mapping[int, str]) -> str:
     if by is None:
         return period
+    if by == BY_FORM:
+        return forms.get(one.deal or 0, NO_FORM)
     if by == BY_SOURCE:
         return one.source
     return str(json.loads(one.segments or "{}").get(by) or NOT_FILLED_IN)

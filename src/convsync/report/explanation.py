@@ -15,6 +15,7 @@ from convsync.extract.salesforce_ids import ids_meant
 from convsync.match import candidates_of, earlier_sale_of
 from convsync.model.ad_click import AdClick
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.consent import Said
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
@@ -24,7 +25,16 @@ from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
 from convsync.report.click_lines import ClickLine, click_lines
 from convsync.report.outgoing import identifier_kinds
-from convsync.store import ad_clicks, batches, clicks, deals, ledger, quarantine, shared_keys
+from convsync.store import (
+    ad_clicks,
+    batches,
+    clicks,
+    deals,
+    heard,
+    ledger,
+    quarantine,
+    shared_keys,
+)
 from convsync.store.batches import Envelope
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
@@ -82,6 +92,8 @@ class DealExplanation:
     """Those of its keys that join nobody, because too many deals have them."""
     ad_clicks: Mapping[str, AdClick] = field(default_factory=dict)
     """What the ad account says of the clicks, by their gclids."""
+    consents: Sequence[Said] = ()
+    """The statements that decide on the use of the person's data; the deal has the outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +117,11 @@ def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanat
         return [_explained(connection, stored, agreed) for stored in found]
 
 
-def _explained(connection: Connection, stored: StoredDeal, agreed: Agreed) -> DealExplanation:
+def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> DealExplanation:
+    (stored,) = heard.with_consent(connection, [read])
     entries = ledger.entries_for(connection, [stored.row])
-    logged = clicks.candidates(connection, [stored.row])
-    kin = kin_of(connection, [stored.row], logged)
-    found = [*logged.get(stored.row, ()), *kin.candidates.get(stored.row, ())]
+    kin = kin_of(connection, [stored.row], clicks.candidates(connection, [stored.row]))
+    found = kin.candidates.get(stored.row, ())
     deal = structs.replace(
         stored.deal, earlier_sale=earlier_sale_of(stored.deal, kin.sales.get(stored.row, ()))
     )
@@ -129,6 +141,7 @@ def _explained(connection: Connection, stored: StoredDeal, agreed: Agreed) -> De
         lines=list(desk.lines()),
         shared=shared_keys.of_deal(connection, stored.row),
         ad_clicks=ad_clicks.of_gclids(connection, gclids) if gclids else {},
+        consents=heard.deciding(connection, read),
     )
 
 

@@ -4,11 +4,12 @@ What marketing and sales both look at: whoever has a deal, a click or an address
 the customer's deals and clicks in the order in which they happened, and what was sent for them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from convsync.extract.salesforce_ids import ids_meant
 from convsync.model.ad_click import AdClick
@@ -17,7 +18,7 @@ from convsync.model.deal import Deal
 from convsync.model.event import EventKind
 from convsync.model.seen_clicks import digests_of_ids, is_earlier
 from convsync.report.event_table import row_of
-from convsync.store import ad_clicks, audit_search, clicks, deals, lookup, persons
+from convsync.store import ad_clicks, audit_search, clicks, consents, deals, lookup, persons
 from convsync.store.audit_search import Wanted
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
@@ -35,6 +36,7 @@ TOLD = frozenset(
         EventKind.REJECTED,
         EventKind.UNMATCHED,
         EventKind.NOT_SENT,
+        EventKind.CARRIED,
     }
 )
 """The events of a conversion that are steps of a journey; the rest is bookkeeping."""
@@ -44,6 +46,7 @@ class StepKind(StrEnum):
     """What a step of a journey is."""
 
     CLICK = "click"
+    CONSENT = "consent"
     DEAL = "deal"
     MILESTONE = "milestone"
     CONVERSION = "conversion"
@@ -58,9 +61,10 @@ _KINDS = list(StepKind)
 class Step:
     """One thing that happened, at an instant in UTC; None where nobody knows when.
 
-    `what` is a kind of click ID, the name of a milestone or the word for an event, `name` a click
-    ID or a rule's name, and `deal_id` says whose it is, where it is of one deal. A deal that was
-    found to be the customer's "joined" them, one that proved to be another's "parted".
+    `what` is a kind of click ID, the name of a milestone, the word for an event or for a consent;
+    `name` a click ID, a rule's name or the use that a consent is about; and `deal_id` says whose it
+    is, where it is of one deal. A deal that was found to be the customer's "joined" them, one that
+    proved to be another's "parted".
     """
 
     at: datetime | None
@@ -113,6 +117,7 @@ def _journey(connection: Connection, person: Person) -> Journey:
     found = deals.numbered(connection, sorted(person.deals))
     steps = [
         *_clicks(connection, found, person),
+        *_consents(connection, person),
         *(step for stored in found for step in _milestones(stored.deal)),
         *_conversions(connection, person),
         *_joined_and_parted(connection, found),
@@ -145,6 +150,26 @@ def _clicks(connection: Connection, found: Sequence[StoredDeal], person: Person)
             name=click_id.value,
             deal_id=on_deal.get(click_id, ""),
             ad_click=told.get(click_id.value),
+        )
+
+
+def _consents(connection: Connection, person: Person) -> Iterator[Step]:
+    """Yield each statement about the use of the customer's data once, whatever keys it is kept by.
+
+    A consent that a CRM's field holds without a time is no step: it stands with its deal.
+    """
+    ids = [one.click_id for one in clicks.numbered(connection, person.clicks)]
+    keys = [key for one in ids for key in digests_of_ids(one.kind, [one.value])]
+    of_deals = consents.of_deals(connection, sorted(person.deals)).values()
+    by_key = [consents.of_keys(connection, keys), *of_deals]
+    known = dict.fromkeys(said for found in by_key for each in found.values() for said in each)
+    for said in known:
+        yield Step(
+            at=said.said_at,
+            kind=StepKind.CONSENT,
+            what=said.status.value,
+            name=said.purpose.value,
+            reason=f"{said.source}, {said.how}" if said.how else said.source,
         )
 
 
@@ -187,5 +212,10 @@ def _conversions(connection: Connection, person: Person) -> Iterator[Step]:
                 deal_id=event.deal_id or "",
                 value=row["value"],
                 currency=row["currency"],
-                reason=row["reason"] or row["code"] or "",
+                reason=row["reason"] or row["code"] or _carried_as(row),
             )
+
+
+def _carried_as(row: Mapping[str, Any]) -> str:
+    """Return the state that a conversion had come to when the older part of the log was sealed."""
+    return str(row["state"]) if row["event"] == EventKind.CARRIED else ""

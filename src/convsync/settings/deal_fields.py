@@ -23,6 +23,7 @@ class RecordFieldsTable(Table):
     country: str | None = None
     ad_user_data: str | None = None
     ad_personalization: str | None = None
+    consented_at: TimeColumn | None = None
     crm_key: Words = ()
     visitor: Words = ()
 

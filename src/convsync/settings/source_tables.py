@@ -71,8 +71,6 @@ class _DealSource(Cells):
     rows_per_deal: Literal["one", "sum", "merge"] = "one"
     complete: bool = False
     reads_beside: Words = ()
-    lag_minutes: Minutes = 0
-    overlap_minutes: Minutes = 10
 
 
 class FileTable(Table):
@@ -127,6 +125,8 @@ class SqlDealsTable(_DealSource):
     url: DatabaseUrl
     query: str
     time_zones: dict[str, Zone] = Field(default_factory=dict)
+    lag_minutes: Minutes = 0
+    overlap_minutes: Minutes = 10
 
 
 class ClickColumnsTable(Table):
@@ -152,7 +152,6 @@ class ClickColumnsTable(Table):
 class _ClickSource(Cells):
     columns: ClickColumnsTable
     lag_minutes: Minutes = 0
-    overlap_minutes: Minutes = 10
 
 
 class CsvClicksTable(_ClickSource, FileTable):
@@ -169,6 +168,7 @@ class SqlClicksTable(_ClickSource):
     url: DatabaseUrl
     query: str
     time_zones: dict[str, Zone] = Field(default_factory=dict)
+    overlap_minutes: Minutes = 10
 
 
 DealSource = Annotated[

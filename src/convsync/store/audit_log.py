@@ -3,7 +3,8 @@
 The number and digest of the last event stand in a row of their own, which every writer locks; two
 processes can never write events with one number, and what is cut off the end leaves a mark. There
 also stands since which event the log is keyed, and with which key: every event from that one on;
-and the key by which events keep click IDs (`model.seal`).
+the key by which events keep click IDs (`model.seal`); and up to which event the log was sealed in a
+file, and which event says so: what is left begins after that (`sealing`).
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BigInteger,
     Connection,
+    Row,
     and_,
     bindparam,
     func,
@@ -52,13 +54,17 @@ class AuditRow(NamedTuple):
 class Tail(NamedTuple):
     """Where the log ends, and since which event it is keyed; None: it is not.
 
-    `seal` is the key by which events keep click IDs and what is said of people.
+    `seal` is the key by which events keep click IDs and what is said of people. The log begins
+    after the event that is the head `begins`; `sealed_in` is the number of the event that says so,
+    None where nothing was sealed and the log begins with its first event.
     """
 
     head: Head
     keyed_since: int | None
     key_id: bytes | None
     seal: bytes
+    begins: Head = Head(0, GENESIS)
+    sealed_in: int | None = None
 
 
 class OfDeal(NamedTuple):
@@ -96,7 +102,7 @@ def tail(connection: Connection) -> Tail:
         begun = {"id": 1, "number": 0, "digest": GENESIS, "seal": seal}
         connection.execute(insert(audit_head).values(begun))
         return Tail(Head(0, GENESIS), None, None, seal)
-    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id, found.seal)
+    return _tail(found)
 
 
 def last(connection: Connection) -> Tail:
@@ -104,7 +110,13 @@ def last(connection: Connection) -> Tail:
     found = connection.execute(select(audit_head)).first()
     if found is None:
         return Tail(Head(0, GENESIS), None, None, b"")
-    return Tail(Head(found.number, found.digest), found.keyed_since, found.key_id, found.seal)
+    return _tail(found)
+
+
+def _tail(found: Row[Any]) -> Tail:
+    newest = Head(found.number, found.digest)
+    begins = Head(0, GENESIS) if found.sealed is None else Head(found.sealed, found.sealed_digest)
+    return Tail(newest, found.keyed_since, found.key_id, found.seal, begins, found.sealed_in)
 
 
 def append(connection: Connection, rows: Sequence[AuditRow]) -> None:
@@ -122,7 +134,13 @@ def begin_keyed(connection: Connection, number: int, key_id: bytes) -> None:
 
 
 def digest_at(connection: Connection, number: int) -> bytes | None:
-    """Return the digest of an event, None where there is no such event."""
+    """Return the digest of an event, None where there is no such event.
+
+    The last event that was sealed is known by its digest, too.
+    """
+    begins = last(connection).begins
+    if number == begins.number:
+        return begins.digest
     found = select(audit_events.c.digest).where(audit_events.c.number == number)
     return connection.execute(found).scalar()
 
@@ -210,10 +228,13 @@ def misfiled(connection: Connection, moved: Collection[tuple[str, str]] = ()) ->
 
 
 def anchors(connection: Connection) -> dict[int, bytes]:
-    """Return the log's head, and the heads that past runs remembered, by number."""
+    """Return the log's head, and the heads that past runs remembered, by number.
+
+    Those whose events were sealed are left out: nothing leads to them.
+    """
+    newest, begins = last(connection).head, last(connection).begins
     found = select(runs.c.audit_number, runs.c.audit_digest).where(
-        runs.c.audit_number > 0, runs.c.audit_digest.is_not(None)
+        runs.c.audit_number > begins.number, runs.c.audit_digest.is_not(None)
     )
     remembered = {row.audit_number: row.audit_digest for row in connection.execute(found)}
-    newest = last(connection).head
     return {**remembered, newest.number: newest.digest} if newest.number else remembered

@@ -32,6 +32,7 @@ from convsync.model.statement import Batch, Statement
 from convsync.store import dialect, sums
 from convsync.store.ledger import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
 from convsync.store.schema import IS_OPEN, batches, deals, kept_plans, ledger
+from convsync.store.sums import Alike
 
 _AT_A_TIME = 1_000
 
@@ -49,11 +50,17 @@ class BatchRow(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ReservedBatch(Struct, frozen=True, kw_only=True):
-    """Rows that go out in one request, or went, in the order they are sent."""
+    """Rows that go out in one request, or went, in the order they are sent.
+
+    `adds_up` where this run has reserved them: what they add up to since. It `is_noted` where its
+    request counts towards the quota already.
+    """
 
     number: int
     action: ConversionAction
     rows: Sequence[BatchRow]
+    adds_up: Sequence[Alike] | None = None
+    is_noted: bool = False
 
     @property
     def batch(self) -> Batch:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Select,
+    bindparam,
     delete,
     literal,
     or_,
@@ -143,22 +144,43 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
 
     The best is picked here: a query that groups has SQLite build the whole of a preview's views.
     """
-    both = _sharing_anything(connection.dialect.name)
+    rows = sorted(_of_deals(connection, deal_rows))
     found: dict[int, list[Candidate]] = {}
     last: tuple[int, int] | None = None
-    for deal, click, *of_click in sorted(dialect.raw_rows(connection, both, deals=deal_rows)):
+    for deal, click, *of_click in rows:
         if (deal, click) != last:  # else found before, on a better basis
             last = deal, click
             found.setdefault(deal, []).append(_candidate(*of_click))
     return found
 
 
-@cache
-def _sharing_anything(dialect_name: str) -> CompoundSelect[Any]:
-    """Return the query behind `candidates`, which is the same for every chunk of deals.
+def key_range(connection: Connection) -> tuple[bytes, bytes] | None:
+    """Return the least and the greatest of the keys that clicks have, None where they have none.
+
+    Keys of one kind lie together, so nearly every key of a kind that no click has lies outside.
+    """
+    key = click_keys.c.key
+    ends = [connection.execute(select(key).order_by(by).limit(1)) for by in (key, key.desc())]
+    least, most = [end.scalar() for end in ends]  # quick in a view too
+    return None if least is None or most is None else (least, most)
+
+
+def _of_deals(connection: Connection, deal_rows: Sequence[int]) -> Iterable[Any]:
+    """Return deal row, click row and the click of all that these deals share a key with, or carry.
 
     A deal's clicks differ in what sorting compares first; the same one again only in its basis.
     """
+    database, ends = connection.dialect.name, key_range(connection)
+    if ends is None:
+        return dialect.raw_rows(connection, _carried_by_the_deal(database), deals=deal_rows)
+    least, most = ends
+    both = _sharing_anything(database)
+    return dialect.raw_rows(connection, both, deals=deal_rows, least=least, most=most)
+
+
+@cache
+def _sharing_anything(dialect_name: str) -> CompoundSelect[Any]:
+    """Return the query behind `candidates`, which is the same for every chunk of deals."""
     return union_all(_sharing_a_key(dialect_name), _carried_by_the_deal(dialect_name))
 
 
@@ -179,7 +201,7 @@ _BASES = {basis.value: basis for basis in MatchBasis}
 
 def _sharing_a_key(dialect_name: str) -> Select[Any]:
     chain = dialect.Chain(dialect_name, "deals")
-    may_join = deal_keys.c.key < literal(CLICKS_BEGIN)
+    may_join = deal_keys.c.key.between(bindparam("least"), bindparam("most"))
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_join)
     shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
     clicked = chain.to(clicks, clicks.c.id == shared.c.click)
@@ -188,6 +210,7 @@ def _sharing_a_key(dialect_name: str) -> Select[Any]:
     return found.where(of_deal.c.key.not_in(joins_nobody))
 
 
+@cache
 def _carried_by_the_deal(dialect_name: str) -> Select[Any]:
     chain = dialect.Chain(dialect_name, "deals")
     may_be_one = deal_keys.c.key >= literal(CLICKS_BEGIN)

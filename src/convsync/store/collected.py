@@ -5,18 +5,17 @@ and how a visitor consented; a night reads the clicks out of those received sinc
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, or_, select
+from sqlalchemy import Connection, delete, exists, or_, select, true
 
 from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.collected import Landing, Report
 from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.identifiers import Identifiers
 from convsync.model.period import Period
-from convsync.model.seen_clicks import digests_of_ids
 from convsync.store import dialect
 from convsync.store.schema import collected
 
@@ -36,12 +35,13 @@ def received(
     window: Period,
     after: Report | None = None,
     *,
+    with_refused: bool = False,
     size: int = PAGE,
 ) -> Sequence[Report]:
     """Return a page of a site's reports received within a window, in order; none after the last.
 
     Those of a visitor who refused in them or later, to `ad_storage` or to `ad_user_data`, are left
-    out.
+    out unless `with_refused`.
     """
     since = collected.c.received_at >= window.since
     if after is not None:
@@ -50,11 +50,27 @@ def received(
     page = (
         select(collected)
         .where(collected.c.site == site, since, collected.c.received_at < window.until)
-        .where(~_is_refused())
+        .where(true() if with_refused else ~_is_refused())
         .order_by(collected.c.received_at, collected.c.id)
         .limit(size)
     )
     return [_report_of(row) for row in connection.execute(page)]
+
+
+def of_visitors(connection: Connection, visitors: Collection[str]) -> list[Report]:
+    """Return all that the browsers of these visitors have reported."""
+    found = select(collected).where(collected.c.visitor.in_(sorted(visitors)))
+    return [_report_of(row) for row in connection.execute(found)]
+
+
+def forms_by_key(connection: Connection) -> dict[bytes, str]:
+    """Return the form that each visitor, e-mail and phone was last seen to send, by key."""
+    found = select(collected).where(collected.c.form.is_not(None)).order_by(collected.c.received_at)
+    return {
+        key.digest(): row.form
+        for row in connection.execute(found.execution_options(yield_per=PAGE))
+        for key in _report_of(row).keys
+    }
 
 
 def _is_refused() -> Any:
@@ -81,18 +97,11 @@ def erase(connection: Connection, digests: Collection[bytes]) -> None:
     found = [
         row.id
         for row in connection.execute(select(collected).execution_options(yield_per=PAGE))
-        if not asked.isdisjoint(_digests_in(_report_of(row)))
+        if not asked.isdisjoint(_report_of(row).digests)
     ]
     for first in range(0, len(found), PAGE):
         some = found[first : first + PAGE]
         connection.execute(delete(collected).where(collected.c.id.in_(some)))
-
-
-def _digests_in(report: Report) -> Iterator[bytes]:
-    yield from (key.digest() for key in report.keys)
-    for landing in report.landings:
-        for click_id in landing.click_ids:
-            yield from digests_of_ids(click_id.kind, [click_id.value])
 
 
 def _row_of(report: Report) -> dict[str, Any]:

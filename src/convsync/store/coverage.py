@@ -1,5 +1,6 @@
 """What became of the conversions of a period, counted by how each was matched and why not."""
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -7,18 +8,21 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, null, select
 
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
+from convsync.store import dialect
 from convsync.store.column_types import amount_of
-from convsync.store.schema import deals, ledger
+from convsync.store.schema import deal_keys, deals, ledger
 from convsync.store.selection import ON_SIDE, WORTH, WORTH_CURRENCY
 
 _SIDE = case(*((condition, side.value) for side, condition in ON_SIDE.items()))
+_PAGE = 1_000
 _WAS_LATE = (Reason.CLICK_OUTSIDE_LOOKBACK, Reason.CLICK_TOO_OLD_TO_UPLOAD)
 
 
 class Alike(NamedTuple):
     """How many conversions are alike in all that coverage asks, and what they are worth.
 
-    `segments` is the JSON of the deals' segments, None where it was not asked for. `basis` is a
+    `segments` is the JSON of the deals' segments and `deal` a deal's row, None where that was not
+    asked for. `basis` is a
     `MatchBasis`, None where there is no match; with a basis and no `click_kind` the person stands
     in for the click. Where something was refused, `reason` or `code` says why.
     """
@@ -32,12 +36,16 @@ class Alike(NamedTuple):
     reason: str | None
     code: str | None
     currency: str | None
+    deal: int | None
     conversions: int
     value: Decimal
 
 
-def counted(connection: Connection, period: Period, *, by_segments: bool) -> list[Alike]:
+def counted(
+    connection: Connection, period: Period, *, by_segments: bool, by_deal: bool = False
+) -> list[Alike]:
     """Return the conversions whose milestone was reached in a period, by what they have alike."""
+    left_out = {"segments": not by_segments, "deal": not by_deal}
     key = (
         ledger.c.rule,
         deals.c.source,
@@ -48,12 +56,13 @@ def counted(connection: Connection, period: Period, *, by_segments: bool) -> lis
         ledger.c.reason,
         ledger.c.code,
         WORTH_CURRENCY.label("worth_currency"),
+        (ledger.c.deal if by_deal else null()).label("deal"),
     )
     found = (
         select(*key, func.count(), func.coalesce(func.sum(WORTH), 0))
         .join(deals, deals.c.id == ledger.c.deal)
         .where(_reached_in(period))
-        .group_by(*(column for column in key if by_segments or column.name != "segments"))
+        .group_by(*(column for column in key if not left_out.get(column.name)))
     )
     return [
         Alike._make([*alike, count, amount_of(int(worth)) or Decimal(0)])
@@ -68,6 +77,34 @@ def late(connection: Connection, period: Period) -> list[tuple[int, str]]:
     )
     rows = connection.execute(found.order_by(ledger.c.id))
     return [(row, rule) for row, rule in rows]
+
+
+class HeldFields(NamedTuple):
+    """What the fields of a deal hold, as they are kept: hashes, and JSON of clicks and segments."""
+
+    source: str
+    clicks: str | None
+    emails: str | None
+    phones: str | None
+    amount: str | None
+    currency: str | None
+    ad_user_data: str
+    segments: str | None
+
+
+def held_fields(connection: Connection, period: Period) -> Iterator[HeldFields]:
+    """Yield what is held of each deal with a conversion whose milestone was reached in a period."""
+    concerned = select(ledger.c.deal).where(_reached_in(period))
+    columns = [deals.c[name] for name in HeldFields._fields]
+    found = select(*columns).where(deals.c.id.in_(concerned)).order_by(deals.c.id)
+    for row in connection.execute(found.execution_options(yield_per=_PAGE)):
+        yield HeldFields._make(row)
+
+
+def keys_of(connection: Connection, rows: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield the row and each key of some deals."""
+    for row, key in dialect.rows_among(connection, deal_keys, ("deal", "key"), "deal", rows):
+        yield row, bytes(key)
 
 
 def _reached_in(period: Period) -> ColumnElement[bool]:

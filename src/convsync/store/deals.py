@@ -296,6 +296,8 @@ def of_unclear_consent(connection: Connection, source: str) -> list[str]:
 
 def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: datetime) -> None:
     """Record that deals are no longer in their CRM, and make them due."""
+    if not rows:
+        return
     left = [(gone.value, b"", now, row) for row in rows]
     columns = ("gone", "digest", "reconcile_at")
     with deal_sums.following(connection, rows):

@@ -38,6 +38,7 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    type_coerce,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Dialect
@@ -409,6 +410,13 @@ def add_up(connection: Connection, found: Any) -> dict[tuple[Any, ...], list[int
     *key, amount = found.subquery().c
     grouped = select(*key, func.count(), func.sum(amount)).group_by(*key)
     return {tuple(row[:-2]): [int(row[-2]), int(row[-1])] for row in connection.execute(grouped)}
+
+
+def in_hex(connection: Connection, column: Column[Any]) -> ColumnElement[str]:
+    """Return the bytes of a column as hexadecimal digits, in upper or lower case."""
+    if connection.dialect.name == "sqlite":
+        return func.hex(column)
+    return func.encode(type_coerce(column, LargeBinary()), "hex")
 
 
 def is_busy(error: DBAPIError) -> bool:

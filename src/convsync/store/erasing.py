@@ -25,7 +25,7 @@ from sqlalchemy import (
 from convsync.model.click import ClickIdKind
 from convsync.model.erased import Erased, deal_digest, digests_of_people
 from convsync.model.seen_clicks import digests_of_ids
-from convsync.store import ad_clicks, collected, dialect, persons, row_digests
+from convsync.store import ad_clicks, collected, consents, dialect, persons, row_digests
 from convsync.store.deals import StoredDeal, numbered
 from convsync.store.pages import PAGE
 from convsync.store.schema import (
@@ -134,6 +134,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
     rows = [one.row for one in found.deals]
     row_digests.drop(connection, rows)
     collected.erase(connection, found.digests)
+    consents.erase(connection, found.digests)
     for one in found.deals:
         connection.execute(
             delete(quarantine).where(

@@ -19,7 +19,6 @@ def recall(connection: Connection, source: str, path: str) -> FileMark | None:
     return FileMark(
         path=path,
         reading=row.reading,
-        since=row.since,
         offset=row.bytes_read,
         lines=row.lines_read,
         digest=row.digest,
@@ -31,7 +30,6 @@ def move(connection: Connection, source: str, mark: FileMark) -> None:
     """Write down how far a file has been read for a source."""
     values = {
         "reading": mark.reading,
-        "since": mark.since,
         "bytes_read": mark.offset,
         "lines_read": mark.lines,
         "digest": mark.digest,

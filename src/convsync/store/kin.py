@@ -19,7 +19,7 @@ Keys = Mapping[int, set[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """By deal: clicks found through other records of its customer, and the customer's sales."""
+    """By deal: all clicks of its customer, those its own keys find first; the customer's sales."""
 
     candidates: Mapping[int, Sequence[Candidate]] = field(default_factory=dict)
     sales: Mapping[int, Sequence[EarlierSale]] = field(default_factory=dict)
@@ -28,17 +28,19 @@ class Kin:
 def kin_of(
     connection: Connection, rows: Collection[int], logged: Mapping[int, Sequence[Candidate]]
 ) -> Kin:
-    """Return what else is known of the customers of these deals; `logged` is what they find.
+    """Return what is known of the customers of these deals; `logged` is what they find themselves.
 
     Nothing leads on from a deal that finds no click and is its customer's only one.
     """
     if not persons.is_needed(connection):
-        return Kin()
+        return Kin(logged)
     members = persons.members_with(connection, rows)
     begun = members.keys() | logged.keys()
     if not begun:
-        return Kin()
-    return Kin(_candidates(connection, begun, members), _sales(connection, members))
+        return Kin(logged)
+    beyond = _candidates(connection, begun, members)
+    candidates = {row: [*logged.get(row, ()), *beyond.get(row, ())] for row in begun}
+    return Kin(candidates, _sales(connection, members))
 
 
 def _candidates(

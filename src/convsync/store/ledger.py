@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    LargeBinary,
     RowMapping,
     bindparam,
     or_,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+from sqlalchemy.types import TypeEngine
 
 from convsync.model.click import Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent, ConsentStatus
@@ -36,8 +38,9 @@ from convsync.model.record import about_of, spans_in
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
 from convsync.store import dialect, sums
-from convsync.store.column_types import amount_of, instant_of
+from convsync.store.column_types import amount_of, instant_of, order_id_of_bytes
 from convsync.store.schema import deals, ledger
+from convsync.store.sums import Alike
 
 EntryKey = tuple[int, str]
 """A deal's row and a rule's name: what a ledger row is about."""
@@ -106,10 +109,13 @@ def write(connection: Connection, moves: Sequence[Move]) -> None:
     sums.apply(connection, moves)
 
 
-def write_together(connection: Connection, move: MoveTogether) -> None:
+def write_together(
+    connection: Connection, move: MoveTogether, before: Sequence[Alike] | None = None
+) -> Sequence[Alike]:
     """Write what many entries do alike, with one statement for each run of their numbers.
 
-    Raises ForbiddenMoveError where one of them is not in a state that it may come from.
+    Returns what they add up to after it, which their next move may be given as `before`. Raises
+    ForbiddenMoveError where one of them is not in a state that it may come from.
     """
     told = {"told_value": ledger.c.value, "told_currency": ledger.c.currency}
     states = sorted(state for state in move.came_from if state is not None)
@@ -119,12 +125,13 @@ def write_together(connection: Connection, move: MoveTogether) -> None:
         .where(or_(*(ledger.c.state == state for state in states)))
         .values({**_columns_of(move.changes), **(told if move.counts else {})})
     )
-    sums.apply_together(connection, move)
+    alike = sums.apply_together(connection, move, before)
     spans = [{"first": first, "last": last} for first, last in spans_in(move.numbers)]
     moved = connection.execute(statement, spans).rowcount
     if moved != len(move.numbers):
         kind, missing = move.event.kind, len(move.numbers) - moved
         raise ForbiddenMoveError(f"no {kind} from where {missing} of these entries are")
+    return alike
 
 
 def _columns_of(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,7 +270,7 @@ def as_entry(row: RowMapping) -> LedgerEntry:
         source=row["source"],
         deal_id=row["deal_id"],
         rule=row["rule"],
-        order_id=OrderId(row["order_id"]),
+        order_id=row["order_id"],
         action=action,
         milestone=row["milestone"],
         milestone_at=row["milestone_at"],
@@ -289,8 +296,13 @@ _SAID = (
     *("order_id", "operation", "event_at", "value", "currency"),
     *("click_kind", "click_id", "extras"),
 )
+_AS_KEPT: Mapping[str, TypeEngine[Any]] = {
+    "order_id": LargeBinary(16),
+    "event_at": BigInteger(),
+    "value": BigInteger(),
+}
 STATEMENT_COLUMNS: list[ColumnElement[Any]] = [
-    type_coerce(ledger.c[name], BigInteger) if name in {"event_at", "value"} else ledger.c[name]
+    type_coerce(ledger.c[name], _AS_KEPT[name]) if name in _AS_KEPT else ledger.c[name]
     for name in _SAID
 ]
 """What `as_statement` takes after the action, in its order and as the driver gives it."""
@@ -298,7 +310,7 @@ STATEMENT_COLUMNS: list[ColumnElement[Any]] = [
 
 def as_statement(
     action: ConversionAction,
-    order_id: str,
+    order_id: bytes,
     operation: str,
     event_at: int,
     value: int,
@@ -308,12 +320,12 @@ def as_statement(
     at, amount = instant_of(event_at), amount_of(value)
     assert at is not None, "what is sent has a time"
     assert amount is not None, "and a value"
-    return _statement(action, order_id, operation, at, amount, *more)
+    return _statement(action, order_id_of_bytes(order_id), operation, at, amount, *more)
 
 
 def _statement(
     action: ConversionAction,
-    order_id: str,
+    order_id: OrderId,
     operation: str,
     event_at: datetime,
     value: Decimal,
@@ -328,7 +340,7 @@ def _statement(
         click = ClickId(_KINDS[click_kind], click_id)
     more = _NO_EXTRAS if extras is None else _as_extras(extras)
     return Statement(
-        order_id=OrderId(order_id),
+        order_id=order_id,
         action=action,
         operation=_OPERATIONS[operation],
         event_at=event_at,
@@ -374,7 +386,7 @@ def about_in(extras: str) -> str | None:
     """
     if not extras.startswith("{"):
         raise ValueError("extras that are no object")
-    nothing = ("cs-", Operation.COUNT, _EPOCH, Decimal(0), "XXX", None, None)
+    nothing = (OrderId("cs-"), Operation.COUNT, _EPOCH, Decimal(0), "XXX", None, None)
     statement = _statement(_ANY, *nothing, extras)
     if extras_of(statement) != extras:
         raise ValueError("extras in another spelling")

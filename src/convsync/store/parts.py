@@ -8,8 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection, literal, select
 
+from convsync.store import dialect
 from convsync.store.schema import HAS_CONTENT, batches, clicks, deals, ledger
 
 _OF_ORDER_ID = re.compile(r"[cs\-0-9a-f]+", re.IGNORECASE)
@@ -25,7 +26,10 @@ def order_ids(connection: Connection, part: str, limit: int) -> Sequence[str]:
     """Return order IDs of what was ever ready to be sent."""
     if not _OF_ORDER_ID.fullmatch(part):
         return []
-    return _with_part(connection, ledger.c.order_id, part, limit, HAS_CONTENT)
+    text = dialect.in_hex(connection, ledger.c.order_id)
+    spelled = literal("cs-").concat(text)
+    found = select(ledger.c.order_id).where(HAS_CONTENT, spelled.icontains(part, autoescape=True))
+    return list(dict.fromkeys(connection.execute(found.limit(limit)).scalars()))
 
 
 def request_ids(connection: Connection, part: str, limit: int) -> Sequence[str]:

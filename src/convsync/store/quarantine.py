@@ -1,10 +1,10 @@
 """Records that could not be read, so that each is shown until it can be.
 
-A record leaves the quarantine when its deal is read, or when a read that passes over every record
-no longer finds anything wrong at its place.
+A record leaves the quarantine when its deal is read or has left, or when a read that passes over
+every record no longer finds anything wrong at its place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,7 +66,7 @@ def _new_among(connection: Connection, entries: Sequence[Entry]) -> int:
 
 
 def release_deals(connection: Connection, source: str, deal_ids: Sequence[str]) -> None:
-    """Drop what was wrong with deals that have been read since."""
+    """Drop what was wrong with deals that have been read, or have left, since."""
     if connection.execute(select(quarantine.c.place).limit(1)).first() is None:
         return
     is_read = quarantine.c.deal_id.in_(bindparam("deal_ids", expanding=True))
@@ -79,6 +79,12 @@ def deals_in(connection: Connection, source: str) -> list[str]:
     is_deal = (quarantine.c.source == source) & quarantine.c.deal_id.is_not(None)
     found = select(quarantine.c.deal_id).where(is_deal).distinct()
     return [str(deal_id) for deal_id in connection.execute(found).scalars()]
+
+
+def among(connection: Connection, source: str, deal_ids: Iterable[str]) -> set[str]:
+    """Return those of the deals of a source that are in quarantine."""
+    asked = [*deal_ids]
+    return {*asked}.intersection(deals_in(connection, source)) if asked else set()
 
 
 def unread_before(connection: Connection, source: str, run_id: int, limit: int) -> list[str]:
@@ -94,11 +100,21 @@ def unread_before(connection: Connection, source: str, run_id: int, limit: int) 
     return [deal_id for deal_id in deal_ids if deal_id.replace("-", "").isalnum()]
 
 
-def release_unseen(connection: Connection, source: str, run_id: int) -> None:
-    """Drop what this run, which passed over every record of a source, did not find again."""
-    connection.execute(
-        delete(quarantine).where(quarantine.c.source == source, quarantine.c.run_id != run_id)
-    )
+def has_unread(connection: Connection, source: str, run_id: int) -> bool:
+    """Return whether there are records of a source that earlier runs could not read."""
+    is_earlier = (quarantine.c.source == source) & (quarantine.c.run_id != run_id)
+    found = select(quarantine.c.place).where(is_earlier).limit(1)
+    return connection.execute(found).first() is not None
+
+
+def release_unseen(connection: Connection, source: str, run_id: int, place: str = "") -> None:
+    """Drop what this run, which passed over every record of a source, did not find again.
+
+    `place` is what all places begin with that it passed over, such as a file's name.
+    """
+    is_unseen = (quarantine.c.source == source) & (quarantine.c.run_id != run_id)
+    is_there = quarantine.c.place.startswith(place, autoescape=True)
+    connection.execute(delete(quarantine).where(is_unseen, is_there))
 
 
 def entries(connection: Connection) -> list[RowMapping]:

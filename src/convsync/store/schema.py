@@ -5,7 +5,8 @@
 - one row for each action and order ID, of all that were ever ready to be sent: a unique index. Most
   milestones never are, and order IDs, being digests, would each dirty a page of a larger index;
 - exactly one state, and a reason wherever nothing is sent: check constraints on `ledger`;
-- what is in the audit log stays as it was written: triggers refuse to change or remove an event;
+- what is in the audit log stays as it was written: triggers refuse to change an event, and to
+  remove one that is not sealed in a file (`audit_head.sealed` is the last that is);
 - each click ID once: the digest of the ID as a key is unique in `clicks`, and joins it to the deals
   that carry it; what else joins a click to deals stands in `click_keys`;
 - no orphan events, batches or milestones: foreign keys; an audit event's number is its primary key,
@@ -39,7 +40,7 @@ from sqlalchemy import (
 )
 
 from convsync.model.ledger import State
-from convsync.store.column_types import Instant, Micros, Word
+from convsync.store.column_types import Instant, Micros, OrderIdBytes, Word
 
 metadata = MetaData(
     naming_convention={
@@ -122,7 +123,6 @@ file_marks = Table(
     Column("source", String(100), primary_key=True),
     Column("path", Text, primary_key=True),
     Column("reading", LargeBinary(16), nullable=False),
-    Column("since", Instant),
     Column("bytes_read", BigInteger, nullable=False),
     Column("lines_read", BigInteger, nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
@@ -150,6 +150,7 @@ deals = Table(
     Column("currency", String(3)),
     Column("ad_user_data", Word(11), nullable=False),
     Column("ad_personalization", Word(11), nullable=False),
+    Column("consented_at", Instant),
     Column("customer_type", Word(10)),
     Column("emails", Text),
     Column("phones", Text),
@@ -275,8 +276,24 @@ collected = Table(
 )
 """What browsers reported, as it came: a night takes the clicks out of it. See `store.collected`."""
 Index("ix_collected_site_received_at", collected.c.site, collected.c.received_at)
-IS_REFUSAL = text("(ad_storage = 'denied' OR ad_user_data = 'denied')")
-_index_where("ix_collected_refusals", IS_REFUSAL, collected.c.visitor)
+Index("ix_collected_visitor", collected.c.visitor)
+consents = Table(
+    "consents",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("purpose", Word(20), primary_key=True),
+    Column("source", String(100), primary_key=True),
+    Column("record", String(200), primary_key=True),
+    Column("status", Word(11), nullable=False),
+    Column("said_at", Instant),
+    Column("how", Word(10), nullable=False),
+    Column("is_news", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+    info={GROWS: True},
+)
+"""What people said about the use of their data, by their keys. See `store.consents`."""
+Index("ix_consents_record_source", consents.c.record, consents.c.source)
+_index_where("ix_consents_news", text("is_news"), consents.c.key)
 shared_keys = Table(
     "shared_keys",
     metadata,
@@ -392,7 +409,7 @@ ledger = Table(
     Column("id", Integer, primary_key=True),
     Column("deal", ForeignKey("deals.id"), nullable=False),
     Column("rule", String(50), nullable=False),
-    Column("order_id", String(64), nullable=False),
+    Column("order_id", OrderIdBytes, nullable=False),
     Column("destination", String(50), nullable=False),
     Column("action_id", String(30), nullable=False),
     Column("milestone", String(50), nullable=False),
@@ -490,6 +507,7 @@ APPEND_ONLY = {
         """CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
         BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
         """CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events
+        WHEN OLD.number > coalesce((SELECT sealed FROM audit_head), 0)
         BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
         """CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events
         WHEN EXISTS (SELECT 1 FROM audit_events WHERE number = NEW.number)
@@ -498,8 +516,18 @@ APPEND_ONLY = {
     "postgresql": [
         """CREATE FUNCTION audit_events_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = '23000'; END $$""",
-        """CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+        """CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR TRUNCATE
         ON audit_events FOR EACH STATEMENT EXECUTE FUNCTION audit_events_append_only()""",
+        """CREATE FUNCTION audit_events_no_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF (SELECT max(number) FROM removed)
+                > coalesce((SELECT sealed FROM audit_head), 0)
+            THEN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = '23000'; END IF;
+            RETURN NULL;
+        END $$""",
+        """CREATE TRIGGER audit_events_no_delete AFTER DELETE ON audit_events
+        REFERENCING OLD TABLE AS removed
+        FOR EACH STATEMENT EXECUTE FUNCTION audit_events_no_delete()""",
     ],
 }
 """What makes each database refuse to change an event, or to take one out.
@@ -544,6 +572,9 @@ audit_head = Table(
     Column("seal", LargeBinary(16), nullable=False),
     Column("keyed_since", BigInteger),
     Column("key_id", LargeBinary(8)),
+    Column("sealed", BigInteger),
+    Column("sealed_digest", LargeBinary(32)),
+    Column("sealed_in", BigInteger),
     CheckConstraint("id = 1", name="single"),
 )
 
@@ -571,7 +602,7 @@ kept_plans = Table(
     "kept_plans",
     metadata,
     Column("run_id", ForeignKey("runs.id"), primary_key=True),
-    Column("order_id", String(64), primary_key=True),
+    Column("order_id", OrderIdBytes, primary_key=True),
     Column("digest", LargeBinary(16), nullable=False),
     Column("agrees", Boolean, nullable=False),
     sqlite_with_rowid=False,

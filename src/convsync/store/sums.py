@@ -162,23 +162,51 @@ def apply_planned(connection: Connection, planned: Sequence[PlannedTogether]) ->
     changes.write(connection)
 
 
-def apply_together(connection: Connection, move: MoveTogether) -> None:
-    """Let the sums follow what many entries are about to do alike, in the same transaction."""
+class Alike(NamedTuple):
+    """Entries of which the sums know the same, and what their statements add up to."""
+
+    counted: LedgerSum
+    currency: str | None
+    is_worth: bool
+    stated: Decimal
+
+
+def apply_together(
+    connection: Connection, move: MoveTogether, before: Sequence[Alike] | None = None
+) -> Sequence[Alike]:
+    """Let the sums follow what many entries are about to do alike, in the same transaction.
+
+    Returns what they will add up to then: with that as `before`, their next move is added up
+    without another look at them.
+    """
     changes = Changes()
-    found = _alike_among(connection.dialect.name)
-    for *alike, currency, is_worth, rows, told, value in dialect.raw_rows(
-        connection, found, numbers=move.numbers
-    ):
-        before = LedgerSum._make([*alike, rows, _amount(told)])
-        after = _changed(before, move.changes)
+    moved = []
+    for one in _alike_among(connection, move.numbers) if before is None else before:
+        after = _changed(one.counted, move.changes)
         if move.counts:
             after = after._replace(
-                told_currency=str(currency), is_worth=bool(is_worth), told=_amount(value)
+                told_currency=str(one.currency), is_worth=one.is_worth, told=one.stated
             )
-        changes.add_alike(before, -1)
+        changes.add_alike(one.counted, -1)
         changes.add_alike(after, 1)
+        moved.append(one._replace(counted=after))
     _follow_times(connection, changes, move)
     changes.write(connection)
+    return moved
+
+
+def _alike_among(connection: Connection, numbers: Sequence[int]) -> list[Alike]:
+    """Return what entries add up to, those together that are alike."""
+    rows = dialect.raw_rows(connection, _by_key(connection.dialect.name), numbers=numbers)
+    return [
+        Alike(
+            LedgerSum._make([*key, count, _amount(told)]),
+            currency,
+            bool(is_worth),
+            _amount(stated),
+        )
+        for *key, currency, is_worth, count, told, stated in rows
+    ]
 
 
 def _changed(alike: LedgerSum, changes: Mapping[str, Any]) -> LedgerSum:
@@ -340,7 +368,7 @@ _IS_TIMED = _HAS_CLICK_TIME & (ledger.c.told_value.is_not(None) | ledger.c.state
 
 
 @cache
-def _alike_among(dialect_name: str) -> Select[Any]:
+def _by_key(dialect_name: str) -> Select[Any]:
     """Return a query of the entries with given `numbers`: those alike, and what they add up to.
 
     It is made once: to build and compile it takes as long as to run it over a batch.

@@ -52,8 +52,6 @@ def deal_source(
     columns = _deal_columns(source)
     timed = (source.columns, *source.milestones.values())
     cells = _cells(source, settings.company, source, timed)
-    lag = timedelta(minutes=source.lag_minutes)
-    overlap = timedelta(minutes=source.overlap_minutes)
     match source:
         case source_tables.FileDealsTable():
             return CsvDeals(
@@ -64,8 +62,6 @@ def deal_source(
                 form=_form(source),
                 rows_per_deal=RowsPerDeal(source.rows_per_deal),
                 is_complete=source.complete,
-                lag=lag,
-                overlap=overlap,
             )
         case source_tables.SqlDealsTable():
             return SqlDeals(
@@ -77,8 +73,8 @@ def deal_source(
                 cells=cells,
                 rows_per_deal=RowsPerDeal(source.rows_per_deal),
                 is_complete=source.complete,
-                lag=lag,
-                overlap=overlap,
+                lag=timedelta(minutes=source.lag_minutes),
+                overlap=timedelta(minutes=source.overlap_minutes),
             )
 
 
@@ -97,7 +93,6 @@ def click_source(
     columns = ClickColumns(**mapped(source.columns, ClickColumns))
     cells = _cells(source, settings.company, None, (source.columns,))
     lag = timedelta(minutes=source.lag_minutes)
-    overlap = timedelta(minutes=source.overlap_minutes)
     match source:
         case source_tables.CsvClicksTable():
             return CsvClicks(
@@ -107,7 +102,6 @@ def click_source(
                 cells=cells,
                 form=_form(source),
                 lag=lag,
-                overlap=overlap,
             )
         case source_tables.SqlClicksTable():
             return SqlClicks(
@@ -118,7 +112,7 @@ def click_source(
                 columns=columns,
                 cells=cells,
                 lag=lag,
-                overlap=overlap,
+                overlap=timedelta(minutes=source.overlap_minutes),
             )
 
 

@@ -196,9 +196,10 @@ class HubSpotServer(ConsentingServer):
         first = int(request.query.get("after", "0"))
         gone = [one for one in self.book.departures.values() if one.survivor is None]
         page = gone[first : first + limit]
+        wanted = request.query.get("properties", "").split(",")
         body: dict[str, Any] = {
             "results": [
-                self._record(one.deal, []) | {"archived": True, "archivedAt": _text(one.at)}
+                self._record(one.deal, wanted) | {"archived": True, "archivedAt": _text(one.at)}
                 for one in page
             ]
         }
@@ -323,6 +324,7 @@ def _contact_values(person: CrmPerson) -> dict[str, str]:
         "hs_object_id": person.person_id,
         "createdate": _text(person.created_at),
         "lastmodifieddate": _text(person.modified_at),
+        "hs_merged_object_ids": person.fields.get("merged_from", ""),
     }
 
 

@@ -16,6 +16,7 @@ _APPEND_ONLY = {
         """CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
         BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
         """CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events
+        WHEN OLD.number > coalesce((SELECT sealed FROM audit_head), 0)
         BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END""",
         """CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events
         WHEN EXISTS (SELECT 1 FROM audit_events WHERE number = NEW.number)
@@ -24,8 +25,18 @@ _APPEND_ONLY = {
     "postgresql": [
         """CREATE FUNCTION audit_events_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = '23000'; END $$""",
-        """CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+        """CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR TRUNCATE
         ON audit_events FOR EACH STATEMENT EXECUTE FUNCTION audit_events_append_only()""",
+        """CREATE FUNCTION audit_events_no_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF (SELECT max(number) FROM removed)
+                > coalesce((SELECT sealed FROM audit_head), 0)
+            THEN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = '23000'; END IF;
+            RETURN NULL;
+        END $$""",
+        """CREATE TRIGGER audit_events_no_delete AFTER DELETE ON audit_events
+        REFERENCING OLD TABLE AS removed
+        FOR EACH STATEMENT EXECUTE FUNCTION audit_events_no_delete()""",
     ],
 }
 
@@ -49,6 +60,9 @@ def upgrade() -> None:
         sa.Column("seal", sa.LargeBinary(length=16), nullable=False),
         sa.Column("keyed_since", sa.BigInteger(), nullable=True),
         sa.Column("key_id", sa.LargeBinary(length=8), nullable=True),
+        sa.Column("sealed", sa.BigInteger(), nullable=True),
+        sa.Column("sealed_digest", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("sealed_in", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck_audit_head_single")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
@@ -70,8 +84,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collected")),
     )
     op.create_index("ix_collected_site_received_at", "collected", ["site", "received_at"])
-    is_refusal = "(ad_storage = 'denied' OR ad_user_data = 'denied')"
-    _index_where("ix_collected_refusals", "collected", ["visitor"], is_refusal)
+    op.create_index("ix_collected_visitor", "collected", ["visitor"])
+    op.create_table(
+        "consents",
+        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("source", sa.String(length=100), nullable=False),
+        sa.Column("record", sa.String(length=200), nullable=False),
+        sa.Column("status", sa.String(length=11), nullable=False),
+        sa.Column("said_at", sa.BigInteger(), nullable=True),
+        sa.Column("how", sa.String(length=10), nullable=False),
+        sa.Column("is_news", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "purpose", "source", "record", name=op.f("pk_consents")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_consents_record_source", "consents", ["record", "source"])
+    _index_where("ix_consents_news", "consents", ["key"], "is_news")
     op.create_table(
         "clicks",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -95,6 +123,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("ad_user_data", sa.String(length=11), nullable=False),
         sa.Column("ad_personalization", sa.String(length=11), nullable=False),
+        sa.Column("consented_at", sa.BigInteger(), nullable=True),
         sa.Column("customer_type", sa.String(length=10), nullable=True),
         sa.Column("emails", sa.Text(), nullable=True),
         sa.Column("phones", sa.Text(), nullable=True),
@@ -114,7 +143,6 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=100), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("reading", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("since", sa.BigInteger(), nullable=True),
         sa.Column("bytes_read", sa.BigInteger(), nullable=False),
         sa.Column("lines_read", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
@@ -349,7 +377,7 @@ def upgrade() -> None:
     op.create_table(
         "kept_plans",
         sa.Column("run_id", sa.Integer(), nullable=False),
-        sa.Column("order_id", sa.String(length=64), nullable=False),
+        sa.Column("order_id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
         sa.Column("agrees", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_kept_plans_run_id")),
@@ -361,7 +389,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("deal", sa.Integer(), nullable=False),
         sa.Column("rule", sa.String(length=50), nullable=False),
-        sa.Column("order_id", sa.String(length=64), nullable=False),
+        sa.Column("order_id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("destination", sa.String(length=50), nullable=False),
         sa.Column("action_id", sa.String(length=30), nullable=False),
         sa.Column("milestone", sa.String(length=50), nullable=False),

@@ -1,0 +1,310 @@
+"""`report funnel`: of the deals that became leads, how many came how far, and how soon."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convsync.cli import agreed, options, output
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.errors import OperatorError
+
+if TYPE_CHECKING:
+    from convsync.report.agreements import Standing
+    from convsync.report.funnel import Cohort, GroupOf, Step
+    from convsync.settings import Settings
+
+_DAYS = 365
+"""The days before today whose leads a funnel is of where nobody names others."""
+_COHORTS = ("week", "month")
+_COLUMNS = (
+    *("cohort", "unfinished", "leads", "milestone", "came", "reached", "of_before", "of_leads"),
+    *("of_leads_low", "of_leads_high", "open", "lost", "median_days", "p90_days", "days_of"),
+    *("median_days_from_lead", "p90_days_from_lead", "expected", "expected_low", "expected_high"),
+    *("worth", "currency"),
+)
+_STEPS = (
+    *("step", "", "deals", "of before", "of leads", "half within", "nine in ten"),
+    *("stand here", "lost here", "worth"),
+)
+_WORTH_NOTHING: Mapping[str | None, Decimal] = {None: Decimal(0)}
+_BAR = 20
+"""Characters of a bar that stands for all leads."""
+
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="DAY", help="First day of the leads; else a year ago."),
+]
+To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="WHAT",
+        help="Cohorts by week or month of the lead, by source, or by a segment's name.",
+    ),
+]
+
+
+def funnel(
+    config: Config = DEFAULT_CONFIG,
+    from_day: From = None,
+    to_day: To = None,
+    by: By = None,
+    as_of: AsOf = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Show how far the leads of a period came, how soon, and where the others stand or were lost.
+
+    Cohorts that are too young to have ended are marked, and what they will bring is projected.
+    """
+    from convsync import wiring
+    from convsync.clock import system_clock
+    from convsync.report import agreements
+    from convsync.report.funnel import funnel_of
+
+    settings = options.load(config)
+    now = options.instant(as_of, settings) or system_clock()
+    first, last = days_of_leads(from_day, to_day, now, settings)
+    group_of = _grouped(by, first, last, settings)
+    with options.ledger(settings) as database:
+        cohorts = funnel_of(
+            database,
+            wiring.funnel_of(settings),
+            group_of,
+            now=now,
+            absurd_above=absurd_above(settings),
+        )
+        standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
+    match form:
+        case Format.TABLE:
+            typer.echo(f"Deals that became leads from {first} to {last}")
+            _show(cohorts, standings)
+            agreed.show(standings)
+        case Format.CSV:
+            output.show([*_rows(cohorts)], _COLUMNS, form)
+        case Format.JSON:
+            days = {"from": first.isoformat(), "to": last.isoformat()}
+            rows = {"funnel": [*_rows(cohorts)], "loops": [*_loop_rows(cohorts)]}
+            output.show_json({**days, **rows, **agreed.as_json(standings)})
+
+
+def days_of_leads(
+    from_day: str | None, to_day: str | None, now: datetime, settings: "Settings"
+) -> tuple[date, date]:
+    """Return the first and the last day whose leads are asked for."""
+    from convsync import wiring
+
+    today = now.astimezone(wiring.company_zone(settings)).date()
+    last = options.day(to_day, "--to") if to_day else today
+    first = options.day(from_day, "--from") if from_day else last - timedelta(days=_DAYS)
+    options.require_order(first, last)
+    return first, last
+
+
+def absurd_above(settings: "Settings") -> Decimal | None:
+    """Return above which amount every rule that sends amounts would call one absurd."""
+    limits = [
+        rule.amounts.absurd_above for rule in settings.rules.values() if rule.value.kind == "amount"
+    ]
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None
+
+
+def _grouped(by: str | None, first: date, last: date, settings: "Settings") -> "GroupOf":
+    """Return what names a deal's cohort; None where it became a lead on another day."""
+    from convsync import wiring
+    from convsync.report.passages import segment_of
+
+    zone = wiring.company_zone(settings)
+    segments = {name for source in settings.deals.values() for name in source.segments}
+    there = [*_COHORTS, "source", *sorted(segments)]
+    if by is not None and by not in there:
+        raise OperatorError(f"Nothing can be grouped by {by}; there are: {', '.join(there)}.")
+
+    def group_of(walk: Any, lead_at: datetime) -> str | None:
+        day = lead_at.astimezone(zone).date()
+        if not first <= day <= last:
+            return None
+        match by:
+            case None:
+                return ""
+            case "week":
+                year, week, _ = day.isocalendar()
+                return f"{year}-W{week:02}"
+            case "month":
+                return f"{day:%Y-%m}"
+            case "source":
+                return str(walk.source)
+            case segment:
+                return segment_of(walk, segment)
+
+    return group_of
+
+
+def _rows(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, Any]]:
+    """Yield a row a step, and more where its deals are worth something in several currencies."""
+    for cohort in cohorts:
+        before = cohort.leads
+        for step in cohort.steps:
+            row = {
+                "cohort": cohort.name,
+                "unfinished": cohort.is_unfinished,
+                "leads": cohort.leads,
+                "milestone": step.milestone,
+                "came": step.came,
+                "reached": step.reached,
+                "of_before": _ratio(step.came, before),
+                "of_leads": round(step.share.share, 4),
+                "of_leads_low": round(step.share.low, 4),
+                "of_leads_high": round(step.share.high, 4),
+                "open": step.open,
+                "lost": step.lost,
+                **_days_row(step),
+                **_projected_row(step),
+            }
+            yield from (
+                {**row, "worth": str(worth), "currency": currency}
+                for currency, worth in (step.worth or _WORTH_NOTHING).items()
+            )
+            before = step.came
+
+
+def _days_row(step: "Step") -> dict[str, Any]:
+    days, from_lead = step.days, step.days_from_lead
+    return {
+        "median_days": days and output.days_of(days.median),
+        "p90_days": days and output.days_of(days.p90),
+        "days_of": days.count if days else 0,
+        "median_days_from_lead": from_lead and from_lead.median.days,
+        "p90_days_from_lead": from_lead and from_lead.p90.days,
+    }
+
+
+def _projected_row(step: "Step") -> dict[str, Any]:
+    projected = step.projection
+    return {
+        "expected": projected and round(projected.expected, 1),
+        "expected_low": projected and round(projected.low, 1),
+        "expected_high": projected and round(projected.high, 1),
+    }
+
+
+def _loop_rows(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, Any]]:
+    for cohort in cohorts:
+        for loop, deals in cohort.loops.items():
+            yield {"cohort": cohort.name, "loop": loop.value, "deals": deals}
+
+
+def _show(cohorts: "Sequence[Cohort]", standings: "Sequence[Standing]") -> None:
+    owners = {one.agreement.milestone: one.agreement.owner for one in standings}
+    if not cohorts:
+        typer.echo("There are none.")
+    elif cohorts[0].name:
+        _show_cohorts(cohorts)
+    else:
+        _show_steps(cohorts[0], owners)
+        _show_around(cohorts[0])
+    typer.echo("")
+
+
+def _show_steps(cohort: "Cohort", owners: Mapping[str, str]) -> None:
+    lines = [
+        {
+            "step": "leads",
+            "": _bar(cohort.leads, cohort.leads),
+            "deals": f"{cohort.leads:,}",
+            "stand here": f"{cohort.open:,}",
+            "lost here": f"{cohort.lost:,}",
+        }
+    ]
+    before, owner = cohort.leads, ""
+    for step in cohort.steps:
+        now_owned_by = owners.get(step.milestone, "")
+        if owner and now_owned_by and now_owned_by != owner:
+            lines.append({"step": f"{owner} → {now_owned_by}"})
+        lines.append(_step_line(step, before, cohort.leads))
+        before, owner = step.came, now_owned_by or owner
+    output.show(lines, _STEPS, Format.TABLE)
+
+
+def _step_line(step: "Step", before: int, leads: int) -> dict[str, str]:
+    return {
+        "step": step.milestone,
+        "": _bar(step.came, leads),
+        "deals": f"{step.came:,}",
+        "of before": _percent(step.came, before),
+        "of leads": _percent(step.came, leads),
+        "half within": _in_days(step.days.median if step.days else None),
+        "nine in ten": _in_days(step.days.p90 if step.days else None),
+        "stand here": f"{step.open:,}",
+        "lost here": f"{step.lost:,}",
+        "worth": _worth(step),
+    }
+
+
+def _show_around(cohort: "Cohort") -> None:
+    """Print the deals that went round, and what is expected of those still open."""
+    for loop, deals in cohort.loops.items():
+        typer.echo(f"{deals:,} {loop.value}")
+    if cohort.is_unfinished:
+        projected = [text for step in cohort.steps if (text := _projected(step))]
+        typer.echo(
+            f"Unfinished: of these leads, in the end {', '.join(projected)} are expected."
+            if projected
+            else "Unfinished; too few have ended to say what is to be expected."
+        )
+
+
+def _show_cohorts(cohorts: "Sequence[Cohort]") -> None:
+    milestones = [step.milestone for step in cohorts[0].steps]
+    last = milestones[-1] if milestones else ""
+    within = f"half {last} within"
+    columns = ("cohort", "leads", *milestones, "nine in ten sure", within, "worth", "expected")
+    lines = []
+    for cohort in cohorts:
+        line = {"cohort": cohort.name, "leads": f"{cohort.leads:,}"}
+        for step in cohort.steps:
+            line[step.milestone] = f"{step.came:,} ({step.share.share:.0%})"
+        for step in cohort.steps[-1:]:
+            days = step.days_from_lead
+            line["nine in ten sure"] = f"{step.share.low:.0%} to {step.share.high:.0%}"
+            line[within] = f"{days.median.days} d of the lead" if days else ""
+            line["worth"] = _worth(step)
+            line["expected"] = _projected(step) or ("unfinished" if cohort.is_unfinished else "")
+        lines.append(line)
+    output.show(lines, columns, Format.TABLE)
+
+
+def _projected(step: "Step") -> str:
+    projected = step.projection
+    if projected is None:
+        return ""
+    return (
+        f"{projected.expected:,.0f} {step.milestone}"
+        f" ({projected.low:,.0f} to {projected.high:,.0f})"
+    )
+
+
+def _bar(deals: int, leads: int) -> str:
+    return "█" * round(_BAR * deals / leads) if leads else ""
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else ""
+
+
+def _in_days(time: timedelta | None) -> str:
+    return "" if time is None else f"{output.days_of(time):.1f} d"
+
+
+def _worth(step: "Step") -> str:
+    return " + ".join(
+        f"{worth:,.2f} {currency or '(no currency)'}" for currency, worth in step.worth.items()
+    )

@@ -1,0 +1,89 @@
+"""`report shortfalls`: which groups of deals go on more seldom, or later, than the others."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.report_funnel import From, To, absurd_above, days_of_leads
+
+if TYPE_CHECKING:
+    from convsync.report.shortfalls import Shortfall
+
+_COLUMNS = (
+    *("group_by", "group", "step", "next_step", "deals", "went_on", "low", "high", "of_rest"),
+    *("missing", "cost", "currency", "median_days", "median_days_of_rest"),
+)
+_TABLE = ("deals of", "at", "go on", "of the rest", "missing", "costs about", "take", "the rest")
+
+
+def shortfalls(
+    config: Config = DEFAULT_CONFIG,
+    from_day: From = None,
+    to_day: To = None,
+    as_of: AsOf = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Show where the funnel falls short: by source and segment, what costs most first.
+
+    Told is what chance is an unlikely cause of, of groups of 20 deals and more.
+    """
+    from convsync import wiring
+    from convsync.clock import system_clock
+    from convsync.model.period import Period
+    from convsync.report.shortfalls import shortfalls_of
+
+    settings = options.load(config)
+    now = options.instant(as_of, settings) or system_clock()
+    first, last = days_of_leads(from_day, to_day, now, settings)
+    with options.ledger(settings) as database:
+        found = shortfalls_of(
+            database,
+            wiring.funnel_of(settings),
+            sorted({name for source in settings.deals.values() for name in source.segments}),
+            Period.of_days(first, last, wiring.company_zone(settings)),
+            now=now,
+            absurd_above=absurd_above(settings),
+        )
+    if form is not Format.TABLE:
+        output.show([_row(one) for one in found], _COLUMNS, form)
+        return
+    typer.echo(f"Deals that became leads from {first} to {last}")
+    if found:
+        output.show([_line(one) for one in found], _TABLE, form)
+    else:
+        typer.echo("No group differs from the rest by more than chance would explain.")
+
+
+def _row(one: "Shortfall") -> dict[str, Any]:
+    return {
+        "group_by": one.group_by,
+        "group": one.group,
+        "step": one.step,
+        "next_step": one.next_step,
+        "deals": one.deals,
+        "went_on": round(one.went_on.share, 4),
+        "low": round(one.went_on.low, 4),
+        "high": round(one.went_on.high, 4),
+        "of_rest": round(one.of_rest, 4),
+        "missing": None if one.missing is None else round(one.missing, 1),
+        "cost": None if one.cost is None else f"{one.cost:.2f}",
+        "currency": one.currency if one.cost is not None else None,
+        "median_days": one.days,
+        "median_days_of_rest": one.days_of_rest,
+    }
+
+
+def _line(one: "Shortfall") -> dict[str, str]:
+    share = one.went_on
+    return {
+        "deals of": f"{one.group_by} {one.group}",
+        "at": f"{one.step} → {one.next_step}",
+        "go on": f"{share.share:.0%} ({share.low:.0%} to {share.high:.0%}) of {one.deals:,}",
+        "of the rest": f"{one.of_rest:.0%}",
+        "missing": "" if one.missing is None else f"{one.missing:,.0f}",
+        "costs about": "" if one.cost is None else f"{one.cost:,.0f} {one.currency}",
+        "take": "" if one.days is None else f"{one.days} d",
+        "the rest": "" if one.days_of_rest is None else f"{one.days_of_rest} d",
+    }

@@ -1,0 +1,117 @@
+"""How many of the deals that are still open will get there, from how long the others took.
+
+A deal that is open is not lost: it says that it took at least so long. The share that arrives by an
+age is therefore the Aalen-Johansen estimate of the cumulative incidence, with loss as the competing
+outcome (Kalbfleisch and Prentice, The Statistical Analysis of Failure Time Data, section 8.2). It
+is not carried on past the age at which fewer than ten deals are left to watch: what comes later
+than that is unknown, and a projection is of what comes by then.
+
+The interval around a projection has two parts: what chance does among the open deals of a group,
+and how well the chance itself is known, which all of them share.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from itertools import groupby
+from math import sqrt
+from typing import NamedTuple
+
+WATCHED_AT_LEAST = 10
+"""Deals that must be left to watch for the estimate to go on, and arrivals for there to be one."""
+_NINE_IN_TEN = 1.6449
+"""Standard deviations on each side that hold nine in ten of a normal distribution."""
+
+
+class Fate(Enum):
+    """What a deal has come to."""
+
+    ARRIVED = "arrived"
+    LOST = "lost"
+    OPEN = "open"
+
+
+class Course(NamedTuple):
+    """What a deal has come to, and after how many days; an open one is so many days old."""
+
+    days: int
+    fate: Fate
+
+
+class Chance(NamedTuple):
+    """The chance to arrive yet, and from how many deals it is known."""
+
+    share: float
+    known_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """How many are expected to have arrived in the end, and the interval of nine in ten."""
+
+    expected: float
+    low: float
+    high: float
+
+
+class Outlook:
+    """What the courses of many deals say of those that are still open."""
+
+    def __init__(self, courses: Mapping[Course, int]) -> None:
+        """Take courses, and how many deals took each."""
+        self.arrivals = sum(deals for one, deals in courses.items() if one.fate is Fate.ARRIVED)
+        self._days: list[float] = [-1.0]
+        self._arrived = [0.0]
+        self._open = [1.0]
+        self._watched = [sum(courses.values())]
+        for days, fates in groupby(sorted(courses, key=_days_of), key=_days_of):
+            self._follow(days, {one.fate: courses[one] for one in fates})
+
+    @property
+    def is_known(self) -> bool:
+        """True where enough deals have arrived to project from."""
+        return self.arrivals >= WATCHED_AT_LEAST
+
+    def chance(self, days: float) -> Chance:
+        """Return the chance of a deal that is open at this age to arrive yet."""
+        place = bisect_right(self._days, days) - 1
+        left = self._open[place]
+        coming = self._arrived[-1] - self._arrived[place]
+        return Chance(coming / left if left else 0.0, self._watched[place])
+
+    def project(self, courses: Mapping[Course, int]) -> Projection:
+        """Return how many of a group are expected to arrive, those that have included."""
+        arrived = is_open = 0
+        coming = of_luck = of_knowledge = 0.0
+        for course, deals in courses.items():
+            if course.fate is Fate.ARRIVED:
+                arrived += deals
+            elif course.fate is Fate.OPEN:
+                share, known_from = self.chance(course.days)
+                variance = share * (1 - share)
+                is_open += deals
+                coming += deals * share
+                of_luck += deals * variance
+                of_knowledge += deals * sqrt(variance / max(known_from, 1))
+        reach = _NINE_IN_TEN * sqrt(of_luck + of_knowledge**2)
+        return Projection(
+            expected=arrived + coming,
+            low=arrived + max(0.0, coming - reach),
+            high=arrived + min(float(is_open), coming + reach),
+        )
+
+    def _follow(self, days: float, fates: Mapping[Fate, int]) -> None:
+        watched = self._watched[-1]
+        if watched < WATCHED_AT_LEAST:
+            return
+        arrived, lost = fates.get(Fate.ARRIVED, 0), fates.get(Fate.LOST, 0)
+        left = self._open[-1]
+        self._days.append(days)
+        self._arrived.append(self._arrived[-1] + left * arrived / watched)
+        self._open.append(left * (watched - arrived - lost) / watched)
+        self._watched.append(watched - sum(fates.values()))
+
+
+def _days_of(course: Course) -> float:
+    return course.days

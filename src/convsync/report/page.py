@@ -1,0 +1,130 @@
+"""A report as one HTML file: headings, tables and charts, with nothing to load and no script.
+
+The page works offline, in print and on a phone, and under a strict Content-Security-Policy: it
+declares its own, which allows nothing but its one style sheet, by digest. Charts are SVG without
+styles of their own, drawn by leather (MIT); what a chart shows stands in a table beside it, so that
+nothing is told by a picture alone.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
+from typing import Final
+
+import leather
+
+_STYLE: Final = """
+:root{color-scheme:light dark;--line:#8886;--soft:#8882}
+body{font:16px/1.45 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem}
+h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem;border-top:1px solid var(--line);
+padding-top:1rem}h3{font-size:1rem}
+.wide{overflow-x:auto}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
+th,td{border-bottom:1px solid var(--line);padding:.3rem .6rem;text-align:left;vertical-align:top}
+td.number,th.number{text-align:right;white-space:nowrap}
+figure{margin:1rem 0;background:#fff;border:1px solid var(--line)}
+figcaption{color:#222;padding:.5rem .75rem 0}
+svg{display:block;height:auto;max-width:100%;width:100%}
+@media print{body{max-width:none;padding:0;font-size:11pt}
+figure,tr{break-inside:avoid}h2,h3{break-after:avoid}}
+"""
+_DIGEST: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
+_POLICY: Final = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'"
+_WIDTH: Final = 640
+_FRAME: Final = 80
+_BAR: Final = 34
+_MOST_BARS: Final = 30
+_LONGEST_LABEL: Final = 30
+_COLOUR: Final = "#3566a8"
+_FONT: Final = "sans-serif"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Horizontal bars, from the top in the order of the rows."""
+
+    title: str
+    bars: Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a page: a table, with the chart that shows it and what is to be said of it.
+
+    `numbers` are the columns that are set to the right. Level 2 stands under the page's title, and
+    3 under a level 2.
+    """
+
+    heading: str
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    numbers: frozenset[str] = frozenset()
+    chart: Chart | None = None
+    notes: Sequence[str] = ()
+    level: int = 2
+
+
+def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
+    """Return the page, whose text may hold anything: it is escaped."""
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
+        f"<h1>{escape(title)}</h1><p>{escape(subtitle)}</p>",
+        *(line for section in sections for line in _section(section)),
+        "</body></html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"<h{section.level}>{escape(section.heading)}</h{section.level}>"
+    for note in section.notes:
+        yield f"<p>{escape(note)}</p>"
+    if section.chart is not None and section.chart.bars:
+        caption = f"<figcaption>{escape(section.chart.title)}</figcaption>"
+        yield f"<figure>{caption}{_svg(section.chart)}</figure>"
+    if section.rows:
+        yield from _table(section)
+
+
+def _table(section: Section) -> Iterator[str]:
+    kinds = [' class="number"' if name in section.numbers else "" for name in section.columns]
+    yield '<div class="wide"><table><thead><tr>'
+    for name, kind in zip(section.columns, kinds, strict=True):
+        yield f'<th scope="col"{kind}>{escape(name)}</th>'
+    yield "</tr></thead><tbody>"
+    for row in section.rows:
+        cells = zip(row, kinds, strict=True)
+        yield f"<tr>{''.join(f'<td{kind}>{escape(text)}</td>' for text, kind in cells)}</tr>"
+    yield "</tbody></table></div>"
+
+
+def _svg(chart: Chart) -> str:
+    """Return a chart that grows and shrinks with the page; of very many bars the first."""
+    bars = [*chart.bars[:_MOST_BARS]]
+    _in_our_theme()
+    drawn = leather.Chart()
+    drawn.add_x_scale(0, max([1.0, *(value for _, value in bars)]))
+    drawn.add_bars([(value, _label(name)) for name, value in bars], fill_color=_COLOUR)
+    height = _FRAME + _BAR * len(bars)
+    svg: str = drawn.to_svg(width=_WIDTH, height=height)
+    size = f'<svg width="{_WIDTH}" height="{height}"'
+    view = f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(chart.title)}"'
+    return svg.replace(size, view, 1)
+
+
+def _label(name: str) -> str:
+    return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
+
+
+def _in_our_theme() -> None:
+    """Set what leather's theme has for all charts of a process."""
+    theme = leather.theme
+    theme.tick_font_family = _FONT
+    theme.tick_font_size, theme.label_color = 15, "#333333"
+    theme.background_color = "#ffffff"

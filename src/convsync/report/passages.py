@@ -1,0 +1,130 @@
+"""How far each deal came: a walk laid against the steps of the funnel.
+
+A deal became a lead when it was created in its CRM or reached its first milestone, whichever was
+first. It *came to* a step where it reached that milestone or one that follows it: one that skipped
+a step has gone on. It is lost where a loss is the last that is known of it.
+
+A deal that goes round is where it stands now, and its loops are named.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from convsync.model.deal import LOST, WON
+from convsync.outlook import Course, Fate
+from convsync.report.coverage import NOT_FILLED_IN
+from convsync.store.database import Connection
+from convsync.store.walks import Trace, Walk, walks
+
+_DAY = timedelta(days=1)
+
+
+class Loop(StrEnum):
+    """A way in which deals go round."""
+
+    CAME_BACK = "came back after it was lost"
+    WON_AFTER_LOSS = "won after it was lost"
+    LOST_AFTER_SALE = "lost after it was won"
+    WENT_BACK = "went back from a step it had reached"
+
+
+def passages(
+    connection: Connection, steps: Sequence[str], *, now: datetime
+) -> Iterator[tuple[Walk, "Passage"]]:
+    """Yield every deal that is in its CRM and was a lead by now, and how far it had come."""
+    for walk in walks(connection):
+        passage = Passage.of(walk, steps, now)
+        if passage.lead_at <= now:
+            yield walk, passage
+
+
+def segment_of(walk: Walk, segment: str) -> str:
+    """Return what a deal has in a segment, or that it has nothing there."""
+    return str(json.loads(walk.segments or "{}").get(segment) or NOT_FILLED_IN)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A deal against the steps.
+
+    `place` counts the steps it came to, 0 for none; `times` are of the milestones themselves. There
+    is a course for each step: the days from the lead until the deal came to it, or did not. `ended`
+    is the age at which it was lost, or is open now.
+    """
+
+    lead_at: datetime
+    place: int
+    is_lost: bool
+    age: int
+    ended: int
+    times: Sequence[Trace | None]
+    courses: Sequence[Course]
+    loops: frozenset[Loop]
+
+    @classmethod
+    def of(cls, walk: Walk, steps: Sequence[str], now: datetime) -> "Passage":
+        """Return how far a deal had come by now."""
+        stand = {
+            name: one
+            for name, one in walk.traces.items()
+            if one.withdrawn_at is None and one.reached_at <= now
+        }
+        times = [stand.get(name) for name in steps]
+        reached = [one.reached_at for one in walk.traces.values()]
+        lead_at = min(filter(None, [walk.created_at, *reached]), default=now)
+        lost, won = stand.get(LOST), stand.get(WON)
+        is_lost = lost is not None and (won is None or won.reached_at <= lost.reached_at)
+        ended_at, fate = (lost.reached_at, Fate.LOST) if lost and is_lost else (now, Fate.OPEN)
+        still = Course(_days_between(lead_at, ended_at), fate)
+        return cls(
+            lead_at=lead_at,
+            place=max((place for place, one in enumerate(times, 1) if one), default=0),
+            is_lost=is_lost,
+            age=_days_between(lead_at, now),
+            ended=still.days,
+            times=times,
+            courses=_courses(lead_at, times, still),
+            loops=_loops(walk, is_lost=is_lost),
+        )
+
+
+def _courses(lead_at: datetime, times: Sequence[Trace | None], still: Course) -> Sequence[Course]:
+    """Return the way to each step: it was come to when that one or one after it was reached."""
+    courses: list[Course] = []
+    came_at: datetime | None = None
+    for one in reversed(times):
+        if one is not None:
+            came_at = min(one.reached_at, came_at or one.reached_at)
+        on_time = came_at and Course(_days_between(lead_at, came_at), Fate.ARRIVED)
+        courses.append(on_time or still)
+    return courses[::-1]
+
+
+def _loops(walk: Walk, *, is_lost: bool) -> frozenset[Loop]:
+    lost, won = walk.traces.get(LOST), walk.traces.get(WON)
+    was_won = won is not None and won.withdrawn_at is None
+    loops = {
+        Loop.LOST_AFTER_SALE: is_lost and won and lost and won.reached_at <= lost.reached_at,
+        Loop.WON_AFTER_LOSS: was_won and not is_lost and lost,
+        Loop.CAME_BACK: lost and not is_lost and not was_won,
+        Loop.WENT_BACK: any(
+            one.withdrawn_at for name, one in walk.traces.items() if name not in {LOST, WON}
+        ),
+    }
+    return frozenset(loop for loop, is_so in loops.items() if is_so)
+
+
+def worth_of(walk: Walk, absurd_above: Decimal | None) -> Decimal:
+    """Return what a deal is worth: nothing where that is not known, below zero, or absurd."""
+    amount = walk.amount
+    if amount is None or amount < 0 or (absurd_above is not None and amount > absurd_above):
+        return Decimal(0)
+    return amount
+
+
+def _days_between(since: datetime, until: datetime) -> int:
+    return max((until - since) // _DAY, 0)

@@ -1,0 +1,247 @@
+"""What people said about the use of their data, by the keys that they are known by.
+
+Each statement stands where it was made: a deal's record has its own, replaced when the record is
+read anew, and a visitor of a site has those of the site. Which of them holds is `model.consent`'s
+to say. Kept are refusals, what has taken their place, and consents that have a time: an undated
+consent outweighs nothing, and stands in the deal's own row.
+
+Keys are digests, and refusals stay: without them a refusal would be forgotten with the record that
+it was read from, and the next record of the same person would be sent.
+
+What is new is news until `spread_news` has made the deals due that have its keys. That is done once
+a night, because no index leads from a key to its deals (`store.clicks` says why).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from msgspec import Struct, structs
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+
+from convsync.model.consent import ConsentStatus, Purpose, Said, SaidByKey, holding
+from convsync.store import dialect
+from convsync.store.column_types import instant_of
+from convsync.store.pages import PAGE
+from convsync.store.schema import consents, deal_keys, deals, shared_keys
+
+Statement = tuple[bytes, Said]
+"""The digest of a key, and what was said by whoever has it."""
+
+_NAME = ("key", "purpose", "source", "record")
+_COLUMNS = (*_NAME, "status", "said_at", "how")
+_Name = tuple[bytes, str, str, str]
+
+
+class Concerned(Struct, frozen=True, gc=False):
+    """A stored deal, and something new that was said by whoever is behind it."""
+
+    row: int
+    source: str
+    deal_id: str
+    said: Said
+
+
+def replace_of_records(
+    connection: Connection, source: str, records: Collection[str], said: Iterable[Statement]
+) -> list[Statement]:
+    """Keep what records of a source say in the place of what they said; return what is new.
+
+    A record that says nothing any more, or nothing that outweighs anything, has said so from then
+    on: whomever its refusal concerned is to be looked at again.
+    """
+    before = _of_records(connection, source, records)
+    rows = {name: (name[0], _silent(one)) for name, (_, one) in before.items()}
+    for key, one in said:
+        name = _name(key, one)
+        if name in before or one.is_refusal or one.said_at is not None:
+            rows[name] = key, one
+    changed = {name: one for name, one in rows.items() if before.get(name) != one}
+    _delete(connection, [name for name in changed if name in before])
+    return _insert(connection, [*changed.values()])
+
+
+def _silent(one: Said) -> Said:
+    return structs.replace(one, status=ConsentStatus.UNSPECIFIED, said_at=None)
+
+
+def records_that_said(
+    connection: Connection, source: str, records: Collection[str]
+) -> frozenset[str]:
+    """Return which of a source's records have said something that is kept."""
+    return frozenset(name[3] for name in _of_records(connection, source, records))
+
+
+def add_of_site(connection: Connection, said: Iterable[Statement]) -> None:
+    """Keep what visitors of a site said, of each the statement that holds."""
+    given: dict[_Name, list[Statement]] = defaultdict(list)
+    for one in said:
+        given[_name(*one)].append(one)
+    before = _with_keys(connection, sorted({key for key, *_ in given}))
+    changed = {}
+    for name, several in given.items():
+        known = [before[name]] if name in before else []
+        holds = holding(one for _, one in (*several, *known))
+        if holds is not None and before.get(name) != (name[0], holds):
+            changed[name] = name[0], holds
+    _delete(connection, [name for name in changed if name in before])
+    _insert(connection, [*changed.values()])
+
+
+def spread_news(connection: Connection, *, now: datetime) -> list[Concerned]:
+    """Make the deals due of whoever said something new; return them. It is news no longer.
+
+    A key that too many deals have is nobody's. A deal whose own record says it is left out: it was
+    planned when that was read.
+    """
+    if (
+        connection.execute(select(consents.c.key).where(consents.c.is_news).limit(1)).first()
+        is None
+    ):
+        return []
+    is_own = (deals.c.source == consents.c.source) & (deals.c.deal_id == consents.c.record)
+    found = (
+        select(deals.c.id, deals.c.source, deals.c.deal_id, *(consents.c[one] for one in _COLUMNS))
+        .join(deal_keys, deal_keys.c.deal == deals.c.id)
+        .join(consents, consents.c.key == deal_keys.c.key)
+        .where(consents.c.is_news, ~is_own)
+        .where(consents.c.key.not_in(select(shared_keys.c.key)))
+        .order_by(deals.c.id, consents.c.key, consents.c.source, consents.c.record)
+    )
+    concerned = dict.fromkeys(
+        Concerned(row, source, deal_id, _said(purpose, said_by, record, status, said_at, how))
+        for row, source, deal_id, _, purpose, said_by, record, status, said_at, how in (
+            connection.execute(found)
+        )
+    )
+    _make_due(connection, sorted({one.row for one in concerned}), now)
+    connection.execute(update(consents).where(consents.c.is_news).values(is_news=False))
+    return [*concerned]
+
+
+def of_deals(connection: Connection, deal_rows: Sequence[int]) -> Mapping[int, SaidByKey]:
+    """Return, for each of these deals, what was said of its keys; nothing of those without."""
+    if is_empty(connection):
+        return {}
+    found: dict[int, dict[bytes, list[Said]]] = {}
+    query = _said_of_deals(connection.dialect.name)
+    for deal, key, *said in dialect.raw_rows(connection, query, deals=deal_rows):
+        purpose, source, record, status, at, how = said
+        one = _said(purpose, source, record, status, instant_of(at), how)
+        found.setdefault(deal, {}).setdefault(bytes(key), []).append(one)
+    return found
+
+
+def of_keys(connection: Connection, keys: Collection[bytes]) -> SaidByKey:
+    """Return what was said by whoever has these keys."""
+    found: dict[bytes, list[Said]] = defaultdict(list)
+    for key, one in _with_keys(connection, sorted(keys)).values():
+        found[key].append(one)
+    return found
+
+
+def is_empty(connection: Connection) -> bool:
+    """True where nobody has said anything, which spares a night the rest."""
+    return connection.execute(select(consents.c.key).limit(1)).first() is None
+
+
+def erase(connection: Connection, keys: Collection[bytes]) -> None:
+    """Erase what was said by people who are forgotten: nothing goes out of them any more."""
+    for some in _some(sorted(keys)):
+        connection.execute(delete(consents).where(consents.c.key.in_(some)))
+
+
+def sweep(connection: Connection, before: datetime) -> None:
+    """Erase consents that were given before then; refusals stay."""
+    is_consent = consents.c.status == ConsentStatus.GRANTED
+    connection.execute(delete(consents).where(is_consent, consents.c.said_at < before))
+
+
+def _name(key: bytes, one: Said) -> _Name:
+    return key, one.purpose.value, one.source, one.record
+
+
+def _delete(connection: Connection, names: Sequence[_Name]) -> None:
+    if names:
+        is_it = and_(*(consents.c[of] == bindparam(f"the_{of}") for of in _NAME))
+        rows = [{f"the_{of}": part for of, part in zip(_NAME, one, strict=True)} for one in names]
+        connection.execute(delete(consents).where(is_it), rows)
+
+
+def _insert(connection: Connection, new: Sequence[Statement]) -> list[Statement]:
+    rows = [(*_name(key, one), one.status.value, one.said_at, one.how, True) for key, one in new]
+    dialect.insert_rows(connection, consents, (*_COLUMNS, "is_news"), rows)
+    return [*new]
+
+
+def _of_records(
+    connection: Connection, source: str, records: Collection[str]
+) -> dict[_Name, Statement]:
+    if not records or is_empty(connection):
+        return {}
+    found = dialect.rows_among(connection, consents, _COLUMNS, "record", sorted(records))
+    return _named(row for row in found if row[2] == source)
+
+
+def _with_keys(connection: Connection, keys: Sequence[bytes]) -> dict[_Name, Statement]:
+    return _named(dialect.rows_among(connection, consents, _COLUMNS, "key", keys))
+
+
+def _named(rows: Iterable[Sequence[Any]]) -> dict[_Name, Statement]:
+    found = {}
+    for key, purpose, source, record, status, at, how in rows:
+        one = _said(purpose, source, record, status, instant_of(at), how)
+        found[_name(bytes(key), one)] = bytes(key), one
+    return found
+
+
+def _said(
+    purpose: str, source: str, record: str, status: str, said_at: datetime | None, how: str
+) -> Said:
+    return Said(
+        purpose=Purpose(purpose),
+        status=ConsentStatus(status),
+        said_at=said_at,
+        source=source,
+        record=record,
+        how=how,
+    )
+
+
+@cache
+def _said_of_deals(dialect_name: str) -> Select[Any]:
+    chain = dialect.Chain(dialect_name, "deals")
+    of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
+    said = chain.to(consents, consents.c.key == of_deal.c.key)
+    at = type_coerce(said.c.said_at, BigInteger)
+    columns: list[Any] = [
+        *(of_deal.c.deal, of_deal.c.key, said.c.purpose, said.c.source, said.c.record),
+        *(said.c.status, at, said.c.how),
+    ]
+    found = select(*columns).select_from(chain.joined)
+    return found.where(of_deal.c.key.not_in(select(shared_keys.c.key)))
+
+
+def _make_due(connection: Connection, rows: Sequence[int], now: datetime) -> None:
+    later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
+    for some in _some(rows):
+        due = update(deals).where(deals.c.id.in_(some), later).values(reconcile_at=now)
+        connection.execute(due)
+
+
+def _some(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Yield so many at a time as one statement takes."""
+    return (values[first : first + PAGE] for first in range(0, len(values), PAGE))
