@@ -2,12 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from scripts.bench import identities
 from scripts.bench.processes import HOURS, ROOT, Served, Usage, measured
 from scripts.bench.rows import CLICK_HEADER, CLICKS, DEAL_HEADER, NIGHT, Rows
 from scripts.serving import CONVSYNC
@@ -19,6 +20,10 @@ NOTHING_NEW = {
     "CONVSYNC_DEALS__CRM__COMPLETE": "false",
 }
 """A source that gives nothing, as one that is asked for what changed does on most nights."""
+
+
+def _nothing() -> None:
+    """Go on at once."""
 
 
 @dataclass(slots=True)
@@ -114,3 +119,19 @@ class Company:
     @staticmethod
     def _assert_balanced(usage: Usage) -> None:
         assert json.loads(usage.printed)["account"]["is_balanced"], "every deal is accounted for"
+
+
+class JoiningCompany(Company):
+    """A company whose clicks and deals have people in common, as `bench.identities` writes them."""
+
+    def join(self, before_planning: Callable[[], None] = _nothing) -> Iterator[Usage]:
+        """Yield the import of the log, and a plan. AssertionError unless all deals are in it."""
+        (self.folder / CLICKS).write_text(",".join(identities.CLICK_HEADER) + "\n", "utf-8")
+        log = str(self.rows.clicks_csv)
+        yield self.types("clicks", "import", log, environment=identities.COLUMNS)
+        before_planning()
+        command = ("plan", *self.later(), "--format", "json")
+        planned = self.types(*command, environment=identities.COLUMNS)
+        new = json.loads(planned.printed)["plan"]["steps"].get("new", 0)
+        assert new == self.rows.deals, f"{new:,} of {self.rows.deals:,} deals found their click"
+        yield planned
