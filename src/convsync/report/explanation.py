@@ -90,6 +90,8 @@ class DealExplanation:
     """What the ad account says of the clicks, by their gclids."""
     consents: Sequence[Said] = ()
     """The statements that decide on the use of the person's data; the deal has the outcome."""
+    refused_clicks: Sequence[Candidate] = ()
+    """Stored clicks whose visitor refused, which are therefore no candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,9 @@ def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanat
 def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> DealExplanation:
     (stored,) = heard.with_consent(connection, [read])
     entries = ledger.entries_for(connection, [stored.row])
-    found = clicks.candidates(connection, [stored.row]).get(stored.row, [])
+    logged = clicks.candidates(connection, [stored.row])
+    found = heard.without_refused(connection, logged).get(stored.row, ())
+    refused = [one for one in logged.get(stored.row, ()) if one not in found]
     candidates = _each_once([*stored.deal.clicks, *found])
     numbers = [entry.batch for entry in entries.values() if entry.batch is not None]
     desk = _Desk(
@@ -133,6 +137,7 @@ def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> Deal
         lines=list(desk.lines()),
         ad_clicks=ad_clicks.of_gclids(connection, gclids) if gclids else {},
         consents=heard.deciding(connection, read),
+        refused_clicks=_each_once(refused),
     )
 
 
