@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from scripts.bench import identities
 from scripts.bench.processes import HOURS, ROOT, Served, Usage, measured
@@ -37,9 +37,7 @@ class Company:
     _hours: int = field(default=0, init=False)
 
     @classmethod
-    def founded(
-        cls, folder: Path, rows: Rows, platform: Served, url: str | None = None
-    ) -> "Company":
+    def founded(cls, folder: Path, rows: Rows, platform: Served, url: str | None = None) -> Self:
         """Make a company with an empty ledger, whose click log is yet to be imported."""
         folder.mkdir(parents=True)
         shutil.copy(_CONFIG, folder / "convsync.toml")

@@ -35,6 +35,7 @@ from scripts.bench.rows import Rows, write_rows
 from scripts.serving import CONVSYNC
 
 HUNDRED = 100_000
+EVENTS_A_DEAL = 10
 
 T = TypeVar("T")
 
@@ -233,11 +234,21 @@ class Measuring:
 
         return self._once(("settled",), measure)
 
+    def aged(self) -> Company:
+        """Return the largest company years later, when its log has ten events a deal."""
+
+        def measure() -> Company:
+            company = self.settled().company.copied(self._new_folder(), self.rows(self.deals))
+            measured(by_module("years", company.database, str(EVENTS_A_DEAL * self.deals)))
+            return company
+
+        return self._once(("aged",), measure)
+
     def questions(self) -> dict[str, float]:
-        """Return the CPU seconds of each question of the morning, asked of the largest company."""
+        """Return the CPU seconds of each question of the morning, asked of the aged company."""
 
         def measure() -> dict[str, float]:
-            company = self.settled().company
+            company = self.aged()
             return {
                 name: company.types(*command).cpu_seconds
                 for name, command in self._names().questions().items()
@@ -249,14 +260,14 @@ class Measuring:
         """Return the CPU milliseconds of each filter of the audit log, of the same company."""
 
         def measure() -> Filters:
-            company, names = self.settled().company, self._names()
+            company, names = self.aged(), self._names()
             asked = by_module("filters", company.database, json.dumps(asdict(names)))
             return Filters(**json.loads(measured(asked).printed))
 
         return self._once(("filters",), measure)
 
     def _names(self) -> Names:
-        return self._once(("names",), lambda: Names.of(self.settled().company.database))
+        return self._once(("names",), lambda: Names.of(self.aged().database))
 
     def floor(self, deals: int) -> dict[str, float]:
         """Return the CPU seconds of the floor's parts; up to 100,000, the medians of the rounds."""

@@ -81,7 +81,7 @@ def accepted_until(url: str, is_over: Event, enough: Event, accepted: set[str]) 
             headers = {"Origin": ORIGIN}
             try:
                 answer = session.post(
-                    f"{url}/sites/{KEY}/reports", body_of(report), headers=headers, timeout=10
+                    f"{url}/sites/{KEY}/reports", body_of(report), headers=headers, timeout=60
                 )
             except requests.RequestException:
                 return

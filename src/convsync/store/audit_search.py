@@ -9,12 +9,11 @@ conversion what is its own (`model.each`) is always told as an event of each.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from msgspec.json import Decoder, encode
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
-from convsync.model.each import OfOne, told_apart
+from convsync.model.each import EACH, OfOne, told_apart
 from convsync.model.event import EventKind
 from convsync.model.ledger import ARROWS, State
 from convsync.model.period import Period
@@ -27,6 +26,8 @@ from convsync.store.schema import audit_events, ledger
 
 _COLUMNS = [audit_events.c[name] for name in AuditRow._fields]
 _DECODED = Decoder().decode
+_A_PAGE = 200
+"""How many events of a block are read at once where the latest are wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,21 +103,20 @@ def newest(
 ) -> list[AuditRow]:
     """Return so many of the latest events that are meant, in their order."""
     if asked is not None:
-        return _of_conversions(connection, wanted, asked)[-limit:]
-    blocks = audit_blocks.found(connection, wanted.looked(), is_newest_first=True)
-    latest = (
-        row for block in blocks for row in reversed(_events_in(connection, block, wanted, limit))
-    )
+        latest = _of_conversions(connection, wanted, asked, is_newest_first=True)
+    else:
+        blocks = audit_blocks.found(connection, wanted.looked(), is_newest_first=True)
+        latest = (row for block in blocks for row in _latest_in(connection, block, wanted, limit))
     return [*islice(latest, limit)][::-1]
 
 
 def every(connection: Connection, wanted: Wanted, asked: Asked | None = None) -> Iterator[AuditRow]:
     """Yield all events that are meant, in their order, holding no more than a block of them."""
     if asked is not None:
-        yield from _of_conversions(connection, wanted, asked)
+        yield from _of_conversions(connection, wanted, asked, is_newest_first=False)
         return
     for block in audit_blocks.found(connection, wanted.looked(), is_newest_first=False):
-        yield from _events_in(connection, block, wanted, None)
+        yield from _meant(connection, block, wanted, _in_block(connection, block, wanted))
 
 
 def entries_named(connection: Connection, event: AuditRow) -> list[int]:
@@ -129,18 +129,36 @@ def entries_named(connection: Connection, event: AuditRow) -> list[int]:
     return list(connection.execute(its_own).scalars())
 
 
-def _events_in(
-    connection: Connection, block: Block, wanted: Wanted, limit: int | None
-) -> Sequence[AuditRow]:
-    """Return the events of a block that are meant, or so many of the last of them, in order."""
+def _latest_in(
+    connection: Connection, block: Block, wanted: Wanted, limit: int
+) -> Iterator[AuditRow]:
+    """Yield the events of a block that are meant, the last first, read some at a time.
+
+    No more are read at first than so many, which is enough where the query asks all there is to
+    ask, and some more where `Wanted.takes` has to look at what they say.
+    """
+    number, before = audit_events.c.number, block.last + 1
+    found = select(*_COLUMNS).where(*_conditions(wanted)).order_by(number.desc())
+    while True:
+        page = found.where(number >= block.first, number < before).limit(max(limit, _A_PAGE))
+        rows = [AuditRow(*row) for row in connection.execute(page)]
+        if not rows:
+            return
+        yield from reversed(_meant(connection, block, wanted, rows[::-1]))
+        before = rows[-1].number
+
+
+def _in_block(connection: Connection, block: Block, wanted: Wanted) -> list[AuditRow]:
+    """Return the events of a block that may be meant, in order."""
     number = audit_events.c.number
     found = select(*_COLUMNS).where(number.between(block.first, block.last), *_conditions(wanted))
-    if limit is not None:
-        found = found.order_by(number.desc())
-        rows = [AuditRow(*row) for row in connection.execute(_limited(found, wanted, limit))]
-        rows.reverse()
-    else:
-        rows = [AuditRow(*row) for row in connection.execute(found.order_by(number))]
+    return [AuditRow(*row) for row in connection.execute(found.order_by(number))]
+
+
+def _meant(
+    connection: Connection, block: Block, wanted: Wanted, rows: Sequence[AuditRow]
+) -> list[AuditRow]:
+    """Return those among events of a block that are meant, each told of its conversions."""
     is_of_rule = block.batch is None or wanted.rule is None or _has_rule(connection, rows, wanted)
     return [one for row in rows if is_of_rule and wanted.takes(row) for one in _told(row, block)]
 
@@ -161,12 +179,6 @@ def _of_one(row: AuditRow, one: OfOne) -> AuditRow:
         deal=one.deal,
         detail=encode(one.detail).decode(),
     )
-
-
-def _limited(found: Select[Any], wanted: Wanted, limit: int) -> Select[Any]:
-    """Limit a query whose conditions are all there is to ask."""
-    is_exact = wanted.state is wanted.rule is wanted.code is None
-    return found.limit(limit) if is_exact else found
 
 
 def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
@@ -202,47 +214,87 @@ def _entries_in(row: AuditRow) -> Iterator[int]:
     return numbers_in(_DECODED(row.detail)["entries"])
 
 
-def _of_conversions(connection: Connection, wanted: Wanted, asked: Asked) -> list[AuditRow]:
-    """Return the events of conversions that are meant, in order."""
-    rows = [*_alone(connection, asked), *_together(connection, wanted, asked)]
-    if asked.batches is not None:
-        rows = [row for row in rows if _DECODED(row.detail).get("of_batch") in asked.batches]
-    return sorted(filter(wanted.takes, rows), key=lambda row: row.number)
+def _of_conversions(
+    connection: Connection, wanted: Wanted, asked: Asked, *, is_newest_first: bool
+) -> Iterator[AuditRow]:
+    """Yield the events of conversions that are meant, in order or the latest first.
+
+    Which events can be meant is known by their numbers alone; they are read some at a time, so that
+    whoever wants the latest reads no others.
+    """
+    about = _About.of(connection, wanted, asked)
+    numbers = sorted(about.numbers, reverse=is_newest_first)
+    for some in parts_of(numbers):
+        found = select(*_COLUMNS).where(audit_events.c.number.in_(some))
+        rows = {row[0]: AuditRow(*row) for row in connection.execute(found)}
+        for number in filter(rows.__contains__, some):
+            told = [one for one in about.told(rows[number]) if wanted.takes(one)]
+            yield from reversed(told) if is_newest_first else told
 
 
-def _alone(connection: Connection, asked: Asked) -> Iterator[AuditRow]:
-    """Yield the events that name the deals, and unless all of these are meant, the conversions."""
-    order_ids = {one.order_id for one in asked.conversions}
-    for deals in parts_of(sorted(asked.deals)):
-        found = select(*_COLUMNS).where(audit_events.c.deal.in_(deals))
-        for row in connection.execute(found):
-            event = AuditRow(*row)
-            if asked.is_of_deals or event.order_id in order_ids:
+@dataclass(frozen=True, slots=True)
+class _About:
+    """The numbers of events that can be about some conversions, and whose each of them is."""
+
+    asked: Asked
+    order_ids: frozenset[str]
+    of_rule: Mapping[int, Known]
+    numbers: frozenset[int]
+
+    @classmethod
+    def of(cls, connection: Connection, wanted: Wanted, asked: Asked) -> "_About":
+        known = {one.number: one for one in asked.conversions}
+        of_rule = _of_rule(connection, wanted, asked)
+        alone = _alone(connection, wanted, asked)
+        of_many = audit_blocks.naming_deals(connection, sorted(asked.deals))
+        together = audit_blocks.naming(connection, sorted(of_rule))
+        return cls(
+            asked=asked,
+            order_ids=frozenset(one.order_id for one in asked.conversions),
+            of_rule={number: known[number] for number in of_rule},
+            numbers=frozenset([*alone, *of_many, *(block.first for block in together)]),
+        )
+
+    def told(self, event: AuditRow) -> Iterator[AuditRow]:
+        """Yield an event of one of the conversions or their deals, or what it tells of each."""
+        if event.deal is not None and self.asked.batches is None:
+            if self._is_meant(event.order_id):
                 yield event
-    of_many = audit_blocks.naming_deals(connection, sorted(asked.deals))
-    for numbers in parts_of(of_many):
-        found = select(*_COLUMNS).where(audit_events.c.number.in_(numbers))
-        for row in connection.execute(found):
-            event = AuditRow(*row)
-            for one in told_apart(_DECODED(event.detail)):
-                if one.deal in asked.deals and (asked.is_of_deals or one.order_id in order_ids):
+            return
+        detail = _DECODED(event.detail)
+        if self.asked.batches is not None and detail.get("of_batch") not in self.asked.batches:
+            return
+        if event.deal is not None:
+            if self._is_meant(event.order_id):
+                yield event
+        elif EACH in detail:
+            for one in told_apart(detail):
+                if one.deal in self.asked.deals and self._is_meant(one.order_id):
                     yield _of_one(event, one)
-
-
-def _together(connection: Connection, wanted: Wanted, asked: Asked) -> Iterator[AuditRow]:
-    """Yield the events of whole batches in which conversions take part, once for each of these."""
-    known: Mapping[int, Known] = {one.number: one for one in asked.conversions}
-    of_rule = _of_rule(connection, wanted, asked)
-    blocks = audit_blocks.naming(connection, sorted(known.keys() & of_rule))
-    for numbers in parts_of([block.first for block in blocks]):
-        found = select(*_COLUMNS).where(audit_events.c.number.in_(numbers))
-        for row in connection.execute(found):
-            event = AuditRow(*row)
-            for number in of_rule.intersection(_entries_in(event)):
-                one = known[number]
+        else:
+            for number in sorted(self.of_rule.keys() & set(numbers_in(detail["entries"]))):
+                one_known = self.of_rule[number]
                 yield event._replace(
-                    source=one.source, deal_id=one.deal_id, order_id=one.order_id, deal=one.deal
+                    source=one_known.source,
+                    deal_id=one_known.deal_id,
+                    order_id=one_known.order_id,
+                    deal=one_known.deal,
                 )
+
+    def _is_meant(self, order_id: str | None) -> bool:
+        return self.asked.is_of_deals or order_id in self.order_ids
+
+
+def _alone(connection: Connection, wanted: Wanted, asked: Asked) -> Iterator[int]:
+    """Yield the numbers of events that name the deals; only those that say a batch, if one is."""
+    for deals in parts_of(sorted(asked.deals)):
+        found = select(audit_events.c.number).where(
+            audit_events.c.deal.in_(deals), *_conditions(wanted)
+        )
+        if asked.batches is not None:
+            says = (f'"of_batch":{batch}' for batch in sorted(asked.batches))
+            found = found.where(or_(*(audit_events.c.detail.contains(one) for one in says)))
+        yield from connection.execute(found).scalars()
 
 
 def _of_rule(connection: Connection, wanted: Wanted, asked: Asked) -> frozenset[int]:
