@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -130,6 +131,26 @@ def test_a_row_is_quarantined_under_its_number_and_id(path: Path) -> None:
 )
 def test_typed_times_are_read_as_they_are(cell: object, expected: object) -> None:
     assert CellReader(CELLS).moment(cell) == expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        (time(10, 30), "time of day alone"),
+        (timedelta(hours=10), "time of day alone"),
+        ([NOON], "a list where a time should be"),
+        (datetime(9999, 12, 31), "blank_words"),  # noqa: DTZ001
+    ],
+)
+def test_what_is_no_time_says_what_it_is(cell: object, problem: str) -> None:
+    with pytest.raises(CellError, match=problem):
+        CellReader(CELLS).moment(cell)
+
+
+def test_a_typed_time_may_be_declared_blank() -> None:
+    never = datetime(9999, 12, 31)  # noqa: DTZ001
+    cells = CellReader(replace(CELLS, blank_words=frozenset({"9999-12-31 00:00:00"})))
+    assert cells.moment(never) is None
 
 
 @pytest.mark.parametrize(
