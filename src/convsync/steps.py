@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
 
-from convsync import audit, forgetting, intake, log, renames, reopening
+from convsync import audit, chunks, forgetting, log, renames, reopening
 from convsync.calls import PacedCalls
 from convsync.conclusion import Conclusion
 from convsync.departures import Departures
@@ -179,7 +179,7 @@ class Work:
         """Repeat what was never answered, once its deals have been looked at, and no others."""
         while True:
             with self.session.transaction("plan unanswered deals") as connection:
-                chunk = deals.in_unanswered(connection, self.session.now, limit=intake.CHUNK)
+                chunk = deals.in_unanswered(connection, self.session.now, limit=chunks.CHUNK)
                 self._reconcile(connection, chunk)
             self.services.stop.raise_if_asked()
             if not chunk:
@@ -206,7 +206,7 @@ class Work:
         while True:
             with self.session.transaction("plan period") as connection:
                 chunk = deals.reached_in(
-                    connection, period.since, period.until, after=after, limit=intake.CHUNK
+                    connection, period.since, period.until, after=after, limit=chunks.CHUNK
                 )
                 if not chunk:
                     return
@@ -255,7 +255,7 @@ class Work:
         is_total_known = False
         while True:
             with self.session.transaction("plan due deals") as connection:
-                chunk = deals.due(connection, self.session.now, limit=intake.CHUNK)
+                chunk = deals.due(connection, self.session.now, limit=chunks.CHUNK)
                 if not chunk:
                     return
                 if not is_total_known:

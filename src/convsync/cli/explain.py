@@ -191,6 +191,9 @@ class _Shown:
                 yield f"    {_came_by(told)}"
         if not explained.candidates:
             yield "  no click is known"
+        for candidate in explained.refused_clicks:
+            click_id = candidate.click.click_id
+            yield f"  {click_id.kind} {click_id.value} is left out: its visitor refused"
         for shared in explained.shared:
             yield (
                 f"  {shared.deals:,} deals share an e-mail, phone or ID of it ({shared.name}):"

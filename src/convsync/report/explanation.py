@@ -94,6 +94,8 @@ class DealExplanation:
     """What the ad account says of the clicks, by their gclids."""
     consents: Sequence[Said] = ()
     """The statements that decide on the use of the person's data; the deal has the outcome."""
+    refused_clicks: Sequence[Candidate] = ()
+    """Stored clicks whose visitor refused, which are therefore no candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,9 @@ def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> Deal
     (stored,) = heard.with_consent(connection, [read])
     entries = ledger.entries_for(connection, [stored.row])
     kin = kin_of(connection, [stored.row], clicks.candidates(connection, [stored.row]))
-    found = kin.candidates.get(stored.row, ())
+    known = kin.candidates.get(stored.row, ())
+    found = heard.without_refused(connection, kin.candidates).get(stored.row, ())
+    refused = [one for one in known if one not in found]
     deal = structs.replace(
         stored.deal, earlier_sale=earlier_sale_of(stored.deal, kin.sales.get(stored.row, ()))
     )
@@ -142,6 +146,7 @@ def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> Deal
         shared=shared_keys.of_deal(connection, stored.row),
         ad_clicks=ad_clicks.of_gclids(connection, gclids) if gclids else {},
         consents=heard.deciding(connection, read),
+        refused_clicks=_each_once(refused),
     )
 
 

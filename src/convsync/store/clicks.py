@@ -39,6 +39,7 @@ from convsync.model.key import CLICKS_BEGIN
 from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
 from convsync.store import dialect, persons, runs
 from convsync.store.column_types import instant_of
+from convsync.store.given import Chain
 from convsync.store.reach import reach
 from convsync.store.schema import click_keys, click_news, clicks, deal_keys, deals, shared_keys
 
@@ -200,7 +201,7 @@ _BASES = {basis.value: basis for basis in MatchBasis}
 
 
 def _sharing_a_key(dialect_name: str) -> Select[Any]:
-    chain = dialect.Chain(dialect_name, "deals")
+    chain = Chain(dialect_name, "deals")
     may_join = deal_keys.c.key.between(bindparam("least"), bindparam("most"))
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_join)
     shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
@@ -212,16 +213,14 @@ def _sharing_a_key(dialect_name: str) -> Select[Any]:
 
 @cache
 def _carried_by_the_deal(dialect_name: str) -> Select[Any]:
-    chain = dialect.Chain(dialect_name, "deals")
+    chain = Chain(dialect_name, "deals")
     may_be_one = deal_keys.c.key >= literal(CLICKS_BEGIN)
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_be_one)
     clicked = chain.to(clicks, clicks.c.key == of_deal.c.key)
     return _found(chain, of_deal, clicked, literal(int(MatchBasis.DEAL)))
 
 
-def _found(
-    chain: dialect.Chain, of_deal: FromClause, clicked: FromClause, basis: Any
-) -> Select[Any]:
+def _found(chain: Chain, of_deal: FromClause, clicked: FromClause, basis: Any) -> Select[Any]:
     at = type_coerce(clicked.c.clicked_at, BigInteger)
     of_click = (clicked.c.id, clicked.c.kind, clicked.c.value, at, clicked.c.is_whole_day)
     columns: list[Any] = [of_deal.c.deal, *of_click, basis]

@@ -35,6 +35,7 @@ from sqlalchemy import (
 from convsync.model.consent import ConsentStatus, Purpose, Said, SaidByKey, holding
 from convsync.store import dialect
 from convsync.store.column_types import instant_of
+from convsync.store.given import Chain
 from convsync.store.pages import PAGE
 from convsync.store.schema import consents, deal_keys, deals, shared_keys
 
@@ -223,7 +224,7 @@ def _said(
 
 @cache
 def _said_of_deals(dialect_name: str) -> Select[Any]:
-    chain = dialect.Chain(dialect_name, "deals")
+    chain = Chain(dialect_name, "deals")
     of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
     said = chain.to(consents, consents.c.key == of_deal.c.key)
     at = type_coerce(said.c.said_at, BigInteger)

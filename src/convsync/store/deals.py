@@ -34,6 +34,7 @@ from convsync.store import (
     row_digests,
 )
 from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, DealRow, deal_of
+from convsync.store.given import numbers_given
 from convsync.store.schema import IS_UNCLEAR, deals, ledger, milestones
 
 _ROWS_A_QUERY = 5_000
@@ -180,7 +181,7 @@ def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> N
     """Bring forward when each deal row is due to be looked at, where that is later or never."""
     if not when:
         return
-    asked = select(dialect.given(connection.dialect.name, "rows").c.value)
+    asked = select(numbers_given(connection.dialect.name, "rows").c.value)
     found = select(deals.c.id, deals.c.reconcile_at).where(deals.c.id.in_(asked))
     later = [
         (when[row], row)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from convsync.model.click import Candidate, MatchBasis
 from convsync.model.deal import WON, EarlierSale
 from convsync.store import clicks, deals, dialect, persons
+from convsync.store.given import numbers_given
 from convsync.store.reach import MOST_CLICKS, Reached, Together, reach
 from convsync.store.schema import deal_keys, milestones
 
@@ -102,7 +103,7 @@ def _sales(connection: Connection, members: Mapping[int, set[int]]) -> dict[int,
     """Return what the customers of deals bought by other deals of theirs that stand."""
     if not members:
         return {}
-    asked = select(dialect.given(connection.dialect.name, "rows").c.value)
+    asked = select(numbers_given(connection.dialect.name, "rows").c.value)
     is_won = (milestones.c.name == WON) & milestones.c.withdrawn_at.is_(None)
     found = select(milestones.c.deal).where(is_won, milestones.c.deal.in_(asked))
     others = set().union(*members.values())

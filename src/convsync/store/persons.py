@@ -44,6 +44,7 @@ from convsync.model.click import MatchBasis
 from convsync.model.deal import Deal
 from convsync.model.key import CLICKS_BEGIN
 from convsync.store import dialect, runs
+from convsync.store.given import numbers_given
 from convsync.store.reach import MOST_CLICKS, Together, reach
 from convsync.store.schema import (
     click_keys,
@@ -95,7 +96,7 @@ def note_news(connection: Connection, found: Select[tuple[int]]) -> None:
 def note_changed(connection: Connection, rows: Collection[int]) -> None:
     """Note that keys of the deals in these rows are not what they were."""
     if rows:
-        asked = dialect.given(connection.dialect.name, "rows").c.value
+        asked = numbers_given(connection.dialect.name, "rows").c.value
         found = select(deals.c.id).where(deals.c.id.in_(select(asked)))
         note_news(connection, found.params(rows=sorted(rows)))
 
@@ -146,7 +147,7 @@ def members_with(connection: Connection, rows: Collection[int]) -> dict[int, set
 def _of_one_person(dialect_name: str) -> Select[Any]:
     one, other = persons.alias("one"), persons.alias("other")
     is_same = (other.c.person == one.c.person) & other.c.parted_at.is_(None)
-    asked = select(dialect.given(dialect_name, "rows").c.value)
+    asked = select(numbers_given(dialect_name, "rows").c.value)
     return (
         select(one.c.deal, other.c.deal)
         .join(other, is_same)
@@ -229,7 +230,7 @@ def _all_holders(connection: Connection) -> Iterator[tuple[list[int], list[int]]
 def _members(connection: Connection, rows: Iterable[int] | None = None) -> Members:
     found = select(persons.c.deal, persons.c.person).where(_IS_JOINED)
     if rows is not None:
-        asked = dialect.given(connection.dialect.name, "rows").c.value
+        asked = numbers_given(connection.dialect.name, "rows").c.value
         found = found.where(persons.c.deal.in_(select(asked))).params(rows=sorted(rows))
     return {deal: person for deal, person in connection.execute(found)}  # noqa: C416 (typed)
 
@@ -239,7 +240,7 @@ def _write(connection: Connection, changed: set[int], after: Members, now: datet
 
     What was joined at the same instant was never one: two runs may be as of one time.
     """
-    asked = select(dialect.given(connection.dialect.name, "rows").c.value)
+    asked = select(numbers_given(connection.dialect.name, "rows").c.value)
     were = persons.c.deal.in_(asked) & _IS_JOINED
     rows = {"rows": sorted(changed)}
     connection.execute(delete(persons).where(were, persons.c.joined_at == now), rows)
@@ -250,7 +251,7 @@ def _write(connection: Connection, changed: set[int], after: Members, now: datet
 
 def _make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:
     if rows:
-        asked = select(dialect.given(connection.dialect.name, "rows").c.value)
+        asked = select(numbers_given(connection.dialect.name, "rows").c.value)
         later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
         due = update(deals).where(deals.c.id.in_(asked), later).values(reconcile_at=now)
         connection.execute(due, {"rows": sorted(rows)})
