@@ -316,8 +316,10 @@ class Intake:
                 named = unchanged_rows.read_last(connection, source.name, chunk)
                 read = forgetting.kept_of_people(connection, self.erased, source.name, named)
                 read = [*self._recollection.beside(connection, source.name, read)]
+                people = _known_in(named, read)
+                withdrawn = consenting.withdrawn_in(connection, people)
                 saved = deals.save(connection, source.name, read, now=self._session.now)
-                consenting.hear_deals(connection, self._session, _known_in(named, read), saved)
+                consenting.hear_deals(connection, self._session, people, saved, withdrawn)
                 self.has_changed |= bool(saved.changed)
                 self._before_keeping(connection, source.name, saved.changed)
                 self._quarantine(connection, source.name, chunk)

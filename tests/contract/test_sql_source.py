@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -17,7 +18,7 @@ from convsync.extract.cells import CellReader, text_of
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.source import Quarantined
 from convsync.extract.sql import SqlClicks, SqlDeals
-from convsync.model.click import MatchBasis
+from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from tests.contract.table_suite import (
@@ -244,6 +245,23 @@ def test_clicks_are_read_from_a_query(path: Path) -> None:
     assert chunk.seen.values == ["abC"]
     visitor = Key(KeyKind.VISITOR, "v1").digest()
     assert chunk.seen.keys == [(visitor, 0, MatchBasis.KEY)]
+
+
+@pytest.mark.parametrize("kind", ClickIdKind)
+def test_the_click_ids_of_every_network_are_read_from_a_table(
+    path: Path, kind: ClickIdKind
+) -> None:
+    one_id: dict[str, Any] = {kind.value: "GCLID"}
+    source = SqlClicks(
+        name="clicks",
+        url=filled(path, [a_row(GCLID="abC")]),
+        query="deals",
+        columns=ClickColumns(clicked_at="Modified", **one_id),
+        cells=CELLS,
+    )
+    source.check_columns()
+    (chunk,) = source.read(WINDOW)
+    assert (chunk.seen.values, chunk.unreadable) == (["abC"], [])
 
 
 def test_rows_are_streamed(path: Path) -> None:
