@@ -33,7 +33,13 @@ from convsync.extract.crm_adapter import (
     oldest_first,
 )
 from convsync.extract.funnel import Entered, Stage, Standing
-from convsync.extract.hubspot_api import HubSpotRecord, found_in_batch, next_place, results
+from convsync.extract.hubspot_api import (
+    HubSpotRecord,
+    found_in_batch,
+    leads_on,
+    next_place,
+    results,
+)
 from convsync.extract.hubspot_api import judge as judge  # an Http for this adapter needs it
 from convsync.extract.hubspot_records import (
     MERGED_FROM,
@@ -201,7 +207,7 @@ class HubSpot:
             filters = [*inside, *([_filter("hs_object_id", "GT", after)] if after else [])]
             answer = self._searched(records, filters, by_id, [stamp], _A_SEARCH)
             found = [*map(_id_in, results(answer))]
-            return found, next_place(answer) is not None or len(found) >= _A_SEARCH
+            return found, leads_on(answer, len(found) >= _A_SEARCH)
 
         return pages_by_id(self._http.name, read, str, last)
 
