@@ -3,8 +3,9 @@
 What shapes it: search stops at 10,000 results, so pages go by record ID inside a closed window and
 `after` is never used; milestones come from the history of `dealstage`, for `closedate` can be
 edited; search says nothing of archived deals, which have a list of their own, and a merge makes a
-new record that names the old ones. Search trails behind by minutes and history by more, so two
-hours are read again every night.
+new record that names the old ones. A contact that is associated later may touch neither record, so
+deals that wait for a click are read again (airbyte #44554). Search trails behind by minutes and
+history by more, so two hours are read again every night.
 
 A thousand deals are completed together, for so many fit into one call for associations: five
 searches, one such call, and a batch for every 50 records whose history is wanted. The batches do
@@ -83,6 +84,7 @@ class HubSpot:
     names_survivors = True
     has_history = True
     empties_stages = True
+    links_unseen = True
 
     def __init__(
         self, http: Http, mapping: CrmMapping, *, version: str = VERSION, a_group: int = A_GROUP

@@ -75,6 +75,7 @@ class Zoho:
     names_survivors = False
     has_history = True
     empties_stages = True
+    links_unseen = False
 
     def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
         self._api = api
