@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,13 @@ def commands_in(page: str) -> Iterator[Quoted]:
 
 def all_commands() -> Iterator[tuple[str, ...]]:
     """Yield every command there is, as its words."""
-    return _leaves(typer.main.get_command(app), ())
+    return _leaves(_program(), ())
+
+
+@cache
+def _program() -> Any:
+    """Return the command line as Click has it, which takes long to make."""
+    return typer.main.get_command(app)
 
 
 def _leaves(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -106,15 +113,16 @@ def _problem(words: tuple[str, ...], targets: set[str]) -> str | None:
         unknown = [word for word in rest if not word.startswith("-") and "=" not in word]
         unknown = [word for word in unknown if word not in targets]
         return f"the Makefile has no target {', '.join(unknown)}" if unknown else None
-    return _refused(rest)
+    return _refused(tuple(rest))
 
 
-def _refused(words: list[str]) -> str | None:
+@cache
+def _refused(words: tuple[str, ...]) -> str | None:
     """Return what the command line has against these words; asking for help runs nothing."""
     said = io.StringIO()
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(said):
-            app([*words, "--help"], prog_name="convsync")
+            _program()([*words, "--help"], prog_name="convsync")
     except SystemExit as end:
         if end.code:
             return said.getvalue().rpartition("Error: ")[2].strip()
@@ -123,7 +131,7 @@ def _refused(words: list[str]) -> str | None:
 
 def _path_of(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the words that name the command."""
-    command: Any = typer.main.get_command(app)
+    command = _program()
     path: list[str] = []
     for word in words[1:]:
         inner = getattr(command, "commands", {}).get(word)

@@ -4,8 +4,9 @@
 
 Night 1 is the first run over the CRM's whole history. On night 2 nothing has changed, and nothing
 is sent. Before night 3 some deals changed their value, one sale was cancelled, one deal was
-deleted, clicks came in late, and the CRM's histories lag behind its records. Everything lies in the
-folder demo/ afterwards; nothing is left running.
+deleted, clicks came in late, and the CRM's histories lag behind its records. The CRM is untidy from
+the start, as config/sandbox/untidy.toml says. Everything lies in the folder demo/ afterwards;
+nothing is left running.
 """
 
 import json
@@ -58,6 +59,7 @@ def main() -> None:
         title(f"A CRM ({crm}) and a click log, made up and shaped as real funnels are")
         platform.clock(first)
         platform.happens(world, until=first - EVENING)
+        platform.is_untidy(first - EVENING)
         log_clicks(world, first)
         convsync("db", "upgrade")
         convsync("check", "--as-of", first.isoformat())
@@ -151,6 +153,10 @@ class Platform:
                 "until": until.isoformat(),
             },
         )
+
+    def is_untidy(self, at: datetime) -> None:
+        """Let some things have happened by then that happen in every CRM."""
+        self._post(f"crms/{self._crm}/untidy", {"at": at.isoformat()})
 
     def histories(self, telling: str) -> None:
         """Let the histories of the CRM tell less than its records, as they do when they lag."""

@@ -227,6 +227,14 @@ def _free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def _wants_a_night(console: Console) -> bool:
+    """Ask for the next night; False where the visitor has enough, or nobody is there to ask."""
+    try:
+        return console.input("3. Press Enter for the night, or q and Enter to stop. ") != "q"
+    except EOFError:
+        return False
+
+
 def main() -> None:
     """Serve until the visitor has enough, with a night at each Enter."""
     console = Console(highlight=False, soft_wrap=True)
@@ -235,7 +243,7 @@ def main() -> None:
     with demo_site(FOLDER, port=8490) as demo:
         console.print(f"1. The ad:  [bold]{demo.url}/{AD.format(number=1)}[/]")
         console.print("2. Agree, ask for an offer, and send the form.")
-        while console.input("3. Press Enter for the night, or q and Enter to stop. ") != "q":
+        while _wants_a_night(console):
             demo.night()
             for action, counted in demo.books()["counted"].items():
                 console.print(f"action {action}: {len(counted)} conversions counted")

@@ -10,6 +10,7 @@ time of the collector tells more than the clock.
 import argparse
 import asyncio
 import json
+import os
 import resource
 import sqlite3
 import subprocess
@@ -60,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="convsync-collect-") as name:
         folder = Path(name)
         requests = [_request() for _ in range(options.reports)]
-        with _collecting(folder) as url:
+        with collecting(folder) as (_, url):
             began = perf_counter()
             accepted = asyncio.run(_all_of(requests, url, options.connections))
             took = perf_counter() - began
@@ -118,19 +119,27 @@ async def _sender(left: Iterator[bytes], url: str) -> int:
     return accepted
 
 
-@contextmanager
-def _collecting(folder: Path) -> Iterator[str]:
+def set_up(folder: Path) -> Path:
+    """Make a ledger and a config that collects; return the config's path."""
     with closing(Database(f"sqlite:///{folder}/convsync.db")) as database:
         migrate.upgrade(database)
     config = folder / "convsync.toml"
     config.write_text(CONFIG)
-    command = [str(CONVSYNC), "collect", "--port", "0", "--config", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as collecting:
-        assert collecting.stdout is not None
+    return config
+
+
+@contextmanager
+def collecting(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the collector as an operator would; yield it with the URL it announces."""
+    command = [str(CONVSYNC), "collect", "--port", "0", "--config", str(set_up(folder))]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+    ) as process:
+        assert process.stdout is not None
         try:
-            yield collecting.stdout.readline().removeprefix("collecting: ").strip()
+            yield process, process.stdout.readline().removeprefix("collecting: ").strip()
         finally:
-            collecting.terminate()
+            process.terminate()
 
 
 if __name__ == "__main__":

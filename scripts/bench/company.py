@@ -2,12 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from scripts.bench import identities
 from scripts.bench.processes import HOURS, ROOT, Served, Usage, measured
 from scripts.bench.rows import CLICK_HEADER, CLICKS, DEAL_HEADER, NIGHT, Rows
 from scripts.serving import CONVSYNC
@@ -21,6 +22,10 @@ NOTHING_NEW = {
 """A source that gives nothing, as one that is asked for what changed does on most nights."""
 
 
+def _nothing() -> None:
+    """Go on at once."""
+
+
 @dataclass(slots=True)
 class Company:
     """Its folder, the rows that it lives on, and where the platform is; `url` is the ledger's."""
@@ -32,9 +37,7 @@ class Company:
     _hours: int = field(default=0, init=False)
 
     @classmethod
-    def founded(
-        cls, folder: Path, rows: Rows, platform: Served, url: str | None = None
-    ) -> "Company":
+    def founded(cls, folder: Path, rows: Rows, platform: Served, url: str | None = None) -> Self:
         """Make a company with an empty ledger, whose click log is yet to be imported."""
         folder.mkdir(parents=True)
         shutil.copy(_CONFIG, folder / "convsync.toml")
@@ -114,3 +117,19 @@ class Company:
     @staticmethod
     def _assert_balanced(usage: Usage) -> None:
         assert json.loads(usage.printed)["account"]["is_balanced"], "every deal is accounted for"
+
+
+class JoiningCompany(Company):
+    """A company whose clicks and deals have people in common, as `bench.identities` writes them."""
+
+    def join(self, before_planning: Callable[[], None] = _nothing) -> Iterator[Usage]:
+        """Yield the import of the log, and a plan. AssertionError unless all deals are in it."""
+        (self.folder / CLICKS).write_text(",".join(identities.CLICK_HEADER) + "\n", "utf-8")
+        log = str(self.rows.clicks_csv)
+        yield self.types("clicks", "import", log, environment=identities.COLUMNS)
+        before_planning()
+        command = ("plan", *self.later(), "--format", "json")
+        planned = self.types(*command, environment=identities.COLUMNS)
+        new = json.loads(planned.printed)["plan"]["steps"].get("new", 0)
+        assert new == self.rows.deals, f"{new:,} of {self.rows.deals:,} deals found their click"
+        yield planned

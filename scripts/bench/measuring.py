@@ -7,7 +7,7 @@ is had as quickly as it can be.
 import json
 import shutil
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from scripts.bench.company import Company
+from scripts.bench.company import Company, JoiningCompany
 from scripts.bench.crms import Reading, read
+from scripts.bench.identities import write_identities
 from scripts.bench.names import Filters, Names
 from scripts.bench.postgres import Postgres, postgres
 from scripts.bench.processes import (
@@ -187,6 +188,43 @@ class Measuring:
 
         return self._once(("postgresql", has_statistics), measure)
 
+    def join(self, deals: int) -> Usage:
+        """Return the import of five clicks a deal, and what plans the deals, as one."""
+
+        def measure() -> Usage:
+            company = self._with_identities(deals)
+            usage = in_turn(company.join())
+            shutil.rmtree(company.folder)
+            self._say(f"join of {deals:,} deals: {usage.cpu_seconds:.1f} CPU s")
+            return usage
+
+        return self._once(("join", deals), measure)
+
+    def join_on_postgresql(self, deals: int) -> BothSides:
+        """Return the same on a new database of PostgreSQL."""
+
+        def measure() -> BothSides:
+            with self.postgres.database() as url:
+                company = self._with_identities(deals, url=url)
+                before = self.postgres.cpu_seconds()
+                usage = in_turn(company.join(before_planning=lambda: self.postgres.analyze(url)))
+                server = self.postgres.cpu_seconds() - before
+            return BothSides(client=usage.cpu_seconds, server=server, seconds=usage.seconds)
+
+        return self._once(("join-postgresql", deals), measure)
+
+    def join_floor(self, deals: int) -> float:
+        """Return the CPU seconds of the same on bare tables."""
+
+        def measure() -> float:
+            rows, folder = self._identities(deals), self._new_folder()
+            folder.mkdir()
+            usage = measured(by_module("join_floor", folder, rows.deals_csv, rows.clicks_csv))
+            shutil.rmtree(folder)
+            return float(usage.printed)
+
+        return self._once(("join-floor", deals), measure)
+
     def settled(self) -> FirstNight:
         """Return the largest company with all its verdicts, and what asking for those took."""
 
@@ -267,6 +305,15 @@ class Measuring:
         """Return what reading so many deals from a CRM took."""
         return self._once(("crm", crm, deals), lambda: read(crm, deals, self._new_folder()))
 
+    def _identities(self, deals: int) -> Rows:
+        folder = self.folder / f"identities-{deals}"
+        return self._once(("identities", deals), lambda: write_identities(folder, deals))
+
+    def _with_identities(self, deals: int, *, url: str | None = None) -> JoiningCompany:
+        return JoiningCompany.founded(
+            self._new_folder(), self._identities(deals), self.platform, url
+        )
+
     def _night(self, deals: int) -> FirstNight:
         company = self.click_import().company.copied(self._new_folder(), self.rows(deals))
         usage = company.night()
@@ -303,6 +350,17 @@ class Measuring:
             self._kept[key] = measure()
         kept: T = self._kept[key]
         return kept
+
+
+def in_turn(usages: Iterable[Usage]) -> Usage:
+    """Return processes that ran one after the other as one: the highest peak, the last's words."""
+    every = [*usages]
+    return Usage(
+        seconds=sum(one.seconds for one in every),
+        cpu_seconds=sum(one.cpu_seconds for one in every),
+        peak_mb=max(one.peak_mb for one in every),
+        printed=every[-1].printed,
+    )
 
 
 def median(usages: list[Usage]) -> Usage:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from convsync.settings.crms import CRMS
+from scripts.bench import joining
 from scripts.bench.company import NOTHING_NEW
 from scripts.bench.figures import TIMES, Bar, Figure, Floor
 from scripts.bench.measuring import HUNDRED, Measuring
@@ -334,6 +335,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "status": status,
     "memory": memory,
     "clicks": clicks,
+    "join": joining.join,
+    "join-memory": joining.join_memory,
+    "join-growth": joining.join_growth,
+    "join-postgresql": joining.join_postgresql,
     "audit": audit,
     "questions": questions,
     "filters": filters,

@@ -26,10 +26,10 @@ weighed before its first request leaves. What makes `cpu` smaller makes this lar
     "drt-core": """\
 See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",
     "audit": """\
-Three quarters are the comparison: each conversion is made twice, from what events tell of it and
-from its row's 28 columns, and what is sealed in events is sealed anew. A sixth counts the kept sums
-anew; the chain is less than a tenth. What would help: to count the sums in the pass that compares
-the rows, and to compare a chunk column by column, as its event tells of it.""",
+A third is reading the ledger's rows, with 28 columns each; a fifth counts the kept sums anew, over
+rows of its own; a sixth seals what stands in the ledger as events have it sealed. The comparison of
+columns itself and the chain are a tenth each. What would help: to count the sums of the rows that
+are compared anyway.""",
     "status": """\
 Most of it is Python's start: SQLAlchemy, pydantic and the settings of every CRM are imported before
 the first query. What would help: settings that are built only for the tables that a file has.""",

@@ -76,9 +76,9 @@ def pass_night(connection: Connection, at: datetime, first: int, upto: int) -> N
     started = Event(EventKind.RUN_STARTED, {"command": "run", "as_of": at.isoformat()})
     names = audit_log.names_of_deals(connection, first, upto)
     changed = [
-        (deal, record)
-        for _, deal, record in row_record.records_of_deals(connection, first, upto)
-        if record is not None and record.told is not None
+        (row[1], record)
+        for row in row_record.rows_of_deals(connection, first, upto)
+        if (record := row_record.record_of(row)) is not None and record.told is not None
     ]
     restated = [_restated(run, deal, *names[deal], record) for deal, record in changed]
     audit.record(connection, [started, *restated], run_id=run, at=at)

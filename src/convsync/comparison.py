@@ -1,13 +1,12 @@
 """Whether the audit log and the ledger tell the same story: every event replayed, every row read.
 
-Deals are taken a range at a time, in as much memory however long the log is. What one event says
-of many entries, a reservation or a rule's new name, is kept for the whole comparison: there are few
-of these, and an entry finds those that name it in three arrays of whole numbers.
+Deals are taken a range at a time, in as much memory however long the log is; what one event says
+of many entries is kept for the whole comparison.
 """
 
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -15,20 +14,17 @@ from typing import Any, NamedTuple
 from msgspec import convert
 from msgspec.json import Decoder
 
-from convsync.model.carried import PLANNED_BY, runs_in
-from convsync.model.chain import LoggedEvent
-from convsync.model.each import EACH, deals_in, told_apart
+from convsync.model.carried import PLANNED_BY
+from convsync.model.common import RANGE, Common, LoggedChange, decoded, place_of
+from convsync.model.each import EACH, InColumns, in_columns, told_apart
 from convsync.model.event import EventKind
 from convsync.model.ledger import record_of
-from convsync.model.record import Scalar, numbers_in
-from convsync.model.replay import Record, Recorded, Together, after, together
+from convsync.model.record import FIELDS, Scalar, numbers_in
+from convsync.model.replay import Record, Recorded, Together, after
 from convsync.model.seal import close, closed
-from convsync.store import audit_log, deals, ledger, row_record, runs
+from convsync.store import audit_log, deals, ledger, row_columns, row_record, runs
 from convsync.store.audit_log import OfDeal
 from convsync.store.database import Connection
-
-RANGE = 2_000
-"""How many deals are looked at together."""
 
 PLANNING = frozenset(
     {
@@ -67,118 +63,23 @@ class Difference:
         return f"{self.about}: {self.field} is {found}, and the audit log says {logged}"
 
 
-LoggedChange = tuple[int, str, Mapping[str, Any]]
-"""An event's number, its kind, and what it says."""
-
-
-@dataclass(slots=True)
-class Common:
-    """Events that are about no one deal, gathered from the log as it is read."""
-
-    runs: dict[int, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
-    sealed: list[Mapping[str, Any]] = field(default_factory=list)
-    """What the log says of each sealing of an older part of it."""
-    sources_moved: list[tuple[str, str]] = field(default_factory=list)
-    planned: dict[int, list[int]] = field(default_factory=dict)
-    """The events that tell of each of their deals, by the ranges in which these are."""
-    _of_many: list[LoggedChange] = field(default_factory=list)
-    _of_all: list[LoggedChange] = field(default_factory=list)
-    _latest: "array[int]" = field(default_factory=lambda: array("q"))
-    _earlier: "array[int]" = field(default_factory=lambda: array("q"))
-    _event: "array[int]" = field(default_factory=lambda: array("q"))
-    _effects: dict[tuple[int, ...], Together | None] = field(default_factory=dict)
-
-    def add(self, logged: LoggedEvent) -> None:
-        """Take an event in, if it is one of these."""
-        if logged.order_id is not None or logged.deal_id is not None:
-            return
-        detail = _DECODED(logged.detail)
-        if logged.event in {EventKind.RUN_STARTED, EventKind.RUN_FINISHED}:
-            of_run = self.runs.setdefault(logged.run_id, {})
-            of_run[logged.event] = {**detail, "audit_number": logged.number}
-        elif logged.event == EventKind.RUNS_CARRIED:
-            for run, said in runs_in(detail).items():
-                self.runs[run] = {**said, **self.runs.get(run, {})}
-        elif logged.event == EventKind.LOG_SEALED:
-            self.sealed.append(detail)
-        elif logged.event == EventKind.RULE_MOVED:
-            self._of_all.append((logged.number, logged.event, detail))
-        elif logged.event == EventKind.SOURCE_MOVED:
-            moved = (detail["from"], detail["to"])
-            earlier = [(first, moved[1]) for first, then in self.sources_moved if then == moved[0]]
-            self.sources_moved += [*earlier, moved]
-        elif EACH in detail:
-            first, last = deals_in(detail)
-            for place in range(_place_of(first), _place_of(last) + 1):
-                self.planned.setdefault(place, []).append(logged.number)
-        elif "entries" in detail:
-            self._name_entries(logged, detail)
-
-    def of_entry(self, number: int) -> Sequence[LoggedChange]:
-        """Return what events about many entries say of this one, in no order."""
-        at = self._latest[number] if 0 <= number < len(self._latest) else -1
-        if at < 0:
-            return self._of_all
-        found = [*self._of_all]
-        while at >= 0:
-            found.append(self._of_many[self._event[at]])
-            at = self._earlier[at]
-        return found
-
-    def together_after(
-        self, number: int, entry: int | None, *, is_carried: bool = False
-    ) -> Together | None:
-        """Return what events after this one that name many make of an entry, None if it depends.
-
-        Entries of one batch share it. What came before counts for nothing where the entry is
-        carried over by this event.
-        """
-        if self._of_all or not isinstance(entry, int):
-            return None
-        named = []
-        at = self._latest[entry] if 0 <= entry < len(self._latest) else -1
-        while at >= 0:
-            named.append(self._event[at])
-            at = self._earlier[at]
-        events = tuple(reversed(named))
-        if is_carried:
-            events = tuple(one for one in events if self._of_many[one][0] > number)
-        if events and self._of_many[events[0]][0] < number:
-            return None
-        if events not in self._effects:
-            self._effects[events] = together([self._of_many[one] for one in events])
-        return self._effects[events]
-
-    def _name_entries(self, logged: LoggedEvent, detail: Mapping[str, Any]) -> None:
-        """Let each entry find the event: the last that names it, and from there the one before."""
-        self._of_many.append((logged.number, logged.event, detail))
-        for entry in numbers_in(detail["entries"]):
-            if (more := entry + 1 - len(self._latest)) > 0:
-                self._latest.extend([-1] * (more + entry // 8))
-            self._earlier.append(self._latest[entry])
-            self._latest[entry] = len(self._event)
-            self._event.append(len(self._of_many) - 1)
-
-
-def _place_of(deal: int) -> int:
-    """Return which range of deals one is in: each is of RANGE deals, and the first is of row 1."""
-    return (deal - 1) // RANGE
-
-
 def ledger_differences(connection: Connection, common: Common) -> Iterator[Difference]:
     """Yield what the ledger's rows say that a replay of the log does not, and what they miss."""
     seal = audit_log.last(connection).seal
     for first in range(0, deals.next_row(connection), RANGE):
         upto = first + RANGE
-        told = _told_of_deals(connection, first, upto, common)
-        if told:
-            names = audit_log.names_of_deals(connection, first, upto)
-            yield from _misnamed(told, names, common)
+        rows = {row[0]: row for row in row_record.rows_of_deals(connection, first, upto)}
         alone = audit_log.of_deals(connection, first, upto)
+        events = _telling_of_many(connection, upto, common)
+        names = audit_log.names_of_deals(connection, first, upto) if events else {}
+        alike = _plainly_alike(events, rows, alone, names, common, seal)
+        told = [one for one in _told_apart(events, alike) if first < one.deal <= upto]
+        yield from _misnamed(told, names, common)
         # what is told begins an entry's story
         logged = _replayed(chain(told, alone), common, _carried_by(told))
-        for number, deal, found in row_record.records_of_deals(connection, first, upto):
-            replayed = logged.pop((deal, number), _NOTHING)
+        for number in rows.keys() - alike:
+            replayed = logged.pop((rows[number][1], number), _NOTHING)
+            found = row_record.record_of(rows[number])
             if found is not None:
                 found.click = closed("click", found.click, found.order_id, seal)
                 found.about = closed("about", found.about, found.order_id, seal)
@@ -187,6 +88,16 @@ def ledger_differences(connection: Connection, common: Common) -> Iterator[Diffe
                 yield from _of_row(row, replayed.as_record(), seal)
         for replayed in logged.values():
             yield from _between(str(replayed.order_id), {}, replayed.as_record())
+
+
+class _OfMany(NamedTuple):
+    """An event about many deals that tells of each what is its own."""
+
+    number: int
+    run_id: int
+    event: str
+    source: str
+    detail: Mapping[str, Any]
 
 
 class _Told(NamedTuple):
@@ -202,20 +113,94 @@ class _Told(NamedTuple):
     deal_id: str
 
 
-def _told_of_deals(connection: Connection, after: int, upto: int, common: Common) -> list[_Told]:
-    """Return what events about many deals tell of those with these rows, in the events' order."""
-    numbers = common.planned.get(_place_of(upto), ())
+Names = Mapping[int, tuple[str, str]]
+"""Source and ID of deals, by their rows."""
+
+
+def _telling_of_many(connection: Connection, upto: int, common: Common) -> list[_OfMany]:
+    """Return the events that tell of many deals, some of which are in the range up to this row."""
+    numbers = common.planned.get(place_of(upto), ())
     return [
-        _Told(one.deal, number, run_id, kind, one.order_id, one.detail, source, one.deal_id)
+        _OfMany(number, run_id, kind, source, decoded(detail))
         for number, run_id, kind, source, detail in audit_log.numbered(connection, numbers)
-        for one in told_apart(_DECODED(detail))
-        if after < one.deal <= upto
     ]
 
 
-def _misnamed(
-    told: Sequence[_Told], names: Mapping[int, tuple[str, str]], common: Common
-) -> Iterator[Difference]:
+def _told_apart(events: Iterable[_OfMany], alike: frozenset[int]) -> Iterator[_Told]:
+    """Yield what events about many deals tell of each, but for the entries found alike."""
+    for number, run_id, kind, source, detail in events:
+        if alike.issuperset(numbers_in(detail["entries"])):
+            continue
+        for one in told_apart(detail):
+            if one.detail["entry"] not in alike:
+                about = one.order_id, one.detail, source, one.deal_id
+                yield _Told(one.deal, number, run_id, kind, *about)
+
+
+def _plainly_alike(
+    events: Sequence[_OfMany],
+    rows: Mapping[int, row_record.Row],
+    alone: Iterable[OfDeal],
+    names: Names,
+    common: Common,
+    seal: bytes,
+) -> frozenset[int]:
+    """Return the numbers of entries that are as the log tells them, found by comparing columns.
+
+    Nothing is told of these but that they were planned, or carried over, and what many did
+    together: as of most.
+    """
+    times = Counter(one for event in events for one in event.detail[EACH]["order_id"])
+    apart = {one for one, told in times.items() if told > 1} | {one.order_id for one in alone}
+    among = {number for number, row in rows.items() if row[_ORDER_ID] not in apart}
+    alike: set[int] = set()
+    for event in events:
+        told = in_columns(event.detail, _TOLD)
+        if told is None or event.event not in PLANNING | {EventKind.CARRIED}:
+            continue
+        for some, effect in told.runs(_effects_on(event, told, among, common)):
+            found = [rows[number] for number in some.numbers]
+            columns = effect.in_columns(some.columns)
+            columns["run_id"] = some.columns.get(PLANNED_BY, [event.run_id] * len(found))
+            is_named = _are_named(some, event, names, common)
+            if is_named and row_columns.are_as_told(found, columns, seal):
+                alike.update(some.numbers)
+    return frozenset(alike)
+
+
+_TOLD = FIELDS | {PLANNED_BY}
+
+
+def _effects_on(
+    event: _OfMany, told: InColumns, among: Set[int], common: Common
+) -> list[Together | None]:
+    """Return what later events make of each entry that an event tells of.
+
+    None where that depends on more, for an entry that is not `among` these, and for one that has
+    nothing to send.
+    """
+    is_carried = event.event == EventKind.CARRIED
+    values = told.columns.get("value", [None] * len(told.numbers))
+    return [
+        None
+        if value is None or number not in among
+        else common.together_after(event.number, number, is_carried=is_carried)
+        for number, value in zip(told.numbers, values, strict=True)
+    ]
+
+
+_ORDER_ID = row_record.COLUMNS.index("order_id")
+
+
+def _are_named(told: InColumns, event: _OfMany, names: Names, common: Common) -> bool:
+    """True where deals have the names under which an event tells of their rows."""
+    found = [names.get(deal, ("", "")) for deal in told.columns["deal"]]
+    known = {event.source, *(now for then, now in common.sources_moved if then == event.source)}
+    are_known = known.issuperset(source for source, _ in found)
+    return are_known and [name for _, name in found] == told.deal_ids
+
+
+def _misnamed(told: Sequence[_Told], names: Names, common: Common) -> Iterator[Difference]:
     """Yield the deals whose names are not those under which an event tells of their rows."""
     for one in told:
         source, deal_id = names.get(one.deal, (None, None))
@@ -306,11 +291,9 @@ def _planner(event: OfDeal | _Told) -> int | None:
 
 
 def _said(event: OfDeal | _Told) -> Mapping[str, Any]:
-    return _DECODED(event.detail) if isinstance(event, OfDeal) else event.detail
+    return decoded(event.detail) if isinstance(event, OfDeal) else event.detail
 
 
-_DECODED = Decoder().decode
-"""Reads an event's JSON, in half the time of the next best."""
 _RECORDED = Decoder(Recorded).decode
 
 

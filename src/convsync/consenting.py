@@ -1,16 +1,18 @@
 """What people say about the use of their data: heard, kept, and applied to all that is theirs.
 
-A refusal may come from anywhere: a field of the CRM, a column, the site's banner. It holds for the
-person and not for the record it stands in: for each stored deal that has a key of theirs, and for
-each stored click. Such deals are due at once, nothing more goes out of them, and what counts is
-taken back with the reason `consent_denied`, where the platform allows. `model.consent` says which
-of two statements holds.
+A refusal may come from anywhere: a field of the CRM, a column, the site's banner. One that has a
+time, and one that a record says which said otherwise before, hold for the person and not for the
+record they stand in: for each stored deal that has a key of theirs, and for each stored click. One
+that stood in its record when that was first read, without a time, may be older than the consent in
+another, so it holds for that record alone. Deals of whom it holds for are due at once, nothing more
+goes out of them, and what counts is taken back with the reason `consent_denied`, where the platform
+allows. `model.consent` says which of two statements holds.
 
 The log says of each deal what was said of it, for which use, when and where: what a withdrawal has
 stopped can be shown from there. It names no person.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from convsync import audit
 from convsync.model.consent import ConsentStatus, Said, statements_of
@@ -18,23 +20,42 @@ from convsync.model.deal import Deal
 from convsync.model.erased import Erased
 from convsync.model.event import Event, EventKind
 from convsync.store import consents
-from convsync.store.consents import Statement
+from convsync.store.consents import Statement, Withdrawn
 from convsync.store.database import Connection
 from convsync.store.deals import Saved
 from convsync.store.heard import digests_of_clicks
 from convsync.store.session import Session
 
 
+def withdrawn_in(connection: Connection, read: Sequence[Deal]) -> frozenset[Withdrawn]:
+    """Return what records of one source refuse that did not, of deals about to be saved."""
+    refused = {deal.deal_id: deal for deal in read if _refuses(deal)}
+    before = consents.not_refused(connection, read[0].source, [*refused]) if refused else set()
+    return frozenset(before)
+
+
 def hear_deals(
-    connection: Connection, session: Session, read: Sequence[Deal], saved: Saved
+    connection: Connection,
+    session: Session,
+    read: Sequence[Deal],
+    saved: Saved,
+    withdrawn: Collection[Withdrawn],
 ) -> None:
     """Keep what records of one source say; of deals that were known, the log says what is new."""
     if not read:
         return
     source = read[0].source
     known = consents.records_that_said(connection, source, {deal.deal_id for deal in read})
-    heard = [deal for deal in read if _outweighs(deal) or deal.deal_id in known]
-    said = [statement for deal in heard for statement in _said_in(deal)]
+    is_heard = known | {deal_id for deal_id, _ in withdrawn}
+    heard = [deal for deal in read if deal.consented_at is not None or deal.deal_id in is_heard]
+    said = [
+        (key, one)
+        for deal in heard
+        for key, one in _said_in(deal)
+        if one.said_at is not None
+        or deal.deal_id in known
+        or (deal.deal_id, one.purpose) in withdrawn
+    ]
     new = consents.replace_of_records(connection, source, {deal.deal_id for deal in heard}, said)
     by_record: dict[str, dict[Said, None]] = {}
     for _, one in new:
@@ -49,11 +70,8 @@ def hear_deals(
         audit.record(connection, events, run_id=session.run_id, at=session.now)
 
 
-def _outweighs(deal: Deal) -> bool:
-    """True where a record says what may outweigh something said elsewhere."""
-    consent = deal.consent
-    is_refusal = ConsentStatus.DENIED in (consent.ad_user_data, consent.ad_personalization)
-    return is_refusal or deal.consented_at is not None
+def _refuses(deal: Deal) -> bool:
+    return ConsentStatus.DENIED in (deal.consent.ad_user_data, deal.consent.ad_personalization)
 
 
 def _said_in(deal: Deal) -> Iterator[Statement]:

@@ -9,7 +9,7 @@ A source that is away is left to the next run: its watermark stays, and the othe
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -24,8 +24,9 @@ from convsync import (
     unchanged_rows,
     unread,
 )
+from convsync.chunks import chunked, records_in
 from convsync.departures import Departures, Present
-from convsync.errors import ConvsyncError, TransientError
+from convsync.errors import TransientError
 from convsync.extract.source import (
     AnswersForDeals,
     Bookmark,
@@ -35,11 +36,9 @@ from convsync.extract.source import (
     Departed,
     KeepsNoTrace,
     PassesOverUnchanged,
-    Pause,
     ReadsOn,
     Record,
     TellsConsent,
-    Unchanged,
     read_again,
     with_last,
 )
@@ -58,11 +57,6 @@ from convsync.store.session import Session
 from convsync.survivors import Survivors
 from convsync.unreached import Reached
 from convsync.windows import Windows
-
-CHUNK = 2_000
-"""How many records are worked on in one transaction; memory grows with it."""
-UNCHANGED_A_CHUNK = 20_000
-"""How many deals are passed over in one, which costs little; a window on digests is wider."""
 
 Plan = Callable[[Any, Sequence[StoredDeal]], None]
 """Takes stored deals on to the ledger, within the transaction that stored them."""
@@ -305,7 +299,7 @@ class Intake:
     ) -> None:
         """Store what a source yields; whatever stops this, the source is left behind at once."""
         self._recollection.recall(source)
-        with closing(_chunked(self._survivors.followed(source, records))) as chunks:
+        with closing(chunked(self._survivors.followed(source, records))) as chunks:
             self._keep(source, chunks, after_saving, window, known)
         self._recollection.keep(source)
 
@@ -322,8 +316,10 @@ class Intake:
                 named = unchanged_rows.read_last(connection, source.name, chunk)
                 read = forgetting.kept_of_people(connection, self.erased, source.name, named)
                 read = [*self._recollection.beside(connection, source.name, read)]
+                people = _known_in(named, read)
+                withdrawn = consenting.withdrawn_in(connection, people)
                 saved = deals.save(connection, source.name, read, now=self._session.now)
-                consenting.hear_deals(connection, self._session, _known_in(named, read), saved)
+                consenting.hear_deals(connection, self._session, people, saved, withdrawn)
                 self.has_changed |= bool(saved.changed)
                 self._before_keeping(connection, source.name, saved.changed)
                 self._quarantine(connection, source.name, chunk)
@@ -338,7 +334,7 @@ class Intake:
                     self._note_progress(connection, source, window, chunk, is_last=is_last)
                 if known is not None:
                     unchanged_rows.slide_on(connection, known, chunk, saved)
-            self._advance("deals", sum(map(_records_in, chunk)))
+            self._advance("deals", sum(map(records_in, chunk)))
 
     def _note_progress(
         self,
@@ -388,43 +384,6 @@ def _of_period(source: DealSource, period: Period, only: Narrowed) -> Iterator[R
     return source.read_period(period)
 
 
-def _records_in(record: Record) -> int:
-    return len(record.deal_rows) if isinstance(record, Unchanged) else 1
-
-
 def _about_clicks(source: str, stored: clicks.Stored) -> Event:
     detail = {"new": stored.new, "earlier": stored.earlier, "known": stored.known}
     return Event(EventKind.CLICKS_IMPORTED, detail, source)
-
-
-def _chunked(records: Iterable[Record | Pause]) -> Generator[tuple[list[Record], bool]]:
-    """Yield chunks, and whether each is the last, which may be empty; a pause ends one.
-
-    Nothing is read beyond a chunk before it is worked on: what is known of unchanged rows may be
-    different then.
-
-    Where reading stops with an error, what was read before it is yielded first: a CRM's daily limit
-    must not cost what it has already given. Closing this closes a source that reads ahead.
-    """
-    chunk: list[Record] = []
-    unchanged = 0
-    try:
-        for record in records:
-            if isinstance(record, Pause):
-                yield chunk, False
-                chunk, unchanged = [], 0
-                continue
-            chunk.append(record)
-            if isinstance(record, Unchanged):
-                unchanged += len(record.deal_rows)
-            if len(chunk) == CHUNK or unchanged >= UNCHANGED_A_CHUNK:
-                yield chunk, False
-                chunk, unchanged = [], 0
-    except ConvsyncError:
-        yield chunk, False
-        raise
-    except GeneratorExit:
-        if isinstance(records, Generator):
-            records.close()
-        raise
-    yield chunk, True

@@ -20,10 +20,11 @@ from typing import Any
 from msgspec import structs
 
 from convsync.decide import decide, decide_retired, lets_identifiers_out, may_be_repeated
+from convsync.match import candidates_of, earlier_sale_of
 from convsync.model import moves
 from convsync.model.click import Candidate
 from convsync.model.conversion import Conversion
-from convsync.model.deal import Milestone
+from convsync.model.deal import EarlierSale, Milestone
 from convsync.model.ledger import LedgerEntry, Move
 from convsync.model.moves import Place
 from convsync.model.outcome import Reason
@@ -54,6 +55,9 @@ DESTINATION_REMOVED = "DESTINATION_REMOVED"
 """The code of a correction for a destination that has left the configuration."""
 
 
+_NO_SALES: Mapping[int, Sequence[EarlierSale]] = {}
+
+
 @dataclass(slots=True)
 class Reconciled:
     """What became of a chunk: every planned step, the moves to write, and when to look again.
@@ -81,12 +85,14 @@ def reconcile_chunk(
     within: Period | None = None,
     takes: Mapping[str, Takes] | None = None,
     shared: Set[bytes] = frozenset(),
+    sales: Mapping[int, Sequence[EarlierSale]] = _NO_SALES,
 ) -> Reconciled:
     """Decide and plan each milestone of each deal that a rule counts, or that was once planned.
 
     New entries are numbered from `next_number` on, those of a rule side by side: a batch is of one
     action, and its rows then lie on few pages. `takes` says what each destination takes, by its
-    name; None: anything. `shared` are the digests of keys that too many deals have.
+    name; None: anything. `shared` are the digests of keys that too many deals have, `kin` is what
+    other records of the same customers say.
     """
     by_deal: dict[int, dict[str, LedgerEntry]] = {}
     for (row, rule), entry in entries.items():
@@ -99,8 +105,10 @@ def reconcile_chunk(
     has_many = len(chunk) >= MANY
     for given in chunk:
         deal = given.deal.with_shared_apart(shared)
+        if bought := sales.get(given.row):
+            deal = structs.replace(deal, earlier_sale=earlier_sale_of(deal, bought))
         stored = given if deal is given.deal else structs.replace(given, deal=deal)
-        clicks = (*deal.clicks, *candidates.get(stored.row, ()))
+        clicks = candidates_of(deal, candidates.get(stored.row, ()))
         left = usual.take(stored, clicks, within) if has_many and stored.is_new else rules
         if stored.is_new and not left:
             done.look_again[stored.row] = None

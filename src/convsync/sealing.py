@@ -255,7 +255,8 @@ def _carried(
         upto = first + _RANGE
         names = audit_log.names_of_deals(connection, first, upto)
         found: dict[tuple[str, str, str], list[CarriedEntry]] = {}
-        for number, deal, record in row_record.records_of_deals(connection, first, upto):
+        for number, deal, *row in row_record.rows_of_deals(connection, first, upto):
+            record = row_record.record_of((number, deal, *row))
             if number > newest or record is None:
                 continue
             source, deal_id = names[deal]

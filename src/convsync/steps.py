@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from hashlib import blake2b
 
-from convsync import audit, forgetting, intake, log, renames, reopening
+from convsync import audit, chunks, forgetting, log, renames, reopening
 from convsync.calls import PacedCalls
 from convsync.conclusion import Conclusion
 from convsync.departures import Departures
@@ -34,11 +34,13 @@ from convsync.store import (
     deals,
     heard,
     ledger,
+    persons,
     runs,
     shared_keys,
 )
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
+from convsync.store.kin import kin_of
 from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
 
@@ -158,7 +160,7 @@ class Work:
         self._notice_new_rules()
         self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
-        self._note_shared_keys()
+        self._join_people()
         self.intake.spread_consent()
         self.reconcile_due()
 
@@ -177,7 +179,7 @@ class Work:
         """Repeat what was never answered, once its deals have been looked at, and no others."""
         while True:
             with self.session.transaction("plan unanswered deals") as connection:
-                chunk = deals.in_unanswered(connection, self.session.now, limit=intake.CHUNK)
+                chunk = deals.in_unanswered(connection, self.session.now, limit=chunks.CHUNK)
                 self._reconcile(connection, chunk)
             self.services.stop.raise_if_asked()
             if not chunk:
@@ -198,13 +200,13 @@ class Work:
         self.gather_clicks()
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)
-        self._note_shared_keys()
+        self._join_people()
         self.intake.spread_consent()
         after = 0
         while True:
             with self.session.transaction("plan period") as connection:
                 chunk = deals.reached_in(
-                    connection, period.since, period.until, after=after, limit=intake.CHUNK
+                    connection, period.since, period.until, after=after, limit=chunks.CHUNK
                 )
                 if not chunk:
                     return
@@ -213,15 +215,19 @@ class Work:
             self.services.stop.raise_if_asked()
             after = chunk[-1].row
 
-    def _note_shared_keys(self) -> None:
-        """Find the keys that too many deals have, once all were read; whom they concern is due."""
+    def _join_people(self) -> None:
+        """Join deals that are one customer's, once all were read; whom it concerns is due.
+
+        Keys that too many deals have join nobody, so these are found before.
+        """
         terms = self.services.shared_keys
         sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
-        with self.session.transaction("find shared keys") as connection:
+        with self.session.transaction("join people") as connection:
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
                 shared_keys.note(connection, terms, sends_identifiers=sends, now=self.session.now)
                 runs.remember(connection, _SHARED, said)
+                persons.join(connection, now=self.session.now)
 
     def _notice_new_rules(self) -> None:
         """Make every deal due where the rules are not those of the last run."""
@@ -249,7 +255,7 @@ class Work:
         is_total_known = False
         while True:
             with self.session.transaction("plan due deals") as connection:
-                chunk = deals.due(connection, self.session.now, limit=intake.CHUNK)
+                chunk = deals.due(connection, self.session.now, limit=chunks.CHUNK)
                 if not chunk:
                     return
                 if not is_total_known:
@@ -271,8 +277,8 @@ class Work:
         if not chunk:
             return
         rows = [stored.row for stored in chunk]
-        found = clicks.candidates(connection, rows)
-        candidates = heard.without_refused(connection, found)
+        kin = kin_of(connection, rows, clicks.candidates(connection, rows))
+        candidates = heard.without_refused(connection, kin.candidates)
         known = [stored.row for stored in chunk if not stored.is_new]
         entries = {
             key: entry
@@ -290,6 +296,7 @@ class Work:
             within=within,
             takes=self.services.takes,
             shared=shared_keys.digests(connection),
+            sales=kin.sales,
         )
         audit.write(
             connection,

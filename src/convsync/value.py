@@ -62,12 +62,16 @@ def value_deal(
 
 
 def _event_at(milestone: Milestone, matched: Matched, order_id: OrderId, now: datetime) -> datetime:
-    """Return the time that is sent: never in the future, and for a bare date not before the click.
+    """Return the time that is sent: never in the future, and not before the click.
 
     The platform takes no event from the future, so while a bare date's day is not over its second
-    is chosen among those that have passed.
+    is chosen among those that have passed. Nor does it take one from before its click, so where the
+    rule's `clock_skew` let that count, the click's time is sent.
     """
-    latest = min(milestone.reached_at, now)
+    reached_at = milestone.reached_at
+    if matched.clicked_at is not None:
+        reached_at = max(reached_at, matched.clicked_at)
+    latest = min(reached_at, now)
     if not milestone.is_whole_day:
         return latest
     earliest = milestone.reached_at - _SHORTEST_DAY + timedelta(seconds=1)

@@ -42,7 +42,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
     browser = webdriver.Chrome(options=options, service=Service(driver))
     try:
-        browser.set_script_timeout(10)
+        browser.set_script_timeout(60)
         yield browser
     finally:
         browser.quit()

@@ -36,7 +36,7 @@ FORM = """
 </form>
 """
 PAGES = {"/": "<a href='/about'>About</a>", "/about": "", "/contact": FORM, "/thanks": "Thanks."}
-WAITS_S = 10
+WAITS_S = 60
 GRANTED = {"ad_storage": "granted", "ad_user_data": "granted", "ad_personalization": "granted"}
 
 

@@ -28,7 +28,7 @@ def test_a_click_in_a_browser_becomes_a_counted_conversion(browser: Chrome, demo
     click(browser, "a")
     browser.find_element(By.NAME, "email").send_keys("anna@example.com")
     click(browser, "#send")
-    WebDriverWait(browser, 10).until(lambda _: browser.current_url.endswith("/thanks"))
+    WebDriverWait(browser, 60).until(lambda _: browser.current_url.endswith("/thanks"))
     demo.night()
 
     (counted,) = [one for action in demo.books()["counted"].values() for one in action.values()]

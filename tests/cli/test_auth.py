@@ -70,7 +70,7 @@ def asked(url: str) -> dict[str, str]:
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> Person:
     somebody = Person()
-    monkeypatch.setattr(auth, "_PATIENCE_S", 10.0)
+    monkeypatch.setattr(auth, "_PATIENCE_S", 60.0)
     monkeypatch.setattr(webbrowser, "_tryorder", ["person"])
     monkeypatch.setitem(webbrowser._browsers, "person", [None, somebody])  # type: ignore[attr-defined]
     return somebody

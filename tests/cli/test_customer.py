@@ -54,6 +54,8 @@ def test_a_customer_is_all_that_keys_lead_to_in_order(ledger: Office) -> None:
         ("reserved", "D-1", "mql"),
         ("reserved", "D-1", "won"),
         ("reserved", "D-2", "mql"),
+        ("joined", "D-1", ""),
+        ("joined", "D-2", ""),
     }
     assert not {one["deal_id"] for one in found} & {"D-3"}
 
@@ -80,6 +82,8 @@ def test_a_merge_joins_two_customers_and_undone_parts_them(ledger: Office) -> No
     ledger.night("2026-03-05T02:00+01:00")
     assert names(steps(ledger, "D-3"))[:4] == alone[:4]
     assert not {one["deal_id"] for one in steps(ledger, "D-1")} & {"D-3"}
+    merge = [(what, deal) for kind, what, deal in names(steps(ledger, "D-3")) if kind == "customer"]
+    assert merge == [("joined", "D-3"), ("parted", "D-3")]
 
 
 def test_a_key_of_many_deals_joins_nobody(office: Office) -> None:

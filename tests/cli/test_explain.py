@@ -35,11 +35,11 @@ def test_each_click_is_used_or_says_why_not(office: Office) -> None:
     clicks = rows_of(office, "D-1")["won"]["clicks"]
     assert {click["value"]: (click["is_used"], click["what"]) for click in clicks} == {
         "the-first": (True, "is the one that counts"),
-        "too-late": (False, "came after the milestone"),
+        "too-late": (False, "came after the milestone, by 13 hours"),
     }
     said = office.types("explain", "D-1").out
     assert "click 1 is the one that counts" in said
-    assert "click 2 came after the milestone" in said
+    assert "click 2 came after the milestone, by 13 hours\n" in said
 
 
 def test_what_was_sent_is_told_by_kind_with_its_account_and_its_action(office: Office) -> None:

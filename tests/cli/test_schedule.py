@@ -12,7 +12,6 @@ from time import monotonic, sleep
 import pytest
 import requests
 
-from convsync.sandbox.faults import PlannedFault
 from convsync.watch.facts import Facts
 from convsync.watch.serving import Server
 from tests.cli.office import Office
@@ -58,10 +57,9 @@ def test_the_first_night_begins_at_once_and_sigterm_ends_the_wait_quietly(office
     assert "nights are every 1440 minutes: the first run begins now, the next one is due" in err
 
 
+@pytest.mark.usefixtures("let_go")  # which nobody calls: no answer comes
 def test_a_run_that_is_under_way_stops_safely_with_its_schedule(office: Office) -> None:
     office.deal(clicked_at=_ago(20), mql_date=_ago(10), won_date=_ago(3), created=_ago(10))
-    slow = PlannedFault(on="ingest", request=1, kind="latency", seconds=2)
-    office.sandbox.platform.faults.add(slow)
     with scheduled(office) as process:
         wait_for(lambda: office.sql("SELECT * FROM ledger WHERE state = 'sending'"))
         process.send_signal(signal.SIGTERM)

@@ -137,3 +137,13 @@ def test_unreadable_rows_are_in_the_account_in_previews_and_in_a_file(
     office.deal("bad")
     office.night(THIRD_NIGHT)
     assert office.types("quarantine", "list", "--format", "json").out.strip() == "[]"
+
+
+@pytest.mark.parametrize("key", ["0", "None", "(not set)", "n/a"])
+def test_what_stands_for_a_missing_key_joins_not_even_one_deal(office: Office, key: str) -> None:
+    office.deal("1", mql_date="", gclid="", visitor_id=key, marketing_consent="")
+    office.clicks["nobody"] = CLICK | {"E-mail": "", "Visitor ID": key}
+    said = office.night()
+    assert "unreadable 0" in said.out
+    assert office.counted("333") == {}
+    assert "hold what stands for a missing key" in office.types("check", "--format", "json").out

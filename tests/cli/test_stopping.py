@@ -25,11 +25,13 @@ def stopped(
     number: int,
     *words: str,
     once: Callable[[Office], object] | None = None,
+    then: Callable[[], None] = lambda: None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command, send it a signal while a request is on its way, and return how it ended.
 
-    `once` says when instead. It ends long before what it waits for would have come; by how much is
-    PATIENCE_S, and not measured here, where the machine may be busy with other tests.
+    `once` says when instead, `then` what happens right after the signal. It ends long before what
+    it waits for would have come; by how much is PATIENCE_S, and not measured here, where the
+    machine may be busy with other tests.
     """
     is_time = once or _is_sending
     office.write_files()
@@ -46,6 +48,7 @@ def stopped(
             assert monotonic() < until, "it never came so far"
             sleep(0.05)
         process.send_signal(number)
+        then()
         out, err = process.communicate(timeout=WAITED_FOR_S / 2)
     return subprocess.CompletedProcess(words, process.returncode, out, err)
 
@@ -59,12 +62,9 @@ def _is_sending(office: Office) -> object:
     [pytest.param(("run",), id="run"), pytest.param(("backfill", *DAYS, "--yes"), id="backfill")],
 )
 def test_a_run_stopped_while_it_waits_for_an_answer_says_what_stands_and_is_gone_on_with(
-    office: Office, words: tuple[str, ...]
+    office: Office, let_go: Callable[[], None], words: tuple[str, ...]
 ) -> None:
     office.deal()
-    office.sandbox.platform.faults.add(
-        PlannedFault(on="ingest", request=1, kind="latency", seconds=WAITED_FOR_S)
-    )
     ended = stopped(office, signal.SIGTERM, *words)
     assert ended.returncode == 1
     assert "Stopped by SIGTERM. Done: 2 planned, 0 sent. Unanswered: 1 requests" in ended.stderr
@@ -74,7 +74,7 @@ def test_a_run_stopped_while_it_waits_for_an_answer_says_what_stands_and_is_gone
     ((code, message, lock),) = office.sql("SELECT exit_code, message, lock FROM runs")
     assert (code, lock) == (1, None)
     assert message.startswith("Stopped by SIGTERM")
-    office.sandbox.platform.faults.clear()
+    let_go()
     office.night(NEXT_NIGHT)
     office.night(THIRD_NIGHT)
     assert office.values("333") == [1000]
@@ -99,12 +99,11 @@ def test_a_run_that_waits_for_its_crm_stops_at_once(office: Office) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_an_answer_that_comes_in_time_is_settled_before_the_run_stops(office: Office) -> None:
+def test_an_answer_that_comes_in_time_is_settled_before_the_run_stops(
+    office: Office, let_go: Callable[[], None]
+) -> None:
     office.deal()
-    office.sandbox.platform.faults.add(
-        PlannedFault(on="ingest", request=1, kind="latency", seconds=2)
-    )
-    ended = stopped(office, signal.SIGINT, "run")
+    ended = stopped(office, signal.SIGINT, "run", then=let_go)
     assert ended.returncode == 1
     assert "Stopped by SIGINT." in ended.stderr
     assert "Unanswered: 0 requests" in ended.stderr

@@ -82,6 +82,20 @@ def test_a_refusal_in_one_deal_holds_for_the_same_person_s_other_deals(advertise
     assert "The person refused that their data is used for advertising." in because
 
 
+def test_a_refusal_that_stood_in_its_record_from_the_first_holds_for_that_deal_alone(
+    office: Office,
+) -> None:
+    """Nobody knows whether it is older than the consent in the other."""
+    office.deal("D-1", e_mail="ada@x.example")
+    office.deal("D-2", e_mail="ada@x.example", amount="250", marketing_consent="no")
+    office.deal("D-3", e_mail="ada@x.example", amount="70", marketing_consent="")
+    office.night(NIGHT)
+    assert office.values("333") == [70.0, 1000.0]
+    office.deal("D-2", e_mail="ada@x.example", amount="251", marketing_consent="no")
+    office.night(NEXT_NIGHT)
+    assert office.values("333") == [70.0, 1000.0]
+
+
 def test_the_log_proves_what_a_withdrawal_stopped_and_names_nobody(advertiser: Office) -> None:
     ada_says(advertiser, "no")
     advertiser.night(NEXT_NIGHT)

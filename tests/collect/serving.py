@@ -39,7 +39,7 @@ class Served:
 
     def post(self, body: bytes | None = None, *, origin: str = ORIGIN) -> requests.Response:
         sent = body_of(a_report()) if body is None else body
-        return requests.post(self.reports_url, sent, headers={"Origin": origin}, timeout=10)
+        return requests.post(self.reports_url, sent, headers={"Origin": origin}, timeout=60)
 
     def written(self, site: str = "website") -> list[Report]:
         with self.database.reading() as connection:
@@ -55,7 +55,7 @@ def listening(application: Starlette) -> Iterator[str]:
         thread.start()
         begun = monotonic()
         while not server.started:
-            assert monotonic() - begun < 20, "the server does not start"
+            assert monotonic() - begun < 60, "the server does not start"
             sleep(0.01)
         try:
             yield f"http://127.0.0.1:{place.getsockname()[1]}"

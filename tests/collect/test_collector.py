@@ -25,7 +25,7 @@ def test_a_report_that_is_answered_202_is_in_the_store(served: Served) -> None:
 
 
 def test_nothing_sets_a_cookie_or_says_what_serves(served: Served) -> None:
-    for answer in (served.post(), requests.get(f"{served.url}/healthz", timeout=10)):
+    for answer in (served.post(), requests.get(f"{served.url}/healthz", timeout=60)):
         assert not answer.cookies
         assert "Set-Cookie" not in answer.headers
 
@@ -39,7 +39,7 @@ def test_only_the_sites_own_pages_may_report(served: Served, origin: str) -> Non
 
 def test_a_preflight_is_answered_for_the_sites_own_pages(served: Served) -> None:
     asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
-    answer = requests.options(served.reports_url, headers=asked, timeout=10)
+    answer = requests.options(served.reports_url, headers=asked, timeout=60)
     assert answer.status_code == 204
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert "Access-Control-Allow-Credentials" not in answer.headers
@@ -47,9 +47,9 @@ def test_a_preflight_is_answered_for_the_sites_own_pages(served: Served) -> None
 
 def test_a_key_that_no_site_has_leads_nowhere(served: Served) -> None:
     for path in ("sites/other-key/reports", "sites/other-key/convsync.js", "elsewhere"):
-        answer = requests.get(f"{served.url}/{path}", timeout=10)
+        answer = requests.get(f"{served.url}/{path}", timeout=60)
         assert answer.status_code in (404, 405)
-    answer = requests.post(f"{served.url}/sites/other-key/reports", b"{}", timeout=10)
+    answer = requests.post(f"{served.url}/sites/other-key/reports", b"{}", timeout=60)
     assert answer.status_code == 404
 
 
@@ -65,7 +65,7 @@ def test_a_body_larger_than_a_browser_would_send_is_refused(served: Served) -> N
 
 
 def test_a_site_gets_its_script(served: Served) -> None:
-    answer = requests.get(f"{served.url}/sites/{KEY}/convsync.js", timeout=10)
+    answer = requests.get(f"{served.url}/sites/{KEY}/convsync.js", timeout=60)
     assert answer.text == "/* the snippet */"
     assert answer.headers["Content-Type"].startswith("text/javascript")
 
@@ -73,8 +73,8 @@ def test_a_site_gets_its_script(served: Served) -> None:
 def test_figures_are_shown_to_whoever_has_the_token(served: Served) -> None:
     served.post()
     url = f"{served.url}/metrics"
-    assert requests.get(url, timeout=10).status_code == 401
-    shown = requests.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
+    assert requests.get(url, timeout=60).status_code == 401
+    shown = requests.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60)
     assert 'convsync_collected_reports_total{answer="written",site="website"}' in shown.text
 
 

@@ -25,7 +25,7 @@ def test_reports_that_come_while_one_is_written_share_the_next_commit() -> None:
 
     def save(reports: Sequence[Report]) -> None:
         batches.append(len(reports))
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(60)
 
     async def ten_at_once() -> None:
         commits = GroupCommit(save)

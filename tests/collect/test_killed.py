@@ -1,14 +1,10 @@
 """The collector is killed under load: every report that was answered 202 is in the database."""
 
 import json
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
@@ -18,59 +14,10 @@ from typer.testing import CliRunner
 
 from convsync.cli import app
 from convsync.errors import OperatorError
-from convsync.store import migrate
-from convsync.store.database import Database
+from scripts.bench.collecting import KEY, ORIGIN, collecting, set_up
 from tests.collect.browser_reports import a_report, body_of
 
-KEY, ORIGIN = "site-key-1", "https://www.example.com"
-CONFIG = f"""
-[company]
-time_zone = "Europe/Berlin"
-[collect.website]
-url = "https://collect.example.com"
-key = "{KEY}"
-origins = "{ORIGIN}"
-reports_per_minute = 100000
-[deals.crm]
-kind = "csv"
-path = "deals.csv"
-columns = {{ deal_id = "ID" }}
-milestones = {{ won = "Won" }}
-[rules.won]
-milestone = "won"
-action_id = 1
-[destinations.google]
-kind = "data_manager"
-operating_account = "123-456-7890"
-"""
 SENDERS, BEFORE_IT_DIES = 4, 150
-
-
-def set_up(folder: Path) -> str:
-    """Make a ledger and a config that collects; return the config's path."""
-    with closing(Database(f"sqlite:///{folder}/convsync.db")) as database:
-        migrate.upgrade(database)
-    config = folder / "convsync.toml"
-    config.write_text(CONFIG)
-    return str(config)
-
-
-@contextmanager
-def collector(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the command as an operator would; yield it with the URL it announces."""
-    config = set_up(folder)
-    command = [sys.executable, "-m", "convsync", "collect", "--port", "0", "--config", config]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield process, process.stdout.readline().removeprefix("collecting: ").strip()
-        finally:
-            process.kill()
 
 
 def accepted_until(url: str, is_over: Event, enough: Event, accepted: set[str]) -> None:
@@ -81,7 +28,7 @@ def accepted_until(url: str, is_over: Event, enough: Event, accepted: set[str]) 
             headers = {"Origin": ORIGIN}
             try:
                 answer = session.post(
-                    f"{url}/sites/{KEY}/reports", body_of(report), headers=headers, timeout=10
+                    f"{url}/sites/{KEY}/reports", body_of(report), headers=headers, timeout=60
                 )
             except requests.RequestException:
                 return
@@ -96,7 +43,7 @@ def test_nothing_that_was_answered_202_is_lost_when_the_collector_is_killed(
 ) -> None:
     accepted: set[str] = set()
     is_over, enough = Event(), Event()
-    with collector(tmp_path) as (process, url), ThreadPoolExecutor(SENDERS) as pool:
+    with collecting(tmp_path) as (process, url), ThreadPoolExecutor(SENDERS) as pool:
         sending = [
             pool.submit(accepted_until, url, is_over, enough, accepted) for _ in range(SENDERS)
         ]
@@ -113,12 +60,12 @@ def test_nothing_that_was_answered_202_is_lost_when_the_collector_is_killed(
 
 
 def test_the_collector_does_not_listen_to_a_network_in_the_clear(tmp_path: Path) -> None:
-    command = ["collect", "--host", "0.0.0.0", "--port", "0", "--config", set_up(tmp_path)]
+    command = ["collect", "--host", "0.0.0.0", "--port", "0", "--config", str(set_up(tmp_path))]
     with pytest.raises(OperatorError, match="--certificate and --certificate-key, or --proxy"):
         CliRunner().invoke(app, command, catch_exceptions=False)
 
 
 def test_the_script_of_a_site_is_printed_with_its_address(tmp_path: Path) -> None:
-    command = ["collect", "snippet", "website", "--config", set_up(tmp_path)]
+    command = ["collect", "snippet", "website", "--config", str(set_up(tmp_path))]
     printed = CliRunner().invoke(app, command, catch_exceptions=False)
     assert json.dumps(f"https://collect.example.com/sites/{KEY}/reports") in printed.output

@@ -1,16 +1,30 @@
 from importlib.resources import files
 
+import phonenumbers
 import pytest
 
 from convsync.collect.snippet import SnippetSettings, dialled_in, snippet
 
-COLLECTOR = "https://collect.example.com/sites/main/reports"
+COLLECTOR = "https://collect.our-company.example.com/sites/website-7f3a9c/reports"
 
 
-@pytest.mark.parametrize("country", ["DE", "US", "GB", "FR", "ES", None])
-def test_a_sites_whole_script_is_smaller_than_4_kb(country: str | None) -> None:
-    script = snippet(SnippetSettings(url=COLLECTOR, country=country))
-    assert len(script.encode()) < 4096
+def test_a_sites_whole_script_is_smaller_than_4_kb_in_every_country() -> None:
+    sizes = {
+        country: len(snippet(SnippetSettings(url=COLLECTOR, country=country)).encode())
+        for country in (*phonenumbers.SUPPORTED_REGIONS, None)
+    }
+    assert {country: size for country, size in sizes.items() if size >= 4096} == {}
+
+
+@pytest.mark.parametrize(
+    ("country", "numbers"),
+    [
+        pytest.param("AU", r"\d{5,10}|\d{12}", id="a run, and one apart"),
+        pytest.param("DE", r"\d{4,15}", id="a single run"),
+    ],
+)
+def test_lengths_of_numbers_are_written_as_runs(country: str, numbers: str) -> None:
+    assert dialled_in(country)["numbers"] == numbers
 
 
 def test_the_snippet_and_its_source_are_in_the_package() -> None:

@@ -258,7 +258,7 @@ class Google:
         message = dm.IngestEventsRequest.pb(dm.IngestEventsRequest())
         request = json_format.ParseDict(_without_nothing(body), message)
         try:
-            response = self._data_manager.ingest_events(request, retry=None, timeout=5)
+            response = self._data_manager.ingest_events(request, retry=None, timeout=60)
         except exceptions.GoogleAPICallError as error:
             return _refused_by_data_manager(error)
         self._last_request = response.request_id
@@ -289,7 +289,7 @@ class Google:
         whole = {"customer_id": ACCOUNT, "partial_failure": True, **body}
         json_format.ParseDict(whole, request)
         try:
-            response = self._services[method](request=request, timeout=5)
+            response = self._services[method](request=request, timeout=60)
         except GoogleAdsException as error:
             return Refused(
                 error.error.code().name,

@@ -137,7 +137,7 @@ def test_quoting_gone_wrong_ends_in_linear_time_and_costs_no_good_row(
     tmp_path: Path, line: str
 ) -> None:
     spent = []
-    for lines in (2_000, 8_000):
+    for lines in (1_000, 8_000):
         content = HEADER + ROWS + f"{line}\n" * lines + "9,5,2026-02-28\n"
         began = cpu_seconds()
         found = read(a_source(tmp_path / "deals.csv", content))
@@ -145,7 +145,7 @@ def test_quoting_gone_wrong_ends_in_linear_time_and_costs_no_good_row(
         assert found[:2] == ["1", "2"]
         assert found[-1] == "9"
         assert all(one.endswith("!") for one in found[2:-1])
-    assert spent[1] < 10 * max(spent[0], 0.05)
+    assert spent[1] < 25 * max(spent[0], 0.02), "64 times as much where it is quadratic"
 
 
 @given(

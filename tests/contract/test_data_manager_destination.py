@@ -65,7 +65,7 @@ def a_road_to(sandbox: Sandbox, retractor: MemoryDestination | None = None) -> D
         endpoint=sandbox.grpc_address,
         rest_endpoint=sandbox.http_url,
         is_plaintext=True,
-        timeout=timedelta(seconds=10),
+        timeout=timedelta(seconds=60),
         retractor=retractor,
     )
 

@@ -62,7 +62,7 @@ class DynamicsOffice(CrmOffice):
     base_url = URL
     a_page = 50
     a_cap = 2 * a_page + 1
-    calls_per_thousand = 180  # in pages of 50; a test below counts those of the usual 500
+    calls_for_200 = 50
     listing = r"/opportunities$"
     deal = RecordFields(gclid="new_gclid")
     contact = lead = PERSON

@@ -106,7 +106,7 @@ def connected(running: GoogleAdsVendor) -> Iterator[GoogleAds]:
         None,
         endpoint=running.address,
         is_plaintext=True,
-        timeout=timedelta(seconds=10),
+        timeout=timedelta(seconds=60),
     )
     yield destination
     destination.close()

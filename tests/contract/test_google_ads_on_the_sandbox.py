@@ -71,7 +71,7 @@ def connected(running: Sandbox) -> Iterator[GoogleAds]:
         None,
         endpoint=running.google_ads_address,
         root_certificates=running.certificate.read_bytes(),
-        timeout=timedelta(seconds=10),
+        timeout=timedelta(seconds=60),
     )
     yield destination
     destination.close()
@@ -86,7 +86,7 @@ def data_manager(sandbox: Sandbox, connected: GoogleAds) -> Iterator[DataManager
         endpoint=sandbox.grpc_address,
         rest_endpoint=sandbox.http_url,
         is_plaintext=True,
-        timeout=timedelta(seconds=10),
+        timeout=timedelta(seconds=60),
         retractor=connected,
     )
     yield destination
@@ -219,7 +219,7 @@ def signed_in(sandbox: Sandbox, tmp_path: Path) -> Iterator[GoogleAds]:
         credentials_from(KeyFile(path=path), ADS_SCOPE, place="key.json"),
         endpoint=sandbox.google_ads_address,
         root_certificates=sandbox.certificate.read_bytes(),
-        timeout=timedelta(seconds=10),
+        timeout=timedelta(seconds=60),
     )
     yield destination
     destination.close()

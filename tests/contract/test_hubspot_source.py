@@ -35,7 +35,7 @@ class HubSpotOffice(CrmOffice):
     base_url = "https://api.hubapi.com"
     a_page = a_group = 200
     a_cap = 10_000
-    calls_per_thousand = 60
+    calls_for_200 = 20
     listing = r"/deals/search"
     deal = RecordFields(gclid="gclid")
     contact = RecordFields(

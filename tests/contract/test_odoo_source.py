@@ -44,7 +44,7 @@ class OdooOffice(CrmOffice):
     base_url = "https://acme.odoo.com"
     a_page = 100
     a_cap = 501
-    calls_per_thousand = 52  # by pages of a hundred; by those of five hundred it is 18
+    calls_for_200 = 18
     listing = r"/crm\.lead/search_read$"
     deal = RecordFields(gclid="x_gclid")
     contact = RecordFields(
@@ -336,6 +336,15 @@ class TestEntered:
         record = {**self.RECORD, "active": False, "probability": 40.0}
         changes = [TrackedChange(TOUCHED, "active", 1, 0)]
         assert [one.stage_id for one in stages_entered(record, changes)] == ["3", "lost", "3"]
+
+    @pytest.mark.parametrize("changes", [[], [TrackedChange(TOUCHED, "active", 1, 0)]])
+    @pytest.mark.parametrize(("reason", "last"), [(False, "3"), ([4, "Cancelled"], "lost")])
+    def test_a_won_lead_that_was_archived_is_lost_only_for_a_reason(
+        self, changes: list[TrackedChange], reason: object, last: str
+    ) -> None:
+        put_away = {"active": False, "probability": 0.0, "lost_reason_id": reason}
+        entered = stages_entered({**self.RECORD, **put_away}, changes, won={3})
+        assert entered[-1].stage_id == last
 
     def test_what_was_lost_untracked_is_lost_since_it_was_closed(self) -> None:
         record = {**self.RECORD, "active": False, "probability": 0.0, "stage_id": [2, "SQL"]}

@@ -76,7 +76,7 @@ class SalesforceOffice(CrmOffice):
     base_url = "https://acme.my.salesforce.com"
     a_page = 20
     a_cap = 2 * a_page + 1
-    calls_per_thousand = 25
+    calls_for_200 = 60
     listing = r"/queryAll"
     deal = RecordFields(gclid="GCLID__c")
     contact = lead = PERSON

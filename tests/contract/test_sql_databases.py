@@ -241,6 +241,47 @@ def test_a_row_without_a_stamp_passes_every_window(database: RealDatabase, windo
     assert list(read(a_source(database, WINDOWED, columns=CHANGED), window)) == ["1", "2"]
 
 
+@pytest.mark.parametrize("window", [FIRST, NIGHT], ids=["first read", "a night"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM deals WHERE NOT (changed < :since)",
+        "SELECT * FROM deals WHERE NOT EXISTS (SELECT 1 AS one WHERE changed < :since)",
+        "SELECT *, '1:2' AS x /* :until */ FROM deals -- :since\nWHERE changed >= :since;",
+    ],
+    ids=["under a not", "in a subquery under a not", "colons in quotes and comments"],
+)
+def test_a_window_may_be_written_in_many_ways(
+    database: RealDatabase, query: str, window: Period
+) -> None:
+    stamped(database, database.timestamp, "'2026-03-01 12:00:00'", "NULL", "'2020-03-01 12:00:00'")
+    found = list(read(a_source(database, query, columns=CHANGED), window))
+    assert found == ["1", "2", *(["3"] if window is FIRST else [])]
+
+
+@pytest.mark.parametrize("window", [FIRST, NIGHT], ids=["first read", "a night"])
+def test_a_stamp_that_stands_for_none_is_in_every_window_of_a_table(
+    database: RealDatabase, window: Period
+) -> None:
+    stamped(database, database.timestamp, "'1900-01-01 00:00:00'", "'1970-01-01 00:00:00'")
+    assert list(read(a_source(database, columns=CHANGED), window)) == ["1", "2"]
+
+
+def test_a_query_that_leaves_stamps_out_that_stand_for_none_stops_the_first_run(
+    database: RealDatabase,
+) -> None:
+    stamped(database, database.timestamp, "'1900-01-01 00:00:00'", "'2026-03-01 12:00:00'")
+    with pytest.raises(OperatorError, match=r"leaves 1 of 2 rows out .* stand for none"):
+        read(a_source(database, WINDOWED, columns=CHANGED))
+
+
+def test_a_window_that_cannot_be_taken_away_stops_the_first_run(database: RealDatabase) -> None:
+    stamped(database, database.timestamp, "'2026-03-01 12:00:00'")
+    query = "SELECT * FROM deals WHERE CASE WHEN changed < :since THEN 1 ELSE 0 END = 0"
+    with pytest.raises(OperatorError, match="yields nothing with its window taken away"):
+        read(a_source(database, query, columns=CHANGED))
+
+
 def test_one_stamp_beyond_the_calendar_stops_no_first_read(database: RealDatabase) -> None:
     bad = BAD_TIMES[database.kind][:2]
     stamped(database, database.timestamp, "'2026-03-01 12:00:00'", *bad)

@@ -3,9 +3,11 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -16,7 +18,7 @@ from convsync.extract.cells import CellReader, text_of
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.source import Quarantined
 from convsync.extract.sql import SqlClicks, SqlDeals
-from convsync.model.click import MatchBasis
+from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from tests.contract.table_suite import (
@@ -133,6 +135,26 @@ def test_typed_times_are_read_as_they_are(cell: object, expected: object) -> Non
 
 
 @pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        (time(10, 30), "time of day alone"),
+        (timedelta(hours=10), "time of day alone"),
+        ([NOON], "a list where a time should be"),
+        (datetime(9999, 12, 31), "blank_words"),  # noqa: DTZ001
+    ],
+)
+def test_what_is_no_time_says_what_it_is(cell: object, problem: str) -> None:
+    with pytest.raises(CellError, match=problem):
+        CellReader(CELLS).moment(cell)
+
+
+def test_a_typed_time_may_be_declared_blank() -> None:
+    never = datetime(9999, 12, 31)  # noqa: DTZ001
+    cells = CellReader(replace(CELLS, blank_words=frozenset({"9999-12-31 00:00:00"})))
+    assert cells.moment(never) is None
+
+
+@pytest.mark.parametrize(
     ("cell", "expected"),
     [(True, "true"), (7.0, "7"), (7.5, "7.5"), (Decimal("7.00"), "7"), (10**18, "1" + "0" * 18)],
 )
@@ -223,6 +245,23 @@ def test_clicks_are_read_from_a_query(path: Path) -> None:
     assert chunk.seen.values == ["abC"]
     visitor = Key(KeyKind.VISITOR, "v1").digest()
     assert chunk.seen.keys == [(visitor, 0, MatchBasis.KEY)]
+
+
+@pytest.mark.parametrize("kind", ClickIdKind)
+def test_the_click_ids_of_every_network_are_read_from_a_table(
+    path: Path, kind: ClickIdKind
+) -> None:
+    one_id: dict[str, Any] = {kind.value: "GCLID"}
+    source = SqlClicks(
+        name="clicks",
+        url=filled(path, [a_row(GCLID="abC")]),
+        query="deals",
+        columns=ClickColumns(clicked_at="Modified", **one_id),
+        cells=CELLS,
+    )
+    source.check_columns()
+    (chunk,) = source.read(WINDOW)
+    assert (chunk.seen.values, chunk.unreadable) == (["abC"], [])
 
 
 def test_rows_are_streamed(path: Path) -> None:

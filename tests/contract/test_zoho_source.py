@@ -47,7 +47,7 @@ class ZohoOffice(CrmOffice):
     base_url = "https://www.zohoapis.eu"
     a_page = 200
     a_cap = 401
-    calls_per_thousand = 105
+    calls_for_200 = 24
     listing = r"/coql$"
     deal = RecordFields(gclid="GCLID")
     contact = RecordFields(

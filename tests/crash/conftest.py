@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convsync import intake
+from convsync import chunks
 from convsync.sandbox.server import Sandbox
 from tests.crash.fork_server import DEALS_AT_ONCE
 from tests.crash.night import NOW, Ending, Evening, ForkServer, prepare
@@ -38,7 +38,7 @@ def fork_server() -> Iterator[ForkServer]:
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nights of this process have as many steps as those of the fork server."""
-    monkeypatch.setattr(intake, "CHUNK", DEALS_AT_ONCE)
+    monkeypatch.setattr(chunks, "CHUNK", DEALS_AT_ONCE)
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def night(fork_server: ForkServer) -> Iterator[Undisturbed]:
     with Sandbox() as sandbox, folder_in_memory() as folder:
         company = Company.founded(folder, sandbox)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(intake, "CHUNK", DEALS_AT_ONCE)
+            patched.setattr(chunks, "CHUNK", DEALS_AT_ONCE)
             prepare(company, sandbox)
         evening = Evening.now(company, sandbox)
         sandbox.platform.clock.set(instant(NOW))

@@ -16,7 +16,7 @@ from typing import Any
 
 # Imported for the children's sake.
 import convsync.upload.google.data_manager  # noqa: F401
-from convsync import intake, pipeline
+from convsync import chunks, pipeline
 from convsync.cli import signals
 from convsync.errors import ConvsyncError
 from tests.nights.company import Company, instant, small_batches
@@ -27,7 +27,7 @@ DEALS_AT_ONCE, ROWS_AT_ONCE = 3, 2
 
 def main() -> None:
     """Answer until stdin ends."""
-    intake.CHUNK = DEALS_AT_ONCE
+    chunks.CHUNK = DEALS_AT_ONCE
     for line in sys.stdin:
         asked = json.loads(line)
         if pid := asked.get("wait_for") or os.fork():

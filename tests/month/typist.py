@@ -17,7 +17,7 @@ from signal import SIGKILL
 from typing import Any
 
 # Imported for the children's sake.
-from convsync import intake, wiring
+from convsync import chunks, wiring
 from convsync.cli import main
 from convsync.upload.google.data_manager import DataManager
 
@@ -79,7 +79,7 @@ class Typist:
 
 def serve() -> None:
     """Answer until stdin ends."""
-    intake.CHUNK, DataManager.max_batch = DEALS_AT_ONCE, ROWS_AT_ONCE
+    chunks.CHUNK, DataManager.max_batch = DEALS_AT_ONCE, ROWS_AT_ONCE
     for line in sys.stdin:
         pid = os.fork()
         if not pid:

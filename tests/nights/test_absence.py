@@ -199,3 +199,26 @@ def test_a_deal_too_old_to_be_corrected_is_no_longer_asked_for(company: Company)
     company.night(NIGHTS[1] + timedelta(days=40))
     (row,) = company.query(f"SELECT gone FROM deals WHERE deal_id = '{old}'")
     assert row["gone"] == "deleted"
+
+
+@pytest.mark.parametrize("vendor", ["odoo", "pipedrive"])
+def test_a_sale_that_is_archived_is_put_away_and_stays_counted(
+    company: Company, vendor: str
+) -> None:
+    office = company.moves_to(vendor)
+    deal_id = office.server.record_id("deal", 1)
+    office.book.put(
+        crm.CrmDeal(
+            deal_id=deal_id,
+            created_at=CREATED,
+            modified_at=WON_AT,
+            entered=(("mql", CREATED), ("won", WON_AT)),
+            amount=Decimal(100),
+            currency="EUR",
+            fields={"gclid": "G-1"},
+        )
+    )
+    company.night(NIGHTS[0])
+    office.archive(deal_id, NIGHTS[0] + NOON)
+    assert company.night(NIGHTS[1]).uploaded.sent == 0
+    assert company.value(deal_id) == 100

@@ -15,9 +15,10 @@ from typing import Final
 
 import pytest
 
-from convsync.sandbox.crm.book import CONTACT, CrmDeal, CrmPerson, CrmStage, Telling
+from convsync.sandbox.crm.book import CONTACT, CrmDeal, CrmPerson, Telling
 from convsync.sandbox.crm.server import Poison, Reply
 from convsync.sandbox.crm.vendors import SERVERS, CrmOfVendor
+from convsync.sandbox.untidy import ONBOARDING
 from tests.nights.company import Company
 
 SEEDS: Final = int(os.environ.get("CRM_SEEDS", "1"))
@@ -25,9 +26,6 @@ BEGINS: Final = datetime(2026, 3, 2, 2, tzinfo=UTC)
 NIGHTS: Final = 4
 NEW_DEALS: Final = 4
 ORDER: Final = ("mql", "sql", "opportunity", "won")
-ONBOARDING: Final = CrmStage(key="setup", name="Set up", position=1, pipeline="Onboarding")
-HAS_PIPELINES: Final = ("hubspot", "pipedrive", "zoho", "dynamics")
-"""The vendors whose sandbox has several pipelines, or flows; the others have teams or none."""
 
 
 @dataclass
@@ -142,7 +140,7 @@ class BadCrm:
             self.merged |= {deal.deal_id, into, survivor}
 
     def hand_over(self, deal: CrmDeal, at: datetime) -> None:
-        if deal.stage == "won" and self.crm.server.name in HAS_PIPELINES:
+        if deal.stage == "won" and self.crm.server.has_pipelines:
             self.crm.book.move(deal.deal_id, ONBOARDING.key, at)
 
 

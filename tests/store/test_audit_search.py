@@ -1,6 +1,7 @@
 """Events are found by all that people ask for, on both databases, and what many did at once too."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ from convsync.store.audit_search import Wanted
 from convsync.store.database import Connection, Database
 from convsync.store.lookup import Asked
 from tests.builders import ACTION, NOW, a_deal, usd
+from tests.store.conftest import Kind, text_of
 from tests.store.rows import a_conversion_of, a_run, new_entry, save
 
 VALUES = {"D-1": 100, "D-2": 4711, "D-3": 250}
@@ -33,9 +35,23 @@ def entry_of(connection: Connection, deal_id: str, rule: str = "won") -> Any:
     return ledger.entries_for(connection, [asked])[asked, rule]
 
 
+@pytest.fixture(scope="module")
+def log(kind: Kind) -> Iterator[Database]:
+    """One log for all questions, which change nothing of it."""
+    url = kind.migrated()
+    with closing(Database(text_of(url))) as database:
+        yield filled(database)
+    kind.drop(url)
+
+
 @pytest.fixture
-def log(database: Database) -> Database:
-    """Three deals are sent in one request; one is refused. One is restated, a fourth is not sent.
+def own_log(database: Database) -> Database:
+    """The same, for a test that goes on with it."""
+    return filled(database)
+
+
+def filled(database: Database) -> Database:
+    """Send three deals in one request, of which one is refused; restate one, and give up a fourth.
 
     1–4: planned, and not sent. 5: reserved. 6: confirmed, two. 7: rejected. 8: restated.
     """
@@ -188,8 +204,8 @@ def test_of_many_conversions_with_a_value_the_last_are_looked_for(
     assert [one.deal_id for one in asked.conversions] == ["D-1"], "restated last"
 
 
-def test_every_event_stands_in_one_block(log: Database) -> None:
-    with log.transaction("mixed") as connection:
+def test_every_event_stands_in_one_block(own_log: Database) -> None:
+    with own_log.transaction("mixed") as connection:
         run = a_run(connection)
         many = Event(EventKind.RESERVED, {"of_batch": 9, "entries": "2,4-6"})
         one = Event(EventKind.RUN_STARTED, {"command": "run"})

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from convsync import intake
+from convsync import chunks
 from convsync.sandbox.server import Sandbox
 from convsync.store import migrate
 from convsync.store.database import Database
@@ -24,7 +24,7 @@ FEW = ("store deals: before commit", "upload", "sweep identifiers: before commit
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nights of this process have as many steps as those of the fork server."""
-    monkeypatch.setattr(intake, "CHUNK", DEALS_AT_ONCE)
+    monkeypatch.setattr(chunks, "CHUNK", DEALS_AT_ONCE)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def night(server: Server) -> Iterator[Undisturbed]:
         company = Company(folder=folder, sandbox=sandbox)
         company.configure(("sqlite:///ledger.db", text_of(url)))
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(intake, "CHUNK", DEALS_AT_ONCE)
+            patched.setattr(chunks, "CHUNK", DEALS_AT_ONCE)
             prepare(company, sandbox)
         company.close_ledger()
         server.execute(f"CREATE DATABASE {evening} TEMPLATE {url.database}")

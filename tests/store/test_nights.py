@@ -1,14 +1,14 @@
 """Whole nights on either database: after each, replaying the audit log gives the ledger."""
 
 import re
-import time
 from dataclasses import replace
+
+import pytest
 
 from convsync import pipeline
 from convsync.plan import Step
 from convsync.services import NoProgress, Report
 from convsync.store.database import Database, ignore_step
-from convsync.store.dialect import BUSY_TIMEOUT_S
 from tests.nights.company import Company, instant
 
 CLICKED = "2026-02-20T10:00Z"
@@ -47,11 +47,21 @@ def busy_days(company: Company) -> None:
 
 
 BUSY_NIGHT = "2026-03-04T02:00Z"
+FEW = (
+    *("open run: before commit", "store clicks: before commit", "store deals: before commit"),
+    *("plan due deals: before commit", "reserve: before commit", "upload : answered"),
+    *("settle : before commit", "finish run: before commit", "committed"),
+)
+"""Kinds of steps that have written each of the tables a plan reads, and the call."""
 
 
+@pytest.mark.parametrize(
+    "kinds", [FEW, pytest.param(None, marks=pytest.mark.slow)], ids=["few", "all"]
+)
 def test_a_plan_made_at_a_step_of_any_kind_of_a_night_neither_waits_nor_disturbs_it(
-    company: Company, another: Database
+    company: Company, another: Database, kinds: tuple[str, ...] | None
 ) -> None:
+    """The night stands still meanwhile: a plan that waited for it would end with an error."""
     busy_days(company)
     plans: list[str] = []
 
@@ -59,21 +69,16 @@ def test_a_plan_made_at_a_step_of_any_kind_of_a_night_neither_waits_nor_disturbs
         kind = re.sub(r"\d+", "", step)
         if kind.endswith("committed"):  # seen before the next commit too, which might hold it up
             kind = "committed"
-        if kind in plans:
+        if kind in plans or (kinds is not None and kind not in kinds):
             return
-        services = replace(company.services(instant(BUSY_NIGHT)), database=another)
-        took = -time.monotonic()
-        pipeline.plan(services)
-        took += time.monotonic()
-        assert took < BUSY_TIMEOUT_S / 2, f"{step}: waited for {took:.0f} s"
+        pipeline.plan(replace(company.services(instant(BUSY_NIGHT)), database=another))
         plans.append(kind)
 
     company.on_step = plan_beside
     company.close_ledger()
     night = company.night(BUSY_NIGHT)
     company.on_step = ignore_step
-    assert any(step.endswith("before commit") for step in plans)
-    assert any(step.endswith("committed") for step in plans)
+    assert {*plans} >= {*FEW}
     assert (night.exit_code, night.uploaded.sent) == (0, 3)
     assert company.audit_is_sound()
     values = [company.value(name) for name in ("stays", "grows", "lost", "new")]

@@ -18,10 +18,15 @@ VISITOR = Key(KeyKind.VISITOR, "v-1")
 
 
 @pytest.mark.parametrize(
-    ("sends_identifiers", "expected"), [(False, {VISITOR}), (True, {VISITOR, EMAIL})]
+    ("sends_identifiers", "is_clicked", "expected"),
+    [
+        pytest.param(False, False, set(), id="nothing is found by keys"),
+        pytest.param(True, False, {EMAIL}, id="an e-mail is sent"),
+        pytest.param(False, True, {VISITOR, EMAIL, ACCOUNT}, id="a click has one of them"),
+    ],
 )
-def test_an_email_matters_where_it_is_sent_and_another_key_where_a_click_has_it(
-    passing: Passing, sends_identifiers: bool, expected: set[Key]
+def test_an_email_matters_where_it_is_sent_and_every_key_where_clicks_have_any(
+    passing: Passing, sends_identifiers: bool, is_clicked: bool, expected: set[Key]
 ) -> None:
     deal = structs.replace(a_deal(identifiers=Identifiers(emails=(EMAIL.value,))), clicks=())
     keys = (EMAIL, ACCOUNT, VISITOR)
@@ -30,7 +35,7 @@ def test_an_email_matters_where_it_is_sent_and_another_key_where_a_click_has_it(
         click_ids=(ClickId(ClickIdKind.GCLID, "one"),), seen_at=CLICKED_AT, keys=(VISITOR,)
     )
     with passing.transaction("note") as connection:
-        clicks.save(connection, SeenClicks.of([click]))
+        clicks.save(connection, SeenClicks.of([click] if is_clicked else []))
         for most, found in ((3, set()), (2, expected)):
             terms = SharedKeys(most=most)
             shared_keys.note(connection, terms, sends_identifiers=sends_identifiers, now=NOW)

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from convsync import intake
+from convsync import chunks
 from convsync.departures import Departures
 from convsync.extract import csv_rows
 from convsync.extract import rows as table_rows
@@ -141,8 +141,8 @@ def in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_chunks_small(patched: pytest.MonkeyPatch) -> None:
-    patched.setattr(intake, "CHUNK", 3)
-    patched.setattr(intake, "UNCHANGED_A_CHUNK", 7)
+    patched.setattr(chunks, "CHUNK", 3)
+    patched.setattr(chunks, "UNCHANGED_A_CHUNK", 7)
     patched.setattr(csv_rows, "READ_AHEAD", 2)
     patched.setattr(table_rows, "READ_AT_ONCE", 2)
     patched.setattr(row_digests, "WIDTH", 12)

@@ -6,7 +6,6 @@ import sys
 from datetime import date, time, timedelta
 from pathlib import Path
 from threading import Timer
-from time import monotonic
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -276,7 +275,7 @@ import os, sys, time
 print(sys.argv[1], os.environ.get("CONVSYNC_SECRETS_DIR"), os.getcwd(), flush=True)
 print("warning", file=sys.stderr, flush=True)
 if sys.argv[1] == "waits":
-    time.sleep(60)
+    time.sleep(240)
 sys.exit(3 if sys.argv[1] == "fails" else 0)
 """
 
@@ -303,10 +302,8 @@ def test_commands_are_typed_in_turn_until_one_does_not_end_well(
 
 
 def test_a_command_that_is_stopped_ends_by_sigterm_long_before_its_time(process: Process) -> None:
-    begun = monotonic()
     ended = process.run([("waits",)], lambda line: Timer(0.01, process.stop).start())
     assert ended.exit_code == -signal.SIGTERM
-    assert monotonic() - begun < 60
 
 
 def test_what_is_typed_for_each_task() -> None:

@@ -20,6 +20,7 @@ from scripts.check_readme import problems_of
 
 DEPLOY = Path(__file__).parents[2] / "config" / "deploy"
 HADOLINT = Path(sys.executable).with_name("hadolint")
+COMPOSE_SCHEMA = Path(sys.executable).with_name("check-jsonschema")
 UNITS = sorted(path.name for path in DEPLOY.glob("*.service"))
 TIMERS = sorted(path.name for path in DEPLOY.glob("*.timer"))
 
@@ -207,6 +208,20 @@ def test_the_image_copies_what_is_there_and_types_what_the_program_knows() -> No
 
 def compose() -> Any:
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+def test_the_compose_file_is_one_by_the_schema_of_the_specification(tmp_path: Path) -> None:
+    text = (DEPLOY / "compose.yaml").read_text()
+    assert of_compose_schema(tmp_path, text) == 0
+    assert of_compose_schema(tmp_path, text.replace("read_only:", "readonly:")) == 1
+
+
+def of_compose_schema(folder: Path, text: str) -> int:
+    """Return how `check-jsonschema`, which brings the schema along, ends for such a file."""
+    file = folder / "compose.yaml"
+    file.write_text(text)
+    command = [str(COMPOSE_SCHEMA), "--builtin-schema", "vendor.compose-spec", str(file)]
+    return subprocess.run(command, capture_output=True, check=False).returncode
 
 
 def test_compose_names_only_what_it_defines_and_types_what_the_program_knows() -> None:

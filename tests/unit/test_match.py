@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from zoneinfo import ZoneInfo
@@ -6,10 +7,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import structs
 
-from convsync.match import ClickVerdict, judged, match_deal
+from convsync.match import (
+    ClickVerdict,
+    candidates_of,
+    earlier_sale_of,
+    judged,
+    match_deal,
+)
 from convsync.model.click import Candidate, Click, ClickIdKind, MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent
-from convsync.model.deal import Deal, Milestone
+from convsync.model.deal import Deal, EarlierSale, Milestone
 from convsync.model.key import Key, KeyKind
 from convsync.model.outcome import Matched, NotSent, Reason, Waiting
 from convsync.model.period import day_ends_at, day_starts_at
@@ -501,3 +508,84 @@ def test_a_click_found_less_directly_says_so() -> None:
 def test_a_click_without_a_time_is_judged_by_the_deals_creation_as_an_estimate() -> None:
     (one,) = judged(a_deal(), a_milestone(), [a_candidate(a_click(clicked_at=None))], a_rule())
     assert (one.clicked_at, one.is_estimated) == (CREATED_AT, True)
+
+
+# A returning customer, and clocks that differ
+
+SALE = EarlierSale(deal_id="D-0", won_at=MIDDLE, click_ids=frozenset({a_click("left").click_id}))
+RETURNED = structs.replace(a_deal(), earlier_sale=SALE)
+
+
+@pytest.mark.parametrize(
+    ("clicked_at", "basis", "expected"),
+    [
+        pytest.param(EARLY, MatchBasis.KEY, Reason.CLICK_OF_EARLIER_SALE, id="before the win"),
+        pytest.param(MIDDLE, MatchBasis.KEY, Reason.CLICK_OF_EARLIER_SALE, id="with the win"),
+        pytest.param(LATE, MatchBasis.KEY, None, id="after the win"),
+        pytest.param(EARLY, MatchBasis.DEAL, None, id="on the deal itself"),
+        pytest.param(EARLY, MatchBasis.CONTACT, Reason.CLICK_OF_EARLIER_SALE, id="on a contact"),
+        pytest.param(None, MatchBasis.CONTACT, Reason.CLICK_OF_EARLIER_SALE, id="on both, untimed"),
+    ],
+)
+def test_a_click_up_to_an_earlier_sale_led_to_that_one(
+    clicked_at: datetime | None, basis: MatchBasis, expected: Reason | None
+) -> None:
+    found = [a_candidate(a_click("left", clicked_at=clicked_at), basis=basis)]
+    outcome = match_candidates(found, deal=RETURNED)
+    if expected is None:
+        assert isinstance(outcome, Matched)
+    else:
+        assert outcome == NotSent(reason=expected)
+        (one,) = judged(RETURNED, a_milestone(), found, a_rule())
+        assert one.verdict is ClickVerdict.EARLIER_SALE
+    reusing = match_candidates(found, deal=RETURNED, rule=replace(a_rule(), reuses_clicks=True))
+    assert isinstance(reusing, Matched)
+
+
+@pytest.mark.parametrize(
+    ("won_at", "is_earlier"),
+    [
+        pytest.param(CREATED_AT - SECOND, True, id="won before this one was made"),
+        pytest.param(CREATED_AT, True, id="won as it was made"),
+        pytest.param(CREATED_AT + SECOND, False, id="open when it was made"),
+    ],
+)
+def test_only_a_sale_won_before_a_deal_was_made_is_an_earlier_one(
+    won_at: datetime, *, is_earlier: bool
+) -> None:
+    sale = EarlierSale(deal_id="D-0", won_at=won_at)
+    assert earlier_sale_of(a_deal(), [sale]) == (sale if is_earlier else None)
+    unknown = a_deal(created_at=None, milestones=(a_milestone(reached_at=CREATED_AT),))
+    assert earlier_sale_of(unknown, [sale]) == (sale if is_earlier else None)
+
+
+def test_of_earlier_sales_the_last_is_named_and_the_click_ids_of_all_are_theirs() -> None:
+    first, last = (
+        EarlierSale(deal_id=name, won_at=at, click_ids=frozenset({a_click(name).click_id}))
+        for name, at in (("D-0", CREATED_AT - 9 * DAY), ("D-9", CREATED_AT - DAY))
+    )
+    found = earlier_sale_of(a_deal(), [last, first])
+    assert found is not None
+    assert (found.deal_id, found.won_at) == ("D-9", last.won_at)
+    assert found.click_ids == first.click_ids | last.click_ids
+
+
+@pytest.mark.parametrize("allowed", [timedelta(0), 5 * timedelta(minutes=1)])
+def test_a_click_just_after_the_milestone_counts_where_clocks_may_differ_by_as_much(
+    allowed: timedelta,
+) -> None:
+    rule = replace(a_rule(), settling_time=timedelta(0), clock_skew=allowed)
+    within, beyond = (a_click(clicked_at=WON_AT + allowed + more) for more in (0 * DAY, SECOND))
+    assert isinstance(match(within, rule=rule), Matched)
+    assert match(beyond, rule=rule) == NotSent(reason=Reason.CLICK_AFTER_MILESTONE)
+
+
+def test_a_logged_click_that_the_crm_has_on_a_contact_was_found_there() -> None:
+    deal = a_deal(clicks=(a_candidate(a_click("contacts"), basis=MatchBasis.CONTACT),))
+    logged = [a_candidate(a_click(name), basis=MatchBasis.DEAL) for name in ("contacts", "other")]
+    found = candidates_of(deal, logged)
+    assert [(one.click.click_id.value, one.basis) for one in found] == [
+        ("contacts", MatchBasis.CONTACT),
+        ("contacts", MatchBasis.CONTACT),
+        ("other", MatchBasis.DEAL),
+    ]

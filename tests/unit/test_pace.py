@@ -82,7 +82,7 @@ def test_an_answer_that_asks_to_wait_holds_up_other_calls(asked_s: int, waited_s
 
 @responses.activate
 def test_as_many_calls_are_made_at_once_as_an_api_may_have_and_no_more() -> None:
-    two, most, lock = Barrier(2, timeout=10), 0, Lock()
+    two, most, lock = Barrier(2, timeout=60), 0, Lock()
     under_way = 0
 
     def answer(_: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:

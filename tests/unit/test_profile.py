@@ -119,6 +119,8 @@ CASES = [
         "1 of 2 click IDs in column 'GCLID' hold characters", "", id="a dash that was corrected"),
     pytest.param({"Won": ("2999-12-31", "2026-11-20")}, "1 of 2 times in column 'Won' are before",
         "blank_words", id="a date that stands for none"),
+    pytest.param({"Won": ("9999-12-31 00:00:00", "2026-11-20")}, "are before", "blank_words",
+        id="midnight of the calendar's last day"),
     pytest.param({"Created": ("1970-01-01 00:00:00", "2026-11-20 10:00:00")},
         "1 of 2 times in column 'Created' are before", "blank_words", id="the first of all epochs"),
     pytest.param({"Amount": ("",) * 8}, "column 'Amount' is empty in all 8 records",

@@ -45,7 +45,6 @@ def test_an_id_is_read_as_its_system_writes_it(text: str, expected: str) -> None
     [
         *[(text, "spreadsheet") for text in ("5.00E+17", "5,00E+17", "1E+5", "12345.0", "12345,00",
             "#N/A", "#REF!")],
-        *[(text, "missing ID") for text in ("undefined", "null", "NaN", "(not set)")],
         *[(text, "e-mail") for text in ("jane@example.com", "Jane <jane@x.de>", "jane%40x.de")],
         *[(text, "phone") for text in ("+4915112345678", "+49 151 12345678", "0151 12345678",
             "015112345678", "0151/12345678", "(0151) 12345678")],
@@ -102,6 +101,28 @@ def test_several_keys_in_a_cell_are_parted_where_that_is_safe(
     cell: object, expected: list[str]
 ) -> None:
     assert CELLS.ids(cell) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["undefined", "null", "NaN", "None", "(not set)", "n/a", "-", "0", "-1", "unknown", "-None-",
+     "00000000-0000-0000-0000-000000000000", "000000", "anonymous", "{{lead.id}}", "(none)"],
+)  # fmt: skip
+def test_what_stands_where_nobody_knows_a_key_joins_nobody(text: str) -> None:
+    assert CELLS.ids(text) == []
+    assert CELLS.ids(f"{text};L-101" if text.isalnum() else "L-101") == ["L-101"]
+    assert CELLS.plain_ids([text, "L-101"]) == ["", "L-101"]
+
+
+@pytest.mark.parametrize("text", ["undefined", "null", "NaN", "(not set)"])
+def test_a_word_for_a_missing_id_is_no_deals(text: str) -> None:
+    with pytest.raises(CellError, match="missing ID"):
+        CELLS.deal_id(text)
+
+
+@pytest.mark.parametrize("text", ["MY123456", "test-7", "100", "10-00", "Z0"])
+def test_a_key_that_looks_a_little_like_nothing_is_one(text: str) -> None:
+    assert CELLS.ids(text) == CELLS.plain_ids([text]) == [text]
 
 
 def test_a_key_that_may_be_one_number_or_two_is_refused() -> None:

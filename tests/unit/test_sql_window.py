@@ -1,8 +1,14 @@
 """What a query's window would lose, and the query without it: the text alone."""
 
 import pytest
+from sqlalchemy import text
 
-from convsync.extract.sql_window import bounds_in, letting_null_through, without_window
+from convsync.extract.sql_window import (
+    as_bound_by_sqlalchemy,
+    bounds_in,
+    letting_null_through,
+    without_window,
+)
 
 ALONE = "SELECT * FROM d WHERE {}"
 
@@ -45,6 +51,45 @@ def test_a_comparison_is_found_with_what_it_compares(
     assert without_window(query) == ALONE.format(around.format("1 = 1"))
     widened = f"({comparison} OR ({operand}) IS NULL)"
     assert letting_null_through(query) == ALONE.format(around.format(widened))
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "NOT {}",
+        "NOT ({})",
+        "x = 1 AND NOT (y = 2 OR {})",
+        "NOT (NOT (NOT {}))",
+        "NOT EXISTS (SELECT 1 FROM h WHERE h.d = d.id AND {})",
+        "id NOT IN (SELECT d FROM h WHERE {})",
+    ],
+)
+def test_under_a_not_a_comparison_lets_rows_pass_by_being_false(around: str) -> None:
+    query = ALONE.format(around.format("at < :since"))
+    assert without_window(query) == ALONE.format(around.format("1 = 0"))
+    narrowed = "(at < :since AND (at) IS NOT NULL)"
+    assert letting_null_through(query) == ALONE.format(around.format(narrowed))
+
+
+def test_a_not_before_another_condition_negates_nothing() -> None:
+    query = ALONE.format("NOT deleted AND (NOT (x = 1) OR NOT (NOT (at >= :since)))")
+    assert without_window(query) == query.replace("at >= :since", "1 = 1")
+
+
+@pytest.mark.parametrize(
+    ("query", "written"),
+    [
+        ("SELECT to_char(at, 'HH24:MI') FROM d", r"SELECT to_char(at, 'HH24\:MI') FROM d"),
+        (r"SELECT '10\:00' FROM d", r"SELECT '10\:00' FROM d"),
+        ('SELECT "a:b" FROM d -- :since', r'SELECT "a\:b" FROM d -- \:since'),
+        ("SELECT 1 /* :until */ FROM d", r"SELECT 1 /* \:until */ FROM d"),
+        ("SELECT at::date FROM d WHERE at > :since", "SELECT at::date FROM d WHERE at > :since"),
+        ("SELECT 1 FROM d WHERE at > :since::date", "SELECT 1 FROM d WHERE at > (:since)::date"),
+    ],
+)
+def test_binds_are_where_they_are_meant_and_nowhere_else(query: str, written: str) -> None:
+    assert as_bound_by_sqlalchemy(query) == written
+    assert {*text(written).compile().params} <= {"since"}
 
 
 @pytest.mark.parametrize(

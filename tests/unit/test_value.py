@@ -218,6 +218,12 @@ def test_a_deal_without_a_value_is_no_conversion() -> None:
     assert outcome == NotSent(reason=Reason.AMOUNT_MISSING)
 
 
+def test_a_click_that_a_clocks_skew_let_count_is_the_time_that_is_sent() -> None:
+    after = a_match(a_click(clicked_at=WON_AT + timedelta(seconds=40)))
+    assert converted(a_deal(), matched=after).statement.event_at == WON_AT + timedelta(seconds=40)
+    assert converted(a_deal(), matched=after).time_to_close is None
+
+
 END_OF_DAY = datetime(2026, 3, 2, 22, 59, 59, tzinfo=UTC)
 
 

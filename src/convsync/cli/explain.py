@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from convsync.model.ad_click import AdClick
     from convsync.model.consent import Said
     from convsync.model.deal import Deal, Milestone
-    from convsync.report.explanation import ClickLine, DealExplanation, Line, Sent
+    from convsync.report.click_lines import ClickLine
+    from convsync.report.explanation import DealExplanation, Line, Sent
 
 DealIds = Annotated[
     list[str],
@@ -190,6 +191,15 @@ class _Shown:
                 yield f"    {_came_by(told)}"
         if not explained.candidates:
             yield "  no click is known"
+        for candidate in explained.refused_clicks:
+            click_id = candidate.click.click_id
+            yield f"  {click_id.kind} {click_id.value} is left out: its visitor refused"
+        for shared in explained.shared:
+            yield (
+                f"  {shared.deals:,} deals share an e-mail, phone or ID of it ({shared.name}):"
+                " it says nothing of who is behind this one, and finds no click"
+            )
+            yield f"  → {_ALLOWED}"
         for line in explained.lines:
             yield from self._of_line(line)
 
@@ -238,8 +248,9 @@ class _Shown:
 
     def _without_entry(self, line: "Line") -> Iterator[str]:
         if line.milestone is None:
-            return
-        if line.order_id is None:
+            if line.rule:
+                yield f"    {_NOT_YET}"
+        elif line.order_id is None:
             yield f"    {_NO_RULE}, so nothing is sent of it"
         elif line.explanation is None:
             yield "    not planned yet; the next run plans it"
@@ -253,7 +264,8 @@ class _Shown:
         code = f", {entry.code}" if entry.code else ""
         due = f", until {self._at(entry.due_at)}" if entry.due_at else ""
         state = output.painted(entry.state.value.replace("_", " "), entry.state.value)
-        yield f"    {state} ({entry.operation}){value}{code}{due}"
+        what = "" if entry.state.value == _NOT_SENT else f" ({entry.operation})"
+        yield f"    {state}{what}{value}{code}{due}"
         yield from _because(line)
         if entry.may_count_otherwise:
             yield (
@@ -285,6 +297,11 @@ class _Shown:
         return output.local_time(at, self.zone)
 
 
+_ALLOWED = (
+    "Nothing, if it is a switchboard or a shared mailbox. If it is one customer's, add it to"
+    " [keys] allowed."
+)
+_NOT_YET = "nothing is sent of it before the CRM says that the deal reached it"
 _RETIRED = ", a rule that is no longer in the configuration"
 _ESTIMATE = "an estimate: the CRM's history does not say when, its record has no better stamp"
 

@@ -31,6 +31,7 @@ FOUND_BY: Mapping[str, str] = {
     "contact": "on its contact",
     "key": "by a CRM or visitor key",
     "identifier": "by hashed e-mail or phone",
+    "person": "by another deal or click of the same customer",
 }
 """How a click was found, by the name of its `MatchBasis`."""
 

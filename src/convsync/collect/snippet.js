@@ -14,16 +14,15 @@
  *
  * A form that a script sends without a `submit` event is reported by `convsync.push(form)`.
  */
-(function (settings) {
+(function (url, fields, code, prefix, numbers) {
   const SIGNALS = ["ad_storage", "ad_user_data", "ad_personalization"];
-  const READ = /^(gclid|gbraid|wbraid|msclkid|fbclid|li_fat_id|ttclid|utm_\w+)$/;
+  const READ = /^((g|fb|tt)clid|[gw]braid|msclkid|li_fat_id|utm_\w+)$/;
   const COOKIES = { _gcl_aw: "gclid", _gcl_gb: "wbraid", _fbc: "fbclid" };
   // GCL.<seconds>.<id>, or fb.1.<milliseconds>.<id>
   const IN_COOKIES = /\b(_gcl_aw|_gcl_gb|_fbc)=(?:GCL|fb\.\d)\.(\d{10})\d*\.([^;]+)/g;
   // A country's code and the 0 dialled at home; Italy's (39) is a part of the number.
   const HOME_ZERO = /^\+([17]|2[07]|3[0-46]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])0/;
 
-  const { fields, phone, url } = settings;
   const consent = {};
   const hashes = {};
   let address; // which the clicks in `landed` were read from
@@ -149,7 +148,6 @@
   // as it stands. One that begins like a number whose + is missing is left out.
   function normalisedPhone(raw) {
     const text = raw.replace(/[\s\-.()/]/g, "").replace(/^00/, "+");
-    const { code, prefix, numbers } = phone;
     const isHome = text.startsWith(`+${code}`);
     if (/^\+?(\d)\1*$/.test(text)) return "";
     if (/^\+\d{8,15}$/.test(text) && !isHome) return HOME_ZERO.test(text) ? "" : text;
@@ -227,4 +225,4 @@
   new MutationObserver(look).observe(document, { childList: true, subtree: true });
   addEventListener("change", (event) => hashOf(event.target), true);
   addEventListener("submit", (event) => report(event.target), true);
-})(CONVSYNC_SETTINGS);
+})(...CONVSYNC_SETTINGS);

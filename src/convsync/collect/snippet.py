@@ -6,7 +6,7 @@ before them at home, and leaves out what these do not settle. E-mails and phones
 them come out as by `model/identifiers.py`; one table of cases holds both to that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -43,11 +43,8 @@ def source() -> str:
 
 def snippet(settings: SnippetSettings) -> str:
     """Return the script for a site. OperatorError where the minifier is not installed."""
-    told = {
-        "url": settings.url,
-        "fields": dict(settings.fields),
-        "phone": dialled_in(settings.country),
-    }
+    phone = dialled_in(settings.country)
+    told = [settings.url, dict(settings.fields), phone["code"], phone["prefix"], phone["numbers"]]
     as_json = msgspec.json.encode(told).decode().replace("<", "\\u003c")  # a page may hold it
     return _minified().replace(_PLACE_OF_SETTINGS, as_json)
 
@@ -84,7 +81,21 @@ def _numbers(all_of_country: phonenumbers.PhoneNumberDesc, *, has_no_prefix: boo
     pattern = all_of_country.national_number_pattern or ""
     if has_no_prefix or len(pattern) <= _LONGEST_PATTERN:
         return pattern
-    lengths = all_of_country.possible_length
-    if len(lengths) == lengths[-1] - lengths[0] + 1:
-        return f"\\d{{{lengths[0]},{lengths[-1]}}}"
-    return "|".join(f"\\d{{{length}}}" for length in lengths)
+    return "|".join(
+        _of_lengths(first, last) for first, last in _runs(all_of_country.possible_length)
+    )
+
+
+def _runs(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """Return ascending lengths as ranges, each from its first to its last."""
+    runs: list[tuple[int, int]] = []
+    for length in lengths:
+        if runs and runs[-1][1] == length - 1:
+            runs[-1] = runs[-1][0], length
+        else:
+            runs.append((length, length))
+    return runs
+
+
+def _of_lengths(first: int, last: int) -> str:
+    return f"\\d{{{first}}}" if first == last else f"\\d{{{first},{last}}}"

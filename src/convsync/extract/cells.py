@@ -7,7 +7,7 @@ their digits, booleans as `true` and `false`. What cannot be read raises CellErr
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache, partial
 from re import compile as pattern
@@ -19,6 +19,7 @@ from convsync.extract.free_text import without_people
 from convsync.extract.mapping import CellFormat
 from convsync.extract.several import ids_in, phones_in
 from convsync.extract.sound_ids import (
+    is_no_key,
     plain_ids,
     raise_if_inexact,
     raise_if_personal,
@@ -176,12 +177,13 @@ class CellReader:
         return ids_in(text, self._separator, self._phone_region) if text else []
 
     def plain_ids(self, cells: Sequence[str]) -> list[str]:
-        """Return the ID in each cell of a column, "" for none, or raise CellError for any other."""
+        """Return the key in each cell of a column, "" for none, or raise CellError for others."""
         texts = self.texts(cells)
         if self._separator is not None:
             raise CellError("may hold several IDs")
-        plain_ids([*filter(None, texts)])
-        return texts
+        keys = ["" if is_no_key(text) else text for text in texts]
+        plain_ids([*filter(None, keys)])
+        return keys
 
     def deal_id(self, cell: object) -> str:
         """Return the ID of a deal, or raise CellError; a blank word may be one."""
@@ -253,7 +255,12 @@ def _moment(
     if isinstance(cell, str):
         text = text_in(cell)
         return reader.of_text(text) if text else None
-    return None if cell is None else reader.of_value(cell)
+    try:
+        return None if cell is None else reader.of_value(cell)
+    except CellError:
+        if isinstance(cell, date) and not text_in(cell):
+            return None
+        raise
 
 
 def _remembering(read: Callable[[object], T]) -> Callable[[object], T]:

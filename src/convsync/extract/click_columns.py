@@ -15,7 +15,7 @@ from convsync.extract.cells import CellReader
 from convsync.extract.layout import Header
 from convsync.extract.mapping import CellFormat, ClickColumns, bare_columns
 from convsync.extract.record_reader import began
-from convsync.extract.rows import is_behind, touches
+from convsync.extract.rows import is_behind, is_wanted_in
 from convsync.model.captured import plain
 from convsync.model.click import ClickIdKind
 from convsync.model.key import KeyKind, digests_of
@@ -50,7 +50,7 @@ class SightingColumns:
         if not self._logged:
             return rows, False
         moments = self._cells.moments(self._columns.logged_at, _column(rows, self._logged[0]))
-        is_read = [moment is None or touches(moment, window, self._cells) for moment in moments]
+        is_read = [is_wanted_in(window, moment, self._cells) for moment in moments]
         left = any(is_behind(moment, window, self._cells) for moment in moments)
         return list(compress(rows, is_read)), left
 

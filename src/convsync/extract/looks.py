@@ -177,6 +177,7 @@ def _person(columns: RecordFields | ClickColumns, place: str) -> Iterator[Mapped
         yield from _named(
             (columns.ad_user_data, Role.CONSENT, "ad_user_data"),
             (columns.ad_personalization, Role.CONSENT, "ad_personalization"),
+            (columns.consented_at, Role.TIME, "consented_at"),
             place=place,
         )
 

@@ -60,8 +60,8 @@ class MilestoneColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordFields:
-    """Which field of a record holds what: click IDs, and whose they are. None, (): not there."""
+class ClickIdFields:
+    """Which fields hold a click ID: one for each of `ClickIdKind`, and one with a whole URL."""
 
     gclid: str | None = None
     gbraid: str | None = None
@@ -71,6 +71,17 @@ class RecordFields:
     li_fat_id: str | None = None
     ttclid: str | None = None
     landing_url: str | None = None
+
+    @property
+    def click_ids(self) -> tuple[str, ...]:
+        """Return the fields that hold a click ID, bare or in a URL."""
+        return _named(*(name for _, name in bare_columns(self)), self.landing_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFields(ClickIdFields):
+    """Which field of a record holds what: click IDs, and whose they are. None, (): not there."""
+
     clicked_at: str | None = None
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
@@ -80,11 +91,6 @@ class RecordFields:
     consented_at: str | None = None
     crm_keys: tuple[str, ...] = ()
     visitors: tuple[str, ...] = ()
-
-    @property
-    def click_ids(self) -> tuple[str, ...]:
-        """Return the fields that hold a click ID, bare or in a URL."""
-        return _named(*(name for _, name in bare_columns(self)), self.landing_url)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -187,7 +193,7 @@ def _named(*fields: str | None) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClickColumns:
+class ClickColumns(ClickIdFields):
     """The columns of a click log, by the header's exact words. None and () mean: not there.
 
     `logged_at` is when a row was written, and what windows are drawn on. Without it a log is read
@@ -196,14 +202,6 @@ class ClickColumns:
 
     clicked_at: str | None = None
     logged_at: str | None = None
-    gclid: str | None = None
-    gbraid: str | None = None
-    wbraid: str | None = None
-    msclkid: str | None = None
-    fbclid: str | None = None
-    li_fat_id: str | None = None
-    ttclid: str | None = None
-    landing_url: str | None = None
     crm_keys: tuple[str, ...] = ()
     visitors: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
@@ -213,16 +211,16 @@ class ClickColumns:
     @property
     def all_names(self) -> tuple[str, ...]:
         """Return every column to read, once each."""
-        single = (self.clicked_at, self.logged_at, self.gclid, self.gbraid, self.wbraid)
+        single = (self.clicked_at, self.logged_at, self.country)
         several = (*self.crm_keys, *self.visitors, *self.emails, *self.phones)
-        return _named(*single, self.landing_url, *several, self.country)
+        return _named(*self.click_ids, *single, *several)
 
 
 PersonColumns = RecordFields | ClickColumns
 """What says which click IDs a row has, and whose they are."""
 
 
-def bare_columns(columns: PersonColumns) -> Iterator[tuple[ClickIdKind, str]]:
+def bare_columns(columns: ClickIdFields) -> Iterator[tuple[ClickIdKind, str]]:
     """Yield the columns that hold nothing but a click ID, in order of preference."""
     for kind in ClickIdKind:
         column: str | None = getattr(columns, kind.value)

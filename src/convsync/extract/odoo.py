@@ -11,7 +11,8 @@ What shapes it, most of it measured on a real server:
   is read; whoever does not want to grant it has `history = "fields"`, and knows of each lead only
   since when it has been in its stage.
 - Won is a stage that is marked so: a lead at 100 % in another stage is not won. Lost is archived
-  without a chance: whatever was archived with one left is not lost.
+  without a chance: whatever was archived with one left is not lost, nor what was put away when it
+  was won, which takes its chance, too.
 - A lead that was deleted, or merged into another, leaves nothing, so those we know are asked for.
 - The only currency is the company's.
 - Names differ between versions: what the fields are called is asked of each database.
@@ -45,6 +46,7 @@ from convsync.extract.odoo_changes import TrackedChanges
 from convsync.extract.odoo_models import LEAD_MODEL, PARTNER, Models
 from convsync.extract.odoo_records import (
     LOST,
+    LOST_REASONS,
     OdooRecord,
     Told,
     instant_of,
@@ -94,6 +96,7 @@ class Odoo:
         self._names = mapping.names
         self.has_history = history == "tracking"
         self._a_page = a_page
+        self._won: frozenset[int] = frozenset()
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages of every team, and lost, which is no stage in Odoo, as one more.
@@ -107,13 +110,14 @@ class Odoo:
         records = self._models.found("crm.stage", [], ["name", "sequence", column], order=order)
         if self.has_history:
             self._changes.raise_unless_readable()
+        self._won = frozenset(one["id"] for one in records if one[column] == won)
         stages = [
             Stage(
                 stage_id=str(one["id"]),
                 name=one["name"],
                 pipeline=LOST.pipeline,
                 position=position,
-                outcome=StageOutcome.WON if one[column] == won else StageOutcome.OPEN,
+                outcome=StageOutcome.WON if one["id"] in self._won else StageOutcome.OPEN,
             )
             for position, one in enumerate(records)
         ]
@@ -232,7 +236,7 @@ class Odoo:
             deal_id=str(record["id"]),
             created_at=instant_of(record["create_date"]),
             modified_at=instant_of(record["write_date"]),
-            entered=stages_entered(record, told.own, is_tracked=self.has_history),
+            entered=stages_entered(record, told.own, is_tracked=self.has_history, won=self._won),
             taken_over=tuple(change.at for change in told.given),
             amount=record[next((name for name in _AMOUNTS if name in record), _AMOUNTS[-1])],
             currency=name_of(record["company_currency"]),
@@ -248,7 +252,7 @@ class Odoo:
     def _columns(self) -> list[str]:
         """Return the fields of a lead that are wanted and there: one that is not is an error."""
         known = self._models.described(LEAD_MODEL)
-        wanted = (*_STANDARD, *_AMOUNTS, *self._names[DEAL])
+        wanted = (*_STANDARD, *LOST_REASONS, *_AMOUNTS, *self._names[DEAL])
         return [name for name in dict.fromkeys(wanted) if name in known]
 
 

@@ -1,6 +1,6 @@
 """What Odoo's records say, in the words of the other CRMs: values, and the stages of a lead."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +11,8 @@ OdooRecord = dict[str, Any]
 LOST: Final = Stage(
     stage_id="lost", name="Lost", pipeline="CRM", position=10**6, outcome=StageOutcome.LOST
 )
+LOST_REASONS: Final = ("lost_reason_id", "lost_reason")
+"""Why a lead was lost, from Odoo 16 on and before."""
 _PEOPLE: Final = frozenset({"res.partner", "res.users"})
 
 
@@ -35,9 +37,15 @@ _AT_ONCE: Final = timedelta(minutes=1)
 
 
 def stages_entered(
-    record: OdooRecord, changes: Sequence[TrackedChange], *, is_tracked: bool = True
+    record: OdooRecord,
+    changes: Sequence[TrackedChange],
+    *,
+    is_tracked: bool = True,
+    won: Container[int] = (),
 ) -> list[Entered]:
     """Return the stages a lead came into, lost among them, and the one it is in now as the last.
+
+    `won` are the IDs of the stages that count as won.
 
     The stage it was created in leaves no change. Where none leads to the present stage, because it
     was imported, or moved while nothing was tracked, the lead's own stamps say since when; where
@@ -60,13 +68,23 @@ def stages_entered(
         since = Entered(str(stage), moved_at, is_estimated=is_tracked and has_moved)
         entered = sorted([*entered, since], key=lambda one: one.at)
     last = entered[-1]
-    is_lost = not record["active"] and not record["probability"]
+    is_lost = _is_lost(record, is_won=stage in won)
     if is_lost and last.stage_id != LOST.stage_id:
         lost_at = instant_of(record["date_closed"]) or instant_of(record["write_date"]) or last.at
         entered.append(Entered(LOST.stage_id, max(lost_at, last.at), is_estimated=True))
     elif not is_lost and last.stage_id != str(stage):
         entered.append(Entered(str(stage), last.at, is_estimated=True))
     return entered
+
+
+def _is_lost(record: OdooRecord, *, is_won: bool) -> bool:
+    """Return whether a lead is lost: archived without a chance.
+
+    Archiving takes the chance of a won lead, too. It was only put away, unless a reason for the
+    loss was given. https://github.com/odoo/odoo/pull/194654
+    """
+    is_archived = not record["active"] and not record["probability"]
+    return is_archived and (not is_won or any(record.get(name) for name in LOST_REASONS))
 
 
 def cell_of(described: Mapping[str, Any], value: Any) -> Any:

@@ -37,8 +37,9 @@ _LENGTHS = {"varchar": 255, "varchar_auto": 255, "phone": 255, "text": 65_535}
 class Api:
     """The API of one company. What is called raises what `Http` raises."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, *, a_page: int = A_PAGE) -> None:
         self._http = http
+        self._a_page = a_page
         self._known: dict[str, FieldNames] = {}
         self.together = http.together
 
@@ -62,13 +63,13 @@ class Api:
 
     def page(self, path: str, query: Mapping[str, Any]) -> tuple[list[PipedriveRecord], str]:
         """Return one page, and the cursor of the next; empty where the judge let an error pass."""
-        answer = self._http.get(path, {"limit": A_PAGE, **query})
+        answer = self._http.get(path, {"limit": self._a_page, **query})
         try:
             if not answer["success"]:
                 return [], ""
             records, more = list(answer["data"] or ()), answer.get("additional_data")
             following = (more or {}).get("next_cursor") or ""
-            if more is None and len(records) >= int(query.get("limit", A_PAGE)):
+            if more is None and len(records) >= int(query.get("limit", self._a_page)):
                 raise UnexpectedResponseError(
                     f"{self._http.name}: a full page of {path} does not say whether it is the last."
                 )

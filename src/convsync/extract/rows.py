@@ -4,7 +4,7 @@ Only which rows of a window are wanted is decided here; what a row means is Deal
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, TypeVar
 
@@ -38,6 +38,8 @@ from convsync.model.period import Period
 T = TypeVar("T")
 READ_AT_ONCE: Final = 500
 """How many rows are read by columns: each costs less the more there are, and none comes sooner."""
+FIRST_STAMP: Final = datetime(1971, 1, 1, tzinfo=UTC)
+"""A stamp of before stands for none, as 1900-01-01 and 1970-01-01 do."""
 DealRow = NumberedRow | SeveralRows
 """The row of a deal, or all of them where it has several."""
 
@@ -125,8 +127,7 @@ class DealRows:
         """
 
         def is_wanted(row: NumberedRow) -> bool:
-            modified = self._deals.modified(row.cells)
-            return modified is None or touches(modified, window, self._cells)
+            return is_wanted_in(window, self._deals.modified(row.cells), self._cells)
 
         def may_be_wanted(row: DealRow) -> bool:
             try:
@@ -248,8 +249,7 @@ class SightingRows:
         """Yield the sightings logged inside the window, and those that do not say when."""
 
         def read(row: NumberedRow) -> Sighting | None:
-            logged = self._logged(row.cells)
-            if logged is None or touches(logged, window, self._cells):
+            if is_wanted_in(window, self._logged(row.cells), self._cells):
                 return self._sighting(row.cells)
             return None
 
@@ -364,6 +364,13 @@ def _milestone_getter(
         return get(row)
 
     return get_if_counted
+
+
+def is_wanted_in(window: Period, stamp: Moment | None, cells: CellReader) -> bool:
+    """Return whether a record with this stamp is read in a window; one that has none always is."""
+    if stamp is None or cells.start_of(stamp) < FIRST_STAMP:
+        return True
+    return touches(stamp, window, cells)
 
 
 def touches(moment: Moment, window: Period, cells: CellReader) -> bool:

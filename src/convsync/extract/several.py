@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from convsync.extract.cell_error import CellError, shape_of
-from convsync.extract.sound_ids import raise_if_damaged, raise_if_personal, sound_id
+from convsync.extract.sound_ids import is_no_key, raise_if_damaged, raise_if_personal, sound_id
 
 _BETWEEN: Final = re.compile(r"\s*[;,|\r\n]\s*")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:-]*\Z")
@@ -21,10 +21,12 @@ _SHORTEST: Final = 7
 
 
 def ids_in(text: str, separator: str | None, region: str | None = None) -> list[str]:
-    """Return the sound IDs in a cell, or raise CellError."""
-    if separator is None and _PLAIN.match(text):
-        return [sound_id(text, region)] if text else []
-    return [found for part in _id_parts(text, separator) if (found := sound_id(part, region))]
+    """Return the sound IDs in a cell that are keys, or raise CellError."""
+    if separator is None and (_PLAIN.match(text) or is_no_key(text)):
+        parts = [text]
+    else:
+        parts = _id_parts(text, separator)
+    return [found for part in parts if not is_no_key(part) and (found := sound_id(part, region))]
 
 
 def phones_in(text: str, separator: str | None) -> list[str]:
@@ -48,7 +50,7 @@ def _id_parts(text: str, separator: str | None) -> list[str]:
             " value_separator"
         )
     parts = _filled(_BETWEEN.split(text))
-    return parts if all(map(_ID.match, parts)) else [text]
+    return parts if all(_ID.match(part) or is_no_key(part) for part in parts) else [text]
 
 
 def _filled(parts: list[str]) -> list[str]:

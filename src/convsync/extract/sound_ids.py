@@ -14,12 +14,16 @@ import phonenumbers
 
 from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.salesforce_ids import WITHOUT_CHECK, with_check_characters
+from convsync.model.captured import WORDS_FOR_NOTHING
 
 _PLAIN: Final = re.compile(r"(?!0[1-9])[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z")
 _EXPONENT: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}\Z")
 _TENTHS: Final = re.compile(r"[0-9]+[.,]0+\Z")
 _ERROR: Final = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|#*)\Z")
 _NOTHING: Final = frozenset({"undefined", "null", "none", "nan", "(not set)", "[object object]"})
+_NO_KEY: Final = re.compile(
+    r"[0-]+\Z|-1\Z|-none-\Z|anonymous\Z|\([^()]*\)\Z|\{.*\}\Z", re.IGNORECASE
+)
 _STRAYS: Final = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
 _QUOTED: Final = re.compile(r'="([^"]*)"\Z')
 _EXACT: Final = 2**53
@@ -56,6 +60,16 @@ def plain_ids(texts: Sequence[str]) -> Sequence[str]:
     ):
         return texts
     raise CellError("holds an ID that is not plain")
+
+
+def is_no_key(text: str) -> bool:
+    """Return whether a text stands where a key is missing: those who have it share nothing.
+
+    What a spreadsheet writes for a failed look-up is damage, and no such word.
+    """
+    return bool(_NO_KEY.match(text)) or (
+        text.casefold() in WORDS_FOR_NOTHING and not text.startswith("#")
+    )
 
 
 def raise_if_damaged(text: str) -> None:

@@ -36,6 +36,7 @@ from convsync.extract.several_rows import Repeated, RowsPerDeal, gathered
 from convsync.extract.source import Bookmark, ClickChunk, Quarantined, Record, chunks_of
 from convsync.extract.sql_query import ALL_TIME, SqlQuery, Statement
 from convsync.extract.sql_session import opened
+from convsync.extract.sql_zones import placed
 from convsync.model.period import Period
 
 _FIRST_READ = datetime(1970, 1, 2, tzinfo=UTC)
@@ -92,7 +93,7 @@ class SqlDeals:
                 if isinstance(record, Quarantined):
                     unreadable += repeated.times(record.deal_id)
                 yield record
-            query.raise_if_window_loses(rows.read - unreadable, window)
+            query.raise_if_window_loses(rows.read, unreadable, window)
 
     def read_period(self, period: Period) -> Iterator[Record]:
         """Yield every deal that reached any milestone inside the period, however long untouched."""
@@ -161,7 +162,7 @@ class SqlClicks:
             for chunk in chunks_of(self._records(rows).logged(rows, window)):
                 unreadable += len(chunk.unreadable)
                 yield chunk
-            query.raise_if_window_loses(rows.read - unreadable, window)
+            query.raise_if_window_loses(rows.read, unreadable, window)
 
     @contextmanager
     def looked_at(self) -> Iterator[LookedAt]:
@@ -208,7 +209,7 @@ class _Rows:
 
     def __iter__(self) -> Iterator[NumberedRow]:
         for self.read, row in enumerate(self._result, 1):  # noqa: B020
-            yield NumberedRow(self.read, _placed(row, self._zoned) if self._zoned else row)
+            yield NumberedRow(self.read, placed(row, self._zoned) if self._zoned else row)
 
     def pass_over_the_rest(self) -> None:
         """Count the rows that nobody has read."""
@@ -309,19 +310,32 @@ class _OpenQuery:
         return self.left_out(rows.read)
 
     def left_out(self, rows: int) -> int:
-        """Return how many of so many rows, all there are, are in no window, however wide."""
+        """Return how many of so many rows, all there are, are in no window, however wide.
+
+        Raise OperatorError where there are none, and a window has some.
+        """
         if not self._query.has_window:
             return 0
         everywhere = self._query.bound(self._query.within(self._names, ALL_TIME))
         with self._connection.execute(everywhere) as result:
-            return max(0, rows - sum(1 for _ in result))
+            inside = sum(1 for _ in result)
+        if inside and not rows:
+            raise OperatorError(
+                f"source '{self._source}': its query yields nothing with its window taken away, and"
+                f" {inside} rows with it: compare a column with :since or :until in its WHERE, as"
+                " in `changed >= :since`."
+            )
+        return max(0, rows - inside)
 
-    def raise_if_window_loses(self, readable: int, window: Period) -> None:
+    def raise_if_window_loses(self, rows: int, unreadable: int, window: Period) -> None:
         """Raise OperatorError where rows of a first read are in no window, though they can be read.
 
         A night's window then never yields them when they change.
         """
-        if window.since < _FIRST_READ and (lost := self.left_out(readable)):
+        if window.since >= _FIRST_READ:
+            return
+        readable = rows - unreadable
+        if lost := max(0, self.left_out(rows) - unreadable):
             raise OperatorError(
                 f"source '{self._source}': its query leaves {lost} of {readable} rows out of every"
                 f" window. {WINDOW_FIX}"
@@ -368,25 +382,7 @@ def _read_id(id_of: Callable[[object], str], cell: object) -> str:
 
 
 WINDOW_FIX = (
-    "Their stamps are no times to the database (epoch seconds, text, dates beyond the calendar):"
-    " compare a timestamp in the query, or leave :since and :until out."
+    "Their stamps are no times to the database (epoch seconds, text, dates beyond the calendar), or"
+    " stand for none (1900-01-01): compare a timestamp or NULL in the query, or leave :since and"
+    " :until out."
 )
-
-
-def _placed(row: Sequence[object], zoned: Sequence[tuple[int, tzinfo]]) -> Sequence[object]:
-    cells = list(row)
-    for position, zone in zoned:
-        cells[position] = _in_zone(cells[position], zone)
-    return cells
-
-
-def _in_zone(cell: object, zone: tzinfo) -> object:
-    """Return a time with its column's zone; a bare date, and what is no time, as it is."""
-    if isinstance(cell, str) and cell.strip()[10:11] in {"T", " "}:
-        try:
-            cell = datetime.fromisoformat(cell.strip())
-        except ValueError:
-            return cell
-    if isinstance(cell, datetime) and cell.tzinfo is None:
-        return cell.replace(tzinfo=zone)
-    return cell

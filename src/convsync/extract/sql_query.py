@@ -15,13 +15,18 @@ from sqlalchemy import Connection, DateTime, bindparam, text
 from sqlalchemy.sql.elements import TextClause
 
 from convsync.errors import OperatorError
-from convsync.extract.sql_window import BOUNDS, bounds_in, letting_null_through, without_window
+from convsync.extract.rows import FIRST_STAMP
+from convsync.extract.sql_window import (
+    BOUNDS,
+    as_bound_by_sqlalchemy,
+    bounds_in,
+    letting_null_through,
+    without_window,
+)
 from convsync.model.period import Period
 
 MARGIN: Final = timedelta(days=2)
-ALL_TIME: Final = Period(
-    since=datetime(1900, 1, 1, tzinfo=UTC), until=datetime(9999, 12, 1, tzinfo=UTC)
-)
+ALL_TIME: Final = Period(since=FIRST_STAMP + MARGIN, until=datetime(9999, 12, 1, tzinfo=UTC))
 _PART: Final = r'(?:"[^"]+"|`[^`]+`|\[[^\]]+\]|[^\W\d][\w$]*)'
 _TABLE: Final = re.compile(rf"{_PART}(?:\.{_PART})*\Z")
 _PARTS: Final = re.compile(_PART)
@@ -50,7 +55,7 @@ class SqlQuery:
         self._preparer = connection.dialect.identifier_preparer
         written = _written(source, query).strip().rstrip(";").strip()
         self.is_table = bool(_TABLE.match(written))
-        self._text = self._table(written) if self.is_table else written
+        self._text = self._table(written) if self.is_table else as_bound_by_sqlalchemy(written)
 
     @property
     def has_window(self) -> bool:

@@ -2,7 +2,8 @@
 
 A row whose stamp is NULL is outside every window, and nothing says that it was left out. So a
 comparison with `:since` is widened to let NULL through, and the first read takes every comparison
-with either name for true. Where a bind is in no comparison, the query stays as it is.
+with either name for true. Under a NOT it is the other way round. Where a bind is in no comparison,
+the query stays as it is.
 """
 
 import re
@@ -32,6 +33,8 @@ _ENDS: Final = re.compile(
 _ENDS_UNLESS_CALLED: Final = re.compile(r"(?:left|right|inner|outer|cross|full|natural)\Z")
 _BRACKETS: Final = {"case": "open", "end": "close"}
 _HAS_TWO_SIDES: Final = frozenset({"between"})
+_NEGATED: Final = frozenset({"exists", "in"})
+_PLAIN_COLON: Final = re.compile(r"(?<!\\):")
 
 
 class _Token(NamedTuple):
@@ -53,21 +56,43 @@ class _Token(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """A comparison with a bind: where it stands in the query, and what is compared."""
+    """A comparison with a bind: where it stands in the query, and what is compared.
+
+    `is_negated` says that rows pass where it is false.
+    """
 
     start: int
     end: int
     operand: str
+    is_negated: bool
 
 
 def without_window(query: str) -> str:
-    """Return the query with every comparison with :since or :until taken for true."""
-    return _rewritten(query, lambda _comparison, _text: "1 = 1")
+    """Return the query with every comparison with :since or :until letting each row pass."""
+    return _rewritten(query, lambda one, _text: "1 = 0" if one.is_negated else "1 = 1")
 
 
 def letting_null_through(query: str) -> str:
-    """Return the query with each such comparison true for NULL, too."""
-    return _rewritten(query, lambda comparison, text: f"({text} OR ({comparison.operand}) IS NULL)")
+    """Return the query with each such comparison letting NULL pass, too."""
+    return _rewritten(query, _with_null)
+
+
+def as_bound_by_sqlalchemy(query: str) -> str:
+    """Return the query for SQLAlchemy's `text`, which finds binds by their colons alone.
+
+    It takes those in quotes and comments for binds unless they are written as `\\:`, and none of
+    which a cast stands behind (`:since::date`).
+    """
+    parts, done = [], 0
+    for match in _TOKEN.finditer(query):
+        written = match[0]
+        if match.lastgroup in {"skip", "quoted", "tag"}:
+            written = _PLAIN_COLON.sub(r"\\:", written)
+        elif match.lastgroup == "bind" and query.startswith("::", match.end()):
+            written = f"({written})"
+        parts += [query[done : match.start()], written]
+        done = match.end()
+    return "".join([*parts, query[done:]])
 
 
 def bounds_in(query: str) -> frozenset[str]:
@@ -87,6 +112,11 @@ def comparisons_in(query: str) -> list[Comparison]:
             if comparison is not None and comparison.start not in found:
                 found[comparison.start] = comparison
     return [found[start] for start in sorted(found)]
+
+
+def _with_null(one: Comparison, text: str) -> str:
+    is_null = f"({one.operand}) IS"
+    return f"({text} AND {is_null} NOT NULL)" if one.is_negated else f"({text} OR {is_null} NULL)"
 
 
 def _rewritten(query: str, rewrite: Callable[[Comparison, str], str]) -> str:
@@ -134,7 +164,8 @@ def _comparison_around(query: str, tokens: Sequence[_Token], position: int) -> C
         inside = tokens[first : last + 1]
         signs = [at for at, token in enumerate(inside) if token.compares and token.depth == depth]
         if signs:
-            return _compared(query, inside, signs[0]) if len(signs) == 1 else None
+            is_negated = _is_negated(tokens, first)
+            return _compared(query, inside, signs[0], is_negated) if len(signs) == 1 else None
         if depth == 0:
             return None
         first, last = _brackets_around(tokens, first, depth)
@@ -175,11 +206,32 @@ def _brackets_around(tokens: Sequence[_Token], first: int, depth: int) -> tuple[
     return opening, closing
 
 
-def _compared(query: str, inside: Sequence[_Token], sign: int) -> Comparison | None:
+def _is_negated(tokens: Sequence[_Token], first: int) -> bool:
+    """Return whether an odd number of NOTs stand before a token and the brackets around it."""
+    negations = _has_not_before(tokens, first)
+    depth = tokens[first].depth
+    for at in range(first - 1, -1, -1):
+        if tokens[at].depth < depth:
+            depth = tokens[at].depth
+            negations += _has_not_before(tokens, at)
+    return negations % 2 == 1
+
+
+def _has_not_before(tokens: Sequence[_Token], at: int) -> int:
+    words = [token.word for token in tokens[max(0, at - 2) : at]]
+    if words and words[-1] in _NEGATED:
+        del words[-1]
+    return int(words[-1:] == ["not"])
+
+
+def _compared(
+    query: str, inside: Sequence[_Token], sign: int, is_negated: bool
+) -> Comparison | None:
     sides = inside[:sign], inside[sign + 1 :]
     bound = [any(token.kind == "bind" for token in side) for side in sides]
     if not all(sides) or all(bound) or (bound[0] and inside[sign].word in _HAS_TWO_SIDES):
         return None
     start, end = inside[0].start, inside[-1].end
     operand = sides[bound[0]]
-    return Comparison(start, end, query[operand[0].start : operand[-1].end])
+    compared = query[operand[0].start : operand[-1].end]
+    return Comparison(start, end, compared, is_negated)

@@ -89,7 +89,11 @@ class TimestampReader:
                 return self._day(value)
             case int() | float() | Decimal() if not isinstance(value, bool):
                 return self._of_number(Decimal(str(value)))
-        raise CellError(f"holds a {type(value).__name__} where a time should be")
+            case time() | timedelta():
+                raise CellError("holds a time of day alone: map what holds its date, too")
+        raise CellError(
+            f"holds a {type(value).__name__} where a time should be: map what holds times"
+        )
 
     def start_of(self, moment: Moment) -> datetime:
         """Return the instant itself, or the first instant of a bare date."""

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 
 from convsync.model.click import ClickId, ClickIdKind
 
-_NOTHING: Final = frozenset(
+WORDS_FOR_NOTHING: Final = frozenset(
     {
         *("undefined", "null", "none", "nil", "nan", "n/a", "na", "#n/a", "#ref!", "#value!"),
         *("not set", "not provided", "not available", "[object object]", "empty", "blank"),
@@ -190,7 +190,7 @@ def _at(stamp: str | None) -> datetime | None:
 def _means_nothing(text: str) -> bool:
     if len(text) > _LONGEST_NOTHING:
         return False
-    return text.casefold() in _NOTHING or bool(_PLACEHOLDER.fullmatch(text))
+    return text.casefold() in WORDS_FOR_NOTHING or bool(_PLACEHOLDER.fullmatch(text))
 
 
 def _unescaped(text: str) -> str:

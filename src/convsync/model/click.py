@@ -71,6 +71,7 @@ class MatchBasis(IntEnum):
     CONTACT = 3
     KEY = 4
     IDENTIFIER = 5
+    PERSON = 6
 
 
 class Candidate(Struct, frozen=True, gc=False):

@@ -9,6 +9,8 @@ two statements holds is settled here, for each use of their data by itself:
 
 - The later one, by the time at which it was made; of two at once, the refusal.
 - A statement without a time: a refusal counts as the latest, a consent as the earliest.
+- A refusal without a time that stood in its record from the first speaks of that record alone: it
+  is heard of no key (`consenting`).
 - Somebody known by several keys (an e-mail, a phone, a browser) refused if the statement that holds
   of any one of them is a refusal.
 - Between that and what the deal's own record says, again the later one.

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field, structs
 
-from convsync.model.click import Candidate
+from convsync.model.click import Candidate, ClickId
 from convsync.model.consent import UNSPECIFIED, Consent
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
@@ -55,6 +55,17 @@ class Untold(Struct, frozen=True):
     milestones: tuple[str, ...]
 
 
+class EarlierSale(Struct, frozen=True, gc=False):
+    """The last deal that its customer had won before another deal of theirs was made.
+
+    `click_ids` are those that the CRM has on it.
+    """
+
+    deal_id: str
+    won_at: datetime
+    click_ids: frozenset[ClickId] = frozenset()
+
+
 class Gone(StrEnum):
     """Why a CRM no longer has a deal."""
 
@@ -73,8 +84,9 @@ class Deal(Struct, frozen=True, kw_only=True, gc=False):
     The rest is not kept with the deal. `merged` are the deals that became this one, as the CRM says
     now, and `shared` the hashes that too many deals have to mean anybody, which are then not among
     its `identifiers`. `taken_over` are the times of changes that it was given by others that were
-    merged into it, `untold` what its history says no longer. Where several people are behind the
-    deal, `refused` are the keys of those who refused; None: all its keys are one person's.
+    merged into it, `untold` what its history says no longer, `earlier_sale` what the customer
+    bought before. Where several people are behind the deal, `refused` are the keys of those who
+    refused; None: all its keys are one person's.
     """
 
     source: str
@@ -97,6 +109,7 @@ class Deal(Struct, frozen=True, kw_only=True, gc=False):
     untold: Untold | None = None
     refused: tuple[Key, ...] | None = None
     shared: Identifiers = NO_IDENTIFIERS
+    earlier_sale: EarlierSale | None = None
     row_digest: bytes = b""
     """Stands for the row it was read from, and how; empty where its source keeps none."""
 

@@ -6,11 +6,13 @@ of the numbers in `entries`. An event of each conversion apart would say the sam
 a digest and a place in an index for every deal there is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
 
 from convsync.model.record import numbers_in, spans_of
 
+T = TypeVar("T")
 EACH = "each"
 _DEAL, _DEAL_ID, _ORDER_ID = _WHO = ("deal", "deal_id", "order_id")
 _OF_MANY = frozenset({EACH, "entries", "rows"})
@@ -66,6 +68,38 @@ def told_apart(detail: Mapping[str, Any]) -> Iterator[OfOne]:
         own = zip(names, next(columns, ()), strict=True)
         said = {name: value for name, value in own if value is not None}
         yield OfOne(deal, deal_id, order_id, {"entry": number, **alike, **said})
+
+
+class InColumns(NamedTuple):
+    """What such an event says of its conversions, in the order of their numbers.
+
+    `columns` has a list for each field of a record that it says, and for `deal` and `order_id`.
+    """
+
+    numbers: Sequence[int]
+    deal_ids: Sequence[str]
+    columns: Mapping[str, Sequence[Any]]
+
+    def runs(self, effects: Sequence[T | None]) -> Iterator[tuple["InColumns", T]]:
+        """Yield those that follow each other with the same effect, and that; none without one."""
+        first = 0
+        for effect, run in groupby(effects):
+            end = first + len([*run])
+            if effect is not None:
+                some = {name: column[first:end] for name, column in self.columns.items()}
+                yield InColumns(self.numbers[first:end], self.deal_ids[first:end], some), effect
+            first = end
+
+
+def in_columns(detail: Mapping[str, Any], fields: Set[str]) -> InColumns | None:
+    """Return what an event says in some fields, None where its columns are not of one length."""
+    numbers = [*numbers_in(detail["entries"])]
+    each: Mapping[str, Sequence[Any]] = detail[EACH]
+    if {*map(len, each.values())} != {len(numbers)}:
+        return None
+    alike = {name: [detail[name]] * len(numbers) for name in fields & detail.keys()}
+    apart = {name: each[name] for name in each.keys() & {_DEAL, _ORDER_ID, *fields}}
+    return InColumns(numbers, each[_DEAL_ID], {**alike, **apart, "entry": numbers})
 
 
 def deals_in(detail: Mapping[str, Any]) -> tuple[int, int]:

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     CLICK_OUTSIDE_LOOKBACK = "click_outside_lookback"
     CLICK_TOO_OLD_TO_UPLOAD = "click_too_old_to_upload"
     CLICK_OF_ANOTHER_NETWORK = "click_of_another_network"
+    CLICK_OF_EARLIER_SALE = "click_of_earlier_sale"
     CONSENT_DENIED = "consent_denied"
     CONSENT_NOT_GRANTED = "consent_not_granted"
     CONSENT_UNCLEAR = "consent_unclear"
@@ -61,7 +62,8 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.CLICK_AFTER_MILESTONE: Explanation(
         "The only clicks found came after the milestone, so they cannot have led to it.",
-        "Check the milestone's date and the time zones of both exports.",
+        "Check the milestone's date and the time zones of both exports. Where two clocks differ by"
+        " minutes, the rule's `clock_skew_minutes` says by how many.",
     ),
     Reason.CLICK_OUTSIDE_LOOKBACK: Explanation(
         "The click came longer before the milestone than the rule's lookback window allows.",
@@ -74,6 +76,12 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.CLICK_OF_ANOTHER_NETWORK: Explanation(
         "The only clicks found belong to other ad networks than the rule's destination.",
         "Nothing, if that network brought the deal; a rule for its destination would count it.",
+    ),
+    Reason.CLICK_OF_EARLIER_SALE: Explanation(
+        "The clicks found led to an earlier sale: this deal was made after that one was won, and no"
+        " click has been seen of the customer since.",
+        "Nothing, if the customer came back without an ad. `reuse_clicks = true` in the rule counts"
+        " such a click for later deals too.",
     ),
     Reason.PERSON_FORGOTTEN: Explanation(
         "The person behind this deal was forgotten: nothing more is sent of it, and what the"
@@ -126,7 +134,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The rule's condition (`when`) does not hold for this deal, or no longer does.",
         "Nothing, if another rule counts it. Otherwise check the deal's segments in the CRM.",
     ),
-    Reason.DEAL_LOST: Explanation("The deal was lost after it had been won.", "Nothing."),
+    Reason.DEAL_LOST: Explanation(
+        "The deal was lost after it had been won.",
+        "Nothing. If a later loss should take nothing back, set the rule's undone_by_loss = false.",
+    ),
     Reason.DEAL_DELETED: Explanation(
         "The deal is no longer in the CRM, or can no longer be seen there: it was deleted, the"
         " credentials lost the right to see it, or an export failed.",

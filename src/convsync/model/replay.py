@@ -1,6 +1,6 @@
 """The ledger as the audit log tells it: every event applied in order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -64,6 +64,16 @@ class Together(NamedTuple):
             setattr(entry, name, value)
         if self.is_told_as_stated:
             entry.told, entry.told_currency = entry.value, entry.currency
+
+    def in_columns(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+        """Return the fields of many entries, a column each, changed as they say."""
+        rows = len(columns["entry"])
+        changed = {**columns, **{name: [value] * rows for name, value in self.fields}}
+        if self.is_told_as_stated:
+            nothing = [None] * rows
+            changed["told"] = changed.get("value", nothing)
+            changed["told_currency"] = changed.get("currency", nothing)
+        return changed
 
 
 _STATED = frozenset({"value", "currency", "told", "told_currency"})

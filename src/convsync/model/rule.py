@@ -97,7 +97,9 @@ class ConversionRule:
     whether a deal lost after the milestone takes the conversion back. A counted value is restated
     when it has changed by at least `smallest_change`, a share of what is counted. `when` says
     which deals it counts: by segment, the values one of which each must have. Days to close that
-    rest on an estimate are sent only where it `sends_estimated_days`.
+    rest on an estimate are sent only where it `sends_estimated_days`. A click of an earlier sale to
+    the same customer counts again only where it `reuses_clicks`; one that came after the milestone
+    by no more than `clock_skew` counts as if it had come with it.
     """
 
     name: str
@@ -108,6 +110,8 @@ class ConversionRule:
     click_policy: ClickPolicy = ClickPolicy.LAST
     click_ids: frozenset[ClickIdKind] = frozenset(ClickIdKind)
     lookback: timedelta = timedelta(days=90)
+    reuses_clicks: bool = False
+    clock_skew: timedelta = timedelta(0)
     upload_window: timedelta = timedelta(days=90)
     settling_time: timedelta = timedelta(hours=6)
     has_enhanced_conversions: bool = False

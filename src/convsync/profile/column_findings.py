@@ -20,7 +20,8 @@ _FEW: Final = 5
 _TIMES: Final = frozenset({Role.TIME})
 _CLICK_IDS: Final = frozenset({Role.CLICK_ID})
 _OF_CLICKS: Final = _CLICK_IDS | {Role.URL}
-_IDS: Final = frozenset({Role.DEAL_ID, Role.CRM_KEY, Role.VISITOR})
+_KEYS: Final = frozenset({Role.CRM_KEY, Role.VISITOR})
+_IDS: Final = frozenset({Role.DEAL_ID, *_KEYS})
 _PERSONS: Final = frozenset({Role.EMAIL, Role.PHONE})
 _ABSURD: Final = 1_000
 """How many times the median an amount is that may be a slip of the keyboard."""
@@ -143,6 +144,14 @@ OF_COLUMNS: Final[Sequence[OfColumn]] = (
         problem="{count} of {filled} cells in {what} {name} hold a word where a click ID should be",
         means="they are taken for empty; their deals are matched by other keys, if at all",
         fix="look at the form or tag that writes it",
+    ),
+    OfColumn(
+        roles=_KEYS,
+        sign=Sign.PLACEHOLDER,
+        found=_any(Sign.PLACEHOLDER),
+        problem="{count} of {filled} cells in {what} {name} hold what stands for a missing key",
+        means="they are taken for empty, so that they join nobody",
+        fix="nothing, if nobody knows the key there; otherwise look at what writes it",
     ),
     OfColumn(
         roles=_CLICK_IDS,

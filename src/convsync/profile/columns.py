@@ -149,11 +149,17 @@ class _Times(ColumnCounter):
             self._sample = TimeSample(text, _moment_shown(found))
         if not isinstance(found, datetime):
             return
-        if not isinstance(self._as_date(cell), datetime):
+        if self._may_be_date(cell):
             self._note(Sign.MIDNIGHT, text)
         elif not (found.minute or found.second or found.microsecond):
             self._note(Sign.FULL_HOUR, text)
             self._hours[found.hour] += 1
+
+    def _may_be_date(self, cell: object) -> bool:
+        try:
+            return not isinstance(self._as_date(cell), datetime)
+        except CellError:  # midnight, on a day that ends beyond the calendar
+            return True
 
     def _more(self) -> dict[str, Any]:
         return {"hours": dict(self._hours), "sample": self._sample}

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.looks import Role
-from convsync.extract.sound_ids import raise_if_damaged
+from convsync.extract.sound_ids import is_no_key, raise_if_damaged
 from convsync.model.click import ClickIdKind
 from convsync.profile.facts import Sign
 
@@ -114,6 +114,11 @@ _OF_IDS: Final[Sequence[tuple[Sign, Test]]] = (
     (Sign.DAMAGED, _is_damaged),
     (Sign.ROUNDED, _is_rounded),
 )
+_OF_KEYS: Final[Sequence[tuple[Sign, Test]]] = (
+    (Sign.DAMAGED, lambda text, found: not is_no_key(text) and _is_damaged(text, found)),
+    (Sign.ROUNDED, _is_rounded),
+    (Sign.PLACEHOLDER, _stands_for_nothing),
+)
 SIGNS: Final[Mapping[Role, Sequence[tuple[Sign, Test]]]] = {
     Role.CLICK_ID: (
         (Sign.LOWER_CASE, _lost_its_capitals),
@@ -125,8 +130,8 @@ SIGNS: Final[Mapping[Role, Sequence[tuple[Sign, Test]]]] = {
     Role.URL: ((Sign.LOWER_CASE, _lost_its_capitals),),
     Role.TIME: ((Sign.FAR_OFF, _is_far_off),),
     Role.DEAL_ID: _OF_IDS,
-    Role.CRM_KEY: _OF_IDS,
-    Role.VISITOR: _OF_IDS,
+    Role.CRM_KEY: _OF_KEYS,
+    Role.VISITOR: _OF_KEYS,
     Role.AMOUNT: (
         (Sign.ZERO, lambda _, found: found is not None and found.number == 0),
         (Sign.NEGATIVE, lambda _, found: found is not None and found.number < 0),

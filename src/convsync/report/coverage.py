@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from convsync.match import ClickVerdict, judged
+from convsync.match import ClickVerdict, candidates_of, judged
 from convsync.model.click import Candidate, MatchBasis
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import Side
@@ -223,5 +223,5 @@ def _caught(
     for row, name in pairs:
         deal, rule = known[row], rules[name]
         milestone = deal.milestone(rule.milestone)
-        candidates = (*deal.clicks, *logged.get(row, ()))
+        candidates = candidates_of(deal, logged.get(row, ()))
         yield name, caught_at(deal, milestone, candidates, rule) if milestone else None

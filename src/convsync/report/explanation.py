@@ -9,37 +9,39 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from convsync.extract.salesforce_ids import ids_meant
-from convsync.match import ClickVerdict, JudgedClick, judged
+from convsync.match import candidates_of, earlier_sale_of
 from convsync.model.ad_click import AdClick
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.consent import Said
 from convsync.model.deal import Deal, Milestone
-from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
+from convsync.model.ledger import IN_FLIGHT, LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.statement import Operation, Statement, order_id_of
 from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
+from convsync.report.click_lines import ClickLine, click_lines
 from convsync.report.outgoing import identifier_kinds
-from convsync.store import ad_clicks, batches, clicks, deals, heard, ledger, quarantine
+from convsync.store import (
+    ad_clicks,
+    batches,
+    clicks,
+    deals,
+    heard,
+    ledger,
+    quarantine,
+    shared_keys,
+)
 from convsync.store.batches import Envelope
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
+from convsync.store.kin import kin_of
+from convsync.store.shared_keys import SharedKey
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-
-ANOTHER_WAS_SENT = "is not the one that the conversion was sent with, which it keeps"
-"""Of a click that would count, had the conversion not gone out with another one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClickLine:
-    """A click of the deal, and what became of it under a rule."""
-
-    click: JudgedClick
-    what: str
-    is_used: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,14 @@ class DealExplanation:
     deal: Deal
     candidates: Sequence[Candidate]
     lines: Sequence[Line]
+    shared: Sequence[SharedKey] = ()
+    """Those of its keys that join nobody, because too many deals have them."""
     ad_clicks: Mapping[str, AdClick] = field(default_factory=dict)
     """What the ad account says of the clicks, by their gclids."""
     consents: Sequence[Said] = ()
     """The statements that decide on the use of the person's data; the deal has the outcome."""
+    refused_clicks: Sequence[Candidate] = ()
+    """Stored clicks whose visitor refused, which are therefore no candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +122,17 @@ def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanat
 def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> DealExplanation:
     (stored,) = heard.with_consent(connection, [read])
     entries = ledger.entries_for(connection, [stored.row])
-    found = clicks.candidates(connection, [stored.row]).get(stored.row, [])
-    candidates = _each_once([*stored.deal.clicks, *found])
+    kin = kin_of(connection, [stored.row], clicks.candidates(connection, [stored.row]))
+    known = kin.candidates.get(stored.row, ())
+    found = heard.without_refused(connection, kin.candidates).get(stored.row, ())
+    refused = [one for one in known if one not in found]
+    deal = structs.replace(
+        stored.deal, earlier_sale=earlier_sale_of(stored.deal, kin.sales.get(stored.row, ()))
+    )
+    candidates = _each_once(candidates_of(deal, found))
     numbers = [entry.batch for entry in entries.values() if entry.batch is not None]
     desk = _Desk(
-        deal=stored.deal,
+        deal=deal,
         entries={rule: entry for (_, rule), entry in entries.items()},
         candidates=candidates,
         envelopes=batches.envelopes(connection, numbers),
@@ -131,8 +143,10 @@ def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> Deal
         deal=stored.deal,
         candidates=candidates,
         lines=list(desk.lines()),
+        shared=shared_keys.of_deal(connection, stored.row),
         ad_clicks=ad_clicks.of_gclids(connection, gclids) if gclids else {},
         consents=heard.deciding(connection, read),
+        refused_clicks=_each_once(refused),
     )
 
 
@@ -247,7 +261,7 @@ class _Desk:
             agreement=agreement,
             next_due_at=next_due_at(agreement, deal) if agreement else None,
             caught_earlier=self._caught_earlier(reason),
-            clicks=self._clicks(rule, milestone, entry),
+            clicks=click_lines(deal, milestone, self.candidates, rule, entry),
             sent=self._sent(entry),
         )
 
@@ -279,18 +293,6 @@ class _Desk:
         envelope = self.envelopes.get(entry.batch) if entry.batch is not None else None
         return Sent(_named_by(entry, entry.statement), envelope)
 
-    def _clicks(
-        self, rule: ConversionRule, milestone: Milestone | None, entry: LedgerEntry | None
-    ) -> list[ClickLine]:
-        """Return what became of each click; one that was sent stays the one that is used."""
-        if milestone is None:
-            return []
-        found = judged(self.deal, milestone, self.candidates, rule)
-        if entry is None or entry.statement is None or not _keeps(entry):
-            return [ClickLine(one, one.verdict, one.verdict is ClickVerdict.USED) for one in found]
-        sent = entry.statement.click_id
-        return [_kept_click(one, is_sent=one.candidate.click.click_id == sent) for one in found]
-
 
 _ERASED = "a hashed e-mail or phone (erased since)"
 
@@ -300,14 +302,3 @@ def _named_by(entry: LedgerEntry, statement: Statement) -> list[str]:
     is_by_person = entry.matched is not None and entry.matched.basis is MatchBasis.IDENTIFIER
     kinds = identifier_kinds(statement)
     return kinds or ([_ERASED] if is_by_person and entry.operation is Operation.COUNT else [])
-
-
-def _keeps(entry: LedgerEntry) -> bool:
-    return entry.keeps_its_click or entry.state is State.CONFIRMED
-
-
-def _kept_click(one: JudgedClick, *, is_sent: bool) -> ClickLine:
-    if is_sent:
-        return ClickLine(one, ClickVerdict.USED, is_used=True)
-    what = ANOTHER_WAS_SENT if one.verdict is ClickVerdict.USED else one.verdict
-    return ClickLine(one, what, is_used=False)

@@ -50,6 +50,7 @@ class StepKind(StrEnum):
     DEAL = "deal"
     MILESTONE = "milestone"
     CONVERSION = "conversion"
+    CUSTOMER = "customer"
 
 
 _KINDS = list(StepKind)
@@ -62,7 +63,8 @@ class Step:
 
     `what` is a kind of click ID, the name of a milestone, the word for an event or for a consent;
     `name` a click ID, a rule's name or the use that a consent is about; and `deal_id` says whose it
-    is, where it is of one deal.
+    is, where it is of one deal. A deal that was found to be the customer's "joined" them, one that
+    proved to be another's "parted".
     """
 
     at: datetime | None
@@ -118,6 +120,7 @@ def _journey(connection: Connection, person: Person) -> Journey:
         *_consents(connection, person),
         *(step for stored in found for step in _milestones(stored.deal)),
         *_conversions(connection, person),
+        *_joined_and_parted(connection, found),
     ]
     steps.sort(key=lambda step: (step.at or _NEVER, _KINDS.index(step.kind)))
     return Journey(deals=found, steps=steps, is_cut=person.is_cut)
@@ -183,6 +186,15 @@ def _milestones(deal: Deal) -> Iterator[Step]:
             currency=deal.currency,
             is_estimated=one.is_estimated,
         )
+
+
+def _joined_and_parted(connection: Connection, found: Sequence[StoredDeal]) -> Iterator[Step]:
+    """Yield since when deals have been one customer's with others, and until when they were."""
+    names = {stored.row: stored.deal.deal_id for stored in found}
+    for row, joined_at, parted_at in persons.history(connection, names):
+        for at, what in ((joined_at, "joined"), (parted_at, "parted")):
+            if at is not None:
+                yield Step(at=at, kind=StepKind.CUSTOMER, what=what, deal_id=names[row])
 
 
 def _conversions(connection: Connection, person: Person) -> Iterator[Step]:

@@ -64,13 +64,13 @@ def hear_alert(platform: AdPlatform, body: Json) -> Json:
 
 
 def set_on_call(platform: AdPlatform, body: Json) -> Json:
-    """`{"refuse": true}` lets webhook and switch answer 503; `false` lets them listen again."""
+    """`{"refuse": true}` lets webhook and switch answer 503, `{"refuse": false}` listen again."""
     platform.on_call.refuses = bool(body["refuse"])
     return {"refuse": platform.on_call.refuses}
 
 
 def set_clock(platform: AdPlatform, body: Json) -> Json:
-    """`{"now": "2026-01-01T02:00:00Z"}` stops the clock there; `null` lets it go on."""
+    """`{"now": "2026-01-01T02:00:00Z"}` stops the clock there; `{"now": null}` lets it go on."""
     platform.clock.set(body["now"] and datetime.fromisoformat(body["now"]))
     return read_clock(platform, {})
 

@@ -6,8 +6,8 @@ The names on the right are a column's of an export or query, or a field's of a C
 from convsync.settings.values import Table, TimeColumn, Words
 
 
-class RecordFieldsTable(Table):
-    """Which field of a record holds a click ID, and whose it is."""
+class ClickIdFieldsTable(Table):
+    """Which field of a record, or column of a click log, holds a click ID of which kind."""
 
     gclid: str | None = None
     gbraid: str | None = None
@@ -17,6 +17,11 @@ class RecordFieldsTable(Table):
     li_fat_id: str | None = None
     ttclid: str | None = None
     landing_url: str | None = None
+
+
+class RecordFieldsTable(ClickIdFieldsTable):
+    """Which field of a record holds a click ID, and whose it is."""
+
     clicked_at: TimeColumn | None = None
     email: Words = ()
     phone: Words = ()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from convsync.settings.crms import CrmTable
-from convsync.settings.deal_fields import DealFieldsTable
+from convsync.settings.deal_fields import ClickIdFieldsTable, DealFieldsTable
 from convsync.settings.values import (
     ConsentWords,
     Currency,
@@ -129,19 +129,11 @@ class SqlDealsTable(_DealSource):
     overlap_minutes: Minutes = 10
 
 
-class ClickColumnsTable(Table):
+class ClickColumnsTable(ClickIdFieldsTable):
     """Which column of a click log holds what, by the header's exact words."""
 
     clicked_at: TimeColumn | None = None
     logged_at: TimeColumn | None = None
-    gclid: str | None = None
-    gbraid: str | None = None
-    wbraid: str | None = None
-    msclkid: str | None = None
-    fbclid: str | None = None
-    li_fat_id: str | None = None
-    ttclid: str | None = None
-    landing_url: str | None = None
     crm_key: Words = ()
     visitor: Words = ()
     email: Words = ()

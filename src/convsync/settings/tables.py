@@ -108,6 +108,8 @@ class Rule(Table):
     amounts: Amounts = Amounts()
     click_policy: ClickPolicy = ClickPolicy.LAST
     lookback_days: Days = 90
+    reuse_clicks: bool = False
+    clock_skew_minutes: float = Field(default=0, ge=0, le=60)
     undone_by_loss: bool | None = None
     days_to_close_variable: str | None = None
     estimated_days_to_close: bool = False

@@ -224,10 +224,28 @@ def with_amounts(
         .order_by(audit_blocks.c.first.desc())
     )
     amounts = select(audit_blocks.c.amounts).where(audit_blocks.c.first == bindparam("first"))
+    is_exact = least is not None and least == most
     for first, first_deal in dialect.raw_rows(connection, newest):
-        own = array("f", connection.execute(amounts, {"first": first}).scalar_one())
-        if places := [place for place, amount in enumerate(own) if low <= amount <= high]:
+        own = connection.execute(amounts, {"first": first}).scalar_one()
+        places = _equal_to(float(least or 0), own) if is_exact else _between(low, high, own)
+        if places:
             yield [first] if first_deal is not None else [first + place for place in places]
+
+
+def _between(low: float, high: float, own: bytes) -> list[int]:
+    return [place for place, amount in enumerate(array("f", own)) if low <= amount <= high]
+
+
+def _equal_to(amount: float, own: bytes) -> list[int]:
+    """Return the same of one amount, looked for as the bytes that it is kept in: far quicker."""
+    kept = array("f", [amount])
+    sought, size = kept.tobytes(), kept.itemsize
+    places, at = [], own.find(sought)
+    while at >= 0:
+        if at % size == 0:
+            places.append(at // size)
+        at = own.find(sought, at + 1)
+    return places
 
 
 _ROUNDED = 1e-6

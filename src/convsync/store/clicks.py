@@ -37,11 +37,14 @@ from sqlalchemy import (
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.key import CLICKS_BEGIN
 from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
-from convsync.store import dialect, runs
+from convsync.store import dialect, persons, runs
 from convsync.store.column_types import instant_of
+from convsync.store.given import Chain
+from convsync.store.reach import reach
 from convsync.store.schema import click_keys, click_news, clicks, deal_keys, deals, shared_keys
 
 _COLUMNS = ("id", "key", "kind", "value", "clicked_at", "is_whole_day")
+_AT_ONCE = 5_000
 _SPREAD = "clicks whose news was spread"
 
 
@@ -86,7 +89,7 @@ def save(connection: Connection, seen: SeenClicks) -> Stored:
 
 
 def spread_news(connection: Connection, *, now: datetime) -> None:
-    """Make every deal due that shares a key with a click that is news; it is news no longer."""
+    """Make every deal due that keys lead to from a click that is news; it is news no longer."""
     behind = _last_spread(connection)
     changed = select(click_news.c.click)
     shared = click_keys.c.click
@@ -96,10 +99,38 @@ def spread_news(connection: Connection, *, now: datetime) -> None:
         select(clicks.c.key).where(or_(own > behind, own.in_(changed))),
     )
     sharing = select(deal_keys.c.deal).where(deal_keys.c.key.in_(keys))
-    later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
-    connection.execute(update(deals).where(deals.c.id.in_(sharing), later).values(reconcile_at=now))
+    _make_due(connection, sharing, now)
+    persons.note_news(connection, sharing)
+    beyond = sorted(_keys_beyond(connection, behind))
+    for start in range(0, len(beyond), _AT_ONCE):
+        some = deal_keys.c.key.in_(beyond[start : start + _AT_ONCE])
+        led_to = select(deal_keys.c.deal).where(some)
+        _make_due(connection, led_to, now)
+        persons.note_news(connection, led_to)
     connection.execute(delete(click_news))
     runs.remember(connection, _SPREAD, str(_last(connection)))
+
+
+def _make_due(connection: Connection, rows: Select[tuple[int]], now: datetime) -> None:
+    later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
+    connection.execute(update(deals).where(deals.c.id.in_(rows), later).values(reconcile_at=now))
+
+
+def _keys_beyond(connection: Connection, behind: int) -> set[bytes]:
+    """Return the keys to which clicks that were known lead on from those that are news."""
+    if connection.execute(select(deals.c.id).limit(1)).first() is None:
+        return set()
+    new, same, other = click_keys.alias(), click_keys.alias(), click_keys.alias()
+    changed = select(click_news.c.click)
+    found = (
+        select(other.c.key)
+        .join(same, (same.c.click == other.c.click) & (same.c.key != other.c.key))
+        .join(new, (new.c.key == same.c.key) & (new.c.click != same.c.click))
+        .where(or_(new.c.click > behind, new.c.click.in_(changed)))
+        .where(same.c.key.not_in(select(shared_keys.c.key)))
+        .distinct()
+    )
+    return reach(connection, {bytes(key) for key in connection.execute(found).scalars()}).keys
 
 
 def has_news(connection: Connection) -> bool:
@@ -170,7 +201,7 @@ _BASES = {basis.value: basis for basis in MatchBasis}
 
 
 def _sharing_a_key(dialect_name: str) -> Select[Any]:
-    chain = dialect.Chain(dialect_name, "deals")
+    chain = Chain(dialect_name, "deals")
     may_join = deal_keys.c.key.between(bindparam("least"), bindparam("most"))
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_join)
     shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
@@ -182,16 +213,14 @@ def _sharing_a_key(dialect_name: str) -> Select[Any]:
 
 @cache
 def _carried_by_the_deal(dialect_name: str) -> Select[Any]:
-    chain = dialect.Chain(dialect_name, "deals")
+    chain = Chain(dialect_name, "deals")
     may_be_one = deal_keys.c.key >= literal(CLICKS_BEGIN)
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_be_one)
     clicked = chain.to(clicks, clicks.c.key == of_deal.c.key)
     return _found(chain, of_deal, clicked, literal(int(MatchBasis.DEAL)))
 
 
-def _found(
-    chain: dialect.Chain, of_deal: FromClause, clicked: FromClause, basis: Any
-) -> Select[Any]:
+def _found(chain: Chain, of_deal: FromClause, clicked: FromClause, basis: Any) -> Select[Any]:
     at = type_coerce(clicked.c.clicked_at, BigInteger)
     of_click = (clicked.c.id, clicked.c.kind, clicked.c.value, at, clicked.c.is_whole_day)
     columns: list[Any] = [of_deal.c.deal, *of_click, basis]
@@ -200,17 +229,22 @@ def _found(
 
 def numbered(connection: Connection, rows: Collection[int]) -> list[Click]:
     """Return the clicks of these rows; those of people who were forgotten are left out."""
-    columns = ("kind", "value", "clicked_at", "is_whole_day")
+    return [*by_row(connection, rows).values()]
+
+
+def by_row(connection: Connection, rows: Collection[int]) -> dict[int, Click]:
+    """Return the clicks of these rows, by row, without those of people who were forgotten."""
+    columns = ("id", "kind", "value", "clicked_at", "is_whole_day")
     found = dialect.rows_among(connection, clicks, columns, "id", sorted(rows))
-    return [
-        Click(
+    return {
+        row: Click(
             click_id=ClickId(_KINDS[kind], value),
             clicked_at=instant_of(clicked_at),
             is_whole_day=bool(is_whole_day),
         )
-        for kind, value, clicked_at, is_whole_day in found
+        for row, kind, value, clicked_at, is_whole_day in found
         if value
-    ]
+    }
 
 
 def count(connection: Connection) -> int:

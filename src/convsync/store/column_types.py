@@ -27,14 +27,14 @@ class Instant(TypeDecorator[datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], int | None]:
         """Return what returns the microseconds, and calls nothing else: millions are written."""
-        return _microseconds_of
+        return microseconds_of
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return the instant in UTC."""
         return instant_of(value)
 
 
-def _microseconds_of(value: datetime | None) -> int | None:
+def microseconds_of(value: datetime | None) -> int | None:
     """Return microseconds since 1970; naive datetimes are refused by their own arithmetic."""
     return None if value is None else (value - _EPOCH) // _MICROSECOND
 
@@ -52,14 +52,15 @@ class Micros(TypeDecorator[Decimal]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Decimal | None], int | None]:
         """Return what returns the millionths, and calls nothing else."""
-        return _millionths_of
+        return millionths_of
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Return the amount with as many places as it needs, at least two."""
         return amount_of(value)
 
 
-def _millionths_of(value: Decimal | None) -> int | None:
+def millionths_of(value: Decimal | None) -> int | None:
+    """Return an amount as a column holds it."""
     return None if value is None else int(value.scaleb(6))
 
 

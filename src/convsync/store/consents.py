@@ -35,6 +35,7 @@ from sqlalchemy import (
 from convsync.model.consent import ConsentStatus, Purpose, Said, SaidByKey, holding
 from convsync.store import dialect
 from convsync.store.column_types import instant_of
+from convsync.store.given import Chain
 from convsync.store.pages import PAGE
 from convsync.store.schema import consents, deal_keys, deals, shared_keys
 
@@ -42,8 +43,13 @@ Statement = tuple[bytes, Said]
 """The digest of a key, and what was said by whoever has it."""
 
 _NAME = ("key", "purpose", "source", "record")
+_OF_RECORDS = (Purpose.AD_USER_DATA, Purpose.AD_PERSONALIZATION)
 _COLUMNS = (*_NAME, "status", "said_at", "how")
 _Name = tuple[bytes, str, str, str]
+
+
+Withdrawn = tuple[str, Purpose]
+"""A deal's ID, and a use of the person's data that its record did not refuse before."""
 
 
 class Concerned(Struct, frozen=True, gc=False):
@@ -53,6 +59,18 @@ class Concerned(Struct, frozen=True, gc=False):
     source: str
     deal_id: str
     said: Said
+
+
+def not_refused(connection: Connection, source: str, deal_ids: Sequence[str]) -> set[Withdrawn]:
+    """Return which of these deals of a source are stored, and what their records do not refuse."""
+    columns = ("source", "deal_id", "ad_user_data", "ad_personalization")
+    found = dialect.rows_among(connection, deals, columns, "deal_id", deal_ids)
+    return {
+        (deal_id, purpose)
+        for of_source, deal_id, *statuses in found
+        for purpose, status in zip(_OF_RECORDS, statuses, strict=True)
+        if of_source == source and status != ConsentStatus.DENIED
+    }
 
 
 def replace_of_records(
@@ -223,7 +241,7 @@ def _said(
 
 @cache
 def _said_of_deals(dialect_name: str) -> Select[Any]:
-    chain = dialect.Chain(dialect_name, "deals")
+    chain = Chain(dialect_name, "deals")
     of_deal = chain.to(deal_keys, deal_keys.c.deal == chain.number)
     said = chain.to(consents, consents.c.key == of_deal.c.key)
     at = type_coerce(said.c.said_at, BigInteger)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError
 from convsync.store import database_file, dialect
+from convsync.store.database_errors import database_message, is_busy, is_full, is_refusal
 from convsync.store.overlay import lay_over
 from convsync.store.schema import metadata
 
@@ -115,17 +116,17 @@ class Database:
             raise self._translated(error) from error
 
     def _translated(self, error: DBAPIError) -> ConvsyncError:
-        message = dialect.database_message(error)
-        if dialect.is_busy(error):
+        message = database_message(error)
+        if is_busy(error):
             return TransientError(
                 f"Database {self.name} is busy or gone: {message}. Try again later."
             )
-        if dialect.is_full(error):
+        if is_full(error):
             return TransientError(
                 f"Database {self.name} has no room for more: {message}. Free some of its disk; the"
                 " next run resumes this one, and nothing is lost or sent twice."
             )
-        if dialect.is_refusal(error):
+        if is_refusal(error):
             return ConvsyncError(
                 f"Database {self.name} refused a row: {message}. Nothing of this step was written; "
                 "this is a mistake in convsync, please report it."

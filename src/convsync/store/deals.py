@@ -16,7 +16,6 @@ from sqlalchemy import (
     BindParameter,
     Connection,
     bindparam,
-    delete,
     exists,
     func,
     select,
@@ -26,9 +25,17 @@ from sqlalchemy import (
 from convsync.model.consent import ConsentStatus
 from convsync.model.deal import Deal, Gone, Milestone
 from convsync.model.ledger import State
-from convsync.store import deal_sums, dialect, milestone_rows, row_digests
+from convsync.store import (
+    deal_key_rows,
+    deal_sums,
+    dialect,
+    milestone_rows,
+    persons,
+    row_digests,
+)
 from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, DealRow, deal_of
-from convsync.store.schema import IS_UNCLEAR, deal_keys, deals, ledger, milestones
+from convsync.store.given import numbers_given
+from convsync.store.schema import IS_UNCLEAR, deals, ledger, milestones
 
 _ROWS_A_QUERY = 5_000
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
@@ -174,7 +181,7 @@ def look_again_sooner(connection: Connection, when: Mapping[int, datetime]) -> N
     """Bring forward when each deal row is due to be looked at, where that is later or never."""
     if not when:
         return
-    asked = select(dialect.given(connection.dialect.name, "rows").c.value)
+    asked = select(numbers_given(connection.dialect.name, "rows").c.value)
     found = select(deals.c.id, deals.c.reconcile_at).where(deals.c.id.in_(asked))
     later = [
         (when[row], row)
@@ -296,6 +303,7 @@ def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: date
     columns = ("gone", "digest", "reconcile_at")
     with deal_sums.following(connection, rows):
         dialect.update_rows(connection, deals, columns, left, key=("id",))
+    persons.make_kin_due(connection, rows, now)
     row_digests.drop(connection, rows)
 
 
@@ -366,7 +374,7 @@ def _insert(connection: Connection, rows: Sequence[DealRow]) -> None:
     dialect.insert_rows(connection, deals, DEAL_COLUMNS, [row.as_deal() for row in rows])
     milestone_rows.insert(connection, rows)
     deal_sums.add_new(connection, rows)
-    _insert_keys(connection, rows)
+    deal_key_rows.insert(connection, rows)
 
 
 def _replace(connection: Connection, rows: Sequence[DealRow], now: datetime) -> None:
@@ -383,13 +391,8 @@ def _replace(connection: Connection, rows: Sequence[DealRow], now: datetime) -> 
             key=("id",),
         )
         milestone_rows.replace(connection, rows, now)
-    connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(_ROWS)), {"rows": numbers})
-    _insert_keys(connection, rows)
-
-
-def _insert_keys(connection: Connection, rows: Sequence[DealRow]) -> None:
-    keys = sorted((row.number, key) for row in rows for key in row.keys)
-    dialect.insert_rows(connection, deal_keys, ("deal", "key"), keys)
+    persons.make_kin_due(connection, numbers, now)
+    deal_key_rows.replace(connection, rows)
 
 
 def _loaded(connection: Connection, found: Any) -> list[StoredDeal]:

@@ -1,5 +1,6 @@
-"""The few things SQLite and PostgreSQL do differently. Nothing outside this file knows which it is;
-what of it is one's alone stands in `sqlite_bulk` and `postgresql_bulk`.
+"""The few things SQLite and PostgreSQL do differently. What is one's alone stands in `sqlite_bulk`
+and `postgresql_bulk`, their errors in `database_errors`, a query's own table of numbers in `given`.
+Nothing else knows which it is.
 
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
@@ -8,7 +9,6 @@ mode (with full sync, so that a commit survives a power cut), PostgreSQL reads r
 tables are hidden to which a preview must not write stands in `overlay`.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,35 +18,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ARRAY,
     Boolean,
     Column,
     ColumnElement,
     Connection,
     Engine,
-    FromClause,
-    Integer,
     LargeBinary,
     Table,
-    TableValuedAlias,
-    Text,
-    TypeDecorator,
-    bindparam,
     create_engine,
     event,
     func,
-    literal_column,
     select,
-    true,
     type_coerce,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
     OperationalError,
 )
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -54,20 +41,11 @@ from sqlalchemy.types import TypeEngine
 
 from convsync.errors import OperatorError
 from convsync.store import postgresql_bulk, sqlite_bulk
+from convsync.store.database_errors import database_message
 
 BUSY_TIMEOUT_S = 30
 _ASKED_AT_ONCE = 5_000
 _WRITERS = 0x636F6E7673796E63  # "convsync": the advisory lock of writers, one a database
-_PASSING_STATES = ("08", "40", "55P", "53300", "57")
-"""Connection lost, deadlock, lock not had in time, too many connections, server going or coming.
-https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-_PASSING_WORDS = (
-    *("refused", "no such file", "temporary failure", "timeout", "timed out", "unreachable"),
-    *("starting up", "shutting down", "recovery mode", "too many", "closed the connection"),
-)
-"""Where there is no state: words in the message about a server that cannot be reached. That of one
-which was reached and refused (`FATAL: password …`) has none of them."""
-_FULL = frozenset({"SQLITE_FULL", "53100"})
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -322,57 +300,6 @@ def _processor(of: Dialect, type_: TypeEngine[Any]) -> Callable[[Any], Any] | No
     return type_.dialect_impl(of).bind_processor(of)
 
 
-class Numbers(TypeDecorator[Sequence[int]]):
-    """A list of whole numbers as one parameter: an array, or JSON."""
-
-    impl = Text
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return how the database takes it."""
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(Text())
-        return dialect.type_descriptor(ARRAY(Integer()))
-
-    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
-        """Return what the driver takes."""
-        numbers = list(value or ())
-        return json.dumps(numbers) if dialect.name == "sqlite" else numbers
-
-
-def given(dialect_name: str, parameter: str) -> TableValuedAlias:
-    """Return numbers that are handed over by a parameter, as a table of one column: `value`."""
-    numbers = bindparam(parameter, type_=Numbers())
-    if dialect_name == "sqlite":
-        return func.json_each(numbers).table_valued("value", name="given")
-    return func.unnest(numbers).table_valued("value", name="given").render_derived()
-
-
-class Chain:
-    """A join that begins with given numbers and goes from index to index, table by table.
-
-    PostgreSQL takes that order whatever it believes of the tables, which is little before they have
-    statistics, and wrong right after a load: OFFSET 0 keeps a subquery from being merged, so it is
-    looked up for each row before it.
-    https://www.postgresql.org/docs/current/queries-table-expressions.html#QUERIES-LATERAL
-    """
-
-    def __init__(self, dialect_name: str, parameter: str) -> None:
-        self._is_sqlite = dialect_name == "sqlite"
-        numbers = given(dialect_name, parameter)
-        self.number = numbers.c.value
-        self.joined: FromClause = numbers
-
-    def to(self, table: Table, condition: ColumnElement[bool]) -> FromClause:
-        """Join a table by a condition on what was joined before; return what to select from."""
-        if self._is_sqlite:
-            self.joined = self.joined.join(table, condition)
-            return table
-        looked_up = select(table).where(condition).offset(literal_column("0")).lateral(table.name)
-        self.joined = self.joined.join(looked_up, true())
-        return looked_up
-
-
 def tally(connection: Connection, found: Any) -> Counter[tuple[Any, ...]]:
     """Count the rows a query finds, by what they hold as the database keeps it.
 
@@ -417,35 +344,6 @@ def in_hex(connection: Connection, column: Column[Any]) -> ColumnElement[str]:
     if connection.dialect.name == "sqlite":
         return func.hex(column)
     return func.encode(type_coerce(column, LargeBinary()), "hex")
-
-
-def is_busy(error: DBAPIError) -> bool:
-    """True where a database error is one that a later try may get past."""
-    if error.connection_invalidated:
-        return True
-    if state := getattr(error.orig, "sqlstate", None):
-        return str(state).startswith(_PASSING_STATES)
-    if name := getattr(error.orig, "sqlite_errorname", None):
-        return str(name).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-    is_away = isinstance(error, OperationalError | InterfaceError)
-    message = str(error.orig).lower()
-    return is_away and any(word in message for word in _PASSING_WORDS)
-
-
-def is_full(error: DBAPIError) -> bool:
-    """True where there is no room for more on the database's disk."""
-    names = (getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate"))
-    return not _FULL.isdisjoint(names)
-
-
-def is_refusal(error: DBAPIError) -> bool:
-    """True where the database is well, and will not take what it was given."""
-    return isinstance(error, IntegrityError | DataError)
-
-
-def database_message(error: DBAPIError) -> str:
-    """Return the database's message, without the values that PostgreSQL quotes below it."""
-    return next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
 
 
 def _prepare_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from convsync.model.click import ClickIdKind
 from convsync.model.erased import Erased, deal_digest, digests_of_people
 from convsync.model.seen_clicks import digests_of_ids
-from convsync.store import ad_clicks, collected, consents, dialect, row_digests
+from convsync.store import ad_clicks, collected, consents, dialect, persons, row_digests, schema
 from convsync.store.deals import StoredDeal, numbered
 from convsync.store.pages import PAGE
 from convsync.store.schema import (
@@ -118,7 +118,7 @@ def forgotten_again(connection: Connection, erased: Erased) -> tuple[set[int], s
         if erased.knows([deal_digest(source, deal_id)])
     }
     keys: set[bytes] = set()
-    for column in (deal_keys.c.key, click_keys.c.key, clicks.c.key):
+    for column in (deal_keys.c.key, click_keys.c.key, clicks.c.key, schema.consents.c.key):
         for (key,) in _all_of(connection, select(column).distinct(), column):
             if erased.knows([key]):
                 keys.add(bytes(key))
@@ -145,6 +145,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
         for some in _some(sorted(found.digests)):
             connection.execute(delete(table).where(table.c.key.in_(some)))
     ad_clicks.forget(connection, found.digests)
+    persons.forget(connection, rows)
     for numbers in _some(sorted(found.clicks)):
         connection.execute(delete(click_keys).where(click_keys.c.click.in_(numbers)))
         connection.execute(delete(click_news).where(click_news.c.click.in_(numbers)))

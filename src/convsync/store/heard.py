@@ -46,17 +46,21 @@ def without_refused(
     """Return stored clicks without those whose visitor refused."""
     if not candidates or consents.is_empty(connection):
         return candidates
-    digests = {key for found in candidates.values() for key in digests_of_clicks(found)}
-    refused = {
-        key
-        for key, said in consents.of_keys(connection, digests).items()
-        if (one := decisive(Purpose.AD_USER_DATA, (), {key: said})) and one.is_refusal
-    }
+    refused = _refused_among(connection, (one for found in candidates.values() for one in found))
     if not refused:
         return candidates
     return {
         row: [one for one in found if refused.isdisjoint(digests_of_clicks([one]))]
         for row, found in candidates.items()
+    }
+
+
+def _refused_among(connection: Connection, candidates: Iterable[Candidate]) -> set[bytes]:
+    said = consents.of_keys(connection, set(digests_of_clicks(candidates)))
+    return {
+        key
+        for key, of_click in said.items()
+        if (one := decisive(Purpose.AD_USER_DATA, (), {key: of_click})) and one.is_refusal
     }
 
 

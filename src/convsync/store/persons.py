@@ -1,20 +1,269 @@
-"""Which deals and clicks are one customer's: all that keys lead to, from one to the next.
+"""Customers: deals that keys join, one to the next, whatever CRM and source they come from.
 
-A person is what the keys say now, and is kept nowhere: a merge in the CRM joins two people with the
-next night, and one that is undone parts them again. A key that too many deals have joins nobody
-(`store.shared_keys`).
+A key is a CRM ID, a visitor's ID, a click ID, or a hashed e-mail or phone. Two deals that have one
+in common are one customer's, and so are two that clicks lead from one to the other (`reach`). A key
+that too many deals have joins nobody (`shared_keys`), nor does one that too many clicks have.
+
+*Kept or derived?* Both, each where it is cheap. From a deal to its clicks there are indexes, so
+clicks belong to nobody in the database: matching follows keys when it decides (`kin`). From a key
+to its deals there is none, for it would have to be kept up at random places for every deal, night
+after night. So which deals are one customer's is kept, for those customers that have several: once
+a run, after everything was read, and only for what is new. A first night goes through all keys in
+their order instead, in memory that grows with the customers and not with the keys.
+
+What joined a customer is not kept, only when: persons are what the keys say now. A deal with other
+keys than before takes the customer apart whose it was, and the parts are joined anew; so what a CRM
+merges is one customer with the next night, and what it separates again is two, as before. Since
+when, and until when, stays in `persons`.
+
+Where no click has a key and no contact has a click there is nothing to find by all this, and a
+night does none of it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
-from convsync.store import dialect
-from convsync.store.schema import click_keys, clicks, deal_keys, shared_keys
+from convsync.model.click import MatchBasis
+from convsync.model.deal import Deal
+from convsync.model.key import CLICKS_BEGIN
+from convsync.store import dialect, runs
+from convsync.store.given import numbers_given
+from convsync.store.reach import MOST_CLICKS, Together, reach
+from convsync.store.schema import (
+    click_keys,
+    clicks,
+    deal_keys,
+    deals,
+    person_news,
+    persons,
+    shared_keys,
+)
 
 MOST_DEALS = 200
-"""No customer has more deals than this: keys that lead to more are followed no further."""
+"""No customer has more deals than this: what keys would join to more is nobody."""
+MANY = 5_000
+"""From so many deals on of which something is new, all keys are gone through in order."""
+_PAGE = 5_000
+_JOINED = "deals joined to persons"
+_NEEDED = "clicks are found on contacts"
+_IS_JOINED = persons.c.parted_at.is_(None)
+_ROWS: Any = bindparam("rows", expanding=True)
+
+Members = dict[int, int]
+"""The person of each deal that has one: the row of the person's first deal."""
+
+
+def is_needed(connection: Connection) -> bool:
+    """True where a click may be found by what a customer's records have in common."""
+    if connection.execute(select(click_keys.c.key).limit(1)).first() is not None:
+        return True
+    return runs.recall(connection, _NEEDED) is not None
+
+
+def note_need(connection: Connection, chunk: Iterable[Deal]) -> None:
+    """Note it where a CRM has the clicks of these deals on contacts, who may have several deals."""
+    on_contact = any(one.basis is not MatchBasis.DEAL for deal in chunk for one in deal.clicks)
+    if on_contact and runs.recall(connection, _NEEDED) is None:
+        runs.remember(connection, _NEEDED, "yes")
+
+
+def note_news(connection: Connection, found: Select[tuple[int]]) -> None:
+    """Note that keys of these deals, or of their clicks, are not what they were."""
+    if not _last_joined(connection):
+        return  # everything is news
+    there = select(person_news.c.deal)
+    new = found.where(found.selected_columns[0].not_in(there)).distinct()
+    connection.execute(insert(person_news).from_select(["deal"], new))
+
+
+def note_changed(connection: Connection, rows: Collection[int]) -> None:
+    """Note that keys of the deals in these rows are not what they were."""
+    if rows:
+        asked = numbers_given(connection.dialect.name, "rows").c.value
+        found = select(deals.c.id).where(deals.c.id.in_(select(asked)))
+        note_news(connection, found.params(rows=sorted(rows)))
+
+
+def join(connection: Connection, *, now: datetime) -> None:
+    """Join what is new to the persons there are; every deal is due whose person is not as it was.
+
+    To be called once all deals and clicks were read, and it is known which keys are shared.
+    """
+    if not is_needed(connection):
+        connection.execute(delete(person_news))
+        return
+    behind, last = _last_joined(connection), _last_deal(connection)
+    news = set(connection.execute(select(person_news.c.deal)).scalars())
+    news |= set(connection.execute(select(deals.c.id).where(deals.c.id > behind)).scalars())
+    if not news:
+        return
+    if len(news) > MANY:
+        before = _members(connection)
+        together = _all_together(connection)
+        concerned = set(range(1, last + 1))
+    else:
+        before, together, concerned = _joined_to_news(connection, news)
+    groups = [one for one in together.groups(concerned) if 1 < len(one) <= MOST_DEALS]
+    after = {deal: min(group) for group in groups for deal in group}
+    changed = {deal for deal in concerned if before.get(deal) != after.get(deal)}
+    _write(connection, changed, after, now)
+    touched = changed | news
+    due = changed.union(*(group for group in groups if not group.isdisjoint(touched)))
+    _make_due(connection, due, now)
+    connection.execute(delete(person_news))
+    runs.remember(connection, _JOINED, str(last))
+
+
+def members_with(connection: Connection, rows: Collection[int]) -> dict[int, set[int]]:
+    """Return all deals of the customers that these deals are of, by deal; itself among them.
+
+    A deal whose customer has no other is not there.
+    """
+    members: dict[int, set[int]] = {}
+    found = _of_one_person(connection.dialect.name)
+    for deal, member in connection.execute(found, {"rows": sorted(rows)}):
+        members.setdefault(deal, set()).add(member)
+    return members
+
+
+@cache
+def _of_one_person(dialect_name: str) -> Select[Any]:
+    one, other = persons.alias("one"), persons.alias("other")
+    is_same = (other.c.person == one.c.person) & other.c.parted_at.is_(None)
+    asked = select(numbers_given(dialect_name, "rows").c.value)
+    return (
+        select(one.c.deal, other.c.deal)
+        .join(other, is_same)
+        .where(one.c.parted_at.is_(None), one.c.deal.in_(asked))
+    )
+
+
+def make_kin_due(connection: Connection, rows: Collection[int], now: datetime) -> None:
+    """Make the other deals of these deals' customers due: what led to one is not another's."""
+    if rows:
+        others = set().union(*members_with(connection, rows).values()) - set(rows)
+        _make_due(connection, others, now)
+
+
+def history(
+    connection: Connection, rows: Collection[int]
+) -> list[tuple[int, datetime, datetime | None]]:
+    """Return since when each of some deals was one of several of a customer, and until when."""
+    found = select(persons.c.deal, persons.c.joined_at, persons.c.parted_at)
+    by_time = found.where(persons.c.deal.in_(_ROWS)).order_by(persons.c.joined_at, persons.c.deal)
+    return [(*row,) for row in connection.execute(by_time, {"rows": sorted(rows)})]
+
+
+def forget(connection: Connection, rows: Collection[int]) -> None:
+    """Erase whose deals these were."""
+    for table in (persons, person_news):
+        connection.execute(delete(table).where(table.c.deal.in_(_ROWS)), {"rows": sorted(rows)})
+
+
+def _joined_to_news(connection: Connection, news: set[int]) -> tuple[Members, Together, set[int]]:
+    """Take the persons apart that news is of, and join them anew with whoever has their keys.
+
+    Returns what persons were, who belongs together, and which deals that is said of.
+    """
+    begun = news.union(*members_with(connection, news).values())
+    keys = dialect.rows_among(connection, deal_keys, ("key",), "deal", sorted(begun))
+    reached = reach(connection, {bytes(key) for (key,) in keys})
+    holders = [
+        (bytes(key), deal)
+        for key, deal in dialect.rows_among(
+            connection, deal_keys, ("key", "deal"), "key", sorted(reached.keys)
+        )
+    ]
+    together = Together()
+    together.join_holders([*holders, *((key, -click) for key, click in reached.links)])
+    concerned = begun | {deal for _, deal in holders}
+    for deal, members in members_with(connection, concerned - begun).items():
+        concerned |= members
+        for member in members:
+            together.join(deal, member)
+    return _members(connection, concerned), together, concerned
+
+
+def _all_together(connection: Connection) -> Together:
+    together = Together()
+    for deals_with, clicks_with in _all_holders(connection):
+        nodes = deals_with + clicks_with if len(clicks_with) <= MOST_CLICKS else deals_with
+        for other in nodes[1:]:
+            together.join(nodes[0], other)
+    return together
+
+
+def _all_holders(connection: Connection) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield the deals with a key, and its clicks as numbers below zero, one key after the other."""
+    carried = select(deal_keys.c.key).where(deal_keys.c.key >= CLICKS_BEGIN)
+    everything = union_all(
+        select(deal_keys.c.key.label("key"), deal_keys.c.deal.label("holder")),
+        select(click_keys.c.key, -click_keys.c.click),
+        select(clicks.c.key, -clicks.c.id).where(clicks.c.key.in_(carried)),
+    ).subquery()
+    by_key = select(everything).order_by(everything.c.key)
+    joins_nobody = {bytes(key) for key in connection.execute(select(shared_keys.c.key)).scalars()}
+    links = connection.execute(by_key, execution_options={"yield_per": _PAGE})
+    for key, group in groupby(links, itemgetter(0)):
+        holders = [holder for _, holder in group]
+        if len(holders) > 1 and bytes(key) not in joins_nobody:
+            yield [one for one in holders if one > 0], [one for one in holders if one < 0]
+
+
+def _members(connection: Connection, rows: Iterable[int] | None = None) -> Members:
+    found = select(persons.c.deal, persons.c.person).where(_IS_JOINED)
+    if rows is not None:
+        asked = numbers_given(connection.dialect.name, "rows").c.value
+        found = found.where(persons.c.deal.in_(select(asked))).params(rows=sorted(rows))
+    return {deal: person for deal, person in connection.execute(found)}  # noqa: C416 (typed)
+
+
+def _write(connection: Connection, changed: set[int], after: Members, now: datetime) -> None:
+    """Part these deals from whom they were with, and join them to whom they are with now.
+
+    What was joined at the same instant was never one: two runs may be as of one time.
+    """
+    asked = select(numbers_given(connection.dialect.name, "rows").c.value)
+    were = persons.c.deal.in_(asked) & _IS_JOINED
+    rows = {"rows": sorted(changed)}
+    connection.execute(delete(persons).where(were, persons.c.joined_at == now), rows)
+    connection.execute(update(persons).where(were).values(parted_at=now), rows)
+    joined = [(deal, now, after[deal]) for deal in sorted(changed) if deal in after]
+    dialect.insert_rows(connection, persons, ("deal", "joined_at", "person"), joined)
+
+
+def _make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:
+    if rows:
+        asked = select(numbers_given(connection.dialect.name, "rows").c.value)
+        later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
+        due = update(deals).where(deals.c.id.in_(asked), later).values(reconcile_at=now)
+        connection.execute(due, {"rows": sorted(rows)})
+
+
+def _last_deal(connection: Connection) -> int:
+    newest = select(deals.c.id).order_by(deals.c.id.desc()).limit(1)  # quick in a view too
+    return connection.execute(newest).scalar() or 0
+
+
+def _last_joined(connection: Connection) -> int:
+    return int(runs.recall(connection, _JOINED) or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,51 +276,30 @@ class Person:
 
 
 def person_with(
-    connection: Connection, deals: Collection[int], keys: Collection[bytes] = ()
+    connection: Connection, rows: Collection[int], keys: Collection[bytes] = ()
 ) -> Person:
-    """Return whose these deals and keys are."""
-    known_deals, known_clicks, known_keys = set(deals), set[int](), set[bytes]()
-    new_keys = _keys_of_deals(connection, known_deals) | set(keys)
-    while new_keys := new_keys - known_keys - _shared(connection, new_keys):
-        known_keys |= new_keys
-        new_clicks = _clicks_with(connection, new_keys) - known_clicks
-        new_deals = _deals_with(connection, new_keys) - known_deals
-        known_clicks |= new_clicks
-        known_deals |= new_deals
-        if len(known_deals) > MOST_DEALS:
-            few = frozenset(sorted(known_deals)[:MOST_DEALS]) | frozenset(deals)
-            return Person(deals=few, clicks=frozenset(known_clicks), is_cut=True)
-        new_keys = _keys_of_deals(connection, new_deals) | _keys_of_clicks(connection, new_clicks)
-    return Person(deals=frozenset(known_deals), clicks=frozenset(known_clicks))
+    """Return whose these deals and keys are, as the keys say now, not waiting for a night.
+
+    Which deals have a key is looked for among all, at each step from deals to deals.
+    """
+    known, found_clicks = set(rows), set[int]()
+    known_keys, new_keys = set[bytes](), _keys_of(connection, known) | set(keys)
+    while new_keys := new_keys - known_keys:
+        reached = reach(connection, new_keys)
+        known_keys |= new_keys | reached.keys
+        found_clicks |= {click for _, click in reached.links}
+        asked = sorted(reached.keys)
+        having = dialect.rows_among(connection, deal_keys, ("deal",), "key", asked)
+        new = {deal for (deal,) in having} - known
+        new |= set().union(*members_with(connection, known | new).values()) - known
+        known |= new
+        if len(known) > MOST_DEALS:
+            few = frozenset(sorted(known)[:MOST_DEALS]) | frozenset(rows)
+            return Person(deals=few, clicks=frozenset(found_clicks), is_cut=True)
+        new_keys = _keys_of(connection, new)
+    return Person(deals=frozenset(known), clicks=frozenset(found_clicks))
 
 
-def _shared(connection: Connection, keys: Collection[bytes]) -> set[bytes]:
-    return {
-        bytes(key)
-        for (key,) in dialect.rows_among(connection, shared_keys, ("key",), "key", sorted(keys))
-    }
-
-
-def _keys_of_deals(connection: Connection, rows: Collection[int]) -> set[bytes]:
-    return {
-        bytes(key)
-        for (key,) in dialect.rows_among(connection, deal_keys, ("key",), "deal", sorted(rows))
-    }
-
-
-def _keys_of_clicks(connection: Connection, rows: Collection[int]) -> set[bytes]:
-    joining = dialect.rows_among(connection, click_keys, ("key",), "click", sorted(rows))
-    own = dialect.rows_among(connection, clicks, ("key",), "id", sorted(rows))
-    return {bytes(key) for found in (joining, own) for (key,) in found}
-
-
-def _clicks_with(connection: Connection, keys: Collection[bytes]) -> set[int]:
-    joined = dialect.rows_among(connection, click_keys, ("click",), "key", sorted(keys))
-    own = dialect.rows_among(connection, clicks, ("id",), "key", sorted(keys))
-    return {row for found in (joined, own) for (row,) in found}
-
-
-def _deals_with(connection: Connection, keys: Collection[bytes]) -> set[int]:
-    return {
-        row for (row,) in dialect.rows_among(connection, deal_keys, ("deal",), "key", sorted(keys))
-    }
+def _keys_of(connection: Connection, rows: Collection[int]) -> set[bytes]:
+    found = dialect.rows_among(connection, deal_keys, ("key",), "deal", sorted(rows))
+    return {bytes(key) for (key,) in found}

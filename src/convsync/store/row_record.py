@@ -5,7 +5,7 @@ that an entry would not have been written with has no record here: who compares 
 entry itself, which says what is amiss.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -24,7 +24,7 @@ from convsync.store.schema import ledger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000
-_COLUMNS = (
+COLUMNS = (
     *("id", "deal", "run_id", "order_id", "rule", "destination", "action_id", "milestone"),
     *("milestone_at", "state", "reason", "code", "due_at", "batch_id", "is_unsure"),
     *("seconds_to_close", "told_value", "told_currency"),
@@ -43,23 +43,22 @@ def _as_kept(name: str) -> Any:
     return type_coerce(column, BigInteger) if is_number else column
 
 
-_OF_DEALS = select(*map(_as_kept, _COLUMNS)).where(
+_OF_DEALS = select(*map(_as_kept, COLUMNS)).where(
     ledger.c.deal > bindparam("after"), ledger.c.deal <= bindparam("upto")
 )
 
 
-def records_of_deals(
-    connection: Connection, after: int, upto: int
-) -> Iterator[tuple[int, int, Recorded | None]]:
-    """Yield number, deal row and record of the entries of the deals with these rows.
-
-    None stands for a row that is not one that an entry would have been written with.
-    """
-    for row in dialect.raw_rows(connection, _OF_DEALS, after=after, upto=upto):
-        yield row[0], row[1], _record_of(row)
+Row = tuple[Any, ...]
+"""The values of `COLUMNS` as the database keeps them, whole numbers for instants and money."""
 
 
-def _record_of(row: Sequence[Any]) -> Recorded | None:
+def rows_of_deals(connection: Connection, after: int, upto: int) -> list[Row]:
+    """Return the rows of the entries of the deals with these rows."""
+    return dialect.raw_rows(connection, _OF_DEALS, after=after, upto=upto)
+
+
+def record_of(row: Row) -> Recorded | None:
+    """Return a row as a record, None where it is not one that an entry would be written with."""
     number, _, run_id, order_id, rule, destination, action, milestone, milestone_at = row[:9]
     state, reason, code, due_at, batch, is_unsure, seconds_to_close, told, told_currency = row[9:18]
     operation, value, currency, event_at, kind, click_id, extras = row[18:25]
@@ -67,7 +66,7 @@ def _record_of(row: Sequence[Any]) -> Recorded | None:
     is_sound = (told is None) == (told_currency is None) and code != ""
     if not (is_sound and _is_whole_statement(row[18:25]) and _is_whole_match(*row[25:])):
         return None
-    about, is_stray = (None, False) if extras is None else _about(extras)
+    about, is_stray = (None, False) if extras is None else about_in_row(extras)
     if is_stray:
         return None
     reached = _iso(milestone_at)
@@ -143,7 +142,7 @@ def _amount(micros: int) -> str:
 
 
 @lru_cache(maxsize=4_096)
-def _about(extras: str) -> tuple[str | None, bool]:
+def about_in_row(extras: str) -> tuple[str | None, bool]:
     """Return the digest that events say of a statement's extras, and whether these are a stray."""
     try:
         return about_in(extras), False

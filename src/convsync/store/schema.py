@@ -257,7 +257,7 @@ click_keys = Table(
 )
 IS_OF_PEOPLE = text("basis = 5")
 """A key that is a hashed e-mail or phone: `MatchBasis.IDENTIFIER`."""
-_index_where("ix_click_keys_people", IS_OF_PEOPLE, click_keys.c.click)
+Index("ix_click_keys_click", click_keys.c.click)
 collected = Table(
     "collected",
     metadata,
@@ -305,6 +305,27 @@ shared_keys = Table(
     sqlite_with_rowid=False,
 )
 """Keys that so many deals have that they join none to a click, and one of these deals."""
+persons = Table(
+    "persons",
+    metadata,
+    Column("deal", ForeignKey("deals.id"), primary_key=True),
+    Column("joined_at", Instant, primary_key=True),
+    Column("person", Integer, nullable=False),
+    Column("parted_at", Instant),
+    sqlite_with_rowid=False,
+    info={GROWS: True},
+)
+"""Customers with several deals, each named by the first of them; what they were before stays."""
+IS_STILL_JOINED = text("parted_at IS NULL")
+_index_where("ix_persons_person", IS_STILL_JOINED, persons.c.person)
+
+person_news = Table(
+    "person_news",
+    metadata,
+    Column("deal", ForeignKey("deals.id"), primary_key=True, autoincrement=False),
+)
+"""Deals of which a key changed, or a click with one, since persons were last joined."""
+
 ad_clicks = Table(
     "ad_clicks",
     metadata,

@@ -3,22 +3,22 @@
 Such a key is a placeholder, or that of many people, and a click that has it says nothing of any of
 them; nor is such an e-mail or phone sent. There is no index from keys to deals (see `clicks`), so
 these are counted in one pass over the keys, once everything was read, and only where something was
-stored. A key matters that a click has, and where identifiers are sent any e-mail and phone. A deal
-whose key has become one of these, or is none any more, is due to be looked at again: what was
-planned for it in the same run is decided anew before anything is sent.
+stored. Every key matters where deals are joined to customers (`persons`), and elsewhere e-mails and
+phones where they are sent. A deal whose key has become one of these, or is none any more, is due to
+be looked at again: what was planned for it in the same run is decided anew before anything is sent.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, update
 
 from convsync.model.key import KeyKind, digests_of
 from convsync.model.terms import SharedKeys
-from convsync.store import clicks, dialect
+from convsync.store import dialect, persons
 from convsync.store.deal_row import split
-from convsync.store.schema import click_keys, deal_keys, deals, shared_keys
+from convsync.store.schema import deal_keys, deals, shared_keys
 
 _COLUMNS = ("key", "deals", "example")
 
@@ -41,14 +41,11 @@ def note(
         .group_by(deal_keys.c.key)
         .having(func.count() > terms.most)
     )
-    if not sends_identifiers:
-        ends = clicks.key_range(connection) or (b"", b"")
-        of_clicks = deal_keys.c.key.in_(select(click_keys.c.key))
-        counted = counted.where(deal_keys.c.key.between(*ends), of_clicks)
-    rows = map(tuple, connection.execute(counted))
+    joins_people = persons.is_needed(connection)
+    rows = map(tuple, connection.execute(counted) if sends_identifiers or joins_people else ())
     found: Found = [row for row in rows if row[0] not in terms.allowed]
-    if sends_identifiers:
-        matter = _of_clicks(connection, found) | _of_people(connection, found)
+    if not joins_people:
+        matter = _of_people(connection, found)
         found = [row for row in found if row[0] in matter]
     before = set(connection.execute(select(shared_keys.c.key)).scalars())
     connection.execute(delete(shared_keys))
@@ -64,11 +61,6 @@ def digests(connection: Connection) -> frozenset[bytes]:
 
 Found = Sequence[tuple[bytes, int, int]]
 """Keys, each with the number of its deals and the row of one of them."""
-
-
-def _of_clicks(connection: Connection, found: Found) -> set[bytes]:
-    keys = [key for key, _, _ in found]
-    return {key for (key,) in dialect.rows_among(connection, click_keys, ("key",), "key", keys)}
 
 
 def _of_people(connection: Connection, found: Found) -> set[bytes]:
@@ -89,15 +81,28 @@ def _make_due(connection: Connection, keys: set[bytes], now: datetime) -> None:
     later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
     due = update(deals).where(deals.c.id.in_(concerned), later).values(reconcile_at=now)
     connection.execute(due, {"keys": sorted(keys)})
+    persons.note_news(connection, concerned.params(keys=sorted(keys)))
 
 
 def listed(connection: Connection) -> list[SharedKey]:
     """Return the keys that join nobody, those of most deals first."""
-    found = (
-        select(shared_keys.c.key, shared_keys.c.deals, deals.c.deal_id)
-        .join(deals, deals.c.id == shared_keys.c.example)
-        .order_by(shared_keys.c.deals.desc(), shared_keys.c.key)
-    )
+    return _named(connection, _LISTED)
+
+
+def of_deal(connection: Connection, row: int) -> list[SharedKey]:
+    """Return the keys of a deal that join nobody, those of most deals first."""
+    own = select(deal_keys.c.key).where(deal_keys.c.deal == row)
+    return _named(connection, _LISTED.where(shared_keys.c.key.in_(own)))
+
+
+_LISTED = (
+    select(shared_keys.c.key, shared_keys.c.deals, deals.c.deal_id)
+    .join(deals, deals.c.id == shared_keys.c.example)
+    .order_by(shared_keys.c.deals.desc(), shared_keys.c.key)
+)
+
+
+def _named(connection: Connection, found: Select[tuple[bytes, int, str]]) -> list[SharedKey]:
     return [
         SharedKey(name=f"key:{row.key.hex()}", deals=row.deals, example=row.deal_id)
         for row in connection.execute(found)

@@ -37,6 +37,7 @@ from convsync.model.period import Period
 from convsync.model.planned import PlannedTogether
 from convsync.model.statement import Operation
 from convsync.store import dialect
+from convsync.store.given import numbers_given
 from convsync.store.schema import (
     IS_ESTIMATED,
     deals,
@@ -391,7 +392,7 @@ def _times_turning(dialect_name: str, *, is_sent: bool) -> Select[Any]:
 
 
 def _is_given(dialect_name: str) -> ColumnElement[bool]:
-    return ledger.c.id.in_(select(dialect.given(dialect_name, "numbers").c.value))
+    return ledger.c.id.in_(select(numbers_given(dialect_name, "numbers").c.value))
 
 
 def count_ledger(connection: Connection) -> Amounts:

@@ -56,6 +56,7 @@ class OdooServer(CrmServer):
     """
 
     name = "odoo"
+    has_pipelines = False
     routes = (
         ("POST", r"/json/2/(?P<model>[\w.]+)/(?P<method>\w+)", "json2"),
         ("POST", r"/jsonrpc", "jsonrpc"),
@@ -65,6 +66,7 @@ class OdooServer(CrmServer):
         super().__init__(book, now)
         self.is_admin = True
         self.version = 19
+        self._archived: set[str] = set()
 
     @property
     def version(self) -> int:
@@ -78,6 +80,11 @@ class OdooServer(CrmServer):
     def record_id(self, kind: str, number: int) -> str:
         """Return a small number, of each model's own."""
         return str(number)
+
+    def archive(self, deal_id: str, at: datetime) -> None:
+        """Put a lead away, which takes its chance; it stays in its stage."""
+        self.book.edit(deal_id, at)
+        self._archived.add(deal_id)
 
     def not_found(self, request: CrmRequest) -> Reply:
         """Answer with a page, as for an unknown database."""
@@ -238,13 +245,14 @@ class OdooServer(CrmServer):
         is_lost = deal.stage == "lost"
         stage = self.book.stage(stages[-1][0])
         is_closed = is_lost or stage.outcome is Outcome.WON
-        probability = 0.0 if is_lost else 100.0 if is_closed else 40.0
-        reason = [1, deal.lost_reason] if deal.lost_reason else False
+        is_active = not is_lost and deal.deal_id not in self._archived
+        probability = 0.0 if not is_active else 100.0 if is_closed else 40.0
+        reason = [1, deal.lost_reason or "Other"] if deal.lost_reason or is_lost else False
         amount = deal.amount or 0
         return {
             "id": int(deal.deal_id),
             "name": deal.name,
-            "active": not is_lost,
+            "active": is_active,
             "stage_id": [self.book.stage_number(stage.key), stage.name],
             "probability": probability,
             "planned_revenue": amount,

@@ -24,6 +24,7 @@ from convsync.sandbox.crm.book import CrmStage, Outcome, Telling
 from convsync.sandbox.crm.server import CrmRequest as CrmRequest
 from convsync.sandbox.crm.server import Poison, Reply
 from convsync.sandbox.crm.vendors import SERVERS, CrmOfVendor, Crms
+from convsync.sandbox.untidy import Untidy, make_untidy, untidy_by_default
 from convsync.sandbox.world import Change, World
 from convsync.sandbox.world_csv import deals_in_csv
 
@@ -42,6 +43,7 @@ _EDITS: Mapping[str, Callable[[CrmOfVendor, Mapping[str, Any]], str]] = {
     "merged": lambda crm, edit: crm.merge(edit["deal"], edit["into"], _at(edit)).deal_id,
     "deleted": lambda crm, edit: crm.book.delete(edit["deal"], _at(edit)).deal_id,
     "restored": lambda crm, edit: crm.book.restore(edit["deal"], _at(edit)).deal_id,
+    "archived": lambda crm, edit: crm.archive(edit["deal"], _at(edit)).deal_id,
     "hidden": lambda crm, edit: crm.book.hide(edit["deal"]).deal_id,
     "shown": lambda crm, edit: crm.book.show(edit["deal"]).deal_id,
 }
@@ -108,8 +110,8 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
     def add_edits(request: Request, body: bytes) -> Json:
         """`[{"deal": ID, "kind": "moved", "stage": "won", "at": …}]`, by the CRM's own IDs.
 
-        Kinds are moved, merged (`into`), deleted, restored, hidden and shown. Several moves at one
-        instant have equal stamps, in the order given.
+        Kinds are moved, merged (`into`), deleted, restored, archived, hidden and shown. Several
+        moves at one instant have equal stamps, in the order given.
         """
         crm = crms[request.path_params["vendor"]]
         return {"edited": [_EDITS[edit["kind"]](crm, edit) for edit in json.loads(body)]}
@@ -128,8 +130,18 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
         book.stages = tuple(there.values())
         return {"stages": len(there)}
 
+    def be_untidy(request: Request, body: bytes) -> Json:
+        """`{"at": …, "handed_over": true, "merged": true, "at_once": true, "limited": true}`.
+
+        With `at` alone, what config/sandbox/untidy.toml says has happened by then.
+        """
+        crm, order = crms[request.path_params["vendor"]], json.loads(body)
+        at = datetime.fromisoformat(order.pop("at"))
+        what = Untidy(**order) if order else untidy_by_default()
+        return {"made": make_untidy(crm, what, at)}
+
     def set_stuck(request: Request, body: bytes) -> Json:
-        """`{"path": "/search$"}`: such paths repeat their first answer; null lets them go on."""
+        """`{"path": "/search$"}`: such paths repeat their first answer; `null` for it ends that."""
         crms[request.path_params["vendor"]].server.stuck = json.loads(body)["path"]
         return {}
 
@@ -155,6 +167,7 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
         switch("/crms/{vendor}/edits", add_edits),
         switch("/crms/{vendor}/stages", set_stages),
         switch("/crms/{vendor}/stuck", set_stuck),
+        switch("/crms/{vendor}/untidy", be_untidy),
         Route("/crms/{vendor}/deals/{deal}", guarded(id_of)),
         Route("/crms/{vendor}/requests", guarded(requests_made)),
         *(

@@ -58,6 +58,7 @@ class SalesforceServer(ConsentingServer):
     """
 
     name = "salesforce"
+    has_pipelines = False
     base_url = "https://acme.my.salesforce.com"
     routes = (
         ("POST", r"/services/oauth2/token", "token"),

@@ -140,6 +140,8 @@ class CrmServer:
     allowances: Sequence[Allowance] = ()
     most_at_once: int | None = None
     """How many requests may be under way; None for any number."""
+    has_pipelines = True
+    """False where all stages are in one list."""
     merges_into_a_new_deal = False
     """True where a merge ends both deals and makes a third."""
 
@@ -229,6 +231,10 @@ class CrmServer:
     def record_id(self, kind: str, number: int) -> str:
         """Return the vendor's form of the ID of a kind of record; numbers begin with 1."""
         raise NotImplementedError
+
+    def archive(self, deal_id: str, at: datetime) -> None:
+        """Put a deal away that stays what it is. Raises ValueError where the vendor cannot."""
+        raise ValueError(f"{self.name} does not archive deal {deal_id}")
 
     def refuse(self, request: CrmRequest) -> Reply | None:
         """Return the answer to somebody who may not ask; None where he may."""

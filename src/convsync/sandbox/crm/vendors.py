@@ -50,6 +50,11 @@ class CrmOfVendor:
         new_id = anew if self.server.merges_into_a_new_deal else None
         return self.book.merge(loser, survivor, at, new_id=new_id)
 
+    def archive(self, deal_id: str, at: datetime) -> CrmDeal:
+        """Put a deal away as this vendor does. Raises ValueError where it does not."""
+        self.server.archive(deal_id, at)
+        return self.book.deals([deal_id])[0]
+
     def answer(self, request: CrmRequest) -> Reply:
         """Answer a request by what the world is at the clock's now."""
         with self.book.lock:

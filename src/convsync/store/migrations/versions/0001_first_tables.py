@@ -281,6 +281,22 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "persons",
+        sa.Column("deal", sa.Integer(), nullable=False),
+        sa.Column("joined_at", sa.BigInteger(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=False),
+        sa.Column("parted_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_persons_deal")),
+        sa.PrimaryKeyConstraint("deal", "joined_at", name=op.f("pk_persons")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "person_news",
+        sa.Column("deal", sa.Integer(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_person_news_deal")),
+        sa.PrimaryKeyConstraint("deal", name=op.f("pk_person_news")),
+    )
+    op.create_table(
         "shared_keys",
         sa.Column("key", sa.LargeBinary(length=16), nullable=False),
         sa.Column("deals", sa.Integer(), nullable=False),
@@ -513,5 +529,6 @@ def upgrade() -> None:
         ["id"],
         "reason = 'platform_cannot'",
     )
-    _index_where("ix_click_keys_people", "click_keys", ["click"], "basis = 5")
+    op.create_index("ix_click_keys_click", "click_keys", ["click"])
+    _index_where("ix_persons_person", "persons", ["person"], "parted_at IS NULL")
     _index_where("ix_ledger_late", "ledger", ["deal"], "reason = 'click_outside_lookback'")

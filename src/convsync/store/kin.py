@@ -1,0 +1,124 @@
+"""What a customer's other deals and clicks say of a deal: clicks found through them, and sales.
+
+Only what the deal's own keys do not find: those clicks `clicks.candidates` brings.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select
+
+from convsync.model.click import Candidate, MatchBasis
+from convsync.model.deal import WON, EarlierSale
+from convsync.store import clicks, deals, dialect, persons
+from convsync.store.given import numbers_given
+from convsync.store.reach import MOST_CLICKS, Reached, Together, reach
+from convsync.store.schema import deal_keys, milestones
+
+Keys = Mapping[int, set[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """By deal: all clicks of its customer, those its own keys find first; the customer's sales."""
+
+    candidates: Mapping[int, Sequence[Candidate]] = field(default_factory=dict)
+    sales: Mapping[int, Sequence[EarlierSale]] = field(default_factory=dict)
+
+
+def kin_of(
+    connection: Connection, rows: Collection[int], logged: Mapping[int, Sequence[Candidate]]
+) -> Kin:
+    """Return what is known of the customers of these deals; `logged` is what they find themselves.
+
+    Nothing leads on from a deal that finds no click and is its customer's only one.
+    """
+    if not persons.is_needed(connection):
+        return Kin(logged)
+    members = persons.members_with(connection, rows)
+    begun = members.keys() | logged.keys()
+    if not begun:
+        return Kin(logged)
+    beyond = _candidates(connection, begun, members)
+    candidates = {row: [*logged.get(row, ()), *beyond.get(row, ())] for row in begun}
+    return Kin(candidates, _sales(connection, members))
+
+
+def _candidates(
+    connection: Connection, begun: Collection[int], members: Mapping[int, set[int]]
+) -> dict[int, list[Candidate]]:
+    keys = _keys_of(connection, set(begun).union(*members.values()))
+    reached = reach(connection, set().union(*keys.values()))
+    beyond = _beyond(begun, _together(keys, reached, members), keys, reached)
+    found = clicks.by_row(connection, set().union(*beyond.values()))
+    return {
+        deal: [Candidate(found[row], MatchBasis.PERSON) for row in sorted(own) if row in found]
+        for deal, own in beyond.items()
+    }
+
+
+def _keys_of(connection: Connection, rows: Collection[int]) -> dict[int, set[bytes]]:
+    keys: dict[int, set[bytes]] = {row: set() for row in rows}
+    for deal, key in dialect.rows_among(
+        connection, deal_keys, ("deal", "key"), "deal", sorted(rows)
+    ):
+        keys[deal].add(bytes(key))
+    return keys
+
+
+def _together(keys: Keys, reached: Reached, members: Mapping[int, set[int]]) -> Together:
+    """Return who belongs together: deals by their rows, clicks by theirs below zero."""
+    together = Together()
+    together.join_holders(
+        [
+            *((key, deal) for deal, own in keys.items() for key in own if key in reached.keys),
+            *((key, -click) for key, click in reached.links),
+        ]
+    )
+    for deal, others in members.items():
+        for other in others:
+            together.join(deal, other)
+    return together
+
+
+def _beyond(
+    begun: Collection[int], together: Together, keys: Keys, reached: Reached
+) -> dict[int, set[int]]:
+    """Return the clicks of each deal's customer that its own keys do not find."""
+    with_key: dict[bytes, set[int]] = {}
+    for key, click in reached.links:
+        with_key.setdefault(key, set()).add(click)
+    of_customer: dict[int, set[int]] = {}
+    for _, click in reached.links:
+        of_customer.setdefault(together.first_of(-click), set()).add(click)
+    beyond = {}
+    for deal in begun:
+        found = of_customer.get(together.first_of(deal), set())
+        if len(found) <= MOST_CLICKS:
+            beyond[deal] = found.difference(*(with_key.get(key, ()) for key in keys[deal]))
+    return {deal: found for deal, found in beyond.items() if found}
+
+
+def _sales(connection: Connection, members: Mapping[int, set[int]]) -> dict[int, list[EarlierSale]]:
+    """Return what the customers of deals bought by other deals of theirs that stand."""
+    if not members:
+        return {}
+    asked = select(numbers_given(connection.dialect.name, "rows").c.value)
+    is_won = (milestones.c.name == WON) & milestones.c.withdrawn_at.is_(None)
+    found = select(milestones.c.deal).where(is_won, milestones.c.deal.in_(asked))
+    others = set().union(*members.values())
+    bought = connection.execute(found, {"rows": sorted(others)}).scalars()
+    sold = {
+        stored.row: EarlierSale(
+            deal_id=stored.deal.deal_id,
+            won_at=won.reached_at,
+            click_ids=frozenset(one.click.click_id for one in stored.deal.clicks),
+        )
+        for stored in deals.numbered(connection, sorted(bought))
+        if stored.deal.gone is None and (won := stored.deal.milestone(WON)) is not None
+    }
+    return {
+        deal: [sold[other] for other in sorted(own) if other != deal and other in sold]
+        for deal, own in members.items()
+        if own & sold.keys() - {deal}
+    }

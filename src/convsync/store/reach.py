@@ -1,0 +1,107 @@
+"""Where keys lead: from a key to the clicks that have it, to what other keys those have, and on.
+
+A landing has a visitor's ID, the form that follows has it beside an e-mail, and the deal has the
+e-mail alone. Only clicks are gone through here, in both directions by index; which deals have a key
+is in no index (see `clicks`).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from convsync.store import dialect
+from convsync.store.schema import click_keys, clicks, shared_keys
+
+MOST_CLICKS = 200
+"""No customer has more clicks than this: a key that more have is a device of many, or a test."""
+
+Link = tuple[bytes, int]
+"""A key, and the row of a click that has it, as its own ID or as what joins it to somebody."""
+
+
+@dataclass(slots=True)
+class Reached:
+    """Keys, and the clicks that have them."""
+
+    keys: set[bytes] = field(default_factory=set)
+    links: list[Link] = field(default_factory=list)
+
+
+def reach(connection: Connection, keys: Collection[bytes]) -> Reached:
+    """Return these keys and all that clicks lead to from them; keys that join nobody lead nowhere.
+
+    Every link of each key is there, so that what is found does not depend on where one began.
+    """
+    found, known_clicks = Reached(), set[int]()
+    new_keys = set(keys) - shared_among(connection, keys)
+    while new_keys:
+        found.keys |= new_keys
+        links = links_with(connection, new_keys)
+        found.links += links
+        new_clicks = {click for _, click in links} - known_clicks
+        known_clicks |= new_clicks
+        others = _keys_of(connection, new_clicks) - found.keys
+        new_keys = others - shared_among(connection, others)
+    return found
+
+
+def shared_among(connection: Connection, keys: Collection[bytes]) -> set[bytes]:
+    """Return which of these keys join nobody."""
+    found = dialect.rows_among(connection, shared_keys, ("key",), "key", sorted(keys))
+    return {bytes(key) for (key,) in found}
+
+
+def links_with(connection: Connection, keys: Collection[bytes]) -> list[Link]:
+    """Return the clicks that have these keys, without the keys that too many have."""
+    asked = sorted(keys)
+    joined = dialect.rows_among(connection, click_keys, ("key", "click"), "key", asked)
+    own = dialect.rows_among(connection, clicks, ("key", "id"), "key", asked)
+    links = [(bytes(key), click) for found in (joined, own) for key, click in found]
+    counted = Counter(key for key, _ in links)
+    return [link for link in links if counted[link[0]] <= MOST_CLICKS]
+
+
+def _keys_of(connection: Connection, rows: Collection[int]) -> set[bytes]:
+    asked = sorted(rows)
+    joined = dialect.rows_among(connection, click_keys, ("key",), "click", asked)
+    own = dialect.rows_among(connection, clicks, ("key",), "id", asked)
+    return {bytes(key) for found in (joined, own) for (key,) in found}
+
+
+class Together:
+    """Which of many numbers belong together, told two at a time, in any order."""
+
+    def __init__(self) -> None:
+        self._leads_to: dict[int, int] = {}
+
+    def join(self, one: int, other: int) -> None:
+        """Note that two belong together."""
+        first, second = self.first_of(one), self.first_of(other)
+        if first != second:
+            self._leads_to[second] = first
+
+    def join_holders(self, links: Iterable[Link]) -> None:
+        """Join all that hold the same key."""
+        holder: dict[bytes, int] = {}
+        for key, one in links:
+            self.join(holder.setdefault(key, one), one)
+
+    def first_of(self, one: int) -> int:
+        """Return the number that stands for all that belong together with this one."""
+        leads_to = self._leads_to
+        path = []
+        while (following := leads_to.get(one)) is not None:
+            path.append(one)
+            one = following
+        for passed in path[:-1]:
+            leads_to[passed] = one
+        return one
+
+    def groups(self, among: Iterable[int]) -> list[set[int]]:
+        """Return which of some numbers belong together; one alone is a group as well."""
+        found: dict[int, set[int]] = {}
+        for one in among:
+            found.setdefault(self.first_of(one), set()).add(one)
+        return list(found.values())

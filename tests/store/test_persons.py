@@ -1,0 +1,164 @@
+"""Which deals are one customer's, as kept on each database, and what leads from one to another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+from sqlalchemy import func, select
+
+from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis, Sighting
+from convsync.model.deal import Deal
+from convsync.model.key import Key, KeyKind
+from convsync.model.outcome import Matched, NotSent, Reason
+from convsync.store import deals, persons, schema
+from convsync.store.reach import MOST_CLICKS
+from tests.builders import WON_AT, a_deal, a_milestone
+from tests.store.people import DAY, RULE, Arrival, Ledger, a_world
+from tests.store.rows import Passing
+
+LAPTOP = Key(KeyKind.VISITOR, "laptop")
+EMAIL = Key(KeyKind.EMAIL, "ada")
+PHONE = Key(KeyKind.PHONE, "mobile")
+BOUGHT_BEFORE = WON_AT - 20 * DAY
+
+
+@pytest.fixture
+def ledger(passing: Passing) -> Ledger:
+    return Ledger(passing.connection)
+
+
+def a_sale(deal_id: str, *keys: Key, won_at: datetime = WON_AT, on_contact: str = "") -> Deal:
+    """A deal that was made two days before it was won; the CRM has a click ID on its contact."""
+    click = Click(click_id=ClickId(ClickIdKind.GCLID, on_contact), clicked_at=None)
+    return a_deal(
+        deal_id,
+        created_at=won_at - 2 * DAY,
+        milestones=(a_milestone(reached_at=won_at),),
+        keys=keys,
+        clicks=(Candidate(click, MatchBasis.CONTACT),) if on_contact else (),
+    )
+
+
+def a_sighting(name: str, *keys: Key, days_before: float = 5) -> Sighting:
+    click_id = ClickId(ClickIdKind.GCLID, name)
+    return Sighting(click_ids=(click_id,), seen_at=WON_AT - days_before * DAY, keys=keys)
+
+
+def found_by(ledger: Ledger, deal_id: str = "D-1") -> tuple[str, MatchBasis] | Reason:
+    """Return the click that a deal is credited to and how it was found, or why it has none."""
+    answer = ledger.answers[deal_id]
+    if isinstance(answer, Matched):
+        assert answer.click is not None
+        return answer.click.click_id.value, answer.basis
+    return answer.reason
+
+
+LANDED = a_sighting("landed", LAPTOP)
+FORM_LONG_AGO = a_sighting("form", LAPTOP, EMAIL, days_before=40)
+BOUGHT = a_sale("D-1", EMAIL)
+ORDERS = [
+    pytest.param([[LANDED, FORM_LONG_AGO, BOUGHT]], id="at once"),
+    pytest.param([[BOUGHT], [FORM_LONG_AGO], [LANDED]], id="the click last"),
+    pytest.param([[BOUGHT], [LANDED], [FORM_LONG_AGO]], id="what joins them last"),
+    pytest.param([[LANDED], [BOUGHT], [FORM_LONG_AGO]], id="the deal between"),
+]
+
+
+@pytest.mark.parametrize("nights", ORDERS)
+def test_a_form_leads_from_the_email_of_a_deal_to_other_clicks_of_the_device(
+    ledger: Ledger, nights: Sequence[Sequence[Arrival]]
+) -> None:
+    for night in nights:
+        ledger.night(night)
+    assert found_by(ledger) == ("landed", MatchBasis.PERSON)
+
+
+def test_a_deal_is_credited_to_the_click_of_another_deal_of_its_customer(ledger: Ledger) -> None:
+    ledger.night([a_sighting("hers", EMAIL), a_sale("D-1", PHONE), a_sale("D-2", PHONE, EMAIL)])
+    assert found_by(ledger, "D-1") == ("hers", MatchBasis.PERSON)
+    assert found_by(ledger, "D-2") == ("hers", MatchBasis.IDENTIFIER)
+
+
+def test_a_returning_customer_needs_a_new_click_unless_the_rule_reuses_them(
+    ledger: Ledger,
+) -> None:
+    before = a_sale("D-1", EMAIL, won_at=BOUGHT_BEFORE)
+    ledger.night([before, a_sale("D-2", EMAIL), a_sighting("first", EMAIL, days_before=23)])
+    assert found_by(ledger, "D-1") == ("first", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-2") is Reason.CLICK_OF_EARLIER_SALE
+    reusing = replace(ledger, rule=replace(RULE, reuses_clicks=True))
+    assert isinstance(reusing.fresh()["D-2"], Matched)
+    ledger.night([a_sighting("second", EMAIL, days_before=15)])
+    assert found_by(ledger, "D-2") == ("second", MatchBasis.IDENTIFIER)
+
+
+def test_a_click_id_left_on_a_contact_is_the_earlier_sales(ledger: Ledger) -> None:
+    contact = Key(KeyKind.CRM, "contact-1")
+    before = a_sale("D-1", contact, won_at=BOUGHT_BEFORE, on_contact="left")
+    ledger.night([before, a_sale("D-2", contact, on_contact="left")])
+    assert found_by(ledger, "D-1") == ("left", MatchBasis.CONTACT)
+    assert ledger.answers["D-2"] == NotSent(reason=Reason.CLICK_OF_EARLIER_SALE)
+
+
+def test_an_earlier_sale_that_is_withdrawn_gives_its_click_back(ledger: Ledger) -> None:
+    before = a_sale("D-1", EMAIL, won_at=BOUGHT_BEFORE)
+    ledger.night([before, a_sale("D-2", EMAIL), a_sighting("first", EMAIL, days_before=23)])
+    ledger.night([a_sale("D-1", EMAIL, won_at=WON_AT)])
+    assert found_by(ledger, "D-2") == ("first", MatchBasis.IDENTIFIER)
+    ledger.night([before])
+    assert found_by(ledger, "D-2") is Reason.CLICK_OF_EARLIER_SALE
+
+
+def test_a_merge_is_recorded_and_so_is_that_it_was_undone(ledger: Ledger) -> None:
+    ledger.night([a_sale("D-1", EMAIL), a_sale("D-2", PHONE), a_sighting("hers", EMAIL)])
+    assert found_by(ledger, "D-2") is Reason.NO_CLICK
+    ledger.night([a_sale("D-2", PHONE, EMAIL)])
+    assert found_by(ledger, "D-2") == ("hers", MatchBasis.IDENTIFIER)
+    assert persons.members_with(ledger.connection, [1]) == {1: {1, 2}}
+    ledger.night([a_sale("D-2", PHONE)])
+    assert found_by(ledger, "D-2") is Reason.NO_CLICK
+    assert persons.members_with(ledger.connection, [1, 2]) == {}
+    night = timedelta(days=1)
+    spans = [
+        (row, until - since)
+        for row, since, until in persons.history(ledger.connection, [1, 2])
+        if until
+    ]
+    assert spans == [(1, night), (2, night)]
+
+
+def test_a_key_of_too_many_clicks_leads_nowhere(ledger: Ledger) -> None:
+    kiosk = [a_sighting(f"visit {number}", LAPTOP) for number in range(MOST_CLICKS)]
+    ledger.night([FORM_LONG_AGO, BOUGHT, *kiosk])
+    assert found_by(ledger) is Reason.CLICK_OUTSIDE_LOOKBACK
+
+
+def test_nobody_is_joined_where_no_click_could_be_found_by_it(ledger: Ledger) -> None:
+    ledger.night([a_sale("D-1", EMAIL), a_sale("D-2", EMAIL), a_sighting("of nobody")])
+    kept = select(func.count()).select_from(schema.persons)
+    assert ledger.connection.execute(kept).scalar_one() == 0
+    ledger.night([a_sighting("hers", EMAIL)])
+    assert ledger.connection.execute(kept).scalar_one() == 2
+
+
+def test_whoever_is_forgotten_is_nobodys_kin(ledger: Ledger) -> None:
+    ledger.night([a_sale("D-1", EMAIL), a_sale("D-2", EMAIL), a_sighting("hers", EMAIL)])
+    persons.forget(ledger.connection, [1])
+    assert persons.history(ledger.connection, [1]) == []
+    assert persons.members_with(ledger.connection, [2]) == {2: {2}}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_world_that_comes_bit_by_bit_is_decided_as_if_it_came_at_once(
+    ledger: Ledger, seed: int
+) -> None:
+    arrivals = a_world(Random(seed)).arrivals
+    for start in range(0, len(arrivals), 4):
+        ledger.night(arrivals[start : start + 4])
+    assert ledger.answers == ledger.fresh()
+    in_pieces = dict(ledger.answers)
+    deals.look_at_all_again(ledger.connection, WON_AT)
+    ledger.night([])
+    assert ledger.answers == in_pieces
