@@ -179,14 +179,41 @@ def test_init_writes_a_config_from_the_only_table_of_a_database(tmp_path: Path) 
     assert (planned.code, planned.err.splitlines()[-1]) == (0, "done: deals 1")
 
 
+@pytest.mark.parametrize("name", ["Order Items", "Deals", "order"])
+def test_a_table_may_have_any_name(tmp_path: Path, name: str) -> None:
+    config = tmp_path / "convsync.toml"
+    with DATABASES["postgresql"]() as database:
+        database.fill(name, [("id", "TEXT"), ("created_at", "TEXT")], "'D-1', '2026-03-01'")
+        said = types("init", "--kind", "sql", database.url, "--output", str(config))
+    assert said.code == 0, said.err
+
+
+def test_which_of_several_tables_is_asked_for_by_the_option_where_nobody_can_answer(
+    tmp_path: Path,
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as database, database:
+        database.execute("CREATE TABLE one (id TEXT)")
+        database.execute("CREATE TABLE two (id TEXT)")
+    config = tmp_path / "convsync.toml"
+    said = types("init", "--kind", "sql", "sqlite:///crm.db", "--output", str(config))
+    assert said.code == 2
+    assert "There are: one, two. Name it with --query." in said.err
+
+
+@pytest.mark.parametrize("where", ["before the host", "among the options"])
 def test_the_password_of_a_database_is_not_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     config = tmp_path / "convsync.toml"
     monkeypatch.setattr("os.environ", {})
     with DATABASES["postgresql"]() as database:
         database.fill("fresh", [("id", "TEXT"), ("created_at", "TEXT")], "'D-1', '2026-03-01'")
-        url = make_url(database.url).set(password="sec-ret").render_as_string(hide_password=False)
+        address = make_url(database.url)
+        if where == "before the host":
+            address = address.set(password="sec-ret")
+        else:
+            address = address.update_query_dict({"password": "sec-ret"})
+        url = address.render_as_string(hide_password=False)
         said = types("init", "--kind", "sql", url, "--query", "fresh", "--output", str(config))
     assert said.code == 0, said.err
     assert "export CONVSYNC_DEALS__CRM__URL" in said.out

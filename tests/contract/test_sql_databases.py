@@ -184,6 +184,23 @@ def test_a_tables_name_may_be_quoted_or_a_reserved_word(database: RealDatabase, 
         assert deal.amount == 5
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DROP TABLE deals",
+        "DELETE FROM deals",
+        "UPDATE deals SET won_at = NULL",
+        "INSERT INTO deals VALUES (2, NULL)",
+        "SELECT * FROM deals; DROP TABLE deals",
+    ],
+)
+def test_a_query_that_would_change_something_is_refused(database: RealDatabase, query: str) -> None:
+    database.fill("deals", [("id", "INTEGER"), ("won_at", database.timestamp)], "1, NULL")
+    with pytest.raises(OperatorError):
+        read(a_source(database, query))
+    assert list(read(a_source(database))) == ["1"]
+
+
 def test_only_the_mapped_columns_of_a_table_are_read() -> None:
     with duckdb() as database:
         database.fill("deals", [("id", "INTEGER"), ("won_at", "TIMESTAMP")], "1, NULL")

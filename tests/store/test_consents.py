@@ -5,13 +5,15 @@ from datetime import datetime, timedelta
 from msgspec import structs
 from sqlalchemy import select, update
 
+from convsync.model.click import ClickId, ClickIdKind, Sighting
 from convsync.model.consent import ConsentStatus, Purpose, Said
 from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
 from convsync.model.terms import SharedKeys
 from convsync.store import consents, deals, shared_keys
 from convsync.store.schema import deals as deals_table
-from tests.builders import NOW, a_deal
+from tests.builders import CLICKED_AT, NOW, a_deal
+from tests.store.people import Ledger
 from tests.store.rows import Passing, save
 
 EMAIL = Key(KeyKind.EMAIL, "a" * 64)
@@ -107,3 +109,24 @@ def test_refusals_outlive_consents_and_forgetting_takes_both(passing: Passing) -
         assert consents.of_keys(connection, [KEY, other]) == {KEY: [said()]}
         consents.erase(connection, [KEY])
         assert consents.is_empty(connection)
+
+
+def test_a_refusal_holds_for_all_deals_of_one_customer_and_a_consent_for_its_own(
+    passing: Passing,
+) -> None:
+    """The e-mail is on one deal alone; a click of the laptop's joins it to the other."""
+    laptop = Key(KeyKind.VISITOR, "laptop")
+    of_laptop = Sighting(
+        click_ids=(ClickId(ClickIdKind.GCLID, "one"),), seen_at=CLICKED_AT, keys=(EMAIL, laptop)
+    )
+    ledger = Ledger(passing.connection)
+    known_by = {"D-1": EMAIL, "D-2": laptop}
+    bought = [a_deal(name, keys=(key,), clicks=()) for name, key in known_by.items()]
+    ledger.night([of_laptop, *bought])
+    consents.add_of_site(ledger.connection, [(KEY, said())])
+    concerned = consents.spread_news(ledger.connection, now=NOW)
+    assert {(one.deal_id, one.said) for one in concerned} == {("D-1", said()), ("D-2", said())}
+    rows = [one.row for one in concerned]
+    assert consents.of_deals(ledger.connection, rows) == {row: {KEY: [said()]} for row in rows}
+    consents.add_of_site(ledger.connection, [(KEY, said(ConsentStatus.GRANTED, NOW + DAY))])
+    assert [*consents.of_deals(ledger.connection, rows)] == [min(rows)], "whose e-mail it is"

@@ -1,7 +1,8 @@
 """`init --kind csv FILE` and `--kind sql URL`: a first configuration from a table's own content."""
 
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -93,15 +94,21 @@ def _of_file(path: Path, folder: Path) -> "Proposed":
 
 
 def _of_database(url: str, query: str | None, folder: Path) -> "Proposed":
-    from convsync.wiring.proposed import of_database, tables_of
+    from convsync.wiring.proposed import of_database, tables_of, written
 
     if query is None:
         there = tables_of(url, folder)
-        if len(there) != 1:
-            query = typer.prompt(f"Which table or query? ({', '.join(there) or 'none there'})")
-        else:
-            (query,) = there
-    return of_database(url, str(query), folder)
+        chosen = there[0] if len(there) == 1 else _chosen_of(there)
+        query = written(chosen) if chosen in there else chosen
+    return of_database(url, query, folder)
+
+
+def _chosen_of(tables: Sequence[str]) -> str:
+    """Return the table or query that somebody names; OperatorError where nobody can be asked."""
+    named = ", ".join(tables) or "none that this address shows"
+    if not sys.stdin.isatty():
+        raise OperatorError(f"Which table or query? There are: {named}. Name it with --query.")
+    return str(typer.prompt(f"Which table or query? ({named})"))
 
 
 def _lines(kind: str, proposed: "Proposed") -> Iterator[str]:

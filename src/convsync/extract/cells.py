@@ -17,6 +17,7 @@ from convsync.extract.amounts import Amount, AmountReader
 from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.free_text import without_people
 from convsync.extract.mapping import CellFormat
+from convsync.extract.plain_hashes import PlainHashes
 from convsync.extract.several import ids_in, phones_in
 from convsync.extract.sound_ids import (
     is_no_key,
@@ -69,6 +70,7 @@ class CellReader:
         self._emails_are_hashed = form.emails_are_hashed
         self._phones_are_hashed = form.phones_are_hashed
         self._separator = form.value_separator
+        self.plain_hashes = PlainHashes(form)
         self.default_currency = form.currency
         self._moments = TimestampReader(form.time_zone, form.date_formats)
         self._dates = TimestampReader(form.time_zone, form.date_formats, has_dates=True)

@@ -1,5 +1,8 @@
 """One connection to a database that is read: opened safely, in UTC, with errors in our words.
 
+A session may only read, where the database knows such sessions: a query that would change something
+is refused by it, even one that a driver would commit by itself.
+
 Whatever is asked on one connection is answered from one state of the database, where it can be: the
 IDs of a table and then its rows.
 
@@ -123,7 +126,9 @@ def _run(statement: str) -> Callable[[Any], None]:
 
 def _prepare_postgresql(connection: Any) -> None:
     _run("SET TIME ZONE 'UTC'")(connection)
-    _run("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ")(connection)
+    _run("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")(
+        connection
+    )
     if hasattr(connection, "adapters"):  # psycopg 3; the older driver reads what it can
         from convsync.extract.lenient_psycopg import LENIENT
 
@@ -131,8 +136,14 @@ def _prepare_postgresql(connection: Any) -> None:
             connection.adapters.register_loader(name, loader)
 
 
+def _prepare_mysql(connection: Any) -> None:
+    _run("SET time_zone = '+00:00'")(connection)
+    _run("SET SESSION TRANSACTION READ ONLY")(connection)
+
+
 def _prepare_sqlite(connection: Any) -> None:
     connection.text_factory = _text_or_bytes
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _text_or_bytes(written: bytes) -> str | bytes:
@@ -145,8 +156,8 @@ def _text_or_bytes(written: bytes) -> str | bytes:
 
 _PREPARE: Final[Mapping[str, Callable[[Any], None]]] = {
     "postgresql": _prepare_postgresql,
-    "mysql": _run("SET time_zone = '+00:00'"),
-    "mariadb": _run("SET time_zone = '+00:00'"),
+    "mysql": _prepare_mysql,
+    "mariadb": _prepare_mysql,
     "duckdb": _run("SET TimeZone = 'UTC'"),
     "sqlite": _prepare_sqlite,
 }

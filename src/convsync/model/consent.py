@@ -12,7 +12,8 @@ two statements holds is settled here, for each use of their data by itself:
 - A refusal without a time that stood in its record from the first speaks of that record alone: it
   is heard of no key (`consenting`).
 - Somebody known by several keys (an e-mail, a phone, a browser) refused if the statement that holds
-  of any one of them is a refusal.
+  of any one of them is a refusal. Through the other deals of a customer refusals alone are handed
+  on: what a colleague agreed to is no consent of theirs.
 - Between that and what the deal's own record says, again the later one.
 - Whoever refuses `ad_storage` refuses `ad_user_data` with it: a click ID that a browser should not
   have kept is not to be reported.
@@ -145,6 +146,16 @@ def decisive(purpose: Purpose, own: Sequence[Said], others: SaidByKey) -> Said |
     elsewhere = holding(refusals or of_keys)
     itself = [one for one in own if one.purpose is purpose]
     return holding([*itself, *([elsewhere] if elsewhere else [])])
+
+
+def refusals_that_hold(said: SaidByKey) -> dict[bytes, list[Said]]:
+    """Return of each key the refusals that no later statement of that key has taken back."""
+    found: dict[bytes, list[Said]] = {}
+    for key, of_key in said.items():
+        holds = [decisive(purpose, (), {key: of_key}) for purpose in ABOUT]
+        if refusals := [one for one in holds if one is not None and one.is_refusal]:
+            found[key] = refusals
+    return found
 
 
 def _decides(said: Said, purpose: Purpose) -> bool:

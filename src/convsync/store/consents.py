@@ -32,8 +32,15 @@ from sqlalchemy import (
     update,
 )
 
-from convsync.model.consent import ConsentStatus, Purpose, Said, SaidByKey, holding
-from convsync.store import dialect
+from convsync.model.consent import (
+    ConsentStatus,
+    Purpose,
+    Said,
+    SaidByKey,
+    holding,
+    refusals_that_hold,
+)
+from convsync.store import dialect, persons
 from convsync.store.column_types import instant_of
 from convsync.store.given import Chain
 from convsync.store.pages import PAGE
@@ -122,41 +129,81 @@ def add_of_site(connection: Connection, said: Iterable[Statement]) -> None:
 def spread_news(connection: Connection, *, now: datetime) -> list[Concerned]:
     """Make the deals due of whoever said something new; return them. It is news no longer.
 
-    A key that too many deals have is nobody's. A deal whose own record says it is left out: it was
-    planned when that was read.
+    Those are the deals with a key of theirs, and the others that are joined to one person with
+    them. A key that too many deals have is nobody's. A deal whose own record says it is left out:
+    it was planned when that was read.
     """
-    if (
-        connection.execute(select(consents.c.key).where(consents.c.is_news).limit(1)).first()
-        is None
-    ):
+    if not _has_news(connection):
         return []
-    is_own = (deals.c.source == consents.c.source) & (deals.c.deal_id == consents.c.record)
-    found = (
-        select(deals.c.id, deals.c.source, deals.c.deal_id, *(consents.c[one] for one in _COLUMNS))
-        .join(deal_keys, deal_keys.c.deal == deals.c.id)
-        .join(consents, consents.c.key == deal_keys.c.key)
-        .where(consents.c.is_news, ~is_own)
-        .where(consents.c.key.not_in(select(shared_keys.c.key)))
-        .order_by(deals.c.id, consents.c.key, consents.c.source, consents.c.record)
-    )
-    concerned = dict.fromkeys(
-        Concerned(row, source, deal_id, _said(purpose, said_by, record, status, said_at, how))
-        for row, source, deal_id, _, purpose, said_by, record, status, said_at, how in (
-            connection.execute(found)
-        )
-    )
+    said = _of_persons(connection, _news_by_deal(connection))
+    columns = ("id", "source", "deal_id")
+    concerned = [
+        Concerned(row, source, deal_id, one)
+        for row, source, deal_id in dialect.rows_among(connection, deals, columns, "id", [*said])
+        for one in said[row]
+        if (one.source, one.record) != (source, deal_id)
+    ]
     _make_due(connection, sorted({one.row for one in concerned}), now)
     connection.execute(update(consents).where(consents.c.is_news).values(is_news=False))
-    return [*concerned]
+    return concerned
+
+
+def _has_news(connection: Connection) -> bool:
+    news = select(consents.c.key).where(consents.c.is_news).limit(1)
+    return connection.execute(news).first() is not None
+
+
+def _news_by_deal(connection: Connection) -> dict[int, dict[Said, None]]:
+    found = (
+        select(deal_keys.c.deal, *(consents.c[one] for one in _COLUMNS))
+        .join(consents, consents.c.key == deal_keys.c.key)
+        .where(consents.c.is_news)
+        .where(consents.c.key.not_in(select(shared_keys.c.key)))
+        .order_by(deal_keys.c.deal, *(consents.c[one] for one in _NAME))
+    )
+    said: dict[int, dict[Said, None]] = {}
+    for row, _, *statement in connection.execute(found):
+        said.setdefault(row, {})[_said(*statement)] = None
+    return said
+
+
+def _of_persons(
+    connection: Connection, said: Mapping[int, Mapping[Said, None]]
+) -> dict[int, dict[Said, None]]:
+    """Return what was said of each deal, and of the other deals of one person with it."""
+    everything: dict[int, dict[Said, None]] = {row: dict(of_deal) for row, of_deal in said.items()}
+    for row, members in sorted(persons.members_with(connection, said).items()):
+        for member in sorted(members):
+            everything.setdefault(member, {}).update(said[row])
+    return dict(sorted(everything.items()))
 
 
 def of_deals(connection: Connection, deal_rows: Sequence[int]) -> Mapping[int, SaidByKey]:
-    """Return, for each of these deals, what was said of its keys; nothing of those without."""
+    """Return, for each of these deals, what was said of its keys, where there is any.
+
+    Refusals under the keys of the same customer's other deals are among it.
+    """
     if is_empty(connection):
         return {}
+    members = persons.members_with(connection, deal_rows)
+    said = _said_by_deal(connection, sorted({*deal_rows}.union(*members.values())))
+    found: dict[int, dict[bytes, list[Said]]] = {}
+    for row in deal_rows:
+        by_key: dict[bytes, list[Said]] = {}
+        for other in sorted((members.get(row, set()) - {row}) & said.keys()):
+            by_key |= refusals_that_hold(said[other])
+        by_key |= said.get(row, {})
+        if by_key:
+            found[row] = by_key
+    return found
+
+
+def _said_by_deal(
+    connection: Connection, rows: Sequence[int]
+) -> dict[int, dict[bytes, list[Said]]]:
     found: dict[int, dict[bytes, list[Said]]] = {}
     query = _said_of_deals(connection.dialect.name)
-    for deal, key, *said in dialect.raw_rows(connection, query, deals=deal_rows):
+    for deal, key, *said in dialect.raw_rows(connection, query, deals=rows):
         purpose, source, record, status, at, how = said
         one = _said(purpose, source, record, status, instant_of(at), how)
         found.setdefault(deal, {}).setdefault(bytes(key), []).append(one)

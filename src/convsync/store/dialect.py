@@ -233,7 +233,8 @@ def rows_among(
         asked = tuple(among[start : start + _ASKED_AT_ONCE])
         marks = ", ".join([_mark(connection)] * len(asked))
         statement = f"SELECT {', '.join(columns)} FROM {table.name} WHERE {key} IN ({marks})"  # noqa: S608
-        yield from connection.exec_driver_sql(statement, asked)
+        found: Any = connection.exec_driver_sql(statement, asked)
+        yield from found.cursor if connection.dialect.name == "sqlite" else found
 
 
 def add_to_rows(

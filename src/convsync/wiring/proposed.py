@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -23,12 +23,15 @@ from convsync.extract.table_file import opened_table
 from convsync.extract.table_proposal import TableProposal, propose_table
 from convsync.opening import database_url
 from convsync.settings import source_tables, tables
+from convsync.settings.values import Table
 from convsync.wiring.tables import ID_OF_TEMPLATE, click_source, deal_source
 
 _LOOKED_AT: Final = 5_000
 """How many rows a proposal is made from."""
 _NO_NAME: Final = re.compile(r"@|\d{7}|\d{4}-\d\d-\d\d")
 """What no column is called: an address, a phone, an ID, a date."""
+_PLAIN_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*\Z")
+_NAMES_SECRET: Final = re.compile(r"pass|pwd|secret|token|credential|key", re.IGNORECASE)
 _OF_CLICKS: Final = "site"
 _OF_DEALS: Final = "crm"
 _DEFAULT: Final = asdict(FileForm())
@@ -52,6 +55,8 @@ class _Alone:
 
     company: tables.Company
     folder: Path
+    deals: Mapping[str, Table] = field(default_factory=dict)
+    clicks: Mapping[str, Table] = field(default_factory=dict)
 
 
 def of_file(path: Path) -> Proposed:
@@ -90,13 +95,19 @@ def _of_template(path: Path, names: Sequence[str], rows: Sequence[Sequence[objec
 
 
 def holds_secret(url: str) -> bool:
-    """Return whether a database's URL holds a password."""
-    return make_url(url).password is not None
+    """Return whether a database's URL holds a password, be it among the driver's options."""
+    address = make_url(url)
+    return address.password is not None or any(map(_NAMES_SECRET.search, address.query))
 
 
 def tables_of(url: str, folder: Path) -> list[str]:
     """Return the tables and views of a database."""
     return tables_in(_OF_DEALS, database_url(SecretStr(url), folder))
+
+
+def written(table: str) -> str:
+    """Return a table's name as a source's `query`, in which only a plain one may be bare."""
+    return table if _PLAIN_NAME.match(table) else f'"{table}"'
 
 
 def of_database(url: str, query: str, folder: Path) -> Proposed:
