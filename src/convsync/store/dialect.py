@@ -50,11 +50,11 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -20480",
+    "PRAGMA cache_size = -12288",
     "PRAGMA wal_autocheckpoint = 131072",
 )
 """Deal IDs, order IDs and keys come in no order, so a chunk of a large first read touches pages all
-over their indexes: 20 MB hold what one chunk touches, and a log of up to 512 MB, which goes when
+over their indexes: 12 MB hold what one chunk touches, and a log of up to 512 MB, which goes when
 the database is closed, has such a page written to the database once for many chunks."""
 
 
