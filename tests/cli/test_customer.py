@@ -2,6 +2,7 @@
 
 import io
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -117,3 +118,25 @@ def test_a_name_that_leads_nowhere_says_so(
     said = ledger.types("customer", *words)
     assert (said.code, said.out) == (2, "")
     assert why in said.err
+
+
+@pytest.mark.parametrize("is_by_google", [True, False], ids=["by Google's rule", "as it stands"])
+@pytest.mark.parametrize("last_cell", ["", "DE\n"], ids=["read by columns", "read by rows"])
+def test_a_click_log_with_hashes_joins_by_either_rule(
+    office: Office, last_cell: str, *, is_by_google: bool
+) -> None:
+    office.configure('crm_key = "Deal ID"\n', "")
+    office.configure(
+        '[clicks.site]\nkind = "csv"', '[clicks.site]\nkind = "csv"\nemails_are_hashed = true'
+    )
+    written = "adal@gmail.com" if is_by_google else "ada.l@gmail.com"
+    office.deal("D-1", gclid="", e_mail="Ada.L@gmail.com", region=last_cell)
+    office.clicks["hers"] = {
+        "Clicked at": "2026-02-19T08:00:00Z",
+        "GCLID": "her-click",
+        "E-mail": sha256(written.encode()).hexdigest(),
+    }
+    office.night()
+    assert "gclid her-click" in office.types("explain", "D-1").out
+    (counted,) = office.counted("333").values()
+    assert sha256(b"ada.l@gmail.com").hexdigest() not in json.dumps(counted), "only a key"

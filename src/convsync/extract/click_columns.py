@@ -137,6 +137,21 @@ class SightingColumns:
                 for phone in self._cells.hashed_phones(text, self._region(rows[row]))
             ]
             yield KeyKind.PHONE, [row for row, _ in phones], [phone for _, phone in phones]
+        if self._cells.plain_hashes.are_joined:
+            yield from self._plain_values(rows)
+
+    def _plain_values(
+        self, rows: Sequence[Row]
+    ) -> Iterator[tuple[KeyKind, Sequence[int], list[str]]]:
+        """Yield what joins rows to what was hashed elsewhere."""
+        plain = self._cells.plain_hashes
+        for row, cells in enumerate(rows):
+            emails, phones = (
+                [self._cells.text(cells[place]) for place in places]
+                for places in (self._emails, self._phones)
+            )
+            for key in plain.keys(emails, phones, self._region(cells)):
+                yield key.kind, [row], [key.value]
 
     def _in_urls(self, urls: Iterable[str], bare: dict[ClickIdKind, list[str]]) -> Iterator[_Found]:
         """Yield the click IDs of URLs, but for those that stand in a column of their own."""

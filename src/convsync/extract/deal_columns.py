@@ -78,6 +78,7 @@ class OrdinaryDeals:
         self._keys += each(columns.visitors, *_keys_read(cells, KeyKind.VISITOR))
         self._emails = each(columns.emails, cells.hashed_emails)
         self._phones = each(columns.phones, cells.phones)
+        self._written = each(columns.emails, cells.text)
 
     def read(self, rows: Iterable[NumberedRow]) -> dict[int, Deal]:
         """Return deals by the numbers of their rows; a row without one is to be read by itself."""
@@ -226,8 +227,22 @@ class OrdinaryDeals:
 
     def _joined_by(self, found: Cells, who: Sequence[Identifiers]) -> list[tuple[Key, ...]]:
         crm, ids = KeyKind.CRM, found.together(found.of_each(self._keys))
-        of_rows = zip(found.of(self._deal_id), ids, who, strict=True)
-        return [(Key(crm, deal_id), *keys, *keys_of(people)) for deal_id, keys, people in of_rows]
+        of_rows = zip(found.of(self._deal_id), ids, who, self._plain_keys(found), strict=True)
+        return [
+            (Key(crm, deal_id), *keys, *keys_of(people), *plain)
+            for deal_id, keys, people, plain in of_rows
+        ]
+
+    def _plain_keys(self, found: Cells) -> Iterable[Sequence[Key]]:
+        """Return the keys of each row to what was hashed elsewhere."""
+        plain = self._cells.plain_hashes
+        if not plain.are_joined:
+            return repeat((), len(found.rows))
+        nothing = [()] * len(found.rows)
+        emails = zip(*found.of_each(self._written), strict=True) if self._written else nothing
+        phones = zip(*found.of_each(self._phones), strict=True) if self._phones else nothing
+        regions = found.of(self._country, self._cells.region(None))
+        return [plain.keys(*of_row) for of_row in zip(emails, phones, regions, strict=True)]
 
     def _consents(self, found: Cells) -> list[Consent]:
         unspecified = ConsentStatus.UNSPECIFIED

@@ -79,6 +79,8 @@ class PersonReader(Generic[R]):
     def __init__(self, columns: PersonColumns, cells: CellReader, layout: Layout[R]) -> None:
         self._emails = layout.getters(columns.emails, cells.hashed_emails)
         self._phones = layout.getters(columns.phones, cells.phones)
+        self._plain = cells.plain_hashes
+        self._written = layout.getters(columns.emails, cells.text)
         self._hashed = cells.hashed_phones
         self._region = layout.optional(columns.country, cells.region, cells.region(None))
         self._keys = [
@@ -99,7 +101,17 @@ class PersonReader(Generic[R]):
     def keys(self, record: R, identifiers: Identifiers) -> list[Key]:
         """Return what joins a record to clicks."""
         keys = [Key(kind, text) for kind, get in self._keys for text in get(record)]
-        return keys + keys_of(identifiers)
+        return (
+            keys
+            + keys_of(identifiers)
+            + (self._plain_keys(record) if self._plain.are_joined else [])
+        )
+
+    def _plain_keys(self, record: R) -> list[Key]:
+        emails, phones = (
+            [get(record) for get in getters] for getters in (self._written, self._phones)
+        )
+        return self._plain.keys(emails, phones, self._region(record))
 
     def _hashed_phones(self, record: R) -> list[str]:
         region = self._region(record)

@@ -50,11 +50,11 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -20480",
+    "PRAGMA cache_size = -12288",
     "PRAGMA wal_autocheckpoint = 131072",
 )
 """Deal IDs, order IDs and keys come in no order, so a chunk of a large first read touches pages all
-over their indexes: 20 MB hold what one chunk touches, and a log of up to 512 MB, which goes when
+over their indexes: 12 MB hold what one chunk touches, and a log of up to 512 MB, which goes when
 the database is closed, has such a page written to the database once for many chunks."""
 
 
@@ -233,7 +233,8 @@ def rows_among(
         asked = tuple(among[start : start + _ASKED_AT_ONCE])
         marks = ", ".join([_mark(connection)] * len(asked))
         statement = f"SELECT {', '.join(columns)} FROM {table.name} WHERE {key} IN ({marks})"  # noqa: S608
-        yield from connection.exec_driver_sql(statement, asked)
+        found: Any = connection.exec_driver_sql(statement, asked)
+        yield from found.cursor if connection.dialect.name == "sqlite" else found
 
 
 def add_to_rows(

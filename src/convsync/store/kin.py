@@ -48,7 +48,7 @@ def _candidates(
     connection: Connection, begun: Collection[int], members: Mapping[int, set[int]]
 ) -> dict[int, list[Candidate]]:
     keys = _keys_of(connection, set(begun).union(*members.values()))
-    reached = reach(connection, set().union(*keys.values()))
+    reached = reach(connection, set().union(*keys.values()), to_deals=False)
     beyond = _beyond(begun, _together(keys, reached, members), keys, reached)
     found = clicks.by_row(connection, set().union(*beyond.values()))
     return {
@@ -62,7 +62,7 @@ def _keys_of(connection: Connection, rows: Collection[int]) -> dict[int, set[byt
     for deal, key in dialect.rows_among(
         connection, deal_keys, ("deal", "key"), "deal", sorted(rows)
     ):
-        keys[deal].add(bytes(key))
+        keys[deal].add(key)
     return keys
 
 
@@ -89,7 +89,7 @@ def _beyond(
     for key, click in reached.links:
         with_key.setdefault(key, set()).add(click)
     of_customer: dict[int, set[int]] = {}
-    for _, click in reached.links:
+    for click in {click for _, click in reached.links}:
         of_customer.setdefault(together.first_of(-click), set()).add(click)
     beyond = {}
     for deal in begun:

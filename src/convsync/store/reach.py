@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from convsync.model.key import CLICKS_BEGIN
 from convsync.store import dialect
 from convsync.store.schema import click_keys, clicks, shared_keys
 
@@ -29,10 +30,11 @@ class Reached:
     links: list[Link] = field(default_factory=list)
 
 
-def reach(connection: Connection, keys: Collection[bytes]) -> Reached:
+def reach(connection: Connection, keys: Collection[bytes], *, to_deals: bool = True) -> Reached:
     """Return these keys and all that clicks lead to from them; keys that join nobody lead nowhere.
 
-    Every link of each key is there, so that what is found does not depend on where one began.
+    Every link of each key is there, so that what is found does not depend on where one began. The
+    clicks' own IDs lead to deals and to no other click: they are there where it is `to_deals`.
     """
     found, known_clicks = Reached(), set[int]()
     new_keys = set(keys) - shared_among(connection, keys)
@@ -44,30 +46,35 @@ def reach(connection: Connection, keys: Collection[bytes]) -> Reached:
         known_clicks |= new_clicks
         others = _keys_of(connection, new_clicks) - found.keys
         new_keys = others - shared_among(connection, others)
+    if to_deals:
+        own = dialect.rows_among(connection, clicks, ("key", "id"), "id", sorted(known_clicks))
+        found.links += [(key, click) for key, click in own if key not in found.keys]
+        found.keys |= {key for key, _ in found.links}
     return found
 
 
 def shared_among(connection: Connection, keys: Collection[bytes]) -> set[bytes]:
     """Return which of these keys join nobody."""
     found = dialect.rows_among(connection, shared_keys, ("key",), "key", sorted(keys))
-    return {bytes(key) for (key,) in found}
+    return {key for (key,) in found}
 
 
 def links_with(connection: Connection, keys: Collection[bytes]) -> list[Link]:
     """Return the clicks that have these keys, without the keys that too many have."""
-    asked = sorted(keys)
-    joined = dialect.rows_among(connection, click_keys, ("key", "click"), "key", asked)
-    own = dialect.rows_among(connection, clicks, ("key", "id"), "key", asked)
-    links = [(bytes(key), click) for found in (joined, own) for key, click in found]
-    counted = Counter(key for key, _ in links)
-    return [link for link in links if counted[link[0]] <= MOST_CLICKS]
+    joining = sorted(key for key in keys if key < CLICKS_BEGIN)
+    carried = sorted(key for key in keys if key >= CLICKS_BEGIN)
+    found = dialect.rows_among(connection, click_keys, ("key", "click"), "key", joining)
+    links = [(key, click) for key, click in found]
+    counted = Counter([key for key, _ in links])
+    if too_many := {key for key, count in counted.items() if count > MOST_CLICKS}:
+        links = [link for link in links if link[0] not in too_many]
+    own = dialect.rows_among(connection, clicks, ("key", "id"), "key", carried)
+    return links + [(key, click) for key, click in own]
 
 
 def _keys_of(connection: Connection, rows: Collection[int]) -> set[bytes]:
-    asked = sorted(rows)
-    joined = dialect.rows_among(connection, click_keys, ("key",), "click", asked)
-    own = dialect.rows_among(connection, clicks, ("key",), "id", asked)
-    return {bytes(key) for found in (joined, own) for (key,) in found}
+    found = dialect.rows_among(connection, click_keys, ("key",), "click", sorted(rows))
+    return {key for (key,) in found}
 
 
 class Together:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from convsync.extract.table_file import opened_table
 from convsync.extract.table_proposal import TableProposal, propose_table
 from convsync.opening import database_url
 from convsync.settings import source_tables, tables
+from convsync.settings.values import Table
 from convsync.wiring.tables import ID_OF_TEMPLATE, click_source, deal_source
 
 _LOOKED_AT: Final = 5_000
@@ -54,6 +55,8 @@ class _Alone:
 
     company: tables.Company
     folder: Path
+    deals: Mapping[str, Table] = field(default_factory=dict)
+    clicks: Mapping[str, Table] = field(default_factory=dict)
 
 
 def of_file(path: Path) -> Proposed:

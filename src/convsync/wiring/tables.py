@@ -23,8 +23,10 @@ from convsync.opening import database_url
 from convsync.settings import source_tables, tables
 from convsync.settings.values import Table
 from convsync.wiring.values import (
+    Sources,
     customer_words,
     date_columns,
+    joins_plain_hashes,
     mapped,
     query_of,
 )
@@ -33,7 +35,7 @@ ID_OF_TEMPLATE = ("Google Click ID", "Conversion Name", "Conversion Time")
 """By these Google knows a conversion of its template: there is no ID of the deal."""
 
 
-class Around(Protocol):
+class Around(Sources, Protocol):
     """What a source's table leaves to the configuration around it: `Settings`, or a stand-in."""
 
     @property
@@ -51,7 +53,7 @@ def deal_source(
     """Return the source of an export's or a query's deals. Nothing is opened yet."""
     columns = _deal_columns(source)
     timed = (source.columns, *source.milestones.values())
-    cells = _cells(source, settings.company, source, timed)
+    cells = _cells(source, settings, source, timed)
     match source:
         case source_tables.FileDealsTable():
             return CsvDeals(
@@ -91,7 +93,7 @@ def click_source(
             overlap=timedelta(minutes=source.overlap_minutes),
         )
     columns = ClickColumns(**mapped(source.columns, ClickColumns))
-    cells = _cells(source, settings.company, None, (source.columns,))
+    cells = _cells(source, settings, None, (source.columns,))
     lag = timedelta(minutes=source.lag_minutes)
     match source:
         case source_tables.CsvClicksTable():
@@ -150,14 +152,16 @@ def _deal_columns(
 
 def _cells(
     source: source_tables.Cells,
-    company: tables.Company,
+    settings: Around,
     deals: source_tables.FileDealsTable | source_tables.SqlDealsTable | None,
     timed: Iterable[Table],
 ) -> CellFormat:
+    company = settings.company
     return CellFormat(
         time_zone=source.time_zone or company.time_zone,
         emails_are_hashed=source.emails_are_hashed,
         phones_are_hashed=source.phones_are_hashed,
+        joins_plain_hashes=joins_plain_hashes(settings),
         date_formats=source.date_formats,
         date_columns=date_columns(*timed),
         value_separator=source.value_separator,

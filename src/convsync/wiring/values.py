@@ -1,9 +1,10 @@
 """Settings' plain values, as the rest of convsync takes them."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from convsync.extract.sql_query import is_file_of_sql
@@ -33,6 +34,25 @@ def customer_words(words: CustomerWords) -> dict[CustomerType, frozenset[str]]:
         CustomerType.RETURNING: frozenset(words.returning),
         CustomerType.REENGAGED: frozenset(words.reengaged),
     }
+
+
+class Sources(Protocol):
+    """The tables of a company's deals and clicks: `Settings`, or a stand-in."""
+
+    @property
+    def deals(self) -> Mapping[str, Table]:
+        """Return the sources of deals."""
+
+    @property
+    def clicks(self) -> Mapping[str, Table]:
+        """Return the sources of clicks."""
+
+
+def joins_plain_hashes(around: Sources) -> bool:
+    """True where any of a company's sources has e-mails or phones that were hashed elsewhere."""
+    sources = (*around.deals.values(), *around.clicks.values())
+    keys = ("emails_are_hashed", "phones_are_hashed")
+    return any(getattr(source, key, False) for source in sources for key in keys)
 
 
 def mapped(table: Table, into: type["DataclassInstance"]) -> dict[str, Any]:
