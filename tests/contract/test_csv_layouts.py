@@ -257,7 +257,8 @@ def test_sheet_and_header_of_a_workbook_are_proposed(
 
 def test_an_empty_first_sheet_is_said_to_be_one_of_several(tmp_path: Path) -> None:
     path = tmp_path / "deals.xlsx"
-    a_workbook(path, {"Cover": [], "Deals": TABLE})
+    sheets: dict[str, Any] = {"Cover": [], "Deals": TABLE}
+    a_workbook(path, sheets)
     with pytest.raises(OperatorError, match="first sheet is empty: name one of 'Cover', 'Deals'"):
         read(a_source(path, None))
 
