@@ -115,8 +115,10 @@ def test_a_default_of_denied_is_no_refusal_and_an_answer_is(database: Database) 
 def test_whoever_refuses_refuses_for_all_that_their_browser_has_reported(
     database: Database,
 ) -> None:
-    nothing_more = {"identifiers": [], "landings": [], "form": None}
-    kept(database, reported(1), reported(2, minute=60 * 24 - 1, consent=REFUSAL, **nothing_more))
+    withdrawal = reported(
+        2, minute=60 * 24 - 1, consent=REFUSAL, identifiers=[], landings=[], form=None
+    )
+    kept(database, reported(1), withdrawal)
     later = Period(since=NOON + timedelta(hours=12), until=NOON + timedelta(hours=24))
     (page,) = CollectedClicks(name="website", database=database).said(later)
     refused = {key for key, said in page if said.is_refusal}
