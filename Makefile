@@ -36,7 +36,7 @@ $(AIRFLOW)/.ready: pyproject.toml constraints-airflow.txt
 	@touch $@
 
 airflow-demo: $(AIRFLOW)/.ready  ## three companies on Apache Airflow, in an environment of its own; a worker is killed
-	$(AIRFLOW)/bin/python -m pytest -q -W ignore tests/unit/test_airflow_dags.py
+	$(AIRFLOW)/bin/python -m pytest -q -W ignore --noconftest tests/unit/test_airflow_dags.py
 	$(AIRFLOW)/bin/python -m scripts.airflow_demo
 
 own-night: $(READY)  ## type what docs/operations.md says, from an empty folder: ARGS=--installed is quicker

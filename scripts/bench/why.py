@@ -13,9 +13,9 @@ conversion) and three keys, with two indexes in no order, and the conversion's r
 times: planned, sent, answered; the bare tables have two rows and one key. Most of the rest is
 Python that makes and takes apart objects between a column of CSV and a request: clicks and keys,
 each key's digest, the conversion, its statement. What would help: an answer that is noted of the
-batch and not of each of its rows; a conversion's rule, milestone and action as one number; order
-IDs as 16 bytes; the digests of rows by the hundred in one row, which a deal's own would make wider
-for whoever reads all of them every night."""
+batch and not of each of its rows; a conversion's rule, milestone and action as one number; the
+digests of rows by the hundred in one row, which a deal's own would make wider for whoever reads all
+of them every night."""
 
 WHY: Mapping[str, str] = {
     "cpu": _NIGHT,

@@ -62,6 +62,9 @@ INSTRUCTIONS = '### INSTRUCTIONS ###,,\n"# IMPORTANT: set the ""TimeZone""",,\n,
         pytest.param('"sep=;"\n' + (HEADER + ROWS).replace(",", ";"), {}, id="quoted"),
         pytest.param("All deals\n\n" + HEADER + ROWS, {"skip_rows": 2}, id="a title"),
         pytest.param("\n,,\n" + HEADER + ROWS, {}, id="empty lines above the header"),
+        pytest.param(
+            "\u200b" + HEADER.replace(",", "\u202c,", 1) + ROWS, {}, id="unseen characters"
+        ),
         pytest.param("Parameters:TimeZone=+0100,,\n" + HEADER + ROWS, {}, id="Google's parameters"),
         pytest.param(
             INSTRUCTIONS + "Parameters:EntityType=X;TimeZone=+0100;,,\n" + HEADER + ROWS,

@@ -87,6 +87,7 @@ class Dynamics:
     names_survivors = True
     has_history = True
     empties_stages = True
+    links_unseen = False
 
     def __init__(
         self, api: Api, history: History, mapping: CrmMapping, *, has_stakeholders: bool = True

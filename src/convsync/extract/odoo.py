@@ -82,6 +82,7 @@ class Odoo:
     the windows that were read meanwhile. An idle window costs about ten requests."""
     names_survivors = False
     empties_stages = True
+    links_unseen = False
 
     def __init__(
         self,

@@ -58,6 +58,7 @@ class Pipedrive:
     names_survivors = False
     has_history = True
     empties_stages = True
+    links_unseen = False
 
     def __init__(self, api: Api, mapping: CrmMapping) -> None:
         self._api = api

@@ -74,6 +74,7 @@ class Salesforce:
     names_survivors = True
     has_history = True
     empties_stages = False
+    links_unseen = False
 
     def __init__(
         self,

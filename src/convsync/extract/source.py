@@ -185,6 +185,15 @@ class Merges(Protocol):
 
 
 @runtime_checkable
+class LinksPeople(Protocol):
+    """A source whose CRM may link a person to a deal."""
+
+    @property
+    def links_unseen(self) -> bool:
+        """Return True where a link changes neither of both, so that no window shows it."""
+
+
+@runtime_checkable
 class KeepsNoTrace(Protocol):
     """A source whose CRM says nothing of a deal that was deleted: it must be asked for each."""
 

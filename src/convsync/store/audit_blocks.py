@@ -212,24 +212,37 @@ def of_batches(connection: Connection, numbers: Collection[int]) -> list[int]:
 def with_amounts(
     connection: Connection, least: Decimal | None, most: Decimal | None
 ) -> Iterator[list[int]]:
-    """Yield the numbers of events that may say an amount within bounds, newest block first.
+    """Yield the numbers of events that may say an amount within bounds, the newest first.
 
-    The amounts here are rounded: whoever asks has to look at what the events themselves say.
+    They come from more and more blocks at once: few are read where many have such an amount, and
+    few questions are asked where hardly any has. The amounts here are rounded: whoever asks has to
+    look at what the events themselves say.
     """
     low = -inf if least is None else float(least) * (1 - _ROUNDED)
     high = inf if most is None else float(most) * (1 + _ROUNDED)
+    exact = float(least) if least is not None and least == most else None
     newest = (
-        select(audit_blocks.c.first, audit_blocks.c.first_deal)
+        select(audit_blocks.c.first)
         .where(audit_blocks.c.most >= low, audit_blocks.c.least <= high)
         .order_by(audit_blocks.c.first.desc())
     )
-    amounts = select(audit_blocks.c.amounts).where(audit_blocks.c.first == bindparam("first"))
-    is_exact = least is not None and least == most
-    for first, first_deal in dialect.raw_rows(connection, newest):
-        own = connection.execute(amounts, {"first": first}).scalar_one()
-        places = _equal_to(float(least or 0), own) if is_exact else _between(low, high, own)
-        if places:
-            yield [first] if first_deal is not None else [first + place for place in places]
+    blocks = [first for (first,) in dialect.raw_rows(connection, newest)]
+    begun, size = 0, 1
+    while some := blocks[begun : begun + size]:
+        numbers: list[int] = []
+        for first, first_deal, own in connection.execute(_AMOUNTS, {"among": some}):
+            places = _between(low, high, own) if exact is None else _equal_to(exact, own)
+            if places:
+                numbers += [first] if first_deal is not None else [first + one for one in places]
+        if numbers:
+            yield sorted(numbers, reverse=True)
+        begun, size = begun + size, min(2 * size, _MOST_BLOCKS)
+
+
+_MOST_BLOCKS = 64
+_AMOUNTS = select(audit_blocks.c.first, audit_blocks.c.first_deal, audit_blocks.c.amounts).where(
+    audit_blocks.c.first.in_(bindparam("among", expanding=True))
+)
 
 
 def _between(low: float, high: float, own: bytes) -> list[int]:

@@ -201,13 +201,9 @@ def _with_exact_amount(
     connection: Connection, numbers: Sequence[int], least: Decimal | None, most: Decimal | None
 ) -> list[tuple[int, str]]:
     """Return deal and order ID of those among events whose value is within bounds, newest first."""
-    events = select(audit_events.c.deal, audit_events.c.order_id, audit_events.c.detail).where(
-        audit_events.c.number.in_(_AMONG)
-    )
-    newest_first = events.order_by(audit_events.c.number.desc())
     found = []
-    for some in parts_of(numbers[::-1]):
-        for deal, order_id, detail in connection.execute(newest_first, {"among": some}):
+    for some in parts_of(numbers):
+        for deal, order_id, detail in connection.execute(_NEWEST_FIRST, {"among": some}):
             for who, value in _values_in(deal, order_id, from_json(detail)):
                 amount = Decimal(value)
                 if (least is None or least <= amount) and (most is None or amount <= most):
@@ -215,6 +211,13 @@ def _with_exact_amount(
         if len(found) > MOST_CONVERSIONS:
             break
     return found
+
+
+_NEWEST_FIRST = (
+    select(audit_events.c.deal, audit_events.c.order_id, audit_events.c.detail)
+    .where(audit_events.c.number.in_(_AMONG))
+    .order_by(audit_events.c.number.desc())
+)
 
 
 def _values_in(
