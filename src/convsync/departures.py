@@ -22,7 +22,7 @@ from convsync.extract.source import Bookmark, Departed, KeepsNoTrace, Quarantine
 from convsync.guarding import SafetyLimits, raise_if_vanished
 from convsync.model.deal import Gone
 from convsync.model.event import Event, EventKind
-from convsync.store import deals, quarantine
+from convsync.store import deals, quarantine, waiting
 from convsync.store.database import Connection
 from convsync.store.deals import Seen, StoredDeal
 from convsync.store.session import Session
@@ -168,6 +168,17 @@ class Departures:
                 return
             yield [deal_id for _, deal_id in vanished]
             after = vanished[-1][0]
+
+    def waiting_for_a_click(self, source: str) -> Iterator[list[str]]:
+        """Yield the IDs of present deals that wait for a click to become known."""
+        after = 0
+        while True:
+            with self._session.transaction("list deals that wait for a click") as connection:
+                found = waiting.for_a_click(connection, source, after, limit=CHUNK)
+            if not found:
+                return
+            yield [deal_id for _, deal_id in found]
+            after = found[-1][0]
 
     def note_returned(self, connection: Connection, returned: Sequence[StoredDeal]) -> None:
         """Write down that deals are there again which were marked as gone."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from convsync import (
@@ -35,6 +36,7 @@ from convsync.extract.source import (
     DealSource,
     Departed,
     KeepsNoTrace,
+    LinksPeople,
     PassesOverUnchanged,
     ReadsOn,
     Record,
@@ -218,7 +220,7 @@ class Intake:
         if isinstance(source, KeepsNoTrace):
             self._ask_which_left(source, source)
         if isinstance(source, AnswersForDeals):
-            self._ask_for_vanished(source, source)
+            self._ask_again(source, source)
 
     def _read_window(
         self, source: DealSource, window: Period, after: Bookmark | None = None
@@ -281,9 +283,15 @@ class Intake:
             self._read_deals(source, kept, self._plan_changed)
         self._departures.note_left(source.name, deleted)
 
-    def _ask_for_vanished(self, source: DealSource, answering: AnswersForDeals) -> None:
-        """Store and plan deals that vanished, or could not be read, and are there again."""
-        for deal_ids in self._departures.to_ask_for(source.name):
+    def _ask_again(self, source: DealSource, answering: AnswersForDeals) -> None:
+        """Store and plan deals that vanished, or could not be read, and are there again.
+
+        So are those that wait for a click, where somebody may have become known unseen.
+        """
+        asked = self._departures.to_ask_for(source.name)
+        if isinstance(source, LinksPeople) and source.links_unseen:
+            asked = chain(asked, self._departures.waiting_for_a_click(source.name))
+        for deal_ids in asked:
             self._read_deals(source, answering.read_named(deal_ids), self._plan_changed)
 
     def _plan_changed(self, connection: Connection, saved: deals.Saved) -> None:

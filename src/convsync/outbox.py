@@ -15,7 +15,7 @@ was lost and its repeat is not taken, the platform may have counted the first: t
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from functools import cached_property, partial
+from functools import cached_property
 from typing import overload
 
 from convsync import audit, log
@@ -26,10 +26,10 @@ from convsync.model.outcome import Outcome, Untried
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
 from convsync.retrying import RetryPolicy
-from convsync.settling import Settling
+from convsync.settling import AnsweredBatch, Settling
 from convsync.store import batches
 from convsync.store.batches import Portion, ReservedBatch
-from convsync.store.database import Database
+from convsync.store.database import Connection, Database
 from convsync.store.session import Session
 from convsync.upload.destination import Destination, Verdict
 
@@ -60,6 +60,8 @@ class Outbox:
         self._limit: int | None = None
         self._failures = 0
         self._refusal: ConvsyncError | None = None
+        self._answered: list[AnsweredBatch] = []
+        self._reserves_more = False
         self._settling = Settling(session, destinations, on_sent)
         self.uploaded = self._settling.uploaded
 
@@ -123,7 +125,7 @@ class Outbox:
         """
         while (action := self._next_action(only)) and not self._has_stopped:
             destination = self._destinations(action.destination)
-            departing = iter(partial(self._reserve, action, destination, only), None)
+            departing = self._departing(action, destination, only)
             self._dispatch(departing, in_flight=destination.requests_in_flight)
 
     @property
@@ -136,6 +138,7 @@ class Outbox:
     ) -> None:
         """Send batches, so many at a time, and settle each as its answer comes.
 
+        As long as there is more to send, that is done in the transaction that reserves the next.
         A refusal for good stops further requests; those in flight are settled before it is raised.
         """
         answers = at_a_time(
@@ -148,6 +151,10 @@ class Outbox:
             for batch, attempt in answers:
                 self._session.step(f"upload {batch.number}: answered")
                 self._take_answer(batch, attempt, is_repeat=is_repeat)
+                if self._has_stopped or not self._reserves_more:
+                    self._settle_answered()
+        self._reserves_more = False
+        self._settle_answered()
         if self._refusal is not None:
             raise self._refusal
 
@@ -168,14 +175,14 @@ class Outbox:
     def _take_answer(
         self, batch: ReservedBatch, attempt: Attempt[Sequence[Outcome]], *, is_repeat: bool
     ) -> None:
-        """Settle an answered batch; leave an unanswered one as it is, to be sent again.
+        """Have an answered batch settled; leave an unanswered one as it is, to be sent again.
 
         What was certainly not taken goes back into the plan instead.
         """
         if attempt.answer is not None:
             self._failures = 0
             is_repeat = is_repeat or attempt.may_have_been_taken
-            self._settling.settle(batch, attempt.answer, is_repeat=is_repeat)
+            self._answered.append(AnsweredBatch(batch, attempt.answer, is_repeat))
             self._adapt_limit(batch, attempt.answer)
             return
         if isinstance(attempt.error, TransientError):
@@ -189,7 +196,12 @@ class Outbox:
             self._refusal = self._refusal or attempt.error
             log.warning("batch refused", batch=batch.number, because=str(attempt.error))
         if attempt.was_surely_not_taken and not is_repeat:
-            self._settling.settle(batch, [Untried()] * len(batch.rows))
+            untried = [Untried()] * len(batch.rows)
+            self._answered.append(AnsweredBatch(batch, untried, is_repeat=False))
+
+    def _settle_answered(self) -> None:
+        answered, self._answered = self._answered, []
+        self._settling.settle(answered)
 
     def _adapt_limit(self, batch: ReservedBatch, outcomes: Sequence[Outcome]) -> None:
         if all(isinstance(outcome, Untried) for outcome in outcomes):
@@ -201,20 +213,43 @@ class Outbox:
         with self._session.transaction("find what is ready") as connection:
             return batches.next_action(connection, self._session.now, only)
 
-    def _reserve(
+    def _departing(
         self, action: ConversionAction, destination: Destination, only: Portion
+    ) -> Iterator[ReservedBatch]:
+        """Yield batches that are reserved, one whenever there is room for its request."""
+        self._reserves_more = True
+        while (batch := self._settle_and_reserve(action, destination, only)) is not None:
+            yield batch
+        self._reserves_more = False
+
+    def _settle_and_reserve(
+        self, action: ConversionAction, destination: Destination, only: Portion
+    ) -> ReservedBatch | None:
+        """Settle what was answered, and reserve what may leave next, None where nothing may."""
+        with self._settling.transaction(self._answered, or_else="reserve") as connection:
+            settled = [self._settling.write(connection, one) for one in self._answered]
+            reserved = self._reserve(connection, action, destination, only)
+        self._answered = []
+        self._settling.note(settled)
+        return reserved
+
+    def _reserve(
+        self,
+        connection: Connection,
+        action: ConversionAction,
+        destination: Destination,
+        only: Portion,
     ) -> ReservedBatch | None:
         now, run_id = self._session.now, self._session.run_id
         limit = min(self._limit or destination.max_batch, destination.max_batch)
-        with self._session.transaction("reserve") as connection:
-            rows = batches.ready(connection, action, limit=limit, now=now, only=only)
-            if not rows:
-                return None
-            number = batches.open_batch(connection, action, run_id=run_id, rows=len(rows), now=now)
-            rows.sort(key=lambda row: row.number)  # the order in which a repeat loads them
-            taken = reserved_together([row.number for row in rows], number, action)
-            alike = audit.write_together(connection, taken, run_id=run_id, at=now)
-            is_noted = self._calls.note(connection, destination.upload_quota)
+        rows = batches.ready(connection, action, limit=limit, now=now, only=only)
+        if not rows:
+            return None
+        number = batches.open_batch(connection, action, run_id=run_id, rows=len(rows), now=now)
+        rows.sort(key=lambda row: row.number)  # the order in which a repeat loads them
+        taken = reserved_together([row.number for row in rows], number, action)
+        alike = audit.write_together(connection, taken, run_id=run_id, at=now)
+        is_noted = self._calls.note(connection, destination.upload_quota)
         return ReservedBatch(
             number=number, action=action, rows=rows, adds_up=alike, is_noted=is_noted
         )

@@ -104,11 +104,8 @@ def reconcile_chunk(
     usual = UsualDeals(rules, partial(_refusal_of, takes), numbers, now=now, run_id=run_id)
     has_many = len(chunk) >= MANY
     for given in chunk:
-        deal = given.deal.with_shared_apart(shared)
-        if bought := sales.get(given.row):
-            deal = structs.replace(deal, earlier_sale=earlier_sale_of(deal, bought))
-        stored = given if deal is given.deal else structs.replace(given, deal=deal)
-        clicks = candidates_of(deal, candidates.get(stored.row, ()))
+        stored = _as_known(given, shared, sales.get(given.row, ()))
+        clicks = candidates_of(stored.deal, candidates.get(stored.row, ()))
         left = usual.take(stored, clicks, within) if has_many and stored.is_new else rules
         if stored.is_new and not left:
             done.look_again[stored.row] = None
@@ -127,6 +124,14 @@ def reconcile_chunk(
         desk.reconcile(within)
     done.planned = [*usual.planned(step=Step.NEW.value)]
     return done
+
+
+def _as_known(given: StoredDeal, shared: Set[bytes], sales: Sequence[EarlierSale]) -> StoredDeal:
+    """Return a deal without identifiers that too many have, and with its customer's last sale."""
+    deal = given.deal.with_shared_apart(shared)
+    if sales:
+        deal = structs.replace(deal, earlier_sale=earlier_sale_of(deal, sales))
+    return given if deal is given.deal else structs.replace(given, deal=deal)
 
 
 def _refusal_of(takes: Mapping[str, Takes] | None, action: ConversionAction) -> RefusalOf:

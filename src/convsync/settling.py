@@ -8,11 +8,13 @@ one by one, each with an event of its own.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
+from typing import NamedTuple
 
 from convsync import audit, log
 from convsync.model.event import Event, EventKind
@@ -136,6 +138,21 @@ class Answers:
         }
 
 
+class AnsweredBatch(NamedTuple):
+    """A batch, an outcome for each of its rows, and whether it had left before."""
+
+    batch: ReservedBatch
+    outcomes: Sequence[Outcome]
+    is_repeat: bool
+
+
+class Settled(NamedTuple):
+    """A batch, and what the answers made of its entries."""
+
+    batch: ReservedBatch
+    answers: Answers
+
+
 class Settling:
     """Writes down what was answered, over one session; `uploaded` adds it up."""
 
@@ -150,26 +167,41 @@ class Settling:
         self._on_sent = on_sent
         self.uploaded = Uploaded()
 
-    def settle(
-        self, batch: ReservedBatch, outcomes: Sequence[Outcome], *, is_repeat: bool = False
-    ) -> None:
+    def settle(self, answered: Sequence[AnsweredBatch]) -> None:
+        """Write down what was answered, in a transaction of its own."""
+        if answered:
+            with self.transaction(answered) as connection:
+                settled = [self.write(connection, one) for one in answered]
+            self.note(settled)
+
+    def transaction(
+        self, answered: Sequence[AnsweredBatch], *, or_else: str = ""
+    ) -> AbstractContextManager[Connection]:
+        """Open a transaction under the name of the first batch that is to be settled in it."""
+        step = f"settle {answered[0].batch.number}" if answered else or_else
+        return self._session.transaction(step)
+
+    def write(self, connection: Connection, answered: AnsweredBatch) -> Settled:
         """Write down an outcome for every row of a batch, in its order."""
+        batch, outcomes, is_repeat = answered.batch, answered.outcomes, answered.is_repeat
         now = self._session.now
         request_id = next((o.request_id for o in outcomes if isinstance(o, Accepted)), None)
         first_poll = self._destinations(batch.action.destination).takes.first_poll
         poll_at = now + (first_poll or timedelta(0))
         rows = [(row.number, row.is_plain and not is_repeat) for row in batch.rows]
-        with self._session.transaction(f"settle {batch.number}") as connection:
-            if is_repeat:
-                batches.recheck_waiting_deals(connection, batch.number, now)
-                self._record(connection, _resent(batch))
-            batches.answer(
-                connection, batch.number, request_id=request_id, now=now, poll_at=poll_at
-            )
-            answers = self._answers(connection, batch, rows, outcomes, is_repeat=is_repeat)
-            self._write(connection, batch, answers, is_repeat=is_repeat)
-        self._note(answers)
-        self._on_sent(self.uploaded.add_sent(batch, answers))
+        if is_repeat:
+            batches.recheck_waiting_deals(connection, batch.number, now)
+            self._record(connection, _resent(batch))
+        batches.answer(connection, batch.number, request_id=request_id, now=now, poll_at=poll_at)
+        answers = self._answers(connection, batch, rows, outcomes, is_repeat=is_repeat)
+        self._write(connection, batch, answers, is_repeat=is_repeat)
+        return Settled(batch, answers)
+
+    def note(self, settled: Iterable[Settled]) -> None:
+        """Count and log what became of batches, once it is committed."""
+        for batch, answers in settled:
+            self._note(answers)
+            self._on_sent(self.uploaded.add_sent(batch, answers))
 
     def settle_verdict(self, pending: Pending, verdict: Verdict) -> None:
         """Write down the verdict on an accepted batch, or when to ask for it again."""

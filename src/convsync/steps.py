@@ -25,7 +25,7 @@ from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
 from convsync.outbox import Outbox
 from convsync.plan import PlanSummary
-from convsync.reconcile import reconcile_chunk
+from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.services import Services
 from convsync.store import (
     account,
@@ -298,6 +298,16 @@ class Work:
             shared=shared_keys.digests(connection),
             sales=kin.sales,
         )
+        self._write_down(connection, done)
+        held = {row: at for row, at in done.look_again.items() if at is not None}
+        if within is None:
+            no_longer = {row: None for row in known if row not in held}
+            deals.look_again(connection, {**held, **no_longer})
+        else:
+            deals.look_again_sooner(connection, held)
+
+    def _write_down(self, connection: Connection, done: Reconciled) -> None:
+        """Write what became of a chunk, and count it into the plan."""
         audit.write(
             connection,
             done.moves,
@@ -311,12 +321,6 @@ class Work:
             self.summary.take_out(item)
         for item in done.items:
             self.summary.add(item)
-        held = {row: at for row, at in done.look_again.items() if at is not None}
-        if within is None:
-            no_longer = {row: None for row in known if row not in held}
-            deals.look_again(connection, {**held, **no_longer})
-        else:
-            deals.look_again_sooner(connection, held)
 
     def let_read(
         self,

@@ -180,3 +180,17 @@ def test_a_preview_of_a_withdrawal_shows_the_retractions_and_changes_nothing(
     said = advertiser.types("plan", "--as-of", NEXT_NIGHT)
     assert "retracted" in said.out
     assert advertiser.tables() == before
+
+
+def test_what_cannot_be_taken_back_is_said(advertiser: Office) -> None:
+    """The platform finds a conversion without a click by hashes alone, which may not go out now."""
+    by_email = {"gclid": "", "e_mail": "eve@x.example", "amount": "5"}
+    advertiser.deal("D-5", **by_email)
+    advertiser.night(NEXT_NIGHT)
+    assert 5.0 in advertiser.values("333")
+    advertiser.deal("D-5", marketing_consent="no", last_modified=CHANGED_AGAIN, **by_email)
+    advertiser.night(THIRD_NIGHT)
+    assert 5.0 in advertiser.values("333")
+    assert "D-5" in advertiser.types("status", "--uncorrectable").out
+    assert "NO_IDENTIFIERS_LEFT" in advertiser.types("explain", "D-5").out
+    assert [one["consent"] for one in logged(advertiser, "D-5")] == ["denied"]

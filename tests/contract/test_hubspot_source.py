@@ -149,6 +149,18 @@ class TestHubSpot(CrmSourceContract):
         office.over_http.spoil = of_this_page
         assert len(read(office.source())) == 250
 
+    def test_a_page_that_is_shorter_than_its_total_leads_on(self, office: HubSpotOffice) -> None:
+        for number in range(1, 121):
+            put_deal(office, number)
+
+        def cut(route: str, body: Any) -> Any:
+            if not route.endswith("/search"):
+                return body
+            return {"results": body["results"][:50], "total": body["total"]}
+
+        office.over_http.spoil = cut
+        assert len(read(office.source())) == 120
+
     def test_a_click_id_that_was_overwritten_is_still_a_click_of_its_time(
         self, office: HubSpotOffice
     ) -> None:

@@ -251,6 +251,14 @@ class TestZoho(CrmSourceContract):
         with pytest.raises(OperatorError, match=rf"{name} .* field permissions"):
             office.source().check_columns()
 
+    def test_a_currency_that_is_there_and_may_not_be_read_is_named_before_amounts_change_theirs(
+        self, office: ZohoOffice
+    ) -> None:
+        put_deal(office)
+        office.server.invisible = frozenset({"Currency"})
+        with pytest.raises(OperatorError, match=r"Currency .* field permissions"):
+            list(office.source().read_changed(WINDOW))
+
     def test_an_organisation_whose_deals_have_neither_amount_nor_contact_is_read(
         self, office: ZohoOffice
     ) -> None:

@@ -7,7 +7,7 @@ once.
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -36,6 +36,7 @@ class BadCrm:
     random: Random
     deals: int = 0
     merged: set[str] = field(default_factory=set)
+    has_been_read: bool = False
 
     def grow(self, night: datetime) -> None:
         """Add deals of the day, each with a contact and a click ID."""
@@ -68,6 +69,9 @@ class BadCrm:
             if self.random.random() < 0.6 and self.crm.book.deal(deal.deal_id):
                 at = max(self.some_time(night), deal.modified_at + timedelta(minutes=1))
                 self.random.choice(CHANGES)(self, deal, min(at, night - timedelta(hours=1)))
+        for deal_id, gone in [*self.crm.book.departures.items()]:
+            if gone.survivor is None and self.random.random() < 0.3:
+                self.crm.book.restore(deal_id, max(self.some_time(night), gone.at))
 
     def trouble(self) -> None:
         """Let histories tell less, and a record be one that no call gives."""
@@ -75,6 +79,9 @@ class BadCrm:
         book.telling = self.random.choice(
             [Telling.ALL, Telling.LAGS, Telling.PURGED, Telling.NOTHING]
         )
+        if self.has_been_read and self.random.random() < 0.3:
+            book.stages = tuple(replace(one, name=f"{one.name} +") for one in book.stages)
+        self.has_been_read = True
         server.poisons = []
         deals = book.modified()
         if deals and self.random.random() < 0.3:
@@ -139,26 +146,51 @@ class BadCrm:
             survivor = self.crm.merge(deal.deal_id, into, at).deal_id
             self.merged |= {deal.deal_id, into, survivor}
 
+    def put_away(self, deal: CrmDeal, at: datetime) -> None:
+        if deal.stage == "won" and self.crm.server.name in ("odoo", "pipedrive"):
+            self.crm.archive(deal.deal_id, at)
+
     def hand_over(self, deal: CrmDeal, at: datetime) -> None:
-        if deal.stage == "won" and self.crm.server.has_pipelines:
+        if deal.stage in ("opportunity", "won") and self.crm.server.has_pipelines:
             self.crm.book.move(deal.deal_id, ONBOARDING.key, at)
 
 
 CHANGES: Final = (
     BadCrm.forward, BadCrm.forward, BadCrm.forward, BadCrm.won_at_once, BadCrm.won_at_once,
     BadCrm.lose, BadCrm.reopen, BadCrm.worth_more, BadCrm.hide, BadCrm.delete, BadCrm.merge,
-    BadCrm.hand_over,
+    BadCrm.hand_over, BadCrm.put_away,
 )  # fmt: skip
+
+
+def standing(deal: CrmDeal) -> set[str]:
+    """Return what a deal has reached by all that it went through."""
+    reached = {"mql"}
+    for stage, _ in deal.entered:
+        if stage == "lost":
+            reached.add(stage)
+        else:
+            reached.discard("lost")
+        if stage in ORDER:
+            reached -= {*ORDER[ORDER.index(stage) + 1 :]}
+            reached.add(stage)
+    return reached
 
 
 def check_end(bad: BadCrm, company: Company) -> None:
     """Compare what the platform counts with what the CRM shows, when all has been well a while."""
     book = bad.crm.book
+    kept: dict[str, set[str]] = {}
+    for row in company.query(
+        "SELECT deal_id, name FROM milestones JOIN deals ON deals.id = deal"
+        " WHERE withdrawn_at IS NULL"
+    ):
+        kept.setdefault(row["deal_id"], set()).add(row["name"])
     for deal in book.modified():
-        is_won = "won" in [stage for stage, _ in deal.entered] and deal.stage in ("won", "setup")
-        about = (deal, company.value(deal.deal_id), company.value(deal.deal_id, "mql"))
         if deal.deal_id not in bad.merged:
-            expected = float(deal.amount or 0) if is_won else 0
+            reached = standing(deal)
+            about = (deal, company.value(deal.deal_id), company.value(deal.deal_id, "mql"))
+            expected = float(deal.amount or 0) if "won" in reached - {"lost"} else 0
+            assert kept[deal.deal_id] == reached, about
             assert (company.value(deal.deal_id) or 0) == expected, about
             assert company.value(deal.deal_id, "mql") == 20, about
     for deal_id in book.departures.keys() - bad.merged:

@@ -201,6 +201,36 @@ def test_a_click_id_that_reaches_the_contact_late_is_still_found(
     assert company.entry(deal_id).click == "Cj0KCQ-late"
 
 
+def test_a_contact_that_is_associated_later_brings_its_click_although_no_record_changed(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    deal_id = hubspot.server.record_id("deal", 1)
+    hubspot.book.put(
+        crm.CrmDeal(
+            deal_id=deal_id,
+            created_at=CREATED,
+            modified_at=WON_AT,
+            entered=(("mql", CREATED), ("won", WON_AT)),
+            amount=Decimal(100),
+            currency="EUR",
+        )
+    )
+    contact = hubspot.server.record_id("contact", 1)
+    hubspot.book.put_person(
+        crm.CrmPerson(
+            person_id=contact,
+            created_at=CREATED,
+            modified_at=CREATED,
+            fields={"gclid": "Cj0KCQ-known-for-long"},
+        )
+    )
+    company.night(NIGHTS[0])
+    assert company.entry(deal_id).reason == "waiting_for_click"
+    hubspot.book.associate(deal_id, contact)
+    company.night(NIGHTS[1])
+    assert company.value(deal_id) == 100
+
+
 def test_a_period_reads_old_deals_and_leaves_the_watermark_alone(
     company: Company, hubspot: CrmOfVendor
 ) -> None:

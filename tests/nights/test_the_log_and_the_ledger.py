@@ -67,6 +67,7 @@ LEDGER_EDITS = {
     "milestone": "'mql'",
     "milestone_at": "milestone_at + 1",
     "state": "'rejected'",
+    "queue": "1, state = 'planned'",
     "operation": "'restate'",
     "reason": "'no_click'",
     "code": "'X'",

@@ -191,7 +191,9 @@ def put_batch(connection: Connection, run_id: int) -> int:
 
 def a_ledger_row(**columns: Any) -> dict[str, Any]:
     """Return a row that keeps every promise: it was told and confirmed."""
+    state = columns.get("state", "confirmed")
     return {
+        "queue": schema.QUEUES.get(state),
         "deal": 1,
         "rule": "won",
         "order_id": "cs-1",

@@ -112,6 +112,17 @@ REFUSED = [
         )
         for column in ("value", "event_at")
     ],
+    pytest.param(
+        ledger, a_row(deal=2, order_id="cs-2", queue=1), id="confirmed, and in a queue to go out"
+    ),
+    *[
+        pytest.param(
+            ledger,
+            a_row(deal=2, order_id="cs-2", state="planned", queue=queue),
+            id=f"planned in queue {queue}",
+        )
+        for queue in (None, 2)
+    ],
     pytest.param(ledger, a_row(deal=9, order_id="cs-2"), id="a ledger row without a deal"),
     pytest.param(ledger, a_row(deal=2, order_id="cs-2", run_id=9), id="a ledger row without a run"),
     pytest.param(ledger, a_row(deal=2, order_id="cs-2", batch_id=9), id="a ledger row of no batch"),

@@ -100,10 +100,10 @@ def test_a_deal_that_comes_again_from_a_new_source_is_refused(database: Database
         found = ledger.entries_for(connection, [1])[1, "won"]
         connection.exec_driver_sql(
             "INSERT INTO ledger (id, deal, rule, order_id, destination, action_id, milestone,"
-            " milestone_at, state, operation, value, currency, event_at, is_unsure, run_id)"
-            " SELECT 99, 2, rule, 'cs-other', destination, action_id, milestone, milestone_at,"
-            f" 'planned', 'count', value, currency, event_at, is_unsure, {run_id} FROM ledger"
-            f" WHERE id = {found.number}"
+            " queue, milestone_at, state, operation, value, currency, event_at, is_unsure, run_id)"
+            " SELECT 99, 2, rule, 'cs-other', destination, action_id, milestone, 1,"
+            f" milestone_at, 'planned', 'count', value, currency, event_at, is_unsure, {run_id}"
+            f" FROM ledger WHERE id = {found.number}"
         )
         (said,) = renames.counting_again(connection, rules=["won"], sources=["export"])
         assert '"sources.crm" = "sources.export"' in said

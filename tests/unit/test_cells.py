@@ -281,3 +281,21 @@ def test_nothing_grants_but_a_word_that_was_mapped_to_granting(
 def test_a_number_without_end_is_a_problem_of_its_cell(number: Decimal) -> None:
     with pytest.raises(CellError, match="digits"):
         ISO.text(number)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "'jane@example.com",
+        "jane@example.com\u200b",
+        "\u202ajane@example.com\u202c",
+        "jane@exam\u00adple.com",
+        '"jane@example.com"',
+        "mailto:jane@example.com",
+        "MAILTO:Jane@example.com?subject=Hi",
+        '="jane@example.com"',
+    ],
+)
+def test_marks_around_an_email_are_no_part_of_it(cell: str) -> None:
+    cells = CellReader(CellFormat())
+    assert cells.hashed_emails(cell) == cells.hashed_emails("jane@example.com") != []

@@ -78,3 +78,11 @@ def test_records_are_counted_as_they_pass() -> None:
     counts = counting.counts()
     assert (counts.deals, counts.unreadable, counts.unchanged, counts.numeric) == (2, 1, 3, 1)
     assert counts.filled["amount"] == 1
+    assert counts.filled["currency USD"] == 1
+
+
+def test_a_currency_that_is_gone_from_all_deals_is_news() -> None:
+    before = Counts(deals=100, filled={"amount": 100, "currency EUR": 60, "currency USD": 40})
+    tonight = Counts(deals=90, filled={"amount": 90, "currency EUR": 90})
+    (news,) = news_in(tonight, [before])
+    assert "the currency USD is missing in all 90 deals" in news

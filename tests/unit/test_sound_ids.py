@@ -27,6 +27,7 @@ SLASHED = CellReader(CellFormat(phone_region="DE", value_separator="/"))
         pytest.param("'12345", "12345", id="a spreadsheet's apostrophe"),
         pytest.param('="00123"', "00123", id="a spreadsheet's formula"),
         pytest.param("\u200b12345\ufeff", "12345", id="characters without width"),
+        pytest.param("\u202a12345\u202c", "12345", id="the direction of a text"),
         pytest.param("zcrm_4876876000000623001", "4876876000000623001", id="Zoho's export"),
         pytest.param("0061G00000q9jPQ", "0061G00000q9jPQQAY", id="Salesforce's 15 characters"),
         pytest.param("0061G00000q9jPQQAY", "0061G00000q9jPQQAY", id="Salesforce's 18 characters"),

@@ -25,6 +25,7 @@ from convsync.extract.sound_ids import (
     raise_if_inexact,
     raise_if_personal,
     sound_id,
+    without_marks,
 )
 from convsync.extract.timestamps import Moment, TimestampReader
 from convsync.model.captured import Captured, captured_in, captured_in_url
@@ -53,6 +54,7 @@ _BOOLEANS = (frozenset({"true", "1"}), frozenset({"false", "0"}))
 """How databases hand over a boolean: each value means itself, whatever the driver makes of it."""
 _MOST_DIGITS = 1_000
 _ANGLED = pattern(r"<([^<>]*)>")
+_MAILTO = "mailto:"
 
 
 class CellReader:
@@ -233,7 +235,7 @@ class CellReader:
 
         A cell may hold hashes instead where that is declared; where it is not, it cannot be read.
         """
-        text = self.text(cell)
+        text = _without_marks_of_mail(self.text(cell))
         if len(text) >= HASH_LENGTH and (found := hashes_in(text)):
             if not self._emails_are_hashed:
                 raise CellError(
@@ -364,6 +366,15 @@ def _sound(captured: list[Captured], region: str | None) -> list[Captured]:
         if _CONTROLS.search(value):
             raise CellError("holds a click ID with spaces or control characters: correct it")
     return captured
+
+
+def _without_marks_of_mail(text: str) -> str:
+    """Return an address without `mailto:` and what a spreadsheet puts around a text."""
+    if text.isascii() and text[:1].isalnum() and ":" not in text:
+        return text
+    address = without_marks(text).strip('"')
+    is_link = address[: len(_MAILTO)].casefold() == _MAILTO
+    return address[len(_MAILTO) :].partition("?")[0] if is_link else address
 
 
 def _emails_among(parts: Iterable[str]) -> Iterator[str]:

@@ -66,6 +66,16 @@ class CrmDeals:
         """Return False where a deal that was merged seems to have been deleted."""
         return self.crm.names_survivors
 
+    @property
+    def lists_deleted_for(self) -> timedelta | None:
+        """Return how long the CRM lists a deal that was deleted, if it lists them."""
+        return self.crm.lists_deleted_for
+
+    @property
+    def links_unseen(self) -> bool:
+        """Return True where a person may be linked to a deal and neither seems to have changed."""
+        return self.crm.links_unseen
+
     def recall(self, memory: Memory) -> None:
         """Take what was kept of stages that are gone or renamed, and of deals that were merged."""
         self._memory = memory

@@ -3,8 +3,9 @@
 What shapes it: search stops at 10,000 results, so pages go by record ID inside a closed window and
 `after` is never used; milestones come from the history of `dealstage`, for `closedate` can be
 edited; search says nothing of archived deals, which have a list of their own, and a merge makes a
-new record that names the old ones. Search trails behind by minutes and history by more, so two
-hours are read again every night.
+new record that names the old ones. A contact that is associated later may touch neither record, so
+deals that wait for a click are read again (airbyte #44554). Search trails behind by minutes and
+history by more, so two hours are read again every night.
 
 A thousand deals are completed together, for so many fit into one call for associations: five
 searches, one such call, and a batch for every 50 records whose history is wanted. The batches do
@@ -33,7 +34,13 @@ from convsync.extract.crm_adapter import (
     oldest_first,
 )
 from convsync.extract.funnel import Entered, Stage, Standing
-from convsync.extract.hubspot_api import HubSpotRecord, found_in_batch, next_place, results
+from convsync.extract.hubspot_api import (
+    HubSpotRecord,
+    found_in_batch,
+    leads_on,
+    next_place,
+    results,
+)
 from convsync.extract.hubspot_api import judge as judge  # an Http for this adapter needs it
 from convsync.extract.hubspot_records import (
     MERGED_FROM,
@@ -77,6 +84,8 @@ class HubSpot:
     names_survivors = True
     has_history = True
     empties_stages = True
+    links_unseen = True
+    lists_deleted_for: timedelta | None = timedelta(days=90)
 
     def __init__(
         self, http: Http, mapping: CrmMapping, *, version: str = VERSION, a_group: int = A_GROUP
@@ -201,7 +210,7 @@ class HubSpot:
             filters = [*inside, *([_filter("hs_object_id", "GT", after)] if after else [])]
             answer = self._searched(records, filters, by_id, [stamp], _A_SEARCH)
             found = [*map(_id_in, results(answer))]
-            return found, next_place(answer) is not None or len(found) >= _A_SEARCH
+            return found, leads_on(answer, len(found) >= _A_SEARCH)
 
         return pages_by_id(self._http.name, read, str, last)
 

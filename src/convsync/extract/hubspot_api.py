@@ -105,6 +105,13 @@ def next_place(answer: Mapping[str, Any]) -> str | None:
     return None if following is None else str(following)
 
 
+def leads_on(answer: Mapping[str, Any], is_full: bool) -> bool:
+    """Return whether a search has more: as it says, as a full page lets expect, or by its total."""
+    total = answer.get("total")
+    is_short = isinstance(total, int) and total > len(answer["results"])
+    return is_full or is_short or next_place(answer) is not None
+
+
 def _scopes_in(body: Mapping[str, Any]) -> str:
     context = ((body.get("errors") or [{}])[0]).get("context") or {}
     scopes = context.get("requiredGranularScopes") or context.get("requiredScopes") or ()

@@ -12,6 +12,7 @@ from convsync.errors import OperatorError
 from convsync.extract.cell_error import CellError
 from convsync.extract.looks import Look, MappedColumn
 from convsync.extract.source import Quarantined
+from convsync.model.captured import STRAYS
 from convsync.model.click import Sighting
 from convsync.model.deal import Deal
 
@@ -65,7 +66,7 @@ class Header(Layout[RowCells]):
         self.last_mapped = -1
         """The position of the last column that is mapped."""
         self._source = source
-        self.names = [name.strip() for name in names]
+        self.names = [_plain(name) for name in names]
         self._unusable: list[str] = []
 
     def getter(self, name: str, read: Callable[[object], T]) -> Getter[RowCells, T]:
@@ -91,7 +92,7 @@ class Header(Layout[RowCells]):
 
     def places(self, *columns: str | None) -> list[int]:
         """Return where mapped columns stand; None is none, and each must be there."""
-        return [self.names.index(column.strip()) for column in columns if column is not None]
+        return [self.names.index(_plain(column)) for column in columns if column is not None]
 
     def looks(
         self,
@@ -109,7 +110,7 @@ class Header(Layout[RowCells]):
     def raise_if_twice(self, columns: Sequence[str]) -> None:
         """Raise OperatorError naming every one of these columns that is there twice."""
         for column in columns:
-            if self.names.count(column.strip()) > 1:
+            if self.names.count(_plain(column)) > 1:
                 self._position(column)
         self.raise_if_unusable()
 
@@ -124,11 +125,11 @@ class Header(Layout[RowCells]):
         )
 
     def _position(self, column: str) -> int:
-        times = self.names.count(column.strip())
+        times = self.names.count(_plain(column))
         if times != 1:
             self._unusable.append(f"column '{column}' is {'there twice' if times else 'missing'}")
             return 0
-        position = self.names.index(column.strip())
+        position = self.names.index(_plain(column))
         self.last_mapped = max(self.last_mapped, position)
         return position
 
@@ -146,3 +147,8 @@ class NamedFields(Layout[Mapping[str, object]]):
                 raise CellError(f"field '{name}' {error}") from None
 
         return get
+
+
+def _plain(name: str) -> str:
+    """Return a column's name without what nobody sees of it."""
+    return (name if name.isascii() else name.translate(STRAYS)).strip()

@@ -82,6 +82,8 @@ class Odoo:
     the windows that were read meanwhile. An idle window costs about ten requests."""
     names_survivors = False
     empties_stages = True
+    links_unseen = False
+    lists_deleted_for: timedelta | None = None
 
     def __init__(
         self,

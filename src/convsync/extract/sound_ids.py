@@ -14,7 +14,7 @@ import phonenumbers
 
 from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.salesforce_ids import WITHOUT_CHECK, with_check_characters
-from convsync.model.captured import WORDS_FOR_NOTHING
+from convsync.model.captured import STRAYS, WORDS_FOR_NOTHING
 
 _PLAIN: Final = re.compile(r"(?!0[1-9])[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z")
 _EXPONENT: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}\Z")
@@ -24,7 +24,6 @@ _NOTHING: Final = frozenset({"undefined", "null", "none", "nan", "(not set)", "[
 _NO_KEY: Final = re.compile(
     r"[0-]+\Z|-1\Z|-none-\Z|anonymous\Z|\([^()]*\)\Z|\{.*\}\Z", re.IGNORECASE
 )
-_STRAYS: Final = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
 _QUOTED: Final = re.compile(r'="([^"]*)"\Z')
 _EXACT: Final = 2**53
 """Above it, a number with a point does not hold every digit."""
@@ -94,7 +93,7 @@ def raise_if_inexact(cell: object) -> None:
 def without_marks(text: str) -> str:
     """Return a text without `'` and `="…"`, which keep it one in a spreadsheet, and zero width."""
     if not text.isascii():
-        text = text.translate(_STRAYS)
+        text = text.translate(STRAYS)
     return _QUOTED.sub(r"\1", text).removeprefix("'").strip()
 
 

@@ -185,6 +185,24 @@ class Merges(Protocol):
 
 
 @runtime_checkable
+class ListsDeleted(Protocol):
+    """A source whose CRM may list the deals that were deleted, and for how long."""
+
+    @property
+    def lists_deleted_for(self) -> timedelta | None:
+        """Return how long a deleted deal is listed, None where it is not forgotten."""
+
+
+@runtime_checkable
+class LinksPeople(Protocol):
+    """A source whose CRM may link a person to a deal."""
+
+    @property
+    def links_unseen(self) -> bool:
+        """Return True where a link changes neither of both, so that no window shows it."""
+
+
+@runtime_checkable
 class KeepsNoTrace(Protocol):
     """A source whose CRM says nothing of a deal that was deleted: it must be asked for each."""
 

@@ -75,6 +75,8 @@ class Zoho:
     names_survivors = False
     has_history = True
     empties_stages = True
+    links_unseen = False
+    lists_deleted_for: timedelta | None = timedelta(days=60)
 
     def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
         self._api = api
@@ -128,16 +130,23 @@ class Zoho:
             kind: frozenset(one.name for one in listed if one.kind == kind and one.is_readable)
             for kind in _MODULES
         }
-        if missing := [name for name in self._needed() if name not in self._known[DEAL]]:
+        of_deals = {one.name for one in listed if one.kind == DEAL}
+        needed = self._needed(has_currencies="Currency" in of_deals)
+        if missing := [name for name in needed if name not in self._known[DEAL]]:
             raise OperatorError(
                 f"Zoho does not show the deal's {', '.join(missing)} to this user: grant the right"
                 " to read it in the profile's field permissions."
             )
         return listed
 
-    def _needed(self) -> Iterator[str]:
-        """Yield the fields of a deal without which it, its value or its people cannot be read."""
+    def _needed(self, *, has_currencies: bool) -> Iterator[str]:
+        """Yield the fields of a deal without which it, its value or its people cannot be read.
+
+        Where it has a currency, its amount would be taken for one in the company's without it.
+        """
         yield from ("Created_Time", "Modified_Time", "Stage")
+        if has_currencies:
+            yield "Currency"
         if self._mapping.amount is None:
             yield "Amount"
         if self._mapping.names[CONTACT]:

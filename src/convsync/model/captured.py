@@ -51,7 +51,10 @@ _PLAIN: Final = re.compile(r"(?!GCL\.|fb\.|_uet|[0-9]\.[0-9]\.k)[A-Za-z0-9_.-]+\
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]{15,}\Z")
 _BETWEEN: Final = re.compile(r"\s*[;,|\s]\s*")
 _NAMED: Final = re.compile(rf"({'|'.join(ClickIdKind)})\s*:\s*", re.IGNORECASE)
-_STRAYS: Final = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF])
+STRAYS: Final = dict.fromkeys(
+    [0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A)]
+)
+"""Characters without width, and those that only say in which direction a text is written."""
 _AROUND: Final = " \t\r\n\u00a0'\"`´‘’“”„«»,;"
 
 _GOOGLES: Final = re.compile(r"GCL\.([0-9]+)\.(.+)", re.DOTALL)
@@ -202,7 +205,7 @@ def _unescaped(text: str) -> str:
 
 
 def _without_strays(text: str) -> str:
-    cleaned = text if text.isascii() else text.translate(_STRAYS)
+    cleaned = text if text.isascii() else text.translate(STRAYS)
     return cleaned.removeprefix('="').strip(_AROUND)
 
 

@@ -62,10 +62,14 @@ def _columns(entries: Sequence[LedgerEntry]) -> Mapping[str, Sequence[Any]]:
     statements = [_stated(entry) for entry in entries]
     matches = [entry.matched for entry in entries]
     times = [entry.time_to_close for entry in entries]
+    reached = [entry.milestone_at.isoformat() for entry in entries]
     return {
-        "milestone_at": [entry.milestone_at.isoformat() for entry in entries],
+        "milestone_at": reached,
         "operation": [statement.operation.value for statement in statements],
-        "event_at": [statement.event_at.isoformat() for statement in statements],
+        "event_at": [
+            text if statement.event_at is entry.milestone_at else statement.event_at.isoformat()
+            for entry, statement, text in zip(entries, statements, reached, strict=True)
+        ],
         "value": [amount_text(statement.value.amount) for statement in statements],
         "currency": [statement.value.currency for statement in statements],
         "click": [_click(statement) for statement in statements],

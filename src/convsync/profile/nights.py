@@ -1,7 +1,8 @@
 """What the records of one night's read hold, and what is new in that beside the last nights'.
 
 A few counters a record are all it costs. What was filled night after night and is filled nowhere
-tonight has most likely lost its column, its field or the right to read it; deals whose IDs have
+tonight has most likely lost its column, its field or the right to read it; so has a currency that
+was there night after night, for amounts are then in the company's own; deals whose IDs have
 turned into numbers are most likely other deals. Chance is kept out by how rare it would be: fewer
 than one night in a hundred, given the night that was filled least. Where tonight's read is much
 smaller than one before, three nights are needed: the deals of a first read are older, and further.
@@ -84,6 +85,8 @@ class Counting:
         self._numeric += deal.deal_id.isdigit()
         if deal.amount is not None:
             filled["amount"] += 1
+            if deal.currency:
+                filled[f"currency {deal.currency}"] += 1
         if deal.clicks:
             filled["click ID"] += 1
         if deal.identifiers is not NO_IDENTIFIERS:

@@ -28,7 +28,7 @@ from convsync.store import deal_sums, dialect
 from convsync.store import sums as kept_sums
 from convsync.store.batches import Portion, ready_states
 from convsync.store.ledger import WITH_DEAL, as_entry
-from convsync.store.schema import IS_ESTIMATED, IS_UNCORRECTABLE, deals, ledger, milestones
+from convsync.store.schema import IS_ESTIMATED, PLATFORM_CANNOT, deals, ledger, milestones
 from convsync.store.sums import LedgerSum
 
 
@@ -193,6 +193,7 @@ def _not_looked_at(
 _OUTSIDE_RULE = (Side.NOT_SENT, Reason.OUTSIDE_RULE.value)
 _WITHDRAWN = (Side.NOT_SENT, Reason.MILESTONE_WITHDRAWN.value)
 _NEXT_RUN = (Side.WAITING, "next_run")
+_IS_UNCORRECTABLE = (PLATFORM_CANNOT, or_(ledger.c.state == State.CONFIRMED, ledger.c.is_unsure))
 
 
 def caught_earlier(connection: Connection) -> dict[tuple[str, str], int]:
@@ -293,11 +294,11 @@ def counted(connection: Connection) -> tuple[int, frozenset[str]]:
 
 def uncorrectable(connection: Connection) -> Iterator[LedgerEntry]:
     """Yield entries that count and are no longer right, and that the platform cannot correct."""
-    found = WITH_DEAL.where(IS_UNCORRECTABLE).order_by(ledger.c.id)
+    found = WITH_DEAL.where(*_IS_UNCORRECTABLE).order_by(ledger.c.id)
     return map(as_entry, connection.execute(found).mappings())
 
 
 def count_uncorrectable(connection: Connection) -> int:
     """Return how many entries count and are no longer right, and cannot be corrected."""
-    found = select(func.count()).select_from(ledger).where(IS_UNCORRECTABLE)
+    found = select(func.count()).select_from(ledger).where(*_IS_UNCORRECTABLE)
     return connection.execute(found).scalar_one()

@@ -31,7 +31,7 @@ from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
 from convsync.store import dialect, sums
 from convsync.store.ledger import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
-from convsync.store.schema import IS_OPEN, batches, deals, kept_plans, ledger
+from convsync.store.schema import IS_OPEN, QUEUES, batches, deals, kept_plans, ledger
 from convsync.store.sums import Alike
 
 _AT_A_TIME = 1_000
@@ -164,8 +164,8 @@ def ready_states(
     mine = _is_of(only)
     is_due = ledger.c.due_at <= now
     return (
-        (IS_OPEN, ledger.c.state == State.PLANNED, *mine),
-        (IS_OPEN, ledger.c.state == State.DEFERRED, is_due, *mine),
+        (IS_OPEN, ledger.c.queue == QUEUES[State.PLANNED], *mine),
+        (IS_OPEN, ledger.c.queue == QUEUES[State.DEFERRED], is_due, *mine),
     )
 
 
@@ -215,7 +215,7 @@ def blocked_entries(
 ) -> list[LedgerEntry]:
     """Return the first entries of an action that are blocked for a code."""
     found = (
-        WITH_DEAL.where(IS_OPEN, ledger.c.state == State.BLOCKED, ledger.c.code == code)
+        WITH_DEAL.where(IS_OPEN, ledger.c.queue == QUEUES[State.BLOCKED], ledger.c.code == code)
         .where(*_for_action(action))
         .order_by(ledger.c.id)
         .limit(limit)

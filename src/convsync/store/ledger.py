@@ -39,7 +39,7 @@ from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
 from convsync.store import dialect, sums
 from convsync.store.column_types import amount_of, instant_of, order_id_of_bytes
-from convsync.store.schema import deals, ledger
+from convsync.store.schema import QUEUES, deals, ledger
 from convsync.store.sums import Alike
 
 EntryKey = tuple[int, str]
@@ -155,7 +155,7 @@ def _row_of(entry: LedgerEntry) -> tuple[Any, ...]:
         entry.milestone,
         entry.milestone_at,
         entry.run_id,
-        entry.state,
+        *_state_cells(entry.state),
         *_statement_cells(entry.statement),
         *_matched_cells(entry.matched),
         None if took is None else int(took.total_seconds()),
@@ -175,6 +175,10 @@ def _cell(value: Any) -> tuple[Any, ...]:
 
 def _action_cells(action: ConversionAction) -> tuple[Any, ...]:
     return action.destination, action.action_id
+
+
+def _state_cells(state: State) -> tuple[Any, ...]:
+    return state, QUEUES.get(state)
 
 
 def _money_cells(money: Money | None) -> tuple[Any, ...]:
@@ -213,7 +217,7 @@ _CELLS_OF: Mapping[str, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]
     "milestone": (("milestone",), _cell),
     "milestone_at": (("milestone_at",), _cell),
     "run_id": (("run_id",), _cell),
-    "state": (("state",), _cell),
+    "state": (("state", "queue"), _state_cells),
     "statement": (
         ("operation", "value", "currency", "event_at", "click_kind", "click_id", "extras"),
         _statement_cells,

@@ -15,7 +15,7 @@ from convsync.model.planned import PlannedTogether
 from convsync.store import dialect, sums
 from convsync.store.dialect import Alike
 from convsync.store.ledger import extras_of
-from convsync.store.schema import ledger
+from convsync.store.schema import QUEUES, ledger
 
 
 def insert(connection: Connection, planned: Sequence[PlannedTogether]) -> None:
@@ -42,6 +42,7 @@ def _alike(entry: LedgerEntry) -> Mapping[str, Alike]:
         "action_id": Alike(entry.action.action_id),
         "milestone": Alike(entry.milestone),
         "state": Alike(State.PLANNED),
+        "queue": Alike(QUEUES[State.PLANNED]),
         "run_id": Alike(entry.run_id),
     }
 

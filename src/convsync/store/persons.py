@@ -9,7 +9,7 @@ clicks belong to nobody in the database: matching follows keys when it decides (
 to its deals there is none, for it would have to be kept up at random places for every deal, night
 after night. So which deals are one customer's is kept, for those customers that have several: once
 a run, after everything was read, and only for what is new. A first night goes through all keys in
-their order instead, in memory that grows with the customers and not with the keys.
+their order instead, in four bytes for each deal and click.
 
 What joined a customer is not kept, only when: persons are what the keys say now. A deal with other
 keys than before takes the customer apart whose it was, and the parts are joined anew; so what a CRM
@@ -31,6 +31,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Select,
+    Table,
     bindparam,
     delete,
     insert,
@@ -109,18 +110,17 @@ def join(connection: Connection, *, now: datetime) -> None:
     if not is_needed(connection):
         connection.execute(delete(person_news))
         return
-    behind, last = _last_joined(connection), _last_deal(connection)
+    behind, last = _last_joined(connection), _last(connection, deals)
     news = set(connection.execute(select(person_news.c.deal)).scalars())
     news |= set(connection.execute(select(deals.c.id).where(deals.c.id > behind)).scalars())
     if not news:
         return
     if len(news) > MANY:
-        before = _members(connection)
-        together = _all_together(connection)
-        concerned = set(range(1, last + 1))
+        before, together = _members(connection), _all_together(connection, last)
+        concerned: Collection[int] = range(1, last + 1)
     else:
         before, together, concerned = _joined_to_news(connection, news)
-    groups = [one for one in together.groups(concerned) if 1 < len(one) <= MOST_DEALS]
+    groups = [one for one in together.groups(concerned) if len(one) <= MOST_DEALS]
     after = {deal: min(group) for group in groups for deal in group}
     changed = {deal for deal in concerned if before.get(deal) != after.get(deal)}
     _write(connection, changed, after, now)
@@ -201,8 +201,8 @@ def _joined_to_news(connection: Connection, news: set[int]) -> tuple[Members, To
     return _members(connection, concerned), together, concerned
 
 
-def _all_together(connection: Connection) -> Together:
-    together = Together()
+def _all_together(connection: Connection, last_deal: int) -> Together:
+    together = Together(up_to=(last_deal, _last(connection, clicks)))
     for deals_with, clicks_with in _all_holders(connection):
         nodes = deals_with + clicks_with if len(clicks_with) <= MOST_CLICKS else deals_with
         for other in nodes[1:]:
@@ -257,8 +257,8 @@ def _make_due(connection: Connection, rows: Collection[int], now: datetime) -> N
         connection.execute(due, {"rows": sorted(rows)})
 
 
-def _last_deal(connection: Connection) -> int:
-    newest = select(deals.c.id).order_by(deals.c.id.desc()).limit(1)  # quick in a view too
+def _last(connection: Connection, table: Table) -> int:
+    newest = select(table.c.id).order_by(table.c.id.desc()).limit(1)  # quick in a view too
     return connection.execute(newest).scalar() or 0
 
 

@@ -5,6 +5,7 @@ e-mail alone. Only clicks are gone through here, in both directions by index; wh
 is in no index (see `clicks`).
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -78,10 +79,16 @@ def _keys_of(connection: Connection, rows: Collection[int]) -> set[bytes]:
 
 
 class Together:
-    """Which of many numbers belong together, told two at a time, in any order."""
+    """Which of many numbers belong together, told two at a time, in any order.
 
-    def __init__(self) -> None:
-        self._leads_to: dict[int, int] = {}
+    Deals are told by their rows, clicks by theirs below zero. `up_to` says how many there are of
+    both: where that is known they take four bytes each.
+    """
+
+    def __init__(self, up_to: tuple[int, int] | None = None) -> None:
+        self._leads_to: dict[int, int] | array[int] = _Few()
+        if up_to is not None:  # what is below zero is counted from the end
+            self._leads_to = array("i", bytes(4 * (sum(up_to) + 1)))
 
     def join(self, one: int, other: int) -> None:
         """Note that two belong together."""
@@ -99,7 +106,7 @@ class Together:
         """Return the number that stands for all that belong together with this one."""
         leads_to = self._leads_to
         path = []
-        while (following := leads_to.get(one)) is not None:
+        while following := leads_to[one]:
             path.append(one)
             one = following
         for passed in path[:-1]:
@@ -107,8 +114,20 @@ class Together:
         return one
 
     def groups(self, among: Iterable[int]) -> list[set[int]]:
-        """Return which of some numbers belong together; one alone is a group as well."""
+        """Return which among some numbers belong together, where that is more than one."""
+        alone: dict[int, int] = {}
         found: dict[int, set[int]] = {}
         for one in among:
-            found.setdefault(self.first_of(one), set()).add(one)
+            first = self.first_of(one)
+            if first in found:
+                found[first].add(one)
+            elif (other := alone.setdefault(first, one)) != one:
+                found[first] = {other, one}
         return list(found.values())
+
+
+class _Few(dict[int, int]):
+    """Numbers that lead to others; the rest leads nowhere, to 0."""
+
+    def __missing__(self, number: int) -> int:
+        return 0

@@ -15,6 +15,7 @@
 How instants, money and words are kept stands in `column_types`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -29,6 +30,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -375,6 +377,14 @@ batches = Table(
     CheckConstraint("state <> 'accepted' OR request_id IS NOT NULL", name="request"),
 )
 
+QUEUES: Mapping[State, int] = {State.PLANNED: 1, State.DEFERRED: 2, State.BLOCKED: 3}
+"""The states in which an entry waits to go out, each as the number of its queue.
+
+Apart from the state, because an index that knows the state costs every change of it: what is in no
+queue before or after a change leaves the index alone, and PostgreSQL then leaves all indexes alone.
+https://www.postgresql.org/docs/current/storage-hot.html
+"""
+
 _CONTENT = ("value", "event_at")
 _NEEDED = {
     State.NOT_SENT: ("reason",),
@@ -391,13 +401,22 @@ _NEEDED = {
 """What must stand in a ledger row beside its state."""
 
 
+def _in_its_queue(state: State) -> str:
+    queue = QUEUES.get(state)
+    return "queue IS NULL" if queue is None else f"coalesce(queue, 0) = {queue}"
+
+
+def _is_there(column: str) -> str:
+    return f"{column} IS NOT NULL"
+
+
 def _each_state_has(needed: dict[State, tuple[str, ...]]) -> str:
     """Return a condition that knows every state, and what must not be missing beside it.
 
     One expression instead of one for each rule: it is weighed for every row that is written.
     """
     cases = " ".join(
-        f"WHEN '{state}' THEN {' AND '.join(f'{name} IS NOT NULL' for name in names) or '1 = 1'}"
+        f"WHEN '{state}' THEN {' AND '.join([_in_its_queue(state), *map(_is_there, names)])}"
         for state, names in needed.items()
     )
     return f"CASE state {cases} ELSE 1 = 0 END"
@@ -415,6 +434,7 @@ ledger = Table(
     Column("milestone", String(50), nullable=False),
     Column("milestone_at", Instant, nullable=False),
     Column("state", Word(10), nullable=False),
+    Column("queue", SmallInteger),
     Column("operation", Word(10), nullable=False),
     Column("reason", Word(30)),
     Column("code", Text),
@@ -442,16 +462,21 @@ HAS_CONTENT = text("event_at IS NOT NULL")
 _index_where(
     "uq_ledger_order_id_action_id", HAS_CONTENT, ledger.c.order_id, ledger.c.action_id, unique=True
 )
-IS_OPEN = text("state IN ('planned', 'deferred', 'blocked')")
+IS_OPEN = text("queue IS NOT NULL")
 _index_where(
-    "ix_ledger_open", IS_OPEN, ledger.c.state, ledger.c.destination, ledger.c.action_id, ledger.c.id
+    "ix_ledger_open", IS_OPEN, ledger.c.queue, ledger.c.destination, ledger.c.action_id, ledger.c.id
 )
 _BATCHED = text("batch_id IS NOT NULL")
 _index_where("ix_ledger_batch", _BATCHED, ledger.c.batch_id)
-IS_UNCORRECTABLE = text("reason = 'platform_cannot' AND (state = 'confirmed' OR is_unsure)")
-_index_where("ix_ledger_uncorrectable", IS_UNCORRECTABLE, ledger.c.id)
+PLATFORM_CANNOT = text("reason = 'platform_cannot'")
+_index_where("ix_ledger_uncorrectable", PLATFORM_CANNOT, ledger.c.id)
 IS_LATE = text("reason = 'click_outside_lookback'")
 _index_where("ix_ledger_late", IS_LATE, ledger.c.deal)
+ROOM_FOR_ANSWERS = "ALTER TABLE ledger SET (fillfactor = 50)"
+"""On PostgreSQL: a row is written anew when it is sent, and when that was answered, and stays on
+its page where there is room; its old versions make room again."""
+_roomy: Any = DDL  # has no types
+event.listen(ledger, "after_create", _roomy(ROOM_FOR_ANSWERS).execute_if("postgresql"))
 
 
 def _sums(name: str, key: list[Column[Any]], *amounts: Column[Any]) -> Table:

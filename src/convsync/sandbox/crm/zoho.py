@@ -41,11 +41,12 @@ class ZohoServer(ZohoSettings):
     """An organisation over a book. `queries_history` where COQL gives the stage history.
 
     A query gives `longest_page` rows at the most, whatever it asks for. `hidden` are fields it does
-    not have, or that the user's profile may not see. A lead behind a deal became it, but leads in
-    `only_contacts` became no more than its contact. `renamed` are new names of stages and pipelines
-    by their first ones; records hold the new with `tells_new_names`. `unused` fields are listed
-    only where all are asked for. It `has_no_pipelines` where that feature is not used, and may
-    leave out whether there is more (`tells_more`), as the published schema allows.
+    not have, or that the user's profile may not see, `invisible` those it lists as such. A lead
+    behind a deal became it, but leads in `only_contacts` became no more than its contact. `renamed`
+    are new names of stages and pipelines by their first ones; records hold the new with
+    `tells_new_names`. `unused` fields are listed only where all are asked for. It
+    `has_no_pipelines` where that feature is not used, and may leave out whether there is more
+    (`tells_more`), as the published schema allows.
     """
 
     name = "zoho"
@@ -73,6 +74,7 @@ class ZohoServer(ZohoSettings):
         self.queries_history = True
         self.longest_page = coql.MOST_ROWS
         self.hidden: frozenset[str] = frozenset()
+        self.invisible: frozenset[str] = frozenset()
         self.only_contacts: frozenset[str] = frozenset()
         self.renamed: Mapping[str, str] = {}
         self.unused: frozenset[str] = frozenset()

@@ -25,6 +25,7 @@ class ZohoSettings(ConsentingServer):
     """The pages about the set-up. What can be switched of them is described in `ZohoServer`."""
 
     hidden: frozenset[str]
+    invisible: frozenset[str]
     renamed: Mapping[str, str]
     unused: frozenset[str]
     has_no_pipelines: bool
@@ -45,7 +46,7 @@ class ZohoSettings(ConsentingServer):
                         "field_label": own[name].label if name in own else name.replace("_", " "),
                         "data_type": "text" if kind == "string" else kind,
                         "length": own[name].longest if name in own else 120,
-                        "visible": True,
+                        "visible": name not in self.invisible,
                         "custom_field": name in own,
                         **(self._picks() if name == "Stage" else {}),
                     }

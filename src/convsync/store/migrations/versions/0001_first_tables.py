@@ -395,6 +395,7 @@ def upgrade() -> None:
         sa.Column("milestone", sa.String(length=50), nullable=False),
         sa.Column("milestone_at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("queue", sa.SmallInteger(), nullable=True),
         sa.Column("operation", sa.String(length=10), nullable=False),
         sa.Column("reason", sa.String(length=30), nullable=True),
         sa.Column("code", sa.Text(), nullable=True),
@@ -415,7 +416,7 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.Integer(), nullable=True),
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "CASE state WHEN 'not_sent' THEN reason IS NOT NULL WHEN 'held' THEN reason IS NOT NULL AND due_at IS NOT NULL WHEN 'confirmed' THEN value IS NOT NULL AND event_at IS NOT NULL AND told_value IS NOT NULL WHEN 'planned' THEN value IS NOT NULL AND event_at IS NOT NULL WHEN 'accepted' THEN value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'sending' THEN value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'deferred' THEN value IS NOT NULL AND event_at IS NOT NULL AND due_at IS NOT NULL WHEN 'blocked' THEN value IS NOT NULL AND event_at IS NOT NULL AND code IS NOT NULL WHEN 'unmatched' THEN value IS NOT NULL AND event_at IS NOT NULL WHEN 'rejected' THEN 1 = 1 ELSE 1 = 0 END",
+            "CASE state WHEN 'not_sent' THEN queue IS NULL AND reason IS NOT NULL WHEN 'held' THEN queue IS NULL AND reason IS NOT NULL AND due_at IS NOT NULL WHEN 'confirmed' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL AND told_value IS NOT NULL WHEN 'planned' THEN coalesce(queue, 0) = 1 AND value IS NOT NULL AND event_at IS NOT NULL WHEN 'accepted' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'sending' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'deferred' THEN coalesce(queue, 0) = 2 AND value IS NOT NULL AND event_at IS NOT NULL AND due_at IS NOT NULL WHEN 'blocked' THEN coalesce(queue, 0) = 3 AND value IS NOT NULL AND event_at IS NOT NULL AND code IS NOT NULL WHEN 'unmatched' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL WHEN 'rejected' THEN queue IS NULL ELSE 1 = 0 END",
             name=op.f("ck_ledger_what_its_state_needs"),
         ),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.id"], name=op.f("fk_ledger_batch_id")),
@@ -424,12 +425,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger")),
         sa.UniqueConstraint("deal", "rule", name=op.f("uq_ledger_deal_rule")),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE ledger SET (fillfactor = 50)")
     _index_where("ix_ledger_batch", "ledger", ["batch_id"], "batch_id IS NOT NULL")
     _index_where(
         "ix_ledger_open",
         "ledger",
-        ["state", "destination", "action_id", "id"],
-        "state IN ('planned', 'deferred', 'blocked')",
+        ["queue", "destination", "action_id", "id"],
+        "queue IS NOT NULL",
     )
     _index_where(
         "uq_ledger_order_id_action_id",
@@ -524,7 +527,7 @@ def upgrade() -> None:
         "ix_ledger_uncorrectable",
         "ledger",
         ["id"],
-        "reason = 'platform_cannot' AND (state = 'confirmed' OR is_unsure)",
+        "reason = 'platform_cannot'",
     )
     op.create_index("ix_click_keys_click", "click_keys", ["click"])
     _index_where("ix_persons_person", "persons", ["person"], "parted_at IS NULL")
