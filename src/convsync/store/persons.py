@@ -24,8 +24,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -61,7 +60,6 @@ MOST_DEALS = 200
 """No customer has more deals than this: what keys would join to more is nobody."""
 MANY = 5_000
 """From so many deals on of which something is new, all keys are gone through in order."""
-_PAGE = 5_000
 _JOINED = "deals joined to persons"
 _NEEDED = "clicks are found on contacts"
 _IS_JOINED = persons.c.parted_at.is_(None)
@@ -220,11 +218,15 @@ def _all_holders(connection: Connection) -> Iterator[tuple[list[int], list[int]]
     ).subquery()
     by_key = select(everything).order_by(everything.c.key)
     joins_nobody = {bytes(key) for key in connection.execute(select(shared_keys.c.key)).scalars()}
-    links = connection.execute(by_key, execution_options={"yield_per": _PAGE})
-    for key, group in groupby(links, itemgetter(0)):
-        holders = [holder for _, holder in group]
-        if len(holders) > 1 and bytes(key) not in joins_nobody:
+    holders: list[int] = []
+    last = None
+    for key, holder in chain(dialect.raw_stream(connection, by_key), [(b"", 0)]):
+        if key == last:
+            holders.append(holder)
+            continue
+        if len(holders) > 1 and last not in joins_nobody:
             yield [one for one in holders if one > 0], [one for one in holders if one < 0]
+        last, holders = key, [holder]
 
 
 def _members(connection: Connection, rows: Iterable[int] | None = None) -> Members:
