@@ -93,7 +93,7 @@ def note_news(connection: Connection, found: Select[tuple[int]]) -> None:
 
 
 def note_changed(connection: Connection, rows: Collection[int]) -> None:
-    """Note that keys of the deals in these rows are not what they were."""
+    """Note that keys of the deals in these rows, or of their clicks, are not what they were."""
     if rows:
         asked = numbers_given(connection.dialect.name, "rows").c.value
         found = select(deals.c.id).where(deals.c.id.in_(select(asked)))
@@ -124,7 +124,7 @@ def join(connection: Connection, *, now: datetime) -> None:
     _write(connection, changed, after, now)
     touched = changed | news
     due = changed.union(*(group for group in groups if not group.isdisjoint(touched)))
-    _make_due(connection, due, now)
+    make_due(connection, due, now)
     connection.execute(delete(person_news))
     runs.remember(connection, _JOINED, str(last))
 
@@ -157,7 +157,7 @@ def make_kin_due(connection: Connection, rows: Collection[int], now: datetime) -
     """Make the other deals of these deals' customers due: what led to one is not another's."""
     if rows:
         others = set().union(*members_with(connection, rows).values()) - set(rows)
-        _make_due(connection, others, now)
+        make_due(connection, others, now)
 
 
 def history(
@@ -251,7 +251,8 @@ def _write(connection: Connection, changed: set[int], after: Members, now: datet
     dialect.insert_rows(connection, persons, ("deal", "joined_at", "person"), joined)
 
 
-def _make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:
+def make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:
+    """Make deals due to be looked at, unless they are by then."""
     if rows:
         asked = select(numbers_given(connection.dialect.name, "rows").c.value)
         later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
