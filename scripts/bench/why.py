@@ -31,6 +31,11 @@ A third is reading the ledger's rows, with 28 columns each; a fifth counts the k
 rows of its own; a sixth seals what stands in the ledger as events have it sealed. The comparison of
 columns itself and the chain are a tenth each. What would help: to count the sums of the rows that
 are compared anyway.""",
+    "clicks": """\
+More than half is SQLite: of each click a row, its key in an index, and a row for its visitor's key,
+both keys in no order, where the bare table has two rows alone. An eighth is the start, and a
+fifteenth to look whether a click is known. What would help: a click that is found by its visitor in
+its own row, where it has but one.""",
     "status": """\
 Most of it is Python's start: SQLAlchemy, pydantic and the settings of every CRM are imported before
 the first query. What would help: settings that are built only for the tables that a file has.""",
@@ -39,7 +44,8 @@ the first query. What would help: settings that are built only for the tables th
     "hubspot": """\
 A thousand deals take 46: five searches, a call for their associations, and 20 batches each of deals
 and of contacts, since a batch with history takes 50. The rest is once a night: the stages, the
-properties of deals and of contacts, and the list of what was archived.""",
+properties of deals and of contacts, the list of what was archived, and a search behind a last page
+that was full, because the total that HubSpot states may be behind its own results.""",
     "memory": """\
 Most of it is there before the first deal: Python, SQLAlchemy and the libraries of a road. The rest
 is a chunk of 2,000 deals, 12 MB of SQLite's pages, and the requests in flight.""",

@@ -10,7 +10,7 @@ beginning then.
 
 from datetime import UTC, datetime, timedelta
 
-from convsync.extract.source import ClickSource, DealSource, ReadsByStamp
+from convsync.extract.source import ClickSource, DealSource, ListsDeleted, ReadsByStamp
 from convsync.model.period import Period
 from convsync.store import quarantine, runs
 from convsync.store.database import Connection
@@ -22,6 +22,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Windows:
     """The windows of one run. `problems` says which watermarks were not believed.
 
+    They also say where a window is longer than its CRM remembers what was deleted.
     A watermark that lies further in the future than `tolerance` is not.
     """
 
@@ -37,8 +38,11 @@ class Windows:
             watermark = runs.watermark(connection, name)
             left = self._has_left_unread(connection, name, source)
         until = self._session.now - source.lag
-        since = EPOCH if watermark is None or left else watermark - source.overlap
-        return Period(since=min(since, until), until=until)
+        if watermark is None or left:
+            return Period(since=EPOCH, until=until)
+        window = Period(since=min(watermark - source.overlap, until), until=until)
+        self._say_what_is_forgotten(name, source, window)
+        return window
 
     def unfinished(self, connection: Connection, source: str) -> tuple[Period, str] | None:
         """Return where a window was left, unless it ends in the future: then it is read anew."""
@@ -54,6 +58,18 @@ class Windows:
         """Return whether a window might miss records that could not be read on earlier nights."""
         goes_by_stamp = isinstance(source, ReadsByStamp) and source.reads_by_stamp
         return goes_by_stamp and quarantine.has_unread(connection, name, self._session.run_id)
+
+    def _say_what_is_forgotten(
+        self, name: str, source: DealSource | ClickSource, window: Period
+    ) -> None:
+        listed_for = source.lists_deleted_for if isinstance(source, ListsDeleted) else None
+        if listed_for is not None and window.until - window.since > listed_for:
+            self.problems.append(
+                f"source '{name}' was last read {(window.until - window.since).days} days ago, and"
+                f" its CRM lists deleted deals for {listed_for.days} days: what was deleted before"
+                f" {window.until - listed_for:%Y-%m-%d} still counts. Look for such deals there;"
+                " `convsync deals` lists those that are known."
+            )
 
     def _turn_back_from_the_future(
         self, connection: Connection, name: str, source: DealSource | ClickSource

@@ -222,3 +222,22 @@ def test_a_sale_that_is_archived_is_put_away_and_stays_counted(
     office.archive(deal_id, NIGHTS[0] + NOON)
     assert company.night(NIGHTS[1]).uploaded.sent == 0
     assert company.value(deal_id) == 100
+
+
+@pytest.mark.parametrize(
+    ("vendor", "is_forgotten"),
+    [
+        ("hubspot", False),
+        ("salesforce", True),
+        ("pipedrive", True),
+        ("zoho", False),
+        ("odoo", False),
+    ],
+)
+def test_a_read_after_longer_than_the_crm_lists_what_was_deleted_says_so(
+    company: Company, vendor: str, *, is_forgotten: bool
+) -> None:
+    company.moves_to(vendor)
+    company.night(NIGHTS[0])
+    problems = company.night(NIGHTS[0] + timedelta(days=45)).problems
+    assert any("lists deleted deals for" in one for one in problems) == is_forgotten

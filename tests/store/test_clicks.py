@@ -141,6 +141,16 @@ def test_a_click_is_found_by_a_key_it_shares_with_the_deal(
     assert found_for(passing, 1, 2) == {1: [a_candidate(a_click("one"), basis=basis)]}
 
 
+def test_a_click_is_found_whatever_kinds_of_keys_other_clicks_have(database: Database) -> None:
+    every = (CRM, PHONE, EMAIL, VISITOR)
+    save(database, a_deal(keys=every))
+    for number in range(1, len(every) + 1):
+        some = every[-number:]
+        keep(database, *(seen(key.value, keys=(key,)) for key in some))
+        found = {one.click.click_id.value for one in found_for(database, 1)[1]}
+        assert found == {key.value for key in some}
+
+
 def test_a_deals_own_click_id_is_found_in_the_click_log_with_its_time(database: Database) -> None:
     own = a_candidate(a_click("one", clicked_at=None), basis=MatchBasis.LEAD)
     save(database, a_deal(clicks=(own,)))

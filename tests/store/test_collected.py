@@ -32,6 +32,12 @@ def read(database: Database, window: Period = A_DAY, site: str = "website") -> l
         return list(collected.received(connection, site, window))
 
 
+def read_all(database: Database) -> list[Report]:
+    with database.reading() as connection:
+        ever = Period(since=NOON - timedelta(days=9), until=NOON + timedelta(days=9))
+        return list(collected.received(connection, "website", ever, with_refused=True))
+
+
 def test_a_report_comes_back_as_it_came(database: Database) -> None:
     report = reported(1)
     kept(database, report)
@@ -92,3 +98,30 @@ def test_a_night_reads_the_clicks_with_all_that_joins_them_to_deals(database: Da
     visitor = Key(KeyKind.VISITOR, "0" * 31 + "7")
     keys = {key for key, _, _ in chunk.seen.keys}
     assert keys == {visitor.digest(), Key(KeyKind.EMAIL, ANNA).digest()}
+
+
+def test_a_default_of_denied_is_no_refusal_and_an_answer_is(database: Database) -> None:
+    presumed = {**REFUSAL, "source": "default"}
+    kept(
+        database,
+        reported(1, consent=presumed, identifiers=[]),
+        reported(2, visitor="e" * 32, consent=REFUSAL, identifiers=[]),
+    )
+    (page,) = CollectedClicks(name="website", database=database).said(A_DAY)
+    refused = {said.record for _, said in page if said.is_refusal}
+    assert refused == {"e" * 32}
+
+
+def test_whoever_refuses_refuses_for_all_that_their_browser_has_reported(
+    database: Database,
+) -> None:
+    withdrawal = reported(
+        2, minute=60 * 24 - 1, consent=REFUSAL, identifiers=[], landings=[], form=None
+    )
+    kept(database, reported(1), withdrawal)
+    later = Period(since=NOON + timedelta(hours=12), until=NOON + timedelta(hours=24))
+    (page,) = CollectedClicks(name="website", database=database).said(later)
+    refused = {key for key, said in page if said.is_refusal}
+    (first,) = [one for one in read_all(database) if one.id[-1] == 1]
+    assert refused == {*first.digests}
+    assert Key(KeyKind.EMAIL, ANNA).digest() in refused

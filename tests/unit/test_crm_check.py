@@ -29,6 +29,7 @@ class SmallCrm:
     lag = overlap = timedelta(0)
     names_survivors = has_history = empties_stages = True
     links_unseen = False
+    lists_deleted_for: timedelta | None = None
 
     def __init__(self, values: Sequence[str] = GCLIDS, **changes: Any) -> None:
         gclid = CrmField(kind="contact", name="gclid", label="GCLID", type="string")

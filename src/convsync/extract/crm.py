@@ -67,6 +67,11 @@ class CrmDeals:
         return self.crm.names_survivors
 
     @property
+    def lists_deleted_for(self) -> timedelta | None:
+        """Return how long the CRM lists a deal that was deleted, if it lists them."""
+        return self.crm.lists_deleted_for
+
+    @property
     def links_unseen(self) -> bool:
         """Return True where a person may be linked to a deal and neither seems to have changed."""
         return self.crm.links_unseen

@@ -103,7 +103,8 @@ class Crm(Protocol):
     into the one before; both may be overridden by the config. `names_survivors` is False where
     deals can be merged and the loser only seems to have been deleted, `has_history` where a deal
     tells of no stage but the one it is in, `empties_stages` where deals stay in retired stages.
-    `links_unseen` is True where a person may be linked to a deal without changing either.
+    `links_unseen` is True where a person may be linked to a deal without changing either, and
+    `lists_deleted_for` is how long a deleted deal is listed, None where it is asked for by its ID.
     """
 
     lag: timedelta
@@ -112,6 +113,7 @@ class Crm(Protocol):
     has_history: bool
     empties_stages: bool
     links_unseen: bool
+    lists_deleted_for: timedelta | None
 
     def stages(self) -> Sequence[Stage]:
         """Return the stages of every pipeline of deals."""

@@ -88,6 +88,7 @@ class Dynamics:
     has_history = True
     empties_stages = True
     links_unseen = False
+    lists_deleted_for: timedelta | None = None
 
     def __init__(
         self, api: Api, history: History, mapping: CrmMapping, *, has_stakeholders: bool = True

@@ -85,6 +85,7 @@ class HubSpot:
     has_history = True
     empties_stages = True
     links_unseen = True
+    lists_deleted_for: timedelta | None = timedelta(days=90)
 
     def __init__(
         self, http: Http, mapping: CrmMapping, *, version: str = VERSION, a_group: int = A_GROUP

@@ -83,6 +83,7 @@ class Odoo:
     names_survivors = False
     empties_stages = True
     links_unseen = False
+    lists_deleted_for: timedelta | None = None
 
     def __init__(
         self,

@@ -59,6 +59,7 @@ class Pipedrive:
     has_history = True
     empties_stages = True
     links_unseen = False
+    lists_deleted_for: timedelta | None = timedelta(days=30)
 
     def __init__(self, api: Api, mapping: CrmMapping) -> None:
         self._api = api

@@ -75,6 +75,7 @@ class Salesforce:
     has_history = True
     empties_stages = False
     links_unseen = False
+    lists_deleted_for: timedelta | None = timedelta(days=15)
 
     def __init__(
         self,

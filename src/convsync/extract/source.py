@@ -185,6 +185,15 @@ class Merges(Protocol):
 
 
 @runtime_checkable
+class ListsDeleted(Protocol):
+    """A source whose CRM may list the deals that were deleted, and for how long."""
+
+    @property
+    def lists_deleted_for(self) -> timedelta | None:
+        """Return how long a deleted deal is listed, None where it is not forgotten."""
+
+
+@runtime_checkable
 class LinksPeople(Protocol):
     """A source whose CRM may link a person to a deal."""
 

@@ -76,6 +76,7 @@ class Zoho:
     has_history = True
     empties_stages = True
     links_unseen = False
+    lists_deleted_for: timedelta | None = timedelta(days=60)
 
     def __init__(self, api: Api, mapping: CrmMapping, *, reads_roles: bool = False) -> None:
         self._api = api

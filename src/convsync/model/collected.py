@@ -11,6 +11,9 @@ from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.key import Key, KeyKind
 from convsync.model.seen_clicks import digests_of_ids
 
+_DEFAULT = "default"
+"""How a site is told of the consent that it presumes before it has asked: gtag's word."""
+
 
 class Landing(Struct, frozen=True):
     """A visit that came with click IDs or UTM parameters, or a cookie that tells of a click."""
@@ -58,7 +61,14 @@ class Report(Struct, frozen=True, kw_only=True):
 
     @property
     def statements(self) -> list[Said]:
-        """Return what the visitor said of each use; what was left open is no statement."""
+        """Return what the visitor said of each use.
+
+        What was left open is no statement, and neither is a site's default of "denied": that holds
+        until somebody is asked, and nobody was.
+        """
+        unsaid = {ConsentStatus.UNSPECIFIED}
+        if self.consent_source == _DEFAULT:
+            unsaid.add(ConsentStatus.DENIED)
         by_purpose = {
             Purpose.AD_STORAGE: self.ad_storage,
             Purpose.AD_USER_DATA: self.consent.ad_user_data,
@@ -74,7 +84,7 @@ class Report(Struct, frozen=True, kw_only=True):
                 how=self.consent_source,
             )
             for purpose, status in by_purpose.items()
-            if status is not ConsentStatus.UNSPECIFIED
+            if status not in unsaid
         ]
 
     @property
