@@ -321,8 +321,9 @@ def _insert_keys(
         (key, row)
         for key, row in dialect.rows_among(connection, click_keys, ("key", "click"), "key", asked)
     }
-    added = [row for row in rows if row[:2] not in there] if there else list(rows)
-    dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), added)
+    added = [row for row in rows if row[:2] not in there] if there else rows
+    in_order = sorted(added)  # one after the other, into pages that are at hand
+    dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), in_order)
     return {row for _, row, _ in added if row in known} if known else set()
 
 
