@@ -116,10 +116,10 @@ def seal(
         older = _in_file(database, file, before)
         with session.transaction("seal the log") as connection:
             conversions = _move(connection, session, older, by)
-            _finish(connection, session, exit_code=0, message="")
+            _finish(connection, session, real_clock)
     except ConvsyncError as error:
         with session.transaction("finish run") as connection:
-            _finish(connection, session, exit_code=error.exit_code, message=str(error))
+            _finish(connection, session, real_clock, error)
         raise
     head_file.keep(head, database, now)
     return Sealed(content=older.content, conversions=conversions, runs=len(older.runs))
@@ -285,7 +285,13 @@ def _some_of(all_: Sequence[_One], most: int) -> Iterator[Sequence[_One]]:
         yield all_[start : start + most]
 
 
-def _finish(connection: Connection, session: RunSession, *, exit_code: int, message: str) -> None:
+def _finish(
+    connection: Connection,
+    session: RunSession,
+    real_clock: Clock,
+    error: ConvsyncError | None = None,
+) -> None:
+    exit_code, message = (error.exit_code, str(error)) if error else (0, "")
     finished = {"exit_code": exit_code, "message": message, "uploads": 0}
     audit.record(
         connection,
@@ -297,7 +303,7 @@ def _finish(connection: Connection, session: RunSession, *, exit_code: int, mess
     runs.finish(
         connection,
         session.run_id,
-        real_now=session.now,
+        real_now=lease_time(connection, real_clock),
         exit_code=exit_code,
         message=message,
         uploads=0,

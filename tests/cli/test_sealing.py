@@ -19,7 +19,7 @@ def sealed(office: Office) -> Office:
     said = office.types("audit", "seal", "--before", "2026-03-04", "--to", file, *SEALING)
     assert said.code == 0, said.err
     assert "are sealed in" in said.out
-    assert "2 conversions and 1 runs were carried over" in said.out
+    assert "Carried over: conversions 2, runs 1." in said.out
     return office
 
 

@@ -17,6 +17,7 @@ from convsync import wiring
 from convsync.errors import OperatorError
 from convsync.extract.csv_file import CsvDeals
 from convsync.extract.csv_form import FileForm
+from convsync.extract.form_proposal import propose_form
 from convsync.extract.mapping import CellFormat, DealColumns, MilestoneColumn
 from convsync.extract.source import Quarantined
 from convsync.extract.table_file import opened_table
@@ -234,6 +235,32 @@ def test_a_workbook_is_read_as_a_csv_is(
     source = a_source(path, None, **form)
     assert read(source) == ["1", "2"]
     assert list(read(source)) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("sheets", "form"),
+    [
+        pytest.param({"Deals": TABLE}, FileForm(), id="nothing above"),
+        pytest.param({"A": [["Report"], [""], *TABLE]}, FileForm(skip_rows=2), id="a title"),
+        pytest.param({"Cover": [[""]], "Deals": TABLE}, FileForm(sheet="Deals"), id="a cover"),
+        pytest.param({"A": [["Parameters:TimeZone=UTC"], *TABLE]}, FileForm(), id="parameters"),
+        pytest.param({"A": [[""]]}, FileForm(), id="nothing"),
+    ],
+)
+def test_sheet_and_header_of_a_workbook_are_proposed(
+    tmp_path: Path, sheets: dict[str, Any], form: FileForm
+) -> None:
+    path = tmp_path / "deals.xlsx"
+    a_workbook(path, sheets)
+    assert propose_form(path) == form
+
+
+def test_an_empty_first_sheet_is_said_to_be_one_of_several(tmp_path: Path) -> None:
+    path = tmp_path / "deals.xlsx"
+    sheets: dict[str, Any] = {"Cover": [], "Deals": TABLE}
+    a_workbook(path, sheets)
+    with pytest.raises(OperatorError, match="first sheet is empty: name one of 'Cover', 'Deals'"):
+        read(a_source(path, None))
 
 
 @pytest.mark.parametrize(

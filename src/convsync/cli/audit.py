@@ -240,8 +240,8 @@ def seal(
     content = sealed.content
     typer.echo(
         f"{content.events:,} events, from {content.first_at:%Y-%m-%d} to {content.last_at:%Y-%m-%d}"
-        f", are sealed in {to} and no longer in the database. {sealed.conversions:,} conversions"
-        f" and {sealed.runs:,} runs were carried over."
+        f", are sealed in {to} and no longer in the database. Carried over: conversions"
+        f" {sealed.conversions:,}, runs {sealed.runs:,}."
     )
     typer.echo(f"SHA-256 {content.sha256}. Keep the file: it is the only record of these events.")
 

@@ -20,7 +20,7 @@ def propose_form(path: Path) -> FileForm:
     first line with as many filled ones.
     """
     if is_workbook(path):
-        return FileForm()
+        return _of_workbook(path)
     with opened(path) as file:
         first = file.read(_FIRST_BYTES)
     encoding = _encoding(path, first)
@@ -30,6 +30,23 @@ def propose_form(path: Path) -> FileForm:
     delimiter = max(_DELIMITERS, key=lambda one: widths[one])
     skipped = _lines_above(lines, delimiter, widths[delimiter][1])
     return FileForm(encoding=encoding, delimiter=delimiter, skip_rows=skipped)
+
+
+def _of_workbook(path: Path) -> FileForm:
+    """Return the first sheet that holds anything, and what stands above its header."""
+    from convsync.extract.workbook import first_filled_sheet
+
+    sheet, rows = first_filled_sheet(path)
+    filled = [sum(cell not in (None, "") for cell in row) for row in rows[:_LOOKED_AT]]
+    width, _ = max(Counter(filled).items(), key=lambda one: (one[0] > 1, one[1]), default=(0, 0))
+    above = next((at for at, cells in enumerate(filled) if cells >= width - 1 > 0), 0)
+    is_stated = bool(rows and rows[0]) and _says_of_itself(str(rows[0][0]))
+    return FileForm(sheet=sheet, skip_rows=0 if is_stated else above)
+
+
+def _says_of_itself(line: str) -> bool:
+    """Return whether a first line is one of those that are read where the file is read."""
+    return line.lower().lstrip('"').startswith(("sep=", "parameters:", "#"))
 
 
 def _encoding(path: Path, first: bytes) -> str:
@@ -52,8 +69,8 @@ def _usual_width(lines: list[str], delimiter: str) -> tuple[float, int]:
 
 def _lines_above(lines: list[str], delimiter: str, width: int) -> int:
     """Return how many lines stand above the first whose cells are all there and filled."""
-    if lines and lines[0].lower().lstrip('"').startswith(("sep=", "parameters:", "#")):
-        return 0  # what the file says of itself is read where it is read
+    if lines and _says_of_itself(lines[0]):
+        return 0
     for above, line in enumerate(lines):
         cells = next(csv.reader([line], delimiter=delimiter), [])
         if width > 1 and len(cells) >= width and sum(map(bool, cells)) >= width - 1:

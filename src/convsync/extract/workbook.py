@@ -5,8 +5,9 @@ A spreadsheet holds numbers to 15 digits: a longer one was rounded when it was t
 is handed on in the notation that shows it, so that no ID is made of it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import time, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +23,7 @@ from convsync.extract.layout import Header, NumberedRow, RowCells
 from convsync.extract.source import StoredAs, Unchanged
 
 if TYPE_CHECKING:
-    from python_calamine import CalamineSheet
+    from python_calamine import CalamineWorkbook
 
 _FIRST_ROUNDED: Final = 10**15
 
@@ -91,28 +92,50 @@ class Sheet:
 
 def opened_sheet(path: Path, form: FileForm) -> Sheet:
     """Read a sheet of a workbook; OperatorError where that cannot be."""
-    return Sheet(_sheet(path, form.sheet).to_python(skip_empty_area=False), path, form)
+    sheets = _sheets(path)
+    name = form.sheet or next(iter(sheets), "")
+    there = ", ".join(f"'{one}'" for one in sheets)
+    if name not in sheets:
+        raise OperatorError(f"{path} has no sheet '{name}'; it has {there}")
+    rows = sheets[name]()
+    if form.sheet is None and len(sheets) > 1 and not _filled(rows):
+        raise OperatorError(f"{path}: its first sheet is empty: name one of {there} as `sheet`")
+    return Sheet(rows, path, form)
 
 
-def _sheet(path: Path, name: str | None) -> "CalamineSheet":
+def first_filled_sheet(path: Path) -> tuple[str | None, Sequence[Sequence[object]]]:
+    """Return the first sheet that holds anything, None for the first of all, and its rows."""
+    rows: Sequence[Sequence[object]] = ()
+    for at, (name, read) in enumerate(_sheets(path).items()):
+        if _filled(rows := read()):
+            return name if at else None, rows
+    return None, rows
+
+
+def _filled(rows: Sequence[Sequence[object]]) -> bool:
+    return any(cell not in (None, "") for row in rows for cell in row)
+
+
+def _sheets(path: Path) -> Mapping[str, Callable[[], Sequence[Sequence[object]]]]:
+    """Return what reads each sheet of a workbook, by its name."""
     try:
-        from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
+        from python_calamine import CalamineError, CalamineWorkbook
     except ImportError:
         raise OperatorError(
             f"{path} is a workbook: install convsync[workbook] to read it, or export it as CSV"
         ) from None
     try:
         workbook = CalamineWorkbook.from_path(path)
-        sheet = name or next(iter(workbook.sheet_names), "")
-        return workbook.get_sheet_by_name(sheet)
-    except WorksheetNotFound:
-        there = ", ".join(f"'{one}'" for one in workbook.sheet_names)
-        raise OperatorError(f"{path} has no sheet '{name}'; it has {there}") from None
     except CalamineError as error:
         raise OperatorError(
             f"{path} is no workbook that can be read: {error}. If it is an archive, unpack it; if"
             " it has a password, save it without."
         ) from None
+    return {name: partial(_rows_of, workbook, name) for name in workbook.sheet_names}
+
+
+def _rows_of(workbook: "CalamineWorkbook", name: str) -> Sequence[Sequence[object]]:
+    return workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
 
 
 def _cell(value: object) -> object:
