@@ -19,7 +19,11 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "protobuf": ("convsync.upload.google.data_manager_requests",),
     "audit": ("convsync.audit:record", "convsync.store.audit_log", "convsync.model.chain"),
     "reserve": ("convsync.outbox:Outbox._reserve", "convsync.outbox:Outbox._next_action"),
-    "settle": ("convsync.outbox:Outbox._take_answer", "convsync.outbox:Outbox.confirm"),
+    "settle": (
+        "convsync.settling",
+        "convsync.outbox:Outbox._settle_and_reserve",
+        "convsync.outbox:Outbox.confirm",
+    ),
     "upload": ("convsync.upload", "convsync.calls", "convsync.outbox:Outbox._dispatch"),
     "deal content and digests": ("convsync.store.deal_row",),
     "parse": ("convsync.extract",),

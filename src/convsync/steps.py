@@ -41,6 +41,7 @@ from convsync.store import (
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
+from convsync.store.reach import joining_nobody
 from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
 
@@ -295,7 +296,7 @@ class Work:
             next_number=ledger.next_number(connection),
             within=within,
             takes=self.services.takes,
-            shared=shared_keys.digests(connection),
+            shared=joining_nobody(connection),
             sales=kin.sales,
         )
         self._write_down(connection, done)

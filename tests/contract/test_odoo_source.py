@@ -337,6 +337,15 @@ class TestEntered:
         changes = [TrackedChange(TOUCHED, "active", 1, 0)]
         assert [one.stage_id for one in stages_entered(record, changes)] == ["3", "lost", "3"]
 
+    def test_no_stage_is_written_as_zero_and_dates_nothing(self) -> None:
+        changes = [
+            TrackedChange(CREATED, "active", 0, 1),
+            TrackedChange(SQL_AT, "stage_id", 0, 2),
+            TrackedChange(SQL_AT, "stage_id", 2, 0),
+            TrackedChange(WON_AT, "stage_id", 0, 3),
+        ]
+        assert stages_entered(self.RECORD, changes) == [Entered("2", SQL_AT), Entered("3", WON_AT)]
+
     @pytest.mark.parametrize("changes", [[], [TrackedChange(TOUCHED, "active", 1, 0)]])
     @pytest.mark.parametrize(("reason", "last"), [(False, "3"), ([4, "Cancelled"], "lost")])
     def test_a_won_lead_that_was_archived_is_lost_only_for_a_reason(

@@ -130,6 +130,20 @@ class TestSalesforce(CrmSourceContract):
     def office(self, mock: responses.RequestsMock) -> SalesforceOffice:
         return SalesforceOffice(mock)
 
+    def test_an_answer_that_holds_fewer_records_than_it_says_is_left_to_the_next_run(
+        self, office: SalesforceOffice
+    ) -> None:
+        for number in (1, 2, 3):
+            put_deal(office, number)
+
+        def cut(route: str, body: Any) -> Any:
+            is_of_deals = "CloseDate" in next(iter(body.get("records") or [{}]), {})
+            return {**body, "records": body["records"][:2]} if is_of_deals else body
+
+        office.over_http.spoil = cut
+        with pytest.raises(TransientError, match="2 of a query's 3 records"):
+            list(office.source().read_changed(WINDOW))
+
     def test_no_call_is_made_per_deal(self, office: SalesforceOffice) -> None:
         office.a_page = A_PAGE
         super().test_no_call_is_made_per_deal(office)

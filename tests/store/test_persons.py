@@ -151,9 +151,11 @@ def test_whoever_is_forgotten_is_nobodys_kin(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("many", [persons.MANY, 0], ids=["by what is new", "by all keys"])
 def test_a_world_that_comes_bit_by_bit_is_decided_as_if_it_came_at_once(
-    ledger: Ledger, seed: int
+    ledger: Ledger, seed: int, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(persons, "MANY", many)
     arrivals = a_world(Random(seed)).arrivals
     for start in range(0, len(arrivals), 4):
         ledger.night(arrivals[start : start + 4])

@@ -47,21 +47,24 @@ def stages_entered(
 
     `won` are the IDs of the stages that count as won.
 
-    The stage it was created in leaves no change. Where none leads to the present stage, because it
-    was imported, or moved while nothing was tracked, the lead's own stamps say since when; where
-    changes are tracked, that is an estimate.
+    The stage it was created in leaves no change, and 0 is no stage. Where none leads to the present
+    stage, because it was imported, or moved while nothing was tracked, the lead's own stamps say
+    since when; where changes are tracked, that is an estimate.
     """
     created_at, stage = instant_of(record["create_date"]), key_of(record["stage_id"])
     if created_at is None or not stage:
         return []
-    moves = [one for one in changes if one.field == "stage_id"]
-    entered = [Entered(str(moves[0].old), created_at)] if moves else []
-    now_in = moves[0].old if moves else stage
-    for change in changes:
+    known = [one for one in changes if one.field != "stage_id" or one.new]
+    moves = [one for one in known if one.field == "stage_id"]
+    began_in = moves[0].old if moves else 0
+    entered = [Entered(str(began_in), created_at)] if began_in else []
+    now_in = began_in if moves else stage
+    for change in known:
         if change.field == "stage_id":
             now_in = change.new
         is_lost = change.field == "active" and not change.new
-        entered.append(Entered(LOST.stage_id if is_lost else str(now_in), change.at))
+        if is_lost or now_in:
+            entered.append(Entered(LOST.stage_id if is_lost else str(now_in), change.at))
     if not moves or now_in != stage:
         moved_at = instant_of(record["date_last_stage_update"]) or created_at
         has_moved = bool(moves) or moved_at - created_at > _AT_ONCE

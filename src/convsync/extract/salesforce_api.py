@@ -58,18 +58,23 @@ class Api:
     def query(self, soql: str, *, with_deleted: bool = False) -> Iterator[SalesforceRecord]:
         """Yield what a query finds, with what is in the recycle bin if asked for.
 
+        Raises TransientError where fewer records came than there are: what is cut off is not gone.
         https://developer.salesforce.com/docs/platform/api-rest/guide/resources-query.html
         https://developer.salesforce.com/docs/platform/api-rest/guide/resources-queryall.html
         """
         resource = "queryAll" if with_deleted else "query"
         answer = self._http.get(f"{self._base}/{resource}", {"q": soql})
+        total, came = answer.get("totalSize"), len(_records(answer))
         yield from _records(answer)
         unrepeated = Unrepeated(f"{self._http.name}: an answer in parts")
         while not answer.get("done", "nextRecordsUrl" not in answer):
             following = answer["nextRecordsUrl"]
             unrepeated.passes(following)
             answer = self._http.get(following)
+            came += len(_records(answer))
             yield from _records(answer)
+        if isinstance(total, int) and came < total:
+            raise TransientError(f"{self._http.name} gave {came:,} of a query's {total:,} records.")
 
     def query_in(
         self, soql: str, ids: Sequence[str], *, with_deleted: bool = False

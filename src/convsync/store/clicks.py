@@ -31,7 +31,6 @@ from sqlalchemy import (
     select,
     type_coerce,
     union_all,
-    update,
 )
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
@@ -99,38 +98,28 @@ def spread_news(connection: Connection, *, now: datetime) -> None:
         select(clicks.c.key).where(or_(own > behind, own.in_(changed))),
     )
     sharing = select(deal_keys.c.deal).where(deal_keys.c.key.in_(keys))
-    _make_due(connection, sharing, now)
-    persons.note_news(connection, sharing)
+    rows = set(connection.execute(sharing.distinct()).scalars())
     beyond = sorted(_keys_beyond(connection, behind))
-    for start in range(0, len(beyond), _AT_ONCE):
-        some = deal_keys.c.key.in_(beyond[start : start + _AT_ONCE])
-        led_to = select(deal_keys.c.deal).where(some)
-        _make_due(connection, led_to, now)
-        persons.note_news(connection, led_to)
+    having = dialect.rows_among(connection, deal_keys, ("deal",), "key", beyond)
+    rows |= {deal for (deal,) in having}
+    persons.make_due(connection, rows, now)
+    persons.note_changed(connection, rows)
     connection.execute(delete(click_news))
     runs.remember(connection, _SPREAD, str(_last(connection)))
-
-
-def _make_due(connection: Connection, rows: Select[tuple[int]], now: datetime) -> None:
-    later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)
-    connection.execute(update(deals).where(deals.c.id.in_(rows), later).values(reconcile_at=now))
 
 
 def _keys_beyond(connection: Connection, behind: int) -> set[bytes]:
     """Return the keys to which clicks that were known lead on from those that are news."""
     if connection.execute(select(deals.c.id).limit(1)).first() is None:
         return set()
-    new, same, other = click_keys.alias(), click_keys.alias(), click_keys.alias()
-    changed = select(click_news.c.click)
-    found = (
-        select(other.c.key)
-        .join(same, (same.c.click == other.c.click) & (same.c.key != other.c.key))
-        .join(new, (new.c.key == same.c.key) & (new.c.click != same.c.click))
-        .where(or_(new.c.click > behind, new.c.click.in_(changed)))
-        .where(same.c.key.not_in(select(shared_keys.c.key)))
-        .distinct()
-    )
-    return reach(connection, {bytes(key) for key in connection.execute(found).scalars()}).keys
+    shared = click_keys.c.click
+    is_new = or_(shared > behind, shared.in_(select(click_news.c.click)))
+    new = sorted(connection.execute(select(click_keys.c.key).where(is_new).distinct()).scalars())
+    beyond: set[bytes] = set()
+    for start in range(0, len(new), _AT_ONCE):
+        some = new[start : start + _AT_ONCE]
+        beyond |= reach(connection, some).keys.difference(some)
+    return beyond
 
 
 def has_news(connection: Connection) -> bool:
@@ -321,8 +310,9 @@ def _insert_keys(
         (key, row)
         for key, row in dialect.rows_among(connection, click_keys, ("key", "click"), "key", asked)
     }
-    added = [row for row in rows if row[:2] not in there] if there else list(rows)
-    dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), added)
+    added = [row for row in rows if row[:2] not in there] if there else rows
+    in_order = sorted(added)  # one after the other, into pages that are at hand
+    dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), in_order)
     return {row for _, row, _ in added if row in known} if known else set()
 
 

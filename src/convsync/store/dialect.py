@@ -325,6 +325,13 @@ def raw_rows(connection: Connection, found: Any, **asked: Any) -> list[tuple[Any
     return [*rows]
 
 
+def raw_stream(connection: Connection, found: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query as the driver gives them, without holding them all."""
+    options = {"yield_per": _ASKED_AT_ONCE}
+    result: Any = connection.execute(found, execution_options=options)
+    yield from result.cursor if connection.dialect.name == "sqlite" else result
+
+
 def add_up(connection: Connection, found: Any) -> dict[tuple[Any, ...], list[int]]:
     """Count the rows a query finds by all their columns but the last, and add that one up."""
     if connection.dialect.name == "sqlite":

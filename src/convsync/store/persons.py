@@ -24,8 +24,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -61,7 +60,6 @@ MOST_DEALS = 200
 """No customer has more deals than this: what keys would join to more is nobody."""
 MANY = 5_000
 """From so many deals on of which something is new, all keys are gone through in order."""
-_PAGE = 5_000
 _JOINED = "deals joined to persons"
 _NEEDED = "clicks are found on contacts"
 _IS_JOINED = persons.c.parted_at.is_(None)
@@ -95,7 +93,7 @@ def note_news(connection: Connection, found: Select[tuple[int]]) -> None:
 
 
 def note_changed(connection: Connection, rows: Collection[int]) -> None:
-    """Note that keys of the deals in these rows are not what they were."""
+    """Note that keys of the deals in these rows, or of their clicks, are not what they were."""
     if rows:
         asked = numbers_given(connection.dialect.name, "rows").c.value
         found = select(deals.c.id).where(deals.c.id.in_(select(asked)))
@@ -126,7 +124,7 @@ def join(connection: Connection, *, now: datetime) -> None:
     _write(connection, changed, after, now)
     touched = changed | news
     due = changed.union(*(group for group in groups if not group.isdisjoint(touched)))
-    _make_due(connection, due, now)
+    make_due(connection, due, now)
     connection.execute(delete(person_news))
     runs.remember(connection, _JOINED, str(last))
 
@@ -159,7 +157,7 @@ def make_kin_due(connection: Connection, rows: Collection[int], now: datetime) -
     """Make the other deals of these deals' customers due: what led to one is not another's."""
     if rows:
         others = set().union(*members_with(connection, rows).values()) - set(rows)
-        _make_due(connection, others, now)
+        make_due(connection, others, now)
 
 
 def history(
@@ -220,11 +218,15 @@ def _all_holders(connection: Connection) -> Iterator[tuple[list[int], list[int]]
     ).subquery()
     by_key = select(everything).order_by(everything.c.key)
     joins_nobody = {bytes(key) for key in connection.execute(select(shared_keys.c.key)).scalars()}
-    links = connection.execute(by_key, execution_options={"yield_per": _PAGE})
-    for key, group in groupby(links, itemgetter(0)):
-        holders = [holder for _, holder in group]
-        if len(holders) > 1 and bytes(key) not in joins_nobody:
+    holders: list[int] = []
+    last = None
+    for key, holder in chain(dialect.raw_stream(connection, by_key), [(b"", 0)]):
+        if key == last:
+            holders.append(holder)
+            continue
+        if len(holders) > 1 and last not in joins_nobody:
             yield [one for one in holders if one > 0], [one for one in holders if one < 0]
+        last, holders = key, [holder]
 
 
 def _members(connection: Connection, rows: Iterable[int] | None = None) -> Members:
@@ -249,7 +251,8 @@ def _write(connection: Connection, changed: set[int], after: Members, now: datet
     dialect.insert_rows(connection, persons, ("deal", "joined_at", "person"), joined)
 
 
-def _make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:
+def make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:
+    """Make deals due to be looked at, unless they are by then."""
     if rows:
         asked = select(numbers_given(connection.dialect.name, "rows").c.value)
         later = or_(deals.c.reconcile_at.is_(None), deals.c.reconcile_at > now)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from convsync.model.key import CLICKS_BEGIN
 from convsync.store import dialect
@@ -38,7 +38,8 @@ def reach(connection: Connection, keys: Collection[bytes], *, to_deals: bool = T
     clicks' own IDs lead to deals and to no other click: they are there where it is `to_deals`.
     """
     found, known_clicks = Reached(), set[int]()
-    new_keys = set(keys) - shared_among(connection, keys)
+    shared = joining_nobody(connection)
+    new_keys = set(keys) - shared
     while new_keys:
         found.keys |= new_keys
         links = links_with(connection, new_keys)
@@ -46,7 +47,7 @@ def reach(connection: Connection, keys: Collection[bytes], *, to_deals: bool = T
         new_clicks = {click for _, click in links} - known_clicks
         known_clicks |= new_clicks
         others = _keys_of(connection, new_clicks) - found.keys
-        new_keys = others - shared_among(connection, others)
+        new_keys = others - shared
     if to_deals:
         own = dialect.rows_among(connection, clicks, ("key", "id"), "id", sorted(known_clicks))
         found.links += [(key, click) for key, click in own if key not in found.keys]
@@ -54,10 +55,9 @@ def reach(connection: Connection, keys: Collection[bytes], *, to_deals: bool = T
     return found
 
 
-def shared_among(connection: Connection, keys: Collection[bytes]) -> set[bytes]:
-    """Return which of these keys join nobody."""
-    found = dialect.rows_among(connection, shared_keys, ("key",), "key", sorted(keys))
-    return {key for (key,) in found}
+def joining_nobody(connection: Connection) -> frozenset[bytes]:
+    """Return all keys that so many deals have that they join none to a click; these are few."""
+    return frozenset(connection.execute(select(shared_keys.c.key)).scalars())
 
 
 def links_with(connection: Connection, keys: Collection[bytes]) -> list[Link]:

@@ -54,11 +54,6 @@ def note(
         _make_due(connection, changed, now)
 
 
-def digests(connection: Connection) -> frozenset[bytes]:
-    """Return the digests of all keys that join nobody."""
-    return frozenset(connection.execute(select(shared_keys.c.key)).scalars())
-
-
 Found = Sequence[tuple[bytes, int, int]]
 """Keys, each with the number of its deals and the row of one of them."""
 
