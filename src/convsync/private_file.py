@@ -12,8 +12,9 @@ from typing import TextIO
 def replacing(path: Path) -> Iterator[TextIO]:
     """Yield a new file in UTF-8, mode 0600, that takes the place of another at the end.
 
-    It is on the disk before it does, and its name is when this returns. Where anything fails, the other stays as it was and nothing
-    is left beside it. Raises OSError where it cannot be written.
+    It is on the disk before it does, and so is its name when this returns. Where anything fails,
+    the other stays as it was and nothing is left beside it. Raises OSError where it cannot be
+    written.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
     try:
