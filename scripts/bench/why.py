@@ -26,6 +26,10 @@ few are ever in flight at once; and while it reads and plans, none is, because t
 weighed before its first request leaves. What makes `cpu` smaller makes this larger.""",
     "drt-core": """\
 See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",
+    "join": """\
+Half of what plans a chunk looks for clicks through a customer's other deals and clicks
+(`store.kin`), and a deal with several clicks is planned the long way, not as `usual`. The import
+writes three keys a click, at random places of one index that outgrows SQLite's cache.""",
     "audit": """\
 A third is reading the ledger's rows, with 28 columns each; a fifth counts the kept sums anew, over
 rows of its own; a sixth seals what stands in the ledger as events have it sealed. The comparison of
