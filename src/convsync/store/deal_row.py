@@ -133,6 +133,12 @@ def deal_of(row: RowMapping, reached: tuple[Milestone, ...]) -> Deal:
     )
 
 
+def click_ids_of(written: str | None) -> frozenset[ClickId]:
+    """Return the IDs in the column of a deal's clicks."""
+    found = json.loads(written) if written else ()
+    return frozenset(ClickId(ClickIdKind(kind), value) for kind, value, *_ in found)
+
+
 def _customer_type(word: str | None) -> CustomerType | None:
     return None if word is None else CustomerType(word)
 

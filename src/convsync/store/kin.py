@@ -5,15 +5,18 @@ Only what the deal's own keys do not find: those clicks `clicks.candidates` brin
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from convsync.model.click import Candidate, MatchBasis
 from convsync.model.deal import WON, EarlierSale
-from convsync.store import clicks, deals, dialect, persons
+from convsync.store import clicks, dialect, persons
+from convsync.store.deal_row import click_ids_of
 from convsync.store.given import numbers_given
 from convsync.store.reach import MOST_CLICKS, Reached, Together, reach
-from convsync.store.schema import deal_keys, milestones
+from convsync.store.schema import deal_keys, deals, milestones
 
 Keys = Mapping[int, set[bytes]]
 
@@ -103,22 +106,25 @@ def _sales(connection: Connection, members: Mapping[int, set[int]]) -> dict[int,
     """Return what the customers of deals bought by other deals of theirs that stand."""
     if not members:
         return {}
-    asked = select(numbers_given(connection.dialect.name, "rows").c.value)
-    is_won = (milestones.c.name == WON) & milestones.c.withdrawn_at.is_(None)
-    found = select(milestones.c.deal).where(is_won, milestones.c.deal.in_(asked))
     others = set().union(*members.values())
-    bought = connection.execute(found, {"rows": sorted(others)}).scalars()
+    found = connection.execute(_won(connection.dialect.name), {"rows": sorted(others)})
     sold = {
-        stored.row: EarlierSale(
-            deal_id=stored.deal.deal_id,
-            won_at=won.reached_at,
-            click_ids=frozenset(one.click.click_id for one in stored.deal.clicks),
-        )
-        for stored in deals.numbered(connection, sorted(bought))
-        if stored.deal.gone is None and (won := stored.deal.milestone(WON)) is not None
+        row: EarlierSale(deal_id=deal_id, won_at=won_at, click_ids=click_ids_of(carried))
+        for row, deal_id, won_at, carried in found
     }
     return {
         deal: [sold[other] for other in sorted(own) if other != deal and other in sold]
         for deal, own in members.items()
         if own & sold.keys() - {deal}
     }
+
+
+@cache
+def _won(dialect_name: str) -> Select[Any]:
+    asked = select(numbers_given(dialect_name, "rows").c.value)
+    is_won = (milestones.c.name == WON) & milestones.c.withdrawn_at.is_(None)
+    return (
+        select(deals.c.id, deals.c.deal_id, milestones.c.reached_at, deals.c.clicks)
+        .join(milestones, milestones.c.deal == deals.c.id)
+        .where(deals.c.id.in_(asked), deals.c.gone.is_(None), is_won)
+    )
