@@ -12,8 +12,9 @@ from typing import TextIO
 def replacing(path: Path) -> Iterator[TextIO]:
     """Yield a new file in UTF-8, mode 0600, that takes the place of another at the end.
 
-    It is on the disk before it does. Where anything fails, the other stays as it was and nothing
-    is left beside it. Raises OSError where it cannot be written.
+    It is on the disk before it does, and so is its name when this returns. Where anything fails,
+    the other stays as it was and nothing is left beside it. Raises OSError where it cannot be
+    written.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
     try:
@@ -22,6 +23,16 @@ def replacing(path: Path) -> Iterator[TextIO]:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
+        _sync(path.parent)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _sync(folder: Path) -> None:
+    """Bring a folder's names to the disk: without that, a file renamed there may be gone."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
