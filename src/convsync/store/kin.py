@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, select
 
 from convsync.model.click import Candidate, MatchBasis
 from convsync.model.deal import WON, EarlierSale
-from convsync.store import clicks, dialect, persons
+from convsync.store import click_news, clicks, dialect, persons
 from convsync.store.deal_row import click_ids_of
 from convsync.store.given import numbers_given
 from convsync.store.reach import MOST_CLICKS, Reached, Together, reach
@@ -34,17 +34,18 @@ def kin_of(
 ) -> Kin:
     """Return what is known of the customers of these deals; `logged` is what they find themselves.
 
-    Nothing leads on from a deal that finds no click and is its customer's only one.
+    Nothing leads on from a deal that is its customer's only one and finds no click, or one that
+    leads on to none.
     """
     if not persons.is_needed(connection):
         return Kin(logged)
     members = persons.members_with(connection, rows)
-    begun = members.keys() | logged.keys()
+    begun = members.keys() | (logged.keys() if click_news.may_lead_on(connection) else ())
     if not begun:
         return Kin(logged)
     beyond = _candidates(connection, begun, members)
-    candidates = {row: [*logged.get(row, ()), *beyond.get(row, ())] for row in begun}
-    return Kin(candidates, _sales(connection, members))
+    found = {row: [*logged.get(row, ()), *more] for row, more in beyond.items()}
+    return Kin({**logged, **found}, _sales(connection, members))
 
 
 def _candidates(
