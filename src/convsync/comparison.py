@@ -24,6 +24,7 @@ from convsync.model.replay import Record, Recorded, Together, after
 from convsync.model.seal import close, closed
 from convsync.store import audit_log, deals, ledger, row_columns, row_record, runs
 from convsync.store.audit_log import OfDeal
+from convsync.store.column_types import bytes_of_order_id
 from convsync.store.database import Connection
 
 PLANNING = frozenset(
@@ -152,7 +153,8 @@ def _plainly_alike(
     """
     times = Counter(one for event in events for one in event.detail[EACH]["order_id"])
     apart = {one for one, told in times.items() if told > 1} | {one.order_id for one in alone}
-    among = {number for number, row in rows.items() if row[_ORDER_ID] not in apart}
+    kept_apart = {*map(bytes_of_order_id, apart)}
+    among = {number for number, row in rows.items() if row[_ORDER_ID] not in kept_apart}
     alike: set[int] = set()
     for event in events:
         told = in_columns(event.detail, _TOLD)

@@ -230,7 +230,7 @@ def test_a_request_that_was_heard_is_taken_back_without_its_hashes_after_consent
     company: Company, sandbox: Sandbox
 ) -> None:
     won(company)
-    won(company, "D-2", email="somebody.else@example.com")
+    won(company, "D-2", email="another@example.com")
     lose_answers(sandbox)
     company.night(NIGHT[0])
     sandbox.books.clear()  # so that the books show only what is said from now on

@@ -1,5 +1,6 @@
 """Ledger rows compared with what the log tells of them, column by column."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from convsync.model.click import MatchBasis
 from convsync.model.record import FIELDS
 from convsync.model.seal import closed
+from convsync.store.column_types import bytes_of_order_id
 from convsync.store.row_columns import are_as_told
 from convsync.store.row_record import COLUMNS, about_in_row
 
@@ -17,7 +19,7 @@ ROW = {
     "id": 7,
     "deal": 3,
     "run_id": 1,
-    "order_id": ORDER_ID,
+    "order_id": bytes_of_order_id(ORDER_ID),
     "rule": "won",
     "destination": "google",
     "action_id": "333",
@@ -69,7 +71,7 @@ TOLD = {
 }
 
 
-def is_as_told(row: dict[str, object], told: dict[str, object]) -> bool:
+def is_as_told(row: Mapping[str, object], told: Mapping[str, object]) -> bool:
     columns = {name: [value] for name, value in told.items()}
     return are_as_told([tuple(row[name] for name in COLUMNS)], columns, SEAL)
 

@@ -98,14 +98,15 @@ class OrderIdBytes(TypeDecorator[OrderId]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[str | None], bytes | None]:
         """Return what returns the bytes, and calls nothing that a dialect would add."""
-        return _bytes_of
+        return bytes_of_order_id
 
     def process_result_value(self, value: Any, dialect: Dialect) -> OrderId | None:
         """Return the order ID."""
         return None if value is None else order_id_of_bytes(value)
 
 
-def _bytes_of(order_id: str | None) -> bytes | None:
+def bytes_of_order_id(order_id: str | None) -> bytes | None:
+    """Return an order ID as a column holds it."""
     if order_id is None:
         return None
     return bytes.fromhex(order_id[3:]) if is_order_id(order_id) else order_id.encode()

@@ -15,7 +15,7 @@ from typing import Any
 from convsync.model.click import MatchBasis
 from convsync.model.seal import closed
 from convsync.model.statement import Operation
-from convsync.store.column_types import microseconds_of, millionths_of
+from convsync.store.column_types import bytes_of_order_id, microseconds_of, millionths_of
 from convsync.store.row_record import COLUMNS, Row, about_in_row
 
 Column = Sequence[Any]
@@ -109,7 +109,7 @@ _READ: Mapping[str, tuple[str, Callable[[Column], list[Any]] | None]] = {
     "id": ("entry", None),
     "deal": ("deal", None),
     "run_id": ("run_id", None),
-    "order_id": ("order_id", None),
+    "order_id": ("order_id", _each(bytes_of_order_id)),
     "rule": ("rule", None),
     "destination": ("destination", None),
     "action_id": ("action", None),
