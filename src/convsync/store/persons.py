@@ -225,15 +225,21 @@ def _find_the_same_click(connection: Connection) -> bool:
 
 def _all_together(connection: Connection, last_deal: int) -> Together:
     together = Together(up_to=(last_deal, _last(connection, clicks)))
-    for deals_with, clicks_with in _all_holders(connection):
-        nodes = deals_with + clicks_with if len(clicks_with) <= MOST_CLICKS else deals_with
-        for other in nodes[1:]:
-            together.join(nodes[0], other)
+    for holders in _all_holders(connection):
+        if len(holders) > MOST_CLICKS:
+            holders = _joined_by_a_key(holders)
+        together.join_all(holders)
     return together
 
 
-def _all_holders(connection: Connection) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield the deals with a key, and its clicks as numbers below zero, one key after the other."""
+def _joined_by_a_key(holders: list[int]) -> list[int]:
+    """Return whom a key joins: all who have it, but of too many clicks none."""
+    deals_with = [one for one in holders if one > 0]
+    return deals_with if len(holders) - len(deals_with) > MOST_CLICKS else holders
+
+
+def _all_holders(connection: Connection) -> Iterator[list[int]]:
+    """Yield who has a key, where several do: deals, and clicks as numbers below zero."""
     carried = select(deal_keys.c.key).where(deal_keys.c.key >= CLICKS_BEGIN)
     everything = union_all(
         select(deal_keys.c.key.label("key"), deal_keys.c.deal.label("holder")),
@@ -249,7 +255,7 @@ def _all_holders(connection: Connection) -> Iterator[tuple[list[int], list[int]]
             holders.append(holder)
             continue
         if len(holders) > 1 and last not in joins_nobody:
-            yield [one for one in holders if one > 0], [one for one in holders if one < 0]
+            yield holders
         last, holders = key, [holder]
 
 
