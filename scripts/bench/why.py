@@ -27,9 +27,9 @@ weighed before its first request leaves. What makes `cpu` smaller makes this lar
     "drt-core": """\
 See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",
     "join": """\
-Half of what plans a chunk looks for clicks through a customer's other deals and clicks
-(`store.kin`), and a deal with several clicks is planned the long way, not as `usual`. The import
-writes three keys a click, at random places of one index that outgrows SQLite's cache.""",
+Half is the import: it hashes an e-mail and a phone a click, and writes three keys of it, at random
+places of one index that outgrows SQLite's cache. Of the plan, a fifth follows a customer's keys
+beyond a deal's own (`store.kin`), and a tenth joins customers (`store.persons`).""",
     "audit": """\
 A third is reading the ledger's rows, with 28 columns each; a fifth counts the kept sums anew, over
 rows of its own; a sixth seals what stands in the ledger as events have it sealed. The comparison of
