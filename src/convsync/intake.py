@@ -52,7 +52,7 @@ from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.profile.nights import Counts
 from convsync.recollection import Recollection
-from convsync.store import clicks, deals, file_marks, quarantine, row_digests, runs
+from convsync.store import click_news, clicks, deals, file_marks, quarantine, row_digests, runs
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
@@ -123,7 +123,7 @@ class Intake:
                 gave = stored.total or stored.passed_over
                 self._note_whether_it_gave(source.name, gave, habits.READS_NEEDED)
         with self._session.transaction("spread news of clicks") as connection:
-            if clicks.has_news(connection):
+            if click_news.is_there(connection):
                 clicks.spread_news(connection, now=self._session.now)
 
     def _hear(self, source: TellsConsent, window: Period) -> None:

@@ -226,9 +226,10 @@ class Work:
         with self.session.transaction("join people") as connection:
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
-                shared_keys.note(connection, terms, sends_identifiers=sends, now=self.session.now)
+                now = self.session.now
+                share = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
                 runs.remember(connection, _SHARED, said)
-                persons.join(connection, now=self.session.now)
+                persons.join(connection, share_keys=share, now=now)
 
     def _notice_new_rules(self) -> None:
         """Make every deal due where the rules are not those of the last run."""

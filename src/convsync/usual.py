@@ -1,4 +1,4 @@
-"""The usual case, without a detour: a deal that is new, with one click, and nothing against it.
+"""The usual case, without a detour: a new deal whose clicks all count, and nothing against it.
 
 A first night, a backfill and a new source consist of little else, and to weigh all that may be said
 of a deal known for years costs several times what such a one needs. What is usual is decided here
@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from convsync.match import seen_at, whole_day_before
-from convsync.model.click import Candidate
+from convsync.model.click import Candidate, Click, ClickId
 from convsync.model.conversion import Conversion
 from convsync.model.deal import LOST, Deal, Milestone
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.outcome import Matched
 from convsync.model.period import Period
 from convsync.model.planned import MOST_TOGETHER, PlannedTogether, planned_together
-from convsync.model.rule import ConversionAction, ConversionRule
+from convsync.model.rule import ClickPolicy, ConversionAction, ConversionRule
 from convsync.plan import RefusalOf
 from convsync.store.deals import StoredDeal
 from convsync.value import value_deal
@@ -105,6 +105,8 @@ class _UsualCase:
         rule = self.rule
         if not candidates or deal.gone is not None or not _may_be_sent(deal):
             return None
+        if deal.earlier_sale is not None:
+            return None
         if rule.is_undone_by_loss and deal.milestone(LOST) is not None:
             return None
         matched = self._matched(milestone, candidates)
@@ -134,24 +136,42 @@ class _UsualCase:
         )
 
     def _matched(self, milestone: Milestone, candidates: Sequence[Candidate]) -> Matched | None:
-        """Return the one click there is, where its time is known and the rule takes it today."""
-        click, basis = candidates[0].click, candidates[0].basis
-        for other in candidates[1:]:
-            if other.click.click_id != click.click_id:
-                return None
-            click = min(click, other.click, key=seen_at)
-            basis = min(basis, other.basis)
-        at, rule, reached_at = click.clicked_at, self.rule, milestone.reached_at
-        if at is None or click.click_id.kind not in rule.click_ids:
+        """Return the click that counts, where all would, and the platform takes it today."""
+        picked = candidates[0] if len(candidates) == 1 else self._picked(milestone, candidates)
+        if picked is None or (at := self._time_of(picked.click, milestone)) is None:
             return None
+        rule, reached_at = self.rule, milestone.reached_at
         if not rule.settling_time <= self._now - at <= rule.upload_window:
-            return None
-        if not _NO_TIME <= reached_at - at <= rule.lookback:
             return None
         begins_at = whole_day_before(reached_at) if milestone.is_whole_day else reached_at
         if begins_at > self._now:
             return None
-        return Matched(basis=basis, click=click, clicked_at=at)
+        return Matched(basis=picked.basis, click=picked.click, clicked_at=at)
+
+    def _time_of(self, click: Click, milestone: Milestone) -> datetime | None:
+        """Return when a click happened that counts for a milestone, None where it may not."""
+        rule, at = self.rule, click.clicked_at
+        if at is None or click.click_id.kind not in rule.click_ids:
+            return None
+        return at if _NO_TIME <= milestone.reached_at - at <= rule.lookback else None
+
+    def _picked(self, milestone: Milestone, candidates: Sequence[Candidate]) -> Candidate | None:
+        """Return the first or last of the best clicks, None where not all count."""
+        by_id: dict[ClickId, Candidate] = {}
+        for one in candidates:
+            if (known := by_id.setdefault(one.click.click_id, one)) is not one:
+                click = min(known.click, one.click, key=seen_at)
+                by_id[click.click_id] = Candidate(click, min(known.basis, one.basis))
+        different = by_id.values()
+        if any(self._time_of(one.click, milestone) is None for one in different):
+            return None
+        basis = min(one.basis for one in different)
+        best = sorted([one.click for one in different if one.basis is basis], key=seen_at)
+        if self.rule.click_policy is ClickPolicy.LAST:
+            best.reverse()
+        if len(best) > 1 and best[0].clicked_at == best[1].clicked_at:
+            return None
+        return Candidate(best[0], basis)
 
 
 def _may_be_sent(deal: Deal) -> bool:

@@ -36,7 +36,9 @@ Seen = tuple[str, str, datetime | None, int]
 def read(folder: Path, name: str, **changes: Any) -> Sequence[Seen]:
     """Return kind, ID, time and number of keys of each click of one of the page's tables."""
     table: ClickSource = TypeAdapter(ClickSource).validate_python(TABLES[name] | changes)
-    around = SimpleNamespace(company=Company(time_zone=ZoneInfo("Europe/Berlin")), folder=folder)
+    around = SimpleNamespace(
+        company=Company(time_zone=ZoneInfo("Europe/Berlin")), folder=folder, deals={}, clicks={}
+    )
     source = click_source(name, table, around, None)
     found: list[Seen] = []
     for chunk in source.read(EVER):

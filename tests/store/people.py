@@ -20,7 +20,7 @@ from convsync.model.outcome import Matched, NotSent, Waiting
 from convsync.model.rule import ConversionRule
 from convsync.model.seen_clicks import SeenClicks
 from convsync.model.terms import SharedKeys
-from convsync.store import clicks, deals, persons, shared_keys
+from convsync.store import click_news, clicks, deals, persons, shared_keys
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
 from tests.builders import CLICKED_AT, a_rule
@@ -121,14 +121,14 @@ class Ledger:
         clicks.save(
             self.connection, SeenClicks.of(one for one in came if isinstance(one, Sighting))
         )
-        if clicks.has_news(self.connection):
+        if click_news.is_there(self.connection):
             clicks.spread_news(self.connection, now=now)
         saved = deals.save(
             self.connection, "crm", [one for one in came if isinstance(one, Deal)], now=now
         )
         self._decide(saved.changed)
-        shared_keys.note(self.connection, SHARED, sends_identifiers=False, now=now)
-        persons.join(self.connection, now=now)
+        share = shared_keys.note(self.connection, SHARED, sends_identifiers=False, now=now)
+        persons.join(self.connection, share_keys=share, now=now)
         while due := deals.due(self.connection, now, limit=3):
             self._decide(due)
 

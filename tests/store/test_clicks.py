@@ -11,7 +11,7 @@ from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBa
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.model.seen_clicks import SeenClicks
-from convsync.store import clicks, deals
+from convsync.store import click_news, clicks, deals
 from convsync.store.clicks import Stored
 from convsync.store.database import Database
 from convsync.store.schema import clicks as clicks_table
@@ -194,7 +194,7 @@ def due_after(database: Database | Passing, *sightings: Sighting) -> list[str]:
     keep(database, *sightings)
     with database.transaction("spread") as connection:
         clicks.spread_news(connection, now=NOW)
-        assert not clicks.has_news(connection)
+        assert not click_news.is_there(connection)
     with database.reading() as connection:
         return sorted(each.deal.deal_id for each in deals.due(connection, NOW, limit=99))
 
@@ -238,8 +238,27 @@ def test_news_waits_until_it_is_spread(database: Database) -> None:
     save(database, with_keys("D-1", VISITOR))
     keep(database, seen("one"))
     with database.reading() as connection:
-        assert clicks.has_news(connection)
+        assert click_news.is_there(connection)
         assert deals.due(connection, NOW, limit=9) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [
+        pytest.param(seen("two", keys=(EMAIL,)), False, id="nobody came back"),
+        pytest.param(seen("two", keys=(VISITOR,)), True, id="a visitor came back"),
+        pytest.param(seen("two", keys=()), False, id="nobody known"),
+    ],
+)
+def test_a_click_leads_on_where_another_has_a_key_of_it_or_may_until_news_was_spread(
+    passing: Passing, then: Sighting, expected: bool
+) -> None:
+    due_after(passing, seen("one", keys=(VISITOR,)))
+    assert not click_news.may_lead_on(passing.connection)
+    keep(passing, then)
+    assert click_news.may_lead_on(passing.connection)
+    due_after(passing)
+    assert click_news.may_lead_on(passing.connection) is expected
 
 
 def test_news_never_puts_off_a_deal_that_is_due_sooner(database: Database) -> None:

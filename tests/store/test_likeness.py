@@ -23,6 +23,7 @@ KEYS = {
     "gone, too": (CONTACT, OTHER),
     "another contact": (OTHER, OFFICE),
     "one more": (OFFICE,),
+    "and another": (OFFICE,),
 }
 
 
@@ -39,7 +40,7 @@ def test_a_deal_is_like_another_that_shares_a_key_which_few_have_and_changed_sin
     with passing.transaction("look") as connection:
         clicks.save(connection, SeenClicks.of([click]))
         rows = deals.present(connection, "crm", [*KEYS])
-        shared_keys.note(connection, SharedKeys(most=3), sends_identifiers=False, now=NOW)
+        shared_keys.note(connection, SharedKeys(most=4), sends_identifiers=False, now=NOW)
         left = [rows["gone"], rows["gone, too"]]
         found = likeness.alike(connection, "crm", left, NOW - HOUR)
         assert found == {

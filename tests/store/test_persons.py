@@ -150,6 +150,40 @@ def test_whoever_is_forgotten_is_nobodys_kin(ledger: Ledger) -> None:
     assert persons.members_with(ledger.connection, [2]) == {2: {2}}
 
 
+@pytest.mark.parametrize(
+    ("arrivals", "expected"),
+    [
+        pytest.param([], set(), id="each its own customer's"),
+        pytest.param([a_sighting("hers", LAPTOP, EMAIL)], {1, 2}, id="one click has both keys"),
+        pytest.param(
+            [a_sighting("landed", LAPTOP, PHONE), a_sighting("form", PHONE, EMAIL)],
+            {1, 2},
+            id="one click leads on to another",
+        ),
+    ],
+)
+def test_going_through_all_keys_finds_what_joins_deals_without_a_key_in_common(
+    ledger: Ledger,
+    arrivals: Sequence[Arrival],
+    expected: set[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(persons, "MANY", 0)
+    ledger.night([a_sale("D-1", LAPTOP), a_sale("D-2", EMAIL), a_sighting("other", PHONE)])
+    ledger.night([*arrivals, a_sale("D-3")])
+    members = persons.members_with(ledger.connection, [1])
+    assert members == ({1: expected} if expected else {})
+
+
+def test_a_click_that_one_deal_carries_and_another_finds_joins_them_among_all_keys(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(persons, "MANY", 0)
+    carrying = a_sale("D-1", on_contact="hers")
+    ledger.night([carrying, a_sale("D-2", LAPTOP), a_sighting("hers", LAPTOP)])
+    assert persons.members_with(ledger.connection, [1]) == {1: {1, 2}}
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("many", [persons.MANY, 0], ids=["by what is new", "by all keys"])
 def test_a_world_that_comes_bit_by_bit_is_decided_as_if_it_came_at_once(

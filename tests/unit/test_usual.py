@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from convsync.model.click import Candidate, ClickIdKind
-from convsync.model.deal import Deal
+from convsync.model.click import Candidate, ClickIdKind, MatchBasis
+from convsync.model.deal import Deal, EarlierSale
 from convsync.model.each import told_apart
 from convsync.model.ledger import ForbiddenMoveError, LedgerEntry, State, record_of
+from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.model.planned import planned_together
-from convsync.model.rule import ConversionRule
+from convsync.model.rule import ClickPolicy, ConversionRule
 from convsync.model.seal import sealed
 from convsync.model.takes import Takes
 from convsync.plan import PlanSummary
@@ -147,6 +148,33 @@ def test_a_click_that_the_deal_carries_and_the_log_knows_is_one_click() -> None:
     )
     assert len(done.planned) == 1
     assert not done.moves
+
+
+@pytest.mark.parametrize("policy", list(ClickPolicy))
+def test_several_clicks_that_all_count_are_usual_and_the_policy_picks_one(
+    policy: ClickPolicy,
+) -> None:
+    seen = [WON_AT - timedelta(days=days) for days in (4, 1, 9)]
+    several = [Candidate(a_click(at.isoformat(), clicked_at=at), MatchBasis.KEY) for at in seen]
+    found = [structs.replace(deal, clicks=()) for deal in PLAIN]
+    rule = a_rule(click_policy=policy)
+    done = reconciled(found, dict.fromkeys(range(1, MANY + 1), several), [rule], are_new=True)
+    expected = max(seen) if policy is ClickPolicy.LAST else min(seen)
+    assert not done.moves
+    assert {entry.matched.clicked_at for entry in done.planned[0].entries if entry.matched} == {
+        expected
+    }
+
+
+def test_a_click_that_led_to_an_earlier_sale_is_never_usual() -> None:
+    sale = EarlierSale(deal_id="D-0", won_at=WON_AT, click_ids=frozenset())
+    found = [
+        structs.replace(deal, clicks=(Candidate(a_click(), MatchBasis.CONTACT),), earlier_sale=sale)
+        for deal in PLAIN
+    ]
+    done = reconciled(found, {}, [a_rule()], are_new=True)
+    assert not done.planned
+    assert {entry.reason for entry in entries_in(done).values()} == {Reason.CLICK_OF_EARLIER_SALE}
 
 
 def test_an_event_of_many_says_of_each_what_its_record_holds() -> None:

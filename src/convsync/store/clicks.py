@@ -4,8 +4,7 @@ An ID seen again later (a session that comes back, credited to an old click) cha
 earlier, its time moves back. What is new is news until `spread_news` has made the deals due that
 share a key with it: once for a whole import, in one pass over the keys of deals and of clicks,
 because an index on those would have to be kept up for every row, at random places, night after
-night. For the same reason news costs a new click nothing: clicks are numbered as they come, and all
-behind the last whose news was spread are news.
+night. For the same reason news costs a new click nothing (`click_news`).
 
 Clicks come by the million, so they are handed over in columns and written by the driver's own
 executemany, a chunk of a file in one statement.
@@ -25,7 +24,6 @@ from sqlalchemy import (
     FromClause,
     Select,
     bindparam,
-    delete,
     literal,
     or_,
     select,
@@ -36,15 +34,14 @@ from sqlalchemy import (
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.key import CLICKS_BEGIN
 from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
-from convsync.store import dialect, persons, runs
+from convsync.store import click_news, dialect, persons, schema
 from convsync.store.column_types import instant_of
 from convsync.store.given import Chain
 from convsync.store.reach import reach
-from convsync.store.schema import click_keys, click_news, clicks, deal_keys, deals, shared_keys
+from convsync.store.schema import click_keys, clicks, deal_keys, deals, shared_keys
 
 _COLUMNS = ("id", "key", "kind", "value", "clicked_at", "is_whole_day")
 _AT_ONCE = 5_000
-_SPREAD = "clicks whose news was spread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +80,14 @@ def save(connection: Connection, seen: SeenClicks) -> Stored:
     _insert(connection, seen, numbers, new)
     _move_back(connection, seen, numbers, earlier)
     keyed = _insert_keys(connection, seen.keys, numbers, {row for row, _ in known.values()})
-    _mark_as_news(connection, {numbers[position] for position in earlier} | keyed)
+    click_news.mark(connection, {numbers[position] for position in earlier} | keyed)
     return Stored(len(new), len(earlier), len(seen) - len(new) - len(earlier))
 
 
 def spread_news(connection: Connection, *, now: datetime) -> None:
     """Make every deal due that keys lead to from a click that is news; it is news no longer."""
-    behind = _last_spread(connection)
-    changed = select(click_news.c.click)
+    behind = click_news.last_spread(connection)
+    changed = select(schema.click_news.c.click)
     shared = click_keys.c.click
     own = clicks.c.id
     keys = union_all(
@@ -104,8 +101,7 @@ def spread_news(connection: Connection, *, now: datetime) -> None:
     rows |= {deal for (deal,) in having}
     persons.make_due(connection, rows, now)
     persons.note_changed(connection, rows)
-    connection.execute(delete(click_news))
-    runs.remember(connection, _SPREAD, str(_last(connection)))
+    click_news.close(connection)
 
 
 def _keys_beyond(connection: Connection, behind: int) -> set[bytes]:
@@ -113,20 +109,13 @@ def _keys_beyond(connection: Connection, behind: int) -> set[bytes]:
     if connection.execute(select(deals.c.id).limit(1)).first() is None:
         return set()
     shared = click_keys.c.click
-    is_new = or_(shared > behind, shared.in_(select(click_news.c.click)))
+    is_new = or_(shared > behind, shared.in_(select(schema.click_news.c.click)))
     new = sorted(connection.execute(select(click_keys.c.key).where(is_new).distinct()).scalars())
     beyond: set[bytes] = set()
     for start in range(0, len(new), _AT_ONCE):
         some = new[start : start + _AT_ONCE]
         beyond |= reach(connection, some).keys.difference(some)
     return beyond
-
-
-def has_news(connection: Connection) -> bool:
-    """True where a click is stored that no deal has been matched with yet."""
-    if _last(connection) > _last_spread(connection):
-        return True
-    return connection.execute(select(click_news.c.click).limit(1)).first() is not None
 
 
 def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, list[Candidate]]:
@@ -238,7 +227,7 @@ def by_row(connection: Connection, rows: Collection[int]) -> dict[int, Click]:
 
 def count(connection: Connection) -> int:
     """Return how many click IDs are stored: they are numbered from 1, and none is ever removed."""
-    return _last(connection)
+    return click_news.last(connection)
 
 
 Known = dict[bytes, tuple[int, datetime | None]]
@@ -257,7 +246,7 @@ def _numbered(
     connection: Connection, seen: SeenClicks, known: Known
 ) -> tuple[Sequence[int], Sequence[int]]:
     """Return the row of every click, those that are new counting on, and the positions of these."""
-    first = _last(connection) + 1
+    first = click_news.last(connection) + 1
     if not known:
         return range(first, first + len(seen)), range(len(seen))
     numbers: list[int] = []
@@ -269,15 +258,6 @@ def _numbered(
             numbers.append(first + len(new))
             new.append(position)
     return numbers, new
-
-
-def _last(connection: Connection) -> int:
-    newest = select(clicks.c.id).order_by(clicks.c.id.desc()).limit(1)  # quick in a view too
-    return connection.execute(newest).scalar() or 0
-
-
-def _last_spread(connection: Connection) -> int:
-    return int(runs.recall(connection, _SPREAD) or 0)
 
 
 def _insert(
@@ -314,10 +294,3 @@ def _insert_keys(
     in_order = sorted(added)  # one after the other, into pages that are at hand
     dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), in_order)
     return {row for _, row, _ in added if row in known} if known else set()
-
-
-def _mark_as_news(connection: Connection, rows: set[int]) -> None:
-    """Note that something is new of clicks that were known, unless that is news already."""
-    if rows:
-        statement = dialect.upsert(click_news, connection).on_conflict_do_nothing()
-        connection.execute(statement, [{"click": row} for row in sorted(rows)])

@@ -326,10 +326,16 @@ def raw_rows(connection: Connection, found: Any, **asked: Any) -> list[tuple[Any
 
 
 def raw_stream(connection: Connection, found: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a query as the driver gives them, without holding them all."""
-    options = {"yield_per": _ASKED_AT_ONCE}
-    result: Any = connection.execute(found, execution_options=options)
-    yield from result.cursor if connection.dialect.name == "sqlite" else result
+    """Yield the rows of a query as the driver gives them, without holding them all.
+
+    SQLite's cursor does so by itself; told to, SQLAlchemy would take the first rows out of it.
+    """
+    if connection.dialect.name == "sqlite":
+        cursor: Any = connection.execute(found).cursor
+        yield from cursor
+    else:
+        options = {"yield_per": _ASKED_AT_ONCE}
+        yield from map(tuple, connection.execute(found, execution_options=options))
 
 
 def add_up(connection: Connection, found: Any) -> dict[tuple[Any, ...], list[int]]:

@@ -12,13 +12,11 @@ from sqlalchemy import Connection, Select, select
 
 from convsync.model.click import Candidate, MatchBasis
 from convsync.model.deal import WON, EarlierSale
-from convsync.store import clicks, dialect, persons
+from convsync.store import click_news, clicks, dialect, persons
 from convsync.store.deal_row import click_ids_of
 from convsync.store.given import numbers_given
-from convsync.store.reach import MOST_CLICKS, Reached, Together, reach
+from convsync.store.reach import MOST_CLICKS, Reached, reach
 from convsync.store.schema import deal_keys, deals, milestones
-
-Keys = Mapping[int, set[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +32,35 @@ def kin_of(
 ) -> Kin:
     """Return what is known of the customers of these deals; `logged` is what they find themselves.
 
-    Nothing leads on from a deal that finds no click and is its customer's only one.
+    Nothing leads on from a deal that is its customer's only one and finds no click, or one that
+    leads on to none.
     """
     if not persons.is_needed(connection):
         return Kin(logged)
     members = persons.members_with(connection, rows)
-    begun = members.keys() | logged.keys()
+    begun = members.keys() | (logged.keys() if click_news.may_lead_on(connection) else ())
     if not begun:
         return Kin(logged)
     beyond = _candidates(connection, begun, members)
-    candidates = {row: [*logged.get(row, ()), *beyond.get(row, ())] for row in begun}
-    return Kin(candidates, _sales(connection, members))
+    found = {row: [*logged.get(row, ()), *more] for row, more in beyond.items()}
+    return Kin({**logged, **found}, _sales(connection, members))
 
 
 def _candidates(
     connection: Connection, begun: Collection[int], members: Mapping[int, set[int]]
 ) -> dict[int, list[Candidate]]:
     keys = _keys_of(connection, set(begun).union(*members.values()))
-    reached = reach(connection, set().union(*keys.values()), to_deals=False)
-    beyond = _beyond(begun, _together(keys, reached, members), keys, reached)
-    found = clicks.by_row(connection, set().union(*beyond.values()))
+    customers = _Customers(reach(connection, set().union(*keys.values()), to_deals=False))
+    beyond: dict[int, set[int]] = {}
+    for deal in begun:
+        own = keys[deal]
+        theirs = own.union(*(keys[other] for other in members.get(deal, ())))
+        if found := customers.clicks_beyond(own, theirs):
+            beyond[deal] = found
+    known = clicks.by_row(connection, set().union(*beyond.values()))
     return {
-        deal: [Candidate(found[row], MatchBasis.PERSON) for row in sorted(own) if row in found]
-        for deal, own in beyond.items()
+        deal: [Candidate(known[row], MatchBasis.PERSON) for row in sorted(found) if row in known]
+        for deal, found in beyond.items()
     }
 
 
@@ -69,37 +73,32 @@ def _keys_of(connection: Connection, rows: Collection[int]) -> dict[int, set[byt
     return keys
 
 
-def _together(keys: Keys, reached: Reached, members: Mapping[int, set[int]]) -> Together:
-    """Return who belongs together: deals by their rows, clicks by theirs below zero."""
-    together = Together()
-    together.join_holders(
-        [
-            *((key, deal) for deal, own in keys.items() for key in own if key in reached.keys),
-            *((key, -click) for key, click in reached.links),
-        ]
-    )
-    for deal, others in members.items():
-        for other in others:
-            together.join(deal, other)
-    return together
+class _Customers:
+    """Clicks and the keys they have, to go from one to the other."""
 
+    def __init__(self, reached: Reached) -> None:
+        self._clicks: dict[bytes, set[int]] = {}
+        self._keys: dict[int, set[bytes]] = {}
+        for key, click in reached.links:
+            self._clicks.setdefault(key, set()).add(click)
+            self._keys.setdefault(click, set()).add(key)
 
-def _beyond(
-    begun: Collection[int], together: Together, keys: Keys, reached: Reached
-) -> dict[int, set[int]]:
-    """Return the clicks of each deal's customer that its own keys do not find."""
-    with_key: dict[bytes, set[int]] = {}
-    for key, click in reached.links:
-        with_key.setdefault(key, set()).add(click)
-    of_customer: dict[int, set[int]] = {}
-    for click in {click for _, click in reached.links}:
-        of_customer.setdefault(together.first_of(-click), set()).add(click)
-    beyond = {}
-    for deal in begun:
-        found = of_customer.get(together.first_of(deal), set())
-        if len(found) <= MOST_CLICKS:
-            beyond[deal] = found.difference(*(with_key.get(key, ()) for key in keys[deal]))
-    return {deal: found for deal, found in beyond.items() if found}
+    def clicks_beyond(self, own: Collection[bytes], theirs: Collection[bytes]) -> set[int]:
+        """Return the clicks that a customer's keys lead to, but for those that a deal's own find.
+
+        None where there are more than any customer has.
+        """
+        found, followed = set[int](), set[bytes]()
+        new_keys = set(theirs)
+        while new_keys and len(found) <= MOST_CLICKS:
+            followed |= new_keys
+            new = self._with(new_keys) - found
+            found |= new
+            new_keys = set[bytes]().union(*(self._keys[click] for click in new)) - followed
+        return found - self._with(own) if len(found) <= MOST_CLICKS else set()
+
+    def _with(self, keys: Collection[bytes]) -> set[int]:
+        return set[int]().union(*(self._clicks.get(key, ()) for key in keys))
 
 
 def _sales(connection: Connection, members: Mapping[int, set[int]]) -> dict[int, list[EarlierSale]]:

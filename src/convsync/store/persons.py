@@ -9,7 +9,8 @@ clicks belong to nobody in the database: matching follows keys when it decides (
 to its deals there is none, for it would have to be kept up at random places for every deal, night
 after night. So which deals are one customer's is kept, for those customers that have several: once
 a run, after everything was read, and only for what is new. A first night goes through all keys in
-their order instead, in four bytes for each deal and click.
+their order instead, in four bytes for each deal and click, unless no key and no click is of two
+deals and no click leads on to another: then every deal is its customer's only one.
 
 What joined a customer is not kept, only when: persons are what the keys say now. A deal with other
 keys than before takes the customer apart whose it was, and the parts are joined anew; so what a CRM
@@ -33,6 +34,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -43,7 +45,7 @@ from sqlalchemy import (
 from convsync.model.click import MatchBasis
 from convsync.model.deal import Deal
 from convsync.model.key import CLICKS_BEGIN
-from convsync.store import dialect, runs
+from convsync.store import click_news, dialect, runs
 from convsync.store.given import numbers_given
 from convsync.store.reach import MOST_CLICKS, Together, reach
 from convsync.store.schema import (
@@ -100,24 +102,29 @@ def note_changed(connection: Connection, rows: Collection[int]) -> None:
         note_news(connection, found.params(rows=sorted(rows)))
 
 
-def join(connection: Connection, *, now: datetime) -> None:
+def join(connection: Connection, *, share_keys: bool, now: datetime) -> None:
     """Join what is new to the persons there are; every deal is due whose person is not as it was.
 
-    To be called once all deals and clicks were read, and it is known which keys are shared.
+    To be called once all deals and clicks were read, and it is known which keys are shared;
+    `share_keys` says whether several deals have one in common that joins them.
     """
     if not is_needed(connection):
         connection.execute(delete(person_news))
         return
     behind, last = _last_joined(connection), _last(connection, deals)
     news = set(connection.execute(select(person_news.c.deal)).scalars())
-    news |= set(connection.execute(select(deals.c.id).where(deals.c.id > behind)).scalars())
+    news |= set(range(behind + 1, last + 1))
     if not news:
         return
-    if len(news) > MANY:
-        before, together = _members(connection), _all_together(connection, last)
-        concerned: Collection[int] = range(1, last + 1)
-    else:
+    concerned: Collection[int]
+    if len(news) <= MANY:
         before, together, concerned = _joined_to_news(connection, news)
+    elif share_keys or click_news.may_lead_on(connection) or _find_the_same_click(connection):
+        before, together = _members(connection), _all_together(connection, last)
+        concerned = range(1, last + 1)
+    else:  # every deal is its customer's only one
+        before, together = _members(connection), Together()
+        concerned = before.keys()
     groups = [one for one in together.groups(concerned) if len(one) <= MOST_DEALS]
     after = {deal: min(group) for group in groups for deal in group}
     changed = {deal for deal in concerned if before.get(deal) != after.get(deal)}
@@ -199,17 +206,40 @@ def _joined_to_news(connection: Connection, news: set[int]) -> tuple[Members, To
     return _members(connection, concerned), together, concerned
 
 
+def _find_the_same_click(connection: Connection) -> bool:
+    """True where a click is found by several deals, each by another of its keys or by its ID."""
+    least, most = (select(of(click_keys.c.key)).scalar_subquery() for of in (func.min, func.max))
+    joins_somebody = deal_keys.c.key.not_in(select(shared_keys.c.key))
+    links = union_all(
+        select(click_keys.c.click.label("click"), deal_keys.c.deal.label("deal"))
+        .join(click_keys, click_keys.c.key == deal_keys.c.key)
+        .where(deal_keys.c.key.between(least, most), joins_somebody),
+        select(clicks.c.id, deal_keys.c.deal)
+        .join(clicks, clicks.c.key == deal_keys.c.key)
+        .where(deal_keys.c.key >= CLICKS_BEGIN, joins_somebody),
+    ).subquery()
+    by_click = select(links.c.click).group_by(links.c.click)
+    several = by_click.having(func.min(links.c.deal) != func.max(links.c.deal))
+    return connection.execute(several.limit(1)).first() is not None
+
+
 def _all_together(connection: Connection, last_deal: int) -> Together:
     together = Together(up_to=(last_deal, _last(connection, clicks)))
-    for deals_with, clicks_with in _all_holders(connection):
-        nodes = deals_with + clicks_with if len(clicks_with) <= MOST_CLICKS else deals_with
-        for other in nodes[1:]:
-            together.join(nodes[0], other)
+    for holders in _all_holders(connection):
+        if len(holders) > MOST_CLICKS:
+            holders = _joined_by_a_key(holders)
+        together.join_all(holders)
     return together
 
 
-def _all_holders(connection: Connection) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield the deals with a key, and its clicks as numbers below zero, one key after the other."""
+def _joined_by_a_key(holders: list[int]) -> list[int]:
+    """Return whom a key joins: all who have it, but of too many clicks none."""
+    deals_with = [one for one in holders if one > 0]
+    return deals_with if len(holders) - len(deals_with) > MOST_CLICKS else holders
+
+
+def _all_holders(connection: Connection) -> Iterator[list[int]]:
+    """Yield who has a key, where several do: deals, and clicks as numbers below zero."""
     carried = select(deal_keys.c.key).where(deal_keys.c.key >= CLICKS_BEGIN)
     everything = union_all(
         select(deal_keys.c.key.label("key"), deal_keys.c.deal.label("holder")),
@@ -225,7 +255,7 @@ def _all_holders(connection: Connection) -> Iterator[tuple[list[int], list[int]]
             holders.append(holder)
             continue
         if len(holders) > 1 and last not in joins_nobody:
-            yield [one for one in holders if one > 0], [one for one in holders if one < 0]
+            yield holders
         last, holders = key, [holder]
 
 

@@ -7,7 +7,7 @@ is in no index (see `clicks`).
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
@@ -96,6 +96,13 @@ class Together:
         if first != second:
             self._leads_to[second] = first
 
+    def join_all(self, ones: Sequence[int]) -> None:
+        """Note that all of these belong together."""
+        first = self.first_of(ones[0]) if ones else 0
+        for one in ones[1:]:
+            if (other := self.first_of(one)) != first:
+                self._leads_to[other] = first
+
     def join_holders(self, links: Iterable[Link]) -> None:
         """Join all that hold the same key."""
         holder: dict[bytes, int] = {}
@@ -105,6 +112,10 @@ class Together:
     def first_of(self, one: int) -> int:
         """Return the number that stands for all that belong together with this one."""
         leads_to = self._leads_to
+        if not (first := leads_to[one]):
+            return one
+        if not leads_to[first]:
+            return first
         path = []
         while following := leads_to[one]:
             path.append(one)

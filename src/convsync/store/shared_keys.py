@@ -8,7 +8,7 @@ phones where they are sent. A deal whose key has become one of these, or is none
 be looked at again: what was planned for it in the same run is decided anew before anything is sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,16 +34,20 @@ class SharedKey:
 
 def note(
     connection: Connection, terms: SharedKeys, *, sends_identifiers: bool, now: datetime
-) -> None:
-    """Keep which keys are shared by too many deals; deals that this concerns are due."""
-    counted = (
-        select(deal_keys.c.key, func.count(), func.min(deal_keys.c.deal))
-        .group_by(deal_keys.c.key)
-        .having(func.count() > terms.most)
-    )
+) -> bool:
+    """Keep which keys are shared by too many deals; deals that this concerns are due.
+
+    Returns whether a key that joins deals to a customer is shared by several.
+    """
     joins_people = persons.is_needed(connection)
-    rows = map(tuple, connection.execute(counted) if sends_identifiers or joins_people else ())
-    found: Found = [row for row in rows if row[0] not in terms.allowed]
+    found: Found = []
+    is_one_joining = False
+    if sends_identifiers or joins_people:
+        for key, count, example in _of_several(connection):
+            if count > terms.most and key not in terms.allowed:
+                found.append((key, count, example))
+            else:
+                is_one_joining = joins_people
     if not joins_people:
         matter = _of_people(connection, found)
         found = [row for row in found if row[0] in matter]
@@ -52,9 +56,21 @@ def note(
     dialect.insert_rows(connection, shared_keys, _COLUMNS, found)
     if changed := before ^ {key for key, _, _ in found}:
         _make_due(connection, changed, now)
+    return is_one_joining
 
 
-Found = Sequence[tuple[bytes, int, int]]
+def _of_several(connection: Connection) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the keys that several deals have, with how many, and the row of one of them."""
+    counted = (
+        select(deal_keys.c.key, func.count(), func.min(deal_keys.c.deal))
+        .group_by(deal_keys.c.key)
+        .having(func.count() > 1)
+    )
+    for key, *of_deals in dialect.raw_stream(connection, counted):
+        yield bytes(key), *of_deals
+
+
+Found = list[tuple[bytes, int, int]]
 """Keys, each with the number of its deals and the row of one of them."""
 
 
