@@ -91,12 +91,10 @@ def reconcile_chunk(
 
     New entries are numbered from `next_number` on, those of a rule side by side: a batch is of one
     action, and its rows then lie on few pages. `takes` says what each destination takes, by its
-    name; None: anything. `shared` are the digests of keys that too many deals have, `kin` is what
-    other records of the same customers say.
+    name; None: anything. `shared` are the digests of keys that too many deals have, `sales` the
+    earlier sales of the same customers, by the deal's row.
     """
-    by_deal: dict[int, dict[str, LedgerEntry]] = {}
-    for (row, rule), entry in entries.items():
-        by_deal.setdefault(row, {})[rule] = entry
+    by_deal = _by_deal(entries)
     numbers = {
         rule.name: count(next_number + index * len(chunk)) for index, rule in enumerate(rules)
     }
@@ -124,6 +122,13 @@ def reconcile_chunk(
         desk.reconcile(within)
     done.planned = [*usual.planned(step=Step.NEW.value)]
     return done
+
+
+def _by_deal(entries: Mapping[EntryKey, LedgerEntry]) -> Mapping[int, Mapping[str, LedgerEntry]]:
+    by_deal: dict[int, dict[str, LedgerEntry]] = {}
+    for (row, rule), entry in entries.items():
+        by_deal.setdefault(row, {})[rule] = entry
+    return by_deal
 
 
 def _as_known(given: StoredDeal, shared: Set[bytes], sales: Sequence[EarlierSale]) -> StoredDeal:

@@ -170,7 +170,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def a_workbook(path: Path, sheets: dict[str, Sequence[Sequence[object]]]) -> None:
-    """Write the least that is a workbook."""
+    """Write the least that is a workbook; a cell of bytes is its XML."""
     names = "".join(
         f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"/>'
         for number, name in enumerate(sheets, 1)
@@ -206,6 +206,8 @@ def a_workbook(path: Path, sheets: dict[str, Sequence[Sequence[object]]]) -> Non
 
 
 def _as_xml(cell: object) -> str:
+    if isinstance(cell, bytes):
+        return cell.decode()
     if isinstance(cell, str):
         return f'<c t="inlineStr"><is><t>{cell}</t></is></c>'
     return f"<c><v>{cell}</v></c>"

@@ -51,6 +51,9 @@ def test_an_email_is_normalised_as_google_does(raw: str, expected: str | None) -
         pytest.param("4155552671", "US", "+14155552671", id="national, as one of Switzerland's"),
         pytest.param("0049 151 12345678", "US", "+4915112345678", id="00 for the plus"),
         pytest.param("4915112345678.0", "DE", "+4915112345678", id="a spreadsheet's tenth"),
+        pytest.param("0151 12345678.0", "DE", "+4915112345678", id="a tenth behind a space"),
+        pytest.param("+49 (0)151/123-456.78.0", None, "+4915112345678", id="behind punctuation"),
+        pytest.param("12 34.0", "DE", "+4912340", id="too short to have a tenth"),
         pytest.param("'+4915112345678", "DE", "+4915112345678", id="a spreadsheet's apostrophe"),
         pytest.param("+33.1.70.36.39.00", None, "+33170363900", id="dots that are no tenth"),
         pytest.param("0151 12345678", "DE", "+4915112345678", id="national"),
@@ -87,7 +90,9 @@ def test_the_short_cut_for_a_number_dialled_at_home_says_what_phonenumbers_says(
 
 
 def said_by_phonenumbers(raw: str, region: str | None) -> str | None:
-    raw = re.sub(r"^(\+?[0-9]{6,})\.0$", r"\1", raw.strip())
+    raw = raw.strip()
+    if re.search(r"[0-9]\.0$", raw) and sum(map(str.isdigit, raw)) > 6:
+        raw = raw.removesuffix(".0")
     digits = re.sub(r"[^0-9]", "", raw).removeprefix("00")
     if region and (abroad := valid(f"+{digits}", None)):
         is_of_digits = len(digits) >= 8 and not digits.startswith("0")

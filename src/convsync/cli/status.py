@@ -113,13 +113,8 @@ def status(
         reads = wiring.deal_sources_by_name(settings)
         found = standing.status_of(database, rules, sources, reads=reads, period=period)
     blocked = [_with_meaning(_blocked_row(one), settings) for one in found.blocked]
-    _show_all(
-        found,
-        standings,
-        blocked,
-        platform_side.seen_by_platforms(settings, as_of) if platform else None,
-        form,
-    )
+    seen = platform_side.seen_by_platforms(settings, as_of) if platform else None
+    _show_all(found, standings, blocked, seen, form)
 
 
 def _show_all(
@@ -261,6 +256,11 @@ def _show(found: "Status") -> None:
         typer.echo(f"{sum(counts.values()):,} deals of {source}'s last read without a milestone:")
         for why, count in counts.items():
             typer.echo(f"  {count:,} {why}")
+    _show_what_is_known(found)
+    output.show([asdict(run) for run in found.runs], _RUN_COLUMNS, Format.TABLE)
+
+
+def _show_what_is_known(found: "Status") -> None:
     for read in found.sources:
         until = output.text_of(read.read_until) or "not read yet"
         typer.echo(
@@ -283,4 +283,3 @@ def _show(found: "Status") -> None:
         output.show(listed, _QUARANTINE_COLUMNS, Format.TABLE)
         if len(found.quarantine) > _LISTED:
             typer.echo("and more; `convsync quarantine list` has all")
-    output.show([asdict(run) for run in found.runs], _RUN_COLUMNS, Format.TABLE)

@@ -2,14 +2,15 @@
 
 It is read by python-calamine, which comes with the extra `workbook`, and keeps the sheet in memory.
 A spreadsheet holds numbers to 15 digits: a longer one was rounded when it was typed or pasted, and
-is handed on in the notation that shows it, so that no ID is made of it.
+is handed on in the notation that shows it, so that no ID is made of it. A row is unreadable where a
+mapped cell of it holds a formula without a result.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import time, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from convsync.errors import OperatorError, TransientError
 from convsync.extract.csv_form import (
@@ -19,13 +20,28 @@ from convsync.extract.csv_form import (
     stops,
     zone_of_parameters,
 )
-from convsync.extract.layout import Header, NumberedRow, RowCells
+from convsync.extract.failed_cells import FailedCells, failed_cells, raise_if_failed
+from convsync.extract.layout import Getter, Header, NumberedRow, RowCells
 from convsync.extract.source import StoredAs, Unchanged
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
 
+T = TypeVar("T")
 _FIRST_ROUNDED: Final = 10**15
+
+
+class SheetHeader(Header):
+    """The columns of a sheet."""
+
+    def getter(self, name: str, read: Callable[[object], T]) -> Getter[RowCells, T]:
+        """Return what reads that column; a cell whose formula has no result cannot be read."""
+
+        def read_result(cell: object) -> T:
+            raise_if_failed(cell)
+            return read(cell)
+
+        return super().getter(name, read_result)
 
 
 class Sheet:
@@ -33,12 +49,18 @@ class Sheet:
 
     delimiter = ""
 
-    def __init__(self, rows: Sequence[Sequence[object]], path: Path, form: FileForm) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Sequence[object]],
+        failed: FailedCells,
+        path: Path,
+        form: FileForm,
+    ) -> None:
         self._path = path
         self._form = form
         self._status = path.stat()
         self.time_zone: tzinfo | None = None
-        self._rows = [(number, list(map(_cell, row))) for number, row in enumerate(rows, 1)]
+        self._rows = _numbered(rows, failed)
         self._rows = self._below_preamble(self._rows[form.skip_rows :])
         self._rows = [(number, row) for number, row in self._rows if any(c != "" for c in row)]
         if not self._rows:
@@ -47,7 +69,7 @@ class Sheet:
                 " in the first line."
             )
         (_, names), *self._rows = self._rows
-        self.header = Header(
+        self.header: Header = SheetHeader(
             [str(name) for name in names], source=str(path), place=f"{path.name} row "
         )
 
@@ -100,7 +122,7 @@ def opened_sheet(path: Path, form: FileForm) -> Sheet:
     rows = sheets[name]()
     if form.sheet is None and len(sheets) > 1 and not _filled(rows):
         raise OperatorError(f"{path}: its first sheet is empty: name one of {there} as `sheet`")
-    return Sheet(rows, path, form)
+    return Sheet(rows, failed_cells(path, name), path, form)
 
 
 def first_filled_sheet(path: Path) -> tuple[str | None, Sequence[Sequence[object]]]:
@@ -131,11 +153,40 @@ def _sheets(path: Path) -> Mapping[str, Callable[[], Sequence[Sequence[object]]]
             f"{path} is no workbook that can be read: {error}. If it is an archive, unpack it; if"
             " it has a password, save it without."
         ) from None
-    return {name: partial(_rows_of, workbook, name) for name in workbook.sheet_names}
+    return {name: partial(_rows_of, workbook, path, name) for name in workbook.sheet_names}
 
 
-def _rows_of(workbook: "CalamineWorkbook", name: str) -> Sequence[Sequence[object]]:
-    return workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+def _rows_of(workbook: "CalamineWorkbook", path: Path, name: str) -> Sequence[Sequence[object]]:
+    """Return the rows of a sheet; OperatorError where it holds what python-calamine does not know.
+
+    One such thing is the error `#ERROR!`, which Google Sheets has and Excel has not.
+    """
+    from python_calamine import CalamineError
+
+    try:
+        return workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    except CalamineError as error:
+        raise OperatorError(
+            f"{path}: its sheet '{name}' cannot be read: {error}. Open the file in the spreadsheet,"
+            " fix the cells that show an error, and save it again."
+        ) from None
+
+
+def _numbered(
+    rows: Sequence[Sequence[object]], failed: FailedCells
+) -> list[tuple[int, list[object]]]:
+    """Return the rows as the spreadsheet numbers them, with the cells that failed in their places.
+
+    The last rows may hold nothing else, which is why they are not among those handed over.
+    """
+    numbered = [(number, list(map(_cell, row))) for number, row in enumerate(rows, 1)]
+    width = max(map(len, rows), default=0)
+    numbered += [(number, [""] * width) for number in sorted(failed) if number > len(rows)]
+    for number, row in numbered:
+        for column, cell in failed.get(number, {}).items():
+            if column < len(row):
+                row[column] = cell
+    return numbered
 
 
 def _cell(value: object) -> object:

@@ -7,7 +7,7 @@ https://developers.google.com/data-manager/api/devguides/concepts/formatting
 
 A phone without a `+` is one of its country's, unless only a `+` before it makes it a valid number,
 or makes it one of that country's: 4915112345678 in Germany is a mobile, not Juist (04915) without
-its zero. A spreadsheet's `'` and `.0` are no part of it.
+its zero. A spreadsheet's `'` and `.0` are no part of it, however its digits are grouped.
 """
 
 import re
@@ -34,7 +34,7 @@ _ADDRESS = re.compile(
 _E164 = re.compile(r"\+[1-9][0-9]{7,14}\Z")
 _DIGITS = re.compile(r"[0-9]{4,17}\Z")
 _SHORTEST_E164 = 8
-_AS_A_NUMBER = re.compile(r"\A(\+?[0-9]{6,})\.0\Z")
+_AS_A_NUMBER = re.compile(r"\A([^0-9]*(?:[0-9][^0-9]*){5,}[0-9])\.0\Z")
 _PHONE_PUNCTUATION = str.maketrans("", "", " \t\u00a0-.()/")
 
 
