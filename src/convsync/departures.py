@@ -174,7 +174,9 @@ class Departures:
         after = 0
         while True:
             with self._session.transaction("list deals that wait for a click") as connection:
-                found = waiting.for_a_click(connection, source, after, limit=CHUNK)
+                found = waiting.for_a_click(
+                    connection, source, after, run_id=self._session.run_id, limit=CHUNK
+                )
             if not found:
                 return
             yield [deal_id for _, deal_id in found]

@@ -35,7 +35,10 @@ def test_deals_that_are_there_and_wait_for_a_click_are_listed_in_pages(
         deals.look_again(connection, dict.fromkeys(rows.values(), NOW))
         deals.mark_gone(connection, [rows["gone"]], Gone.DELETED, NOW)
         found, after = list[str](), 0
-        while page := waiting.for_a_click(connection, "crm", after, limit=limit):
+        later = run_id + 1
+        while page := waiting.for_a_click(connection, "crm", after, run_id=later, limit=limit):
             found += [deal_id for _, deal_id in page]
             after = page[-1][0]
+        now = waiting.for_a_click(connection, "crm", 0, run_id=run_id, limit=limit)
     assert found == ["waits", "waits, too"]
+    assert now == [], "what began to wait in this run has just been read"
