@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 WATCHED_AT_LEAST = 10
 """Deals that must be left to watch for the estimate to go on, and arrivals for there to be one."""
-_NINE_IN_TEN = 1.6449
+NINE_IN_TEN = 1.6449
 """Standard deviations on each side that hold nine in ten of a normal distribution."""
 
 
@@ -61,7 +61,7 @@ class Outlook:
     def __init__(self, courses: Mapping[Course, int]) -> None:
         """Take courses, and how many deals took each."""
         self.arrivals = sum(deals for one, deals in courses.items() if one.fate is Fate.ARRIVED)
-        self._days: list[float] = [-1.0]
+        self._days = [-1]
         self._arrived = [0.0]
         self._open = [1.0]
         self._watched = [sum(courses.values())]
@@ -73,7 +73,7 @@ class Outlook:
         """True where enough deals have arrived to project from."""
         return self.arrivals >= WATCHED_AT_LEAST
 
-    def chance(self, days: float) -> Chance:
+    def chance(self, days: int) -> Chance:
         """Return the chance of a deal that is open at this age to arrive yet."""
         place = bisect_right(self._days, days) - 1
         left = self._open[place]
@@ -94,14 +94,14 @@ class Outlook:
                 coming += deals * share
                 of_luck += deals * variance
                 of_knowledge += deals * sqrt(variance / max(known_from, 1))
-        reach = _NINE_IN_TEN * sqrt(of_luck + of_knowledge**2)
+        reach = NINE_IN_TEN * sqrt(of_luck + of_knowledge**2)
         return Projection(
             expected=arrived + coming,
             low=arrived + max(0.0, coming - reach),
             high=arrived + min(float(is_open), coming + reach),
         )
 
-    def _follow(self, days: float, fates: Mapping[Fate, int]) -> None:
+    def _follow(self, days: int, fates: Mapping[Fate, int]) -> None:
         watched = self._watched[-1]
         if watched < WATCHED_AT_LEAST:
             return
@@ -113,5 +113,5 @@ class Outlook:
         self._watched.append(watched - sum(fates.values()))
 
 
-def _days_of(course: Course) -> float:
+def _days_of(course: Course) -> int:
     return course.days

@@ -20,6 +20,7 @@ from convsync.cli.coverage_words import (
     whole,
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.report_days import To, days_asked, mapped_segments, require_group, week_of
 from convsync.cli.report_funnel import funnel
 from convsync.cli.report_shortfalls import shortfalls
 from convsync.errors import OperatorError
@@ -45,7 +46,6 @@ From = Annotated[
     str | None,
     typer.Option("--from", metavar="DAY", help="First day of the milestones; else 90 days ago."),
 ]
-To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")]
 By = Annotated[
     str | None,
     typer.Option(
@@ -96,12 +96,14 @@ def coverage(
     What came too late for its click is listed with the earlier milestone that was in time.
     """
     from convsync import wiring
+    from convsync.clock import system_clock
     from convsync.report.coverage import coverage_of
     from convsync.report.fields import fields_of
 
     settings = options.load(config)
-    first, last = _days(from_day, to_day, as_of, settings)
-    _require_group(by, settings)
+    now = options.instant(as_of, settings) or system_clock()
+    first, last = days_asked(from_day, to_day, now, settings, most=_DAYS)
+    require_group(by, _groups(settings))
     rules = [one for one in wiring.rules_of(settings) if rule in (None, one.name)]
     if not rules:
         raise OperatorError(f"There is no rule {rule}; there are: {', '.join(settings.rules)}.")
@@ -152,20 +154,6 @@ def _field_row(one: "FieldQuality") -> dict[str, Any]:
     return {name: getattr(one, name) for name in _FIELD_COLUMNS}
 
 
-def _days(
-    from_day: str | None, to_day: str | None, as_of: str | None, settings: "Settings"
-) -> tuple[date, date]:
-    from convsync import wiring
-    from convsync.clock import system_clock
-
-    now = options.instant(as_of, settings) or system_clock()
-    today = now.astimezone(wiring.company_zone(settings)).date()
-    last = options.day(to_day, "--to") if to_day else today
-    first = options.day(from_day, "--from") if from_day else last - timedelta(days=_DAYS)
-    options.require_order(first, last)
-    return first, last
-
-
 def _periods(
     first: date, last: date, settings: "Settings", *, is_by_week: bool
 ) -> Mapping[str, "Period"]:
@@ -179,8 +167,7 @@ def _periods(
     periods = {}
     while first <= last:
         sunday = min(first + timedelta(days=6 - first.weekday()), last)
-        year, week, _ = first.isocalendar()
-        periods[f"{year}-W{week:02}"] = Period.of_days(first, sunday, zone)
+        periods[week_of(first)] = Period.of_days(first, sunday, zone)
         first = sunday + timedelta(days=1)
     return periods
 
@@ -190,17 +177,11 @@ def _groups(settings: "Settings") -> list[str]:
     from convsync.report.coverage import BY_FORM, BY_SOURCE
     from convsync.settings.crm_tables import ALWAYS_THERE, AnyCrmDeals
 
-    segments = {name for source in settings.deals.values() for name in source.segments}
+    segments = mapped_segments(settings)
     if any(isinstance(source, AnyCrmDeals) for source in settings.deals.values()):
         segments |= ALWAYS_THERE
     forms = [BY_FORM] if settings.collect else []
     return [BY_SOURCE, *forms, _BY_WEEK, *sorted(segments)]
-
-
-def _require_group(by: str | None, settings: "Settings") -> None:
-    there = _groups(settings)
-    if by is not None and by not in there:
-        raise OperatorError(f"Nothing can be grouped by {by}; there are: {', '.join(there)}.")
 
 
 def _rows(found: "Coverage") -> Iterator[dict[str, Any]]:

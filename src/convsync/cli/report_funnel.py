@@ -9,14 +9,14 @@ import typer
 
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.errors import OperatorError
+from convsync.cli.report_days import To, days_asked, mapped_segments, require_group, week_of
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
     from convsync.report.funnel import Cohort, GroupOf, Step
     from convsync.settings import Settings
 
-_DAYS = 365
+DAYS = 365
 """The days before today whose leads a funnel is of where nobody names others."""
 _COHORTS = ("week", "month")
 _COLUMNS = (
@@ -37,7 +37,6 @@ From = Annotated[
     str | None,
     typer.Option("--from", metavar="DAY", help="First day of the leads; else a year ago."),
 ]
-To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")]
 By = Annotated[
     str | None,
     typer.Option(
@@ -67,7 +66,7 @@ def funnel(
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    first, last = days_of_leads(from_day, to_day, now, settings)
+    first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
     group_of = _grouped(by, first, last, settings)
     with options.ledger(settings) as database:
         cohorts = funnel_of(
@@ -91,19 +90,6 @@ def funnel(
             output.show_json({**days, **rows, **agreed.as_json(standings)})
 
 
-def days_of_leads(
-    from_day: str | None, to_day: str | None, now: datetime, settings: "Settings"
-) -> tuple[date, date]:
-    """Return the first and the last day whose leads are asked for."""
-    from convsync import wiring
-
-    today = now.astimezone(wiring.company_zone(settings)).date()
-    last = options.day(to_day, "--to") if to_day else today
-    first = options.day(from_day, "--from") if from_day else last - timedelta(days=_DAYS)
-    options.require_order(first, last)
-    return first, last
-
-
 def absurd_above(settings: "Settings") -> Decimal | None:
     """Return above which amount every rule that sends amounts would call one absurd."""
     limits = [
@@ -119,10 +105,7 @@ def _grouped(by: str | None, first: date, last: date, settings: "Settings") -> "
     from convsync.report.passages import segment_of
 
     zone = wiring.company_zone(settings)
-    segments = {name for source in settings.deals.values() for name in source.segments}
-    there = [*_COHORTS, "source", *sorted(segments)]
-    if by is not None and by not in there:
-        raise OperatorError(f"Nothing can be grouped by {by}; there are: {', '.join(there)}.")
+    require_group(by, [*_COHORTS, "source", *sorted(mapped_segments(settings))])
 
     def group_of(walk: Any, lead_at: datetime) -> str | None:
         day = lead_at.astimezone(zone).date()
@@ -132,8 +115,7 @@ def _grouped(by: str | None, first: date, last: date, settings: "Settings") -> "
             case None:
                 return ""
             case "week":
-                year, week, _ = day.isocalendar()
-                return f"{year}-W{week:02}"
+                return week_of(day)
             case "month":
                 return f"{day:%Y-%m}"
             case "source":

@@ -6,7 +6,8 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_funnel import From, To, absurd_above, days_of_leads
+from convsync.cli.report_days import To, days_asked, mapped_segments
+from convsync.cli.report_funnel import DAYS, From, absurd_above
 
 if TYPE_CHECKING:
     from convsync.report.shortfalls import Shortfall
@@ -36,12 +37,12 @@ def shortfalls(
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    first, last = days_of_leads(from_day, to_day, now, settings)
+    first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
     with options.ledger(settings) as database:
         found = shortfalls_of(
             database,
             wiring.funnel_of(settings),
-            sorted({name for source in settings.deals.values() for name in source.segments}),
+            sorted(mapped_segments(settings)),
             Period.of_days(first, last, wiring.company_zone(settings)),
             now=now,
             absurd_above=absurd_above(settings),

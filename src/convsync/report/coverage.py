@@ -139,6 +139,11 @@ def coverage_of(
     )
 
 
+def segment_in(segments: str | None, name: str) -> str:
+    """Return what the JSON of a deal's segments has under a name, or that it has nothing there."""
+    return str(json.loads(segments or "{}").get(name) or NOT_FILLED_IN)
+
+
 def caught_at(
     deal: Deal, milestone: Milestone, candidates: Sequence[Candidate], rule: ConversionRule
 ) -> str | None:
@@ -178,7 +183,7 @@ def _group_of(one: Alike, by: str | None, period: str, forms: Mapping[int, str])
         return forms.get(one.deal or 0, NO_FORM)
     if by == BY_SOURCE:
         return one.source
-    return str(json.loads(one.segments or "{}").get(by) or NOT_FILLED_IN)
+    return segment_in(one.segments, by)
 
 
 def _how(one: Alike) -> How:

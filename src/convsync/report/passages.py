@@ -7,7 +7,6 @@ a step has gone on. It is lost where a loss is the last that is known of it.
 A deal that goes round is where it stands now, and its loops are named.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from enum import StrEnum
 
 from convsync.model.deal import LOST, WON
 from convsync.outlook import Course, Fate
-from convsync.report.coverage import NOT_FILLED_IN
+from convsync.report.coverage import segment_in
 from convsync.store.database import Connection
 from convsync.store.walks import Trace, Walk, walks
 
@@ -44,7 +43,7 @@ def passages(
 
 def segment_of(walk: Walk, segment: str) -> str:
     """Return what a deal has in a segment, or that it has nothing there."""
-    return str(json.loads(walk.segments or "{}").get(segment) or NOT_FILLED_IN)
+    return segment_in(walk.segments, segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,13 @@ class Passage:
     """A deal against the steps.
 
     `place` counts the steps it came to, 0 for none; `times` are of the milestones themselves. There
-    is a course for each step: the days from the lead until the deal came to it, or did not. `ended`
-    is the age at which it was lost, or is open now.
+    is a course for each step: the days from the lead until the deal came to it, or did not.
     """
 
     lead_at: datetime
     place: int
     is_lost: bool
     age: int
-    ended: int
     times: Sequence[Trace | None]
     courses: Sequence[Course]
     loops: frozenset[Loop]
@@ -85,7 +82,6 @@ class Passage:
             place=max((place for place, one in enumerate(times, 1) if one), default=0),
             is_lost=is_lost,
             age=_days_between(lead_at, now),
-            ended=still.days,
             times=times,
             courses=_courses(lead_at, times, still),
             loops=_loops(walk, is_lost=is_lost),

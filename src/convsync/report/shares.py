@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import NamedTuple
 
-_NINE_IN_TEN = 1.6449
-"""Standard deviations on each side that hold nine in ten of a normal distribution."""
+from convsync.outlook import NINE_IN_TEN
 
 
 class Interval(NamedTuple):
@@ -23,10 +22,10 @@ def share_of(part: int, whole: int) -> Interval:
     """
     if not whole:
         return Interval(0.0, 0.0, 1.0)
-    z2 = _NINE_IN_TEN**2
+    z2 = NINE_IN_TEN**2
     share = part / whole
     middle = (part + z2 / 2) / (whole + z2)
-    reach = _NINE_IN_TEN * sqrt(share * (1 - share) * whole + z2 / 4) / (whole + z2)
+    reach = NINE_IN_TEN * sqrt(share * (1 - share) * whole + z2 / 4) / (whole + z2)
     return Interval(share, max(0.0, middle - reach), min(1.0, middle + reach))
 
 

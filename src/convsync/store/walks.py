@@ -27,9 +27,7 @@ class Trace(NamedTuple):
 class Walk(NamedTuple):
     """A deal on its way. `segments` is JSON text; amount and currency are the CRM's, if any."""
 
-    row: int
     source: str
-    deal_id: str
     created_at: datetime | None
     amount: Decimal | None
     currency: str | None
@@ -51,16 +49,14 @@ def _walks_between(connection: Connection, after: int, upto: int) -> Iterator[Wa
         traces.setdefault(one.deal, {})[one.name] = Trace(
             one.reached_at, one.is_estimated, one.withdrawn_at
         )
-    columns = (deals.c.id, deals.c.source, deals.c.deal_id, deals.c.created_at)
+    columns = (deals.c.id, deals.c.source, deals.c.created_at)
     worth = (deals.c.amount, deals.c.currency, deals.c.segments)
     in_range = (deals.c.id > after) & (deals.c.id <= upto) & deals.c.gone.is_(None)
-    for row, source, deal_id, created_at, amount, currency, segments in connection.execute(
+    for row, source, created_at, amount, currency, segments in connection.execute(
         select(*columns, *worth).where(in_range).order_by(deals.c.id)
     ):
         yield Walk(
-            row=row,
             source=source,
-            deal_id=deal_id,
             created_at=created_at,
             amount=None if amount is None else Decimal(amount),
             currency=currency,

@@ -1,0 +1,46 @@
+"""What the reports are asked: of which days, and grouped by what."""
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convsync.cli import options
+from convsync.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from convsync.settings import Settings
+
+To = Annotated[str | None, typer.Option("--to", metavar="DAY", help="Last day, included.")]
+
+
+def days_asked(
+    from_day: str | None, to_day: str | None, now: datetime, settings: "Settings", *, most: int
+) -> tuple[date, date]:
+    """Return the first and the last day that are asked for; else today and so many days before."""
+    from convsync import wiring
+
+    today = now.astimezone(wiring.company_zone(settings)).date()
+    last = options.day(to_day, "--to") if to_day else today
+    first = options.day(from_day, "--from") if from_day else last - timedelta(days=most)
+    options.require_order(first, last)
+    return first, last
+
+
+def week_of(day: date) -> str:
+    """Return the name of a day's week by ISO 8601, such as 2026-W10."""
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def mapped_segments(settings: "Settings") -> set[str]:
+    """Return the segments that the sources of deals map."""
+    return {name for source in settings.deals.values() for name in source.segments}
+
+
+def require_group(by: str | None, there: "Sequence[str]") -> None:
+    """Raise OperatorError for a group that there is not, with those that there are."""
+    if by is not None and by not in there:
+        raise OperatorError(f"Nothing can be grouped by {by}; there are: {', '.join(there)}.")
