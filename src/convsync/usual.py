@@ -165,13 +165,14 @@ class _UsualCase:
         different = by_id.values()
         if any(self._time_of(one.click, milestone) is None for one in different):
             return None
-        basis = min(one.basis for one in different)
-        best = sorted([one.click for one in different if one.basis is basis], key=seen_at)
+        rank = min(one.basis.rank for one in different)
+        of_rank = [one for one in different if one.basis.rank == rank]
+        best = sorted(of_rank, key=lambda one: seen_at(one.click))
         if self.rule.click_policy is ClickPolicy.LAST:
             best.reverse()
-        if len(best) > 1 and best[0].clicked_at == best[1].clicked_at:
+        if len(best) > 1 and best[0].click.clicked_at == best[1].click.clicked_at:
             return None
-        return Candidate(best[0], basis)
+        return best[0]
 
 
 def _may_be_sent(deal: Deal) -> bool:

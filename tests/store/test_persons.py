@@ -78,7 +78,7 @@ def test_a_form_leads_from_the_email_of_a_deal_to_other_clicks_of_the_device(
 def test_a_deal_is_credited_to_the_click_of_another_deal_of_its_customer(ledger: Ledger) -> None:
     ledger.night([a_sighting("hers", EMAIL), a_sale("D-1", PHONE), a_sale("D-2", PHONE, EMAIL)])
     assert found_by(ledger, "D-1") == ("hers", MatchBasis.PERSON)
-    assert found_by(ledger, "D-2") == ("hers", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-2") == ("hers", MatchBasis.EMAIL)
 
 
 def test_a_returning_customer_needs_a_new_click_unless_the_rule_reuses_them(
@@ -86,12 +86,12 @@ def test_a_returning_customer_needs_a_new_click_unless_the_rule_reuses_them(
 ) -> None:
     before = a_sale("D-1", EMAIL, won_at=BOUGHT_BEFORE)
     ledger.night([before, a_sale("D-2", EMAIL), a_sighting("first", EMAIL, days_before=23)])
-    assert found_by(ledger, "D-1") == ("first", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-1") == ("first", MatchBasis.EMAIL)
     assert found_by(ledger, "D-2") is Reason.CLICK_OF_EARLIER_SALE
     reusing = replace(ledger, rule=replace(RULE, reuses_clicks=True))
     assert isinstance(reusing.fresh()["D-2"], Matched)
     ledger.night([a_sighting("second", EMAIL, days_before=15)])
-    assert found_by(ledger, "D-2") == ("second", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-2") == ("second", MatchBasis.EMAIL)
 
 
 def test_a_click_id_left_on_a_contact_is_the_earlier_sales(ledger: Ledger) -> None:
@@ -106,7 +106,7 @@ def test_an_earlier_sale_that_is_withdrawn_gives_its_click_back(ledger: Ledger) 
     before = a_sale("D-1", EMAIL, won_at=BOUGHT_BEFORE)
     ledger.night([before, a_sale("D-2", EMAIL), a_sighting("first", EMAIL, days_before=23)])
     ledger.night([a_sale("D-1", EMAIL, won_at=WON_AT)])
-    assert found_by(ledger, "D-2") == ("first", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-2") == ("first", MatchBasis.EMAIL)
     ledger.night([before])
     assert found_by(ledger, "D-2") is Reason.CLICK_OF_EARLIER_SALE
 
@@ -115,7 +115,7 @@ def test_a_merge_is_recorded_and_so_is_that_it_was_undone(ledger: Ledger) -> Non
     ledger.night([a_sale("D-1", EMAIL), a_sale("D-2", PHONE), a_sighting("hers", EMAIL)])
     assert found_by(ledger, "D-2") is Reason.NO_CLICK
     ledger.night([a_sale("D-2", PHONE, EMAIL)])
-    assert found_by(ledger, "D-2") == ("hers", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-2") == ("hers", MatchBasis.EMAIL)
     assert persons.members_with(ledger.connection, [1]) == {1: {1, 2}}
     ledger.night([a_sale("D-2", PHONE)])
     assert found_by(ledger, "D-2") is Reason.NO_CLICK
