@@ -31,6 +31,7 @@ from convsync.store import (
     account,
     batches,
     clicks,
+    crowded_keys,
     deals,
     heard,
     ledger,
@@ -41,7 +42,6 @@ from convsync.store import (
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
-from convsync.store.reach import joining_nobody
 from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
 
@@ -228,6 +228,7 @@ class Work:
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
                 now = self.session.now
                 share = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
+                crowded_keys.note(connection, terms.allowed, now=now)
                 runs.remember(connection, _SHARED, said)
                 persons.join(connection, share_keys=share, now=now)
 
@@ -297,7 +298,7 @@ class Work:
             next_number=ledger.next_number(connection),
             within=within,
             takes=self.services.takes,
-            shared=joining_nobody(connection),
+            shared=shared_keys.digests(connection),
             sales=kin.sales,
         )
         self._write_down(connection, done)

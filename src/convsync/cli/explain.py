@@ -194,12 +194,7 @@ class _Shown:
         for candidate in explained.refused_clicks:
             click_id = candidate.click.click_id
             yield f"  {click_id.kind} {click_id.value} is left out: its visitor refused"
-        for shared in explained.shared:
-            yield (
-                f"  {shared.deals:,} deals share an e-mail, phone or ID of it ({shared.name}):"
-                " it says nothing of who is behind this one, and finds no click"
-            )
-            yield f"  → {_ALLOWED}"
+        yield from _joins_nobody(explained)
         for line in explained.lines:
             yield from self._of_line(line)
 
@@ -304,6 +299,27 @@ _ALLOWED = (
 _NOT_YET = "nothing is sent of it before the CRM says that the deal reached it"
 _RETIRED = ", a rule that is no longer in the configuration"
 _ESTIMATE = "an estimate: the CRM's history does not say when, its record has no better stamp"
+
+
+def _joins_nobody(explained: "DealExplanation") -> Iterator[str]:
+    """Yield which keys of a deal join it to nothing, and the crowd that it is in."""
+    for shared in explained.shared:
+        yield (
+            f"  {shared.deals:,} deals share an e-mail, phone or ID of it ({shared.name}):"
+            " it says nothing of who is behind this one, and finds no click"
+        )
+        yield f"  → {_ALLOWED}"
+    for crowded in explained.crowded:
+        yield (
+            f"  {crowded.clicks:,} clicks have an e-mail, phone or ID of it ({crowded.name}):"
+            " more than a person's, so it finds no click"
+        )
+        yield f"  → {_ALLOWED}"
+    if explained.crowd:
+        yield (
+            f"  keys join it to {explained.crowd.deals - 1:,} other deals, more than a customer"
+            " has: it is taken for a customer's only deal"
+        )
 
 
 def _because(line: "Line") -> Iterator[str]:

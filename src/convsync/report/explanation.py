@@ -29,6 +29,8 @@ from convsync.store import (
     ad_clicks,
     batches,
     clicks,
+    crowded_keys,
+    crowds,
     deals,
     heard,
     ledger,
@@ -36,6 +38,8 @@ from convsync.store import (
     shared_keys,
 )
 from convsync.store.batches import Envelope
+from convsync.store.crowded_keys import CrowdedKey
+from convsync.store.crowds import Crowd
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
@@ -90,6 +94,10 @@ class DealExplanation:
     lines: Sequence[Line]
     shared: Sequence[SharedKey] = ()
     """Those of its keys that join nobody, because too many deals have them."""
+    crowded: Sequence[CrowdedKey] = ()
+    """Those that join nobody, because too many clicks have them."""
+    crowd: Crowd | None = None
+    """The deals that keys join it to, where these are too many for one customer."""
     ad_clicks: Mapping[str, AdClick] = field(default_factory=dict)
     """What the ad account says of the clicks, by their gclids."""
     consents: Sequence[Said] = ()
@@ -144,6 +152,8 @@ def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> Deal
         candidates=candidates,
         lines=list(desk.lines()),
         shared=shared_keys.of_deal(connection, stored.row),
+        crowded=crowded_keys.of_deal(connection, stored.row),
+        crowd=crowds.of_deal(connection, stored.row),
         ad_clicks=ad_clicks.of_gclids(connection, gclids) if gclids else {},
         consents=heard.deciding(connection, read),
         refused_clicks=_each_once(refused),

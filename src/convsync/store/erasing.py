@@ -32,6 +32,7 @@ from convsync.store.schema import (
     click_keys,
     click_news,
     clicks,
+    crowded_keys,
     deal_keys,
     deals,
     erased_keys,
@@ -141,7 +142,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
                 quarantine.c.source == one.deal.source, quarantine.c.deal_id == one.deal.deal_id
             )
         )
-    for table in (deal_keys, click_keys, shared_keys):
+    for table in (deal_keys, click_keys, shared_keys, crowded_keys):
         for some in _some(sorted(found.digests)):
             connection.execute(delete(table).where(table.c.key.in_(some)))
     ad_clicks.forget(connection, found.digests)

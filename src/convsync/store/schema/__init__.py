@@ -47,6 +47,7 @@ from convsync.store.schema.ledger_tables import (
 from convsync.store.schema.person_tables import (
     IS_STILL_JOINED,
     consents,
+    crowded_keys,
     erased_keys,
     person_news,
     persons,
@@ -92,6 +93,7 @@ __all__ = [
     "clicks",
     "collected",
     "consents",
+    "crowded_keys",
     "deal_keys",
     "deal_sums",
     "deals",
