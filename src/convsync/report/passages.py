@@ -32,10 +32,10 @@ class Loop(StrEnum):
 
 
 def passages(
-    connection: Connection, steps: Sequence[str], *, now: datetime
+    connection: Connection, steps: Sequence[str], *, now: datetime, with_sent: bool = False
 ) -> Iterator[tuple[Walk, "Passage"]]:
     """Yield every deal that is in its CRM and was a lead by now, and how far it had come."""
-    for walk in walks(connection):
+    for walk in walks(connection, with_sent=with_sent):
         passage = Passage.of(walk, steps, now)
         if passage.lead_at <= now:
             yield walk, passage
