@@ -14,14 +14,15 @@ Where too few were sold to say, it is unfinished while any deal of it is open.
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from convsync.model.deal import LOST
 from convsync.outlook import Course, Fate, Outlook, Projection
-from convsync.report.passages import Loop, Passage, passages, worth_of
+from convsync.report.exchange import Exchange, Worth
+from convsync.report.passages import Loop, Passage, passages, sent_in, worth_in
 from convsync.report.returning import Counting, Returning
 from convsync.report.shares import Interval, place_among, share_of
 from convsync.store import sales
@@ -45,8 +46,8 @@ class Step:
     `came = went on + open + lost`; `went on` is what came to the next step, and nothing at the
     last. `reached` are those with a time for this very milestone, `share` is of the leads.
     `days` are from the step before, `days_from_lead` whole days since the lead. `worth` is what
-    their deals are worth by currency, as their CRM says; None stands for amounts without one.
-    `sent` is what platforms were sent for reaching this very milestone, over all rules.
+    their deals are worth by currency; None stands for amounts without one. `sent` is what
+    platforms were sent for reaching this very milestone, over all rules.
     """
 
     milestone: str
@@ -89,12 +90,14 @@ def funnel_of(
     group_of: GroupOf,
     *,
     now: datetime,
+    exchange: Exchange,
     absurd_above: Decimal | None = None,
 ) -> Sequence[Cohort]:
     """Return the funnel of each cohort, by name.
 
     `order` are the milestones as they follow one another; a loss is none of them. What was reached
-    after `now` is not yet. Amounts below zero or above `absurd_above` are worth nothing here.
+    after `now` is not yet. Amounts below zero or above `absurd_above` are worth nothing here;
+    others are put into one currency by `exchange`, if they can be.
     """
     steps = [name for name in order if name != LOST]
     cohorts: dict[str, _Cohort] = {}
@@ -106,9 +109,9 @@ def funnel_of(
                 all_courses[course] += 1
             name = group_of(walk, seen.lead_at)
             if name is not None:
-                worth = worth_of(walk, absurd_above)
+                worth = worth_in(exchange, walk, seen, absurd_above)
                 cohort = cohorts.get(name) or _Cohort.of(steps, Counting(known, now))
-                cohort.add(walk, seen, worth)
+                cohort.add(walk, seen, worth, sent_in(exchange, walk, now))
                 cohorts[name] = cohort
     outlooks = [Outlook(courses) for courses in everything]
     ripe = _nine_in_ten(everything[-1]) if outlooks and outlooks[-1].is_known else None
@@ -145,8 +148,10 @@ class _Cohort:
             customers=customers,
         )
 
-    def add(self, walk: Walk, seen: Passage, amount: Decimal) -> None:
-        """Count a deal in, which is worth an amount."""
+    def add(
+        self, walk: Walk, seen: Passage, worth: Worth, sent: Iterable[tuple[str, Worth]]
+    ) -> None:
+        """Count a deal in, what it is worth, and what was sent of its milestones."""
         for place in range(seen.place + 1):
             self.came[place] += 1
         if seen.is_lost:
@@ -158,18 +163,18 @@ class _Cohort:
         before = None
         for place, one in enumerate(seen.times):
             self.courses[place][seen.courses[place]] += 1
-            if amount and place < seen.place:
-                _add(self.worth[place], walk.currency, amount)
+            if worth.amount and place < seen.place:
+                _add(self.worth[place], worth.currency, worth.amount)
             if one is not None:
                 self.reached[place] += 1
                 if before and not (before.is_estimated or one.is_estimated):
                     self._took(place, one.reached_at - before.reached_at)
             before = one
-        for sent in walk.sent:
-            if sent.value and sent.milestone in self.sent:
-                _add(self.sent[sent.milestone], sent.currency, sent.value)
+        for milestone, value in sent:
+            if value.amount and milestone in self.sent:
+                _add(self.sent[milestone], value.currency, value.amount)
         self.loops.update(seen.loops)
-        self.customers.add(walk, seen, amount)
+        self.customers.add(walk, seen, worth)
 
     def _took(self, place: int, time: timedelta) -> None:
         if time >= timedelta():

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from convsync.model.deal import WON
+from convsync.report.exchange import Worth
 from convsync.report.passages import Passage
 from convsync.report.shares import Interval, place_among, share_of
 from convsync.store.sales import Customers, Sale
@@ -85,8 +86,8 @@ class Counting:
     _ages: Counter[int] = field(default_factory=Counter)
     _gaps: Counter[tuple[int, int]] = field(default_factory=Counter)
 
-    def add(self, walk: Walk, passage: Passage, amount: Decimal) -> None:
-        """Count a deal in, which is worth an amount."""
+    def add(self, walk: Walk, passage: Passage, worth: Worth) -> None:
+        """Count a deal in, and what it is worth."""
         sales = self._sales_of(walk)
         had_bought = any(
             sale.row != walk.row for sale in sales[: _sales_by(sales, passage.lead_at)]
@@ -97,8 +98,8 @@ class Counting:
         if won is None or won.withdrawn_at is not None or won.reached_at > self.now:
             return
         side.won += 1
-        if amount:
-            side.worth[walk.currency] = side.worth.get(walk.currency, Decimal(0)) + amount
+        if worth.amount:
+            side.worth[worth.currency] = side.worth.get(worth.currency, Decimal(0)) + worth.amount
         if not sales or sales[0].row == walk.row:
             self._bought_first(won.reached_at, sales)
 
