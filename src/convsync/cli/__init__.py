@@ -22,6 +22,7 @@ from convsync.cli import (
     customer,
     db,
     deals,
+    digest,
     errors,
     explain,
     find,
@@ -63,6 +64,7 @@ app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
+app.command("digest")(digest.digest)
 app.command("schedule")(schedule.schedule)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")

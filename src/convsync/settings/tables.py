@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
 from convsync.settings.collect_tables import SiteTable
+from convsync.settings.digest_tables import DigestTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable
 from convsync.settings.source_tables import ClickSource, DealSource
@@ -216,6 +217,7 @@ class Settings(BaseSettings):
     privacy: Privacy = Privacy()
     schedule: ScheduleTable = ScheduleTable()
     alerts: AlertsTable = AlertsTable()
+    digest: DigestTable | None = None
     metrics: MetricsTable = MetricsTable()
     sandbox: SandboxTable = SandboxTable()
     moved: Moves = {}

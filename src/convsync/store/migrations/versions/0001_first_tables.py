@@ -8,6 +8,7 @@ from convsync.store.migrations.first_tables import (
     audit_tables,
     click_tables,
     deal_tables,
+    digest_tables,
     ledger_tables,
     person_tables,
     reading_tables,
@@ -27,6 +28,7 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    digest_tables,
 )
 
 
