@@ -13,6 +13,7 @@ from convsync.sandbox.on_call import OnCall
 from convsync.sandbox.quota import CallQuota
 from convsync.sandbox.receipts import Receipts
 from convsync.sandbox.tokens import Tokens
+from convsync.sandbox.user_lists import UserLists
 
 PROCESSING_TAKES = timedelta(minutes=30)
 
@@ -41,6 +42,7 @@ class AdPlatform:
     faults: FaultPlan = field(default_factory=FaultPlan)
     books: Books = field(default_factory=Books)
     receipts: Receipts = field(default_factory=_receipts)
+    user_lists: UserLists = field(default_factory=UserLists)
     quota: CallQuota = field(default_factory=CallQuota)
     tokens: Tokens = field(default_factory=Tokens)
     on_call: OnCall = field(default_factory=OnCall)
@@ -79,4 +81,5 @@ class AdPlatform:
         self.tokens.clear()
         self.on_call.clear()
         self.receipts.clear()
+        self.user_lists.clear()
         self.books.clear()
