@@ -17,7 +17,7 @@ from convsync.settings.values import Table
 from convsync.upload.ad_account import CannotAsk
 from convsync.wiring.collecting import sites_of
 
-READ_BY_CHECKS = {"counts_beside", "reads_beside"}
+READ_BY_CHECKS = {"counts_beside", "reads_beside", "customer_match_terms_accepted"}
 """Settings that say a contradiction is meant: the checks of the file read them, nobody else."""
 
 EVERYTHING = """
@@ -40,6 +40,12 @@ destination = "google_ads"
 definition = "Fits."
 owner = "marketing"
 next_within_days = 14
+
+[audiences.everybody]
+destination = "data_manager"
+state = "won"
+amount_at_least = 5
+currency = "EUR"
 
 [audit]
 [limits]
@@ -138,6 +144,7 @@ columns = { gclid = "GCLID" }
 [destinations.data_manager]
 kind = "data_manager"
 operating_account = 1111111111
+customer_match_terms_accepted = true
 credentials = "refresh_token"
 client_id = "i"
 client_secret = "s"

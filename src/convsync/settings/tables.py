@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
+from convsync.settings.audience_tables import AudienceTable
 from convsync.settings.collect_tables import SiteTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.source_tables import ClickSource, DealSource
@@ -207,6 +208,7 @@ class Settings(BaseSettings):
     collect: dict[Name, SiteTable] = {}
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
+    audiences: dict[Name, AudienceTable] = {}
     limits: Limits = Limits()
     keys: Keys = Keys()
     retry: Retry = Retry()
