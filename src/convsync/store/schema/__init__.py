@@ -6,6 +6,12 @@ words are kept stands in `column_types`.
 
 from sqlalchemy import MetaData
 
+from convsync.store.schema.audience_tables import (
+    audience_batches,
+    audience_lists,
+    audience_members,
+    audience_wanted,
+)
 from convsync.store.schema.audit_tables import (
     APPEND_ONLY,
     audit_blocks,
@@ -82,6 +88,10 @@ __all__ = [
     "ROOM_FOR_ANSWERS",
     "ad_clicks",
     "ad_days",
+    "audience_batches",
+    "audience_lists",
+    "audience_members",
+    "audience_wanted",
     "audit_blocks",
     "audit_events",
     "audit_head",

@@ -5,6 +5,7 @@ for each area makes them, in the order in which they refer to each other.
 """
 
 from convsync.store.migrations.first_tables import (
+    audience_tables,
     audit_tables,
     click_tables,
     deal_tables,
@@ -27,6 +28,7 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    audience_tables,
 )
 
 
