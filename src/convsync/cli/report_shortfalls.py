@@ -6,12 +6,14 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, mapped_segments
+from convsync.cli.report_days import To, days_asked, segments_of
 from convsync.cli.report_funnel import DAYS, From, absurd_above
 
 if TYPE_CHECKING:
     from convsync.report.shortfalls import Shortfall
 
+_STAGE = "stage"
+"""Where a deal stands now is no group to compare: it says how far the deal came."""
 _COLUMNS = (
     *("group_by", "group", "step", "next_step", "deals", "went_on", "low", "high", "of_rest"),
     *("missing", "cost", "currency", "median_days", "median_days_of_rest"),
@@ -38,13 +40,15 @@ def shortfalls(
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
+    exchange = wiring.exchange_of(settings)
     with options.ledger(settings) as database:
         found = shortfalls_of(
             database,
             wiring.funnel_of(settings),
-            sorted(mapped_segments(settings)),
+            sorted(segments_of(settings) - {_STAGE}),
             Period.of_days(first, last, wiring.company_zone(settings)),
             now=now,
+            exchange=exchange,
             absurd_above=absurd_above(settings),
         )
     if form is not Format.TABLE:
@@ -55,6 +59,8 @@ def shortfalls(
         output.show([_line(one) for one in found], _TABLE, form)
     else:
         typer.echo("No group differs from the rest by more than chance would explain.")
+    for note in exchange.notes:
+        typer.echo(note)
 
 
 def _row(one: "Shortfall") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from convsync.model.deal import LOST, WON
 from convsync.outlook import Course, Fate
 from convsync.report.coverage import segment_in
+from convsync.report.exchange import Exchange, Worth
 from convsync.store.database import Connection
 from convsync.store.walks import Trace, Walk, walks
 
@@ -32,10 +33,10 @@ class Loop(StrEnum):
 
 
 def passages(
-    connection: Connection, steps: Sequence[str], *, now: datetime
+    connection: Connection, steps: Sequence[str], *, now: datetime, with_sent: bool = False
 ) -> Iterator[tuple[Walk, "Passage"]]:
     """Yield every deal that is in its CRM and was a lead by now, and how far it had come."""
-    for walk in walks(connection):
+    for walk in walks(connection, with_sent=with_sent):
         passage = Passage.of(walk, steps, now)
         if passage.lead_at <= now:
             yield walk, passage
@@ -114,12 +115,31 @@ def _loops(walk: Walk, *, is_lost: bool) -> frozenset[Loop]:
     return frozenset(loop for loop, is_so in loops.items() if is_so)
 
 
-def worth_of(walk: Walk, absurd_above: Decimal | None) -> Decimal:
-    """Return what a deal is worth: nothing where that is not known, below zero, or absurd."""
+def worth_in(
+    exchange: Exchange, walk: Walk, passage: Passage, absurd_above: Decimal | None
+) -> Worth:
+    """Return what a deal is worth: nothing where that is not known, below zero, or absurd.
+
+    Where that has to be converted, it is at the rate of the day of its last step.
+    """
     amount = walk.amount
     if amount is None or amount < 0 or (absurd_above is not None and amount > absurd_above):
-        return Decimal(0)
-    return amount
+        return Worth(Decimal(0), walk.currency)
+    reached = [one.reached_at for one in passage.times if one is not None]
+    return exchange.worth(amount, walk.currency, max(reached, default=passage.lead_at))
+
+
+def sent_in(exchange: Exchange, walk: Walk, now: datetime) -> Iterator[tuple[str, Worth]]:
+    """Yield each milestone of a deal that platforms were sent, and what it was sent with.
+
+    Where that has to be converted, it is at the rate of the day of the milestone.
+    """
+    for sent in walk.sent:
+        reached = walk.traces.get(sent.milestone)
+        yield (
+            sent.milestone,
+            exchange.worth(sent.value, sent.currency, reached.reached_at if reached else now),
+        )
 
 
 def _days_between(since: datetime, until: datetime) -> int:

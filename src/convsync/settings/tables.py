@@ -11,7 +11,9 @@ from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
 from convsync.settings.audience_tables import AudienceTable
 from convsync.settings.collect_tables import SiteTable
+from convsync.settings.cost_tables import CostsTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
+from convsync.settings.money_tables import RatesTable
 from convsync.settings.source_tables import ClickSource, DealSource
 from convsync.settings.values import (
     Amount,
@@ -209,6 +211,8 @@ class Settings(BaseSettings):
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
     audiences: dict[Name, AudienceTable] = {}
+    rates: RatesTable | None = None
+    costs: CostsTable = CostsTable()
     limits: Limits = Limits()
     keys: Keys = Keys()
     retry: Retry = Retry()

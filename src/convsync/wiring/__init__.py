@@ -21,6 +21,8 @@ from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
 from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.destinations import time_of_platforms
+from convsync.wiring.rates import exchange_of as exchange_of
+from convsync.wiring.rates import rates_of as rates_of
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of
@@ -30,8 +32,10 @@ from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
 from convsync.wiring.sources import deal_sources_of as deal_sources_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
+from convsync.wiring.terms import cost_terms_of as cost_terms_of
 from convsync.wiring.terms import moved_of as moved_of
-from convsync.wiring.terms import privacy_of, retry_of, safety_limits_of
+from convsync.wiring.terms import privacy_of, safety_limits_of
+from convsync.wiring.terms import retry_of as retry_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
 from convsync.wiring.watch import alarm_without_settings as alarm_without_settings

@@ -28,6 +28,7 @@ from convsync.store.schema.click_tables import (
     clicks,
     collected,
 )
+from convsync.store.schema.cost_tables import ad_costs, ad_results, cost_days
 from convsync.store.schema.deal_tables import (
     IS_ESTIMATED,
     IS_UNCLEAR,
@@ -87,7 +88,9 @@ __all__ = [
     "QUEUES",
     "ROOM_FOR_ANSWERS",
     "ad_clicks",
+    "ad_costs",
     "ad_days",
+    "ad_results",
     "audience_batches",
     "audience_lists",
     "audience_members",
@@ -102,6 +105,7 @@ __all__ = [
     "clicks",
     "collected",
     "consents",
+    "cost_days",
     "deal_keys",
     "deal_sums",
     "deals",
