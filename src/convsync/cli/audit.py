@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
 
-Last = Annotated[int, typer.Option("--last", min=1, help="How many events, from the end.")]
+Last = Annotated[
+    int, typer.Option("--last", metavar="N", min=1, help="How many events, from the end.")
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; - for stdout.")]
 FileFormatOption = Annotated[
     FileFormat | None,
@@ -167,10 +169,11 @@ def verify(
         if sealed is not None:
             known = _proved(database, sealed, known)
         found = verification.verify(database, head=known)
+        watching.note_of_log(config, database, found.problem)
     if found.broken is not None:
-        problem = f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
-        typer.echo(problem)
-        watching.tell_of_broken_log(settings, problem)
+        typer.echo(
+            f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
+        )
         raise typer.Exit(1)
     typer.echo(f"{found.events:,} events, and every one is as it was written.")
     _say_what_is_sealed(found)
