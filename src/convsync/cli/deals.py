@@ -45,7 +45,10 @@ ValueAbove = Annotated[
     str | None, typer.Option("--value-above", metavar="AMOUNT", help="Only those worth more.")
 ]
 Limit = Annotated[
-    int, typer.Option("--limit", min=1, help="How many the table lists; CSV and JSON list all.")
+    int,
+    typer.Option(
+        "--limit", metavar="N", min=1, help="How many the table lists; CSV and JSON list all."
+    ),
 ]
 
 
