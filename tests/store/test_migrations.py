@@ -1,4 +1,4 @@
-"""Migrations make, from nothing, exactly the tables of `store/schema.py`."""
+"""Migrations make, from nothing, exactly the tables of `store/schema/`."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

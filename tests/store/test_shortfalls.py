@@ -8,6 +8,7 @@ import pytest
 
 from convsync.model.deal import LOST, WON, Deal
 from convsync.model.period import ALL_TIME
+from convsync.report.exchange import Exchange
 from convsync.report.shares import place_among, share_of
 from convsync.report.shortfalls import Shortfall, shortfalls_of
 from convsync.store.database import Database
@@ -32,7 +33,7 @@ def lead(number: int, region: str, *, wins: bool, days: int = 10, ends: bool = T
 
 def found_in(database: Database, *leads: Deal) -> list[Shortfall]:
     save(database, *leads)
-    return [*shortfalls_of(database, ORDER, ["region"], ALL_TIME, now=NOW)]
+    return [*shortfalls_of(database, ORDER, ["region"], ALL_TIME, now=NOW, exchange=Exchange())]
 
 
 def test_a_group_that_goes_on_more_seldom_is_told_with_what_it_costs(database: Database) -> None:

@@ -13,9 +13,11 @@ from pydantic import BaseModel
 
 from convsync import wiring
 from convsync.settings import Settings, load_settings
+from convsync.settings.money_tables import EcbRatesTable
 from convsync.settings.values import Table
 from convsync.upload.ad_account import CannotAsk
 from convsync.wiring.collecting import sites_of
+from convsync.wiring.rates import rates_file
 
 READ_BY_CHECKS = {"counts_beside", "reads_beside"}
 """Settings that say a contradiction is meant: the checks of the file read them, nobody else."""
@@ -47,6 +49,14 @@ next_within_days = 14
 [store]
 [company]
 time_zone = "Europe/Berlin"
+currency = "EUR"
+
+[rates]
+kind = "csv"
+path = "rates.csv"
+base = "EUR"
+columns = { day = "Day", currency = "Currency", rate = "Rate" }
+rate_is = "price"
 
 [collect.website]
 url = "https://collect.example.com"
@@ -195,6 +205,9 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.metrics_token_of(settings)
     wiring.let_sandbox_follow(settings, None)
     sites_of(settings)
+    for table in (settings.rates, EcbRatesTable(kind="ecb", path=Path("rates.csv"))):
+        assert table is not None
+        rates_file(table, settings.folder)
     for name in settings.destinations:
         wiring.destinations_of(settings)(name)
     unasked, _ = wiring.accounts_of(settings)

@@ -68,12 +68,14 @@ def funnel(
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
     group_of = _grouped(by, first, last, settings)
+    exchange = wiring.exchange_of(settings)
     with options.ledger(settings) as database:
         cohorts = funnel_of(
             database,
             wiring.funnel_of(settings),
             group_of,
             now=now,
+            exchange=exchange,
             absurd_above=absurd_above(settings),
         )
         standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
@@ -81,13 +83,16 @@ def funnel(
         case Format.TABLE:
             typer.echo(f"Deals that became leads from {first} to {last}")
             _show(cohorts, standings)
+            for note in exchange.notes:
+                typer.echo(note)
             agreed.show(standings)
         case Format.CSV:
             output.show([*_rows(cohorts)], _COLUMNS, form)
         case Format.JSON:
             days = {"from": first.isoformat(), "to": last.isoformat()}
             rows = {"funnel": [*_rows(cohorts)], "loops": [*_loop_rows(cohorts)]}
-            output.show_json({**days, **rows, **agreed.as_json(standings)})
+            notes = {"rates": exchange.notes}
+            output.show_json({**days, **rows, **notes, **agreed.as_json(standings)})
 
 
 def absurd_above(settings: "Settings") -> Decimal | None:

@@ -38,6 +38,7 @@ def shortfalls(
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
+    exchange = wiring.exchange_of(settings)
     with options.ledger(settings) as database:
         found = shortfalls_of(
             database,
@@ -45,6 +46,7 @@ def shortfalls(
             sorted(mapped_segments(settings)),
             Period.of_days(first, last, wiring.company_zone(settings)),
             now=now,
+            exchange=exchange,
             absurd_above=absurd_above(settings),
         )
     if form is not Format.TABLE:
@@ -55,6 +57,8 @@ def shortfalls(
         output.show([_line(one) for one in found], _TABLE, form)
     else:
         typer.echo("No group differs from the rest by more than chance would explain.")
+    for note in exchange.notes:
+        typer.echo(note)
 
 
 def _row(one: "Shortfall") -> dict[str, Any]:

@@ -11,7 +11,7 @@ A new field of a deal is added in these files:
     extract/mapping.py          DealFields: that a source may have it
     extract/deal_reader.py      how it is read, for every source
     settings/deal_fields.py     DealFields: its key in the config, for every source
-    store/schema.py             its column, with a migration beside the others
+    store/schema/deal_tables.py its column, with a migration beside the others
     store/deal_row.py           how it is written and read back
 
 A CRM that tells it without a mapping also has it in `CrmDeal` (extract/crm_adapter.py) and in that

@@ -21,7 +21,8 @@ from decimal import Decimal
 
 from convsync.model.deal import LOST
 from convsync.outlook import Course, Fate, Outlook, Projection
-from convsync.report.passages import Loop, Passage, passages, worth_of
+from convsync.report.exchange import Exchange, Worth
+from convsync.report.passages import Loop, Passage, passages, worth_in
 from convsync.report.shares import Interval, place_among, share_of
 from convsync.store.database import Database
 from convsync.store.walks import Walk
@@ -43,7 +44,7 @@ class Step:
     `came = went on + open + lost`; `went on` is what came to the next step, and nothing at the
     last. `reached` are those with a time for this very milestone, `share` is of the leads.
     `days` are from the step before, `days_from_lead` whole days since the lead. `worth` is what
-    their deals are worth by currency, as their CRM says; None stands for amounts without one.
+    their deals are worth by currency; None stands for amounts without one.
     """
 
     milestone: str
@@ -81,12 +82,14 @@ def funnel_of(
     group_of: GroupOf,
     *,
     now: datetime,
+    exchange: Exchange,
     absurd_above: Decimal | None = None,
 ) -> Sequence[Cohort]:
     """Return the funnel of each cohort, by name.
 
     `order` are the milestones as they follow one another; a loss is none of them. What was reached
-    after `now` is not yet. Amounts below zero or above `absurd_above` are worth nothing here.
+    after `now` is not yet. Amounts below zero or above `absurd_above` are worth nothing here;
+    others are put into one currency by `exchange`, if they can be.
     """
     steps = [name for name in order if name != LOST]
     cohorts: dict[str, _Cohort] = {}
@@ -97,8 +100,8 @@ def funnel_of(
                 all_courses[course] += 1
             name = group_of(walk, seen.lead_at)
             if name is not None:
-                worth = worth_of(walk, absurd_above)
-                cohorts.setdefault(name, _Cohort.of(len(steps))).add(walk, seen, worth)
+                worth = worth_in(exchange, walk, seen, absurd_above)
+                cohorts.setdefault(name, _Cohort.of(len(steps))).add(seen, worth)
     outlooks = [Outlook(courses) for courses in everything]
     ripe = _nine_in_ten(everything[-1]) if outlooks and outlooks[-1].is_known else None
     return [cohorts[name].counted(name, steps, outlooks, ripe) for name in sorted(cohorts)]
@@ -130,8 +133,8 @@ class _Cohort:
             courses=[Counter() for _ in range(steps)],
         )
 
-    def add(self, walk: Walk, seen: Passage, amount: Decimal) -> None:
-        """Count a deal in, which is worth an amount."""
+    def add(self, seen: Passage, worth: Worth) -> None:
+        """Count a deal in, and what it is worth."""
         for place in range(seen.place + 1):
             self.came[place] += 1
         if seen.is_lost:
@@ -143,9 +146,9 @@ class _Cohort:
         before = None
         for place, one in enumerate(seen.times):
             self.courses[place][seen.courses[place]] += 1
-            if amount and place < seen.place:
-                worth = self.worth[place]
-                worth[walk.currency] = worth.get(walk.currency, Decimal(0)) + amount
+            if worth.amount and place < seen.place:
+                so_far = self.worth[place].get(worth.currency, Decimal(0))
+                self.worth[place][worth.currency] = so_far + worth.amount
             if one is not None:
                 self.reached[place] += 1
                 if before and not (before.is_estimated or one.is_estimated):

@@ -16,6 +16,7 @@ from enum import StrEnum
 from convsync.model.deal import LOST, WON
 from convsync.outlook import Course, Fate
 from convsync.report.coverage import segment_in
+from convsync.report.exchange import Exchange, Worth
 from convsync.store.database import Connection
 from convsync.store.walks import Trace, Walk, walks
 
@@ -114,12 +115,18 @@ def _loops(walk: Walk, *, is_lost: bool) -> frozenset[Loop]:
     return frozenset(loop for loop, is_so in loops.items() if is_so)
 
 
-def worth_of(walk: Walk, absurd_above: Decimal | None) -> Decimal:
-    """Return what a deal is worth: nothing where that is not known, below zero, or absurd."""
+def worth_in(
+    exchange: Exchange, walk: Walk, passage: Passage, absurd_above: Decimal | None
+) -> Worth:
+    """Return what a deal is worth: nothing where that is not known, below zero, or absurd.
+
+    Where that has to be converted, it is at the rate of the day of its last step.
+    """
     amount = walk.amount
     if amount is None or amount < 0 or (absurd_above is not None and amount > absurd_above):
-        return Decimal(0)
-    return amount
+        return Worth(Decimal(0), walk.currency)
+    reached = [one.reached_at for one in passage.times if one is not None]
+    return exchange.worth(amount, walk.currency, max(reached, default=passage.lead_at))
 
 
 def _days_between(since: datetime, until: datetime) -> int:

@@ -22,7 +22,8 @@ from typing import NamedTuple
 from convsync.model.deal import LOST
 from convsync.model.period import Period
 from convsync.outlook import Fate
-from convsync.report.passages import Passage, passages, segment_of, worth_of
+from convsync.report.exchange import Exchange, Worth
+from convsync.report.passages import Passage, passages, segment_of, worth_in
 from convsync.report.shares import Interval, place_among, share_of
 from convsync.store.database import Database
 
@@ -74,6 +75,7 @@ def shortfalls_of(
     period: Period,
     *,
     now: datetime,
+    exchange: Exchange,
     absurd_above: Decimal | None = None,
 ) -> Sequence[Shortfall]:
     """Return where leads of a period fell short: what costs most first, then what takes longest.
@@ -93,7 +95,7 @@ def shortfalls_of(
                 for at_steps in of_deal:
                     at_steps[place][decision] += 1
             if passage.place == len(steps):
-                sales.add(walk.currency, worth_of(walk, absurd_above))
+                sales.add(worth_in(exchange, walk, passage, absurd_above))
     return _Comparison([LEAD, *steps], everything, sales).shortfalls(groups)
 
 
@@ -117,9 +119,9 @@ class _Sales:
     def __init__(self) -> None:
         self._amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
 
-    def add(self, currency: str | None, amount: Decimal) -> None:
-        if currency and amount:
-            self._amounts[currency].append(amount)
+    def add(self, worth: Worth) -> None:
+        if worth.currency and worth.amount:
+            self._amounts[worth.currency].append(worth.amount)
 
     def average(self) -> tuple[Decimal, str] | None:
         if not self._amounts:

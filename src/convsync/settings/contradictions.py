@@ -194,6 +194,11 @@ def _agreements(config: Config) -> Iterator[str]:
             )
 
 
+def _sums_without_a_currency(config: Config) -> Iterator[str]:
+    if "rates" in config and "currency" not in _names(config, "company"):
+        yield "rates: sums are converted to the company's currency; set [company] currency."
+
+
 # --- Destinations --------------------------------------------------------------------------------
 
 
@@ -301,6 +306,7 @@ CHECKS: Sequence[Callable[[Config], Iterator[str]]] = (
     _keys_of_sites,
     _sources_that_read_the_same,
     _agreements,
+    _sums_without_a_currency,
     _other_roads,
     _sign_ins,
     _endpoints,

@@ -11,6 +11,7 @@ from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
 from convsync.settings.collect_tables import SiteTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
+from convsync.settings.money_tables import RatesTable
 from convsync.settings.source_tables import ClickSource, DealSource
 from convsync.settings.values import (
     Amount,
@@ -207,6 +208,7 @@ class Settings(BaseSettings):
     collect: dict[Name, SiteTable] = {}
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
+    rates: RatesTable | None = None
     limits: Limits = Limits()
     keys: Keys = Keys()
     retry: Retry = Retry()

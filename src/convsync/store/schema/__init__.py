@@ -1,0 +1,130 @@
+"""The tables, and the constraints by which the database keeps convsync's promises.
+
+A file for each area. No orphan events, batches or milestones: foreign keys. How instants, money and
+words are kept stands in `column_types`.
+"""
+
+from sqlalchemy import MetaData
+
+from convsync.store.schema.audit_tables import (
+    APPEND_ONLY,
+    audit_blocks,
+    audit_events,
+    audit_head,
+)
+from convsync.store.schema.base import GROWS, metadata
+from convsync.store.schema.click_tables import (
+    IS_OF_PEOPLE,
+    ad_clicks,
+    ad_days,
+    click_keys,
+    click_news,
+    clicks,
+    collected,
+)
+from convsync.store.schema.deal_tables import (
+    IS_ESTIMATED,
+    IS_UNCLEAR,
+    deal_keys,
+    deals,
+    milestones,
+    row_digests,
+)
+from convsync.store.schema.ledger_tables import (
+    HAS_CONTENT,
+    IS_LATE,
+    IS_OPEN,
+    PLATFORM_CANNOT,
+    QUEUES,
+    ROOM_FOR_ANSWERS,
+    batches,
+    deal_sums,
+    ledger,
+    ledger_sums,
+    standing_sums,
+    time_sums,
+)
+from convsync.store.schema.person_tables import (
+    IS_STILL_JOINED,
+    consents,
+    erased_keys,
+    person_news,
+    persons,
+    shared_keys,
+)
+from convsync.store.schema.reading_tables import (
+    bookmarks,
+    file_marks,
+    merges,
+    quarantine,
+    remembered,
+    stages,
+    watermarks,
+)
+from convsync.store.schema.run_tables import (
+    kept_plans,
+    requests,
+    runs,
+)
+
+__all__ = [
+    "APPEND_ONLY",
+    "GROWS",
+    "HAS_CONTENT",
+    "IS_ESTIMATED",
+    "IS_LATE",
+    "IS_OF_PEOPLE",
+    "IS_OPEN",
+    "IS_STILL_JOINED",
+    "IS_UNCLEAR",
+    "PLATFORM_CANNOT",
+    "QUEUES",
+    "ROOM_FOR_ANSWERS",
+    "ad_clicks",
+    "ad_days",
+    "audit_blocks",
+    "audit_events",
+    "audit_head",
+    "batches",
+    "bookmarks",
+    "click_keys",
+    "click_news",
+    "clicks",
+    "collected",
+    "consents",
+    "deal_keys",
+    "deal_sums",
+    "deals",
+    "erased_keys",
+    "file_marks",
+    "for_both_databases",
+    "kept_plans",
+    "ledger",
+    "ledger_sums",
+    "merges",
+    "metadata",
+    "milestones",
+    "person_news",
+    "persons",
+    "quarantine",
+    "remembered",
+    "requests",
+    "row_digests",
+    "runs",
+    "shared_keys",
+    "stages",
+    "standing_sums",
+    "time_sums",
+    "watermarks",
+]
+
+
+def for_both_databases() -> MetaData:
+    """Return the tables with the conditions of their indexes known to PostgreSQL too.
+
+    They are not from the start: to take one, SQLAlchemy imports all of PostgreSQL's dialect, and
+    every command on SQLite would wait for that.
+    """
+    for index in (index for table in metadata.tables.values() for index in table.indexes):
+        index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
+    return metadata

@@ -1,0 +1,65 @@
+"""Sums over several currencies: in the company's at each day's rate, or apart, never at 1.0."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.office import NIGHT, Office
+
+DAYS = ("--from", "2026-01-01", "--to", "2026-03-31", "--as-of", NIGHT)
+RATES = '\n[rates]\nkind = "ecb"\npath = "ecb.csv"\n\n[retry]'
+
+
+@pytest.fixture
+def sales(office: Office) -> Office:
+    """A sale in euros, one in dollars on a Monday, one in pounds, for which there is no rate."""
+    office.deal("D-1")
+    office.deal("D-2", amount="1200", currency="USD")
+    office.deal("D-3", amount="500", currency="GBP")
+    office.night()
+    office.configure("\n[retry]", RATES)
+    (office.folder / "ecb.csv").write_text("Date,USD\n2026-02-27,1.2\n", encoding="utf-8")
+    return office
+
+
+def worth(found: dict[str, Any]) -> dict[str, str]:
+    return {row["currency"]: row["worth"] for row in found["funnel"] if row["milestone"] == "won"}
+
+
+def test_sums_are_in_the_companys_currency_and_the_rest_stands_apart(sales: Office) -> None:
+    said = sales.types("report", "funnel", *DAYS, "--format", "json")
+    found = json.loads(said.out)
+    assert worth(found) == {"EUR": "2000.00", "GBP": "500"}
+    converted, missing = found["rates"]
+    assert "Converted to EUR at each day's rate, from 2026-02-27 to 2026-02-27" in converted
+    assert missing.startswith("1 amounts in GBP are left in it: there is no rate for the days")
+
+
+def test_the_page_says_which_days_rates_were_used(sales: Office) -> None:
+    for report in ("funnel", "shortfalls"):
+        said = sales.types("report", report, *DAYS)
+        assert "from 2026-02-27 to 2026-02-27, by ecb.csv" in said.out, report
+
+
+def test_without_rates_nothing_is_converted(sales: Office) -> None:
+    sales.configure(RATES, "\n[retry]")
+    found = json.loads(sales.types("report", "funnel", *DAYS, "--format", "json").out)
+    assert worth(found) == {"EUR": "1000", "GBP": "500", "USD": "1200"}
+    assert found["rates"] == []
+
+
+def test_a_file_of_rates_that_is_missing_is_named(sales: Office) -> None:
+    (sales.folder / "ecb.csv").unlink()
+    said = sales.types("report", "funnel", *DAYS)
+    assert said.code == 2
+    assert "ecb.csv" in said.err
+
+
+def test_rates_without_a_currency_to_convert_to_are_a_contradiction(sales: Office) -> None:
+    sales.configure('currency = "EUR"\n', "")
+    said = sales.types("report", "funnel", *DAYS)
+    assert said.code == 2
+    assert (
+        "rates: sums are converted to the company's currency; set [company] currency." in said.err
+    )
