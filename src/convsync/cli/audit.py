@@ -181,6 +181,12 @@ def verify(
         typer.echo(f"They are keyed since event {found.keyed_since:,}.")
     if known is not None:
         typer.echo(f"They go on from the head that was kept elsewhere, event {known.number:,}.")
+    _say_what_differs(found)
+    if not found.is_sound:
+        raise typer.Exit(1)
+
+
+def _say_what_differs(found: "Verified") -> None:
     for difference in (*found.differences, *found.wrong_sums):
         typer.echo(str(difference))
     if found.different:
@@ -194,8 +200,6 @@ def verify(
         )
     else:
         typer.echo("The kept sums are what the rows add up to.")
-    if not found.is_sound:
-        raise typer.Exit(1)
 
 
 def _proved(database: "Database", file: Path, head: "Head | None") -> "Head | None":
