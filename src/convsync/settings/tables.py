@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
+from convsync.settings.audience_tables import AudienceTable
 from convsync.settings.collect_tables import SiteTable
+from convsync.settings.cost_tables import CostsTable
 from convsync.settings.digest_tables import DigestTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable
@@ -209,7 +211,9 @@ class Settings(BaseSettings):
     collect: dict[Name, SiteTable] = {}
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
+    audiences: dict[Name, AudienceTable] = {}
     rates: RatesTable | None = None
+    costs: CostsTable = CostsTable()
     limits: Limits = Limits()
     keys: Keys = Keys()
     retry: Retry = Retry()
