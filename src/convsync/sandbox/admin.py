@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from convsync.sandbox.account import AccountClick, Action
 from convsync.sandbox.ad_platform import AdPlatform
+from convsync.sandbox.advertising import Restating
 from convsync.sandbox.clock import rfc3339
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.on_call import HeardPing
@@ -43,6 +44,11 @@ def read_clock(platform: AdPlatform, _: Mapping[str, str]) -> Json:
 def read_books(platform: AdPlatform, query: Mapping[str, str]) -> Json:
     """Everything counted and refused, or with `?summary=1` only the totals."""
     return platform.books.totals() if query.get("summary") == "1" else platform.books.as_json()
+
+
+def read_lists(platform: AdPlatform, _: Mapping[str, str]) -> Json:
+    """Who is on which list of people now: hashes, by the list's number."""
+    return platform.user_lists.as_json(platform.clock.now())
 
 
 def read_alerts(platform: AdPlatform, _: Mapping[str, str]) -> Json:
@@ -115,6 +121,12 @@ def set_quota(platform: AdPlatform, body: Json) -> Json:
     return limits
 
 
+def set_restating(platform: AdPlatform, body: Json) -> Json:
+    """`{"days": 7, "share": 0.1}`: so long a day of a world shows so much more than in the end."""
+    platform.restating = Restating(days=int(body["days"]), share=float(body["share"]))
+    return asdict(platform.restating)
+
+
 def set_tokens(platform: AdPlatform, body: Json) -> Json:
     """`{"expire": true}` calls back what was given out, `{"refuse": true}` gives out no more."""
     wanted = {"expire": False, "refuse": False, "expires_in": platform.tokens.lifetime} | body
@@ -132,6 +144,7 @@ def reset(platform: AdPlatform, _: Json) -> Json:
 READERS: dict[str, Reader] = {
     "/clock": read_clock,
     "/books": read_books,
+    "/lists": read_lists,
     "/webhook": read_alerts,
     "/ping": read_pings,
 }
@@ -143,6 +156,7 @@ SWITCHES: dict[str, Switch] = {
     "/verdicts": set_verdicts,
     "/faults": add_faults,
     "/quota": set_quota,
+    "/restating": set_restating,
     "/tokens": set_tokens,
     "/webhook": hear_alert,
     "/on-call": set_on_call,
