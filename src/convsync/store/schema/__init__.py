@@ -61,6 +61,7 @@ from convsync.store.schema.reading_tables import (
     stages,
     watermarks,
 )
+from convsync.store.schema.revenue_tables import revenue
 from convsync.store.schema.run_tables import (
     kept_plans,
     requests,
@@ -109,6 +110,7 @@ __all__ = [
     "quarantine",
     "remembered",
     "requests",
+    "revenue",
     "row_digests",
     "runs",
     "shared_keys",
