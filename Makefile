@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo demo-site demo-crm airflow-demo own-night night test quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-collect bench-peers profile format lock clean
+.PHONY: help demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-collect bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ night: $(READY)  ## thirty nights in which everything goes wrong, on both databa
 test: $(READY)  ## the tests
 	$(BIN)/pytest -n 2 --dist worksteal
 
+long: $(READY)  ## the tests that take seconds each: whole worlds, months, every kind of kill
+	$(BIN)/pytest -n 2 --dist worksteal -m 'long and not slow'
+
 quick: $(READY)  ## units, store on SQLite and command line: make quick VENV=.venv-3.13 PYTHON=python3.13
 	$(BIN)/pytest -n 2 --dist worksteal -k 'not postgresql' tests/unit tests/store tests/cli
 
@@ -84,12 +87,12 @@ fuzz: $(READY)  ## a million odd cells, URLs, rows, files and CRM answers: CASES
 soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a night killed at every step, each benchmark at its smallest
 	$(BIN)/pytest -m slow --timeout 0
 	$(BIN)/pytest -m hypothesis --hypothesis-profile soak --timeout 0
-	CRM_SEEDS=20 $(BIN)/pytest --timeout 0 tests/nights/test_any_crm_world.py
+	CRM_SEEDS=20 $(BIN)/pytest -m 'not slow' --timeout 0 tests/nights/test_any_crm_world.py
 
 NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans \
           any_world any_crm_world forgetting merges purged_histories
 nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledger on PostgreSQL
-	NIGHTS_ON=postgresql $(BIN)/pytest $(NIGHTS:%=tests/nights/test_%.py)
+	NIGHTS_ON=postgresql $(BIN)/pytest -m 'not slow' $(NIGHTS:%=tests/nights/test_%.py)
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'

@@ -111,7 +111,7 @@ class Earnings:
         gone = revenue.unseen(connection, source.name, seen)
         if not gone.names or not is_sound:
             return frozenset()
-        if len(gone.names) > max(_FEW, gone.stored * self._vanished_share):
+        if len(gone.names) > max(Decimal(_FEW), gone.stored * self._vanished_share):
             self._problems.append(
                 f"source '{source.name}': {len(gone.names):,} of {gone.stored:,} lines of revenue"
                 " are missing at once, and none was taken back: look whether the export is whole."

@@ -172,6 +172,7 @@ FIELDS: Final = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("crm", ["hubspot", "salesforce", "pipedrive", "zoho", "dynamics", "odoo"])
 def test_nobody_planted_in_a_crm_comes_out(office: Office, crm: str) -> None:
     made = office.moves_to(crm)

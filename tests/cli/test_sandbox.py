@@ -48,6 +48,7 @@ def welcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert serving.wait(timeout=60) == 0
 
 
+@pytest.mark.long
 def test_the_six_things_to_try_do_what_is_said_of_them(
     welcome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_crm_that_is_not_played_is_refused_before_anything_listens(tmp_path: P
         run("sandbox", "--demo", "--crm", "siebel", "--folder", str(tmp_path))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("crm", sorted(SERVERS))
 def test_each_crm_can_be_lived_with(
     crm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -57,6 +57,7 @@ def test_the_first_night_begins_at_once_and_sigterm_ends_the_wait_quietly(office
     assert "nights are every 1440 minutes: the first run begins now, the next one is due" in err
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("let_go")  # which nobody calls: no answer comes
 def test_a_run_that_is_under_way_stops_safely_with_its_schedule(office: Office) -> None:
     office.deal(clicked_at=_ago(20), mql_date=_ago(10), won_date=_ago(3), created=_ago(10))

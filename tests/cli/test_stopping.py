@@ -57,6 +57,7 @@ def _is_sending(office: Office) -> object:
     return office.sql("SELECT * FROM ledger WHERE state = 'sending'")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [pytest.param(("run",), id="run"), pytest.param(("backfill", *DAYS, "--yes"), id="backfill")],

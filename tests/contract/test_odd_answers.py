@@ -16,6 +16,7 @@ from tests.fuzz.crms import OFFICES, each_field_gone, fuzz_crm
 __all__ = ["mock"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", OFFICES)
 def test_one_odd_value_anywhere_ends_no_read_and_no_neighbour(kind: str) -> None:
     figures = fuzz_crm(kind, cases=60, seed=1)
@@ -23,6 +24,7 @@ def test_one_odd_value_anywhere_ends_no_read_and_no_neighbour(kind: str) -> None
     assert figures.read > 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", OFFICES)
 def test_a_field_that_a_record_lacks_is_reported_or_empty(kind: str) -> None:
     figures = each_field_gone(kind)

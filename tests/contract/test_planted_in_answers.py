@@ -64,6 +64,7 @@ def told(company: Company) -> str:
     return "\n".join([*out, repr(source.stages_seen)])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", OFFICES)
 def test_no_field_of_an_answer_lets_a_person_out(kind: str, mock: responses.RequestsMock) -> None:
     company = Company(kind, mock)

@@ -566,6 +566,11 @@ A_NAME = "SELECT conversion_action.name FROM conversion_action WHERE conversion_
             "EXPECTED_REFERENCED_FIELD_IN_SELECT_CLAUSE",
             id="a segment not selected",
         ),
+        pytest.param(
+            "SELECT segments.conversion_action, metrics.cost_micros FROM campaign",
+            "PROHIBITED_SEGMENT_WITH_METRIC_IN_SELECT_OR_WHERE_CLAUSE",
+            id="costs by conversion action",
+        ),
     ],
 )
 def test_a_query_that_cannot_be_answered_says_why(client: Any, query: str, reason: str) -> None:

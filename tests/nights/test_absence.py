@@ -156,6 +156,7 @@ def win(office: CrmOfVendor, number: int, won_at: datetime = WON_AT) -> str:
     return deal_id
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", sorted(SERVERS))
 def test_a_deal_that_was_only_hidden_counts_again_though_nobody_touched_it(
     company: Company, vendor: str

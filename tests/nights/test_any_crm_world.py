@@ -200,6 +200,7 @@ def check_end(bad: BadCrm, company: Company) -> None:
     assert len(counted) <= sum("won" in dict(deal.entered) for deal in survivors), counted
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("vendor", SERVERS)
 def test_a_bad_crm_ends_with_each_deal_counted_once_at_what_it_is_worth(

@@ -241,6 +241,7 @@ QUICK = [("google", 0), ("google", 1), ("ads", 0)]
 SOAK = [*(("google", n) for n in range(2, 30)), *(("ads", n) for n in range(1, 15))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("road", "seed"), [*QUICK, *(pytest.param(*one, marks=pytest.mark.slow) for one in SOAK)]
 )

@@ -41,6 +41,7 @@ def win(hubspot: CrmOfVendor, number: int, amount: int = 100) -> str:
     return deal_id
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", sorted(SERVERS))
 def test_three_nights_of_a_world_end_with_every_deal_accounted_for(
     company: Company, vendor: str

@@ -213,6 +213,7 @@ class EditedWhileRead(RuleBasedStateMachine):
                 assert all(stored.deal.gone for stored in deals.named(connection, deal_id))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("crm", sorted(OFFICES))
 def test_nothing_is_lost_whatever_happens_between_two_requests(crm: str) -> None:
     class Company(EditedWhileRead):

@@ -1,5 +1,7 @@
 """The first nights of the month that `make night` plays, on SQLite."""
 
+import pytest
+
 from convsync.sandbox.server import Sandbox
 from tests.month.play import Month
 from tests.month.script import script_of
@@ -8,6 +10,7 @@ from tests.nights.company import A_FILE, folder_in_memory
 SEED, NIGHTS = 1, 2
 
 
+@pytest.mark.long
 def test_nights_in_which_everything_goes_wrong_end_right(sandbox: Sandbox) -> None:
     script = script_of(SEED, NIGHTS)
     with (

@@ -165,6 +165,7 @@ CHECKS: list[Callable[[Replayed], None]] = [
 ]
 
 
+@pytest.mark.long
 def test_a_real_funnel_comes_out_as_worked_out_by_hand(
     replayed: Replayed, subtests: pytest.Subtests
 ) -> None:

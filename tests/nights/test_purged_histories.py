@@ -42,6 +42,7 @@ def settled(company: Company, deal_id: str, night: datetime) -> dict[str, Decima
     return {rule: entry.told for (deal, rule), entry in entries.items() if deal == deal_id}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", SERVERS)
 def test_a_purged_history_takes_nothing_back(company: Company, vendor: str) -> None:
     crm = company.moves_to(vendor)

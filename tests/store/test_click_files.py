@@ -75,6 +75,7 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=12, deadline=None)
 @given(changes=st.lists(CHANGES, min_size=1, max_size=5))
 def test_a_log_read_on_leaves_what_reading_it_whole_each_time_leaves(

@@ -69,6 +69,7 @@ def killed_at(night: Undisturbed, step: int | str) -> Ending:
     return night.evening.finish()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", FEW)
 def test_a_night_killed_on_postgresql_and_run_again_ends_the_same(
     night: Undisturbed, step: str

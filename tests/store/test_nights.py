@@ -55,6 +55,7 @@ FEW = (
 """Kinds of steps that have written each of the tables a plan reads, and the call."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kinds", [FEW, pytest.param(None, marks=pytest.mark.slow)], ids=["few", "all"]
 )

@@ -40,6 +40,7 @@ def won(company: Company, *names: str) -> None:
         company.has(name, won="2026-03-02T15:00Z", amount=100, **click)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("on_a_server")
 def test_two_workers_and_a_backfill_at_once_send_everything_once(company: Company) -> None:
     assert company.sandbox is not None

@@ -299,6 +299,7 @@ ROWS = st.builds(
 EXPORTS = st.lists(ROWS, max_size=30)
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None)
 @given(st.lists(EXPORTS, min_size=2, max_size=3), st.sampled_from(RowsPerDeal))
 @example([[a_row("D-1", 1)], [a_row("D-1", 2), a_row("D-1", 1)]], RowsPerDeal.SUM)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from convsync.model.ad_click import AdClick
-from convsync.upload.google import click_view
+from convsync.upload.google import click_view, cost_views
 from convsync.upload.google.google_ads_api import raw_class
 from convsync.upload.google.google_ads_reading import (
     QUERIES,
@@ -48,6 +48,16 @@ def test_every_field_of_a_click_is_in_the_messages_of_each_version(version: str)
             message = message.fields_by_name[name].message_type if message else None
     found = click_view.ad_click_of(row(version), date(2026, 3, 1))
     assert found == AdClick(gclid="", clicked_on=date(2026, 3, 1))
+
+
+@pytest.mark.parametrize("version", ["v23", "v24", "v25", "v26"])
+def test_every_field_of_costs_is_in_the_messages_of_each_version(version: str) -> None:
+    queries = [one for several in cost_views.COSTS.values() for one in several]
+    for query in [*queries, cost_views.RESULTS]:
+        for path in query.fields:
+            message = row(version).DESCRIPTOR
+            for name in path.split("."):
+                message = message.fields_by_name[name].message_type if message else None
 
 
 def test_words_that_this_version_does_not_know_stay_numbers() -> None:

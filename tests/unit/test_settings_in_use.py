@@ -201,6 +201,7 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.moved_of(settings)
     wiring.audit_settings_of(settings)
     wiring.run_limits_of(settings)
+    wiring.cost_terms_of(settings)
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
     wiring.let_sandbox_follow(settings, None)

@@ -19,6 +19,7 @@ from convsync.cli import (
     check,
     clicks,
     collect,
+    costs,
     customer,
     db,
     deals,
@@ -70,6 +71,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(collect.app, name="collect")
+app.add_typer(costs.app, name="costs")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")

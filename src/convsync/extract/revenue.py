@@ -115,7 +115,8 @@ class RevenueRows:
         self._amount = header.getter(columns.amount, cells.amount)
         self._currency = header.optional(columns.currency, cells.currency, None)
         self._deal_id = header.optional(columns.deal_id, cells.text, "")
-        self._customers = header.optional(columns.customer, cells.ids, [])
+        nobody: list[str] = []
+        self._customers = header.optional(columns.customer, cells.ids, nobody)
         self._modified = header.optional(
             columns.modified_at, cells.moment_in(columns.modified_at), None
         )

@@ -122,7 +122,7 @@ class SqlDeals:
                 modified_at=self.columns.modified_at,
             )
 
-    def opened_query(self) -> AbstractContextManager["_OpenQuery"]:
+    def _opened(self) -> AbstractContextManager["_OpenQuery"]:
         return opened_query(self, self.columns.deal_id)
 
     def _records(self, rows: "_Rows") -> DealRows:

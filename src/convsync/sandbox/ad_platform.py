@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from convsync.sandbox.account import AccountClick, Action, SandboxAccount
+from convsync.sandbox.advertising import Advertising, Restating
 from convsync.sandbox.books import Books
 from convsync.sandbox.clock import SandboxClock
 from convsync.sandbox.faults import FaultPlan
@@ -13,6 +14,7 @@ from convsync.sandbox.on_call import OnCall
 from convsync.sandbox.quota import CallQuota
 from convsync.sandbox.receipts import Receipts
 from convsync.sandbox.tokens import Tokens
+from convsync.sandbox.world import World
 
 PROCESSING_TAKES = timedelta(minutes=30)
 
@@ -29,7 +31,8 @@ class AdPlatform:
     `accounts` are the customers that exist, by ID; while there are none, any will do, and is like
     `usual_account`. `clicks` are those whose time is known, by click ID: nothing can be judged
     against the age of any other. `verdicts` say which identifiers are refused, and why. `on_call`
-    are the people who look after it all, and hear alerts.
+    are the people who look after it all, and hear alerts. `advertising` are the clicks of a world,
+    which cost something and are judged by nobody; `restating` says how their days still change.
     """
 
     clock: SandboxClock = field(default_factory=SandboxClock)
@@ -44,6 +47,8 @@ class AdPlatform:
     quota: CallQuota = field(default_factory=CallQuota)
     tokens: Tokens = field(default_factory=Tokens)
     on_call: OnCall = field(default_factory=OnCall)
+    advertising: Advertising | None = None
+    restating: Restating = field(default_factory=Restating)
 
     def set_actions(self, actions: Iterable[Action]) -> None:
         """From now on exactly these conversion actions exist."""
@@ -56,6 +61,10 @@ class AdPlatform:
         else:
             before = self.accounts.get(customer_id, self.usual_account)
             self.accounts[customer_id] = replace(before, **changes)
+
+    def advertise(self, world: World) -> None:
+        """Let the account have paid for the clicks of a world."""
+        self.advertising = Advertising(world)
 
     def account(self, customer_id: str) -> SandboxAccount | None:
         """The customer's settings; `None` if there is no such customer."""
@@ -78,5 +87,7 @@ class AdPlatform:
         self.quota.set(per_minute=None, per_day=None)
         self.tokens.clear()
         self.on_call.clear()
+        self.advertising = None
+        self.restating = Restating()
         self.receipts.clear()
         self.books.clear()

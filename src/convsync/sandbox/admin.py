@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from convsync.sandbox.account import AccountClick, Action
 from convsync.sandbox.ad_platform import AdPlatform
+from convsync.sandbox.advertising import Restating
 from convsync.sandbox.clock import rfc3339
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.on_call import HeardPing
@@ -115,6 +116,12 @@ def set_quota(platform: AdPlatform, body: Json) -> Json:
     return limits
 
 
+def set_restating(platform: AdPlatform, body: Json) -> Json:
+    """`{"days": 7, "share": 0.1}`: so long a day of a world shows so much more than in the end."""
+    platform.restating = Restating(days=int(body["days"]), share=float(body["share"]))
+    return asdict(platform.restating)
+
+
 def set_tokens(platform: AdPlatform, body: Json) -> Json:
     """`{"expire": true}` calls back what was given out, `{"refuse": true}` gives out no more."""
     wanted = {"expire": False, "refuse": False, "expires_in": platform.tokens.lifetime} | body
@@ -143,6 +150,7 @@ SWITCHES: dict[str, Switch] = {
     "/verdicts": set_verdicts,
     "/faults": add_faults,
     "/quota": set_quota,
+    "/restating": set_restating,
     "/tokens": set_tokens,
     "/webhook": hear_alert,
     "/on-call": set_on_call,

@@ -58,6 +58,7 @@ def settle_in(crm: str, folder: Path, deals: int = DEALS) -> Callable[["Sandbox"
         now = sandbox.platform.clock.now()
         world = World(seed=7, deals=deals, ends_at=now + _TO_COME, days=(_PAST + _TO_COME).days)
         sandbox.crms.follow(world, None)
+        sandbox.platform.advertise(world)
         make_untidy(sandbox.crms[crm], untidy_by_default(), now - _BETWEEN_NIGHTS)
         folder.mkdir(parents=True, exist_ok=True)
         clicks = write_clicks_csv(folder / "clicks.csv", world, now)

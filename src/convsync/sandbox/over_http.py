@@ -110,7 +110,12 @@ def application(platform: AdPlatform, crms: Crms, admin_token: str | None) -> St
 
     own = [
         *admin.routes(platform, admin_token),
-        *crm_routes(crms, platform.clock, partial(admin.guarded, token=admin_token)),
+        *crm_routes(
+            crms,
+            platform.clock,
+            partial(admin.guarded, token=admin_token),
+            on_world=platform.advertise,
+        ),
     ]
 
     async def switches(_: Request) -> JSONResponse:

@@ -15,6 +15,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Any, Final
 
 from convsync.sandbox import world_figures as figures
+from convsync.sandbox.world_campaigns import Placement, placement_of
 from convsync.sandbox.world_figures import Odds, Trail
 
 MILESTONES: Final = ("sql_at", "opportunity_at", "won_at", "lost_at")
@@ -56,7 +57,8 @@ class WorldDeal:
     """A lead and what became of it, as the CRM has it: blanks, odd spellings, wrong dates and all.
 
     The first contact is when the lead was created and marketing-qualified. `ids` are the deal's
-    own click id fields; `trail` is the truth about where its click is kept, which no CRM shows.
+    own click id fields. `trail` is the truth about where its click is kept, `placement` and
+    `ad_clicks` are what the ad account knows of the clicks it began with: no CRM shows these.
     """
 
     deal_id: str
@@ -76,6 +78,8 @@ class WorldDeal:
     trail: Trail
     ids: ClickIds = NO_IDS
     clicks: tuple[AdClick, ...] = ()
+    placement: Placement | None = None
+    ad_clicks: tuple[AdClick, ...] = ()
     amount: Decimal | None = None
     sql_at: datetime | None = None
     opportunity_at: datetime | None = None
@@ -129,14 +133,15 @@ def make_deal(
     deal_id = id_of(index, seed)
     created_at = _first_contact(rng, ends_at, days)
     origin = odds.origins.pick(draw())
-    milestones = _milestones(rng, created_at, figures.WIN_RATE[origin], odds)
-    trail = odds.trails.pick(draw()) if origin == figures.PAID_SEARCH else Trail.NO_AD
+    placement = placement_of(index, seed) if origin == figures.PAID_SEARCH else None
+    win_rate = placement.campaign.win_rate if placement else figures.WIN_RATE[origin]
+    milestones = _milestones(rng, created_at, win_rate, odds)
+    trail = odds.trails.pick(draw()) if placement else Trail.NO_AD
     keys = {
         "visitor_id": f"{rng.getrandbits(31)}.{int(created_at.timestamp())}",
         "email": _email(rng, index),
         "deal_id": deal_id,
     }
-    qualified_at = milestones.get("sql_at", created_at)
     country = figures.COUNTRIES.pick(draw())
     money = figures.CURRENCIES.pick(draw())
     has_amount = "opportunity_at" in milestones or "won_at" in milestones
@@ -156,7 +161,8 @@ def make_deal(
         consent=odds.consents.pick(draw()),
         visitor_id="" if trail in _VISITOR_FORGOTTEN else keys["visitor_id"],
         trail=trail,
-        **_touch(rng, created_at, qualified_at, trail, keys, odds),
+        placement=placement,
+        **_touch(rng, created_at, milestones.get("sql_at", created_at), trail, keys, odds),
         **milestones,
     )
 
@@ -293,6 +299,7 @@ def _touch(
         "ids": led.ids if trail is Trail.DEAL else NO_IDS,
         "landing_page": led.landing_page if trail in _PAGE_KEPT else _page(rng),
         "clicks": tuple(_as_logged(rng, click, led, odds) for click in clicks) if key else (),
+        "ad_clicks": tuple(clicks),
     }
 
 

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
 from convsync.settings.collect_tables import SiteTable
+from convsync.settings.cost_tables import CostsTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable, RevenueSource
 from convsync.settings.source_tables import ClickSource, DealSource
@@ -226,6 +227,7 @@ class Settings(BaseSettings):
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
     rates: RatesTable | None = None
+    costs: CostsTable = CostsTable()
     limits: Limits = Limits()
     keys: Keys = Keys()
     retry: Retry = Retry()

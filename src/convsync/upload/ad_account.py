@@ -13,6 +13,7 @@ from typing import Protocol
 
 from convsync.clock import Clock
 from convsync.model.ad_click import AdClick
+from convsync.model.ad_spending import AdCost, AdResult, CostView
 from convsync.model.finding import Finding
 from convsync.model.rule import ConversionRule
 
@@ -107,6 +108,23 @@ class ClickReader(Protocol):
         """Return the clicks of a day; raises what the methods of `Destination` raise."""
 
 
+class CostReader(Protocol):
+    """Reads what an ad account spends; money is in its `currency`, days are those of `time_zone`.
+
+    Its methods raise what those of `Destination` raise.
+    """
+
+    customer_id: str
+    time_zone: str
+    currency: str
+
+    def costs_between(self, view: CostView, first: date, last: date) -> Sequence[AdCost]:
+        """Return what was spent from the first day to the last, told apart in one way."""
+
+    def results_between(self, first: date, last: date) -> Sequence[AdResult]:
+        """Return what the platform counts for the clicks of these days, by conversion action."""
+
+
 class AdAccount(Protocol):
     """The account behind a destination. Its methods raise what those of `Destination` raise."""
 
@@ -128,3 +146,6 @@ class AdAccount(Protocol):
 
     def clicks(self) -> AbstractContextManager[ClickReader | CannotAsk]:
         """Return what reads the account's clicks while it is entered."""
+
+    def costs(self) -> AbstractContextManager[CostReader | CannotAsk]:
+        """Return what reads the account's costs while it is entered."""

@@ -33,8 +33,10 @@ from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
 from convsync.wiring.sources import deal_sources_of as deal_sources_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
+from convsync.wiring.terms import cost_terms_of as cost_terms_of
 from convsync.wiring.terms import moved_of as moved_of
-from convsync.wiring.terms import privacy_of, retry_of, safety_limits_of
+from convsync.wiring.terms import privacy_of, safety_limits_of
+from convsync.wiring.terms import retry_of as retry_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
 from convsync.wiring.watch import alarm_without_settings as alarm_without_settings

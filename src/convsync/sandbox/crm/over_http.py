@@ -50,8 +50,16 @@ _EDITS: Mapping[str, Callable[[CrmOfVendor, Mapping[str, Any]], str]] = {
 """What people do to single deals; each returns the ID of the deal as it is afterwards."""
 
 
-def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoint]) -> list[Route]:
-    """Return every vendor's paths, and the switches behind the sandbox's token."""
+def routes(
+    crms: Crms,
+    clock: SandboxClock,
+    guarded: Callable[[Endpoint], Endpoint],
+    on_world: Callable[[World], None],
+) -> list[Route]:
+    """Return every vendor's paths, and the switches behind the sandbox's token.
+
+    `on_world` hears of a world that the CRMs follow from now on.
+    """
 
     def switch(path: str, turn: Callable[..., Json]) -> Route:
         @wraps(turn)
@@ -71,8 +79,9 @@ def routes(crms: Crms, clock: SandboxClock, guarded: Callable[[Endpoint], Endpoi
         With `until` nothing happens after that instant, however far the clock goes.
         """
         order = json.loads(body)
-        until = order.get("until")
-        crms.follow(world_of(order), until and datetime.fromisoformat(until))
+        until, world = order.get("until"), world_of(order)
+        crms.follow(world, until and datetime.fromisoformat(until))
+        on_world(world)
         return {}
 
     def load_csv(request: Request, body: bytes) -> Json:

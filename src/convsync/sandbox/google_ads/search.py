@@ -27,11 +27,17 @@ from convsync.sandbox.messages import Message
 ROWS_A_PAGE = 10_000
 CLICKS_ARE_KEPT = timedelta(days=90)
 
+_OF_CRITERIA = ("campaign", "ad_group", "ad_group_criterion", "metrics", "segments")
 # What else may be selected from a resource; where nothing is listed, anything may.
 JOINED = {
     "customer": {"metrics", "segments"},
     "conversion_action": {"customer", "metrics", "segments"},
     "click_view": {"customer", "campaign", "ad_group", "metrics", "segments"},
+    "campaign": {"customer", "metrics", "segments"},
+    "ad_group": {"customer", "campaign", "metrics", "segments"},
+    "keyword_view": {"customer", *_OF_CRITERIA},
+    "geographic_view": {"customer", "campaign", "ad_group", "metrics", "segments"},
+    "ad_group_audience_view": {"customer", *_OF_CRITERIA},
     "offline_conversion_upload_client_summary": {"customer"},
     "offline_conversion_upload_conversion_action_summary": {"customer"},
 }
@@ -52,6 +58,9 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": le,
 }
 DATE = "segments.date"
+# A segment that only conversions have, and what cannot be told by it.
+OF_CONVERSIONS = "segments.conversion_action"
+NOT_BY_CONVERSION = ("metrics.clicks", "metrics.cost_micros", "metrics.impressions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +141,25 @@ def _selected(
         for row in rows_of(query.resource, platform, customer_id, account)
         if all(holds(row) for holds in conditions)
     ]
+    if any(field.startswith("metrics.") for field in query.fields):
+        rows = _added_up(rows, query.fields)
     for field, is_descending in reversed(query.order_by):
         kind = fields.kind(field)
         rows.sort(key=lambda row, f=field, k=kind: k.of(row.get(f)), reverse=is_descending)  # type: ignore[misc]
     return rows
+
+
+def _added_up(rows: Sequence[ReportRow], fields: Sequence[str]) -> list[ReportRow]:
+    """Return a row for all that is alike in what is selected; none where every metric is zero."""
+    metrics = [field for field in fields if field.startswith("metrics.")]
+    others = [field for field in fields if field not in metrics]
+    sums: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        alike = tuple(repr(row.get(field)) for field in others)
+        total = sums.setdefault(alike, {**row, **dict.fromkeys(metrics, 0)})
+        for metric in metrics:
+            total[metric] += row.get(metric, 0)
+    return [row for row in sums.values() if any(row[metric] for metric in metrics)]
 
 
 # --- which fields there are ----------------------------------------------------------------------
@@ -172,6 +196,10 @@ class _Fields:
             descriptor = self._descriptor(field)
             if descriptor.message_type and not descriptor.is_repeated:
                 raise query_error("PROHIBITED_FIELD_IN_SELECT_CLAUSE")
+        if any(field.startswith(OF_CONVERSIONS) for field in query.fields) and any(
+            field in NOT_BY_CONVERSION for field in query.fields
+        ):
+            raise query_error("PROHIBITED_SEGMENT_WITH_METRIC_IN_SELECT_OR_WHERE_CLAUSE")
         for field in named:
             if field.startswith("segments.") and field != DATE and field not in query.fields:
                 raise query_error("EXPECTED_REFERENCED_FIELD_IN_SELECT_CLAUSE")

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from convsync.sandbox.account import Action, ReportRow, SandboxAccount
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.books import Job
+from convsync.sandbox.google_ads.spending import clicks_of_world, spending, spending_with
 
 CLIENT = "GOOGLE_ADS_API"
 SHOWN_DAYS = timedelta(days=7)
@@ -105,6 +106,8 @@ def _click_view(
             "segments.date": day,
             **click.fields,
         }
+    for row in clicks_of_world(platform, customer_id, account):
+        yield {**_customer_of(customer_id), **row}
 
 
 def _name_of(action_id: str, action: Action | None) -> str:
@@ -246,6 +249,11 @@ TABLES: dict[str, Table] = {
     "customer": _customer,
     "conversion_action": _conversion_action,
     "click_view": _click_view,
+    "campaign": spending,
+    "ad_group": spending,
+    "keyword_view": spending_with("ad_group_criterion.keyword.text"),
+    "geographic_view": spending_with("segments.geo_target_most_specific_location"),
+    "ad_group_audience_view": spending_with("ad_group_criterion.user_list.user_list"),
     "offline_conversion_upload_client_summary": _client_summary,
     "offline_conversion_upload_conversion_action_summary": _conversion_action_summary,
 }

@@ -22,6 +22,7 @@ from convsync.store.schema.click_tables import (
     clicks,
     collected,
 )
+from convsync.store.schema.cost_tables import ad_costs, ad_results, cost_days
 from convsync.store.schema.deal_tables import (
     IS_ESTIMATED,
     IS_UNCLEAR,
@@ -82,7 +83,9 @@ __all__ = [
     "QUEUES",
     "ROOM_FOR_ANSWERS",
     "ad_clicks",
+    "ad_costs",
     "ad_days",
+    "ad_results",
     "audit_blocks",
     "audit_events",
     "audit_head",
@@ -93,6 +96,7 @@ __all__ = [
     "clicks",
     "collected",
     "consents",
+    "cost_days",
     "deal_keys",
     "deal_sums",
     "deals",

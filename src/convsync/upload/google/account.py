@@ -10,6 +10,7 @@ from datetime import date
 from typing import Protocol
 
 from convsync.model.ad_click import AdClick
+from convsync.model.ad_spending import AdCost, AdResult, CostView
 from convsync.upload.ad_account import UploadSummary
 
 
@@ -64,6 +65,12 @@ class AccountReader(Protocol):
 
     def clicks_on(self, day: date) -> Sequence[AdClick]:
         """Return the clicks of a day of the account's calendar, of the last 90."""
+
+    def costs_between(self, view: CostView, first: date, last: date) -> Sequence[AdCost]:
+        """Return what was spent in days of the account's calendar, told apart in one way."""
+
+    def results_between(self, first: date, last: date) -> Sequence[AdResult]:
+        """Return what is counted for clicks of these days, by conversion action."""
 
     def close(self) -> None:
         """Give back the connection."""

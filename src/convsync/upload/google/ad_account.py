@@ -13,9 +13,16 @@ from datetime import date, datetime, timedelta
 from convsync.clock import Clock
 from convsync.errors import ConvsyncError
 from convsync.model.ad_click import AdClick
+from convsync.model.ad_spending import AdCost, AdResult, CostView
 from convsync.model.finding import Finding, Severity
 from convsync.model.rule import ConversionRule
-from convsync.upload.ad_account import CannotAsk, ClickReader, Received, UploadSummary
+from convsync.upload.ad_account import (
+    CannotAsk,
+    ClickReader,
+    CostReader,
+    Received,
+    UploadSummary,
+)
 from convsync.upload.google import click_view, clock_findings, preflight
 from convsync.upload.google.account import AccountReader
 from convsync.upload.google.preflight import Expected
@@ -80,6 +87,17 @@ class GoogleAdAccount:
         with closing(reader):
             yield _Clicks(reader, self._expected.customer_id, reader.account().time_zone)
 
+    @contextmanager
+    def costs(self) -> Iterator[CostReader | CannotAsk]:
+        """Yield what reads costs and results; see AdAccount."""
+        reader = self._open_reader()
+        if reader is None:
+            yield CannotAsk(fix=f"set destinations.{self.destination}.read_with")
+            return
+        with closing(reader):
+            account = reader.account()
+            yield _Costs(reader, self._expected.customer_id, account.time_zone, account.currency)
+
     def _of_the_clock(self, clock: Clock | None) -> Iterator[Finding]:
         if clock is None:
             return
@@ -132,6 +150,22 @@ class _Clicks:
 
     def clicks_on(self, day: date) -> Sequence[AdClick]:
         return self.reader.clicks_on(day)
+
+
+@dataclass(slots=True)
+class _Costs:
+    """Costs of an account whose settings have been read; see CostReader."""
+
+    reader: AccountReader
+    customer_id: str
+    time_zone: str
+    currency: str
+
+    def costs_between(self, view: CostView, first: date, last: date) -> Sequence[AdCost]:
+        return self.reader.costs_between(view, first, last)
+
+    def results_between(self, first: date, last: date) -> Sequence[AdResult]:
+        return self.reader.results_between(first, last)
 
 
 def received_of(

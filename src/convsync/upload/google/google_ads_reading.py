@@ -1,9 +1,9 @@
 """Reads an ad account by the Google Ads API, which is open to everybody: only uploads are closed.
 
-One query each for the account, its conversion actions, its upload diagnostics and the clicks of a
-day, through the official client's GoogleAdsService, over the same channel and credentials as the
-uploads. Every field that is read is named in `QUERIES` and in `click_view`, of one pinned version
-of the API. Nothing is retried here.
+One query each for the account, its conversion actions, its upload diagnostics, the clicks of a day
+and the costs of some days, through the official client's GoogleAdsService, over the same channel
+and credentials as the uploads. Every field that is read is named in `QUERIES`, in `click_view` and
+in `cost_views`, of one pinned version of the API. Nothing is retried here.
 
 Upload diagnostics (https://developers.google.com/google-ads/api/docs/conversions/upload-summaries)
 name three clients, and the Data Manager API is none of them: whether what it sent is counted there
@@ -23,11 +23,12 @@ from google.auth.exceptions import GoogleAuthError
 
 from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.ad_click import AdClick
+from convsync.model.ad_spending import AdCost, AdResult, CostView
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Operation
 from convsync.upload.ad_account import UploadAlert, UploadDay, UploadSummary
 from convsync.upload.codes import Class
-from convsync.upload.google import click_view
+from convsync.upload.google import click_view, cost_views
 from convsync.upload.google.account import AccountFacts, ConversionActionFacts
 from convsync.upload.google.credentials import (
     ADS_SCOPE,
@@ -168,6 +169,19 @@ class GoogleAdsAccount:
         """Return the clicks of a day of the account's calendar; see AccountReader."""
         rows = self._answered(click_view.query_of_day(day))
         return [click_view.ad_click_of(row, day) for row in rows]
+
+    def costs_between(self, view: CostView, first: date, last: date) -> Sequence[AdCost]:
+        """Return the costs of days of the account's calendar; see AccountReader."""
+        return [
+            cost_views.cost_of(view, row)
+            for query in cost_views.COSTS[view]
+            for row in self._answered(query.text(first, last))
+        ]
+
+    def results_between(self, first: date, last: date) -> Sequence[AdResult]:
+        """Return what is counted for clicks of days of the account's; see AccountReader."""
+        rows = self._answered(cost_views.RESULTS.text(first, last))
+        return [cost_views.result_of(row) for row in rows]
 
     def close(self) -> None:
         """Give back the connection."""

@@ -7,6 +7,7 @@ for each area makes them, in the order in which they refer to each other.
 from convsync.store.migrations.first_tables import (
     audit_tables,
     click_tables,
+    cost_tables,
     deal_tables,
     ledger_tables,
     person_tables,
@@ -25,6 +26,7 @@ _AREAS = (
     deal_tables,
     reading_tables,
     click_tables,
+    cost_tables,
     person_tables,
     ledger_tables,
     audit_tables,
