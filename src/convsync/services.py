@@ -69,7 +69,7 @@ class Services:
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
     revenue_sources: Sequence[RevenueSource] = ()
-    money: MoneyTerms = MoneyTerms()
+    money: MoneyTerms = field(default_factory=MoneyTerms)
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     moved: Moved = field(default_factory=Moved)
     run_limits: RunLimits = field(default_factory=RunLimits)

@@ -86,8 +86,8 @@ class Deal(Struct, frozen=True, kw_only=True, gc=False):
     now, and `shared` the hashes that too many deals have to mean anybody, which are then not among
     its `identifiers`. `taken_over` are the times of changes that it was given by others that were
     merged into it, `untold` what its history says no longer, `earlier_sale` what the customer
-    bought before, `takings` what came in for it since the sale. Where several people are behind the deal, `refused` are the keys of those who
-    refused; None: all its keys are one person's.
+    bought before, `takings` what came in for it since. Where several people are behind the deal,
+    `refused` are the keys of those who refused; None: all its keys are one person's.
     """
 
     source: str

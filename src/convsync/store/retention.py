@@ -22,8 +22,8 @@ from sqlalchemy import (
     update,
 )
 
-from convsync.model.ledger import State
 from convsync.model.key import CRM_END
+from convsync.model.ledger import State
 from convsync.store import runs
 from convsync.store.schema import (
     IS_OF_PEOPLE,
