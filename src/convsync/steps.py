@@ -9,9 +9,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from hashlib import blake2b
 
 from convsync import audit, chunks, forgetting, log, renames, reopening
+from convsync.audiences.keeping import AudienceKeeper
 from convsync.calls import PacedCalls
 from convsync.conclusion import Conclusion
 from convsync.departures import Departures
@@ -19,6 +21,7 @@ from convsync.earnings import Earnings
 from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
+from convsync.model.audience import Renewal
 from convsync.model.chosen import Chosen
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
@@ -48,6 +51,8 @@ from convsync.weighing import Attitude, Guard, GuardTerms
 from convsync.windows import Windows
 
 _RULES = "rules"
+_A_WEEK = timedelta(days=7)
+"""So much longer are hashes kept than an audience waits: nights may be missed."""
 _SHARED = "terms of shared keys"
 
 
@@ -76,11 +81,19 @@ class Work:
             before_moving=self.stop_if_the_clock_is_wrong,
             advance=self._advance_or_stop,
         )
+        calls = PacedCalls(services.database, services.retry, real_clock=services.real_clock)
+        self.keeper = AudienceKeeper(
+            session,
+            services.audiences,
+            services.destinations,
+            calls,
+            configured=[*services.takes],
+        )
         self.outbox = Outbox(
             session,
             services.database,
             services.destinations,
-            PacedCalls(services.database, services.retry, real_clock=services.real_clock),
+            calls,
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
             should_stop=lambda: services.stop.is_asked,
@@ -127,7 +140,13 @@ class Work:
         if rules := self.services.rules:
             correctable = max(rule.upload_window for rule in rules)
             matchable = max(rule.upload_window + rule.lookback for rule in rules)
-            forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
+            waits = [one.condition.looks_back for one in self.services.audiences]
+            forgetting.sweep(
+                self.session,
+                correctable=correctable,
+                matchable=matchable,
+                listable=max(waits, default=timedelta(0)) + _A_WEEK,
+            )
 
     def carry_over_names(self) -> None:
         """Rename in the ledger what was renamed in the configuration, before anything is read."""
@@ -242,6 +261,7 @@ class Work:
         """
         terms = self.services.shared_keys
         sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
+        sends = sends or bool(self.services.audiences)
         with self.session.transaction("join people") as connection:
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
@@ -366,6 +386,16 @@ class Work:
             ready = account.ready(connection, self.session.now, only)
         self.services.progress.expect("sent", ready.total)
         self.outbox.send(only=only)
+
+    # Audiences
+
+    def keep_audiences(self) -> Sequence[Renewal]:
+        """Bring the lists of audiences to what their conditions say; return what that took."""
+        if not self.keeper.is_needed:
+            return ()
+        renewed = self.keeper.keep()
+        self.problems += self.keeper.problems
+        return renewed
 
 
 def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = ()) -> str:

@@ -19,7 +19,7 @@ from convsync.upload.ad_account import CannotAsk
 from convsync.wiring.collecting import sites_of
 from convsync.wiring.rates import rates_file
 
-READ_BY_CHECKS = {"counts_beside", "reads_beside"}
+READ_BY_CHECKS = {"counts_beside", "reads_beside", "customer_match_terms_accepted"}
 """Settings that say a contradiction is meant: the checks of the file read them, nobody else."""
 
 EVERYTHING = """
@@ -42,6 +42,12 @@ destination = "google_ads"
 definition = "Fits."
 owner = "marketing"
 next_within_days = 14
+
+[audiences.everybody]
+destination = "data_manager"
+state = "won"
+amount_at_least = 5
+currency = "EUR"
 
 [audit]
 [limits]
@@ -165,6 +171,7 @@ columns = { gclid = "GCLID" }
 [destinations.data_manager]
 kind = "data_manager"
 operating_account = 1111111111
+customer_match_terms_accepted = true
 credentials = "refresh_token"
 client_id = "i"
 client_secret = "s"

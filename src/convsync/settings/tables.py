@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
+from convsync.settings.audience_tables import AudienceTable
 from convsync.settings.collect_tables import SiteTable
 from convsync.settings.cost_tables import CostsTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
@@ -226,6 +227,7 @@ class Settings(BaseSettings):
     revenue: dict[Name, RevenueSource] = {}
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
+    audiences: dict[Name, AudienceTable] = {}
     rates: RatesTable | None = None
     costs: CostsTable = CostsTable()
     limits: Limits = Limits()

@@ -6,6 +6,12 @@ words are kept stands in `column_types`.
 
 from sqlalchemy import MetaData
 
+from convsync.store.schema.audience_tables import (
+    audience_batches,
+    audience_lists,
+    audience_members,
+    audience_wanted,
+)
 from convsync.store.schema.audit_tables import (
     APPEND_ONLY,
     audit_blocks,
@@ -86,6 +92,10 @@ __all__ = [
     "ad_costs",
     "ad_days",
     "ad_results",
+    "audience_batches",
+    "audience_lists",
+    "audience_members",
+    "audience_wanted",
     "audit_blocks",
     "audit_events",
     "audit_head",

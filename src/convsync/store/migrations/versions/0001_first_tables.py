@@ -5,6 +5,7 @@ for each area makes them, in the order in which they refer to each other.
 """
 
 from convsync.store.migrations.first_tables import (
+    audience_tables,
     audit_tables,
     click_tables,
     cost_tables,
@@ -31,6 +32,7 @@ _AREAS = (
     ledger_tables,
     audit_tables,
     revenue_tables,
+    audience_tables,
 )
 
 
