@@ -10,6 +10,7 @@ from convsync.store.migrations.first_tables import (
     click_tables,
     cost_tables,
     deal_tables,
+    digest_tables,
     ledger_tables,
     person_tables,
     reading_tables,
@@ -33,6 +34,7 @@ _AREAS = (
     audit_tables,
     revenue_tables,
     audience_tables,
+    digest_tables,
 )
 
 
