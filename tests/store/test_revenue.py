@@ -60,7 +60,7 @@ def test_a_correction_replaces_a_line_and_a_repeat_changes_nothing(database: Dat
     save(database, a_deal())
     assert kept(database, line("R-1"), line("R-2", "5")) == (2, 0, frozenset())
     assert kept(database, line("R-1"), line("R-2", "5")) == (0, 0, frozenset())
-    assert kept(database, line("R-1", "8"), line("R-2", "5")) == (0, 1, {1})
+    assert kept(database, line("R-1", "8"), line("R-2", "5")) == (0, 1, frozenset({1}))
     assert came(database, 1) == {1: ["8.00", "5.00"]}
 
 
@@ -126,7 +126,7 @@ def test_lines_that_a_complete_source_no_longer_has_are_taken_out(database: Data
     seen.add([line("R-2")])
     with database.transaction("take back") as connection:
         gone = revenue.unseen(connection, "invoices", seen)
-        assert gone == (2, ["R-1"], {1})
+        assert gone == (2, ["R-1"], frozenset({1}))
         revenue.remove(connection, "invoices", gone.names)
     assert came(database, 1) == {1: ["10.00"]}
 
