@@ -126,7 +126,7 @@ def test_lines_that_a_complete_source_no_longer_has_are_taken_out(database: Data
     seen.add([line("R-2")])
     with database.transaction("take back") as connection:
         gone = revenue.unseen(connection, "invoices", seen)
-        assert gone == (2, ["R-1"], frozenset({1}))
+        assert (gone.stored, gone.names, gone.deals) == (2, ["R-1"], frozenset({1}))
         revenue.remove(connection, "invoices", gone.names)
     assert came(database, 1) == {1: ["10.00"]}
 
