@@ -147,11 +147,11 @@ def _levelled(blocks: Iterable[Sequence[Known]]) -> Iterator[Known]:
     for block in blocks:
         mean = _mean(block)
         for one in block:
-            yield Known(mean, spread_of(mean), one.count) if len(block) > 1 else one
+            yield Known(mean, spread_of(mean), one.leads) if len(block) > 1 else one
 
 
 def _mean(block: Sequence[Known]) -> float:
-    total = sum(one.count for one in block)
+    total = sum(one.leads for one in block)
     if not total:
         return sum(one.mean for one in block) / len(block)
-    return sum(one.mean * one.count for one in block) / total
+    return sum(one.mean * one.leads for one in block) / total

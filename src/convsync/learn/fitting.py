@@ -87,7 +87,7 @@ def _cells(
 def _cell(
     milestone: str, group: Group, tally: Tally, chance: Known, sales: Mapping[Group, Known]
 ) -> Cell:
-    of_chance = Measured(chance.mean, *wilson(chance.mean, chance.count), chance.count)
+    of_chance = Measured(chance.mean, *wilson(chance.mean, chance.leads), chance.leads)
     amount = _as_amount(_narrowest(sales, group)) if sales else None
     return Cell(
         milestone=milestone,
@@ -104,7 +104,7 @@ def _cell(
 def _as_amount(known: Known) -> Measured:
     """Return an amount with its interval, which is one of ratios: no amount is below zero."""
     reach = NINE_IN_TEN * sqrt(known.variance) / known.mean if known.mean else 0.0
-    return Measured(known.mean, known.mean * exp(-reach), known.mean * exp(reach), known.count)
+    return Measured(known.mean, known.mean * exp(-reach), known.mean * exp(reach), known.leads)
 
 
 def _multiplied(chance: Measured, amount: Measured) -> Measured:

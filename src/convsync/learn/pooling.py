@@ -33,12 +33,12 @@ class Known(NamedTuple):
 
     mean: float
     spread: float
-    count: float
+    leads: float
 
     @property
     def variance(self) -> float:
         """The variance of the mean."""
-        return self.spread / self.count if self.count else 0.0
+        return self.spread / self.leads if self.leads else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _drawn(
             {
                 name: one._replace(spread=spread_of(name, family.above))
                 for name, one in family.groups.items()
-                if one.count > 0
+                if one.leads > 0
             },
         )
         for family in families
@@ -88,16 +88,16 @@ def _between(families: Sequence[Sequence[Known]]) -> _Between:
     """Estimate by moments, from how far the groups of each family lie around their own mean."""
     apart = by_chance = weight = 0.0
     for groups in families:
-        total = sum(one.count for one in groups)
+        total = sum(one.leads for one in groups)
         if len(groups) > 1:
-            mean = sum(one.count * one.mean for one in groups) / total
-            apart += sum(one.count * (one.mean - mean) ** 2 for one in groups)
-            by_chance += sum(one.spread * (1 - one.count / total) for one in groups)
-            weight += total - sum(one.count**2 for one in groups) / total
+            mean = sum(one.leads * one.mean for one in groups) / total
+            apart += sum(one.leads * (one.mean - mean) ** 2 for one in groups)
+            by_chance += sum(one.spread * (1 - one.leads / total) for one in groups)
+            weight += total - sum(one.leads**2 for one in groups) / total
     if not weight:
         return _Between(0.0, 0.0)
     variance = max(0.0, (apart - by_chance) / weight)
-    of_each = (one.spread + one.count * variance for groups in families for one in groups)
+    of_each = (one.spread + one.leads * variance for groups in families for one in groups)
     return _Between(variance, 2 * sum(term**2 for term in of_each) / weight**2)
 
 
