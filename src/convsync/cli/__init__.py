@@ -23,6 +23,7 @@ from convsync.cli import (
     customer,
     db,
     deals,
+    digest,
     errors,
     explain,
     find,
@@ -64,6 +65,7 @@ app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
+app.command("digest")(digest.digest)
 app.command("schedule")(schedule.schedule)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
@@ -154,7 +156,18 @@ def _run() -> int:
 @cache
 def _commands() -> Any:
     """Return the commands, built once however often a process runs one."""
-    return typer.main.get_command(app)
+    commands = typer.main.get_command(app)
+    _leave_types_out(commands)
+    return commands
+
+
+def _leave_types_out(command: Any) -> None:
+    """Let help name each argument as its metavar does, without the type of Python behind it."""
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda ctx: None  # typer has no setting for it
+    for inner in getattr(command, "commands", {}).values():
+        _leave_types_out(inner)
 
 
 def _this_command() -> str:

@@ -6,6 +6,12 @@ words are kept stands in `column_types`.
 
 from sqlalchemy import MetaData
 
+from convsync.store.schema.audience_tables import (
+    audience_batches,
+    audience_lists,
+    audience_members,
+    audience_wanted,
+)
 from convsync.store.schema.audit_tables import (
     APPEND_ONLY,
     audit_blocks,
@@ -31,6 +37,7 @@ from convsync.store.schema.deal_tables import (
     milestones,
     row_digests,
 )
+from convsync.store.schema.digest_tables import digests
 from convsync.store.schema.ledger_tables import (
     HAS_CONTENT,
     IS_LATE,
@@ -85,6 +92,10 @@ __all__ = [
     "ad_costs",
     "ad_days",
     "ad_results",
+    "audience_batches",
+    "audience_lists",
+    "audience_members",
+    "audience_wanted",
     "audit_blocks",
     "audit_events",
     "audit_head",
@@ -99,6 +110,7 @@ __all__ = [
     "deal_keys",
     "deal_sums",
     "deals",
+    "digests",
     "erased_keys",
     "file_marks",
     "for_both_databases",
