@@ -32,8 +32,8 @@ from convsync.model.period import Period
 from convsync.services import Report, Services
 from convsync.steps import Work
 from convsync.store import clicks, runs
-from convsync.store.batches import OfKeptPlan
 from convsync.store.erasing import FoundPeople
+from convsync.store.portions import OfKeptPlan
 from convsync.store.session import PreviewSession, RunSession, Session, lease_time
 from convsync.weighing import Attitude
 

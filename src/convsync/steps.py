@@ -32,12 +32,12 @@ from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.services import Services
 from convsync.store import (
     account,
-    batches,
     clicks,
     deals,
     heard,
     ledger,
     persons,
+    portions,
     runs,
     shared_keys,
 )
@@ -348,19 +348,19 @@ class Work:
         self,
         read_plan: Callable[[Iterator[LedgerEntry]], None],
         *,
-        only: batches.Portion = None,
+        only: portions.Portion = None,
     ) -> None:
         """Have somebody read all that would go out now, or a portion of it."""
         with self.session.transaction("read the plan") as connection:
-            read_plan(batches.ready_entries(connection, self.session.now, only))
+            read_plan(portions.entries(connection, self.session.now, only))
 
-    def weigh(self, *, only: batches.Portion = None, is_whole: bool = True) -> None:
+    def weigh(self, *, only: portions.Portion = None, is_whole: bool = True) -> None:
         """Raise UnsafePlanError where what is ready to go out is far from what is usual."""
         drained = self.intake.drained if is_whole else ()
         self.guard.weigh(self.summary, drained=drained, only=only, is_whole=is_whole)
 
     @log.phase("send")
-    def send(self, *, only: batches.Portion = None) -> None:
+    def send(self, *, only: portions.Portion = None) -> None:
         """Send all that is ready, or a portion of it."""
         with self.services.database.reading() as connection:
             ready = account.ready(connection, self.session.now, only)

@@ -57,6 +57,8 @@ currency = "EUR"
 time_zone = "Europe/Berlin"
 currency = "EUR"
 
+[digest]
+
 [rates]
 kind = "csv"
 path = "rates.csv"
@@ -211,6 +213,7 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.cost_terms_of(settings)
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
+    wiring.digest_times_of(settings)
     wiring.let_sandbox_follow(settings, None)
     sites_of(settings)
     for table in (settings.rates, EcbRatesTable(kind="ecb", path=Path("rates.csv"))):

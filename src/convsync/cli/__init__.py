@@ -24,6 +24,7 @@ from convsync.cli import (
     customer,
     db,
     deals,
+    digest,
     errors,
     explain,
     find,
@@ -65,6 +66,7 @@ app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
+app.command("digest")(digest.digest)
 app.command("schedule")(schedule.schedule)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audiences.app, name="audiences")

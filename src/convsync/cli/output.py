@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -126,13 +125,6 @@ def local_time(at: datetime | None, zone: tzinfo | None) -> str:
 def days_of(time: timedelta) -> float:
     """Return a span of time in days, to a tenth."""
     return round(time / timedelta(days=1), 1)
-
-
-def amounts(by_currency: Mapping[str | None, Decimal]) -> str:
-    """Return amounts of several currencies for people, one after the other."""
-    return " + ".join(
-        f"{amount:,.2f} {currency or '(no currency)'}" for currency, amount in by_currency.items()
-    )
 
 
 def note(text: str, *, log_as: Callable[[str], None] = log.info) -> None:

@@ -12,6 +12,7 @@ from convsync.model.rule import ClickPolicy
 from convsync.settings.audience_tables import AudienceTable
 from convsync.settings.collect_tables import SiteTable
 from convsync.settings.cost_tables import CostsTable
+from convsync.settings.digest_tables import DigestTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable
 from convsync.settings.source_tables import ClickSource, DealSource
@@ -220,6 +221,7 @@ class Settings(BaseSettings):
     privacy: Privacy = Privacy()
     schedule: ScheduleTable = ScheduleTable()
     alerts: AlertsTable = AlertsTable()
+    digest: DigestTable | None = None
     metrics: MetricsTable = MetricsTable()
     sandbox: SandboxTable = SandboxTable()
     moved: Moves = {}

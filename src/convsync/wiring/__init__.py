@@ -39,6 +39,7 @@ from convsync.wiring.terms import retry_of as retry_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
 from convsync.wiring.watch import alarm_without_settings as alarm_without_settings
+from convsync.wiring.watch import digest_times_of as digest_times_of
 from convsync.wiring.watch import metrics_token_of as metrics_token_of
 from convsync.wiring.watch import timetable_of as timetable_of
 from convsync.wiring.watch import watch_of as watch_of

@@ -37,6 +37,7 @@ from convsync.store.schema.deal_tables import (
     milestones,
     row_digests,
 )
+from convsync.store.schema.digest_tables import digests
 from convsync.store.schema.ledger_tables import (
     HAS_CONTENT,
     IS_LATE,
@@ -109,6 +110,7 @@ __all__ = [
     "deal_keys",
     "deal_sums",
     "deals",
+    "digests",
     "erased_keys",
     "file_marks",
     "for_both_databases",

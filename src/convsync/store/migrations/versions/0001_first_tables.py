@@ -10,6 +10,7 @@ from convsync.store.migrations.first_tables import (
     click_tables,
     cost_tables,
     deal_tables,
+    digest_tables,
     ledger_tables,
     person_tables,
     reading_tables,
@@ -31,6 +32,7 @@ _AREAS = (
     ledger_tables,
     audit_tables,
     audience_tables,
+    digest_tables,
 )
 
 
