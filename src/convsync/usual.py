@@ -18,7 +18,7 @@ from convsync.model.ledger import LedgerEntry, State
 from convsync.model.outcome import Matched
 from convsync.model.period import Period
 from convsync.model.planned import MOST_TOGETHER, PlannedTogether, planned_together
-from convsync.model.rule import ClickPolicy, ConversionAction, ConversionRule
+from convsync.model.rule import ClickPolicy, ConversionAction, ConversionRule, RevenueWithin
 from convsync.plan import RefusalOf
 from convsync.store.deals import StoredDeal
 from convsync.value import value_deal
@@ -105,7 +105,7 @@ class _UsualCase:
         rule = self.rule
         if not candidates or deal.gone is not None or not _may_be_sent(deal):
             return None
-        if deal.earlier_sale is not None:
+        if deal.earlier_sale is not None or isinstance(rule.value, RevenueWithin):
             return None
         if rule.is_undone_by_loss and deal.milestone(LOST) is not None:
             return None

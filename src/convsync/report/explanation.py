@@ -19,7 +19,8 @@ from convsync.model.consent import Said
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
-from convsync.model.rule import Agreement, ConversionRule
+from convsync.model.revenue import MoneyTerms
+from convsync.model.rule import Agreement, ConversionRule, RevenueWithin
 from convsync.model.statement import Operation, Statement, order_id_of
 from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
@@ -35,6 +36,7 @@ from convsync.store import (
     heard,
     ledger,
     quarantine,
+    revenue,
     shared_keys,
 )
 from convsync.store.batches import Envelope
@@ -44,6 +46,7 @@ from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
 from convsync.store.shared_keys import SharedKey
+from convsync.value import Income, income_of
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -83,6 +86,8 @@ class Line:
     """Rules under which an earlier milestone of this deal was in time and has been sent."""
     clicks: Sequence[ClickLine] = ()
     sent: Sent | None = None
+    income: Income | None = None
+    """What came in after the sale, where the rule counts that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,7 @@ class Agreed:
     rules: Sequence[ConversionRule]
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     funnel: Sequence[str] = ()
+    money: MoneyTerms = field(default_factory=MoneyTerms)
 
 
 def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanation]:
@@ -135,7 +141,9 @@ def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> Deal
     found = heard.without_refused(connection, kin.candidates).get(stored.row, ())
     refused = [one for one in known if one not in found]
     deal = structs.replace(
-        stored.deal, earlier_sale=earlier_sale_of(stored.deal, kin.sales.get(stored.row, ()))
+        stored.deal,
+        earlier_sale=earlier_sale_of(stored.deal, kin.sales.get(stored.row, ())),
+        takings=revenue.of_deals(connection, [stored.row], agreed.money).get(stored.row),
     )
     candidates = _each_once(candidates_of(deal, found))
     numbers = [entry.batch for entry in entries.values() if entry.batch is not None]
@@ -273,7 +281,14 @@ class _Desk:
             caught_earlier=self._caught_earlier(reason),
             clicks=click_lines(deal, milestone, self.candidates, rule, entry),
             sent=self._sent(entry),
+            income=self._income(rule),
         )
+
+    def _income(self, rule: ConversionRule) -> Income | None:
+        if self.deal.milestone(rule.milestone) is None:
+            return None
+        wanted = rule.value
+        return income_of(self.deal, rule, wanted) if isinstance(wanted, RevenueWithin) else None
 
     def _retired(self, entry: LedgerEntry) -> Line:
         return Line(

@@ -70,6 +70,7 @@ from convsync.store.schema.reading_tables import (
     stages,
     watermarks,
 )
+from convsync.store.schema.revenue_tables import revenue
 from convsync.store.schema.run_tables import (
     kept_plans,
     requests,
@@ -127,6 +128,7 @@ __all__ = [
     "quarantine",
     "remembered",
     "requests",
+    "revenue",
     "row_digests",
     "runs",
     "shared_keys",
