@@ -64,7 +64,7 @@ def seen_in(chunks: Sequence[ClickChunk]) -> list[tuple[object, ...]]:
         for at, (kind, value, seen_at, is_whole_day) in enumerate(
             zip(seen.kinds, seen.values, seen.seen_at, seen.are_whole_days, strict=True)
         ):
-            keys = frozenset((key, basis) for key, place, basis in seen.keys if place == at)
+            keys = frozenset(key for key, place in seen.keys if place == at)
             found.append((kind, value, str(seen_at), is_whole_day, seen.digests[at], keys))
     return sorted(set(found), key=repr)
 
