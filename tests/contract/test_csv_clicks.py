@@ -87,6 +87,23 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "clicks.csv"
 
 
+def test_another_process_reads_what_this_one_would(path: Path) -> None:
+    rows = "".join(ROW.format(f"click-{number}") for number in range(500))
+    here = clicks_in(path, rows + "never,abC,,,,\n", block_size=1_000)
+    in_another = replace(here, apart_from=0)
+    assert seen_in(read(in_another)) == seen_in(read(here))
+    assert mark_of(read(in_another)) == mark_of(read(here))
+    assert [chunk.unreadable for chunk in read(in_another) if chunk.unreadable] == [
+        chunk.unreadable for chunk in read(here) if chunk.unreadable
+    ]
+    with path.open("a") as file:
+        file.write(ROW.format("added"))
+    mark = mark_of(read(here))
+    with path.open("a") as file:
+        file.write(ROW.format("added-later"))
+    assert values(read(in_another, mark)) == ["added-later"]
+
+
 # What a row says
 
 

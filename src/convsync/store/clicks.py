@@ -34,7 +34,7 @@ from sqlalchemy import (
 from convsync.model.click import BASIS_OF, Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.key import CLICKS_BEGIN, kind_of
 from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
-from convsync.store import click_news, dialect, persons, schema
+from convsync.store import click_news, crowded_keys, dialect, persons, schema
 from convsync.store.column_types import instant_of
 from convsync.store.given import Chain
 from convsync.store.reach import NOBODYS_KEYS, reach
@@ -81,6 +81,8 @@ def save(connection: Connection, seen: SeenClicks) -> Stored:
     _move_back(connection, seen, numbers, earlier)
     keyed = _insert_keys(connection, seen.keys, numbers, {row for row, _ in known.values()})
     click_news.mark(connection, {numbers[position] for position in earlier} | keyed)
+    if keyed:
+        crowded_keys.count_anew(connection)
     return Stored(len(new), len(earlier), len(seen) - len(new) - len(earlier))
 
 
