@@ -12,6 +12,7 @@ from convsync.store.migrations.first_tables import (
     person_tables,
     reading_tables,
     run_tables,
+    user_tables,
 )
 
 revision = "0001"
@@ -27,6 +28,7 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    user_tables,
 )
 
 
