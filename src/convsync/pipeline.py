@@ -1,6 +1,6 @@
 """One run, top to bottom: the only module that knows the order.
 
-    confirm → clicks → deals → due → recover → due → (is it safe?) → send
+    confirm → clicks → deals → due → recover → due → (is it safe?) → send → audiences
 
 A request that was never answered is repeated only once the deals have been read: a person may have
 withdrawn their consent since. What became of it may change what is due, which is looked at again.
@@ -13,7 +13,7 @@ Time is passed in. `now` is the instant the run takes as the present, the machin
 leases alone go by a real clock, the database's where it has one.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
@@ -21,6 +21,7 @@ from convsync import audit, carrying_out, forgetting, head_file, log, tracing, w
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
+from convsync.model.audience import Renewal
 from convsync.model.chosen import Chosen
 from convsync.model.event import Event, EventKind
 from convsync.model.kept_plan import Kept
@@ -30,8 +31,8 @@ from convsync.model.period import Period
 from convsync.services import Report, Services
 from convsync.steps import Work
 from convsync.store import clicks, runs
-from convsync.store.batches import OfKeptPlan
 from convsync.store.erasing import FoundPeople
+from convsync.store.portions import OfKeptPlan
 from convsync.store.session import PreviewSession, RunSession, Session, lease_time
 from convsync.weighing import Attitude
 
@@ -53,6 +54,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
+        work.keep_audiences()
     return work.conclusion.report
 
 
@@ -208,6 +210,22 @@ def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
         work.weigh(only=work.session.run_id, is_whole=False)
         work.send(only=work.session.run_id)
     return work.conclusion.report
+
+
+def keep_audiences(services: Services) -> tuple[Report, Sequence[Renewal]]:
+    """Bring the lists of audiences to what their conditions say, by the deals as last read.
+
+    Raises what `run` raises, and OperatorError where the account takes no members.
+    """
+    with _running(services, "audiences", force=False) as work:
+        renewed = work.keep_audiences()
+    return work.conclusion.report, renewed
+
+
+def plan_audiences(services: Services) -> Sequence[Renewal]:
+    """Return what `keep_audiences` would do now, and write and send nothing."""
+    with _previewing(services, "audiences") as work:
+        return work.keeper.plan()
 
 
 def import_clicks(services: Services, source: ClickSource, *, again: bool = False) -> clicks.Stored:

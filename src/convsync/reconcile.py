@@ -94,34 +94,77 @@ def reconcile_chunk(
     name; None: anything. `shared` are the digests of keys that too many deals have, `sales` the
     earlier sales of the same customers, by the deal's row.
     """
+    at_hand = _AtHand(
+        rules=rules,
+        now=now,
+        run_id=run_id,
+        takes=takes,
+        numbers={
+            rule.name: count(next_number + index * len(chunk)) for index, rule in enumerate(rules)
+        },
+        has_many=len(chunk) >= MANY,
+    )
     by_deal = _by_deal(entries)
-    numbers = {
-        rule.name: count(next_number + index * len(chunk)) for index, rule in enumerate(rules)
-    }
-    done = Reconciled()
-    usual = UsualDeals(rules, partial(_refusal_of, takes), numbers, now=now, run_id=run_id)
-    has_many = len(chunk) >= MANY
     for given in chunk:
         stored = _as_known(given, shared, sales.get(given.row, ()))
         clicks = candidates_of(stored.deal, candidates.get(stored.row, ()))
-        left = usual.take(stored, clicks, within) if has_many and stored.is_new else rules
-        if stored.is_new and not left:
-            done.look_again[stored.row] = None
-            continue
+        at_hand.reconcile(stored, clicks, by_deal.get(stored.row, {}), within)
+    return at_hand.finished()
+
+
+@dataclass(slots=True, kw_only=True)
+class _AtHand:
+    """What the deals of a chunk are decided with, and what became of those that were."""
+
+    rules: Sequence[ConversionRule]
+    now: datetime
+    run_id: int
+    takes: Mapping[str, Takes] | None
+    numbers: Mapping[str, Iterator[int]]
+    has_many: bool
+    done: Reconciled = field(default_factory=Reconciled)
+    usual: UsualDeals = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usual = UsualDeals(
+            self.rules,
+            partial(_refusal_of, self.takes),
+            self.numbers,
+            now=self.now,
+            run_id=self.run_id,
+        )
+
+    def reconcile(
+        self,
+        stored: StoredDeal,
+        clicks: Sequence[Candidate],
+        entries: Mapping[str, LedgerEntry],
+        within: Period | None,
+    ) -> None:
+        """Reconcile a deal: the usual of many new ones without a detour, and whatever is left."""
+        rules = self.rules
+        if self.has_many and stored.is_new:
+            rules = self.usual.take(stored, clicks, within)
+        if stored.is_new and not rules:
+            self.done.look_again[stored.row] = None
+            return
         desk = _DealAtHand(
             stored=stored,
-            rules=left,
-            entries=by_deal.get(stored.row, {}),
+            rules=rules,
+            entries=entries,
             candidates=clicks,
-            now=now,
-            run_id=run_id,
-            takes=takes,
-            numbers=numbers,
-            done=done,
+            now=self.now,
+            run_id=self.run_id,
+            takes=self.takes,
+            numbers=self.numbers,
+            done=self.done,
         )
         desk.reconcile(within)
-    done.planned = [*usual.planned(step=Step.NEW.value)]
-    return done
+
+    def finished(self) -> Reconciled:
+        """Return what became of the chunk."""
+        self.done.planned = [*self.usual.planned(step=Step.NEW.value)]
+        return self.done
 
 
 def _by_deal(entries: Mapping[EntryKey, LedgerEntry]) -> Mapping[int, Mapping[str, LedgerEntry]]:

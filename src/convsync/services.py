@@ -8,6 +8,7 @@ from typing import Protocol
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.extract.source import ClickSource, DealSource
 from convsync.guarding import SafetyLimits
+from convsync.model.audience import Audience
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
 from convsync.model.terms import Moved, PrivacySettings, RunLimits, SharedKeys
@@ -71,6 +72,7 @@ class Services:
     run_limits: RunLimits = field(default_factory=RunLimits)
     shared_keys: SharedKeys = field(default_factory=SharedKeys)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
+    audiences: Sequence[Audience] = ()
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
     real_clock: Clock = system_clock

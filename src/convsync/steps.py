@@ -9,15 +9,18 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from hashlib import blake2b
 
 from convsync import audit, chunks, forgetting, log, renames, reopening
+from convsync.audiences.keeping import AudienceKeeper
 from convsync.calls import PacedCalls
 from convsync.conclusion import Conclusion
 from convsync.departures import Departures
 from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
+from convsync.model.audience import Renewal
 from convsync.model.chosen import Chosen
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
@@ -29,12 +32,12 @@ from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.services import Services
 from convsync.store import (
     account,
-    batches,
     clicks,
     deals,
     heard,
     ledger,
     persons,
+    portions,
     runs,
     shared_keys,
 )
@@ -46,6 +49,8 @@ from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
 
 _RULES = "rules"
+_A_WEEK = timedelta(days=7)
+"""So much longer are hashes kept than an audience waits: nights may be missed."""
 _SHARED = "terms of shared keys"
 
 
@@ -74,11 +79,19 @@ class Work:
             before_moving=self.stop_if_the_clock_is_wrong,
             advance=self._advance_or_stop,
         )
+        calls = PacedCalls(services.database, services.retry, real_clock=services.real_clock)
+        self.keeper = AudienceKeeper(
+            session,
+            services.audiences,
+            services.destinations,
+            calls,
+            configured=[*services.takes],
+        )
         self.outbox = Outbox(
             session,
             services.database,
             services.destinations,
-            PacedCalls(services.database, services.retry, real_clock=services.real_clock),
+            calls,
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
             should_stop=lambda: services.stop.is_asked,
@@ -114,7 +127,13 @@ class Work:
         if rules := self.services.rules:
             correctable = max(rule.upload_window for rule in rules)
             matchable = max(rule.upload_window + rule.lookback for rule in rules)
-            forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
+            waits = [one.condition.looks_back for one in self.services.audiences]
+            forgetting.sweep(
+                self.session,
+                correctable=correctable,
+                matchable=matchable,
+                listable=max(waits, default=timedelta(0)) + _A_WEEK,
+            )
 
     def carry_over_names(self) -> None:
         """Rename in the ledger what was renamed in the configuration, before anything is read."""
@@ -223,6 +242,7 @@ class Work:
         """
         terms = self.services.shared_keys
         sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
+        sends = sends or bool(self.services.audiences)
         with self.session.transaction("join people") as connection:
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
@@ -328,24 +348,34 @@ class Work:
         self,
         read_plan: Callable[[Iterator[LedgerEntry]], None],
         *,
-        only: batches.Portion = None,
+        only: portions.Portion = None,
     ) -> None:
         """Have somebody read all that would go out now, or a portion of it."""
         with self.session.transaction("read the plan") as connection:
-            read_plan(batches.ready_entries(connection, self.session.now, only))
+            read_plan(portions.entries(connection, self.session.now, only))
 
-    def weigh(self, *, only: batches.Portion = None, is_whole: bool = True) -> None:
+    def weigh(self, *, only: portions.Portion = None, is_whole: bool = True) -> None:
         """Raise UnsafePlanError where what is ready to go out is far from what is usual."""
         drained = self.intake.drained if is_whole else ()
         self.guard.weigh(self.summary, drained=drained, only=only, is_whole=is_whole)
 
     @log.phase("send")
-    def send(self, *, only: batches.Portion = None) -> None:
+    def send(self, *, only: portions.Portion = None) -> None:
         """Send all that is ready, or a portion of it."""
         with self.services.database.reading() as connection:
             ready = account.ready(connection, self.session.now, only)
         self.services.progress.expect("sent", ready.total)
         self.outbox.send(only=only)
+
+    # Audiences
+
+    def keep_audiences(self) -> Sequence[Renewal]:
+        """Bring the lists of audiences to what their conditions say; return what that took."""
+        if not self.keeper.is_needed:
+            return ()
+        renewed = self.keeper.keep()
+        self.problems += self.keeper.problems
+        return renewed
 
 
 def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = ()) -> str:

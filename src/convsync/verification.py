@@ -71,6 +71,17 @@ class Verified:
         """True where the log is as it was written, and the tables and their sums follow it."""
         return self.broken is None and not self.different and not self.wrong_sums
 
+    @property
+    def problem(self) -> str:
+        """Return in a few words what is not as it should be, "" where all is."""
+        if self.broken is not None:
+            return f"it is broken at event {self.broken.number}: {self.broken.problem}"
+        if self.different:
+            return f"it and the tables differ in {self.different:,} places"
+        if self.wrong_sums:
+            return f"{len(self.wrong_sums):,} kept sums are not what the rows add up to"
+        return ""
+
 
 def verify(database: Database, *, head: Head | None = None) -> Verified:
     """Check the chain, replay it, and compare; `head` is one that was kept elsewhere."""

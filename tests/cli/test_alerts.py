@@ -203,9 +203,27 @@ def test_an_audit_log_that_verify_finds_broken_is_told(watched: Office) -> None:
     watched.sql("UPDATE audit_events SET detail = '{}' WHERE number = 1")
     assert watched.types("audit", "verify").code == 1
     (told,) = heard(watched)
-    assert (
-        "The audit log is broken at event 1: event 1 or its digest was edited." in told["message"]
-    )
+    assert "it is broken at event 1: event 1 or its digest was edited." in told["message"]
+    assert watched.types("audit", "verify").code == 1
+    assert heard(watched) == [], "it is told once for as long as it lasts"
+
+
+def test_a_ledger_that_does_not_follow_its_log_is_told_until_verify_finds_it_right(
+    watched: Office,
+) -> None:
+    watched.deal()
+    watched.night(NIGHT)
+    watched.sql("UPDATE ledger SET value = value + 1000000")
+    assert watched.types("audit", "verify").code == 1
+    (told,) = heard(watched)
+    assert "The audit log cannot be trusted: `convsync audit verify` found" in told["message"]
+    assert watched.types("alerts", "check").code == 0
+    assert heard(watched) == [], "such a look sees less, and ends nothing"
+    watched.sql("UPDATE ledger SET value = value - 1000000")
+    assert watched.types("audit", "verify").code == 0
+    (told,) = heard(watched)
+    assert "Resolved" in told["message"]
+    assert "The audit log cannot be trusted" in told["message"]
 
 
 def test_quiet_hours_put_an_alert_off_to_the_first_look_after_them(watched: Office) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from convsync.sandbox.crm.book import CrmDeal
 from tests.cli.office import NIGHT, Office, rows_of
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -25,12 +26,13 @@ path = "deals.csv"
 [deals.crm.columns]
 deal_id = "deal_id"
 amount = "amount"
+{columns}
 
 [deals.crm.milestones]
 {milestones}
 
 [deals.crm.segments]
-group = "grouped_by"
+{segments}
 
 [rules.won]
 milestone = "won"
@@ -107,6 +109,60 @@ def test_absurd_amounts_are_worth_nothing(leads: Office) -> None:
     assert of(funnel(leads), "", "milestone", "worth", "currency")[0] == ("mql", "4000", "EUR")
 
 
+def test_values_as_sent_stand_beside_the_crms(leads: Office) -> None:
+    """The platform counts wins at their amount, and each MQL at the sum that its rule says."""
+    found = {row[0]: row[1:] for row in of(funnel(leads), "", "milestone", "worth", "sent")}
+    for name, action in (("mql", "111"), ("sql", "222"), ("won", "333")):
+        assert float(found[name][1]) == sum(leads.values(action)), name
+    assert found["won"] == ("2000", "2000.00")
+
+
+def test_a_second_deal_of_a_customer_is_a_returning_one(office: Office) -> None:
+    """Ada bought in February and again in March; Bob and Cleo bought once, Cleo just now."""
+    office.deal("D-1", e_mail="ada@x.example", visitor_id="v-1", won_date="2026-02-21")
+    office.deal("D-2", e_mail="ada@x.example", created="2026-02-22 10:00:00", gclid="")
+    office.deals["D-2"] |= {"MQL date": "2026-02-22 11:00:00", "Amount": "250"}
+    office.deal("D-3", e_mail="bob@x.example", visitor_id="v-3")
+    office.deal("D-4", e_mail="cleo@x.example", won_date="", visitor_id="v-4")
+    office.clicks["D-1"]["Visitor ID"] = "v-1"
+    office.night()
+    (found,) = funnel(office)["customers"]
+    counts = {
+        kind: (found[kind]["leads"], found[kind]["won"], found[kind]["worth"])
+        for kind in ("new", "returning")
+    }
+    assert counts == {"new": (3, 2, {"EUR": "2000"}), "returning": (1, 1, {"EUR": "250"})}
+    assert (found["first_sales"], found["bought_again"]) == (2, 1)
+    assert found["median_days_to_next_sale"] == 9
+    assert {one["customers"] for one in found["again_within"]} == {0}
+    later = office.types("report", "funnel", *DAYS[:4], "--as-of", "2026-03-03T02:00+01:00")
+    assert "1 of 2 new customers bought again, half of them within 9 d" in later.out
+
+
+def test_who_came_back_is_not_guessed_where_nothing_joins_deals(leads: Office) -> None:
+    assert funnel(leads)["customers"] is None
+    assert "Who came back is not known" in leads.types("report", "funnel", *DAYS).out
+
+
+def test_the_owner_of_a_crms_deals_needs_no_mapping(office: Office) -> None:
+    crm = office.moves_to("hubspot")
+    now = datetime.fromisoformat("2026-03-01T12:00+00:00")
+    for number, owner in enumerate(("7", "7", "8"), 1):
+        office_deal = CrmDeal(
+            deal_id=crm.server.record_id("deal", number),
+            created_at=now,
+            modified_at=now,
+            entered=(("mql", now),),
+            owner=owner,
+        )
+        crm.book.put(office_deal)
+    office.night()
+    by_owner = funnel(office, "--by", "owner")["funnel"]
+    assert {row["cohort"]: row["leads"] for row in by_owner} == {"7": 2, "8": 1}
+    said = office.types("report", "shortfalls", *DAYS)
+    assert said.code == 0, said.err
+
+
 def test_cohorts_are_of_the_day_a_deal_became_a_lead(leads: Office) -> None:
     by_month = funnel(leads, "--by", "month")
     assert of(by_month, "2026-01", "milestone", "came")[0] == ("mql", 1)
@@ -136,10 +192,18 @@ def test_an_unknown_group_is_answered_with_those_there_are(leads: Office) -> Non
     assert "there are: week, month, source, region, vertical." in said.err
 
 
-def loaded(office: Office, found: str, at: str, **config: str) -> None:
+MAVEN_GROUPS = {"product": 7, "owner": 30, "vertical": 11, "region": 3}
+"""The groups of each segment of Maven's table."""
+
+
+def loaded(
+    office: Office, found: str, at: str, *, more: str = "[rules.won]\n", **config: str
+) -> None:
     """Let the company read what DuckDB finds in the shared data, and run one night."""
+    config = {"segments": 'group = "grouped_by"', "columns": ""} | config
     config |= {"grpc": office.sandbox.grpc_address, "http": office.sandbox.http_url}
-    office.config.write_text(TABLES.format(**config), encoding="utf-8")
+    tables = TABLES.format(**config).replace("[rules.won]\n", more.lstrip())
+    office.config.write_text(tables, encoding="utf-8")
     duckdb.execute(f"COPY ({found}) TO '{office.folder}/deals.csv' (HEADER)")
     office.sandbox.platform.clock.set(datetime.fromisoformat(at))
     said = office.types("run", "--as-of", at, "--force")
@@ -174,30 +238,113 @@ def test_olists_funnel_is_what_an_independent_computation_finds(office: Office) 
 def test_mavens_funnel_is_what_an_independent_computation_finds(office: Office) -> None:
     at = "2018-01-02T02:00+00:00"
     read = f"read_csv('{DATA}/maven_crm/sales_pipeline.csv', all_varchar = true)"
+    teams, accounts = (
+        f"(FROM read_csv('{DATA}/maven_crm/{name}.csv', all_varchar = true)) {name}"
+        for name in ("sales_teams", "accounts")
+    )
     engaged = (
-        "SELECT opportunity_id AS deal_id, product AS grouped_by, engage_date, close_date,"
-        f" deal_stage, close_value AS amount FROM {read} WHERE engage_date IS NOT NULL"
+        "SELECT opportunity_id AS deal_id, product, sales_agent AS owner, sector AS vertical,"
+        " regional_office AS region, engage_date, close_date, deal_stage, close_value AS amount"
+        f" FROM {read} deals LEFT JOIN {teams} USING (sales_agent)"
+        f" LEFT JOIN {accounts} USING (account)"
+        " WHERE engage_date IS NOT NULL"
     )
     ended = '{{ column = "close_date", when = {{ deal_stage = ["{}"] }} }}'
     milestones = (
         f'opportunity = "engage_date"\nwon = {ended.format("Won")}\nlost = {ended.format("Lost")}'
     )
-    loaded(office, engaged, at, milestones=milestones, zone="UTC", currency="USD")
+    segments = "\n".join(f'{name} = "{name}"' for name in MAVEN_GROUPS)
+    loaded(
+        office, engaged, at, milestones=milestones, segments=segments, zone="UTC", currency="USD"
+    )
     columns = ("came", "open", "lost", "median_days", "p90_days", "days_of", "worth")
-    found = figures(office, at, "group", *columns)
-    expected = duckdb.execute(
-        "SELECT grouped_by, count(*), count(*) FILTER (deal_stage = 'Engaging'),"
+    for by, groups in MAVEN_GROUPS.items():
+        found = figures(office, at, by, *columns)
+        expected = of_maven(engaged, by)
+        assert len(expected) == groups
+        for group, deals, is_open, lost, days, worth in expected:
+            won = len(days)
+            assert found[group, "opportunity"][:3] == (deals, is_open, lost)
+            took = (days[won // 2], days[won * 9 // 10]) if days else (None, None)
+            assert found[group, "won"] == (won, 0, 0, *took, won, f"{worth}")
+
+
+def of_maven(engaged: str, by: str) -> list[tuple[Any, ...]]:
+    """Return what DuckDB counts of each group: deals, open, lost, days of sales, their worth."""
+    return duckdb.execute(
+        f"SELECT coalesce({by}, '(not filled in)'), count(*),"
+        " count(*) FILTER (deal_stage = 'Engaging'),"
         " count(*) FILTER (deal_stage = 'Lost'),"
-        " list_sort(list(date_diff('day', engage_date::DATE, close_date::DATE))"
-        " FILTER (deal_stage = 'Won')), sum(amount::INT) FILTER (deal_stage = 'Won')"
+        " list_sort(coalesce(list(date_diff('day', engage_date::DATE, close_date::DATE))"
+        " FILTER (deal_stage = 'Won'), [])),"
+        " coalesce(sum(amount::INT) FILTER (deal_stage = 'Won'), 0)"
         f" FROM ({engaged}) GROUP BY 1"
     ).fetchall()
-    assert len(expected) == 7
-    for product, deals, is_open, lost, days, worth in expected:
-        won = len(days)
-        assert found[product, "opportunity"][:3] == (deals, is_open, lost)
-        median, p90 = days[won // 2], days[won * 9 // 10]
-        assert found[product, "won"] == (won, 0, 0, median, p90, won, f"{worth}")
+
+
+CLICKS = """
+[clicks.site]
+kind = "csv"
+path = "clicks.csv"
+
+[clicks.site.columns]
+clicked_at = "at"
+gclid = "gclid"
+visitor = "visitor"
+
+[rules.won]
+"""
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="shared data not here")
+def test_mavens_returning_customers_are_what_an_independent_computation_finds(
+    office: Office,
+) -> None:
+    """A customer is an account with its agent; a key of six deals joins nobody.
+
+    A day without a time is its last second, so the last first sale 90 days ago is of 3 October.
+    """
+    at = "2018-01-02T02:00+00:00"
+    won = (
+        "SELECT opportunity_id AS deal_id, md5(account || sales_agent) AS customer,"
+        " engage_date, close_date, deal_stage, close_value AS amount, '' AS grouped_by"
+        f" FROM read_csv('{DATA}/maven_crm/sales_pipeline.csv', all_varchar = true)"
+        " WHERE engage_date IS NOT NULL AND account IS NOT NULL"
+    )
+    (office.folder / "clicks.csv").write_text("at,gclid,visitor\n2016-10-01T00:00:00Z,x,v\n")
+    milestones = (
+        'opportunity = "engage_date"\n'
+        'won = { column = "close_date", when = { deal_stage = ["Won"] } }'
+    )
+    config = {"milestones": milestones, "zone": "UTC", "currency": "USD", "more": CLICKS}
+    loaded(office, won, at, columns='visitor = "customer"', **config)
+    days = ("--from", "2016-01-01", "--to", at[:10], "--as-of", at)
+    said = office.types("report", "funnel", *days, "--format", "json")
+    (found,) = json.loads(said.out)["customers"]
+    duckdb.execute(
+        "CREATE OR REPLACE TEMP TABLE sold AS SELECT deal_id, engage_date::DATE AS lead,"
+        " CASE deal_stage WHEN 'Won' THEN close_date::DATE END AS won, amount::INT AS amount,"
+        " CASE WHEN count(*) OVER (PARTITION BY customer) > 5 THEN deal_id ELSE customer END AS who"
+        f" FROM ({won})"
+    )
+    sides = duckdb.execute(
+        "SELECT EXISTS (FROM sold o WHERE o.who = s.who AND o.deal_id <> s.deal_id"
+        " AND o.won <= s.lead), count(*), count(won), sum(amount) FILTER (won IS NOT NULL)"
+        " FROM sold s GROUP BY 1"
+    ).fetchall()
+    assert {
+        (kind == "returning", found[kind]["leads"], found[kind]["won"], found[kind]["worth"]["USD"])
+        for kind in ("new", "returning")
+    } == {(came_back, leads, won, f"{worth}") for came_back, leads, won, worth in sides}
+    again = duckdb.execute(
+        "WITH sales AS (SELECT who, list_sort(list(won)) AS won FROM sold WHERE won IS NOT NULL"
+        " GROUP BY who) SELECT count(*), count(*) FILTER (len(won) > 1), count(*) FILTER"
+        " (won[1] <= DATE '2017-10-03'), count(*) FILTER (won[1] <= DATE '2017-10-03'"
+        " AND won[2] - won[1] < 90) FROM sales"
+    ).fetchone()
+    within = found["again_within"][0]
+    counted = (found["first_sales"], found["bought_again"])
+    assert (*counted, within["customers"], within["bought_again"]) == again
 
 
 def figures(office: Office, at: str, by: str, *columns: str) -> dict[tuple[str, str], Any]:

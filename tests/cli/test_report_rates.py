@@ -33,7 +33,7 @@ def test_sums_are_in_the_companys_currency_and_the_rest_stands_apart(sales: Offi
     assert worth(found) == {"EUR": "2000.00", "GBP": "500"}
     converted, missing = found["rates"]
     assert "Converted to EUR at each day's rate, from 2026-02-27 to 2026-02-27" in converted
-    assert missing.startswith("1 amounts in GBP are left in it: there is no rate for the days")
+    assert missing.startswith("2 amounts in GBP are left in it: there is no rate for the days")
 
 
 def test_the_page_says_which_days_rates_were_used(sales: Office) -> None:

@@ -52,9 +52,8 @@ def welcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_the_six_things_to_try_do_what_is_said_of_them(
     welcome: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = re.search(r"at (http://\S+)\.", welcome)
-    assert found
-    monkeypatch.setenv("CONVSYNC_SANDBOX_URL", found[1])
+    (url,) = re.findall(r"^  export CONVSYNC_SANDBOX_URL=(\S+)$", welcome, re.M)
+    monkeypatch.setenv("CONVSYNC_SANDBOX_URL", url)
     (to_folder,) = re.findall(r"^  cd (.*)$", welcome, re.M)
     monkeypatch.chdir(to_folder)
     (fault,) = re.findall(r"sandbox set faults (.*)$", welcome, re.M)

@@ -19,9 +19,11 @@ from convsync.cli import (
     check,
     clicks,
     collect,
+    costs,
     customer,
     db,
     deals,
+    digest,
     errors,
     explain,
     find,
@@ -65,6 +67,7 @@ app.command("errors")(errors.errors)
 app.command("deals")(deals.deals)
 app.command("status")(status.status)
 app.command("check")(check.check)
+app.command("digest")(digest.digest)
 app.command("schedule")(schedule.schedule)
 app.command("serve")(serve.serve)
 app.add_typer(alerts.app, name="alerts")
@@ -73,6 +76,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(collect.app, name="collect")
+app.add_typer(costs.app, name="costs")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
@@ -156,7 +160,18 @@ def _run() -> int:
 @cache
 def _commands() -> Any:
     """Return the commands, built once however often a process runs one."""
-    return typer.main.get_command(app)
+    commands = typer.main.get_command(app)
+    _leave_types_out(commands)
+    return commands
+
+
+def _leave_types_out(command: Any) -> None:
+    """Let help name each argument as its metavar does, without the type of Python behind it."""
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = lambda ctx: None  # typer has no setting for it
+    for inner in getattr(command, "commands", {}).values():
+        _leave_types_out(inner)
 
 
 def _this_command() -> str:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
 
-Last = Annotated[int, typer.Option("--last", min=1, help="How many events, from the end.")]
+Last = Annotated[
+    int, typer.Option("--last", metavar="N", min=1, help="How many events, from the end.")
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; - for stdout.")]
 FileFormatOption = Annotated[
     FileFormat | None,
@@ -167,10 +169,11 @@ def verify(
         if sealed is not None:
             known = _proved(database, sealed, known)
         found = verification.verify(database, head=known)
+        watching.note_of_log(config, database, found.problem)
     if found.broken is not None:
-        problem = f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
-        typer.echo(problem)
-        watching.tell_of_broken_log(settings, problem)
+        typer.echo(
+            f"The audit log is broken at event {found.broken.number}: {found.broken.problem}."
+        )
         raise typer.Exit(1)
     typer.echo(f"{found.events:,} events, and every one is as it was written.")
     _say_what_is_sealed(found)
@@ -178,6 +181,12 @@ def verify(
         typer.echo(f"They are keyed since event {found.keyed_since:,}.")
     if known is not None:
         typer.echo(f"They go on from the head that was kept elsewhere, event {known.number:,}.")
+    _say_what_differs(found)
+    if not found.is_sound:
+        raise typer.Exit(1)
+
+
+def _say_what_differs(found: "Verified") -> None:
     for difference in (*found.differences, *found.wrong_sums):
         typer.echo(str(difference))
     if found.different:
@@ -191,8 +200,6 @@ def verify(
         )
     else:
         typer.echo("The kept sums are what the rows add up to.")
-    if not found.is_sound:
-        raise typer.Exit(1)
 
 
 def _proved(database: "Database", file: Path, head: "Head | None") -> "Head | None":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from convsync.settings import Settings
+    from convsync.store.database import Connection
     from convsync.store.selection import Selected, Selection, Sum
 
 _FEW = 5_000
@@ -45,7 +46,10 @@ ValueAbove = Annotated[
     str | None, typer.Option("--value-above", metavar="AMOUNT", help="Only those worth more.")
 ]
 Limit = Annotated[
-    int, typer.Option("--limit", min=1, help="How many the table lists; CSV and JSON list all.")
+    int,
+    typer.Option(
+        "--limit", metavar="N", min=1, help="How many the table lists; CSV and JSON list all."
+    ),
 ]
 
 
@@ -85,19 +89,26 @@ def deals(
     )
     with options.ledger(settings) as database, database.reading() as connection:
         _require_known(connection, settings, asked)
-        if form is not Format.TABLE:
+        if form is Format.TABLE:
+            _show_table(*_first_and_sum(connection, asked, limit))
+        else:
             with output.listing(Selected._fields, form) as show:
                 for one in selection.listed(connection, asked):
                     show(one._asdict())
-            return
-        most = selection.at_most(connection, asked)
-        if most <= _FEW:
-            found = list(selection.listed(connection, asked)) if most else []
-            added = selection.sum_of(found)
-        else:
-            found = list(selection.listed(connection, asked, limit=limit))
-            added = selection.added_up(connection, asked)
-        _show_table(found[:limit], added)
+
+
+def _first_and_sum(
+    connection: "Connection", asked: "Selection", limit: int
+) -> "tuple[Sequence[Selected], Sequence[Sum]]":
+    """Return the first so many conversions, and what all of them add up to."""
+    from convsync.store import selection
+
+    most = selection.at_most(connection, asked)
+    if most > _FEW:
+        found = list(selection.listed(connection, asked, limit=limit))
+        return found, selection.added_up(connection, asked)
+    found = list(selection.listed(connection, asked)) if most else []
+    return found[:limit], selection.sum_of(found)
 
 
 def _before(now: "datetime", age: timedelta | None) -> "datetime | None":

@@ -12,6 +12,7 @@ import typer
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
+    from convsync.model.period import Period
     from convsync.settings import Settings
     from convsync.store.database import Database
 
@@ -103,6 +104,16 @@ def require_order(first: date, last: date) -> None:
     """Raise OperatorError where the day of --to lies before that of --from."""
     if last < first:
         raise OperatorError(f"--to {last} lies before --from {first}.")
+
+
+def days(settings: "Settings", from_day: str, to_day: str) -> "Period":
+    """Return the days of --from and --to, both included, by the company's clocks."""
+    from convsync.model.period import Period
+    from convsync.opening import company_zone
+
+    first, last = day(from_day, "--from"), day(to_day, "--to")
+    require_order(first, last)
+    return Period.of_days(first, last, company_zone(settings))
 
 
 def span(option: str, text: str) -> timedelta:

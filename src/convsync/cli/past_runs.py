@@ -29,7 +29,9 @@ _REQUEST_COLUMNS = (
 _LISTED = 20
 _BARS = "▁▂▃▄▅▆▇█"
 
-Last = Annotated[int, typer.Option("--last", min=1, help="How many runs, from the end.")]
+Last = Annotated[
+    int, typer.Option("--last", metavar="N", min=1, help="How many runs, from the end.")
+]
 RunNumber = Annotated[int, typer.Argument(metavar="N", help="The run's number.")]
 
 

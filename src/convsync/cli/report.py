@@ -20,7 +20,7 @@ from convsync.cli.coverage_words import (
     whole,
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, mapped_segments, require_group, week_of
+from convsync.cli.report_days import To, days_asked, require_group, segments_of, week_of
 from convsync.cli.report_funnel import funnel
 from convsync.cli.report_shortfalls import shortfalls
 from convsync.errors import OperatorError
@@ -173,15 +173,11 @@ def _periods(
 
 
 def _groups(settings: "Settings") -> list[str]:
-    """Return what conversions can be grouped by. An owner is a segment of every CRM's deals."""
+    """Return what conversions can be grouped by."""
     from convsync.report.coverage import BY_FORM, BY_SOURCE
-    from convsync.settings.crm_tables import ALWAYS_THERE, AnyCrmDeals
 
-    segments = mapped_segments(settings)
-    if any(isinstance(source, AnyCrmDeals) for source in settings.deals.values()):
-        segments |= ALWAYS_THERE
     forms = [BY_FORM] if settings.collect else []
-    return [BY_SOURCE, *forms, _BY_WEEK, *sorted(segments)]
+    return [BY_SOURCE, *forms, _BY_WEEK, *sorted(segments_of(settings))]
 
 
 def _rows(found: "Coverage") -> Iterator[dict[str, Any]]:

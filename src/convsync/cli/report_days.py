@@ -35,9 +35,13 @@ def week_of(day: date) -> str:
     return f"{year}-W{week:02}"
 
 
-def mapped_segments(settings: "Settings") -> set[str]:
-    """Return the segments that the sources of deals map."""
-    return {name for source in settings.deals.values() for name in source.segments}
+def segments_of(settings: "Settings") -> set[str]:
+    """Return the segments of deals: those that are mapped, and those that every CRM tells."""
+    from convsync.settings.crm_tables import ALWAYS_THERE, AnyCrmDeals
+
+    is_a_crm = any(isinstance(source, AnyCrmDeals) for source in settings.deals.values())
+    mapped = {name for source in settings.deals.values() for name in source.segments}
+    return mapped | ALWAYS_THERE if is_a_crm else mapped
 
 
 def require_group(by: str | None, there: "Sequence[str]") -> None:

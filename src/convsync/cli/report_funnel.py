@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import agreed, options, output
+from convsync.cli import agreed, options, output, report_returning
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, mapped_segments, require_group, week_of
+from convsync.cli.report_days import To, days_asked, require_group, segments_of, week_of
+from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
@@ -23,13 +24,13 @@ _COLUMNS = (
     *("cohort", "unfinished", "leads", "milestone", "came", "reached", "of_before", "of_leads"),
     *("of_leads_low", "of_leads_high", "open", "lost", "median_days", "p90_days", "days_of"),
     *("median_days_from_lead", "p90_days_from_lead", "expected", "expected_low", "expected_high"),
-    *("worth", "currency"),
+    *("worth", "sent", "currency"),
 )
 _STEPS = (
     *("step", "", "deals", "of before", "of leads", "half within", "nine in ten"),
-    *("stand here", "lost here", "worth"),
+    *("stand here", "lost here", "worth", "sent"),
 )
-_WORTH_NOTHING: Mapping[str | None, Decimal] = {None: Decimal(0)}
+_NOTHING = Decimal(0)
 _BAR = 20
 """Characters of a bar that stands for all leads."""
 
@@ -91,8 +92,8 @@ def funnel(
         case Format.JSON:
             days = {"from": first.isoformat(), "to": last.isoformat()}
             rows = {"funnel": [*_rows(cohorts)], "loops": [*_loop_rows(cohorts)]}
-            notes = {"rates": exchange.notes}
-            output.show_json({**days, **rows, **notes, **agreed.as_json(standings)})
+            more = {**report_returning.as_json(cohorts), "rates": exchange.notes}
+            output.show_json({**days, **rows, **more, **agreed.as_json(standings)})
 
 
 def absurd_above(settings: "Settings") -> Decimal | None:
@@ -110,7 +111,7 @@ def _grouped(by: str | None, first: date, last: date, settings: "Settings") -> "
     from convsync.report.passages import segment_of
 
     zone = wiring.company_zone(settings)
-    require_group(by, [*_COHORTS, "source", *sorted(mapped_segments(settings))])
+    require_group(by, [*_COHORTS, "source", *sorted(segments_of(settings))])
 
     def group_of(walk: Any, lead_at: datetime) -> str | None:
         day = lead_at.astimezone(zone).date()
@@ -152,10 +153,9 @@ def _rows(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, Any]]:
                 **_days_row(step),
                 **_projected_row(step),
             }
-            yield from (
-                {**row, "worth": str(worth), "currency": currency}
-                for currency, worth in (step.worth or _WORTH_NOTHING).items()
-            )
+            for currency in {**step.worth, **step.sent} or (None,):
+                worth, sent = (of.get(currency, _NOTHING) for of in (step.worth, step.sent))
+                yield {**row, "worth": str(worth), "sent": str(sent), "currency": currency}
             before = step.came
 
 
@@ -194,6 +194,8 @@ def _show(cohorts: "Sequence[Cohort]", standings: "Sequence[Standing]") -> None:
     else:
         _show_steps(cohorts[0], owners)
         _show_around(cohorts[0])
+    if cohorts:
+        report_returning.show(cohorts)
     typer.echo("")
 
 
@@ -228,7 +230,8 @@ def _step_line(step: "Step", before: int, leads: int) -> dict[str, str]:
         "nine in ten": _in_days(step.days.p90 if step.days else None),
         "stand here": f"{step.open:,}",
         "lost here": f"{step.lost:,}",
-        "worth": _worth(step),
+        "worth": amounts_in_words(step.worth),
+        "sent": amounts_in_words(step.sent),
     }
 
 
@@ -259,7 +262,7 @@ def _show_cohorts(cohorts: "Sequence[Cohort]") -> None:
             days = step.days_from_lead
             line["nine in ten sure"] = f"{step.share.low:.0%} to {step.share.high:.0%}"
             line[within] = f"{days.median.days} d of the lead" if days else ""
-            line["worth"] = _worth(step)
+            line["worth"] = amounts_in_words(step.worth)
             line["expected"] = _projected(step) or ("unfinished" if cohort.is_unfinished else "")
         lines.append(line)
     output.show(lines, columns, Format.TABLE)
@@ -289,9 +292,3 @@ def _percent(part: int, whole: int) -> str:
 
 def _in_days(time: timedelta | None) -> str:
     return "" if time is None else f"{output.days_of(time):.1f} d"
-
-
-def _worth(step: "Step") -> str:
-    return " + ".join(
-        f"{worth:,.2f} {currency or '(no currency)'}" for currency, worth in step.worth.items()
-    )

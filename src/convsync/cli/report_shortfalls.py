@@ -6,12 +6,14 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, mapped_segments
+from convsync.cli.report_days import To, days_asked, segments_of
 from convsync.cli.report_funnel import DAYS, From, absurd_above
 
 if TYPE_CHECKING:
     from convsync.report.shortfalls import Shortfall
 
+_STAGE = "stage"
+"""Where a deal stands now is no group to compare: it says how far the deal came."""
 _COLUMNS = (
     *("group_by", "group", "step", "next_step", "deals", "went_on", "low", "high", "of_rest"),
     *("missing", "cost", "currency", "median_days", "median_days_of_rest"),
@@ -43,7 +45,7 @@ def shortfalls(
         found = shortfalls_of(
             database,
             wiring.funnel_of(settings),
-            sorted(mapped_segments(settings)),
+            sorted(segments_of(settings) - {_STAGE}),
             Period.of_days(first, last, wiring.company_zone(settings)),
             now=now,
             exchange=exchange,

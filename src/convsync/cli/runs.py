@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -159,36 +159,28 @@ def backfill(
     Where nobody can be asked, only --yes sends.
     """
     from convsync import pipeline, wiring
-    from convsync.model.period import Period
 
-    first, last = options.day(from_day, "--from"), options.day(to_day, "--to")
-    options.require_order(first, last)
     settings = options.load(config)
-    period = Period.of_days(first, last, wiring.company_zone(settings))
+    period, accounts = options.days(settings, from_day, to_day), wiring.account_names(settings)
     only = _narrowed(settings, deal or [], rule or [], source or [])
-    report: Report | None
-    preview = Preview(form, is_listed=deals) if dry_run else Preview(Format.TABLE)
+    if dry_run:
+        preview = Preview(form, is_listed=deals)
+        with showing_progress() as progress, services_for(config, as_of, progress, []) as services:
+            planned = pipeline.plan_backfill(services, period, only=only, read_plan=preview.read)
+        _show(planned, form, [], preview=preview)
+    preview = Preview(Format.TABLE)
     with (
-        _closing(form, is_wanted=not dry_run) as closing,
+        _closing(form) as closing,
         showing_progress() as progress,
         services_for(config, as_of, progress, closing, by=by) as services,
     ):
-        if dry_run:
-            report = pipeline.plan_backfill(services, period, only=only, read_plan=preview.read)
-        else:
-            asked = partial(_asked, progress, preview, wiring.account_names(settings))
-            report = pipeline.backfill(
-                services,
-                period,
-                only=only,
-                approve=None if yes else asked,
-                read_plan=preview.read,
-                force=force,
-            )
-    if report is None:
-        output.note("Nothing was sent.")
-        return
-    _show(report, form, closing, preview=preview if dry_run else None)
+        approve = None if yes else partial(_asked, progress, preview, accounts)
+        report = pipeline.backfill(
+            services, period, only=only, approve=approve, read_plan=preview.read, force=force
+        )
+    if report is not None:
+        _show(report, form, closing)
+    output.note("Nothing was sent.")
 
 
 def retry(
@@ -331,10 +323,11 @@ def _show(
     closings: "Sequence[Closing]",
     *,
     preview: Preview | None = None,
-) -> None:
-    """Print what a run did, its problems on stderr, and how it ended; a preview has no end.
+) -> NoReturn:
+    """Print what a run did, its problems on stderr, and how it ended, and exit as it says.
 
-    A preview that has listed its conversions as CSV or JSON has printed all there is on stdout.
+    A preview has no end. One that has listed its conversions as CSV or JSON has printed all there
+    is on stdout.
     """
     if preview is not None and preview.has_listed:
         pass

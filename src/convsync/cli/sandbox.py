@@ -41,8 +41,12 @@ Token = Annotated[
 Demo = Annotated[
     bool, typer.Option("--demo", help="Fill the CRM, write a config, and print what to try.")
 ]
-Crm = Annotated[str, typer.Option("--crm", help="Whose API the deals of --demo are read by.")]
-Folder = Annotated[Path, typer.Option("--folder", help="Where --demo writes its config.")]
+Crm = Annotated[
+    str, typer.Option("--crm", metavar="NAME", help="Whose API the deals of --demo are read by.")
+]
+Folder = Annotated[
+    Path, typer.Option("--folder", metavar="FOLDER", help="Where --demo writes its config.")
+]
 SandboxAsOf = Annotated[
     str | None,
     typer.Option(
@@ -91,7 +95,9 @@ def sandbox(
 
 @app.command("set")
 def set_(
-    switch: Annotated[str | None, typer.Argument(help="Which switch; none lists them.")] = None,
+    switch: Annotated[
+        str | None, typer.Argument(metavar="SWITCH", help="Which switch; none lists them.")
+    ] = None,
     value: Annotated[str, typer.Argument(metavar="JSON", help="What to set it to.")] = "null",
     url: Url = DEFAULT_URL,
     token: Token = None,
@@ -112,7 +118,9 @@ def set_(
 
 @app.command()
 def show(
-    what: Annotated[str, typer.Argument(help="books, clock, webhook, ping, crms/NAME/requests.")],
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="books, clock, webhook, ping, crms/NAME/requests.")
+    ],
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:

@@ -14,6 +14,7 @@ from convsync.errors import ConvsyncError, OperatorError
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
     from convsync.settings import Settings
+    from convsync.store.database import Database
     from convsync.watch.night import Night
 
 Check = Annotated[
@@ -62,7 +63,7 @@ def night_watched(
         yield night
 
 
-def look_again(config: Path, as_of: str | None, closings: "Sequence[Closing]") -> None:
+def look_again(config: Path, as_of: str | None, closings: "Sequence[Closing]" = ()) -> None:
     """Tell what a command that is no night has ended, or begun: a failure that was released, say.
 
     That it cannot be told is logged, and tells nothing of how the command ended.
@@ -77,20 +78,26 @@ def look_again(config: Path, as_of: str | None, closings: "Sequence[Closing]") -
         return
     try:
         with closing(wiring.database_of(settings)) as database:
-            watch.tell(database, now_of(settings, as_of), closing=str(closings[-1]))
+            said = str(closings[-1]) if closings else ""
+            watch.tell(database, now_of(settings, as_of), closing=said)
     except ConvsyncError as error:
         log.warning("the ledger cannot be looked at for alerts", because=str(error))
 
 
-def tell_of_broken_log(settings: "Settings", problem: str) -> None:
-    """Tell that the audit log is not what was written, each time that somebody has looked."""
-    from convsync import wiring
-    from convsync.watch.alerts import tell_without_memory
-    from convsync.watch.findings import Finding, Trouble
+def note_of_log(config: Path, database: "Database", problem: str) -> None:
+    """Keep what `audit verify` found wrong with the log, "" for nothing, and tell it if it is news.
 
-    alarm = wiring.watch_of(settings).alarm
-    if alarm.targets:
-        tell_without_memory(Finding(trouble=Trouble.CHAIN, text=problem), alarm)
+    It lasts until the log is verified again: nights look at its end alone.
+    """
+    from convsync.store import alert_states
+
+    with database.reading() as connection:
+        known = alert_states.unsound(connection)
+    if problem == known:
+        return
+    with database.transaction("note what verify found") as connection:
+        alert_states.note_unsound(connection, problem)
+    look_again(config, None)
 
 
 def now_of(settings: "Settings", as_of: str | None) -> datetime:

@@ -9,7 +9,8 @@ class AdClick(Struct, frozen=True, kw_only=True):
     """A gclid and its place in the ad account; texts are the platform's, empty where it has none.
 
     `clicked_on` is the day in the account's calendar. `keyword` is empty for what is not a search;
-    `location` is the platform's ID of the most exact place of the person's that it names.
+    `location` is the platform's ID of the most exact place of the person's that it names,
+    `audience` that of the list of users that the person was shown the ad as one of.
     """
 
     gclid: str
@@ -22,3 +23,4 @@ class AdClick(Struct, frozen=True, kw_only=True):
     match_type: str = ""
     device: str = ""
     location: str = ""
+    audience: str = ""

@@ -14,7 +14,7 @@ Where too few were sold to say, it is unfinished while any deal of it is open.
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,8 +22,10 @@ from decimal import Decimal
 from convsync.model.deal import LOST
 from convsync.outlook import Course, Fate, Outlook, Projection
 from convsync.report.exchange import Exchange, Worth
-from convsync.report.passages import Loop, Passage, passages, worth_in
+from convsync.report.passages import Loop, Passage, passages, sent_in, worth_in
+from convsync.report.returning import Counting, Returning
 from convsync.report.shares import Interval, place_among, share_of
+from convsync.store import sales
 from convsync.store.database import Database
 from convsync.store.walks import Walk
 
@@ -44,7 +46,8 @@ class Step:
     `came = went on + open + lost`; `went on` is what came to the next step, and nothing at the
     last. `reached` are those with a time for this very milestone, `share` is of the leads.
     `days` are from the step before, `days_from_lead` whole days since the lead. `worth` is what
-    their deals are worth by currency; None stands for amounts without one.
+    their deals are worth by currency; None stands for amounts without one. `sent` is what
+    platforms were sent for reaching this very milestone, over all rules.
     """
 
     milestone: str
@@ -56,12 +59,16 @@ class Step:
     days: Days | None
     days_from_lead: Days | None
     worth: Mapping[str | None, Decimal]
+    sent: Mapping[str | None, Decimal]
     projection: Projection | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """The funnel of some leads. `open` and `lost` are those that came to no step at all."""
+    """The funnel of some leads. `open` and `lost` are those that came to no step at all.
+
+    `customers` is None where it is not known which deals are one customer's.
+    """
 
     name: str
     leads: int
@@ -70,6 +77,7 @@ class Cohort:
     is_unfinished: bool
     steps: Sequence[Step]
     loops: Mapping[Loop, int]
+    customers: Returning | None
 
 
 GroupOf = Callable[[Walk, datetime], str | None]
@@ -95,13 +103,16 @@ def funnel_of(
     cohorts: dict[str, _Cohort] = {}
     everything = [Counter[Course]() for _ in steps]
     with database.reading() as connection:
-        for walk, seen in passages(connection, steps, now=now):
+        known = sales.customers(connection, now)
+        for walk, seen in passages(connection, steps, now=now, with_sent=True):
             for all_courses, course in zip(everything, seen.courses, strict=True):
                 all_courses[course] += 1
             name = group_of(walk, seen.lead_at)
             if name is not None:
                 worth = worth_in(exchange, walk, seen, absurd_above)
-                cohorts.setdefault(name, _Cohort.of(len(steps))).add(seen, worth)
+                cohort = cohorts.get(name) or _Cohort.of(steps, Counting(known, now))
+                cohort.add(walk, seen, worth, sent_in(exchange, walk, now))
+                cohorts[name] = cohort
     outlooks = [Outlook(courses) for courses in everything]
     ripe = _nine_in_ten(everything[-1]) if outlooks and outlooks[-1].is_known else None
     return [cohorts[name].counted(name, steps, outlooks, ripe) for name in sorted(cohorts)]
@@ -117,24 +128,30 @@ class _Cohort:
     reached: list[int]
     took: "list[array[int]]"
     worth: list[dict[str | None, Decimal]]
+    sent: dict[str, dict[str | None, Decimal]]
     courses: list[Counter[Course]]
+    customers: Counting
     loops: Counter[Loop] = field(default_factory=Counter)
     youngest_open: int | None = None
 
     @classmethod
-    def of(cls, steps: int) -> "_Cohort":
+    def of(cls, steps: Sequence[str], customers: Counting) -> "_Cohort":
         return cls(
-            came=[0] * (steps + 1),
-            open=[0] * (steps + 1),
-            lost=[0] * (steps + 1),
-            reached=[0] * steps,
-            took=[array("q") for _ in range(steps)],
-            worth=[{} for _ in range(steps)],
-            courses=[Counter() for _ in range(steps)],
+            came=[0] * (len(steps) + 1),
+            open=[0] * (len(steps) + 1),
+            lost=[0] * (len(steps) + 1),
+            reached=[0 for _ in steps],
+            took=[array("q") for _ in steps],
+            worth=[{} for _ in steps],
+            sent={name: {} for name in steps},
+            courses=[Counter() for _ in steps],
+            customers=customers,
         )
 
-    def add(self, seen: Passage, worth: Worth) -> None:
-        """Count a deal in, and what it is worth."""
+    def add(
+        self, walk: Walk, seen: Passage, worth: Worth, sent: Iterable[tuple[str, Worth]]
+    ) -> None:
+        """Count a deal in, what it is worth, and what was sent of its milestones."""
         for place in range(seen.place + 1):
             self.came[place] += 1
         if seen.is_lost:
@@ -147,14 +164,17 @@ class _Cohort:
         for place, one in enumerate(seen.times):
             self.courses[place][seen.courses[place]] += 1
             if worth.amount and place < seen.place:
-                so_far = self.worth[place].get(worth.currency, Decimal(0))
-                self.worth[place][worth.currency] = so_far + worth.amount
+                _add(self.worth[place], worth.currency, worth.amount)
             if one is not None:
                 self.reached[place] += 1
                 if before and not (before.is_estimated or one.is_estimated):
                     self._took(place, one.reached_at - before.reached_at)
             before = one
+        for milestone, value in sent:
+            if value.amount and milestone in self.sent:
+                _add(self.sent[milestone], value.currency, value.amount)
         self.loops.update(seen.loops)
+        self.customers.add(walk, seen, worth)
 
     def _took(self, place: int, time: timedelta) -> None:
         if time >= timedelta():
@@ -174,6 +194,7 @@ class _Cohort:
             lost=self.lost[0],
             is_unfinished=is_unfinished,
             loops={loop: self.loops[loop] for loop in Loop if self.loops[loop]},
+            customers=self.customers.counted() if self.customers.customers.are_known else None,
             steps=[
                 Step(
                     milestone=milestone,
@@ -185,6 +206,7 @@ class _Cohort:
                     days=_days(self.took[place]),
                     days_from_lead=_days_from_lead(self.courses[place]),
                     worth=self.worth[place],
+                    sent=self.sent[milestone],
                     projection=outlook.project(self.courses[place])
                     if is_unfinished and outlook.is_known
                     else None,
@@ -192,6 +214,10 @@ class _Cohort:
                 for place, (milestone, outlook) in enumerate(zip(steps, outlooks, strict=True))
             ],
         )
+
+
+def _add(amounts: dict[str | None, Decimal], currency: str | None, amount: Decimal) -> None:
+    amounts[currency] = amounts.get(currency, Decimal(0)) + amount
 
 
 def _days(took: "array[int]") -> Days | None:

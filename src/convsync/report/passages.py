@@ -33,10 +33,10 @@ class Loop(StrEnum):
 
 
 def passages(
-    connection: Connection, steps: Sequence[str], *, now: datetime
+    connection: Connection, steps: Sequence[str], *, now: datetime, with_sent: bool = False
 ) -> Iterator[tuple[Walk, "Passage"]]:
     """Yield every deal that is in its CRM and was a lead by now, and how far it had come."""
-    for walk in walks(connection):
+    for walk in walks(connection, with_sent=with_sent):
         passage = Passage.of(walk, steps, now)
         if passage.lead_at <= now:
             yield walk, passage
@@ -127,6 +127,19 @@ def worth_in(
         return Worth(Decimal(0), walk.currency)
     reached = [one.reached_at for one in passage.times if one is not None]
     return exchange.worth(amount, walk.currency, max(reached, default=passage.lead_at))
+
+
+def sent_in(exchange: Exchange, walk: Walk, now: datetime) -> Iterator[tuple[str, Worth]]:
+    """Yield each milestone of a deal that platforms were sent, and what it was sent with.
+
+    Where that has to be converted, it is at the rate of the day of the milestone.
+    """
+    for sent in walk.sent:
+        reached = walk.traces.get(sent.milestone)
+        yield (
+            sent.milestone,
+            exchange.worth(sent.value, sent.currency, reached.reached_at if reached else now),
+        )
 
 
 def _days_between(since: datetime, until: datetime) -> int:

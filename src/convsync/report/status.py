@@ -138,15 +138,7 @@ def status_of(
             caught_earlier=account.caught_earlier(connection),
             times=account.times_to_milestones(connection, period),
             estimated=account.estimated(connection),
-            sources=[
-                ReadSource(
-                    name=name,
-                    read_until=runs.watermark(connection, name),
-                    lag=source.lag,
-                    overlap=source.overlap,
-                )
-                for name, source in (reads or {}).items()
-            ],
+            sources=[_read(connection, name, source) for name, source in (reads or {}).items()],
             clicks=clicks.count(connection),
             unanswered_batches=len(batches.unanswered(connection)),
             quarantine=_quarantined(connection),
@@ -196,6 +188,15 @@ def uncorrectable(database: Database) -> list[Uncorrectable]:
             )
             for entry in account.uncorrectable(connection)
         ]
+
+
+def _read(connection: Connection, name: str, source: Reads) -> ReadSource:
+    return ReadSource(
+        name=name,
+        read_until=runs.watermark(connection, name),
+        lag=source.lag,
+        overlap=source.overlap,
+    )
 
 
 def _run(row: Any) -> Run:

@@ -73,12 +73,14 @@ def settle_in(crm: str, folder: Path, deals: int = DEALS) -> Callable[["Sandbox"
 def _welcome(folder: Path, what: str, sandbox: "Sandbox") -> str:
     now = sandbox.platform.clock.now()
     first, today = (at.isoformat(timespec="minutes") for at in (now - _BETWEEN_NIGHTS, now))
+    elsewhere = sandbox.http_url != _HTTP  # which `convsync sandbox set` and `show` take it for
+    named = f"\n  export CONVSYNC_SANDBOX_URL={sandbox.http_url}" if elsewhere else ""
     return f"""\
 A company with {what}, and both Google APIs, at {sandbox.http_url}.
 It is {today} there, and what --as-of says while a command says so. Ctrl-C ends it.
 In another terminal:
 
-  cd {folder}
+  cd {folder}{named}
   1  convsync db upgrade && convsync check      # is everything there?
   2  convsync plan --deals --as-of {first}    # what would be sent, and why the rest is not
   3  convsync run --as-of {first} && convsync status    # a night of last week, and its account

@@ -87,27 +87,6 @@ class HttpListener:
 def application(platform: AdPlatform, crms: Crms, admin_token: str | None) -> Starlette:
     """Google's endpoints, the CRMs' and the sandbox's own, as an ASGI application."""
 
-    async def ingest(request: Request) -> JSONResponse:
-        _check_token(platform, request)
-        return await run_in_threadpool(_ingest, platform, await request.body())
-
-    async def retrieve_status(request: Request) -> JSONResponse:
-        _check_token(platform, request)
-        request_id = request.query_params.get("requestId", "")
-        return JSONResponse(
-            await run_in_threadpool(data_manager.retrieve_status, platform, request_id)
-        )
-
-    async def token(request: Request) -> JSONResponse:
-        return await run_in_threadpool(_issue_token, platform, await request.body())
-
-    async def no_answer(_: Request, silence: Any) -> Response:
-        if silence.silence == "garbage":
-            return Response(GARBAGE, media_type="text/html")
-        if silence.silence == "hang":
-            await run_in_threadpool(platform.faults.wait, silence.lasting)
-        return HangUp()
-
     own = [
         *admin.routes(platform, admin_token),
         *crm_routes(
@@ -123,9 +102,7 @@ def application(platform: AdPlatform, crms: Crms, admin_token: str | None) -> St
 
     return Starlette(
         routes=[
-            Route("/v1/events:ingest", ingest, methods=["POST"]),
-            Route("/v1/requestStatus:retrieve", retrieve_status),
-            Route("/token", token, methods=["POST"]),
+            *_of_google(platform),
             *google_consent.routes(platform),
             Route("/switches", switches),
             *own,
@@ -133,10 +110,32 @@ def application(platform: AdPlatform, crms: Crms, admin_token: str | None) -> St
         exception_handlers={
             RefusedCall: _refused,
             TokenRefused: _token_refused,
-            NoAnswer: no_answer,
+            NoAnswer: partial(_no_answer, platform),
             Trouble: _troubled,
         },
     )
+
+
+def _of_google(platform: AdPlatform) -> list[Route]:
+    async def ingest(request: Request) -> JSONResponse:
+        _check_token(platform, request)
+        return await run_in_threadpool(_ingest, platform, await request.body())
+
+    async def retrieve_status(request: Request) -> JSONResponse:
+        _check_token(platform, request)
+        request_id = request.query_params.get("requestId", "")
+        return JSONResponse(
+            await run_in_threadpool(data_manager.retrieve_status, platform, request_id)
+        )
+
+    async def token(request: Request) -> JSONResponse:
+        return await run_in_threadpool(_issue_token, platform, await request.body())
+
+    return [
+        Route("/v1/events:ingest", ingest, methods=["POST"]),
+        Route("/v1/requestStatus:retrieve", retrieve_status),
+        Route("/token", token, methods=["POST"]),
+    ]
 
 
 def _ingest(platform: AdPlatform, body: bytes) -> JSONResponse:
@@ -163,6 +162,14 @@ def _issue_token(platform: AdPlatform, body: bytes) -> JSONResponse:
     with platform.faults.around("token"):
         form = dict(parse_qsl(body.decode()))
         return JSONResponse(platform.tokens.issue(form, platform.clock.now()))
+
+
+async def _no_answer(platform: AdPlatform, _: Request, silence: Any) -> Response:
+    if silence.silence == "garbage":
+        return Response(GARBAGE, media_type="text/html")
+    if silence.silence == "hang":
+        await run_in_threadpool(platform.faults.wait, silence.lasting)
+    return HangUp()
 
 
 async def _token_refused(_: Request, refused: Any) -> JSONResponse:

@@ -142,7 +142,6 @@ def make_deal(
         "email": _email(rng, index),
         "deal_id": deal_id,
     }
-    qualified_at = milestones.get("sql_at", created_at)
     country = figures.COUNTRIES.pick(draw())
     money = figures.CURRENCIES.pick(draw())
     has_amount = "opportunity_at" in milestones or "won_at" in milestones
@@ -163,7 +162,7 @@ def make_deal(
         visitor_id="" if trail in _VISITOR_FORGOTTEN else keys["visitor_id"],
         trail=trail,
         placement=placement,
-        **_touch(rng, created_at, qualified_at, trail, keys, odds),
+        **_touch(rng, created_at, milestones.get("sql_at", created_at), trail, keys, odds),
         **milestones,
     )
 

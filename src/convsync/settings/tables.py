@@ -9,7 +9,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from convsync.model.deal import WON
 from convsync.model.rule import ClickPolicy
+from convsync.settings.audience_tables import AudienceTable
 from convsync.settings.collect_tables import SiteTable
+from convsync.settings.cost_tables import CostsTable
+from convsync.settings.digest_tables import DigestTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable
 from convsync.settings.source_tables import ClickSource, DealSource
@@ -208,7 +211,9 @@ class Settings(BaseSettings):
     collect: dict[Name, SiteTable] = {}
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
+    audiences: dict[Name, AudienceTable] = {}
     rates: RatesTable | None = None
+    costs: CostsTable = CostsTable()
     limits: Limits = Limits()
     keys: Keys = Keys()
     retry: Retry = Retry()
@@ -216,6 +221,7 @@ class Settings(BaseSettings):
     privacy: Privacy = Privacy()
     schedule: ScheduleTable = ScheduleTable()
     alerts: AlertsTable = AlertsTable()
+    digest: DigestTable | None = None
     metrics: MetricsTable = MetricsTable()
     sandbox: SandboxTable = SandboxTable()
     moved: Moves = {}

@@ -10,6 +10,7 @@ from convsync.store import runs
 
 _NAME = "alerts"
 _NOT_BEGUN = "run that did not begin"
+_UNSOUND = "audit log that is not sound"
 
 
 class KnownState(Struct, frozen=True, kw_only=True):
@@ -40,3 +41,13 @@ def not_begun(connection: Connection) -> str:
 def note_not_begun(connection: Connection, why: str) -> None:
     """Keep why a run did not begin, or that one did."""
     runs.remember(connection, _NOT_BEGUN, why)
+
+
+def unsound(connection: Connection) -> str:
+    """Return what the latest `audit verify` found wrong with the audit log, "" for nothing."""
+    return runs.recall(connection, _UNSOUND) or ""
+
+
+def note_unsound(connection: Connection, what: str) -> None:
+    """Keep what `audit verify` found wrong, or that it found nothing."""
+    runs.remember(connection, _UNSOUND, what)

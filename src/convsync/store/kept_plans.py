@@ -2,7 +2,7 @@
 
 Before a plan is carried out, every conversion of it is compared with the ledger as it is by then:
 those agree that are still ready to go out with the very same statement. The outbox then takes those
-and no others (`batches.OfKeptPlan`).
+and no others (`portions.OfKeptPlan`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from convsync.model.kept_plan import Kept, digest_of
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.statement import OrderId
 from convsync.store import dialect
-from convsync.store.ledger import WITH_DEAL, as_entry
+from convsync.store.entry_row import WITH_DEAL, as_entry
 from convsync.store.schema import kept_plans, ledger
 
 _CHUNK = 1_000

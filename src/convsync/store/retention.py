@@ -14,6 +14,7 @@ from convsync.model.ledger import State
 from convsync.store import runs
 from convsync.store.schema import (
     IS_OF_PEOPLE,
+    audience_members,
     click_keys,
     clicks,
     deal_keys,
@@ -30,7 +31,10 @@ _OVER = (State.CONFIRMED, State.NOT_SENT, State.UNMATCHED, State.REJECTED)
 
 
 def sweep_deals(connection: Connection, before: datetime) -> None:
-    """Erase the identifiers and keys of deals of which nothing has happened since."""
+    """Erase the identifiers and keys of deals of which nothing has happened since.
+
+    Whoever is on a list of an audience, or should be, is needed there.
+    """
     first, last = _slice(connection, "deals", deals.c.id)
     of_deal = milestones.c.deal == deals.c.id
     is_open = (ledger.c.deal == deals.c.id) & (ledger.c.state.not_in(_OVER) | ledger.c.is_unsure)
@@ -45,6 +49,7 @@ def sweep_deals(connection: Connection, before: datetime) -> None:
         is_old,
         ~exists().where(of_deal, milestones.c.reached_at >= before),
         ~exists().where(is_open),
+        ~exists().where(audience_members.c.deal == deals.c.id),
     )
     rows = list(connection.execute(found).scalars())
     for start in range(0, len(rows), _AT_ONCE):

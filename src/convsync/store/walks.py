@@ -2,16 +2,21 @@
 
 Deals that are gone from the CRM are left out: a deleted one was none, and one that was merged walks
 on as its survivor.
+
+What was sent of a deal is what its conversions are worth on the side of the account that is sent,
+by milestone, over all rules that count it: what the platform confirmed, or else what it took.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from convsync.store.schema import deals, milestones
+from convsync.model.ledger import Side
+from convsync.store.schema import deals, ledger, milestones
+from convsync.store.selection import ON_SIDE
 
 _RANGE = 5_000
 
@@ -23,23 +28,57 @@ class Trace(NamedTuple):
     is_estimated: bool
     withdrawn_at: datetime | None
 
+    @property
+    def stands(self) -> bool:
+        """True unless it was withdrawn."""
+        return self.withdrawn_at is None
+
+
+class Sent(NamedTuple):
+    """What was sent of a deal when it reached a milestone, by one rule."""
+
+    milestone: str
+    value: Decimal
+    currency: str | None
+
 
 class Walk(NamedTuple):
-    """A deal on its way. `segments` is JSON text; amount and currency are the CRM's, if any."""
+    """A deal on its way; `row` is its own. `segments` is JSON text; amount and currency the CRM's.
 
+    `sent` is empty unless it was asked for.
+    """
+
+    row: int
     source: str
     created_at: datetime | None
     amount: Decimal | None
     currency: str | None
     segments: str | None
     traces: Mapping[str, Trace]
+    sent: Sequence[Sent] = ()
 
 
-def walks(connection: Connection) -> Iterator[Walk]:
+def walks(connection: Connection, *, with_sent: bool = False) -> Iterator[Walk]:
     """Yield every deal that is in its CRM, by row."""
     last = connection.execute(select(func.max(deals.c.id))).scalar() or 0
     for after in range(0, last, _RANGE):
-        yield from _walks_between(connection, after, after + _RANGE)
+        upto = after + _RANGE
+        sent = _sent_between(connection, after, upto) if with_sent else {}
+        for walk in _walks_between(connection, after, upto):
+            yield walk._replace(sent=sent[walk.row]) if walk.row in sent else walk
+
+
+def _sent_between(connection: Connection, after: int, upto: int) -> dict[int, list[Sent]]:
+    value = func.coalesce(ledger.c.told_value, ledger.c.value)
+    currency = func.coalesce(ledger.c.told_currency, ledger.c.currency)
+    found = select(ledger.c.deal, ledger.c.milestone, value, currency).where(
+        ledger.c.deal > after, ledger.c.deal <= upto, ON_SIDE[Side.SENT]
+    )
+    sent: dict[int, list[Sent]] = {}
+    for deal, milestone, worth, currency_code in connection.execute(found):
+        if worth is not None:
+            sent.setdefault(deal, []).append(Sent(milestone, worth, currency_code))
+    return sent
 
 
 def _walks_between(connection: Connection, after: int, upto: int) -> Iterator[Walk]:
@@ -56,6 +95,7 @@ def _walks_between(connection: Connection, after: int, upto: int) -> Iterator[Wa
         select(*columns, *worth).where(in_range).order_by(deals.c.id)
     ):
         yield Walk(
+            row=row,
             source=source,
             created_at=created_at,
             amount=None if amount is None else Decimal(amount),

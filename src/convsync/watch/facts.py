@@ -75,7 +75,9 @@ def facts_of(
 
 
 def _problem_of_chain(connection: Connection, head_path: Path | None) -> str:
-    """Return what is wrong with the end of the audit log; `audit verify` looks at all of it."""
+    """Return what the latest `audit verify` found, or else what is wrong with the log's end."""
+    if found := alert_states.unsound(connection):
+        return f"`convsync audit verify` found that {found}"
     try:
         lost = head_file.lost(head_path, connection)
     except OperatorError as error:

@@ -14,6 +14,7 @@ from convsync.pace import Ticks
 from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
 from convsync.store.database import OnStep, ignore_step
+from convsync.wiring.audiences import audiences_of as audiences_of
 from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
@@ -31,11 +32,14 @@ from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
 from convsync.wiring.sources import deal_sources_of as deal_sources_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
+from convsync.wiring.terms import cost_terms_of as cost_terms_of
 from convsync.wiring.terms import moved_of as moved_of
-from convsync.wiring.terms import privacy_of, retry_of, safety_limits_of
+from convsync.wiring.terms import privacy_of, safety_limits_of
+from convsync.wiring.terms import retry_of as retry_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
 from convsync.wiring.watch import alarm_without_settings as alarm_without_settings
+from convsync.wiring.watch import digest_times_of as digest_times_of
 from convsync.wiring.watch import metrics_token_of as metrics_token_of
 from convsync.wiring.watch import timetable_of as timetable_of
 from convsync.wiring.watch import watch_of as watch_of
@@ -69,6 +73,7 @@ def services_of(
         run_limits=run_limits_of(settings),
         shared_keys=shared_keys_of(settings),
         agreements=agreements_of(settings),
+        audiences=audiences_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),
         clock=system_clock if as_of is None else frozen_clock(as_of),

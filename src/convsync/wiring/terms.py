@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from time import monotonic, sleep
 
+from convsync.costing import CostTerms
 from convsync.guarding import SafetyLimits
 from convsync.model.identifiers import hashed, normalised_email, normalised_phone
 from convsync.model.key import Key, KeyKind
@@ -92,6 +93,14 @@ def privacy_of(settings: Settings) -> PrivacySettings:
     return PrivacySettings(
         key=None if privacy.key is None else privacy.key.get_secret_value().encode(),
         erased_file=None if named is None else settings.folder / named,
+    )
+
+
+def cost_terms_of(settings: Settings) -> CostTerms:
+    """Return how far back costs are fetched, and for how long again."""
+    return CostTerms(
+        first_days=settings.costs.first_days,
+        restated=timedelta(days=settings.costs.restated_days),
     )
 
 

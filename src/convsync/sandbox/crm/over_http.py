@@ -1,17 +1,15 @@
 """The CRMs over HTTP: every vendor's API below its name, and the sandbox's own switches for them.
 
-`/hubspot/crm/…` is what HubSpot serves at `/crm/…`. The switches stand under `/crms/`.
+`/hubspot/crm/…` is what HubSpot serves at `/crm/…`. The switches of
+`switches` stand under `/crms/NAME/`.
 """
 
-import csv
-import io
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import wraps
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,13 +18,10 @@ from starlette.routing import Route
 
 from convsync.sandbox import world as happenings
 from convsync.sandbox.clock import SandboxClock
-from convsync.sandbox.crm.book import CrmStage, Outcome, Telling
 from convsync.sandbox.crm.server import CrmRequest as CrmRequest
-from convsync.sandbox.crm.server import Poison, Reply
-from convsync.sandbox.crm.vendors import SERVERS, CrmOfVendor, Crms
-from convsync.sandbox.untidy import Untidy, make_untidy, untidy_by_default
+from convsync.sandbox.crm.switches import SWITCHES, Turn
+from convsync.sandbox.crm.vendors import SERVERS, Crms
 from convsync.sandbox.world import Change, World
-from convsync.sandbox.world_csv import deals_in_csv
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Json = Any
@@ -38,16 +33,6 @@ _CHANGES: Mapping[str, Callable[[datetime, Mapping[str, Any]], Change]] = {
     "deleted": lambda at, _: happenings.deleted(at),
     "consent_withdrawn": lambda at, _: happenings.consent_withdrawn(at),
 }
-_EDITS: Mapping[str, Callable[[CrmOfVendor, Mapping[str, Any]], str]] = {
-    "moved": lambda crm, edit: crm.book.move(edit["deal"], edit["stage"], _at(edit)).deal_id,
-    "merged": lambda crm, edit: crm.merge(edit["deal"], edit["into"], _at(edit)).deal_id,
-    "deleted": lambda crm, edit: crm.book.delete(edit["deal"], _at(edit)).deal_id,
-    "restored": lambda crm, edit: crm.book.restore(edit["deal"], _at(edit)).deal_id,
-    "archived": lambda crm, edit: crm.archive(edit["deal"], _at(edit)).deal_id,
-    "hidden": lambda crm, edit: crm.book.hide(edit["deal"]).deal_id,
-    "shown": lambda crm, edit: crm.book.show(edit["deal"]).deal_id,
-}
-"""What people do to single deals; each returns the ID of the deal as it is afterwards."""
 
 
 def routes(
@@ -61,18 +46,59 @@ def routes(
     `on_world` hears of a world that the CRMs follow from now on.
     """
 
-    def switch(path: str, turn: Callable[..., Json]) -> Route:
-        @wraps(turn)
-        async def endpoint(request: Request) -> Response:
-            body = await request.body()
-            try:
-                return JSONResponse(await run_in_threadpool(turn, request, body))
-            except (KeyError, TypeError, ValueError) as error:
-                problem = f"{type(error).__name__}: {error}"
-                return JSONResponse({"error": problem}, status_code=400)
+    def turn_of(request: Request, body: bytes) -> Turn:
+        return Turn(
+            crm=crms[request.path_params["vendor"]],
+            body=body,
+            query=request.query_params,
+            now=clock.now(),
+        )
 
-        return Route(path, guarded(endpoint), methods=["POST"])
+    def switch(name: str, turned: Callable[[Turn], Json]) -> Route:
+        @wraps(turned)
+        def turn(request: Request, body: bytes) -> Json:
+            return turned(turn_of(request, body))
 
+        return _switch(f"/crms/{{vendor}}/{name}", turn, guarded)
+
+    async def id_of(request: Request) -> Response:
+        name, crm = request.path_params["deal"], crms[request.path_params["vendor"]]
+        return JSONResponse({"id": crm.feed.id_of(name)})
+
+    async def requests_made(request: Request) -> Response:
+        crm = crms[request.path_params["vendor"]]
+        return JSONResponse(crm.server.requests)
+
+    return [
+        _switch("/crms/world", _following(crms, on_world), guarded),
+        *(switch(name, turned) for name, turned in SWITCHES.items()),
+        Route("/crms/{vendor}/deals/{deal}", guarded(id_of)),
+        Route("/crms/{vendor}/requests", guarded(requests_made)),
+        *(
+            Route(f"/{name}/{{path:path}}", _vendor(crms, name), methods=["GET", "POST"])
+            for name in SERVERS
+        ),
+    ]
+
+
+def _switch(
+    path: str, turn: Callable[[Request, bytes], Json], guarded: Callable[[Endpoint], Endpoint]
+) -> Route:
+    """Return the route that turns a switch, and refuses what it does not take."""
+
+    @wraps(turn)
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        try:
+            return JSONResponse(await run_in_threadpool(turn, request, body))
+        except (KeyError, TypeError, ValueError) as error:
+            problem = f"{type(error).__name__}: {error}"
+            return JSONResponse({"error": problem}, status_code=400)
+
+    return Route(path, guarded(endpoint), methods=["POST"])
+
+
+def _following(crms: Crms, on_world: Callable[[World], None]) -> Callable[[Request, bytes], Json]:
     def set_world(_: Request, body: bytes) -> Json:
         """`{"seed": 7, "deals": 2500, "ends_at": …, "days": 150, "changes": {ID: [{…}]}}`.
 
@@ -84,106 +110,7 @@ def routes(
         on_world(world)
         return {}
 
-    def load_csv(request: Request, body: bytes) -> Json:
-        """An export as `convsync sandbox` documents it; its local times are Europe/Berlin's."""
-        crm = crms[request.path_params["vendor"]]
-        zone = ZoneInfo(request.query_params.get("time_zone", "Europe/Berlin"))
-        rows = csv.DictReader(io.StringIO(body.decode("utf-8-sig")))
-        return {"deals": crm.feed.take(deals_in_csv(rows, zone), clock.now())}
-
-    def add_faults(request: Request, body: bytes) -> Json:
-        """`[{"request": 3, "status": 429, "headers": {}, "body": {}}]`; the next request is 1."""
-        server = crms[request.path_params["vendor"]].server
-        for fault in json.loads(body):
-            number = int(fault.pop("request"))
-            server.faults[number] = Reply(**fault)
-        return {"planned": len(server.faults)}
-
-    def add_poisons(request: Request, body: bytes) -> Json:
-        """`[{"path": "/batch/read$", "holding": ID, "status": 400, "body": {}}]`; [] heals all.
-
-        With `times` it answers so many requests, or parts of batches, and is over.
-        """
-        server = crms[request.path_params["vendor"]].server
-        server.poisons = [
-            Poison(
-                path=one.pop("path"),
-                holding=one.pop("holding", ""),
-                times=one.pop("times", None),
-                reply=Reply(**one),
-            )
-            for one in json.loads(body)
-        ]
-        return {"poisoned": len(server.poisons)}
-
-    def add_edits(request: Request, body: bytes) -> Json:
-        """`[{"deal": ID, "kind": "moved", "stage": "won", "at": …}]`, by the CRM's own IDs.
-
-        Kinds are moved, merged (`into`), deleted, restored, archived, hidden and shown. Several
-        moves at one instant have equal stamps, in the order given.
-        """
-        crm = crms[request.path_params["vendor"]]
-        return {"edited": [_EDITS[edit["kind"]](crm, edit) for edit in json.loads(body)]}
-
-    def set_stages(request: Request, body: bytes) -> Json:
-        """`[{"key": "setup", "name": "Set up", "position": 1, "pipeline": "Onboarding"}]`.
-
-        Those of a known key are replaced, so that a stage can be renamed; others are added.
-        """
-        book = crms[request.path_params["vendor"]].book
-        given = [
-            CrmStage(**{**one, "outcome": Outcome(one.get("outcome", "open"))})
-            for one in json.loads(body)
-        ]
-        there = {stage.key: stage for stage in (*book.stages, *given)}
-        book.stages = tuple(there.values())
-        return {"stages": len(there)}
-
-    def be_untidy(request: Request, body: bytes) -> Json:
-        """`{"at": …, "handed_over": true, "merged": true, "at_once": true, "limited": true}`.
-
-        With `at` alone, what config/sandbox/untidy.toml says has happened by then.
-        """
-        crm, order = crms[request.path_params["vendor"]], json.loads(body)
-        at = datetime.fromisoformat(order.pop("at"))
-        what = Untidy(**order) if order else untidy_by_default()
-        return {"made": make_untidy(crm, what, at)}
-
-    def set_stuck(request: Request, body: bytes) -> Json:
-        """`{"path": "/search$"}`: such paths repeat their first answer; `null` for it ends that."""
-        crms[request.path_params["vendor"]].server.stuck = json.loads(body)["path"]
-        return {}
-
-    def tell_less(request: Request, body: bytes) -> Json:
-        """`{"telling": "lags"}`: how much histories tell; records always tell the present."""
-        crms[request.path_params["vendor"]].book.telling = Telling(json.loads(body)["telling"])
-        return {}
-
-    async def id_of(request: Request) -> Response:
-        name, crm = request.path_params["deal"], crms[request.path_params["vendor"]]
-        return JSONResponse({"id": crm.feed.id_of(name)})
-
-    async def requests_made(request: Request) -> Response:
-        crm = crms[request.path_params["vendor"]]
-        return JSONResponse(crm.server.requests)
-
-    return [
-        switch("/crms/world", set_world),
-        switch("/crms/{vendor}/deals.csv", load_csv),
-        switch("/crms/{vendor}/faults", add_faults),
-        switch("/crms/{vendor}/poisons", add_poisons),
-        switch("/crms/{vendor}/history", tell_less),
-        switch("/crms/{vendor}/edits", add_edits),
-        switch("/crms/{vendor}/stages", set_stages),
-        switch("/crms/{vendor}/stuck", set_stuck),
-        switch("/crms/{vendor}/untidy", be_untidy),
-        Route("/crms/{vendor}/deals/{deal}", guarded(id_of)),
-        Route("/crms/{vendor}/requests", guarded(requests_made)),
-        *(
-            Route(f"/{name}/{{path:path}}", _vendor(crms, name), methods=["GET", "POST"])
-            for name in SERVERS
-        ),
-    ]
+    return set_world
 
 
 def world_of(order: Mapping[str, Any]) -> World:
@@ -199,10 +126,6 @@ def world_of(order: Mapping[str, Any]) -> World:
             at = datetime.fromisoformat(change["at"])
             world = world.with_changes({deal_id: _CHANGES[change["kind"]](at, change)})
     return world
-
-
-def _at(edit: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(edit["at"])
 
 
 def _vendor(crms: Crms, name: str) -> Endpoint:

@@ -6,6 +6,12 @@ words are kept stands in `column_types`.
 
 from sqlalchemy import MetaData
 
+from convsync.store.schema.audience_tables import (
+    audience_batches,
+    audience_lists,
+    audience_members,
+    audience_wanted,
+)
 from convsync.store.schema.audit_tables import (
     APPEND_ONLY,
     audit_blocks,
@@ -22,6 +28,7 @@ from convsync.store.schema.click_tables import (
     clicks,
     collected,
 )
+from convsync.store.schema.cost_tables import ad_costs, ad_results, cost_days
 from convsync.store.schema.deal_tables import (
     IS_ESTIMATED,
     IS_UNCLEAR,
@@ -30,6 +37,7 @@ from convsync.store.schema.deal_tables import (
     milestones,
     row_digests,
 )
+from convsync.store.schema.digest_tables import digests
 from convsync.store.schema.ledger_tables import (
     HAS_CONTENT,
     IS_LATE,
@@ -82,7 +90,13 @@ __all__ = [
     "QUEUES",
     "ROOM_FOR_ANSWERS",
     "ad_clicks",
+    "ad_costs",
     "ad_days",
+    "ad_results",
+    "audience_batches",
+    "audience_lists",
+    "audience_members",
+    "audience_wanted",
     "audit_blocks",
     "audit_events",
     "audit_head",
@@ -93,9 +107,11 @@ __all__ = [
     "clicks",
     "collected",
     "consents",
+    "cost_days",
     "deal_keys",
     "deal_sums",
     "deals",
+    "digests",
     "erased_keys",
     "file_marks",
     "for_both_databases",

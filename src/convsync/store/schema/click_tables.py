@@ -78,7 +78,7 @@ ad_clicks = Table(
         Column(name, Text, nullable=False)
         for name in (
             *("campaign_id", "campaign", "ad_group_id", "ad_group"),
-            *("keyword", "match_type", "device", "location"),
+            *("keyword", "match_type", "device", "location", "audience"),
         )
     ),
     sqlite_with_rowid=False,

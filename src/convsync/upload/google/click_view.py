@@ -19,6 +19,7 @@ FIELDS: Sequence[str] = (
     "click_view.keyword_info.text",
     "click_view.keyword_info.match_type",
     "click_view.location_of_presence.most_specific",
+    "click_view.user_list",
     "campaign.id",
     "campaign.name",
     "ad_group.id",
@@ -51,6 +52,7 @@ def ad_click_of(row: Any, day: date) -> AdClick:
         match_type=_word(view.keyword_info, "match_type"),
         device=_word(row.segments, "device"),
         location=view.location_of_presence.most_specific.rpartition("/")[2],
+        audience=view.user_list.rpartition("/")[2],
     )
 
 

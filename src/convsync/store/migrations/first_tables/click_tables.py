@@ -58,6 +58,7 @@ def make() -> None:
         sa.Column("match_type", sa.Text(), nullable=False),
         sa.Column("device", sa.Text(), nullable=False),
         sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("audience", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_ad_clicks")),
         sqlite_with_rowid=False,
     )

@@ -5,9 +5,12 @@ for each area makes them, in the order in which they refer to each other.
 """
 
 from convsync.store.migrations.first_tables import (
+    audience_tables,
     audit_tables,
     click_tables,
+    cost_tables,
     deal_tables,
+    digest_tables,
     ledger_tables,
     person_tables,
     reading_tables,
@@ -25,9 +28,12 @@ _AREAS = (
     deal_tables,
     reading_tables,
     click_tables,
+    cost_tables,
     person_tables,
     ledger_tables,
     audit_tables,
+    audience_tables,
+    digest_tables,
     user_tables,
 )
 

@@ -1,0 +1,65 @@
+"""`costs fetch`: what the ad accounts spent by day, and what they counted, into the database."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.progress import showing_progress
+from convsync.errors import OperatorError
+
+app = typer.Typer(help="What the ads cost.", no_args_is_help=True)
+
+_COLUMNS = ("customer_id", "days", "restated", "cost", "currency")
+Since = Annotated[
+    str | None,
+    typer.Option("--from", metavar="DAY", help="Go back to this day, 37 months at most."),
+]
+
+
+@app.callback()
+def _costs() -> None:
+    """What the ads cost."""
+
+
+@app.command("fetch")
+def fetch(
+    config: Config = DEFAULT_CONFIG,
+    from_day: Since = None,
+    as_of: AsOf = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Ask the ad accounts what each day cost, and what was counted for its clicks.
+
+    Days that are not known yet are asked for, and those that Google may still change: [costs]
+    says how long. `report campaigns` and `report trend` show them.
+    """
+    from convsync import costing, wiring
+    from convsync.clock import system_clock
+    from convsync.upload.ad_account import CannotAsk
+
+    settings = options.load(config)
+    now = options.instant(as_of, settings) or system_clock()
+    since = options.day(from_day, "--from") if from_day else None
+    done: dict[str, costing.Fetched] = {}
+    fixes: list[str] = []
+    with options.ledger(settings) as database, showing_progress() as progress:
+        for account in wiring.accounts_of(settings):
+            with account.costs() as reader:
+                if isinstance(reader, CannotAsk):
+                    fixes.append(reader.fix)
+                elif reader.customer_id not in done:
+                    done[reader.customer_id] = costing.fetch(
+                        database,
+                        reader,
+                        wiring.cost_terms_of(settings),
+                        wiring.retry_of(settings),
+                        now=now,
+                        since=since,
+                        on_day=lambda _: progress.advance("months", 1),
+                    )
+    if not done:
+        raise OperatorError(f"No ad account can be asked for its costs: {'; '.join(fixes)}.")
+    output.show([asdict(one) for one in done.values()], _COLUMNS, form)

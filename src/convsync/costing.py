@@ -1,0 +1,151 @@
+"""What the ad accounts spend comes in by the day, and comes again while the platform changes it.
+
+Google dates a conversion to the day of its click and takes it for up to 90 days, and takes back
+what it finds to be no customer's clicks: a day is therefore asked for again until it has been
+asked for that long after its end. What is said last stands in the place of what was said before.
+
+A month is asked for at a time and committed as a whole, so that what breaks off continues there.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from msgspec import structs
+
+from convsync.model.ad_spending import AdCost, AdResult, CostView
+from convsync.retrying import RetryPolicy, keep_trying
+from convsync.store import ad_costs
+from convsync.store.database import Database
+from convsync.upload.ad_account import CostReader
+
+_DAY = timedelta(days=1)
+_AT_ONCE = 31
+_HAS_ITEM = frozenset({CostView.KEYWORD, CostView.LOCATION, CostView.AUDIENCE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostTerms:
+    """How many days back the first fetch goes, and how long after its end a day still changes."""
+
+    first_days: int = 365
+    restated: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What one account said: the days asked for, how many of those known cost another sum now.
+
+    `cost` is what the days cost, in `currency`.
+    """
+
+    customer_id: str
+    days: int = 0
+    restated: int = 0
+    cost: Decimal = Decimal(0)
+    currency: str = ""
+
+
+def fetch(
+    database: Database,
+    reader: CostReader,
+    terms: CostTerms,
+    retry: RetryPolicy,
+    *,
+    now: datetime,
+    since: date | None = None,
+    on_day: Callable[[date], None] = lambda _: None,
+) -> Fetched:
+    """Ask an account for each day that is due, and keep what it says.
+
+    `since` goes further back than the terms do. Raises what the reader does once it was tried often
+    enough; the months before are kept.
+    """
+    zone = ZoneInfo(reader.time_zone)
+    today = now.astimezone(zone).date()
+    first = min(filter(None, (since, today - terms.first_days * _DAY)))
+    with database.reading() as connection:
+        asked = ad_costs.days_asked(connection, reader.customer_id)
+    due = [
+        day
+        for day in _days(first, today)
+        if day not in asked or asked[day] < _end_of(day, zone) + terms.restated
+    ]
+    restated, cost = 0, Decimal(0)
+    for days in _spans(due):
+        costs, results = _read(reader, days, retry)
+        with database.transaction("costs") as connection:
+            before = ad_costs.spent_by_day(connection, reader.customer_id, days)
+            ad_costs.save(
+                connection, reader.customer_id, reader.currency, days, costs, results, now=now
+            )
+            after = ad_costs.spent_by_day(connection, reader.customer_id, days)
+        restated += sum(before.get(day) != after.get(day) for day in days if day in asked)
+        cost += sum(after.values())
+        on_day(days[-1])
+    return Fetched(
+        customer_id=reader.customer_id,
+        days=len(due),
+        restated=restated,
+        cost=cost,
+        currency=reader.currency,
+    )
+
+
+def _read(
+    reader: CostReader, days: Sequence[date], retry: RetryPolicy
+) -> tuple[Sequence[AdCost], Sequence[AdResult]]:
+    """Return what an account says of days that follow each other, each query tried again alone."""
+    first, last = days[0], days[-1]
+    costs = [
+        cost
+        for view in CostView
+        for cost in keep_trying(retry, partial(reader.costs_between, view, first, last))
+    ]
+    return added_up(costs), keep_trying(retry, partial(reader.results_between, first, last))
+
+
+def added_up(costs: Iterable[AdCost]) -> Sequence[AdCost]:
+    """Return one cost for all that are alike but in what they cost, as several criteria may be.
+
+    Those of a view that should name an item and does not are left out: its campaigns hold them.
+    """
+    sums: dict[AdCost, AdCost] = {}
+    for one in costs:
+        if one.view in _HAS_ITEM and not one.item:
+            continue
+        alike = structs.replace(
+            one, campaign="", ad_group="", cost=Decimal(0), clicks=0, impressions=0
+        )
+        so_far = sums.get(alike, alike)
+        sums[alike] = structs.replace(
+            one,
+            cost=so_far.cost + one.cost,
+            clicks=so_far.clicks + one.clicks,
+            impressions=so_far.impressions + one.impressions,
+        )
+    return list(sums.values())
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    for age in range((last - first).days + 1):
+        yield first + age * _DAY
+
+
+def _end_of(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day + _DAY, time(), zone)
+
+
+def _spans(days: Sequence[date]) -> Iterator[Sequence[date]]:
+    """Yield days that follow each other without a gap, no more than a month at once."""
+    span: list[date] = []
+    for day in days:
+        if span and (day - span[-1] > _DAY or len(span) == _AT_ONCE):
+            yield span
+            span = []
+        span.append(day)
+    if span:
+        yield span

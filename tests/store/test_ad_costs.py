@@ -1,0 +1,82 @@
+"""What ad accounts spend, on both databases: a day's costs stand in the place of those before."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from convsync.costing import added_up
+from convsync.model.ad_spending import AdCost, AdResult, CostView
+from convsync.store import ad_costs
+from tests.builders import NOW
+from tests.store.rows import Passing
+
+ACCOUNT, OTHER = "1234567890", "0987654321"
+MONDAY, TUESDAY = date(2026, 3, 2), date(2026, 3, 3)
+
+
+def a_cost(cost: str, day: date = MONDAY, **fields: str) -> AdCost:
+    return AdCost(
+        view=CostView(fields.pop("view", "campaign")),
+        day=day,
+        campaign_id=fields.pop("campaign_id", "17"),
+        cost=Decimal(cost),
+        clicks=1,
+        impressions=10,
+        **fields,
+    )
+
+
+def a_result(day: date = MONDAY) -> AdResult:
+    return AdResult(
+        day=day,
+        campaign_id="17",
+        campaign="Brand",
+        action_id="111",
+        action="Lead",
+        conversions=0.5,
+        value=Decimal("10.00"),
+    )
+
+
+def save(passing: Passing, *costs: AdCost, account: str = ACCOUNT, days: int = 2) -> None:
+    dates = [MONDAY + timedelta(days=age) for age in range(days)]
+    ad_costs.save(passing.connection, account, "EUR", dates, costs, [a_result()], now=NOW)
+
+
+def spent(passing: Passing, account: str = ACCOUNT) -> dict[date, Decimal]:
+    return dict(ad_costs.spent_by_day(passing.connection, account, [MONDAY, TUESDAY]))
+
+
+def test_what_is_said_last_stands_in_the_place_of_what_was_said_before(passing: Passing) -> None:
+    save(passing, a_cost("1.50"), a_cost("2.25", campaign_id="18"), a_cost("4", TUESDAY))
+    save(passing, a_cost("7"), account=OTHER)
+    assert spent(passing) == {MONDAY: Decimal("3.75"), TUESDAY: Decimal(4)}
+    save(passing, a_cost("1.40"), days=1)
+    assert spent(passing) == {MONDAY: Decimal("1.40"), TUESDAY: Decimal(4)}
+    assert spent(passing, OTHER) == {MONDAY: Decimal(7)}
+
+
+def test_a_day_that_cost_nothing_was_asked_for_all_the_same(passing: Passing) -> None:
+    save(passing)
+    asked = ad_costs.days_asked(passing.connection, ACCOUNT)
+    assert asked == {MONDAY: NOW, TUESDAY: NOW}
+    assert ad_costs.days_asked(passing.connection, OTHER) == {}
+
+
+def test_a_millionth_is_kept(passing: Passing) -> None:
+    save(passing, a_cost("0.000001"))
+    assert spent(passing) == {MONDAY: Decimal("0.000001")}
+
+
+def test_criteria_that_are_alike_are_added_up_and_one_without_an_item_is_left_to_its_campaign() -> (
+    None
+):
+    costs = [
+        a_cost("1", view="audience", item="77"),
+        a_cost("2", view="audience", item="77"),
+        a_cost("5", view="audience"),
+        a_cost("8"),
+    ]
+    assert [(one.item, one.cost, one.clicks) for one in added_up(costs)] == [
+        ("77", Decimal(3), 2),
+        ("", Decimal(8), 1),
+    ]
