@@ -13,11 +13,12 @@ Time is passed in. `now` is the instant the run takes as the present, the machin
 leases alone go by a real clock, the database's where it has one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
+from convsync.audiences import matching
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
@@ -220,6 +221,18 @@ def keep_audiences(services: Services) -> tuple[Report, Sequence[Renewal]]:
     with _running(services, "audiences", force=False) as work:
         renewed = work.keep_audiences()
     return work.conclusion.report, renewed
+
+
+ReadAudience = Callable[[Iterator[Mapping[str, str]]], None]
+"""Reads who is in an audience: source and deal ID, and hashes of an e-mail or a phone."""
+
+
+def read_audience(services: Services, audience: str, read: ReadAudience) -> None:
+    """Have somebody read who is in an audience now, by the deals as last read."""
+    with _previewing(services, "audiences") as work:
+        work.keeper.plan()
+        with work.session.transaction("read audience") as connection:
+            read(matching.listed(connection, audience))
 
 
 def plan_audiences(services: Services) -> Sequence[Renewal]:

@@ -14,6 +14,7 @@ import typer
 from convsync import __version__, log, tracing
 from convsync.cli import (
     alerts,
+    audiences,
     audit,
     auth,
     check,
@@ -71,6 +72,7 @@ app.command("digest")(digest.digest)
 app.command("schedule")(schedule.schedule)
 app.command("serve")(serve.serve)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(audiences.app, name="audiences")
 app.add_typer(audit.app, name="audit")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(auth.app, name="auth")

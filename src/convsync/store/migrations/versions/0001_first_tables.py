@@ -14,6 +14,7 @@ from convsync.store.migrations.first_tables import (
     ledger_tables,
     person_tables,
     reading_tables,
+    revenue_tables,
     run_tables,
     user_tables,
 )
@@ -32,6 +33,7 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    revenue_tables,
     audience_tables,
     digest_tables,
     user_tables,
