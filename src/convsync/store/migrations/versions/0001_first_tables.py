@@ -14,7 +14,9 @@ from convsync.store.migrations.first_tables import (
     ledger_tables,
     person_tables,
     reading_tables,
+    revenue_tables,
     run_tables,
+    user_tables,
 )
 
 revision = "0001"
@@ -31,8 +33,10 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    revenue_tables,
     audience_tables,
     digest_tables,
+    user_tables,
 )
 
 
