@@ -77,7 +77,7 @@ def test_stuck_deals_are_listed_counted_and_added_up(ledger: Office) -> None:
     assert said.code == 0
     assert "D-2" in said.out
     assert "waiting_for_click" in said.out
-    assert said.out.splitlines()[-1] == "1 conversions: 4,711.00 EUR (1)"
+    assert said.out.splitlines()[-1] == "1 conversion: 4,711.00 EUR (1)"
     assert max(map(len, said.out.splitlines())) <= 80
     assert "No conversion is like that" in ledger.types(*words, "--older-than", "12d").out
 
