@@ -171,16 +171,23 @@ def kept_of_people(
 # What has been kept for long enough
 
 
-def sweep(session: Session, *, correctable: timedelta, matchable: timedelta) -> None:
+def sweep(
+    session: Session,
+    *,
+    correctable: timedelta,
+    matchable: timedelta,
+    listable: timedelta = timedelta(0),
+) -> None:
     """Erase hashed e-mails and phones once they can serve nothing any more, some rows a night.
 
     Those of deals and statements go when nothing of the deal can be corrected any more
-    (`correctable`), and those of clicks when no deal can be matched with them (`matchable`), as do
-    whole reports of visitors' browsers.
+    (`correctable`), of deals when no audience can still want them either (`listable`), and those of
+    clicks when no deal can be matched with them (`matchable`), as do whole reports of visitors'
+    browsers.
     """
     now = session.now
     with session.transaction("sweep identifiers") as connection:
-        retention.sweep_deals(connection, now - correctable)
+        retention.sweep_deals(connection, now - max(correctable, listable))
         retention.sweep_click_keys(connection, now - matchable)
         collected.sweep(connection, now - matchable)
         consents.sweep(connection, now - matchable)

@@ -1,6 +1,6 @@
 """One run, top to bottom: the only module that knows the order.
 
-    confirm → clicks → deals → due → recover → due → (is it safe?) → send
+    confirm → clicks → deals → due → recover → due → (is it safe?) → send → audiences
 
 A request that was never answered is repeated only once the deals have been read: a person may have
 withdrawn their consent since. What became of it may change what is due, which is looked at again.
@@ -13,14 +13,16 @@ Time is passed in. `now` is the instant the run takes as the present, the machin
 leases alone go by a real clock, the database's where it has one.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
+from convsync.audiences import matching
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
+from convsync.model.audience import Renewal
 from convsync.model.chosen import Chosen
 from convsync.model.event import Event, EventKind
 from convsync.model.kept_plan import Kept
@@ -30,8 +32,8 @@ from convsync.model.period import Period
 from convsync.services import Report, Services
 from convsync.steps import Work
 from convsync.store import clicks, runs
-from convsync.store.batches import OfKeptPlan
 from convsync.store.erasing import FoundPeople
+from convsync.store.portions import OfKeptPlan
 from convsync.store.session import PreviewSession, RunSession, Session, lease_time
 from convsync.weighing import Attitude
 
@@ -53,6 +55,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
+        work.keep_audiences()
     return work.conclusion.report
 
 
@@ -210,6 +213,34 @@ def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
     return work.conclusion.report
 
 
+def keep_audiences(services: Services) -> tuple[Report, Sequence[Renewal]]:
+    """Bring the lists of audiences to what their conditions say, by the deals as last read.
+
+    Raises what `run` raises, and OperatorError where the account takes no members.
+    """
+    with _running(services, "audiences", force=False) as work:
+        renewed = work.keep_audiences()
+    return work.conclusion.report, renewed
+
+
+ReadAudience = Callable[[Iterator[Mapping[str, str]]], None]
+"""Reads who is in an audience: source and deal ID, and hashes of an e-mail or a phone."""
+
+
+def read_audience(services: Services, audience: str, read: ReadAudience) -> None:
+    """Have somebody read who is in an audience now, by the deals as last read."""
+    with _previewing(services, "audiences") as work:
+        work.keeper.plan()
+        with work.session.transaction("read audience") as connection:
+            read(matching.listed(connection, audience))
+
+
+def plan_audiences(services: Services) -> Sequence[Renewal]:
+    """Return what `keep_audiences` would do now, and write and send nothing."""
+    with _previewing(services, "audiences") as work:
+        return work.keeper.plan()
+
+
 def import_clicks(services: Services, source: ClickSource, *, again: bool = False) -> clicks.Stored:
     """Add every sighting of a source to the click store; the same ones again change nothing.
 
@@ -292,7 +323,8 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             real_now=lease_time(connection, services.real_clock),
             holder=runs.this_process(),
         )
-        started = Event(EventKind.RUN_STARTED, {"command": command, "as_of": now.isoformat()})
+        detail = {"command": command, "as_of": now.isoformat(), "by": services.by}
+        started = Event(EventKind.RUN_STARTED, detail)
         audit.record(connection, [started], run_id=run_id, at=now)
     session = RunSession(
         services.database,

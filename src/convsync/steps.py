@@ -9,15 +9,19 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from hashlib import blake2b
 
 from convsync import audit, chunks, forgetting, log, renames, reopening
+from convsync.audiences.keeping import AudienceKeeper
 from convsync.calls import PacedCalls
 from convsync.conclusion import Conclusion
 from convsync.departures import Departures
+from convsync.earnings import Earnings
 from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
+from convsync.model.audience import Renewal
 from convsync.model.chosen import Chosen
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
@@ -29,23 +33,26 @@ from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.services import Services
 from convsync.store import (
     account,
-    batches,
     clicks,
+    crowded_keys,
     deals,
     heard,
     ledger,
     persons,
+    portions,
     runs,
     shared_keys,
 )
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
-from convsync.store.reach import joining_nobody
 from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
+from convsync.windows import Windows
 
 _RULES = "rules"
+_A_WEEK = timedelta(days=7)
+"""So much longer are hashes kept than an audience waits: nights may be missed."""
 _SHARED = "terms of shared keys"
 
 
@@ -74,14 +81,33 @@ class Work:
             before_moving=self.stop_if_the_clock_is_wrong,
             advance=self._advance_or_stop,
         )
+        calls = PacedCalls(services.database, services.retry, real_clock=services.real_clock)
+        self.keeper = AudienceKeeper(
+            session,
+            services.audiences,
+            services.destinations,
+            calls,
+            configured=[*services.takes],
+        )
         self.outbox = Outbox(
             session,
             services.database,
             services.destinations,
-            PacedCalls(services.database, services.retry, real_clock=services.real_clock),
+            calls,
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
             should_stop=lambda: services.stop.is_asked,
+        )
+        self.earnings = Earnings(
+            session,
+            services.money,
+            services.rules,
+            Windows(session, services.run_limits.clock_tolerance),
+            vanished_share=services.limits.vanished_share,
+            problems=self.problems,
+            unreadable=self.intake.unreadable,
+            before_moving=self.stop_if_the_clock_is_wrong,
+            advance=self._advance_or_stop,
         )
         self.conclusion = Conclusion(
             services=services,
@@ -114,7 +140,13 @@ class Work:
         if rules := self.services.rules:
             correctable = max(rule.upload_window for rule in rules)
             matchable = max(rule.upload_window + rule.lookback for rule in rules)
-            forgetting.sweep(self.session, correctable=correctable, matchable=matchable)
+            waits = [one.condition.looks_back for one in self.services.audiences]
+            forgetting.sweep(
+                self.session,
+                correctable=correctable,
+                matchable=matchable,
+                listable=max(waits, default=timedelta(0)) + _A_WEEK,
+            )
 
     def carry_over_names(self) -> None:
         """Rename in the ledger what was renamed in the configuration, before anything is read."""
@@ -161,6 +193,7 @@ class Work:
         self._notice_new_rules()
         self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
+        self.gather_revenue()
         self._join_people()
         self.intake.spread_consent()
         self.reconcile_due()
@@ -168,6 +201,10 @@ class Work:
     def gather_clicks(self) -> None:
         """Read the clicks logged since the last run, and make the deals due that they concern."""
         self.intake.read_new_clicks(self.services.click_sources)
+
+    def gather_revenue(self) -> None:
+        """Read what came in since the last run, and make the deals due that it is of."""
+        self.earnings.read(self.services.revenue_sources, self.intake.erased)
 
     @log.phase("recover")
     def finish_what_was_begun(self) -> None:
@@ -201,6 +238,7 @@ class Work:
         self.gather_clicks()
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)
+        self.gather_revenue()
         self._join_people()
         self.intake.spread_consent()
         after = 0
@@ -223,11 +261,13 @@ class Work:
         """
         terms = self.services.shared_keys
         sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
+        sends = sends or bool(self.services.audiences)
         with self.session.transaction("join people") as connection:
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
                 now = self.session.now
                 share = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
+                crowded_keys.note(connection, terms.allowed, now=now)
                 runs.remember(connection, _SHARED, said)
                 persons.join(connection, share_keys=share, now=now)
 
@@ -297,8 +337,9 @@ class Work:
             next_number=ledger.next_number(connection),
             within=within,
             takes=self.services.takes,
-            shared=joining_nobody(connection),
+            shared=shared_keys.digests(connection),
             sales=kin.sales,
+            takings=self.earnings.of(connection, rows),
         )
         self._write_down(connection, done)
         held = {row: at for row, at in done.look_again.items() if at is not None}
@@ -328,24 +369,34 @@ class Work:
         self,
         read_plan: Callable[[Iterator[LedgerEntry]], None],
         *,
-        only: batches.Portion = None,
+        only: portions.Portion = None,
     ) -> None:
         """Have somebody read all that would go out now, or a portion of it."""
         with self.session.transaction("read the plan") as connection:
-            read_plan(batches.ready_entries(connection, self.session.now, only))
+            read_plan(portions.entries(connection, self.session.now, only))
 
-    def weigh(self, *, only: batches.Portion = None, is_whole: bool = True) -> None:
+    def weigh(self, *, only: portions.Portion = None, is_whole: bool = True) -> None:
         """Raise UnsafePlanError where what is ready to go out is far from what is usual."""
         drained = self.intake.drained if is_whole else ()
         self.guard.weigh(self.summary, drained=drained, only=only, is_whole=is_whole)
 
     @log.phase("send")
-    def send(self, *, only: batches.Portion = None) -> None:
+    def send(self, *, only: portions.Portion = None) -> None:
         """Send all that is ready, or a portion of it."""
         with self.services.database.reading() as connection:
             ready = account.ready(connection, self.session.now, only)
         self.services.progress.expect("sent", ready.total)
         self.outbox.send(only=only)
+
+    # Audiences
+
+    def keep_audiences(self) -> Sequence[Renewal]:
+        """Bring the lists of audiences to what their conditions say; return what that took."""
+        if not self.keeper.is_needed:
+            return ()
+        renewed = self.keeper.keep()
+        self.problems += self.keeper.problems
+        return renewed
 
 
 def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = ()) -> str:

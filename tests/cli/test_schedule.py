@@ -58,6 +58,21 @@ def test_the_first_night_begins_at_once_and_sigterm_ends_the_wait_quietly(office
 
 
 @pytest.mark.long
+def test_the_weekly_digest_goes_out_after_the_first_night(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = office.sandbox.http_url.replace("http://", "json://")
+    monkeypatch.setenv("CONVSYNC_ALERTS__URLS", f"{address}/webhook")
+    office.configure("\n[retry]", '\n[digest]\nat = "00:00"\n\n[retry]')
+    with scheduled(office) as process:
+        wait_for(lambda: office.sandbox.platform.on_call.alerts)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    (told,) = office.sandbox.platform.on_call.alerts
+    assert told["title"].endswith(" 0 sold")
+
+
+@pytest.mark.long
 @pytest.mark.usefixtures("let_go")  # which nobody calls: no answer comes
 def test_a_run_that_is_under_way_stops_safely_with_its_schedule(office: Office) -> None:
     office.deal(clicked_at=_ago(20), mql_date=_ago(10), won_date=_ago(3), created=_ago(10))

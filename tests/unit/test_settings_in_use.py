@@ -19,7 +19,7 @@ from convsync.upload.ad_account import CannotAsk
 from convsync.wiring.collecting import sites_of
 from convsync.wiring.rates import rates_file
 
-READ_BY_CHECKS = {"counts_beside", "reads_beside"}
+READ_BY_CHECKS = {"counts_beside", "reads_beside", "customer_match_terms_accepted"}
 """Settings that say a contradiction is meant: the checks of the file read them, nobody else."""
 
 EVERYTHING = """
@@ -43,6 +43,12 @@ definition = "Fits."
 owner = "marketing"
 next_within_days = 14
 
+[audiences.everybody]
+destination = "data_manager"
+state = "won"
+amount_at_least = 5
+currency = "EUR"
+
 [audit]
 [limits]
 [retry]
@@ -51,12 +57,31 @@ next_within_days = 14
 time_zone = "Europe/Berlin"
 currency = "EUR"
 
+[digest]
+
 [rates]
 kind = "csv"
 path = "rates.csv"
 base = "EUR"
 columns = { day = "Day", currency = "Currency", rate = "Rate" }
 rate_is = "price"
+
+[revenue.invoices]
+kind = "csv"
+path = "invoices.csv"
+columns = { line = "No", paid_at = "Paid", amount = "Amount", deal_id = "Deal" }
+
+[revenue.shop]
+kind = "sql"
+url = "sqlite:///warehouse.db"
+query = "SELECT * FROM payments"
+columns = { line = "No", paid_at = "Paid", amount = "Amount", customer = "Customer" }
+
+[rules.paid]
+milestone = "won"
+action_id = 4
+destination = "google_ads"
+value = { kind = "revenue", within_days = 90 }
 
 [collect.website]
 url = "https://collect.example.com"
@@ -148,6 +173,7 @@ columns = { gclid = "GCLID" }
 [destinations.data_manager]
 kind = "data_manager"
 operating_account = 1111111111
+customer_match_terms_accepted = true
 credentials = "refresh_token"
 client_id = "i"
 client_secret = "s"
@@ -204,6 +230,7 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.cost_terms_of(settings)
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
+    wiring.digest_times_of(settings)
     wiring.let_sandbox_follow(settings, None)
     sites_of(settings)
     for table in (settings.rates, EcbRatesTable(kind="ecb", path=Path("rates.csv"))):

@@ -32,6 +32,18 @@ def test_every_day_of_a_year_has_one_night(zone: str, of_day: time) -> None:
     assert len(days) == 365
 
 
+def test_a_day_of_the_week_comes_once_a_week_whatever_the_clocks_do() -> None:
+    mondays = Timetable(zone=BERLIN, at=(time(2, 30),), weekday=0)
+    due = at("2026-01-01T12:00+00:00")
+    assert str(mondays) == "on Mondays at 02:30, Europe/Berlin"
+    for _ in range(52):
+        last, due = due, mondays.next_after(due)
+        assert due.astimezone(BERLIN).weekday() == 0
+        assert mondays.last_by(due) == due
+        assert due - last <= timedelta(days=7, hours=1)
+    assert due == at("2026-12-28T02:30+01:00")
+
+
 def test_a_time_that_the_clock_jumps_over_is_due_an_hour_later_by_the_clock() -> None:
     due = nightly().next_after(at("2026-03-28T12:00+01:00"))
     assert due == at("2026-03-29T03:30+02:00")

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -30,8 +29,11 @@ FOUND_BY: Mapping[str, str] = {
     "deal": "on the deal",
     "lead": "on its lead",
     "contact": "on its contact",
-    "key": "by a CRM or visitor key",
-    "identifier": "by hashed e-mail or phone",
+    "crm": "by a CRM ID",
+    "visitor": "by a visitor ID",
+    "email": "by hashed e-mail",
+    "phone": "by hashed phone",
+    "identifier": "by consented hashes",
     "person": "by another deal or click of the same customer",
 }
 """How a click was found, by the name of its `MatchBasis`."""
@@ -126,13 +128,6 @@ def local_time(at: datetime | None, zone: tzinfo | None) -> str:
 def days_of(time: timedelta) -> float:
     """Return a span of time in days, to a tenth."""
     return round(time / timedelta(days=1), 1)
-
-
-def amounts(by_currency: Mapping[str | None, Decimal]) -> str:
-    """Return amounts of several currencies for people, one after the other."""
-    return " + ".join(
-        f"{amount:,.2f} {currency or '(no currency)'}" for currency, amount in by_currency.items()
-    )
 
 
 def note(text: str, *, log_as: Callable[[str], None] = log.info) -> None:

@@ -10,6 +10,7 @@ import typer
 from convsync.cli import agreed, options, output, report_returning
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, days_asked, require_group, segments_of, week_of
+from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
@@ -229,8 +230,8 @@ def _step_line(step: "Step", before: int, leads: int) -> dict[str, str]:
         "nine in ten": _in_days(step.days.p90 if step.days else None),
         "stand here": f"{step.open:,}",
         "lost here": f"{step.lost:,}",
-        "worth": output.amounts(step.worth),
-        "sent": output.amounts(step.sent),
+        "worth": amounts_in_words(step.worth),
+        "sent": amounts_in_words(step.sent),
     }
 
 
@@ -261,7 +262,7 @@ def _show_cohorts(cohorts: "Sequence[Cohort]") -> None:
             days = step.days_from_lead
             line["nine in ten sure"] = f"{step.share.low:.0%} to {step.share.high:.0%}"
             line[within] = f"{days.median.days} d of the lead" if days else ""
-            line["worth"] = output.amounts(step.worth)
+            line["worth"] = amounts_in_words(step.worth)
             line["expected"] = _projected(step) or ("unfinished" if cohort.is_unfinished else "")
         lines.append(line)
     output.show(lines, columns, Format.TABLE)

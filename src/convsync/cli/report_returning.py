@@ -7,6 +7,7 @@ import typer
 
 from convsync.cli import output
 from convsync.cli.options import Format
+from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.funnel import Cohort
@@ -79,7 +80,7 @@ def _lines(name: str, customers: "Returning") -> Iterator[dict[str, str]]:
             "won": f"{deals.won:,}",
             "share": f"{deals.share.share:.0%}" if deals.leads else "",
             "nine in ten sure": f"{deals.share.low:.0%} to {deals.share.high:.0%}",
-            "worth": output.amounts(deals.worth),
+            "worth": amounts_in_words(deals.worth),
         }
 
 

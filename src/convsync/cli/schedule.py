@@ -54,8 +54,9 @@ def schedule(
 ) -> None:
     """Run each night when it is due, until stopped; one that was missed is run at once.
 
-    When is said by [schedule], or by --at or --every. SIGTERM ends it, and a run that is under way
-    stops at its next safe step.
+    When is said by [schedule], or by --at or --every; with [digest], the weekly digest goes out
+    when it is due, or after the next night. SIGTERM ends it, and a run that is under way stops at
+    its next safe step.
     """
     from convsync import wiring
     from convsync.clock import system_clock
@@ -72,9 +73,18 @@ def schedule(
     with options.ledger(settings) as database, database.reading() as connection:
         is_missed = is_to_catch_up(watching.last_night(connection, now), timetable, now)
     plan, commands, place = Schedule(system_clock), Commands(), ("--config", str(config))
-    plan.add(timetable, lambda: commands.run("run", *place), at_once=is_missed)
+    digest_times = wiring.digest_times_of(settings)
+
+    def night() -> None:
+        commands.run("run", *place)
+        if digest_times is not None:
+            commands.run("digest", "--send", *place)
+
+    plan.add(timetable, night, at_once=is_missed)
     if quiet is not None:
         plan.add(quiet.ends(timetable.zone), lambda: commands.run("alerts", "check", *place))
+    if digest_times is not None:
+        plan.add(digest_times, lambda: commands.run("digest", "--send", *place))
     with ExitStack() as running, _signals() as stop:
         if metrics_port is not None:
             running.callback(_serve(settings, metrics_host, metrics_port))

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 
 class EventKind(StrEnum):
-    """What can happen: in a run's life, to what was read, and to a conversion."""
+    """What can happen: in a run's life, to what was read, to a conversion, and to an audience."""
 
     RUN_STARTED = "run_started"
     RUN_FINISHED = "run_finished"
@@ -55,6 +55,9 @@ class EventKind(StrEnum):
     CARRIED = "carried"
     RUNS_CARRIED = "runs_carried"
     LOG_SEALED = "log_sealed"
+    LIST_MADE = "list_made"
+    MEMBERS_SENT = "members_sent"
+    MEMBERS_SETTLED = "members_settled"
 
 
 class Event(Struct, frozen=True):

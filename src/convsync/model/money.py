@@ -1,5 +1,6 @@
 """Money: a Decimal and an ISO 4217 currency, never one without the other."""
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct, structs
@@ -59,3 +60,10 @@ class Money(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def _places(self) -> int:
         return _PLACES.get(self.currency, 2)
+
+
+def amounts_in_words(by_currency: Mapping[str | None, Decimal]) -> str:
+    """Return amounts of several currencies for people, one after the other."""
+    return " + ".join(
+        f"{amount:,.2f} {currency or '(no currency)'}" for currency, amount in by_currency.items()
+    )

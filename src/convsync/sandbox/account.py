@@ -76,6 +76,8 @@ class SandboxAccount:
     session_attributes_allowlisted: bool = False
     accepted_customer_data_terms: bool = True
     enhanced_conversions_for_leads: bool = True
+    customer_match_terms_signed: bool = True
+    eu_political_declaration: bool = True
     descriptive_name: str = "Sandbox"
     currency_code: str = "EUR"
     time_zone: str = "Europe/Berlin"

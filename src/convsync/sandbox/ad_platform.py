@@ -14,6 +14,7 @@ from convsync.sandbox.on_call import OnCall
 from convsync.sandbox.quota import CallQuota
 from convsync.sandbox.receipts import Receipts
 from convsync.sandbox.tokens import Tokens
+from convsync.sandbox.user_lists import UserLists
 from convsync.sandbox.world import World
 
 PROCESSING_TAKES = timedelta(minutes=30)
@@ -44,6 +45,7 @@ class AdPlatform:
     faults: FaultPlan = field(default_factory=FaultPlan)
     books: Books = field(default_factory=Books)
     receipts: Receipts = field(default_factory=_receipts)
+    user_lists: UserLists = field(default_factory=UserLists)
     quota: CallQuota = field(default_factory=CallQuota)
     tokens: Tokens = field(default_factory=Tokens)
     on_call: OnCall = field(default_factory=OnCall)
@@ -90,4 +92,5 @@ class AdPlatform:
         self.advertising = None
         self.restating = Restating()
         self.receipts.clear()
+        self.user_lists.clear()
         self.books.clear()

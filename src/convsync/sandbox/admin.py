@@ -46,6 +46,11 @@ def read_books(platform: AdPlatform, query: Mapping[str, str]) -> Json:
     return platform.books.totals() if query.get("summary") == "1" else platform.books.as_json()
 
 
+def read_lists(platform: AdPlatform, _: Mapping[str, str]) -> Json:
+    """Who is on which list of people now: hashes, by the list's number."""
+    return platform.user_lists.as_json(platform.clock.now())
+
+
 def read_alerts(platform: AdPlatform, _: Mapping[str, str]) -> Json:
     """Every alert that the webhook heard, oldest first."""
     return platform.on_call.alerts
@@ -139,6 +144,7 @@ def reset(platform: AdPlatform, _: Json) -> Json:
 READERS: dict[str, Reader] = {
     "/clock": read_clock,
     "/books": read_books,
+    "/lists": read_lists,
     "/webhook": read_alerts,
     "/ping": read_pings,
 }

@@ -163,11 +163,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What one destination made of one request: rows sent, and rows refused by reason."""
+    """What one destination made of one request: rows sent, and rows refused by reason.
+
+    `counts` stands for it in a status, where it is not about events.
+    """
 
     destination: Mapping[str, Any]  # as JSON: a part of a protobuf message keeps all of it alive
     record_count: int
     refused: Mapping[str, Sequence[int]]
+    counts: Mapping[str, Any] | None = None
 
 
 class Books:

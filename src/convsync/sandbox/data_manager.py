@@ -5,7 +5,6 @@ judgement is only told later. Which transport it came over is somebody else's bu
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -14,14 +13,13 @@ import grpc
 
 from convsync.sandbox.account import SandboxAccount
 from convsync.sandbox.ad_platform import AdPlatform
+from convsync.sandbox.admission import admitted
 from convsync.sandbox.books import BookedRequest
-from convsync.sandbox.faults import Call
 from convsync.sandbox.messages import IngestEventsResponse, Message, Reason
-from convsync.sandbox.quota import Use
 from convsync.sandbox.receipts import Receipt
 from convsync.sandbox.refusals import RefusedCall
 from convsync.sandbox.rules import Incoming, accounts_are_within_reach, violations_in
-from convsync.sandbox.trouble import NoAnswer, Trouble
+from convsync.sandbox.trouble import NoAnswer
 from convsync.sandbox.verdicts import verdict_on
 
 
@@ -37,7 +35,7 @@ def ingest(platform: AdPlatform, request: Message) -> Message:
     )
     result, is_counted = grpc.StatusCode.OK, False
     try:
-        with _admitted(platform, "ingest", "Write"):
+        with admitted(platform, "ingest", "Write"):
             _check(incoming)
             if not request.validate_only:
                 _count(platform, incoming, request_id)
@@ -64,21 +62,8 @@ def ingest(platform: AdPlatform, request: Message) -> Message:
 
 def retrieve_status(platform: AdPlatform, request_id: str) -> dict[str, Any]:
     """What became of an accepted request, as the API's JSON."""
-    with _admitted(platform, "status", "Read"):
+    with admitted(platform, "status", "Read"):
         return platform.receipts.status(request_id, platform.clock.now())
-
-
-@contextmanager
-def _admitted(platform: AdPlatform, call: Call, use: Use) -> Iterator[None]:
-    """Count the call against the quota and let planned trouble happen, told as a `RefusedCall`."""
-    try:
-        platform.quota.take(use, platform.clock.now())
-        with platform.faults.around(call):
-            yield
-    except NoAnswer:
-        raise
-    except Trouble as trouble:
-        raise RefusedCall.from_trouble(trouble) from trouble
 
 
 def _accounts_of(platform: AdPlatform, request: Message) -> Iterator[SandboxAccount]:

@@ -15,7 +15,17 @@ import grpc
 
 from convsync.sandbox.trouble import NoAnswer, Silence, Trouble
 
-Call = Literal["ingest", "status", "google_ads_upload", "google_ads_adjustment", "search", "token"]
+Call = Literal[
+    "ingest",
+    "status",
+    "members_ingest",
+    "members_remove",
+    "user_lists",
+    "google_ads_upload",
+    "google_ads_adjustment",
+    "search",
+    "token",
+]
 CALLS: tuple[Call, ...] = get_args(Call)
 
 QUOTA_LIMIT = "IngestionServiceRequestsPerMinutePerProject"

@@ -4,7 +4,7 @@ A connection that is to break cannot be broken from inside a gRPC server; the ca
 its own end would have told it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ import grpc
 from google.protobuf import json_format
 from grpc_status import rpc_status
 
-from convsync.sandbox import data_manager
+from convsync.sandbox import audience_members, data_manager, messages
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.certificate import Certificate
 from convsync.sandbox.faults import LONGEST_WAIT
@@ -26,6 +26,7 @@ from convsync.sandbox.refusals import RefusedCall
 from convsync.sandbox.trouble import NoAnswer, Trouble
 
 SERVICE = "google.ads.datamanager.v1.IngestionService"
+USER_LISTS = "google.ads.datamanager.v1.UserListService"
 THREADS = 8
 GRACE = 1.0
 LARGEST_MESSAGE = 64 * 1024 * 1024
@@ -39,6 +40,21 @@ GARBAGE = b"\xff<html>502 Bad Gateway</html>"
 HANG_UP = "Socket closed"
 
 Method = Callable[[AdPlatform, Message], Message]
+MEMBERS: Mapping[str, tuple[Method, Message]] = {
+    "IngestAudienceMembers": (audience_members.ingest, messages.IngestAudienceMembersRequest),
+    "RemoveAudienceMembers": (audience_members.remove, messages.RemoveAudienceMembersRequest),
+    "RemoveAllAudienceMembers": (
+        audience_members.remove_all,
+        messages.RemoveAllAudienceMembersRequest,
+    ),
+}
+LISTS: Mapping[str, tuple[Method, Message]] = {
+    "CreateUserList": (audience_members.create_list, messages.CreateUserListRequest),
+    "UpdateUserList": (audience_members.update_list, messages.UpdateUserListRequest),
+    "DeleteUserList": (audience_members.delete_list, messages.DeleteUserListRequest),
+    "GetUserList": (audience_members.get_list, messages.GetUserListRequest),
+    "ListUserLists": (audience_members.list_lists, messages.ListUserListsRequest),
+}
 
 
 class GrpcListener:
@@ -102,7 +118,15 @@ def data_manager_api(platform: AdPlatform) -> "grpc.GenericRpcHandler[Message, M
             "RetrieveRequestStatus": _handler(
                 platform, _retrieve_status, RetrieveRequestStatusRequest
             ),
+            **{name: _handler(platform, *method) for name, method in MEMBERS.items()},
         },
+    )
+
+
+def user_lists_api(platform: AdPlatform) -> "grpc.GenericRpcHandler[Message, Message]":
+    """Answer for the part of the Data Manager API that is about lists of people."""
+    return grpc.method_handlers_generic_handler(
+        USER_LISTS, {name: _handler(platform, *method) for name, method in LISTS.items()}
     )
 
 

@@ -5,6 +5,7 @@ published client's messages do not have yet, so a client that reads it as protob
 https://developers.google.com/data-manager/api/devguides/diagnostics
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,11 +67,8 @@ def _refusal(reason: Reason, description: str) -> RefusedCall:
 
 
 def _in_the_works(tally: Tally) -> dict[str, Any]:
-    return {
-        "destination": tally.destination,
-        "requestStatus": "PROCESSING",
-        "eventsIngestionStatus": {"recordCount": str(tally.record_count)},
-    }
+    counts = tally.counts or {"eventsIngestionStatus": {"recordCount": str(tally.record_count)}}
+    return {"destination": tally.destination, "requestStatus": "PROCESSING", **counts}
 
 
 def _verdict(tally: Tally) -> dict[str, Any]:
@@ -78,11 +76,16 @@ def _verdict(tally: Tally) -> dict[str, Any]:
     if tally.refused:
         status["errorInfo"] = {
             "errorCounts": [
-                {"reason": reason, "recordCount": str(len(rows)), "recordIndices": list(rows)}
+                {"reason": reason, "recordCount": str(len(rows)), **_indices(tally, rows)}
                 for reason, rows in tally.refused.items()
             ]
         }
     return status
+
+
+def _indices(tally: Tally, rows: Sequence[int]) -> dict[str, Any]:
+    """The records that were refused, which the API names of events alone."""
+    return {"recordIndices": list(rows)} if tally.counts is None else {}
 
 
 def _outcome(tally: Tally) -> str:

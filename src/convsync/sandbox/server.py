@@ -17,7 +17,7 @@ from convsync.sandbox.certificate import this_process_certificate
 from convsync.sandbox.clock import Now, SandboxClock, machine_time
 from convsync.sandbox.crm.vendors import Crms
 from convsync.sandbox.google_ads.over_grpc import GoogleAdsHandler
-from convsync.sandbox.over_grpc import GrpcListener, data_manager_api
+from convsync.sandbox.over_grpc import GrpcListener, data_manager_api, user_lists_api
 from convsync.sandbox.over_http import HttpListener
 from convsync.sandbox.receipts import Receipts
 
@@ -94,7 +94,11 @@ class Sandbox:
         with ExitStack() as started:
             self.platform.faults.hold()
             over_grpc = GrpcListener(
-                [data_manager_api(self.platform), GoogleAdsHandler(self.platform)],
+                [
+                    data_manager_api(self.platform),
+                    user_lists_api(self.platform),
+                    GoogleAdsHandler(self.platform),
+                ],
                 self._host,
                 self._grpc_port,
                 self._google_ads_port,

@@ -47,7 +47,8 @@ class DataManagerTable(_Google):
     `retract_with` says how a conversion is taken back: by a value of zero, or by the destination of
     kind google_ads that it names. `read_with` names one whose credentials read the account, for the
     Data Manager API cannot be asked about it. The quotas are Google's, for uploads and for statuses
-    each.
+    each. `customer_match_terms_accepted` is the advertiser's word that somebody has accepted these
+    terms in the account; without it no audience can be kept.
     """
 
     kind: Literal["data_manager"]
@@ -57,6 +58,7 @@ class DataManagerTable(_Google):
     event_source: Literal["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"] = "OTHER"
     retract_with: str = VALUE_ZERO
     read_with: str | None = None
+    customer_match_terms_accepted: bool = False
     requests_per_minute: int | None = Field(default=300, ge=1)
     requests_per_day: int | None = Field(default=100_000, ge=1)
     endpoint: str = "datamanager.googleapis.com"

@@ -25,6 +25,7 @@ from pydantic_settings import (
 from convsync.errors import OperatorError
 from convsync.guides import located
 from convsync.settings import source_tables, tables
+from convsync.settings.audience_checks import audience_mistakes
 from convsync.settings.contradictions import contradictions_in
 from convsync.settings.inheritance import INHERITS, Resolved, resolve
 from convsync.settings.kept_secrets import KEYRING, SECRETS_DIR, Keyring, nested
@@ -43,6 +44,7 @@ def load_settings(path: Path) -> Settings:
     except ValidationError as error:
         mistakes += [_mistake(detail, resolved) for detail in error.errors(include_url=False)]
     mistakes += contradictions_in(resolved.config)
+    mistakes += audience_mistakes(settings) if settings else ()
     if mistakes or settings is None:
         listed = "\n".join(f"  - {mistake}" for mistake in dict.fromkeys(mistakes))
         raise OperatorError(f"{path} has {len(set(mistakes))} mistake(s):\n{listed}")

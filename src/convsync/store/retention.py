@@ -2,24 +2,39 @@
 
 A slice is a range of row numbers, and the next night goes on where the last one ended: what a sweep
 costs does not grow with the ledger, and every row comes round. A deal that changes later brings its
-identifiers along when it is read again.
+identifiers along when it is read again. By a CRM's own number of a customer, what they pay later
+finds their deal: where there is such revenue, it stays.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, delete, exists, func, null, or_, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    delete,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 
+from convsync.model.key import CRM_END
 from convsync.model.ledger import State
 from convsync.store import runs
 from convsync.store.schema import (
     IS_OF_PEOPLE,
+    audience_members,
     click_keys,
     clicks,
     deal_keys,
     deals,
     ledger,
     milestones,
+    revenue,
 )
 
 SLICE = 100_000
@@ -30,7 +45,10 @@ _OVER = (State.CONFIRMED, State.NOT_SENT, State.UNMATCHED, State.REJECTED)
 
 
 def sweep_deals(connection: Connection, before: datetime) -> None:
-    """Erase the identifiers and keys of deals of which nothing has happened since."""
+    """Erase the identifiers and keys of deals of which nothing has happened since.
+
+    Whoever is on a list of an audience, or should be, is needed there.
+    """
     first, last = _slice(connection, "deals", deals.c.id)
     of_deal = milestones.c.deal == deals.c.id
     is_open = (ledger.c.deal == deals.c.id) & (ledger.c.state.not_in(_OVER) | ledger.c.is_unsure)
@@ -45,13 +63,16 @@ def sweep_deals(connection: Connection, before: datetime) -> None:
         is_old,
         ~exists().where(of_deal, milestones.c.reached_at >= before),
         ~exists().where(is_open),
+        ~exists().where(audience_members.c.deal == deals.c.id),
     )
     rows = list(connection.execute(found).scalars())
+    pays_later = exists().where(revenue.c.customer.is_not(None))
+    is_needless = or_(deal_keys.c.key >= literal(CRM_END), ~pays_later)
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
         nobody = {"emails": null(), "phones": null()}
         connection.execute(update(deals).where(deals.c.id.in_(some)).values(nobody))
-        connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(some)))
+        connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(some), is_needless))
 
 
 def sweep_click_keys(connection: Connection, before: datetime) -> None:

@@ -28,6 +28,11 @@ class Trace(NamedTuple):
     is_estimated: bool
     withdrawn_at: datetime | None
 
+    @property
+    def stands(self) -> bool:
+        """True unless it was withdrawn."""
+        return self.withdrawn_at is None
+
 
 class Sent(NamedTuple):
     """What was sent of a deal when it reached a milestone, by one rule."""

@@ -6,6 +6,7 @@ clock shows it twice, the first time only. APScheduler's own cron trigger leaves
 doubles them there, so this says when, and the scheduler only waits.
 """
 
+from calendar import day_name
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -18,17 +19,22 @@ LONGEST_DELAY = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timetable:
-    """Either times of day (`at`, not empty) or `every` so often, counted from midnight UTC 1970."""
+    """Either times of day (`at`, not empty) or `every` so often, counted from midnight UTC 1970.
+
+    With a `weekday`, 0 for Monday, times of day are of that day alone.
+    """
 
     zone: ZoneInfo
     at: tuple[time, ...] = ()
     every: timedelta | None = None
+    weekday: int | None = None
 
     def __str__(self) -> str:
         if self.every is not None:
             return f"every {self.every.total_seconds() / 60:g} minutes"
         times = " and ".join(f"{time_:%H:%M}" for time_ in sorted(self.at))
-        return f"at {times}, {self.zone.key}"
+        on = "" if self.weekday is None else f"on {day_name[self.weekday]}s "
+        return f"{on}at {times}, {self.zone.key}"
 
     def next_after(self, instant: datetime) -> datetime:
         """Return the first instant after another at which a night is due."""
@@ -59,11 +65,13 @@ class Timetable:
         return instant - (instant - _EPOCH) % self.every
 
     def _around(self, instant: datetime) -> list[datetime]:
-        """Return when nights are due on the day of an instant, and on those beside it."""
+        """Return when nights are due on the days around an instant: a day each way, or a week."""
         today = instant.astimezone(self.zone).date()
-        days = [today - _A_DAY, today, today + _A_DAY]
+        reach = 1 if self.weekday is None else 7
+        days = [today + number * _A_DAY for number in range(-reach, reach + 1)]
         return [
             datetime.combine(day, time_, self.zone).astimezone(UTC)
             for day in days
+            if self.weekday in (None, day.weekday())
             for time_ in self.at
         ]

@@ -14,6 +14,7 @@ from convsync.pace import Ticks
 from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
 from convsync.store.database import OnStep, ignore_step
+from convsync.wiring.audiences import audiences_of as audiences_of
 from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
@@ -22,6 +23,8 @@ from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.rates import exchange_of as exchange_of
 from convsync.wiring.rates import rates_of as rates_of
+from convsync.wiring.revenue import money_of as money_of
+from convsync.wiring.revenue import revenue_sources_of as revenue_sources_of
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of
@@ -38,6 +41,7 @@ from convsync.wiring.terms import retry_of as retry_of
 from convsync.wiring.terms import run_limits_of as run_limits_of
 from convsync.wiring.terms import shared_keys_of as shared_keys_of
 from convsync.wiring.watch import alarm_without_settings as alarm_without_settings
+from convsync.wiring.watch import digest_times_of as digest_times_of
 from convsync.wiring.watch import metrics_token_of as metrics_token_of
 from convsync.wiring.watch import timetable_of as timetable_of
 from convsync.wiring.watch import watch_of as watch_of
@@ -64,6 +68,8 @@ def services_of(
         rules=rules_of(settings),
         deal_sources=deal_sources_of(settings, retry),
         click_sources=click_sources_of(settings),
+        revenue_sources=revenue_sources_of(settings),
+        money=money_of(settings),
         takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),
@@ -71,6 +77,7 @@ def services_of(
         run_limits=run_limits_of(settings),
         shared_keys=shared_keys_of(settings),
         agreements=agreements_of(settings),
+        audiences=audiences_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),
         clock=system_clock if as_of is None else frozen_clock(as_of),

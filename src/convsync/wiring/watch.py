@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from convsync import log
 from convsync.errors import OperatorError
 from convsync.settings import Settings
+from convsync.settings.digest_tables import WEEKDAYS
 from convsync.settings.kept_secrets import ends_of_sign_ins
 from convsync.settings.loading import alerts_from_outside
 from convsync.settings.watch_tables import AlertsTable
@@ -26,6 +27,15 @@ def timetable_of(settings: Settings) -> Timetable | None:
     if schedule.every is not None:
         return Timetable(zone=zone, every=timedelta(minutes=schedule.every))
     return Timetable(zone=zone, at=schedule.at) if schedule.at else None
+
+
+def digest_times_of(settings: Settings) -> Timetable | None:
+    """Return when weekly digests are due, None where the configuration has no [digest]."""
+    table = settings.digest
+    if table is None:
+        return None
+    weekday = WEEKDAYS.index(table.day)
+    return Timetable(zone=zone_of(settings), at=(table.at,), weekday=weekday)
 
 
 def watching_of(settings: Settings) -> Watching:

@@ -6,6 +6,12 @@ words are kept stands in `column_types`.
 
 from sqlalchemy import MetaData
 
+from convsync.store.schema.audience_tables import (
+    audience_batches,
+    audience_lists,
+    audience_members,
+    audience_wanted,
+)
 from convsync.store.schema.audit_tables import (
     APPEND_ONLY,
     audit_blocks,
@@ -31,6 +37,7 @@ from convsync.store.schema.deal_tables import (
     milestones,
     row_digests,
 )
+from convsync.store.schema.digest_tables import digests
 from convsync.store.schema.ledger_tables import (
     HAS_CONTENT,
     IS_LATE,
@@ -48,6 +55,7 @@ from convsync.store.schema.ledger_tables import (
 from convsync.store.schema.person_tables import (
     IS_STILL_JOINED,
     consents,
+    crowded_keys,
     erased_keys,
     person_news,
     persons,
@@ -62,11 +70,13 @@ from convsync.store.schema.reading_tables import (
     stages,
     watermarks,
 )
+from convsync.store.schema.revenue_tables import revenue
 from convsync.store.schema.run_tables import (
     kept_plans,
     requests,
     runs,
 )
+from convsync.store.schema.user_tables import sign_ins, users
 
 __all__ = [
     "APPEND_ONLY",
@@ -85,6 +95,10 @@ __all__ = [
     "ad_costs",
     "ad_days",
     "ad_results",
+    "audience_batches",
+    "audience_lists",
+    "audience_members",
+    "audience_wanted",
     "audit_blocks",
     "audit_events",
     "audit_head",
@@ -96,9 +110,11 @@ __all__ = [
     "collected",
     "consents",
     "cost_days",
+    "crowded_keys",
     "deal_keys",
     "deal_sums",
     "deals",
+    "digests",
     "erased_keys",
     "file_marks",
     "for_both_databases",
@@ -113,12 +129,15 @@ __all__ = [
     "quarantine",
     "remembered",
     "requests",
+    "revenue",
     "row_digests",
     "runs",
     "shared_keys",
+    "sign_ins",
     "stages",
     "standing_sums",
     "time_sums",
+    "users",
     "watermarks",
 ]
 

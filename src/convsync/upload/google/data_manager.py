@@ -15,7 +15,7 @@ What shapes this adapter (https://developers.google.com/data-manager/api):
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from google.ads import datamanager_v1
@@ -52,6 +52,7 @@ from convsync.upload.google.data_manager_requests import RequestAccounts, reques
 from convsync.upload.google.data_manager_status import verdict_of
 from convsync.upload.google.server_clock import note_time
 from convsync.upload.google.takes import data_manager
+from convsync.upload.google.user_lists import UserLists
 from convsync.upload.parts import foreseen, logged, upload_in_parts
 
 MAX_EVENTS = 2_000
@@ -92,15 +93,30 @@ class DataManager:
         self._rest_endpoint = rest_endpoint
         self._timeout_s = timeout.total_seconds()
         self._credentials = credentials or AnonymousCredentials()
-        channel = (
+        self._channel = (
             plaintext_channel(endpoint)
             if is_plaintext
             else signed_channel(endpoint, self._credentials, DATA_MANAGER_SCOPE)
         )
         self._client = datamanager_v1.IngestionServiceClient(
-            transport=IngestionServiceGrpcTransport(channel=channel)
+            transport=IngestionServiceGrpcTransport(channel=self._channel)
         )
         self._session = AuthorizedSession(self._credentials)
+
+    @cached_property
+    def member_lists(self) -> UserLists:
+        """The account's lists of people, over the same connections."""
+        return UserLists(
+            self.name,
+            self._account,
+            self._credentials,
+            channel=self._channel,
+            session=self._session,
+            rest_endpoint=self._rest_endpoint,
+            timeout=timedelta(seconds=self._timeout_s),
+            upload_quota=self.upload_quota,
+            status_quota=self.status_quota,
+        )
 
     def upload(self, batch: Batch, *, now: datetime) -> Sequence[Outcome]:
         """Send a batch, in one request but for what a retractor takes back; see Destination."""

@@ -21,7 +21,7 @@ from convsync.upload.google.credentials import DATA_MANAGER_SCOPE, wants_scope
 from convsync.upload.google.data_manager_codes import REFUSALS
 from convsync.upload.google.data_manager_status import details_in
 
-_ROW = re.compile(r"\bevents\[(\d+)\]")
+_ROW = re.compile(r"\b(?:events|audience_members)\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,22 +122,16 @@ def outcomes_of_refusal(
     """Return an outcome for every row of a refused request, or raise what stops the run."""
     error = refusal.error
     about = f"{destination} refused batch {batch.number}"
-    asked = f" (request {refusal.request_id})" if refusal.request_id else ""
-    if isinstance(error, _TRANSIENT):
-        raise TransientError(
-            f"{destination} did not take batch {batch.number}: {_word(error)}{asked}."
-            f"{_spent(refusal, now)}",
-            retry_after_s=refusal.retry_after_s,
-            surely_not_taken=isinstance(error, exceptions.TooManyRequests),
-        )
+    asked = asked_of(refusal)
+    raise_if_transient(refusal, f"{destination} did not take batch {batch.number}", now)
     codes = sorted({*refusal.elsewhere, *refusal.named.values(), refusal.reason})
     meanings = {code: REFUSALS[code] for code in codes if code in REFUSALS}
     for code, meaning in meanings.items():
         if meaning.what is Class.STOP:
             raise OperatorError(f"{about}: {code}{asked}. {meaning.fix}")
     is_blocked = any(meaning.what is Class.BLOCKED for meaning in meanings.values())
-    if not is_blocked and isinstance(error, exceptions.Unauthorized | exceptions.Forbidden):
-        raise OperatorError(f"{about}: {_word(error)}{asked}. {_CREDENTIALS_FIX}")
+    if not is_blocked:
+        raise_if_not_let_in(refusal, about)
     if not is_blocked and not isinstance(error, exceptions.BadRequest):
         raise UnexpectedResponseError(f"{about}: {_word(error)}{asked}, which should never happen.")
     deciding = _named(refusal, meanings, batch) or _unnamed(refusal, batch)
@@ -145,6 +139,29 @@ def outcomes_of_refusal(
         outcome_of(deciding[row], REFUSALS, statement, now) if row in deciding else Untried()
         for row, statement in enumerate(batch.statements)
     ]
+
+
+def asked_of(refusal: Refusal) -> str:
+    """Return the vendor's own number of the request in brackets, "" where it gave none."""
+    return f" (request {refusal.request_id})" if refusal.request_id else ""
+
+
+def raise_if_transient(refusal: Refusal, about: str, now: datetime) -> None:
+    """Raise TransientError where a later try may succeed; `about` says what was not done."""
+    error = refusal.error
+    if isinstance(error, _TRANSIENT):
+        raise TransientError(
+            f"{about}: {_word(error)}{asked_of(refusal)}.{_spent(refusal, now)}",
+            retry_after_s=refusal.retry_after_s,
+            surely_not_taken=isinstance(error, exceptions.TooManyRequests),
+        )
+
+
+def raise_if_not_let_in(refusal: Refusal, about: str) -> None:
+    """Raise OperatorError where the credentials are refused."""
+    if isinstance(refusal.error, exceptions.Unauthorized | exceptions.Forbidden):
+        word = _word(refusal.error)
+        raise OperatorError(f"{about}: {word}{asked_of(refusal)}. {_CREDENTIALS_FIX}")
 
 
 def _spent(refusal: Refusal, now: datetime) -> str:

@@ -43,19 +43,24 @@ class RequestAccounts:
 def request_of(batch: Batch, account: RequestAccounts) -> Any:
     """Return the raw protobuf request that carries a batch, the same for the same batch."""
     request = _Request()
-    destination = request.destinations.add()
-    _set_account(destination.operating_account, account.operating)
-    if account.login:
-        _set_account(destination.login_account, account.login)
-    if account.linked:
-        _set_account(destination.linked_account, account.linked)
-    destination.product_destination_id = batch.action.action_id
+    add_destination(request, account, batch.action.action_id)
     source = _SOURCE[account.event_source]
     for statement in batch.statements:
         _add_event(request.events.add(), statement, source)
     if any(statement.identifiers for statement in batch.statements):
         request.encoding = _HEX
     return request
+
+
+def add_destination(request: Any, account: RequestAccounts, product_destination_id: str) -> None:
+    """Say in a request which action or list of which account it is for, and who signs in."""
+    destination = request.destinations.add()
+    _set_account(destination.operating_account, account.operating)
+    if account.login:
+        _set_account(destination.login_account, account.login)
+    if account.linked:
+        _set_account(destination.linked_account, account.linked)
+    destination.product_destination_id = product_destination_id
 
 
 def _set_account(target: Any, account_id: str) -> None:

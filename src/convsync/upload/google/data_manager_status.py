@@ -127,7 +127,7 @@ def _status_in(body: Mapping[str, Any], batch: Batch) -> _Status | None:
 
 
 def _no_status(body: Mapping[str, Any], batch: Batch) -> Verdict:
-    reasons = set(_reasons_in(body))
+    reasons = set(reasons_in(body))
     if NO_LONGER_KEPT in reasons:
         return [Confirmed(code=NO_LONGER_KEPT)] * len(batch.statements)
     if reasons & {"INVALID_REQUEST_ID", "NOT_FOUND"}:
@@ -143,7 +143,8 @@ def details_in(body: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return [d for d in details if isinstance(d, Mapping)] if isinstance(details, list) else []
 
 
-def _reasons_in(body: Mapping[str, Any]) -> Iterator[str]:
+def reasons_in(body: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every reason that an error answer gives."""
     for detail in details_in(body):
         if reason := detail.get("reason"):
             yield str(reason)

@@ -5,14 +5,18 @@ for each area makes them, in the order in which they refer to each other.
 """
 
 from convsync.store.migrations.first_tables import (
+    audience_tables,
     audit_tables,
     click_tables,
     cost_tables,
     deal_tables,
+    digest_tables,
     ledger_tables,
     person_tables,
     reading_tables,
+    revenue_tables,
     run_tables,
+    user_tables,
 )
 
 revision = "0001"
@@ -29,6 +33,10 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    revenue_tables,
+    audience_tables,
+    digest_tables,
+    user_tables,
 )
 
 
