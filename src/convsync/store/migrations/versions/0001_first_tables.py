@@ -14,6 +14,7 @@ from convsync.store.migrations.first_tables import (
     ledger_tables,
     person_tables,
     reading_tables,
+    report_views,
     revenue_tables,
     run_tables,
 )
@@ -35,6 +36,7 @@ _AREAS = (
     revenue_tables,
     audience_tables,
     digest_tables,
+    report_views,
 )
 
 
