@@ -77,6 +77,7 @@ from convsync.store.schema.run_tables import (
     requests,
     runs,
 )
+from convsync.store.schema.user_tables import sign_ins, users
 
 __all__ = [
     "APPEND_ONLY",
@@ -134,9 +135,11 @@ __all__ = [
     "row_digests",
     "runs",
     "shared_keys",
+    "sign_ins",
     "stages",
     "standing_sums",
     "time_sums",
+    "users",
     "watermarks",
 ]
 

@@ -17,6 +17,7 @@ from convsync.store.migrations.first_tables import (
     report_views,
     revenue_tables,
     run_tables,
+    user_tables,
 )
 
 revision = "0001"
@@ -36,6 +37,7 @@ _AREAS = (
     revenue_tables,
     audience_tables,
     digest_tables,
+    user_tables,
     report_views,
 )
 
