@@ -77,6 +77,7 @@ def services_of(
         run_limits=run_limits_of(settings),
         shared_keys=shared_keys_of(settings),
         agreements=agreements_of(settings),
+        funnel=funnel_of(settings),
         audiences=audiences_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),
