@@ -9,6 +9,7 @@ from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
 from convsync.extract.source import ClickSource, DealSource
 from convsync.guarding import SafetyLimits
 from convsync.model.audience import Audience
+from convsync.model.definition import Definitions
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
 from convsync.model.terms import Moved, PrivacySettings, RunLimits, SharedKeys
@@ -73,6 +74,7 @@ class Services:
     shared_keys: SharedKeys = field(default_factory=SharedKeys)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     audiences: Sequence[Audience] = ()
+    definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
     real_clock: Clock = system_clock

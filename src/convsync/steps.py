@@ -36,6 +36,7 @@ from convsync.store import (
     deals,
     heard,
     ledger,
+    notes,
     persons,
     portions,
     runs,
@@ -255,6 +256,7 @@ class Work:
         """Make every deal due where the rules are not those of the last run."""
         digest = rules_digest(self.services.rules, self.services.takes)
         with self.session.transaction("compare rules") as connection:
+            notes.note_definitions(connection, self.services.definitions, at=self.session.now)
             before = runs.recall(connection, _RULES)
             if before != digest:
                 deals.look_at_all_again(connection, self.session.now)

@@ -74,6 +74,7 @@ from convsync.store.schema.run_tables import (
     requests,
     runs,
 )
+from convsync.store.schema.trend_tables import definitions, notes
 
 __all__ = [
     "APPEND_ONLY",
@@ -110,6 +111,7 @@ __all__ = [
     "deal_keys",
     "deal_sums",
     "deals",
+    "definitions",
     "digests",
     "erased_keys",
     "file_marks",
@@ -120,6 +122,7 @@ __all__ = [
     "merges",
     "metadata",
     "milestones",
+    "notes",
     "person_news",
     "persons",
     "quarantine",

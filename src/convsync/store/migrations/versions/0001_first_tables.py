@@ -15,6 +15,7 @@ from convsync.store.migrations.first_tables import (
     person_tables,
     reading_tables,
     run_tables,
+    trend_tables,
 )
 
 revision = "0001"
@@ -31,6 +32,7 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    trend_tables,
     audience_tables,
     digest_tables,
 )
