@@ -17,6 +17,7 @@ from convsync.audiences.keeping import AudienceKeeper
 from convsync.calls import PacedCalls
 from convsync.conclusion import Conclusion
 from convsync.departures import Departures
+from convsync.earnings import Earnings
 from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
@@ -33,6 +34,7 @@ from convsync.services import Services
 from convsync.store import (
     account,
     clicks,
+    crowded_keys,
     deals,
     heard,
     ledger,
@@ -45,9 +47,9 @@ from convsync.store import (
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
-from convsync.store.reach import joining_nobody
 from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
+from convsync.windows import Windows
 
 _RULES = "rules"
 _A_WEEK = timedelta(days=7)
@@ -96,6 +98,17 @@ class Work:
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
             should_stop=lambda: services.stop.is_asked,
+        )
+        self.earnings = Earnings(
+            session,
+            services.money,
+            services.rules,
+            Windows(session, services.run_limits.clock_tolerance),
+            vanished_share=services.limits.vanished_share,
+            problems=self.problems,
+            unreadable=self.intake.unreadable,
+            before_moving=self.stop_if_the_clock_is_wrong,
+            advance=self._advance_or_stop,
         )
         self.conclusion = Conclusion(
             services=services,
@@ -181,6 +194,7 @@ class Work:
         self._notice_new_rules()
         self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
+        self.gather_revenue()
         self._join_people()
         self.intake.spread_consent()
         self.reconcile_due()
@@ -188,6 +202,10 @@ class Work:
     def gather_clicks(self) -> None:
         """Read the clicks logged since the last run, and make the deals due that they concern."""
         self.intake.read_new_clicks(self.services.click_sources)
+
+    def gather_revenue(self) -> None:
+        """Read what came in since the last run, and make the deals due that it is of."""
+        self.earnings.read(self.services.revenue_sources, self.intake.erased)
 
     @log.phase("recover")
     def finish_what_was_begun(self) -> None:
@@ -221,6 +239,7 @@ class Work:
         self.gather_clicks()
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)
+        self.gather_revenue()
         self._join_people()
         self.intake.spread_consent()
         after = 0
@@ -249,6 +268,7 @@ class Work:
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
                 now = self.session.now
                 share = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
+                crowded_keys.note(connection, terms.allowed, now=now)
                 runs.remember(connection, _SHARED, said)
                 persons.join(connection, share_keys=share, now=now)
 
@@ -319,8 +339,9 @@ class Work:
             next_number=ledger.next_number(connection),
             within=within,
             takes=self.services.takes,
-            shared=joining_nobody(connection),
+            shared=shared_keys.digests(connection),
             sales=kin.sales,
+            takings=self.earnings.of(connection, rows),
         )
         self._write_down(connection, done)
         held = {row: at for row, at in done.look_again.items() if at is not None}

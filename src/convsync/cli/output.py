@@ -29,8 +29,11 @@ FOUND_BY: Mapping[str, str] = {
     "deal": "on the deal",
     "lead": "on its lead",
     "contact": "on its contact",
-    "key": "by a CRM or visitor key",
-    "identifier": "by hashed e-mail or phone",
+    "crm": "by a CRM ID",
+    "visitor": "by a visitor ID",
+    "email": "by hashed e-mail",
+    "phone": "by hashed phone",
+    "identifier": "by consented hashes",
     "person": "by another deal or click of the same customer",
 }
 """How a click was found, by the name of its `MatchBasis`."""

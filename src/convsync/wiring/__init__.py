@@ -24,6 +24,8 @@ from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.rates import exchange_of as exchange_of
 from convsync.wiring.rates import rates_of as rates_of
+from convsync.wiring.revenue import money_of as money_of
+from convsync.wiring.revenue import revenue_sources_of as revenue_sources_of
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of
@@ -67,6 +69,8 @@ def services_of(
         rules=rules_of(settings),
         deal_sources=deal_sources_of(settings, retry),
         click_sources=click_sources_of(settings),
+        revenue_sources=revenue_sources_of(settings),
+        money=money_of(settings),
         takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),

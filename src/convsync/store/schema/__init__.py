@@ -55,6 +55,7 @@ from convsync.store.schema.ledger_tables import (
 from convsync.store.schema.person_tables import (
     IS_STILL_JOINED,
     consents,
+    crowded_keys,
     erased_keys,
     person_news,
     persons,
@@ -69,12 +70,14 @@ from convsync.store.schema.reading_tables import (
     stages,
     watermarks,
 )
+from convsync.store.schema.revenue_tables import revenue
 from convsync.store.schema.run_tables import (
     kept_plans,
     requests,
     runs,
 )
 from convsync.store.schema.trend_tables import definitions, notes
+from convsync.store.schema.user_tables import sign_ins, users
 
 __all__ = [
     "APPEND_ONLY",
@@ -108,6 +111,7 @@ __all__ = [
     "collected",
     "consents",
     "cost_days",
+    "crowded_keys",
     "deal_keys",
     "deal_sums",
     "deals",
@@ -128,12 +132,15 @@ __all__ = [
     "quarantine",
     "remembered",
     "requests",
+    "revenue",
     "row_digests",
     "runs",
     "shared_keys",
+    "sign_ins",
     "stages",
     "standing_sums",
     "time_sums",
+    "users",
     "watermarks",
 ]
 

@@ -43,8 +43,8 @@ click_keys = Table(
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
-IS_OF_PEOPLE = text("basis = 5")
-"""A key that is a hashed e-mail or phone: `MatchBasis.IDENTIFIER`."""
+IS_OF_PEOPLE = text("basis IN (6, 7)")
+"""A key that is a hashed e-mail or phone: `MatchBasis.EMAIL` and `PHONE`."""
 Index("ix_click_keys_click", click_keys.c.click)
 
 collected = Table(

@@ -14,8 +14,10 @@ from convsync.store.migrations.first_tables import (
     ledger_tables,
     person_tables,
     reading_tables,
+    revenue_tables,
     run_tables,
     trend_tables,
+    user_tables,
 )
 
 revision = "0001"
@@ -33,8 +35,10 @@ _AREAS = (
     ledger_tables,
     audit_tables,
     trend_tables,
+    revenue_tables,
     audience_tables,
     digest_tables,
+    user_tables,
 )
 
 
