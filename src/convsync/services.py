@@ -77,6 +77,7 @@ class Services:
     run_limits: RunLimits = field(default_factory=RunLimits)
     shared_keys: SharedKeys = field(default_factory=SharedKeys)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
+    funnel: Sequence[str] = ()
     audiences: Sequence[Audience] = ()
     definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)

@@ -79,6 +79,7 @@ def services_of(
         shared_keys=shared_keys_of(settings),
         agreements=agreements_of(settings),
         definitions=definitions_of(settings),
+        funnel=funnel_of(settings),
         audiences=audiences_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),

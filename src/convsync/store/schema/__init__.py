@@ -70,6 +70,7 @@ from convsync.store.schema.reading_tables import (
     stages,
     watermarks,
 )
+from convsync.store.schema.report_tables import funnel_steps
 from convsync.store.schema.revenue_tables import revenue
 from convsync.store.schema.run_tables import (
     kept_plans,
@@ -120,6 +121,7 @@ __all__ = [
     "erased_keys",
     "file_marks",
     "for_both_databases",
+    "funnel_steps",
     "kept_plans",
     "ledger",
     "ledger_sums",

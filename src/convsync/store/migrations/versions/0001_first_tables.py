@@ -14,6 +14,7 @@ from convsync.store.migrations.first_tables import (
     ledger_tables,
     person_tables,
     reading_tables,
+    report_views,
     revenue_tables,
     run_tables,
     trend_tables,
@@ -39,6 +40,7 @@ _AREAS = (
     audience_tables,
     digest_tables,
     user_tables,
+    report_views,
 )
 
 
