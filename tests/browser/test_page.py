@@ -4,6 +4,7 @@ keyboard and on a phone, and nobody is kept out by how it is made.
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.wait import WebDriverWait
 
 from convsync.sandbox.server import Sandbox
 from tests.cli.office import NEXT_NIGHT, THIRD_NIGHT, Office
@@ -54,13 +57,23 @@ def theme(browser: Chrome, name: str) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
 
 
+@contextmanager
+def another_page(browser: Chrome) -> Iterator[None]:
+    """Wait until what is done here has led to another page."""
+    before = browser.find_element(By.TAG_NAME, "html")
+    yield
+    WebDriverWait(browser, 60).until(staleness_of(before))
+
+
 def signs_in(browser: Chrome, name: str) -> None:
     browser.find_element(By.ID, "name").send_keys(name)
-    browser.find_element(By.ID, "password").send_keys(PASSWORD, Keys.ENTER)
+    with another_page(browser):
+        browser.find_element(By.ID, "password").send_keys(PASSWORD, Keys.ENTER)
 
 
 def follows(browser: Chrome, name: str) -> None:
-    browser.find_element(By.LINK_TEXT, name).click()
+    with another_page(browser):
+        browser.find_element(By.LINK_TEXT, name).click()
 
 
 def read(browser: Chrome) -> str:
@@ -81,7 +94,8 @@ def test_a_refused_conversion_is_found_read_sent_again_and_confirmed(
     follows(browser, "Errors")
     follows(browser, "Try again")
     assert "as decided by otto" in read(browser)
-    browser.find_element(By.XPATH, "//button[text()='Send again']").click()
+    with another_page(browser):
+        browser.find_element(By.XPATH, "//button[text()='Send again']").click()
     assert "sent 1" in read(browser)
     office.night(THIRD_NIGHT)
     browser.get(f"{page.url}/deals/D-1")
@@ -93,7 +107,8 @@ def test_the_same_walk_works_with_the_keyboard_alone_on_a_phone(
 ) -> None:
     browser.set_window_size(*PHONE)
     types(browser, "name", "otto")
-    types(browser, "password", PASSWORD + Keys.ENTER)
+    with another_page(browser):
+        types(browser, "password", PASSWORD + Keys.ENTER)
     presses(browser, "Errors")
     presses(browser, "Try again")
     office.sandbox.platform.verdicts = {}
@@ -108,7 +123,8 @@ def types(browser: Chrome, field: str, keys: str) -> None:
 
 def presses(browser: Chrome, name: str) -> None:
     comes_to(browser, lambda focused: focused.text == name)
-    ActionChains(browser).send_keys(Keys.ENTER).perform()
+    with another_page(browser):
+        ActionChains(browser).send_keys(Keys.ENTER).perform()
 
 
 def comes_to(browser: Chrome, is_there: Any) -> None:
