@@ -326,7 +326,8 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             real_now=lease_time(connection, services.real_clock),
             holder=runs.this_process(),
         )
-        started = Event(EventKind.RUN_STARTED, {"command": command, "as_of": now.isoformat()})
+        detail = {"command": command, "as_of": now.isoformat(), "by": services.by}
+        started = Event(EventKind.RUN_STARTED, detail)
         audit.record(connection, [started], run_id=run_id, at=now)
     session = RunSession(
         services.database,

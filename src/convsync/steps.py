@@ -5,12 +5,9 @@ run can be stopped between any two of them. A preview takes the same steps on ta
 ledger.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from hashlib import blake2b
 
 from convsync import audit, chunks, forgetting, log, renames, reopening
 from convsync.audiences.keeping import AudienceKeeper
@@ -26,7 +23,7 @@ from convsync.model.chosen import Chosen
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.model.rule import ConversionRule
+from convsync.model.rule_digest import rules_digest
 from convsync.outbox import Outbox
 from convsync.plan import PlanSummary
 from convsync.reconcile import Reconciled, reconcile_chunk
@@ -35,8 +32,10 @@ from convsync.store import (
     account,
     crowded_keys,
     deals,
+    funnel_steps,
     heard,
     ledger,
+    notes,
     persons,
     portions,
     runs,
@@ -274,6 +273,8 @@ class Work:
         """Make every deal due where the rules are not those of the last run."""
         digest = rules_digest(self.services.rules, self.services.takes)
         with self.session.transaction("compare rules") as connection:
+            notes.note_definitions(connection, self.services.definitions, at=self.session.now)
+            funnel_steps.keep(connection, self.services.funnel, self.services.agreements)
             before = runs.recall(connection, _RULES)
             if before != digest:
                 deals.look_at_all_again(connection, self.session.now)
@@ -396,18 +397,3 @@ class Work:
         renewed = self.keeper.keep()
         self.problems += self.keeper.problems
         return renewed
-
-
-def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = ()) -> str:
-    """Return what changes whenever a rule does, or a destination comes or goes; and only then.
-
-    Sets are put in order: theirs differs from one process to the next.
-    """
-    content = json.dumps(
-        [[asdict(rule) for rule in rules], sorted(destinations)], default=_plain, sort_keys=True
-    )
-    return blake2b(content.encode(), digest_size=16).hexdigest()
-
-
-def _plain(value: object) -> object:
-    return sorted(value) if isinstance(value, frozenset) else str(value)

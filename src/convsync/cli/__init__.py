@@ -30,6 +30,7 @@ from convsync.cli import (
     find,
     forget,
     init,
+    notes,
     output,
     past_runs,
     quarantine,
@@ -37,8 +38,10 @@ from convsync.cli import (
     runs,
     sandbox,
     schedule,
+    serve,
     status,
     streams,
+    users,
 )
 from convsync.cli.collector import spare_the_collector
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
@@ -68,6 +71,7 @@ app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("digest")(digest.digest)
 app.command("schedule")(schedule.schedule)
+app.command("serve")(serve.serve)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audiences.app, name="audiences")
 app.add_typer(audit.app, name="audit")
@@ -79,6 +83,8 @@ app.add_typer(costs.app, name="costs")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
+app.add_typer(notes.app, name="note")
+app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")
 
 

@@ -69,12 +69,15 @@ from convsync.store.schema.reading_tables import (
     stages,
     watermarks,
 )
+from convsync.store.schema.report_tables import funnel_steps
 from convsync.store.schema.revenue_tables import revenue
 from convsync.store.schema.run_tables import (
     kept_plans,
     requests,
     runs,
 )
+from convsync.store.schema.trend_tables import definitions, notes
+from convsync.store.schema.user_tables import sign_ins, users
 
 __all__ = [
     "APPEND_ONLY",
@@ -111,16 +114,19 @@ __all__ = [
     "deal_keys",
     "deal_sums",
     "deals",
+    "definitions",
     "digests",
     "erased_keys",
     "file_marks",
     "for_both_databases",
+    "funnel_steps",
     "kept_plans",
     "ledger",
     "ledger_sums",
     "merges",
     "metadata",
     "milestones",
+    "notes",
     "person_news",
     "persons",
     "quarantine",
@@ -130,9 +136,11 @@ __all__ = [
     "row_digests",
     "runs",
     "shared_keys",
+    "sign_ins",
     "stages",
     "standing_sums",
     "time_sums",
+    "users",
     "watermarks",
 ]
 
