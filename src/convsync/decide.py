@@ -19,7 +19,7 @@ from convsync.model.deal import LOST, Deal, Gone, Milestone
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, NotSent, Reason, Waiting
-from convsync.model.rule import ConversionRule
+from convsync.model.rule import ConversionRule, ExpectedValue
 from convsync.model.statement import Operation
 from convsync.plan import Decision
 from convsync.value import value_deal, value_of
@@ -45,6 +45,8 @@ def decide(
     if deal.consent.is_unclear:
         return _until_consent_is_clear(milestone, rule, now)
     if entry is not None and entry.keeps_its_click:
+        if kept := _kept_value(entry, rule):
+            return kept
         counted = None if entry.is_unsure else entry.told or entry.value
         return _worth_restating(value_of(deal, rule), counted, rule)
     match match_deal(deal, milestone, candidates, rule, now=now):
@@ -105,6 +107,16 @@ def _worth_restating(
     if isinstance(value, Money) and counted is not None:
         return value if rule.is_worth_restating(value, counted) else counted
     return value
+
+
+def _kept_value(entry: LedgerEntry, rule: ConversionRule) -> Money | None:
+    """Return the learned value that a conversion went out with, where no other is to replace it.
+
+    What was taken back meanwhile has none, and is valued anew.
+    """
+    value = entry.told or entry.value
+    is_kept = isinstance(rule.value, ExpectedValue) and rule.value.keeps_what_is_counted
+    return value if is_kept and value is not None and value.amount else None
 
 
 def may_be_repeated(entry: LedgerEntry, deal: Deal, rule: ConversionRule | None) -> bool:

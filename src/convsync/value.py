@@ -13,12 +13,14 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from convsync.model.conversion import Conversion
 from convsync.model.deal import WON, Deal, Milestone
+from convsync.model.expected import AcceptedValues
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import MOST, Money
 from convsync.model.outcome import Matched, NotSent, Reason
 from convsync.model.rule import (
     AmountOutcomes,
     ConversionRule,
+    ExpectedValue,
     FixedSum,
     ShareOfAmount,
     TableBySegment,
@@ -90,6 +92,8 @@ def value_of(deal: Deal, rule: ConversionRule) -> Money | NotSent:
             return money
         case TableBySegment() as table:
             return _from_table(deal, table)
+        case ExpectedValue(accepted=accepted):
+            return _expected(deal, rule.milestone, accepted)
         case ShareOfAmount(share=share):
             return _from_amount(deal, rule.amounts, share)
 
@@ -99,6 +103,14 @@ def _from_table(deal: Deal, table: TableBySegment) -> Money | NotSent:
     if amount is None:
         return NotSent(reason=Reason.SEGMENT_WITHOUT_VALUE)
     return Money(amount=amount, currency=table.currency)
+
+
+def _expected(deal: Deal, milestone: str, accepted: AcceptedValues | None) -> Money | NotSent:
+    if accepted is None:
+        return NotSent(reason=Reason.VALUES_NOT_ACCEPTED)
+    group = accepted.table.group_of(deal.source, deal.segments)
+    value = accepted.table.value_of(milestone, group)
+    return NotSent(reason=Reason.EXPECTED_VALUE_UNKNOWN) if value is None else value
 
 
 def _from_amount(deal: Deal, outcomes: AmountOutcomes, share: Decimal) -> Money | NotSent:

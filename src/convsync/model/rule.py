@@ -9,6 +9,7 @@ from enum import StrEnum
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import Consent
 from convsync.model.deal import LOST
+from convsync.model.expected import AcceptedValues
 from convsync.model.money import Money
 
 
@@ -84,7 +85,19 @@ class TableBySegment:
     currency: str
 
 
-ValueRule = ShareOfAmount | FixedSum | TableBySegment
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedValue:
+    """A conversion is worth what was learned from earlier leads; None: nothing is accepted yet."""
+
+    accepted: AcceptedValues | None = None
+
+    @property
+    def keeps_what_is_counted(self) -> bool:
+        """True unless the accepted version also restates what is counted already."""
+        return self.accepted is None or not self.accepted.restates
+
+
+ValueRule = ShareOfAmount | FixedSum | TableBySegment | ExpectedValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,7 @@ from convsync.store.schema.run_tables import (
     requests,
     runs,
 )
+from convsync.store.schema.value_tables import value_versions
 
 __all__ = [
     "APPEND_ONLY",
@@ -131,6 +132,7 @@ __all__ = [
     "stages",
     "standing_sums",
     "time_sums",
+    "value_versions",
     "watermarks",
 ]
 
