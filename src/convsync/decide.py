@@ -19,10 +19,10 @@ from convsync.model.deal import LOST, Deal, Gone, Milestone
 from convsync.model.ledger import LedgerEntry, State
 from convsync.model.money import Money
 from convsync.model.outcome import Matched, NotSent, Reason, Waiting
-from convsync.model.rule import ConversionRule, ExpectedValue
+from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
 from convsync.plan import Decision
-from convsync.value import value_deal, value_of
+from convsync.value import is_still_expected, value_deal, value_of
 
 
 def decide(
@@ -45,10 +45,10 @@ def decide(
     if deal.consent.is_unclear:
         return _until_consent_is_clear(milestone, rule, now)
     if entry is not None and entry.keeps_its_click:
-        if kept := _kept_value(entry, rule):
+        if kept := _kept_value(deal, entry, rule, now):
             return kept
         counted = None if entry.is_unsure else entry.told or entry.value
-        return _worth_restating(value_of(deal, rule), counted, rule)
+        return _worth_restating(value_of(deal, rule, now=now), counted, rule)
     match match_deal(deal, milestone, candidates, rule, now=now):
         case Matched() as matched:
             decided = value_deal(deal, milestone, matched, rule, now=now)
@@ -109,14 +109,19 @@ def _worth_restating(
     return value
 
 
-def _kept_value(entry: LedgerEntry, rule: ConversionRule) -> Money | None:
+def _kept_value(
+    deal: Deal, entry: LedgerEntry, rule: ConversionRule, now: datetime
+) -> Money | None:
     """Return the learned value that a conversion went out with, where no other is to replace it.
 
-    What was taken back meanwhile has none, and is valued anew.
+    What was taken back meanwhile has none, and is valued anew; so is what money came in for.
     """
     value = entry.told or entry.value
-    is_kept = isinstance(rule.value, ExpectedValue) and rule.value.keeps_what_is_counted
-    return value if is_kept and value is not None and value.amount else None
+    if rule.learned is None or not rule.learned.keeps_what_is_counted:
+        return None
+    if value is None or not value.amount or not is_still_expected(deal, rule, now=now):
+        return None
+    return value
 
 
 def may_be_repeated(entry: LedgerEntry, deal: Deal, rule: ConversionRule | None) -> bool:

@@ -24,7 +24,7 @@ from convsync.model.event import Event, EventKind
 from convsync.model.expected import ExpectedTable, Forecast, group_in
 from convsync.model.finding import Finding, Severity
 from convsync.model.outcome import EXPLANATIONS, Reason
-from convsync.model.rule import ConversionRule, ExpectedValue
+from convsync.model.rule import ConversionRule
 from convsync.store import runs, value_versions
 from convsync.store.database import Connection, Database
 from convsync.store.value_versions import Version
@@ -233,7 +233,7 @@ def _spell(trace: Trace) -> Spell:
 
 def wants_learned_values(rules: Sequence[ConversionRule]) -> bool:
     """True where a rule's value is learned."""
-    return any(isinstance(rule.value, ExpectedValue) for rule in rules)
+    return any(rule.learned for rule in rules)
 
 
 def findings(
@@ -244,7 +244,7 @@ def findings(
         used = value_versions.accepted(connection)
         history = None if used is None else read_history(connection, terms)
     if used is None or history is None:
-        wanting = [rule.name for rule in rules if isinstance(rule.value, ExpectedValue)]
+        wanting = [rule.name for rule in rules if rule.learned]
         explained = EXPLANATIONS[Reason.VALUES_NOT_ACCEPTED]
         return [
             Finding(

@@ -13,12 +13,13 @@ Time is passed in. `now` is the instant the run takes as the present, the machin
 leases alone go by a real clock, the database's where it has one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
 from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
+from convsync.audiences import matching
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
@@ -224,6 +225,18 @@ def keep_audiences(services: Services) -> tuple[Report, Sequence[Renewal]]:
     return work.conclusion.report, renewed
 
 
+ReadAudience = Callable[[Iterator[Mapping[str, str]]], None]
+"""Reads who is in an audience: source and deal ID, and hashes of an e-mail or a phone."""
+
+
+def read_audience(services: Services, audience: str, read: ReadAudience) -> None:
+    """Have somebody read who is in an audience now, by the deals as last read."""
+    with _previewing(services, "audiences") as work:
+        work.keeper.plan()
+        with work.session.transaction("read audience") as connection:
+            read(matching.listed(connection, audience))
+
+
 def plan_audiences(services: Services) -> Sequence[Renewal]:
     """Return what `keep_audiences` would do now, and write and send nothing."""
     with _previewing(services, "audiences") as work:
@@ -312,7 +325,8 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             real_now=lease_time(connection, services.real_clock),
             holder=runs.this_process(),
         )
-        started = Event(EventKind.RUN_STARTED, {"command": command, "as_of": now.isoformat()})
+        detail = {"command": command, "as_of": now.isoformat(), "by": services.by}
+        started = Event(EventKind.RUN_STARTED, detail)
         audit.record(connection, [started], run_id=run_id, at=now)
     session = RunSession(
         services.database,

@@ -42,25 +42,25 @@ def worth(table: ExpectedTable) -> Money:
 
 def test_a_lead_is_worth_what_was_learned_of_its_group(table: ExpectedTable) -> None:
     deal = a_deal(segments={"origin": "good"})
-    assert value_of(deal, rule_with(table)) == worth(table)
-    other = value_of(a_deal(segments={"origin": "bad"}), rule_with(table))
+    assert value_of(deal, rule_with(table), now=NOW) == worth(table)
+    other = value_of(a_deal(segments={"origin": "bad"}), rule_with(table), now=NOW)
     assert isinstance(other, Money)
     assert other.amount < worth(table).amount
 
 
 def test_a_lead_of_a_group_that_is_not_known_is_worth_what_any_is(table: ExpectedTable) -> None:
     whole = table.value_of("won", ())
-    assert value_of(a_deal(segments={"origin": "new"}), rule_with(table)) == whole
-    assert value_of(a_deal(), rule_with(table)) == whole
+    assert value_of(a_deal(segments={"origin": "new"}), rule_with(table), now=NOW) == whole
+    assert value_of(a_deal(), rule_with(table), now=NOW) == whole
 
 
 def test_without_an_accepted_version_there_is_a_reason_and_no_guess() -> None:
-    assert value_of(a_deal(), rule_with(None)) == NotSent(reason=Reason.VALUES_NOT_ACCEPTED)
+    assert value_of(a_deal(), rule_with(None), now=NOW) == NotSent(reason=Reason.VALUES_NOT_ACCEPTED)
 
 
 def test_a_milestone_that_was_not_learned_has_a_reason_and_no_guess(table: ExpectedTable) -> None:
     rule = replace(rule_with(table), milestone="sql")
-    assert value_of(a_deal(), rule) == NotSent(reason=Reason.EXPECTED_VALUE_UNKNOWN)
+    assert value_of(a_deal(), rule, now=NOW) == NotSent(reason=Reason.EXPECTED_VALUE_UNKNOWN)
 
 
 @pytest.mark.parametrize(

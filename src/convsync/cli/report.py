@@ -20,6 +20,7 @@ from convsync.cli.coverage_words import (
     whole,
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.report_campaigns import campaigns
 from convsync.cli.report_days import To, days_asked, require_group, segments_of, week_of
 from convsync.cli.report_funnel import funnel
 from convsync.cli.report_shortfalls import shortfalls
@@ -76,6 +77,7 @@ def _reports() -> None:
 
 app.command("funnel")(funnel)
 app.command("shortfalls")(shortfalls)
+app.command("campaigns")(campaigns)
 
 
 @app.command("coverage")

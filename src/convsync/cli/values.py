@@ -94,6 +94,7 @@ def accept(
     """
     from convsync.clock import system_clock
     from convsync.learning import accept_version
+    from convsync.settings.value_checks import rules_that_learn
     from convsync.whoami import os_user
 
     settings = options.load(config)
@@ -106,7 +107,7 @@ def accept(
             restates=restate,
             real_clock=system_clock,
         )
-    using = [name for name, rule in settings.rules.items() if rule.value.kind == "expected"]
+    using = rules_that_learn(settings)
     who = (
         f"Rules that use it: {', '.join(using)}."
         if using

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     SEGMENT_WITHOUT_VALUE = "segment_without_value"
     VALUES_NOT_ACCEPTED = "values_not_accepted"
     EXPECTED_VALUE_UNKNOWN = "expected_value_unknown"
+    RATE_MISSING = "rate_missing"
+    REVENUE_CAME = "revenue_came"
     MILESTONE_WITHDRAWN = "milestone_withdrawn"
     OUTSIDE_RULE = "outside_rule"
     DEAL_LOST = "deal_lost"
@@ -138,6 +140,17 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The accepted version of the learned values knows no value of this milestone.",
         "Run `convsync values learn`; it says from how many leads and sales each value is known."
         " `convsync values accept` lets the rules use it.",
+    ),
+    Reason.RATE_MISSING: Explanation(
+        "Money came in for this deal in another currency, and there is no exchange rate for its"
+        " day.",
+        "Bring the file that [rates] names up to date, or add the currency. The next night looks"
+        " at the deal again.",
+    ),
+    Reason.REVENUE_CAME: Explanation(
+        "Money came in for this deal, so the conversion is worth that instead of what was expected"
+        " or had come before.",
+        "Nothing: it is restated as often as money comes, while the platform takes corrections.",
     ),
     Reason.MILESTONE_WITHDRAWN: Explanation(
         "The CRM no longer says that the deal reached this milestone.",

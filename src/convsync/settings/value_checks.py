@@ -19,7 +19,7 @@ def value_mistakes(settings: "Settings") -> Iterator[str]:
     for name in settings.values.by:
         if name not in there:
             yield f"values.by: no source has a segment '{name}'; there are: {_listed(there)}."
-    expected = [name for name, rule in settings.rules.items() if rule.value.kind == "expected"]
+    expected = rules_that_learn(settings)
     for name in expected:
         if settings.rules[name].milestone in {WON, LOST}:
             yield (
@@ -28,6 +28,15 @@ def value_mistakes(settings: "Settings") -> Iterator[str]:
             )
     if expected and not (settings.values.currency or settings.company.currency):
         yield "values.currency: is missing; write it, or [company] currency."
+
+
+def rules_that_learn(settings: "Settings") -> list[str]:
+    """Return the rules whose value is learned, for good or until money comes in."""
+    values = {
+        name: rule.value.expected if rule.value.kind == "revenue" else rule.value
+        for name, rule in settings.rules.items()
+    }
+    return [name for name, value in values.items() if value.kind == "expected"]
 
 
 def _listed(names: set[str]) -> str:

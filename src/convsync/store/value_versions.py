@@ -1,7 +1,6 @@
 """Versions of learned values: kept as they were learned, and one of them accepted for the rules."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +9,7 @@ from msgspec.json import decode, encode
 from sqlalchemy import Connection, Row, insert, select, update
 
 from convsync.model.expected import AcceptedValues, ExpectedTable, Forecast
-from convsync.model.rule import ConversionRule, ExpectedValue
+from convsync.model.rule import ConversionRule
 from convsync.store.schema import value_versions
 
 
@@ -84,17 +83,13 @@ def listed(connection: Connection) -> Sequence[Version]:
 
 def in_rules(connection: Connection, rules: Sequence[ConversionRule]) -> Sequence[ConversionRule]:
     """Return the rules with the accepted version in those whose value is learned."""
-    if not any(isinstance(rule.value, ExpectedValue) for rule in rules):
+    if not any(rule.learned for rule in rules):
         return rules
     found = accepted(connection)
-    value = ExpectedValue()
-    if found is not None:
-        used = AcceptedValues(version=found.number, table=found.table, restates=found.restates)
-        value = ExpectedValue(accepted=used)
-    return [
-        replace(rule, value=value) if isinstance(rule.value, ExpectedValue) else rule
-        for rule in rules
-    ]
+    if found is None:
+        return rules
+    used = AcceptedValues(version=found.number, table=found.table, restates=found.restates)
+    return [rule.with_accepted(used) for rule in rules]
 
 
 def _read(row: Row[Any] | None) -> Version | None:

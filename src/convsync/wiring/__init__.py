@@ -24,6 +24,8 @@ from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.learning import learning_terms_of as learning_terms_of
 from convsync.wiring.rates import exchange_of as exchange_of
 from convsync.wiring.rates import rates_of as rates_of
+from convsync.wiring.revenue import money_of as money_of
+from convsync.wiring.revenue import revenue_sources_of as revenue_sources_of
 from convsync.wiring.rules import absurd_above as absurd_above
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
@@ -68,6 +70,8 @@ def services_of(
         rules=rules_of(settings),
         deal_sources=deal_sources_of(settings, retry),
         click_sources=click_sources_of(settings),
+        revenue_sources=revenue_sources_of(settings),
+        money=money_of(settings),
         takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),
@@ -75,6 +79,7 @@ def services_of(
         run_limits=run_limits_of(settings),
         shared_keys=shared_keys_of(settings),
         agreements=agreements_of(settings),
+        funnel=funnel_of(settings),
         audiences=audiences_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),

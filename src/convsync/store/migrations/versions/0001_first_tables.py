@@ -14,7 +14,10 @@ from convsync.store.migrations.first_tables import (
     ledger_tables,
     person_tables,
     reading_tables,
+    report_views,
+    revenue_tables,
     run_tables,
+    user_tables,
     value_tables,
 )
 
@@ -32,9 +35,12 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    revenue_tables,
     audience_tables,
     digest_tables,
     value_tables,
+    user_tables,
+    report_views,
 )
 
 
