@@ -55,7 +55,9 @@ def test_a_lead_of_a_group_that_is_not_known_is_worth_what_any_is(table: Expecte
 
 
 def test_without_an_accepted_version_there_is_a_reason_and_no_guess() -> None:
-    assert value_of(a_deal(), rule_with(None), now=NOW) == NotSent(reason=Reason.VALUES_NOT_ACCEPTED)
+    assert value_of(a_deal(), rule_with(None), now=NOW) == NotSent(
+        reason=Reason.VALUES_NOT_ACCEPTED
+    )
 
 
 def test_a_milestone_that_was_not_learned_has_a_reason_and_no_guess(table: ExpectedTable) -> None:
