@@ -116,7 +116,8 @@ def finding(found: "Campaigns") -> str:
 def _what_it_sold(line: "Line") -> str:
     if not line.sold:
         return f"none of {line.leads:,} leads is sold"
-    sold = f"{line.sold:,} of {line.leads:,} leads are sold"
+    are = "is" if line.sold == 1 else "are"
+    sold = f"{line.sold:,} of {line.leads:,} leads {are} sold"
     brings = _return(line, line.value)
     back = f", and each {line.currency} spent brought back {brings}" if brings else ""
     return f"{sold}, at {_price(line, line.sold)} a sale{back}"
