@@ -36,6 +36,7 @@ from convsync.store import (
     funnel_steps,
     heard,
     ledger,
+    notes,
     persons,
     portions,
     runs,
@@ -273,6 +274,7 @@ class Work:
         """Make every deal due where the rules are not those of the last run."""
         digest = rules_digest(self.services.rules, self.services.takes)
         with self.session.transaction("compare rules") as connection:
+            notes.note_definitions(connection, self.services.definitions, at=self.session.now)
             funnel_steps.keep(connection, self.services.funnel, self.services.agreements)
             before = runs.recall(connection, _RULES)
             if before != digest:

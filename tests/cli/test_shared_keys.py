@@ -166,7 +166,7 @@ def test_unreadable_rows_are_in_the_account_in_previews_and_in_a_file(
     assert "unreadable" in previewed.out
     assert "(deal bad)" in previewed.out
     office.night()
-    assert "unreadable 1 records" in office.types("status").out
+    assert "unreadable 1 record," in office.types("status").out
     (listed,) = json.loads(office.types("quarantine", "list", "--format", "json").out)
     assert (listed["source"], listed["place"], listed["deal_id"]) == ("crm", "deals.csv:3", "bad")
     path = tmp_path / "bad.csv"

@@ -108,6 +108,6 @@ def test_costs_are_added_up_under_the_name_of_the_last_day(passing: Passing) -> 
 def test_a_day_is_known_when_every_account_was_asked(passing: Passing) -> None:
     monday, tuesday = date(2026, 3, 2), date(2026, 3, 3)
     save_costs(passing)
-    assert ad_costs.days_known(passing.connection, monday, tuesday) == 2
+    assert ad_costs.days_known(passing.connection, monday, tuesday) == {monday, tuesday}
     save_costs(passing, account="0987654321", days=1)
-    assert ad_costs.days_known(passing.connection, monday, tuesday) == 1
+    assert ad_costs.days_known(passing.connection, monday, tuesday) == {monday}

@@ -30,6 +30,7 @@ from convsync.cli import (
     find,
     forget,
     init,
+    notes,
     output,
     past_runs,
     quarantine,
@@ -82,6 +83,7 @@ app.add_typer(costs.app, name="costs")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
+app.add_typer(notes.app, name="note")
 app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")
 

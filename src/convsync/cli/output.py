@@ -17,7 +17,7 @@ from convsync import log
 from convsync.cli.options import Format
 from convsync.cli.spreadsheet import safe_cell
 from convsync.cli.streams import COLOURS, Outlet, marked
-from convsync.plain_text import plain
+from convsync.plain_text import plain, several
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
@@ -176,8 +176,8 @@ def show_sums(sums: "Sums", *, unreadable: int) -> None:
             typer.echo(f"  {_in_words(account.value):>9}  {count:>9,}  {_in_words(detail)}")
     if unreadable:
         typer.echo(
-            f"unreadable {unreadable:,} records, which the sum is without; `convsync quarantine"
-            " list` has the reasons"
+            f"unreadable {several(unreadable, 'record')}, which the sum is without;"
+            " `convsync quarantine list` has the reasons"
         )
 
 

@@ -25,6 +25,7 @@ from convsync.cli.report_days import To, days_asked, require_group, segments_of,
 from convsync.cli.report_funnel import funnel
 from convsync.cli.report_revenue import revenue
 from convsync.cli.report_shortfalls import shortfalls
+from convsync.cli.report_trend import trend
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ app.command("funnel")(funnel)
 app.command("shortfalls")(shortfalls)
 app.command("revenue")(revenue)
 app.command("campaigns")(campaigns)
+app.command("trend")(trend)
 
 
 @app.command("coverage")

@@ -11,6 +11,7 @@ from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, days_asked, require_group
 from convsync.cli.report_funnel import absurd_above
+from convsync.cli.report_money import exact, sums_in_words
 
 if TYPE_CHECKING:
     from convsync.report.campaigns import Campaigns, Line
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 _DAYS = 90
 """The days before today that the report is of where nobody names others: as long as a click is
 taken."""
-_CENT = Decimal("0.01")
 _COUNTED = (
     *("campaign", "action", "sent", "counted", "difference", "value sent", "value counted"),
 )
+_OF_ADS = ("a lead", "a sale", "return", "at sale date")
+"""What all leads together have not: most of them may have come by no ad."""
 
 From = Annotated[
     str | None,
@@ -114,7 +116,8 @@ def finding(found: "Campaigns") -> str:
 def _what_it_sold(line: "Line") -> str:
     if not line.sold:
         return f"none of {line.leads:,} leads is sold"
-    sold = f"{line.sold:,} of {line.leads:,} leads are sold"
+    are = "is" if line.sold == 1 else "are"
+    sold = f"{line.sold:,} of {line.leads:,} leads {are} sold"
     brings = _return(line, line.value)
     back = f", and each {line.currency} spent brought back {brings}" if brings else ""
     return f"{sold}, at {_price(line, line.sold)} a sale{back}"
@@ -128,8 +131,9 @@ def _show(found: "Campaigns", first: date, last: date) -> None:
         *(_called(found), "cost", "clicks", "leads", "a lead", *found.steps),
         *("sold", "a sale", "value", "return", "at sale date"),
     )
-    lines = [_line(found, one) for one in (*found.lines, found.whole)]
-    output.show(lines, columns, Format.TABLE)
+    lines = [_line(found, one) for one in found.lines]
+    whole = _line(found, found.whole) | dict.fromkeys(_OF_ADS, "")
+    output.show([*lines, whole], columns, Format.TABLE)
     if barren := [f"'{one.name}'" for one in found.lines if one.is_barren and one.key]:
         typer.echo(f"Many leads and no sale, which chance hardly explains: {', '.join(barren)}.")
     for reason, leads in sorted(found.unknown.items(), key=lambda pair: -pair[1]):
@@ -152,14 +156,14 @@ def _line(found: "Campaigns", one: "Line") -> dict[str, str]:
     came = {step: f"{many:,}" for step, many in zip(found.steps, one.came, strict=True)}
     return {
         _called(found): one.name,
-        "cost": _money(one.cost),
+        "cost": sums_in_words(one.cost),
         "clicks": f"{one.clicks:,}",
         "leads": f"{one.leads:,}",
         "a lead": _price(one, one.leads),
         **came,
         "sold": f"{one.sold:,}{_share(one)}",
         "a sale": _price(one, one.sold),
-        "value": _money(one.value),
+        "value": sums_in_words(one.value),
         "return": _return(one, one.value),
         "at sale date": _return(one, one.value_at_sale),
     }
@@ -189,12 +193,6 @@ def _price(line: "Line", many: int) -> str:
     return "" if each is None else f"{each:,.2f} {line.currency}"
 
 
-def _money(sums: Mapping[str | None, Decimal]) -> str:
-    return " + ".join(
-        f"{amount:,.2f} {currency or '(no currency)'}" for currency, amount in sums.items()
-    )
-
-
 def _columns(found: "Campaigns") -> Sequence[str]:
     per = [f"cost_per_{what}" for what in ("click", "lead", *found.steps, "sale")]
     return (
@@ -219,9 +217,9 @@ def _rows(found: "Campaigns") -> Iterator[dict[str, Any]]:
                 "id": None if one.key is None else "/".join(one.key),
                 **counts,
                 "currency": currency,
-                "cost": _amount(one.cost.get(currency)),
-                "value": _amount(one.value.get(currency)),
-                "value_at_sale_date": _amount(one.value_at_sale.get(currency)),
+                "cost": exact(one.cost.get(currency)),
+                "value": exact(one.value.get(currency)),
+                "value_at_sale_date": exact(one.value_at_sale.get(currency)),
             }
             counts = dict.fromkeys(counts)
 
@@ -241,19 +239,11 @@ def _counts(found: "Campaigns", one: "Line") -> dict[str, Any]:
         "sells_low": round(one.sells.low, 4),
         "sells_high": round(one.sells.high, 4),
         "barren": one.is_barren,
-        **{f"cost_per_{what}": _amount(one.cost_per(many)) for what, many in per.items()},
+        **{f"cost_per_{what}": exact(one.cost_per(many)) for what, many in per.items()},
         "return": None if brings is None else round(float(brings), 4),
         "return_at_sale_date": None if at_sale is None else round(float(at_sale), 4),
         "return_is_whole": not (one.is_partial(one.value) or one.is_partial(one.value_at_sale)),
     }
-
-
-def _amount(amount: Decimal | None) -> str | None:
-    """Return a sum to the millionth that is kept, without noughts beyond the cent."""
-    if amount is None:
-        return None
-    cents = amount.quantize(_CENT)
-    return str(cents if cents == amount else round(amount, 6))
 
 
 def _show_beside(beside: "Sequence[Beside]") -> None:
@@ -272,8 +262,8 @@ def _beside_line(one: "Beside") -> dict[str, str]:
         "sent": f"{one.sent:,}",
         "counted": f"{round(one.counted, 2):,}" if one.campaign_id else "",
         "difference": f"{difference:+,}" if difference else "",
-        "value sent": _money(one.sent_value),
-        "value counted": _money(one.counted_value),
+        "value sent": sums_in_words(one.sent_value),
+        "value counted": sums_in_words(one.counted_value),
     }
 
 
@@ -285,6 +275,6 @@ def _beside_row(one: "Beside") -> dict[str, Any]:
         "rule": one.action or None,
         "sent": one.sent,
         "counted": one.counted,
-        "sent_value": {code or "": _amount(sum_) for code, sum_ in one.sent_value.items()},
-        "counted_value": {code or "": _amount(sum_) for code, sum_ in one.counted_value.items()},
+        "sent_value": {code or "": exact(sum_) for code, sum_ in one.sent_value.items()},
+        "counted_value": {code or "": exact(sum_) for code, sum_ in one.counted_value.items()},
     }

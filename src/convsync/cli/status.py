@@ -9,6 +9,7 @@ import typer
 from convsync.cli import agreed, options, output, platform_side, watching
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.watching import Check, MaxAge
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -256,7 +257,9 @@ def _show(found: "Status") -> None:
     for retired in found.retired:
         typer.echo(f"retired {retired}")
     for source, counts in found.without_milestone.items():
-        typer.echo(f"{sum(counts.values()):,} deals of {source}'s last read without a milestone:")
+        typer.echo(
+            f"{several(sum(counts.values()), 'deal')} of {source}'s last read without a milestone:"
+        )
         for why, count in counts.items():
             typer.echo(f"  {count:,} {why}")
     _show_what_is_known(found)
@@ -270,13 +273,13 @@ def _show_what_is_known(found: "Status") -> None:
             f"source {read.name}: read up to {until}; each read stays {_minutes(read.lag)}"
             f" behind, and reaches {_minutes(read.overlap)} back"
         )
-    typer.echo(f"{found.clicks:,} click IDs stored")
+    typer.echo(f"{several(found.clicks, 'click ID')} stored")
     if found.unanswered_batches:
         typer.echo(
-            f"{found.unanswered_batches:,} batches unanswered; the next run sends them again"
+            f"unanswered batches: {found.unanswered_batches:,}; the next run sends them again"
         )
     _show_what_joins_nobody(found.nobody)
-    typer.echo(f"{len(found.quarantine):,} records in quarantine")
+    typer.echo(f"{several(len(found.quarantine), 'record')} in quarantine")
     if found.quarantine:
         listed = [asdict(entry) for entry in found.quarantine[:_LISTED]]
         output.show(listed, _QUARANTINE_COLUMNS, Format.TABLE)

@@ -277,7 +277,7 @@ def campaigns_of(
             if is_lead and isinstance(place, Unknown):
                 unknown[place] += 1
         _add_costs(connection, lines, GROUPINGS[by].view, period, exchange, zone)
-        days_known = ad_costs.days_known(connection, *period)
+        days_known = len(ad_costs.days_known(connection, *period))
     whole, in_order = lines.finished()
     return Campaigns(
         by=by, steps=steps, lines=in_order, whole=whole, unknown=unknown, days_known=days_known

@@ -163,12 +163,12 @@ def accounts(connection: Connection) -> int:
     return connection.execute(found).scalar_one()
 
 
-def days_known(connection: Connection, first: date, last: date) -> int:
-    """Return for how many of these days all accounts have been asked for their costs."""
+def days_known(connection: Connection, first: date, last: date) -> frozenset[date]:
+    """Return for which of these days all accounts have been asked for their costs."""
     by_day = (
         select(cost_days.c.day)
         .where(cost_days.c.day >= first.isoformat(), cost_days.c.day <= last.isoformat())
         .group_by(cost_days.c.day)
         .having(func.count() == accounts(connection))
     )
-    return connection.execute(select(func.count()).select_from(by_day.subquery())).scalar_one()
+    return frozenset(date.fromisoformat(day) for (day,) in connection.execute(by_day))

@@ -69,7 +69,7 @@ class Conversions:
         )
 
     def _found(self, visit: Visit, text: str) -> Response:
-        found = finding.find(self._company.database, text)
+        found = finding.find(self._company.database, text).found
         deals = list(dict.fromkeys((one.source, one.deal_id) for one in found))
         if len(deals) == 1:
             return RedirectResponse(deal_path(deals[0][1]), 303)

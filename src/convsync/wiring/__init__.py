@@ -15,6 +15,7 @@ from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
 from convsync.store.database import OnStep, ignore_step
 from convsync.wiring.audiences import audiences_of as audiences_of
+from convsync.wiring.definitions import definitions_of as definitions_of
 from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
@@ -77,6 +78,7 @@ def services_of(
         run_limits=run_limits_of(settings),
         shared_keys=shared_keys_of(settings),
         agreements=agreements_of(settings),
+        definitions=definitions_of(settings),
         funnel=funnel_of(settings),
         audiences=audiences_of(settings),
         retry=retry,

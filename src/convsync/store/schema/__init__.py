@@ -77,6 +77,7 @@ from convsync.store.schema.run_tables import (
     requests,
     runs,
 )
+from convsync.store.schema.trend_tables import definitions, notes
 from convsync.store.schema.user_tables import sign_ins, users
 
 __all__ = [
@@ -115,6 +116,7 @@ __all__ = [
     "deal_keys",
     "deal_sums",
     "deals",
+    "definitions",
     "digests",
     "erased_keys",
     "file_marks",
@@ -126,6 +128,7 @@ __all__ = [
     "merges",
     "metadata",
     "milestones",
+    "notes",
     "person_news",
     "persons",
     "quarantine",

@@ -17,6 +17,7 @@ from convsync.store.migrations.first_tables import (
     report_views,
     revenue_tables,
     run_tables,
+    trend_tables,
     user_tables,
 )
 
@@ -34,6 +35,7 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    trend_tables,
     revenue_tables,
     audience_tables,
     digest_tables,
