@@ -171,7 +171,8 @@ def _written(table: Table) -> str:
 
 
 def _names(table: Table) -> str:
-    return ", ".join(table.columns.keys())
+    """Return the columns, in quotation marks: one may be called `user`, which PostgreSQL keeps."""
+    return ", ".join(f'"{name}"' for name in map(str, table.columns.keys()))
 
 
 def _values(table: Table, row: str) -> str:
