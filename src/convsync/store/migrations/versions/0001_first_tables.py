@@ -19,6 +19,7 @@ from convsync.store.migrations.first_tables import (
     run_tables,
     trend_tables,
     user_tables,
+    value_tables,
 )
 
 revision = "0001"
@@ -39,6 +40,7 @@ _AREAS = (
     revenue_tables,
     audience_tables,
     digest_tables,
+    value_tables,
     user_tables,
     report_views,
 )
