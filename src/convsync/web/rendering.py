@@ -32,6 +32,7 @@ class Templates:
         )
         self._environment.filters |= {
             "at": partial(at, zone=zone),
+            "day": partial(day, zone=zone),
             "count": count,
             "money": money,
             "amount": amount,
@@ -57,6 +58,11 @@ def at(instant: datetime | None, zone: tzinfo | None) -> str:
     if instant is None:
         return ""
     return f"{instant.astimezone(zone or UTC):%Y-%m-%d %H:%M}" + ("" if zone else " UTC")
+
+
+def day(instant: datetime, zone: tzinfo | None) -> str:
+    """Return the day of an instant, in a zone, or in UTC."""
+    return f"{instant.astimezone(zone or UTC):%Y-%m-%d}"
 
 
 def count(number: int) -> str:

@@ -80,6 +80,7 @@ from convsync.store.schema.run_tables import (
 )
 from convsync.store.schema.trend_tables import definitions, notes
 from convsync.store.schema.user_tables import sign_ins, users
+from convsync.store.schema.value_tables import value_versions
 
 __all__ = [
     "APPEND_ONLY",
@@ -145,6 +146,7 @@ __all__ = [
     "standing_sums",
     "time_sums",
     "users",
+    "value_versions",
     "watermarks",
 ]
 

@@ -20,6 +20,7 @@ from convsync.store.migrations.first_tables import (
     run_tables,
     trend_tables,
     user_tables,
+    value_tables,
 )
 
 revision = "0001"
@@ -41,6 +42,7 @@ _AREAS = (
     audience_tables,
     comeback_tables,
     digest_tables,
+    value_tables,
     user_tables,
     report_views,
 )
