@@ -28,7 +28,7 @@ from convsync.store.schema.click_tables import (
     clicks,
     collected,
 )
-from convsync.store.schema.cost_tables import ad_costs, ad_results, cost_days
+from convsync.store.schema.cost_tables import ad_costs, ad_names, ad_results, cost_days
 from convsync.store.schema.deal_tables import (
     IS_ESTIMATED,
     IS_UNCLEAR,
@@ -97,6 +97,7 @@ __all__ = [
     "ad_clicks",
     "ad_costs",
     "ad_days",
+    "ad_names",
     "ad_results",
     "audience_batches",
     "audience_lists",
