@@ -57,6 +57,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
+        work.look_who_came_back()
         work.keep_audiences()
     return work.conclusion.report
 

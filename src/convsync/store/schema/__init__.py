@@ -28,6 +28,7 @@ from convsync.store.schema.click_tables import (
     clicks,
     collected,
 )
+from convsync.store.schema.comeback_tables import comebacks
 from convsync.store.schema.cost_tables import ad_costs, ad_names, ad_results, cost_days
 from convsync.store.schema.deal_tables import (
     IS_ESTIMATED,
@@ -112,6 +113,7 @@ __all__ = [
     "click_news",
     "clicks",
     "collected",
+    "comebacks",
     "consents",
     "cost_days",
     "crowded_keys",
