@@ -20,7 +20,6 @@ from convsync.store.schema.audit_tables import (
 )
 from convsync.store.schema.base import GROWS, metadata
 from convsync.store.schema.click_tables import (
-    IS_OF_PEOPLE,
     ad_clicks,
     ad_days,
     click_keys,
@@ -88,7 +87,6 @@ __all__ = [
     "HAS_CONTENT",
     "IS_ESTIMATED",
     "IS_LATE",
-    "IS_OF_PEOPLE",
     "IS_OPEN",
     "IS_STILL_JOINED",
     "IS_UNCLEAR",
