@@ -43,6 +43,11 @@ definition = "Fits."
 owner = "marketing"
 next_within_days = 14
 
+[tell]
+owner = "region"
+[tell.routes.sales]
+urls = "json://localhost"
+
 [audiences.everybody]
 destination = "data_manager"
 state = "won"
@@ -228,6 +233,7 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.audit_settings_of(settings)
     wiring.run_limits_of(settings)
     wiring.cost_terms_of(settings)
+    wiring.learning_terms_of(settings)
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
     wiring.digest_times_of(settings)
