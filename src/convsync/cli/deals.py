@@ -76,13 +76,13 @@ def deals(
     """List conversions by how they stand, the longest ago first, and add them up by currency.
 
     What is not planned yet is worth what its deal is. By `--order score` open deals are listed
-    instead, those with the best chance of a sale first, with what moved it. CSV and JSON have times in UTC.
+    instead, those with the best chance of a sale first, with what moved it. In CSV and JSON times
+    are in UTC.
     """
+    from convsync import opening
     from convsync.clock import system_clock
     from convsync.model.outcome import Reason
-    from convsync.opening import company_zone
-    from convsync.store import selection
-    from convsync.store.selection import Selected, Selection
+    from convsync.store.selection import Selection
 
     settings = options.load(config)
     if order is not None:
@@ -104,12 +104,18 @@ def deals(
     with options.ledger(settings) as database, database.reading() as connection:
         _require_known(connection, settings, asked)
         if form is Format.TABLE:
-            found, added = _first_and_sum(connection, asked, limit)
-            _show_table(found, added, company_zone(settings))
+            _show_table(*_first_and_sum(connection, asked, limit), opening.company_zone(settings))
         else:
-            with output.listing(Selected._fields, form) as show:
-                for one in selection.listed(connection, asked):
-                    show(one._asdict())
+            _show_all(connection, asked, form)
+
+
+def _show_all(connection: "Connection", asked: "Selection", form: Format) -> None:
+    from convsync.store import selection
+    from convsync.store.selection import Selected
+
+    with output.listing(Selected._fields, form) as show:
+        for one in selection.listed(connection, asked):
+            show(one._asdict())
 
 
 def _first_and_sum(
