@@ -17,6 +17,7 @@ from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable, RevenueSource
 from convsync.settings.report_tables import ReportsTable
 from convsync.settings.source_tables import ClickSource, DealSource
+from convsync.settings.tell_tables import TellTable
 from convsync.settings.value_tables import ValuesTable
 from convsync.settings.values import (
     Amount,
@@ -243,6 +244,7 @@ class Settings(BaseSettings):
     destinations: dict[Name, Destination] = Field(min_length=1)
     values: ValuesTable = ValuesTable()
     audiences: dict[Name, AudienceTable] = {}
+    tell: TellTable = TellTable()
     rates: RatesTable | None = None
     reports: ReportsTable = ReportsTable()
     costs: CostsTable = CostsTable()
