@@ -1,6 +1,6 @@
 """One run, top to bottom: the only module that knows the order.
 
-    confirm → clicks → deals → due → recover → due → (is it safe?) → send → audiences
+    confirm → clicks → deals → due → recover → due → (is it safe?) → send → write back → audiences
 
 A request that was never answered is repeated only once the deals have been read: a person may have
 withdrawn their consent since. What became of it may change what is due, which is looked at again.
@@ -15,6 +15,7 @@ leases alone go by a real clock, the database's where it has one.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 
 from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
@@ -54,6 +55,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
+        work.write_back.write()
         work.keep_audiences()
     return work.conclusion.report
 
@@ -114,7 +116,7 @@ def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
         work.reconcile_changes()
         work.weigh()
         work.let_read(read_plan)
-        return work.conclusion.report
+        return replace(work.conclusion.report, to_write_back=work.write_back.plan())
 
 
 def backfill(

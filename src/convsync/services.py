@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Protocol
 
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
+from convsync.errors import OperatorError
+from convsync.extract.field_writer import FieldWriter
 from convsync.extract.source import ClickSource, DealSource
 from convsync.guarding import SafetyLimits
 from convsync.model.audience import Audience
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
 from convsync.model.terms import Moved, PrivacySettings, RunLimits, SharedKeys
+from convsync.model.write_back import ToWriteBack, WriteBackTerms
 from convsync.plan import PlanSummary
 from convsync.report.closing import Closing
 from convsync.retrying import RetryPolicy
@@ -53,6 +56,10 @@ def _ask_nobody() -> None:
     """Leave the machine's clock alone."""
 
 
+def _writes_nothing(source: str) -> FieldWriter:
+    raise OperatorError(f"Nothing can be written back into source '{source}'.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything a run works with, made by `wiring`.
@@ -73,6 +80,8 @@ class Services:
     shared_keys: SharedKeys = field(default_factory=SharedKeys)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     audiences: Sequence[Audience] = ()
+    write_backs: Sequence[WriteBackTerms] = ()
+    field_writers: Callable[[str], FieldWriter] = _writes_nothing
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
     real_clock: Clock = system_clock
@@ -100,6 +109,8 @@ class Report:
     retired: Sequence[Retired] = ()
     unreadable: Sequence[Entry] = ()
     """The first records that a preview could not read."""
+    to_write_back: Sequence[ToWriteBack] = ()
+    """What a preview found that CRMs lack."""
 
     @property
     def exit_code(self) -> int:

@@ -47,6 +47,7 @@ from convsync.store.kin import kin_of
 from convsync.store.reach import joining_nobody
 from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
+from convsync.writing_back import WriteBack
 
 _RULES = "rules"
 _A_WEEK = timedelta(days=7)
@@ -86,6 +87,9 @@ class Work:
             services.destinations,
             calls,
             configured=[*services.takes],
+        )
+        self.write_back = WriteBack(
+            session, services.write_backs, services.field_writers, self.problems, services.stop
         )
         self.outbox = Outbox(
             session,

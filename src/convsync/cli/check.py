@@ -49,6 +49,7 @@ def check(
 def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
     from convsync import wiring
     from convsync.report.check import check_all
+    from convsync.report.write_back_check import findings_of_write_back
     from convsync.watch.set_up import problems_of
 
     settings = options.load(config)
@@ -65,7 +66,8 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
             clock=None if as_of else services.clock,
             now=services.clock(),
         )
-    return [*found, *problems_of(wiring.watch_of(settings))]
+        written = [*findings_of_write_back(services.write_backs, services.field_writers)]
+    return [*found, *written, *problems_of(wiring.watch_of(settings))]
 
 
 def _of_file(path: Path) -> "list[Finding]":

@@ -25,7 +25,16 @@ from sqlalchemy import (
 from convsync.model.click import ClickIdKind
 from convsync.model.erased import Erased, deal_digest, digests_of_people
 from convsync.model.seen_clicks import digests_of_ids
-from convsync.store import ad_clicks, collected, consents, dialect, persons, row_digests, schema
+from convsync.store import (
+    ad_clicks,
+    collected,
+    consents,
+    dialect,
+    persons,
+    row_digests,
+    schema,
+    write_backs,
+)
 from convsync.store.deals import StoredDeal, numbered
 from convsync.store.pages import PAGE
 from convsync.store.schema import (
@@ -146,6 +155,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
             connection.execute(delete(table).where(table.c.key.in_(some)))
     ad_clicks.forget(connection, found.digests)
     persons.forget(connection, rows)
+    write_backs.forget(connection, rows)
     for numbers in _some(sorted(found.clicks)):
         connection.execute(delete(click_keys).where(click_keys.c.click.in_(numbers)))
         connection.execute(delete(click_news).where(click_news.c.click.in_(numbers)))

@@ -43,6 +43,8 @@ from convsync.wiring.watch import digest_times_of as digest_times_of
 from convsync.wiring.watch import metrics_token_of as metrics_token_of
 from convsync.wiring.watch import timetable_of as timetable_of
 from convsync.wiring.watch import watch_of as watch_of
+from convsync.wiring.write_back import field_writers_of as field_writers_of
+from convsync.wiring.write_back import write_backs_of as write_backs_of
 
 
 def services_of(
@@ -59,12 +61,13 @@ def services_of(
     Whoever has to wait does so by `sleep`, and tells how long by `ticks`.
     """
     retry = retry_of(settings, sleep, ticks)
+    sources = deal_sources_of(settings, retry)
     return Services(
         database=database_of(settings, on_step=on_step),
         head_file=head_file_of(settings),
         privacy=privacy_of(settings),
         rules=rules_of(settings),
-        deal_sources=deal_sources_of(settings, retry),
+        deal_sources=sources,
         click_sources=click_sources_of(settings),
         takes=takes_of(settings),
         destinations=destinations_of(settings),
@@ -74,6 +77,8 @@ def services_of(
         shared_keys=shared_keys_of(settings),
         agreements=agreements_of(settings),
         audiences=audiences_of(settings),
+        write_backs=write_backs_of(settings),
+        field_writers=field_writers_of(sources),
         retry=retry,
         ask_the_time=time_of_platforms(settings),
         clock=system_clock if as_of is None else frozen_clock(as_of),

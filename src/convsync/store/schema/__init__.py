@@ -74,6 +74,7 @@ from convsync.store.schema.run_tables import (
     requests,
     runs,
 )
+from convsync.store.schema.write_back_tables import write_backs
 
 __all__ = [
     "APPEND_ONLY",
@@ -132,6 +133,7 @@ __all__ = [
     "standing_sums",
     "time_sums",
     "watermarks",
+    "write_backs",
 ]
 
 

@@ -15,6 +15,7 @@ from convsync.store.migrations.first_tables import (
     person_tables,
     reading_tables,
     run_tables,
+    write_back_tables,
 )
 
 revision = "0001"
@@ -33,6 +34,7 @@ _AREAS = (
     audit_tables,
     audience_tables,
     digest_tables,
+    write_back_tables,
 )
 
 
