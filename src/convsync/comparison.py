@@ -22,7 +22,7 @@ from convsync.model.ledger import record_of
 from convsync.model.record import FIELDS, Scalar, numbers_in
 from convsync.model.replay import Record, Recorded, Together, after
 from convsync.model.seal import close, closed
-from convsync.store import audit_log, deals, ledger, row_columns, row_record, runs
+from convsync.store import audit_log, deals, entry_row, ledger, row_columns, row_record, runs
 from convsync.store.audit_log import OfDeal
 from convsync.store.column_types import bytes_of_order_id
 from convsync.store.database import Connection
@@ -216,12 +216,12 @@ _NOTHING = Recorded()
 
 
 def _of_row(row: Any, replayed: Record, seal: bytes) -> Iterator[Difference]:
-    entry = ledger.as_entry(row)
+    entry = entry_row.as_entry(row)
     found = {**record_of(entry), "run_id": entry.run_id, "order_id": entry.order_id}
     close(found, entry.order_id, seal)
     if found != replayed:
         yield from _between(str(entry.order_id), found, replayed)
-    for column in ledger.strays(row, entry):
+    for column in entry_row.strays(row, entry):
         yield Difference(str(entry.order_id), column, str(row[column]), None)
 
 

@@ -46,7 +46,7 @@ def decide(
         return _until_consent_is_clear(milestone, rule, now)
     if entry is not None and entry.keeps_its_click:
         counted = None if entry.is_unsure else entry.told or entry.value
-        return _worth_restating(value_of(deal, rule), counted, rule)
+        return _worth_restating(value_of(deal, rule, now=now), counted, rule)
     match match_deal(deal, milestone, candidates, rule, now=now):
         case Matched() as matched:
             decided = value_deal(deal, milestone, matched, rule, now=now)

@@ -24,7 +24,8 @@ from convsync.model.deal import Gone
 from convsync.model.event import Event, EventKind
 from convsync.store import deals, quarantine, waiting
 from convsync.store.database import Connection
-from convsync.store.deals import Seen, StoredDeal
+from convsync.store.deals import StoredDeal
+from convsync.store.seen_rows import Seen
 from convsync.store.session import Session
 
 CHUNK = 5_000

@@ -27,9 +27,10 @@ from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
 from convsync.retrying import RetryPolicy
 from convsync.settling import AnsweredBatch, Settling
-from convsync.store import batches
-from convsync.store.batches import Portion, ReservedBatch
+from convsync.store import batches, portions
+from convsync.store.batches import ReservedBatch
 from convsync.store.database import Connection, Database
+from convsync.store.portions import Portion
 from convsync.store.session import Session
 from convsync.upload.destination import Destination, Verdict
 
@@ -211,7 +212,7 @@ class Outbox:
 
     def _next_action(self, only: Portion) -> ConversionAction | None:
         with self._session.transaction("find what is ready") as connection:
-            return batches.next_action(connection, self._session.now, only)
+            return portions.next_action(connection, self._session.now, only)
 
     def _departing(
         self, action: ConversionAction, destination: Destination, only: Portion

@@ -13,12 +13,13 @@ Time is passed in. `now` is the instant the run takes as the present, the machin
 leases alone go by a real clock, the database's where it has one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
 from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
+from convsync.audiences import matching
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
@@ -32,10 +33,11 @@ from convsync.model.period import Period
 from convsync.services import Report, Services
 from convsync.steps import Work
 from convsync.store import clicks, runs
-from convsync.store.batches import OfKeptPlan
 from convsync.store.erasing import FoundPeople
+from convsync.store.portions import OfKeptPlan
 from convsync.store.session import PreviewSession, RunSession, Session, lease_time
 from convsync.weighing import Attitude
+from convsync.writing_back import WriteBack
 
 
 def run(services: Services, *, force: bool = False) -> Report:
@@ -55,7 +57,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
-        work.write_back.write()
+        _write_back(services, work).write()
         work.keep_audiences()
     return work.conclusion.report
 
@@ -116,7 +118,7 @@ def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
         work.reconcile_changes()
         work.weigh()
         work.let_read(read_plan)
-        return replace(work.conclusion.report, to_write_back=work.write_back.plan())
+        return replace(work.conclusion.report, to_write_back=_write_back(services, work).plan())
 
 
 def backfill(
@@ -224,6 +226,18 @@ def keep_audiences(services: Services) -> tuple[Report, Sequence[Renewal]]:
     return work.conclusion.report, renewed
 
 
+ReadAudience = Callable[[Iterator[Mapping[str, str]]], None]
+"""Reads who is in an audience: source and deal ID, and hashes of an e-mail or a phone."""
+
+
+def read_audience(services: Services, audience: str, read: ReadAudience) -> None:
+    """Have somebody read who is in an audience now, by the deals as last read."""
+    with _previewing(services, "audiences") as work:
+        work.keeper.plan()
+        with work.session.transaction("read audience") as connection:
+            read(matching.listed(connection, audience))
+
+
 def plan_audiences(services: Services) -> Sequence[Renewal]:
     """Return what `keep_audiences` would do now, and write and send nothing."""
     with _previewing(services, "audiences") as work:
@@ -274,6 +288,11 @@ def find_people(services: Services, whom: Whom) -> FoundPeople:
         return forgetting.find(connection, whom)
 
 
+def _write_back(services: Services, work: Work) -> WriteBack:
+    fields = services.write_backs, services.field_writers
+    return WriteBack(work.session, *fields, problems=work.problems, stop=services.stop)
+
+
 def _present(services: Services) -> datetime:
     """Return what a run takes as the present; OperatorError where that has not come yet."""
     now, real_now = services.clock(), services.real_clock()
@@ -312,7 +331,8 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             real_now=lease_time(connection, services.real_clock),
             holder=runs.this_process(),
         )
-        started = Event(EventKind.RUN_STARTED, {"command": command, "as_of": now.isoformat()})
+        detail = {"command": command, "as_of": now.isoformat(), "by": services.by}
+        started = Event(EventKind.RUN_STARTED, detail)
         audit.record(connection, [started], run_id=run_id, at=now)
     session = RunSession(
         services.database,

@@ -21,9 +21,9 @@ from convsync.model.ledger import LedgerEntry
 from convsync.model.outcome import Reason
 from convsync.plan import PlanSummary, Step
 from convsync.report import outgoing
-from convsync.store import account, batches, figures, kept_plans
-from convsync.store.batches import Portion
+from convsync.store import account, figures, kept_plans, portions
 from convsync.store.database import Connection
+from convsync.store.portions import Portion
 from convsync.store.session import Session
 
 HEAVIEST = 10
@@ -149,7 +149,7 @@ class Guard:
         """Keep a plan that a person has to look at; return the error that refuses it."""
         now, run_id = self._session.now, self._session.run_id
         heaviest = Heaviest()
-        ready = heaviest.watching(batches.ready_entries(connection, now, only))
+        ready = heaviest.watching(portions.entries(connection, now, only))
         rows = kept_plans.keep(connection, run_id, map(kept, ready))
         refused = Event(EventKind.PLAN_REFUSED, {"because": list(found), "rows": rows})
         audit.record(connection, [refused], run_id=run_id, at=now)

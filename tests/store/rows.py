@@ -16,7 +16,7 @@ from convsync.model.moves import Place
 from convsync.model.outcome import Outcome, Reason
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, order_id_of
-from convsync.store import batches, deals, dialect, ledger, runs, schema
+from convsync.store import batches, deals, dialect, ledger, portions, runs, schema
 from convsync.store.batches import ReservedBatch
 from convsync.store.database import Database
 from convsync.store.deals import Saved
@@ -146,7 +146,7 @@ def reserve(
     action: ConversionAction = ACTION,
     limit: int = 100,
     now: datetime = NOW,
-    only: batches.Portion = None,
+    only: portions.Portion = None,
 ) -> ReservedBatch | None:
     """Reserve what is ready of an action, as the outbox does."""
     ready = batches.ready(connection, action, limit=limit, now=now, only=only)

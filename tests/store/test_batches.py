@@ -20,7 +20,7 @@ from convsync.model.outcome import (
 )
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation
-from convsync.store import batches, deals, ledger
+from convsync.store import batches, deals, ledger, portions
 from convsync.store.batches import ReservedBatch
 from convsync.store.database import Database
 from tests.builders import ACTION, NOW, SOMEBODY, a_deal, usd
@@ -45,7 +45,7 @@ def reserve(
     action: ConversionAction = ACTION,
     limit: int = 100,
     now: datetime = NOW,
-    only: batches.Portion = None,
+    only: portions.Portion = None,
 ) -> ReservedBatch | None:
     with database.transaction("reserve") as connection:
         return rows.reserve(connection, action=action, limit=limit, now=now, only=only)
@@ -100,13 +100,13 @@ def test_a_batch_holds_rows_of_one_action(database: Database) -> None:
     a_plan(database, "one")
     a_plan(database, "other", action=OTHER)
     with database.reading() as connection:
-        assert batches.next_action(connection, NOW) == ACTION
-        assert batches.next_action(connection, NOW, 2) == OTHER
-        assert batches.next_action(connection, NOW, 3) is None
+        assert portions.next_action(connection, NOW) == ACTION
+        assert portions.next_action(connection, NOW, 2) == OTHER
+        assert portions.next_action(connection, NOW, 3) is None
     assert deal_ids(database, reserve(database, action=OTHER)) == ["other"]
     assert deal_ids(database, reserve(database)) == ["one"]
     with database.reading() as connection:
-        assert batches.next_action(connection, NOW) is None
+        assert portions.next_action(connection, NOW) is None
 
 
 def test_a_run_may_send_its_own_plan_alone(database: Database) -> None:
@@ -302,7 +302,7 @@ def test_what_is_blocked_is_counted_by_action_and_code_and_found_in_its_order(
         (first,) = batches.blocked_entries(connection, ACTION, "TERMS", limit=1)
         assert (first.deal_id, first.state) == ("a", State.BLOCKED)
         assert batches.blocked_entries(connection, OTHER, "TERMS", limit=9) == []
-        assert batches.next_action(connection, NOW) is None
+        assert portions.next_action(connection, NOW) is None
 
 
 def test_a_batch_with_a_deal_that_is_yet_to_be_looked_at_is_not_repeated(

@@ -17,9 +17,10 @@ from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
 from convsync.store import deal_row, deals
 from convsync.store.database import Database
-from convsync.store.deals import Saved, Seen
+from convsync.store.deals import Saved
 from convsync.store.schema import deal_keys, milestones
 from convsync.store.schema import deals as deals_table
+from convsync.store.seen_rows import Seen
 from tests.builders import (
     CLICKED_AT,
     DENIED,

@@ -5,9 +5,9 @@ from sqlalchemy import Connection
 from convsync.model import moves
 from convsync.model.kept_plan import kept
 from convsync.model.statement import OrderId, order_id_of
-from convsync.store import batches, deals, kept_plans
-from convsync.store.batches import OfKeptPlan
+from convsync.store import deals, kept_plans, portions
 from convsync.store.database import Database
+from convsync.store.portions import OfKeptPlan
 from tests.builders import NOW, a_conversion, a_deal, usd
 from tests.store.rows import a_conversion_of, a_run, moved, plan, reserve, save
 
@@ -20,7 +20,7 @@ def planned(connection: Connection, *deal_ids: str) -> int:
     """Plan conversions, and keep the plan under the number of a run; return that."""
     run_id = a_run(connection)
     plan(connection, run_id, {each: a_conversion_of(each) for each in deal_ids})
-    kept_plans.keep(connection, run_id, map(kept, batches.ready_entries(connection, NOW)))
+    kept_plans.keep(connection, run_id, map(kept, portions.entries(connection, NOW)))
     return run_id
 
 

@@ -34,7 +34,7 @@ from convsync.model.statement import Operation
 from convsync.store import account, deals, ledger
 from convsync.store.database import Database
 from convsync.store.recount import recount
-from convsync.store.sums import TENTH
+from convsync.store.times import TENTH
 from tests.builders import (
     ACTION,
     CLICKED_AT,

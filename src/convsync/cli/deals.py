@@ -9,6 +9,7 @@ import typer
 from convsync.cli import options, output
 from convsync.cli.audit_filters import amount, one_of
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,7 +155,7 @@ def _show_table(found: "Sequence[Selected]", added: "Sequence[Sum]") -> None:
     if count > len(found):
         typer.echo(f"and {count - len(found):,} more; --limit or --format csv lists them")
     worth = " + ".join(_sum(one) for one in added)
-    typer.echo(f"{count:,} conversions: {worth}")
+    typer.echo(f"{several(count, 'conversion')}: {worth}")
 
 
 def _line(one: "Selected") -> dict[str, str]:

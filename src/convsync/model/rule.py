@@ -84,7 +84,29 @@ class TableBySegment:
     currency: str
 
 
-ValueRule = ShareOfAmount | FixedSum | TableBySegment
+StatedValue = ShareOfAmount | FixedSum | TableBySegment
+"""What a conversion is worth by the deal alone, whatever happens after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevenueWithin:
+    """A conversion is worth what came in from the milestone on, within a time.
+
+    Until anything has, it is worth what is `expected`; and where `nothing_is_zero`, it is worth
+    nothing once that time is over and nothing came.
+    """
+
+    within: timedelta
+    expected: StatedValue
+    nothing_is_zero: bool = False
+
+
+ValueRule = StatedValue | RevenueWithin
+
+
+def counts_revenue(rules: "Iterable[ConversionRule]") -> bool:
+    """True where a rule counts what came in after the sale."""
+    return any(isinstance(rule.value, RevenueWithin) for rule in rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,10 @@ from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
-from convsync.store import deal_sums, dialect
+from convsync.store import deal_sums, dialect, times
 from convsync.store import sums as kept_sums
-from convsync.store.batches import Portion, ready_states
-from convsync.store.ledger import WITH_DEAL, as_entry
+from convsync.store.entry_row import WITH_DEAL, as_entry
+from convsync.store.portions import Portion, conditions_of
 from convsync.store.schema import IS_ESTIMATED, PLATFORM_CANNOT, deals, ledger, milestones
 from convsync.store.sums import LedgerSum
 
@@ -231,17 +231,13 @@ def times_to_milestones(
 
     With a period only of milestones that were reached in it.
     """
-    times = []
-    kept = (
-        kept_sums.kept_times(connection)
-        if period is None
-        else kept_sums.times_within(connection, period)
-    )
+    found = []
+    kept = times.kept(connection) if period is None else times.within(connection, period)
     for milestone, by_time in kept.items():
         count = sum(rows for _, rows in by_time)
         median, p90 = (_at(by_time, place) for place in (count // 2, count * 9 // 10))
-        times.append(TimeToMilestone(milestone=milestone, count=count, median=median, p90=p90))
-    return sorted(times, key=lambda time: time.median)
+        found.append(TimeToMilestone(milestone=milestone, count=count, median=median, p90=p90))
+    return sorted(found, key=lambda time: time.median)
 
 
 def _at(by_time: Sequence[tuple[timedelta, int]], place: int) -> timedelta:
@@ -270,7 +266,7 @@ def ready(connection: Connection, now: datetime, only: Portion = None) -> Ready:
     """Return how much is ready to go out, of all or of a portion."""
     counts: Counter[Operation] = Counter()
     currencies = set()
-    for conditions in ready_states(now, only):
+    for conditions in conditions_of(now, only):
         found = (
             select(ledger.c.operation, ledger.c.currency, func.count())
             .where(*conditions)

@@ -5,7 +5,7 @@ one whose answer never came is found in state `sending` and sent again word for 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     Select,
-    TextClause,
     and_,
     exists,
     func,
@@ -29,12 +28,11 @@ from convsync.model.ledger import LedgerEntry, State
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction
 from convsync.model.statement import Batch, Statement
-from convsync.store import dialect, sums
-from convsync.store.ledger import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
-from convsync.store.schema import IS_OPEN, QUEUES, batches, deals, kept_plans, ledger
+from convsync.store import dialect, portions, sums
+from convsync.store.entry_row import STATEMENT_COLUMNS, WITH_DEAL, as_entry, as_statement
+from convsync.store.portions import Portion
+from convsync.store.schema import IS_OPEN, QUEUES, batches, deals, ledger
 from convsync.store.sums import Alike
-
-_AT_A_TIME = 1_000
 
 
 class BatchRow(Struct, frozen=True, kw_only=True, gc=False):
@@ -82,41 +80,6 @@ class Pending(Struct, frozen=True, kw_only=True):
     answered_at: datetime
 
 
-class OfKeptPlan(Struct, frozen=True):
-    """Stands for the conversions that agree with the plan that is kept under a run's number."""
-
-    run_id: int
-
-
-Portion = int | OfKeptPlan | None
-"""Which of what is ready may go out: what one run has planned, what agrees with a plan, or all."""
-
-
-def next_action(
-    connection: Connection,
-    now: datetime,
-    only: Portion = None,
-    *,
-    but: Sequence[str] = (),
-) -> ConversionAction | None:
-    """Return the first action that has a row ready to go out, None where none has.
-
-    Actions of the destinations named in `but` are passed over.
-    """
-    for conditions in ready_states(now, only):
-        found = (
-            select(ledger.c.destination, ledger.c.action_id)
-            .where(*conditions)
-            .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
-            .limit(1)
-        )
-        if but:
-            found = found.where(ledger.c.destination.not_in(but))
-        if first := connection.execute(found).first():
-            return ConversionAction(destination=first.destination, action_id=first.action_id)
-    return None
-
-
 def ready(
     connection: Connection,
     action: ConversionAction,
@@ -131,7 +94,7 @@ def ready(
     then costs what it returns, however long the ledger is and however mixed its actions are.
     """
     found: list[BatchRow] = []
-    for conditions in ready_states(now, only):
+    for conditions in portions.conditions_of(now, only):
         if len(found) < limit:
             next_ones = (
                 _ROWS.where(*conditions)
@@ -141,43 +104,6 @@ def ready(
             )
             found += _rows_found(connection, next_ones, action)
     return found
-
-
-def ready_entries(
-    connection: Connection, now: datetime, only: Portion = None
-) -> Iterator[LedgerEntry]:
-    """Yield all that could go out now as entries, in the order in which it would."""
-    order = (ledger.c.destination, ledger.c.action_id, ledger.c.id)
-    for conditions in ready_states(now, only):
-        found = WITH_DEAL.where(*conditions).order_by(*order)
-        rows = connection.execute(found, execution_options={"yield_per": _AT_A_TIME})
-        yield from map(as_entry, rows.mappings())
-
-
-def ready_states(
-    now: datetime, only: Portion
-) -> tuple[tuple[ColumnElement[bool] | TextClause, ...], ...]:
-    """Return for each state whose entries may go out now the conditions of those that may.
-
-    In the words of the partial index on what is open.
-    """
-    mine = _is_of(only)
-    is_due = ledger.c.due_at <= now
-    return (
-        (IS_OPEN, ledger.c.queue == QUEUES[State.PLANNED], *mine),
-        (IS_OPEN, ledger.c.queue == QUEUES[State.DEFERRED], is_due, *mine),
-    )
-
-
-def _is_of(only: Portion) -> tuple[ColumnElement[bool], ...]:
-    match only:
-        case None:
-            return ()
-        case OfKeptPlan(run_id=run_id):
-            agrees = (kept_plans.c.order_id == ledger.c.order_id, kept_plans.c.agrees)
-            return (exists().where(kept_plans.c.run_id == run_id, *agrees),)
-        case run_id:
-            return (ledger.c.run_id == run_id,)
 
 
 class Envelope(Struct, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ from convsync.store import (
 from convsync.store.deal_row import CONTENT, DEAL_COLUMNS, DealRow, deal_of
 from convsync.store.given import numbers_given
 from convsync.store.schema import IS_UNCLEAR, deals, ledger, milestones
+from convsync.store.seen_rows import Seen
 
 _ROWS_A_QUERY = 5_000
 _ROWS: BindParameter[Any] = bindparam("rows", expanding=True)
@@ -225,7 +226,7 @@ def rows_by_id(connection: Connection, source: str, deal_ids: Sequence[str]) -> 
     return {deal_id: row for deal_id, (row, _) in found.items()}
 
 
-def gone_missing(connection: Connection, source: str, seen: "Seen") -> Iterator[tuple[int, str]]:
+def gone_missing(connection: Connection, source: str, seen: Seen) -> Iterator[tuple[int, str]]:
     """Yield row and ID of a source's present deals that a complete read has not seen.
 
     Only rows that were not seen are looked up: hardly any, on an ordinary night.
@@ -305,34 +306,6 @@ def mark_gone(connection: Connection, rows: Sequence[int], gone: Gone, now: date
         dialect.update_rows(connection, deals, columns, left, key=("id",))
     persons.make_kin_due(connection, rows, now)
     row_digests.drop(connection, rows)
-
-
-class Seen:
-    """A set of row numbers in one byte each, so that a million deals take 1 MB."""
-
-    def __init__(self) -> None:
-        self._noted = bytearray(1)
-
-    def add(self, rows: Sequence[int]) -> None:
-        """Note rows as seen."""
-        self._reach(max(rows, default=0) + 1)
-        noted = self._noted
-        for row in rows:
-            noted[row] = 1
-
-    def __contains__(self, row: int) -> bool:
-        return row < len(self._noted) and self._noted[row] == 1
-
-    def unseen(self, before: int) -> Iterator[int]:
-        """Yield the rows from 1 up to `before` that were not noted, in order."""
-        self._reach(before)
-        row = 0
-        while (row := self._noted.find(0, row + 1, before)) != -1:
-            yield row
-
-    def _reach(self, length: int) -> None:
-        if length > len(self._noted):
-            self._noted.extend(bytes(length + 4096 - len(self._noted)))
 
 
 def _known(

@@ -31,6 +31,7 @@ from convsync.store import (
     consents,
     dialect,
     persons,
+    revenue,
     row_digests,
     schema,
     write_backs,
@@ -41,6 +42,7 @@ from convsync.store.schema import (
     click_keys,
     click_news,
     clicks,
+    crowded_keys,
     deal_keys,
     deals,
     erased_keys,
@@ -150,10 +152,11 @@ def erase(connection: Connection, found: FoundPeople) -> None:
                 quarantine.c.source == one.deal.source, quarantine.c.deal_id == one.deal.deal_id
             )
         )
-    for table in (deal_keys, click_keys, shared_keys):
+    for table in (deal_keys, click_keys, shared_keys, crowded_keys):
         for some in _some(sorted(found.digests)):
             connection.execute(delete(table).where(table.c.key.in_(some)))
     ad_clicks.forget(connection, found.digests)
+    revenue.forget_customers(connection, sorted(found.digests))
     persons.forget(connection, rows)
     write_backs.forget(connection, rows)
     for numbers in _some(sorted(found.clicks)):

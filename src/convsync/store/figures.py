@@ -15,8 +15,8 @@ from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
 from convsync.model.figures import SOME, Figures, OfRule
 from convsync.model.statement import Operation
-from convsync.store.batches import Portion, ready_states
 from convsync.store.column_types import amount_of
+from convsync.store.portions import Portion, conditions_of
 from convsync.store.schema import ledger, runs
 
 COUNTED_AS_NIGHTS = ("run", "release")
@@ -67,7 +67,7 @@ def of_ready(
     """Return the figures of what is ready to go out, or of a portion of it."""
     gathered: dict[str, _Gathered] = defaultdict(_Gathered)
     sizes: dict[tuple[str, str], int] = defaultdict(int)
-    for conditions in ready_states(now, only):
+    for conditions in conditions_of(now, only):
         grouped = (
             select(
                 *(ledger.c.rule, ledger.c.operation, ledger.c.currency),
@@ -123,7 +123,7 @@ def _some_values(
         of_these = (ledger.c.rule == rule, ledger.c.currency == currency)
         each = -(-size // SOME)
         values: list[int] = []
-        for conditions in ready_states(now, only):
+        for conditions in conditions_of(now, only):
             found = select(_VALUE).where(*conditions, *of_these, ledger.c.id % each == 0)
             counts = found.where(ledger.c.operation == Operation.COUNT)
             values += connection.execute(counts.order_by(ledger.c.id).limit(SOME)).scalars()

@@ -2,7 +2,7 @@
 
 Before a plan is carried out, every conversion of it is compared with the ledger as it is by then:
 those agree that are still ready to go out with the very same statement. The outbox then takes those
-and no others (`batches.OfKeptPlan`).
+and no others (`portions.OfKeptPlan`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from convsync.model.kept_plan import Kept, digest_of
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry, State
 from convsync.model.statement import OrderId
 from convsync.store import dialect
-from convsync.store.ledger import WITH_DEAL, as_entry
+from convsync.store.entry_row import WITH_DEAL, as_entry
 from convsync.store.schema import kept_plans, ledger
 
 _CHUNK = 1_000
@@ -46,6 +46,12 @@ def kept_by(connection: Connection, run_id: int) -> Iterator[Kept]:
         page = _page(connection, run_id, after)
         yield from page
         after = page[-1].order_id if page else None
+
+
+def sizes(connection: Connection) -> dict[int, int]:
+    """Return how many conversions are kept, by the run under whose number they are."""
+    found = select(kept_plans.c.run_id, func.count()).group_by(kept_plans.c.run_id)
+    return {run_id: rows for run_id, rows in connection.execute(found)}  # noqa: C416 (a result)
 
 
 class Dissent(StrEnum):

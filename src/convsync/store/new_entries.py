@@ -14,7 +14,7 @@ from convsync.model.ledger import LedgerEntry, State
 from convsync.model.planned import PlannedTogether
 from convsync.store import dialect, sums
 from convsync.store.dialect import Alike
-from convsync.store.ledger import extras_of
+from convsync.store.entry_row import extras_of
 from convsync.store.schema import QUEUES, ledger
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Table, delete, select, type_coerce
 
-from convsync.store import deal_sums, dialect, schema, sums
+from convsync.store import deal_sums, dialect, schema, sums, times
 from convsync.store.sums import Amounts
 
 
@@ -46,7 +46,7 @@ def recount(connection: Connection) -> int:
 
 def _counted(connection: Connection) -> Iterator[tuple[Table, Amounts]]:
     yield schema.ledger_sums, sums.count_ledger(connection)
-    yield schema.time_sums, sums.count_times(connection)
+    yield schema.time_sums, times.counted(connection)
     of_deals = deal_sums.count_anew(connection)
     yield schema.deal_sums, {key: [rows] for key, rows in of_deals.deals.items()}
     yield schema.standing_sums, {key: [rows] for key, rows in of_deals.standing.items()}

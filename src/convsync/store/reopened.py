@@ -8,7 +8,7 @@ from convsync.model.chosen import Chosen
 from convsync.model.ledger import ANSWERED, LedgerEntry, State
 from convsync.store import deals as stored_deals
 from convsync.store.deals import StoredDeal
-from convsync.store.ledger import WITH_DEAL, as_entry
+from convsync.store.entry_row import WITH_DEAL, as_entry
 from convsync.store.schema import batches, deals, ledger
 
 _MAY_BE_RETRIED = sorted(ANSWERED | {State.PLANNED})

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, not_, or_
 
 from convsync.model.ledger import ANSWERED, LedgerEntry, State
-from convsync.store.ledger import WITH_DEAL, as_entry
+from convsync.store.entry_row import WITH_DEAL, as_entry
 from convsync.store.schema import ledger
 
 _TO_BE_TOLD = ANSWERED | {State.PLANNED, State.HELD, State.NOT_SENT}

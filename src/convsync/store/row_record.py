@@ -19,7 +19,7 @@ from convsync.model.replay import Recorded
 from convsync.model.statement import Operation
 from convsync.store import dialect
 from convsync.store.column_types import Instant, Micros, OrderIdBytes, order_id_of_bytes
-from convsync.store.ledger import about_in
+from convsync.store.entry_row import about_in
 from convsync.store.schema import ledger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,7 +12,6 @@ common (`apply_together`), before they do it.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
@@ -22,35 +21,25 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    and_,
-    case,
-    exists,
     func,
     literal_column,
     select,
-    true,
     type_coerce,
 )
 
 from convsync.model.ledger import LedgerEntry, Move, MoveTogether, State
-from convsync.model.period import Period
 from convsync.model.planned import PlannedTogether
 from convsync.model.statement import Operation
-from convsync.store import dialect
+from convsync.store import dialect, times
 from convsync.store.given import numbers_given
 from convsync.store.schema import (
-    IS_ESTIMATED,
     deals,
     ledger,
     ledger_sums,
-    milestones,
     time_sums,
 )
+from convsync.store.times import SENT
 
-TENTH = timedelta(days=0.1)
-"""The unit of the time from click to milestone: as exact as it is shown."""
-_MICROSECOND = timedelta(microseconds=1)
-_SENT = frozenset({State.ACCEPTED, State.CONFIRMED})
 _MAY_COUNT = frozenset({State.SENDING, State.ACCEPTED})
 _ASKED_OF = frozenset(
     {"rule", "action", "milestone", "milestone_at", "state", "statement", "matched"}
@@ -91,7 +80,7 @@ class LedgerSum(NamedTuple):
     @property
     def is_sent(self) -> bool:
         """True where the platform has taken these."""
-        return bool(self.told_currency) or self.state in _SENT
+        return bool(self.told_currency) or self.state in SENT
 
     @property
     def may_count(self) -> bool:
@@ -116,10 +105,10 @@ class Changes:
         amounts[0] += sign
         if told is not None and told.amount:
             amounts[1] += sign * int(told.amount.scaleb(6))
-        if told is not None or entry.state in _SENT:
+        if told is not None or entry.state in SENT:
             matched = entry.matched
             if matched and matched.clicked_at is not None and not matched.is_estimated:
-                tenths = _tenths(matched.clicked_at, entry.milestone_at)
+                tenths = times.tenths_between(matched.clicked_at, entry.milestone_at)
                 self._times[entry.milestone, tenths][0] += sign
 
     def add_alike(self, alike: LedgerSum, sign: int) -> None:
@@ -222,10 +211,10 @@ def _changed(alike: LedgerSum, changes: Mapping[str, Any]) -> LedgerSum:
 
 def _follow_times(connection: Connection, changes: Changes, move: MoveTogether) -> None:
     """Count the times in of entries that are sent from now on, or out that no longer are."""
-    is_sent = move.counts or move.changes["state"] in _SENT
-    if not is_sent and _SENT.isdisjoint(move.came_from):
+    is_sent = move.counts or move.changes["state"] in SENT
+    if not is_sent and SENT.isdisjoint(move.came_from):
         return
-    found = _times_turning(connection.dialect.name, is_sent=is_sent)
+    found = times.turning(connection.dialect.name, is_sent=is_sent)
     for milestone, tenths, rows in connection.execute(found, {"numbers": move.numbers}):
         changes.add_times((milestone, tenths), rows if is_sent else -rows)
 
@@ -239,50 +228,6 @@ def kept(connection: Connection) -> list[LedgerSum]:
     columns = [ledger_sums.c[name] for name in LedgerSum._fields]
     found = select(*columns).where(ledger_sums.c.rows != 0)
     return [LedgerSum(*row) for row in connection.execute(found)]
-
-
-def kept_times(connection: Connection) -> dict[str, list[tuple[timedelta, int]]]:
-    """Return by milestone how many were sent so long after their click, the quickest first.
-
-    Those whose milestone has an estimate for its time are taken out here: what is kept does not
-    know of them, for a CRM's history may say better at any time.
-    """
-    columns = (time_sums.c.milestone, time_sums.c.tenths, time_sums.c.rows)
-    kept = {(name, tenths): rows for name, tenths, rows in connection.execute(select(*columns))}
-    of_estimates = _timed(ledger.c.milestone, _TENTHS).where(
-        ledger.c.deal.in_(select(milestones.c.deal).where(IS_ESTIMATED)),
-        exists().where(_ITS_MILESTONE, milestones.c.is_estimated.is_(true())),
-    )
-    for name, tenths, rows in connection.execute(of_estimates):
-        kept[name, tenths] = kept.get((name, tenths), 0) - rows
-    return _by_milestone((*key, rows) for key, rows in sorted(kept.items()) if rows)
-
-
-def times_within(connection: Connection, period: Period) -> dict[str, list[tuple[timedelta, int]]]:
-    """Return the same of milestones reached in a period, from the ledger's own rows."""
-    found = (
-        _timed(ledger.c.milestone, _TENTHS)
-        .join(milestones, _ITS_MILESTONE, isouter=True)
-        .where(
-            ledger.c.milestone_at >= period.since,
-            ledger.c.milestone_at < period.until,
-            milestones.c.is_estimated.is_not(true()),
-        )
-        .order_by(_TENTHS)
-    )
-    return _by_milestone(connection.execute(found))
-
-
-def _timed(*key: ColumnElement[Any]) -> Select[Any]:
-    """Return a query that counts the entries with a time from click to milestone, by a key."""
-    return select(*key, func.count()).where(_IS_TIMED).group_by(*key)
-
-
-def _by_milestone(found: Iterable[Any]) -> dict[str, list[tuple[timedelta, int]]]:
-    times: dict[str, list[tuple[timedelta, int]]] = {}
-    for milestone, tenths, rows in found:
-        times.setdefault(milestone, []).append((tenths * TENTH, rows))
-    return times
 
 
 def rename_rule(connection: Connection, before: str, now: str) -> None:
@@ -327,11 +272,6 @@ def key_of(entry: LedgerEntry) -> Key:
     )
 
 
-def _tenths(clicked_at: datetime, reached_at: datetime) -> int:
-    """Return the time between in tenths of a day, rounded up."""
-    return max(0, -((clicked_at - reached_at) // TENTH))
-
-
 def as_kept(amounts: Sequence[int]) -> list[Any]:
     """Return how many rows there are and what was told of them in millionths as it is kept."""
     rows, *told = amounts
@@ -357,15 +297,6 @@ _KEY_IN_LEDGER: tuple[ColumnElement[Any], ...] = (
 )
 _TOLD = func.coalesce(type_coerce(ledger.c.told_value, BigInteger), _NONE)
 _STATED = func.coalesce(type_coerce(ledger.c.value, BigInteger), _NONE)
-_TOOK = type_coerce(ledger.c.milestone_at, BigInteger) - type_coerce(
-    ledger.c.clicked_at, BigInteger
-)
-_UNIT = TENTH // _MICROSECOND
-_TENTHS = case((_TOOK > 0, (_TOOK + (_UNIT - 1)) // _UNIT), else_=0)
-_HAS_CLICK_TIME = and_(ledger.c.clicked_at.is_not(None), ledger.c.is_click_estimated.is_not(true()))
-"""An estimate is no time that could be measured from."""
-_ITS_MILESTONE = and_(milestones.c.deal == ledger.c.deal, milestones.c.name == ledger.c.milestone)
-_IS_TIMED = _HAS_CLICK_TIME & (ledger.c.told_value.is_not(None) | ledger.c.state.in_(sorted(_SENT)))
 
 
 @cache
@@ -378,17 +309,6 @@ def _by_key(dialect_name: str) -> Select[Any]:
     found: Select[Any] = select(*key, func.count(), func.sum(_TOLD), func.sum(_STATED))
     joined = found.join(deals, deals.c.id == ledger.c.deal)
     return joined.where(_is_given(dialect_name)).group_by(*key)
-
-
-@cache
-def _times_turning(dialect_name: str, *, is_sent: bool) -> Select[Any]:
-    """Return a query of the times of given entries that are not sent yet, or that are."""
-    state = ledger.c.state.in_(sorted(_SENT))
-    turns = ~state if is_sent else state
-    found = select(ledger.c.milestone, _TENTHS.label("tenths"), func.count()).where(
-        _is_given(dialect_name), _HAS_CLICK_TIME, ledger.c.told_value.is_(None), turns
-    )
-    return found.group_by(ledger.c.milestone, _TENTHS)
 
 
 def _is_given(dialect_name: str) -> ColumnElement[bool]:
@@ -405,9 +325,3 @@ def counted_rows() -> Select[Any]:
     key = (column.label(name) for name, column in zip(_KEY, _KEY_IN_LEDGER, strict=True))
     found: Select[Any] = select(*key, _TOLD.label("told"))
     return found.join(deals, deals.c.id == ledger.c.deal)
-
-
-def count_times(connection: Connection) -> Amounts:
-    """Return what `time_sums` has to hold."""
-    found = select(ledger.c.milestone, _TENTHS.label("tenths")).where(_IS_TIMED)
-    return {key: [rows] for key, rows in dialect.tally(connection, found).items()}

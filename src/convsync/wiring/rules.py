@@ -11,7 +11,9 @@ from convsync.model.rule import (
     ConversionAction,
     ConversionRule,
     FixedSum,
+    RevenueWithin,
     ShareOfAmount,
+    StatedValue,
     TableBySegment,
     ValueRule,
     after_in,
@@ -58,7 +60,7 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
         name=name,
         milestone=rule.milestone,
         action=ConversionAction(destination=destination, action_id=rule.action_id),
-        value=_value(rule.value),
+        value=_value_or_revenue(rule.value),
         amounts=AmountOutcomes(
             zero=rule.amounts.zero,
             missing=rule.amounts.missing,
@@ -82,7 +84,17 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
     )
 
 
-def _value(value: tables.Value) -> ValueRule:
+def _value_or_revenue(value: tables.Value) -> ValueRule:
+    if not isinstance(value, tables.RevenueValue):
+        return _value(value)
+    return RevenueWithin(
+        within=timedelta(days=value.within_days),
+        expected=_value(value.expected),
+        nothing_is_zero=value.if_nothing_came == "zero",
+    )
+
+
+def _value(value: tables.StatedValue) -> StatedValue:
     match value:
         case tables.AmountValue(share=share):
             return ShareOfAmount(share=share)

@@ -14,7 +14,11 @@ from convsync.store.migrations.first_tables import (
     ledger_tables,
     person_tables,
     reading_tables,
+    report_views,
+    revenue_tables,
     run_tables,
+    trend_tables,
+    user_tables,
     write_back_tables,
 )
 
@@ -32,8 +36,12 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    trend_tables,
+    revenue_tables,
     audience_tables,
     digest_tables,
+    user_tables,
+    report_views,
     write_back_tables,
 )
 
