@@ -32,7 +32,8 @@ from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.services import Report, Services
 from convsync.steps import Work
-from convsync.store import clicks, runs
+from convsync.store import clicks, runs, value_versions
+from convsync.store.database import Connection
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
 from convsync.store.session import PreviewSession, RunSession, Session, lease_time
@@ -341,7 +342,9 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         real_clock=services.real_clock,
         on_step=services.on_step,
     )
-    work = Work(services, session, Attitude.FORCE if force else Attitude.REFUSE)
+    with services.database.reading() as connection:
+        valued = _with_learned_values(services, connection)
+    work = Work(valued, session, Attitude.FORCE if force else Attitude.REFUSE)
     with log.bound(run=run_id), tracing.phase(command, run=run_id):
         log.info("run begins", command=command, as_of=now.isoformat())
         try:
@@ -384,8 +387,13 @@ def _previewing(services: Services, command: str) -> Iterator[Work]:
         head_file.require_continuation(services.head_file, connection)
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
-        work = Work(services, session, Attitude.SHOW)
+        work = Work(_with_learned_values(services, connection), session, Attitude.SHOW)
         with log.bound(run="preview"):
             work.intake.erased = forgetting.known(connection, services.privacy)
             work.carry_over_names()
             yield work
+
+
+def _with_learned_values(services: Services, connection: Connection) -> Services:
+    """Return the services with the accepted values in the rules that ask for them."""
+    return replace(services, rules=value_versions.in_rules(connection, services.rules))

@@ -229,6 +229,7 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.audit_settings_of(settings)
     wiring.run_limits_of(settings)
     wiring.cost_terms_of(settings)
+    wiring.learning_terms_of(settings)
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
     wiring.digest_times_of(settings)

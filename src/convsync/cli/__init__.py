@@ -42,6 +42,7 @@ from convsync.cli import (
     status,
     streams,
     users,
+    values,
 )
 from convsync.cli.collector import spare_the_collector
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
@@ -83,6 +84,7 @@ app.add_typer(costs.app, name="costs")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
+app.add_typer(values.app, name="values")
 app.add_typer(notes.app, name="note")
 app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")

@@ -10,7 +10,6 @@ import typer
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, days_asked, require_group
-from convsync.cli.report_funnel import absurd_above
 from convsync.cli.report_money import exact, sums_in_words
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def campaigns(
             zone=zone,
             now=now,
             exchange=exchange,
-            absurd_above=absurd_above(settings),
+            absurd_above=wiring.absurd_above(settings),
         )
         actions = {rule.action.action_id: rule.name for rule in wiring.rules_of(settings)}
         beside = counted_beside_sent(database, actions, first, last, zone)

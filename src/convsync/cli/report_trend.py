@@ -10,7 +10,6 @@ import typer
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, days_asked, week_of
-from convsync.cli.report_funnel import absurd_above
 from convsync.cli.report_money import exact, sums_in_words
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def trend(
             zone=wiring.company_zone(settings),
             now=now,
             exchange=exchange,
-            absurd_above=absurd_above(settings),
+            absurd_above=wiring.absurd_above(settings),
         )
         standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
     steps = [name for name in order if name != LOST]

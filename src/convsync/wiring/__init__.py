@@ -22,10 +22,12 @@ from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
 from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.destinations import time_of_platforms
+from convsync.wiring.learning import learning_terms_of as learning_terms_of
 from convsync.wiring.rates import exchange_of as exchange_of
 from convsync.wiring.rates import rates_of as rates_of
 from convsync.wiring.revenue import money_of as money_of
 from convsync.wiring.revenue import revenue_sources_of as revenue_sources_of
+from convsync.wiring.rules import absurd_above as absurd_above
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of

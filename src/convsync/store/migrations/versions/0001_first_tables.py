@@ -19,6 +19,7 @@ from convsync.store.migrations.first_tables import (
     run_tables,
     trend_tables,
     user_tables,
+    value_tables,
     write_back_tables,
 )
 
@@ -40,6 +41,7 @@ _AREAS = (
     revenue_tables,
     audience_tables,
     digest_tables,
+    value_tables,
     user_tables,
     report_views,
     write_back_tables,
