@@ -12,6 +12,7 @@ from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource
 from convsync.guarding import SafetyLimits
 from convsync.model.audience import Audience
+from convsync.model.comeback import TellTerms
 from convsync.model.definition import Definitions
 from convsync.model.revenue import MoneyTerms
 from convsync.model.rule import Agreement, ConversionRule
@@ -88,6 +89,7 @@ class Services:
     audiences: Sequence[Audience] = ()
     write_backs: Sequence[WriteBackTerms] = ()
     field_writers: Callable[[str], FieldWriter] = _writes_nothing
+    tell: TellTerms | None = None
     definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
