@@ -58,7 +58,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
-        _write_back(services, work).write()
+        WriteBack(work.session, services.write_backs, work.problems, services.stop).write()
         work.look_who_came_back()
         work.keep_audiences()
     return work.conclusion.report
@@ -120,7 +120,8 @@ def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
         work.reconcile_changes()
         work.weigh()
         work.let_read(read_plan)
-        return replace(work.conclusion.report, to_write_back=_write_back(services, work).plan())
+        writing = WriteBack(work.session, services.write_backs, work.problems, services.stop)
+        return replace(work.conclusion.report, to_write_back=writing.plan())
 
 
 def backfill(
@@ -291,11 +292,6 @@ def find_people(services: Services, whom: Whom) -> FoundPeople:
     """Return all that is kept of somebody, and erase nothing."""
     with services.database.reading() as connection:
         return forgetting.find(connection, whom)
-
-
-def _write_back(services: Services, work: Work) -> WriteBack:
-    fields = services.write_backs, services.field_writers
-    return WriteBack(work.session, *fields, problems=work.problems, stop=services.stop)
 
 
 def _present(services: Services) -> datetime:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
-from convsync.errors import OperatorError
-from convsync.extract.field_writer import FieldWriter
+from convsync.extract.field_writer import WriteBackTerms
 from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource
 from convsync.guarding import SafetyLimits
@@ -18,7 +17,7 @@ from convsync.model.revenue import MoneyTerms
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
 from convsync.model.terms import Moved, PrivacySettings, RunLimits, SharedKeys
-from convsync.model.write_back import ToWriteBack, WriteBackTerms
+from convsync.model.write_back import ToWriteBack
 from convsync.plan import PlanSummary
 from convsync.report.closing import Closing
 from convsync.retrying import RetryPolicy
@@ -60,10 +59,6 @@ def _ask_nobody() -> None:
     """Leave the machine's clock alone."""
 
 
-def _writes_nothing(source: str) -> FieldWriter:
-    raise OperatorError(f"Nothing can be written back into source '{source}'.")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything a run works with, made by `wiring`.
@@ -88,7 +83,6 @@ class Services:
     funnel: Sequence[str] = ()
     audiences: Sequence[Audience] = ()
     write_backs: Sequence[WriteBackTerms] = ()
-    field_writers: Callable[[str], FieldWriter] = _writes_nothing
     tell: TellTerms | None = None
     definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)

@@ -12,7 +12,7 @@ Whatever goes wrong is a problem of the night and no more: conversions have been
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from msgspec import structs
@@ -20,9 +20,9 @@ from msgspec import structs
 from convsync import audit, log
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm_adapter import batches
-from convsync.extract.field_writer import FieldWriter, NotWritten, Written
+from convsync.extract.field_writer import FieldWriter, NotWritten, WriteBackTerms, Written
 from convsync.model.event import Event, EventKind
-from convsync.model.write_back import FieldChange, ToWriteBack, WriteBackTerms
+from convsync.model.write_back import FieldChange, ToWriteBack
 from convsync.stopping import Stop
 from convsync.store import deal_facts, deals, write_backs
 from convsync.store.database import Connection
@@ -38,20 +38,18 @@ _NOTHING = KeptField(None, None, None)
 class WriteBack:
     """Writes into the fields of each source that wants it, over one session.
 
-    `writers` opens a source's; `problems` is added to, and a `stop` is looked at between batches.
+    `problems` is added to, and a `stop` is looked at between two batches.
     """
 
     def __init__(
         self,
         session: Session,
         terms: Sequence[WriteBackTerms],
-        writers: Callable[[str], FieldWriter],
         problems: list[str],
         stop: Stop,
     ) -> None:
         self._session = session
         self._terms = terms
-        self._writers = writers
         self._problems = problems
         self._stop = stop
 
@@ -81,7 +79,7 @@ class WriteBack:
                 )
 
     def _write(self, terms: WriteBackTerms) -> None:
-        writer = self._writers(terms.source)
+        writer = terms.open_writer()
         self._read_back(terms, writer)
         refused = Counter[str]()
         lacking = islice(self._lacking(terms), terms.most_deals)

@@ -4,13 +4,14 @@ A writer overwrites: whether a field may be written is decided by whoever calls 
 for what the field holds just before.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from convsync.model.write_back import FieldChange
+from convsync.model.write_back import Fact, FieldChange
 
 
 class Written(Struct, frozen=True):
@@ -44,6 +45,16 @@ class FieldWriter(Protocol):
 
     def write(self, changes: Sequence[FieldChange]) -> Sequence[Written | NotWritten | None]:
         """Write each deal's values; the answers are in their order, None where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteBackTerms:
+    """Which facts a source's deals get, each with its field, of how many deals a night, by what."""
+
+    source: str
+    fields: Mapping[Fact, str]
+    most_deals: int
+    open_writer: Callable[[], FieldWriter] = field(repr=False)
 
 
 @runtime_checkable

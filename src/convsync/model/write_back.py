@@ -16,14 +16,6 @@ class Fact(StrEnum):
     PLATFORM = "platform"
 
 
-class WriteBackTerms(Struct, frozen=True, kw_only=True):
-    """Which facts a source's deals get, each with its field, and of how many deals a night."""
-
-    source: str
-    fields: Mapping[Fact, str]
-    most_deals: int
-
-
 class FieldChange(Struct, frozen=True, kw_only=True):
     """What is to be written into a deal: new values by field. `row` is the deal's own."""
 

@@ -1,21 +1,18 @@
 """What `check` says of fields that are to be written in a CRM, and of the right to do so."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from convsync.errors import ConvsyncError
-from convsync.extract.field_writer import FieldWriter
+from convsync.extract.field_writer import WriteBackTerms
 from convsync.model.finding import Finding, Severity
-from convsync.model.write_back import WriteBackTerms
 
 
-def findings_of_write_back(
-    terms: Sequence[WriteBackTerms], writers: Callable[[str], FieldWriter]
-) -> Iterator[Finding]:
+def findings_of_write_back(terms: Sequence[WriteBackTerms]) -> Iterator[Finding]:
     """Yield what keeps each source's deals from being written into; nothing is written."""
     for one in terms:
         subject = f"write-back into {one.source}"
         try:
-            problems = [*writers(one.source).problems([*one.fields.values()])]
+            problems = [*one.open_writer().problems([*one.fields.values()])]
         except ConvsyncError as error:
             problems = [str(error)]
         if not problems:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select
 from convsync.model.click import ClickIdKind
 from convsync.model.ledger import State
 from convsync.model.write_back import Fact
-from convsync.store import ad_clicks, clicks, deals
+from convsync.store import ad_clicks, deals
 from convsync.store.kin import kin_of
 from convsync.store.schema import ledger
 
@@ -92,7 +92,7 @@ def _said(row: Any) -> Iterator[str]:
 
 def _first_clicks(connection: Connection, rows: Sequence[int]) -> dict[int, datetime]:
     """Return when each deal's customer was first seen to click, by whatever leads to them."""
-    kin = kin_of(connection, rows, clicks.candidates(connection, rows))
+    kin = kin_of(connection, rows)
     firsts = {}
     for stored in deals.numbered(connection, rows):
         known = (*stored.deal.clicks, *kin.candidates.get(stored.row, ()))

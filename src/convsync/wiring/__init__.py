@@ -50,7 +50,6 @@ from convsync.wiring.watch import digest_times_of as digest_times_of
 from convsync.wiring.watch import metrics_token_of as metrics_token_of
 from convsync.wiring.watch import timetable_of as timetable_of
 from convsync.wiring.watch import watch_of as watch_of
-from convsync.wiring.write_back import field_writers_of as field_writers_of
 from convsync.wiring.write_back import write_backs_of as write_backs_of
 
 
@@ -88,8 +87,7 @@ def services_of(
         definitions=definitions_of(settings),
         funnel=funnel_of(settings),
         audiences=audiences_of(settings),
-        write_backs=write_backs_of(settings),
-        field_writers=field_writers_of(sources),
+        write_backs=write_backs_of(settings, sources),
         tell=tell_terms_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),
