@@ -120,6 +120,7 @@ client_id = "i"
 client_secret = "s"
 refresh_token = "r"
 milestones = { won = "Won", mql = { field = "mql_at" } }
+write_back = { click_id = "a", campaign = "b", keyword = "c", first_click = "d", platform = "e" }
 
 [deals.salesforce]
 kind = "salesforce"
