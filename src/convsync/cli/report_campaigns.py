@@ -154,12 +154,9 @@ def _show(found: "Campaigns", first: date, last: date) -> None:
     typer.echo(finding(found))
     typer.echo("")
     typer.echo(f"Costs, and leads, from {first} to {last}, and what the leads became by now")
-    columns = (
-        *(_called(found), "cost", "clicks", "leads", "a lead", *found.steps),
-        *("sold", "a sale", "value", "return", "at sale date"),
-    )
-    lines = [_line(found, one) for one in found.lines]
-    whole = _line(found, found.whole) | dict.fromkeys(_OF_ADS, "")
+    columns = table_of(found)
+    lines = [line_of(found, one) for one in found.lines]
+    whole = line_of(found, found.whole) | dict.fromkeys(_OF_ADS, "")
     output.show([*lines, whole], columns, Format.TABLE)
     if barren := [f"'{one.name}'" for one in found.lines if one.is_barren and one.key]:
         typer.echo(f"Many leads and no sale, which chance hardly explains: {', '.join(barren)}.")
@@ -183,7 +180,16 @@ def _show(found: "Campaigns", first: date, last: date) -> None:
     typer.echo("")
 
 
-def _line(found: "Campaigns", one: "Line") -> dict[str, str]:
+def table_of(found: "Campaigns") -> Sequence[str]:
+    """Return the columns of the table."""
+    return (
+        *(_called(found), "cost", "clicks", "leads", "a lead", *found.steps),
+        *("sold", "a sale", "value", "return", "at sale date"),
+    )
+
+
+def line_of(found: "Campaigns", one: "Line") -> dict[str, str]:
+    """Return a campaign, or what else is told apart, as a line of that table."""
     came = {step: f"{many:,}" for step, many in zip(found.steps, one.came, strict=True)}
     return {
         _called(found): one.name,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _DAYS = 7 * 13 - 1
 _AGAINST = 4
-_TABLE = (
+TABLE = (
     *("week", "leads", "lift", "sales", "lift of sales", "value", "lift of value"),
     *("sent", "cost", "ROI", "noted"),
 )
@@ -123,14 +123,15 @@ def _show(weeks: "Sequence[Week]", first: date, last: date, against: int) -> Non
         f"Weeks from {first} to {last}; lift is over the {against} weeks before, with the interval"
         " that holds nine in ten"
     )
-    output.show([*_lines(weeks)], _TABLE, Format.TABLE)
+    output.show([*lines_of(weeks)], TABLE, Format.TABLE)
     typer.echo("* Chance alone is an unlikely cause.")
     if any(week.breaks for week in weeks):
         typer.echo("A week in which a definition changed is compared with none, and begins anew.")
     typer.echo("")
 
 
-def _lines(weeks: "Sequence[Week]") -> Iterator[dict[str, str]]:
+def lines_of(weeks: "Sequence[Week]") -> Iterator[dict[str, str]]:
+    """Yield each week as a line of `TABLE`."""
     for week in weeks:
         unfinished = "" if week.is_whole else " (not whole)"
         yield {
