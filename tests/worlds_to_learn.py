@@ -54,6 +54,11 @@ def made_up(
     return found
 
 
+def history(leads: int, chance_of: dict[str, float], seed: int = 0) -> list[Lead]:
+    """Return leads made up from a seed."""
+    return made_up(Random(seed), leads, chance_of)
+
+
 def _lead(deal: WorldDeal) -> Lead:
     reached = {"mql": deal.created_at, "sql": deal.sql_at, "opportunity": deal.opportunity_at}
     return Lead(

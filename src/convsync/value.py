@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from convsync.model.conversion import Conversion
 from convsync.model.deal import WON, Deal, Milestone
+from convsync.model.expected import AcceptedValues
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import MOST, Money
 from convsync.model.outcome import Matched, NotSent, Reason
@@ -21,6 +22,7 @@ from convsync.model.rates import NoRate
 from convsync.model.rule import (
     AmountOutcomes,
     ConversionRule,
+    ExpectedValue,
     FixedSum,
     RevenueWithin,
     ShareOfAmount,
@@ -92,7 +94,7 @@ def _event_at(milestone: Milestone, matched: Matched, order_id: OrderId, now: da
 def value_of(deal: Deal, rule: ConversionRule, *, now: datetime) -> Money | NotSent:
     """Return what the rule says this deal is worth by now, or why that is not known."""
     if not isinstance(rule.value, RevenueWithin):
-        return _stated(deal, rule.value, rule.amounts)
+        return _stated(deal, rule, rule.value)
     income = income_of(deal, rule, rule.value)
     match income.came:
         case None if rule.value.nothing_is_zero and income.until <= now:
@@ -109,15 +111,24 @@ def value_of(deal: Deal, rule: ConversionRule, *, now: datetime) -> Money | NotS
             return came if came.amount >= 0 else Money(amount=Decimal(0), currency=came.currency)
 
 
-def _stated(deal: Deal, value: StatedValue, amounts: AmountOutcomes) -> Money | NotSent:
+def _stated(deal: Deal, rule: ConversionRule, value: StatedValue) -> Money | NotSent:
     """Return what a deal is worth by itself."""
     match value:
         case FixedSum(money=money):
             return money
         case TableBySegment() as table:
             return _from_table(deal, table)
+        case ExpectedValue(accepted=accepted):
+            return _expected(deal, rule.milestone, accepted)
         case ShareOfAmount(share=share):
-            return _from_amount(deal, amounts, share)
+            return _from_amount(deal, rule.amounts, share)
+
+
+def is_still_expected(deal: Deal, rule: ConversionRule, *, now: datetime) -> bool:
+    """True unless money that came in has taken the place of what the rule expects of a deal."""
+    if not isinstance(rule.value, RevenueWithin):
+        return True
+    return value_of(deal, rule, now=now) == income_of(deal, rule, rule.value).expected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +152,7 @@ def income_of(deal: Deal, rule: ConversionRule, wanted: RevenueWithin) -> Income
     milestone = deal.milestone(rule.milestone)
     assert milestone is not None, "only a milestone that was reached has a value"
     until = milestone.reached_at + wanted.within
-    expected = _stated(deal, wanted.expected, rule.amounts)
+    expected = _stated(deal, rule, wanted.expected)
     takings = deal.takings
     payments = takings.until(until) if takings else ()
     came: Money | NoRate | None = None
@@ -188,6 +199,14 @@ def _from_table(deal: Deal, table: TableBySegment) -> Money | NotSent:
     if amount is None:
         return NotSent(reason=Reason.SEGMENT_WITHOUT_VALUE)
     return Money(amount=amount, currency=table.currency)
+
+
+def _expected(deal: Deal, milestone: str, accepted: AcceptedValues | None) -> Money | NotSent:
+    if accepted is None:
+        return NotSent(reason=Reason.VALUES_NOT_ACCEPTED)
+    group = accepted.table.group_of(deal.source, deal.segments)
+    value = accepted.table.value_of(milestone, group)
+    return NotSent(reason=Reason.EXPECTED_VALUE_UNKNOWN) if value is None else value
 
 
 def _from_amount(deal: Deal, outcomes: AmountOutcomes, share: Decimal) -> Money | NotSent:

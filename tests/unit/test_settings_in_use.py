@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from convsync import wiring
+from convsync.cli.formats import formats_of
 from convsync.settings import Settings, load_settings
 from convsync.settings.money_tables import EcbRatesTable
 from convsync.settings.values import Table
@@ -42,6 +43,11 @@ destination = "google_ads"
 definition = "Fits."
 owner = "marketing"
 next_within_days = 14
+
+[tell]
+owner = "region"
+[tell.routes.sales]
+urls = "json://localhost"
 
 [audiences.everybody]
 destination = "data_manager"
@@ -114,6 +120,7 @@ client_id = "i"
 client_secret = "s"
 refresh_token = "r"
 milestones = { won = "Won", mql = { field = "mql_at" } }
+write_back = { click_id = "a", campaign = "b", keyword = "c", first_click = "d", platform = "e" }
 
 [deals.salesforce]
 kind = "salesforce"
@@ -228,11 +235,13 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.audit_settings_of(settings)
     wiring.run_limits_of(settings)
     wiring.cost_terms_of(settings)
+    wiring.learning_terms_of(settings)
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
     wiring.digest_times_of(settings)
     wiring.let_sandbox_follow(settings, None)
     sites_of(settings)
+    formats_of(settings)
     for table in (settings.rates, EcbRatesTable(kind="ecb", path=Path("rates.csv"))):
         assert table is not None
         rates_file(table, settings.folder)

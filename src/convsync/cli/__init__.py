@@ -42,7 +42,9 @@ from convsync.cli import (
     serve,
     status,
     streams,
+    tell,
     users,
+    values,
 )
 from convsync.cli.collector import spare_the_collector
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
@@ -77,6 +79,7 @@ app.command("mcp")(mcp.mcp)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audiences.app, name="audiences")
 app.add_typer(audit.app, name="audit")
+app.add_typer(tell.app, name="tell")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")
@@ -85,6 +88,7 @@ app.add_typer(costs.app, name="costs")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
+app.add_typer(values.app, name="values")
 app.add_typer(notes.app, name="note")
 app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")

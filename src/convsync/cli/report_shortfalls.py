@@ -7,7 +7,7 @@ import typer
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, days_asked, segments_of
-from convsync.cli.report_funnel import DAYS, From, absurd_above
+from convsync.cli.report_funnel import DAYS, From
 
 if TYPE_CHECKING:
     from convsync.report.shortfalls import Shortfall
@@ -18,7 +18,7 @@ _COLUMNS = (
     *("group_by", "group", "step", "next_step", "deals", "went_on", "low", "high", "of_rest"),
     *("missing", "cost", "currency", "median_days", "median_days_of_rest"),
 )
-_TABLE = ("deals of", "at", "go on", "of the rest", "missing", "costs about", "take", "the rest")
+TABLE = ("deals of", "at", "go on", "of the rest", "missing", "costs about", "take", "the rest")
 
 
 def shortfalls(
@@ -49,14 +49,14 @@ def shortfalls(
             Period.of_days(first, last, wiring.company_zone(settings)),
             now=now,
             exchange=exchange,
-            absurd_above=absurd_above(settings),
+            absurd_above=wiring.absurd_above(settings),
         )
     if form is not Format.TABLE:
         output.show([_row(one) for one in found], _COLUMNS, form)
         return
     typer.echo(f"Deals that became leads from {first} to {last}")
     if found:
-        output.show([_line(one) for one in found], _TABLE, form)
+        output.show([line_of(one) for one in found], TABLE, form)
     else:
         typer.echo("No group differs from the rest by more than chance would explain.")
     for note in exchange.notes:
@@ -82,7 +82,8 @@ def _row(one: "Shortfall") -> dict[str, Any]:
     }
 
 
-def _line(one: "Shortfall") -> dict[str, str]:
+def line_of(one: "Shortfall") -> dict[str, str]:
+    """Return a shortfall as a line of `TABLE`."""
     share = one.went_on
     return {
         "deals of": f"{one.group_by} {one.group}",

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from convsync.learn.chances import WHOLE
 from convsync.learn.fitting import learn
 from convsync.learn.leads import Lead, Terms
-from convsync.model.expected import ExpectedTable, Measured, at_age
+from convsync.model.expected import ExpectedTable, Forecast, Measured, at_age
 from convsync.outlook import NINE_IN_TEN, Fate
 
 _NINETY_NINE = 2.5758
@@ -44,24 +44,6 @@ class Told(NamedTuple):
     chance: float
     of_one_rate: float
     won: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """The leads of a month at a milestone: how many were foretold to be won, and how many were.
-
-    A month `is_closed` once the window of its last lead is over. The log losses are per lead.
-    """
-
-    month: str
-    milestone: str
-    is_closed: bool
-    leads: int
-    won: int
-    expected: Measured
-    has_drifted: bool
-    log_loss: float
-    of_one_rate: float
 
 
 class Bin(NamedTuple):

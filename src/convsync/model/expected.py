@@ -72,7 +72,7 @@ class ExpectedTable(Struct, frozen=True, kw_only=True):
 
     def group_of(self, source: str, segments: Mapping[str, str]) -> tuple[str, ...]:
         """Return what a deal has in each of the segments; "" where it has nothing."""
-        return tuple(source if name == SOURCE else segments.get(name, "") for name in self.by)
+        return group_in(self.by, source, segments)
 
     def path(self, milestone: str, group: Sequence[str]) -> Sequence[Cell]:
         """Return the cells that a lead lies in, from the whole to the narrowest that is known.
@@ -101,6 +101,36 @@ class ExpectedTable(Struct, frozen=True, kw_only=True):
         """Yield all cells: milestone by milestone, the whole before its groups."""
         for milestone in self.milestones:
             yield from sorted(self.cells[milestone].values(), key=_group_of)
+
+
+class Forecast(Struct, frozen=True, kw_only=True):
+    """The leads of a month at a milestone: how many were foretold to be won, and how many were.
+
+    A month `is_closed` once the window of its last lead is over. The log losses are per lead.
+    """
+
+    month: str
+    milestone: str
+    is_closed: bool
+    leads: int
+    won: int
+    expected: Measured
+    has_drifted: bool
+    log_loss: float
+    of_one_rate: float
+
+
+class AcceptedValues(Struct, frozen=True, kw_only=True):
+    """The version of values that rules use; it may also restate what is counted already."""
+
+    version: int
+    table: ExpectedTable
+    restates: bool
+
+
+def group_in(by: Sequence[str], source: str, segments: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a deal has in each of some segments; "" where it has nothing."""
+    return tuple(source if name == SOURCE else segments.get(name, "") for name in by)
 
 
 def key_of(group: Sequence[str]) -> str:

@@ -15,7 +15,10 @@ from convsync.settings.cost_tables import CostsTable
 from convsync.settings.digest_tables import DigestTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable, RevenueSource
+from convsync.settings.report_tables import ReportsTable
 from convsync.settings.source_tables import ClickSource, DealSource
+from convsync.settings.tell_tables import TellTable
+from convsync.settings.value_tables import ValuesTable
 from convsync.settings.values import (
     Amount,
     AuditKey,
@@ -84,7 +87,15 @@ class TableValue(Table):
     currency: Currency
 
 
-StatedValue = Annotated[AmountValue | FixedValue | TableValue, Field(discriminator="kind")]
+class ExpectedRuleValue(Table):
+    """What was learned from the company's own deals, as it was accepted; `[values]` says how."""
+
+    kind: Literal["expected"]
+
+
+StatedValue = Annotated[
+    AmountValue | FixedValue | TableValue | ExpectedRuleValue, Field(discriminator="kind")
+]
 
 
 class RevenueValue(Table):
@@ -100,7 +111,10 @@ class RevenueValue(Table):
     if_nothing_came: Literal["keep", "zero"] = "keep"
 
 
-Value = Annotated[AmountValue | FixedValue | TableValue | RevenueValue, Field(discriminator="kind")]
+Value = Annotated[
+    AmountValue | FixedValue | TableValue | ExpectedRuleValue | RevenueValue,
+    Field(discriminator="kind"),
+]
 
 
 class Amounts(Table):
@@ -228,8 +242,11 @@ class Settings(BaseSettings):
     revenue: dict[Name, RevenueSource] = {}
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
+    values: ValuesTable = ValuesTable()
     audiences: dict[Name, AudienceTable] = {}
+    tell: TellTable = TellTable()
     rates: RatesTable | None = None
+    reports: ReportsTable = ReportsTable()
     costs: CostsTable = CostsTable()
     limits: Limits = Limits()
     keys: Keys = Keys()

@@ -22,10 +22,12 @@ from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
 from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.destinations import time_of_platforms
+from convsync.wiring.learning import learning_terms_of as learning_terms_of
 from convsync.wiring.rates import exchange_of as exchange_of
 from convsync.wiring.rates import rates_of as rates_of
 from convsync.wiring.revenue import money_of as money_of
 from convsync.wiring.revenue import revenue_sources_of as revenue_sources_of
+from convsync.wiring.rules import absurd_above as absurd_above
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of
@@ -34,6 +36,8 @@ from convsync.wiring.sources import click_file as click_file
 from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
 from convsync.wiring.sources import deal_sources_of as deal_sources_of
+from convsync.wiring.tell import sales_of as sales_of
+from convsync.wiring.tell import tell_terms_of as tell_terms_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import cost_terms_of as cost_terms_of
 from convsync.wiring.terms import moved_of as moved_of
@@ -46,6 +50,7 @@ from convsync.wiring.watch import digest_times_of as digest_times_of
 from convsync.wiring.watch import metrics_token_of as metrics_token_of
 from convsync.wiring.watch import timetable_of as timetable_of
 from convsync.wiring.watch import watch_of as watch_of
+from convsync.wiring.write_back import write_backs_of as write_backs_of
 
 
 def services_of(
@@ -62,12 +67,13 @@ def services_of(
     Whoever has to wait does so by `sleep`, and tells how long by `ticks`.
     """
     retry = retry_of(settings, sleep, ticks)
+    sources = deal_sources_of(settings, retry)
     return Services(
         database=database_of(settings, on_step=on_step),
         head_file=head_file_of(settings),
         privacy=privacy_of(settings),
         rules=rules_of(settings),
-        deal_sources=deal_sources_of(settings, retry),
+        deal_sources=sources,
         click_sources=click_sources_of(settings),
         revenue_sources=revenue_sources_of(settings),
         money=money_of(settings),
@@ -81,6 +87,8 @@ def services_of(
         definitions=definitions_of(settings),
         funnel=funnel_of(settings),
         audiences=audiences_of(settings),
+        write_backs=write_backs_of(settings, sources),
+        tell=tell_terms_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),
         clock=system_clock if as_of is None else frozen_clock(as_of),

@@ -8,6 +8,7 @@ from convsync.store.migrations.first_tables import (
     audience_tables,
     audit_tables,
     click_tables,
+    comeback_tables,
     cost_tables,
     deal_tables,
     digest_tables,
@@ -19,6 +20,8 @@ from convsync.store.migrations.first_tables import (
     run_tables,
     trend_tables,
     user_tables,
+    value_tables,
+    write_back_tables,
 )
 
 revision = "0001"
@@ -38,9 +41,12 @@ _AREAS = (
     trend_tables,
     revenue_tables,
     audience_tables,
+    comeback_tables,
     digest_tables,
+    value_tables,
     user_tables,
     report_views,
+    write_back_tables,
 )
 
 
