@@ -28,7 +28,7 @@ from convsync.store.schema.click_tables import (
     collected,
 )
 from convsync.store.schema.comeback_tables import comebacks
-from convsync.store.schema.cost_tables import ad_costs, ad_results, cost_days
+from convsync.store.schema.cost_tables import ad_costs, ad_names, ad_results, cost_days
 from convsync.store.schema.deal_tables import (
     IS_ESTIMATED,
     IS_UNCLEAR,
@@ -80,6 +80,7 @@ from convsync.store.schema.run_tables import (
 from convsync.store.schema.trend_tables import definitions, notes
 from convsync.store.schema.user_tables import sign_ins, users
 from convsync.store.schema.value_tables import value_versions
+from convsync.store.schema.write_back_tables import write_backs
 
 __all__ = [
     "APPEND_ONLY",
@@ -96,6 +97,7 @@ __all__ = [
     "ad_clicks",
     "ad_costs",
     "ad_days",
+    "ad_names",
     "ad_results",
     "audience_batches",
     "audience_lists",
@@ -146,6 +148,7 @@ __all__ = [
     "users",
     "value_versions",
     "watermarks",
+    "write_backs",
 ]
 
 
