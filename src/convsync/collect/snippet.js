@@ -150,7 +150,7 @@
   function normalisedPhone(raw) {
     const text = raw.replace(/[\s\-.()/]/g, "").replace(RegExp(`^${abroad}`), "+");
     const isHome = text.startsWith(`+${code}`);
-    if (/^(00|\+?(\d)\2*$)/.test(text)) return "";
+    if (/^(00|\+0|\+?(\d)\2*$)/.test(text)) return "";
     if (/^\+\d{8,15}$/.test(text) && !isHome) return HOME_ZERO.test(text) ? "" : text;
     if (text.startsWith(code) && code !== prefix) return "";
     const whole = isHome ? text.slice(1 + code.length) : text;
