@@ -1,4 +1,9 @@
-"""Deals, what they reached, and the keys that join them to clicks."""
+"""Deals, what they reached, and the keys that join them to clicks.
+
+A deal's row is never removed, and its keys and the digest of its row are written in the transaction
+that writes it. So those two name it without a foreign key: a check of each of three rows a deal
+took PostgreSQL a twelfth of a first night.
+"""
 
 from sqlalchemy import (
     Boolean,
@@ -71,7 +76,7 @@ row_digests = Table(
     "row_digests",
     metadata,
     Column("source", String(100), primary_key=True),
-    Column("deal", ForeignKey("deals.id"), primary_key=True),
+    Column("deal", Integer, primary_key=True, autoincrement=False),
     Column("digest", LargeBinary(16), nullable=False),
     sqlite_with_rowid=False,
     info={GROWS: True},
@@ -82,7 +87,7 @@ these are read, and hardly a deal is."""
 deal_keys = Table(
     "deal_keys",
     metadata,
-    Column("deal", ForeignKey("deals.id"), primary_key=True),
+    Column("deal", Integer, primary_key=True, autoincrement=False),
     Column("key", LargeBinary(16), primary_key=True),
     sqlite_with_rowid=False,
     info={GROWS: True},
