@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak nights-on-postgresql bench bench-collect bench-peers profile format lock clean
+.PHONY: help demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights nights-on-postgresql bench bench-collect bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -89,8 +89,12 @@ soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a nigh
 	$(BIN)/pytest -m hypothesis --hypothesis-profile soak --timeout 0
 	CRM_SEEDS=20 $(BIN)/pytest -m 'not slow' --timeout 0 tests/nights/test_any_crm_world.py
 
+audience-nights: $(READY)  ## thirty nights of withdrawals, kills and faults: each list equals its condition; on both databases
+	$(BIN)/pytest -m slow --timeout 0 tests/nights/test_audience_worlds.py
+	NIGHTS_ON=postgresql $(BIN)/pytest -m slow --timeout 0 tests/nights/test_audience_worlds.py
+
 NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans \
-          any_world any_crm_world forgetting merges purged_histories
+          any_world any_crm_world forgetting merges purged_histories audiences
 nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledger on PostgreSQL
 	NIGHTS_ON=postgresql $(BIN)/pytest -m 'not slow' $(NIGHTS:%=tests/nights/test_%.py)
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import cycle
@@ -26,7 +27,7 @@ from zoneinfo import ZoneInfo
 import requests
 from rich.console import Console
 
-from convsync.sandbox.living import config_for
+from convsync.sandbox.living import config_for, demo_actions
 from convsync.sandbox.messy_csv import Damage, ExportForm, write_messy_csv
 from convsync.sandbox.world import World
 from convsync.sandbox.world_csv import CLICK_HEADER, rows_of_clicks
@@ -58,6 +59,7 @@ def main() -> None:
     with company(crm) as platform:
         title(f"A CRM ({crm}) and a click log, made up and shaped as real funnels are")
         platform.clock(first)
+        platform.has_actions()
         platform.happens(world, until=first - EVENING)
         platform.is_untidy(first - EVENING)
         log_clicks(world, first)
@@ -88,6 +90,11 @@ def main() -> None:
         audit(changed)
         title(f"And the cancelled sale: convsync explain {cancelled}")
         convsync("explain", cancelled)
+        title("Which campaigns bring leads, and which of them sell")
+        an_hour_later = ("--as-of", (third + timedelta(hours=1)).isoformat())
+        convsync("clicks", "enrich", *an_hour_later)
+        convsync("costs", "fetch", *an_hour_later)
+        convsync("report", "campaigns", *an_hour_later)
         title("The audit log is whole: convsync audit verify")
         convsync("audit", "verify")
     console.print(
@@ -139,6 +146,10 @@ class Platform:
     def clock(self, at: datetime) -> None:
         """Set its clock."""
         self._post("clock", {"now": at.isoformat()})
+
+    def has_actions(self) -> None:
+        """Let the ad account have the conversion actions that the rules count towards."""
+        self._post("actions", [asdict(action) for action in demo_actions()])
 
     def happens(self, world: World, changes: Changes | None = None, *, until: datetime) -> None:
         """Let the CRM show a world as far as `until`, and what people did to its deals."""

@@ -12,6 +12,7 @@ from convsync.model.chain import Head
 from convsync.model.event import Event, EventKind
 from convsync.model.ledger import Side
 from convsync.outbox import Outbox
+from convsync.plain_text import several
 from convsync.plan import PlanSummary, Step
 from convsync.report.closing import Closing, Ending, ending_of
 from convsync.services import Report, Services
@@ -110,8 +111,8 @@ class Conclusion:
         if self.intake.unreadable.total() > self.services.run_limits.unreadable:
             for source, count in self.intake.unreadable.items():
                 yield (
-                    f"source '{source}': {count:,} records could not be read that were not known"
-                    " to be so; `convsync status` names them."
+                    f"source '{source}': {several(count, 'record')} could not be read that had been"
+                    " sound or unknown; `convsync status` names them."
                 )
 
     def finish(self, exit_code: int, message: str, *, is_at_its_end: bool) -> None:

@@ -22,7 +22,7 @@ from convsync.model.outcome import Matched, NotSent, Reason, Waiting
 from convsync.model.rule import ConversionRule
 from convsync.model.statement import Operation
 from convsync.plan import Decision
-from convsync.value import value_deal, value_of
+from convsync.value import is_still_expected, value_deal, value_of
 
 
 def decide(
@@ -45,8 +45,10 @@ def decide(
     if deal.consent.is_unclear:
         return _until_consent_is_clear(milestone, rule, now)
     if entry is not None and entry.keeps_its_click:
+        if kept := _kept_value(deal, entry, rule, now):
+            return kept
         counted = None if entry.is_unsure else entry.told or entry.value
-        return _worth_restating(value_of(deal, rule), counted, rule)
+        return _worth_restating(value_of(deal, rule, now=now), counted, rule)
     match match_deal(deal, milestone, candidates, rule, now=now):
         case Matched() as matched:
             decided = value_deal(deal, milestone, matched, rule, now=now)
@@ -104,6 +106,21 @@ def _worth_restating(
     """Return the value, or what is counted where the difference is too small to say again."""
     if isinstance(value, Money) and counted is not None:
         return value if rule.is_worth_restating(value, counted) else counted
+    return value
+
+
+def _kept_value(
+    deal: Deal, entry: LedgerEntry, rule: ConversionRule, now: datetime
+) -> Money | None:
+    """Return the learned value that a conversion went out with, where no other is to replace it.
+
+    What was taken back meanwhile has none, and is valued anew; so is what money came in for.
+    """
+    value = entry.told or entry.value
+    if rule.learned is None or not rule.learned.keeps_what_is_counted:
+        return None
+    if value is None or not value.amount or not is_still_expected(deal, rule, now=now):
+        return None
     return value
 
 

@@ -172,7 +172,7 @@ def _verdict_on(
     assert picked is not None, "this one is eligible"
     if one.click.click_id == picked.click.click_id:
         return ClickVerdict.USED
-    if one.basis is not picked.basis:
+    if one.basis.rank != picked.basis.rank:
         return ClickVerdict.LESS_DIRECT
     if one.at == picked.at:
         return ClickVerdict.SAME_CLICK
@@ -258,8 +258,8 @@ def _picked(eligible: Sequence[_Placed], policy: ClickPolicy) -> _Placed:
     """Return the one click of the best group; a click's gclid goes before its braids."""
     if len(eligible) == 1:
         return eligible[0]
-    basis = min(click.basis for click in eligible)
-    group = [click for click in eligible if click.basis is basis]
+    rank = min(click.basis.rank for click in eligible)
+    group = [click for click in eligible if click.basis.rank == rank]
     times = [click.at for click in group if click.at is not None]
     if times:
         chosen = max(times) if policy is ClickPolicy.LAST else min(times)

@@ -6,6 +6,8 @@ outcome (Kalbfleisch and Prentice, The Statistical Analysis of Failure Time Data
 is not carried on past the age at which fewer than ten deals are left to watch: what comes later
 than that is unknown, and a projection is of what comes by then.
 
+Deals may count by weight, older ones less, say; ten are then ten of full weight.
+
 The interval around a projection has two parts: what chance does among the open deals of a group,
 and how well the chance itself is known, which all of them share.
 """
@@ -20,6 +22,8 @@ from typing import NamedTuple
 
 WATCHED_AT_LEAST = 10
 """Deals that must be left to watch for the estimate to go on, and arrivals for there to be one."""
+BEFORE = -1
+"""The age of a deal of which nothing has happened yet, not even on its first day."""
 NINE_IN_TEN = 1.6449
 """Standard deviations on each side that hold nine in ten of a normal distribution."""
 
@@ -43,7 +47,7 @@ class Chance(NamedTuple):
     """The chance to arrive yet, and from how many deals it is known."""
 
     share: float
-    known_from: int
+    known_from: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,13 @@ class Projection:
 class Outlook:
     """What the courses of many deals say of those that are still open."""
 
-    def __init__(self, courses: Mapping[Course, int]) -> None:
+    def __init__(self, courses: Mapping[Course, float]) -> None:
         """Take courses, and how many deals took each."""
         self.arrivals = sum(deals for one, deals in courses.items() if one.fate is Fate.ARRIVED)
-        self._days = [-1]
+        self._days = [BEFORE]
         self._arrived = [0.0]
         self._open = [1.0]
-        self._watched = [sum(courses.values())]
+        self._watched: list[float] = [sum(courses.values())]
         for days, fates in groupby(sorted(courses, key=_days_of), key=_days_of):
             self._follow(days, {one.fate: courses[one] for one in fates})
 
@@ -72,6 +76,20 @@ class Outlook:
     def is_known(self) -> bool:
         """True where enough deals have arrived to project from."""
         return self.arrivals >= WATCHED_AT_LEAST
+
+    @property
+    def followed_until(self) -> int:
+        """The age in days up to which enough deals were watched; BEFORE where there never were."""
+        return self._days[-1]
+
+    @property
+    def open_at_last(self) -> float:
+        """The share of deals that are still open at the last age that was watched."""
+        return self._open[-1]
+
+    def arrived_by(self, days: int) -> float:
+        """Return the share of deals that have arrived by an age, as far as it was watched."""
+        return self._arrived[bisect_right(self._days, days) - 1]
 
     def chance(self, days: int) -> Chance:
         """Return the chance of a deal that is open at this age to arrive yet."""
@@ -101,7 +119,7 @@ class Outlook:
             high=arrived + min(float(is_open), coming + reach),
         )
 
-    def _follow(self, days: int, fates: Mapping[Fate, int]) -> None:
+    def _follow(self, days: int, fates: Mapping[Fate, float]) -> None:
         watched = self._watched[-1]
         if watched < WATCHED_AT_LEAST:
             return
@@ -111,6 +129,19 @@ class Outlook:
         self._arrived.append(self._arrived[-1] + left * arrived / watched)
         self._open.append(left * (watched - arrived - lost) / watched)
         self._watched.append(watched - sum(fates.values()))
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """Return Wilson's interval of nine in ten around a share of so many; of none: 0 to 1.
+
+    It holds for small numbers, too. Brown, Cai and DasGupta 2001, section 3.1.1.
+    """
+    if not count:
+        return 0.0, 1.0
+    z2 = NINE_IN_TEN**2
+    middle = (share * count + z2 / 2) / (count + z2)
+    reach = NINE_IN_TEN * sqrt(share * (1 - share) * count + z2 / 4) / (count + z2)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def _days_of(course: Course) -> int:

@@ -13,11 +13,13 @@ Time is passed in. `now` is the instant the run takes as the present, the machin
 leases alone go by a real clock, the database's where it has one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 
 from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
+from convsync.audiences import matching
 from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
@@ -30,7 +32,8 @@ from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.services import Report, Services
 from convsync.steps import Work
-from convsync.store import clicks, runs
+from convsync.store import clicks, runs, value_versions
+from convsync.store.database import Connection
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
 from convsync.store.session import PreviewSession, RunSession, Session, lease_time
@@ -222,6 +225,18 @@ def keep_audiences(services: Services) -> tuple[Report, Sequence[Renewal]]:
     return work.conclusion.report, renewed
 
 
+ReadAudience = Callable[[Iterator[Mapping[str, str]]], None]
+"""Reads who is in an audience: source and deal ID, and hashes of an e-mail or a phone."""
+
+
+def read_audience(services: Services, audience: str, read: ReadAudience) -> None:
+    """Have somebody read who is in an audience now, by the deals as last read."""
+    with _previewing(services, "audiences") as work:
+        work.keeper.plan()
+        with work.session.transaction("read audience") as connection:
+            read(matching.listed(connection, audience))
+
+
 def plan_audiences(services: Services) -> Sequence[Renewal]:
     """Return what `keep_audiences` would do now, and write and send nothing."""
     with _previewing(services, "audiences") as work:
@@ -310,7 +325,8 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
             real_now=lease_time(connection, services.real_clock),
             holder=runs.this_process(),
         )
-        started = Event(EventKind.RUN_STARTED, {"command": command, "as_of": now.isoformat()})
+        detail = {"command": command, "as_of": now.isoformat(), "by": services.by}
+        started = Event(EventKind.RUN_STARTED, detail)
         audit.record(connection, [started], run_id=run_id, at=now)
     session = RunSession(
         services.database,
@@ -319,7 +335,9 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         real_clock=services.real_clock,
         on_step=services.on_step,
     )
-    work = Work(services, session, Attitude.FORCE if force else Attitude.REFUSE)
+    with services.database.reading() as connection:
+        valued = _with_learned_values(services, connection)
+    work = Work(valued, session, Attitude.FORCE if force else Attitude.REFUSE)
     with log.bound(run=run_id), tracing.phase(command, run=run_id):
         log.info("run begins", command=command, as_of=now.isoformat())
         try:
@@ -362,8 +380,13 @@ def _previewing(services: Services, command: str) -> Iterator[Work]:
         head_file.require_continuation(services.head_file, connection)
         run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
         session = PreviewSession(connection, run_id, now)
-        work = Work(services, session, Attitude.SHOW)
+        work = Work(_with_learned_values(services, connection), session, Attitude.SHOW)
         with log.bound(run="preview"):
             work.intake.erased = forgetting.known(connection, services.privacy)
             work.carry_over_names()
             yield work
+
+
+def _with_learned_values(services: Services, connection: Connection) -> Services:
+    """Return the services with the accepted values in the rules that ask for them."""
+    return replace(services, rules=value_versions.in_rules(connection, services.rules))

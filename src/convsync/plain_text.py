@@ -17,3 +17,8 @@ _UNFIT = re.compile(
 def plain(text: str) -> str:
     """Return a text without escapes, control characters but tab and line end, and such marks."""
     return text if text.isprintable() and text.isascii() else _UNFIT.sub("", text)
+
+
+def several(count: int, what: str) -> str:
+    """Return how many there are of what, as a person writes it: `1 deal`, `1,204 deals`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -30,7 +30,8 @@ from convsync.model.moves import Place
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.model.planned import PlannedTogether
-from convsync.model.rule import ConversionAction, ConversionRule
+from convsync.model.revenue import Takings
+from convsync.model.rule import ConversionAction, ConversionRule, RevenueWithin
 from convsync.model.statement import OrderId, order_id_of
 from convsync.model.takes import Takes
 from convsync.plan import (
@@ -45,6 +46,7 @@ from convsync.plan import (
 from convsync.store.deals import StoredDeal
 from convsync.store.ledger import EntryKey
 from convsync.usual import UsualDeals
+from convsync.value import revalued_at
 
 NEAR_ENOUGH = timedelta(hours=1)
 """How far an estimated time may be off without being called wrong."""
@@ -56,6 +58,7 @@ DESTINATION_REMOVED = "DESTINATION_REMOVED"
 
 
 _NO_SALES: Mapping[int, Sequence[EarlierSale]] = {}
+_NO_TAKINGS: Mapping[int, Takings] = {}
 
 
 @dataclass(slots=True)
@@ -86,13 +89,14 @@ def reconcile_chunk(
     takes: Mapping[str, Takes] | None = None,
     shared: Set[bytes] = frozenset(),
     sales: Mapping[int, Sequence[EarlierSale]] = _NO_SALES,
+    takings: Mapping[int, Takings] = _NO_TAKINGS,
 ) -> Reconciled:
     """Decide and plan each milestone of each deal that a rule counts, or that was once planned.
 
     New entries are numbered from `next_number` on, those of a rule side by side: a batch is of one
     action, and its rows then lie on few pages. `takes` says what each destination takes, by its
     name; None: anything. `shared` are the digests of keys that too many deals have, `sales` the
-    earlier sales of the same customers, by the deal's row.
+    earlier sales of the same customers and `takings` what came in since, by the deal's row.
     """
     at_hand = _AtHand(
         rules=rules,
@@ -106,7 +110,7 @@ def reconcile_chunk(
     )
     by_deal = _by_deal(entries)
     for given in chunk:
-        stored = _as_known(given, shared, sales.get(given.row, ()))
+        stored = _as_known(given, shared, sales.get(given.row, ()), takings.get(given.row))
         clicks = candidates_of(stored.deal, candidates.get(stored.row, ()))
         at_hand.reconcile(stored, clicks, by_deal.get(stored.row, {}), within)
     return at_hand.finished()
@@ -174,11 +178,18 @@ def _by_deal(entries: Mapping[EntryKey, LedgerEntry]) -> Mapping[int, Mapping[st
     return by_deal
 
 
-def _as_known(given: StoredDeal, shared: Set[bytes], sales: Sequence[EarlierSale]) -> StoredDeal:
-    """Return a deal without identifiers that too many have, and with its customer's last sale."""
+def _as_known(
+    given: StoredDeal, shared: Set[bytes], sales: Sequence[EarlierSale], takings: Takings | None
+) -> StoredDeal:
+    """Return a deal without identifiers that too many have, with its customer's last sale.
+
+    Its takings are what came in for it since.
+    """
     deal = given.deal.with_shared_apart(shared)
     if sales:
         deal = structs.replace(deal, earlier_sale=earlier_sale_of(deal, sales))
+    if takings is not None:
+        deal = structs.replace(deal, takings=takings)
     return given if deal is given.deal else structs.replace(given, deal=deal)
 
 
@@ -286,12 +297,23 @@ class _DealAtHand:
             ),
             is_mistimed=_is_mistimed(entry, self.stored.deal.milestone(place.milestone)),
         )
+        if rule is not None:
+            item = self._with_revenue(item, rule, decision)
         self._note(item, self.entries.get(entry.rule))
         move = move_of(item, entry, place, run_id=self.run_id)
         if move is not None:
             self.done.moves.append(move)
         if item.until is not None and item.until > self.now:  # else it is due to be sent
             self.untils.append(item.until)
+
+    def _with_revenue(self, item: Item, rule: ConversionRule, decision: Decision) -> Item:
+        """Return a step that names money as its reason where that came; note when to look again."""
+        deal = self.stored.deal
+        if (again := revalued_at(deal, rule, decision, now=self.now)) is not None:
+            self.untils.append(again)
+        came = isinstance(rule.value, RevenueWithin) and deal.takings is not None
+        is_restated = item.step is Step.RESTATE and item.reason is None
+        return structs.replace(item, reason=Reason.REVENUE_CAME) if came and is_restated else item
 
     def _note(self, item: Item, entry: LedgerEntry | None) -> None:
         """Note a step, in the place of what the same run has planned for the entry, if anything."""

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
+from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource
 from convsync.guarding import SafetyLimits
 from convsync.model.audience import Audience
+from convsync.model.definition import Definitions
+from convsync.model.revenue import MoneyTerms
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
 from convsync.model.terms import Moved, PrivacySettings, RunLimits, SharedKeys
@@ -67,12 +70,16 @@ class Services:
     deal_sources: Sequence[DealSource]
     click_sources: Sequence[ClickSource]
     destinations: Callable[[str], Destination]
+    revenue_sources: Sequence[RevenueSource] = ()
+    money: MoneyTerms = field(default_factory=MoneyTerms)
     limits: SafetyLimits = field(default_factory=SafetyLimits)
     moved: Moved = field(default_factory=Moved)
     run_limits: RunLimits = field(default_factory=RunLimits)
     shared_keys: SharedKeys = field(default_factory=SharedKeys)
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
+    funnel: Sequence[str] = ()
     audiences: Sequence[Audience] = ()
+    definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock
     real_clock: Clock = system_clock

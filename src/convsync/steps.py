@@ -5,18 +5,16 @@ run can be stopped between any two of them. A preview takes the same steps on ta
 ledger.
 """
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from hashlib import blake2b
 
 from convsync import audit, chunks, forgetting, log, renames, reopening
 from convsync.audiences.keeping import AudienceKeeper
 from convsync.calls import PacedCalls
 from convsync.conclusion import Conclusion
 from convsync.departures import Departures
+from convsync.earnings import Earnings
 from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
@@ -25,7 +23,7 @@ from convsync.model.chosen import Chosen
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.model.rule import ConversionRule
+from convsync.model.rule_digest import rules_digest
 from convsync.outbox import Outbox
 from convsync.plan import PlanSummary
 from convsync.reconcile import Reconciled, reconcile_chunk
@@ -33,9 +31,12 @@ from convsync.services import Services
 from convsync.store import (
     account,
     clicks,
+    crowded_keys,
     deals,
+    funnel_steps,
     heard,
     ledger,
+    notes,
     persons,
     portions,
     runs,
@@ -44,9 +45,9 @@ from convsync.store import (
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
-from convsync.store.reach import joining_nobody
 from convsync.store.session import Session
 from convsync.weighing import Attitude, Guard, GuardTerms
+from convsync.windows import Windows
 
 _RULES = "rules"
 _A_WEEK = timedelta(days=7)
@@ -95,6 +96,17 @@ class Work:
             retry=services.retry,
             on_sent=lambda rows: self._advance("sent", rows),
             should_stop=lambda: services.stop.is_asked,
+        )
+        self.earnings = Earnings(
+            session,
+            services.money,
+            services.rules,
+            Windows(session, services.run_limits.clock_tolerance),
+            vanished_share=services.limits.vanished_share,
+            problems=self.problems,
+            unreadable=self.intake.unreadable,
+            before_moving=self.stop_if_the_clock_is_wrong,
+            advance=self._advance_or_stop,
         )
         self.conclusion = Conclusion(
             services=services,
@@ -180,6 +192,7 @@ class Work:
         self._notice_new_rules()
         self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
+        self.gather_revenue()
         self._join_people()
         self.intake.spread_consent()
         self.reconcile_due()
@@ -187,6 +200,10 @@ class Work:
     def gather_clicks(self) -> None:
         """Read the clicks logged since the last run, and make the deals due that they concern."""
         self.intake.read_new_clicks(self.services.click_sources)
+
+    def gather_revenue(self) -> None:
+        """Read what came in since the last run, and make the deals due that it is of."""
+        self.earnings.read(self.services.revenue_sources, self.intake.erased)
 
     @log.phase("recover")
     def finish_what_was_begun(self) -> None:
@@ -220,6 +237,7 @@ class Work:
         self.gather_clicks()
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)
+        self.gather_revenue()
         self._join_people()
         self.intake.spread_consent()
         after = 0
@@ -248,6 +266,7 @@ class Work:
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
                 now = self.session.now
                 share = shared_keys.note(connection, terms, sends_identifiers=sends, now=now)
+                crowded_keys.note(connection, terms.allowed, now=now)
                 runs.remember(connection, _SHARED, said)
                 persons.join(connection, share_keys=share, now=now)
 
@@ -255,6 +274,8 @@ class Work:
         """Make every deal due where the rules are not those of the last run."""
         digest = rules_digest(self.services.rules, self.services.takes)
         with self.session.transaction("compare rules") as connection:
+            notes.note_definitions(connection, self.services.definitions, at=self.session.now)
+            funnel_steps.keep(connection, self.services.funnel, self.services.agreements)
             before = runs.recall(connection, _RULES)
             if before != digest:
                 deals.look_at_all_again(connection, self.session.now)
@@ -317,8 +338,9 @@ class Work:
             next_number=ledger.next_number(connection),
             within=within,
             takes=self.services.takes,
-            shared=joining_nobody(connection),
+            shared=shared_keys.digests(connection),
             sales=kin.sales,
+            takings=self.earnings.of(connection, rows),
         )
         self._write_down(connection, done)
         held = {row: at for row, at in done.look_again.items() if at is not None}
@@ -376,18 +398,3 @@ class Work:
         renewed = self.keeper.keep()
         self.problems += self.keeper.problems
         return renewed
-
-
-def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = ()) -> str:
-    """Return what changes whenever a rule does, or a destination comes or goes; and only then.
-
-    Sets are put in order: theirs differs from one process to the next.
-    """
-    content = json.dumps(
-        [[asdict(rule) for rule in rules], sorted(destinations)], default=_plain, sort_keys=True
-    )
-    return blake2b(content.encode(), digest_size=16).hexdigest()
-
-
-def _plain(value: object) -> object:
-    return sorted(value) if isinstance(value, frozenset) else str(value)

@@ -18,7 +18,7 @@ from convsync.model.ledger import LedgerEntry, State
 from convsync.model.outcome import Matched
 from convsync.model.period import Period
 from convsync.model.planned import MOST_TOGETHER, PlannedTogether, planned_together
-from convsync.model.rule import ClickPolicy, ConversionAction, ConversionRule
+from convsync.model.rule import ClickPolicy, ConversionAction, ConversionRule, RevenueWithin
 from convsync.plan import RefusalOf
 from convsync.store.deals import StoredDeal
 from convsync.value import value_deal
@@ -105,7 +105,7 @@ class _UsualCase:
         rule = self.rule
         if not candidates or deal.gone is not None or not _may_be_sent(deal):
             return None
-        if deal.earlier_sale is not None:
+        if deal.earlier_sale is not None or isinstance(rule.value, RevenueWithin):
             return None
         if rule.is_undone_by_loss and deal.milestone(LOST) is not None:
             return None
@@ -165,13 +165,14 @@ class _UsualCase:
         different = by_id.values()
         if any(self._time_of(one.click, milestone) is None for one in different):
             return None
-        basis = min(one.basis for one in different)
-        best = sorted([one.click for one in different if one.basis is basis], key=seen_at)
+        rank = min(one.basis.rank for one in different)
+        of_rank = [one for one in different if one.basis.rank == rank]
+        best = sorted(of_rank, key=lambda one: seen_at(one.click))
         if self.rule.click_policy is ClickPolicy.LAST:
             best.reverse()
-        if len(best) > 1 and best[0].clicked_at == best[1].clicked_at:
+        if len(best) > 1 and best[0].click.clicked_at == best[1].click.clicked_at:
             return None
-        return Candidate(best[0], basis)
+        return best[0]
 
 
 def _may_be_sent(deal: Deal) -> bool:

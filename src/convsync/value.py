@@ -8,19 +8,25 @@ chooses: Google Ads knows a conversion by action, click and second, and two deal
 close on one day would otherwise be one to it.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from convsync.model.conversion import Conversion
 from convsync.model.deal import WON, Deal, Milestone
+from convsync.model.expected import AcceptedValues
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.money import MOST, Money
 from convsync.model.outcome import Matched, NotSent, Reason
+from convsync.model.rates import NoRate
 from convsync.model.rule import (
     AmountOutcomes,
     ConversionRule,
+    ExpectedValue,
     FixedSum,
+    RevenueWithin,
     ShareOfAmount,
+    StatedValue,
     TableBySegment,
 )
 from convsync.model.statement import Operation, OrderId, Statement, order_id_of
@@ -34,9 +40,11 @@ def value_deal(
     deal: Deal, milestone: Milestone, matched: Matched, rule: ConversionRule, *, now: datetime
 ) -> Conversion | NotSent:
     """Return the conversion to be counted, or why it has no value that may be sent."""
-    value = value_of(deal, rule)
+    value = value_of(deal, rule, now=now)
     if isinstance(value, NotSent):
         return value
+    if isinstance(rule.value, RevenueWithin) and not value.amount:
+        return NotSent(reason=Reason.AMOUNT_ZERO)
     time_to_close = _time_to_close(deal, matched)
     is_estimated = _is_estimated(deal, matched)
     order_id = order_id_of(deal.source, deal.deal_id, rule.name)
@@ -83,15 +91,107 @@ def _event_at(milestone: Milestone, matched: Matched, order_id: OrderId, now: da
     return latest - timedelta(seconds=int(order_id[-8:], 16) % (seconds + 1))
 
 
-def value_of(deal: Deal, rule: ConversionRule) -> Money | NotSent:
-    """Return what the rule says this deal is worth, or the reason why that is not known."""
-    match rule.value:
+def value_of(deal: Deal, rule: ConversionRule, *, now: datetime) -> Money | NotSent:
+    """Return what the rule says this deal is worth by now, or why that is not known."""
+    if not isinstance(rule.value, RevenueWithin):
+        return _stated(deal, rule, rule.value)
+    income = income_of(deal, rule, rule.value)
+    match income.came:
+        case None if rule.value.nothing_is_zero and income.until <= now:
+            return _nothing_of(income.expected)
+        case None:
+            return income.expected
+        case NoRate():
+            return NotSent(reason=Reason.RATE_MISSING)
+        case Money(amount=amount, currency=currency) if _is_above(
+            rule.amounts.absurd_above, amount
+        ):
+            return _in_place(rule.amounts.absurd, Reason.AMOUNT_ABSURD, currency)
+        case came:
+            return came if came.amount >= 0 else Money(amount=Decimal(0), currency=came.currency)
+
+
+def _stated(deal: Deal, rule: ConversionRule, value: StatedValue) -> Money | NotSent:
+    """Return what a deal is worth by itself."""
+    match value:
         case FixedSum(money=money):
             return money
         case TableBySegment() as table:
             return _from_table(deal, table)
+        case ExpectedValue(accepted=accepted):
+            return _expected(deal, rule.milestone, accepted)
         case ShareOfAmount(share=share):
             return _from_amount(deal, rule.amounts, share)
+
+
+def is_still_expected(deal: Deal, rule: ConversionRule, *, now: datetime) -> bool:
+    """True unless money that came in has taken the place of what the rule expects of a deal."""
+    if not isinstance(rule.value, RevenueWithin):
+        return True
+    return value_of(deal, rule, now=now) == income_of(deal, rule, rule.value).expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Income:
+    """What came in for a deal up to `until`, in how many payments, and what had been expected.
+
+    `came` is None where nothing did, and NoRate where it cannot be added up.
+    """
+
+    until: datetime
+    payments: int
+    came: Money | NoRate | None
+    expected: Money | NotSent
+
+
+def income_of(deal: Deal, rule: ConversionRule, wanted: RevenueWithin) -> Income:
+    """Return what came in within the time that a rule counts, of a deal that reached its milestone.
+
+    It is added up in the currency of what is expected: a restatement keeps it.
+    """
+    milestone = deal.milestone(rule.milestone)
+    assert milestone is not None, "only a milestone that was reached has a value"
+    until = milestone.reached_at + wanted.within
+    expected = _stated(deal, rule, wanted.expected)
+    takings = deal.takings
+    payments = takings.until(until) if takings else ()
+    came: Money | NoRate | None = None
+    if takings is not None and payments:
+        known = expected.currency if isinstance(expected, Money) else deal.currency
+        came = takings.sum(payments, known or payments[0].money.currency)
+    return Income(until=until, payments=len(payments), came=came, expected=expected)
+
+
+def revalued_at(
+    deal: Deal, rule: ConversionRule, value: object, *, now: datetime
+) -> datetime | None:
+    """Return when a value may be another though nothing new is read of the deal; None: never.
+
+    `value` is what it is now: where a rate is missing, the file of rates may have it tomorrow.
+    """
+    if isinstance(value, NotSent) and value.reason is Reason.RATE_MISSING:
+        return now + timedelta(days=1)
+    if not (isinstance(rule.value, RevenueWithin) and rule.value.nothing_is_zero):
+        return None
+    if deal.milestone(rule.milestone) is None:
+        return None
+    income = income_of(deal, rule, rule.value)
+    return income.until if income.came is None and income.until > now else None
+
+
+def _nothing_of(expected: Money | NotSent) -> Money | NotSent:
+    if isinstance(expected, NotSent):
+        return expected
+    return Money(amount=Decimal(0), currency=expected.currency)
+
+
+def _in_place(replacement: Decimal | None, reason: Reason, currency: str) -> Money | NotSent:
+    amount = _replaced(replacement, reason)
+    return amount if isinstance(amount, NotSent) else Money(amount=amount, currency=currency)
+
+
+def _is_above(limit: Decimal | None, amount: Decimal) -> bool:
+    return amount > MOST or (limit is not None and amount > limit)
 
 
 def _from_table(deal: Deal, table: TableBySegment) -> Money | NotSent:
@@ -99,6 +199,14 @@ def _from_table(deal: Deal, table: TableBySegment) -> Money | NotSent:
     if amount is None:
         return NotSent(reason=Reason.SEGMENT_WITHOUT_VALUE)
     return Money(amount=amount, currency=table.currency)
+
+
+def _expected(deal: Deal, milestone: str, accepted: AcceptedValues | None) -> Money | NotSent:
+    if accepted is None:
+        return NotSent(reason=Reason.VALUES_NOT_ACCEPTED)
+    group = accepted.table.group_of(deal.source, deal.segments)
+    value = accepted.table.value_of(milestone, group)
+    return NotSent(reason=Reason.EXPECTED_VALUE_UNKNOWN) if value is None else value
 
 
 def _from_amount(deal: Deal, outcomes: AmountOutcomes, share: Decimal) -> Money | NotSent:

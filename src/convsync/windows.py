@@ -10,12 +10,14 @@ beginning then.
 
 from datetime import UTC, datetime, timedelta
 
+from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource, ListsDeleted, ReadsByStamp
 from convsync.model.period import Period
 from convsync.store import quarantine, runs
 from convsync.store.database import Connection
 from convsync.store.session import Session
 
+AnySource = DealSource | ClickSource | RevenueSource
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,7 +33,7 @@ class Windows:
         self._tolerance = tolerance
         self.problems: list[str] = []
 
-    def of(self, name: str, source: DealSource | ClickSource) -> Period:
+    def of(self, name: str, source: AnySource) -> Period:
         """Return the window of a source that ends now."""
         with self._session.transaction("read watermark") as connection:
             self._turn_back_from_the_future(connection, name, source)
@@ -52,16 +54,12 @@ class Windows:
             return None
         return found
 
-    def _has_left_unread(
-        self, connection: Connection, name: str, source: DealSource | ClickSource
-    ) -> bool:
+    def _has_left_unread(self, connection: Connection, name: str, source: AnySource) -> bool:
         """Return whether a window might miss records that could not be read on earlier nights."""
         goes_by_stamp = isinstance(source, ReadsByStamp) and source.reads_by_stamp
         return goes_by_stamp and quarantine.has_unread(connection, name, self._session.run_id)
 
-    def _say_what_is_forgotten(
-        self, name: str, source: DealSource | ClickSource, window: Period
-    ) -> None:
+    def _say_what_is_forgotten(self, name: str, source: AnySource, window: Period) -> None:
         listed_for = source.lists_deleted_for if isinstance(source, ListsDeleted) else None
         if listed_for is not None and window.until - window.since > listed_for:
             self.problems.append(
@@ -72,7 +70,7 @@ class Windows:
             )
 
     def _turn_back_from_the_future(
-        self, connection: Connection, name: str, source: DealSource | ClickSource
+        self, connection: Connection, name: str, source: AnySource
     ) -> None:
         """Put a watermark back that a run with a wrong clock moved beyond the present.
 

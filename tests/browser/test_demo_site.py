@@ -34,7 +34,7 @@ def test_a_click_in_a_browser_becomes_a_counted_conversion(browser: Chrome, demo
     (counted,) = [one for action in demo.books()["counted"].values() for one in action.values()]
     assert counted["ad_identifiers"] == {"gclid": "EAIaIQobChMI-demo_Click.7"}
     assert counted["value"] == 20
-    assert "1 click IDs stored" in demo.convsync("status")  # which came by the collector
+    assert "1 click ID stored" in demo.convsync("status")  # which came by the collector
     report = json.loads(demo.convsync("report", "coverage", "--by", "campaign", "--format", "json"))
     (covered,) = report["coverage"]
     assert (covered["group"], covered["stands"], covered["click"]) == ("Brand", "sent", "gclid")

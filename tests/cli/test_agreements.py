@@ -40,7 +40,7 @@ def test_status_shows_each_agreement_and_how_often_it_is_breached(read: Office) 
     assert f"mql, owned by marketing: {DEFINITION}" in early
     assert "0 deals stayed there for longer than the 14 days agreed on" in early
     late = read.types("status", "--as-of", LATER).out
-    assert "1 deals stayed there for longer than the 14 days agreed on; `convsync status" in late
+    assert "1 deal stayed there for longer than the 14 days agreed on; `convsync status" in late
     found = json.loads(read.types("status", "--as-of", LATER, "--format", "json").out)
     breaches = {row["milestone"]: row["breaches"] for row in found["agreements"]}
     assert breaches == {"mql": 1, "sql": 0, "opportunity": 0, "won": None}

@@ -59,13 +59,55 @@ def test_every_conversion_of_the_period_stands_under_its_match_or_its_reason(
     }
     assert won == {
         ("sent", "deal", "gclid", ""): 1,
-        ("sent", "key", "gclid", ""): 1,
+        ("sent", "visitor", "gclid", ""): 1,
         ("waiting", "", "", "waiting_for_click"): 1,
         ("not_sent", "", "", "click_outside_lookback"): 1,
         ("not_sent", "", "", "amount_missing"): 1,
     }
     account = json.loads(ledger.types("status", "--format", "json").out)["account"]
     assert account["extracted"] == sum(row["conversions"] for row in covered(ledger))
+
+
+@pytest.fixture
+def four_keys(office: Office) -> Office:
+    """Four wins, each with a click that another kind of key leads to; a call log has phones."""
+    phones = '[clicks.calls]\nkind = "csv"\npath = "calls.csv"\n[clicks.calls.columns]\n'
+    phones += 'clicked_at = "At"\ngclid = "GCLID"\nphone = "Phone"\n'
+    office.configure("\n[retry]", f"\n{phones}\n[retry]")
+    calls = "At,GCLID,Phone\n2026-02-20T08:00:00Z,click-of-a-call,+4930123456\n"
+    (office.folder / "calls.csv").write_text(calls, encoding="utf-8")
+    office.deal("by-id", gclid="")
+    office.deal("by-visitor", gclid="", visitor_id="v-2")
+    office.deal("by-email", gclid="", e_mail="anna@x.example")
+    office.deal("by-phone", gclid="", phone="+49 30 123456")
+    keys = {"Deal ID": "by-id", "Visitor ID": "v-2", "E-mail": "anna@x.example"}
+    for column, key in keys.items():
+        click = {"Clicked at": "2026-02-20T08:00:00Z", "GCLID": f"click-{column[0]}"}
+        office.clicks[key] = click | {column: key}
+    office.night()
+    return office
+
+
+FOUR_KEYS = {
+    "crm": "gclid (by a CRM ID)",
+    "visitor": "gclid (by a visitor ID)",
+    "email": "gclid (by hashed e-mail)",
+    "phone": "gclid (by hashed phone)",
+}
+
+
+def test_each_kind_of_key_that_led_to_a_click_is_counted_apart(four_keys: Office) -> None:
+    won = covered(four_keys, "--rule", "won")
+    assert {row["found_by"]: row["conversions"] for row in won} == dict.fromkeys(FOUR_KEYS, 1)
+    words = ("report", "coverage", *SPRING, "--rule", "won")
+    as_csv = rows_of(four_keys.types(*words, "--format", "csv").out)
+    assert {row["found_by"] for row in as_csv} == FOUR_KEYS.keys()
+    table = four_keys.types(*words).out
+    page = four_keys.folder / "page.html"
+    four_keys.types(*words, "--html", str(page))
+    for said in FOUR_KEYS.values():
+        assert said in table
+        assert said in page.read_text(encoding="utf-8")
 
 
 def test_what_is_lost_is_worth_what_its_deals_are(ledger: Office) -> None:

@@ -43,6 +43,15 @@ def test_a_part_of_a_name_is_enough_where_nothing_is_named_so(ledger: Office) ->
     assert ("click", "D-1", "won") in found(ledger, "k-of-d-1")
 
 
+def test_a_part_that_too_many_names_hold_says_that_not_all_were_looked_at(ledger: Office) -> None:
+    for number in range(10, 31):
+        ledger.deal(f"F-{number}", won_date="")
+    ledger.night(NEXT_NIGHT)
+    said = ledger.types("find", "F-")
+    assert "More than 20 names hold F-, and the others were not looked at" in said.err
+    assert not ledger.types("find", "F-1").err, "ten do, and all of them are shown"
+
+
 def test_a_click_leads_to_a_deal_of_which_nothing_may_be_sent(ledger: Office) -> None:
     ledger.deal("D-4", marketing_consent="no", mql_date="")
     ledger.night(NEXT_NIGHT)
@@ -68,7 +77,7 @@ def test_stuck_deals_are_listed_counted_and_added_up(ledger: Office) -> None:
     assert said.code == 0
     assert "D-2" in said.out
     assert "waiting_for_click" in said.out
-    assert said.out.splitlines()[-1] == "1 conversions: 4,711.00 EUR (1)"
+    assert said.out.splitlines()[-1] == "1 conversion: 4,711.00 EUR (1)"
     assert max(map(len, said.out.splitlines())) <= 80
     assert "No conversion is like that" in ledger.types(*words, "--older-than", "12d").out
 

@@ -19,7 +19,7 @@ def lived(office: Office, monkeypatch: pytest.MonkeyPatch) -> Office:
 def test_it_says_what_was_erased_and_explain_says_why_nothing_is_sent(lived: Office) -> None:
     done = lived.types("forget", "--deal", "D-1", "--yes", "--as-of", NIGHT)
     assert done.code == 0, done.err
-    assert done.out.startswith("Erased from 1 deals, with 1 click IDs.")
+    assert done.out.startswith("Erased from 1 deal, with 1 click ID.")
     explained = lived.types("explain", "D-1").out
     assert "click-of-D-1" not in explained
     assert lived.types("audit", "verify").code == 0

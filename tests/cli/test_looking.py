@@ -126,9 +126,9 @@ def test_a_row_that_cannot_be_read_is_shown_until_it_is_fixed(office: Office) ->
     office.deal()
     office.deal("D-2", amount="a lot")
     said = office.night()
-    assert "1 records could not be read" in said.err
+    assert "1 record could not be read" in said.err
     shown = office.types("status")
-    assert "1 records in quarantine" in shown.out
+    assert "1 record in quarantine" in shown.out
     assert "deals.csv:3" in shown.out
     assert "a lot" not in shown.out
     office.deal("D-2", amount="900")

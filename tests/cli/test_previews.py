@@ -85,7 +85,7 @@ def plan_file(office: Office) -> Path:
     path = office.folder / "tonight.plan"
     said = office.types("plan", "--out", str(path), "--as-of", NIGHT)
     assert said.code == 0
-    assert f"2 conversions are kept in {path}." in said.err
+    assert f"{path} keeps 2 conversions." in said.err
     return path
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from convsync.store import persons
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 
 CLICK = {
@@ -53,6 +54,46 @@ def test_a_shared_key_is_listed_and_can_be_allowed_by_either_of_its_names(office
     office.night(NEXT_NIGHT)
     assert len(office.counted("333")) == 6
     assert json.loads(office.types("status", "--format", "json").out)["shared_keys"] == []
+
+
+def test_a_key_of_too_many_clicks_is_listed_where_shared_keys_are_and_can_be_allowed(
+    office: Office,
+) -> None:
+    for number in range(201):
+        office.clicks[f"visit {number}"] = CLICK | {
+            "GCLID": f"visit-{number}",
+            "E-mail": "",
+            "Visitor ID": "kiosk",
+        }
+    office.deal("1", mql_date="", gclid="", visitor_id="kiosk")
+    office.night()
+    assert office.counted("333") == {}
+    (listed,) = json.loads(office.types("status", "--format", "json").out)["crowded_keys"]
+    assert listed["clicks"] == 201
+    assert f"joins nobody: {listed['name']}" in office.types("status").out
+    assert "more than a person's, so it finds no click" in office.types("explain", "1").out
+    findings = json.loads(office.types("check", "--format", "json").out)
+    (found,) = (one for one in findings if one["check"].startswith("crowded key"))
+    assert (found["result"], listed["name"] in found["fix"]) == ("warning", True)
+
+    office.configure("\n[retry]", '\n[keys]\nallowed = ["kiosk"]\n\n[retry]')
+    office.night(NEXT_NIGHT)
+    assert len(office.counted("333")) == 1
+    assert json.loads(office.types("status", "--format", "json").out)["crowded_keys"] == []
+
+
+def test_deals_that_are_too_many_for_one_customer_are_listed_too(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(persons, "MOST_DEALS", 2)
+    sell_to(office, "info@x.example", "1", "2", "3")
+    office.night()
+    (listed,) = json.loads(office.types("status", "--format", "json").out)["crowds"]
+    assert listed == {"deals": 3, "example": "1"}
+    assert "3 deals are joined by their keys, too many" in office.types("status").out
+    assert "keys join it to 2 other deals" in office.types("explain", "2").out
+    assert "Keys lead to more deals than a customer has" in office.types("customer", "3").out
+    assert "crowd of 1" in office.types("check").out
 
 
 def test_a_plan_that_is_withdrawn_in_its_own_run_is_not_among_its_numbers(office: Office) -> None:
@@ -125,7 +166,7 @@ def test_unreadable_rows_are_in_the_account_in_previews_and_in_a_file(
     assert "unreadable" in previewed.out
     assert "(deal bad)" in previewed.out
     office.night()
-    assert "unreadable 1 records" in office.types("status").out
+    assert "unreadable 1 record," in office.types("status").out
     (listed,) = json.loads(office.types("quarantine", "list", "--format", "json").out)
     assert (listed["source"], listed["place"], listed["deal_id"]) == ("crm", "deals.csv:3", "bad")
     path = tmp_path / "bad.csv"

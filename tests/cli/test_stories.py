@@ -278,7 +278,7 @@ def test_a_backfill_reads_the_click_log_and_finishes_one_that_was_interrupted(
     interrupted = office.types(*WINTER, NIGHTS[0])
     assert ended(interrupted) == (1, "LOOK")
     assert "It is sent again by the next run." in interrupted.err
-    assert "1 batches unanswered; the next run sends them again" in office.types("status").out
+    assert "unanswered batches: 1; the next run sends them again" in office.types("status").out
 
     finished = office.types(*WINTER, NIGHTS[0])
     assert ended(finished) == (0, "OK")

@@ -244,7 +244,7 @@ def test_clicks_are_read_from_a_query(path: Path) -> None:
     (chunk,) = source.read(WINDOW)
     assert chunk.seen.values == ["abC"]
     visitor = Key(KeyKind.VISITOR, "v1").digest()
-    assert chunk.seen.keys == [(visitor, 0, MatchBasis.KEY)]
+    assert chunk.seen.keys == [(visitor, 0, MatchBasis.VISITOR)]
 
 
 @pytest.mark.parametrize("kind", ClickIdKind)

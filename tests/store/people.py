@@ -20,7 +20,7 @@ from convsync.model.outcome import Matched, NotSent, Waiting
 from convsync.model.rule import ConversionRule
 from convsync.model.seen_clicks import SeenClicks
 from convsync.model.terms import SharedKeys
-from convsync.store import click_news, clicks, deals, persons, shared_keys
+from convsync.store import click_news, clicks, crowded_keys, deals, persons, shared_keys
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
 from tests.builders import CLICKED_AT, a_rule
@@ -110,6 +110,7 @@ class Ledger:
 
     connection: Connection
     rule: ConversionRule = RULE
+    shared: SharedKeys = SHARED
     answers: Answers = field(default_factory=dict)
     nights: int = 0
 
@@ -127,7 +128,8 @@ class Ledger:
             self.connection, "crm", [one for one in came if isinstance(one, Deal)], now=now
         )
         self._decide(saved.changed)
-        share = shared_keys.note(self.connection, SHARED, sends_identifiers=False, now=now)
+        share = shared_keys.note(self.connection, self.shared, sends_identifiers=False, now=now)
+        crowded_keys.note(self.connection, self.shared.allowed, now=now)
         persons.join(self.connection, share_keys=share, now=now)
         while due := deals.due(self.connection, now, limit=3):
             self._decide(due)

@@ -127,10 +127,10 @@ def test_more_clicks_than_one_query_takes_are_known_again(database: Database) ->
 @pytest.mark.parametrize(
     ("key", "basis"),
     [
-        pytest.param(VISITOR, MatchBasis.KEY, id="visitor"),
-        pytest.param(CRM, MatchBasis.KEY, id="CRM"),
-        pytest.param(EMAIL, MatchBasis.IDENTIFIER, id="e-mail"),
-        pytest.param(PHONE, MatchBasis.IDENTIFIER, id="phone"),
+        pytest.param(VISITOR, MatchBasis.VISITOR, id="visitor"),
+        pytest.param(CRM, MatchBasis.CRM, id="CRM"),
+        pytest.param(EMAIL, MatchBasis.EMAIL, id="e-mail"),
+        pytest.param(PHONE, MatchBasis.PHONE, id="phone"),
     ],
 )
 def test_a_click_is_found_by_a_key_it_shares_with_the_deal(
@@ -162,7 +162,7 @@ def test_a_click_found_in_several_ways_is_found_once_by_the_best(database: Datab
     save(database, a_deal(keys=(PHONE, EMAIL, CRM, VISITOR)))
     keep(database, seen("weak", keys=(EMAIL, PHONE)), seen("strong", keys=(PHONE, CRM, VISITOR)))
     found = {each.click.click_id.value: each.basis for each in found_for(database, 1)[1]}
-    assert found == {"weak": MatchBasis.IDENTIFIER, "strong": MatchBasis.KEY}
+    assert found == {"weak": MatchBasis.EMAIL, "strong": MatchBasis.CRM}
     assert len(found_for(database, 1)[1]) == 2
 
 

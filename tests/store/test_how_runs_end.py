@@ -61,7 +61,7 @@ def test_a_record_that_can_be_read_no_more_ends_one_run_with_exit_code_1(
     machine.crm.extra = [BAD]
     first = machine.night(FIRST + DAY)
     assert first.exit_code == 1
-    assert any("1 records could not be read" in problem for problem in first.problems)
+    assert any("1 record could not be read" in problem for problem in first.problems)
     assert machine.closings[-1].ending is Ending.LOOK
     machine.crm.extra = [replace(BAD, place="deals.csv:8")]
     assert machine.night(FIRST + 2 * DAY).exit_code == 0, "the same one, a line further down"

@@ -12,7 +12,8 @@ from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBa
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.model.outcome import Matched, NotSent, Reason
-from convsync.store import deals, persons, schema
+from convsync.store import crowded_keys, crowds, deals, persons, schema
+from convsync.store.crowds import Crowd
 from convsync.store.reach import MOST_CLICKS
 from tests.builders import WON_AT, a_deal, a_milestone
 from tests.store.people import DAY, RULE, Arrival, Ledger, a_world
@@ -78,7 +79,7 @@ def test_a_form_leads_from_the_email_of_a_deal_to_other_clicks_of_the_device(
 def test_a_deal_is_credited_to_the_click_of_another_deal_of_its_customer(ledger: Ledger) -> None:
     ledger.night([a_sighting("hers", EMAIL), a_sale("D-1", PHONE), a_sale("D-2", PHONE, EMAIL)])
     assert found_by(ledger, "D-1") == ("hers", MatchBasis.PERSON)
-    assert found_by(ledger, "D-2") == ("hers", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-2") == ("hers", MatchBasis.EMAIL)
 
 
 def test_a_returning_customer_needs_a_new_click_unless_the_rule_reuses_them(
@@ -86,12 +87,12 @@ def test_a_returning_customer_needs_a_new_click_unless_the_rule_reuses_them(
 ) -> None:
     before = a_sale("D-1", EMAIL, won_at=BOUGHT_BEFORE)
     ledger.night([before, a_sale("D-2", EMAIL), a_sighting("first", EMAIL, days_before=23)])
-    assert found_by(ledger, "D-1") == ("first", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-1") == ("first", MatchBasis.EMAIL)
     assert found_by(ledger, "D-2") is Reason.CLICK_OF_EARLIER_SALE
     reusing = replace(ledger, rule=replace(RULE, reuses_clicks=True))
     assert isinstance(reusing.fresh()["D-2"], Matched)
     ledger.night([a_sighting("second", EMAIL, days_before=15)])
-    assert found_by(ledger, "D-2") == ("second", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-2") == ("second", MatchBasis.EMAIL)
 
 
 def test_a_click_id_left_on_a_contact_is_the_earlier_sales(ledger: Ledger) -> None:
@@ -106,7 +107,7 @@ def test_an_earlier_sale_that_is_withdrawn_gives_its_click_back(ledger: Ledger) 
     before = a_sale("D-1", EMAIL, won_at=BOUGHT_BEFORE)
     ledger.night([before, a_sale("D-2", EMAIL), a_sighting("first", EMAIL, days_before=23)])
     ledger.night([a_sale("D-1", EMAIL, won_at=WON_AT)])
-    assert found_by(ledger, "D-2") == ("first", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-2") == ("first", MatchBasis.EMAIL)
     ledger.night([before])
     assert found_by(ledger, "D-2") is Reason.CLICK_OF_EARLIER_SALE
 
@@ -115,7 +116,7 @@ def test_a_merge_is_recorded_and_so_is_that_it_was_undone(ledger: Ledger) -> Non
     ledger.night([a_sale("D-1", EMAIL), a_sale("D-2", PHONE), a_sighting("hers", EMAIL)])
     assert found_by(ledger, "D-2") is Reason.NO_CLICK
     ledger.night([a_sale("D-2", PHONE, EMAIL)])
-    assert found_by(ledger, "D-2") == ("hers", MatchBasis.IDENTIFIER)
+    assert found_by(ledger, "D-2") == ("hers", MatchBasis.EMAIL)
     assert persons.members_with(ledger.connection, [1]) == {1: {1, 2}}
     ledger.night([a_sale("D-2", PHONE)])
     assert found_by(ledger, "D-2") is Reason.NO_CLICK
@@ -133,6 +134,56 @@ def test_a_key_of_too_many_clicks_leads_nowhere(ledger: Ledger) -> None:
     kiosk = [a_sighting(f"visit {number}", LAPTOP) for number in range(MOST_CLICKS)]
     ledger.night([FORM_LONG_AGO, BOUGHT, *kiosk])
     assert found_by(ledger) is Reason.CLICK_OUTSIDE_LOOKBACK
+
+
+def test_a_key_of_too_many_clicks_finds_none_and_is_listed_until_it_is_allowed(
+    ledger: Ledger,
+) -> None:
+    visits = [a_sighting(f"visit {number}", LAPTOP) for number in range(MOST_CLICKS - 1)]
+    form = a_sighting("form", LAPTOP, EMAIL, days_before=8)
+    ledger.night([*visits, form, a_sale("D-1", LAPTOP), a_sale("D-2", EMAIL)])
+    assert found_by(ledger, "D-1") == ("visit 0", MatchBasis.VISITOR)
+    assert found_by(ledger, "D-2") == ("form", MatchBasis.EMAIL)
+    assert crowded_keys.listed(ledger.connection) == []
+
+    ledger.night([a_sighting("one too many", LAPTOP)])
+    assert found_by(ledger, "D-1") is Reason.NO_CLICK
+    assert found_by(ledger, "D-2") == ("form", MatchBasis.EMAIL)
+    assert persons.members_with(ledger.connection, [1]) == {}
+    (listed,) = crowded_keys.listed(ledger.connection)
+    assert (listed.clicks, listed.example) == (MOST_CLICKS + 1, "visit 0")
+    assert crowded_keys.of_deal(ledger.connection, 1) == [listed]
+    assert crowded_keys.of_deal(ledger.connection, 2) == []
+
+    ledger.shared = replace(ledger.shared, allowed=frozenset({LAPTOP.digest()}))
+    ledger.night([])
+    assert crowded_keys.listed(ledger.connection) == []
+    assert found_by(ledger, "D-1") == ("one too many", MatchBasis.VISITOR)
+
+
+@pytest.mark.parametrize("many", [persons.MANY, 0], ids=["by what is new", "by all keys"])
+def test_a_crowd_is_listed_takes_in_whoever_comes_to_it_and_breaks_up_with_its_keys(
+    ledger: Ledger, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(persons, "MANY", many)
+    monkeypatch.setattr(persons, "MOST_DEALS", 2)
+    bridge = a_sale("D-2", EMAIL, PHONE)
+    ledger.night([a_sale("D-1", EMAIL), bridge, a_sighting("hers", EMAIL)])
+    assert persons.members_with(ledger.connection, [1]) == {1: {1, 2}}
+    ledger.night([a_sale("D-3", PHONE, LAPTOP)])
+    assert crowds.listed(ledger.connection) == [Crowd(deals=3, example="D-1")]
+    assert persons.members_with(ledger.connection, [1, 2, 3]) == {}
+    assert found_by(ledger, "D-3") is Reason.NO_CLICK
+
+    ledger.night([a_sale("D-4", LAPTOP)])
+    assert crowds.of_deal(ledger.connection, 4) == Crowd(deals=4, example="D-1")
+    assert persons.members_with(ledger.connection, [3, 4]) == {}
+    assert [row for row, _, _ in persons.history(ledger.connection, [1, 2, 3, 4])] == [1, 2]
+
+    ledger.night([a_sale("D-2", EMAIL)])
+    assert crowds.listed(ledger.connection) == []
+    assert persons.members_with(ledger.connection, [1, 3]) == {1: {1, 2}, 3: {3, 4}}
+    assert crowds.of_deal(ledger.connection, 1) is None
 
 
 def test_nobody_is_joined_where_no_click_could_be_found_by_it(ledger: Ledger) -> None:

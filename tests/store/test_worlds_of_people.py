@@ -12,7 +12,7 @@ from convsync.model.click import ClickId, ClickIdKind, Sighting
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.model.outcome import Matched
-from convsync.store import deals, persons
+from convsync.store import crowded_keys, deals, kin, persons, reach
 from convsync.store.database import Database
 from tests.fakes.new_ledger import new_ledger
 from tests.store.people import (
@@ -125,6 +125,19 @@ def test_keys_gone_through_in_their_order_join_whom_news_joins(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(persons, "MANY", 0)
         assert decided(ledgers, [*in_nights(random, world.arrivals)]) == few
+
+
+@any_worlds
+@given(worlds, orders)
+def test_the_order_changes_nothing_where_keys_join_too_many(
+    ledgers: Database, world: World, random: Random
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(persons, "MOST_DEALS", 2)
+        for module in (crowded_keys, kin, persons, reach):
+            patch.setattr(module, "MOST_CLICKS", 2)
+        at_once = decided(ledgers, [world.arrivals])
+        assert decided(ledgers, [*in_nights(random, world.arrivals)]) == at_once
 
 
 @any_worlds

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import permutations
+from itertools import pairwise, permutations
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -163,9 +163,12 @@ def test_the_policy_picks_the_last_or_the_first(policy: ClickPolicy, expected: s
     assert name_of(match(*clicks, rule=a_rule(click_policy=policy))) == expected
 
 
-@pytest.mark.parametrize("better", list(MatchBasis)[:-1])
-def test_how_a_click_was_found_goes_before_when_it_happened(better: MatchBasis) -> None:
-    worse = MatchBasis(better + 1)
+@pytest.mark.parametrize(
+    ("better", "worse"), [pair for pair in pairwise(MatchBasis) if pair[0].rank < pair[1].rank]
+)
+def test_how_a_click_was_found_goes_before_when_it_happened(
+    better: MatchBasis, worse: MatchBasis
+) -> None:
     candidates = [
         a_candidate(a_click("worse", clicked_at=LATE), basis=worse),
         a_candidate(a_click("better", clicked_at=EARLY), basis=better),
@@ -176,10 +179,28 @@ def test_how_a_click_was_found_goes_before_when_it_happened(better: MatchBasis) 
     assert outcome.basis is better
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(MatchBasis.CRM, MatchBasis.VISITOR), (MatchBasis.EMAIL, MatchBasis.PHONE)],
+)
+def test_of_clicks_found_by_keys_of_one_rank_the_last_counts(
+    one: MatchBasis, other: MatchBasis
+) -> None:
+    for early, late in ((one, other), (other, one)):
+        outcome = match_candidates(
+            [
+                a_candidate(a_click("early", clicked_at=EARLY), basis=early),
+                a_candidate(a_click("late", clicked_at=LATE), basis=late),
+            ]
+        )
+        assert isinstance(outcome, Matched)
+        assert (name_of(outcome), outcome.basis) == ("late", late)
+
+
 def test_a_better_place_whose_clicks_do_not_count_gives_way() -> None:
     candidates = [
         a_candidate(a_click("after", clicked_at=WON_AT + DAY), basis=MatchBasis.DEAL),
-        a_candidate(a_click("before"), basis=MatchBasis.KEY),
+        a_candidate(a_click("before"), basis=MatchBasis.VISITOR),
     ]
     assert name_of(match_candidates(candidates)) == "before"
 
@@ -248,7 +269,7 @@ def test_a_click_found_twice_happened_when_it_was_first_seen(
 ) -> None:
     candidates = [
         a_candidate(a_click(clicked_at=on_the_deal), basis=MatchBasis.DEAL),
-        a_candidate(a_click(clicked_at=in_the_log), basis=MatchBasis.KEY),
+        a_candidate(a_click(clicked_at=in_the_log), basis=MatchBasis.VISITOR),
     ]
     assert match_candidates(candidates) == Matched(
         basis=MatchBasis.DEAL, click=a_click(clicked_at=expected), clicked_at=expected
@@ -267,7 +288,7 @@ def test_a_time_the_deal_does_not_know_is_no_way_round_the_lookback(
 ) -> None:
     candidates = [
         a_candidate(a_click(clicked_at=None), basis=MatchBasis.DEAL),
-        a_candidate(a_click(clicked_at=in_the_log), basis=MatchBasis.KEY),
+        a_candidate(a_click(clicked_at=in_the_log), basis=MatchBasis.VISITOR),
     ]
     assert match_candidates(candidates) == NotSent(reason=reason)
 
@@ -519,9 +540,9 @@ RETURNED = structs.replace(a_deal(), earlier_sale=SALE)
 @pytest.mark.parametrize(
     ("clicked_at", "basis", "expected"),
     [
-        pytest.param(EARLY, MatchBasis.KEY, Reason.CLICK_OF_EARLIER_SALE, id="before the win"),
-        pytest.param(MIDDLE, MatchBasis.KEY, Reason.CLICK_OF_EARLIER_SALE, id="with the win"),
-        pytest.param(LATE, MatchBasis.KEY, None, id="after the win"),
+        pytest.param(EARLY, MatchBasis.VISITOR, Reason.CLICK_OF_EARLIER_SALE, id="before the win"),
+        pytest.param(MIDDLE, MatchBasis.VISITOR, Reason.CLICK_OF_EARLIER_SALE, id="with the win"),
+        pytest.param(LATE, MatchBasis.VISITOR, None, id="after the win"),
         pytest.param(EARLY, MatchBasis.DEAL, None, id="on the deal itself"),
         pytest.param(EARLY, MatchBasis.CONTACT, Reason.CLICK_OF_EARLIER_SALE, id="on a contact"),
         pytest.param(None, MatchBasis.CONTACT, Reason.CLICK_OF_EARLIER_SALE, id="on both, untimed"),

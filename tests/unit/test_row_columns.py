@@ -41,7 +41,7 @@ ROW = {
     "click_kind": "gclid",
     "click_id": "G-1",
     "extras": EXTRAS,
-    "basis": MatchBasis.KEY.value,
+    "basis": MatchBasis.VISITOR.value,
     "clicked_at": int(CLICKED.timestamp()) * 1_000_000 + 1,
     "is_click_estimated": 0,
 }
@@ -66,7 +66,7 @@ TOLD = {
     "event_at": AT.isoformat(),
     "click": closed("click", "gclid:G-1", ORDER_ID, SEAL),
     "about": closed("about", about_in_row(EXTRAS)[0], ORDER_ID, SEAL),
-    "matched_by": "key",
+    "matched_by": "visitor",
     "clicked_at": CLICKED.isoformat(),
 }
 

@@ -5,11 +5,11 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from convsync.steps import rules_digest
+from convsync.model.rule_digest import rules_digest
 from tests.builders import a_rule
 
 SAY_IT = """
-from convsync.steps import rules_digest
+from convsync.model.rule_digest import rules_digest
 from tests.builders import a_rule
 from dataclasses import replace
 print(rules_digest([replace(a_rule(), when={"country": frozenset("ABCDEFGH")})]))

@@ -281,7 +281,7 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
         pytest.param(
             "action_id = 111",
             "action_id = 111\nvalue = { amount = 5 }",
-            "rules.won.value.kind: must be one of amount, fixed, table.",
+            "rules.won.value.kind: must be one of amount, fixed, table, expected, revenue.",
             id="no kind of value",
         ),
         pytest.param(

@@ -66,6 +66,23 @@ base = "EUR"
 columns = { day = "Day", currency = "Currency", rate = "Rate" }
 rate_is = "price"
 
+[revenue.invoices]
+kind = "csv"
+path = "invoices.csv"
+columns = { line = "No", paid_at = "Paid", amount = "Amount", deal_id = "Deal" }
+
+[revenue.shop]
+kind = "sql"
+url = "sqlite:///warehouse.db"
+query = "SELECT * FROM payments"
+columns = { line = "No", paid_at = "Paid", amount = "Amount", customer = "Customer" }
+
+[rules.paid]
+milestone = "won"
+action_id = 4
+destination = "google_ads"
+value = { kind = "revenue", within_days = 90 }
+
 [collect.website]
 url = "https://collect.example.com"
 key = "site-key-1"
@@ -211,6 +228,7 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.audit_settings_of(settings)
     wiring.run_limits_of(settings)
     wiring.cost_terms_of(settings)
+    wiring.learning_terms_of(settings)
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
     wiring.digest_times_of(settings)

@@ -155,7 +155,7 @@ def test_several_clicks_that_all_count_are_usual_and_the_policy_picks_one(
     policy: ClickPolicy,
 ) -> None:
     seen = [WON_AT - timedelta(days=days) for days in (4, 1, 9)]
-    several = [Candidate(a_click(at.isoformat(), clicked_at=at), MatchBasis.KEY) for at in seen]
+    several = [Candidate(a_click(at.isoformat(), clicked_at=at), MatchBasis.VISITOR) for at in seen]
     found = [structs.replace(deal, clicks=()) for deal in PLAIN]
     rule = a_rule(click_policy=policy)
     done = reconciled(found, dict.fromkeys(range(1, MANY + 1), several), [rule], are_new=True)

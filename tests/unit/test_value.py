@@ -63,29 +63,30 @@ def test_an_amount_that_is_no_value_has_its_own_outcome(
     amount: str | None, reason: Reason, replacement: int
 ) -> None:
     deal = a_deal(amount=amount)
-    assert value_of(deal, a_rule(amounts=LIMITED)) == NotSent(reason=reason)
-    assert value_of(deal, a_rule(amounts=REPLACED)) == usd(replacement)
+    assert value_of(deal, a_rule(amounts=LIMITED), now=NOW) == NotSent(reason=reason)
+    assert value_of(deal, a_rule(amounts=REPLACED), now=NOW) == usd(replacement)
 
 
 @pytest.mark.parametrize("amount", ["0.01", "6", "1000000"])
 def test_an_amount_up_to_the_limit_is_the_value(amount: str) -> None:
-    assert value_of(a_deal(amount=amount), a_rule(amounts=LIMITED)) == usd(amount)
+    assert value_of(a_deal(amount=amount), a_rule(amounts=LIMITED), now=NOW) == usd(amount)
 
 
 def test_an_amount_nobody_could_hold_is_absurd_without_any_limit() -> None:
-    assert value_of(a_deal(amount=MOST), a_rule()) == Money(amount=MOST, currency="USD")
+    assert value_of(a_deal(amount=MOST), a_rule(), now=NOW) == Money(amount=MOST, currency="USD")
     for amount in (MOST + 1, Decimal("1E+40")):
         rule = a_rule(value=ShareOfAmount(share=Decimal("0.5")))
-        assert value_of(a_deal(amount=amount), rule) == NotSent(reason=Reason.AMOUNT_ABSURD)
+        absurd = NotSent(reason=Reason.AMOUNT_ABSURD)
+        assert value_of(a_deal(amount=amount), rule, now=NOW) == absurd
 
 
 def test_a_replacement_of_zero_is_sent_as_zero() -> None:
     amounts = AmountOutcomes(zero=Decimal(0))
-    assert value_of(a_deal(amount=0), a_rule(amounts=amounts)) == usd(0)
+    assert value_of(a_deal(amount=0), a_rule(amounts=amounts), now=NOW) == usd(0)
 
 
 def test_an_amount_without_a_currency_is_not_sent() -> None:
-    outcome = value_of(a_deal(currency=None), a_rule())
+    outcome = value_of(a_deal(currency=None), a_rule(), now=NOW)
     assert outcome == NotSent(reason=Reason.CURRENCY_MISSING)
 
 
@@ -102,7 +103,7 @@ def test_an_amount_without_a_currency_is_not_sent() -> None:
 )
 def test_a_share_of_the_amount_is_rounded_to_cents(amount: str, share: str, expected: str) -> None:
     rule = a_rule(value=ShareOfAmount(share=Decimal(share)))
-    assert value_of(a_deal(amount=amount), rule) == usd(expected)
+    assert value_of(a_deal(amount=amount), rule, now=NOW) == usd(expected)
 
 
 @pytest.mark.parametrize(
@@ -117,14 +118,14 @@ def test_a_share_is_a_sum_that_its_currency_can_pay(
     amount: str, currency: str, expected: str
 ) -> None:
     rule = a_rule(value=ShareOfAmount(share=Decimal("0.25")))
-    value = value_of(a_deal(amount=amount, currency=currency), rule)
+    value = value_of(a_deal(amount=amount, currency=currency), rule, now=NOW)
     assert value == Money(amount=Decimal(expected), currency=currency)
     assert str(value) == f"{expected} {currency}"
 
 
 def test_a_fixed_sum_needs_neither_amount_nor_currency() -> None:
     rule = a_rule(value=FixedSum(money=usd(40)))
-    assert value_of(a_deal(amount=None, currency=None), rule) == usd(40)
+    assert value_of(a_deal(amount=None, currency=None), rule, now=NOW) == usd(40)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,8 @@ def test_a_table_values_a_deal_by_its_segment(
     )
     deal = a_deal(segments={} if segment is None else {"size": segment}, currency="EUR")
     missing = NotSent(reason=Reason.SEGMENT_WITHOUT_VALUE)
-    assert value_of(deal, a_rule(value=table)) == (missing if expected is None else usd(expected))
+    found = value_of(deal, a_rule(value=table), now=NOW)
+    assert found == (missing if expected is None else usd(expected))
 
 
 # Money

@@ -6,12 +6,12 @@ nothing of anybody: both as for conversions.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from convsync.audiences.condition import left_out, meets
 from convsync.chunks import CHUNK
-from convsync.model.audience import Audience, Left, listed_of
+from convsync.model.audience import Audience, Kind, Left, listed_of
 from convsync.store import audience_members, deals, heard
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
@@ -56,3 +56,18 @@ def _note(
             listed += listed_of(deal.identifiers, stored.row)
     audience_members.want(connection, audience.name, listed)
     return left
+
+
+def listed(connection: Connection, audience: str) -> Iterator[Mapping[str, str]]:
+    """Yield who should be on a list as of the last look: a line for each identifier of a deal."""
+    after = (0, b"")
+    while page := audience_members.listed_deals(connection, audience, after=after, limit=CHUNK):
+        for source, deal_id, one in page:
+            found = one.identifier.hex()
+            yield {
+                "source": source,
+                "deal_id": deal_id,
+                "email_sha256": found if one.kind is Kind.EMAIL else "",
+                "phone_sha256": found if one.kind is Kind.PHONE else "",
+            }
+        after = (page[-1][2].deal, page[-1][2].identifier)

@@ -14,6 +14,7 @@ import typer
 from convsync import __version__, log, tracing
 from convsync.cli import (
     alerts,
+    audiences,
     audit,
     auth,
     check,
@@ -29,6 +30,7 @@ from convsync.cli import (
     find,
     forget,
     init,
+    notes,
     output,
     past_runs,
     quarantine,
@@ -36,8 +38,11 @@ from convsync.cli import (
     runs,
     sandbox,
     schedule,
+    serve,
     status,
     streams,
+    users,
+    values,
 )
 from convsync.cli.collector import spare_the_collector
 from convsync.errors import ConvsyncError, StoppedError, UnsafePlanError
@@ -67,7 +72,9 @@ app.command("status")(status.status)
 app.command("check")(check.check)
 app.command("digest")(digest.digest)
 app.command("schedule")(schedule.schedule)
+app.command("serve")(serve.serve)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(audiences.app, name="audiences")
 app.add_typer(audit.app, name="audit")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(auth.app, name="auth")
@@ -77,6 +84,9 @@ app.add_typer(costs.app, name="costs")
 app.add_typer(past_runs.app, name="runs")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
+app.add_typer(values.app, name="values")
+app.add_typer(notes.app, name="note")
+app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from convsync.cli.output import days_of
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ def show(standings: "Sequence[Standing]") -> None:
         typer.echo(f"{agreement.milestone}{owner}: {agreement.definition or 'not defined'}")
         if agreement.next_within is not None:
             typer.echo(
-                f"  {standing.breaches:,} deals stayed there for longer than the "
+                f"  {several(standing.breaches or 0, 'deal')} stayed there for longer than the "
                 f"{days_of(agreement.next_within):g} days agreed on"
                 + ("; `convsync status --breaches` lists them" if standing.breaches else "")
             )

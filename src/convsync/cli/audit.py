@@ -10,6 +10,7 @@ from convsync.cli import audit_export, options, output, sealed_part, watching
 from convsync.cli import audit_filters as filters
 from convsync.cli.audit_export import FileFormat
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, By, Config, Format, FormatOption
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -147,7 +148,7 @@ def export(
         found = audit_search.every(connection, wanted, asked_for.asked(connection))
         count = audit_export.write(file, file_format, map(row_of, found))
     if file != audit_export.STDOUT:
-        output.note(f"{count:,} events written to {file}")
+        output.note(f"{several(count, 'event')} written to {file}")
 
 
 @app.command("verify")

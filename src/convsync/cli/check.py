@@ -48,6 +48,7 @@ def check(
 
 def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
     from convsync import wiring
+    from convsync.learning import findings, wants_learned_values
     from convsync.report.check import check_all
     from convsync.watch.set_up import problems_of
 
@@ -65,6 +66,9 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
             clock=None if as_of else services.clock,
             now=services.clock(),
         )
+        if wants_learned_values(services.rules) and found[0].severity is None:
+            terms = wiring.learning_terms_of(settings)
+            found += findings(services.database, services.rules, terms, services.clock())
     return [*found, *problems_of(wiring.watch_of(settings))]
 
 

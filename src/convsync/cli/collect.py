@@ -1,40 +1,17 @@
 """`collect`: the endpoint that visitors' browsers report to, and the snippet that reports."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from convsync.cli import options
+from convsync.cli.listening import Certificate, CertificateKey, Host, Port, Proxy
 from convsync.cli.options import DEFAULT_CONFIG, Config
-from convsync.errors import OperatorError
 
 app = typer.Typer(
     help="Collect clicks from the sites of [collect], until stopped.",
     invoke_without_command=True,
 )
-
-Host = Annotated[
-    str,
-    typer.Option(
-        "--host", metavar="ADDRESS", help="Where to listen; other than here needs TLS or a proxy."
-    ),
-]
-Port = Annotated[int, typer.Option("--port", metavar="PORT", help="Port; 0: any free one.")]
-Proxy = Annotated[
-    str | None,
-    typer.Option(
-        "--proxy",
-        metavar="ADDRESS",
-        help="A proxy there ends TLS and says whom it forwards for (X-Forwarded-For).",
-    ),
-]
-Certificate = Annotated[
-    Path | None, typer.Option("--certificate", metavar="FILE", help="TLS: the chain, as PEM.")
-]
-CertificateKey = Annotated[
-    Path | None, typer.Option("--certificate-key", metavar="FILE", help="TLS: its key, as PEM.")
-]
 
 
 @app.callback()
@@ -50,14 +27,20 @@ def collect(
     """Answer browsers until stopped; 202 means that a report is durably written."""
     if context.invoked_subcommand is not None:
         return
-    from convsync.collect.serving import Tls, serve
+    from convsync.serving import serve, tls_of
     from convsync.wiring.collecting import collector_of
 
-    if (certificate is None) != (certificate_key is None):
-        raise OperatorError("--certificate and --certificate-key go together: name both.")
-    tls = Tls(certificate, certificate_key) if certificate and certificate_key else None
+    tls = tls_of(certificate, certificate_key)
     application = collector_of(options.load(config))
-    serve(application, host=host, port=port, proxy=proxy, tls=tls, announce=typer.echo)
+    serve(
+        application,
+        host=host,
+        port=port,
+        proxy=proxy,
+        tls=tls,
+        carries="what browsers report",
+        announce=lambda url: typer.echo(f"collecting: {url}"),
+    )
 
 
 @app.command()

@@ -51,8 +51,7 @@ def matched(how: "How") -> str:
     """Return by what a conversion was matched, nothing where it was not."""
     if not how.is_covered:
         return ""
-    by = "consented hashes" if how.click == "person" else output.FOUND_BY[how.found_by]
-    return f"{how.click} ({by})"
+    return f"{how.click} ({output.FOUND_BY[how.found_by]})"
 
 
 def too_late(one: "TooLate") -> str:

@@ -9,6 +9,7 @@ import typer
 from convsync.cli import addresses, options, output, sealed_part
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 from convsync.errors import OperatorError
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from convsync.report.journey import Journey, Step
@@ -85,7 +86,7 @@ def _row(step: "Step") -> dict[str, Any]:
 def _show(found: "Journey", zone: tzinfo | None) -> None:
     names = ", ".join(stored.deal.deal_id for stored in found.deals) or "none"
     clicks = sum(step.kind == "click" for step in found.steps)
-    typer.echo(f"{len(found.deals):,} deals ({names}), {clicks:,} click IDs")
+    typer.echo(f"{several(len(found.deals), 'deal')} ({names}), {several(clicks, 'click ID')}")
     if found.is_cut:
         typer.echo("Keys lead to more deals than a customer has, and are followed no further.")
     output.show([_line(step, zone) for step in found.steps], _TABLE, Format.TABLE)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import options, output
+from convsync.cli import options, output, scored_deals
 from convsync.cli.audit_filters import amount, one_of
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,10 @@ OlderThan = Annotated[
 ValueAbove = Annotated[
     str | None, typer.Option("--value-above", metavar="AMOUNT", help="Only those worth more.")
 ]
+Order = Annotated[
+    str | None,
+    typer.Option("--order", metavar="score", help="Open deals, by their chance of a sale."),
+]
 Limit = Annotated[
     int,
     typer.Option(
@@ -63,12 +68,14 @@ def deals(
     older_than: OlderThan = None,
     value_above: ValueAbove = None,
     limit: Limit = 20,
+    order: Order = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """List conversions by how they stand, the longest ago first, and add them up by currency.
 
-    What is not planned yet is worth what its deal is.
+    What is not planned yet is worth what its deal is. By `--order score` open deals are listed
+    instead, those with the best chance of a sale first, with what moved it.
     """
     from convsync.clock import system_clock
     from convsync.model.outcome import Reason
@@ -76,6 +83,11 @@ def deals(
     from convsync.store.selection import Selected, Selection
 
     settings = options.load(config)
+    if order is not None:
+        asked_for = (state, reason, code, rule, older_than, value_above)
+        scored_deals.require_alone(order, is_narrowed=any(one is not None for one in asked_for))
+        scored_deals.show(settings, source=source, limit=limit, as_of=as_of, form=form)
+        return
     age = None if older_than is None else options.span("--older-than", older_than)
     now = options.instant(as_of, settings) or system_clock()
     asked = Selection(
@@ -154,7 +166,7 @@ def _show_table(found: "Sequence[Selected]", added: "Sequence[Sum]") -> None:
     if count > len(found):
         typer.echo(f"and {count - len(found):,} more; --limit or --format csv lists them")
     worth = " + ".join(_sum(one) for one in added)
-    typer.echo(f"{count:,} conversions: {worth}")
+    typer.echo(f"{several(count, 'conversion')}: {worth}")
 
 
 def _line(one: "Selected") -> dict[str, str]:

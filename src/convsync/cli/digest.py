@@ -98,7 +98,6 @@ def _message(
     database: "Database", week: "CalendarWeek", settings: "Settings", now: datetime
 ) -> "Message":
     from convsync import wiring
-    from convsync.cli.report_funnel import absurd_above
     from convsync.report.week import week_in_figures
     from convsync.watch.weekly import message_of
 
@@ -109,6 +108,6 @@ def _message(
         week,
         now=now,
         exchange=wiring.exchange_of(settings),
-        absurd_above=absurd_above(settings),
+        absurd_above=wiring.absurd_above(settings),
     )
     return message_of(figures, wiring.watch_of(settings).alarm.name)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from convsync.model.deal import Deal, Milestone
     from convsync.report.click_lines import ClickLine
     from convsync.report.explanation import DealExplanation, Line, Sent
+    from convsync.value import Income
 
 DealIds = Annotated[
     list[str],
@@ -26,7 +27,7 @@ _COLUMNS = (
     *("source", "deal_id", "order_id", "rule", "milestone", "reached_at", "is_estimated"),
     *("next_due_at", "state", "operation", "value", "currency", "reason", "code", "due_at"),
     *("why", "fix", "code_means", "code_fix", "destination", "account", "action"),
-    *("sent_with", "sent_at", "request_id", "clicks", "consents"),
+    *("sent_with", "sent_at", "request_id", "clicks", "consents", "revenue"),
 )
 
 _NOT_REACHED, _NO_RULE = "not reached", "no rule counts it"
@@ -48,6 +49,7 @@ def explain(
         rules=wiring.rules_of(settings),
         agreements=wiring.agreements_of(settings),
         funnel=wiring.funnel_of(settings),
+        money=wiring.money_of(settings),
     )
     meaning_of = partial(wiring.explain_code, settings)
     found: list[DealExplanation] = []
@@ -109,11 +111,25 @@ def _row(explained: "DealExplanation", line: "Line", accounts: Mapping[str, str]
         "destination": line.destination,
         "account": accounts.get(line.destination or ""),
         "action": line.action_id,
+        "revenue": _income_row(line.income) if line.income else None,
         "sent_with": list(sent.identifiers) if sent else None,
         "sent_at": sent.envelope.sent_at if sent and sent.envelope else None,
         "request_id": sent.envelope.request_id if sent and sent.envelope else None,
         "clicks": [_click_row(one, explained.ad_clicks) for one in line.clicks],
         "consents": [_consent_row(one) for one in explained.consents],
+    }
+
+
+def _income_row(income: "Income") -> dict[str, Any]:
+    from convsync.model.money import Money
+
+    came, expected = income.came, income.expected
+    return {
+        "until": income.until,
+        "payments": income.payments,
+        "came": str(came.amount) if isinstance(came, Money) else None,
+        "expected": str(expected.amount) if isinstance(expected, Money) else None,
+        "currency": came.currency if isinstance(came, Money) else None,
     }
 
 
@@ -194,12 +210,7 @@ class _Shown:
         for candidate in explained.refused_clicks:
             click_id = candidate.click.click_id
             yield f"  {click_id.kind} {click_id.value} is left out: its visitor refused"
-        for shared in explained.shared:
-            yield (
-                f"  {shared.deals:,} deals share an e-mail, phone or ID of it ({shared.name}):"
-                " it says nothing of who is behind this one, and finds no click"
-            )
-            yield f"  → {_ALLOWED}"
+        yield from _joins_nobody(explained)
         for line in explained.lines:
             yield from self._of_line(line)
 
@@ -267,6 +278,8 @@ class _Shown:
         what = "" if entry.state.value == _NOT_SENT else f" ({entry.operation})"
         yield f"    {state}{what}{value}{code}{due}"
         yield from _because(line)
+        if line.income is not None:
+            yield f"    {self._income(line.income)}"
         if entry.may_count_otherwise:
             yield (
                 "    An earlier request was never answered: the platform may count it all the same."
@@ -276,6 +289,18 @@ class _Shown:
         if line.sent is not None:
             yield f"    {self._sent(line, line.sent)}"
         yield f"    order ID {line.order_id}"
+
+    def _income(self, income: "Income") -> str:
+        from convsync.model.money import Money
+
+        known = income.expected if isinstance(income.expected, Money) else "nothing that is known"
+        until = f"until {self._at(income.until)}"
+        word = "payment" if income.payments == 1 else "payments"
+        if income.came is None:
+            return f"no revenue has come yet that counts, {until}; expected {known}"
+        if not isinstance(income.came, Money):
+            return f"{income.payments} {word} came, and no rate of {income.came.on} is known"
+        return f"{income.came} came by {income.payments} {word}, counted {until}; expected {known}"
 
     def _sent(self, line: "Line", sent: "Sent") -> str:
         account = self.accounts.get(line.destination or "", line.destination)
@@ -304,6 +329,27 @@ _ALLOWED = (
 _NOT_YET = "nothing is sent of it before the CRM says that the deal reached it"
 _RETIRED = ", a rule that is no longer in the configuration"
 _ESTIMATE = "an estimate: the CRM's history does not say when, its record has no better stamp"
+
+
+def _joins_nobody(explained: "DealExplanation") -> Iterator[str]:
+    """Yield which keys of a deal join it to nothing, and the crowd that it is in."""
+    for shared in explained.shared:
+        yield (
+            f"  {shared.deals:,} deals share an e-mail, phone or ID of it ({shared.name}):"
+            " it says nothing of who is behind this one, and finds no click"
+        )
+        yield f"  → {_ALLOWED}"
+    for crowded in explained.crowded:
+        yield (
+            f"  {crowded.clicks:,} clicks have an e-mail, phone or ID of it ({crowded.name}):"
+            " more than a person's, so it finds no click"
+        )
+        yield f"  → {_ALLOWED}"
+    if explained.crowd:
+        yield (
+            f"  keys join it to {explained.crowd.deals - 1:,} other deals, more than a customer"
+            " has: it is taken for a customer's only deal"
+        )
 
 
 def _because(line: "Line") -> Iterator[str]:

@@ -33,32 +33,37 @@ def find(
 ) -> None:
     """Find deals and their conversions by a deal, order, click or request ID, or a part of one."""
     from convsync.errors import OperatorError
-    from convsync.report import finding
+    from convsync.report.finding import MOST_NAMES
+    from convsync.report.finding import find as find_names
 
     text = anything.strip()
     if not text:
         raise OperatorError("Give a deal ID, order ID, click ID or request ID, or a part of one.")
     with options.ledger(options.load(config)) as database:
-        found = finding.find(database, text)
-        if not found:
+        trail = find_names(database, text)
+        if not trail.found:
             sealed_part.note_of(database)
-    if not found:
+    if not trail.found:
         raise OperatorError(
             f"Nothing is named {text}, or has that in its name: no deal, order, click or request."
             " A click that no deal was matched with leads nowhere."
         )
     if form is Format.TABLE:
-        _show_table(found)
+        _show_table(trail.found)
     else:
-        output.show([asdict(one) for one in found], _COLUMNS, form)
+        output.show([asdict(one) for one in trail.found], _COLUMNS, form)
+    if trail.is_cut:
+        output.note(
+            f"convsync: More than {MOST_NAMES} names hold {text}, and the others were not looked"
+            " at: give more of it."
+        )
 
 
 def _show_table(found: "Sequence[Found]") -> None:
     output.show([_line(one) for one in found[:_LISTED]], _TABLE, Format.TABLE)
     deals = list(dict.fromkeys(one.deal_id for one in found))
     if len(found) > _LISTED:
-        more = len(found) - _LISTED
-        typer.echo(f"and {more:,} more of {len(deals):,} deals; --format csv lists all")
+        typer.echo(f"and {len(found) - _LISTED:,} more; --format csv lists them")
     typer.echo(f"`convsync explain {shlex.quote(deals[0])}` says how it stands, and why")
 
 

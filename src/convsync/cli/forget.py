@@ -10,6 +10,7 @@ from convsync.cli.options import DEFAULT_CONFIG, AsOf, By, Config
 from convsync.cli.progress import showing_progress
 from convsync.cli.runs import services_for
 from convsync.errors import OperatorError
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from convsync.forgetting import Whom
@@ -59,8 +60,9 @@ def forget(
                 return
         done = pipeline.forget(services, whom)
     typer.echo(
-        f"Erased from {done.deals:,} deals, with {done.clicks:,} click IDs. {done.conversions:,}"
-        " conversions keep their order ID and amount, and nothing more is sent of them."
+        f"Erased from {several(done.deals, 'deal')}, with {several(done.clicks, 'click ID')}. Order"
+        f" IDs and amounts of {several(done.conversions, 'conversion')} stay, and nothing more is"
+        " sent of them."
     )
 
 

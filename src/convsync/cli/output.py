@@ -17,7 +17,7 @@ from convsync import log
 from convsync.cli.options import Format
 from convsync.cli.spreadsheet import safe_cell
 from convsync.cli.streams import COLOURS, Outlet, marked
-from convsync.plain_text import plain
+from convsync.plain_text import plain, several
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
@@ -29,8 +29,11 @@ FOUND_BY: Mapping[str, str] = {
     "deal": "on the deal",
     "lead": "on its lead",
     "contact": "on its contact",
-    "key": "by a CRM or visitor key",
-    "identifier": "by hashed e-mail or phone",
+    "crm": "by a CRM ID",
+    "visitor": "by a visitor ID",
+    "email": "by hashed e-mail",
+    "phone": "by hashed phone",
+    "identifier": "by consented hashes",
     "person": "by another deal or click of the same customer",
 }
 """How a click was found, by the name of its `MatchBasis`."""
@@ -173,8 +176,8 @@ def show_sums(sums: "Sums", *, unreadable: int) -> None:
             typer.echo(f"  {_in_words(account.value):>9}  {count:>9,}  {_in_words(detail)}")
     if unreadable:
         typer.echo(
-            f"unreadable {unreadable:,} records, which the sum is without; `convsync quarantine"
-            " list` has the reasons"
+            f"unreadable {several(unreadable, 'record')}, which the sum is without;"
+            " `convsync quarantine list` has the reasons"
         )
 
 

@@ -13,6 +13,7 @@ import typer
 
 from convsync.cli import output
 from convsync.cli.options import Format
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from convsync.model.ledger import LedgerEntry
@@ -63,8 +64,8 @@ class Preview:
 
         count = plan_file.write(self._out, passing, as_of=self._as_of or system_clock())
         output.note(
-            f"{count:,} conversions are kept in {self._out}. Send them, and nothing else, with"
-            f" `convsync run --plan {self._out}`."
+            f"{self._out} keeps {several(count, 'conversion')}. Send exactly that, and nothing"
+            f" else, with `convsync run --plan {self._out}`."
         )
 
     def _listed(self, entries: "Iterable[LedgerEntry]") -> "Iterator[LedgerEntry]":
@@ -101,6 +102,5 @@ def question(outgoing: "Outgoing", accounts: Mapping[str, str]) -> str:
             for currency, amount in sorted(outgoing.value.get(name, {}).items())
         )
         account = accounts.get(name, name)
-        what = "conversion" if count == 1 else "conversions"
-        parts.append(f"{count:,} {what} worth {worth} to {account}")
+        parts.append(f"{several(count, 'conversion')} worth {worth} to {account}")
     return f"Send {', '.join(parts)}?"

@@ -10,6 +10,7 @@ import typer
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 from convsync.errors import OperatorError
+from convsync.plain_text import several
 
 app = typer.Typer(help="The records that could not be read.", no_args_is_help=True)
 
@@ -67,7 +68,7 @@ def export(file: File, config: Config = DEFAULT_CONFIG, source: Source = None) -
             writer.writerows([output.cell_of(row[column]) for column in COLUMNS] for row in rows)
     except OSError as error:
         raise OperatorError(f"{file} cannot be written: {error.strerror}") from None
-    typer.echo(f"{len(rows):,} records written to {file}")
+    typer.echo(f"{several(len(rows), 'record')} written to {file}")
 
 
 def _rows(config: Path, source: str | None) -> list[dict[str, Any]]:

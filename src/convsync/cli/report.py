@@ -20,9 +20,11 @@ from convsync.cli.coverage_words import (
     whole,
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.report_campaigns import campaigns
 from convsync.cli.report_days import To, days_asked, require_group, segments_of, week_of
 from convsync.cli.report_funnel import funnel
 from convsync.cli.report_shortfalls import shortfalls
+from convsync.cli.report_trend import trend
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ def _reports() -> None:
 
 app.command("funnel")(funnel)
 app.command("shortfalls")(shortfalls)
+app.command("campaigns")(campaigns)
+app.command("trend")(trend)
 
 
 @app.command("coverage")

@@ -77,7 +77,7 @@ def funnel(
             group_of,
             now=now,
             exchange=exchange,
-            absurd_above=absurd_above(settings),
+            absurd_above=wiring.absurd_above(settings),
         )
         standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
     match form:
@@ -94,15 +94,6 @@ def funnel(
             rows = {"funnel": [*_rows(cohorts)], "loops": [*_loop_rows(cohorts)]}
             more = {**report_returning.as_json(cohorts), "rates": exchange.notes}
             output.show_json({**days, **rows, **more, **agreed.as_json(standings)})
-
-
-def absurd_above(settings: "Settings") -> Decimal | None:
-    """Return above which amount every rule that sends amounts would call one absurd."""
-    limits = [
-        rule.amounts.absurd_above for rule in settings.rules.values() if rule.value.kind == "amount"
-    ]
-    known = [limit for limit in limits if limit is not None]
-    return max(known) if known and len(known) == len(limits) else None
 
 
 def _grouped(by: str | None, first: date, last: date, settings: "Settings") -> "GroupOf":

@@ -7,7 +7,7 @@ import typer
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, days_asked, segments_of
-from convsync.cli.report_funnel import DAYS, From, absurd_above
+from convsync.cli.report_funnel import DAYS, From
 
 if TYPE_CHECKING:
     from convsync.report.shortfalls import Shortfall
@@ -49,7 +49,7 @@ def shortfalls(
             Period.of_days(first, last, wiring.company_zone(settings)),
             now=now,
             exchange=exchange,
-            absurd_above=absurd_above(settings),
+            absurd_above=wiring.absurd_above(settings),
         )
     if form is not Format.TABLE:
         output.show([_row(one) for one in found], _COLUMNS, form)

@@ -25,6 +25,7 @@ from convsync.cli.options import (
 from convsync.cli.preview import Preview, question
 from convsync.cli.progress import Shown, showing_progress
 from convsync.errors import OperatorError
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from convsync.model.kept_plan import Kept
@@ -349,7 +350,7 @@ def _show(
         output.note(f"convsync: {problem}", log_as=log.warning)
     if report.quarantined:
         output.note(
-            f"convsync: {report.quarantined:,} records could not be read;"
+            f"convsync: {several(report.quarantined, 'record')} could not be read;"
             " see `convsync quarantine list`.",
             log_as=log.warning,
         )

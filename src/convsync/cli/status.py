@@ -9,6 +9,7 @@ import typer
 from convsync.cli import agreed, options, output, platform_side, watching
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.watching import Check, MaxAge
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from convsync.cli.platform_side import PlatformSide
     from convsync.model.period import Period
     from convsync.report.agreements import Standing
+    from convsync.report.nobody import Nobody
     from convsync.report.status import BlockedRows, Status
     from convsync.settings import Settings
 
@@ -221,7 +223,9 @@ def _as_json(found: "Status") -> dict[str, object]:
         "retired": [output.retired_as_json(retired) for retired in found.retired],
         "clicks": found.clicks,
         "unanswered_batches": found.unanswered_batches,
-        "shared_keys": [asdict(shared) for shared in found.shared],
+        "shared_keys": [asdict(shared) for shared in found.nobody.shared],
+        "crowded_keys": [asdict(crowded) for crowded in found.nobody.crowded],
+        "crowds": [asdict(crowd) for crowd in found.nobody.crowds],
         "quarantine": [asdict(entry) for entry in found.quarantine],
         "runs": [asdict(run) for run in found.runs],
     }
@@ -253,7 +257,9 @@ def _show(found: "Status") -> None:
     for retired in found.retired:
         typer.echo(f"retired {retired}")
     for source, counts in found.without_milestone.items():
-        typer.echo(f"{sum(counts.values()):,} deals of {source}'s last read without a milestone:")
+        typer.echo(
+            f"{several(sum(counts.values()), 'deal')} of {source}'s last read without a milestone:"
+        )
         for why, count in counts.items():
             typer.echo(f"  {count:,} {why}")
     _show_what_is_known(found)
@@ -267,19 +273,33 @@ def _show_what_is_known(found: "Status") -> None:
             f"source {read.name}: read up to {until}; each read stays {_minutes(read.lag)}"
             f" behind, and reaches {_minutes(read.overlap)} back"
         )
-    typer.echo(f"{found.clicks:,} click IDs stored")
+    typer.echo(f"{several(found.clicks, 'click ID')} stored")
     if found.unanswered_batches:
         typer.echo(
-            f"{found.unanswered_batches:,} batches unanswered; the next run sends them again"
+            f"unanswered batches: {found.unanswered_batches:,}; the next run sends them again"
         )
-    for shared in found.shared[:_LISTED]:
-        typer.echo(
-            f"shared by {shared.deals:,} deals, {shared.example} among them, so it joins nobody and"
-            f" is not sent: {shared.name}; to allow it, add it to [keys] allowed"
-        )
-    typer.echo(f"{len(found.quarantine):,} records in quarantine")
+    _show_what_joins_nobody(found.nobody)
+    typer.echo(f"{several(len(found.quarantine), 'record')} in quarantine")
     if found.quarantine:
         listed = [asdict(entry) for entry in found.quarantine[:_LISTED]]
         output.show(listed, _QUARANTINE_COLUMNS, Format.TABLE)
         if len(found.quarantine) > _LISTED:
             typer.echo("and more; `convsync quarantine list` has all")
+
+
+def _show_what_joins_nobody(found: "Nobody") -> None:
+    for shared in found.shared[:_LISTED]:
+        typer.echo(
+            f"shared by {shared.deals:,} deals, {shared.example} among them, so it joins nobody and"
+            f" is not sent: {shared.name}; to allow it, add it to [keys] allowed"
+        )
+    for crowded in found.crowded[:_LISTED]:
+        typer.echo(
+            f"shared by {crowded.clicks:,} clicks, {crowded.example or 'one erased'} among them,"
+            f" so it joins nobody: {crowded.name}; to allow it, add it to [keys] allowed"
+        )
+    for crowd in found.crowds[:_LISTED]:
+        typer.echo(
+            f"{crowd.deals:,} deals are joined by their keys, too many for one customer, so each is"
+            f" taken for a customer's only deal; see `convsync customer {crowd.example}`"
+        )

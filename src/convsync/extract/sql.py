@@ -34,7 +34,7 @@ from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.rows import DealRows, SightingRows
 from convsync.extract.several_rows import Repeated, RowsPerDeal, gathered
 from convsync.extract.source import Bookmark, ClickChunk, Quarantined, Record, chunks_of
-from convsync.extract.sql_query import ALL_TIME, SqlQuery, Statement
+from convsync.extract.sql_query import ALL_TIME, Queried, SqlQuery, Statement
 from convsync.extract.sql_session import opened
 from convsync.extract.sql_zones import placed
 from convsync.model.period import Period
@@ -123,7 +123,7 @@ class SqlDeals:
             )
 
     def _opened(self) -> AbstractContextManager["_OpenQuery"]:
-        return _opened(self, self.columns.deal_id)
+        return opened_query(self, self.columns.deal_id)
 
     def _records(self, rows: "_Rows") -> DealRows:
         return DealRows(self.name, self.columns, self.cells, rows.header, self.rows_per_deal)
@@ -151,12 +151,12 @@ class SqlClicks:
 
     def check_columns(self) -> None:
         """Raise OperatorError unless the query runs and yields every mapped column."""
-        with _opened(self) as query:
+        with opened_query(self) as query:
             self._records(query.run(query.every_row))
 
     def read(self, window: Period) -> Iterator[ClickChunk]:
         """Yield every sighting logged inside the window, and every one without a stamp."""
-        with _opened(self) as query:
+        with opened_query(self) as query:
             rows = query.run(query.within(window))
             unreadable = 0
             for chunk in chunks_of(self._records(rows).logged(rows, window)):
@@ -167,7 +167,7 @@ class SqlClicks:
     @contextmanager
     def looked_at(self) -> Iterator[LookedAt]:
         """Run the query for a look at each row there is, whatever its window."""
-        with _opened(self) as query:
+        with opened_query(self) as query:
             rows, columns = query.run(query.every_row), columns_of(self.columns)
             yield LookedAt(
                 name=self.name,
@@ -183,7 +183,8 @@ class SqlClicks:
 
 
 @contextmanager
-def _opened(source: SqlDeals | SqlClicks, id_column: str | None = None) -> Iterator["_OpenQuery"]:
+def opened_query(source: Queried, id_column: str | None = None) -> Iterator["_OpenQuery"]:
+    """Open a source's database, with what runs its query."""
     with opened(source.name, source.url) as connection:
         query = SqlQuery(source.name, source.query, connection)
         with closing(_OpenQuery(source, query, connection, id_column)) as running:
@@ -221,7 +222,7 @@ class _OpenQuery:
 
     def __init__(
         self,
-        source: SqlDeals | SqlClicks,
+        source: Queried,
         query: SqlQuery,
         connection: Connection,
         id_column: str | None,

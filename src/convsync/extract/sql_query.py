@@ -6,10 +6,11 @@ milestone's column has a type that the database compares as a time.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, DateTime, bindparam, text
 from sqlalchemy.sql.elements import TextClause
@@ -37,6 +38,27 @@ _TIMES: Final = {
     "duckdb": re.compile(r"(?:DATE|TIMESTAMP)\b", re.IGNORECASE),
 }
 """The types of a column that are compared as times, as a driver's description names them."""
+
+
+class _Columns(Protocol):
+    """What a source maps."""
+
+    @property
+    def all_names(self) -> Sequence[str]:
+        """Return every column to read."""
+
+
+class Queried(Protocol):
+    """A source that is read over SQL, whatever its rows are about."""
+
+    name: str
+    url: str
+    query: str
+    time_zones: Mapping[str, ZoneInfo]
+
+    @property
+    def columns(self) -> _Columns:
+        """Return the mapping."""
 
 
 class Statement(NamedTuple):

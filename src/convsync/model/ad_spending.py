@@ -51,3 +51,20 @@ class AdResult(Struct, frozen=True, kw_only=True):
     action: str
     conversions: float
     value: Decimal
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where in an ad account a click or a cost belongs; empty where that is not known.
+
+    `location` and `audience` are the platform's IDs.
+    """
+
+    campaign_id: str = ""
+    campaign: str = ""
+    ad_group_id: str = ""
+    ad_group: str = ""
+    keyword: str = ""
+    match_type: str = ""
+    device: str = ""
+    location: str = ""
+    audience: str = ""

@@ -64,14 +64,33 @@ class Sighting(Struct, frozen=True, kw_only=True):
 
 
 class MatchBasis(IntEnum):
-    """How a click was found. The order is the order in which matching prefers them."""
+    """How a click was found, or IDENTIFIER where consented hashes stand in for one.
+
+    A click that is found in several ways is noted with the first of these. Which click counts is
+    decided by `rank`: a CRM ID is no better than a visitor's, nor an e-mail than a phone.
+    """
 
     DEAL = 1
     LEAD = 2
     CONTACT = 3
-    KEY = 4
-    IDENTIFIER = 5
-    PERSON = 6
+    CRM = 4
+    VISITOR = 5
+    EMAIL = 6
+    PHONE = 7
+    IDENTIFIER = 8
+    PERSON = 9
+
+    @property
+    def rank(self) -> int:
+        """Return the place in the order in which matching prefers clicks; the least goes first."""
+        return _RANKS[self]
+
+
+_RANKS = {basis: basis.value for basis in MatchBasis} | {
+    MatchBasis.VISITOR: MatchBasis.CRM.value,
+    MatchBasis.PHONE: MatchBasis.EMAIL.value,
+    MatchBasis.IDENTIFIER: MatchBasis.EMAIL.value,
+}
 
 
 class Candidate(Struct, frozen=True, gc=False):

@@ -12,6 +12,7 @@ from convsync.model.consent import UNSPECIFIED, Consent
 from convsync.model.customer import CustomerType
 from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
 from convsync.model.key import Key, KeyKind
+from convsync.model.revenue import Takings
 
 WON = "won"
 LOST = "lost"
@@ -85,8 +86,8 @@ class Deal(Struct, frozen=True, kw_only=True, gc=False):
     now, and `shared` the hashes that too many deals have to mean anybody, which are then not among
     its `identifiers`. `taken_over` are the times of changes that it was given by others that were
     merged into it, `untold` what its history says no longer, `earlier_sale` what the customer
-    bought before. Where several people are behind the deal, `refused` are the keys of those who
-    refused; None: all its keys are one person's.
+    bought before, `takings` what came in for it since. Where several people are behind the deal,
+    `refused` are the keys of those who refused; None: all its keys are one person's.
     """
 
     source: str
@@ -110,6 +111,7 @@ class Deal(Struct, frozen=True, kw_only=True, gc=False):
     refused: tuple[Key, ...] | None = None
     shared: Identifiers = NO_IDENTIFIERS
     earlier_sale: EarlierSale | None = None
+    takings: Takings | None = None
     row_digest: bytes = b""
     """Stands for the row it was read from, and how; empty where its source keeps none."""
 

@@ -55,6 +55,8 @@ class EventKind(StrEnum):
     CARRIED = "carried"
     RUNS_CARRIED = "runs_carried"
     LOG_SEALED = "log_sealed"
+    VALUES_LEARNED = "values_learned"
+    VALUES_ACCEPTED = "values_accepted"
     LIST_MADE = "list_made"
     MEMBERS_SENT = "members_sent"
     MEMBERS_SETTLED = "members_settled"

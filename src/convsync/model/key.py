@@ -42,6 +42,8 @@ have none of their kind, is known without looking them up.
 """
 CLICKS_BEGIN = _FIRST[KeyKind.CLICK]
 """The digest of a click ID is no less than this, that of any other key is less."""
+CRM_END = _FIRST[KeyKind.PHONE]
+"""The digest of a CRM's own key is less than this, that of any other key is not."""
 _BEGINS = {kind: (first, f"{kind}\0".encode()) for kind, first in _FIRST.items()}
 
 

@@ -31,6 +31,10 @@ class Reason(StrEnum):
     AMOUNT_ABSURD = "amount_absurd"
     CURRENCY_MISSING = "currency_missing"
     SEGMENT_WITHOUT_VALUE = "segment_without_value"
+    VALUES_NOT_ACCEPTED = "values_not_accepted"
+    EXPECTED_VALUE_UNKNOWN = "expected_value_unknown"
+    RATE_MISSING = "rate_missing"
+    REVENUE_CAME = "revenue_came"
     MILESTONE_WITHDRAWN = "milestone_withdrawn"
     OUTSIDE_RULE = "outside_rule"
     DEAL_LOST = "deal_lost"
@@ -125,6 +129,28 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.SEGMENT_WITHOUT_VALUE: Explanation(
         "The rule's value table has no line for this deal's segment.",
         "Add the segment to the table, or an `otherwise` amount.",
+    ),
+    Reason.VALUES_NOT_ACCEPTED: Explanation(
+        "The rule's value is learned from the company's own deals, and no version of what was"
+        " learned has been accepted.",
+        "Look at what `convsync values learn` prints, then `convsync values accept`. The next run"
+        " values and sends what is left out until then.",
+    ),
+    Reason.EXPECTED_VALUE_UNKNOWN: Explanation(
+        "The accepted version of the learned values knows no value of this milestone.",
+        "Run `convsync values learn`; it says from how many leads and sales each value is known."
+        " `convsync values accept` lets the rules use it.",
+    ),
+    Reason.RATE_MISSING: Explanation(
+        "Money came in for this deal in another currency, and there is no exchange rate for its"
+        " day.",
+        "Bring the file that [rates] names up to date, or add the currency. The next night looks"
+        " at the deal again.",
+    ),
+    Reason.REVENUE_CAME: Explanation(
+        "Money came in for this deal, so the conversion is worth that instead of what was expected"
+        " or had come before.",
+        "Nothing: it is restated as often as money comes, while the platform takes corrections.",
     ),
     Reason.MILESTONE_WITHDRAWN: Explanation(
         "The CRM no longer says that the deal reached this milestone.",

@@ -1,7 +1,7 @@
 """What the company agreed on: its funnel, and which milestones count towards which action."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -9,6 +9,7 @@ from enum import StrEnum
 from convsync.model.click import ClickIdKind
 from convsync.model.consent import Consent
 from convsync.model.deal import LOST
+from convsync.model.expected import AcceptedValues
 from convsync.model.money import Money
 
 
@@ -84,7 +85,41 @@ class TableBySegment:
     currency: str
 
 
-ValueRule = ShareOfAmount | FixedSum | TableBySegment
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedValue:
+    """A conversion is worth what was learned from earlier leads; None: nothing is accepted yet."""
+
+    accepted: AcceptedValues | None = None
+
+    @property
+    def keeps_what_is_counted(self) -> bool:
+        """True unless the accepted version also restates what is counted already."""
+        return self.accepted is None or not self.accepted.restates
+
+
+StatedValue = ShareOfAmount | FixedSum | TableBySegment | ExpectedValue
+"""What a conversion is worth by the deal alone, whatever happens after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevenueWithin:
+    """A conversion is worth what came in from the milestone on, within a time.
+
+    Until anything has, it is worth what is `expected`; and where `nothing_is_zero`, it is worth
+    nothing once that time is over and nothing came.
+    """
+
+    within: timedelta
+    expected: StatedValue
+    nothing_is_zero: bool = False
+
+
+ValueRule = StatedValue | RevenueWithin
+
+
+def counts_revenue(rules: "Iterable[ConversionRule]") -> bool:
+    """True where a rule counts what came in after the sale."""
+    return any(isinstance(rule.value, RevenueWithin) for rule in rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +156,21 @@ class ConversionRule:
     sends_estimated_days: bool = False
     smallest_change: Decimal = Decimal(0)
     when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def learned(self) -> ExpectedValue | None:
+        """Return the learned value that it sends, or sends until money comes in; None: no such."""
+        value = self.value.expected if isinstance(self.value, RevenueWithin) else self.value
+        return value if isinstance(value, ExpectedValue) else None
+
+    def with_accepted(self, accepted: AcceptedValues | None) -> "ConversionRule":
+        """Return the rule with the version of learned values that it is to use, if it uses any."""
+        if self.learned is None:
+            return self
+        learned = ExpectedValue(accepted=accepted)
+        if isinstance(self.value, RevenueWithin):
+            return replace(self, value=replace(self.value, expected=learned))
+        return replace(self, value=learned)
 
     def applies_to(self, segments: Mapping[str, str]) -> bool:
         """True where a deal's segments satisfy `when`; one without a named segment does not."""

@@ -9,10 +9,10 @@ from convsync.model.key import KeyKind, digests_of
 
 BASIS_OF = {
     KeyKind.CLICK: MatchBasis.DEAL.value,
-    KeyKind.CRM: MatchBasis.KEY.value,
-    KeyKind.VISITOR: MatchBasis.KEY.value,
-    KeyKind.EMAIL: MatchBasis.IDENTIFIER.value,
-    KeyKind.PHONE: MatchBasis.IDENTIFIER.value,
+    KeyKind.CRM: MatchBasis.CRM.value,
+    KeyKind.VISITOR: MatchBasis.VISITOR.value,
+    KeyKind.EMAIL: MatchBasis.EMAIL.value,
+    KeyKind.PHONE: MatchBasis.PHONE.value,
 }
 """How a click is found by each kind of key: the value of a MatchBasis."""
 SeenKey = tuple[bytes, int, int]

@@ -22,9 +22,9 @@ from convsync.profile.column_findings import fields_of_damaged_click_ids
 from convsync.profile.counting import profile_of
 from convsync.profile.facts import Profile
 from convsync.profile.findings import findings_of
+from convsync.report import nobody
 from convsync.report.crm_check import OfClickIds, findings_of_crm
 from convsync.report.profile_page import summary_of
-from convsync.report.status import shared_in
 from convsync.store import memory, migrate
 from convsync.store.database import Database
 from convsync.store.retired import retired
@@ -75,7 +75,8 @@ def check_all(
     findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
     if findings[0].severity is None:
         findings += _retired(database, rules, sources)
-        findings += _shared(database)
+        with database.reading() as connection:
+            findings += nobody.warnings(connection)
         _recall(database, sources)
     for source in sources:
         findings += _source(source, shared)
@@ -134,23 +135,6 @@ def _retired(
             f'"{one.kind}s.{one.name}" = "{one.kind}s.NEW" under [moved]',
         )
         for one in found
-    ]
-
-
-def _shared(database: Database) -> list[Finding]:
-    """Warn of e-mails, phones and other keys that join nobody, because too many deals have them."""
-    return [
-        Finding(
-            severity=Severity.WARNING,
-            subject=f"shared key {one.name}",
-            problem=f"{one.deals:,} deals share one e-mail, phone or other key, {one.example} among"
-            " them",
-            means="it joins none of them to a click and is not sent, as it seems to be a"
-            " placeholder or an address of many people",
-            fix=f'nothing, if it is one; else add "{one.name}", or the e-mail, phone or key itself,'
-            " to [keys] allowed",
-        )
-        for one in shared_in(database)
     ]
 
 

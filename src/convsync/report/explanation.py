@@ -19,7 +19,8 @@ from convsync.model.consent import Said
 from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import IN_FLIGHT, LedgerEntry
 from convsync.model.outcome import EXPLANATIONS, Explanation, Reason
-from convsync.model.rule import Agreement, ConversionRule
+from convsync.model.revenue import MoneyTerms
+from convsync.model.rule import Agreement, ConversionRule, RevenueWithin
 from convsync.model.statement import Operation, Statement, order_id_of
 from convsync.model.takes import CodeMeaning
 from convsync.report.agreements import next_due_at
@@ -29,17 +30,23 @@ from convsync.store import (
     ad_clicks,
     batches,
     clicks,
+    crowded_keys,
+    crowds,
     deals,
     heard,
     ledger,
     quarantine,
+    revenue,
     shared_keys,
 )
 from convsync.store.batches import Envelope
+from convsync.store.crowded_keys import CrowdedKey
+from convsync.store.crowds import Crowd
 from convsync.store.database import Connection, Database
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
 from convsync.store.shared_keys import SharedKey
+from convsync.value import Income, income_of
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -79,6 +86,8 @@ class Line:
     """Rules under which an earlier milestone of this deal was in time and has been sent."""
     clicks: Sequence[ClickLine] = ()
     sent: Sent | None = None
+    income: Income | None = None
+    """What came in after the sale, where the rule counts that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +99,10 @@ class DealExplanation:
     lines: Sequence[Line]
     shared: Sequence[SharedKey] = ()
     """Those of its keys that join nobody, because too many deals have them."""
+    crowded: Sequence[CrowdedKey] = ()
+    """Those that join nobody, because too many clicks have them."""
+    crowd: Crowd | None = None
+    """The deals that keys join it to, where these are too many for one customer."""
     ad_clicks: Mapping[str, AdClick] = field(default_factory=dict)
     """What the ad account says of the clicks, by their gclids."""
     consents: Sequence[Said] = ()
@@ -105,6 +118,7 @@ class Agreed:
     rules: Sequence[ConversionRule]
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     funnel: Sequence[str] = ()
+    money: MoneyTerms = field(default_factory=MoneyTerms)
 
 
 def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanation]:
@@ -127,7 +141,9 @@ def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> Deal
     found = heard.without_refused(connection, kin.candidates).get(stored.row, ())
     refused = [one for one in known if one not in found]
     deal = structs.replace(
-        stored.deal, earlier_sale=earlier_sale_of(stored.deal, kin.sales.get(stored.row, ()))
+        stored.deal,
+        earlier_sale=earlier_sale_of(stored.deal, kin.sales.get(stored.row, ())),
+        takings=revenue.of_deals(connection, [stored.row], agreed.money).get(stored.row),
     )
     candidates = _each_once(candidates_of(deal, found))
     numbers = [entry.batch for entry in entries.values() if entry.batch is not None]
@@ -144,6 +160,8 @@ def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> Deal
         candidates=candidates,
         lines=list(desk.lines()),
         shared=shared_keys.of_deal(connection, stored.row),
+        crowded=crowded_keys.of_deal(connection, stored.row),
+        crowd=crowds.of_deal(connection, stored.row),
         ad_clicks=ad_clicks.of_gclids(connection, gclids) if gclids else {},
         consents=heard.deciding(connection, read),
         refused_clicks=_each_once(refused),
@@ -263,7 +281,14 @@ class _Desk:
             caught_earlier=self._caught_earlier(reason),
             clicks=click_lines(deal, milestone, self.candidates, rule, entry),
             sent=self._sent(entry),
+            income=self._income(rule),
         )
+
+    def _income(self, rule: ConversionRule) -> Income | None:
+        if self.deal.milestone(rule.milestone) is None:
+            return None
+        wanted = rule.value
+        return income_of(self.deal, rule, wanted) if isinstance(wanted, RevenueWithin) else None
 
     def _retired(self, entry: LedgerEntry) -> Line:
         return Line(

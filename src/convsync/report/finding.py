@@ -14,7 +14,7 @@ from convsync.store.database import Connection, Database
 from convsync.store.lookup import Asked
 
 MOST_NAMES = 20
-"""How many names are taken that hold a part."""
+"""How many names of a kind are taken that hold a part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,14 @@ class Found:
     currency: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """What a name leads to; `is_cut` where a part stands in more names than were looked at."""
+
+    found: Sequence[Found] = ()
+    is_cut: bool = False
+
+
 _WHOLE: Mapping[str, Callable[[Connection, str], Asked]] = {
     "deal": lambda connection, name: lookup.of_deals(connection, ids_meant(name)),
     "order": lookup.of_order,
@@ -48,19 +56,24 @@ _PARTS: Mapping[str, Callable[[Connection, str, int], Sequence[str]]] = {
 }
 
 
-def find(database: Database, text: str) -> list[Found]:
+def find(database: Database, text: str) -> Trail:
     """Return the conversions that a name leads to, and as what; nothing where it leads nowhere."""
     with database.reading() as connection:
         for by, ask in _WHOLE.items():
             if whole := list(_conversions(connection, by, text, ask(connection, text))):
-                return whole
-        return list(_by_part(connection, text))
+                return Trail(found=whole)
+        return _by_part(connection, text)
 
 
-def _by_part(connection: Connection, text: str) -> Iterator[Found]:
-    for by, names_with in _PARTS.items():
-        for name in names_with(connection, text, MOST_NAMES):
-            yield from _conversions(connection, by, name, _WHOLE[by](connection, name))
+def _by_part(connection: Connection, text: str) -> Trail:
+    names = {by: names_with(connection, text, MOST_NAMES + 1) for by, names_with in _PARTS.items()}
+    found = [
+        one
+        for by, some in names.items()
+        for name in some[:MOST_NAMES]
+        for one in _conversions(connection, by, name, _WHOLE[by](connection, name))
+    ]
+    return Trail(found=found, is_cut=any(len(some) > MOST_NAMES for some in names.values()))
 
 
 def _conversions(connection: Connection, by: str, name: str, asked: Asked) -> Iterator[Found]:

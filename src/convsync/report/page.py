@@ -87,7 +87,7 @@ def _section(section: Section) -> Iterator[str]:
         yield f"<p>{escape(note)}</p>"
     if section.chart is not None and section.chart.bars:
         caption = f"<figcaption>{escape(section.chart.title)}</figcaption>"
-        yield f"<figure>{caption}{_svg(section.chart)}</figure>"
+        yield f"<figure>{caption}{svg(section.chart)}</figure>"
     if section.rows:
         yield from _table(section)
 
@@ -104,7 +104,7 @@ def _table(section: Section) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
-def _svg(chart: Chart) -> str:
+def svg(chart: Chart) -> str:
     """Return a chart that grows and shrinks with the page; of very many bars the first."""
     bars = [*chart.bars[:_MOST_BARS]]
     _in_our_theme()

@@ -7,7 +7,7 @@ a step has gone on. It is lost where a loss is the last that is known of it.
 A deal that goes round is where it stands now, and its loops are named.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -47,6 +47,11 @@ def segment_of(walk: Walk, segment: str) -> str:
     return segment_in(walk.segments, segment)
 
 
+def standing_at(walk: Walk, now: datetime) -> Mapping[str, Trace]:
+    """Return the milestones that a deal has by now, without those that were withdrawn."""
+    return {name: one for name, one in walk.traces.items() if one.stands and one.reached_at <= now}
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A deal against the steps.
@@ -66,11 +71,7 @@ class Passage:
     @classmethod
     def of(cls, walk: Walk, steps: Sequence[str], now: datetime) -> "Passage":
         """Return how far a deal had come by now."""
-        stand = {
-            name: one
-            for name, one in walk.traces.items()
-            if one.withdrawn_at is None and one.reached_at <= now
-        }
+        stand = standing_at(walk, now)
         times = [stand.get(name) for name in steps]
         reached = [one.reached_at for one in walk.traces.values()]
         lead_at = min(filter(None, [walk.created_at, *reached]), default=now)

@@ -1,10 +1,9 @@
 """Shares with their intervals, and the one in the middle: alike in every report."""
 
 from collections.abc import Mapping
-from math import sqrt
 from typing import NamedTuple
 
-from convsync.outlook import NINE_IN_TEN
+from convsync.outlook import wilson
 
 
 class Interval(NamedTuple):
@@ -16,17 +15,9 @@ class Interval(NamedTuple):
 
 
 def share_of(part: int, whole: int) -> Interval:
-    """Return a share with Wilson's interval, which holds for small numbers too; of nothing: 0 to 1.
-
-    Brown, Cai and DasGupta 2001, section 3.1.1.
-    """
-    if not whole:
-        return Interval(0.0, 0.0, 1.0)
-    z2 = NINE_IN_TEN**2
-    share = part / whole
-    middle = (part + z2 / 2) / (whole + z2)
-    reach = NINE_IN_TEN * sqrt(share * (1 - share) * whole + z2 / 4) / (whole + z2)
-    return Interval(share, max(0.0, middle - reach), min(1.0, middle + reach))
+    """Return a share with Wilson's interval (see `outlook`); of nothing: 0 to 1."""
+    share = part / whole if whole else 0.0
+    return Interval(share, *wilson(share, whole))
 
 
 def place_among(days: Mapping[int, int], tenths: int) -> int:

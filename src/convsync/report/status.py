@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 from convsync.model.period import Period
 from convsync.model.rule import ConversionAction, ConversionRule
-from convsync.store import account, batches, clicks, quarantine, runs, shared_keys, unreached
+from convsync.report import nobody
+from convsync.report.nobody import Nobody
+from convsync.store import account, batches, clicks, quarantine, runs, unreached
 from convsync.store.database import Connection, Database
 from convsync.store.retired import Retired, retired
-from convsync.store.shared_keys import SharedKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ class Status:
     clicks: int
     unanswered_batches: int
     quarantine: Sequence[Quarantine]
-    shared: Sequence[SharedKey]
+    nobody: Nobody
     runs: Sequence[Run]
     without_milestone: Mapping[str, Mapping[str, int]]
 
@@ -142,15 +143,9 @@ def status_of(
             clicks=clicks.count(connection),
             unanswered_batches=len(batches.unanswered(connection)),
             quarantine=_quarantined(connection),
-            shared=shared_keys.listed(connection),
+            nobody=nobody.listed(connection),
             runs=[_run(row) for row in runs.latest(connection, last_runs)],
         )
-
-
-def shared_in(database: Database) -> list[SharedKey]:
-    """Return the keys that join nobody, those of most deals first."""
-    with database.reading() as connection:
-        return shared_keys.listed(connection)
 
 
 def quarantined(database: Database) -> list[Quarantine]:

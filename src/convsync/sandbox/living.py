@@ -4,12 +4,13 @@ What a newcomer needs to try every command without an account anywhere. The comp
 happening: the CRM shows what has happened by the sandbox's clock, and a month is still to come.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from convsync.guides import located
+from convsync.sandbox.account import Action
 from convsync.sandbox.crm.vendors import SERVERS
 from convsync.sandbox.untidy import make_untidy, untidy_by_default
 from convsync.sandbox.world import World
@@ -28,6 +29,20 @@ _FOLLOWS: Final = """\
 [sandbox]
 url = "http://127.0.0.1:8470"
 """
+_READ: Final = """\
+# Reads the same account by the Google Ads API: its settings, its clicks' campaigns, what they cost.
+
+[destinations.ads]
+kind = "google_ads"
+customer_id = "123-456-7890"
+credentials = "none"
+endpoint = "127.0.0.1:8471"
+plaintext = true
+"""
+_SENDS: Final = 'kind = "data_manager"\n'
+_COUNTS: Final = 'milestone = "'
+_ACTIONS: Final = {"111": "Qualified by marketing", "222": "Qualified by sales", "333": "Sale"}
+_ACCOUNT: Final = "1234567890"
 _HTTP, _GRPC = "http://127.0.0.1:8470", "127.0.0.1:8471"
 """The addresses in the example configs, which those of this sandbox stand in for."""
 
@@ -35,13 +50,21 @@ _HTTP, _GRPC = "http://127.0.0.1:8470", "127.0.0.1:8471"
 def config_for(crm: str, addresses: Mapping[str, str]) -> str:
     """Return config/sandbox.toml with a CRM as its source of deals, at a sandbox's addresses.
 
-    `addresses` are those that `convsync sandbox` prints, by name.
+    Its ad account can be read, too, which the Data Manager API alone does not allow. `addresses`
+    are those that `convsync sandbox` prints, by name.
     """
     whole = Path(located("config/sandbox.toml")).read_text(encoding="utf-8")
     source = Path(located(f"config/sandbox/{crm}.toml")).read_text(encoding="utf-8")
     before, after = whole.index("[deals.crm]"), whole.index("[clicks.site]")
-    config = f"{whole[:before]}{source}{whole[after:]}\n{_FOLLOWS}"
+    rest = whole[after:].replace(_SENDS, f'{_SENDS}read_with = "ads"\n')
+    rest = rest.replace(_COUNTS, f'destination = "google"\n{_COUNTS}')
+    config = f"{whole[:before]}{source}{rest}\n{_READ}\n{_FOLLOWS}"
     return config.replace(_HTTP, addresses["http"]).replace(_GRPC, addresses["grpc"])
+
+
+def demo_actions() -> Sequence[Action]:
+    """Return the conversion actions that the rules of config/sandbox.toml count towards."""
+    return [Action(account=_ACCOUNT, id=number, name=name) for number, name in _ACTIONS.items()]
 
 
 def settle_in(crm: str, folder: Path, deals: int = DEALS) -> Callable[["Sandbox"], str]:
@@ -59,6 +82,7 @@ def settle_in(crm: str, folder: Path, deals: int = DEALS) -> Callable[["Sandbox"
         world = World(seed=7, deals=deals, ends_at=now + _TO_COME, days=(_PAST + _TO_COME).days)
         sandbox.crms.follow(world, None)
         sandbox.platform.advertise(world)
+        sandbox.platform.set_actions(demo_actions())
         make_untidy(sandbox.crms[crm], untidy_by_default(), now - _BETWEEN_NIGHTS)
         folder.mkdir(parents=True, exist_ok=True)
         clicks = write_clicks_csv(folder / "clicks.csv", world, now)
@@ -88,6 +112,8 @@ In another terminal:
   5  convsync sandbox set faults '[{{"on": "ingest", "request": 1, "kind": "unavailable_after"}}]'
      convsync run --as-of {today}    # a week later, and an answer is lost
   6  convsync sandbox show books && convsync audit verify   # what Google counted; is the log whole?
+  7  convsync clicks enrich && convsync costs fetch
+     convsync report campaigns && convsync report trend   # which campaigns sell, and is it better?
 
 `convsync sandbox set` alone lists everything else that can be made to go wrong.
 """

@@ -52,6 +52,14 @@ class Quantiles:
         left, low = self.shares[right - 1], self.values[right - 1]
         return low + (self.values[right] - low) * (u - left) / (self.shares[right] - left)
 
+    def share_below(self, value: float) -> float:
+        """Return the share that lies below a value: what `at` gives that value for."""
+        if not self.values[0] < value < self.values[-1]:
+            return float(value >= self.values[-1])
+        right = bisect_right(self.values, value)
+        left, low = self.shares[right - 1], self.values[right - 1]
+        return left + (self.shares[right] - left) * (value - low) / (self.values[right] - low)
+
 
 class Trail(StrEnum):
     """Where the ad click of a deal was kept, hence the one way back to it."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from convsync.model.audience import Standing
-from convsync.settings.values import Currency, Days, Name, Table, Words
+from convsync.settings.values import Currency, Days, Table, Words
 
 LONGEST_MEMBERSHIP = 540
 """Days; Google cut longer ones, and refuses them.
@@ -49,7 +49,7 @@ class AudienceTable(Table):
     untouched_days: Days | None = None
     amount_at_least: Decimal | None = Field(default=None, gt=0)
     currency: Currency | None = None
-    but_not: tuple[Name, ...] = ()
+    but_not: Words = ()
     membership_days: int = Field(default=90, ge=2, le=LONGEST_MEMBERSHIP)
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from convsync.model.deal import KNOWN_MILESTONES, LOST
 from convsync.model.rule import after_in
 from convsync.settings.crm_tables import ALWAYS_THERE
 from convsync.settings.google_tables import VALUE_ZERO
+from convsync.settings.money_checks import MONEY_CHECKS, stated_values
 from convsync.settings.values import is_loopback, moves
 
 Config = Mapping[str, Any]
@@ -82,8 +83,9 @@ def _segments_of_rules(config: Config) -> Iterator[str]:
     for name, rule in _tables(config, "rules").items():
         value, when = rule.get("value"), rule.get("when")
         needed = []
-        if isinstance(value, Mapping) and value.get("kind") == "table":
-            needed.append(("value.segment", _text(value, "segment")))
+        for key, stated in stated_values(value):
+            if stated.get("kind") == "table":
+                needed.append((f"{key}.segment", _text(stated, "segment")))
         if isinstance(when, Mapping):
             needed += [(f"when.{segment}", segment) for segment in when]
         for key, segment in needed:
@@ -194,11 +196,6 @@ def _agreements(config: Config) -> Iterator[str]:
             )
 
 
-def _sums_without_a_currency(config: Config) -> Iterator[str]:
-    if "rates" in config and "currency" not in _names(config, "company"):
-        yield "rates: sums are converted to the company's currency; set [company] currency."
-
-
 # --- Destinations --------------------------------------------------------------------------------
 
 
@@ -306,12 +303,12 @@ CHECKS: Sequence[Callable[[Config], Iterator[str]]] = (
     _keys_of_sites,
     _sources_that_read_the_same,
     _agreements,
-    _sums_without_a_currency,
     _other_roads,
     _sign_ins,
     _endpoints,
     _renamings,
     _times_of_day,
+    *MONEY_CHECKS,
 )
 
 

@@ -30,6 +30,7 @@ from convsync.settings.contradictions import contradictions_in
 from convsync.settings.inheritance import INHERITS, Resolved, resolve
 from convsync.settings.kept_secrets import KEYRING, SECRETS_DIR, Keyring, nested
 from convsync.settings.tables import PREFIX, Settings, Written
+from convsync.settings.value_checks import value_mistakes
 from convsync.settings.values import merged
 from convsync.settings.watch_tables import AlertsTable
 
@@ -44,7 +45,8 @@ def load_settings(path: Path) -> Settings:
     except ValidationError as error:
         mistakes += [_mistake(detail, resolved) for detail in error.errors(include_url=False)]
     mistakes += contradictions_in(resolved.config)
-    mistakes += audience_mistakes(settings) if settings else ()
+    if settings is not None:
+        mistakes += [*audience_mistakes(settings), *value_mistakes(settings)]
     if mistakes or settings is None:
         listed = "\n".join(f"  - {mistake}" for mistake in dict.fromkeys(mistakes))
         raise OperatorError(f"{path} has {len(set(mistakes))} mistake(s):\n{listed}")

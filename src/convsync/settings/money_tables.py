@@ -1,11 +1,20 @@
-"""The tables about money: exchange rates."""
+"""The tables about money: exchange rates, and what comes in after a sale."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from convsync.settings.values import Currency, Table
+from convsync.settings.source_tables import Cells, FileTable
+from convsync.settings.values import (
+    Currency,
+    DatabaseUrl,
+    Minutes,
+    Table,
+    TimeColumn,
+    Words,
+    Zone,
+)
 
 LONGEST_GAP_DAYS = 7
 
@@ -47,3 +56,50 @@ class CsvRatesTable(_RatesTable):
 
 
 RatesTable = Annotated[EcbRatesTable | CsvRatesTable, Field(discriminator="kind")]
+
+
+class RevenueColumnsTable(Table):
+    """Which column of revenue holds what, by the header's exact words.
+
+    `line` names a row for ever; of several columns, together. A row is of a deal or of a customer.
+    """
+
+    line: Annotated[Words, Field(min_length=1)]
+    paid_at: TimeColumn
+    amount: str
+    currency: str | None = None
+    deal_id: str | None = None
+    customer: str | None = None
+    modified_at: TimeColumn | None = None
+
+    @model_validator(mode="after")
+    def _is_somebodys(self) -> Self:
+        if self.deal_id is None and self.customer is None:
+            raise ValueError("name the column of the deal's ID in deal_id, or of a key in customer")
+        return self
+
+
+class _RevenueSource(Cells):
+    columns: RevenueColumnsTable
+    complete: bool = False
+
+
+class CsvRevenueTable(_RevenueSource, FileTable):
+    """What came in after sales, from a CSV file or a workbook."""
+
+    kind: Literal["csv"]
+    path: Path
+
+
+class SqlRevenueTable(_RevenueSource):
+    """What came in after sales, from a table, a query or a .sql file."""
+
+    kind: Literal["sql"]
+    url: DatabaseUrl
+    query: str
+    time_zones: dict[str, Zone] = Field(default_factory=dict)
+    lag_minutes: Minutes = 0
+    overlap_minutes: Minutes = 10
+
+
+RevenueSource = Annotated[CsvRevenueTable | SqlRevenueTable, Field(discriminator="kind")]

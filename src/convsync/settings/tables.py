@@ -14,8 +14,9 @@ from convsync.settings.collect_tables import SiteTable
 from convsync.settings.cost_tables import CostsTable
 from convsync.settings.digest_tables import DigestTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
-from convsync.settings.money_tables import RatesTable
+from convsync.settings.money_tables import RatesTable, RevenueSource
 from convsync.settings.source_tables import ClickSource, DealSource
+from convsync.settings.value_tables import ValuesTable
 from convsync.settings.values import (
     Amount,
     AuditKey,
@@ -84,7 +85,34 @@ class TableValue(Table):
     currency: Currency
 
 
-Value = Annotated[AmountValue | FixedValue | TableValue, Field(discriminator="kind")]
+class ExpectedRuleValue(Table):
+    """What was learned from the company's own deals, as it was accepted; `[values]` says how."""
+
+    kind: Literal["expected"]
+
+
+StatedValue = Annotated[
+    AmountValue | FixedValue | TableValue | ExpectedRuleValue, Field(discriminator="kind")
+]
+
+
+class RevenueValue(Table):
+    """What came in from the milestone on, within so many days; before, what is expected.
+
+    `if_nothing_came` says whether a conversion keeps its expected value once these days are over,
+    or is worth zero.
+    """
+
+    kind: Literal["revenue"]
+    within_days: Days
+    expected: StatedValue = AmountValue(kind="amount")
+    if_nothing_came: Literal["keep", "zero"] = "keep"
+
+
+Value = Annotated[
+    AmountValue | FixedValue | TableValue | ExpectedRuleValue | RevenueValue,
+    Field(discriminator="kind"),
+]
 
 
 class Amounts(Table):
@@ -209,8 +237,10 @@ class Settings(BaseSettings):
     deals: dict[Name, DealSource] = Field(min_length=1)
     clicks: dict[Name, ClickSource] = {}
     collect: dict[Name, SiteTable] = {}
+    revenue: dict[Name, RevenueSource] = {}
     rules: dict[Name, Rule] = Field(min_length=1)
     destinations: dict[Name, Destination] = Field(min_length=1)
+    values: ValuesTable = ValuesTable()
     audiences: dict[Name, AudienceTable] = {}
     rates: RatesTable | None = None
     costs: CostsTable = CostsTable()

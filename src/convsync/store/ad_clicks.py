@@ -91,8 +91,8 @@ def save(
     held = {key: told[key] for key in _held(connection, told)}
     for keys in _some(list(held)):
         connection.execute(delete(ad_clicks).where(ad_clicks.c.key.in_(keys)))
-    rows = [(key, *_cells(one)) for key, one in held.items()]
-    dialect.insert_rows(connection, ad_clicks, ("key", *_FIELDS), rows)
+    rows = [(key, one.gclid, *_cells(one)) for key, one in held.items()]
+    dialect.insert_rows(connection, ad_clicks, ("key", "gclid", *_FIELDS), rows)
     asked = {
         "asked_at": now,
         "newest_click": connection.execute(select(func.max(clicks.c.id))).scalar() or 0,

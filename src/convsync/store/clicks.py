@@ -37,8 +37,8 @@ from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
 from convsync.store import click_news, dialect, persons, schema
 from convsync.store.column_types import instant_of
 from convsync.store.given import Chain
-from convsync.store.reach import reach
-from convsync.store.schema import click_keys, clicks, deal_keys, deals, shared_keys
+from convsync.store.reach import NOBODYS_KEYS, reach
+from convsync.store.schema import click_keys, clicks, deal_keys, deals
 
 _COLUMNS = ("id", "key", "kind", "value", "clicked_at", "is_whole_day")
 _AT_ONCE = 5_000
@@ -184,9 +184,8 @@ def _sharing_a_key(dialect_name: str) -> Select[Any]:
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_join)
     shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
     clicked = chain.to(clicks, clicks.c.id == shared.c.click)
-    joins_nobody = select(shared_keys.c.key)
     found = _found(chain, of_deal, clicked, shared.c.basis)
-    return found.where(of_deal.c.key.not_in(joins_nobody))
+    return found.where(of_deal.c.key.not_in(NOBODYS_KEYS))
 
 
 @cache

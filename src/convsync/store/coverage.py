@@ -1,11 +1,13 @@
 """What became of the conversions of a period, counted by how each was matched and why not."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, null, select
 
+from convsync.model.ledger import Side
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.store import dialect
@@ -77,6 +79,28 @@ def late(connection: Connection, period: Period) -> list[tuple[int, str]]:
     )
     rows = connection.execute(found.order_by(ledger.c.id))
     return [(row, rule) for row, rule in rows]
+
+
+class SentThen(NamedTuple):
+    """A conversion that was sent: when its milestone was reached, and what it is worth."""
+
+    at: datetime
+    value: Decimal
+    currency: str | None
+
+
+def sent(connection: Connection, period: Period) -> Iterator[SentThen]:
+    """Yield the conversions that were sent whose milestone was reached in a period.
+
+    They are worth what the platform confirmed, or else what it took.
+    """
+    value = func.coalesce(ledger.c.told_value, ledger.c.value, type_=ledger.c.value.type)
+    currency = func.coalesce(ledger.c.told_currency, ledger.c.currency)
+    found = select(ledger.c.milestone_at, value, currency).where(
+        _reached_in(period), ON_SIDE[Side.SENT]
+    )
+    for at, worth, in_currency in connection.execute(found.execution_options(yield_per=_PAGE)):
+        yield SentThen(at, worth or Decimal(0), in_currency)
 
 
 class HeldFields(NamedTuple):

@@ -25,13 +25,23 @@ from sqlalchemy import (
 from convsync.model.click import ClickIdKind
 from convsync.model.erased import Erased, deal_digest, digests_of_people
 from convsync.model.seen_clicks import digests_of_ids
-from convsync.store import ad_clicks, collected, consents, dialect, persons, row_digests, schema
+from convsync.store import (
+    ad_clicks,
+    collected,
+    consents,
+    dialect,
+    persons,
+    revenue,
+    row_digests,
+    schema,
+)
 from convsync.store.deals import StoredDeal, numbered
 from convsync.store.pages import PAGE
 from convsync.store.schema import (
     click_keys,
     click_news,
     clicks,
+    crowded_keys,
     deal_keys,
     deals,
     erased_keys,
@@ -141,10 +151,11 @@ def erase(connection: Connection, found: FoundPeople) -> None:
                 quarantine.c.source == one.deal.source, quarantine.c.deal_id == one.deal.deal_id
             )
         )
-    for table in (deal_keys, click_keys, shared_keys):
+    for table in (deal_keys, click_keys, shared_keys, crowded_keys):
         for some in _some(sorted(found.digests)):
             connection.execute(delete(table).where(table.c.key.in_(some)))
     ad_clicks.forget(connection, found.digests)
+    revenue.forget_customers(connection, sorted(found.digests))
     persons.forget(connection, rows)
     for numbers in _some(sorted(found.clicks)):
         connection.execute(delete(click_keys).where(click_keys.c.click.in_(numbers)))

@@ -48,6 +48,12 @@ def kept_by(connection: Connection, run_id: int) -> Iterator[Kept]:
         after = page[-1].order_id if page else None
 
 
+def sizes(connection: Connection) -> dict[int, int]:
+    """Return how many conversions are kept, by the run under whose number they are."""
+    found = select(kept_plans.c.run_id, func.count()).group_by(kept_plans.c.run_id)
+    return {run_id: rows for run_id, rows in connection.execute(found)}  # noqa: C416 (a result)
+
+
 class Dissent(StrEnum):
     """Why a conversion of a plan no longer agrees with the ledger."""
 

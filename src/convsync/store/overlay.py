@@ -146,7 +146,7 @@ def _sqlite_triggers(table: Table) -> Iterator[str]:
 
 def _postgresql_triggers(table: Table) -> Iterator[str]:
     key = ", ".join(column.name for column in table.primary_key)
-    columns = [*table.columns.keys(), _GONE]
+    columns = [*map(_quoted, table.columns.keys()), _GONE]
     replaced = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns)
     for verb, row, is_gone in _WRITES:
         function = f"pg_temp.{_written(table)}_{verb}"
@@ -171,14 +171,19 @@ def _written(table: Table) -> str:
 
 
 def _names(table: Table) -> str:
-    return ", ".join(table.columns.keys())
+    return ", ".join(map(_quoted, table.columns.keys()))
+
+
+def _quoted(name: str) -> str:
+    """Return a column's name as both databases take it, also where it is a word of SQL's."""
+    return f'"{name}"'
 
 
 def _values(table: Table, row: str) -> str:
     """Return the values of a row; a view gives NULL, and no default, for what is left out."""
     return ", ".join(
-        f"{row}.{column.name}"
+        f"{row}.{_quoted(column.name)}"
         if column.server_default is None
-        else f"coalesce({row}.{column.name}, {column.server_default.arg})"  # type: ignore[attr-defined]
+        else f"coalesce({row}.{_quoted(column.name)}, {column.server_default.arg})"  # type: ignore[attr-defined]
         for column in table.columns
     )

@@ -2,7 +2,9 @@
 
 A key is a CRM ID, a visitor's ID, a click ID, or a hashed e-mail or phone. Two deals that have one
 in common are one customer's, and so are two that clicks lead from one to the other (`reach`). A key
-that too many deals have joins nobody (`shared_keys`), nor does one that too many clicks have.
+that too many deals have joins nobody (`shared_keys`), nor does one that too many clicks have
+(`crowded_keys`). What is joined to more deals than any customer has is a crowd, and nobody: it is
+kept as a person is, so that whoever comes to it is in it too, and whoever leaves it leaves it.
 
 *Kept or derived?* Both, each where it is cheap. From a deal to its clicks there are indexes, so
 clicks belong to nobody in the database: matching follows keys when it decides (`kin`). From a key
@@ -24,7 +26,7 @@ night does none of it.
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -47,7 +49,7 @@ from convsync.model.deal import Deal
 from convsync.model.key import CLICKS_BEGIN
 from convsync.store import click_news, dialect, runs
 from convsync.store.given import numbers_given
-from convsync.store.reach import MOST_CLICKS, Together, reach
+from convsync.store.reach import MOST_CLICKS, NOBODYS_KEYS, Together, joining_nobody, reach
 from convsync.store.schema import (
     click_keys,
     clicks,
@@ -55,11 +57,10 @@ from convsync.store.schema import (
     deals,
     person_news,
     persons,
-    shared_keys,
 )
 
 MOST_DEALS = 200
-"""No customer has more deals than this: what keys would join to more is nobody."""
+"""No customer has more deals than this: what keys would join to more is a crowd, and nobody."""
 MANY = 5_000
 """From so many deals on of which something is new, all keys are gone through in order."""
 _JOINED = "deals joined to persons"
@@ -67,8 +68,10 @@ _NEEDED = "clicks are found on contacts"
 _IS_JOINED = persons.c.parted_at.is_(None)
 _ROWS: Any = bindparam("rows", expanding=True)
 
-Members = dict[int, int]
-"""The person of each deal that has one: the row of the person's first deal."""
+_Membership = tuple[int, bool]
+"""The row of the first deal of a person or a crowd, and whether it is a crowd."""
+Members = dict[int, _Membership]
+"""What each deal is a member of that is one of several."""
 
 
 def is_needed(connection: Connection) -> bool:
@@ -125,12 +128,15 @@ def join(connection: Connection, *, share_keys: bool, now: datetime) -> None:
     else:  # every deal is its customer's only one
         before, together = _members(connection), Together()
         concerned = before.keys()
-    groups = [one for one in together.groups(concerned) if len(one) <= MOST_DEALS]
-    after = {deal: min(group) for group in groups for deal in group}
+    groups = together.groups(concerned)
+    after: Members = {}
+    for group in groups:
+        after |= dict.fromkeys(group, (min(group), len(group) > MOST_DEALS))
     changed = {deal for deal in concerned if before.get(deal) != after.get(deal)}
     _write(connection, changed, after, now)
     touched = changed | news
-    due = changed.union(*(group for group in groups if not group.isdisjoint(touched)))
+    people = [group for group in groups if len(group) <= MOST_DEALS]
+    due = changed.union(*(group for group in people if not group.isdisjoint(touched)))
     make_due(connection, due, now)
     connection.execute(delete(person_news))
     runs.remember(connection, _JOINED, str(last))
@@ -139,17 +145,23 @@ def join(connection: Connection, *, share_keys: bool, now: datetime) -> None:
 def members_with(connection: Connection, rows: Collection[int]) -> dict[int, set[int]]:
     """Return all deals of the customers that these deals are of, by deal; itself among them.
 
-    A deal whose customer has no other is not there.
+    A deal whose customer has no other is not there, nor is one of a crowd.
     """
+    return _with_members(connection, _of_one_person(connection.dialect.name), rows)
+
+
+def _with_members(
+    connection: Connection, found: Select[Any], rows: Collection[int]
+) -> dict[int, set[int]]:
     members: dict[int, set[int]] = {}
-    found = _of_one_person(connection.dialect.name)
     for deal, member in connection.execute(found, {"rows": sorted(rows)}):
         members.setdefault(deal, set()).add(member)
     return members
 
 
 @cache
-def _of_one_person(dialect_name: str) -> Select[Any]:
+def _joined_with(dialect_name: str) -> Select[Any]:
+    """Return the query for all that deals are joined with, in a person or a crowd."""
     one, other = persons.alias("one"), persons.alias("other")
     is_same = (other.c.person == one.c.person) & other.c.parted_at.is_(None)
     asked = select(numbers_given(dialect_name, "rows").c.value)
@@ -158,6 +170,12 @@ def _of_one_person(dialect_name: str) -> Select[Any]:
         .join(other, is_same)
         .where(one.c.parted_at.is_(None), one.c.deal.in_(asked))
     )
+
+
+@cache
+def _of_one_person(dialect_name: str) -> Select[Any]:
+    joined = _joined_with(dialect_name)
+    return joined.where(~joined.selected_columns[0].table.c.is_crowd)
 
 
 def make_kin_due(connection: Connection, rows: Collection[int], now: datetime) -> None:
@@ -172,7 +190,8 @@ def history(
 ) -> list[tuple[int, datetime, datetime | None]]:
     """Return since when each of some deals was one of several of a customer, and until when."""
     found = select(persons.c.deal, persons.c.joined_at, persons.c.parted_at)
-    by_time = found.where(persons.c.deal.in_(_ROWS)).order_by(persons.c.joined_at, persons.c.deal)
+    of_people = found.where(persons.c.deal.in_(_ROWS), ~persons.c.is_crowd)
+    by_time = of_people.order_by(persons.c.joined_at, persons.c.deal)
     return [(*row,) for row in connection.execute(by_time, {"rows": sorted(rows)})]
 
 
@@ -187,7 +206,8 @@ def _joined_to_news(connection: Connection, news: set[int]) -> tuple[Members, To
 
     Returns what persons were, who belongs together, and which deals that is said of.
     """
-    begun = news.union(*members_with(connection, news).values())
+    joined_with = partial(_with_members, connection, _joined_with(connection.dialect.name))
+    begun = news.union(*joined_with(news).values())
     keys = dialect.rows_among(connection, deal_keys, ("key",), "deal", sorted(begun))
     reached = reach(connection, {bytes(key) for (key,) in keys})
     holders = [
@@ -199,7 +219,7 @@ def _joined_to_news(connection: Connection, news: set[int]) -> tuple[Members, To
     together = Together()
     together.join_holders([*holders, *((key, -click) for key, click in reached.links)])
     concerned = begun | {deal for _, deal in holders}
-    for deal, members in members_with(connection, concerned - begun).items():
+    for deal, members in joined_with(concerned - begun).items():
         concerned |= members
         for member in members:
             together.join(deal, member)
@@ -209,7 +229,7 @@ def _joined_to_news(connection: Connection, news: set[int]) -> tuple[Members, To
 def _find_the_same_click(connection: Connection) -> bool:
     """True where a click is found by several deals, each by another of its keys or by its ID."""
     least, most = (select(of(click_keys.c.key)).scalar_subquery() for of in (func.min, func.max))
-    joins_somebody = deal_keys.c.key.not_in(select(shared_keys.c.key))
+    joins_somebody = deal_keys.c.key.not_in(NOBODYS_KEYS)
     links = union_all(
         select(click_keys.c.click.label("click"), deal_keys.c.deal.label("deal"))
         .join(click_keys, click_keys.c.key == deal_keys.c.key)
@@ -247,7 +267,7 @@ def _all_holders(connection: Connection) -> Iterator[list[int]]:
         select(clicks.c.key, -clicks.c.id).where(clicks.c.key.in_(carried)),
     ).subquery()
     by_key = select(everything).order_by(everything.c.key)
-    joins_nobody = {bytes(key) for key in connection.execute(select(shared_keys.c.key)).scalars()}
+    joins_nobody = joining_nobody(connection)
     holders: list[int] = []
     last = None
     for key, holder in chain(dialect.raw_stream(connection, by_key), [(b"", 0)]):
@@ -260,11 +280,11 @@ def _all_holders(connection: Connection) -> Iterator[list[int]]:
 
 
 def _members(connection: Connection, rows: Iterable[int] | None = None) -> Members:
-    found = select(persons.c.deal, persons.c.person).where(_IS_JOINED)
+    found = select(persons.c.deal, persons.c.person, persons.c.is_crowd).where(_IS_JOINED)
     if rows is not None:
         asked = numbers_given(connection.dialect.name, "rows").c.value
         found = found.where(persons.c.deal.in_(select(asked))).params(rows=sorted(rows))
-    return {deal: person for deal, person in connection.execute(found)}  # noqa: C416 (typed)
+    return {deal: (person, is_crowd) for deal, person, is_crowd in connection.execute(found)}
 
 
 def _write(connection: Connection, changed: set[int], after: Members, now: datetime) -> None:
@@ -277,8 +297,9 @@ def _write(connection: Connection, changed: set[int], after: Members, now: datet
     rows = {"rows": sorted(changed)}
     connection.execute(delete(persons).where(were, persons.c.joined_at == now), rows)
     connection.execute(update(persons).where(were).values(parted_at=now), rows)
-    joined = [(deal, now, after[deal]) for deal in sorted(changed) if deal in after]
-    dialect.insert_rows(connection, persons, ("deal", "joined_at", "person"), joined)
+    joined = [(deal, now, *after[deal]) for deal in sorted(changed) if deal in after]
+    columns = ("deal", "joined_at", "person", "is_crowd")
+    dialect.insert_rows(connection, persons, columns, joined)
 
 
 def make_due(connection: Connection, rows: Collection[int], now: datetime) -> None:

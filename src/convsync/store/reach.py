@@ -9,15 +9,18 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import CompoundSelect, Connection, select, union_all
 
 from convsync.model.key import CLICKS_BEGIN
 from convsync.store import dialect
-from convsync.store.schema import click_keys, clicks, shared_keys
+from convsync.store.schema import click_keys, clicks, crowded_keys, shared_keys
 
 MOST_CLICKS = 200
 """No customer has more clicks than this: a key that more have is a device of many, or a test."""
+NOBODYS_KEYS: CompoundSelect[Any] = union_all(select(shared_keys.c.key), select(crowded_keys.c.key))
+"""The keys that join nobody, since too many deals or clicks have them; these are few."""
 
 Link = tuple[bytes, int]
 """A key, and the row of a click that has it, as its own ID or as what joins it to somebody."""
@@ -56,8 +59,8 @@ def reach(connection: Connection, keys: Collection[bytes], *, to_deals: bool = T
 
 
 def joining_nobody(connection: Connection) -> frozenset[bytes]:
-    """Return all keys that so many deals have that they join none to a click; these are few."""
-    return frozenset(connection.execute(select(shared_keys.c.key)).scalars())
+    """Return all keys that too many deals or clicks have for them to join anybody."""
+    return frozenset(bytes(key) for (key,) in connection.execute(NOBODYS_KEYS))
 
 
 def links_with(connection: Connection, keys: Collection[bytes]) -> list[Link]:

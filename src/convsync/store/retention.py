@@ -2,14 +2,27 @@
 
 A slice is a range of row numbers, and the next night goes on where the last one ended: what a sweep
 costs does not grow with the ledger, and every row comes round. A deal that changes later brings its
-identifiers along when it is read again.
+identifiers along when it is read again. By a CRM's own number of a customer, what they pay later
+finds their deal: where there is such revenue, it stays.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, delete, exists, func, null, or_, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    delete,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 
+from convsync.model.key import CRM_END
 from convsync.model.ledger import State
 from convsync.store import runs
 from convsync.store.schema import (
@@ -21,6 +34,7 @@ from convsync.store.schema import (
     deals,
     ledger,
     milestones,
+    revenue,
 )
 
 SLICE = 100_000
@@ -52,11 +66,13 @@ def sweep_deals(connection: Connection, before: datetime) -> None:
         ~exists().where(audience_members.c.deal == deals.c.id),
     )
     rows = list(connection.execute(found).scalars())
+    pays_later = exists().where(revenue.c.customer.is_not(None))
+    is_needless = or_(deal_keys.c.key >= literal(CRM_END), ~pays_later)
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
         nobody = {"emails": null(), "phones": null()}
         connection.execute(update(deals).where(deals.c.id.in_(some)).values(nobody))
-        connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(some)))
+        connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(some), is_needless))
 
 
 def sweep_click_keys(connection: Connection, before: datetime) -> None:

@@ -90,23 +90,43 @@ _OF_DEAL = cast(func.round(cast(deals.c.amount, Float) * 1_000_000), BigInteger)
 WORTH = func.coalesce(_PLANNED, _OF_DEAL)
 WORTH_CURRENCY = case((_PLANNED.is_not(None), ledger.c.currency), else_=deals.c.currency)
 
+_COLUMNS = (
+    deals.c.source,
+    deals.c.deal_id,
+    *(ledger.c[name] for name in ("rule", "milestone", "milestone_at", "state")),
+    *(ledger.c[name] for name in ("reason", "code", "due_at")),
+    WORTH.label("worth"),
+    WORTH_CURRENCY.label("worth_currency"),
+    ledger.c.order_id,
+)
+
 
 def listed(
     connection: Connection, selection: Selection, *, limit: int | None = None
 ) -> Iterator[Selected]:
     """Yield the conversions that are meant, whose milestone is longest ago first."""
-    columns = (
-        deals.c.source,
-        deals.c.deal_id,
-        *(ledger.c[name] for name in ("rule", "milestone", "milestone_at", "state")),
-        *(ledger.c[name] for name in ("reason", "code", "due_at")),
-        WORTH.label("worth"),
-        WORTH_CURRENCY.label("worth_currency"),
-        ledger.c.order_id,
-    )
-    found = _where(select(*columns), selection).order_by(ledger.c.milestone_at, ledger.c.id)
-    for *before, worth, currency, order_id in connection.execute(found.limit(limit)):
-        yield Selected._make([*before, amount_of(worth), currency, order_id])
+    found = _where(select(*_COLUMNS), selection).order_by(ledger.c.milestone_at, ledger.c.id)
+    for row in connection.execute(found.limit(limit)):
+        yield _selected(row)
+
+
+def newest(
+    connection: Connection, selection: Selection, *, before: int | None, limit: int
+) -> list[tuple[int, Selected]]:
+    """Return the conversions that entered the ledger last, each with the number it has there.
+
+    Only those with a number below `before`: the last number of a page leads to the next, however
+    many there are.
+    """
+    found = _where(select(ledger.c.id, *_COLUMNS), selection).order_by(ledger.c.id.desc())
+    if before is not None:
+        found = found.where(ledger.c.id < before)
+    return [(number, _selected(row)) for number, *row in connection.execute(found.limit(limit))]
+
+
+def _selected(row: Iterable[Any]) -> Selected:
+    *before, worth, currency, order_id = row
+    return Selected._make([*before, amount_of(worth), currency, order_id])
 
 
 def at_most(connection: Connection, selection: Selection) -> int:

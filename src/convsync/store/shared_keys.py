@@ -95,6 +95,11 @@ def _make_due(connection: Connection, keys: set[bytes], now: datetime) -> None:
     persons.note_news(connection, concerned.params(keys=sorted(keys)))
 
 
+def digests(connection: Connection) -> frozenset[bytes]:
+    """Return all of these keys; they are few."""
+    return frozenset(connection.execute(select(shared_keys.c.key)).scalars())
+
+
 def listed(connection: Connection) -> list[SharedKey]:
     """Return the keys that join nobody, those of most deals first."""
     return _named(connection, _LISTED)

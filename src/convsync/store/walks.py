@@ -7,6 +7,7 @@ What was sent of a deal is what its conversions are worth on the side of the acc
 by milestone, over all rules that count it: what the platform confirmed, or else what it took.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -50,12 +51,19 @@ class Walk(NamedTuple):
 
     row: int
     source: str
+    deal_id: str
     created_at: datetime | None
     amount: Decimal | None
     currency: str | None
     segments: str | None
     traces: Mapping[str, Trace]
     sent: Sequence[Sent] = ()
+
+    @property
+    def by_segment(self) -> Mapping[str, str]:
+        """What the deal has in each segment."""
+        found: dict[str, str] = json.loads(self.segments or "{}")
+        return found
 
 
 def walks(connection: Connection, *, with_sent: bool = False) -> Iterator[Walk]:
@@ -66,6 +74,14 @@ def walks(connection: Connection, *, with_sent: bool = False) -> Iterator[Walk]:
         sent = _sent_between(connection, after, upto) if with_sent else {}
         for walk in _walks_between(connection, after, upto):
             yield walk._replace(sent=sent[walk.row]) if walk.row in sent else walk
+
+
+def walks_of(connection: Connection, deal_id: str) -> Iterator[Walk]:
+    """Yield the deals with an ID that are in their CRM: one, or one of each source that has it."""
+    for row in (
+        connection.execute(select(deals.c.id).where(deals.c.deal_id == deal_id)).scalars().all()
+    ):
+        yield from _walks_between(connection, row - 1, row)
 
 
 def _sent_between(connection: Connection, after: int, upto: int) -> dict[int, list[Sent]]:
@@ -88,15 +104,16 @@ def _walks_between(connection: Connection, after: int, upto: int) -> Iterator[Wa
         traces.setdefault(one.deal, {})[one.name] = Trace(
             one.reached_at, one.is_estimated, one.withdrawn_at
         )
-    columns = (deals.c.id, deals.c.source, deals.c.created_at)
+    columns = (deals.c.id, deals.c.source, deals.c.deal_id, deals.c.created_at)
     worth = (deals.c.amount, deals.c.currency, deals.c.segments)
     in_range = (deals.c.id > after) & (deals.c.id <= upto) & deals.c.gone.is_(None)
-    for row, source, created_at, amount, currency, segments in connection.execute(
+    for row, source, deal_id, created_at, amount, currency, segments in connection.execute(
         select(*columns, *worth).where(in_range).order_by(deals.c.id)
     ):
         yield Walk(
             row=row,
             source=source,
+            deal_id=deal_id,
             created_at=created_at,
             amount=None if amount is None else Decimal(amount),
             currency=currency,

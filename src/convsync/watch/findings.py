@@ -11,6 +11,7 @@ from enum import StrEnum
 from statistics import median
 from zoneinfo import ZoneInfo
 
+from convsync.plain_text import several
 from convsync.store.watching import ANSWERS
 from convsync.watch.facts import USUAL_DAYS, Facts
 from convsync.watch.timetable import Timetable
@@ -164,7 +165,7 @@ def _blocked(facts: Facts) -> Iterator[Finding]:
             trouble=Trouble.BLOCKED,
             about=f"{action.destination}/{action.action_id}/{code}",
             size=count,
-            text=f"{_several(count, 'conversion')} of {action.destination}, action"
+            text=f"{several(count, 'conversion')} of {action.destination}, action"
             f" {action.action_id}, held up by the account's set-up: {code}.",
         )
 
@@ -176,7 +177,7 @@ def _rejected(facts: Facts, terms: Watching) -> Iterator[Finding]:
         yield Finding(
             trouble=Trouble.REJECTED,
             size=rejected,
-            text=f"{rejected:,} of {_several(answered, 'conversion')} rejected"
+            text=f"{rejected:,} of {several(answered, 'conversion')} rejected"
             f" ({rejected / answered:.0%}; {terms.rejected_share:.0%} is allowed).",
         )
 
@@ -213,7 +214,7 @@ def _unconfirmed(facts: Facts, terms: Watching) -> Iterator[Finding]:
     if facts.at - since > terms.confirmed_within:
         yield Finding(
             trouble=Trouble.UNCONFIRMED,
-            text=f"{_several(count, 'request')} without a verdict of the platform, the oldest since"
+            text=f"{several(count, 'request')} without a verdict of the platform, the oldest since"
             f" {_clock(since, terms)}.",
         )
 
@@ -237,7 +238,7 @@ def _unreadable(facts: Facts, terms: Watching) -> Iterator[Finding]:
                 trouble=Trouble.UNREADABLE,
                 about=source,
                 size=count,
-                text=f"{_several(count, 'unreadable record')} of source {source}.",
+                text=f"{several(count, 'unreadable record')} of source {source}.",
             )
 
 
@@ -249,10 +250,6 @@ def _expiring(facts: Facts, terms: Watching) -> Iterator[Finding]:
             yield Finding(
                 trouble=Trouble.EXPIRING, about=name, text=f"{name} {word} on {last_day:%d %B %Y}."
             )
-
-
-def _several(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _clock(at: datetime, terms: Watching) -> str:

@@ -15,14 +15,19 @@ from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
 from convsync.store.database import OnStep, ignore_step
 from convsync.wiring.audiences import audiences_of as audiences_of
+from convsync.wiring.definitions import definitions_of as definitions_of
 from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
 from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.destinations import time_of_platforms
+from convsync.wiring.learning import learning_terms_of as learning_terms_of
 from convsync.wiring.rates import exchange_of as exchange_of
 from convsync.wiring.rates import rates_of as rates_of
+from convsync.wiring.revenue import money_of as money_of
+from convsync.wiring.revenue import revenue_sources_of as revenue_sources_of
+from convsync.wiring.rules import absurd_above as absurd_above
 from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of
@@ -66,6 +71,8 @@ def services_of(
         rules=rules_of(settings),
         deal_sources=deal_sources_of(settings, retry),
         click_sources=click_sources_of(settings),
+        revenue_sources=revenue_sources_of(settings),
+        money=money_of(settings),
         takes=takes_of(settings),
         destinations=destinations_of(settings),
         limits=safety_limits_of(settings),
@@ -73,6 +80,8 @@ def services_of(
         run_limits=run_limits_of(settings),
         shared_keys=shared_keys_of(settings),
         agreements=agreements_of(settings),
+        definitions=definitions_of(settings),
+        funnel=funnel_of(settings),
         audiences=audiences_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 from convsync.model.deal import KNOWN_MILESTONES, LOST, WON
 from convsync.model.money import Money
@@ -10,8 +11,11 @@ from convsync.model.rule import (
     AmountOutcomes,
     ConversionAction,
     ConversionRule,
+    ExpectedValue,
     FixedSum,
+    RevenueWithin,
     ShareOfAmount,
+    StatedValue,
     TableBySegment,
     ValueRule,
     after_in,
@@ -50,6 +54,15 @@ def funnel_of(settings: Settings) -> Sequence[str]:
     return [*known, *own, *(name for name in (WON, LOST) if name in named)]
 
 
+def absurd_above(settings: Settings) -> Decimal | None:
+    """Return above which amount every rule that sends amounts would call one absurd."""
+    limits = [
+        rule.amounts.absurd_above for rule in settings.rules.values() if rule.value.kind == "amount"
+    ]
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None
+
+
 def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
     destination = rule.destination or next(iter(settings.destinations))
     platform = settings.destinations[destination]
@@ -58,7 +71,7 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
         name=name,
         milestone=rule.milestone,
         action=ConversionAction(destination=destination, action_id=rule.action_id),
-        value=_value(rule.value),
+        value=_value_or_revenue(rule.value),
         amounts=AmountOutcomes(
             zero=rule.amounts.zero,
             missing=rule.amounts.missing,
@@ -82,7 +95,17 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
     )
 
 
-def _value(value: tables.Value) -> ValueRule:
+def _value_or_revenue(value: tables.Value) -> ValueRule:
+    if not isinstance(value, tables.RevenueValue):
+        return _value(value)
+    return RevenueWithin(
+        within=timedelta(days=value.within_days),
+        expected=_value(value.expected),
+        nothing_is_zero=value.if_nothing_came == "zero",
+    )
+
+
+def _value(value: tables.StatedValue) -> StatedValue:
     match value:
         case tables.AmountValue(share=share):
             return ShareOfAmount(share=share)
@@ -95,6 +118,8 @@ def _value(value: tables.Value) -> ValueRule:
                 otherwise=value.otherwise,
                 currency=value.currency,
             )
+        case tables.ExpectedRuleValue():
+            return ExpectedValue()
 
 
 def _days(days: float | None) -> timedelta | None:

@@ -53,7 +53,7 @@ def deal_source(
     """Return the source of an export's or a query's deals. Nothing is opened yet."""
     columns = _deal_columns(source)
     timed = (source.columns, *source.milestones.values())
-    cells = _cells(source, settings, source, timed)
+    cells = cells_of(source, settings, source, timed)
     match source:
         case source_tables.FileDealsTable():
             return CsvDeals(
@@ -61,7 +61,7 @@ def deal_source(
                 path=settings.folder / source.path,
                 columns=columns,
                 cells=cells,
-                form=_form(source),
+                form=form_of(source),
                 rows_per_deal=RowsPerDeal(source.rows_per_deal),
                 is_complete=source.complete,
             )
@@ -93,7 +93,7 @@ def click_source(
             overlap=timedelta(minutes=source.overlap_minutes),
         )
     columns = ClickColumns(**mapped(source.columns, ClickColumns))
-    cells = _cells(source, settings, None, (source.columns,))
+    cells = cells_of(source, settings, None, (source.columns,))
     lag = timedelta(minutes=source.lag_minutes)
     match source:
         case source_tables.CsvClicksTable():
@@ -102,7 +102,7 @@ def click_source(
                 path=path or settings.folder / (source.path or ""),
                 columns=columns,
                 cells=cells,
-                form=_form(source),
+                form=form_of(source),
                 lag=lag,
             )
         case source_tables.SqlClicksTable():
@@ -118,7 +118,8 @@ def click_source(
             )
 
 
-def _form(source: source_tables.FileTable) -> FileForm:
+def form_of(source: source_tables.FileTable) -> FileForm:
+    """Return how a file is laid out."""
     return FileForm(
         encoding=source.encoding,
         delimiter=source.delimiter,
@@ -150,12 +151,13 @@ def _deal_columns(
     )
 
 
-def _cells(
+def cells_of(
     source: source_tables.Cells,
     settings: Around,
     deals: source_tables.FileDealsTable | source_tables.SqlDealsTable | None,
     timed: Iterable[Table],
 ) -> CellFormat:
+    """Return how the cells of a source are written, by the tables that have times."""
     company = settings.company
     return CellFormat(
         time_zone=source.time_zone or company.time_zone,

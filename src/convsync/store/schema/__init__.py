@@ -55,6 +55,7 @@ from convsync.store.schema.ledger_tables import (
 from convsync.store.schema.person_tables import (
     IS_STILL_JOINED,
     consents,
+    crowded_keys,
     erased_keys,
     person_news,
     persons,
@@ -69,11 +70,16 @@ from convsync.store.schema.reading_tables import (
     stages,
     watermarks,
 )
+from convsync.store.schema.report_tables import funnel_steps
+from convsync.store.schema.revenue_tables import revenue
 from convsync.store.schema.run_tables import (
     kept_plans,
     requests,
     runs,
 )
+from convsync.store.schema.trend_tables import definitions, notes
+from convsync.store.schema.user_tables import sign_ins, users
+from convsync.store.schema.value_tables import value_versions
 
 __all__ = [
     "APPEND_ONLY",
@@ -107,30 +113,38 @@ __all__ = [
     "collected",
     "consents",
     "cost_days",
+    "crowded_keys",
     "deal_keys",
     "deal_sums",
     "deals",
+    "definitions",
     "digests",
     "erased_keys",
     "file_marks",
     "for_both_databases",
+    "funnel_steps",
     "kept_plans",
     "ledger",
     "ledger_sums",
     "merges",
     "metadata",
     "milestones",
+    "notes",
     "person_news",
     "persons",
     "quarantine",
     "remembered",
     "requests",
+    "revenue",
     "row_digests",
     "runs",
     "shared_keys",
+    "sign_ins",
     "stages",
     "standing_sums",
     "time_sums",
+    "users",
+    "value_versions",
     "watermarks",
 ]
 

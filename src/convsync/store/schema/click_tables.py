@@ -44,8 +44,8 @@ click_keys = Table(
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
-IS_OF_PEOPLE = text("basis = 5")
-"""A key that is a hashed e-mail or phone: `MatchBasis.IDENTIFIER`."""
+IS_OF_PEOPLE = text("basis IN (6, 7)")
+"""A key that is a hashed e-mail or phone: `MatchBasis.EMAIL` and `PHONE`."""
 Index("ix_click_keys_click", click_keys.c.click)
 
 collected = Table(
@@ -74,6 +74,7 @@ ad_clicks = Table(
     "ad_clicks",
     metadata,
     Column("key", LargeBinary(16), primary_key=True),
+    Column("gclid", Text, nullable=False),
     Column("clicked_on", String(10), nullable=False),
     *(
         Column(name, Text, nullable=False)
@@ -84,7 +85,9 @@ ad_clicks = Table(
     ),
     sqlite_with_rowid=False,
 )
-"""What the ad platform says of a click, by the digest of its ID; none of those it does not know."""
+"""What the ad platform says of a click, by the digest of its ID; none of those it does not know.
+The ID itself is there for the views, in which nothing makes a digest."""
+Index("ix_ad_clicks_gclid", ad_clicks.c.gclid)
 
 ad_days = Table(
     "ad_days",

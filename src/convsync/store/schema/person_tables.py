@@ -43,6 +43,16 @@ shared_keys = Table(
 )
 """Keys that so many deals have that they join none to a click, and one of these deals."""
 
+crowded_keys = Table(
+    "crowded_keys",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("clicks", Integer, nullable=False),
+    Column("example", ForeignKey("clicks.id"), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Keys that so many clicks have that they join none to anybody, and one of these clicks."""
+
 persons = Table(
     "persons",
     metadata,
@@ -50,12 +60,15 @@ persons = Table(
     Column("joined_at", Instant, primary_key=True),
     Column("person", Integer, nullable=False),
     Column("parted_at", Instant),
+    Column("is_crowd", Boolean, nullable=False),
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
-"""Customers with several deals, each named by the first of them; what they were before stays."""
+"""Customers with several deals, each named by the first of them; what they were before stays. A
+crowd is of more deals than a customer has: it is nobody."""
 IS_STILL_JOINED = text("parted_at IS NULL")
 index_where("ix_persons_person", IS_STILL_JOINED, persons.c.person)
+index_where("ix_persons_crowd", text("is_crowd AND parted_at IS NULL"), persons.c.person)
 
 person_news = Table(
     "person_news",

@@ -48,6 +48,7 @@ def make() -> None:
     op.create_table(
         "ad_clicks",
         sa.Column("key", sa.LargeBinary(16), nullable=False),
+        sa.Column("gclid", sa.Text(), nullable=False),
         sa.Column("clicked_on", sa.String(10), nullable=False),
         sa.Column("campaign_id", sa.Text(), nullable=False),
         sa.Column("campaign", sa.Text(), nullable=False),
@@ -61,6 +62,7 @@ def make() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_ad_clicks")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_ad_clicks_gclid", "ad_clicks", ["gclid"])
     op.create_table(
         "ad_days",
         sa.Column("customer_id", sa.String(50), nullable=False),

@@ -33,16 +33,27 @@ def make() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "crowded_keys",
+        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("clicks", sa.Integer(), nullable=False),
+        sa.Column("example", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["example"], ["clicks.id"], name=op.f("fk_crowded_keys_example")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_crowded_keys")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "persons",
         sa.Column("deal", sa.Integer(), nullable=False),
         sa.Column("joined_at", sa.BigInteger(), nullable=False),
         sa.Column("person", sa.Integer(), nullable=False),
         sa.Column("parted_at", sa.BigInteger(), nullable=True),
+        sa.Column("is_crowd", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_persons_deal")),
         sa.PrimaryKeyConstraint("deal", "joined_at", name=op.f("pk_persons")),
         sqlite_with_rowid=False,
     )
     index_where("ix_persons_person", "persons", ["person"], "parted_at IS NULL")
+    index_where("ix_persons_crowd", "persons", ["person"], "is_crowd AND parted_at IS NULL")
     op.create_table(
         "person_news",
         sa.Column("deal", sa.Integer(), autoincrement=False, nullable=False),

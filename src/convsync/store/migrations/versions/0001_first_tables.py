@@ -14,7 +14,12 @@ from convsync.store.migrations.first_tables import (
     ledger_tables,
     person_tables,
     reading_tables,
+    report_views,
+    revenue_tables,
     run_tables,
+    trend_tables,
+    user_tables,
+    value_tables,
 )
 
 revision = "0001"
@@ -31,8 +36,13 @@ _AREAS = (
     person_tables,
     ledger_tables,
     audit_tables,
+    trend_tables,
+    revenue_tables,
     audience_tables,
     digest_tables,
+    value_tables,
+    user_tables,
+    report_views,
 )
 
 

@@ -1,7 +1,7 @@
-"""Starting and stopping the collector with uvicorn.
+"""Serving an application with uvicorn until it is stopped.
 
 It listens on loopback unless told otherwise, and elsewhere only with TLS, or where somebody says
-that a proxy ends it: what browsers report must not cross a network in the clear.
+that a proxy ends it: neither what browsers report nor a password may cross a network in the clear.
 """
 
 import ipaddress
@@ -26,6 +26,13 @@ class Tls:
     key: Path
 
 
+def tls_of(certificate: Path | None, key: Path | None) -> Tls | None:
+    """Return what options name, None for neither; OperatorError for one without the other."""
+    if (certificate is None) != (key is None):
+        raise OperatorError("--certificate and --certificate-key go together: name both.")
+    return Tls(certificate, key) if certificate and key else None
+
+
 def serve(
     application: Starlette,
     *,
@@ -33,12 +40,17 @@ def serve(
     port: int,
     proxy: str | None,
     tls: Tls | None,
+    carries: str,
     announce: Callable[[str], None],
 ) -> None:
-    """Serve until SIGINT or SIGTERM; say where once it listens. OperatorError where it may not."""
+    """Serve until SIGINT or SIGTERM; tell the address once it listens.
+
+    `carries` says what comes in that nobody on the way may read. Raises OperatorError where it may
+    not listen.
+    """
     if tls is None and proxy is None and not _is_loopback(host):
         raise OperatorError(
-            f"--host {host} can be reached from outside, and browsers report e-mail hashes: give"
+            f"--host {host} can be reached from outside, and {carries} would be readable: give"
             " --certificate and --certificate-key, or --proxy ADDRESS if a proxy there ends TLS."
         )
     listening = _listening(host, port)
@@ -47,7 +59,7 @@ def serve(
     except OSError as error:
         raise OperatorError(f"The certificate cannot be used: {error}.") from error
     scheme = "http" if tls is None else "https"
-    announce(f"collecting: {scheme}://{host}:{listening.getsockname()[1]}")
+    announce(f"{scheme}://{host}:{listening.getsockname()[1]}")
     with listening:
         server.run([listening])
 

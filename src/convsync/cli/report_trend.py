@@ -1,0 +1,207 @@
+"""`report trend`: week by week, with what people noted and where a definition changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convsync.cli import agreed, options, output
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.report_days import To, days_asked, week_of
+from convsync.cli.report_money import exact, sums_in_words
+
+if TYPE_CHECKING:
+    from convsync.report.lift import Lift
+    from convsync.report.trend import Week
+
+_DAYS = 7 * 13 - 1
+_AGAINST = 4
+_TABLE = (
+    *("week", "leads", "lift", "sales", "lift of sales", "value", "lift of value"),
+    *("sent", "cost", "ROI", "noted"),
+)
+
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="DAY", help="First day; else thirteen weeks ago."),
+]
+Against = Annotated[
+    int,
+    typer.Option("--against", min=1, max=52, help="Compare each week with so many before it."),
+]
+
+
+def trend(
+    config: Config = DEFAULT_CONFIG,
+    from_day: From = None,
+    to_day: To = None,
+    against: Against = _AGAINST,
+    as_of: AsOf = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Show each week's leads, sales, value, costs and return, and its lift over the weeks before.
+
+    Beside them stands what `convsync note` kept, and where a definition changed: there the
+    comparison begins anew.
+    """
+    from convsync import wiring
+    from convsync.clock import system_clock
+    from convsync.model.deal import LOST
+    from convsync.report import agreements
+    from convsync.report.trend import trend_of
+
+    settings = options.load(config)
+    now = options.instant(as_of, settings) or system_clock()
+    first, last = days_asked(from_day, to_day, now, settings, most=_DAYS)
+    if from_day is None:
+        first -= timedelta(days=first.weekday())
+    exchange, order = wiring.exchange_of(settings), wiring.funnel_of(settings)
+    with options.ledger(settings) as database:
+        weeks = trend_of(
+            database,
+            order,
+            (first, last),
+            against=against,
+            zone=wiring.company_zone(settings),
+            now=now,
+            exchange=exchange,
+            absurd_above=wiring.absurd_above(settings),
+        )
+        standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
+    steps = [name for name in order if name != LOST]
+    match form:
+        case Format.TABLE:
+            _show(weeks, first, last, against)
+            for note in exchange.notes:
+                typer.echo(note)
+            agreed.show(standings)
+        case Format.CSV:
+            output.show([*_rows(weeks, steps)], _columns(steps), form)
+        case Format.JSON:
+            days = {"from": first.isoformat(), "to": last.isoformat(), "against": against}
+            more = {"weeks": [*_rows(weeks, steps)], "rates": exchange.notes}
+            output.show_json({**days, **more, **agreed.as_json(standings)})
+
+
+def _show(weeks: "Sequence[Week]", first: date, last: date, against: int) -> None:
+    typer.echo(
+        f"Weeks from {first} to {last}; lift is over the {against} weeks before, with the interval"
+        " that holds nine in ten"
+    )
+    output.show([*_lines(weeks)], _TABLE, Format.TABLE)
+    typer.echo("* Chance alone is an unlikely cause.")
+    if any(week.breaks for week in weeks):
+        typer.echo("A week in which a definition changed is compared with none, and begins anew.")
+    typer.echo("")
+
+
+def _lines(weeks: "Sequence[Week]") -> Iterator[dict[str, str]]:
+    for week in weeks:
+        unfinished = "" if week.is_whole else " (not whole)"
+        yield {
+            "week": f"{week_of(week.monday)}{unfinished}",
+            "leads": f"{week.leads:,}",
+            "lift": _lift(week.lead_lift),
+            "sales": f"{week.sales:,}",
+            "lift of sales": _lift(week.sale_lift),
+            "value": sums_in_words({code: total.amount for code, total in week.value.items()}),
+            "lift of value": ", ".join(
+                f"{_lift(one)} in {currency}" if len(week.value) > 1 else _lift(one)
+                for currency, one in week.value_lift.items()
+            ),
+            "sent": f"{week.sent:,}",
+            "cost": sums_in_words(week.cost),
+            "ROI": _roi(week),
+            "noted": "; ".join([*map(_break, week.breaks), *_notes(week)]),
+        }
+
+
+def _notes(week: "Week") -> Iterator[str]:
+    for note in week.notes:
+        yield f"{note.day}: {note.text} ({note.by})"
+
+
+def _break(change: object) -> str:
+    return f"─ {change} ─"
+
+
+def _lift(lift: "Lift | None") -> str:
+    if lift is None:
+        return ""
+    share = "new" if lift.share is None else f"{lift.share:+.0%}"
+    high = "…" if lift.high is None else f"{lift.high:+.0%}"
+    return f"{share} ({lift.low:+.0%} to {high}){'*' if lift.is_sure else ''}"
+
+
+def _roi(week: "Week") -> str:
+    if week.roi is None:
+        return ""
+    share, reach = week.roi
+    return f"{share:+.0%}" if reach is None else f"{share:+.0%} ± {reach:.0%}"
+
+
+def _columns(steps: Sequence[str]) -> Sequence[str]:
+    lifts = [f"{what}_lift{end}" for what in ("lead", "sale") for end in ("", "_low", "_high")]
+    return (
+        *("week", "monday", "whole", "leads", *steps, "sales", "sent", *lifts),
+        *("roi", "roi_low", "roi_high", "notes", "breaks"),
+        *("currency", "value", "value_from_ads", "value_sent", "cost"),
+        *("value_lift", "value_lift_low", "value_lift_high"),
+    )
+
+
+def _rows(weeks: "Sequence[Week]", steps: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield a row a week, and one more for each further currency, with sums of it alone."""
+    for week in weeks:
+        counts = _counts(week, steps)
+        currencies = dict.fromkeys([*week.cost, *week.value, *week.sent_value]) or {None: None}
+        for currency in currencies:
+            yield {
+                "week": week_of(week.monday),
+                "monday": week.monday.isoformat(),
+                **counts,
+                "currency": currency,
+                "value": _amount(week.value, currency),
+                "value_from_ads": _amount(week.from_ads, currency),
+                "value_sent": exact(week.sent_value.get(currency)),
+                "cost": exact(week.cost.get(currency)),
+                **_lift_row("value", week.value_lift.get(currency)),
+            }
+            counts = dict.fromkeys(counts)
+
+
+def _counts(week: "Week", steps: Sequence[str]) -> dict[str, Any]:
+    share, reach = week.roi or (None, None)
+    return {
+        "whole": week.is_whole,
+        "leads": week.leads,
+        **{step: week.reached[step] for step in steps},
+        "sales": week.sales,
+        "sent": week.sent,
+        **_lift_row("lead", week.lead_lift),
+        **_lift_row("sale", week.sale_lift),
+        "roi": _rounded(share),
+        "roi_low": None if share is None or reach is None else _rounded(share - reach),
+        "roi_high": None if share is None or reach is None else _rounded(share + reach),
+        "notes": [{"day": one.day, "text": one.text, "by": one.by} for one in week.notes],
+        "breaks": [str(one) for one in week.breaks],
+    }
+
+
+def _lift_row(what: str, lift: "Lift | None") -> dict[str, float | None]:
+    share, low, high = lift or (None, None, None)
+    return {
+        f"{what}_lift": _rounded(share),
+        f"{what}_lift_low": _rounded(low),
+        f"{what}_lift_high": _rounded(high),
+    }
+
+
+def _rounded(number: "float | Decimal | None") -> float | None:
+    return None if number is None else round(float(number), 4)
+
+
+def _amount(sums: Mapping[str | None, Any], currency: str | None) -> str | None:
+    return exact(sums[currency].amount) if currency in sums else None

@@ -1,0 +1,79 @@
+"""Learned values in words and lines of tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from convsync.learn.backtest import Bin
+    from convsync.learn.score import Fact
+    from convsync.model.expected import Cell, ExpectedTable, Forecast, Measured
+
+CELL_TABLE = (
+    *("milestone", "group", "leads", "won", "young", "chance", "nine in ten sure"),
+    *("a sale brings", "value", "sure of the value"),
+)
+FORECAST_TABLE = (
+    *("month", "milestone", "leads", "foretold", "nine in ten", "came", "log loss"),
+    *("of one rate", ""),
+)
+BIN_TABLE = ("chance", "leads", "foretold", "came")
+
+
+def cell_line(cell: "Cell", table: "ExpectedTable") -> Mapping[str, str]:
+    """Return a group at a milestone as a line of `CELL_TABLE`."""
+    line = {
+        "milestone": cell.milestone,
+        "group": " · ".join(name or "(nothing)" for name in cell.group) or "all",
+        "leads": f"{cell.leads:,}",
+        "won": f"{cell.won:,}",
+        "young": f"{cell.young:,}",
+        "chance": percent(cell.chance.value),
+        "nine in ten sure": sure(cell.chance),
+    }
+    if cell.amount is not None and cell.value is not None:
+        line["a sale brings"] = f"{cell.amount.value:,.2f} {table.currency}"
+        line["value"] = f"{cell.value.value:,.2f} {table.currency}"
+        line["sure of the value"] = f"{cell.value.low:,.2f} to {cell.value.high:,.2f}"
+    return line
+
+
+def forecast_line(one: "Forecast") -> Mapping[str, str]:
+    """Return a month as a line of `FORECAST_TABLE`."""
+    notes = ["drift"] if one.has_drifted else []
+    notes += [] if one.is_closed else ["so far"]
+    return {
+        "month": one.month,
+        "milestone": one.milestone,
+        "leads": f"{one.leads:,}",
+        "foretold": f"{one.expected.value:,.1f}",
+        "nine in ten": f"{one.expected.low:,.1f} to {one.expected.high:,.1f}",
+        "came": f"{one.won:,}",
+        "log loss": f"{one.log_loss:.4f}",
+        "of one rate": f"{one.of_one_rate:.4f}",
+        "": ", ".join(notes),
+    }
+
+
+def bin_line(one: "Bin") -> Mapping[str, str]:
+    """Return leads of about the same chance as a line of `BIN_TABLE`."""
+    return {
+        "chance": f"{percent(one.low)} to {percent(one.high)}",
+        "leads": f"{one.leads:,}",
+        "foretold": f"{one.expected:,.1f}",
+        "came": f"{one.won:,}",
+    }
+
+
+def facts_in_words(facts: "Sequence[Fact]") -> str:
+    """Return what moved a chance: each fact with its factor."""
+    return "; ".join(f"{fact.what} × {fact.factor:.2f}" for fact in facts)
+
+
+def sure(measured: "Measured") -> str:
+    """Return the interval of a chance."""
+    return f"{percent(measured.low)} to {percent(measured.high)}"
+
+
+def percent(share: float) -> str:
+    """Return a chance with a digit behind the point: many are below ten in a hundred."""
+    return f"{share:.1%}"

@@ -1,0 +1,157 @@
+"""The chance of a sale within the window, from each milestone, group by group.
+
+Each group is first asked alone: the Aalen-Johansen estimate of `outlook`, with loss as the
+competing outcome, in which a lead that is too young to have decided counts as watched so far, not
+as lost. Where too few of a group are left to watch, what comes later is taken from what stands
+above it. The groups are then drawn together (see `pooling`).
+
+A lead tells the more the longer it could be watched: it counts as the share of all sales within the
+window that come by its age. Leads of uneven weight tell less than as many even ones (Kish 1965).
+
+A chance grows along the milestones: an opportunity is worth at least as much as an SQL of the same
+group. Where chance has it otherwise, neighbours are put together (isotonic regression, Barlow and
+others 1972).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from convsync.learn.leads import Lead, Terms
+from convsync.learn.pooling import Family, Known, drawn_together
+from convsync.model.expected import Timing, at_age
+from convsync.outlook import Course, Fate, Outlook
+
+FEWEST = 20
+"""Leads at a milestone that a group has to have to be a group of its own."""
+FEWEST_WON = 10
+"""Sales within the window, of all groups, below which nothing is said of how these differ."""
+
+Group = tuple[str, ...]
+WHOLE: Group = ()
+
+
+class Tally:
+    """The leads of one group at one milestone, as of a day: their courses, by weight."""
+
+    def __init__(self) -> None:
+        self.leads = 0
+        self.won = 0
+        self.young = 0
+        self.courses: defaultdict[Course, float] = defaultdict(float)
+        self.ages: Counter[int] = Counter()
+
+    def add(self, course: Course, age: int, weight: float, window: int) -> None:
+        """Count in a lead that came to the milestone `age` days ago."""
+        if course.days > window:
+            course = Course(window + 1, Fate.OPEN)
+        self.leads += 1
+        self.won += course.fate is Fate.ARRIVED
+        self.young += course.fate is Fate.OPEN and course.days <= window
+        self.courses[course] += weight
+        self.ages[age] += 1
+
+
+Tallies = Mapping[Group, Tally]
+
+
+class Watch:
+    """What the whole says of a milestone: how sales come in with age."""
+
+    def __init__(self, whole: Tally, terms: Terms) -> None:
+        self._terms = terms
+        self.outlook = Outlook(whole.courses)
+        self.timing = _timing(self.outlook, terms.window_days)
+
+    def count(self, ages: Mapping[int, int]) -> float:
+        """Return how many fully watched leads of even weight tell as much as these."""
+        told = told_twice = 0.0
+        for age, leads in ages.items():
+            weight, seen = self._terms.weight(age), at_age(self.timing.come, age)
+            told += leads * weight * seen
+            told_twice += leads * weight**2 * seen
+        return told**2 / told_twice if told_twice else 0.0
+
+
+def _timing(outlook: Outlook, window: int) -> Timing:
+    """Return how sales come in; evenly where none has."""
+    days, in_all = range(window + 1), outlook.arrived_by(window)
+    if not in_all:
+        return Timing(tuple((day + 1) / (window + 1) for day in days), (1.0,))
+    return Timing(
+        come=tuple(round(outlook.arrived_by(day) / in_all, 5) for day in days),
+        left=tuple(round(outlook.chance(day).share / in_all, 5) for day in days),
+    )
+
+
+def tallied(leads: Iterable[Lead], milestone: str, terms: Terms, day: float) -> Tallies:
+    """Return the leads at a milestone as of a day, by group, and by each group above it."""
+    tallies: defaultdict[Group, Tally] = defaultdict(Tally)
+    for lead in leads:
+        course = lead.course_from(milestone, day)
+        if course is None:
+            continue
+        age = int(day - lead.reached[milestone].since)
+        weight = terms.weight(age)
+        for depth in range(len(terms.by) + 1):
+            tallies[lead.group[:depth]].add(course, age, weight, terms.window_days)
+    return tallies
+
+
+def chances(tallies: Tallies, watch: Watch, terms: Terms) -> Mapping[Group, Known]:
+    """Return the chance from one milestone, of the whole and of each group that is large enough."""
+    whole = _alone(tallies[WHOLE], None, watch, terms)
+    known: dict[Group, Known] = {WHOLE: whole}
+    outlooks = {WHOLE: watch.outlook}
+    depths = len(terms.by) if tallies[WHOLE].won >= FEWEST_WON else 0
+    for depth in range(1, depths + 1):
+        families: defaultdict[Group, dict[Group, Known]] = defaultdict(dict)
+        for group, tally in tallies.items():
+            if len(group) == depth and tally.leads >= FEWEST and group[:-1] in known:
+                outlooks[group] = Outlook(tally.courses)
+                families[group[:-1]][group] = _alone(tally, outlooks[group[:-1]], watch, terms)
+        known |= drawn_together(
+            [Family(known[above], one) for above, one in families.items()], spread_of
+        )
+    return known
+
+
+def _alone(tally: Tally, above: Outlook | None, watch: Watch, terms: Terms) -> Known:
+    """Return what a group says of itself, and where it was not watched, what is said above it."""
+    outlook = Outlook(tally.courses)
+    share = outlook.arrived_by(terms.window_days)
+    if above is not None:
+        share += outlook.open_at_last * above.chance(outlook.followed_until).share
+    count = watch.count(tally.ages)
+    if above is None:
+        share = (share * count + 0.5) / (count + 1)
+    return Known(share, spread_of(share), count)
+
+
+def spread_of(chance: float) -> float:
+    """Return the variance of a single lead that is won with a chance."""
+    return chance * (1 - chance)
+
+
+def growing(along: Sequence[Known]) -> Sequence[Known]:
+    """Return chances that never fall along the milestones, close to those that were given."""
+    blocks: list[list[Known]] = []
+    for one in along:
+        blocks.append([one])
+        while len(blocks) > 1 and _mean(blocks[-2]) > _mean(blocks[-1]):
+            later = blocks.pop()
+            blocks[-1] += later
+    return list(_levelled(blocks))
+
+
+def _levelled(blocks: Iterable[Sequence[Known]]) -> Iterator[Known]:
+    for block in blocks:
+        mean = _mean(block)
+        for one in block:
+            yield Known(mean, spread_of(mean), one.leads) if len(block) > 1 else one
+
+
+def _mean(block: Sequence[Known]) -> float:
+    total = sum(one.leads for one in block)
+    if not total:
+        return sum(one.mean for one in block) / len(block)
+    return sum(one.mean * one.leads for one in block) / total

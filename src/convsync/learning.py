@@ -1,0 +1,280 @@
+"""What a lead is worth, learned from the deals that are kept, in versions that a person accepts.
+
+A version is learned, tried on past months, kept, and used by nobody until it is accepted. What the
+rules use is then frozen: a later version changes nothing by itself, not even where the last months
+have drifted from what is used. That is said, and a person decides.
+
+Left out are milestones whose time is an estimate, and the amounts of sales in other currencies.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
+
+from convsync import audit
+from convsync.clock import Clock
+from convsync.errors import OperatorError
+from convsync.learn.backtest import Backtest, Month, backtest, held_against
+from convsync.learn.fitting import learn
+from convsync.learn.leads import Lead, Spell, Terms, days_at
+from convsync.model.deal import LOST, WON
+from convsync.model.event import Event, EventKind
+from convsync.model.expected import ExpectedTable, Forecast, group_in
+from convsync.model.finding import Finding, Severity
+from convsync.model.outcome import EXPLANATIONS, Reason
+from convsync.model.rule import ConversionRule
+from convsync.store import runs, value_versions
+from convsync.store.database import Connection, Database
+from convsync.store.value_versions import Version
+from convsync.store.walks import Trace, Walk, walks
+
+MONTHS_TRIED = 24
+"""Months before this one, at most, that a rule for values is tried on."""
+MONTHS_WATCHED = 3
+"""The last closed months, whose sales are held against what rules use."""
+FEWEST_WON = 10
+"""Sales within the window, below which no version can be accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningTerms:
+    """How values are learned: by whose calendar months are, and above what an amount is absurd."""
+
+    terms: Terms
+    zone: tzinfo
+    absurd_above: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The leads that are kept, and how many sales are without an amount, by their currency."""
+
+    leads: Sequence[Lead]
+    without_amount: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A version as it was learned: its number, its table, how it did, and what rules use by now."""
+
+    number: int
+    table: ExpectedTable
+    backtest: Backtest
+    history: History
+    drift: Sequence[Forecast]
+
+
+def read_history(connection: Connection, terms: LearningTerms) -> History:
+    """Return every deal that is in its CRM as what became of it."""
+    without: Counter[str] = Counter()
+    leads = [_lead(walk, terms, without) for walk in walks(connection)]
+    return History(leads=leads, without_amount=without)
+
+
+def learn_version(
+    database: Database, terms: LearningTerms, *, now: datetime, by: str, real_clock: Clock
+) -> Learned:
+    """Learn a version from what is known now, try the same on past months, and keep it.
+
+    Raises OperatorError where no sale is known to learn from.
+    """
+    with database.reading() as connection:
+        history = read_history(connection, terms)
+        used = value_versions.accepted(connection)
+    day = days_at(now)
+    table = learn(history.leads, terms.terms, day)
+    if table is None:
+        raise OperatorError(
+            f"No deal is known to have been won within {terms.terms.window_days} days of a"
+            " milestone before it, so there is nothing to learn from. `convsync report funnel`"
+            " shows what there is; [values] window_days is how long it may take."
+        )
+    tried = backtest(history.leads, terms.terms, months_before(now, terms.zone, MONTHS_TRIED), day)
+    with database.transaction("keep values") as connection:
+        number = value_versions.keep(connection, table, tried.forecasts, at=now, by=by)
+        said = {"version": number, "leads": len(history.leads), "by": by}
+        _record(connection, "values learn", EventKind.VALUES_LEARNED, said, now, real_clock)
+    drift = [] if used is None else drift_of(used.table, history, terms, now)
+    return Learned(number=number, table=table, backtest=tried, history=history, drift=drift)
+
+
+def accept_version(
+    database: Database,
+    number: int | None,
+    *,
+    now: datetime,
+    by: str,
+    restates: bool,
+    real_clock: Clock,
+) -> Version:
+    """Let rules use a version, or the latest, from their next run on; return it.
+
+    Raises OperatorError where there is no such version, or it knows too little to be used.
+    """
+    with database.transaction("accept values") as connection:
+        found = value_versions.version(connection, number)
+        if found is None:
+            known = ", ".join(str(one.number) for one in value_versions.listed(connection))
+            raise OperatorError(
+                "No values have been learned yet: run `convsync values learn` first."
+                if not known
+                else f"There is no version {number} of the values; there are: {known}."
+            )
+        _require_enough(found)
+        value_versions.accept(connection, found.number, at=now, by=by, restates=restates)
+        said = {"version": found.number, "restates": restates, "by": by}
+        _record(connection, "values accept", EventKind.VALUES_ACCEPTED, said, now, real_clock)
+    return found
+
+
+def drift_of(
+    table: ExpectedTable, history: History, terms: LearningTerms, now: datetime
+) -> Sequence[Forecast]:
+    """Return what the last closed months say of a table, where they stray from it."""
+    day = days_at(now)
+    closed = [
+        month
+        for month in months_before(now, terms.zone, MONTHS_TRIED)
+        if month.until + table.window_days <= day
+    ]
+    strayed = held_against(table, history.leads, closed[-MONTHS_WATCHED:], day)
+    return [one for one in strayed if one.has_drifted]
+
+
+def months_before(now: datetime, zone: tzinfo, count: int) -> Sequence[Month]:
+    """Return the last months of a calendar up to the present one, the earliest first."""
+    first = now.astimezone(zone).date().replace(day=1)
+    months: list[Month] = []
+    until = _next_month(first)
+    for _ in range(count):
+        months.append(Month(f"{first:%Y-%m}", _at(first, zone), _at(until, zone)))
+        until, first = first, (first - timedelta(days=1)).replace(day=1)
+    return months[::-1]
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
+
+
+def _at(day: date, zone: tzinfo) -> float:
+    return days_at(datetime.combine(day, time(), tzinfo=zone))
+
+
+def _require_enough(version: Version) -> None:
+    """Raise OperatorError for a version that rests on too little."""
+    table = version.table
+    won = max(table.path(name, ())[0].won for name in table.milestones)
+    if won < FEWEST_WON:
+        raise OperatorError(
+            f"Version {version.number} rests on {won} sales; at least {FEWEST_WON} are needed"
+            " before rules may use it. Learn again when more deals have been won, or give sales"
+            " longer by [values] window_days."
+        )
+    if all(table.path(name, ())[0].value is None for name in table.milestones):
+        raise OperatorError(
+            f"Version {version.number} has chances and no values: no deal that was won has an"
+            f" amount in {table.currency}. Map the deals' amount, or set [values] currency."
+        )
+
+
+def _record(
+    connection: Connection,
+    command: str,
+    kind: EventKind,
+    said: Mapping[str, object],
+    now: datetime,
+    real_clock: Clock,
+) -> None:
+    run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=real_clock())
+    audit.record(connection, [Event(kind, said)], run_id=run_id, at=now)
+    runs.end_unlocked(connection, run_id, real_clock())
+
+
+# A deal as a lead
+
+
+def _lead(walk: Walk, terms: LearningTerms, without: Counter[str]) -> Lead:
+    known = terms.terms.milestones
+    reached = {
+        name: _spell(walk.traces[name])
+        for name in known
+        if name in walk.traces and not walk.traces[name].is_estimated
+    }
+    won, lost = walk.traces.get(WON), walk.traces.get(LOST)
+    amount = _amount(walk, terms)
+    if won is not None and amount is None:
+        without[walk.currency or ""] += 1
+    return Lead(
+        group=group_in(terms.terms.by, walk.source, walk.by_segment),
+        reached=reached,
+        won=None if won is None else _spell(won),
+        lost=None if lost is None else _spell(lost),
+        amount=amount,
+    )
+
+
+def _amount(walk: Walk, terms: LearningTerms) -> float | None:
+    """Return what a deal was sold for; zero means not filled in, an absurd amount is a mistake."""
+    if walk.amount is None or walk.amount <= 0 or walk.currency != terms.terms.currency:
+        return None
+    is_absurd = terms.absurd_above is not None and walk.amount > terms.absurd_above
+    return None if is_absurd else float(walk.amount)
+
+
+def _spell(trace: Trace) -> Spell:
+    since = days_at(trace.reached_at)
+    return Spell(since) if trace.withdrawn_at is None else Spell(since, days_at(trace.withdrawn_at))
+
+
+# What a look at the set-up says of it
+
+
+def wants_learned_values(rules: Sequence[ConversionRule]) -> bool:
+    """True where a rule's value is learned."""
+    return any(rule.learned for rule in rules)
+
+
+def findings(
+    database: Database, rules: Sequence[ConversionRule], terms: LearningTerms, now: datetime
+) -> Sequence[Finding]:
+    """Return whether rules that want learned values have any, and whether these still hold."""
+    with database.reading() as connection:
+        used = value_versions.accepted(connection)
+        history = None if used is None else read_history(connection, terms)
+    if used is None or history is None:
+        wanting = [rule.name for rule in rules if rule.learned]
+        explained = EXPLANATIONS[Reason.VALUES_NOT_ACCEPTED]
+        return [
+            Finding(
+                severity=Severity.WARNING,
+                subject="learned values",
+                problem=f"no version is accepted, and {', '.join(wanting)} would send nothing",
+                means=explained.sentence,
+                fix=explained.fix,
+            )
+        ]
+    drift = drift_of(used.table, history, terms, now)
+    if not drift:
+        return [Finding(subject="learned values", problem=f"version {used.number}")]
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            subject="learned values",
+            problem=f"drift from version {used.number}: {drift_in_words(one)}",
+            means="What is sent as the value of these leads is not what they bring any more.",
+            fix="Look at what `convsync values learn` prints, and accept that version if it is"
+            " right; nothing changes by itself.",
+        )
+        for one in drift
+    ]
+
+
+def drift_in_words(one: Forecast) -> str:
+    """Return what was foretold and what came, for people."""
+    return (
+        f"of {one.leads:,} leads at {one.milestone} from {one.month},"
+        f" {one.expected.value:,.0f} sales were expected"
+        f" ({one.expected.low:,.0f} to {one.expected.high:,.0f}), and {one.won:,} came"
+    )

@@ -1,0 +1,23 @@
+"""What tells whether the rules are those of the last run: if not, every deal is looked at again."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from hashlib import blake2b
+
+from convsync.model.rule import ConversionRule
+
+
+def rules_digest(rules: Sequence[ConversionRule], destinations: Iterable[str] = ()) -> str:
+    """Return what changes whenever a rule does, or a destination comes or goes; and only then.
+
+    Sets are put in order: theirs differs from one process to the next.
+    """
+    content = json.dumps(
+        [[asdict(rule) for rule in rules], sorted(destinations)], default=_plain, sort_keys=True
+    )
+    return blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else str(value)

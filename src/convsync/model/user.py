@@ -1,0 +1,24 @@
+"""People who sign in to the page, and what they may do there."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person may do: look, or also decide what is sent."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person by the name they sign in with, which the audit log has for what they decide."""
+
+    name: str
+    role: Role
+
+    @property
+    def may_act(self) -> bool:
+        """True for whoever may decide what is sent."""
+        return self.role is Role.OPERATOR

@@ -1,0 +1,18 @@
+"""How values are learned from the company's own deals."""
+
+from pydantic import Field
+
+from convsync.settings.values import Currency, Table, Words
+
+
+class ValuesTable(Table):
+    """What a lead is worth at each milestone: chance of a sale within the window × what one brings.
+
+    `by` are segments, or `source`, each within the one before it; name first what differs most.
+    What happened `half_life_days` ago counts half. Amounts are in `currency`, else the company's.
+    """
+
+    by: Words = ()
+    window_days: int = Field(default=90, ge=1, le=730)
+    half_life_days: float = Field(default=365, ge=1, le=36_500)
+    currency: Currency | None = None

@@ -1,0 +1,79 @@
+"""People who sign in to the page, and who is signed in until when."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from convsync.model.user import Role, User
+from convsync.store.schema import sign_ins, users
+
+
+class Listed(NamedTuple):
+    """A person who may sign in, and since when."""
+
+    user: User
+    added_at: datetime
+
+
+def add(connection: Connection, user: User, password_hash: str, at: datetime) -> bool:
+    """Add a person; False where there is one of that name."""
+    if password_of(connection, user.name) is not None:
+        return False
+    row = {"name": user.name, "role": user.role, "password": password_hash, "added_at": at}
+    connection.execute(insert(users).values(row))
+    return True
+
+
+def remove(connection: Connection, name: str) -> bool:
+    """Remove a person and sign them out; False where there is none of that name."""
+    sign_out_everywhere(connection, name)
+    return bool(connection.execute(delete(users).where(users.c.name == name)).rowcount)
+
+
+def set_password(connection: Connection, name: str, password_hash: str) -> bool:
+    """Give a person another password and sign them out; False where there is none of that name."""
+    sign_out_everywhere(connection, name)
+    changed = update(users).where(users.c.name == name).values(password=password_hash)
+    return bool(connection.execute(changed).rowcount)
+
+
+def listed(connection: Connection) -> list[Listed]:
+    """Return everybody who may sign in, by name."""
+    found = select(users.c.name, users.c.role, users.c.added_at).order_by(users.c.name)
+    return [
+        Listed(User(name=name, role=Role(role)), added_at)
+        for name, role, added_at in connection.execute(found)
+    ]
+
+
+def password_of(connection: Connection, name: str) -> str | None:
+    """Return the hash of a person's password, None for somebody unknown."""
+    return connection.execute(select(users.c.password).where(users.c.name == name)).scalar()
+
+
+def sign_in(
+    connection: Connection, name: str, token: bytes, *, at: datetime, ends_at: datetime
+) -> None:
+    """Sign a person in by a token's digest; what had ended by `at` is forgotten."""
+    connection.execute(delete(sign_ins).where(sign_ins.c.ends_at <= at))
+    connection.execute(insert(sign_ins).values(token=token, user=name, ends_at=ends_at))
+
+
+def signed_in(connection: Connection, token: bytes, at: datetime) -> User | None:
+    """Return who signed in with a token of that digest, None for nobody, or no longer."""
+    found = select(users.c.name, users.c.role).join(sign_ins, sign_ins.c.user == users.c.name)
+    row = connection.execute(
+        found.where(sign_ins.c.token == token, sign_ins.c.ends_at > at)
+    ).one_or_none()
+    return None if row is None else User(name=row.name, role=Role(row.role))
+
+
+def sign_out(connection: Connection, token: bytes) -> None:
+    """End what was begun with a token of that digest."""
+    connection.execute(delete(sign_ins).where(sign_ins.c.token == token))
+
+
+def sign_out_everywhere(connection: Connection, name: str) -> None:
+    """End whatever a person has begun."""
+    connection.execute(delete(sign_ins).where(sign_ins.c.user == name))

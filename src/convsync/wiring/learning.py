@@ -1,0 +1,37 @@
+"""Settings → how values are learned."""
+
+from convsync.errors import OperatorError
+from convsync.learn.leads import Terms
+from convsync.learning import LearningTerms
+from convsync.model.deal import LOST, WON
+from convsync.opening import company_zone
+from convsync.settings import Settings
+from convsync.wiring.rules import absurd_above, funnel_of
+
+
+def learning_terms_of(settings: Settings) -> LearningTerms:
+    """Return how values are learned.
+
+    Raises OperatorError where nothing says in which currency, or no milestone comes before a sale.
+    """
+    table = settings.values
+    currency = table.currency or settings.company.currency
+    if currency is None:
+        raise OperatorError("Values are in one currency: set [values] currency, or the company's.")
+    milestones = [name for name in funnel_of(settings) if name not in {WON, LOST}]
+    if not milestones:
+        raise OperatorError(
+            "No source maps a milestone that comes before the sale, so there is nothing to value:"
+            " map `mql`, `sql` or `opportunity` in a source's milestones."
+        )
+    return LearningTerms(
+        terms=Terms(
+            milestones=tuple(milestones),
+            by=tuple(table.by),
+            window_days=table.window_days,
+            half_life_days=table.half_life_days,
+            currency=currency,
+        ),
+        zone=company_zone(settings),
+        absurd_above=absurd_above(settings),
+    )

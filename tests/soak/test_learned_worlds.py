@@ -1,0 +1,52 @@
+"""Values learned in two hundred of the sandbox's worlds, held against their true chances."""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+
+from convsync.learn.chances import WHOLE
+from convsync.learn.fitting import learn
+from convsync.learn.leads import days_at
+from convsync.sandbox.world import World
+from convsync.sandbox.world_chances import true_chance
+from convsync.sandbox.world_figures import LEADS_BY_ORIGIN
+from tests.worlds_to_learn import TERMS, leads_of
+
+ENDS_AT = datetime(2026, 3, 1, tzinfo=UTC)
+LEADS = 5_000
+WORLDS = 200
+LARGE = 300
+
+
+def truths() -> dict[tuple[str, ...], float]:
+    """Return the chance of a sale within the window, of all leads and by origin."""
+    by_origin = {name: true_chance(name, "mql", TERMS.window_days) for name in LEADS_BY_ORIGIN}
+    all_leads = sum(LEADS_BY_ORIGIN.values())
+    whole = sum(by_origin[name] * leads / all_leads for name, leads in LEADS_BY_ORIGIN.items())
+    return {WHOLE: whole, **{(name,): chance for name, chance in by_origin.items()}}
+
+
+@pytest.mark.slow
+def test_learned_chances_are_true_and_their_intervals_honest() -> None:
+    truth = truths()
+    held: Counter[bool] = Counter()
+    asked: Counter[bool] = Counter()
+    ratios: dict[tuple[str, ...], list[float]] = {group: [] for group in truth}
+    for seed in range(WORLDS):
+        leads = leads_of(World(seed=seed, deals=LEADS, ends_at=ENDS_AT))
+        table = learn(leads, TERMS, days_at(ENDS_AT))
+        assert table is not None
+        for cell in table.cells["mql"].values():
+            ratios[cell.group].append(cell.chance.value / truth[cell.group])
+            is_whole = cell.group == WHOLE
+            held[is_whole] += cell.chance.low <= truth[cell.group] <= cell.chance.high
+            asked[is_whole] += 1
+    assert 0.87 <= held.total() / asked.total() <= 0.93
+    assert asked[True] == WORLDS
+    assert 0.85 <= held[True] / WORLDS <= 0.95, "two standard errors of two hundred"
+    for group, found in ratios.items():
+        mean = sum(found) / len(found)
+        share = 1.0 if group == WHOLE else LEADS_BY_ORIGIN[group[0]] / sum(LEADS_BY_ORIGIN.values())
+        if share * LEADS >= LARGE:
+            assert mean == pytest.approx(1, abs=0.05 if group == WHOLE else 0.1), group
