@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights nights-on-postgresql bench bench-collect bench-peers profile format lock clean
+.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights nights-on-postgresql bench bench-collect bench-peers profile format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)  ## three nights against the sandbox, from nothing
 	@$(BIN)/python -m scripts.demo
+
+bidding-demo: $(READY)  ## the sales that raw leads, won deals alone and expected values bring, told to a bidder
+	@$(BIN)/python -m scripts.bidding_demo
 
 demo-site: $(READY)  ## a small site, the collector and a CRM: click, send the form, and see what a night counts
 	@$(BIN)/python -m scripts.demo_site

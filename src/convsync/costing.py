@@ -24,6 +24,7 @@ from convsync.upload.ad_account import CostReader
 
 _DAY = timedelta(days=1)
 _AT_ONCE = 31
+_NAMES_AT_ONCE = 500
 _HAS_ITEM = frozenset({CostView.KEYWORD, CostView.LOCATION, CostView.AUDIENCE})
 
 
@@ -86,6 +87,8 @@ def fetch(
         restated += sum(before.get(day) != after.get(day) for day in days if day in asked)
         cost += sum(after.values())
         on_day(days[-1])
+    for view in ad_costs.NAMED:
+        _fetch_names(database, reader, view, retry)
     return Fetched(
         customer_id=reader.customer_id,
         days=len(due),
@@ -106,6 +109,19 @@ def _read(
         for cost in keep_trying(retry, partial(reader.costs_between, view, first, last))
     ]
     return added_up(costs), keep_trying(retry, partial(reader.results_between, first, last))
+
+
+def _fetch_names(
+    database: Database, reader: CostReader, view: CostView, retry: RetryPolicy
+) -> None:
+    """Ask what places or audiences are called that have no name yet."""
+    with database.reading() as connection:
+        unnamed = ad_costs.unnamed(connection, view)
+    for first in range(0, len(unnamed), _NAMES_AT_ONCE):
+        asked = unnamed[first : first + _NAMES_AT_ONCE]
+        found = keep_trying(retry, partial(reader.names_of, view, asked))
+        with database.transaction("names") as connection:
+            ad_costs.keep_names(connection, view, found)
 
 
 def added_up(costs: Iterable[AdCost]) -> Sequence[AdCost]:

@@ -10,6 +10,7 @@ from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource
 from convsync.guarding import SafetyLimits
 from convsync.model.audience import Audience
+from convsync.model.comeback import TellTerms
 from convsync.model.definition import Definitions
 from convsync.model.revenue import MoneyTerms
 from convsync.model.rule import Agreement, ConversionRule
@@ -79,6 +80,7 @@ class Services:
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     funnel: Sequence[str] = ()
     audiences: Sequence[Audience] = ()
+    tell: TellTerms | None = None
     definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock

@@ -7,9 +7,9 @@ ledger.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 
 from convsync import audit, chunks, forgetting, log, renames, reopening
+from convsync.audiences import coming_back
 from convsync.audiences.keeping import AudienceKeeper
 from convsync.calls import PacedCalls
 from convsync.conclusion import Conclusion
@@ -18,7 +18,7 @@ from convsync.earnings import Earnings
 from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
-from convsync.model.audience import Renewal
+from convsync.model.audience import Renewal, longest_wait
 from convsync.model.chosen import Chosen
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
@@ -30,7 +30,6 @@ from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.services import Services
 from convsync.store import (
     account,
-    clicks,
     crowded_keys,
     deals,
     funnel_steps,
@@ -50,8 +49,6 @@ from convsync.weighing import Attitude, Guard, GuardTerms
 from convsync.windows import Windows
 
 _RULES = "rules"
-_A_WEEK = timedelta(days=7)
-"""So much longer are hashes kept than an audience waits: nights may be missed."""
 _SHARED = "terms of shared keys"
 
 
@@ -139,12 +136,9 @@ class Work:
         if rules := self.services.rules:
             correctable = max(rule.upload_window for rule in rules)
             matchable = max(rule.upload_window + rule.lookback for rule in rules)
-            waits = [one.condition.looks_back for one in self.services.audiences]
+            listable = longest_wait(self.services.audiences)
             forgetting.sweep(
-                self.session,
-                correctable=correctable,
-                matchable=matchable,
-                listable=max(waits, default=timedelta(0)) + _A_WEEK,
+                self.session, correctable=correctable, matchable=matchable, listable=listable
             )
 
     def carry_over_names(self) -> None:
@@ -320,7 +314,7 @@ class Work:
         if not chunk:
             return
         rows = [stored.row for stored in chunk]
-        kin = kin_of(connection, rows, clicks.candidates(connection, rows))
+        kin = kin_of(connection, rows)
         candidates = heard.without_refused(connection, kin.candidates)
         known = [stored.row for stored in chunk if not stored.is_new]
         entries = {
@@ -390,6 +384,11 @@ class Work:
         self.outbox.send(only=only)
 
     # Audiences
+
+    def look_who_came_back(self) -> None:
+        """Keep which known people came back, to be told to sales once the run has ended."""
+        if self.services.tell is not None:
+            log.count("came back", coming_back.look(self.session, self.services.tell))
 
     def keep_audiences(self) -> Sequence[Renewal]:
         """Bring the lists of audiences to what their conditions say; return what that took."""

@@ -43,6 +43,11 @@ definition = "Fits."
 owner = "marketing"
 next_within_days = 14
 
+[tell]
+owner = "region"
+[tell.routes.sales]
+urls = "json://localhost"
+
 [audiences.everybody]
 destination = "data_manager"
 state = "won"

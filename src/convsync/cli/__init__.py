@@ -41,6 +41,7 @@ from convsync.cli import (
     serve,
     status,
     streams,
+    tell,
     users,
     values,
 )
@@ -76,6 +77,7 @@ app.command("serve")(serve.serve)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audiences.app, name="audiences")
 app.add_typer(audit.app, name="audit")
+app.add_typer(tell.app, name="tell")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(auth.app, name="auth")
 app.add_typer(clicks.app, name="clicks")

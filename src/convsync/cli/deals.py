@@ -14,6 +14,7 @@ from convsync.plain_text import several
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from convsync.settings import Settings
     from convsync.store.database import Connection
@@ -75,12 +76,13 @@ def deals(
     """List conversions by how they stand, the longest ago first, and add them up by currency.
 
     What is not planned yet is worth what its deal is. By `--order score` open deals are listed
-    instead, those with the best chance of a sale first, with what moved it.
+    instead, those with the best chance of a sale first, with what moved it. In CSV and JSON times
+    are in UTC.
     """
+    from convsync import opening
     from convsync.clock import system_clock
     from convsync.model.outcome import Reason
-    from convsync.store import selection
-    from convsync.store.selection import Selected, Selection
+    from convsync.store.selection import Selection
 
     settings = options.load(config)
     if order is not None:
@@ -102,11 +104,18 @@ def deals(
     with options.ledger(settings) as database, database.reading() as connection:
         _require_known(connection, settings, asked)
         if form is Format.TABLE:
-            _show_table(*_first_and_sum(connection, asked, limit))
+            _show_table(*_first_and_sum(connection, asked, limit), opening.company_zone(settings))
         else:
-            with output.listing(Selected._fields, form) as show:
-                for one in selection.listed(connection, asked):
-                    show(one._asdict())
+            _show_all(connection, asked, form)
+
+
+def _show_all(connection: "Connection", asked: "Selection", form: Format) -> None:
+    from convsync.store import selection
+    from convsync.store.selection import Selected
+
+    with output.listing(Selected._fields, form) as show:
+        for one in selection.listed(connection, asked):
+            show(one._asdict())
 
 
 def _first_and_sum(
@@ -157,24 +166,24 @@ def _require_known(connection: Any, settings: "Settings", asked: "Selection") ->
             raise OperatorError(f"There is no {option} {name}; there are: {there}.")
 
 
-def _show_table(found: "Sequence[Selected]", added: "Sequence[Sum]") -> None:
+def _show_table(found: "Sequence[Selected]", added: "Sequence[Sum]", zone: "ZoneInfo") -> None:
     count = sum(one.conversions for one in added)
     if not count:
         typer.echo("No conversion is like that.")
         return
-    output.show([_line(one) for one in found], _TABLE, Format.TABLE)
+    output.show([_line(one, zone) for one in found], _TABLE, Format.TABLE)
     if count > len(found):
         typer.echo(f"and {count - len(found):,} more; --limit or --format csv lists them")
     worth = " + ".join(_sum(one) for one in added)
     typer.echo(f"{several(count, 'conversion')}: {worth}")
 
 
-def _line(one: "Selected") -> dict[str, str]:
+def _line(one: "Selected", zone: "ZoneInfo") -> dict[str, str]:
     value = "" if one.value is None else f"{one.value:,.2f} {one.currency or ''}".rstrip()
     return {
         "deal": one.deal_id,
         "rule": one.rule,
-        "reached": f"{one.milestone_at:%Y-%m-%d}",
+        "reached": output.local_time(one.milestone_at, zone)[:10],
         "state": one.state,
         "why": one.code or one.reason or "",
         "value": value,

@@ -102,6 +102,8 @@ def campaigns(
 def finding(found: "Campaigns") -> str:
     """Return in a sentence what brings the cheapest leads, and what sells."""
     cheapest, best = found.cheapest, found.best
+    if len(found.whole.cost) > 1:
+        return "Costs are in several currencies: with [rates], campaigns can be compared."
     if cheapest is None:
         return f"No {_called(found)} with costs has enough leads to compare."
     leads = f"'{cheapest.name}' brings the cheapest leads ({_price(cheapest, cheapest.leads)} each)"
@@ -135,6 +137,10 @@ def _show(found: "Campaigns", first: date, last: date) -> None:
     output.show([*lines, whole], columns, Format.TABLE)
     if barren := [f"'{one.name}'" for one in found.lines if one.is_barren and one.key]:
         typer.echo(f"Many leads and no sale, which chance hardly explains: {', '.join(barren)}.")
+    if is_open := found.whole.leads - found.whole.decided:
+        typer.echo(
+            f"{is_open:,} of {found.whole.leads:,} leads are open yet, and may still be sold."
+        )
     for reason, leads in sorted(found.unknown.items(), key=lambda pair: -pair[1]):
         typer.echo(f"{leads:,} leads began with nothing known: {reason.value}.")
     days = (last - first).days + 1

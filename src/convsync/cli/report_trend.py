@@ -51,6 +51,7 @@ def trend(
     from convsync.model.deal import LOST
     from convsync.report import agreements
     from convsync.report.trend import trend_of
+    from convsync.store import notes
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
@@ -70,10 +71,15 @@ def trend(
             absurd_above=wiring.absurd_above(settings),
         )
         standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
+        with database.reading() as connection:
+            changed = notes.not_counted_by_yet(connection, wiring.definitions_of(settings))
     steps = [name for name in order if name != LOST]
     match form:
         case Format.TABLE:
             _show(weeks, first, last, against)
+            if changed:
+                names = ", ".join(f"{one.kind} {one.name}" for one in changed)
+                typer.echo(f"Changed since the last night, which the next one marks: {names}.")
             for note in exchange.notes:
                 typer.echo(note)
             agreed.show(standings)
@@ -81,7 +87,11 @@ def trend(
             output.show([*_rows(weeks, steps)], _columns(steps), form)
         case Format.JSON:
             days = {"from": first.isoformat(), "to": last.isoformat(), "against": against}
-            more = {"weeks": [*_rows(weeks, steps)], "rates": exchange.notes}
+            more = {
+                "weeks": [*_rows(weeks, steps)],
+                "changed_since": [f"{one.kind} {one.name}" for one in changed],
+                "rates": exchange.notes,
+            }
             output.show_json({**days, **more, **agreed.as_json(standings)})
 
 

@@ -85,6 +85,15 @@ class Audience(Struct, frozen=True, kw_only=True):
         )
 
 
+_MISSED = timedelta(days=7)
+"""So many nights may be missed before somebody meets a condition too late to be known."""
+
+
+def longest_wait(audiences: Sequence[Audience]) -> timedelta:
+    """Return how long a deal may have been still and yet be wanted by one of these audiences."""
+    return max((one.condition.looks_back + _MISSED for one in audiences), default=timedelta(0))
+
+
 class ListTerms(Struct, frozen=True, kw_only=True):
     """What an ad platform's list is made with, and can be changed later."""
 

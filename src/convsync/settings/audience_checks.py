@@ -1,4 +1,4 @@
-"""What contradicts between an audience and the rest of a configuration that is right in itself."""
+"""What contradicts between audiences, what sales is told, and the rest of a configuration."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ def audience_mistakes(settings: "Settings") -> Iterator[str]:
                 listed = ", ".join(sorted(settings.audiences.keys() - {name})) or "none"
                 yield f"{place}.but_not: there is no other audience '{other}'; there are: {listed}."
     yield from _display_names(settings)
+    yield from _telling(settings)
 
 
 def destination_of(table: AudienceTable, settings: "Settings") -> str | None:
@@ -61,13 +62,32 @@ def _words(place: str, table: AudienceTable, settings: "Settings") -> Iterator[s
             if word not in milestones:
                 listed = ", ".join(sorted(milestones))
                 yield f"{place}.{key}: no deal source has '{word}'; there are: {listed}."
+    for segment in table.when:
+        yield from _segment(f"{place}.when.{segment}", segment, settings)
+
+
+def _segment(place: str, segment: str, settings: "Settings") -> Iterator[str]:
     segments = {one for source in settings.deals.values() for one in source.segments}
     if any(isinstance(source, AnyCrmDeals) for source in settings.deals.values()):
         segments |= ALWAYS_THERE
-    for segment in table.when:
-        if segment not in segments:
-            listed = ", ".join(sorted(segments)) or "none"
-            yield f"{place}.when.{segment}: no deal source maps it; segments there are: {listed}."
+    if segment not in segments:
+        listed = ", ".join(sorted(segments)) or "none"
+        yield f"{place}: no deal source maps it; segments there are: {listed}."
+
+
+def _telling(settings: "Settings") -> Iterator[str]:
+    tell = settings.tell
+    if tell.model_fields_set and not tell.routes:
+        yield "tell: nobody would be told; add a [tell.routes.NAME]."
+    if tell.owner is not None:
+        yield from _segment("tell.owner", tell.owner, settings)
+    for name in tell.nurtured:
+        if name not in settings.audiences:
+            listed = ", ".join(sorted(settings.audiences)) or "none"
+            yield f"tell.nurtured: there is no audience '{name}'; there are: {listed}."
+    for name, route in tell.routes.items():
+        if route.owners and tell.owner is None:
+            yield f"tell.routes.{name}.owners: set tell.owner to the segment that names owners."
 
 
 def display_name_of(name: str, table: AudienceTable) -> str:

@@ -16,6 +16,7 @@ from convsync.settings.digest_tables import DigestTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable, RevenueSource
 from convsync.settings.source_tables import ClickSource, DealSource
+from convsync.settings.tell_tables import TellTable
 from convsync.settings.value_tables import ValuesTable
 from convsync.settings.values import (
     Amount,
@@ -242,6 +243,7 @@ class Settings(BaseSettings):
     destinations: dict[Name, Destination] = Field(min_length=1)
     values: ValuesTable = ValuesTable()
     audiences: dict[Name, AudienceTable] = {}
+    tell: TellTable = TellTable()
     rates: RatesTable | None = None
     costs: CostsTable = CostsTable()
     limits: Limits = Limits()

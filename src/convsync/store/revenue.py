@@ -182,6 +182,12 @@ def of_deals(
     connection: Connection, rows: Sequence[int], terms: MoneyTerms
 ) -> Mapping[int, Takings]:
     """Return what came in for deals, by row; those for which nothing did have none."""
+    found = payments_of(connection, rows)
+    return {row: Takings(tuple(payments), terms) for row, payments in found.items()}
+
+
+def payments_of(connection: Connection, rows: Sequence[int]) -> Mapping[int, Sequence[Payment]]:
+    """Return the payments of deals, by row, in the order of their time."""
     asked = select(numbers_given(connection.dialect.name, "rows").c.value)
     found = (
         select(revenue.c.deal, revenue.c.paid_at, revenue.c.amount, revenue.c.currency)
@@ -192,7 +198,7 @@ def of_deals(
     for deal, paid_at, amount, currency in connection.execute(found, {"rows": list(rows)}):
         money = Money(amount=amount, currency=currency)
         payments.setdefault(deal, []).append(Payment(paid_at, money))
-    return {deal: Takings(tuple(of_deal), terms) for deal, of_deal in payments.items()}
+    return payments
 
 
 def is_there(connection: Connection) -> bool:

@@ -22,6 +22,7 @@ from convsync.watch.alerts import Alarm, Told
 from convsync.watch.delivery import Ping, ping, ping_of
 from convsync.watch.facts import Facts, facts_of
 from convsync.watch.findings import Finding, Trouble, Watching, findings_of
+from convsync.watch.sales import Sales, tell_quietly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +32,14 @@ class Watch:
     rules: Sequence[ConversionRule]
     terms: Watching
     alarm: Alarm
+    sales: Sales | None = None
     metrics_file: Path | None = None
     head_file: Path | None = None
 
     @property
     def is_idle(self) -> bool:
         """True where nobody is to be told, and no figures are wanted."""
-        return not (self.alarm.targets or self.alarm.ping_url or self.metrics_file)
+        return not (self.alarm.targets or self.alarm.ping_url or self.metrics_file or self.sales)
 
     def look(self, database: Database, now: datetime) -> tuple[Facts, list[Finding]]:
         """Return how the nights stand, and what is wrong with them."""
@@ -136,6 +138,7 @@ def _ended(
         if not isinstance(error, LockedError):  # the run that holds the lock says how it ends
             _note_beginning(database, error if not night.closings else None)
             watch.tell(database, now, closing=closing, passing=missed)
+            tell_quietly(database, watch.sales, now)
     except ConvsyncError as unreadable:
         log.warning("the ledger cannot be looked at for alerts", because=str(unreadable))
         alerts.tell_without_memory(_failure(error or unreadable), watch.alarm)

@@ -36,6 +36,8 @@ from convsync.wiring.sources import click_file as click_file
 from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
 from convsync.wiring.sources import deal_sources_of as deal_sources_of
+from convsync.wiring.tell import sales_of as sales_of
+from convsync.wiring.tell import tell_terms_of as tell_terms_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import cost_terms_of as cost_terms_of
 from convsync.wiring.terms import moved_of as moved_of
@@ -83,6 +85,7 @@ def services_of(
         definitions=definitions_of(settings),
         funnel=funnel_of(settings),
         audiences=audiences_of(settings),
+        tell=tell_terms_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),
         clock=system_clock if as_of is None else frozen_clock(as_of),

@@ -17,6 +17,7 @@ from convsync.watch.findings import Watching
 from convsync.watch.night import Watch
 from convsync.watch.timetable import Timetable
 from convsync.wiring.rules import rules_of
+from convsync.wiring.tell import sales_of
 from convsync.wiring.terms import audit_settings_of
 from convsync.wiring.values import zone_of
 
@@ -104,6 +105,7 @@ def watch_of(settings: Settings) -> Watch:
         rules=rules_of(settings),
         terms=watching_of(settings),
         alarm=alarm_of(settings),
+        sales=sales_of(settings),
         metrics_file=metrics_file_of(settings),
         head_file=audit_settings_of(settings).head_file,
     )

@@ -94,6 +94,8 @@ class HubSpotServer(ConsentingServer):
     def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for a code or a refresh token."""
         form = request.form()
+        if (form.get("client_id"), form.get("client_secret")) != CLIENT:
+            return _error(400, "missing or invalid client secret", "BAD_CLIENT_SECRET")
         try:
             agreed = self.agreed(form)
         except ConsentRefused:

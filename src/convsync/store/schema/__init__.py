@@ -20,7 +20,6 @@ from convsync.store.schema.audit_tables import (
 )
 from convsync.store.schema.base import GROWS, metadata
 from convsync.store.schema.click_tables import (
-    IS_OF_PEOPLE,
     ad_clicks,
     ad_days,
     click_keys,
@@ -28,7 +27,8 @@ from convsync.store.schema.click_tables import (
     clicks,
     collected,
 )
-from convsync.store.schema.cost_tables import ad_costs, ad_results, cost_days
+from convsync.store.schema.comeback_tables import comebacks
+from convsync.store.schema.cost_tables import ad_costs, ad_names, ad_results, cost_days
 from convsync.store.schema.deal_tables import (
     IS_ESTIMATED,
     IS_UNCLEAR,
@@ -87,7 +87,6 @@ __all__ = [
     "HAS_CONTENT",
     "IS_ESTIMATED",
     "IS_LATE",
-    "IS_OF_PEOPLE",
     "IS_OPEN",
     "IS_STILL_JOINED",
     "IS_UNCLEAR",
@@ -97,6 +96,7 @@ __all__ = [
     "ad_clicks",
     "ad_costs",
     "ad_days",
+    "ad_names",
     "ad_results",
     "audience_batches",
     "audience_lists",
@@ -111,6 +111,7 @@ __all__ = [
     "click_news",
     "clicks",
     "collected",
+    "comebacks",
     "consents",
     "cost_days",
     "crowded_keys",

@@ -1,0 +1,62 @@
+"""`tell`: what sales hears of known people who come back."""
+
+from typing import Annotated
+
+import typer
+
+from convsync.cli import options, output
+from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.errors import OperatorError
+
+app = typer.Typer(help="What sales hears of known people who come back.", no_args_is_help=True)
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, the latest.")]
+_COLUMNS = ("at", "kind", "deal_id", "source", "state", "stage", "campaign", "steps")
+
+
+@app.command("list")
+def list_comebacks(
+    config: Config = DEFAULT_CONFIG, limit: Limit = 50, form: FormatOption = Format.TABLE
+) -> None:
+    """List who came back lately, and whether that was told.
+
+    What is "waiting" is told by the next run; what is "leaving" was cut off while it was told, may
+    have been, and is not told again.
+    """
+    from convsync.store import comebacks
+
+    settings = options.load(config)
+    with options.ledger(settings) as database, database.reading() as connection:
+        found = comebacks.latest(connection, limit)
+    rows = [
+        {
+            "at": one.at,
+            "kind": one.kind.value,
+            "deal_id": one.deal_id,
+            "source": one.source,
+            "state": one.state,
+            **{name: one.said.get(name, "") for name in _COLUMNS[5:]},
+        }
+        for one in found
+    ]
+    output.show(rows, _COLUMNS, form)
+
+
+@app.command("send")
+def send(config: Config = DEFAULT_CONFIG) -> None:
+    """Tell sales now what waits to be told; exits 1 where something could not be delivered.
+
+    Every run does so at its end.
+    """
+    from convsync import wiring
+    from convsync.watch.sales import tell
+
+    settings = options.load(config)
+    sales = wiring.sales_of(settings)
+    if sales is None:
+        raise OperatorError("There is no [tell.routes.NAME]: docs/telling.md says how to add one.")
+    with options.ledger(settings) as database:
+        left = tell(database, sales)
+    if left:
+        typer.echo(f"NOT delivered: {left:,}; the next run tries again.")
+        raise typer.Exit(1)
+    typer.echo("All that waited and has a route was told.")

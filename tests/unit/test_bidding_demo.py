@@ -1,0 +1,39 @@
+"""The bidding demo, small: what a bidder is told decides what it buys."""
+
+from random import Random
+
+import pytest
+
+from convsync.sandbox.world_campaigns import CAMPAIGNS, OWN_NAME, TEMPLATES
+from scripts.bidding_demo import BUDGET, Company, Feed, allotted, brought_by, cost_of
+
+
+@pytest.fixture(scope="module")
+def sales() -> dict[Feed, int]:
+    return {feed: brought_by(feed, companies=2)[1] for feed in Feed}
+
+
+def test_expected_values_bring_more_sales_than_raw_leads(sales: dict[Feed, int]) -> None:
+    assert sales[Feed.EXPECTED] > 1.15 * sales[Feed.RAW_LEADS]
+
+
+def test_who_knows_the_truth_is_hardly_beaten(sales: dict[Feed, int]) -> None:
+    assert sales[Feed.EXPECTED] > 0.85 * sales[Feed.TRUTH]
+    assert max(sales.values()) < 1.15 * sales[Feed.TRUTH]
+
+
+def test_the_campaign_with_the_cheapest_leads_is_bought_only_by_who_counts_leads() -> None:
+    assert min(CAMPAIGNS.values, key=cost_of) is TEMPLATES
+    raw = allotted(dict.fromkeys([one.name for one in CAMPAIGNS.values], 1.0))
+    true = allotted({one.name: one.win_rate for one in CAMPAIGNS.values})
+    assert sum(raw.values()) == sum(true.values()) == BUDGET
+    assert raw[TEMPLATES] > 5 * true[TEMPLATES]
+    assert true[OWN_NAME] > true[TEMPLATES]
+
+
+def test_what_is_learned_of_campaigns_comes_from_the_leads_of_the_company_alone() -> None:
+    company = Company(Feed.EXPECTED, Random(1))
+    company.live()
+    learned = company.learned(365.0)
+    assert learned[TEMPLATES.name] < 0.2 * learned[OWN_NAME.name]
+    assert Company(Feed.EXPECTED, Random(1)).learned(365.0) == {}
