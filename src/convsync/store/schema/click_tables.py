@@ -1,8 +1,7 @@
 """Clicks, the keys that join them to deals, and what the ad platform says of them.
 
 Each click ID stands once: the digest of the ID as a key is unique in `clicks`, and joins it to the
-deals that carry it; what else joins a click to deals stands in `click_keys`. A click's row is never
-removed, and a check that it is there would be a quarter of what PostgreSQL takes for an import.
+deals that carry it; what else joins a click to deals stands in `click_keys`.
 """
 
 from sqlalchemy import (
@@ -38,7 +37,7 @@ click_keys = Table(
     "click_keys",
     metadata,
     Column("key", LargeBinary(16), primary_key=True),
-    Column("click", Integer, primary_key=True, autoincrement=False),
+    Column("click", ForeignKey("clicks.id"), primary_key=True),
     sqlite_with_rowid=False,
     info={GROWS: True},
 )

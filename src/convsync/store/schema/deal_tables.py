@@ -1,8 +1,7 @@
 """Deals, what they reached, and the keys that join them to clicks.
 
-A deal's row is never removed, and its keys and the digest of its row are written in the transaction
-that writes it. So those two name it without a foreign key: a check of each of three rows a deal
-took PostgreSQL a twelfth of a first night.
+The digest of a deal's row names the deal without a foreign key: it is written in the transaction
+that writes the deal, whose row is never removed, and all it can do is to pass a row over.
 """
 
 from sqlalchemy import (
@@ -87,7 +86,7 @@ these are read, and hardly a deal is."""
 deal_keys = Table(
     "deal_keys",
     metadata,
-    Column("deal", Integer, primary_key=True, autoincrement=False),
+    Column("deal", ForeignKey("deals.id"), primary_key=True),
     Column("key", LargeBinary(16), primary_key=True),
     sqlite_with_rowid=False,
     info={GROWS: True},
