@@ -90,6 +90,11 @@ class AudienceKeeper:
         now = self._session.now
         with self._session.transaction("match audiences") as connection:
             left = matching.look(connection, self._audiences, now)
+            self.problems += [
+                f"Nobody is in audience {name}: it asks for a score, and no version of the learned"
+                " values is accepted. `convsync values learn`, then `convsync values accept`."
+                for name in matching.without_scores(connection, self._audiences)
+            ]
             return [
                 structs.replace(_renewal(connection, one, now), left=dict(left[one.name]))
                 for one in self._audiences
