@@ -1,6 +1,6 @@
 """One run, top to bottom: the only module that knows the order.
 
-    confirm → clicks → deals → due → recover → due → (is it safe?) → send → audiences
+    confirm → clicks → deals → due → recover → due → (is it safe?) → send → write back → audiences
 
 A request that was never answered is repeated only once the deals have been read: a person may have
 withdrawn their consent since. What became of it may change what is due, which is looked at again.
@@ -38,6 +38,7 @@ from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
 from convsync.store.session import PreviewSession, RunSession, Session, lease_time
 from convsync.weighing import Attitude
+from convsync.writing_back import WriteBack
 
 
 def run(services: Services, *, force: bool = False) -> Report:
@@ -57,6 +58,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
+        WriteBack(work.session, services.write_backs, work.problems, services.stop).write()
         work.look_who_came_back()
         work.keep_audiences()
     return work.conclusion.report
@@ -118,7 +120,8 @@ def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
         work.reconcile_changes()
         work.weigh()
         work.let_read(read_plan)
-        return work.conclusion.report
+        writing = WriteBack(work.session, services.write_backs, work.problems, services.stop)
+        return replace(work.conclusion.report, to_write_back=writing.plan())
 
 
 def backfill(

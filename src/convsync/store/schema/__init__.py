@@ -80,6 +80,7 @@ from convsync.store.schema.run_tables import (
 from convsync.store.schema.trend_tables import definitions, notes
 from convsync.store.schema.user_tables import sign_ins, users
 from convsync.store.schema.value_tables import value_versions
+from convsync.store.schema.write_back_tables import write_backs
 
 __all__ = [
     "APPEND_ONLY",
@@ -147,6 +148,7 @@ __all__ = [
     "users",
     "value_versions",
     "watermarks",
+    "write_backs",
 ]
 
 
