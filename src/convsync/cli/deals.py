@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import options, output, scored_deals
+from convsync.cli import deals_behind, options, output, scored_deals
 from convsync.cli.audit_filters import amount, one_of
+from convsync.cli.deals_behind import (
+    CameTo,
+    FateName,
+    LeadFrom,
+    LeadTo,
+    Narrowing,
+    ReachedFrom,
+    ReachedTo,
+    Where,
+)
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.plain_text import several
 
@@ -70,37 +80,68 @@ def deals(
     value_above: ValueAbove = None,
     limit: Limit = 20,
     order: Order = None,
+    came_to: CameTo = None,
+    fate: FateName = None,
+    lead_from: LeadFrom = None,
+    lead_to: LeadTo = None,
+    reached_from: ReachedFrom = None,
+    reached_to: ReachedTo = None,
+    where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """List conversions by how they stand, the longest ago first, and add them up by currency.
 
     What is not planned yet is worth what its deal is. By `--order score` open deals are listed
-    instead, those with the best chance of a sale first, with what moved it. In CSV and JSON times
-    are in UTC.
+    instead, those with the best chance of a sale first, with what moved it. By `--came-to` and what
+    stands below it, the deals behind a figure of a report are listed. In CSV and JSON times are in
+    UTC.
     """
-    from convsync import opening
+    settings = options.load(config)
+    of_conversions = (state, reason, code, rule, older_than, value_above)
+    is_narrowed = any(one is not None for one in of_conversions)
+    days = ((lead_from, lead_to), (reached_from, reached_to))
+    narrowing = Narrowing(came_to, fate, *days, tuple(where or ()))
+    if narrowing.is_asked:
+        deals_behind.require_alone(is_narrowed=is_narrowed or bool(source or order))
+        deals_behind.show(settings, narrowing, limit=limit, as_of=as_of, form=form)
+    elif order is not None:
+        scored_deals.require_alone(order, is_narrowed=is_narrowed)
+        scored_deals.show(settings, source=source, limit=limit, as_of=as_of, form=form)
+    else:
+        asked = _selection(*of_conversions, source, options.instant(as_of, settings))
+        _show_conversions(settings, asked, limit, form)
+
+
+def _selection(
+    state: str | None,
+    reason: str | None,
+    code: str | None,
+    rule: str | None,
+    older_than: str | None,
+    value_above: str | None,
+    source: str | None,
+    at: "datetime | None",
+) -> "Selection":
     from convsync.clock import system_clock
     from convsync.model.outcome import Reason
     from convsync.store.selection import Selection
 
-    settings = options.load(config)
-    if order is not None:
-        asked_for = (state, reason, code, rule, older_than, value_above)
-        scored_deals.require_alone(order, is_narrowed=any(one is not None for one in asked_for))
-        scored_deals.show(settings, source=source, limit=limit, as_of=as_of, form=form)
-        return
     age = None if older_than is None else options.span("--older-than", older_than)
-    now = options.instant(as_of, settings) or system_clock()
-    asked = Selection(
+    return Selection(
         state=_state(state),
         reason=one_of(Reason, reason, "reason"),
         code=code,
         rule=rule,
         source=source,
-        until=_before(now, age),
+        until=_before(at or system_clock(), age),
         value_above=amount(value_above, "--value-above"),
     )
+
+
+def _show_conversions(settings: "Settings", asked: "Selection", limit: int, form: Format) -> None:
+    from convsync import opening
+
     with options.ledger(settings) as database, database.reading() as connection:
         _require_known(connection, settings, asked)
         if form is Format.TABLE:
