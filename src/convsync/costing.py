@@ -7,7 +7,7 @@ asked for that long after its end. What is said last stands in the place of what
 A month is asked for at a time and committed as a whole, so that what breaks off continues there.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -70,11 +70,7 @@ def fetch(
     first = min(filter(None, (since, today - terms.first_days * _DAY)))
     with database.reading() as connection:
         asked = ad_costs.days_asked(connection, reader.customer_id)
-    due = [
-        day
-        for day in _days(first, today)
-        if day not in asked or asked[day] < _end_of(day, zone) + terms.restated
-    ]
+    due = [*_due(first, today, asked, zone, terms)]
     restated, cost = 0, Decimal(0)
     for days in _spans(due):
         costs, results = _read(reader, days, retry)
@@ -146,13 +142,15 @@ def added_up(costs: Iterable[AdCost]) -> Sequence[AdCost]:
     return list(sums.values())
 
 
-def _days(first: date, last: date) -> Iterator[date]:
-    for age in range((last - first).days + 1):
-        yield first + age * _DAY
-
-
-def _end_of(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day + _DAY, time(), zone)
+def _due(
+    first: date, today: date, asked: Mapping[date, datetime], zone: ZoneInfo, terms: CostTerms
+) -> Iterator[date]:
+    """Yield the days that were not asked for yet, or not since they were settled."""
+    for age in range((today - first).days + 1):
+        day = first + age * _DAY
+        settled_at = datetime.combine(day + _DAY, time(), zone) + terms.restated
+        if day not in asked or asked[day] < settled_at:
+            yield day
 
 
 def _spans(days: Sequence[date]) -> Iterator[Sequence[date]]:
