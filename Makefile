@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights nights-on-postgresql bench bench-collect bench-peers profile format lock clean
+.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights nights-on-postgresql bench bench-collect bench-peers profile dist format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -109,6 +109,10 @@ bench-collect: $(READY)  ## reports a second that the collector writes before it
 
 bench-peers: $(READY)  ## the same rows through drt-core and Google's sample loop, in environments of their own
 	$(BIN)/python -m scripts.bench.peers
+
+dist: $(READY)  ## a release: built, installed on each Python here, a night run by it, its bill of materials
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
+	$(BIN)/python -m scripts.dist
 
 profile: $(READY)  ## where the CPU seconds of a night go, by stage
 	$(BIN)/python -m scripts.bench.stages

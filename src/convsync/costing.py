@@ -7,7 +7,7 @@ asked for that long after its end. What is said last stands in the place of what
 A month is asked for at a time and committed as a whole, so that what breaks off continues there.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -24,6 +24,7 @@ from convsync.upload.ad_account import CostReader
 
 _DAY = timedelta(days=1)
 _AT_ONCE = 31
+_NAMES_AT_ONCE = 500
 _HAS_ITEM = frozenset({CostView.KEYWORD, CostView.LOCATION, CostView.AUDIENCE})
 
 
@@ -69,11 +70,7 @@ def fetch(
     first = min(filter(None, (since, today - terms.first_days * _DAY)))
     with database.reading() as connection:
         asked = ad_costs.days_asked(connection, reader.customer_id)
-    due = [
-        day
-        for day in _days(first, today)
-        if day not in asked or asked[day] < _end_of(day, zone) + terms.restated
-    ]
+    due = [*_due(first, today, asked, zone, terms)]
     restated, cost = 0, Decimal(0)
     for days in _spans(due):
         costs, results = _read(reader, days, retry)
@@ -86,6 +83,8 @@ def fetch(
         restated += sum(before.get(day) != after.get(day) for day in days if day in asked)
         cost += sum(after.values())
         on_day(days[-1])
+    for view in ad_costs.NAMED:
+        _fetch_names(database, reader, view, retry)
     return Fetched(
         customer_id=reader.customer_id,
         days=len(due),
@@ -106,6 +105,19 @@ def _read(
         for cost in keep_trying(retry, partial(reader.costs_between, view, first, last))
     ]
     return added_up(costs), keep_trying(retry, partial(reader.results_between, first, last))
+
+
+def _fetch_names(
+    database: Database, reader: CostReader, view: CostView, retry: RetryPolicy
+) -> None:
+    """Ask what places or audiences are called that have no name yet."""
+    with database.reading() as connection:
+        unnamed = ad_costs.unnamed(connection, view)
+    for first in range(0, len(unnamed), _NAMES_AT_ONCE):
+        asked = unnamed[first : first + _NAMES_AT_ONCE]
+        found = keep_trying(retry, partial(reader.names_of, view, asked))
+        with database.transaction("names") as connection:
+            ad_costs.keep_names(connection, view, found)
 
 
 def added_up(costs: Iterable[AdCost]) -> Sequence[AdCost]:
@@ -130,13 +142,15 @@ def added_up(costs: Iterable[AdCost]) -> Sequence[AdCost]:
     return list(sums.values())
 
 
-def _days(first: date, last: date) -> Iterator[date]:
-    for age in range((last - first).days + 1):
-        yield first + age * _DAY
-
-
-def _end_of(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day + _DAY, time(), zone)
+def _due(
+    first: date, today: date, asked: Mapping[date, datetime], zone: ZoneInfo, terms: CostTerms
+) -> Iterator[date]:
+    """Yield the days that were not asked for yet, or not since they were settled."""
+    for age in range((today - first).days + 1):
+        day = first + age * _DAY
+        settled_at = datetime.combine(day + _DAY, time(), zone) + terms.restated
+        if day not in asked or asked[day] < settled_at:
+            yield day
 
 
 def _spans(days: Sequence[date]) -> Iterator[Sequence[date]]:

@@ -56,6 +56,7 @@ from convsync.store import click_news, clicks, deals, file_marks, quarantine, ro
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.session import Session
+from convsync.store.write_backs import save_read
 from convsync.survivors import Survivors
 from convsync.unreached import Reached
 from convsync.windows import Windows
@@ -326,7 +327,7 @@ class Intake:
                 read = [*self._recollection.beside(connection, source.name, read)]
                 people = _known_in(named, read)
                 withdrawn = consenting.withdrawn_in(connection, people)
-                saved = deals.save(connection, source.name, read, now=self._session.now)
+                saved = save_read(connection, source.name, read, self._session.now)
                 consenting.hear_deals(connection, self._session, people, saved, withdrawn)
                 self.has_changed |= bool(saved.changed)
                 self._before_keeping(connection, source.name, saved.changed)

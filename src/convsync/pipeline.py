@@ -1,6 +1,6 @@
 """One run, top to bottom: the only module that knows the order.
 
-    confirm → clicks → deals → due → recover → due → (is it safe?) → send → audiences
+    confirm → clicks → deals → due → recover → due → (is it safe?) → send → write back → audiences
 
 A request that was never answered is repeated only once the deals have been read: a person may have
 withdrawn their consent since. What became of it may change what is due, which is looked at again.
@@ -32,12 +32,13 @@ from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.services import Report, Services
 from convsync.steps import Work
-from convsync.store import clicks, runs, value_versions
+from convsync.store import click_news, clicks, crowded_keys, runs, value_versions
 from convsync.store.database import Connection
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
 from convsync.store.session import PreviewSession, RunSession, Session, lease_time
 from convsync.weighing import Attitude
+from convsync.writing_back import WriteBack
 
 
 def run(services: Services, *, force: bool = False) -> Report:
@@ -57,6 +58,7 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
+        WriteBack(work.session, services.write_backs, work.problems, services.stop).write()
         work.look_who_came_back()
         work.keep_audiences()
     return work.conclusion.report
@@ -118,7 +120,8 @@ def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
         work.reconcile_changes()
         work.weigh()
         work.let_read(read_plan)
-        return work.conclusion.report
+        writing = WriteBack(work.session, services.write_backs, work.problems, services.stop)
+        return replace(work.conclusion.report, to_write_back=writing.plan())
 
 
 def backfill(
@@ -263,6 +266,9 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
             work.intake.erased = forgetting.known(connection, services.privacy)
         everything = Period(since=windows.EPOCH, until=now)
         stored = work.intake.read_clicks(source, everything, again=again)
+        with session.transaction("count clicks by their keys") as connection:
+            click_news.note_leading_on(connection)
+            crowded_keys.note(connection, services.shared_keys.allowed, now=now)
     except BaseException as error:
         _end_import(session, services, *_ending(error))
         raise

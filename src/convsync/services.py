@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
+from convsync.extract.field_writer import WriteBackTerms
 from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource
 from convsync.guarding import SafetyLimits
@@ -16,6 +17,7 @@ from convsync.model.revenue import MoneyTerms
 from convsync.model.rule import Agreement, ConversionRule
 from convsync.model.takes import Takes
 from convsync.model.terms import Moved, PrivacySettings, RunLimits, SharedKeys
+from convsync.model.write_back import ToWriteBack
 from convsync.plan import PlanSummary
 from convsync.report.closing import Closing
 from convsync.retrying import RetryPolicy
@@ -80,6 +82,7 @@ class Services:
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     funnel: Sequence[str] = ()
     audiences: Sequence[Audience] = ()
+    write_backs: Sequence[WriteBackTerms] = ()
     tell: TellTerms | None = None
     definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -109,6 +112,8 @@ class Report:
     retired: Sequence[Retired] = ()
     unreadable: Sequence[Entry] = ()
     """The first records that a preview could not read."""
+    to_write_back: Sequence[ToWriteBack] = ()
+    """What a preview found that CRMs lack."""
 
     @property
     def exit_code(self) -> int:

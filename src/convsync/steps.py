@@ -30,7 +30,6 @@ from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.services import Services
 from convsync.store import (
     account,
-    clicks,
     crowded_keys,
     deals,
     funnel_steps,
@@ -315,7 +314,7 @@ class Work:
         if not chunk:
             return
         rows = [stored.row for stored in chunk]
-        kin = kin_of(connection, rows, clicks.candidates(connection, rows))
+        kin = kin_of(connection, rows)
         candidates = heard.without_refused(connection, kin.candidates)
         known = [stored.row for stored in chunk if not stored.is_new]
         entries = {

@@ -14,8 +14,10 @@ from typer.testing import CliRunner, Result
 
 from convsync.cli import app, auth
 from convsync.errors import OperatorError
+from convsync.guides import located
 from convsync.sandbox import tokens
 from convsync.sandbox.crm import dynamics, hubspot, pipedrive, salesforce, zoho
+from convsync.sandbox.living import config_for
 from convsync.sandbox.server import Sandbox
 from convsync.sandbox.world import World
 from convsync.settings import load_settings
@@ -120,6 +122,31 @@ def test_a_newcomer_signs_in_and_init_goes_on_from_there(
     table = load_settings(Path("convsync.toml")).deals["crm"]
     assert table.refresh_token.get_secret_value() == token  # type: ignore[union-attr]
     assert token not in Path("convsync.toml").read_text()
+
+
+def test_a_newcomer_to_the_sandbox_is_told_its_apps_and_what_is_left_to_do(
+    sandbox: Sandbox, person: Person, secrets: Path
+) -> None:
+    page = Path(located("docs/signing-in.md")).read_text("utf-8")
+    for client in CRMS.values():
+        assert " | ".join(f"`{part}`" for part in client) in page
+    config = Path("convsync.toml")
+    config.write_text(config_for("hubspot", sandbox.addresses), "utf-8")
+    said = run("auth", "hubspot", *addresses("hubspot", sandbox), "--port", "0").output
+    left = "Now take token out of [deals.crm] (or unset CONVSYNC_DEALS__CRM__TOKEN)"
+    assert left in said
+    with pytest.raises(OperatorError, match="only one of these"):
+        load_settings(config)
+    lines = config.read_text("utf-8").splitlines()
+    without = [line for line in lines if not line.startswith("token = ")]
+    config.write_text("\n".join(without), "utf-8")
+    assert load_settings(config).deals["crm"].kind == "hubspot"
+    assert left not in run("auth", "hubspot", *addresses("hubspot", sandbox), "--port", "0").output
+
+
+def test_where_nobody_has_signed_in_the_list_says_so(secrets: Path) -> None:
+    assert run("auth", "list").output.startswith("No sign-in is kept in ")
+    assert run("auth", "list", "--format", "json").output == "[]\n"
 
 
 @pytest.mark.parametrize("vendor", CRMS)

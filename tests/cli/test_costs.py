@@ -110,3 +110,13 @@ def test_an_account_that_nothing_reads_says_what_to_set(office: Office) -> None:
     assert (
         "No ad account can be asked for its costs: set destinations.google.read_with." in said.err
     )
+
+
+def test_places_and_audiences_are_called_by_their_names(advertiser: Office) -> None:
+    fetched(advertiser)
+    names = dict(advertiser.sql("SELECT item, name FROM ad_names"))
+    assert names["1003854"] == "Berlin,Berlin,Germany"
+    fetched(advertiser)
+    for by, name in (("location", "Berlin,Berlin,Germany"), ("audience", "Customers")):
+        said = advertiser.types("report", "campaigns", "--by", by, "--as-of", NIGHT)
+        assert f"\n{name} " in said.out

@@ -172,6 +172,17 @@ def test_days_without_costs_are_named_with_what_fetches_them(office: Office) -> 
     assert "Costs are known of 0 of 30 days. `convsync costs fetch` asks" in said.out
 
 
+def test_costs_in_several_currencies_are_not_compared(advertiser: Office) -> None:
+    advertiser.sql(
+        "INSERT INTO ad_costs SELECT '0987654321', day, view, '99', ad_group_id, item, match_type,"
+        " device, 'Theirs', ad_group, 'USD', cost, clicks, impressions FROM ad_costs"
+        " WHERE view = 'campaign' AND campaign_id = '17'"
+    )
+    said = advertiser.types("report", "campaigns", *DAYS)
+    assert said.out.startswith("Costs are in several currencies: with [rates]")
+    assert "436.00 EUR + 36.00 USD" in said.out
+
+
 def test_an_unknown_grouping_is_answered_with_those_there_are(office: Office) -> None:
     office.night()
     said = office.types("report", "campaigns", "--by", "colour")

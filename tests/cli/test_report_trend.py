@@ -111,6 +111,9 @@ def test_a_changed_definition_is_a_break_and_no_week_is_compared_across_it(
     leads: Office, old: str, new: str, what: str
 ) -> None:
     leads.configure(old, new)
+    before = leads.types("report", "trend", *DAYS)
+    pending = f"which the next one marks: {what.removesuffix(' changed')}."
+    assert (pending in before.out) is bool(what)
     leads.night(NEXT_NIGHT, "--force")
     days = ("--from", "2026-02-02", "--to", "2026-03-22", "--as-of", "2026-03-23T02:00+01:00")
     found = weeks(leads, days=days)
@@ -119,6 +122,7 @@ def test_a_changed_definition_is_a_break_and_no_week_is_compared_across_it(
     after = next(row for row in found if row["week"] == "2026-W11")
     assert (after["lead_lift_low"] is None) is bool(what)
     said = leads.types("report", "trend", *days)
+    assert "which the next one marks" not in said.out
     assert (f"─ {what} ─" in said.out) is bool(what)
 
 

@@ -44,7 +44,7 @@ def read(folder: Path, name: str, **changes: Any) -> Sequence[Seen]:
     for chunk in source.read(EVER):
         assert not chunk.unreadable
         seen = chunk.seen
-        keyed = [position for _, position, _ in seen.keys]
+        keyed = [position for _, position in seen.keys]
         found += [
             (seen.kinds[at].value, seen.values[at], seen.seen_at[at], keyed.count(at))
             for at in range(len(seen))

@@ -64,7 +64,7 @@ def seen_in(chunks: Sequence[ClickChunk]) -> list[tuple[object, ...]]:
         for at, (kind, value, seen_at, is_whole_day) in enumerate(
             zip(seen.kinds, seen.values, seen.seen_at, seen.are_whole_days, strict=True)
         ):
-            keys = frozenset((key, basis) for key, place, basis in seen.keys if place == at)
+            keys = frozenset(key for key, place in seen.keys if place == at)
             found.append((kind, value, str(seen_at), is_whole_day, seen.digests[at], keys))
     return sorted(set(found), key=repr)
 
@@ -85,6 +85,23 @@ def mark_of(chunks: Sequence[ClickChunk]) -> FileMark:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "clicks.csv"
+
+
+def test_another_process_reads_what_this_one_would(path: Path) -> None:
+    rows = "".join(ROW.format(f"click-{number}") for number in range(500))
+    here = clicks_in(path, rows + "never,abC,,,,\n", block_size=1_000)
+    in_another = replace(here, apart_from=0)
+    assert seen_in(read(in_another)) == seen_in(read(here))
+    assert mark_of(read(in_another)) == mark_of(read(here))
+    assert [chunk.unreadable for chunk in read(in_another) if chunk.unreadable] == [
+        chunk.unreadable for chunk in read(here) if chunk.unreadable
+    ]
+    with path.open("a") as file:
+        file.write(ROW.format("added"))
+    mark = mark_of(read(here))
+    with path.open("a") as file:
+        file.write(ROW.format("added-later"))
+    assert values(read(in_another, mark)) == ["added-later"]
 
 
 # What a row says

@@ -16,7 +16,7 @@ from convsync.extract.source import Departed, Quarantined
 from convsync.http import Http
 from convsync.model.deal import Deal, Gone
 from convsync.model.key import KeyKind
-from convsync.sandbox.crm.hubspot import REFRESH_TOKEN, HubSpotServer
+from convsync.sandbox.crm.hubspot import CLIENT, REFRESH_TOKEN, HubSpotServer
 from convsync.sandbox.crm.server import Reply
 from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock
 from tests.contract.source_suite import (
@@ -57,7 +57,7 @@ class HubSpotOffice(CrmOffice):
 
     def make_http(self) -> Http:
         tokens = Http(name="HubSpot", base_url=self.base_url, policy=self.policy, pace=self.pace())
-        fetch = hubspot_api.refreshing(tokens, "client", "secret", REFRESH_TOKEN)
+        fetch = hubspot_api.refreshing(tokens, *CLIENT, REFRESH_TOKEN)
         return Http(
             name="HubSpot",
             base_url=self.base_url,
@@ -82,6 +82,14 @@ class TestHubSpot(CrmSourceContract):
     @pytest.fixture
     def office(self, mock: responses.RequestsMock) -> HubSpotOffice:
         return HubSpotOffice(mock)
+
+    def test_a_sign_in_that_has_ended_is_told_to_a_person(self, office: HubSpotOffice) -> None:
+        http = Http(
+            name="HubSpot", base_url=office.base_url, judge=hubspot_api.judge, policy=office.policy
+        )
+        for client, token in ((CLIENT, "given-back"), (("hubspot-app", "wrong"), REFRESH_TOKEN)):
+            with pytest.raises(OperatorError, match="sign in again with `convsync auth hubspot`"):
+                hubspot_api.refreshing(http, *client, token)(None)
 
     def test_a_merge_that_makes_a_new_record_takes_both_old_ones_away(
         self, office: HubSpotOffice

@@ -84,6 +84,13 @@ def test_places_and_audiences_are_a_part_of_the_costs(
     assert 0 < total(parts)[0] < whole[0]
 
 
+def test_places_and_audiences_have_names(account: GoogleAdsAccount) -> None:
+    assert account.names_of(CostView.LOCATION, ["1003854", "77"]) == {
+        "1003854": "Berlin,Berlin,Germany"
+    }
+    assert account.names_of(CostView.AUDIENCE, ["880002"]) == {"880002": "Customers"}
+
+
 def test_a_young_day_shows_more_than_in_the_end(
     sandbox: Sandbox, account: GoogleAdsAccount
 ) -> None:

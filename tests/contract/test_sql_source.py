@@ -18,7 +18,7 @@ from convsync.extract.cells import CellReader, text_of
 from convsync.extract.mapping import CellFormat, ClickColumns, DealColumns
 from convsync.extract.source import Quarantined
 from convsync.extract.sql import SqlClicks, SqlDeals
-from convsync.model.click import ClickIdKind, MatchBasis
+from convsync.model.click import ClickIdKind
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from tests.contract.table_suite import (
@@ -244,7 +244,7 @@ def test_clicks_are_read_from_a_query(path: Path) -> None:
     (chunk,) = source.read(WINDOW)
     assert chunk.seen.values == ["abC"]
     visitor = Key(KeyKind.VISITOR, "v1").digest()
-    assert chunk.seen.keys == [(visitor, 0, MatchBasis.VISITOR)]
+    assert chunk.seen.keys == [(visitor, 0)]
 
 
 @pytest.mark.parametrize("kind", ClickIdKind)

@@ -148,7 +148,7 @@ def answers_of(
     connection: Connection, chunk: Sequence[StoredDeal], rule: ConversionRule
 ) -> Answers:
     rows = [stored.row for stored in chunk]
-    kin = kin_of(connection, rows, clicks.candidates(connection, rows))
+    kin = kin_of(connection, rows)
     answers = {}
     for stored in chunk:
         sale = earlier_sale_of(stored.deal, kin.sales.get(stored.row, ()))

@@ -80,3 +80,13 @@ def test_criteria_that_are_alike_are_added_up_and_one_without_an_item_is_left_to
         ("77", Decimal(3), 2),
         ("", Decimal(8), 1),
     ]
+
+
+def test_only_what_has_no_name_yet_is_asked_for_one(passing: Passing) -> None:
+    connection, view = passing.connection, CostView.LOCATION
+    save(passing, a_cost("1", view="location", item="17"), a_cost("1", view="location", item="4"))
+    assert ad_costs.unnamed(connection, view) == ["17", "4"]
+    ad_costs.keep_names(connection, view, {"17": "Berlin"})
+    assert ad_costs.unnamed(connection, view) == ["4"]
+    assert ad_costs.names(connection, view) == {"17": "Berlin"}
+    assert ad_costs.names(connection, CostView.AUDIENCE) == {}

@@ -45,9 +45,7 @@ def content(database: Database) -> tuple[set[object], set[object], list[str]]:
     own = clicks.c.kind, clicks.c.value
     with database.reading() as connection:
         found = select(*own, clicks.c.clicked_at, clicks.c.is_whole_day)
-        keyed = select(*own, click_keys.c.key, click_keys.c.basis).join(
-            click_keys, click_keys.c.click == clicks.c.id
-        )
+        keyed = select(*own, click_keys.c.key).join(click_keys, click_keys.c.click == clicks.c.id)
         return (
             set(map(tuple, connection.execute(found))),
             set(map(tuple, connection.execute(keyed))),

@@ -96,7 +96,7 @@ def test_a_night_reads_the_clicks_with_all_that_joins_them_to_deals(database: Da
     assert list(chunk.seen.values) == [GCLID]
     assert list(chunk.seen.seen_at) == [NOON - timedelta(days=5)]
     visitor = Key(KeyKind.VISITOR, "0" * 31 + "7")
-    keys = {key for key, _, _ in chunk.seen.keys}
+    keys = {key for key, _ in chunk.seen.keys}
     assert keys == {visitor.digest(), Key(KeyKind.EMAIL, ANNA).digest()}
 
 

@@ -12,7 +12,7 @@ from convsync import forgetting
 from convsync.forgetting import Forgotten, Whom
 from convsync.model.click import Candidate, ClickId, ClickIdKind, MatchBasis, Sighting
 from convsync.model.deal import Deal
-from convsync.model.key import Key, KeyKind
+from convsync.model.key import Key, KeyKind, kind_of
 from convsync.model.seen_clicks import SeenClicks
 from convsync.model.terms import PrivacySettings
 from convsync.store import clicks, deals, erasing, schema
@@ -108,5 +108,5 @@ def test_hashes_are_swept_once_nothing_can_be_corrected(
     forgetting.sweep(session, correctable=window, matchable=2 * window)
     emails = {deal["emails"] for deal in kept.rows(schema.deals)}
     assert (emails == {None}) is is_swept
-    bases = {one["basis"] for one in kept.rows(schema.click_keys)}
-    assert bases.isdisjoint({MatchBasis.EMAIL, MatchBasis.PHONE}) is is_swept
+    kinds = {kind_of(one["key"]) for one in kept.rows(schema.click_keys)}
+    assert kinds.isdisjoint({KeyKind.EMAIL, KeyKind.PHONE}) is is_swept

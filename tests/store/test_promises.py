@@ -147,9 +147,7 @@ REFUSED = [
         id="a milestone reached twice",
     ),
     pytest.param(deal_keys, {"deal": 9, "key": bytes(16)}, id="a key without a deal"),
-    pytest.param(
-        click_keys, {"click": 9, "key": bytes(16), "basis": 4}, id="a key without a click"
-    ),
+    pytest.param(click_keys, {"click": 9, "key": bytes(16)}, id="a key without a click"),
     pytest.param(
         clicks,
         {"id": 2, "key": bytes(16), "kind": "gclid", "value": "Cj0", "is_whole_day": False},

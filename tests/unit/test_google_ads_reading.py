@@ -52,9 +52,10 @@ def test_every_field_of_a_click_is_in_the_messages_of_each_version(version: str)
 
 @pytest.mark.parametrize("version", ["v23", "v24", "v25", "v26"])
 def test_every_field_of_costs_is_in_the_messages_of_each_version(version: str) -> None:
-    queries = [one for several in cost_views.COSTS.values() for one in several]
-    for query in [*queries, cost_views.RESULTS]:
-        for path in query.fields:
+    queries = [one.fields for several in cost_views.COSTS.values() for one in several]
+    names = [one.fields for one in cost_views.NAMES.values()]
+    for fields in [*queries, cost_views.RESULTS.fields, *names]:
+        for path in fields:
             message = row(version).DESCRIPTOR
             for name in path.split("."):
                 message = message.fields_by_name[name].message_type if message else None

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from convsync import wiring
+from convsync.cli.formats import formats_of
 from convsync.settings import Settings, load_settings
 from convsync.settings.money_tables import EcbRatesTable
 from convsync.settings.values import Table
@@ -119,6 +120,7 @@ client_id = "i"
 client_secret = "s"
 refresh_token = "r"
 milestones = { won = "Won", mql = { field = "mql_at" } }
+write_back = { click_id = "a", campaign = "b", keyword = "c", first_click = "d", platform = "e" }
 
 [deals.salesforce]
 kind = "salesforce"
@@ -239,6 +241,7 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.digest_times_of(settings)
     wiring.let_sandbox_follow(settings, None)
     sites_of(settings)
+    formats_of(settings)
     for table in (settings.rates, EcbRatesTable(kind="ecb", path=Path("rates.csv"))):
         assert table is not None
         rates_file(table, settings.folder)

@@ -51,10 +51,19 @@ def test_every_example_and_page_travels_in_the_wheel(wheel: set[str]) -> None:
     assert named_in_the_product() <= shared
 
 
-def test_types_migrations_the_snippet_and_the_licence_travel_in_the_wheel(wheel: set[str]) -> None:
+def test_types_migrations_the_snippet_the_page_and_the_licence_travel_in_the_wheel(
+    wheel: set[str],
+) -> None:
     assert "convsync/py.typed" in wheel
     assert "convsync/collect/snippet.js" in wheel
     assert "convsync/store/migrations/script.py.mako" in wheel
+    source = ROOT / "src"
+    page = [
+        path
+        for part in ("templates", "static")
+        for path in (source / "convsync/web" / part).iterdir()
+    ]
+    assert {path.relative_to(source).as_posix() for path in page} <= wheel
     assert any(name.endswith("licenses/LICENSE") for name in wheel)
 
 

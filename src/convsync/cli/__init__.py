@@ -30,6 +30,7 @@ from convsync.cli import (
     find,
     forget,
     init,
+    mcp,
     notes,
     output,
     past_runs,
@@ -74,6 +75,7 @@ app.command("check")(check.check)
 app.command("digest")(digest.digest)
 app.command("schedule")(schedule.schedule)
 app.command("serve")(serve.serve)
+app.command("mcp")(mcp.mcp)
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audiences.app, name="audiences")
 app.add_typer(audit.app, name="audit")

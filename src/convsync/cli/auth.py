@@ -104,6 +104,7 @@ def list_(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) ->
     """List the sign-ins whose tokens are kept here, and when each ends."""
     from convsync.settings.kept_secrets import sign_ins
 
+    keeper = _keeper(config)
     columns = ("table", "vendor", "agreed_at", "ends_at", "ends")
     rows = [
         {
@@ -113,8 +114,11 @@ def list_(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) ->
             "ends_at": one.ends_at,
             "ends": one.ends,
         }
-        for one in sign_ins(_keeper(config))
+        for one in sign_ins(keeper)
     ]
+    if not rows and form is Format.TABLE:
+        typer.echo(f"No sign-in is kept in {keeper}. `convsync auth VENDOR` makes one.")
+        return
     output.show(rows, columns, form)
 
 

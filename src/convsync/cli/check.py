@@ -50,6 +50,7 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
     from convsync import wiring
     from convsync.learning import findings, wants_learned_values
     from convsync.report.check import check_all
+    from convsync.report.write_back_check import findings_of_write_back
     from convsync.watch.set_up import problems_of
 
     settings = options.load(config)
@@ -69,7 +70,8 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
         if wants_learned_values(services.rules) and found[0].severity is None:
             terms = wiring.learning_terms_of(settings)
             found += findings(services.database, services.rules, terms, services.clock())
-    return [*found, *problems_of(wiring.watch_of(settings))]
+        written = [*findings_of_write_back(services.write_backs)]
+    return [*found, *written, *problems_of(wiring.watch_of(settings))]
 
 
 def _of_file(path: Path) -> "list[Finding]":

@@ -1,10 +1,12 @@
 """Coverage as a page in a file: every grouping with its table and its chart."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convsync.cli import figure_words
 from convsync.cli.coverage_words import (
     FIELD_TABLE,
     GROUP_TABLE,
@@ -21,7 +23,7 @@ from convsync.cli.coverage_words import (
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
-    from convsync.report.coverage import Coverage, Group, TooLate
+    from convsync.report.coverage import Coverage, Group, How, TooLate
     from convsync.report.fields import FieldQuality
     from convsync.report.page import Section
 
@@ -50,7 +52,7 @@ def write(
     from convsync import private_file
     from convsync.report.page import page
 
-    sections = [*_of_rules(found_by), *_of_fields(fields)]
+    sections = [*of_rules(found_by), *_of_fields(fields)]
     text = page("Coverage of conversions", f"Milestones reached from {first} to {last}", sections)
     try:
         with private_file.replacing(path) as file:
@@ -59,7 +61,8 @@ def write(
         raise OperatorError(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def _of_rules(found_by: "Mapping[str | None, Coverage]") -> "Iterator[Section]":
+def of_rules(found_by: "Mapping[str | None, Coverage]") -> "Iterator[Section]":
+    """Yield what there is to say of each rule, whole and in every grouping that was found."""
     from convsync.report.page import Section
 
     everything = found_by[None]
@@ -94,7 +97,21 @@ def _whole(group: "Group", notes: Sequence[str]) -> "Section":
         numbers=_NUMBERS,
         chart=Chart(title="Conversions, by what matched them or why not", bars=bars),
         notes=[f"{whole(group)}.", *notes],
+        definitions=figure_words.COVERAGE,
+        commands=[_command(group.rule, how) for how, _ in parts],
     )
+
+
+def _command(rule: str, how: "How") -> str:
+    """Return what lists conversions that stand so, and for what reason."""
+    from convsync.model.outcome import Reason
+
+    words = ["convsync", "deals", "--rule", rule, "--state", how.stands.value]
+    if how.reason in set(Reason):
+        words += ["--reason", how.reason]
+    elif how.reason:
+        words += ["--code", how.reason]
+    return shlex.join(words)
 
 
 def _caught(found: "Coverage", rule: str) -> "Iterator[Section]":

@@ -6,14 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import options, output, scored_deals
+from convsync.cli import deals_behind, options, output, scored_deals
 from convsync.cli.audit_filters import amount, one_of
+from convsync.cli.deals_behind import (
+    CameTo,
+    FateName,
+    LeadFrom,
+    LeadTo,
+    Narrowing,
+    ReachedFrom,
+    ReachedTo,
+    Where,
+)
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from convsync.settings import Settings
     from convsync.store.database import Connection
@@ -69,44 +80,83 @@ def deals(
     value_above: ValueAbove = None,
     limit: Limit = 20,
     order: Order = None,
+    came_to: CameTo = None,
+    fate: FateName = None,
+    lead_from: LeadFrom = None,
+    lead_to: LeadTo = None,
+    reached_from: ReachedFrom = None,
+    reached_to: ReachedTo = None,
+    where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """List conversions by how they stand, the longest ago first, and add them up by currency.
 
     What is not planned yet is worth what its deal is. By `--order score` open deals are listed
-    instead, those with the best chance of a sale first, with what moved it.
+    instead, those with the best chance of a sale first, with what moved it. By `--came-to` and what
+    stands below it, the deals behind a figure of a report are listed. In CSV and JSON times are in
+    UTC.
     """
+    settings = options.load(config)
+    of_conversions = (state, reason, code, rule, older_than, value_above)
+    is_narrowed = any(one is not None for one in of_conversions)
+    days = ((lead_from, lead_to), (reached_from, reached_to))
+    narrowing = Narrowing(came_to, fate, *days, tuple(where or ()))
+    if narrowing.is_asked:
+        deals_behind.require_alone(is_narrowed=is_narrowed or bool(source or order))
+        deals_behind.show(settings, narrowing, limit=limit, as_of=as_of, form=form)
+    elif order is not None:
+        scored_deals.require_alone(order, is_narrowed=is_narrowed)
+        scored_deals.show(settings, source=source, limit=limit, as_of=as_of, form=form)
+    else:
+        asked = _selection(*of_conversions, source, options.instant(as_of, settings))
+        _show_conversions(settings, asked, limit, form)
+
+
+def _selection(
+    state: str | None,
+    reason: str | None,
+    code: str | None,
+    rule: str | None,
+    older_than: str | None,
+    value_above: str | None,
+    source: str | None,
+    at: "datetime | None",
+) -> "Selection":
     from convsync.clock import system_clock
     from convsync.model.outcome import Reason
-    from convsync.store import selection
-    from convsync.store.selection import Selected, Selection
+    from convsync.store.selection import Selection
 
-    settings = options.load(config)
-    if order is not None:
-        asked_for = (state, reason, code, rule, older_than, value_above)
-        scored_deals.require_alone(order, is_narrowed=any(one is not None for one in asked_for))
-        scored_deals.show(settings, source=source, limit=limit, as_of=as_of, form=form)
-        return
     age = None if older_than is None else options.span("--older-than", older_than)
-    now = options.instant(as_of, settings) or system_clock()
-    asked = Selection(
+    return Selection(
         state=_state(state),
         reason=one_of(Reason, reason, "reason"),
         code=code,
         rule=rule,
         source=source,
-        until=_before(now, age),
+        until=_before(at or system_clock(), age),
         value_above=amount(value_above, "--value-above"),
     )
+
+
+def _show_conversions(settings: "Settings", asked: "Selection", limit: int, form: Format) -> None:
+    from convsync import opening
+
     with options.ledger(settings) as database, database.reading() as connection:
         _require_known(connection, settings, asked)
         if form is Format.TABLE:
-            _show_table(*_first_and_sum(connection, asked, limit))
+            _show_table(*_first_and_sum(connection, asked, limit), opening.company_zone(settings))
         else:
-            with output.listing(Selected._fields, form) as show:
-                for one in selection.listed(connection, asked):
-                    show(one._asdict())
+            _show_all(connection, asked, form)
+
+
+def _show_all(connection: "Connection", asked: "Selection", form: Format) -> None:
+    from convsync.store import selection
+    from convsync.store.selection import Selected
+
+    with output.listing(Selected._fields, form) as show:
+        for one in selection.listed(connection, asked):
+            show(one._asdict())
 
 
 def _first_and_sum(
@@ -157,24 +207,24 @@ def _require_known(connection: Any, settings: "Settings", asked: "Selection") ->
             raise OperatorError(f"There is no {option} {name}; there are: {there}.")
 
 
-def _show_table(found: "Sequence[Selected]", added: "Sequence[Sum]") -> None:
+def _show_table(found: "Sequence[Selected]", added: "Sequence[Sum]", zone: "ZoneInfo") -> None:
     count = sum(one.conversions for one in added)
     if not count:
         typer.echo("No conversion is like that.")
         return
-    output.show([_line(one) for one in found], _TABLE, Format.TABLE)
+    output.show([_line(one, zone) for one in found], _TABLE, Format.TABLE)
     if count > len(found):
         typer.echo(f"and {count - len(found):,} more; --limit or --format csv lists them")
     worth = " + ".join(_sum(one) for one in added)
     typer.echo(f"{several(count, 'conversion')}: {worth}")
 
 
-def _line(one: "Selected") -> dict[str, str]:
+def _line(one: "Selected", zone: "ZoneInfo") -> dict[str, str]:
     value = "" if one.value is None else f"{one.value:,.2f} {one.currency or ''}".rstrip()
     return {
         "deal": one.deal_id,
         "rule": one.rule,
-        "reached": f"{one.milestone_at:%Y-%m-%d}",
+        "reached": output.local_time(one.milestone_at, zone)[:10],
         "state": one.state,
         "why": one.code or one.reason or "",
         "value": value,

@@ -10,6 +10,7 @@ from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
 
     from convsync.report.code_list import CodeFound
 
@@ -20,7 +21,10 @@ _UNKNOWN = "This code stands in no table of ours: its rows are tried again every
 
 
 def errors(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
-    """List by code what was refused, put off, blocked or not matched: since when, why, the fix."""
+    """List by code what was refused, put off, blocked or not matched: since when, why, the fix.
+
+    Times are in the company's zone; as CSV and JSON they are in UTC.
+    """
     from convsync import wiring
     from convsync.report.code_list import codes_found
 
@@ -28,7 +32,7 @@ def errors(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -
     with options.ledger(settings) as database:
         found = codes_found(database, partial(wiring.explain_code, settings))
     if form is Format.TABLE:
-        _show(found)
+        _show(found, wiring.company_zone(settings))
     else:
         output.show([_row(one) for one in found], _COLUMNS, form)
 
@@ -47,7 +51,7 @@ def _row(one: "CodeFound") -> dict[str, Any]:
     }
 
 
-def _show(found: "Sequence[CodeFound]") -> None:
+def _show(found: "Sequence[CodeFound]", zone: "ZoneInfo") -> None:
     if not found:
         typer.echo(
             "No conversion has a code: nothing was refused, put off, blocked or not matched."
@@ -56,8 +60,8 @@ def _show(found: "Sequence[CodeFound]") -> None:
         states = ", ".join(f"{state} {count:,}" for state, count in sorted(one.states.items()))
         typer.echo(f"{one.code} ({one.destination}): {states}")
         if one.latest:
-            since = f"{one.since:%Y-%m-%d %H:%M} UTC" if one.since else "before the log was sealed"
-            typer.echo(f"  since {since}, last {one.latest:%Y-%m-%d %H:%M} UTC")
+            since = output.local_time(one.since, zone)[:16] or "before the log was sealed"
+            typer.echo(f"  since {since}, last {output.local_time(one.latest, zone)[:16]}")
         typer.echo(f"  {one.meaning.sentence if one.meaning else _UNKNOWN}")
         if one.meaning and one.meaning.fix:
             typer.echo(f"  → {one.meaning.fix}")

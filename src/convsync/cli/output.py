@@ -152,6 +152,10 @@ def show_plan(report: "Report", *, to_stderr: bool = False) -> None:
             typer.echo(f"{'':>10}  {count:>9,}  {sentence}", err=to_stderr)
     for currency, amount in sorted(plan.value.items()):
         typer.echo(f"{'value':>10}  {amount:>12,.2f} {currency}", err=to_stderr)
+    for lacking in report.to_write_back:
+        fields = ", ".join(f"{name} {number:,}" for name, number in lacking.fields.items())
+        deals = f"{lacking.deals:,} deals of {lacking.source} ({fields or 'nothing new'})"
+        typer.echo(f"{'write back':>10}  {deals}", err=to_stderr)
     for retired in report.retired:
         typer.echo(f"{'retired':>10}  {retired}", err=to_stderr)
     for entry in report.unreadable:
@@ -215,6 +219,10 @@ def report_as_json(report: "Report", closing: "Closing | None") -> dict[str, Any
         "unreadable": [asdict(entry) for entry in report.unreadable],
         "problems": list(report.problems),
         "retired": [retired_as_json(retired) for retired in report.retired],
+        "to_write_back": [
+            {"source": one.source, "deals": one.deals, "fields": one.fields}
+            for one in report.to_write_back
+        ],
         "closing": None if closing is None else closing.as_json(),
     }
 

@@ -23,6 +23,7 @@ from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOpt
 from convsync.cli.report_campaigns import campaigns
 from convsync.cli.report_days import To, days_asked, require_group, segments_of, week_of
 from convsync.cli.report_funnel import funnel
+from convsync.cli.report_html import html
 from convsync.cli.report_revenue import revenue
 from convsync.cli.report_shortfalls import shortfalls
 from convsync.cli.report_trend import trend
@@ -80,6 +81,7 @@ def _reports() -> None:
 app.command("funnel")(funnel)
 app.command("shortfalls")(shortfalls)
 app.command("revenue")(revenue)
+app.command("html")(html)
 app.command("campaigns")(campaigns)
 app.command("trend")(trend)
 

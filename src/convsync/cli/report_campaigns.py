@@ -1,9 +1,9 @@
 """`report campaigns`: what campaigns cost, which bring leads, and which of them sell."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,8 +13,10 @@ from convsync.cli.report_days import To, days_asked, require_group
 from convsync.cli.report_money import exact, sums_in_words
 
 if TYPE_CHECKING:
+    from convsync.report.agreements import Standing
     from convsync.report.campaigns import Campaigns, Line
     from convsync.report.counted import Beside
+    from convsync.settings import Settings
 
 _DAYS = 90
 """The days before today that the report is of where nobody names others: as long as a click is
@@ -51,57 +53,83 @@ def campaigns(
 
     First those that bring many leads and no sales. Needs `clicks enrich` and `costs fetch`.
     """
-    from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.report import agreements
-    from convsync.report.campaigns import GROUPINGS, campaigns_of
-    from convsync.report.counted import counted_beside_sent
+    from convsync.report.campaigns import GROUPINGS
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    first, last = days_asked(from_day, to_day, now, settings, most=_DAYS)
+    days = days_asked(from_day, to_day, now, settings, most=_DAYS)
     require_group(by, list(GROUPINGS))
+    answer = _asked(settings, by, days, now)
+    match form:
+        case Format.TABLE:
+            _show(answer.found, *days)
+            if by == "campaign":
+                _show_beside(answer.beside)
+            for note in answer.rates:
+                typer.echo(note)
+            agreed.show(answer.standings)
+        case Format.CSV:
+            output.show([*_rows(answer.found)], _columns(answer.found), form)
+        case Format.JSON:
+            output.show_json(_as_json(answer, days))
+
+
+class _Answer(NamedTuple):
+    """All that the report says."""
+
+    found: "Campaigns"
+    beside: "Sequence[Beside]"
+    standings: "Sequence[Standing]"
+    rates: Sequence[str]
+
+
+def _asked(settings: "Settings", by: str, days: tuple[date, date], now: datetime) -> _Answer:
+    from convsync import wiring
+    from convsync.report import agreements
+    from convsync.report.campaigns import campaigns_of
+    from convsync.report.counted import counted_beside_sent
+
     zone, exchange = wiring.company_zone(settings), wiring.exchange_of(settings)
+    actions = {rule.action.action_id: rule.name for rule in wiring.rules_of(settings)}
     with options.ledger(settings) as database:
         found = campaigns_of(
             database,
             wiring.funnel_of(settings),
             by,
-            (first, last),
+            days,
             zone=zone,
             now=now,
             exchange=exchange,
             absurd_above=wiring.absurd_above(settings),
         )
-        actions = {rule.action.action_id: rule.name for rule in wiring.rules_of(settings)}
-        beside = counted_beside_sent(database, actions, first, last, zone)
+        beside = counted_beside_sent(database, actions, *days, zone)
         standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
-    match form:
-        case Format.TABLE:
-            _show(found, first, last)
-            if by == "campaign":
-                _show_beside(beside)
-            for note in exchange.notes:
-                typer.echo(note)
-            agreed.show(standings)
-        case Format.CSV:
-            output.show([*_rows(found)], _columns(found), form)
-        case Format.JSON:
-            days = {"from": first.isoformat(), "to": last.isoformat()}
-            more = {
-                "finding": finding(found),
-                "unknown": {reason.name.lower(): n for reason, n in found.unknown.items()},
-                "days_with_costs": found.days_known,
-                "counted": [_beside_row(one) for one in beside],
-                "rates": exchange.notes,
-            }
-            rows = {"campaigns": [*_rows(found)]}
-            output.show_json({**days, "by": by, **rows, **more, **agreed.as_json(standings)})
+    return _Answer(found, beside, standings, exchange.notes)
+
+
+def _as_json(answer: _Answer, days: tuple[date, date]) -> dict[str, Any]:
+    first, last = days
+    found = answer.found
+    return {
+        "from": first.isoformat(),
+        "to": last.isoformat(),
+        "by": found.by,
+        "finding": finding(found),
+        "campaigns": [*_rows(found)],
+        "unknown": {reason.name.lower(): leads for reason, leads in found.unknown.items()},
+        "days_with_costs": found.days_known,
+        "counted": [_beside_row(one) for one in answer.beside],
+        "rates": answer.rates,
+        **agreed.as_json(answer.standings),
+    }
 
 
 def finding(found: "Campaigns") -> str:
     """Return in a sentence what brings the cheapest leads, and what sells."""
     cheapest, best = found.cheapest, found.best
+    if len(found.whole.cost) > 1:
+        return "Costs are in several currencies: with [rates], campaigns can be compared."
     if cheapest is None:
         return f"No {_called(found)} with costs has enough leads to compare."
     leads = f"'{cheapest.name}' brings the cheapest leads ({_price(cheapest, cheapest.leads)} each)"
@@ -126,15 +154,16 @@ def _show(found: "Campaigns", first: date, last: date) -> None:
     typer.echo(finding(found))
     typer.echo("")
     typer.echo(f"Costs, and leads, from {first} to {last}, and what the leads became by now")
-    columns = (
-        *(_called(found), "cost", "clicks", "leads", "a lead", *found.steps),
-        *("sold", "a sale", "value", "return", "at sale date"),
-    )
-    lines = [_line(found, one) for one in found.lines]
-    whole = _line(found, found.whole) | dict.fromkeys(_OF_ADS, "")
+    columns = table_of(found)
+    lines = [line_of(found, one) for one in found.lines]
+    whole = line_of(found, found.whole) | dict.fromkeys(_OF_ADS, "")
     output.show([*lines, whole], columns, Format.TABLE)
     if barren := [f"'{one.name}'" for one in found.lines if one.is_barren and one.key]:
         typer.echo(f"Many leads and no sale, which chance hardly explains: {', '.join(barren)}.")
+    if is_open := found.whole.leads - found.whole.decided:
+        typer.echo(
+            f"{is_open:,} of {found.whole.leads:,} leads are open yet, and may still be sold."
+        )
     for reason, leads in sorted(found.unknown.items(), key=lambda pair: -pair[1]):
         typer.echo(f"{leads:,} leads began with nothing known: {reason.value}.")
     days = (last - first).days + 1
@@ -151,7 +180,16 @@ def _show(found: "Campaigns", first: date, last: date) -> None:
     typer.echo("")
 
 
-def _line(found: "Campaigns", one: "Line") -> dict[str, str]:
+def table_of(found: "Campaigns") -> Sequence[str]:
+    """Return the columns of the table."""
+    return (
+        *(_called(found), "cost", "clicks", "leads", "a lead", *found.steps),
+        *("sold", "a sale", "value", "return", "at sale date"),
+    )
+
+
+def line_of(found: "Campaigns", one: "Line") -> dict[str, str]:
+    """Return a campaign, or what else is told apart, as a line of that table."""
     came = {step: f"{many:,}" for step, many in zip(found.steps, one.came, strict=True)}
     return {
         _called(found): one.name,

@@ -26,7 +26,7 @@ _COLUMNS = (
     *("median_days_from_lead", "p90_days_from_lead", "expected", "expected_low", "expected_high"),
     *("worth", "sent", "currency"),
 )
-_STEPS = (
+STEPS = (
     *("step", "", "deals", "of before", "of leads", "half within", "nine in ten"),
     *("stand here", "lost here", "worth", "sent"),
 )
@@ -68,7 +68,7 @@ def funnel(
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
-    group_of = _grouped(by, first, last, settings)
+    group_of = grouped(by, first, last, settings)
     exchange = wiring.exchange_of(settings)
     with options.ledger(settings) as database:
         cohorts = funnel_of(
@@ -96,7 +96,7 @@ def funnel(
             output.show_json({**days, **rows, **more, **agreed.as_json(standings)})
 
 
-def _grouped(by: str | None, first: date, last: date, settings: "Settings") -> "GroupOf":
+def grouped(by: str | None, first: date, last: date, settings: "Settings") -> "GroupOf":
     """Return what names a deal's cohort; None where it became a lead on another day."""
     from convsync import wiring
     from convsync.report.passages import segment_of
@@ -205,12 +205,13 @@ def _show_steps(cohort: "Cohort", owners: Mapping[str, str]) -> None:
         now_owned_by = owners.get(step.milestone, "")
         if owner and now_owned_by and now_owned_by != owner:
             lines.append({"step": f"{owner} → {now_owned_by}"})
-        lines.append(_step_line(step, before, cohort.leads))
+        lines.append(step_line(step, before, cohort.leads))
         before, owner = step.came, now_owned_by or owner
-    output.show(lines, _STEPS, Format.TABLE)
+    output.show(lines, STEPS, Format.TABLE)
 
 
-def _step_line(step: "Step", before: int, leads: int) -> dict[str, str]:
+def step_line(step: "Step", before: int, leads: int) -> dict[str, str]:
+    """Return a step as a line of `STEPS`."""
     return {
         "step": step.milestone,
         "": _bar(step.came, leads),

@@ -18,7 +18,7 @@ _COLUMNS = (
     *("group_by", "group", "step", "next_step", "deals", "went_on", "low", "high", "of_rest"),
     *("missing", "cost", "currency", "median_days", "median_days_of_rest"),
 )
-_TABLE = ("deals of", "at", "go on", "of the rest", "missing", "costs about", "take", "the rest")
+TABLE = ("deals of", "at", "go on", "of the rest", "missing", "costs about", "take", "the rest")
 
 
 def shortfalls(
@@ -56,7 +56,7 @@ def shortfalls(
         return
     typer.echo(f"Deals that became leads from {first} to {last}")
     if found:
-        output.show([_line(one) for one in found], _TABLE, form)
+        output.show([line_of(one) for one in found], TABLE, form)
     else:
         typer.echo("No group differs from the rest by more than chance would explain.")
     for note in exchange.notes:
@@ -82,7 +82,8 @@ def _row(one: "Shortfall") -> dict[str, Any]:
     }
 
 
-def _line(one: "Shortfall") -> dict[str, str]:
+def line_of(one: "Shortfall") -> dict[str, str]:
+    """Return a shortfall as a line of `TABLE`."""
     share = one.went_on
     return {
         "deals of": f"{one.group_by} {one.group}",

@@ -1,9 +1,9 @@
 """`report trend`: week by week, with what people noted and where a definition changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,12 +13,14 @@ from convsync.cli.report_days import To, days_asked, week_of
 from convsync.cli.report_money import exact, sums_in_words
 
 if TYPE_CHECKING:
+    from convsync.report.agreements import Standing
     from convsync.report.lift import Lift
     from convsync.report.trend import Week
+    from convsync.settings import Settings
 
 _DAYS = 7 * 13 - 1
 _AGAINST = 4
-_TABLE = (
+TABLE = (
     *("week", "leads", "lift", "sales", "lift of sales", "value", "lift of value"),
     *("sent", "cost", "ROI", "noted"),
 )
@@ -46,23 +48,58 @@ def trend(
     Beside them stands what `convsync note` kept, and where a definition changed: there the
     comparison begins anew.
     """
-    from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.model.deal import LOST
-    from convsync.report import agreements
-    from convsync.report.trend import trend_of
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=_DAYS)
     if from_day is None:
         first -= timedelta(days=first.weekday())
+    answer = _asked(settings, (first, last), against, now)
+    match form:
+        case Format.TABLE:
+            _show(answer.weeks, first, last, against)
+            if answer.changed:
+                names = ", ".join(answer.changed)
+                typer.echo(f"Changed since the last night, which the next one marks: {names}.")
+            for note in answer.rates:
+                typer.echo(note)
+            agreed.show(answer.standings)
+        case Format.CSV:
+            output.show([*_rows(answer.weeks, answer.steps)], _columns(answer.steps), form)
+        case Format.JSON:
+            days = {"from": first.isoformat(), "to": last.isoformat(), "against": against}
+            more = {
+                "weeks": [*_rows(answer.weeks, answer.steps)],
+                "changed_since": answer.changed,
+                "rates": answer.rates,
+            }
+            output.show_json({**days, **more, **agreed.as_json(answer.standings)})
+
+
+class _Answer(NamedTuple):
+    """All that the report says; `changed` is what no night has counted by yet."""
+
+    weeks: "Sequence[Week]"
+    steps: Sequence[str]
+    changed: Sequence[str]
+    standings: "Sequence[Standing]"
+    rates: Sequence[str]
+
+
+def _asked(settings: "Settings", days: tuple[date, date], against: int, now: datetime) -> _Answer:
+    from convsync import wiring
+    from convsync.model.deal import LOST
+    from convsync.report import agreements
+    from convsync.report.trend import trend_of
+    from convsync.store import notes
+
     exchange, order = wiring.exchange_of(settings), wiring.funnel_of(settings)
     with options.ledger(settings) as database:
         weeks = trend_of(
             database,
             order,
-            (first, last),
+            days,
             against=against,
             zone=wiring.company_zone(settings),
             now=now,
@@ -70,19 +107,15 @@ def trend(
             absurd_above=wiring.absurd_above(settings),
         )
         standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
-    steps = [name for name in order if name != LOST]
-    match form:
-        case Format.TABLE:
-            _show(weeks, first, last, against)
-            for note in exchange.notes:
-                typer.echo(note)
-            agreed.show(standings)
-        case Format.CSV:
-            output.show([*_rows(weeks, steps)], _columns(steps), form)
-        case Format.JSON:
-            days = {"from": first.isoformat(), "to": last.isoformat(), "against": against}
-            more = {"weeks": [*_rows(weeks, steps)], "rates": exchange.notes}
-            output.show_json({**days, **more, **agreed.as_json(standings)})
+        with database.reading() as connection:
+            changed = notes.not_counted_by_yet(connection, wiring.definitions_of(settings))
+    return _Answer(
+        weeks=weeks,
+        steps=[name for name in order if name != LOST],
+        changed=[f"{one.kind} {one.name}" for one in changed],
+        standings=standings,
+        rates=exchange.notes,
+    )
 
 
 def _show(weeks: "Sequence[Week]", first: date, last: date, against: int) -> None:
@@ -90,14 +123,15 @@ def _show(weeks: "Sequence[Week]", first: date, last: date, against: int) -> Non
         f"Weeks from {first} to {last}; lift is over the {against} weeks before, with the interval"
         " that holds nine in ten"
     )
-    output.show([*_lines(weeks)], _TABLE, Format.TABLE)
+    output.show([*lines_of(weeks)], TABLE, Format.TABLE)
     typer.echo("* Chance alone is an unlikely cause.")
     if any(week.breaks for week in weeks):
         typer.echo("A week in which a definition changed is compared with none, and begins anew.")
     typer.echo("")
 
 
-def _lines(weeks: "Sequence[Week]") -> Iterator[dict[str, str]]:
+def lines_of(weeks: "Sequence[Week]") -> Iterator[dict[str, str]]:
+    """Yield each week as a line of `TABLE`."""
     for week in weeks:
         unfinished = "" if week.is_whole else " (not whole)"
         yield {

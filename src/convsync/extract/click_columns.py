@@ -20,7 +20,7 @@ from convsync.model.captured import plain
 from convsync.model.click import ClickIdKind
 from convsync.model.key import KeyKind, digests_of
 from convsync.model.period import Period
-from convsync.model.seen_clicks import BASIS_OF, SeenClicks, SeenKey, digests_of_ids
+from convsync.model.seen_clicks import SeenClicks, SeenKey, digests_of_ids
 
 Row = Sequence[str]
 _Found = tuple[ClickIdKind, Sequence[str], Sequence[int]]
@@ -98,12 +98,12 @@ class SightingColumns:
             positions.setdefault(row, []).append(position)
         keys: list[SeenKey] = []
         for kind, of_rows, values in self._key_values(rows):
-            basis, digests = BASIS_OF[kind], digests_of(kind, values)
+            digests = digests_of(kind, values)
             if is_one_a_row:
-                keys += [(digest, row, basis) for row, digest in zip(of_rows, digests, strict=True)]
+                keys += zip(digests, of_rows, strict=True)
                 continue
             keys += [
-                (digest, position, basis)
+                (digest, position)
                 for row, digest in zip(of_rows, digests, strict=True)
                 for position in positions.get(row, ())
             ]

@@ -13,6 +13,10 @@ that is corrected, or turns up, may have been logged long ago.
 What may read otherwise the next time stays behind the mark: a last line without its end, a row at
 the end that is unsound as a whole, and all from the first block with a row that was logged after
 the window. Files in UTF-16, or with lines that end in a carriage return alone, are read whole.
+
+To read rows, and hash who is in them, takes as long as to store them. So where much is to be read,
+a process of its own reads while this one stores, in blocks four times as large: the larger an index
+is, the more of it each transaction writes.
 """
 
 import os
@@ -22,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from convsync.apart import in_another_process
 from convsync.clock import Clock, system_clock
 from convsync.extract.blocks import SIZE, Blocks, ends_lines_with_a_byte, status_of
 from convsync.extract.cell_error import CellError
@@ -39,6 +44,7 @@ from convsync.model.file_mark import FileMark
 from convsync.model.period import Period
 
 _FIRST_BYTES = 1 << 16
+_APART = 4
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,6 +61,8 @@ class CsvClicks:
     overlap: timedelta = field(default=timedelta(0), init=False)
     block_size: int = SIZE
     clock: Clock = system_clock
+    apart_from: int = 32 << 20
+    """The bytes to be read from which on another process reads them."""
 
     @property
     def place(self) -> str:
@@ -91,10 +99,19 @@ class CsvClicks:
             after = None
         if after is not None and after.status is not None and after.status == self._status_now():
             yield ClickChunk(passed_over=after.lines)
-        elif self._has_blocks():
+        elif not self._has_blocks():
+            yield from self._read_rows(window)
+        elif self._left_behind(after) < self.apart_from:
             yield from self._read_blocks(window, after)
         else:
-            yield from self._read_rows(window)
+            larger = replace(self, block_size=_APART * self.block_size)
+            yield from in_another_process(larger._read_blocks, window, after)
+
+    def _left_behind(self, mark: FileMark | None) -> int:
+        try:
+            return self.path.stat().st_size - (mark.offset if mark else 0)
+        except OSError:
+            return 0
 
     def _read_blocks(self, window: Period, after: FileMark | None) -> Iterator[ClickChunk]:
         with opened(self.path) as binary:

@@ -42,6 +42,7 @@ from convsync.extract.hubspot_api import (
     results,
 )
 from convsync.extract.hubspot_api import judge as judge  # an Http for this adapter needs it
+from convsync.extract.hubspot_fields import HubSpotFields
 from convsync.extract.hubspot_records import (
     MERGED_FROM,
     archived_in,
@@ -137,6 +138,10 @@ class HubSpot:
         newest = {"propertyName": "createdate", "direction": "DESCENDING"}
         answer = self._searched(_TYPE_OF[kind], [], newest, names, _SAMPLE)
         return [record["properties"] for record in results(answer)]
+
+    def field_writer(self) -> HubSpotFields:
+        """Return what writes into properties of deals."""
+        return HubSpotFields(self._http, self._version)
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals modified in the window by record ID, then those whose contacts were."""

@@ -42,6 +42,11 @@ def judge(answer: Answer) -> Verdict:
                 f"{answer.place}: the account's {limit} limit is reached.",
                 retry_after_s=answer.retry_after_s or _WAIT_S[limit],
             )
+        case 400 if answer.place.endswith("/token"):
+            return OperatorError(
+                f"{answer.place} no longer accepts the app ({answer.code or 'no code'}): correct"
+                " client_id and client_secret, or sign in again with `convsync auth hubspot`."
+            )
         case 403 if body.get("category") == "MISSING_SCOPES":
             return OperatorError(
                 f"{answer.place} needs the scope {_scopes_in(body)}. Add it to the service key."

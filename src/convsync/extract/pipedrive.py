@@ -37,6 +37,7 @@ from convsync.extract.funnel import (
 from convsync.extract.malformed import OwnCalls, built, left, one_by_one
 from convsync.extract.mapping import CONTACT, DEAL, CrmMapping
 from convsync.extract.pipedrive_api import A_PAGE, Api, PipedriveRecord
+from convsync.extract.pipedrive_fields import PipedriveFields
 from convsync.extract.pipedrive_history import CLOSED, PipedriveChange, by_changes, now_in_of
 from convsync.extract.source import Departed
 from convsync.model.deal import Gone
@@ -111,6 +112,10 @@ class Pipedrive:
         newest = {"sort_by": "add_time", "sort_direction": "desc", "limit": _SAMPLE}
         path = _LISTS[0] if kind == DEAL else _PERSONS
         return [known.values(record, names) for record in self._api.page(path, newest)[0]]
+
+    def field_writer(self) -> PipedriveFields:
+        """Return what writes into custom fields of deals."""
+        return PipedriveFields(self._api)
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals updated in the window, archived ones too, then those whose persons were.

@@ -77,6 +77,21 @@ class Api:
         except (KeyError, TypeError, AttributeError):
             raise UnexpectedResponseError(f"{self._http.name}: {path} has no data.") from None
 
+    def change(self, deal_id: str, values: Mapping[str, str]) -> PipedriveRecord:
+        """Change custom fields of a deal, by their keys; return it as it is then.
+
+        https://developers.pipedrive.com/docs/api/v1/Deals#updateDeal
+        """
+        body = {"custom_fields": values}
+        answer = self._http.answer("PATCH", f"api/v2/deals/{deal_id}", json=body).body
+        try:
+            record: PipedriveRecord = answer["data"]
+        except (KeyError, TypeError):
+            raise UnexpectedResponseError(
+                f"{self._http.name}: a changed deal is missing."
+            ) from None
+        return record
+
     def fields_of(self, kind: str) -> "FieldNames":
         """Return the fields of deals or persons, asked for once."""
         if kind not in self._known:
@@ -116,6 +131,15 @@ class FieldNames:
         keys = [key for name in names if (key := self._keys.get(name, name)) in self._custom]
         return {"custom_fields": ",".join(keys)} if 0 < len(keys) <= _KEYS else {}
 
+    def key_of(self, name: str) -> str:
+        """Return the key of a field by its name; a key stands for itself."""
+        key: str = self._keys.get(name, name)
+        return key
+
+    def is_custom(self, name: str) -> bool:
+        """True where somebody of the company made the field."""
+        return self.key_of(name) in self._custom
+
     def values(self, record: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
         """Return what a record holds in fields, options by their labels."""
         custom = record.get("custom_fields") or {}
@@ -151,6 +175,11 @@ def judge(answer: Answer) -> Verdict:
             return TransientError(
                 f"{answer.place}: this token is blocked for ignoring the burst limit.",
                 retry_after_s=_A_DAY_S,
+            )
+        case 403 if " PATCH " in answer.place:
+            return OperatorError(
+                f"{answer.place} was refused: the app lacks the scope deals:full, or its user the"
+                " right to edit deals."
             )
         case 403:
             return OperatorError(

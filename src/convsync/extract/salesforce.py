@@ -38,6 +38,7 @@ from convsync.extract.mapping import (
 )
 from convsync.extract.paging import last_of, pages_by_id
 from convsync.extract.salesforce_api import Api, SalesforceRecord
+from convsync.extract.salesforce_fields import SalesforceFields
 from convsync.extract.salesforce_links import LINKS
 from convsync.extract.salesforce_people import people_behind
 from convsync.extract.salesforce_soql import RECORDS, on_days_of, select, within
@@ -143,6 +144,10 @@ class Salesforce:
         """Return what the newest hundred records hold."""
         wanted = select(("Id", *names), RECORDS[kind])
         return list(self._api.query(f"{wanted} ORDER BY CreatedDate DESC LIMIT {_SAMPLE}"))
+
+    def field_writer(self) -> SalesforceFields:
+        """Return what writes into fields of opportunities."""
+        return SalesforceFields(self._api)
 
     def changed(self, window: Period, after: str | None) -> Iterator[Page]:
         """Yield deals modified in the window by ID, then others that a role, contact or lead names.

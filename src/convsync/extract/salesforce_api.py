@@ -106,6 +106,14 @@ class Api:
         fields: Sequence[SalesforceRecord] = answer["fields"] if isinstance(answer, dict) else ()
         return fields
 
+    def update(self, records: Sequence[SalesforceRecord]) -> Any:
+        """Change up to 200 records, each by itself; the answers come in their order.
+
+        https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-update.html
+        """
+        body = {"allOrNone": False, "records": records}
+        return self._http.answer("PATCH", f"{self._base}/composite/sobjects", json=body).body
+
     def bulk(self, soql: str) -> Iterator[SalesforceRecord]:
         """Yield what a query finds, through a job of the Bulk API 2.0; the order is no matter.
 

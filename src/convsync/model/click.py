@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 
-from convsync.model.key import Key
+from convsync.model.key import Key, KeyKind
 
 
 class ClickIdKind(StrEnum):
@@ -91,6 +91,16 @@ _RANKS = {basis: basis.value for basis in MatchBasis} | {
     MatchBasis.PHONE: MatchBasis.EMAIL.value,
     MatchBasis.IDENTIFIER: MatchBasis.EMAIL.value,
 }
+
+
+BASIS_OF = {
+    KeyKind.CLICK: MatchBasis.DEAL,
+    KeyKind.CRM: MatchBasis.CRM,
+    KeyKind.VISITOR: MatchBasis.VISITOR,
+    KeyKind.EMAIL: MatchBasis.EMAIL,
+    KeyKind.PHONE: MatchBasis.PHONE,
+}
+"""How a click is found by each kind of key."""
 
 
 class Candidate(Struct, frozen=True, gc=False):

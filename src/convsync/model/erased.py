@@ -46,7 +46,7 @@ class Erased:
 
     def without_clicks(self, seen: SeenClicks) -> SeenClicks:
         """Return sightings without those of people who were forgotten."""
-        left_out = {position for key, position, _ in seen.keys if self.knows([key])}
+        left_out = {position for key, position in seen.keys if self.knows([key])}
         left_out |= {at for at, digest in enumerate(seen.digests) if self.knows([digest])}
         return seen.without(left_out) if left_out else seen
 

@@ -60,6 +60,8 @@ class EventKind(StrEnum):
     LIST_MADE = "list_made"
     MEMBERS_SENT = "members_sent"
     MEMBERS_SETTLED = "members_settled"
+    FIELDS_WRITTEN = "fields_written"
+    FIELDS_LEFT = "fields_left"
 
 
 class Event(Struct, frozen=True):

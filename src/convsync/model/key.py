@@ -44,7 +44,17 @@ CLICKS_BEGIN = _FIRST[KeyKind.CLICK]
 """The digest of a click ID is no less than this, that of any other key is less."""
 CRM_END = _FIRST[KeyKind.PHONE]
 """The digest of a CRM's own key is less than this, that of any other key is not."""
+PEOPLE_END = _FIRST[KeyKind.VISITOR]
+"""The digests of e-mails and phones are less than this, and no less than `CRM_END`."""
 _BEGINS = {kind: (first, f"{kind}\0".encode()) for kind, first in _FIRST.items()}
+
+
+def kind_of(digest: bytes) -> KeyKind:
+    """Return what kind of key a digest stands for."""
+    return _KINDS[digest[0]]
+
+
+_KINDS = {first[0]: kind for kind, first in _FIRST.items()}
 
 
 def digests_of(kind: KeyKind, values: Iterable[str], *, prefix: str = "") -> list[bytes]:

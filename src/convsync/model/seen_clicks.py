@@ -4,19 +4,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from convsync.model.click import ClickIdKind, MatchBasis, Sighting
+from convsync.model.click import ClickIdKind, Sighting
 from convsync.model.key import KeyKind, digests_of
 
-BASIS_OF = {
-    KeyKind.CLICK: MatchBasis.DEAL.value,
-    KeyKind.CRM: MatchBasis.CRM.value,
-    KeyKind.VISITOR: MatchBasis.VISITOR.value,
-    KeyKind.EMAIL: MatchBasis.EMAIL.value,
-    KeyKind.PHONE: MatchBasis.PHONE.value,
-}
-"""How a click is found by each kind of key: the value of a MatchBasis."""
-SeenKey = tuple[bytes, int, int]
-"""A key's digest, the position of the click it belongs to, and how a click is found by it."""
+SeenKey = tuple[bytes, int]
+"""A key's digest, and the position of the click it belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +45,7 @@ class SeenClicks:
                 seen.is_whole_day and each not in seen.clicked_at for each, seen in one_by_one
             ],
             keys=[
-                (key.digest(), position, BASIS_OF[key.kind])
+                (key.digest(), position)
                 for position, (_, seen) in enumerate(one_by_one)
                 for key in seen.keys
             ],
@@ -89,12 +81,12 @@ class SeenClicks:
             values=[self.values[position] for position in left],
             seen_at=[self.seen_at[position] for position in left],
             are_whole_days=[self.are_whole_days[position] for position in left],
-            keys=[(key, places[at], basis) for key, at, basis in self.keys if at in places],
+            keys=[(key, places[at]) for key, at in self.keys if at in places],
         )
 
     def _keys_at(self, places: dict[bytes, int]) -> Iterator[SeenKey]:
-        for key, position, basis in self.keys:
-            yield key, places[self.digests[position]], basis
+        for key, position in self.keys:
+            yield key, places[self.digests[position]]
 
 
 NOTHING_SEEN = SeenClicks()

@@ -200,8 +200,9 @@ def _add(sums: dict[str | None, Decimal], worth: Worth) -> None:
 class _Lines:
     """The lines as they are counted; what has no last part of its key is of nothing known."""
 
-    def __init__(self, grouping: Grouping, by: str, steps: int) -> None:
+    def __init__(self, grouping: Grouping, by: str, steps: int, names: Mapping[str, str]) -> None:
         self._grouping = grouping
+        self._names = names
         self._steps = steps
         self.whole = _Tally([0] * steps, "all")
         self._rest = _Tally([0] * steps, f"(no {by.replace('_', ' ')} known)")
@@ -216,7 +217,8 @@ class _Lines:
             return self._rest
         tally = self._known.setdefault(key, _Tally([0] * self._steps))
         if names or not tally.name:
-            tally.name = self._grouping.label(place)
+            label = self._grouping.label(place)
+            tally.name = self._names.get(label, label)
         return tally
 
     def add_cost(self, spent: Spent, worth: Worth) -> None:
@@ -257,9 +259,11 @@ def campaigns_of(
     `order` are the milestones as they follow one another; `by` is one of `GROUPINGS`.
     """
     steps = [name for name in order if name != LOST]
-    lines, unknown = _Lines(GROUPINGS[by], by, len(steps)), Counter[Unknown]()
+    grouping, unknown = GROUPINGS[by], Counter[Unknown]()
     days = Period.of_days(*period, zone)
     with database.reading() as connection:
+        names = ad_costs.names(connection, grouping.view)
+        lines = _Lines(grouping, by, len(steps), names)
         origins = Origins(connection)
         for walk, seen in passages(connection, steps, now=now):
             is_sold = seen.place == len(steps) and not seen.is_lost
@@ -276,7 +280,7 @@ def campaigns_of(
                     tally.add_sale(worth)
             if is_lead and isinstance(place, Unknown):
                 unknown[place] += 1
-        _add_costs(connection, lines, GROUPINGS[by].view, period, exchange, zone)
+        _add_costs(connection, lines, grouping.view, period, exchange, zone)
         days_known = len(ad_costs.days_known(connection, *period))
     whole, in_order = lines.finished()
     return Campaigns(

@@ -20,9 +20,10 @@ from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import Side
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
-from convsync.store import clicks, collected, coverage, deals
+from convsync.store import collected, coverage, deals
 from convsync.store.coverage import Alike
 from convsync.store.database import Connection, Database
+from convsync.store.kin import kin_of
 
 NOT_FILLED_IN = "(not filled in)"
 """The group of deals that have nothing in a segment."""
@@ -224,7 +225,7 @@ def _caught(
     """Yield the rule of each late conversion, and the milestone that would have caught it."""
     rows = sorted({row for row, _ in pairs})
     known = {stored.row: stored.deal for stored in deals.numbered(connection, rows)}
-    logged = clicks.candidates(connection, rows)
+    logged = kin_of(connection, rows).candidates
     for row, name in pairs:
         deal, rule = known[row], rules[name]
         milestone = deal.milestone(rule.milestone)

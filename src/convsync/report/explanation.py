@@ -29,7 +29,6 @@ from convsync.report.outgoing import identifier_kinds
 from convsync.store import (
     ad_clicks,
     batches,
-    clicks,
     crowded_keys,
     crowds,
     deals,
@@ -136,7 +135,7 @@ def explain(database: Database, asked: str, agreed: Agreed) -> list[DealExplanat
 def _explained(connection: Connection, read: StoredDeal, agreed: Agreed) -> DealExplanation:
     (stored,) = heard.with_consent(connection, [read])
     entries = ledger.entries_for(connection, [stored.row])
-    kin = kin_of(connection, [stored.row], clicks.candidates(connection, [stored.row]))
+    kin = kin_of(connection, [stored.row])
     known = kin.candidates.get(stored.row, ())
     found = heard.without_refused(connection, kin.candidates).get(stored.row, ())
     refused = [one for one in known if one not in found]

@@ -26,6 +26,7 @@ th,td{border-bottom:1px solid var(--line);padding:.3rem .6rem;text-align:left;ve
 td.number,th.number{text-align:right;white-space:nowrap}
 figure{margin:1rem 0;background:#fff;border:1px solid var(--line)}
 figcaption{color:#222;padding:.5rem .75rem 0}
+code{font-size:.75rem;overflow-wrap:anywhere}dt{font-weight:600}dd{margin:0 0 .6rem}
 svg{display:block;height:auto;max-width:100%;width:100%}
 @media print{body{max-width:none;padding:0;font-size:11pt}
 figure,tr{break-inside:avoid}h2,h3{break-after:avoid}}
@@ -53,8 +54,9 @@ class Chart:
 class Section:
     """A part of a page: a table, with the chart that shows it and what is to be said of it.
 
-    `numbers` are the columns that are set to the right. Level 2 stands under the page's title, and
-    3 under a level 2.
+    `numbers` are the columns that are set to the right. `definitions` are words and what they mean;
+    `commands` what is to be typed, for each row, to see the deals behind it. Level 2 stands under
+    the page's title, and 3 under a level 2.
     """
 
     heading: str
@@ -64,6 +66,8 @@ class Section:
     chart: Chart | None = None
     notes: Sequence[str] = ()
     level: int = 2
+    definitions: Sequence[tuple[str, str]] = ()
+    commands: Sequence[str] = ()
 
 
 def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
@@ -90,6 +94,11 @@ def _section(section: Section) -> Iterator[str]:
         yield f"<figure>{caption}{svg(section.chart)}</figure>"
     if section.rows:
         yield from _table(section)
+    if section.definitions:
+        yield "<dl>"
+        for word, meaning in section.definitions:
+            yield f"<dt>{escape(word)}</dt><dd>{escape(meaning)}</dd>"
+        yield "</dl>"
 
 
 def _table(section: Section) -> Iterator[str]:
@@ -97,10 +106,15 @@ def _table(section: Section) -> Iterator[str]:
     yield '<div class="wide"><table><thead><tr>'
     for name, kind in zip(section.columns, kinds, strict=True):
         yield f'<th scope="col"{kind}>{escape(name)}</th>'
+    if section.commands:
+        yield '<th scope="col">the deals behind it</th>'
     yield "</tr></thead><tbody>"
-    for row in section.rows:
+    for place, row in enumerate(section.rows):
         cells = zip(row, kinds, strict=True)
-        yield f"<tr>{''.join(f'<td{kind}>{escape(text)}</td>' for text, kind in cells)}</tr>"
+        typed = section.commands[place] if section.commands else ""
+        behind = f"<td><code>{escape(typed)}</code></td>" if section.commands else ""
+        shown = "".join(f"<td{kind}>{escape(text)}</td>" for text, kind in cells)
+        yield f"<tr>{shown}{behind}</tr>"
     yield "</tbody></table></div>"
 
 

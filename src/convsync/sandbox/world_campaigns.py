@@ -117,8 +117,14 @@ DEMONSTRATION: Final = Campaign(
 CAMPAIGNS: Final = Shares.of({TEMPLATES: 40, OWN_NAME: 25, COMPARISON: 15, DEMONSTRATION: 20})
 
 _DEVICES: Final = Shares.of({"DESKTOP": 55, "MOBILE": 40, "TABLET": 5})
-_CITIES: Final = Shares.of({1003854: 40, 1004437: 25, 1004234: 20, 0: 15})
-_AUDIENCES: Final = Shares.of({0: 70, 880_001: 20, 880_002: 10})
+CITIES: Final = {
+    1003854: "Berlin,Berlin,Germany",
+    1004437: "Hamburg,Hamburg,Germany",
+    1004234: "Munich,Bavaria,Germany",
+}
+AUDIENCES: Final = {880_001: "Visitors of the prices", 880_002: "Customers"}
+_CITIES: Final = Shares.of(dict(zip((*CITIES, 0), (40, 25, 20, 15), strict=True)))
+_AUDIENCES: Final = Shares.of(dict(zip((0, *AUDIENCES), (70, 20, 10), strict=True)))
 
 _STEPS: Final = (0.6180339887, 0.7548776662, 0.5698402910, 0.8191725134, 0.6710436067, 0.4142135624)
 """Each spreads the numbers of deals evenly over [0, 1), apart from the others: which campaign a

@@ -134,7 +134,9 @@ def _misnamed_variables() -> list[str]:
 
 def _secrets(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
-        raise OperatorError(f"{SECRETS_DIR} names {folder}, which is not a folder.")
+        raise OperatorError(
+            f"{SECRETS_DIR} names {folder}, which is not a folder. Make it, or name another."
+        )
     named = SecretsSettingsSource(Written, secrets_dir=folder)
     source = NestedSecretsSettingsSource(
         named, secrets_nested_delimiter="__", secrets_prefix=PREFIX

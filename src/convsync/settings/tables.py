@@ -15,6 +15,7 @@ from convsync.settings.cost_tables import CostsTable
 from convsync.settings.digest_tables import DigestTable
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable, RevenueSource
+from convsync.settings.report_tables import ReportsTable
 from convsync.settings.source_tables import ClickSource, DealSource
 from convsync.settings.tell_tables import TellTable
 from convsync.settings.value_tables import ValuesTable
@@ -245,6 +246,7 @@ class Settings(BaseSettings):
     audiences: dict[Name, AudienceTable] = {}
     tell: TellTable = TellTable()
     rates: RatesTable | None = None
+    reports: ReportsTable = ReportsTable()
     costs: CostsTable = CostsTable()
     limits: Limits = Limits()
     keys: Keys = Keys()

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, delete, func, select
 
 from convsync.model.ad_spending import AdCost, AdResult, CostView, Place
 from convsync.store import dialect
-from convsync.store.schema import ad_costs, ad_results, cost_days
+from convsync.store.schema import ad_clicks, ad_costs, ad_names, ad_results, cost_days
 
 _COST_FIELDS = AdCost.__struct_fields__
 _RESULT_FIELDS = AdResult.__struct_fields__
@@ -172,3 +172,28 @@ def days_known(connection: Connection, first: date, last: date) -> frozenset[dat
         .having(func.count() == accounts(connection))
     )
     return frozenset(date.fromisoformat(day) for (day,) in connection.execute(by_day))
+
+
+_OF_CLICKS = {CostView.LOCATION: ad_clicks.c.location, CostView.AUDIENCE: ad_clicks.c.audience}
+NAMED = tuple(_OF_CLICKS)
+"""The views whose items are IDs that the platform has names for."""
+
+
+def names(connection: Connection, view: CostView) -> Mapping[str, str]:
+    """Return what the platform calls the items of a view, as far as it was asked."""
+    found = select(ad_names.c.item, ad_names.c.name).where(ad_names.c.view == view)
+    return {item: name for item, name in connection.execute(found)}  # noqa: C416 (a result)
+
+
+def unnamed(connection: Connection, view: CostView) -> Sequence[str]:
+    """Return the items that costs or clicks name and that have no name yet, in their order."""
+    of_costs = select(ad_costs.c.item).where(ad_costs.c.view == view)
+    of_clicks = select(_OF_CLICKS[view]).where(_OF_CLICKS[view] != "")
+    items = {item for (item,) in connection.execute(of_costs.union(of_clicks))}
+    return sorted(items - names(connection, view).keys())
+
+
+def keep_names(connection: Connection, view: CostView, found: Mapping[str, str]) -> None:
+    """Keep what items without a name are called."""
+    rows = [(view, item, name) for item, name in found.items()]
+    dialect.insert_rows(connection, ad_names, ("view", "item", "name"), rows)

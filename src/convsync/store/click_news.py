@@ -33,10 +33,15 @@ def is_there(connection: Connection) -> bool:
 
 def close(connection: Connection) -> None:
     """Take note that the news of all clicks was spread."""
-    if runs.recall(connection, _LEAD_ON) is None and _share_a_key(connection):
-        runs.remember(connection, _LEAD_ON, "yes")
+    note_leading_on(connection)
     connection.execute(delete(click_news))
     runs.remember(connection, _SPREAD, str(last(connection)))
+
+
+def note_leading_on(connection: Connection) -> None:
+    """Take note where a click leads on to another."""
+    if runs.recall(connection, _LEAD_ON) is None and _share_a_key(connection):
+        runs.remember(connection, _LEAD_ON, "yes")
 
 
 def may_lead_on(connection: Connection) -> bool:

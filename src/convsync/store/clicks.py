@@ -31,10 +31,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis
-from convsync.model.key import CLICKS_BEGIN
+from convsync.model.click import BASIS_OF, Candidate, Click, ClickId, ClickIdKind, MatchBasis
+from convsync.model.key import CLICKS_BEGIN, kind_of
 from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
-from convsync.store import click_news, dialect, persons, schema
+from convsync.store import click_news, crowded_keys, dialect, persons, schema
 from convsync.store.column_types import instant_of
 from convsync.store.given import Chain
 from convsync.store.reach import NOBODYS_KEYS, reach
@@ -81,6 +81,8 @@ def save(connection: Connection, seen: SeenClicks) -> Stored:
     _move_back(connection, seen, numbers, earlier)
     keyed = _insert_keys(connection, seen.keys, numbers, {row for row, _ in known.values()})
     click_news.mark(connection, {numbers[position] for position in earlier} | keyed)
+    if keyed:
+        crowded_keys.count_anew(connection)
     return Stored(len(new), len(earlier), len(seen) - len(new) - len(earlier))
 
 
@@ -123,14 +125,20 @@ def candidates(connection: Connection, deal_rows: Sequence[int]) -> dict[int, li
 
     The best is picked here: a query that groups has SQLite build the whole of a preview's views.
     """
-    rows = sorted(_of_deals(connection, deal_rows))
-    found: dict[int, list[Candidate]] = {}
-    last: tuple[int, int] | None = None
-    for deal, click, *of_click in rows:
-        if (deal, click) != last:  # else found before, on a better basis
-            last = deal, click
-            found.setdefault(deal, []).append(_candidate(*of_click))
-    return found
+    of_deals: dict[int, dict[int, Candidate]] = {}
+    for deal, click, kind, value, clicked_at, is_whole_day, key in _of_deals(connection, deal_rows):
+        found, basis = of_deals.setdefault(deal, {}), basis_of(key)
+        known = found.get(click)
+        if known is None:
+            found[click] = Candidate(_click(kind, value, clicked_at, is_whole_day), basis)
+        elif basis < known.basis:
+            found[click] = Candidate(known.click, basis)
+    return {deal: [found[click] for click in sorted(found)] for deal, found in of_deals.items()}
+
+
+def basis_of(key: bytes) -> MatchBasis:
+    """Return how a click is found by a key with this digest."""
+    return BASIS_OF[kind_of(key)]
 
 
 def key_range(connection: Connection) -> tuple[bytes, bytes] | None:
@@ -145,10 +153,7 @@ def key_range(connection: Connection) -> tuple[bytes, bytes] | None:
 
 
 def _of_deals(connection: Connection, deal_rows: Sequence[int]) -> Iterable[Any]:
-    """Return deal row, click row and the click of all that these deals share a key with, or carry.
-
-    A deal's clicks differ in what sorting compares first; the same one again only in its basis.
-    """
+    """Return deal row, click row, the click and the key of all that these deals have a key of."""
     database, ends = connection.dialect.name, key_range(connection)
     if ends is None:
         return dialect.raw_rows(connection, _carried_by_the_deal(database), deals=deal_rows)
@@ -163,19 +168,15 @@ def _sharing_anything(dialect_name: str) -> CompoundSelect[Any]:
     return union_all(_sharing_a_key(dialect_name), _carried_by_the_deal(dialect_name))
 
 
-def _candidate(
-    kind: str, value: str, clicked_at: int | None, is_whole_day: int, basis: int
-) -> Candidate:
-    click = Click(
+def _click(kind: str, value: str, clicked_at: int | None, is_whole_day: int) -> Click:
+    return Click(
         click_id=ClickId(_KINDS[kind], value),
         clicked_at=instant_of(clicked_at),
         is_whole_day=bool(is_whole_day),
     )
-    return Candidate(click, _BASES[basis])
 
 
 _KINDS = {kind.value: kind for kind in ClickIdKind}
-_BASES = {basis.value: basis for basis in MatchBasis}
 
 
 def _sharing_a_key(dialect_name: str) -> Select[Any]:
@@ -184,7 +185,7 @@ def _sharing_a_key(dialect_name: str) -> Select[Any]:
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_join)
     shared = chain.to(click_keys, click_keys.c.key == of_deal.c.key)
     clicked = chain.to(clicks, clicks.c.id == shared.c.click)
-    found = _found(chain, of_deal, clicked, shared.c.basis)
+    found = _found(chain, of_deal, clicked)
     return found.where(of_deal.c.key.not_in(NOBODYS_KEYS))
 
 
@@ -194,13 +195,13 @@ def _carried_by_the_deal(dialect_name: str) -> Select[Any]:
     may_be_one = deal_keys.c.key >= literal(CLICKS_BEGIN)
     of_deal = chain.to(deal_keys, (deal_keys.c.deal == chain.number) & may_be_one)
     clicked = chain.to(clicks, clicks.c.key == of_deal.c.key)
-    return _found(chain, of_deal, clicked, literal(int(MatchBasis.DEAL)))
+    return _found(chain, of_deal, clicked)
 
 
-def _found(chain: Chain, of_deal: FromClause, clicked: FromClause, basis: Any) -> Select[Any]:
+def _found(chain: Chain, of_deal: FromClause, clicked: FromClause) -> Select[Any]:
     at = type_coerce(clicked.c.clicked_at, BigInteger)
     of_click = (clicked.c.id, clicked.c.kind, clicked.c.value, at, clicked.c.is_whole_day)
-    columns: list[Any] = [of_deal.c.deal, *of_click, basis]
+    columns: list[Any] = [of_deal.c.deal, *of_click, of_deal.c.key]
     return select(*columns).select_from(chain.joined)
 
 
@@ -214,11 +215,7 @@ def by_row(connection: Connection, rows: Collection[int]) -> dict[int, Click]:
     columns = ("id", "kind", "value", "clicked_at", "is_whole_day")
     found = dialect.rows_among(connection, clicks, columns, "id", sorted(rows))
     return {
-        row: Click(
-            click_id=ClickId(_KINDS[kind], value),
-            clicked_at=instant_of(clicked_at),
-            is_whole_day=bool(is_whole_day),
-        )
+        row: _click(kind, value, clicked_at, is_whole_day)
         for row, kind, value, clicked_at, is_whole_day in found
         if value
     }
@@ -283,13 +280,13 @@ def _insert_keys(
     connection: Connection, keys: Iterable[SeenKey], numbers: Sequence[int], known: set[int]
 ) -> set[int]:
     """Write the keys of all clicks; return the rows of known ones that got another."""
-    rows = dict.fromkeys([(key, numbers[position], basis) for key, position, basis in keys])
-    asked = [key for key, row, _ in rows if row in known] if known else []
+    rows = dict.fromkeys([(key, numbers[position]) for key, position in keys])
+    asked = [key for key, row in rows if row in known] if known else []
     there = {
         (key, row)
         for key, row in dialect.rows_among(connection, click_keys, ("key", "click"), "key", asked)
     }
-    added = [row for row in rows if row[:2] not in there] if there else rows
+    added = [row for row in rows if row not in there] if there else rows
     in_order = sorted(added)  # one after the other, into pages that are at hand
-    dialect.insert_rows(connection, click_keys, ("key", "click", "basis"), in_order)
-    return {row for _, row, _ in added if row in known} if known else set()
+    dialect.insert_rows(connection, click_keys, ("key", "click"), in_order)
+    return {row for _, row in added if row in known} if known else set()

@@ -12,10 +12,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, delete, func, select, union_all
 
-from convsync.store import click_news, dialect, persons
+from convsync.store import click_news, dialect, persons, runs
 from convsync.store.reach import MOST_CLICKS
 from convsync.store.schema import click_keys, clicks, crowded_keys, deal_keys
 
+_COUNTED = "clicks counted by their keys"
 _COLUMNS = ("key", "clicks", "example")
 
 
@@ -29,7 +30,14 @@ class CrowdedKey:
 
 
 def note(connection: Connection, allowed: Set[bytes], *, now: datetime) -> None:
-    """Keep which keys too many clicks have; deals that this concerns are due."""
+    """Keep which keys too many clicks have; deals that this concerns are due.
+
+    All clicks are counted where there are new ones since the last time, and else none.
+    """
+    counted = f"{click_news.last(connection)} {sorted(key.hex() for key in allowed)}"
+    if runs.recall(connection, _COUNTED) == counted:
+        return
+    runs.remember(connection, _COUNTED, counted)
     if not click_news.may_lead_on(connection):
         return  # every key is of one click
     found = {key: of_key for key, *of_key in _counted(connection) if key not in allowed}
@@ -41,6 +49,11 @@ def note(connection: Connection, allowed: Set[bytes], *, now: datetime) -> None:
         concerned = _deals_behind(connection, changed)
         persons.make_due(connection, concerned, now)
         persons.note_changed(connection, concerned)
+
+
+def count_anew(connection: Connection) -> None:
+    """Have all clicks counted the next time: known ones have got another key."""
+    runs.remember(connection, _COUNTED, "")
 
 
 def _counted(connection: Connection) -> list[tuple[bytes, int, int]]:

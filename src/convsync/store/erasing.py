@@ -34,6 +34,7 @@ from convsync.store import (
     revenue,
     row_digests,
     schema,
+    write_backs,
 )
 from convsync.store.deals import StoredDeal, numbered
 from convsync.store.pages import PAGE
@@ -157,6 +158,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
     ad_clicks.forget(connection, found.digests)
     revenue.forget_customers(connection, sorted(found.digests))
     persons.forget(connection, rows)
+    write_backs.forget(connection, rows)
     for numbers in _some(sorted(found.clicks)):
         connection.execute(delete(click_keys).where(click_keys.c.click.in_(numbers)))
         connection.execute(delete(click_news).where(click_news.c.click.in_(numbers)))

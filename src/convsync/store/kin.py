@@ -1,9 +1,12 @@
-"""What a customer's other deals and clicks say of a deal: clicks found through them, and sales.
+"""The clicks that may count for deals, and the customer's earlier sales.
 
-Only what the deal's own keys do not find: those clicks `clicks.candidates` brings.
+Where clicks lead on to one another, the clicks of a deal are those of its customer: what its own
+keys find comes first, and the rest is found through another deal or click. All of it is found in
+one way along the keys (`reach`), for a chunk of deals at once. Where they do not, one query finds
+the same (`clicks`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -15,7 +18,7 @@ from convsync.model.deal import WON, EarlierSale
 from convsync.store import click_news, clicks, dialect, persons
 from convsync.store.deal_row import click_ids_of
 from convsync.store.given import numbers_given
-from convsync.store.reach import MOST_CLICKS, Reached, reach
+from convsync.store.reach import MOST_CLICKS, Link, Reached, Together, reach
 from convsync.store.schema import deal_keys, deals, milestones
 
 
@@ -27,40 +30,36 @@ class Kin:
     sales: Mapping[int, Sequence[EarlierSale]] = field(default_factory=dict)
 
 
-def kin_of(
-    connection: Connection, rows: Collection[int], logged: Mapping[int, Sequence[Candidate]]
-) -> Kin:
-    """Return what is known of the customers of these deals; `logged` is what they find themselves.
+def kin_of(connection: Connection, rows: Collection[int]) -> Kin:
+    """Return what is known of these deals and their customers.
 
-    Nothing leads on from a deal that is its customer's only one and finds no click, or one that
-    leads on to none.
+    Nothing leads on from a deal that is its customer's only one where no click leads to another.
     """
     if not persons.is_needed(connection):
-        return Kin(logged)
+        return Kin(clicks.candidates(connection, [*rows]))
     members = persons.members_with(connection, rows)
-    begun = members.keys() | (logged.keys() if click_news.may_lead_on(connection) else ())
-    if not begun:
-        return Kin(logged)
-    beyond = _candidates(connection, begun, members)
-    found = {row: [*logged.get(row, ()), *more] for row, more in beyond.items()}
-    return Kin({**logged, **found}, _sales(connection, members))
+    followed = set(rows) if click_news.may_lead_on(connection) else members.keys()
+    alone = [row for row in rows if row not in followed]
+    found = clicks.candidates(connection, alone) if alone else {}
+    found |= _followed(connection, followed, members) if followed else {}
+    return Kin(found, _sales(connection, members))
 
 
-def _candidates(
-    connection: Connection, begun: Collection[int], members: Mapping[int, set[int]]
+def _followed(
+    connection: Connection, rows: Collection[int], members: Mapping[int, set[int]]
 ) -> dict[int, list[Candidate]]:
-    keys = _keys_of(connection, set(begun).union(*members.values()))
+    """Return the clicks of the customers of these deals, by deal."""
+    keys = _keys_of(connection, set(rows).union(*members.values()))
     customers = _Customers(reach(connection, set().union(*keys.values()), to_deals=False))
-    beyond: dict[int, set[int]] = {}
-    for deal in begun:
-        own = keys[deal]
-        theirs = own.union(*(keys[other] for other in members.get(deal, ())))
-        if found := customers.clicks_beyond(own, theirs):
-            beyond[deal] = found
-    known = clicks.by_row(connection, set().union(*beyond.values()))
+    bases: dict[int, dict[int, MatchBasis]] = {}
+    for deal in rows:
+        theirs = keys[deal].union(*(keys[other] for other in members.get(deal, ())))
+        if found := customers.clicks_of(keys[deal], theirs):
+            bases[deal] = found
+    known = clicks.by_row(connection, set().union(*bases.values()))
     return {
-        deal: [Candidate(known[row], MatchBasis.PERSON) for row in sorted(found) if row in known]
-        for deal, found in beyond.items()
+        deal: [Candidate(known[row], basis) for row, basis in found.items() if row in known]
+        for deal, found in bases.items()
     }
 
 
@@ -69,36 +68,54 @@ def _keys_of(connection: Connection, rows: Collection[int]) -> dict[int, set[byt
     for deal, key in dialect.rows_among(
         connection, deal_keys, ("deal", "key"), "deal", sorted(rows)
     ):
-        keys[deal].add(key)
+        keys[deal].add(bytes(key))
     return keys
 
 
 class _Customers:
-    """Clicks and the keys they have, to go from one to the other."""
+    """Clicks by the keys they have, and those that lead to one another."""
 
     def __init__(self, reached: Reached) -> None:
-        self._clicks: dict[bytes, set[int]] = {}
-        self._keys: dict[int, set[bytes]] = {}
-        for key, click in reached.links:
-            self._clicks.setdefault(key, set()).add(click)
-            self._keys.setdefault(click, set()).add(key)
+        self._with_key = _by_key(reached.links)
+        self._ends = _by_key(reached.ends)
+        self._together = Together()
+        for ones in self._with_key.values():
+            self._together.join_all(ones)
+        self._all: dict[int, list[int]] = {}
+        for click in sorted({click for _, click in reached.links}):
+            self._all.setdefault(self._together.first_of(click), []).append(click)
 
-    def clicks_beyond(self, own: Collection[bytes], theirs: Collection[bytes]) -> set[int]:
-        """Return the clicks that a customer's keys lead to, but for those that a deal's own find.
+    def clicks_of(self, own: Iterable[bytes], theirs: Iterable[bytes]) -> dict[int, MatchBasis]:
+        """Return how each click is found of a customer with `theirs`, who has a deal with `own`.
 
-        None where there are more than any customer has.
+        Those that the deal's own keys find go first, each part in the order of the rows. Where
+        keys lead to more clicks than any customer has, they lead no further than these.
         """
-        found, followed = set[int](), set[bytes]()
-        new_keys = set(theirs)
-        while new_keys and len(found) <= MOST_CLICKS:
-            followed |= new_keys
-            new = self._with(new_keys) - found
-            found |= new
-            new_keys = set[bytes]().union(*(self._keys[click] for click in new)) - followed
-        return found - self._with(own) if len(found) <= MOST_CLICKS else set()
+        found: dict[int, MatchBasis] = {}
+        for key in own:
+            basis = clicks.basis_of(key)
+            for click in self._with_key.get(key, self._ends.get(key, ())):
+                found[click] = min(basis, found.get(click, basis))
+        in_order = {click: found[click] for click in sorted(found)}
+        whole = self._led_to_by(theirs)
+        if len(whole) <= MOST_CLICKS:
+            for click in whole:
+                in_order.setdefault(click, MatchBasis.PERSON)
+        return in_order
 
-    def _with(self, keys: Collection[bytes]) -> set[int]:
-        return set[int]().union(*(self._clicks.get(key, ()) for key in keys))
+    def _led_to_by(self, keys: Iterable[bytes]) -> Sequence[int]:
+        first_of, with_key = self._together.first_of, self._with_key
+        begun = {first_of(with_key[key][0]) for key in keys if key in with_key}
+        if len(begun) == 1:
+            return self._all[begun.pop()]
+        return sorted(click for first in begun for click in self._all[first])
+
+
+def _by_key(links: Iterable[Link]) -> dict[bytes, list[int]]:
+    by_key: dict[bytes, list[int]] = {}
+    for key, click in links:
+        by_key.setdefault(key, []).append(click)
+    return by_key
 
 
 def _sales(connection: Connection, members: Mapping[int, set[int]]) -> dict[int, list[EarlierSale]]:

@@ -19,6 +19,7 @@ from convsync.model.record import numbers_in
 from convsync.model.statement import is_order_id
 from convsync.store import audit_blocks
 from convsync.store.deal_row import key_of
+from convsync.store.reach import NOBODYS_KEYS
 from convsync.store.schema import (
     HAS_CONTENT,
     audit_events,
@@ -28,7 +29,6 @@ from convsync.store.schema import (
     deal_keys,
     deals,
     ledger,
-    shared_keys,
 )
 
 MOST_CONVERSIONS = 2_000
@@ -142,7 +142,7 @@ def _keys_of_click(connection: Connection, value: str) -> Iterator[Sequence[byte
     if logged:
         shared = select(click_keys.c.key).where(
             click_keys.c.click.in_([row for row, _ in logged]),
-            click_keys.c.key.not_in(select(shared_keys.c.key)),
+            click_keys.c.key.not_in(NOBODYS_KEYS),
         )
         yield [*(key for _, key in logged), *connection.execute(shared).scalars()]
         return

@@ -35,18 +35,29 @@ def remove(connection: Connection, number: int) -> bool:
 
 def note_definitions(connection: Connection, now_there: Definitions, *, at: datetime) -> None:
     """Keep what is defined in another way than it was, or for the first time, or no more."""
+    rows = [
+        {"kind": key.kind, "name": key.name, "since": at, "digest": digest}
+        for key, digest in _news(connection, now_there).items()
+    ]
+    if rows:
+        connection.execute(insert(definitions), rows)
+
+
+def not_counted_by_yet(connection: Connection, now_there: Definitions) -> Sequence[DefinitionKey]:
+    """Return what is defined in another way than the last night counted by; none before one."""
+    is_known = connection.execute(select(definitions.c.kind).limit(1)).first()
+    return list(_news(connection, now_there)) if is_known else []
+
+
+def _news(connection: Connection, now_there: Definitions) -> dict[DefinitionKey, bytes | None]:
+    """Return each definition that differs from the last that is kept; None where it is gone."""
     last: dict[DefinitionKey, bytes | None] = {
         DefinitionKey(Defined(row.kind), row.name): row.digest
         for row in connection.execute(select(definitions).order_by(definitions.c.since))
     }
     news = {key: digest for key, digest in now_there.items() if last.get(key) != digest}
     gone = {key: None for key, digest in last.items() if digest and key not in now_there}
-    rows = [
-        {"kind": key.kind, "name": key.name, "since": at, "digest": digest}
-        for key, digest in {**news, **gone}.items()
-    ]
-    if rows:
-        connection.execute(insert(definitions), rows)
+    return {**news, **gone}
 
 
 def redefinitions(connection: Connection) -> Sequence[Redefinition]:

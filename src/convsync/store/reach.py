@@ -28,10 +28,11 @@ Link = tuple[bytes, int]
 
 @dataclass(slots=True)
 class Reached:
-    """Keys, and the clicks that have them."""
+    """Keys, and the clicks that have them; `ends` are those of keys that too many clicks have."""
 
     keys: set[bytes] = field(default_factory=set)
     links: list[Link] = field(default_factory=list)
+    ends: list[Link] = field(default_factory=list)
 
 
 def reach(connection: Connection, keys: Collection[bytes], *, to_deals: bool = True) -> Reached:
@@ -45,8 +46,9 @@ def reach(connection: Connection, keys: Collection[bytes], *, to_deals: bool = T
     new_keys = set(keys) - shared
     while new_keys:
         found.keys |= new_keys
-        links = links_with(connection, new_keys)
+        links, ends = _links_with(connection, new_keys)
         found.links += links
+        found.ends += ends
         new_clicks = {click for _, click in links} - known_clicks
         known_clicks |= new_clicks
         others = _keys_of(connection, new_clicks) - found.keys
@@ -63,17 +65,19 @@ def joining_nobody(connection: Connection) -> frozenset[bytes]:
     return frozenset(bytes(key) for (key,) in connection.execute(NOBODYS_KEYS))
 
 
-def links_with(connection: Connection, keys: Collection[bytes]) -> list[Link]:
-    """Return the clicks that have these keys, without the keys that too many have."""
+def _links_with(connection: Connection, keys: Collection[bytes]) -> tuple[list[Link], list[Link]]:
+    """Return the clicks that have these keys, and apart from them those of keys of too many."""
     joining = sorted(key for key in keys if key < CLICKS_BEGIN)
     carried = sorted(key for key in keys if key >= CLICKS_BEGIN)
     found = dialect.rows_among(connection, click_keys, ("key", "click"), "key", joining)
-    links = [(key, click) for key, click in found]
+    links: list[Link] = [(key, click) for key, click in found]
     counted = Counter([key for key, _ in links])
+    ends: list[Link] = []
     if too_many := {key for key, count in counted.items() if count > MOST_CLICKS}:
+        ends = [link for link in links if link[0] in too_many]
         links = [link for link in links if link[0] not in too_many]
     own = dialect.rows_among(connection, clicks, ("key", "id"), "key", carried)
-    return links + [(key, click) for key, click in own]
+    return [*links, *((key, click) for key, click in own)], ends
 
 
 def _keys_of(connection: Connection, rows: Collection[int]) -> set[bytes]:

@@ -22,11 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from convsync.model.key import CRM_END
+from convsync.model.key import CRM_END, PEOPLE_END
 from convsync.model.ledger import State
 from convsync.store import runs
 from convsync.store.schema import (
-    IS_OF_PEOPLE,
     audience_members,
     click_keys,
     clicks,
@@ -79,7 +78,9 @@ def sweep_click_keys(connection: Connection, before: datetime) -> None:
     """Erase the keys of people by which clicks of before then were found."""
     first, last = _slice(connection, "clicks", clicks.c.id)
     old = select(clicks.c.id).where(clicks.c.id.between(first, last), clicks.c.clicked_at < before)
-    connection.execute(delete(click_keys).where(IS_OF_PEOPLE, click_keys.c.click.in_(old)))
+    key = click_keys.c.key
+    is_of_people = (key >= literal(CRM_END)) & (key < literal(PEOPLE_END))
+    connection.execute(delete(click_keys).where(is_of_people, click_keys.c.click.in_(old)))
 
 
 def sweep_statements(connection: Connection, before: datetime) -> list[int]:

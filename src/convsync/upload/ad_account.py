@@ -5,7 +5,7 @@ sent to need not be one that can be asked anything. Words that are the platform'
 client, an error's code) are kept in its spelling.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -120,6 +120,9 @@ class CostReader(Protocol):
 
     def costs_between(self, view: CostView, first: date, last: date) -> Sequence[AdCost]:
         """Return what was spent from the first day to the last, told apart in one way."""
+
+    def names_of(self, view: CostView, items: Sequence[str]) -> Mapping[str, str]:
+        """Return what some places or audiences are called, by their IDs, as far as it is known."""
 
     def results_between(self, first: date, last: date) -> Sequence[AdResult]:
         """Return what the platform counts for the clicks of these days, by conversion action."""

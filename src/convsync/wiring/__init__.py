@@ -50,6 +50,7 @@ from convsync.wiring.watch import digest_times_of as digest_times_of
 from convsync.wiring.watch import metrics_token_of as metrics_token_of
 from convsync.wiring.watch import timetable_of as timetable_of
 from convsync.wiring.watch import watch_of as watch_of
+from convsync.wiring.write_back import write_backs_of as write_backs_of
 
 
 def services_of(
@@ -66,12 +67,13 @@ def services_of(
     Whoever has to wait does so by `sleep`, and tells how long by `ticks`.
     """
     retry = retry_of(settings, sleep, ticks)
+    sources = deal_sources_of(settings, retry)
     return Services(
         database=database_of(settings, on_step=on_step),
         head_file=head_file_of(settings),
         privacy=privacy_of(settings),
         rules=rules_of(settings),
-        deal_sources=deal_sources_of(settings, retry),
+        deal_sources=sources,
         click_sources=click_sources_of(settings),
         revenue_sources=revenue_sources_of(settings),
         money=money_of(settings),
@@ -85,6 +87,7 @@ def services_of(
         definitions=definitions_of(settings),
         funnel=funnel_of(settings),
         audiences=audiences_of(settings),
+        write_backs=write_backs_of(settings, sources),
         tell=tell_terms_of(settings),
         retry=retry,
         ask_the_time=time_of_platforms(settings),

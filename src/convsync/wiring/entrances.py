@@ -13,6 +13,7 @@ from convsync.retrying import RetryPolicy
 from convsync.settings.crm_tables import AnyCrmDeals
 from convsync.settings.crms import CRMS
 from convsync.settings.crms.descriptor import Consent, CrmDescriptor
+from convsync.settings.kept_secrets import variable
 from convsync.settings.loading import written_tables
 from convsync.signing_in.way import Answers, Entrance
 from convsync.wiring.crm import crm_of
@@ -86,6 +87,19 @@ def _crm(
         known={key: there[key] for key in consent.keys if key in there},
         way=lambda answers: consent.way(table_with(answers)),
         prove=lambda answers: _read_stages(table_with(answers), folder),
+        hint=_other_ways(name, table),
+    )
+
+
+def _other_ways(name: str, table: Mapping[str, Any]) -> str:
+    """Say what has to go from a table that had another way to sign in, "" where nothing has."""
+    others = sorted((_OTHER_WAYS - {"kind", "refresh_token"}) & table.keys())
+    if not others:
+        return ""
+    variables = ", ".join(variable(f"deals.{name}", key) for key in others)
+    return (
+        f"Now take {', '.join(others)} out of [deals.{name}] (or unset {variables}): a table with"
+        " two ways to sign in is refused.\n"
     )
 
 

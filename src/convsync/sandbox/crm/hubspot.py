@@ -11,16 +11,18 @@ from operator import itemgetter
 from typing import Any, Final
 
 from convsync.sandbox.consent import ConsentDesk, ConsentRefused
+from convsync.sandbox.crm import hubspot_answers as answers
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome
 from convsync.sandbox.crm.consenting import ConsentingServer
+from convsync.sandbox.crm.hubspot_writing import batch_update
 from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
+from convsync.sandbox.crm.writing import WRITABLE
 
 TOKEN: Final = "pat-eu1-sandbox"  # noqa: S105 - opens nothing but this sandbox
 REFRESH_TOKEN: Final = "refresh-sandbox"  # noqa: S105
 CLIENT: Final = ("hubspot-app", "hubspot-secret")
 MOST_FOUND, A_PAGE, A_HISTORY_BATCH, A_BATCH, A_LINK_BATCH = 10_000, 200, 50, 100, 1_000
 _DEALS, _CONTACTS = ("deals", "0-3"), ("contacts", "0-1")
-_CORRELATION: Final = "019cd9fe-d093-7d4f-99bc-45975fdcf7c6"
 
 FIELDS: Final = (
     Field(kind="deal", own="amount", name="amount", label="Amount", type="number"),
@@ -30,6 +32,7 @@ FIELDS: Final = (
     Field(kind="deal", own="origin", name="origin", label="Origin"),
     Field(kind="deal", own="gclid", name="gclid", label="GCLID"),
     Field(kind="deal", own="mql_on", name="mql_on", label="MQL on", type="date"),
+    *(Field(kind="deal", own=own, name=own, label=label) for own, label in WRITABLE.items()),
     Field(kind=CONTACT, own="email", name="email", label="Email"),
     Field(kind=CONTACT, own="phone", name="phone", label="Phone", type="phone_number"),
     Field(kind=CONTACT, own="country", name="country", label="Country/Region"),
@@ -42,6 +45,9 @@ FIELDS: Final = (
 )
 
 
+_FIELD_TYPES = {"number": "number", "date": "date", "phone_number": "phonenumber"}
+
+
 class HubSpotServer(ConsentingServer):
     """HubSpot over a book. Contact and deal IDs are digits."""
 
@@ -51,6 +57,7 @@ class HubSpotServer(ConsentingServer):
         ("POST", r"/crm/objects/2026-09/(?P<records>[\w-]+)/search", "search"),
         ("POST", r"/crm/objects/2026-09/(?P<records>[\w-]+)/batch/read", "batch_read"),
         ("GET", r"/crm/objects/2026-09/(?:deals|0-3)", "list_deals"),
+        ("POST", r"/crm/objects/2026-09/(?:deals|0-3)/batch/update", "batch_update"),
         (
             "POST",
             r"/crm/associations/2026-09/(?P<records>[\w-]+)/(?P<to>[\w-]+)/batch/read",
@@ -76,7 +83,7 @@ class HubSpotServer(ConsentingServer):
 
     def too_many(self, beyond: Allowance) -> Reply:
         """Name the limit; how long to wait is not said."""
-        return _error(
+        return answers.error(
             429, "You have reached a limit.", "RATE_LIMITS", errorType="RATE_LIMIT",
             policyName=beyond.name,
         )  # fmt: skip
@@ -89,17 +96,19 @@ class HubSpotServer(ConsentingServer):
         """Ask for a bearer token everywhere but where one is given out."""
         if request.bearer in self.tokens or request.path.startswith("/oauth/"):
             return None
-        return _error(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
+        return answers.error(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
 
     def token(self, request: CrmRequest) -> Reply:
         """Give out an access token for a code or a refresh token."""
         form = request.form()
+        if (form.get("client_id"), form.get("client_secret")) != CLIENT:
+            return answers.error(400, "missing or invalid client secret", "BAD_CLIENT_SECRET")
         try:
             agreed = self.agreed(form)
         except ConsentRefused:
-            return _error(400, "missing or unknown auth code", "BAD_AUTH_CODE")
+            return answers.error(400, "missing or unknown auth code", "BAD_AUTH_CODE")
         if agreed is None:
-            return _error(400, "missing or invalid refresh token", "BAD_REFRESH_TOKEN")
+            return answers.error(400, "missing or invalid refresh token", "BAD_REFRESH_TOKEN")
         token = f"access-{len(self.tokens)}"
         self.tokens.add(token)
         return Reply(
@@ -115,20 +124,20 @@ class HubSpotServer(ConsentingServer):
         """Answer with records that fit one group of filters on stamp and ID, sorted one way."""
         asked = request.json()
         if missing := {"after", "filterGroups", "limit", "properties", "sorts"} - asked.keys():
-            return _error(400, f"Missing: {sorted(missing)}", "VALIDATION_ERROR")
+            return answers.error(400, f"Missing: {sorted(missing)}", "VALIDATION_ERROR")
         limit, offset = int(asked["limit"]), int(asked["after"])
         if limit > A_PAGE or offset + limit > MOST_FOUND:
-            return _error(400, "There was a problem with the request.", "VALIDATION_ERROR")
+            return answers.error(400, "There was a problem with the request.", "VALIDATION_ERROR")
         filters = [one for group in asked["filterGroups"] for one in group["filters"]]
         stamp = "hs_lastmodifieddate" if records in _DEALS else "lastmodifieddate"
         bounds: dict[str, Any] = {}
         for one in filters:
             key = (one["propertyName"], one["operator"])
             if key not in {(stamp, "GTE"), (stamp, "LT"), ("hs_object_id", "GT")}:
-                return _error(400, f"{key} is not served here", "VALIDATION_ERROR")
+                return answers.error(400, f"{key} is not served here", "VALIDATION_ERROR")
             bounds[one["operator"]] = one["value"]
         if bounds.get("GTE") == "0":
-            return _error(500, "internal error", "SERVER_ERROR")
+            return answers.error(500, "internal error", "SERVER_ERROR")
         since, until = (_since_epoch(bounds.get(name)) for name in ("GTE", "LT"))
         found = self._modified(records, since, until, bounds.get("GT"))
         if asked["sorts"][0]["direction"] == "DESCENDING":
@@ -149,7 +158,7 @@ class HubSpotServer(ConsentingServer):
         most = A_HISTORY_BATCH if with_history else A_BATCH
         ids = [one["id"] for one in asked["inputs"]]
         if len(ids) > most:
-            return _error(400, f"The maximum is {most} inputs.", "VALIDATION_ERROR")
+            return answers.error(400, f"The maximum is {most} inputs.", "VALIDATION_ERROR")
         found: dict[str, dict[str, Any]] = {}
         missing = []
         for one in ids:
@@ -161,17 +170,21 @@ class HubSpotServer(ConsentingServer):
                 if with_history:
                     body["propertiesWithHistory"] = self._history(record, with_history)
                 found[body["id"]] = body
-        return _batch(
+        return answers.batch(
             list(found.values()),
-            [_missing(missing)] if missing else [],
+            [answers.missing(missing)] if missing else [],
         )
+
+    def batch_update(self, request: CrmRequest) -> Reply:
+        """Write properties of deals."""
+        return batch_update(self, FIELDS, request)
 
     def associations(self, request: CrmRequest, records: str, to: str) -> Reply:
         """Answer with the links of these records; one without any is an error of its own."""
         results, errors = [], []
         inputs = request.json()["inputs"]
         if len(inputs) > A_LINK_BATCH:
-            return _error(400, f"The maximum is {A_LINK_BATCH} inputs.", "VALIDATION_ERROR")
+            return answers.error(400, f"The maximum is {A_LINK_BATCH} inputs.", "VALIDATION_ERROR")
         for one in inputs:
             if linked := self._links(records, one["id"]):
                 links = [{"toObjectId": other, "associationTypes": []} for other in linked]
@@ -186,12 +199,12 @@ class HubSpotServer(ConsentingServer):
                         "context": {"fromObjectId": [one["id"]]},
                     }
                 )
-        return _batch(results, errors)
+        return answers.batch(results, errors)
 
     def list_deals(self, request: CrmRequest) -> Reply:
         """Answer with archived deals, a page of a hundred at most, after a cursor."""
         if request.query.get("archived") != "true":
-            return _error(400, "only archived=true is served here", "VALIDATION_ERROR")
+            return answers.error(400, "only archived=true is served here", "VALIDATION_ERROR")
         limit = min(int(request.query.get("limit", "10")), 100)
         first = int(request.query.get("after", "0"))
         gone = [one for one in self.book.departures.values() if one.survivor is None]
@@ -199,7 +212,8 @@ class HubSpotServer(ConsentingServer):
         wanted = request.query.get("properties", "").split(",")
         body: dict[str, Any] = {
             "results": [
-                self._record(one.deal, wanted) | {"archived": True, "archivedAt": _text(one.at)}
+                self._record(one.deal, wanted)
+                | {"archived": True, "archivedAt": answers.stamp(one.at)}
                 for one in page
             ]
         }
@@ -239,7 +253,12 @@ class HubSpotServer(ConsentingServer):
         return Reply(
             body={
                 "results": [
-                    {"name": one.name, "label": one.label, "type": one.type, "fieldType": "text"}
+                    {
+                        "name": one.name,
+                        "label": one.label,
+                        "type": one.type,
+                        "fieldType": _FIELD_TYPES.get(one.type, "text"),
+                    }
                     for one in FIELDS
                     if one.kind == kind
                 ]
@@ -276,8 +295,8 @@ class HubSpotServer(ConsentingServer):
         return {
             "id": known["hs_object_id"],
             "properties": named,
-            "createdAt": _text(record.created_at),
-            "updatedAt": _text(record.modified_at),
+            "createdAt": answers.stamp(record.created_at),
+            "updatedAt": answers.stamp(record.modified_at),
             "archived": False,
         }
 
@@ -306,11 +325,11 @@ def _deal_values(deal: CrmDeal) -> dict[str, str]:
         **{one.name: own.get(one.own, "") for one in FIELDS if one.kind == "deal"},
         "hs_object_id": deal.deal_id,
         "dealname": deal.name,
-        "createdate": _text(deal.created_at),
-        "hs_lastmodifieddate": _text(deal.modified_at),
+        "createdate": answers.stamp(deal.created_at),
+        "hs_lastmodifieddate": answers.stamp(deal.modified_at),
         "deal_currency_code": deal.currency or "",
         "dealstage": stage_id(deal.stage),
-        "hs_v2_date_entered_current_stage": _text(deal.entered[-1][1]),
+        "hs_v2_date_entered_current_stage": answers.stamp(deal.entered[-1][1]),
         "pipeline": "pipeline-0",
         "hubspot_owner_id": deal.owner,
         "closed_lost_reason": deal.lost_reason,
@@ -322,8 +341,8 @@ def _contact_values(person: CrmPerson) -> dict[str, str]:
     return {
         **{one.name: person.fields.get(one.own, "") for one in FIELDS if one.kind == CONTACT},
         "hs_object_id": person.person_id,
-        "createdate": _text(person.created_at),
-        "lastmodifieddate": _text(person.modified_at),
+        "createdate": answers.stamp(person.created_at),
+        "lastmodifieddate": answers.stamp(person.modified_at),
         "hs_merged_object_ids": person.fields.get("merged_from", ""),
     }
 
@@ -342,43 +361,10 @@ def _written(record: CrmDeal | CrmPerson, name: str) -> list[tuple[str, datetime
 
 def _newest_first(written: list[tuple[str, datetime]]) -> list[dict[str, Any]]:
     return [
-        {"value": value, "timestamp": _text(at), "sourceType": "CRM_UI"}
+        {"value": value, "timestamp": answers.stamp(at), "sourceType": "CRM_UI"}
         for value, at in sorted(written, key=itemgetter(1))[::-1]
     ]
 
 
-def _batch(results: list[dict[str, Any]], errors: list[dict[str, Any]]) -> Reply:
-    body: dict[str, Any] = {"status": "COMPLETE", "results": results}
-    if not errors:
-        return Reply(body=body)
-    return Reply(status=207, body=body | {"numErrors": len(errors), "errors": errors})
-
-
-def _missing(ids: Sequence[str]) -> dict[str, Any]:
-    return {
-        "status": "error",
-        "category": "OBJECT_NOT_FOUND",
-        "message": "Could not get some objects, they may be deleted or not exist.",
-        "context": {"ids": list(ids)},
-    }
-
-
-def _error(status: int, message: str, category: str, **more: str) -> Reply:
-    return Reply(
-        status=status,
-        body={
-            "status": "error",
-            "message": message,
-            "correlationId": _CORRELATION,
-            "category": category,
-            **more,
-        },
-    )
-
-
 def _since_epoch(millis: str | None) -> datetime | None:
     return None if millis is None else datetime.fromtimestamp(int(millis) / 1000, UTC)
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

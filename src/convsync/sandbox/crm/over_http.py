@@ -75,7 +75,7 @@ def routes(
         Route("/crms/{vendor}/deals/{deal}", guarded(id_of)),
         Route("/crms/{vendor}/requests", guarded(requests_made)),
         *(
-            Route(f"/{name}/{{path:path}}", _vendor(crms, name), methods=["GET", "POST"])
+            Route(f"/{name}/{{path:path}}", _vendor(crms, name), methods=["GET", "POST", "PATCH"])
             for name in SERVERS
         ),
     ]

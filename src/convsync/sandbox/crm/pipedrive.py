@@ -19,6 +19,7 @@ from convsync.sandbox.crm import pipedrive_pages as pages
 from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outcome, id_key
 from convsync.sandbox.crm.consenting import ConsentingServer
 from convsync.sandbox.crm.pipedrive_fields import BUILT_IN, FIELDS, custom_values
+from convsync.sandbox.crm.pipedrive_writing import change
 from convsync.sandbox.crm.server import Allowance, CrmRequest, Now, Reply
 
 TOKEN: Final = "sandbox-0123456789abcdef0123456789abcdef"  # noqa: S105 - opens only this sandbox
@@ -49,6 +50,7 @@ class PipedriveServer(ConsentingServer):
     routes = (
         ("GET", r"/api/v2/deals", "deals"),
         ("GET", r"/api/v2/deals/archived", "archived"),
+        ("PATCH", r"/api/v2/deals/(?P<deal_id>\d+)", "change"),
         ("GET", r"/api/v1/deals/(?P<deal_id>\d+)/changelog", "changelog"),
         ("GET", r"/api/v2/persons", "persons"),
         ("GET", r"/api/v2/pipelines", "pipelines"),
@@ -147,6 +149,10 @@ class PipedriveServer(ConsentingServer):
     def archived(self, request: CrmRequest) -> Reply:
         """Answer with archived deals."""
         return self._listed(request.query, is_archived=True)
+
+    def change(self, request: CrmRequest, deal_id: str) -> Reply:
+        """Write custom fields of a deal."""
+        return change(self, request, deal_id)
 
     def persons(self, request: CrmRequest) -> Reply:
         """Answer with persons: a window of them, some by ID, or those behind a deal."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from convsync.sandbox.crm.book import CONTACT
 from convsync.sandbox.crm.server import Field
+from convsync.sandbox.crm.writing import WRITABLE
 
 
 def _custom(kind: str, own: str, label: str) -> Field:
@@ -23,6 +24,7 @@ FIELDS: Final = (
             ("origin", "Lead origin"),
             ("gclid", "GCLID"),
             ("mql_on", "MQL on"),
+            *WRITABLE.items(),
         )
     ),
     *(

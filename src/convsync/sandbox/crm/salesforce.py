@@ -27,6 +27,7 @@ from convsync.sandbox.consent import ConsentDesk, ConsentRefused
 from convsync.sandbox.crm.book import CrmBook
 from convsync.sandbox.crm.consenting import ConsentingServer
 from convsync.sandbox.crm.salesforce_org import PARENTS, PREFIX, Org, record_id
+from convsync.sandbox.crm.salesforce_writing import update, with_rights
 from convsync.sandbox.crm.server import CrmRequest, Now, Reply
 from convsync.sandbox.crm.soql import COUNT, SoqlError, SoqlRow
 
@@ -69,6 +70,7 @@ class SalesforceServer(ConsentingServer):
         ("GET", rf"{_V}/queryAll", "query_all"),
         ("GET", rf"{_V}/query/(?P<locator>\w+-\d+)", "next_part"),
         ("GET", rf"{_V}/sobjects/(?P<records>\w+)/describe", "describe"),
+        ("PATCH", rf"{_V}/composite/sobjects", "update"),
         ("POST", rf"{_V}/jobs/query", "create_job"),
         ("GET", rf"{_V}/jobs/query/(?P<job_id>\w+)", "look_at_job"),
         ("GET", rf"{_V}/jobs/query/(?P<job_id>\w+)/results", "results"),
@@ -225,8 +227,12 @@ class SalesforceServer(ConsentingServer):
         """Answer with the fields of an object that the user may see."""
         if not self.org.shows(records):
             return self.not_found(request)
-        fields = self.org.described(records)
+        fields = with_rights(self, self.org.described(records))
         return Reply(body={"name": records, "queryable": True, "fields": fields})
+
+    def update(self, request: CrmRequest) -> Reply:
+        """Write fields of opportunities."""
+        return update(self, self.org, request)
 
     # Bulk jobs
 

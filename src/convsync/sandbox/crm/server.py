@@ -145,6 +145,11 @@ class CrmServer:
     merges_into_a_new_deal = False
     """True where a merge ends both deals and makes a third."""
 
+    may_write = True
+    """False where the credentials may read alone."""
+    lost_answers = 0
+    """How many of the next changes are made and never answered."""
+
     def __init__(self, book: CrmBook, now: Now) -> None:
         self.book = book
         self.now = now

@@ -117,6 +117,14 @@ def be_untidy(turn: Turn) -> Json:
     return {"made": make_untidy(turn.crm, what, at)}
 
 
+def set_writing(turn: Turn) -> Json:
+    """`{"may_write": false, "lost_answers": 1}`: a missing right; changes that are not answered."""
+    server = turn.crm.server
+    server.may_write = bool(turn.order.get("may_write", server.may_write))
+    server.lost_answers = int(turn.order.get("lost_answers", server.lost_answers))
+    return {}
+
+
 SWITCHES: Mapping[str, Callable[[Turn], Json]] = {
     "deals.csv": load_csv,
     "faults": add_faults,
@@ -126,6 +134,7 @@ SWITCHES: Mapping[str, Callable[[Turn], Json]] = {
     "stages": set_stages,
     "stuck": set_stuck,
     "untidy": be_untidy,
+    "writing": set_writing,
 }
 _EDITS: Mapping[str, Callable[[CrmOfVendor, Mapping[str, Any]], str]] = {
     "moved": lambda crm, edit: crm.book.move(edit["deal"], edit["stage"], _at(edit)).deal_id,

@@ -16,7 +16,7 @@ from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.advertising import PaidClick
 from convsync.sandbox.books import Counted
 from convsync.sandbox.verdicts import click_ids_in
-from convsync.sandbox.world_campaigns import Placement
+from convsync.sandbox.world_campaigns import AUDIENCES, CITIES, Placement
 
 IMPRESSIONS_A_CLICK = 12
 RATES: Mapping[str, float] = {"EUR": 1.0, "USD": 0.9, "GBP": 1.15}
@@ -71,6 +71,26 @@ def spending_with(
         return (row for row in spending(platform, customer_id, account) if row.get(field))
 
     return table
+
+
+def geo_targets(platform: AdPlatform, customer_id: str, account: SandboxAccount) -> Iterator[Row]:
+    """Yield the names of the cities."""
+    for number, name in CITIES.items():
+        yield {
+            "geo_target_constant.resource_name": f"geoTargetConstants/{number}",
+            "geo_target_constant.id": number,
+            "geo_target_constant.canonical_name": name,
+        }
+
+
+def user_lists(platform: AdPlatform, customer_id: str, account: SandboxAccount) -> Iterator[Row]:
+    """Yield the names of a world's audiences."""
+    for number, name in AUDIENCES.items() if platform.advertising else ():
+        yield {
+            "user_list.resource_name": f"customers/{customer_id}/userLists/{number}",
+            "user_list.id": number,
+            "user_list.name": name,
+        }
 
 
 def _results(platform: AdPlatform, customer_id: str, account: SandboxAccount) -> Iterator[Row]:

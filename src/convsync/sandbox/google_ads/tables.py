@@ -13,7 +13,13 @@ from zoneinfo import ZoneInfo
 from convsync.sandbox.account import Action, ReportRow, SandboxAccount
 from convsync.sandbox.ad_platform import AdPlatform
 from convsync.sandbox.books import Job
-from convsync.sandbox.google_ads.spending import clicks_of_world, spending, spending_with
+from convsync.sandbox.google_ads.spending import (
+    clicks_of_world,
+    geo_targets,
+    spending,
+    spending_with,
+    user_lists,
+)
 
 CLIENT = "GOOGLE_ADS_API"
 SHOWN_DAYS = timedelta(days=7)
@@ -250,6 +256,8 @@ TABLES: dict[str, Table] = {
     "conversion_action": _conversion_action,
     "click_view": _click_view,
     "campaign": spending,
+    "geo_target_constant": geo_targets,
+    "user_list": user_lists,
     "ad_group": spending,
     "keyword_view": spending_with("ad_group_criterion.keyword.text"),
     "geographic_view": spending_with("segments.geo_target_most_specific_location"),

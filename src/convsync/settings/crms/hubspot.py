@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import SecretStr, field_validator, model_validator
 
-from convsync.settings.crm_tables import AnyCrmDeals
 from convsync.settings.crms.descriptor import Connection, Consent, CrmDescriptor, revealed
 from convsync.settings.values import ApiUrl
+from convsync.settings.write_back_tables import WritableCrmDeals
 
 if TYPE_CHECKING:
     from convsync.extract.crm_adapter import Crm
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _API: Final = "https://api.hubapi.com"
 
 
-class HubSpotDeals(AnyCrmDeals):
+class HubSpotDeals(WritableCrmDeals):
     """Deals from HubSpot: a service key or a private app's `token`, or an OAuth app.
 
     `api_version` is a dated version of the CRM API; each is supported for eighteen months.
@@ -72,6 +72,7 @@ def _way(table: HubSpotDeals) -> "Way":
     from convsync.signing_in.way import Way
 
     page = "https://app.hubspot.com" if table.url == _API else table.url
+    writes = {} if table.write_back is None else {"crm.objects.deals.write": "what is written back"}
     return Way(
         vendor="HubSpot",
         page_url=f"{page}/oauth/authorize",
@@ -79,6 +80,7 @@ def _way(table: HubSpotDeals) -> "Way":
         scopes={
             "crm.objects.deals.read": "deals, their history of stages, pipelines, properties",
             "crm.objects.contacts.read": "e-mails, phones, consent and click IDs of contacts",
+            **writes,
         },
         ends="when somebody removes the app from the account",
     )

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import SecretStr, model_validator
 
-from convsync.settings.crm_tables import AnyCrmDeals
 from convsync.settings.crms.descriptor import Connection, Consent, CrmDescriptor, revealed
 from convsync.settings.values import ApiUrl
+from convsync.settings.write_back_tables import WritableCrmDeals
 
 if TYPE_CHECKING:
     from convsync.extract.crm_adapter import Crm
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convsync.signing_in.way import Way
 
 
-class PipedriveDeals(AnyCrmDeals):
+class PipedriveDeals(WritableCrmDeals):
     """Deals from Pipedrive, `url` being https://COMPANY.pipedrive.com: an API token, or OAuth."""
 
     kind: Literal["pipedrive"]
@@ -56,6 +56,10 @@ def _open(table: PipedriveDeals, mapping: "CrmMapping", connection: Connection) 
     return pipedrive.Pipedrive(pipedrive_api.Api(http), mapping)
 
 
+def _deals_scope(table: PipedriveDeals) -> str:
+    return "deals:read" if table.write_back is None else "deals:full"
+
+
 def _way(table: PipedriveDeals) -> "Way":
     """https://pipedrive.readme.io/docs/marketplace-oauth-authorization"""
     from convsync.signing_in.way import Way
@@ -65,7 +69,7 @@ def _way(table: PipedriveDeals) -> "Way":
         page_url=f"{table.login_url}/oauth/authorize",
         token_url=f"{table.login_url}/oauth/token",
         scopes={
-            "deals:read": "deals, archived deals, pipelines, stages, fields of deals",
+            _deals_scope(table): "deals, archived deals, pipelines, stages, fields of deals",
             "contacts:read": "persons and their fields",
             "recents:read": "the changelog of a deal",
         },

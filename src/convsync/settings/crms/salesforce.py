@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from convsync.settings.crm_tables import AnyCrmDeals
 from convsync.settings.crms.descriptor import Connection, Consent, CrmDescriptor, revealed
 from convsync.settings.values import ApiUrl
+from convsync.settings.write_back_tables import WritableCrmDeals
 
 if TYPE_CHECKING:
     from convsync.extract.crm_adapter import Crm
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convsync.signing_in.way import Way
 
 
-class SalesforceDeals(AnyCrmDeals):
+class SalesforceDeals(WritableCrmDeals):
     """Deals from Salesforce, by an External Client App: client credentials, a JWT, or a person.
 
     `url` is the My Domain, https://COMPANY.my.salesforce.com. With `username` and

@@ -20,7 +20,6 @@ from convsync.store.schema.audit_tables import (
 )
 from convsync.store.schema.base import GROWS, metadata
 from convsync.store.schema.click_tables import (
-    IS_OF_PEOPLE,
     ad_clicks,
     ad_days,
     click_keys,
@@ -29,7 +28,7 @@ from convsync.store.schema.click_tables import (
     collected,
 )
 from convsync.store.schema.comeback_tables import comebacks
-from convsync.store.schema.cost_tables import ad_costs, ad_results, cost_days
+from convsync.store.schema.cost_tables import ad_costs, ad_names, ad_results, cost_days
 from convsync.store.schema.deal_tables import (
     IS_ESTIMATED,
     IS_UNCLEAR,
@@ -81,6 +80,7 @@ from convsync.store.schema.run_tables import (
 from convsync.store.schema.trend_tables import definitions, notes
 from convsync.store.schema.user_tables import sign_ins, users
 from convsync.store.schema.value_tables import value_versions
+from convsync.store.schema.write_back_tables import write_backs
 
 __all__ = [
     "APPEND_ONLY",
@@ -88,7 +88,6 @@ __all__ = [
     "HAS_CONTENT",
     "IS_ESTIMATED",
     "IS_LATE",
-    "IS_OF_PEOPLE",
     "IS_OPEN",
     "IS_STILL_JOINED",
     "IS_UNCLEAR",
@@ -98,6 +97,7 @@ __all__ = [
     "ad_clicks",
     "ad_costs",
     "ad_days",
+    "ad_names",
     "ad_results",
     "audience_batches",
     "audience_lists",
@@ -148,6 +148,7 @@ __all__ = [
     "users",
     "value_versions",
     "watermarks",
+    "write_backs",
 ]
 
 

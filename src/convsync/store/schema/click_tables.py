@@ -15,7 +15,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 from convsync.store.column_types import Instant, Word
@@ -39,12 +38,9 @@ click_keys = Table(
     metadata,
     Column("key", LargeBinary(16), primary_key=True),
     Column("click", ForeignKey("clicks.id"), primary_key=True),
-    Column("basis", Integer, nullable=False),
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
-IS_OF_PEOPLE = text("basis IN (6, 7)")
-"""A key that is a hashed e-mail or phone: `MatchBasis.EMAIL` and `PHONE`."""
 Index("ix_click_keys_click", click_keys.c.click)
 
 collected = Table(

@@ -45,6 +45,15 @@ ad_results = Table(
 )
 """What the platform counts for the clicks of a day, by campaign and conversion action."""
 
+ad_names = Table(
+    "ad_names",
+    metadata,
+    Column("view", Word(10), primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+)
+"""What the platform calls the places and audiences that it otherwise gives by their IDs."""
+
 cost_days = Table(
     "cost_days",
     metadata,

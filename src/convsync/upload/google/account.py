@@ -4,7 +4,7 @@ The Data Manager API tells nothing of an account, so a reader goes by the Google
 road conversions take. Google's words (a status, a type) are kept in its spelling.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -68,6 +68,9 @@ class AccountReader(Protocol):
 
     def costs_between(self, view: CostView, first: date, last: date) -> Sequence[AdCost]:
         """Return what was spent in days of the account's calendar, told apart in one way."""
+
+    def names_of(self, view: CostView, items: Sequence[str]) -> Mapping[str, str]:
+        """Return what some places or audiences are called, by their IDs, as far as it is known."""
 
     def results_between(self, first: date, last: date) -> Sequence[AdResult]:
         """Return what is counted for clicks of these days, by conversion action."""

@@ -5,7 +5,7 @@ sent is shown there at all could not be confirmed. Its absence proves nothing, a
 is what the ledger goes by. Were it shown one day, it would be under a name of its own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -163,6 +163,9 @@ class _Costs:
 
     def costs_between(self, view: CostView, first: date, last: date) -> Sequence[AdCost]:
         return self.reader.costs_between(view, first, last)
+
+    def names_of(self, view: CostView, items: Sequence[str]) -> Mapping[str, str]:
+        return self.reader.names_of(view, items)
 
     def results_between(self, first: date, last: date) -> Sequence[AdResult]:
         return self.reader.results_between(first, last)

@@ -24,6 +24,36 @@ _CAMPAIGNS_LIST = "campaign_criterion.user_list.user_list"
 _NOT_SAID = frozenset({"UNSPECIFIED", "UNKNOWN"})
 
 
+class NameQuery(NamedTuple):
+    """The resource that has the names of a view's items, and its field for them."""
+
+    resource: str
+    name: str
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """Return what is selected."""
+        return f"{self.resource}.id", f"{self.resource}.{self.name}"
+
+    def text(self, ids: Sequence[str]) -> str:
+        """Return the GAQL that reads the names of items, by their numbers."""
+        return (
+            f"SELECT {', '.join(self.fields)} FROM {self.resource}"  # noqa: S608 - numbers
+            f" WHERE {self.resource}.id IN ({', '.join(map(str, map(int, ids)))})"
+        )
+
+    def name_in(self, row: Any) -> tuple[str, str]:
+        """Return the ID and the name in a raw row."""
+        message = getattr(row, self.resource)
+        return str(message.id), str(getattr(message, self.name))
+
+
+NAMES: Mapping[CostView, NameQuery] = {
+    CostView.LOCATION: NameQuery("geo_target_constant", "canonical_name"),
+    CostView.AUDIENCE: NameQuery("user_list", "name"),
+}
+
+
 class CostQuery(NamedTuple):
     """A resource, what is selected of it, and a condition besides the days."""
 

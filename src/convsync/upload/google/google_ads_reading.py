@@ -178,6 +178,11 @@ class GoogleAdsAccount:
             for row in self._answered(query.text(first, last))
         ]
 
+    def names_of(self, view: CostView, items: Sequence[str]) -> Mapping[str, str]:
+        """Return what items of a view are called; see AccountReader."""
+        query = cost_views.NAMES[view]
+        return dict(map(query.name_in, self._answered(query.text(items))))
+
     def results_between(self, first: date, last: date) -> Sequence[AdResult]:
         """Return what is counted for clicks of days of the account's; see AccountReader."""
         rows = self._answered(cost_views.RESULTS.text(first, last))

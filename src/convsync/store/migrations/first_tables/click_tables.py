@@ -21,7 +21,6 @@ def make() -> None:
         "click_keys",
         sa.Column("key", sa.LargeBinary(length=16), nullable=False),
         sa.Column("click", sa.Integer(), nullable=False),
-        sa.Column("basis", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["click"], ["clicks.id"], name=op.f("fk_click_keys_click")),
         sa.PrimaryKeyConstraint("key", "click", name=op.f("pk_click_keys")),
         sqlite_with_rowid=False,

@@ -52,6 +52,13 @@ def make() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "ad_names",
+        sa.Column("view", sa.String(length=10), nullable=False),
+        sa.Column("item", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("view", "item", name=op.f("pk_ad_names")),
+    )
+    op.create_table(
         "cost_days",
         sa.Column("customer_id", sa.String(length=50), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),

@@ -21,6 +21,7 @@ from convsync.store.migrations.first_tables import (
     trend_tables,
     user_tables,
     value_tables,
+    write_back_tables,
 )
 
 revision = "0001"
@@ -45,6 +46,7 @@ _AREAS = (
     value_tables,
     user_tables,
     report_views,
+    write_back_tables,
 )
 
 

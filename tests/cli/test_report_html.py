@@ -1,0 +1,165 @@
+"""`report html`: one page with all reports, whose every row can be looked into."""
+
+import json
+import re
+import shlex
+import tomllib
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests.cli.office import NIGHT, Office
+from tests.cli.test_coverage_page import Outline
+
+DAYS = ("--since", "2026-01-01", "--until", "2026-03-31", "--as-of", NIGHT)
+INVOICES = """
+[revenue.invoices]
+kind = "csv"
+path = "invoices.csv"
+columns = { line = "No", paid_at = "Paid", amount = "Amount", currency = "Currency", \
+deal_id = "Deal" }
+
+[retry]"""
+FIRST_CELLS = re.compile(r"<tr><td>(.*?)</td>(.*?)<td><code>(.*?)</code></td></tr>")
+CELL = re.compile(r"<td[^>]*>(.*?)</td>")
+
+
+@pytest.fixture
+def seller(office: Office) -> Office:
+    """Four leads in two regions: two won and paid, one lost, one that stands."""
+    office.configure("\n[retry]", INVOICES)
+    office.deal("D-1", sql_date="2026-02-24 10:00:00", region="<i>north</i> & co", amount="1234.5")
+    office.deal("D-2", won_date="", lost_date="2026-02-23", region="south")
+    office.deal("D-3", region="south")
+    office.deal("D-4", won_date="", created="2026-01-07", mql_date="2026-01-08 10:00:00")
+    paid = "No,Paid,Amount,Currency,Deal\nR-1,2026-03-02,1500,EUR,D-1\n"
+    (office.folder / "invoices.csv").write_text(paid, encoding="utf-8")
+    office.night()
+    return office
+
+
+def written(office: Office, *words: str) -> str:
+    file = office.folder / "page.html"
+    said = office.types("report", "html", "--to", str(file), *DAYS, *words)
+    assert (said.code, said.out) == (0, f"Written to {file}.\n"), said.err
+    return file.read_text(encoding="utf-8")
+
+
+def section(page: str, heading: str) -> str:
+    """Return a part of the page, from its heading to the next."""
+    _, found, rest = page.partition(f">{heading}</h")
+    assert found, heading
+    return rest.partition("<h")[0]
+
+
+def test_it_has_every_report_and_every_chart_has_its_table(seller: Office) -> None:
+    page = written(seller)
+    outline = Outline(page)
+    assert outline.open == []
+    assert outline.count("table") >= outline.count("svg") >= 5
+    for heading in ("Funnel", "Where we fall short", "Week by week", "Revenue", "won"):
+        section(page, heading)
+
+
+def test_it_loads_nothing_and_runs_nothing(seller: Office) -> None:
+    page = written(seller)
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=", page)
+    assert "<i>north</i>" not in page
+    assert "&lt;i&gt;north&lt;/i&gt; &amp; co" in page
+
+
+def test_definitions_stand_in_it_word_for_word(seller: Office) -> None:
+    words = unescape(section(written(seller), "What the words mean"))
+    milestones = tomllib.loads(seller.config.read_text(encoding="utf-8"))["milestones"]
+    assert len(milestones) >= 4
+    for name, agreed in milestones.items():
+        assert f"{name}, owned by {agreed['owner']}" in words
+        assert agreed["definition"] in words
+
+
+def test_the_command_of_each_row_lists_the_deals_behind_its_figure(seller: Office) -> None:
+    page = written(seller)
+    rows = FIRST_CELLS.findall(section(page, "Funnel"))
+    assert [name for name, *_ in rows] == [
+        *("leads", "mql (marketing)", "sql (sales development)"),
+        *("opportunity (sales)", "won (sales)"),
+    ]
+    for name, cells, command in rows:
+        (figure, *_) = CELL.findall(cells)
+        _, *words = shlex.split(unescape(command))
+        said = seller.types(*words, "--as-of", NIGHT, "--format", "json")
+        assert len(json.loads(said.out)) == int(figure), name
+
+
+def test_every_command_on_the_page_can_be_typed(seller: Office) -> None:
+    commands = set(re.findall(r"<code>(.+?)</code>", written(seller)))
+    assert len(commands) > 10
+    for command in commands:
+        _, *words = shlex.split(unescape(command))
+        assert seller.types(*words).code == 0, command
+
+
+def test_revenue_leads_to_the_sales_of_its_month(seller: Office) -> None:
+    ((month, cells, command),) = FIRST_CELLS.findall(section(written(seller), "Revenue"))
+    assert (month, CELL.findall(cells)[0]) == ("2026-03", "2")
+    _, *words = shlex.split(unescape(command))
+    found = json.loads(seller.types(*words, "--format", "json", "--as-of", NIGHT).out)
+    assert {one["deal_id"] for one in found} == {"D-1", "D-3"}
+
+
+def test_figures_are_written_as_the_company_writes_them(seller: Office) -> None:
+    assert "2,234.50 EUR" in written(seller)
+    seller.configure(
+        "\n[retry]",
+        '\n[reports]\ndecimal = ","\nthousands = "."\ndate_format = "%d.%m.%Y"\n\n[retry]',
+    )
+    page = written(seller)
+    assert "2.234,50 EUR" in page
+    assert "Leads and sales from 01.01.2026 to 31.03.2026" in page
+    assert "--lead-from 2026-01-01 --lead-to 2026-03-31" in page
+
+
+def test_a_file_that_cannot_be_written_is_named(seller: Office, tmp_path: Path) -> None:
+    said = seller.types("report", "html", "--to", str(tmp_path / "no" / "page.html"), *DAYS)
+    assert said.code == 2
+    assert "cannot be written" in said.err
+
+
+DEALS = [
+    pytest.param(("--came-to", "won"), ["D-1", "D-3"], id="came to a step"),
+    pytest.param(("--came-to", "mql", "--fate", "open"), ["D-4"], id="stand at it"),
+    pytest.param(("--came-to", "mql", "--fate", "lost"), ["D-2"], id="were lost there"),
+    pytest.param(("--lead-to", "2026-01-31"), ["D-4"], id="leads of some days"),
+    pytest.param(("--where", "region=south"), ["D-2", "D-3"], id="in a segment"),
+    pytest.param(
+        ("--came-to", "sql", "--reached-from", "2026-02-01"), ["D-1"], id="reached the step itself"
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "deal_ids"), DEALS)
+def test_deals_are_listed_by_how_far_they_came(
+    seller: Office, words: tuple[str, ...], deal_ids: list[str]
+) -> None:
+    said = seller.types("deals", *words, "--as-of", NIGHT, "--format", "json")
+    assert [one["deal_id"] for one in json.loads(said.out)] == deal_ids
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        pytest.param(("--came-to", "sold"), "There is no step sold; there are: lead", id="step"),
+        pytest.param(("--where", "region"), "write NAME=VALUE", id="no value"),
+        pytest.param(("--where", "size=1"), "Nothing can be grouped by size", id="no segment"),
+        pytest.param(("--came-to", "won", "--rule", "won"), "leave one of the two out", id="both"),
+        pytest.param(("--fate", "gone"), "There is no fate gone", id="fate"),
+    ],
+)
+def test_what_cannot_be_asked_of_deals_is_said(
+    seller: Office, words: tuple[str, ...], problem: str
+) -> None:
+    said = seller.types("deals", *words)
+    assert said.code == 2
+    assert problem in said.err
