@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from convsync import pipeline
+from convsync import pipeline, restore
 from convsync.errors import OperatorError
 from convsync.forgetting import Whom
 from convsync.sandbox.faults import PlannedFault
@@ -284,3 +284,21 @@ def _kept(company: Company) -> set[str]:
 
 def _lists(sandbox: Sandbox) -> list[dict[str, object]]:
     return list(sandbox.platform.user_lists.as_json(sandbox.platform.clock.now()).values())
+
+
+def test_a_restored_backup_has_each_list_emptied_and_filled_anew(
+    keeping: Company, sandbox: Sandbox, ledger_in_a_file: None
+) -> None:
+    lose(keeping, "stays")
+    keeping.night(night(0))
+    keeping.close_ledger()
+    backup = (keeping.folder / "ledger.db").read_bytes()
+    lose(keeping, "added-since")
+    keeping.night(night(1))
+    assert mail_of("added-since") in on_list(sandbox, "lost")
+    keeping.close_ledger()
+    (keeping.folder / "ledger.db").write_bytes(backup)
+    del keeping.deals["added-since"]
+    restore.accept(keeping.database, keeping.folder / "convsync.audit-head", now=night(2))
+    keeping.night(night(2))
+    assert on_list(sandbox, "lost") == {mail_of("stays")}
