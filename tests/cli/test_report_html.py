@@ -21,7 +21,9 @@ columns = { line = "No", paid_at = "Paid", amount = "Amount", currency = "Curren
 deal_id = "Deal" }
 
 [retry]"""
-FIRST_CELLS = re.compile(r"<tr><td>(.*?)</td>(.*?)<td><code>(.*?)</code></td></tr>")
+FIRST_CELLS = re.compile(
+    r'<tr class="led"><td>(.*?)</td>(.*?)</tr>\n<tr class="behind">.*?<code>(.*?)</code>'
+)
 CELL = re.compile(r"<td[^>]*>(.*?)</td>")
 
 

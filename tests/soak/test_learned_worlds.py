@@ -34,7 +34,6 @@ def is_large(group: tuple[str, ...]) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_learned_chances_are_true_and_their_intervals_honest() -> None:
     truth = truths()
     held: Counter[tuple[str, ...]] = Counter()
