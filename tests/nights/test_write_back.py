@@ -6,9 +6,11 @@ from decimal import Decimal
 import pytest
 
 from convsync import pipeline
+from convsync.model.expected import Cell, ExpectedTable, Measured, Timing
 from convsync.sandbox.crm import book as crm
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.crm.writing import WRITABLE
+from convsync.store import value_versions
 from tests.nights.company import Company
 
 MQL = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -25,6 +27,30 @@ FACTS = {
     "first_click": "written_first_click",
     "platform": "written_platform",
 }
+
+
+CHANCE, AMOUNT = Measured(0.23, 0.2, 0.26, 400), Measured(1000, 900, 1100, 90)
+EXPECTED = ExpectedTable(
+    by=(),
+    milestones=("mql",),
+    window_days=90,
+    currency="EUR",
+    cells={
+        "mql": {
+            "": Cell(
+                milestone="mql",
+                group=(),
+                leads=400,
+                won=90,
+                young=0,
+                chance=CHANCE,
+                amount=AMOUNT,
+                value=Measured(230, 200, 260, 400),
+            )
+        }
+    },
+    timings={"mql": Timing(come=(1.0,) * 91, left=(1.0,) * 91)},
+)
 
 
 @pytest.fixture(params=[*FIELDS])
@@ -184,6 +210,29 @@ def test_a_missing_right_is_a_problem_of_the_night_and_reserves_nothing(
     office.server.may_write = True
     assert company.night(SECOND).problems == []
     assert written(office, 1)["written_click"] == "click-of-1"
+
+
+def test_an_open_deals_chance_and_value_are_those_of_the_accepted_version(
+    company: Company, office: CrmOfVendor
+) -> None:
+    """A number's field may hold it as 23.0; that is no other value, and is not written again."""
+    names = FIELDS[office.server.name]
+    more = {"score": names["written_score"], "expected_value": names["written_campaign"]}
+    writes_back(company, office, **more)
+    with company.database.transaction("accept values") as connection:
+        number = value_versions.keep(connection, EXPECTED, [], at=MQL, by="me")
+        value_versions.accept(connection, number, at=MQL, by="me", restates=False)
+    assert company.night(FIRST).problems == []
+    deal = office.book.deal(office.server.record_id("deal", 1))
+    assert deal is not None
+    assert float(deal.fields["written_score"]) == 23
+    assert deal.fields["written_campaign"] == "230.00"
+    company.night(SECOND)
+    before = changes_made(office)
+    company.night(THIRD)
+    assert changes_made(office) == before
+    kept = company.query("SELECT value, declined FROM write_backs WHERE value = '23'")
+    assert [(row["value"], row["declined"]) for row in kept] == [("23", None)] * 2
 
 
 def test_a_field_that_does_not_exist_is_named_and_nothing_is_written(

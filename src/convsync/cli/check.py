@@ -72,7 +72,7 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
         if wants_learned_values(services.rules) and found[0].severity is None:
             terms = wiring.learning_terms_of(settings)
             found += findings(services.database, services.rules, terms, services.clock())
-        written = [*findings_of_write_back(services.write_backs)]
+        written = [*findings_of_write_back(services.write_backs, services.database)]
         zone = services.money.zone or UTC
         written += findings_of_money(
             services.revenue_sources,
