@@ -26,8 +26,9 @@ from convsync.audiences.making import cleared, made
 from convsync.audiences.requests import ListAtWork
 from convsync.audiences.verdicts import AudienceVerdicts
 from convsync.calls import PacedCalls
-from convsync.errors import ConvsyncError, OperatorError
+from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.audience import Audience, Renewal
+from convsync.stopping import Stop
 from convsync.store import audience_lists, audience_members
 from convsync.store.audience_lists import KeptList
 from convsync.store.database import Connection
@@ -50,12 +51,14 @@ class AudienceKeeper:
         calls: PacedCalls,
         *,
         configured: Sequence[str],
+        stop: Stop,
     ) -> None:
         self._session = session
         self._audiences = audiences
         self._destinations = destinations
         self._calls = calls
         self._configured = configured
+        self._stop = stop
         self._refusal: OperatorError | None = None
         self.problems: list[str] = []
 
@@ -115,13 +118,14 @@ class AudienceKeeper:
                     audience_lists.end(connection, batch.number, "unanswered")
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """Change one list; what keeps it from being changed does not keep the others."""
+        """Change one list; what the platform says of it does not keep the others."""
+        self._stop.raise_if_asked()
         try:
             work()
         except OperatorError as error:
             self._refusal = self._refusal or error
             log.warning("audience refused", because=str(error))
-        except ConvsyncError as error:
+        except (TransientError, UnexpectedResponseError) as error:
             self.problems.append(f"{error} The next run goes on with it.")
 
     def _take_off(self, kept: KeptList) -> None:
@@ -153,6 +157,7 @@ class AudienceKeeper:
             session=self._session,
             calls=self._calls,
             problems=self.problems,
+            stop=self._stop,
         )
 
     def _lists_of(self, kept: KeptList) -> MemberLists:
