@@ -123,6 +123,13 @@ def test_figures_are_written_as_the_company_writes_them(seller: Office) -> None:
     assert "--lead-from 2026-01-01 --lead-to 2026-03-31" in page
 
 
+def test_a_company_without_any_deal_has_a_page_that_says_so(office: Office) -> None:
+    office.night()
+    page = written(office)
+    assert "No deal became a lead in this period." in section(page, "Funnel")
+    assert Outline(page).open == []
+
+
 def test_a_file_that_cannot_be_written_is_named(seller: Office, tmp_path: Path) -> None:
     said = seller.types("report", "html", "--to", str(tmp_path / "no" / "page.html"), *DAYS)
     assert said.code == 2
