@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights nights-on-postgresql bench bench-collect bench-peers profile dist format lock clean
+.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights nights-on-postgresql bench bench-years bench-collect bench-peers profile dist format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -103,6 +103,9 @@ nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledge
 
 bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000 is quicker, ONLY=status,plan alone
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --only '$(ONLY)'
+
+bench-years: $(READY)  ## questions and filters of a ledger of ten events a deal: an hour, and 6 GB in TMPDIR
+	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --years
 
 bench-collect: $(READY)  ## reports a second that the collector writes before it answers
 	$(BIN)/python -m scripts.bench.collecting

@@ -1,12 +1,11 @@
 """Leads whose true chances are known: of the sandbox's world, and made up in a line."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from random import Random
 
-from convsync.learn.leads import Lead, Spell, Terms, days_at
+from convsync.learn.leads import Lead, Spell, Terms
 from convsync.sandbox.world import World
-from convsync.sandbox.world_deal import WorldDeal
+from scripts.backtest_values import as_lead
 
 TERMS = Terms(
     milestones=("mql", "sql", "opportunity"),
@@ -19,7 +18,7 @@ TERMS = Terms(
 
 def leads_of(world: World) -> Sequence[Lead]:
     """Return the leads of a world with their whole life: learning sees what was known on a day."""
-    return [_lead(world.deal(index)) for index in range(world.deals)]
+    return [as_lead(world.deal(index)) for index in range(world.deals)]
 
 
 def made_up(
@@ -57,18 +56,3 @@ def made_up(
 def history(leads: int, chance_of: dict[str, float], seed: int = 0) -> list[Lead]:
     """Return leads made up from a seed."""
     return made_up(Random(seed), leads, chance_of)
-
-
-def _lead(deal: WorldDeal) -> Lead:
-    reached = {"mql": deal.created_at, "sql": deal.sql_at, "opportunity": deal.opportunity_at}
-    return Lead(
-        group=(deal.origin,),
-        reached={name: Spell(days_at(at)) for name, at in reached.items() if at},
-        won=_spell(deal.won_at),
-        lost=_spell(deal.lost_at),
-        amount=float(deal.amount) if deal.amount and deal.amount < 100_000 else None,
-    )
-
-
-def _spell(at: datetime | None) -> Spell | None:
-    return None if at is None else Spell(days_at(at))

@@ -1,8 +1,9 @@
 """Prints each figure beside its floor and its bar, and writes them to docs/benchmarks.md.
 
-    python -m scripts.bench [--deals 1000000] [--only status,plan] [--rounds 3]
+    python -m scripts.bench [--deals 1000000] [--only status,plan | --years] [--rounds 3]
 
-A run of some of the figures only prints them: the page's come from one run, on one machine.
+A run of some of the figures only prints them: the page's come from one run, on one machine. What
+is asked of a ledger of many years has a part of the page to itself, for it takes an hour to grow.
 """
 
 import argparse
@@ -15,6 +16,8 @@ from scripts.bench.figures import HEADER, Figure, cells
 from scripts.bench.measuring import Measuring
 from scripts.bench.scenarios import SCENARIOS
 
+_YEARS = ["questions", "filters"]
+
 
 def main() -> None:
     """Measure what is asked for."""
@@ -23,17 +26,20 @@ def main() -> None:
     )
     parser.add_argument("--deals", type=int, default=1_000_000, help="the largest size")
     parser.add_argument("--only", default="", help=f"some of: {', '.join(SCENARIOS)}")
+    parser.add_argument("--years", action="store_true", help=f"{', '.join(_YEARS)}, for the page")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median counts")
     parser.add_argument("--page", type=Path, default=page.PAGE)
     options = parser.parse_args()
-    names = options.only.split(",") if options.only else list(SCENARIOS)
+    names = _YEARS if options.years else options.only.split(",") if options.only else [*SCENARIOS]
     if unknown := set(names) - set(SCENARIOS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     figures = []
     for figure in measured(names, deals=options.deals, rounds=options.rounds):
         figures.append(figure)
         print(" | ".join(cells(figure)), flush=True)
-    if not options.only:
+    if options.years:
+        page.write(options.page, "bench-years", page.of_years(figures))
+    elif not options.only:
         page.write(options.page, "bench", page.of_bench(figures))
 
 

@@ -25,15 +25,16 @@ PROFILE_HEADER = ("stage", "CPU s", "share")
 _NOT_MEASURED = "Not measured yet.\n"
 _PARTS = {
     "bench": "## Each figure, its floor, its bar",
+    "bench-years": "## Questions to a ledger of many years",
     "bench-peers": "## Beside other uploaders",
     "profile": "## Where the time goes",
 }
 _INTRODUCTION = """# How fast it is
 
-What stands here was written by `make bench`, `make bench-peers` and `make profile`, each from one
-run on one machine. Ratios carry over to another machine, seconds do not. A *floor* is the least
-that the same work takes, measured in the same run: on tables of its own with `csv`, `sqlite3`,
-`hashlib` and protobuf alone, where nothing else is said.
+What stands here was written by `make bench`, `make bench-years`, `make bench-peers` and
+`make profile`, each part from one run on one machine. Ratios carry over to another machine, seconds
+do not. A *floor* is the least that the same work takes, measured in the same run: on tables of its
+own with `csv`, `sqlite3`, `hashlib` and protobuf alone, where nothing else is said.
 """
 
 
@@ -50,6 +51,16 @@ def of_bench(figures: Sequence[Figure]) -> str:
     """Return the part of `make bench`: the table, and the chart."""
     table = markdown(HEADER, [cells(figure) for figure in figures])
     return f"{machine()}\n\n{table}\n{chart(figures)}{_missed(figures)}"
+
+
+def of_years(figures: Sequence[Figure]) -> str:
+    """Return the part of `make bench-years`: a table."""
+    table = markdown(HEADER, [cells(figure) for figure in figures])
+    return (
+        f"{machine()}\n\nEach deal of the first night has had its value changed and sent again,"
+        " over and over, until the audit log had ten events a deal.\n\n"
+        f"{table}{_missed(figures)}"
+    )
 
 
 def of_peers(figures: Sequence[Figure]) -> str:

@@ -26,6 +26,7 @@ from convsync.store import audit_log, deals, entry_row, ledger, row_columns, row
 from convsync.store.audit_log import OfDeal
 from convsync.store.column_types import bytes_of_order_id
 from convsync.store.database import Connection
+from convsync.store.row_sums import RowSums
 
 PLANNING = frozenset(
     {
@@ -64,15 +65,21 @@ class Difference:
         return f"{self.about}: {self.field} is {found}, and the audit log says {logged}"
 
 
-def ledger_differences(connection: Connection, common: Common) -> Iterator[Difference]:
-    """Yield what the ledger's rows say that a replay of the log does not, and what they miss."""
+def ledger_differences(
+    connection: Connection, common: Common, counted: RowSums
+) -> Iterator[Difference]:
+    """Yield what the ledger's rows say that a replay of the log does not, and what they miss.
+
+    Once all of it was yielded, every row of the ledger is `counted`.
+    """
     seal = audit_log.last(connection).seal
     for first in range(0, deals.next_row(connection), RANGE):
         upto = first + RANGE
         rows = {row[0]: row for row in row_record.rows_of_deals(connection, first, upto)}
         alone = audit_log.of_deals(connection, first, upto)
         events = _telling_of_many(connection, upto, common)
-        names = audit_log.names_of_deals(connection, first, upto) if events else {}
+        names = audit_log.names_of_deals(connection, first, upto) if events or rows else {}
+        counted.add(rows.values(), names)
         alike = _plainly_alike(events, rows, alone, names, common, seal)
         told = [one for one in _told_apart(events, alike) if first < one.deal <= upto]
         yield from _misnamed(told, names, common)

@@ -5,6 +5,9 @@ what it finds to be no customer's clicks: a day is therefore asked for again unt
 asked for that long after its end. What is said last stands in the place of what was said before.
 
 A month is asked for at a time and committed as a whole, so that what breaks off continues there.
+
+Only campaigns hold all costs. A finer view whose query the platform does not accept is left out,
+and named: which fields can be selected together is its own affair, and changes with its versions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,10 +15,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
+from convsync.errors import UnexpectedResponseError
 from convsync.model.ad_spending import AdCost, AdResult, CostView
 from convsync.retrying import RetryPolicy, keep_trying
 from convsync.store import ad_costs
@@ -25,6 +30,8 @@ from convsync.upload.ad_account import CostReader
 _DAY = timedelta(days=1)
 _AT_ONCE = 31
 _NAMES_AT_ONCE = 500
+_FINER = tuple(view for view in CostView if view is not CostView.CAMPAIGN)
+_Row = TypeVar("_Row")
 _HAS_ITEM = frozenset({CostView.KEYWORD, CostView.LOCATION, CostView.AUDIENCE})
 
 
@@ -40,7 +47,7 @@ class CostTerms:
 class Fetched:
     """What one account said: the days asked for, how many of those known cost another sum now.
 
-    `cost` is what the days cost, in `currency`.
+    `cost` is what the days cost, in `currency`. `refused` says what the platform did not accept.
     """
 
     customer_id: str
@@ -48,6 +55,7 @@ class Fetched:
     restated: int = 0
     cost: Decimal = Decimal(0)
     currency: str = ""
+    refused: Sequence[str] = ()
 
 
 def fetch(
@@ -72,8 +80,9 @@ def fetch(
         asked = ad_costs.days_asked(connection, reader.customer_id)
     due = [*_due(first, today, asked, zone, terms)]
     restated, cost = 0, Decimal(0)
+    asking = _Asking(reader, retry)
     for days in _spans(due):
-        costs, results = _read(reader, days, retry)
+        costs, results = asking.costs_and_results(days)
         with database.transaction("costs") as connection:
             before = ad_costs.spent_by_day(connection, reader.customer_id, days)
             ad_costs.save(
@@ -84,38 +93,59 @@ def fetch(
         cost += sum(after.values())
         on_day(days[-1])
     for view in ad_costs.NAMED:
-        _fetch_names(database, reader, view, retry)
+        _fetch_names(database, asking, view)
     return Fetched(
         customer_id=reader.customer_id,
         days=len(due),
         restated=restated,
         cost=cost,
         currency=reader.currency,
+        refused=list(asking.refused.values()),
     )
 
 
-def _read(
-    reader: CostReader, days: Sequence[date], retry: RetryPolicy
-) -> tuple[Sequence[AdCost], Sequence[AdResult]]:
-    """Return what an account says of days that follow each other, each query tried again alone."""
-    first, last = days[0], days[-1]
-    costs = [
-        cost
-        for view in CostView
-        for cost in keep_trying(retry, partial(reader.costs_between, view, first, last))
-    ]
-    return added_up(costs), keep_trying(retry, partial(reader.results_between, first, last))
+class _Asking:
+    """Asks an account, each query again where that helps; `refused` keeps its word by the view."""
+
+    def __init__(self, reader: CostReader, retry: RetryPolicy) -> None:
+        self._reader = reader
+        self._retry = retry
+        self.refused: dict[str, str] = {}
+
+    def costs_and_results(
+        self, days: Sequence[date]
+    ) -> tuple[Sequence[AdCost], Sequence[AdResult]]:
+        """Return what the account says of days that follow each other."""
+        period = days[0], days[-1]
+        campaigns = partial(self._reader.costs_between, CostView.CAMPAIGN, *period)
+        costs = [*keep_trying(self._retry, campaigns)]
+        for view in _FINER:
+            costs += self._if_accepted(view, partial(self._reader.costs_between, view, *period))
+        results = partial(self._reader.results_between, *period)
+        return added_up(costs), self._if_accepted("conversions", results)
+
+    def names(self, view: CostView, items: Sequence[str]) -> Mapping[str, str]:
+        """Return what places or audiences are called."""
+        asked = partial(self._reader.names_of, view, items)
+        found = self._if_accepted(f"names of {view}", lambda: [*asked().items()])
+        return dict(found)
+
+    def _if_accepted(self, what: str, call: Callable[[], Sequence[_Row]]) -> Sequence[_Row]:
+        if what in self.refused:
+            return []
+        try:
+            return keep_trying(self._retry, call)
+        except UnexpectedResponseError as error:
+            self.refused[what] = f"{what}: {error}"
+            return []
 
 
-def _fetch_names(
-    database: Database, reader: CostReader, view: CostView, retry: RetryPolicy
-) -> None:
+def _fetch_names(database: Database, asking: _Asking, view: CostView) -> None:
     """Ask what places or audiences are called that have no name yet."""
     with database.reading() as connection:
         unnamed = ad_costs.unnamed(connection, view)
     for first in range(0, len(unnamed), _NAMES_AT_ONCE):
-        asked = unnamed[first : first + _NAMES_AT_ONCE]
-        found = keep_trying(retry, partial(reader.names_of, view, asked))
+        found = asking.names(view, unnamed[first : first + _NAMES_AT_ONCE])
         with database.transaction("names") as connection:
             ad_costs.keep_names(connection, view, found)
 

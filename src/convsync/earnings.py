@@ -63,19 +63,14 @@ class Earnings:
 
         A source that is away is left to the next run. Who was forgotten is not read again.
         """
-        changed: set[int] = set()
         for source in sources:
             try:
-                changed |= self._read_source(source, erased)
+                self._read_source(source, erased)
             except TransientError as error:
                 self._problems.append(str(error))
-        if not sources:
-            return
-        with self._session.transaction("give revenue to deals") as connection:
-            changed |= revenue.assign(connection)
-            if self._is_counted:
-                now = self._session.now
-                deals.look_again_sooner(connection, dict.fromkeys(sorted(changed), now))
+        if sources:
+            with self._session.transaction("give revenue to deals") as connection:
+                self._make_due(connection, revenue.assign(connection))
 
     def of(self, connection: Connection, rows: Sequence[int]) -> Mapping[int, Takings]:
         """Return the takings of deals, by row, where a rule counts them."""
@@ -83,23 +78,29 @@ class Earnings:
             return _NO_TAKINGS
         return revenue.of_deals(connection, rows, self._terms)
 
-    def _read_source(self, source: RevenueSource, erased: Erased) -> set[int]:
+    def _make_due(self, connection: Connection, rows: frozenset[int]) -> None:
+        """Have deals looked at again, in the transaction that changed what came in for them."""
+        if self._is_counted:
+            now = self._session.now
+            deals.look_again_sooner(connection, dict.fromkeys(sorted(rows), now))
+
+    def _read_source(self, source: RevenueSource, erased: Erased) -> None:
         window = self._windows.of(source.name, source)
-        seen, changed, is_sound = revenue.Names(), set[int](), True
+        seen, is_sound = revenue.Names(), True
         for chunk, is_last in _with_last(_chunked(source.read(window))):
             lines = [one for one in chunk if isinstance(one, RevenueLine)]
             is_sound &= len(lines) == len(chunk)
             seen.add(lines)
             with self._session.transaction("store revenue") as connection:
                 kept = [one for one in lines if not _is_of(erased, one)]
-                changed |= revenue.save(connection, source.name, kept).deals
+                self._make_due(connection, revenue.save(connection, source.name, kept).deals)
                 self._quarantine(connection, source.name, chunk)
                 if is_last and source.is_complete:
-                    changed |= self._take_back(connection, source, seen, is_sound=is_sound)
+                    gone = self._take_back(connection, source, seen, is_sound=is_sound)
+                    self._make_due(connection, gone)
                 if is_last:
                     self._close(connection, source, window)
             self._advance("revenue", len(chunk))
-        return changed
 
     def _take_back(
         self, connection: Connection, source: RevenueSource, seen: revenue.Names, *, is_sound: bool

@@ -241,10 +241,10 @@ def read_audience(services: Services, audience: str, read: ReadAudience) -> None
             read(matching.listed(connection, audience))
 
 
-def plan_audiences(services: Services) -> Sequence[Renewal]:
-    """Return what `keep_audiences` would do now, and write and send nothing."""
+def plan_audiences(services: Services) -> tuple[Sequence[Renewal], Sequence[str]]:
+    """Return what `keep_audiences` would do now, and its problems; write and send nothing."""
     with _previewing(services, "audiences") as work:
-        return work.keeper.plan()
+        return work.keeper.plan(), work.keeper.problems
 
 
 def import_clicks(services: Services, source: ClickSource, *, again: bool = False) -> clicks.Stored:

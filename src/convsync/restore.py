@@ -8,6 +8,9 @@ one whose milestone is young enough for its correction to have been taken. What 
 backup is asked about or repeated as after any stop. A conversion that was first planned, and
 withdrawn, after the backup has left no trace in it: only `convsync status --platform` shows what
 the platform counts of it.
+
+Lists of audiences may hold people who were added since, and would never be taken off: they are
+emptied by the next run, and filled anew.
 """
 
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ from convsync.errors import OperatorError
 from convsync.head_file import Lost
 from convsync.model.event import Event, EventKind
 from convsync.model.moves import marked_unsure
-from convsync.store import deals, restored, runs
+from convsync.store import audience_lists, deals, restored, runs
 from convsync.store.database import Connection, Database
 from convsync.store.session import lease_time
 
@@ -67,6 +70,7 @@ def accept(
             deals.look_again_sooner(connection, {entry.deal_row: now for entry in entries})
         unsure, after = unsure + len(entries), entries[-1].number
     with database.transaction("finish run") as connection:
+        audience_lists.doubt_all(connection)
         _end(connection, run_id, now, lost, unsure)
     head_file.keep(path, database, now)
     return RestoreAccepted(lost=lost, unsure=unsure)

@@ -84,6 +84,7 @@ class Work:
             services.destinations,
             calls,
             configured=[*services.takes],
+            stop=services.stop,
         )
         self.outbox = Outbox(
             session,

@@ -33,6 +33,7 @@ from convsync.store import audit_log, audit_seals, recount, runs
 from convsync.store.audit_log import Tail
 from convsync.store.database import Connection, Database
 from convsync.store.recount import WrongSum
+from convsync.store.row_sums import RowSums
 
 SHOWN = 100
 """How many differences are kept; the rest are counted."""
@@ -101,17 +102,19 @@ def verify_within(connection: Connection, *, head: Head | None = None) -> Verifi
     if broken is not None:
         return Verified(events=events, keyed_since=tail.keyed_since, broken=broken)
     events -= tail.begins.number
+    counted = RowSums()
     differences = chain_of(
-        ledger_differences(connection, common),
+        ledger_differences(connection, common, counted),
         run_differences(runs.every(connection), common),
     )
     first = tuple(islice(differences, SHOWN))
+    different = len(first) + sum(1 for _ in differences)
     return Verified(
         events=events,
         keyed_since=tail.keyed_since,
         differences=first,
-        different=len(first) + sum(1 for _ in differences),
-        wrong_sums=tuple(recount.wrong_sums(connection)),
+        different=different,
+        wrong_sums=tuple(recount.wrong_sums(connection, of_ledger=counted.amounts)),
         sealed=common.sealed[-1] if common.sealed else None,
         sealed_events=tail.begins.number,
     )

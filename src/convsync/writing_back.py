@@ -6,6 +6,9 @@ Only a field that is empty, or holds what we wrote last, is written: what a pers
 Each batch asks what its fields hold just before it is sent, and is reserved in between; so the
 time in which a person's edit could be overwritten is that of one request. Nothing is blanked.
 
+The audit log names the fields and not what stands in them: a click ID leads to a person, whom the
+log could not forget.
+
 Our writing makes a deal look changed; the next read knows it by its stamp (`write_backs`).
 
 Whatever goes wrong is a problem of the night and no more: conversions have been sent by then.
@@ -13,6 +16,7 @@ Whatever goes wrong is a problem of the night and no more: conversions have been
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
 from msgspec import structs
@@ -20,13 +24,22 @@ from msgspec import structs
 from convsync import audit, log
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm_adapter import batches
-from convsync.extract.field_writer import FieldWriter, NotWritten, WriteBackTerms, Written
+from convsync.extract.field_writer import (
+    FieldWriter,
+    NotWritten,
+    WriteBackTerms,
+    Written,
+    is_same,
+    problems_with,
+)
 from convsync.model.event import Event, EventKind
-from convsync.model.write_back import FieldChange, ToWriteBack
+from convsync.model.write_back import NUMBERS, Fact, FieldChange, ToWriteBack
+from convsync.report.scores import scored
 from convsync.stopping import Stop
-from convsync.store import deal_facts, deals, write_backs
+from convsync.store import deal_facts, deals, value_versions, write_backs
 from convsync.store.database import Connection
 from convsync.store.session import Session
+from convsync.store.walks import walks_between
 from convsync.store.write_backs import FieldValue, KeptField, Unanswered
 
 _A_PAGE = 1_000
@@ -84,7 +97,7 @@ class WriteBack:
         refused = Counter[str]()
         lacking = islice(self._lacking(terms), terms.most_deals)
         for number, batch in enumerate(batches(lacking, writer.most_at_once)):
-            if number == 0 and (why := [*writer.problems([*terms.fields.values()])]):
+            if number == 0 and (why := [*problems_with(terms, writer)]):
                 raise OperatorError(f"[deals.{terms.source}.write_back]: {'; '.join(why)}.")
             self._stop.raise_if_asked()
             refused += self._write_batch(terms, writer, batch)
@@ -134,7 +147,7 @@ class WriteBack:
             free = {
                 name: value
                 for name, value in change.values.items()
-                if holds[name] in ("", own.get(name, _NOTHING).value)
+                if not holds[name] or is_same(holds[name], own.get(name, _NOTHING).value or "")
             }
             others = {name: value for name, value in change.values.items() if name not in free}
             if others:
@@ -153,7 +166,9 @@ class WriteBack:
             modified_at=written.modified_at,
             now=self._session.now,
         )
-        self._tell(connection, EventKind.FIELDS_WRITTEN, terms, change, {"fields": change.values})
+        self._tell(
+            connection, EventKind.FIELDS_WRITTEN, terms, change, {"fields": [*change.values]}
+        )
 
     def _decline(
         self, connection: Connection, terms: WriteBackTerms, change: FieldChange, code: str
@@ -191,7 +206,7 @@ class WriteBack:
         one: Unanswered,
         held: Mapping[str, Mapping[str, str]],
     ) -> None:
-        if held.get(one.deal_id, {}).get(one.field) == one.pending:
+        if is_same(held.get(one.deal_id, {}).get(one.field, ""), one.pending):
             change = FieldChange(row=one.row, deal_id=one.deal_id, values={one.field: one.pending})
             self._settle(connection, terms, change, Written())
         else:
@@ -203,7 +218,7 @@ class WriteBack:
         while True:
             with self._session.transaction("find what a CRM lacks") as connection:
                 page = deals.present_after(connection, terms.source, after, limit=_A_PAGE)
-                lacking = [*_lacking_among(connection, terms, dict(page))]
+                lacking = [*_lacking_among(connection, terms, dict(page), self._session.now)]
             yield from lacking
             if len(page) < _A_PAGE:
                 return
@@ -211,22 +226,47 @@ class WriteBack:
 
 
 def _lacking_among(
-    connection: Connection, terms: WriteBackTerms, deal_ids: Mapping[int, str]
+    connection: Connection, terms: WriteBackTerms, deal_ids: Mapping[int, str], now: datetime
 ) -> Iterator[FieldChange]:
     rows = [*deal_ids]
-    found = deal_facts.facts(connection, rows, frozenset(terms.fields))
+    known = deal_facts.facts(connection, rows, frozenset(terms.fields))
+    expected = _expected(connection, terms, rows, now)
     kept = write_backs.known(connection, rows)
     forgotten = deals.forgotten_among(connection, terms.source, [*deal_ids.values()])
     for row, deal_id in deal_ids.items():
         if deal_id in forgotten:
             continue
         own = kept.get(row, {})
-        wanted = {terms.fields[fact]: value for fact, value in found[row].items()}
+        facts = {**known[row], **expected.get(row, {})}
+        wanted = {terms.fields[fact]: value for fact, value in facts.items()}
         values = {
             name: value for name, value in wanted.items() if value not in own.get(name, _NOTHING)
         }
         if values:
             yield FieldChange(row=row, deal_id=deal_id, values=values)
+
+
+def _expected(
+    connection: Connection, terms: WriteBackTerms, rows: Sequence[int], now: datetime
+) -> Mapping[int, Mapping[Fact, str]]:
+    """Return the chance in whole percent and the value of open deals, by the accepted values.
+
+    The value is that of the milestone, which rules of kind "expected" send.
+    """
+    wanted = NUMBERS.intersection(terms.fields)
+    used = value_versions.accepted(connection) if rows and wanted else None
+    if used is None:
+        return {}
+    found: dict[int, Mapping[Fact, str]] = {}
+    for walk in walks_between(connection, rows[0] - 1, rows[-1]):
+        if walk.source == terms.source and (one := scored(walk, used.table, now)):
+            group = used.table.group_of(walk.source, walk.by_segment)
+            value = used.table.value_of(one.milestone, group)
+            facts = {Fact.SCORE: f"{one.score.chance * 100:.0f}"}
+            if value is not None:
+                facts[Fact.EXPECTED_VALUE] = str(value.amount)
+            found[walk.row] = {fact: text for fact, text in facts.items() if fact in wanted}
+    return found
 
 
 def _values(row: int, values: Mapping[str, str]) -> list[FieldValue]:

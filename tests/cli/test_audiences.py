@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.cli.office import NEXT_NIGHT, NIGHT, Office
+from tests.cli.test_values import enter, learn_and_accept, past
 from tests.nights.audiences import mail_of, on_list
 
 AUDIENCE = """
@@ -116,3 +117,22 @@ def test_a_mistake_in_an_audience_is_named_with_its_fix(
 ) -> None:
     keeping.configure(*change)
     assert said in keeping.types("audiences", "list").err
+
+
+def test_an_audience_by_score_has_those_whose_chance_the_accepted_values_say(
+    keeping: Office,
+) -> None:
+    keeping.configure('state = "won"', "score_at_least = 0.3")
+    keeping.configure("\n[retry]", '\n[values]\nby = "region"\n\n[retry]')
+    for number in range(100):
+        past(keeping, f"N-{number}", number, region="North", is_won=number % 5 < 3)
+        past(keeping, f"S-{number}", number, region="South", is_won=number % 5 < 1)
+    for region in ("North", "South"):
+        enter(keeping, region, region=region, e_mail=f"{region}@example.com")
+    refused = keeping.night(NIGHT)
+    assert refused.code == 1
+    assert "Nobody is in audience customers: it asks for a score" in refused.err
+    assert "Nobody is in audience customers" in keeping.types("audiences", "plan").err
+    learn_and_accept(keeping, NIGHT)
+    assert keeping.night(NEXT_NIGHT).code == 0
+    assert on_list(keeping.sandbox, "customers") == {mail_of("north")}

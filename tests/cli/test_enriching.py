@@ -15,6 +15,7 @@ BRAND = {
     "click_view.keyword_info.text": "crm for bakers",
     "click_view.keyword_info.match_type": "EXACT",
     "click_view.location_of_presence.most_specific": "geoTargetConstants/1004234",
+    "click_view.user_list": "customers/1234567890/userLists/77",
     "campaign.id": 17,
     "campaign.name": "Brand",
     "ad_group.id": 171,
@@ -38,11 +39,11 @@ def enriched(office: Office, at: str = NIGHT, *words: str) -> dict[str, Any]:
     return dict(row)
 
 
-def campaigns(office: Office, deal: str) -> list[str | None]:
-    """Return the campaigns of a deal's clicks, as its sale is explained."""
+def campaigns(office: Office, deal: str, what: str = "campaign") -> list[str | None]:
+    """Return the campaigns of a deal's clicks, or what else is told, as its sale is explained."""
     said = office.types("explain", deal, "--format", "json")
     (won,) = [row for row in json.loads(said.out) if row["milestone"] == "won"]
-    return [click.get("campaign") for click in won["clicks"]]
+    return [click.get(what) for click in won["clicks"]]
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def test_a_stored_gclid_gets_its_campaign_keyword_and_device(known: Office) -> N
     came_by = "campaign 'Brand', ad group 'Bakers', keyword 'crm for bakers' (exact), on mobile"
     assert f"    {came_by}\n" in said.out
     assert campaigns(known, "D-1") == ["Brand"]
+    assert campaigns(known, "D-1", "audience") == ["77"]
 
 
 def test_one_that_only_the_crm_holds_is_found_in_the_week_before_its_deal(

@@ -10,9 +10,11 @@ import duckdb
 import pytest
 
 from convsync.sandbox.account import AccountClick
+from convsync.sandbox.server import Sandbox
 from convsync.sandbox.world import World
 from convsync.sandbox.world_csv import rows_of_deals
 from tests.cli.office import NIGHT, Office, rows_of
+from tests.fakes.new_ledger import new_ledger
 
 DAYS = ("--from", "2026-02-01", "--to", "2026-03-02", "--as-of", NIGHT)
 CHEAP = {"campaign.id": 17, "campaign.name": "Templates"}
@@ -40,14 +42,13 @@ def begins(office: Office, deal: str, campaign: dict[str, Any] | None, **cells: 
         office.sandbox.platform.clicks[f"click-of-{deal}"] = AccountClick(at=at, fields=campaign)
 
 
-@pytest.fixture
-def advertiser(office: Office) -> Office:
-    """Twelve cheap leads that nobody buys, ten dear ones of which three do, and one unknown."""
+def advertising(office: Office) -> Office:
+    """Twelve cheap leads that nobody buys, thirteen dear ones of which three do, one unknown."""
     office.reads_its_account()
     lost = {"won_date": "", "lost_date": "2026-02-25"}
     for number in range(12):
         begins(office, f"C-{number}", CHEAP, **lost)
-    for number in range(10):
+    for number in range(13):
         begins(office, f"D-{number}", DEAR, **({} if number < 3 else lost))
     begins(office, "U-1", None, amount="250.55", currency="USD")
     rows = [
@@ -71,6 +72,21 @@ def advertiser(office: Office) -> Office:
     return office
 
 
+@pytest.fixture
+def advertiser(office: Office) -> Office:
+    """The same, for tests that go on from there."""
+    return advertising(office)
+
+
+@pytest.fixture(scope="module")
+def reported(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """The same, for all tests that only look at it."""
+    running.platform.reset()
+    office = Office(tmp_path_factory.mktemp("advertiser"), running)
+    new_ledger(office.folder / "convsync.db")
+    return advertising(office)
+
+
 def report(office: Office, *words: str) -> dict[str, Any]:
     said = office.types("report", "campaigns", *DAYS, *words, "--format", "json")
     assert said.code == 0, said.err
@@ -82,34 +98,34 @@ def of(found: dict[str, Any], *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row[column] for column in columns) for row in found["campaigns"]]
 
 
-def test_costs_leads_and_sales_stand_by_campaign_and_the_unknown_last(advertiser: Office) -> None:
-    found = of(report(advertiser), "campaign", "cost", "clicks", "leads", "mql", "sold", "value")
+def test_costs_leads_and_sales_stand_by_campaign_and_the_unknown_last(reported: Office) -> None:
+    found = of(report(reported), "campaign", "cost", "clicks", "leads", "mql", "sold", "value")
     assert found == [
         ("Templates", "36.00", 120, 12, 12, 0, None),
-        ("Demo", "400.00", 50, 10, 10, 3, "3000.00"),
+        ("Demo", "400.00", 50, 13, 13, 3, "3000.00"),
         ("(no campaign known)", None, 0, 1, 1, 1, "250.55"),
     ]
 
 
-def test_each_thing_has_its_cost_and_the_costs_their_return(advertiser: Office) -> None:
+def test_each_thing_has_its_cost_and_the_costs_their_return(reported: Office) -> None:
     columns = ("cost_per_lead", "cost_per_sale", "return", "return_at_sale_date", "barren")
-    cheap, dear, _ = of(report(advertiser), *columns)
+    cheap, dear, _ = of(report(reported), *columns)
     assert cheap == ("3.00", None, 0.0, 0.0, True)
-    assert dear == ("40.00", "133.333333", 7.5, 7.5, False)
+    assert dear == ("30.769231", "133.333333", 7.5, 7.5, False)
 
 
-def test_a_sale_counts_at_its_leads_date_and_at_its_own(advertiser: Office) -> None:
-    early = report(advertiser, "--to", "2026-02-28")
+def test_a_sale_counts_at_its_leads_date_and_at_its_own(reported: Office) -> None:
+    early = report(reported, "--to", "2026-02-28")
     assert of(early, "campaign", "sold", "sales_at_sale_date", "value", "value_at_sale_date")[
         1
     ] == (*("Demo", 3, 0, "3000.00", None),)
 
 
-def test_the_first_line_says_what_brings_cheap_leads_and_what_sells(advertiser: Office) -> None:
-    said = advertiser.types("report", "campaigns", *DAYS)
+def test_the_first_line_says_what_brings_cheap_leads_and_what_sells(reported: Office) -> None:
+    said = reported.types("report", "campaigns", *DAYS)
     assert said.out.startswith(
         "'Templates' brings the cheapest leads (3.00 EUR each): none of 12 leads is sold."
-        " 'Demo' sells: 3 of 10 leads are sold, at 133.33 EUR a sale, and each EUR spent brought"
+        " 'Demo' sells: 3 of 13 leads are sold, at 133.33 EUR a sale, and each EUR spent brought"
         " back 7.50.\n"
     )
     assert "Many leads and no sale, which chance hardly explains: 'Templates'." in said.out
@@ -117,41 +133,52 @@ def test_the_first_line_says_what_brings_cheap_leads_and_what_sells(advertiser: 
     assert "sql, owned by sales development: Sales has spoken to them: there is a need" in said.out
 
 
-def test_what_a_view_does_not_tell_apart_is_left_to_the_unknown(advertiser: Office) -> None:
-    found = report(advertiser, "--by", "ad_group")
+def test_what_a_view_does_not_tell_apart_is_left_to_the_unknown(reported: Office) -> None:
+    found = report(reported, "--by", "ad_group")
     assert of(found, "ad_group", "cost", "clicks", "leads")[:2] == [
         ("Demo › Till", "250.00", 30, 0),
-        ("(no ad group known)", "186.00", 140, 23),
+        ("(no ad group known)", "186.00", 140, 26),
     ]
-    by_device = of(report(advertiser, "--by", "device"), "device", "cost", "clicks")
+    by_device = of(report(reported, "--by", "device"), "device", "cost", "clicks")
     assert by_device[:2] == [("desktop", "400.00", 50), ("mobile", "36.00", 120)]
 
 
-def test_what_google_counts_stands_beside_what_was_sent(advertiser: Office) -> None:
+def test_what_google_counts_stands_beside_what_was_sent(reported: Office) -> None:
     rows = {
         (row["campaign"], row["rule"]): (row["sent"], row["counted"], row["sent_value"])
-        for row in report(advertiser)["counted"]
+        for row in report(reported)["counted"]
     }
     assert rows["Demo", "won"] == (3, 3.0, {"EUR": "3000.00"})
     assert rows["Templates", "mql"] == (12, 12.0, {"EUR": "240.00"})
     assert rows["(no campaign known)", "won"] == (1, 0.0, {"USD": "250.55"})
 
 
-def test_all_that_was_sent_is_in_the_report_to_the_cent(advertiser: Office) -> None:
+def test_what_google_counts_later_for_an_old_click_comes_with_the_next_fetch(
+    advertiser: Office,
+) -> None:
+    begins(advertiser, "D-20", DEAR, won_date="")
+    advertiser.night("2026-03-04T02:00+01:00")
+    for words in (("clicks", "enrich"), ("costs", "fetch")):
+        assert advertiser.types(*words, "--as-of", "2026-03-04T02:00+01:00").code == 0
+    rows = {(row["campaign"], row["rule"]): row for row in report(advertiser)["counted"]}
+    assert (rows["Demo", "mql"]["sent"], rows["Demo", "mql"]["counted"]) == (14, 14.0)
+
+
+def test_all_that_was_sent_is_in_the_report_to_the_cent(reported: Office) -> None:
     sent: dict[str, Decimal] = {}
-    for row in report(advertiser, "--from", "2025-01-01")["counted"]:
+    for row in report(reported, "--from", "2025-01-01")["counted"]:
         for currency, value in row["sent_value"].items():
             sent[currency] = sent.get(currency, Decimal(0)) + Decimal(value)
-    told = advertiser.sql(
+    told = reported.sql(
         "SELECT told_currency, sum(told_value) FROM ledger WHERE told_value IS NOT NULL GROUP BY 1"
     )
     assert sent == {currency: Decimal(value).scaleb(-6) for currency, value in told}
 
 
-def test_a_column_of_the_csv_can_be_added_up(advertiser: Office) -> None:
-    said = advertiser.types("report", "campaigns", *DAYS, "--format", "csv")
+def test_a_column_of_the_csv_can_be_added_up(reported: Office) -> None:
+    said = reported.types("report", "campaigns", *DAYS, "--format", "csv")
     rows = list(rows_of(said.out))
-    assert sum(int(row["leads"] or 0) for row in rows) == 23
+    assert sum(int(row["leads"] or 0) for row in rows) == 26
     assert sum(Decimal(row["cost"] or 0) for row in rows if row["currency"] == "EUR") == 436
 
 
@@ -210,6 +237,9 @@ def test_a_worlds_campaigns_are_what_an_independent_computation_finds(office: Of
             cost = campaign.clicks_a_lead * campaign.click_micros
             writer.writerow([deal.ids.gclid, campaign.name, deal.placement.device.lower(), cost])
     days = ("--from", "2025-11-01", "--to", "2026-03-03", "--as-of", NIGHT)
+    first_line = office.types("report", "campaigns", *days).out.partition("\n")[0]
+    assert first_line.startswith("'Free templates' brings the cheapest leads (3.08 EUR each): none")
+    assert "'Book a demonstration' sells: " in first_line
     for by in ("campaign", "device"):
         found = office.types("report", "campaigns", "--by", by, *days, "--format", "json")
         rows = json.loads(found.out)["campaigns"]

@@ -21,7 +21,9 @@ columns = { line = "No", paid_at = "Paid", amount = "Amount", currency = "Curren
 deal_id = "Deal" }
 
 [retry]"""
-FIRST_CELLS = re.compile(r"<tr><td>(.*?)</td>(.*?)<td><code>(.*?)</code></td></tr>")
+FIRST_CELLS = re.compile(
+    r'<tr class="led"><td>(.*?)</td>(.*?)</tr>\n<tr class="behind">.*?<code>(.*?)</code>'
+)
 CELL = re.compile(r"<td[^>]*>(.*?)</td>")
 
 
@@ -119,6 +121,13 @@ def test_figures_are_written_as_the_company_writes_them(seller: Office) -> None:
     assert "2.234,50 EUR" in page
     assert "Leads and sales from 01.01.2026 to 31.03.2026" in page
     assert "--lead-from 2026-01-01 --lead-to 2026-03-31" in page
+
+
+def test_a_company_without_any_deal_has_a_page_that_says_so(office: Office) -> None:
+    office.night()
+    page = written(office)
+    assert "No deal became a lead in this period." in section(page, "Funnel")
+    assert Outline(page).open == []
 
 
 def test_a_file_that_cannot_be_written_is_named(seller: Office, tmp_path: Path) -> None:

@@ -184,3 +184,33 @@ def test_a_set_up_that_cannot_be_meant_is_named(
     said = seller.types("run", "--as-of", NIGHT)
     assert said.code == 2
     assert problem in said.err
+
+
+def test_check_looks_at_revenue_and_at_how_long_the_platform_corrects(seller: Office) -> None:
+    found = findings(seller)
+    assert found["revenue invoices"] is None
+    assert "rule won" not in found
+    seller.sends_by_google_ads()
+    (seller.folder / "invoices.csv").write_text("No,Paid\n", encoding="utf-8")
+    found = findings(seller)
+    assert "column 'Amount' is missing" in str(found["revenue invoices"])
+    assert found["rule won"] == (
+        "counts revenue of 90 days, and google corrects a conversion for 54 days"
+    )
+
+
+def test_check_names_rates_that_are_missing_or_too_old(seller: Office) -> None:
+    seller.configure("\n[retry]", '\n[rates]\nkind = "ecb"\npath = "ecb.csv"\n\n[retry]')
+    assert "ecb.csv" in str(findings(seller)["rates"])
+    for day, problem in (
+        ("2026-02-10", "ecb.csv has no rate of USD for 2026-03-03 or shortly before"),
+        ("2026-02-27", None),
+    ):
+        (seller.folder / "ecb.csv").write_text(f"Date,USD\n{day},1.2\n", encoding="utf-8")
+        assert findings(seller)["rates"] == problem
+
+
+def findings(office: Office) -> dict[str, str | None]:
+    """Return what `check` says of each subject."""
+    said = office.types("check", "--as-of", NIGHT, "--format", "json")
+    return {one["check"]: one["detail"] or None for one in json.loads(said.out)}

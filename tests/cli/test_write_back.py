@@ -65,6 +65,19 @@ def test_check_finds_the_fields_and_the_right(office: Office, crm: CrmOfVendor) 
     assert any(word in refused["detail"] for word in ("deals.write", "deals:full", "Edit"))
 
 
+def test_check_says_that_no_values_are_accepted_to_be_written(
+    office: Office, crm: CrmOfVendor
+) -> None:
+    writes_more = f'click_id = "{FIELDS[crm.server.name][0]}"'
+    score = {"hubspot": "written_score", "salesforce": "Written_Score__c"}
+    name = score.get(crm.server.name, "Lead score")
+    office.configure(writes_more, f'{writes_more}\nscore = "{name}"')
+    office.night()
+    lacking, fine = written(office)
+    assert lacking["detail"] == "no version of the learned values was accepted"
+    assert fine["result"] == "ok"
+
+
 @pytest.mark.parametrize(("place", "problem"), [(1, "does not exist"), (2, "name")])
 def test_check_names_a_field_that_cannot_be_written(
     office: Office, crm: CrmOfVendor, place: int, problem: str
@@ -83,7 +96,7 @@ def test_check_names_a_field_that_cannot_be_written(
         ('click_id = "gclid"', "would write what is read as the deal's own: gclid"),
         ("most_deals = 5", "nothing is to be written back; name a field"),
         ('click_id = "a"\ncampaign = "a"', "each fact needs a field of its own"),
-        ('score = "a"', "score: unknown key"),
+        ('scores = "a"', "scores: unknown key"),
     ],
 )
 def test_what_makes_no_sense_is_refused(office: Office, table: str, problem: str) -> None:

@@ -47,4 +47,6 @@ def test_nothing_in_the_script_needs_more_than_a_strict_policy_allows() -> None:
 
 def test_a_country_whose_numbers_change_with_what_precedes_them_counts_as_unknown() -> None:
     assert dialled_in("BR") == dialled_in(None)
-    assert dialled_in("DE") == {"code": "49", "prefix": "0", "numbers": r"\d{4,15}"}
+    assert dialled_in("AR")["abroad"] == "00"
+    germany = {"code": "49", "prefix": "0", "abroad": "00", "numbers": r"\d{4,15}"}
+    assert dialled_in("DE") == germany

@@ -31,6 +31,7 @@ COLUMNS = ClickColumns(
     clicked_at="at", gclid="gclid", landing_url="url", crm_keys=("lead",), emails=("email",)
 )
 LOGGED = ClickColumns(clicked_at="at", logged_at="logged", gclid="gclid")
+VISITS = ClickColumns(clicked_at="at", direct_visit="lead", gclid="gclid")
 EVERY_KEY = ClickColumns(
     clicked_at="at",
     gclid="gclid",
@@ -134,6 +135,25 @@ def test_an_id_that_stands_in_its_column_and_in_the_url_is_seen_once(path: Path)
     assert sorted(values(read(clicks_in(path, row)))) == ["abC", "w"]
 
 
+@pytest.mark.parametrize("first", ["abC", '"abC"'], ids=["by columns", "row by row"])
+def test_the_time_of_a_direct_visit_is_no_clicks(path: Path, first: str) -> None:
+    rows = (
+        f"2026-03-01T10:00:00Z,{first},,False,,\n"
+        "2026-03-01T18:00:00Z,abC,,True,,\n"
+        "2026-03-01T09:00:00Z,xyZ,,TRUE,,\n"
+        "2026-03-01T12:00:00Z,xyZ,,,,\n"
+        "2026-03-01T12:00:00Z,late,,perhaps,,\n"
+    )
+    chunks = read(clicks_in(path, rows, VISITS))
+    times = {
+        seen for chunk in chunks for seen in zip(chunk.seen.values, chunk.seen.seen_at, strict=True)
+    }
+    at_ten, at_noon = (datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in (10, 12))
+    assert times == {("abC", at_ten), ("abC", None), ("xyZ", None), ("xyZ", at_noon)}
+    (refused,) = unreadable(chunks)
+    assert refused.problem.startswith("column 'lead' does not say whether a visit was direct")
+
+
 @pytest.mark.parametrize("logged", ["2026-03-01T10:00:00Z", "2026-01-02T10:00:00Z", ""])
 def test_a_click_is_read_however_old_it_is_and_whenever_it_was_logged(
     path: Path, logged: str
@@ -197,7 +217,7 @@ URLS = (
     *("", "https://x/?gclid=a&gbraid=g#wbraid=w", "/?GCLID=b", "/none", "/?gclid=null"),
     *("/?gclid=GCL.1772359200.b", "/?gclid=a%00", "/?u=https%3A%2F%2Fx%2F%3Fgclid%3Da"),
 )
-KEYS = ("", "L-1", "AT", "none", "1;2", "5.00E+17", "zcrm_1", "Erika Muster")
+KEYS = ("", "L-1", "AT", "none", "1;2", "5.00E+17", "zcrm_1", "Erika Muster", "true", "No")
 CELLS_OF = {
     "at": st.sampled_from(TIMES),
     "gclid": st.sampled_from(IDS),
@@ -224,7 +244,7 @@ LINES = st.one_of(
 @given(
     lines=st.lists(LINES, max_size=12),
     end=st.sampled_from(["", "\n"]),
-    columns=st.sampled_from([COLUMNS, LOGGED, EVERY_KEY]),
+    columns=st.sampled_from([COLUMNS, LOGGED, EVERY_KEY, VISITS]),
     block_size=st.sampled_from([1, 60, 150, 10_000]),
 )
 def test_blocks_and_columns_find_what_is_found_row_by_row(

@@ -1,14 +1,16 @@
 """Audiences night by night: each list holds those who meet its condition, and nobody else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from convsync import pipeline
-from convsync.errors import OperatorError
+from convsync import pipeline, restore
+from convsync.errors import OperatorError, StoppedError
 from convsync.forgetting import Whom
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
+from convsync.services import Services
 from tests.nights.audiences import keep_audiences, mail_of, on_list
 from tests.nights.company import Company
 
@@ -284,3 +286,43 @@ def _kept(company: Company) -> set[str]:
 
 def _lists(sandbox: Sandbox) -> list[dict[str, object]]:
     return list(sandbox.platform.user_lists.as_json(sandbox.platform.clock.now()).values())
+
+
+def test_a_restored_backup_has_each_list_emptied_and_filled_anew(
+    keeping: Company, sandbox: Sandbox, ledger_in_a_file: None
+) -> None:
+    lose(keeping, "stays")
+    keeping.night(night(0))
+    keeping.close_ledger()
+    backup = (keeping.folder / "ledger.db").read_bytes()
+    lose(keeping, "added-since")
+    keeping.night(night(1))
+    assert mail_of("added-since") in on_list(sandbox, "lost")
+    keeping.close_ledger()
+    (keeping.folder / "ledger.db").write_bytes(backup)
+    del keeping.deals["added-since"]
+    restore.accept(keeping.database, keeping.folder / "convsync.audit-head", now=night(2))
+    keeping.night(night(2))
+    assert on_list(sandbox, "lost") == {mail_of("stays")}
+
+
+def test_a_night_that_is_asked_to_stop_goes_on_with_its_lists_later(
+    keeping: Company, sandbox: Sandbox
+) -> None:
+    lose(keeping, "stays")
+    keeping.has("buyer", won="2026-03-02", amount=100, email="buyer@example.com")
+    keeping.export()
+
+    def until_one_is_answered(services: Services) -> None:
+        def on_step(step: str) -> None:
+            if step.startswith("audience request") and step.endswith("answered"):
+                services.stop.ask("somebody")
+
+        pipeline.run(replace(services, on_step=on_step))
+
+    with pytest.raises(StoppedError):
+        keeping.at(night(0), until_one_is_answered)
+    assert len([one for one in sandbox.books.requests if one.call == "members_ingest"]) == 1
+    keeping.night(night(1))
+    assert on_list(sandbox, "lost") == {mail_of("stays")}
+    assert on_list(sandbox, "customers") == {mail_of("buyer")}

@@ -24,8 +24,8 @@ def hubspot(company: Company) -> CrmOfVendor:
     return company.moves_to("hubspot")
 
 
-def win(hubspot: CrmOfVendor, number: int, amount: int = 100) -> str:
-    """Put a won deal with a click ID of its own into the CRM, and return its ID."""
+def win(hubspot: CrmOfVendor, number: int, amount: int = 100, *, has_click: bool = True) -> str:
+    """Put a won deal into the CRM, with a click ID of its own or none, and return its ID."""
     deal_id = hubspot.server.record_id("deal", number)
     hubspot.book.put(
         crm.CrmDeal(
@@ -35,7 +35,7 @@ def win(hubspot: CrmOfVendor, number: int, amount: int = 100) -> str:
             entered=(("mql", CREATED), ("won", WON_AT)),
             amount=Decimal(amount),
             currency="EUR",
-            fields={"gclid": f"G-{number}"},
+            fields={"gclid": f"G-{number}"} if has_click else {},
         )
     )
     return deal_id
@@ -230,6 +230,21 @@ def test_a_contact_that_is_associated_later_brings_its_click_although_no_record_
     hubspot.book.associate(deal_id, contact)
     company.night(NIGHTS[1])
     assert company.value(deal_id) == 100
+
+
+def test_deals_that_wait_for_a_click_are_read_each_night_by_fifty_until_their_lookback_is_over(
+    company: Company, hubspot: CrmOfVendor
+) -> None:
+    deal_ids = [win(hubspot, number, has_click=False) for number in range(1, 52)]
+    batches = []
+    in_time, over = WON_AT + timedelta(days=89), WON_AT + timedelta(days=91)
+    for at in (NIGHTS[0], NIGHTS[1], in_time, over, over + timedelta(days=1)):
+        hubspot.server.requests.clear()
+        company.night(at)
+        reads = hubspot.server.requests
+        batches.append(reads.get(r"POST /crm/objects/2026-09/(?P<records>[\w-]+)/batch/read", 0))
+    assert batches == [2, 2, 2, 2, 0]
+    assert {company.entry(deal_id).reason for deal_id in deal_ids} == {"no_click"}
 
 
 def test_a_period_reads_old_deals_and_leaves_the_watermark_alone(

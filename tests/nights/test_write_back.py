@@ -6,10 +6,14 @@ from decimal import Decimal
 import pytest
 
 from convsync import pipeline
+from convsync.forgetting import Whom
+from convsync.model.expected import Cell, ExpectedTable, Measured, Timing
 from convsync.sandbox.crm import book as crm
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.crm.writing import WRITABLE
+from convsync.store import value_versions
 from tests.nights.company import Company
+from tests.nights.test_forgetting import in_the_files
 
 MQL = datetime(2026, 3, 2, 15, tzinfo=UTC)
 FIRST, SECOND, THIRD, FOURTH = (datetime(2026, 3, day, 2, tzinfo=UTC) for day in range(4, 8))
@@ -25,6 +29,30 @@ FACTS = {
     "first_click": "written_first_click",
     "platform": "written_platform",
 }
+
+
+CHANCE, AMOUNT = Measured(0.23, 0.2, 0.26, 400), Measured(1000, 900, 1100, 90)
+EXPECTED = ExpectedTable(
+    by=(),
+    milestones=("mql",),
+    window_days=90,
+    currency="EUR",
+    cells={
+        "mql": {
+            "": Cell(
+                milestone="mql",
+                group=(),
+                leads=400,
+                won=90,
+                young=0,
+                chance=CHANCE,
+                amount=AMOUNT,
+                value=Measured(230, 200, 260, 400),
+            )
+        }
+    },
+    timings={"mql": Timing(come=(1.0,) * 91, left=(1.0,) * 91)},
+)
 
 
 @pytest.fixture(params=[*FIELDS])
@@ -173,6 +201,51 @@ def test_a_lost_answer_is_read_back_and_not_repeated(company: Company, office: C
     assert changes_made(office) > before, "the verdict of the night before was news"
 
 
+class KilledError(Exception):
+    """Stands for a process that ends at a step."""
+
+
+@pytest.mark.parametrize("step", ["reserve fields: committed", "settle fields: before commit"])
+def test_a_night_that_is_killed_in_between_is_read_back(
+    company: Company, office: CrmOfVendor, step: str
+) -> None:
+    """Before the call nothing was written, after it all was; the fields themselves say which."""
+
+    def die(at: str) -> None:
+        if at == step:
+            raise KilledError
+
+    company.on_step = die
+    company.close_ledger()
+    with pytest.raises(KilledError):
+        company.night(FIRST)
+    was_written = bool(written(office, 1))
+    assert was_written is step.startswith("settle")
+    company.on_step = lambda _: None
+    company.close_ledger()
+    before = changes_made(office)
+    company.night(FIRST + timedelta(minutes=10))
+    assert written(office, 1)["written_click"] == "click-of-1"
+    assert (changes_made(office) == before) is was_written, "and is not written again"
+    assert company.audit_is_sound()
+
+
+def test_nothing_is_kept_of_or_written_for_somebody_who_was_forgotten(
+    company: Company, office: CrmOfVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVSYNC_PRIVACY__KEY", "a secret of sixteen or more")
+    company.night(FIRST)
+    whom = Whom(deal_ids=frozenset({office.server.record_id("deal", 1)}))
+    company.at(SECOND, lambda services: pipeline.forget(services, whom))
+    assert in_the_files(company, "click-of-1", "click-of-2") == {"click-of-2"}
+    deal_id = office.server.record_id("deal", 1)
+    cleared = dict.fromkeys(WRITABLE, "")
+    office.book.edit(deal_id, SECOND + timedelta(hours=1), fields=cleared)
+    company.night(THIRD)
+    assert written(office, 1) == {}
+    assert written(office, 2)["written_platform"] == "mql: confirmed"
+
+
 def test_a_missing_right_is_a_problem_of_the_night_and_reserves_nothing(
     company: Company, office: CrmOfVendor
 ) -> None:
@@ -184,6 +257,29 @@ def test_a_missing_right_is_a_problem_of_the_night_and_reserves_nothing(
     office.server.may_write = True
     assert company.night(SECOND).problems == []
     assert written(office, 1)["written_click"] == "click-of-1"
+
+
+def test_an_open_deals_chance_and_value_are_those_of_the_accepted_version(
+    company: Company, office: CrmOfVendor
+) -> None:
+    """A number's field may hold it as 23.0; that is no other value, and is not written again."""
+    names = FIELDS[office.server.name]
+    more = {"score": names["written_score"], "expected_value": names["written_campaign"]}
+    writes_back(company, office, **more)
+    with company.database.transaction("accept values") as connection:
+        number = value_versions.keep(connection, EXPECTED, [], at=MQL, by="me")
+        value_versions.accept(connection, number, at=MQL, by="me", restates=False)
+    assert company.night(FIRST).problems == []
+    deal = office.book.deal(office.server.record_id("deal", 1))
+    assert deal is not None
+    assert float(deal.fields["written_score"]) == 23
+    assert deal.fields["written_campaign"] == "230.00"
+    company.night(SECOND)
+    before = changes_made(office)
+    company.night(THIRD)
+    assert changes_made(office) == before
+    kept = company.query("SELECT value, declined FROM write_backs WHERE value = '23'")
+    assert [(row["value"], row["declined"]) for row in kept] == [("23", None)] * 2
 
 
 def test_a_field_that_does_not_exist_is_named_and_nothing_is_written(

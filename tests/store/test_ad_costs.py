@@ -1,11 +1,15 @@
 """What ad accounts spend, on both databases: a day's costs stand in the place of those before."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from convsync.costing import added_up
+from convsync.costing import CostTerms, added_up, fetch
+from convsync.errors import UnexpectedResponseError
 from convsync.model.ad_spending import AdCost, AdResult, CostView
+from convsync.retrying import RetryPolicy
 from convsync.store import ad_costs
+from convsync.store.database import Database
 from tests.builders import NOW
 from tests.store.rows import Passing
 
@@ -90,3 +94,34 @@ def test_only_what_has_no_name_yet_is_asked_for_one(passing: Passing) -> None:
     assert ad_costs.unnamed(connection, view) == ["4"]
     assert ad_costs.names(connection, view) == {"17": "Berlin"}
     assert ad_costs.names(connection, CostView.AUDIENCE) == {}
+
+
+class Choosy:
+    """An ad account that does not accept two of the queries."""
+
+    customer_id = ACCOUNT
+    time_zone = "UTC"
+    currency = "EUR"
+
+    def costs_between(self, view: CostView, first: date, last: date) -> list[AdCost]:
+        if view is CostView.LOCATION:
+            raise UnexpectedResponseError("PROHIBITED_SEGMENT_IN_SELECT_OR_WHERE_CLAUSE")
+        return [a_cost("1", last, view=view, item="x")]
+
+    def results_between(self, first: date, last: date) -> list[AdResult]:
+        raise UnexpectedResponseError("UNRECOGNIZED_FIELD")
+
+    def names_of(self, view: CostView, items: Sequence[str]) -> dict[str, str]:
+        return dict.fromkeys(items, "called so")
+
+
+def test_a_query_that_is_not_accepted_is_named_and_costs_nothing_else(database: Database) -> None:
+    done = fetch(database, Choosy(), CostTerms(first_days=40), RetryPolicy(), now=NOW)
+    assert done.days == 41
+    assert list(done.refused) == [
+        "location: PROHIBITED_SEGMENT_IN_SELECT_OR_WHERE_CLAUSE",
+        "conversions: UNRECOGNIZED_FIELD",
+    ]
+    assert done.cost == 2
+    with database.reading() as connection:
+        assert ad_costs.names(connection, CostView.AUDIENCE) == {"x": "called so"}

@@ -168,7 +168,8 @@ def test_a_plan_of_audiences_sends_and_leaves_nothing(company: Company, sandbox:
     company.night("2026-03-03T02:00")
     company.has("D-2", lost="2026-03-03", email="bob@example.com")
     company.export()
-    (planned, *_) = company.at("2026-03-04T02:00", pipeline.plan_audiences)
+    (planned, *_), problems = company.at("2026-03-04T02:00", pipeline.plan_audiences)
+    assert not problems
     assert (planned.audience, planned.wanted, planned.added) == ("lost", 1, 0)
     assert on_list(sandbox, "lost") == {mail_of("D-1")}
     assert len([one for one in sandbox.books.requests if one.call == "members_ingest"]) == 1

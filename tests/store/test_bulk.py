@@ -14,11 +14,20 @@ from convsync.errors import ConvsyncError, TransientError
 from convsync.model.click import ClickId, ClickIdKind, Sighting
 from convsync.model.key import Key, KeyKind
 from convsync.model.seen_clicks import SeenClicks
-from convsync.store import clicks, deals, dialect, migrate, schema
+from convsync.store import batches, clicks, deals, dialect, migrate, schema
 from convsync.store.database import Database
-from tests.builders import NOW, WON_AT, a_deal
+from tests.builders import ACTION, NOW, WON_AT, a_deal
 from tests.store.conftest import Server, text_of
-from tests.store.rows import Passing, a_ledger_row, a_run, put, save
+from tests.store.rows import (
+    Passing,
+    a_conversion_of,
+    a_ledger_row,
+    a_run,
+    plan,
+    put,
+    reserve,
+    save,
+)
 
 CLICKS = 4_000
 DEALS = 500
@@ -104,6 +113,19 @@ def test_the_clicks_of_new_deals_are_found_without_reading_all_before_there_are_
             read = sum(rows_read(connection, statement, given) for statement, given in heard)
             assert read == 2 + 3 * DEALS, "the least and greatest key; key, click key, click"
             connection.execute(text("ANALYZE"))
+
+
+def test_a_batch_is_found_without_reading_all_that_was_sent_before(postgresql: Database) -> None:
+    named = {f"D-{number}": a_conversion_of(f"D-{number}") for number in range(DEALS)}
+    save(postgresql, *map(a_deal, named))
+    with postgresql.transaction("send most") as connection:
+        plan(connection, a_run(connection), named)
+        connection.execute(text("ANALYZE"))  # as of a plan of which nothing was sent yet
+        assert reserve(connection, limit=DEALS - 20)
+        with listening(connection) as heard:
+            left = batches.ready(connection, ACTION, limit=10, now=NOW)
+        assert [row.number for row in left] == [*range(DEALS - 19, DEALS - 9)]
+        assert sum(rows_read(connection, statement, given) for statement, given in heard) == 10
 
 
 # Statistics

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -96,6 +97,30 @@ def a_database(kind: Kind) -> Iterator[Database]:
     with closing(Database(text_of(url))) as database:
         yield database
     kind.drop(url)
+
+
+def test_of_an_export_of_sessions_each_id_gets_its_first_time_and_no_direct_visits(
+    database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "sessions.csv"
+    path.write_text(
+        "session,id,direct\n"
+        "2026-02-01T12:00:00Z,came-back,true\n"
+        "2026-02-01T10:00:00Z,came-back,\n"
+        "2026-02-03T10:00:00Z,came-twice,\n"
+        "2026-02-02T10:00:00Z,came-twice,\n"
+        "2026-02-09T10:00:00Z,only-direct,true\n"
+    )
+    columns = ClickColumns(clicked_at="session", gclid="id", direct_visit="direct")
+    services = Machine(database).services(NOW, NOW)
+    pipeline.import_clicks(services, replace(log_at(path), columns=columns))
+    with database.reading() as connection:
+        times = dict(map(tuple, connection.execute(select(clicks.c.value, clicks.c.clicked_at))))
+    assert times == {
+        "came-back": datetime(2026, 2, 1, 10, tzinfo=UTC),
+        "came-twice": datetime(2026, 2, 2, 10, tzinfo=UTC),
+        "only-direct": None,
+    }
 
 
 @pytest.fixture

@@ -166,6 +166,7 @@ def test_a_crowd_is_listed_takes_in_whoever_comes_to_it_and_breaks_up_with_its_k
     ledger: Ledger, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(persons, "MANY", many)
+    monkeypatch.setattr(persons, "AT_ONCE", 2)  # so that a customer is one across portions
     monkeypatch.setattr(persons, "MOST_DEALS", 2)
     bridge = a_sale("D-2", EMAIL, PHONE)
     ledger.night([a_sale("D-1", EMAIL), bridge, a_sighting("hers", EMAIL)])
@@ -241,6 +242,7 @@ def test_a_world_that_comes_bit_by_bit_is_decided_as_if_it_came_at_once(
     ledger: Ledger, seed: int, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(persons, "MANY", many)
+    monkeypatch.setattr(persons, "AT_ONCE", 2)
     arrivals = a_world(Random(seed)).arrivals
     for start in range(0, len(arrivals), 4):
         ledger.night(arrivals[start : start + 4])

@@ -25,9 +25,10 @@ from convsync.model.outcome import (
     Rejected,
     Untried,
 )
-from convsync.store import deals, ledger, recount, retired, schema, sums
+from convsync.store import audit_log, deals, ledger, recount, retired, row_record, schema, sums
 from convsync.store.database import Database
 from convsync.store.recount import wrong_sums
+from convsync.store.row_sums import RowSums
 from tests.builders import ACTION, NOW, WON_AT, a_deal, a_milestone
 from tests.store.rows import (
     Step,
@@ -133,6 +134,10 @@ def test_sums_follow_every_history_of_the_ledger(
                 take(connection, row, STEPS[step])
         assert list(wrong_sums(connection)) == []
         assert sum(one.rows for one in sums.kept(connection)) == len(NAMES)
+        counted = RowSums()
+        rows = row_record.rows_of_deals(connection, 0, len(NAMES))
+        counted.add(rows, audit_log.names_of_deals(connection, 0, len(NAMES)))
+        assert counted.amounts == sums.count_ledger(connection)
 
 
 def a_history_of(deal_id: str) -> st.SearchStrategy[Deal]:

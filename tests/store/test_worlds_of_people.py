@@ -12,7 +12,7 @@ from convsync.model.click import ClickId, ClickIdKind, Sighting
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.model.outcome import Matched
-from convsync.store import crowded_keys, deals, kin, persons, reach
+from convsync.store import all_keys, crowded_keys, deals, kin, persons, reach
 from convsync.store.database import Database
 from tests.fakes.new_ledger import new_ledger
 from tests.store.people import (
@@ -124,6 +124,7 @@ def test_keys_gone_through_in_their_order_join_whom_news_joins(
     few = decided(ledgers, [*in_nights(random, world.arrivals)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(persons, "MANY", 0)
+        patch.setattr(persons, "AT_ONCE", 2)
         assert decided(ledgers, [*in_nights(random, world.arrivals)]) == few
 
 
@@ -134,7 +135,7 @@ def test_the_order_changes_nothing_where_keys_join_too_many(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(persons, "MOST_DEALS", 2)
-        for module in (crowded_keys, kin, persons, reach):
+        for module in (all_keys, crowded_keys, kin, reach):
             patch.setattr(module, "MOST_CLICKS", 2)
         at_once = decided(ledgers, [world.arrivals])
         assert decided(ledgers, [*in_nights(random, world.arrivals)]) == at_once

@@ -120,7 +120,8 @@ client_id = "i"
 client_secret = "s"
 refresh_token = "r"
 milestones = { won = "Won", mql = { field = "mql_at" } }
-write_back = { click_id = "a", campaign = "b", keyword = "c", first_click = "d", platform = "e" }
+write_back = { click_id = "a", campaign = "b", keyword = "c", first_click = "d", platform = "e",\
+ score = "f", expected_value = "g" }
 
 [deals.salesforce]
 kind = "salesforce"

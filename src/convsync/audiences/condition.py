@@ -1,5 +1,5 @@
-"""Who belongs to an audience: a deal's state, stage, segments, times and amount, and what the
-person behind it has agreed to. Pure.
+"""Who belongs to an audience: a deal's state, stage, segments, times, amount and score, and
+what the person behind it has agreed to. Pure.
 
 For people in the European Economic Area Google takes members only where both uses were agreed to,
 their data for advertising and for personalised advertising, and counts what is missing as refused
@@ -10,13 +10,20 @@ a person lives is not known for sure.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from convsync.learn.score import score_of_open
 from convsync.model.audience import Condition, Left, Standing
 from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.deal import LOST, WON, Deal, Milestone
+from convsync.model.expected import ExpectedTable
 
 
-def meets(deal: Deal, condition: Condition, now: datetime) -> bool:
-    """True where a deal is one of those that a condition describes."""
+def meets(
+    deal: Deal, condition: Condition, now: datetime, learned: ExpectedTable | None = None
+) -> bool:
+    """True where a deal is one of those that a condition describes.
+
+    `learned` are the values by which it has a score; without them none has.
+    """
     names = {milestone.name for milestone in deal.milestones}
     return (
         deal.gone is None
@@ -27,6 +34,7 @@ def meets(deal: Deal, condition: Condition, now: datetime) -> bool:
         and all(deal.segments.get(one) in values for one, values in condition.when.items())
         and _is_old_enough(deal, condition, now)
         and _is_large_enough(deal, condition)
+        and (not condition.needs_score or _has_score(deal, condition, now, learned))
     )
 
 
@@ -77,6 +85,20 @@ def _is_large_enough(deal: Deal, condition: Condition) -> bool:
         return True
     is_known = deal.amount is not None and deal.currency == condition.currency
     return is_known and deal.amount is not None and deal.amount >= condition.amount_at_least
+
+
+def _has_score(
+    deal: Deal, condition: Condition, now: datetime, learned: ExpectedTable | None
+) -> bool:
+    if learned is None or standing_of(deal) is not Standing.OPEN:
+        return False
+    reached = {milestone.name: milestone.reached_at for milestone in deal.milestones}
+    found = score_of_open(learned, reached, learned.group_of(deal.source, deal.segments), now)
+    if found is None:
+        return False
+    least, below = condition.score_at_least, condition.score_below
+    chance = found[1].chance
+    return (least is None or chance >= least) and (below is None or chance < below)
 
 
 def left_out(deal: Deal) -> Left | None:

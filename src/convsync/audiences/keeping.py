@@ -10,7 +10,8 @@ again.
 Removals of all lists go first: a failed addition, or terms that nobody has accepted, does not keep
 anybody on a list. What a list may hold has a row until its removal is confirmed, with the very
 hashes that were sent, though the deal may have other ones by then, or none. A list whose audience
-has left the configuration is emptied.
+has left the configuration is emptied. So is each list after a backup was restored, of whose members
+since nobody knows, and filled anew.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,12 +22,13 @@ from msgspec import structs
 
 from convsync import log
 from convsync.audiences import matching
-from convsync.audiences.making import made
+from convsync.audiences.making import cleared, made
 from convsync.audiences.requests import ListAtWork
 from convsync.audiences.verdicts import AudienceVerdicts
 from convsync.calls import PacedCalls
-from convsync.errors import ConvsyncError, OperatorError
+from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.audience import Audience, Renewal
+from convsync.stopping import Stop
 from convsync.store import audience_lists, audience_members
 from convsync.store.audience_lists import KeptList
 from convsync.store.database import Connection
@@ -49,12 +51,14 @@ class AudienceKeeper:
         calls: PacedCalls,
         *,
         configured: Sequence[str],
+        stop: Stop,
     ) -> None:
         self._session = session
         self._audiences = audiences
         self._destinations = destinations
         self._calls = calls
         self._configured = configured
+        self._stop = stop
         self._refusal: OperatorError | None = None
         self.problems: list[str] = []
 
@@ -72,6 +76,11 @@ class AudienceKeeper:
         """
         AudienceVerdicts(self._session, self._lists_of, self._calls, self.problems).confirm()
         self._open_what_was_never_answered()
+        with self._session.transaction("list lists") as connection:
+            known = audience_lists.all_lists(connection)
+        for kept in known:
+            if kept.is_doubtful:
+                self._guarded(partial(self._clear, kept))
         planned = self.plan()
         with self._session.transaction("list lists") as connection:
             known = audience_lists.all_lists(connection)
@@ -90,6 +99,11 @@ class AudienceKeeper:
         now = self._session.now
         with self._session.transaction("match audiences") as connection:
             left = matching.look(connection, self._audiences, now)
+            self.problems += [
+                f"Nobody is in audience {name}: it asks for a score, and no version of the learned"
+                " values is accepted. `convsync values learn`, then `convsync values accept`."
+                for name in matching.without_scores(connection, self._audiences)
+            ]
             return [
                 structs.replace(_renewal(connection, one, now), left=dict(left[one.name]))
                 for one in self._audiences
@@ -104,13 +118,14 @@ class AudienceKeeper:
                     audience_lists.end(connection, batch.number, "unanswered")
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """Change one list; what keeps it from being changed does not keep the others."""
+        """Change one list; what the platform says of it does not keep the others."""
+        self._stop.raise_if_asked()
         try:
             work()
         except OperatorError as error:
             self._refusal = self._refusal or error
             log.warning("audience refused", because=str(error))
-        except ConvsyncError as error:
+        except (TransientError, UnexpectedResponseError) as error:
             self.problems.append(f"{error} The next run goes on with it.")
 
     def _take_off(self, kept: KeptList) -> None:
@@ -119,6 +134,11 @@ class AudienceKeeper:
             leaving = audience_members.to_remove(connection, kept.audience, kept.row, limit=1)
         if leaving and kept.list_id is not None:
             self._at_work(kept, kept.list_id, self._lists_of(kept)).take_off()
+
+    def _clear(self, kept: KeptList) -> None:
+        assert kept.list_id is not None, "only lists that are there are doubted"
+        lists = self._lists_of(kept)
+        cleared(kept, kept.list_id, lists, session=self._session, calls=self._calls)
 
     def _put_on(self, kept: KeptList, audience: Audience) -> None:
         with self._session.transaction("find who is to come") as connection:
@@ -137,6 +157,7 @@ class AudienceKeeper:
             session=self._session,
             calls=self._calls,
             problems=self.problems,
+            stop=self._stop,
         )
 
     def _lists_of(self, kept: KeptList) -> MemberLists:

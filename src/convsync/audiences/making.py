@@ -5,7 +5,7 @@ list of that code first: one whose answer was lost is found, not made twice.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from msgspec import structs
@@ -20,6 +20,8 @@ from convsync.store.session import Session
 from convsync.upload.member_lists import MemberLists
 
 Answer = TypeVar("Answer")
+_CLOCKS_DIFFER = timedelta(minutes=10)
+"""An instant that has not come yet by the platform's clock is refused."""
 
 
 def made(
@@ -53,6 +55,29 @@ def made(
         event = Event(EventKind.LIST_MADE, {**said, **structs.asdict(terms)})
         audit.record(connection, [event], run_id=session.run_id, at=now)
     return list_id
+
+
+def cleared(
+    kept: KeptList, list_id: str, lists: MemberLists, *, session: Session, calls: PacedCalls
+) -> None:
+    """Empty a list of whom nobody knows who is on it, so that it is filled anew.
+
+    Only those go who were added before this run, whichever of its requests the platform takes
+    first. Raises what the platform's calls do.
+    """
+    now, before = session.now, session.now - _CLOCKS_DIFFER
+    session.step(f"audience {kept.audience}: before clear list")
+    attempt = calls.attempt(
+        lists.upload_quota,
+        lambda: lists.clear(list_id, before, now=now),
+        name=f"{lists.name} clear list",
+    )
+    if attempt.error is not None:
+        raise attempt.error
+    with session.transaction("note cleared audience list") as connection:
+        audience_lists.begin_anew(connection, kept.row)
+        event = Event(EventKind.LIST_CLEARED, {"audience": kept.audience, "list": list_id})
+        audit.record(connection, [event], run_id=session.run_id, at=now)
 
 
 def _found_or_made(code: str, audience: Audience, lists: MemberLists, now: datetime) -> str:

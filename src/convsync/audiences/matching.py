@@ -12,7 +12,8 @@ from datetime import datetime
 from convsync.audiences.condition import left_out, meets
 from convsync.chunks import CHUNK
 from convsync.model.audience import Audience, Kind, Left, listed_of
-from convsync.store import audience_members, deals, heard
+from convsync.model.expected import ExpectedTable
+from convsync.store import audience_members, deals, heard, value_versions
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.reach import joining_nobody
@@ -25,18 +26,32 @@ def look(connection: Connection, audiences: Sequence[Audience], now: datetime) -
     """Note who should be on each list; return how many deals are left out, and why."""
     audience_members.begin_look(connection)
     left: dict[str, Counter[Left]] = {one.name: Counter() for one in audiences}
+    learned = _learned(connection, audiences)
     shared = joining_nobody(connection)
     after = 0
     while audiences and (rows := audience_members.rows_after(connection, after, limit=CHUNK)):
         after = rows[-1]
         page = deals.numbered(connection, rows)
         for audience in audiences:
-            found = [one for one in page if meets(one.deal, audience.condition, now)]
+            found = [one for one in page if meets(one.deal, audience.condition, now, learned)]
             left[audience.name] += _note(connection, audience, found, shared)
     for audience in audiences:
         if excluded := audience_members.exclude(connection, audience.name, audience.but_not):
             left[audience.name][Left.EXCLUDED] = excluded
     return left
+
+
+def without_scores(connection: Connection, audiences: Sequence[Audience]) -> list[str]:
+    """Return the audiences that nobody is in because no learned values are accepted."""
+    asking = [one.name for one in audiences if one.condition.needs_score]
+    return asking if asking and value_versions.accepted(connection) is None else []
+
+
+def _learned(connection: Connection, audiences: Sequence[Audience]) -> ExpectedTable | None:
+    if not any(one.condition.needs_score for one in audiences):
+        return None
+    used = value_versions.accepted(connection)
+    return None if used is None else used.table
 
 
 def _note(

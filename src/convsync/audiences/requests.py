@@ -14,6 +14,7 @@ from convsync.calls import Attempt, PacedCalls
 from convsync.model.audience import Audience, Change, Listed, members_of
 from convsync.model.event import Event, EventKind
 from convsync.model.record import spans_of
+from convsync.stopping import Stop
 from convsync.store import audience_lists, audience_members
 from convsync.store.audience_lists import KeptList
 from convsync.store.database import Connection
@@ -44,6 +45,7 @@ class ListAtWork:
     session: Session
     calls: PacedCalls
     problems: list[str]
+    stop: Stop
 
     def take_off(self) -> None:
         """Take off all whom the list may hold and should not; raises what the platform's calls do.
@@ -72,6 +74,7 @@ class ListAtWork:
 
     def _reserve_next(self, change: Change, find: Find) -> tuple[int, Sequence[Listed]] | None:
         """Reserve the next request; return its number and members, None where nobody is left."""
+        self.stop.raise_if_asked()
         with self.session.transaction(f"reserve audience {change}") as connection:
             listed = find(connection)
             return (self._reserve(connection, change, listed), listed) if listed else None

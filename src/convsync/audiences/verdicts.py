@@ -11,7 +11,7 @@ from typing import Any
 
 from convsync import audit
 from convsync.calls import PacedCalls
-from convsync.errors import ConvsyncError, OperatorError
+from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.model.audience import Change
 from convsync.model.event import Event, EventKind
 from convsync.store import audience_lists, audience_members
@@ -48,7 +48,7 @@ class AudienceVerdicts:
                 self._settle(batch, known[batch.list_row])
             except OperatorError as error:
                 self._problems.append(str(error))
-            except ConvsyncError as error:
+            except (TransientError, UnexpectedResponseError) as error:
                 self._problems.append(f"{error} The next run asks again.")
 
     def _settle(self, batch: AudienceBatch, kept: KeptList) -> None:

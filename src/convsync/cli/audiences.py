@@ -47,8 +47,10 @@ def plan(
 
     with showing_progress() as progress, runs.services_for(config, as_of, progress) as services:
         _require_audiences(services.audiences)
-        planned = pipeline.plan_audiences(services)
+        planned, problems = pipeline.plan_audiences(services)
     _show_plan(planned, form)
+    for problem in problems:
+        output.note(f"convsync: {problem}", log_as=log.warning)
 
 
 @app.command("sync")

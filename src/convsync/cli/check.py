@@ -1,5 +1,6 @@
 """`check`: whether everything a night needs is there, before the night."""
 
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,6 +51,7 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
     from convsync import wiring
     from convsync.learning import findings, wants_learned_values
     from convsync.report.check import check_all
+    from convsync.report.money_check import findings_of_money
     from convsync.report.write_back_check import findings_of_write_back
     from convsync.watch.set_up import problems_of
 
@@ -70,7 +72,16 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
         if wants_learned_values(services.rules) and found[0].severity is None:
             terms = wiring.learning_terms_of(settings)
             found += findings(services.database, services.rules, terms, services.clock())
-        written = [*findings_of_write_back(services.write_backs)]
+        written = [*findings_of_write_back(services.write_backs, services.database)]
+        zone = services.money.zone or UTC
+        written += findings_of_money(
+            services.revenue_sources,
+            services.money.rates,
+            services.rules,
+            services.takes,
+            currency=settings.company.currency,
+            today=services.clock().astimezone(zone).date(),
+        )
     return [*found, *written, *problems_of(wiring.watch_of(settings))]
 
 

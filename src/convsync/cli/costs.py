@@ -63,3 +63,7 @@ def fetch(
     if not done:
         raise OperatorError(f"No ad account can be asked for its costs: {'; '.join(fixes)}.")
     output.show([asdict(one) for one in done.values()], _COLUMNS, form)
+    if refused := [text for one in done.values() for text in one.refused]:
+        for text in refused:
+            output.note(f"Left out, since the ad account does not accept the query on {text}")
+        raise typer.Exit(1)

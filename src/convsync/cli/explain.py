@@ -158,7 +158,7 @@ def _click_row(line: "ClickLine", ad_clicks: "Mapping[str, AdClick]") -> dict[st
     }
 
 
-_AD_FIELDS = ("campaign", "ad_group", "keyword", "match_type", "device", "location")
+_AD_FIELDS = (*("campaign", "ad_group", "keyword", "match_type", "device", "location", "audience"),)
 
 
 def _came_by(told: "AdClick") -> str:

@@ -9,6 +9,7 @@ import typer
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, days_asked, require_group, segments_of
+from convsync.plain_text import several
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -254,7 +255,8 @@ VALUE_TABLE = ("sales of", "sales", "so far", "a sale has brought")
 def value_line(one: "LifetimeValue") -> dict[str, str]:
     """Return what a sale of a group brings as a line of `VALUE_TABLE`."""
     after = "; ".join(
-        f"{value.expected:,.2f} ({value.low:,.2f} to {value.high:,.2f}) in {months} months"
+        f"{value.expected:,.2f} ({value.low:,.2f} to {value.high:,.2f})"
+        f" in {several(months, 'month')}"
         for months, value in one.after.items()
     )
     whose = " (of all groups)" if one.is_of_all and after else ""

@@ -3,6 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import typer
+
+from convsync.cli import output
+from convsync.cli.options import Format
+
 if TYPE_CHECKING:
     from convsync.learn.backtest import Bin
     from convsync.learn.score import Fact
@@ -17,6 +22,29 @@ FORECAST_TABLE = (
     *("of one rate", ""),
 )
 BIN_TABLE = ("chance", "leads", "foretold", "came")
+
+
+def show_cells(table: "ExpectedTable") -> None:
+    """Print what each group is worth at each milestone, and from how many leads that is known."""
+    grouped = f", by {', then '.join(table.by)}" if table.by else ""
+    typer.echo(f"Won within {table.window_days} days of each milestone{grouped}")
+    output.show([cell_line(cell, table) for cell in table.listed()], CELL_TABLE, Format.TABLE)
+
+
+def show_forecasts(forecasts: "Sequence[Forecast]") -> None:
+    """Print what was foretold of past months, and what came."""
+    if not forecasts:
+        typer.echo("\nNo past month can be foretold: no sale was known before it.")
+        return
+    typer.echo("\nPast months, each foretold from what was known at its beginning")
+    output.show([forecast_line(one) for one in forecasts], FORECAST_TABLE, Format.TABLE)
+
+
+def show_calibration(bins: "Sequence[Bin]") -> None:
+    """Print how often what was foretold with a chance came."""
+    if bins:
+        typer.echo("\nWhat was foretold with a chance of so much, in fifths of all these leads")
+        output.show([bin_line(one) for one in bins], BIN_TABLE, Format.TABLE)
 
 
 def cell_line(cell: "Cell", table: "ExpectedTable") -> Mapping[str, str]:

@@ -8,19 +8,20 @@ import typer
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, By, Config, Format, FormatOption
 from convsync.cli.value_words import (
-    BIN_TABLE,
     CELL_TABLE,
-    FORECAST_TABLE,
-    bin_line,
     cell_line,
     facts_in_words,
-    forecast_line,
     percent,
+    show_calibration,
+    show_cells,
+    show_forecasts,
     sure,
 )
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from convsync.learning import Learned
     from convsync.model.expected import Cell, ExpectedTable, Forecast
     from convsync.report.scores import Scored
@@ -151,8 +152,8 @@ def show(
     for one in listed:
         typer.echo(_version_line(one))
     typer.echo(f"\nVersion {found.number}")
-    _show_cells(found.table)
-    _show_forecasts(found.forecasts)
+    show_cells(found.table)
+    show_forecasts(found.forecasts)
 
 
 @app.command("explain")
@@ -177,7 +178,7 @@ def explain(
 
     rows = []
     for walk in walks:
-        cells = _cells_of(walk, used.table)
+        cells = _cells_of(walk, used.table, now)
         found = scored(walk, used.table, now)
         if form is Format.TABLE:
             _show_deal(walk, cells, found, used)
@@ -202,13 +203,9 @@ def accepted_or_raise(connection: Any) -> "Version":
 def _show_learned(learned: "Learned") -> None:
     from convsync.learning import drift_in_words
 
-    _show_cells(learned.table)
-    _show_forecasts(learned.backtest.forecasts)
-    if learned.backtest.calibration:
-        typer.echo("\nWhat was foretold with a chance of so much, in fifths of all these leads")
-        output.show(
-            [bin_line(one) for one in learned.backtest.calibration], BIN_TABLE, Format.TABLE
-        )
+    show_cells(learned.table)
+    show_forecasts(learned.backtest.forecasts)
+    show_calibration(learned.backtest.calibration)
     typer.echo("")
     for currency, sales in sorted(learned.history.without_amount.items()):
         reason = f"in {currency}" if currency != learned.table.currency else "blank, zero or absurd"
@@ -224,20 +221,6 @@ def _show_learned(learned: "Learned") -> None:
         f"Kept as version {learned.number}; `convsync values accept {learned.number}` lets rules"
         " use it."
     )
-
-
-def _show_cells(table: "ExpectedTable") -> None:
-    grouped = f", by {', then '.join(table.by)}" if table.by else ""
-    typer.echo(f"Won within {table.window_days} days of each milestone{grouped}")
-    output.show([cell_line(cell, table) for cell in table.listed()], CELL_TABLE, Format.TABLE)
-
-
-def _show_forecasts(forecasts: "Sequence[Forecast]") -> None:
-    if not forecasts:
-        typer.echo("\nNo past month can be foretold: no sale was known before it.")
-        return
-    typer.echo("\nPast months, each foretold from what was known at its beginning")
-    output.show([forecast_line(one) for one in forecasts], FORECAST_TABLE, Format.TABLE)
 
 
 def _show_rows(table: "ExpectedTable", forecasts: "Sequence[Forecast]", form: Format) -> None:
@@ -270,9 +253,11 @@ def _version_line(one: "Version") -> str:
     return f"{learned}, accepted {one.accepted_at:%Y-%m-%d} by {one.accepted_by}{restated}"
 
 
-def _cells_of(walk: "Walk", table: "ExpectedTable") -> "list[Cell]":
-    group = table.group_of(walk.source, walk.by_segment)
-    reached = [name for name in table.milestones if name in walk.traces]
+def _cells_of(walk: "Walk", table: "ExpectedTable", now: "datetime") -> "list[Cell]":
+    from convsync.report.passages import standing_at
+
+    group, stands = table.group_of(walk.source, walk.by_segment), standing_at(walk, now)
+    reached = [name for name in table.milestones if name in stands]
     return [path[-1] for name in reached if (path := table.path(name, group))]
 
 

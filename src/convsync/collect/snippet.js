@@ -14,7 +14,7 @@
  *
  * A form that a script sends without a `submit` event is reported by `convsync.push(form)`.
  */
-(function (url, fields, code, prefix, numbers) {
+(function (url, fields, code, prefix, abroad, numbers) {
   const SIGNALS = ["ad_storage", "ad_user_data", "ad_personalization"];
   const READ = /^((g|fb|tt)clid|[gw]braid|msclkid|li_fat_id|utm_\w+)$/;
   const COOKIES = { _gcl_aw: "gclid", _gcl_gb: "wbraid", _fbc: "fbclid" };
@@ -145,11 +145,12 @@
   }
 
   // A number without a + is one of the site's country: without what is dialled first at home, or
-  // as it stands. One that begins like a number whose + is missing is left out.
+  // as it stands. One that begins like a number whose + is missing is left out, and so is one that
+  // begins with 00 where that is not what is dialled to get abroad.
   function normalisedPhone(raw) {
-    const text = raw.replace(/[\s\-.()/]/g, "").replace(/^00/, "+");
+    const text = raw.replace(/[\s\-.()/]/g, "").replace(RegExp(`^${abroad}`), "+");
     const isHome = text.startsWith(`+${code}`);
-    if (/^\+?(\d)\1*$/.test(text)) return "";
+    if (/^(00|\+0|\+?(\d)\2*$)/.test(text)) return "";
     if (/^\+\d{8,15}$/.test(text) && !isHome) return HOME_ZERO.test(text) ? "" : text;
     if (text.startsWith(code) && code !== prefix) return "";
     const whole = isHome ? text.slice(1 + code.length) : text;

@@ -19,8 +19,8 @@ from convsync.errors import OperatorError
 
 _PLACE_OF_SETTINGS: Final = "CONVSYNC_SETTINGS"
 _LONGEST_PATTERN: Final = 20
-_UNKNOWN: Final = {"code": "?", "prefix": "", "numbers": "$."}
-"""Matches no number: where the country is not known, only those with a `+` are read."""
+_NONE: Final = "$."
+"""A pattern that matches nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def source() -> str:
 def snippet(settings: SnippetSettings) -> str:
     """Return the script for a site. OperatorError where the minifier is not installed."""
     phone = dialled_in(settings.country)
-    told = [settings.url, dict(settings.fields), phone["code"], phone["prefix"], phone["numbers"]]
+    told = [settings.url, dict(settings.fields), *phone.values()]
     as_json = msgspec.json.encode(told).decode().replace("<", "\\u003c")  # a page may hold it
     return _minified().replace(_PLACE_OF_SETTINGS, as_json)
 
@@ -61,19 +61,24 @@ def _minified() -> str:
 
 
 def dialled_in(country: str | None) -> Mapping[str, str]:
-    """Return how numbers are dialled within a country, for the snippet.
+    """Return how numbers are dialled within a country and abroad, in the snippet's own order.
 
-    Countries in which what precedes a number changes it count as unknown.
+    Countries in which what precedes a number changes it count as unknown: no number without a `+`
+    is read there, but for one that begins as if dialled abroad.
     """
-    rules = country and phonenumbers.PhoneMetadata.metadata_for_region(country)
+    rules = phonenumbers.PhoneMetadata.metadata_for_region(country) if country else None
+    told = {"code": "?", "prefix": "", "abroad": _abroad(rules)}
     if not rules or rules.national_prefix_transform_rule or rules.general_desc is None:
-        return _UNKNOWN
+        return {**told, "numbers": _NONE}
     prefix = rules.national_prefix or ""
-    return {
-        "code": str(rules.country_code),
-        "prefix": prefix,
-        "numbers": _numbers(rules.general_desc, has_no_prefix=not prefix),
-    }
+    numbers = _numbers(rules.general_desc, has_no_prefix=not prefix)
+    return {**told, "code": str(rules.country_code), "prefix": prefix, "numbers": numbers}
+
+
+def _abroad(rules: phonenumbers.PhoneMetadata | None) -> str:
+    """Return what is dialled before another country's code, where that is one thing."""
+    said = rules and (rules.preferred_international_prefix or rules.international_prefix)
+    return said if said and said.isdigit() else _NONE
 
 
 def _numbers(all_of_country: phonenumbers.PhoneNumberDesc, *, has_no_prefix: bool) -> str:

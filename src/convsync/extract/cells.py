@@ -52,6 +52,9 @@ _REMEMBERED = 1_024
 _BETWEEN_EMAILS = pattern(r"[;,|\r\n]")
 _BOOLEANS = (frozenset({"true", "1"}), frozenset({"false", "0"}))
 """How databases hand over a boolean: each value means itself, whatever the driver makes of it."""
+_YES_OR_NO = dict.fromkeys(("true", "1", "yes"), True) | dict.fromkeys(
+    ("false", "0", "no", ""), False
+)
 _MOST_DIGITS = 1_000
 _ANGLED = pattern(r"<([^<>]*)>")
 _MAILTO = "mailto:"
@@ -156,6 +159,15 @@ class CellReader:
     def is_deleted(self, cell: object) -> bool:
         """Return whether the cell's word is one of those declared to mean deleted."""
         return text_of(cell).casefold() in self._deleted
+
+    def is_direct(self, cell: object) -> bool:
+        """Return whether a cell says that a visit came by no ad, or raise CellError for others."""
+        word = self.word(cell)
+        if (found := _YES_OR_NO.get(word)) is None:
+            raise CellError(
+                f"does not say whether a visit was direct ({shape_of(word)}): true or false"
+            )
+        return found
 
     def _region(self, cell: object) -> str | None:
         """Return the cell's ISO 3166 country, the source's phone region where it is blank.

@@ -35,6 +35,7 @@ class SightingColumns:
         self._columns = columns
         self._seen = header.places(columns.clicked_at)
         self._logged = header.places(columns.logged_at)
+        self._direct = header.places(columns.direct_visit)
         self._bare = [(kind, header.places(name)[0]) for kind, name in bare_columns(columns)]
         self._url = header.places(columns.landing_url)
         self._keys = [
@@ -80,15 +81,27 @@ class SightingColumns:
             yield from self._in_urls(self._texts(rows, self._url[0]), bare)
 
     def _times(self, rows: Sequence[Row]) -> tuple[Sequence[datetime | None], Sequence[bool]]:
+        are_direct = self._are_direct(rows)
         if not self._seen:
             return [None] * len(rows), [False] * len(rows)
         moments = self._cells.moments(self._columns.clicked_at, _column(rows, self._seen[0]))
+        if any(are_direct):
+            moments = [
+                None if is_direct else moment
+                for moment, is_direct in zip(moments, are_direct, strict=True)
+            ]
         if set(map(type, moments)) == {datetime}:
             return [self._cells.start_of(moment) for moment in moments if moment], [False] * len(
                 rows
             )
         times = [began(moment, self._cells) for moment in moments]
         return [at for at, _ in times], [is_whole_day for _, is_whole_day in times]
+
+    def _are_direct(self, rows: Sequence[Row]) -> list[bool]:
+        """Return which rows are of visits that came by no ad; nothing where no column says so."""
+        if not self._direct:
+            return []
+        return [self._cells.is_direct(cell) for cell in _column(rows, self._direct[0])]
 
     def _keys_at(self, rows: Sequence[Row], owners: Sequence[int]) -> list[SeenKey]:
         """Return the keys of every click."""

@@ -7,11 +7,12 @@ for what the field holds just before.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from convsync.model.write_back import Fact, FieldChange
+from convsync.model.write_back import NUMBERS, Fact, FieldChange
 
 
 class Written(Struct, frozen=True):
@@ -35,8 +36,11 @@ class FieldWriter(Protocol):
 
     most_at_once: int
 
-    def problems(self, names: Sequence[str]) -> Iterator[str]:
-        """Yield why these fields cannot be written, and raise OperatorError where none can be."""
+    def problems(self, texts: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
+        """Yield why these fields cannot be written, and raise OperatorError where none can be.
+
+        A number may be written into a text, too.
+        """
 
     def held(
         self, deal_ids: Sequence[str], names: Sequence[str]
@@ -63,6 +67,23 @@ class WritesFields(Protocol):
 
     def field_writer(self) -> FieldWriter:
         """Return what writes into fields of deals, signed in as the adapter is."""
+
+
+def problems_with(terms: WriteBackTerms, writer: FieldWriter) -> Iterator[str]:
+    """Yield why the fields of a source cannot be written."""
+    numbers = [name for fact, name in terms.fields.items() if fact in NUMBERS]
+    texts = [name for fact, name in terms.fields.items() if fact not in NUMBERS]
+    return writer.problems(texts, numbers)
+
+
+def is_same(held: str, value: str) -> bool:
+    """Return whether a field holds a value, perhaps written as another number, as 23.0 for 23."""
+    if held == value:
+        return True
+    try:
+        return Decimal(held) == Decimal(value)
+    except InvalidOperation:
+        return False
 
 
 def text_in(value: object) -> str:

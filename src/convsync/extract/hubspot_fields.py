@@ -19,6 +19,7 @@ from convsync.vendor_words import code_of
 
 _A_BATCH: Final = 100
 _TEXT: Final = ("text", "textarea")
+_NUMBER: Final = (*_TEXT, "number")
 _NO_CODE: Final = "REFUSED"
 
 
@@ -32,18 +33,19 @@ class HubSpotFields:
         self._deals = f"crm/objects/{version}/deals"
         self._properties = f"crm/properties/{version}/deals"
 
-    def problems(self, names: Sequence[str]) -> Iterator[str]:
+    def problems(self, texts: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
         """Yield what is wrong with properties; an empty batch shows whether one may write.
 
         Unconfirmed: that the scope is judged before the batch is found to be empty.
         """
         known = {one["name"]: one for one in results(self._http.get(self._properties))}
-        for name in names:
+        for name in (*texts, *numbers):
             one = known.get(name)
+            fits = _NUMBER if name in numbers else _TEXT
             if one is None:
-                yield f"the property '{name}' does not exist: make it, as single-line text"
-            elif one.get("fieldType") not in _TEXT:
-                yield f"the property '{name}' is no text: name one that is single-line text"
+                yield f"the property '{name}' does not exist: make it"
+            elif one.get("fieldType") not in fits:
+                yield f"the property '{name}' does not fit: name one of type {' or '.join(fits)}"
             elif (one.get("modificationMetadata") or {}).get("readOnlyValue"):
                 yield f"the property '{name}' is read-only: name one of your own"
         try:

@@ -200,9 +200,11 @@ class ClickColumns(ClickIdFields):
 
     `logged_at` is when a row was written, and what windows are drawn on. Without it a log is read
     whole every time: a click may be logged long after it happened, and must not be missed.
+    `direct_visit` says of a row that nobody clicked then: its ID is that of an older click.
     """
 
     clicked_at: str | None = None
+    direct_visit: str | None = None
     logged_at: str | None = None
     crm_keys: tuple[str, ...] = ()
     visitors: tuple[str, ...] = ()
@@ -213,7 +215,7 @@ class ClickColumns(ClickIdFields):
     @property
     def all_names(self) -> tuple[str, ...]:
         """Return every column to read, once each."""
-        single = (self.clicked_at, self.logged_at, self.country)
+        single = (self.clicked_at, self.direct_visit, self.logged_at, self.country)
         several = (*self.crm_keys, *self.visitors, *self.emails, *self.phones)
         return _named(*self.click_ids, *single, *several)
 

@@ -77,7 +77,7 @@ class Api:
         except (KeyError, TypeError, AttributeError):
             raise UnexpectedResponseError(f"{self._http.name}: {path} has no data.") from None
 
-    def change(self, deal_id: str, values: Mapping[str, str]) -> PipedriveRecord:
+    def change(self, deal_id: str, values: Mapping[str, str | float]) -> PipedriveRecord:
         """Change custom fields of a deal, by their keys; return it as it is then.
 
         https://developers.pipedrive.com/docs/api/v1/Deals#updateDeal

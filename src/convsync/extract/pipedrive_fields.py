@@ -17,6 +17,7 @@ from convsync.model.write_back import FieldChange
 
 _IDS: Final = 100
 _TEXT: Final = ("varchar", "varchar_auto", "text")
+_NUMBER: Final = ("double", "int")
 
 
 class PipedriveFields:
@@ -27,20 +28,21 @@ class PipedriveFields:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def problems(self, names: Sequence[str]) -> Iterator[str]:
+    def problems(self, texts: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
         """Yield what is wrong with fields; a change of no deal shows whether one may write.
 
         Unconfirmed: that the scope is judged before the deal is found not to exist.
         """
         known = self._api.fields_of(DEAL)
         types = {one.name: one.type for one in known.listed}
-        for name in names:
+        for name in (*texts, *numbers):
+            fits = (*_TEXT, *_NUMBER) if name in numbers else _TEXT
             if name not in types:
                 yield f"the field '{name}' does not exist, or two fields have that name"
             elif not known.is_custom(name):
                 yield f"the field '{name}' is Pipedrive's own: name a custom field"
-            elif types[name] not in _TEXT:
-                yield f"the field '{name}' is no text: name a custom field of type Text"
+            elif types[name] not in fits:
+                yield f"the field '{name}' does not fit: name one of type {' or '.join(fits)}"
         try:
             self._api.change("0", {})
         except UnexpectedResponseError:
@@ -65,7 +67,11 @@ class PipedriveFields:
 
     def _write_one(self, change: FieldChange) -> Written | NotWritten:
         known = self._api.fields_of(DEAL)
-        values = {known.key_of(name): value for name, value in change.values.items()}
+        types = {one.name: one.type for one in known.listed}
+        values = {
+            known.key_of(name): float(value) if types.get(name) in _NUMBER else value
+            for name, value in change.values.items()
+        }
         try:
             record = self._api.change(change.deal_id, values)
         except UnexpectedResponseError:

@@ -239,6 +239,9 @@ class SightingRows:
         self._logged = header.optional(
             columns.logged_at, self._cells.moment_in(columns.logged_at), None
         )
+        self._is_direct = header.optional(
+            columns.direct_visit, self._cells.is_direct, otherwise=False
+        )
         self._click_ids = ClickIdReader(columns, self._cells, header)
         self._person = PersonReader(columns, self._cells, header)
         header.raise_if_unusable()
@@ -276,7 +279,8 @@ class SightingRows:
     def _sighting(self, row: RowCells) -> Sighting | None:
         if not (click_ids := self._click_ids.of(row)):
             return None
-        seen_at, is_whole_day = began(self._seen(row), self._cells)
+        seen = None if self._is_direct(row) else self._seen(row)
+        seen_at, is_whole_day = began(seen, self._cells)
         return Sighting(
             click_ids=tuple(click_ids),
             clicked_at={click_id: at for click_id, at in click_ids.items() if at},

@@ -6,6 +6,7 @@ https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composit
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from convsync.errors import UnexpectedResponseError
@@ -19,6 +20,7 @@ from convsync.vendor_words import code_of
 _A_BATCH: Final = 200
 _DEALS: Final = "Opportunity"
 _TEXT: Final = ("string", "textarea")
+_NUMBER: Final = ("double", "currency", "percent", "int")
 
 
 class SalesforceFields:
@@ -29,18 +31,18 @@ class SalesforceFields:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def problems(self, names: Sequence[str]) -> Iterator[str]:
+    def problems(self, texts: Sequence[str], numbers: Sequence[str]) -> Iterator[str]:
         """Yield what is wrong with fields: describe says which ones the user may edit.
 
         https://developer.salesforce.com/docs/platform/api-rest/guide/resources-sobject-describe.html
         """
-        known = {one["name"]: one for one in self._api.describe(_DEALS)}
-        for name in names:
-            one = known.get(name)
+        for name in (*texts, *numbers):
+            one = self._described.get(name)
+            fits = (*_TEXT, *_NUMBER) if name in numbers else _TEXT
             if one is None:
                 yield f"the field '{name}' does not exist, or is hidden from this user"
-            elif one["type"] not in _TEXT:
-                yield f"the field '{name}' is no text: name one of type Text or Text Area"
+            elif one["type"] not in fits:
+                yield f"the field '{name}' does not fit: name one of type {' or '.join(fits)}"
             elif not one.get("updateable"):
                 yield (
                     f"the field '{name}' may not be edited by this user: grant Edit on"
@@ -60,7 +62,8 @@ class SalesforceFields:
     def write(self, changes: Sequence[FieldChange]) -> Sequence[Written | NotWritten | None]:
         """Write, then ask for the stamps of what was taken."""
         records = [
-            {"attributes": {"type": _DEALS}, "Id": one.deal_id, **one.values} for one in changes
+            {"attributes": {"type": _DEALS}, "Id": one.deal_id, **self._typed(one.values)}
+            for one in changes
         ]
         answers = self._api.update(records)
         if not isinstance(answers, list) or len(answers) != len(changes):
@@ -76,6 +79,17 @@ class SalesforceFields:
             Written(instant(stamps.get(one.deal_id))) if answer.get("success") else _refused(answer)
             for one, answer in zip(changes, answers, strict=True)
         ]
+
+    @cached_property
+    def _described(self) -> Mapping[str, Mapping[str, Any]]:
+        return {one["name"]: one for one in self._api.describe(_DEALS)}
+
+    def _typed(self, values: Mapping[str, str]) -> Mapping[str, str | float]:
+        """Return values as their fields' types want them in JSON."""
+        return {
+            name: float(value) if self._described[name]["type"] in _NUMBER else value
+            for name, value in values.items()
+        }
 
 
 def _refused(answer: Mapping[str, Any]) -> NotWritten:

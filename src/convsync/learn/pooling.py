@@ -7,9 +7,10 @@ they lie apart than chance alone would put them. Where they lie no further apart
 and each has the mean of the whole. The variance of a chance depends on its size: it is taken at the
 size that a first round of the same rule gives.
 
-A group that lies further out than most is not like the others, and is moved no further than one
-that lies half a standard deviation out (the limited translation of Efron and Morris 1972): else one
-that hardly ever sells would be given the sales of the others.
+A group that lies further away than one and a half of its own standard errors is hardly like what it
+is drawn towards, and is drawn the less the surer that is, by the square: as under a distribution of
+groups with heavy tails. Else a large group that hardly ever sells would be given the sales of the
+others.
 
 What is said of a group is as sure as three things together: its own leads, the mean that it is
 drawn towards, and the estimate of `between` (Morris 1983); but never less sure than by its leads
@@ -24,8 +25,8 @@ from typing import Generic, NamedTuple, TypeVar
 Name = TypeVar("Name", bound=Hashable)
 SpreadAt = Callable[[float], float]
 """The variance of a single lead around a mean of that size."""
-_LIMIT = 0.5
-"""Standard deviations; those further out are moved no further than one that lies there."""
+_FAR = 1.5
+"""Standard errors of its own mean beyond which a group is hardly like the others."""
 
 
 class Known(NamedTuple):
@@ -107,9 +108,9 @@ def _moved(own: Known, above: Known, between: _Between) -> Known:
         return own
     away = own.mean - above.mean
     kept = between.variance / both
-    limit = _LIMIT * sqrt(both)
-    if abs(away) > limit:
-        kept = 1 - (1 - kept) * limit / abs(away)
+    errors_away = abs(away) / sqrt(own.variance) if own.variance else 0.0
+    if errors_away > _FAR:
+        kept = 1 - (1 - kept) * (_FAR / errors_away) ** 2
     slope = own.variance / both**2
     variance = (
         kept * own.variance

@@ -4,8 +4,9 @@ Each fact is a factor: to have come to a later milestone, to be of a group, to h
 many days. Together they are the chance of the lead divided by that of any lead at its start.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import pairwise
 from math import inf, log
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from convsync.learn.chances import WHOLE
 from convsync.model.expected import Cell, ExpectedTable, at_age
 
+_DAY = timedelta(days=1)
 FACTS = 3
 """The facts that are told: those that moved a chance most."""
 
@@ -59,6 +61,20 @@ def score(table: ExpectedTable, milestone: str, group: Sequence[str], days: int)
         chance=path[-1].chance.value * left,
         facts=sorted(moved, key=_weight, reverse=True)[:FACTS],
     )
+
+
+def score_of_open(
+    table: ExpectedTable, reached: Mapping[str, datetime], group: Sequence[str], now: datetime
+) -> tuple[str, Score] | None:
+    """Return the score of an open deal by the furthest milestone it has reached, and that.
+
+    None where it has reached none that the table knows.
+    """
+    known = [name for name in table.milestones if name in reached]
+    if not known:
+        return None
+    found = score(table, known[-1], group, (now - reached[known[-1]]) // _DAY)
+    return None if found is None else (known[-1], found)
 
 
 def _weight(fact: Fact) -> float:

@@ -35,6 +35,7 @@ class Condition(Struct, frozen=True, kw_only=True):
     A deal's stage is the furthest milestone it stands at in the order of the `funnel`, a loss
     aside. `since` and `until` are how long ago it reached the last of its milestones, a loss
     included: at least, and at most. `untouched` is how long nothing of it has changed in the CRM.
+    The scores bound the chance that an open deal is won, at least and below: others have none.
     """
 
     states: frozenset[Standing] = frozenset()
@@ -47,7 +48,14 @@ class Condition(Struct, frozen=True, kw_only=True):
     untouched: timedelta | None = None
     amount_at_least: Decimal | None = None
     currency: str | None = None
+    score_at_least: float | None = None
+    score_below: float | None = None
     funnel: tuple[str, ...] = ()
+
+    @property
+    def needs_score(self) -> bool:
+        """True where the chance of a sale is asked for, which the learned values tell."""
+        return self.score_at_least is not None or self.score_below is not None
 
     @property
     def looks_back(self) -> timedelta:

@@ -58,6 +58,7 @@ class EventKind(StrEnum):
     VALUES_LEARNED = "values_learned"
     VALUES_ACCEPTED = "values_accepted"
     LIST_MADE = "list_made"
+    LIST_CLEARED = "list_cleared"
     MEMBERS_SENT = "members_sent"
     MEMBERS_SETTLED = "members_settled"
     FIELDS_WRITTEN = "fields_written"

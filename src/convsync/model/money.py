@@ -32,6 +32,7 @@ Metals, units of account and codes for tests are no money."""
 
 MOST = Decimal(10**12)
 """No deal is worth more; neither the ledger nor the platform could hold it."""
+_FINEST = Decimal("0.000001")
 
 
 class Money(Struct, frozen=True, kw_only=True, gc=False):
@@ -45,8 +46,8 @@ class Money(Struct, frozen=True, kw_only=True, gc=False):
     currency: str
 
     def __post_init__(self) -> None:
-        if self.amount != (rounded := round(self.amount, 6)):
-            structs.force_setattr(self, "amount", rounded)
+        if self.amount % _FINEST:
+            structs.force_setattr(self, "amount", round(self.amount, 6))
 
     def share(self, share: Decimal) -> "Money":
         """Return this share of the money, rounded half-even to what its currency can pay."""

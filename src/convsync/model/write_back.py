@@ -7,13 +7,18 @@ from msgspec import Struct
 
 
 class Fact(StrEnum):
-    """What can be written into a field of a deal; each is text."""
+    """What can be written into a field of a deal: `NUMBERS` are numbers, all else is text."""
 
     CLICK_ID = "click_id"
     CAMPAIGN = "campaign"
     KEYWORD = "keyword"
     FIRST_CLICK = "first_click"
     PLATFORM = "platform"
+    SCORE = "score"
+    EXPECTED_VALUE = "expected_value"
+
+
+NUMBERS = frozenset({Fact.SCORE, Fact.EXPECTED_VALUE})
 
 
 class FieldChange(Struct, frozen=True, kw_only=True):

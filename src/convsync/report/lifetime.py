@@ -44,11 +44,15 @@ class Going(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """What one sale brings over some months: mean, variance, skewness; and from how many."""
+    """What a sale brings over some months: mean, variance and third moment; and from how many.
+
+    Over several months these are those of sales that are old enough for all of them, or where that
+    is more, of the months apart: a sum that only younger sales have seen must not be forgotten.
+    """
 
     mean: float
     variance: float
-    skew: float
+    third: float
     known_from: int
 
 
@@ -58,17 +62,18 @@ class Growth:
     def __init__(self, courses: Sequence[Course]) -> None:
         self._courses = courses
         ages = Counter(one.age for one in courses)
-        brought: defaultdict[int, float] = defaultdict(float)
+        powers: defaultdict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
         for one in courses:
             for month, sum_ in one.brought.items():
-                brought[month] += sum_
-        self._mean: list[float] = []
+                for place in range(3):
+                    powers[month][place] += sum_ ** (place + 1)
+        self._months: list[_Moments] = []
         watched = len(courses) - ages[-1]
         while watched >= WATCHED_AT_LEAST:
-            month = len(self._mean)
-            self._mean.append(brought[month] / watched)
+            month = len(self._months)
+            self._months.append(_moments_of(watched, *powers[month]))
             watched -= ages[month]
-        self.reach = len(self._mean) - 1
+        self.reach = len(self._months) - 1
         self._moments = cache(self._counted)
 
     def per_sale(self, upto: int) -> Projection:
@@ -85,7 +90,7 @@ class Growth:
             expected += sales * moments.mean
             luck += sales * moments.variance
             knowledge += sales * sqrt(moments.variance / max(moments.known_from, 1))
-            third += sales * moments.skew * moments.variance**1.5
+            third += sales * moments.third
         spread = sqrt(luck + knowledge**2)
         skew = min(third / luck**1.5, _MOST_SKEW) if luck else 0.0
         lean = (NINE_IN_TEN**2 - 1) / 6 * skew
@@ -97,15 +102,25 @@ class Growth:
         if not months:
             return _Moments(0.0, 0.0, 0.0, len(self._courses))
         sums = [_brought(one, age, upto) for one in self._courses if one.age >= upto]
-        middle = sum(sums) / len(sums)
-        variance = sum((one - middle) ** 2 for one in sums) / max(len(sums) - 1, 1)
-        third = sum((one - middle) ** 3 for one in sums) / len(sums)
+        whole = _moments_of(len(sums), *(sum(one**power for one in sums) for power in (1, 2, 3)))
+        apart = [self._months[month] for month in months]
         return _Moments(
-            mean=sum(self._mean[month] for month in months),
-            variance=variance,
-            skew=third / variance**1.5 if variance else 0.0,
+            mean=sum(one.mean for one in apart),
+            variance=max(whole.variance, sum(one.variance for one in apart)),
+            third=max(whole.third, sum(one.third for one in apart)),
             known_from=len(sums),
         )
+
+
+def _moments_of(many: int, first: float, second: float, third: float) -> _Moments:
+    """Return the moments of so many numbers, from the sums of their powers."""
+    mean = first / many
+    return _Moments(
+        mean=mean,
+        variance=max(second - many * mean**2, 0.0) / max(many - 1, 1),
+        third=(third - 3 * mean * second + 2 * many * mean**3) / many,
+        known_from=many,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
+from itertools import zip_longest
 from typing import Final
 
 import leather
@@ -26,10 +27,13 @@ th,td{border-bottom:1px solid var(--line);padding:.3rem .6rem;text-align:left;ve
 td.number,th.number{text-align:right;white-space:nowrap}
 figure{margin:1rem 0;background:#fff;border:1px solid var(--line)}
 figcaption{color:#222;padding:.5rem .75rem 0}
-code{font-size:.75rem;overflow-wrap:anywhere}dt{font-weight:600}dd{margin:0 0 .6rem}
+tr.led td{border-bottom:0}tr.behind td{padding-top:0;font-size:.75rem}
+dl{font-size:.85rem}table{font-size:.9rem}code{overflow-wrap:anywhere}
+dt{font-weight:600}dd{margin:0 0 .6rem}
 svg{display:block;height:auto;max-width:100%;width:100%}
 @media print{body{max-width:none;padding:0;font-size:11pt}
-figure,tr{break-inside:avoid}h2,h3{break-after:avoid}}
+figure,tr{break-inside:avoid}h2,h3,tr.led{break-after:avoid}
+.wide{overflow:visible}table{font-size:8pt}td.number,th.number{white-space:normal}}
 """
 _DIGEST: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
 _POLICY: Final = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'"
@@ -111,15 +115,16 @@ def _table(section: Section) -> Iterator[str]:
     yield '<div class="wide"><table><thead><tr>'
     for name, kind in zip(section.columns, kinds, strict=True):
         yield f'<th scope="col"{kind}>{escape(name)}</th>'
-    if section.commands:
-        yield '<th scope="col">the deals behind it</th>'
     yield "</tr></thead><tbody>"
-    for place, row in enumerate(section.rows):
+    for row, typed in zip_longest(section.rows, section.commands):
         cells = zip(row, kinds, strict=True)
-        typed = section.commands[place] if section.commands else ""
-        behind = f"<td><code>{escape(typed)}</code></td>" if section.commands else ""
         shown = "".join(f"<td{kind}>{escape(text)}</td>" for text, kind in cells)
-        yield f"<tr>{shown}{behind}</tr>"
+        if typed is None:
+            yield f"<tr>{shown}</tr>"
+        else:
+            yield f'<tr class="led">{shown}</tr>'
+            listed = f"listed by <code>{escape(typed)}</code>"
+            yield f'<tr class="behind"><td colspan="{len(kinds)}">{listed}</td></tr>'
     yield "</tbody></table></div>"
 
 

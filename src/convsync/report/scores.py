@@ -1,17 +1,15 @@
 """Open deals by their chance to be won, as the accepted values have it: the lead score."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from convsync.learn.score import Score, score
+from convsync.learn.score import Score, score_of_open
 from convsync.model.deal import LOST, WON
 from convsync.model.expected import ExpectedTable
 from convsync.report.passages import standing_at
 from convsync.store.database import Connection
 from convsync.store.walks import Walk, walks
-
-_DAY = timedelta(days=1)
 
 
 class Scored(NamedTuple):
@@ -38,12 +36,10 @@ def scored(walk: Walk, table: ExpectedTable, now: datetime) -> Scored | None:
     stands = standing_at(walk, now)
     if WON in stands or LOST in stands:
         return None
-    reached = [name for name in table.milestones if name in stands]
-    if not reached:
-        return None
-    milestone, since = reached[-1], stands[reached[-1]].reached_at
+    reached = {name: one.reached_at for name, one in stands.items()}
     group = table.group_of(walk.source, walk.by_segment)
-    found = score(table, milestone, group, (now - since) // _DAY)
+    found = score_of_open(table, reached, group, now)
     if found is None:
         return None
-    return Scored(walk.source, walk.deal_id, milestone, since, found)
+    milestone, its_score = found
+    return Scored(walk.source, walk.deal_id, milestone, reached[milestone], its_score)

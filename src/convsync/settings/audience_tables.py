@@ -22,7 +22,7 @@ def _one_or_several(value: Any) -> Any:
 States = Annotated[tuple[Standing, ...], BeforeValidator(_one_or_several)]
 ASKS = (
     *("state", "stage", "reached", "not_reached", "when", "since_days", "until_days"),
-    *("untouched_days", "amount_at_least"),
+    *("untouched_days", "amount_at_least", "score_at_least", "score_below"),
 )
 """The keys that say which deals an audience is of."""
 
@@ -32,8 +32,9 @@ class AudienceTable(Table):
 
     `stage` is the furthest milestone of a deal, `since_days` and `until_days` how long ago it
     reached its last one, a loss included, and `untouched_days` how long nothing of it has changed
-    in the CRM. `but_not` names audiences whose people are left out. `display_name` is the list's at
-    the platform; members who are no longer added leave it after `membership_days`.
+    in the CRM. The scores bound the chance that an open deal is won, by the learned values that
+    were accepted. `but_not` names audiences whose people are left out. `display_name` is the list's
+    at the platform; members who are no longer added leave it after `membership_days`.
     """
 
     destination: str | None = None
@@ -49,6 +50,8 @@ class AudienceTable(Table):
     untouched_days: Days | None = None
     amount_at_least: Decimal | None = Field(default=None, gt=0)
     currency: Currency | None = None
+    score_at_least: float | None = Field(default=None, gt=0, le=1)
+    score_below: float | None = Field(default=None, gt=0, le=1)
     but_not: Words = ()
     membership_days: int = Field(default=90, ge=2, le=LONGEST_MEMBERSHIP)
 

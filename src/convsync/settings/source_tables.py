@@ -133,6 +133,7 @@ class ClickColumnsTable(ClickIdFieldsTable):
     """Which column of a click log holds what, by the header's exact words."""
 
     clicked_at: TimeColumn | None = None
+    direct_visit: str | None = None
     logged_at: TimeColumn | None = None
     crm_key: Words = ()
     visitor: Words = ()

@@ -13,7 +13,7 @@ FieldName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class WriteBackTable(Table):
-    """Which field of a deal gets which fact, each a text of the CRM's own; nothing without a name.
+    """Which field of a deal gets which fact: a text, or for the last two a number.
 
     `most_deals` is how many deals a night are written into at the most.
     """
@@ -23,6 +23,8 @@ class WriteBackTable(Table):
     keyword: FieldName | None = None
     first_click: FieldName | None = None
     platform: FieldName | None = None
+    score: FieldName | None = None
+    expected_value: FieldName | None = None
     most_deals: int = Field(default=5_000, ge=1, le=100_000)
 
     @property

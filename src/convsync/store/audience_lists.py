@@ -7,7 +7,7 @@ from secrets import token_hex
 from typing import Any
 
 from msgspec import Struct, structs
-from sqlalchemy import Connection, func, insert, null, select, update
+from sqlalchemy import Connection, delete, func, insert, null, select, update
 
 from convsync.model.audience import Audience, Change, ListTerms
 from convsync.store.schema import audience_batches, audience_lists, audience_members
@@ -18,7 +18,8 @@ class KeptList(Struct, frozen=True, kw_only=True):
 
     `code` is our own name for it at the platform, under which it is found again where the answer to
     its making was lost; a list that another ledger has made is not found by it. `list_id` is the
-    platform's, None before it is known; `terms` are what it was last made or changed to.
+    platform's, None before it is known; `terms` are what it was last made or changed to. One that
+    `is_doubtful` may hold people of whom a restored ledger knows nothing.
     """
 
     row: int
@@ -27,6 +28,7 @@ class KeptList(Struct, frozen=True, kw_only=True):
     code: str
     list_id: str | None
     terms: ListTerms | None
+    is_doubtful: bool = False
 
 
 class AudienceBatch(Struct, frozen=True, kw_only=True):
@@ -78,6 +80,26 @@ def note_made(connection: Connection, list_row: int, list_id: str, terms: ListTe
     connection.execute(update(audience_lists).where(audience_lists.c.id == list_row).values(made))
 
 
+def doubt_all(connection: Connection) -> None:
+    """Doubt every list there is: people may have been added to it since a backup was made."""
+    known = audience_lists.c.list_id.is_not(None)
+    connection.execute(update(audience_lists).where(known).values(is_doubtful=True))
+
+
+def begin_anew(connection: Connection, list_row: int) -> None:
+    """Take note that a doubtful list was emptied: nobody is on it, and its requests are over."""
+    ours = audience_members.c.list == list_row
+    connection.execute(delete(audience_members).where(ours))
+    is_open = audience_batches.c.state.in_(("sending", "accepted"))
+    over = {"state": "unanswered", "poll_at": null()}
+    of_list = audience_batches.c.list == list_row
+    connection.execute(update(audience_batches).where(of_list, is_open).values(over))
+    certain = {"is_doubtful": False}
+    connection.execute(
+        update(audience_lists).where(audience_lists.c.id == list_row).values(certain)
+    )
+
+
 def _list(row: Any) -> KeptList:
     terms = row["terms"]
     return KeptList(
@@ -87,6 +109,7 @@ def _list(row: Any) -> KeptList:
         code=row["code"],
         list_id=row["list_id"],
         terms=None if terms is None else ListTerms(**json.loads(terms)),
+        is_doubtful=row["is_doubtful"],
     )
 
 

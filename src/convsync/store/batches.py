@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -92,13 +93,19 @@ def ready(
 
     One query a state, each in the words of the partial index on what is open, and in its order: it
     then costs what it returns, however long the ledger is and however mixed its actions are.
+
+    The action is asked for as a range. PostgreSQL leaves out of an order what is equal to a
+    constant; what is left, the number alone, is the primary key's order too, and it would then walk
+    over all that was sent before.
     """
     found: list[BatchRow] = []
+    of_action = tuple_(ledger.c.destination, ledger.c.action_id)
+    asked = tuple_(action.destination, action.action_id)
     for conditions in portions.conditions_of(now, only):
         if len(found) < limit:
             next_ones = (
                 _ROWS.where(*conditions)
-                .where(*_for_action(action))
+                .where(of_action >= asked, of_action <= asked)
                 .order_by(ledger.c.destination, ledger.c.action_id, ledger.c.id)
                 .limit(limit - len(found))
             )

@@ -7,7 +7,7 @@ should have followed is the agreement's to say, and may change without anything 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -124,11 +124,12 @@ def _day_of(at: datetime) -> int:
     return at.toordinal() - _FIRST_DAY
 
 
-def _stand(sums: DealSums, days: dict[str, int]) -> None:
+def _stand(sums: DealSums, days: Mapping[str, int], deals: int = 1) -> None:
+    """Count in so many deals whose milestones stand since these days."""
     if LOST not in days:
         stands = ",".join(sorted(days))
         for name, day in days.items():
-            sums.standing[name, day, stands] += 1
+            sums.standing[name, day, stands] += deals
 
 
 def _is_asked_for(deal: ColumnElement[int]) -> ColumnElement[bool]:
@@ -154,20 +155,21 @@ def _count(
         row: (source, segments, gone)
         for row, source, segments, gone in dialect.raw_rows(connection, of_deals, **asked)
     }
-    for source, segments, _ in found.values():
-        sums.deals[source, "", segments] += 1
+    for (source, segments, _), count in Counter(found.values()).items():
+        sums.deals[source, "", segments] += count
     at = type_coerce(milestones.c.reached_at, BigInteger)
     reached = select(milestones.c.deal, milestones.c.name, at, milestones.c.withdrawn_at)
-    standing: dict[int, dict[str, int]] = {}
-    for row, name, at_micros, withdrawn_at in dialect.raw_rows(
-        connection, reached.where(which(milestones.c.deal)), **asked
-    ):
-        source, segments, gone = found[row]
-        sums.deals[source, name, segments] += 1
-        if withdrawn_at is None and gone is None:
-            standing.setdefault(row, {})[name] = at_micros // DAY
-    for days in standing.values():
-        _stand(sums, days)
+    rows = dialect.raw_rows(connection, reached.where(which(milestones.c.deal)), **asked)
+    for ((source, segments, _), name), count in Counter(
+        (found[row], name) for row, name, _, _ in rows
+    ).items():
+        sums.deals[source, name, segments] += count
+    standing: dict[int, tuple[tuple[str, int], ...]] = {}
+    for row, name, at_micros, withdrawn_at in rows:
+        if withdrawn_at is None and found[row][2] is None:
+            standing[row] = (*standing.get(row, ()), (name, at_micros // DAY))
+    for days, count in Counter(standing.values()).items():
+        _stand(sums, dict(days), count)
     return sums
 
 

@@ -11,7 +11,7 @@ clicks belong to nobody in the database: matching follows keys when it decides (
 to its deals there is none, for it would have to be kept up at random places for every deal, night
 after night. So which deals are one customer's is kept, for those customers that have several: once
 a run, after everything was read, and only for what is new. A first night goes through all keys in
-their order instead, in four bytes for each deal and click, unless no key and no click is of two
+their order instead, in some bytes for each deal and click, unless no key and no click is of two
 deals and no click leads on to another: then every deal is its customer's only one.
 
 What joined a customer is not kept, only when: persons are what the keys say now. A deal with other
@@ -27,7 +27,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -36,20 +35,21 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
-    func,
     insert,
     or_,
     select,
-    union_all,
     update,
 )
 
 from convsync.model.click import MatchBasis
 from convsync.model.deal import Deal
-from convsync.model.key import CLICKS_BEGIN
-from convsync.store import click_news, dialect, runs
+from convsync.store import all_keys, click_news, dialect, runs
 from convsync.store.given import numbers_given
-from convsync.store.reach import MOST_CLICKS, NOBODYS_KEYS, Together, joining_nobody, reach
+from convsync.store.reach import (
+    Everyone,
+    Together,
+    reach,
+)
 from convsync.store.schema import (
     click_keys,
     clicks,
@@ -63,6 +63,8 @@ MOST_DEALS = 200
 """No customer has more deals than this: what keys would join to more is a crowd, and nobody."""
 MANY = 5_000
 """From so many deals on of which something is new, all keys are gone through in order."""
+AT_ONCE = 5_000
+"""So many deals are then joined at a time; memory grows with it."""
 _JOINED = "deals joined to persons"
 _NEEDED = "clicks are found on contacts"
 _IS_JOINED = persons.c.parted_at.is_(None)
@@ -115,19 +117,19 @@ def join(connection: Connection, *, share_keys: bool, now: datetime) -> None:
         connection.execute(delete(person_news))
         return
     behind, last = _last_joined(connection), _last(connection, deals)
-    news = set(connection.execute(select(person_news.c.deal)).scalars())
-    news |= set(range(behind + 1, last + 1))
-    if not news:
-        return
-    concerned: Collection[int]
-    if len(news) <= MANY:
-        before, together, concerned = _joined_to_news(connection, news)
-    elif share_keys or click_news.may_lead_on(connection) or _find_the_same_click(connection):
-        before, together = _members(connection), _all_together(connection, last)
-        concerned = range(1, last + 1)
-    else:  # every deal is its customer's only one
-        before, together = _members(connection), Together()
-        concerned = before.keys()
+    changed = set(connection.execute(select(person_news.c.deal)).scalars())
+    if len(changed) + last - behind > MANY:
+        joins = share_keys or click_news.may_lead_on(connection)
+        _join_all(connection, changed, behind, last, joins=joins, now=now)
+    elif news := changed.union(range(behind + 1, last + 1)):
+        _join_few(connection, news, now)
+    connection.execute(delete(person_news))
+    runs.remember(connection, _JOINED, str(last))
+
+
+def _join_few(connection: Connection, news: set[int], now: datetime) -> None:
+    """Join these deals to the persons that their keys lead to."""
+    before, together, concerned = _joined_to_news(connection, news)
     groups = together.groups(concerned)
     after: Members = {}
     for group in groups:
@@ -136,10 +138,50 @@ def join(connection: Connection, *, share_keys: bool, now: datetime) -> None:
     _write(connection, changed, after, now)
     touched = changed | news
     people = [group for group in groups if len(group) <= MOST_DEALS]
-    due = changed.union(*(group for group in people if not group.isdisjoint(touched)))
-    make_due(connection, due, now)
-    connection.execute(delete(person_news))
-    runs.remember(connection, _JOINED, str(last))
+    make_due(
+        connection,
+        changed.union(*(group for group in people if not group.isdisjoint(touched))),
+        now,
+    )
+
+
+def _join_all(
+    connection: Connection, news: set[int], behind: int, last: int, *, joins: bool, now: datetime
+) -> None:
+    """Join all deals there are, some at a time: of a million, half may have a customer in common.
+
+    Unless it is known that something `joins` several, or found here that a click does, every deal
+    is its customer's only one.
+    """
+    is_any = joins or all_keys.find_the_same_click(connection)
+    last_click = _last(connection, clicks) if is_any else 0
+    together = all_keys.together(connection, last, last_click) if is_any else Together()
+    everyone = Everyone(together, last, last_click)
+    moved = bytearray(last + 1)
+    for some in _some_of(last):
+        before = _members(connection, some)
+        after = _members_among(everyone, some)
+        changed = {deal for deal in some if before.get(deal) != after.get(deal)}
+        _write(connection, changed, after, now)
+        for deal in changed:
+            moved[deal] = 1
+        for deal in some:
+            if deal > behind or moved[deal] or deal in news:
+                everyone.touch(deal)
+    for some in _some_of(last):
+        people = _members_among(everyone, some).items()
+        due = {deal for deal, (_, is_crowd) in people if not is_crowd and everyone.is_touched(deal)}
+        make_due(connection, due.union(deal for deal in some if moved[deal]), now)
+
+
+def _some_of(last: int) -> Iterator[range]:
+    for first in range(1, last + 1, AT_ONCE):
+        yield range(first, min(first + AT_ONCE, last + 1))
+
+
+def _members_among(everyone: Everyone, some: Iterable[int]) -> Members:
+    found = ((deal, *everyone.with_deal(deal)) for deal in some)
+    return {deal: (least, size > MOST_DEALS) for deal, least, size in found if size > 1}
 
 
 def members_with(connection: Connection, rows: Collection[int]) -> dict[int, set[int]]:
@@ -226,65 +268,13 @@ def _joined_to_news(connection: Connection, news: set[int]) -> tuple[Members, To
     return _members(connection, concerned), together, concerned
 
 
-def _find_the_same_click(connection: Connection) -> bool:
-    """True where a click is found by several deals, each by another of its keys or by its ID."""
-    least, most = (select(of(click_keys.c.key)).scalar_subquery() for of in (func.min, func.max))
-    joins_somebody = deal_keys.c.key.not_in(NOBODYS_KEYS)
-    links = union_all(
-        select(click_keys.c.click.label("click"), deal_keys.c.deal.label("deal"))
-        .join(click_keys, click_keys.c.key == deal_keys.c.key)
-        .where(deal_keys.c.key.between(least, most), joins_somebody),
-        select(clicks.c.id, deal_keys.c.deal)
-        .join(clicks, clicks.c.key == deal_keys.c.key)
-        .where(deal_keys.c.key >= CLICKS_BEGIN, joins_somebody),
-    ).subquery()
-    by_click = select(links.c.click).group_by(links.c.click)
-    several = by_click.having(func.min(links.c.deal) != func.max(links.c.deal))
-    return connection.execute(several.limit(1)).first() is not None
-
-
-def _all_together(connection: Connection, last_deal: int) -> Together:
-    together = Together(up_to=(last_deal, _last(connection, clicks)))
-    for holders in _all_holders(connection):
-        if len(holders) > MOST_CLICKS:
-            holders = _joined_by_a_key(holders)
-        together.join_all(holders)
-    return together
-
-
-def _joined_by_a_key(holders: list[int]) -> list[int]:
-    """Return whom a key joins: all who have it, but of too many clicks none."""
-    deals_with = [one for one in holders if one > 0]
-    return deals_with if len(holders) - len(deals_with) > MOST_CLICKS else holders
-
-
-def _all_holders(connection: Connection) -> Iterator[list[int]]:
-    """Yield who has a key, where several do: deals, and clicks as numbers below zero."""
-    carried = select(deal_keys.c.key).where(deal_keys.c.key >= CLICKS_BEGIN)
-    everything = union_all(
-        select(deal_keys.c.key.label("key"), deal_keys.c.deal.label("holder")),
-        select(click_keys.c.key, -click_keys.c.click),
-        select(clicks.c.key, -clicks.c.id).where(clicks.c.key.in_(carried)),
-    ).subquery()
-    by_key = select(everything).order_by(everything.c.key)
-    joins_nobody = joining_nobody(connection)
-    holders: list[int] = []
-    last = None
-    for key, holder in chain(dialect.raw_stream(connection, by_key), [(b"", 0)]):
-        if key == last:
-            holders.append(holder)
-            continue
-        if len(holders) > 1 and last not in joins_nobody:
-            yield holders
-        last, holders = key, [holder]
-
-
-def _members(connection: Connection, rows: Iterable[int] | None = None) -> Members:
-    found = select(persons.c.deal, persons.c.person, persons.c.is_crowd).where(_IS_JOINED)
-    if rows is not None:
-        asked = numbers_given(connection.dialect.name, "rows").c.value
-        found = found.where(persons.c.deal.in_(select(asked))).params(rows=sorted(rows))
-    return {deal: (person, is_crowd) for deal, person, is_crowd in connection.execute(found)}
+def _members(connection: Connection, rows: Iterable[int]) -> Members:
+    asked = numbers_given(connection.dialect.name, "rows").c.value
+    found = select(persons.c.deal, persons.c.person, persons.c.is_crowd).where(
+        _IS_JOINED, persons.c.deal.in_(select(asked))
+    )
+    kept = connection.execute(found, {"rows": sorted(rows)})
+    return {deal: (person, is_crowd) for deal, person, is_crowd in kept}
 
 
 def _write(connection: Connection, changed: set[int], after: Members, now: datetime) -> None:

@@ -22,9 +22,12 @@ class WrongSum:
         return f"sum of {self.about}: kept as {_said(self.kept)}, counted {_said(self.counted)}"
 
 
-def wrong_sums(connection: Connection) -> Iterator[WrongSum]:
-    """Yield every sum that is not what the rows add up to."""
-    for table, counted in _counted(connection):
+def wrong_sums(connection: Connection, *, of_ledger: Amounts | None = None) -> Iterator[WrongSum]:
+    """Yield every sum that is not what the rows add up to.
+
+    `of_ledger` is what the ledger's rows add up to, where somebody has just read them all.
+    """
+    for table, counted in _counted(connection, of_ledger):
         kept = _kept(connection, table)
         for key in sorted(kept.keys() | counted.keys()):
             nothing = [0] * len(_amounts_of(table))
@@ -44,8 +47,10 @@ def recount(connection: Connection) -> int:
     return wrong
 
 
-def _counted(connection: Connection) -> Iterator[tuple[Table, Amounts]]:
-    yield schema.ledger_sums, sums.count_ledger(connection)
+def _counted(
+    connection: Connection, of_ledger: Amounts | None = None
+) -> Iterator[tuple[Table, Amounts]]:
+    yield schema.ledger_sums, sums.count_ledger(connection) if of_ledger is None else of_ledger
     yield schema.time_sums, times.counted(connection)
     of_deals = deal_sums.count_anew(connection)
     yield schema.deal_sums, {key: [rows] for key, rows in of_deals.deals.items()}

@@ -10,6 +10,7 @@ then, by who called, which finds what differs.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from convsync.model.click import MatchBasis
@@ -81,12 +82,20 @@ def _closed(name: str, values: Column, order_ids: Column, seal: bytes) -> list[s
 
 
 def _each(read: Callable[[Any], Any]) -> Callable[[Column], list[Any]]:
-    """Return what reads a column; what it holds throughout is read once."""
+    """Return what reads a column.
+
+    What it holds throughout is read once, and so is the same column again: as a rule an event is
+    told with the very times of its milestone.
+    """
+
+    @lru_cache(maxsize=1)
+    def read_apart(column: tuple[Any, ...]) -> list[Any]:
+        return [None if value is None else read(value) for value in column]
 
     def read_all(column: Column) -> list[Any]:
         if len(set(column)) == 1:
             return [None if column[0] is None else read(column[0])] * len(column)
-        return [None if value is None else read(value) for value in column]
+        return read_apart(tuple(column))
 
     return read_all
 

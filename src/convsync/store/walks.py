@@ -72,7 +72,7 @@ def walks(connection: Connection, *, with_sent: bool = False) -> Iterator[Walk]:
     for after in range(0, last, _RANGE):
         upto = after + _RANGE
         sent = _sent_between(connection, after, upto) if with_sent else {}
-        for walk in _walks_between(connection, after, upto):
+        for walk in walks_between(connection, after, upto):
             yield walk._replace(sent=sent[walk.row]) if walk.row in sent else walk
 
 
@@ -81,7 +81,7 @@ def walks_of(connection: Connection, deal_id: str) -> Iterator[Walk]:
     for row in (
         connection.execute(select(deals.c.id).where(deals.c.deal_id == deal_id)).scalars().all()
     ):
-        yield from _walks_between(connection, row - 1, row)
+        yield from walks_between(connection, row - 1, row)
 
 
 def _sent_between(connection: Connection, after: int, upto: int) -> dict[int, list[Sent]]:
@@ -97,7 +97,8 @@ def _sent_between(connection: Connection, after: int, upto: int) -> dict[int, li
     return sent
 
 
-def _walks_between(connection: Connection, after: int, upto: int) -> Iterator[Walk]:
+def walks_between(connection: Connection, after: int, upto: int) -> Iterator[Walk]:
+    """Yield the deals in rows after one and up to another that are in their CRM."""
     found = select(milestones).where(milestones.c.deal > after, milestones.c.deal <= upto)
     traces: dict[int, dict[str, Trace]] = {}
     for one in connection.execute(found):

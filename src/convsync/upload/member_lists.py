@@ -81,6 +81,9 @@ class MemberLists(Protocol):
     def remove(self, list_id: str, members: Sequence[Member], *, now: datetime) -> Taken | Faulty:
         """Take members off a list, by everything that they were put on it with."""
 
+    def clear(self, list_id: str, before: datetime, *, now: datetime) -> None:
+        """Take everybody off a list who was last added before an instant."""
+
     def verdict(self, request_id: str, *, now: datetime) -> MembersVerdict:
         """Ask what became of a request."""
 

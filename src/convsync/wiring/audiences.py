@@ -44,6 +44,8 @@ def _condition(table: AudienceTable, funnel: tuple[str, ...]) -> Condition:
         untouched=_days(table.untouched_days),
         amount_at_least=table.amount_at_least,
         currency=table.currency,
+        score_at_least=table.score_at_least,
+        score_below=table.score_below,
         funnel=funnel,
     )
 

@@ -16,7 +16,7 @@ from convsync.sandbox.crm.book import CONTACT, CrmBook, CrmDeal, CrmPerson, Outc
 from convsync.sandbox.crm.consenting import ConsentingServer
 from convsync.sandbox.crm.hubspot_writing import batch_update
 from convsync.sandbox.crm.server import Allowance, CrmRequest, Field, Now, Reply
-from convsync.sandbox.crm.writing import WRITABLE
+from convsync.sandbox.crm.writing import NUMBER, WRITABLE
 
 TOKEN: Final = "pat-eu1-sandbox"  # noqa: S105 - opens nothing but this sandbox
 REFRESH_TOKEN: Final = "refresh-sandbox"  # noqa: S105
@@ -24,6 +24,7 @@ CLIENT: Final = ("hubspot-app", "hubspot-secret")
 MOST_FOUND, A_PAGE, A_HISTORY_BATCH, A_BATCH, A_LINK_BATCH = 10_000, 200, 50, 100, 1_000
 _DEALS, _CONTACTS = ("deals", "0-3"), ("contacts", "0-1")
 
+_TYPES = {NUMBER: "number"}
 FIELDS: Final = (
     Field(kind="deal", own="amount", name="amount", label="Amount", type="number"),
     Field(kind="deal", own="region", name="region", label="Region"),
@@ -32,7 +33,10 @@ FIELDS: Final = (
     Field(kind="deal", own="origin", name="origin", label="Origin"),
     Field(kind="deal", own="gclid", name="gclid", label="GCLID"),
     Field(kind="deal", own="mql_on", name="mql_on", label="MQL on", type="date"),
-    *(Field(kind="deal", own=own, name=own, label=label) for own, label in WRITABLE.items()),
+    *(
+        Field(kind="deal", own=own, name=own, label=label, type=_TYPES.get(own, "string"))
+        for own, label in WRITABLE.items()
+    ),
     Field(kind=CONTACT, own="email", name="email", label="Email"),
     Field(kind=CONTACT, own="phone", name="phone", label="Phone", type="phone_number"),
     Field(kind=CONTACT, own="country", name="country", label="Country/Region"),

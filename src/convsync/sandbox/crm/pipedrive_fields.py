@@ -6,12 +6,16 @@ from typing import Final
 
 from convsync.sandbox.crm.book import CONTACT
 from convsync.sandbox.crm.server import Field
-from convsync.sandbox.crm.writing import WRITABLE
+from convsync.sandbox.crm.writing import NUMBER, WRITABLE
+
+_TYPES = {NUMBER: "double"}
 
 
 def _custom(kind: str, own: str, label: str) -> Field:
     key = sha1(f"{kind}:{own}".encode(), usedforsecurity=False).hexdigest()
-    return Field(kind=kind, own=own, name=key, label=label, type="varchar", longest=255)
+    return Field(
+        kind=kind, own=own, name=key, label=label, type=_TYPES.get(own, "varchar"), longest=255
+    )
 
 
 FIELDS: Final = (

@@ -8,7 +8,7 @@ from datetime import UTC
 from convsync.sandbox.crm import pipedrive_pages as pages
 from convsync.sandbox.crm.pipedrive_fields import FIELDS
 from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
-from convsync.sandbox.crm.writing import LONGEST, answered, own_names, put_down
+from convsync.sandbox.crm.writing import answered, fits, own_names, put_down
 
 
 def change(server: CrmServer, request: CrmRequest, deal_id: str) -> Reply:
@@ -24,8 +24,8 @@ def change(server: CrmServer, request: CrmRequest, deal_id: str) -> Reply:
     values = request.json()["custom_fields"]
     if unknown := sorted(values.keys() - own.keys()):
         return pages.invalid(f"custom_fields.{unknown[0]}: no such field")
-    if any(len(value) > LONGEST for value in values.values()):
-        return pages.invalid("custom_fields: a value is too long")
+    if not all(fits(own[key], value) for key, value in values.items()):
+        return pages.invalid("custom_fields: a value does not fit")
     now = put_down(server, deal, {own[key]: value for key, value in values.items()})
     stamp = f"{now.modified_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     data = {"id": int(deal_id), "update_time": stamp, "custom_fields": values}

@@ -13,7 +13,7 @@ from typing import Any, Final
 from convsync.sandbox.crm.book import CONTACT, LEAD, CrmBook, CrmDeal, CrmPerson, CrmStage, Outcome
 from convsync.sandbox.crm.server import Field
 from convsync.sandbox.crm.soql import COUNT, ID_TYPES, SoqlError, SoqlQuery, SoqlRow, parsed
-from convsync.sandbox.crm.writing import WRITABLE
+from convsync.sandbox.crm.writing import NUMBER, WRITABLE
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKSUM: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -48,7 +48,10 @@ FIELDS: Final = (
         ("gclid", "GCLID__c", "GCLID", "string", 255),
         ("mql_on", "MQL_On__c", "MQL on", "date", None),
         ("lost_reason", "Loss_Reason__c", "Loss Reason", "picklist", 255),
-        *((own, f"{own.title()}__c", label, "string", 255) for own, label in WRITABLE.items()),
+        *(
+            (own, f"{own.title()}__c", label, "double" if own == NUMBER else "string", 255)
+            for own, label in WRITABLE.items()
+        ),
     ),
     *_fields(CONTACT, ("country", "MailingCountry", "Mailing Country", "string", 80), *_OF_PEOPLE),
     *_fields(LEAD, ("country", "Country", "Country", "string", 80), *_OF_PEOPLE),

@@ -8,7 +8,7 @@ from typing import Any
 
 from convsync.sandbox.crm.salesforce_org import FIELDS, Org
 from convsync.sandbox.crm.server import CrmRequest, CrmServer, Reply
-from convsync.sandbox.crm.writing import LONGEST, answered, own_names, put_down
+from convsync.sandbox.crm.writing import answered, fits, own_names, put_down
 
 _MOST, _RECORDS = 200, "Opportunity"
 
@@ -40,8 +40,9 @@ def _one(server: CrmServer, org: Org, record: dict[str, Any]) -> Mapping[str, An
         return _refused(record_id, "INVALID_FIELD", unknown)
     if not server.may_write or record.keys() - own.keys():
         return _refused(record_id, "INSUFFICIENT_ACCESS_OR_READONLY", [*record])
-    if too_long := [name for name, value in record.items() if len(value) > LONGEST]:
-        return _refused(record_id, "STRING_TOO_LONG", too_long)
+    if unfit := [name for name, value in record.items() if not fits(own[name], value)]:
+        is_text = isinstance(record[unfit[0]], str)
+        return _refused(record_id, "STRING_TOO_LONG" if is_text else "JSON_PARSER_ERROR", unfit)
     put_down(server, deal, {own[name]: value for name, value in record.items()})
     return {"id": record_id, "success": True, "errors": []}
 

@@ -15,8 +15,11 @@ WRITABLE: Final = {
     "written_keyword": "Ad keyword",
     "written_first_click": "First ad click",
     "written_platform": "Ad platform",
+    "written_score": "Lead score",
 }
 """The book's words for the fields that are there to be written into, and their labels."""
+NUMBER: Final = "written_score"
+"""The one among them that is a number."""
 LONGEST: Final = 255
 
 
@@ -25,10 +28,18 @@ def own_names(fields: Sequence[Field]) -> Mapping[str, str]:
     return {one.name: one.own for one in fields if one.kind == "deal" and one.own in WRITABLE}
 
 
-def put_down(server: CrmServer, deal: CrmDeal, values: Mapping[str, str]) -> CrmDeal:
+def fits(own: str, value: object) -> bool:
+    """Return whether a field takes a value as JSON has it: a number, or a text that is not long."""
+    if own == NUMBER:
+        return isinstance(value, int | float)
+    return isinstance(value, str) and len(value) <= LONGEST
+
+
+def put_down(server: CrmServer, deal: CrmDeal, values: Mapping[str, object]) -> CrmDeal:
     """Write values into a deal, by the book's words; that moves its stamp, as a person's edit."""
     book: CrmBook = server.book
-    return book.edit(deal.deal_id, server.now(), fields=dict(values))
+    texts = {own: str(value) for own, value in values.items()}
+    return book.edit(deal.deal_id, server.now(), fields=texts)
 
 
 def answered(server: CrmServer, reply: Reply) -> Reply:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -29,9 +30,11 @@ audience_lists = Table(
     Column("code", String(80), nullable=False, unique=True),
     Column("list_id", String(30)),
     Column("terms", Text),
+    Column("is_doubtful", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("audience", "destination"),
 )
-"""Lists of ad accounts: the code by which each is found again, and what it was last made with."""
+"""Lists of ad accounts: the code by which each is found again, and what it was last made with. One
+that is doubtful may hold people of whom a restored ledger knows nothing."""
 
 audience_batches = Table(
     "audience_batches",

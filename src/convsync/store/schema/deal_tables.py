@@ -1,4 +1,8 @@
-"""Deals, what they reached, and the keys that join them to clicks."""
+"""Deals, what they reached, and the keys that join them to clicks.
+
+The digest of a deal's row names the deal without a foreign key: it is written in the transaction
+that writes the deal, whose row is never removed, and all it can do is to pass a row over.
+"""
 
 from sqlalchemy import (
     Boolean,
@@ -71,7 +75,7 @@ row_digests = Table(
     "row_digests",
     metadata,
     Column("source", String(100), primary_key=True),
-    Column("deal", ForeignKey("deals.id"), primary_key=True),
+    Column("deal", Integer, primary_key=True, autoincrement=False),
     Column("digest", LargeBinary(16), nullable=False),
     sqlite_with_rowid=False,
     info={GROWS: True},

@@ -6,6 +6,7 @@ https://developers.google.com/data-manager/api/devguides/audiences/google-ads/cu
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from google.ads import datamanager_v1
@@ -27,6 +28,7 @@ def _raw(wrapped: Any) -> Any:
 
 _Ingest = _raw(datamanager_v1.IngestAudienceMembersRequest)
 _Remove = _raw(datamanager_v1.RemoveAudienceMembersRequest)
+_RemoveAll = _raw(datamanager_v1.RemoveAllAudienceMembersRequest)
 _UserList = _raw(datamanager_v1.UserList)
 
 
@@ -42,6 +44,14 @@ def ingest_request(account: RequestAccounts, list_id: str, members: Sequence[Mem
 def remove_request(account: RequestAccounts, list_id: str, members: Sequence[Member]) -> Any:
     """Return the request that takes members off a list; it needs no consent and no terms."""
     return _about(_Remove(), account, list_id, members)
+
+
+def clear_request(account: RequestAccounts, list_id: str, before: datetime) -> Any:
+    """Return the request that takes off a list whoever was last added before an instant."""
+    request = _RemoveAll()
+    add_destination(request, account, list_id)
+    request.remove_as_of_time.FromDatetime(before)
+    return request
 
 
 def _about(request: Any, account: RequestAccounts, list_id: str, members: Sequence[Member]) -> Any:

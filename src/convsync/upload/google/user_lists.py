@@ -148,6 +148,18 @@ class UserLists:
             now,
         )
 
+    def clear(self, list_id: str, before: datetime, *, now: datetime) -> None:
+        """Take everybody off a list who was last added before an instant; see MemberLists."""
+        raw = user_list_requests.clear_request(self._account, list_id, before)
+        request = datamanager_v1.RemoveAllAudienceMembersRequest.wrap(raw)
+        self._listed(
+            lambda: self._members.remove_all_audience_members(
+                request=request, retry=None, timeout=self._timeout_s
+            ),
+            f"{self.name} did not clear list {list_id}",
+            now,
+        )
+
     def verdict(self, request_id: str, *, now: datetime) -> MembersVerdict:
         """Ask what became of a request; see MemberLists."""
         sent_at = system_clock()

@@ -16,6 +16,7 @@ def make() -> None:
         sa.Column("code", sa.String(length=80), nullable=False),
         sa.Column("list_id", sa.String(length=30), nullable=True),
         sa.Column("terms", sa.Text(), nullable=True),
+        sa.Column("is_doubtful", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audience_lists")),
         sa.UniqueConstraint(
             "audience", "destination", name=op.f("uq_audience_lists_audience_destination")

@@ -55,7 +55,6 @@ def make() -> None:
         sa.Column("source", sa.String(length=100), nullable=False),
         sa.Column("deal", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
-        sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_row_digests_deal")),
         sa.PrimaryKeyConstraint("source", "deal", name=op.f("pk_row_digests")),
         sqlite_with_rowid=False,
     )
