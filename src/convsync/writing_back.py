@@ -6,6 +6,9 @@ Only a field that is empty, or holds what we wrote last, is written: what a pers
 Each batch asks what its fields hold just before it is sent, and is reserved in between; so the
 time in which a person's edit could be overwritten is that of one request. Nothing is blanked.
 
+The audit log names the fields and not what stands in them: a click ID leads to a person, whom the
+log could not forget.
+
 Our writing makes a deal look changed; the next read knows it by its stamp (`write_backs`).
 
 Whatever goes wrong is a problem of the night and no more: conversions have been sent by then.
@@ -163,7 +166,9 @@ class WriteBack:
             modified_at=written.modified_at,
             now=self._session.now,
         )
-        self._tell(connection, EventKind.FIELDS_WRITTEN, terms, change, {"fields": change.values})
+        self._tell(
+            connection, EventKind.FIELDS_WRITTEN, terms, change, {"fields": [*change.values]}
+        )
 
     def _decline(
         self, connection: Connection, terms: WriteBackTerms, change: FieldChange, code: str

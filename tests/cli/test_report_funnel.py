@@ -163,6 +163,32 @@ def test_the_owner_of_a_crms_deals_needs_no_mapping(office: Office) -> None:
     assert said.code == 0, said.err
 
 
+def test_deals_of_a_crm_group_by_type_and_reason_of_their_loss(office: Office) -> None:
+    crm = office.moves_to("salesforce")
+    mapped = 'deal_type = "Type"\nlost_reason = "Loss_Reason__c"'
+    office.configure("[deals.crm.segments]\n", f"[deals.crm.segments]\n{mapped}\n")
+    now = datetime.fromisoformat("2026-03-01T12:00+00:00")
+    for number, reason in enumerate(("price", "price", "timing"), 1):
+        crm.book.put(
+            CrmDeal(
+                deal_id=crm.server.record_id("deal", number),
+                created_at=now,
+                modified_at=now,
+                entered=(("mql", now), ("lost", now)),
+                lost_reason=reason,
+                fields={"deal_type": "newbusiness"},
+            )
+        )
+    said = office.night()
+    assert said.code == 0, said.err
+    for by, leads in (
+        ("lost_reason", {"price": 2, "timing": 1}),
+        ("deal_type", {"newbusiness": 3}),
+    ):
+        found = funnel(office, "--by", by)["funnel"]
+        assert {row["cohort"]: row["leads"] for row in found} == leads
+
+
 def test_cohorts_are_of_the_day_a_deal_became_a_lead(leads: Office) -> None:
     by_month = funnel(leads, "--by", "month")
     assert of(by_month, "2026-01", "milestone", "came")[0] == ("mql", 1)

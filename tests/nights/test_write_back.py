@@ -6,12 +6,14 @@ from decimal import Decimal
 import pytest
 
 from convsync import pipeline
+from convsync.forgetting import Whom
 from convsync.model.expected import Cell, ExpectedTable, Measured, Timing
 from convsync.sandbox.crm import book as crm
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.crm.writing import WRITABLE
 from convsync.store import value_versions
 from tests.nights.company import Company
+from tests.nights.test_forgetting import in_the_files
 
 MQL = datetime(2026, 3, 2, 15, tzinfo=UTC)
 FIRST, SECOND, THIRD, FOURTH = (datetime(2026, 3, day, 2, tzinfo=UTC) for day in range(4, 8))
@@ -197,6 +199,51 @@ def test_a_lost_answer_is_read_back_and_not_repeated(company: Company, office: C
     assert platform == "mql: confirmed; won: confirmed"
     assert not company.query("SELECT pending FROM write_backs WHERE pending IS NOT NULL")
     assert changes_made(office) > before, "the verdict of the night before was news"
+
+
+class KilledError(Exception):
+    """Stands for a process that ends at a step."""
+
+
+@pytest.mark.parametrize("step", ["reserve fields: committed", "settle fields: before commit"])
+def test_a_night_that_is_killed_in_between_is_read_back(
+    company: Company, office: CrmOfVendor, step: str
+) -> None:
+    """Before the call nothing was written, after it all was; the fields themselves say which."""
+
+    def die(at: str) -> None:
+        if at == step:
+            raise KilledError
+
+    company.on_step = die
+    company.close_ledger()
+    with pytest.raises(KilledError):
+        company.night(FIRST)
+    was_written = bool(written(office, 1))
+    assert was_written is step.startswith("settle")
+    company.on_step = lambda _: None
+    company.close_ledger()
+    before = changes_made(office)
+    company.night(FIRST + timedelta(minutes=10))
+    assert written(office, 1)["written_click"] == "click-of-1"
+    assert (changes_made(office) == before) is was_written, "and is not written again"
+    assert company.audit_is_sound()
+
+
+def test_nothing_is_kept_of_or_written_for_somebody_who_was_forgotten(
+    company: Company, office: CrmOfVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVSYNC_PRIVACY__KEY", "a secret of sixteen or more")
+    company.night(FIRST)
+    whom = Whom(deal_ids=frozenset({office.server.record_id("deal", 1)}))
+    company.at(SECOND, lambda services: pipeline.forget(services, whom))
+    assert in_the_files(company, "click-of-1", "click-of-2") == {"click-of-2"}
+    deal_id = office.server.record_id("deal", 1)
+    cleared = dict.fromkeys(WRITABLE, "")
+    office.book.edit(deal_id, SECOND + timedelta(hours=1), fields=cleared)
+    company.night(THIRD)
+    assert written(office, 1) == {}
+    assert written(office, 2)["written_platform"] == "mql: confirmed"
 
 
 def test_a_missing_right_is_a_problem_of_the_night_and_reserves_nothing(
