@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from convsync.cli import options, report_funnel, report_revenue
+from convsync.cli import options, report_funnel, report_revenue, report_shortfalls
 from convsync.cli.formats import Formats, formats_of
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config
-from convsync.cli.report_days import days_asked, segments_of
+from convsync.cli.report_days import days_asked
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ class _Reports:
             yield html_sections.campaigns(campaigns, self.days)
         yield html_sections.trend(self._trend())
         if self.settings.revenue:
-            by_segment = {name: self._revenue(name) for name in sorted(segments_of(self.settings))}
+            segments = report_shortfalls.segments_compared(self.settings)
+            by_segment = {name: self._revenue(name) for name in segments}
             yield from html_sections.revenue(self._revenue(None), by_segment)
         yield from coverage_page.of_rules({None: self._coverage()})
         yield html_sections.agreed(standings)
@@ -169,7 +170,7 @@ class _Reports:
         from convsync.report.shortfalls import shortfalls_of
 
         period = Period.of_days(*self.days, wiring.company_zone(self.settings))
-        segments = sorted(segments_of(self.settings))
+        segments = report_shortfalls.segments_compared(self.settings)
         order = wiring.funnel_of(self.settings)
         return shortfalls_of(self.database, order, segments, period, **self._asked)
 
