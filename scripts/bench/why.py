@@ -11,11 +11,10 @@ The profile is flat: no stage takes more than a fifth of the night, and each is 
 library (`perf record -e cpu-clock`), 60% is Python's interpreter, 15% SQLite, 10% the kernel, a
 third of that writing pages, 7% memory, and 2% each hashing and msgspec. So most of it is no longer
 rows, but objects that are made and taken apart between a column of CSV and a request: a deal, its
-keys, its click, the conversion, its statement, its row. Chunks of twice the deals, and garbage
-collected a seventieth as often, changed nothing that could be measured. What would help: to plan
-what is usual column by column, as it is read and written, worth perhaps a twentieth; a conversion's
-rule, milestone and action as one number, and its milestone in the deal's row, perhaps as much
-again; and the pure core compiled."""
+keys, its click, the conversion, its statement, its row. Chunks of twice the deals changed nothing
+that could be measured. What would help: to plan what is usual column by column, as it is read and
+written, worth perhaps a twentieth; a conversion's rule, milestone and action as one number, and its
+milestone in the deal's row, perhaps as much again; and the pure core compiled."""
 
 WHY: Mapping[str, str] = {
     "cpu": _NIGHT,
@@ -29,9 +28,11 @@ second process that reads and parses ahead might take a seventh off the clock, a
     "drt-core": """\
 See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",
     "join": """\
-Half is the import: it hashes an e-mail and a phone a click, and writes three keys of it, at random
-places of one index that outgrows SQLite's cache. Of the plan, a fifth follows a customer's keys
-beyond a deal's own (`store.kin`), and a tenth joins customers (`store.persons`).""",
+Half is the import. One process reads and hashes an e-mail and a phone a click, another writes three
+keys of each, at random places of one index that outgrows SQLite's cache; the second takes longer.
+Of the plan, a sixth follows the keys of customers (`store.kin`), and a tenth joins them
+(`store.persons`). What would help: keys that are gathered as they come, and merged into the index
+in its order once an import ends.""",
     "audit": """\
 A start is counted ten times here, where a million are measured once. Of the rest a third is reading
 the ledger's rows, with 28 columns each; a sixth counts the sums of deals anew, over rows of its
