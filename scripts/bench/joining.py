@@ -24,7 +24,7 @@ def join(run: Measuring) -> Figure:
         deals=deals,
         bar=Bar(value=60, from_deals=_FULL),
         floor=Floor(value=run.join_floor(deals), unit="s", what="bare tables, CPU seconds"),
-        aside=f"{usage.cpu_seconds:.1f} CPU s, in two processes",
+        aside=f"{usage.cpu_seconds:.1f} CPU s",
     )
 
 

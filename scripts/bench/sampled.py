@@ -4,9 +4,12 @@
 
 A thread of its own looks every few milliseconds at what every other has taken since the last look,
 and counts it to the stage of what that thread is at. That makes nothing slower that is measured, as
-a profiler does which counts calls. OUT becomes a JSON object of CPU seconds by stage; what the look
-missed (libraries' own threads, and threads that ended) is the stage `other threads`, so that the
-sum is what the process has taken, but for the looking itself.
+a profiler does which counts calls. It is let in at once, or it would look where a thread lets go by
+itself, which is in the database, and count to that what was spent before.
+
+OUT becomes a JSON object of CPU seconds by stage; what the look missed (libraries' own threads, and
+threads that ended) is the stage `other threads`, so that the sum is what the process has taken, but
+for the looking itself.
 """
 
 import json
@@ -86,6 +89,7 @@ class Sampler(threading.Thread):
 def main() -> None:
     """Run the command line under the sampler, and write what it saw, however the command ends."""
     out, *command = sys.argv[1:]
+    sys.setswitchinterval(_EVERY_S / 10)
     sampler = Sampler()
     sampler.start()
     sys.argv = ["convsync", *command]

@@ -111,7 +111,8 @@ def accept_version(
 ) -> Version:
     """Let rules use a version, or the latest, from their next run on; return it.
 
-    Raises OperatorError where there is no such version, or it knows too little to be used.
+    Raises OperatorError where there is no such version, it knows too little to be used, or another
+    was accepted at a later time.
     """
     with database.transaction("accept values") as connection:
         found = value_versions.version(connection, number)
@@ -123,6 +124,7 @@ def accept_version(
                 else f"There is no version {number} of the values; there are: {known}."
             )
         _require_enough(found)
+        _require_later(value_versions.accepted(connection), now)
         value_versions.accept(connection, found.number, at=now, by=by, restates=restates)
         said = {"version": found.number, "restates": restates, "by": by}
         _record(connection, "values accept", EventKind.VALUES_ACCEPTED, said, now, real_clock)
@@ -176,6 +178,16 @@ def _require_enough(version: Version) -> None:
         raise OperatorError(
             f"Version {version.number} has chances and no values: no deal that was won has an"
             f" amount in {table.currency}. Map the deals' amount, or set [values] currency."
+        )
+
+
+def _require_later(used: Version | None, now: datetime) -> None:
+    """Raise OperatorError where another was accepted later: that one would stay in use."""
+    if used is not None and used.accepted_at is not None and used.accepted_at >= now:
+        raise OperatorError(
+            f"Version {used.number} was accepted at {used.accepted_at:%Y-%m-%d %H:%M:%S} UTC, and"
+            f" now is {now:%Y-%m-%d %H:%M:%S} UTC: what is accepted last is used. Check the clock,"
+            " or leave out --as-of."
         )
 
 

@@ -22,7 +22,15 @@ from tests.cli.page import PASSWORD, Visitor, page_of
 from tests.fakes.new_ledger import new_ledger
 
 INVALID = "PROCESSING_ERROR_REASON_INVALID_GCLID"
-PATHS = ("/", "/runs/1", "/conversions", "/conversions?find=D-", "/deals/D-1", "/errors")
+PATHS = (
+    "/",
+    "/runs/1",
+    "/conversions",
+    "/conversions?find=D-",
+    "/deals/D-1",
+    "/errors",
+    "/reports",
+)
 PHONE, DESK = (390, 844), (1280, 900)
 AXE = (files("axe_core_python") / "axe.min.js").read_text("utf-8")
 

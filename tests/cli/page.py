@@ -9,13 +9,13 @@ from html import unescape
 
 import requests
 
+from convsync.cli import serve
 from convsync.clock import system_clock
 from convsync.model.user import Role, User
 from convsync.settings import load_settings
 from convsync.store import users
 from convsync.store.database import Database
 from convsync.web import passwords
-from convsync.web.application import application
 from tests.cli.office import Office
 from tests.collect.serving import listening
 
@@ -70,6 +70,6 @@ def page_of(office: Office, as_of: str, *, is_tls: bool = False) -> Iterator[Vis
             users.add(connection, User(name=name, role=role), kept, system_clock())
     ledger.close()
     settings = load_settings(office.config)
-    page = application(settings, is_tls=is_tls, as_of=datetime.fromisoformat(as_of))
+    page = serve.page_of(settings, is_tls=is_tls, as_of=datetime.fromisoformat(as_of))
     with listening(page) as url:
         yield Visitor(url)

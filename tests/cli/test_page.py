@@ -12,7 +12,7 @@ from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 from tests.cli.page import PASSWORD, Visitor, page_of
 
 INVALID = "PROCESSING_ERROR_REASON_INVALID_GCLID"
-PATHS = ("/", "/runs/1", "/conversions", "/deals/D-1", "/errors", "/do/retry?about=X")
+PATHS = ("/", "/runs/1", "/conversions", "/deals/D-1", "/errors", "/reports", "/do/retry?about=X")
 SIXTH = "2026-03-06T02:00+01:00"
 HOSTILE = "<script>alert(1)</script>=HYPERLINK(1)\u202egpj"
 
@@ -213,6 +213,19 @@ def test_codes_stand_there_as_errors_lists_them(office: Office, vera: Visitor) -
     assert f"{code['code']} {code['destination']} {code['count']}" in shown
     assert code["means"] in shown
     assert code["fix"] in shown
+
+
+def test_what_sells_is_what_the_command_writes_as_a_page(office: Office, vera: Visitor) -> None:
+    to = office.folder / "page.html"
+    days = ("--since", "2026-01-01", "--until", "2026-03-04")
+    assert office.types("report", "html", "--to", str(to), *days, "--as-of", NEXT_NIGHT).code == 0
+    written = to.read_text("utf-8").partition("</h1>")[2].partition("</p>")[2]
+    assert "<svg" in written
+    shown = vera.opens("/reports?since=2026-01-01&until=2026-03-04")
+    assert written.removesuffix("\n</body></html>\n").strip() in vera.html
+    assert "Leads and sales from 2026-01-01 to 2026-03-04" in shown
+    assert "is not a day" in vera.opens("/reports?since=yesterday")
+    assert vera.status == 400
 
 
 def test_what_a_crm_holds_harms_no_page(office: Office) -> None:

@@ -81,6 +81,17 @@ def test_definitions_stand_in_it_word_for_word(seller: Office) -> None:
         assert agreed["definition"] in words
 
 
+@pytest.mark.parametrize("report", ["funnel", "shortfalls", "campaigns", "trend", "coverage"])
+def test_definitions_stand_in_every_report_word_for_word(seller: Office, report: str) -> None:
+    milestones = tomllib.loads(seller.config.read_text(encoding="utf-8"))["milestones"]
+    said = seller.types("report", report, "--as-of", NIGHT).out
+    found = json.loads(seller.types("report", report, "--as-of", NIGHT, "--format", "json").out)
+    written_down = {one["milestone"]: one["definition"] for one in found["agreements"]}
+    for name, agreed in milestones.items():
+        assert agreed["definition"] in said
+        assert written_down[name] == agreed["definition"]
+
+
 def test_the_command_of_each_row_lists_the_deals_behind_its_figure(seller: Office) -> None:
     page = written(seller)
     rows = FIRST_CELLS.findall(section(page, "Funnel"))

@@ -95,6 +95,8 @@ def test_a_note_stands_in_its_week_with_who_made_it(leads: Office) -> None:
 
 def test_a_note_needs_words_and_a_day(office: Office) -> None:
     assert "A note needs words" in office.types("note", " ").err
+    listed = office.types("note", "--config", str(office.config), "list")
+    assert (listed.code, "Write the command first" in listed.err) == (2, True)
     assert "--on soon is not a day" in office.types("note", "x", "--on", "soon").err
 
 

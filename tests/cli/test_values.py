@@ -101,6 +101,32 @@ def test_the_table_says_from_how_many_leads_each_value_is_known(seller: Office) 
     assert float(north["amount"]) == pytest.approx(1000)
 
 
+def test_what_is_learned_can_be_read_by_programs(seller: Office) -> None:
+    seller.night()
+    said = json.loads(seller.types("values", "learn", "--as-of", NIGHT, "--format", "json").out)
+    assert {row["milestone"] for row in said["values"]} == {"mql", "sql"}
+    october = [one for one in said["backtest"] if one["month"] == "2025-10"]
+    assert [one["milestone"] for one in october] == ["mql", "sql"]
+    assert all(one["expected"]["low"] <= one["expected"]["value"] for one in october)
+
+
+def test_a_version_is_not_accepted_at_a_time_before_the_one_in_use(seller: Office) -> None:
+    seller.night()
+    learn_and_accept(seller, NEXT_NIGHT)
+    refused = seller.types("values", "accept", "--as-of", NIGHT)
+    assert refused.code == 2
+    assert "Version 1 was accepted at 2026-03-04 01:00:00 UTC" in refused.err
+
+
+def test_a_milestone_that_was_withdrawn_has_no_value_any_more(seller: Office) -> None:
+    seller.night()
+    learn_and_accept(seller, NIGHT)
+    seller.deals["NEW"] |= {"SQL date": "", "Last modified": TODAY}
+    seller.night(THIRD_NIGHT)
+    asked = ("values", "explain", "NEW", "--as-of", THIRD_NIGHT, "--format", "csv")
+    assert [row["milestone"] for row in rows_of(seller.types(*asked).out)] == ["mql"]
+
+
 def test_a_new_version_changes_new_conversions_and_leaves_what_is_counted(seller: Office) -> None:
     seller.night()
     learn_and_accept(seller, NIGHT)

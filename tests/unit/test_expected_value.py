@@ -1,15 +1,18 @@
 """A rule whose value is learned: what it is worth, and when what is counted keeps its value."""
 
 from dataclasses import replace
+from datetime import UTC, timedelta
 
 import pytest
+from msgspec import structs
 
 from convsync.decide import decide
 from convsync.learn.fitting import learn
 from convsync.model.expected import AcceptedValues, ExpectedTable
 from convsync.model.money import Money
 from convsync.model.outcome import NotSent, Reason
-from convsync.model.rule import ConversionRule, ExpectedValue
+from convsync.model.revenue import MoneyTerms, Payment, Takings
+from convsync.model.rule import ConversionRule, ExpectedValue, RevenueWithin
 from convsync.value import value_of
 from tests.builders import NOW, a_deal, a_milestone, a_rule, an_entry, usd
 from tests.worlds_to_learn import TERMS, history
@@ -80,3 +83,25 @@ def test_a_new_version_and_what_is_counted(
     rule = rule_with(table, restates=restates)
     decided = decide(deal, a_milestone(), rule, [], entry, now=NOW)
     assert decided == (usd(told) if is_kept else worth(table))
+
+
+@pytest.mark.parametrize(
+    ("paid", "decided"),
+    [
+        pytest.param(0, 100, id="until money comes in, what is counted keeps its learned value"),
+        pytest.param(40, 40, id="then it is worth that"),
+    ],
+)
+def test_a_learned_value_counts_until_money_comes_in(
+    table: ExpectedTable, paid: int, decided: int
+) -> None:
+    learned = RevenueWithin(within=timedelta(days=90), expected=ExpectedValue())
+    accepted = AcceptedValues(version=1, table=table, restates=False)
+    rule = replace(a_rule(), value=learned).with_accepted(accepted)
+    payments = (Payment(NOW - timedelta(hours=1), usd(paid)),) if paid else ()
+    takings = Takings(payments, MoneyTerms(rates=lambda: None, zone=UTC))
+    deal = structs.replace(a_deal(segments={"origin": "good"}), takings=takings)
+    entry = an_entry(value=usd(100))
+    assert decide(deal, a_milestone(), rule, [], entry, now=NOW) == usd(decided)
+    first = value_of(deal, rule, now=NOW)
+    assert first == (usd(paid) if paid else worth(table))

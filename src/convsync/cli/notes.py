@@ -11,6 +11,8 @@ from convsync.cli.options import DEFAULT_CONFIG, By, Config, Format, FormatOptio
 from convsync.errors import OperatorError
 from convsync.whoami import os_user
 
+_COMMANDS = frozenset({"list", "remove"})
+"""No notes: whoever writes an option before them means the command."""
 _COLUMNS = ("number", "day", "text", "by", "added_at")
 
 
@@ -23,7 +25,11 @@ class _NotesFirst(TyperGroup):
         return super().parse_args(ctx, list(args) if is_asked else ["add", *args])
 
 
-app = typer.Typer(cls=_NotesFirst, help="What happened on a day, beside the trend's figures.")
+app = typer.Typer(
+    cls=_NotesFirst,
+    help="What happened on a day, beside the trend's figures.",
+    no_args_is_help=True,
+)
 
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="What happened, in a few words.")]
 On = Annotated[
@@ -43,6 +49,8 @@ def add(text: Text, config: Config = DEFAULT_CONFIG, on_day: On = None, by: By =
     now = system_clock()
     today = now.astimezone(company_zone(settings)).date()
     day = options.day(on_day, "--on") if on_day else today
+    if text in _COMMANDS:
+        raise OperatorError(f"Write the command first: `convsync note {text} --config FILE`.")
     if not text.strip():
         raise OperatorError('A note needs words: `convsync note "new landing page"`.')
     with (

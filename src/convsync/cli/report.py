@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import coverage_page, options, output
+from convsync.cli import agreed, coverage_page, options, output
 from convsync.cli.coverage_words import (
     FIELD_TABLE,
     GROUP_TABLE,
@@ -31,6 +31,7 @@ from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.model.period import Period
+    from convsync.report.agreements import Standing
     from convsync.report.coverage import Coverage, Group, TooLate
     from convsync.report.fields import FieldQuality
     from convsync.settings import Settings
@@ -105,6 +106,7 @@ def coverage(
     """
     from convsync import wiring
     from convsync.clock import system_clock
+    from convsync.report import agreements
     from convsync.report.coverage import coverage_of
     from convsync.report.fields import fields_of
 
@@ -129,26 +131,34 @@ def coverage(
         elif fields:
             _show_fields(fields_of(database, period), form)
         else:
-            _show_coverage(covered(by), fields_of(database, period), first, last, form)
+            standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
+            fields_found = fields_of(database, period)
+            _show_coverage(covered(by), fields_found, (first, last), standings, form)
 
 
 def _show_coverage(
-    found: "Coverage", fields: "Sequence[FieldQuality]", first: date, last: date, form: Format
+    found: "Coverage",
+    fields: "Sequence[FieldQuality]",
+    days: tuple[date, date],
+    standings: "Sequence[Standing]",
+    form: Format,
 ) -> None:
+    first, last = days
     match form:
         case Format.TABLE:
             _show(found, first, last)
             if lacking := [one for one in fields if one.needs_a_look]:
                 typer.echo("Fields of these deals that are empty, or whose IDs lost something")
                 _show_fields(lacking, form)
+            agreed.show(standings)
         case Format.CSV:
             output.show([*_rows(found)], _COLUMNS, form)
         case Format.JSON:
-            days = {"from": first.isoformat(), "to": last.isoformat()}
+            of_days = {"from": first.isoformat(), "to": last.isoformat()}
             late = [_late_row(one) for one in found.too_late]
             of_fields = [_field_row(one) for one in fields]
             rows = {"coverage": [*_rows(found)], "too_late": late, "fields": of_fields}
-            output.show_json({**days, **rows})
+            output.show_json({**of_days, **rows, **agreed.as_json(standings)})
 
 
 def _show_fields(fields: "Sequence[FieldQuality]", form: Format) -> None:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from convsync.cli import options, report_funnel, report_revenue
+from convsync.cli import options, report_funnel, report_revenue, report_shortfalls
 from convsync.cli.formats import Formats, formats_of
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config
-from convsync.cli.report_days import days_asked, segments_of
+from convsync.cli.report_days import days_asked
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -54,25 +54,42 @@ def html(
 
     Every chart has its table, every figure its definition and the command that lists its deals.
     """
-    from convsync import private_file, wiring
+    from convsync import private_file
     from convsync.clock import system_clock
     from convsync.report.page import page
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    days = days_asked(since, until, now, settings, most=_DAYS)
-    formats = formats_of(settings)
     with options.ledger(settings) as database:
-        reports = _Reports(database, settings, days, now, wiring.exchange_of(settings))
-        sections = [_localised(one, formats) for one in reports.sections()]
-    first, last = map(formats.day, days)
-    text = page("What sells", f"Leads and sales from {first} to {last}", sections)
+        period, sections = reported(settings, database, since, until, now)
+    text = page("What sells", period, sections)
     try:
         with private_file.replacing(to) as file:
             file.write(text)
     except OSError as error:
         raise OperatorError(f"{to} cannot be written: {error.strerror}.") from None
     typer.echo(f"Written to {to}.")
+
+
+def reported(
+    settings: "Settings",
+    database: "Database",
+    since: str | None,
+    until: str | None,
+    now: datetime,
+) -> "tuple[str, list[Section]]":
+    """Return the period that is meant, in words, and all reports on it.
+
+    Without days it is the last 90. Raises OperatorError for what is no day, or no period.
+    """
+    from convsync import wiring
+
+    days = days_asked(since, until, now, settings, most=_DAYS)
+    formats = formats_of(settings)
+    reports = _Reports(database, settings, days, now, wiring.exchange_of(settings))
+    first, last = map(formats.day, days)
+    sections = [_localised(one, formats) for one in reports.sections()]
+    return f"Leads and sales from {first} to {last}", sections
 
 
 def _localised(section: "Section", formats: Formats) -> "Section":
@@ -122,7 +139,8 @@ class _Reports:
             yield html_sections.campaigns(campaigns, self.days)
         yield html_sections.trend(self._trend())
         if self.settings.revenue:
-            by_segment = {name: self._revenue(name) for name in sorted(segments_of(self.settings))}
+            segments = report_shortfalls.segments_compared(self.settings)
+            by_segment = {name: self._revenue(name) for name in segments}
             yield from html_sections.revenue(self._revenue(None), by_segment)
         yield from coverage_page.of_rules({None: self._coverage()})
         yield html_sections.agreed(standings)
@@ -152,7 +170,7 @@ class _Reports:
         from convsync.report.shortfalls import shortfalls_of
 
         period = Period.of_days(*self.days, wiring.company_zone(self.settings))
-        segments = sorted(segments_of(self.settings))
+        segments = report_shortfalls.segments_compared(self.settings)
         order = wiring.funnel_of(self.settings)
         return shortfalls_of(self.database, order, segments, period, **self._asked)
 

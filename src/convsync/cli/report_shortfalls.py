@@ -4,13 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from convsync.cli import options, output
+from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, days_asked, segments_of
 from convsync.cli.report_funnel import DAYS, From
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from convsync.report.shortfalls import Shortfall
+    from convsync.settings import Settings
 
 _STAGE = "stage"
 """Where a deal stands now is no group to compare: it says how far the deal came."""
@@ -35,6 +38,7 @@ def shortfalls(
     from convsync import wiring
     from convsync.clock import system_clock
     from convsync.model.period import Period
+    from convsync.report import agreements
     from convsync.report.shortfalls import shortfalls_of
 
     settings = options.load(config)
@@ -45,22 +49,39 @@ def shortfalls(
         found = shortfalls_of(
             database,
             wiring.funnel_of(settings),
-            sorted(segments_of(settings) - {_STAGE}),
+            segments_compared(settings),
             Period.of_days(first, last, wiring.company_zone(settings)),
             now=now,
             exchange=exchange,
             absurd_above=wiring.absurd_above(settings),
         )
-    if form is not Format.TABLE:
-        output.show([_row(one) for one in found], _COLUMNS, form)
-        return
-    typer.echo(f"Deals that became leads from {first} to {last}")
+        standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
+    match form:
+        case Format.TABLE:
+            typer.echo(f"Deals that became leads from {first} to {last}")
+            _show(found, exchange.notes)
+            agreed.show(standings)
+        case Format.CSV:
+            output.show([_row(one) for one in found], _COLUMNS, form)
+        case Format.JSON:
+            days = {"from": first.isoformat(), "to": last.isoformat()}
+            rows = {"shortfalls": [_row(one) for one in found], "rates": exchange.notes}
+            output.show_json({**days, **rows, **agreed.as_json(standings)})
+
+
+def segments_compared(settings: "Settings") -> "Sequence[str]":
+    """Return the segments whose groups are compared: where a deal stands now is none of them."""
+    return sorted(segments_of(settings) - {_STAGE})
+
+
+def _show(found: "Sequence[Shortfall]", notes: "Sequence[str]") -> None:
     if found:
-        output.show([line_of(one) for one in found], TABLE, form)
+        output.show([line_of(one) for one in found], TABLE, Format.TABLE)
     else:
         typer.echo("No group differs from the rest by more than chance would explain.")
-    for note in exchange.notes:
+    for note in notes:
         typer.echo(note)
+    typer.echo("")
 
 
 def _row(one: "Shortfall") -> dict[str, Any]:

@@ -64,11 +64,7 @@ def schedule(
     from convsync.watch.scheduler import Commands, Schedule, is_to_catch_up
 
     settings = _scheduled(config, at or [], every)
-    timetable = wiring.timetable_of(settings)
-    if timetable is None:
-        raise OperatorError(
-            'When? Set [schedule] at = "02:00" or every = "15m", or pass --at or --every.'
-        )
+    timetable = _timetable_of(settings)
     now, quiet = system_clock(), wiring.watch_of(settings).alarm.quiet
     with options.ledger(settings) as database, database.reading() as connection:
         is_missed = is_to_catch_up(watching.last_night(connection, now), timetable, now)
@@ -91,6 +87,17 @@ def schedule(
         running.callback(commands.stop)
         _say_when(timetable, is_missed=is_missed)
         plan.run_until(stop)
+
+
+def _timetable_of(settings: "Settings") -> "Timetable":
+    from convsync import wiring
+
+    timetable = wiring.timetable_of(settings)
+    if timetable is None:
+        raise OperatorError(
+            'When? Set [schedule] at = "02:00" or every = "15m", or pass --at or --every.'
+        )
+    return timetable
 
 
 def _scheduled(config: Path, at: list[str], every: str | None) -> "Settings":

@@ -1,10 +1,50 @@
-"""`serve`: the page in a browser, for those who have signed in."""
+"""`serve`: the page in a browser, for those who have signed in.
+
+`app` is what another ASGI server is pointed at, behind a proxy that ends TLS: it reads the file
+that CONVSYNC_CONFIG names, and is a factory:
+
+    CONVSYNC_CONFIG=convsync.toml uvicorn --factory convsync.cli.serve:app
+"""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from convsync.cli import options
 from convsync.cli.listening import Certificate, CertificateKey, Host, Port, Proxy
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from convsync.settings import Settings
+
+
+def app() -> "Starlette":
+    """Return the page of the configuration that CONVSYNC_CONFIG names."""
+    return page_of(options.load(Path(os.environ.get("CONVSYNC_CONFIG", "convsync.toml"))))
+
+
+def page_of(
+    settings: "Settings", *, is_tls: bool = True, as_of: datetime | None = None
+) -> "Starlette":
+    """Return the page, with the reports that the command line writes.
+
+    Raises OperatorError where nobody may sign in, or what it needs is missing.
+    """
+    from functools import partial
+
+    from convsync.cli.report_html import reported
+    from convsync.cli.users import require_installed, require_somebody
+
+    require_installed()
+    require_somebody(settings)
+    from convsync.web.application import application
+
+    return application(settings, partial(reported, settings), is_tls=is_tls, as_of=as_of)
 
 
 def serve(
@@ -18,19 +58,11 @@ def serve(
 ) -> None:
     """Serve the page until stopped; `convsync users add` says who may sign in."""
     from convsync import serving
-    from convsync.cli.users import require_installed, require_somebody
-
-    require_installed()
-    from convsync.web.application import application
 
     settings = options.load(config)
-    require_somebody(settings)
     tls = serving.tls_of(certificate, certificate_key)
-    page = application(
-        settings,
-        is_tls=tls is not None or proxy is not None,
-        as_of=options.instant(as_of, settings),
-    )
+    is_tls = tls is not None or proxy is not None
+    page = page_of(settings, is_tls=is_tls, as_of=options.instant(as_of, settings))
     serving.serve(
         page,
         host=host,

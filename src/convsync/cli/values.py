@@ -20,6 +20,8 @@ from convsync.cli.value_words import (
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from convsync.learning import Learned
     from convsync.model.expected import Cell, ExpectedTable, Forecast
     from convsync.report.scores import Scored
@@ -176,7 +178,7 @@ def explain(
 
     rows = []
     for walk in walks:
-        cells = _cells_of(walk, used.table)
+        cells = _cells_of(walk, used.table, now)
         found = scored(walk, used.table, now)
         if form is Format.TABLE:
             _show_deal(walk, cells, found, used)
@@ -251,9 +253,11 @@ def _version_line(one: "Version") -> str:
     return f"{learned}, accepted {one.accepted_at:%Y-%m-%d} by {one.accepted_by}{restated}"
 
 
-def _cells_of(walk: "Walk", table: "ExpectedTable") -> "list[Cell]":
-    group = table.group_of(walk.source, walk.by_segment)
-    reached = [name for name in table.milestones if name in walk.traces]
+def _cells_of(walk: "Walk", table: "ExpectedTable", now: "datetime") -> "list[Cell]":
+    from convsync.report.passages import standing_at
+
+    group, stands = table.group_of(walk.source, walk.by_segment), standing_at(walk, now)
+    reached = [name for name in table.milestones if name in stands]
     return [path[-1] for name in reached if (path := table.path(name, group))]
 
 

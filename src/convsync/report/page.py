@@ -83,10 +83,15 @@ def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1><p>{escape(subtitle)}</p>",
-        *(line for section in sections for line in _section(section)),
+        body(sections),
         "</body></html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def body(sections: Sequence[Section]) -> str:
+    """Return the parts of a page, to stand in one: what is in them is escaped."""
+    return "\n".join(line for section in sections for line in _section(section))
 
 
 def _section(section: Section) -> Iterator[str]:

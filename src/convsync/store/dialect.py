@@ -234,7 +234,7 @@ def rows_among(
         marks = ", ".join([_mark(connection)] * len(asked))
         statement = f"SELECT {', '.join(columns)} FROM {table.name} WHERE {key} IN ({marks})"  # noqa: S608
         found: Any = connection.exec_driver_sql(statement, asked)
-        yield from found.cursor if connection.dialect.name == "sqlite" else found
+        yield from found.cursor
 
 
 def add_to_rows(
@@ -321,8 +321,7 @@ def raw_rows(connection: Connection, found: Any, **asked: Any) -> list[tuple[Any
     Truth is 0 or 1 in SQLite; every other column must be one that both keep alike.
     """
     result: Any = connection.execute(found, asked)
-    rows = result.cursor if connection.dialect.name == "sqlite" else result
-    return [*rows]
+    return [*result.cursor]
 
 
 def raw_stream(connection: Connection, found: Any) -> Iterator[tuple[Any, ...]]:

@@ -3,7 +3,6 @@
 CONVSYNC_CONFIG=convsync.toml uvicorn --factory convsync.web.application:app
 """
 
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -21,14 +20,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from convsync import log
-from convsync.errors import ConvsyncError, LockedError, TransientError
-from convsync.settings import Settings, load_settings
+from convsync.errors import ConvsyncError, LockedError, OperatorError, TransientError
+from convsync.settings import Settings
 from convsync.store import users
 from convsync.web.actions import Actions
 from convsync.web.company import Company, company_of
 from convsync.web.conversions import Conversions
 from convsync.web.nights import Nights
 from convsync.web.rendering import Templates
+from convsync.web.reports import Reported, Reports
 from convsync.web.safety import SafeHeaders
 from convsync.web.sign_in import SignIn
 from convsync.web.visits import (
@@ -42,17 +42,19 @@ from convsync.web.visits import (
 )
 
 _STATIC: Final = Path(__file__).with_name("static")
+_STATUS: Final = (
+    (LockedError, 409),
+    (TransientError, 503),
+    (OperatorError, 400),
+    (ConvsyncError, 500),
+)
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-def app() -> Starlette:
-    """Return the page of the configuration that CONVSYNC_CONFIG names, behind a proxy with TLS."""
-    settings = load_settings(Path(os.environ.get("CONVSYNC_CONFIG", "convsync.toml")))
-    return application(settings, is_tls=True)
-
-
-def application(settings: Settings, *, is_tls: bool, as_of: datetime | None = None) -> Starlette:
-    """Return the page; OperatorError where there is no ledger.
+def application(
+    settings: Settings, reported: Reported, *, is_tls: bool, as_of: datetime | None = None
+) -> Starlette:
+    """Return the page; OperatorError where there is no ledger. `reported` gives the reports.
 
     `is_tls` says that browsers come over TLS: the cookie is for that alone then. `as_of` is taken
     for the present, as by the option of that name.
@@ -62,6 +64,7 @@ def application(settings: Settings, *, is_tls: bool, as_of: datetime | None = No
     doors = Doors(company, templates)
     sign_in = SignIn(company, templates, is_tls=is_tls, ticks=monotonic)
     nights, conversions = Nights(company, templates), Conversions(company, templates)
+    reports = Reports(company, templates, reported)
     actions = Actions(settings, company, templates)
 
     @asynccontextmanager
@@ -78,6 +81,7 @@ def application(settings: Settings, *, is_tls: bool, as_of: datetime | None = No
             Route("/conversions", doors.page(conversions.listing)),
             Route("/deals/{deal:path}", doors.page(conversions.deal)),
             Route("/errors", doors.page(conversions.errors)),
+            Route("/reports", doors.page(reports.all)),
             Route("/do/{what}", doors.page(actions.ask, is_for_operators=True)),
             Route("/do/{what}", doors.form(actions.do, is_for_operators=True), methods=["POST"]),
             Mount("/static", StaticFiles(directory=_STATIC)),
@@ -162,8 +166,8 @@ class Doors:
 
     def _failed(self, error: ConvsyncError) -> Response:
         log.warning("a page could not be shown", because=str(error))
-        status = 409 if isinstance(error, LockedError) else 500
-        return self._said(503 if isinstance(error, TransientError) else status, str(error))
+        status = next(code for kind, code in _STATUS if isinstance(error, kind))
+        return self._said(status, str(error))
 
     def _said(self, status: int, sentence: str) -> Response:
         return self._templates.response(
