@@ -36,8 +36,10 @@ def test_sales_are_by_customer_and_time_without_what_is_gone_withdrawn_or_to_com
         assert known(connection) == Customers(are_known=False)
         deals.save(connection, "crm", chunk, now=NOW)
         persons.note_need(connection, chunk)
-        joined = [{"deal": row, "joined_at": NOW, "person": 1} for row in (1, 2, 3, 4, 5)]
-        connection.execute(insert(schema.persons), joined)
+        joined = {"joined_at": NOW, "person": 1, "is_crowd": False}
+        rows = [{**joined, "deal": row} for row in (1, 2, 3, 4, 5)]
+        crowd = {**joined, "deal": 6, "person": 6, "is_crowd": True}
+        connection.execute(insert(schema.persons), [*rows, crowd])
         deals.mark_gone(connection, [4], Gone.DELETED, NOW)
         deals.withdraw_milestones(connection, [5], NOW)
         found = known(connection)
