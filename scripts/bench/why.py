@@ -11,11 +11,10 @@ The profile is flat: no stage takes more than a fifth of the night, and each is 
 library (`perf record -e cpu-clock`), 60% is Python's interpreter, 15% SQLite, 10% the kernel, a
 third of that writing pages, 7% memory, and 2% each hashing and msgspec. So most of it is no longer
 rows, but objects that are made and taken apart between a column of CSV and a request: a deal, its
-keys, its click, the conversion, its statement, its row. Chunks of twice the deals, and garbage
-collected a seventieth as often, changed nothing that could be measured. What would help: to plan
-what is usual column by column, as it is read and written, worth perhaps a twentieth; a conversion's
-rule, milestone and action as one number, and its milestone in the deal's row, perhaps as much
-again; and the pure core compiled."""
+keys, its click, the conversion, its statement, its row. Chunks of twice the deals changed nothing
+that could be measured. What would help: to plan what is usual column by column, as it is read and
+written, worth perhaps a twentieth; a conversion's rule, milestone and action as one number, and its
+milestone in the deal's row, perhaps as much again; and the pure core compiled."""
 
 WHY: Mapping[str, str] = {
     "cpu": _NIGHT,

@@ -95,17 +95,7 @@ class Work:
             on_sent=lambda rows: self._advance("sent", rows),
             should_stop=lambda: services.stop.is_asked,
         )
-        self.earnings = Earnings(
-            session,
-            services.money,
-            services.rules,
-            Windows(session, services.run_limits.clock_tolerance),
-            vanished_share=services.limits.vanished_share,
-            problems=self.problems,
-            unreadable=self.intake.unreadable,
-            before_moving=self.stop_if_the_clock_is_wrong,
-            advance=self._advance_or_stop,
-        )
+        self.earnings = self._earnings()
         self.conclusion = Conclusion(
             services=services,
             session=session,
@@ -115,6 +105,20 @@ class Work:
             summary=self.summary,
             done=self._done,
             problems=self.problems,
+        )
+
+    def _earnings(self) -> Earnings:
+        services, session = self.services, self.session
+        return Earnings(
+            session,
+            services.money,
+            services.rules,
+            Windows(session, services.run_limits.clock_tolerance),
+            vanished_share=services.limits.vanished_share,
+            problems=self.problems,
+            unreadable=self.intake.unreadable,
+            before_moving=self.stop_if_the_clock_is_wrong,
+            advance=self._advance_or_stop,
         )
 
     def recall_the_forgotten(self) -> None:
@@ -187,7 +191,7 @@ class Work:
         self._notice_new_rules()
         self.gather_clicks()
         self.intake.read_changed_deals(self.services.deal_sources)
-        self.gather_revenue()
+        self.earnings.read(self.services.revenue_sources, self.intake.erased)
         self._join_people()
         self.intake.spread_consent()
         self.reconcile_due()
@@ -195,10 +199,6 @@ class Work:
     def gather_clicks(self) -> None:
         """Read the clicks logged since the last run, and make the deals due that they concern."""
         self.intake.read_new_clicks(self.services.click_sources)
-
-    def gather_revenue(self) -> None:
-        """Read what came in since the last run, and make the deals due that it is of."""
-        self.earnings.read(self.services.revenue_sources, self.intake.erased)
 
     @log.phase("recover")
     def finish_what_was_begun(self) -> None:
@@ -232,7 +232,7 @@ class Work:
         self.gather_clicks()
         sources = [one for one in self.services.deal_sources if only.has_source(one.name)]
         self.intake.read_period(sources, period, only)
-        self.gather_revenue()
+        self.earnings.read(self.services.revenue_sources, self.intake.erased)
         self._join_people()
         self.intake.spread_consent()
         after = 0

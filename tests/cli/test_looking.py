@@ -325,7 +325,7 @@ def test_the_log_is_exported_with_a_column_for_each_thing(office: Office) -> Non
     office.night()
     events = office.sql("SELECT count(*) FROM audit_events")[0][0]
     csv_file, lines_file = office.folder / "log.csv", office.folder / "log.jsonl"
-    assert f"{events:,} events written" in office.types("audit", "export", str(csv_file)).err
+    assert f"{events:,} rows written" in office.types("audit", "export", str(csv_file)).err
     assert office.types("audit", "export", str(lines_file)).code == 0
     rows = list(rows_of(csv_file.read_text(encoding="utf-8")))
     lines = [json.loads(line) for line in lines_file.read_text(encoding="utf-8").splitlines()]

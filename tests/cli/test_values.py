@@ -266,6 +266,7 @@ def test_a_version_that_rests_on_few_sales_is_not_accepted(office: Office) -> No
     ("old", "new", "said"),
     [
         pytest.param('by = "region"', 'by = "planet"', "values.by", id="a segment that is not"),
+        pytest.param('by = "region"', 'by = "stage"', "knows how the deal ended", id="the stage"),
         pytest.param(
             'milestone = "sql"', 'milestone = "won"', "rules.sql.value", id="the value of a sale"
         ),

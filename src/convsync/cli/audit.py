@@ -148,7 +148,7 @@ def export(
         found = audit_search.every(connection, wanted, asked_for.asked(connection))
         count = audit_export.write(file, file_format, map(row_of, found))
     if file != audit_export.STDOUT:
-        output.note(f"{several(count, 'event')} written to {file}")
+        output.note(f"{several(count, 'row')} written to {file}")
 
 
 @app.command("verify")

@@ -42,7 +42,7 @@ def format_of(file: Path, named: FileFormat | None) -> FileFormat:
 
 
 def write(file: Path, form: FileFormat, rows: Rows) -> int:
-    """Write events to a file, `-` for stdout; return how many.
+    """Write events to a file, `-` for stdout; return how many rows that made.
 
     Raises OperatorError where it cannot be written, or PyArrow is missing for Parquet.
     """

@@ -31,6 +31,7 @@ from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.model.period import Period
+    from convsync.model.rule import ConversionRule
     from convsync.report.agreements import Standing
     from convsync.report.coverage import Coverage, Group, TooLate
     from convsync.report.fields import FieldQuality
@@ -114,9 +115,7 @@ def coverage(
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=_DAYS)
     require_group(by, _groups(settings))
-    rules = [one for one in wiring.rules_of(settings) if rule in (None, one.name)]
-    if not rules:
-        raise OperatorError(f"There is no rule {rule}; there are: {', '.join(settings.rules)}.")
+    rules = _rules_asked(settings, rule)
     (period,) = _periods(first, last, settings, is_by_week=False).values()
     with options.ledger(settings) as database:
 
@@ -134,6 +133,16 @@ def coverage(
             standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
             fields_found = fields_of(database, period)
             _show_coverage(covered(by), fields_found, (first, last), standings, form)
+
+
+def _rules_asked(settings: "Settings", rule: str | None) -> "Sequence[ConversionRule]":
+    """Return all rules, or the one of that name; OperatorError where there is none."""
+    from convsync import wiring
+
+    rules = [one for one in wiring.rules_of(settings) if rule in (None, one.name)]
+    if not rules:
+        raise OperatorError(f"There is no rule {rule}; there are: {', '.join(settings.rules)}.")
+    return rules
 
 
 def _show_coverage(

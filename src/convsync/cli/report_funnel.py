@@ -14,6 +14,7 @@ from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
+    from convsync.report.exchange import Exchange
     from convsync.report.funnel import Cohort, GroupOf, Step
     from convsync.settings import Settings
 
@@ -91,9 +92,12 @@ def funnel(
             output.show([*_rows(cohorts)], _COLUMNS, form)
         case Format.JSON:
             days = {"from": first.isoformat(), "to": last.isoformat()}
-            rows = {"funnel": [*_rows(cohorts)], "loops": [*_loop_rows(cohorts)]}
-            more = {**report_returning.as_json(cohorts), "rates": exchange.notes}
-            output.show_json({**days, **rows, **more, **agreed.as_json(standings)})
+            output.show_json({**days, **_as_json(cohorts, exchange), **agreed.as_json(standings)})
+
+
+def _as_json(cohorts: "Sequence[Cohort]", exchange: "Exchange") -> dict[str, Any]:
+    rows = {"funnel": [*_rows(cohorts)], "loops": [*_loop_rows(cohorts)]}
+    return {**rows, **report_returning.as_json(cohorts), "rates": exchange.notes}
 
 
 def grouped(by: str | None, first: date, last: date, settings: "Settings") -> "GroupOf":

@@ -10,14 +10,21 @@ from convsync.settings.crm_tables import ALWAYS_THERE, AnyCrmDeals
 if TYPE_CHECKING:
     from convsync.settings.tables import Settings
 
+_KNOWS_THE_END = "stage"
+
 
 def value_mistakes(settings: "Settings") -> Iterator[str]:
     """Yield what is wrong, as `place: what, and what to do`."""
     there = {SOURCE, *(name for source in settings.deals.values() for name in source.segments)}
     if any(isinstance(source, AnyCrmDeals) for source in settings.deals.values()):
-        there |= ALWAYS_THERE
+        there |= ALWAYS_THERE - {_KNOWS_THE_END}
     for name in settings.values.by:
-        if name not in there:
+        if name == _KNOWS_THE_END:
+            yield (
+                f"values.by: '{name}' is where a deal stands today, so it knows how the deal ended;"
+                " name what is known when a lead comes in."
+            )
+        elif name not in there:
             yield f"values.by: no source has a segment '{name}'; there are: {_listed(there)}."
     expected = rules_that_learn(settings)
     for name in expected:

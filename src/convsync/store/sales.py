@@ -1,7 +1,8 @@
 """What customers with several deals bought, and by which of them.
 
-Which deals are one customer's is what `persons` keeps. A sale is a deal that stands as won and is
-in its CRM. A customer who is not here has one deal, or is not known to have more.
+Which deals are one customer's is what `persons` keeps; a crowd is nobody. A sale is a deal that
+stands as won and is in its CRM. A customer who is not here has one deal, or is not known to have
+more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ def customers(connection: Connection, now: datetime) -> Customers:
     """Return the customers with several deals, and what they had bought by now."""
     if not people.is_needed(connection):
         return Customers(are_known=False)
-    is_joined = persons.c.parted_at.is_(None)
+    is_joined = persons.c.parted_at.is_(None) & ~persons.c.is_crowd
     joined = connection.execute(select(persons.c.deal, persons.c.person).where(is_joined))
     of_deal: dict[int, int] = {deal: person for deal, person in joined}  # noqa: C416 (typed)
     found = (
