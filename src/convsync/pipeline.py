@@ -58,7 +58,8 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.send()
         carrying_out.forget_all(work.session)
         work.sweep()
-        WriteBack(work.session, services.write_backs, work.problems, services.stop).write()
+        if services.write_backs:
+            WriteBack(work.session, services.write_backs, work.problems, services.stop).write()
         work.look_who_came_back()
         work.keep_audiences()
     return work.conclusion.report

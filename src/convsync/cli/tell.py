@@ -9,7 +9,7 @@ from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 from convsync.errors import OperatorError
 
 app = typer.Typer(help="What sales hears of known people who come back.", no_args_is_help=True)
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, the latest.")]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the latest.")]
 _COLUMNS = ("at", "kind", "deal_id", "source", "state", "stage", "campaign", "steps")
 
 
