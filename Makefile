@@ -57,8 +57,8 @@ long: $(READY)  ## the tests that take seconds each: whole worlds, months, every
 quick: $(READY)  ## units, store on SQLite and command line: make quick VENV=.venv-3.13 PYTHON=python3.13
 	$(BIN)/pytest -n 2 --dist worksteal -k 'not postgresql' tests/unit tests/store tests/cli
 
-browser: $(READY)  ## the snippet in a real Chromium, step by step
-	$(BIN)/pytest tests/browser -v
+browser: $(READY)  ## the snippet and the page in a real Chromium, step by step
+	$(BIN)/pytest tests/browser -m "not slow" -v
 
 conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
 	$(BIN)/pytest tests/conformance -vv

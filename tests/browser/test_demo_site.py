@@ -11,6 +11,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from scripts.demo_site import AD, Demo, demo_site
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Demo]:

@@ -21,6 +21,7 @@ from tests.cli.office import NEXT_NIGHT, THIRD_NIGHT, Office
 from tests.cli.page import PASSWORD, Visitor, page_of
 from tests.fakes.new_ledger import new_ledger
 
+pytestmark = pytest.mark.long
 INVALID = "PROCESSING_ERROR_REASON_INVALID_GCLID"
 PATHS = (
     "/",

@@ -225,6 +225,7 @@ def uncorrectable(office: Office) -> dict[str, dict[str, str]]:
     return {row["deal_id"]: row for row in rows}
 
 
+@pytest.mark.long
 def test_the_value_of_a_person_who_withdrew_consent_stays_where_nothing_else_finds_it(
     office: Office,
 ) -> None:

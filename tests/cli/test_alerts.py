@@ -50,6 +50,7 @@ def test_a_good_night_tells_the_switch_and_nobody_else(watched: Office) -> None:
     assert watched.sandbox.platform.on_call.pings[-1].text.startswith("OK run 1: sent 2")
 
 
+@pytest.mark.long
 def test_a_state_is_told_once_and_once_more_when_it_ends(watched: Office) -> None:
     watched.deal()
     watched.deal("D-2", amount="a lot")
@@ -93,6 +94,7 @@ def test_a_night_that_was_refused_is_a_failure_for_alert_and_switch(watched: Off
     assert pings(watched)[-1] == "/fail"
 
 
+@pytest.mark.long
 def test_a_released_night_is_a_failure_no_longer(watched: Office) -> None:
     watched.configure("\n[retry]", "\n[limits]\nsmall = 3\nfactor = 2\n\n[retry]")
     fourth = "2026-03-06T02:00+01:00"
@@ -241,6 +243,7 @@ def test_quiet_hours_put_an_alert_off_to_the_first_look_after_them(watched: Offi
     assert len(heard(watched)) == 1
 
 
+@pytest.mark.long
 def test_what_cannot_be_delivered_fails_no_night_is_said_and_told_the_next_time(
     watched: Office,
 ) -> None:

@@ -119,6 +119,7 @@ def test_a_mistake_in_an_audience_is_named_with_its_fix(
     assert said in keeping.types("audiences", "list").err
 
 
+@pytest.mark.long
 def test_an_audience_by_score_has_those_whose_chance_the_accepted_values_say(
     keeping: Office,
 ) -> None:

@@ -200,6 +200,7 @@ def test_without_a_reader_it_says_what_could_not_be_checked(office: Office) -> N
     assert "destinations.google.read_with" in found["fix"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["v25", "v26"])
 def test_every_version_says_whether_enhanced_conversions_are_on(
     reading: Office, version: str

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.cli.office import NIGHT, Office
 from tests.fakes.server_with_a_clock import server_that_says
 
 DAY = timedelta(days=1)
 
 
+@pytest.mark.long
 def test_a_clock_three_days_off_googles_stops_the_run_and_reads_nothing(office: Office) -> None:
     office.deal()
     real = office.sandbox.http_url

@@ -1,8 +1,11 @@
 """`db copy`: the ledger into another database."""
 
+import pytest
+
 from tests.cli.office import NEXT_NIGHT, Office
 
 
+@pytest.mark.long
 def test_a_ledger_is_copied_and_the_next_night_goes_on_with_the_copy(office: Office) -> None:
     office.deal()
     office.night()

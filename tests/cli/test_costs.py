@@ -56,6 +56,7 @@ def test_a_years_costs_are_kept_by_day_to_the_millionth(advertiser: Office) -> N
         assert spent(advertiser, view) == spent(advertiser)
 
 
+@pytest.mark.long
 def test_only_days_that_google_may_change_are_asked_for_again(advertiser: Office) -> None:
     fetched(advertiser)
     again = fetched(advertiser)
@@ -94,6 +95,7 @@ def test_what_breaks_off_keeps_the_months_before_and_continues(advertiser: Offic
     assert spent(advertiser)[0] == in_the_world()
 
 
+@pytest.mark.long
 def test_an_account_out_of_quota_is_asked_again_in_the_same_run(advertiser: Office) -> None:
     advertiser.configure("attempts = 1", "attempts = 2\nfirst_wait_s = 0")
     advertiser.sandbox.platform.faults.add(
@@ -112,6 +114,7 @@ def test_an_account_that_nothing_reads_says_what_to_set(office: Office) -> None:
     )
 
 
+@pytest.mark.long
 def test_places_and_audiences_are_called_by_their_names(advertiser: Office) -> None:
     fetched(advertiser)
     names = dict(advertiser.sql("SELECT item, name FROM ad_names"))

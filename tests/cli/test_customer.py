@@ -74,6 +74,7 @@ def test_every_name_leads_to_the_same_customer(
     assert steps(ledger, "--email-stdin") == expected
 
 
+@pytest.mark.long
 def test_a_merge_joins_two_customers_and_undone_parts_them(ledger: Office) -> None:
     alone = names(steps(ledger, "D-3"))
     ledger.deal("D-3", e_mail="ada@x.example", last_modified="2026-03-03 09:00:00")

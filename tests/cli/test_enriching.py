@@ -102,6 +102,7 @@ def test_a_young_day_is_asked_for_until_it_is_settled(known: Office) -> None:
     assert campaigns(known, "D-2") == ["Brand"]
 
 
+@pytest.mark.long
 def test_all_ninety_days_are_asked_for_again_if_wanted(known: Office) -> None:
     enriched(known)
     knows(known, "click-of-D-1", **{"campaign.name": "Renamed"})

@@ -179,6 +179,7 @@ def test_init_writes_a_config_from_the_only_table_of_a_database(tmp_path: Path) 
     assert (planned.code, planned.err.splitlines()[-1]) == (0, "done: deals 1")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["Order Items", "Deals", "order"])
 def test_a_table_may_have_any_name(tmp_path: Path, name: str) -> None:
     config = tmp_path / "convsync.toml"
@@ -200,6 +201,7 @@ def test_which_of_several_tables_is_asked_for_by_the_option_where_nobody_can_ans
     assert "There are: one, two. Name it with --query." in said.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["before the host", "among the options"])
 def test_the_password_of_a_database_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
@@ -220,6 +222,7 @@ def test_the_password_of_a_database_is_not_written(
     assert "sec-ret" not in said.out + said.err + config.read_text()
 
 
+@pytest.mark.long
 def test_check_shows_what_the_deals_of_a_crm_hold(office: Office) -> None:
     office.moves_to("hubspot")
     office.sandbox.crms.follow(World(seed=3, deals=40, ends_at=NOW, days=30))
@@ -232,6 +235,7 @@ def test_check_shows_what_the_deals_of_a_crm_hold(office: Office) -> None:
     assert {one["name"]: one["deals"] for one in profile["milestones"]}["mql"] > 0
 
 
+@pytest.mark.long
 def test_click_ids_of_a_crm_in_lower_case_are_said_once(office: Office) -> None:
     crm = office.moves_to("hubspot")
     deals = World(seed=3, deals=40, ends_at=NOW, days=30).deals_as_of(NOW)

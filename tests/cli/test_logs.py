@@ -53,6 +53,7 @@ def test_a_refused_row_is_logged_with_its_code(office: Office) -> None:
     }
 
 
+@pytest.mark.long
 def test_a_try_again_is_logged_with_its_wait(office: Office) -> None:
     office.configure("attempts = 1", "attempts = 2\nfirst_wait_s = 0.01")
     office.deal()

@@ -13,6 +13,8 @@ from mcp.client.stdio import stdio_client
 
 from tests.cli.office import NEXT_NIGHT, Office
 
+pytestmark = pytest.mark.long
+
 INVALID = "PROCESSING_ERROR_REASON_INVALID_GCLID"
 Talk = Callable[[ClientSession], Coroutine[Any, Any, None]]
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 import requests
 
+from convsync.sandbox.server import Sandbox
 from convsync.web.visits import COOKIE
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 from tests.cli.page import PASSWORD, Visitor, page_of
+from tests.fakes.new_ledger import new_ledger
 
 INVALID = "PROCESSING_ERROR_REASON_INVALID_GCLID"
 PATHS = ("/", "/runs/1", "/conversions", "/deals/D-1", "/errors", "/reports", "/do/retry?about=X")
@@ -17,24 +19,60 @@ SIXTH = "2026-03-06T02:00+01:00"
 HOSTILE = "<script>alert(1)</script>=HYPERLINK(1)\u202egpj"
 
 
-@pytest.fixture
-def visitor(office: Office) -> Iterator[Visitor]:
-    """Somebody before the page of a company with two nights behind it, D-1 refused by its click."""
+def two_nights(office: Office) -> None:
+    """Two nights of a company, D-1 refused by its click."""
     office.sandbox.platform.verdicts = {"click-of-D-1": INVALID}
     office.deal("D-1", mql_date="")
     office.deal("D-2", mql_date="", amount="2500.50")
     office.deal("D-3", mql_date="", gclid="", marketing_consent="no")
     office.night()
     office.night(NEXT_NIGHT)
-    with page_of(office, NEXT_NIGHT) as visitor:
-        yield visitor
+
+
+@pytest.fixture(scope="module")
+def told(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """A company of two nights that is only looked at, by all tests here."""
+    running.platform.reset()
+    office = Office(tmp_path_factory.mktemp("told"), running)
+    new_ledger(office.folder / "convsync.db")
+    two_nights(office)
+    return office
+
+
+@pytest.fixture(scope="module")
+def served(told: Office) -> Iterator[dict[str, Visitor]]:
+    """Its page, with whoever has signed in there by their names."""
+    with page_of(told, NEXT_NIGHT) as nobody:
+        people = {name: Visitor(nobody.url) for name in ("vera", "otto")}
+        for name, visitor in people.items():
+            visitor.signs_in(name)
+            assert visitor.status == 200
+        yield {**people, "nobody": nobody}
+
+
+def as_just_come(visitor: Visitor) -> Visitor:
+    """Return the same browser before it has opened anything."""
+    come = Visitor(visitor.url)
+    come.session.cookies.update(visitor.session.cookies)
+    return come
 
 
 @pytest.fixture
-def vera(visitor: Visitor) -> Visitor:
-    visitor.signs_in("vera")
-    assert visitor.status == 200
-    return visitor
+def vera(served: dict[str, Visitor]) -> Visitor:
+    return as_just_come(served["vera"])
+
+
+@pytest.fixture
+def nobody(served: dict[str, Visitor]) -> Visitor:
+    return as_just_come(served["nobody"])
+
+
+@pytest.fixture
+def visitor(office: Office) -> Iterator[Visitor]:
+    """Somebody before the page of a company of two nights, which is this test's alone."""
+    two_nights(office)
+    with page_of(office, NEXT_NIGHT) as visitor:
+        yield visitor
 
 
 @pytest.fixture
@@ -45,10 +83,10 @@ def otto(visitor: Visitor) -> Visitor:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_nobody_sees_anything_without_signing_in(visitor: Visitor, path: str) -> None:
-    assert "Sign in" in visitor.opens(path)
-    assert visitor.path.startswith("/sign-in?next=%2F")
-    assert "D-1" not in visitor.text
+def test_nobody_sees_anything_without_signing_in(nobody: Visitor, path: str) -> None:
+    assert "Sign in" in nobody.opens(path)
+    assert nobody.path.startswith("/sign-in?next=%2F")
+    assert "D-1" not in nobody.text
 
 
 def test_who_signs_in_comes_to_the_page_they_asked_for(visitor: Visitor) -> None:
@@ -95,19 +133,19 @@ def test_a_cookie_is_for_this_site_and_no_script_and_over_tls_for_tls_alone(
         assert "Secure" in said(secure.url)
 
 
-def test_a_session_ends_with_the_day_and_with_signing_out(office: Office, vera: Visitor) -> None:
+def test_a_session_ends_with_the_day_and_with_signing_out(office: Office, otto: Visitor) -> None:
     with page_of(office, THIRD_NIGHT) as tomorrow:
-        tomorrow.session.cookies.update(vera.session.cookies)
+        tomorrow.session.cookies.update(otto.session.cookies)
         assert "Sign in" in tomorrow.opens("/")
-    vera.opens("/")
-    stolen = vera.session.cookies[COOKIE]
-    vera.sends("/sign-out")
-    vera.session.cookies.set(COOKIE, stolen)
-    assert "Sign in" in vera.opens("/")
+    otto.opens("/")
+    stolen = otto.session.cookies[COOKIE]
+    otto.sends("/sign-out")
+    otto.session.cookies.set(COOKIE, stolen)
+    assert "Sign in" in otto.opens("/")
 
 
-def test_the_database_holds_neither_password_nor_token(office: Office, vera: Visitor) -> None:
-    held = str(office.tables())
+def test_the_database_holds_neither_password_nor_token(told: Office, vera: Visitor) -> None:
+    held = str(told.tables())
     assert PASSWORD not in held
     assert vera.session.cookies[COOKIE] not in held
 
@@ -124,28 +162,28 @@ def test_every_answer_forbids_scripts_frames_and_other_sites(vera: Visitor, path
     assert " onclick=" not in vera.html
 
 
-def test_last_night_says_what_status_and_runs_say(office: Office, vera: Visitor) -> None:
+def test_last_night_says_what_status_and_runs_say(told: Office, vera: Visitor) -> None:
     shown = vera.opens("/")
-    status = json.loads(office.types("status", "--format", "json", "--as-of", NEXT_NIGHT).out)
+    status = json.loads(told.types("status", "--format", "json", "--as-of", NEXT_NIGHT).out)
     account = status["account"]
     sides = [f"{side} {sum(account[key].values()):,}" for side, key in SIDES]
     assert f"extracted {account['extracted']:,} = {' + '.join(sides)}" in shown
-    runs = json.loads(office.types("runs", "--format", "json").out)
+    runs = json.loads(told.types("runs", "--format", "json").out)
     assert runs[-1]["head"] in shown
     for run in runs:
         cells = [run["state"], run["read"], run["new"], run["restated"], run["retracted"]]
         cells += [run["rejected"], run["unreadable"], run["sent"]]
         assert " ".join(str(cell) for cell in cells) in shown
-    line = office.types("status", "--check", "--as-of", NEXT_NIGHT).out
+    line = told.types("status", "--check", "--as-of", NEXT_NIGHT).out
     assert line.split(" | ")[0].partition(" ")[2] in shown
 
 
 SIDES = (("sent", "sent"), ("waiting", "waiting"), ("not sent", "not_sent"))
 
 
-def test_a_run_says_what_runs_show_says(office: Office, vera: Visitor) -> None:
-    (*_, last) = json.loads(office.types("runs", "--format", "json").out)
-    found = json.loads(office.types("runs", "show", str(last["run"]), "--format", "json").out)
+def test_a_run_says_what_runs_show_says(told: Office, vera: Visitor) -> None:
+    (*_, last) = json.loads(told.types("runs", "--format", "json").out)
+    found = json.loads(told.types("runs", "show", str(last["run"]), "--format", "json").out)
     shown = vera.opens(f"/runs/{last['run']}")
     for what, count in found["plan"].items():
         assert not count or f"{what.replace('_', ' ')} {count:,}" in shown
@@ -156,8 +194,8 @@ def test_a_run_says_what_runs_show_says(office: Office, vera: Visitor) -> None:
     assert vera.status == 404
 
 
-def test_conversions_are_listed_as_deals_lists_them(office: Office, vera: Visitor) -> None:
-    listed = json.loads(office.types("deals", "--format", "json").out)
+def test_conversions_are_listed_as_deals_lists_them(told: Office, vera: Visitor) -> None:
+    listed = json.loads(told.types("deals", "--format", "json").out)
     shown = vera.opens("/conversions")
     for one in listed:
         worth = f"{float(one['value']):,.2f} {one['currency']}"
@@ -190,9 +228,9 @@ def test_many_conversions_come_in_pages_each_once(office: Office) -> None:
 
 
 def test_a_deal_is_found_by_anything_and_says_what_explain_says(
-    office: Office, vera: Visitor
+    told: Office, vera: Visitor
 ) -> None:
-    rows = json.loads(office.types("explain", "D-1", "--format", "json").out)
+    rows = json.loads(told.types("explain", "D-1", "--format", "json").out)
     won = next(row for row in rows if row["state"] == "rejected")
     for anything in ("D-1", won["order_id"], "click-of-D-1"):
         shown = vera.opens(f"/conversions?find={anything}")
@@ -207,18 +245,18 @@ def test_a_deal_is_found_by_anything_and_says_what_explain_says(
     assert vera.status == 404
 
 
-def test_codes_stand_there_as_errors_lists_them(office: Office, vera: Visitor) -> None:
-    (code,) = json.loads(office.types("errors", "--format", "json").out)
+def test_codes_stand_there_as_errors_lists_them(told: Office, vera: Visitor) -> None:
+    (code,) = json.loads(told.types("errors", "--format", "json").out)
     shown = vera.opens("/errors")
     assert f"{code['code']} {code['destination']} {code['count']}" in shown
     assert code["means"] in shown
     assert code["fix"] in shown
 
 
-def test_what_sells_is_what_the_command_writes_as_a_page(office: Office, vera: Visitor) -> None:
-    to = office.folder / "page.html"
+def test_what_sells_is_what_the_command_writes_as_a_page(told: Office, vera: Visitor) -> None:
+    to = told.folder / "page.html"
     days = ("--since", "2026-01-01", "--until", "2026-03-04")
-    assert office.types("report", "html", "--to", str(to), *days, "--as-of", NEXT_NIGHT).code == 0
+    assert told.types("report", "html", "--to", str(to), *days, "--as-of", NEXT_NIGHT).code == 0
     written = to.read_text("utf-8").partition("</h1>")[2].partition("</p>")[2]
     assert "<svg" in written
     shown = vera.opens("/reports?since=2026-01-01&until=2026-03-04")
@@ -257,15 +295,15 @@ def test_an_operator_sends_a_refused_code_again_and_the_log_says_who(
     assert "otto" in asked
 
 
-def test_a_viewer_can_look_and_decide_nothing(office: Office, vera: Visitor) -> None:
+def test_a_viewer_can_look_and_decide_nothing(told: Office, vera: Visitor) -> None:
     assert "Try again" not in vera.opens("/errors")
     vera.opens("/do/retry?about=X")
     assert vera.status == 403
     vera.opens("/")
-    before = office.tables()
+    before = told.tables()
     vera.sends("/do/retry", about=INVALID)
     assert vera.status == 403
-    assert office.tables() == before
+    assert told.tables() == before
 
 
 def test_no_other_site_can_make_an_operator_decide(office: Office, otto: Visitor) -> None:

@@ -44,6 +44,7 @@ def test_the_table_of_nights_fits_80_columns_and_draws_uploads_and_value(office:
     assert lines[6].startswith("EUR      █")
 
 
+@pytest.mark.long
 def test_only_the_last_are_shown(office: Office) -> None:
     three_nights(office)
     rows = list(rows_of(office.types("runs", "--last", "2", "--format", "csv").out))

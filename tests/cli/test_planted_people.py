@@ -129,6 +129,7 @@ def check_nobody_is_found(office: Office, said: str, *, sources: tuple[str, ...]
             assert found is None, (file.name, found)
 
 
+@pytest.mark.long
 def test_nobody_planted_in_files_comes_out(office: Office) -> None:
     plant_rows(office)
     office.write_files()
@@ -137,6 +138,7 @@ def test_nobody_planted_in_files_comes_out(office: Office) -> None:
     assert office.counted("333"), "the well row was sent"
 
 
+@pytest.mark.long
 def test_nobody_planted_in_a_database_comes_out(office: Office) -> None:
     plant_rows(office)
     for name, rows in (("deals", office.deals), ("clicks", office.clicks)):

@@ -54,6 +54,7 @@ def test_help_loads_no_library_of_a_client_or_a_database() -> None:
     assert loaded_by("--help", among=among) == {"--help": []}
 
 
+@pytest.mark.long
 def test_a_quiet_night_loads_no_client_library(office: Office) -> None:
     office.deal()
     office.night()
@@ -62,6 +63,7 @@ def test_a_quiet_night_loads_no_client_library(office: Office) -> None:
     assert loaded_by(command, among=QUIET) == {command: []}
 
 
+@pytest.mark.long
 def test_a_command_that_sends_nothing_loads_no_client_library(office: Office) -> None:
     office.deal("D-1")
     office.night()
@@ -71,6 +73,7 @@ def test_a_command_that_sends_nothing_loads_no_client_library(office: Office) ->
     assert loaded_by(*commands, among=QUIET) == {command: [] for command in commands}
 
 
+@pytest.mark.long
 def test_a_question_loads_nothing_of_what_a_night_works_with(office: Office) -> None:
     office.deal("D-1")
     office.night()
@@ -79,6 +82,7 @@ def test_a_question_loads_nothing_of_what_a_night_works_with(office: Office) -> 
     assert loaded_by(*commands, among=QUIET | A_NIGHT) == {command: [] for command in commands}
 
 
+@pytest.mark.long
 def test_a_night_that_sends_loads_the_one_it_needs(office: Office) -> None:
     office.deal()
     office.write_files()
@@ -86,6 +90,7 @@ def test_a_night_that_sends_loads_the_one_it_needs(office: Office) -> None:
     assert loaded_by(command) == {command: ["google", "grpc"]}
 
 
+@pytest.mark.long
 def test_the_installed_script_ends_with_the_exit_code(office: Office) -> None:
     office.deal()
     office.write_files()
@@ -103,6 +108,7 @@ def test_the_installed_script_ends_with_the_exit_code(office: Office) -> None:
     assert "clicks.csv" in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("answer", "values"), [("y", [1000]), ("n", []), ("", [])], ids=["yes", "no", "return"]
 )

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.office import Office
 
 
@@ -10,6 +12,7 @@ def night(office: Office, day: int, *options: str) -> tuple[int, str]:
     return done.code, done.err
 
 
+@pytest.mark.long
 def test_a_refused_plan_says_what_weighs_most_and_is_released_by_its_run(office: Office) -> None:
     office.configure("\n[retry]", "\n[limits]\nsmall = 2\nfactor = 2\n\n[retry]")
     for day in (3, 4, 5):

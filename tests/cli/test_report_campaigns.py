@@ -98,6 +98,7 @@ def of(found: dict[str, Any], *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row[column] for column in columns) for row in found["campaigns"]]
 
 
+@pytest.mark.long
 def test_costs_leads_and_sales_stand_by_campaign_and_the_unknown_last(reported: Office) -> None:
     found = of(report(reported), "campaign", "cost", "clicks", "leads", "mql", "sold", "value")
     assert found == [
@@ -153,6 +154,7 @@ def test_what_google_counts_stands_beside_what_was_sent(reported: Office) -> Non
     assert rows["(no campaign known)", "won"] == (1, 0.0, {"USD": "250.55"})
 
 
+@pytest.mark.long
 def test_what_google_counts_later_for_an_old_click_comes_with_the_next_fetch(
     advertiser: Office,
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_column_of_the_csv_can_be_added_up(reported: Office) -> None:
     assert sum(Decimal(row["cost"] or 0) for row in rows if row["currency"] == "EUR") == 436
 
 
+@pytest.mark.long
 def test_sales_in_another_currency_are_not_added_to_the_return(advertiser: Office) -> None:
     advertiser.deal("D-0", currency="USD", last_modified="2026-03-03 01:00:00")
     advertiser.night("2026-03-03T03:00+01:00")
@@ -199,6 +202,7 @@ def test_days_without_costs_are_named_with_what_fetches_them(office: Office) -> 
     assert "Costs are known of 0 of 30 days. `convsync costs fetch` asks" in said.out
 
 
+@pytest.mark.long
 def test_costs_in_several_currencies_are_not_compared(advertiser: Office) -> None:
     advertiser.sql(
         "INSERT INTO ad_costs SELECT '0987654321', day, view, '99', ad_group_id, item, match_type,"
@@ -217,6 +221,7 @@ def test_an_unknown_grouping_is_answered_with_those_there_are(office: Office) ->
     assert "there are: campaign, ad_group, keyword, device, location, audience." in said.err
 
 
+@pytest.mark.long
 def test_a_worlds_campaigns_are_what_an_independent_computation_finds(office: Office) -> None:
     night = datetime.fromisoformat(NIGHT)
     world = World(seed=5, deals=300, ends_at=night, days=80, everything_matches=True)

@@ -105,6 +105,7 @@ def test_a_deal_that_goes_round_is_counted_once_and_named_a_loop(leads: Office) 
     ]
 
 
+@pytest.mark.long
 def test_absurd_amounts_are_worth_nothing(leads: Office) -> None:
     assert of(funnel(leads), "", "milestone", "worth", "currency")[0] == ("mql", "4000", "EUR")
 
@@ -236,6 +237,7 @@ def loaded(
     assert said.code in {0, 1}, said.err
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not DATA.exists(), reason="shared data not here")
 def test_olists_funnel_is_what_an_independent_computation_finds(office: Office) -> None:
     folder, at = DATA / "olist_funnel", "2018-04-02T02:00-03:00"
@@ -260,6 +262,7 @@ def test_olists_funnel_is_what_an_independent_computation_finds(office: Office) 
             assert found[cohort, "won"] == (won, 0, pytest.approx(won / leads, abs=1e-4))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not DATA.exists(), reason="shared data not here")
 def test_mavens_funnel_is_what_an_independent_computation_finds(office: Office) -> None:
     at = "2018-01-02T02:00+00:00"
@@ -322,6 +325,7 @@ visitor = "visitor"
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not DATA.exists(), reason="shared data not here")
 def test_mavens_returning_customers_are_what_an_independent_computation_finds(
     office: Office,

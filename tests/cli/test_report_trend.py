@@ -128,6 +128,7 @@ def test_a_changed_definition_is_a_break_and_no_week_is_compared_across_it(
     assert (f"─ {what} ─" in said.out) is bool(what)
 
 
+@pytest.mark.long
 def test_a_worlds_weeks_are_what_an_independent_computation_finds(office: Office) -> None:
     night = datetime.fromisoformat(NIGHT)
     world = World(seed=5, deals=300, ends_at=night, days=80, everything_matches=True)

@@ -46,6 +46,7 @@ def explained(office: Office) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_a_sale_counts_at_once_as_expected_and_then_as_money_comes(seller: Office) -> None:
     assert seller.night().code == 0
     assert seller.values("333") == [400]

@@ -83,6 +83,7 @@ def test_the_nights_to_try_have_come_already(tmp_path: Path) -> None:
     assert all(datetime.fromisoformat(night) <= datetime.now(UTC) for night in nights)
 
 
+@pytest.mark.long
 def test_every_switch_is_listed_with_what_it_takes(welcome: str) -> None:
     found = re.search(r"at (http://\S+)\.", welcome)
     assert found

@@ -39,6 +39,7 @@ def wait_for(what: Callable[[], object]) -> None:
         sleep(0.05)
 
 
+@pytest.mark.long
 def test_the_first_night_begins_at_once_and_sigterm_ends_the_wait_quietly(office: Office) -> None:
     with scheduled(office, "--metrics-port", "0") as process:
         assert process.stderr is not None

@@ -59,6 +59,7 @@ def test_whatever_leads_to_nothing_may_be_in_a_file(sealed: Office) -> None:
     assert "they were sealed in old.jsonl" in said.err
 
 
+@pytest.mark.long
 def test_a_copy_of_a_sealed_ledger_verifies(sealed: Office) -> None:
     target = sealed.folder / "copy.db"
     said = sealed.types("db", "copy", "--to", f"sqlite:///{target}")

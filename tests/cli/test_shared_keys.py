@@ -156,6 +156,7 @@ def test_a_preview_joins_nobody_by_what_it_finds_shared(office: Office) -> None:
     assert account["waiting"] == {"waiting_for_click": 6}
 
 
+@pytest.mark.long
 def test_unreadable_rows_are_in_the_account_in_previews_and_in_a_file(
     office: Office, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_run_stopped_while_it_waits_for_an_answer_says_what_stands_and_is_gone
     assert office.sql("SELECT * FROM ledger WHERE state = 'sending'") == []
 
 
+@pytest.mark.long
 def test_a_run_that_waits_for_its_crm_stops_at_once(office: Office) -> None:
     crm = office.moves_to("hubspot")
     office.configure("attempts = 1", "attempts = 4")
@@ -100,6 +101,7 @@ def test_a_run_that_waits_for_its_crm_stops_at_once(office: Office) -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.long
 def test_an_answer_that_comes_in_time_is_settled_before_the_run_stops(
     office: Office, let_go: Callable[[], None]
 ) -> None:

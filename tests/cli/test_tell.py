@@ -98,6 +98,7 @@ def test_a_channel_hears_nothing_that_it_is_not_allowed(selling: Office) -> None
         assert hidden not in str(told)
 
 
+@pytest.mark.long
 def test_a_nurtured_lead_that_reaches_a_milestone_is_told(selling: Office) -> None:
     selling.deal("D-3", owner="Anna", e_mail="cid@example.com", won_date="",
                  lost_date="2026-03-02")  # fmt: skip
@@ -134,6 +135,7 @@ def keep(office: Office, report: Report) -> None:
         collected.save(connection, [report])
 
 
+@pytest.mark.long
 def test_several_are_told_in_one_message_or_each_at_once(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

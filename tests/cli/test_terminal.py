@@ -28,6 +28,7 @@ UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-
 # --- escapes -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_nothing_from_a_crm_is_printed_as_an_escape(office: Office) -> None:
     office.deal(f"D{HOSTILE}")
     office.deal("D-2", currency=HOSTILE, region=HOSTILE)
@@ -72,6 +73,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
+@pytest.mark.long
 def test_states_have_colours_on_a_terminal_and_none_in_a_pipe(office: Office) -> None:
     office.deal(mql_date="")
     office.night()
@@ -148,6 +150,7 @@ def ended(office: Office, shell: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "shell",
     [
@@ -165,6 +168,7 @@ def test_a_command_whose_output_nobody_reads_ends_quietly_with_its_own_code(
     assert (code, "Traceback" in said) == (0, False)
 
 
+@pytest.mark.long
 def test_a_night_goes_on_when_nobody_reads_its_output(office: Office) -> None:
     office.deal()
     office.write_files()
@@ -172,6 +176,7 @@ def test_a_night_goes_on_when_nobody_reads_its_output(office: Office) -> None:
     assert office.values("333") == [1000]
 
 
+@pytest.mark.long
 def test_a_full_disk_is_named_once_and_ends_with_1(office: Office) -> None:
     code, said = ended(office, "$convsync status > /dev/full")
     assert code == 1

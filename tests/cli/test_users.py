@@ -17,6 +17,7 @@ def added(
     return office.types("users", *words, "--password-stdin")
 
 
+@pytest.mark.long
 def test_whoever_is_added_is_listed_with_their_role_until_they_are_removed(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -32,6 +33,7 @@ def test_whoever_is_added_is_listed_with_their_role_until_they_are_removed(
     assert office.types("users", "remove", "bob").code == 2
 
 
+@pytest.mark.long
 def test_a_name_is_given_once_and_a_password_can_be_changed(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

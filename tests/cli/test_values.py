@@ -81,6 +81,7 @@ def test_before_a_version_is_accepted_nothing_is_sent_and_the_reason_names_the_c
     assert "no version is accepted, and sql would send nothing" in check.out
 
 
+@pytest.mark.long
 def test_what_was_learned_is_sent_once_it_is_accepted(seller: Office) -> None:
     seller.night()
     printed = learn_and_accept(seller, NIGHT)
@@ -127,6 +128,7 @@ def test_a_milestone_that_was_withdrawn_has_no_value_any_more(seller: Office) ->
     assert [row["milestone"] for row in rows_of(seller.types(*asked).out)] == ["mql"]
 
 
+@pytest.mark.long
 def test_a_new_version_changes_new_conversions_and_leaves_what_is_counted(seller: Office) -> None:
     seller.night()
     learn_and_accept(seller, NIGHT)
@@ -145,6 +147,7 @@ def test_a_new_version_changes_new_conversions_and_leaves_what_is_counted(seller
     assert (value_of(seller, "NEWEST") or 0) > 1.5 * before
 
 
+@pytest.mark.long
 def test_what_is_counted_is_restated_where_a_person_says_so(seller: Office) -> None:
     seller.night()
     learn_and_accept(seller, NIGHT)
@@ -207,6 +210,7 @@ def test_who_accepted_which_version_stands_in_the_audit_log(seller: Office) -> N
     assert seller.types("audit", "verify").code == 0
 
 
+@pytest.mark.long
 def test_drift_is_said_and_nothing_is_switched(seller: Office) -> None:
     """By what was known in the autumn three in five were won; of those who came since, none."""
     seller.night()

@@ -117,6 +117,7 @@ def test_a_new_deal_of_somebody_who_refused_is_not_sent(advertiser: Office) -> N
     assert 99.0 not in advertiser.values("333")
 
 
+@pytest.mark.long
 def test_a_refusal_that_its_record_takes_back_holds_no_longer(advertiser: Office) -> None:
     ada_says(advertiser, "no")
     advertiser.night(NEXT_NIGHT)
@@ -182,6 +183,7 @@ def test_a_preview_of_a_withdrawal_shows_the_retractions_and_changes_nothing(
     assert advertiser.tables() == before
 
 
+@pytest.mark.long
 def test_what_cannot_be_taken_back_is_said(advertiser: Office) -> None:
     """The platform finds a conversion without a click by hashes alone, which may not go out now."""
     by_email = {"gclid": "", "e_mail": "eve@x.example", "amount": "5"}

@@ -55,6 +55,7 @@ def test_plan_says_how_many_deals_lack_what(office: Office, crm: CrmOfVendor) ->
     assert as_json["to_write_back"] == [{"source": "crm", "deals": 1, "fields": {name: 1}}]
 
 
+@pytest.mark.long
 def test_check_finds_the_fields_and_the_right(office: Office, crm: CrmOfVendor) -> None:
     office.night()
     (fine,) = written(office)
@@ -65,6 +66,7 @@ def test_check_finds_the_fields_and_the_right(office: Office, crm: CrmOfVendor) 
     assert any(word in refused["detail"] for word in ("deals.write", "deals:full", "Edit"))
 
 
+@pytest.mark.long
 def test_check_says_that_no_values_are_accepted_to_be_written(
     office: Office, crm: CrmOfVendor
 ) -> None:
@@ -78,6 +80,7 @@ def test_check_says_that_no_values_are_accepted_to_be_written(
     assert fine["result"] == "ok"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("place", "problem"), [(1, "does not exist"), (2, "name")])
 def test_check_names_a_field_that_cannot_be_written(
     office: Office, crm: CrmOfVendor, place: int, problem: str

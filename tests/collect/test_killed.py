@@ -38,6 +38,7 @@ def accepted_until(url: str, is_over: Event, enough: Event, accepted: set[str]) 
                 enough.set()
 
 
+@pytest.mark.long
 def test_nothing_that_was_answered_202_is_lost_when_the_collector_is_killed(
     tmp_path: Path,
 ) -> None:

@@ -83,6 +83,7 @@ def requests_for(deals: int, office: CrmOffice) -> int:
     return office.over_http.count
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", COSTS)
 def test_a_thousand_deals_cost_the_requests_that_are_written_down(
     kind: str, mock: responses.RequestsMock

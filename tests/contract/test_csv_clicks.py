@@ -88,6 +88,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "clicks.csv"
 
 
+@pytest.mark.long
 def test_another_process_reads_what_this_one_would(path: Path) -> None:
     rows = "".join(ROW.format(f"click-{number}") for number in range(500))
     here = clicks_in(path, rows + "never,abC,,,,\n", block_size=1_000)

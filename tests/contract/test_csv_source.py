@@ -203,6 +203,7 @@ def test_a_file_that_changes_while_it_is_read_never_ends_as_a_success(
         list(records)
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_file(path: Path) -> None:
     rows = "".join(f"{number},5,a\n" for number in range(50_000))
     source = deals_in(path, f"id,amount,name\n{rows}")

@@ -359,6 +359,7 @@ def test_two_destinations_of_one_name_are_both_refused(sandbox: Sandbox, client:
     ]
 
 
+@pytest.mark.long
 def test_one_event_too_many_is_refused(sandbox: Sandbox, client: Any) -> None:
     client.ingest_events(a_request(*[an_event()] * 2_000))
     with pytest.raises(exceptions.BadRequest) as refused:
@@ -768,6 +769,7 @@ def served() -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("asked_by", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
 def test_a_served_sandbox_says_where_it_is_and_goes_when_asked(
     served: subprocess.Popen[str], asked_by: signal.Signals

@@ -212,6 +212,7 @@ def test_a_client_made_from_configuration_alone_gets_in(sandbox: Sandbox, tmp_pa
     assert codes_of(refused.value.failure) == [("authentication_error", "OAUTH_TOKEN_EXPIRED")]
 
 
+@pytest.mark.long
 def test_nothing_of_google_ads_is_loaded_until_it_is_called() -> None:
     script = (
         "import sys\n"

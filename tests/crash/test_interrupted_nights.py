@@ -25,6 +25,8 @@ from tests.crash.conftest import Undisturbed
 from tests.crash.night import NOW, end
 from tests.nights.company import PAGE_OF, instant
 
+pytestmark = pytest.mark.long
+
 PARTS = 4
 
 
@@ -64,7 +66,6 @@ def killed_at(night: Undisturbed, steps: Iterable[int], subtests: pytest.Subtest
             assert night.evening.finish() == night.ending
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_night_killed_at_a_step_of_any_kind_and_run_again_ends_the_same(
     night: Undisturbed, part: int, subtests: pytest.Subtests
@@ -87,7 +88,6 @@ PAIRS = random.Random(5).sample(
 FEW_PAIRS = 6
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("first", "second"),
     [
@@ -115,7 +115,6 @@ def test_a_night_killed_after_the_platform_counted_and_before_it_answered_ends_t
     assert night.evening.finish() == night.ending
 
 
-@pytest.mark.long
 def test_nothing_is_a_second_conversion_however_often_a_night_is_killed(
     night: Undisturbed,
 ) -> None:
@@ -141,7 +140,6 @@ PHASES = (
 )
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_night_stopped_in_any_phase_ends_in_time_says_so_and_is_finished_by_the_next(
     night: Undisturbed, number: signal.Signals, subtests: pytest.Subtests

@@ -128,6 +128,7 @@ def test_a_preview_shows_what_would_be_taken_back_and_that_it_would_be_refused(
     assert preview.exit_code == 1
 
 
+@pytest.mark.long
 def test_a_currency_stays_known_when_everything_in_it_was_taken_back(company: Company) -> None:
     names = sell(company, 2, currency="CHF")
     company.night(NIGHTS[0])
@@ -190,6 +191,7 @@ def test_credentials_that_no_longer_see_most_deals_take_nothing_back(company: Co
     assert {company.value(one) for one in known} == {100}
 
 
+@pytest.mark.long
 def test_a_deal_too_old_to_be_corrected_is_no_longer_asked_for(company: Company) -> None:
     office = company.moves_to("odoo")
     old, *_ = [win(office, 1, WON_AT - timedelta(days=60)), win(office, 2)]

@@ -21,6 +21,7 @@ def live_through(company: Company, sandbox: Sandbox, seed: int, nights: int) -> 
         assert held == expected, f"seed {seed}, night {world.number}"
 
 
+@pytest.mark.long
 def test_lists_equal_their_conditions_after_each_of_a_few_nights(
     company: Company, sandbox: Sandbox
 ) -> None:

@@ -67,6 +67,7 @@ def test_nobody_is_listed_without_both_consents_or_an_identifier(
     assert on_list(sandbox, "lost") == {mail_of("agreed")}
 
 
+@pytest.mark.long
 def test_whoever_withdraws_is_off_the_list_the_same_night(
     keeping: Company, sandbox: Sandbox
 ) -> None:
@@ -82,6 +83,7 @@ def test_whoever_withdraws_is_off_the_list_the_same_night(
     assert mail_of("withdraws") not in _kept(keeping)
 
 
+@pytest.mark.long
 def test_whoever_is_forgotten_is_off_the_list_with_the_next_night(
     keeping: Company, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_deal_is_stuck_once_its_days_are_over_and_no_longer_when_it_moves(
     assert on_list(sandbox, "stuck") == set()
 
 
+@pytest.mark.long
 def test_members_are_renewed_at_half_their_membership_and_never_lapse(
     keeping: Company, sandbox: Sandbox
 ) -> None:
@@ -170,6 +173,7 @@ def test_a_list_whose_making_was_not_answered_is_found_again(
     assert names == ["convsync lost"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("flags", "code"),
     [
@@ -253,6 +257,7 @@ def test_an_internal_error_is_repaired_by_the_next_night(
     assert on_list(sandbox, "lost") == {mail_of("unlucky")}
 
 
+@pytest.mark.long
 def test_hashes_are_kept_as_long_as_an_audience_needs_them(
     keeping: Company, sandbox: Sandbox
 ) -> None:
@@ -288,6 +293,7 @@ def _lists(sandbox: Sandbox) -> list[dict[str, object]]:
     return list(sandbox.platform.user_lists.as_json(sandbox.platform.clock.now()).values())
 
 
+@pytest.mark.long
 def test_a_restored_backup_has_each_list_emptied_and_filled_anew(
     keeping: Company, sandbox: Sandbox, ledger_in_a_file: None
 ) -> None:

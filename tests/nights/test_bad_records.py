@@ -112,6 +112,7 @@ def test_a_part_that_every_deal_lacks_is_the_vendors_failure_and_costs_nothing(
     assert [company.value(one) for one in deal_ids] == [100] * 5
 
 
+@pytest.mark.long
 def test_a_deal_of_which_the_crm_does_not_say_whether_it_is_there_holds_up_no_deletion(
     company: Company,
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_deal_of_which_the_crm_does_not_say_whether_it_is_there_holds_up_no_de
     assert company.query("SELECT deal_id FROM quarantine") == []
 
 
+@pytest.mark.long
 def test_what_reached_nothing_is_counted_by_reason_and_none_at_all_is_news(
     company: Company,
 ) -> None:

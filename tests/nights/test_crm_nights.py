@@ -76,6 +76,7 @@ def test_three_nights_of_a_world_end_with_every_deal_accounted_for(
     assert company.audit_is_sound()
 
 
+@pytest.mark.long
 def test_a_daily_limit_in_the_middle_is_gone_on_from_by_the_next_night(
     company: Company, hubspot: CrmOfVendor
 ) -> None:
@@ -130,6 +131,7 @@ def test_of_two_merged_deals_that_counted_the_earlier_stays_and_the_log_names_th
     }
 
 
+@pytest.mark.long
 def test_a_sale_that_was_counted_stays_when_a_duplicate_is_merged_and_goes_when_it_is_undone(
     company: Company, hubspot: CrmOfVendor
 ) -> None:
@@ -232,6 +234,7 @@ def test_a_contact_that_is_associated_later_brings_its_click_although_no_record_
     assert company.value(deal_id) == 100
 
 
+@pytest.mark.long
 def test_deals_that_wait_for_a_click_are_read_each_night_by_fifty_until_their_lookback_is_over(
     company: Company, hubspot: CrmOfVendor
 ) -> None:
@@ -269,6 +272,7 @@ def sent_by(company: Company) -> set[str]:
     return {f"cs-{row['order_id'].hex()}" for row in found}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", sorted(SERVERS))
 def test_a_history_that_comes_late_corrects_the_time_and_counts_nothing_again(
     company: Company, vendor: str
@@ -297,6 +301,7 @@ def test_a_history_that_comes_late_corrects_the_time_and_counts_nothing_again(
     assert company.audit_is_sound()
 
 
+@pytest.mark.long
 def test_what_counts_at_an_estimated_time_stays_and_is_said_to_be_wrong_once_that_is_known(
     company: Company, hubspot: CrmOfVendor
 ) -> None:

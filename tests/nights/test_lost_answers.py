@@ -77,6 +77,7 @@ def counted_and_refused_when_repeated(company: Company, sandbox: Sandbox) -> Non
 # Refused when it was repeated
 
 
+@pytest.mark.long
 def test_a_lost_deal_is_taken_back_that_was_counted_unheard_and_refused_when_repeated(
     company: Company, sandbox: Sandbox
 ) -> None:
@@ -131,6 +132,7 @@ def test_what_was_refused_at_once_is_not_taken_back(company: Company, sandbox: S
     assert company.entry("D-1").state == "not_sent"
 
 
+@pytest.mark.long
 def test_a_restatement_heard_and_refused_when_repeated_is_told_back_to_what_was_confirmed(
     company: Company, sandbox: Sandbox
 ) -> None:

@@ -44,6 +44,7 @@ def gone(company: Company) -> dict[str, str]:
     return {row["deal_id"]: row["gone"] for row in found}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", UNNAMED)
 def test_a_sale_that_is_merged_into_a_duplicate_stays_counted_for_what_it_became(
     company: Company, vendor: str
@@ -121,6 +122,7 @@ def test_of_a_deletion_beside_two_changes_nobody_can_tell_the_survivor(
     assert gone(company) == {sale: "deleted"}
 
 
+@pytest.mark.long
 def test_what_was_merged_into_a_deal_that_cannot_be_read_stays_counted_until_it_can(
     company: Company,
 ) -> None:

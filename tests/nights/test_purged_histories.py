@@ -56,6 +56,7 @@ def test_a_purged_history_takes_nothing_back(company: Company, vendor: str) -> N
         assert settled(company, deal_id, BEGINS + timedelta(days=day + 1)) == told
 
 
+@pytest.mark.long
 def test_a_deal_that_goes_back_after_its_history_was_purged_has_gone_back(
     company: Company,
 ) -> None:

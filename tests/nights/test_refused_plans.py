@@ -50,6 +50,7 @@ def said_by(company: Company, event: str) -> list[dict[str, Any]]:
     return [json.loads(row["detail"]) for row in rows]
 
 
+@pytest.mark.long
 def test_what_is_released_is_what_was_refused_and_nothing_beyond(
     company: Company, refused: int
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_night_that_is_forced_without_need_leaves_no_such_word(company: Compan
     assert said_by(company, "plan_forced") == []
 
 
+@pytest.mark.long
 def test_a_preview_says_what_a_run_would_refuse(company: Company, refused: int) -> None:
     preview = company.at(NIGHT[4], pipeline.plan)
     assert preview.problems[0] == "10 uploads is 10× the usual 1"

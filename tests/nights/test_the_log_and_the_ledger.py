@@ -90,6 +90,7 @@ LEDGER_EDITS = {
 }
 
 
+@pytest.mark.long
 def test_an_edit_of_any_column_of_the_ledger_is_found(lived: Company) -> None:
     columns = {row["name"] for row in lived.query("PRAGMA table_info(ledger)")}
     assert LEDGER_EDITS.keys() == columns - {"id"}
@@ -158,6 +159,7 @@ def test_a_difference_is_said_in_plain_words(lived: Company) -> None:
 # A restored ledger
 
 
+@pytest.mark.long
 def test_a_restored_ledger_stops_the_run_and_what_was_sent_since_is_told_again(
     company: Company,
 ) -> None:

@@ -607,6 +607,7 @@ def usual_nights(company: Company) -> None:
         company.night(night)
 
 
+@pytest.mark.long
 def test_an_unsafe_plan_sends_nothing_until_it_is_forced(
     company: Company, sandbox: Sandbox
 ) -> None:

@@ -152,6 +152,7 @@ def test_an_edit_after_our_writing_is_a_change(company: Company, office: CrmOfVe
     assert written(office, 1)["written_platform"] == "mql: confirmed; won: accepted"
 
 
+@pytest.mark.long
 def test_what_a_person_types_between_plan_and_night_stays(
     company: Company, office: CrmOfVendor
 ) -> None:
@@ -183,6 +184,7 @@ def test_what_a_person_types_over_ours_stays(company: Company, office: CrmOfVend
     assert written(office, 2)["written_platform"] == "mql: confirmed"
 
 
+@pytest.mark.long
 def test_a_lost_answer_is_read_back_and_not_repeated(company: Company, office: CrmOfVendor) -> None:
     office.server.lost_answers = 2 if office.server.name == "pipedrive" else 1
     retries = company.night(FIRST)

@@ -160,6 +160,7 @@ def _bytes(connection: Connection) -> str:
     return "x'00'" if connection.dialect.name == "sqlite" else "'\\x00'::bytea"
 
 
+@pytest.mark.long
 def test_a_plan_of_audiences_sends_and_leaves_nothing(company: Company, sandbox: Sandbox) -> None:
     url = company.settings().store.url.get_secret_value()
     company.ledger = url

@@ -100,6 +100,7 @@ def _rows_of(node: dict[str, Any]) -> int:
     return below + int((node["Actual Rows"] + removed) * node["Actual Loops"])
 
 
+@pytest.mark.long
 def test_the_clicks_of_new_deals_are_found_without_reading_all_before_there_are_statistics(
     postgresql: Database,
 ) -> None:
@@ -115,6 +116,7 @@ def test_the_clicks_of_new_deals_are_found_without_reading_all_before_there_are_
             connection.execute(text("ANALYZE"))
 
 
+@pytest.mark.long
 def test_a_batch_is_found_without_reading_all_that_was_sent_before(postgresql: Database) -> None:
     named = {f"D-{number}": a_conversion_of(f"D-{number}") for number in range(DEALS)}
     save(postgresql, *map(a_deal, named))
@@ -143,6 +145,7 @@ def statistics_of(database: Database, table: str) -> tuple[int, int]:
     return int(rows), int(columns)
 
 
+@pytest.mark.long
 def test_a_load_leaves_statistics_of_what_it_grew_and_again_when_that_has_grown_much(
     postgresql: Database,
 ) -> None:

@@ -73,6 +73,7 @@ def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
+@pytest.mark.long
 def test_a_ledger_moves_to_the_other_database_and_the_next_night_goes_on_there(
     company: Company, target: Database, target_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_database_that_is_not_empty_is_left_as_it_is(
     assert contents(target) == before
 
 
+@pytest.mark.long
 def test_tables_without_rows_are_filled(database: Database, target: Database) -> None:
     migrate.upgrade(target)
     save(database, a_deal("ours"))

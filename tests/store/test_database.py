@@ -78,6 +78,7 @@ def test_a_preview_that_fails_leaves_nothing_either(database: Database) -> None:
     assert rows(database)["runs"] == 0
 
 
+@pytest.mark.long
 def test_nobody_who_writes_waits_for_a_preview_nor_changes_what_it_sees(
     database: Database, another: Database
 ) -> None:

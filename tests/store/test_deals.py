@@ -217,6 +217,7 @@ def test_an_empty_chunk_is_nothing(database: Database) -> None:
     assert save(database) == Saved([], [], [])
 
 
+@pytest.mark.long
 def test_a_large_chunk_is_written_and_read_as_a_whole(database: Database) -> None:
     chunk = [a_deal(f"D-{number}", keys=(VISITOR, CRM)) for number in range(5_000)]
     assert len(save(database, *chunk).changed) == 5_000

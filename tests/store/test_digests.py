@@ -1,5 +1,7 @@
 """A week's digest is one's who reserves it first, whatever happens to them."""
 
+import pytest
+
 from convsync.store import digests
 from convsync.store.database import Database
 from tests.builders import NOW
@@ -7,6 +9,7 @@ from tests.builders import NOW
 WEEK = "2026-W09"
 
 
+@pytest.mark.long
 def test_a_week_is_reserved_once_until_it_is_given_back(
     database: Database, another: Database
 ) -> None:

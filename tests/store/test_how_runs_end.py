@@ -109,6 +109,7 @@ def silent(machine: Machine) -> Machine:
     return machine
 
 
+@pytest.mark.long
 def test_a_source_that_gives_nothing_where_it_always_did_stops_a_night_until_it_gives_again(
     silent: Machine,
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_source_that_gives_nothing_where_it_always_did_stops_a_night_until_it_
     assert silent.night(NINTH + 3 * DAY).exit_code == 0, "by now it is known to rest"
 
 
+@pytest.mark.long
 def test_a_source_that_gives_nothing_is_known_to_rest_once_a_person_has_said_so(
     silent: Machine,
 ) -> None:

@@ -14,6 +14,7 @@ from tests.nights.company import Company, instant
 CLICKED = "2026-02-20T10:00Z"
 
 
+@pytest.mark.long
 def test_nights_and_a_preview_leave_a_log_that_gives_the_ledger(
     company: Company,
 ) -> None:
@@ -86,6 +87,7 @@ def test_a_plan_made_at_a_step_of_any_kind_of_a_night_neither_waits_nor_disturbs
     assert values == [100, 150, 0, 100]
 
 
+@pytest.mark.long
 def test_a_plan_shows_what_the_next_night_does_whatever_night_passed_meanwhile(
     company: Company, another: Database
 ) -> None:
@@ -103,6 +105,7 @@ def test_a_plan_shows_what_the_next_night_does_whatever_night_passed_meanwhile(
     assert planned.plan.digest == nights[0].plan.digest
 
 
+@pytest.mark.long
 def test_a_night_says_how_many_it_will_send_before_it_does(company: Company) -> None:
     busy_days(company)
     heard: list[tuple[str, int]] = []

@@ -2,6 +2,8 @@
 
 import csv
 
+import pytest
+
 from convsync.store.database import ignore_step
 from tests.nights.company import Company
 
@@ -35,6 +37,7 @@ def invoiced(company: Company, *rows: str) -> None:
         writer.writerows([*row.split(","), ""] for row in rows)
 
 
+@pytest.mark.long
 def test_a_night_stopped_at_any_step_about_revenue_ends_the_same(
     company: Company, url: str
 ) -> None:

@@ -19,6 +19,8 @@ from convsync.verification import verify, verify_within
 from tests.nights.company import Company, instant
 from tests.store.rows import rolled_back
 
+pytestmark = pytest.mark.long
+
 CLICKED = "2026-02-20T10:00Z"
 BEFORE, NOW = instant("2026-03-05T00:00Z"), instant("2026-09-01T08:00Z")
 

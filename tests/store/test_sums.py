@@ -116,6 +116,7 @@ def planned(connection: Connection) -> None:
     plan(connection, 1, {name: a_conversion_of(name) for name in NAMES})
 
 
+@pytest.mark.long
 @DATABASE_IS_SHARED
 @given(
     history=st.lists(
@@ -157,6 +158,7 @@ def a_history_of(deal_id: str) -> st.SearchStrategy[Deal]:
     )
 
 
+@pytest.mark.long
 @DATABASE_IS_SHARED
 @given(
     reads=st.lists(st.lists(st.sampled_from(NAMES).flatmap(a_history_of), max_size=4), max_size=5),

@@ -13,6 +13,7 @@ def sales() -> dict[Feed, int]:
     return {feed: brought_by(feed, companies=2)[1] for feed in Feed}
 
 
+@pytest.mark.long
 def test_expected_values_bring_more_sales_than_raw_leads(sales: dict[Feed, int]) -> None:
     assert sales[Feed.EXPECTED] > 1.15 * sales[Feed.RAW_LEADS]
 

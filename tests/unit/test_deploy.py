@@ -210,6 +210,7 @@ def compose() -> Any:
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 
 
+@pytest.mark.long
 def test_the_compose_file_is_one_by_the_schema_of_the_specification(tmp_path: Path) -> None:
     text = (DEPLOY / "compose.yaml").read_text()
     assert of_compose_schema(tmp_path, text) == 0

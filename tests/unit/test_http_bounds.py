@@ -58,6 +58,7 @@ def sent(handler: BaseHTTPRequestHandler, body: bytes, **headers: str) -> None:
     handler.wfile.write(body)
 
 
+@pytest.mark.long
 def test_a_small_body_that_unpacks_to_a_huge_one_is_left_unread() -> None:
     bomb = gzip.compress(b'"' + b"a" * (answer_body.MOST_BYTES + 1) + b'"')
     assert len(bomb) < 200_000

@@ -24,6 +24,7 @@ def a_world(seed: int, sales: int = 400) -> tuple[list[Course], list[Course]]:
     return [one.until(one.age) for one in whole], whole
 
 
+@pytest.mark.long
 def test_the_interval_holds_what_comes_in_nine_of_ten_worlds() -> None:
     held = []
     for seed in range(200):

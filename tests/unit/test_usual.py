@@ -97,6 +97,7 @@ def summary_of(done: Reconciled) -> PlanSummary:
     return summary
 
 
+@pytest.mark.long
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(deals, all_candidates), min_size=1, max_size=3),

@@ -39,6 +39,7 @@ def named_in_the_product() -> set[str]:
     return set(NAMED.findall(re.sub(r"https://\S+", "", text)))
 
 
+@pytest.mark.long
 def test_every_example_and_page_travels_in_the_wheel(wheel: set[str]) -> None:
     shared = {name.split(SHARE, 1)[1] for name in wheel if SHARE in name}
     there = {

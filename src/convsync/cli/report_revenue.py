@@ -42,7 +42,9 @@ By = Annotated[
 ]
 Months = Annotated[
     int,
-    typer.Option("--months", min=1, max=120, help="Project up to so many months after the win."),
+    typer.Option(
+        "--months", metavar="N", min=1, max=120, help="Project up to so many months after the win."
+    ),
 ]
 
 
