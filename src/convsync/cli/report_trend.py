@@ -31,7 +31,9 @@ From = Annotated[
 ]
 Against = Annotated[
     int,
-    typer.Option("--against", min=1, max=52, help="Compare each week with so many before it."),
+    typer.Option(
+        "--against", metavar="N", min=1, max=52, help="Compare each week with so many before it."
+    ),
 ]
 
 
