@@ -1,6 +1,7 @@
 """What pages know of the company they are for: its words, its ledger, and the present."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
@@ -40,9 +41,13 @@ class Company:
 
 
 def company_of(settings: Settings, *, as_of: datetime | None = None) -> Company:
-    """Return the company of a configuration; OperatorError where its ledger is not there."""
+    """Return the company of a configuration; OperatorError where its ledger is not there.
+
+    The ledger is closed again: it opens for the first visit, if there is one.
+    """
     database = wiring.database_of(settings)
-    migrate.require_current(database)
+    with closing(database):
+        migrate.require_current(database)
     rules = wiring.rules_of(settings)
     return Company(
         name=settings.alerts.name or settings.folder.resolve().name,
