@@ -48,7 +48,7 @@ def serve(
     `carries` says what comes in that nobody on the way may read. Raises OperatorError where it may
     not listen.
     """
-    if tls is None and proxy is None and not _is_loopback(host):
+    if tls is None and proxy is None and not is_loopback(host):
         raise OperatorError(
             f"--host {host} can be reached from outside, and {carries} would be readable: give"
             " --certificate and --certificate-key, or --proxy ADDRESS if a proxy there ends TLS."
@@ -89,7 +89,8 @@ def _listening(host: str, port: int) -> socket.socket:
         raise OperatorError(f"--port {port}: cannot listen on {host}: {error.strerror}.") from error
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether whoever listens there is reached from this machine alone."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""The page in a real Chromium: a red night is found, read, mended and tried again, by mouse, by
+"""The page in a real Chromium: a refused conversion is found, read and sent again, by mouse, by
 keyboard and on a phone, and nobody is kept out by how it is made.
 """
 

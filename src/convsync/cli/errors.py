@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _COLUMNS = (
     *("code", "destination", "count", "states", "since", "latest", "means", "fix", "examples"),
 )
-_UNKNOWN = "This code stands in no table of ours: its rows are tried again every day."
 
 
 def errors(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
@@ -45,8 +44,8 @@ def _row(one: "CodeFound") -> dict[str, Any]:
         "states": dict(one.states),
         "since": one.since,
         "latest": one.latest,
-        "means": one.meaning.sentence if one.meaning else _UNKNOWN,
-        "fix": one.meaning.fix if one.meaning else "",
+        "means": one.means,
+        "fix": one.fix,
         "examples": list(one.examples),
     }
 
@@ -62,8 +61,8 @@ def _show(found: "Sequence[CodeFound]", zone: "ZoneInfo") -> None:
         if one.latest:
             since = output.local_time(one.since, zone)[:16] or "before the log was sealed"
             typer.echo(f"  since {since}, last {output.local_time(one.latest, zone)[:16]}")
-        typer.echo(f"  {one.meaning.sentence if one.meaning else _UNKNOWN}")
-        if one.meaning and one.meaning.fix:
-            typer.echo(f"  → {one.meaning.fix}")
+        typer.echo(f"  {one.means}")
+        if one.fix:
+            typer.echo(f"  → {one.fix}")
         if one.examples:
             typer.echo(f"  for example {', '.join(one.examples)}")

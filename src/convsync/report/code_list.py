@@ -12,6 +12,7 @@ from convsync.store.audit_search import Wanted
 from convsync.store.database import Connection, Database
 
 EXAMPLES = 3
+_UNKNOWN = "This code stands in no table of ours: its rows are tried again every day."
 _LOOKED_AT = 200
 """How many of the latest events with a code are looked at for examples."""
 
@@ -32,6 +33,16 @@ class CodeFound:
     latest: datetime | None
     meaning: CodeMeaning | None
     examples: Sequence[str]
+
+    @property
+    def means(self) -> str:
+        """Return what it means, in a sentence."""
+        return self.meaning.sentence if self.meaning else _UNKNOWN
+
+    @property
+    def fix(self) -> str:
+        """Return what to do about it, empty where there is nothing."""
+        return self.meaning.fix if self.meaning else ""
 
 
 def codes_found(

@@ -5,7 +5,6 @@ It listens on loopback unless told otherwise, and then asks for a token:
 """
 
 import hmac
-import ipaddress
 import socket
 from threading import Thread
 
@@ -19,6 +18,7 @@ from starlette.routing import Route
 
 from convsync import log
 from convsync.errors import ConvsyncError, OperatorError
+from convsync.serving import is_loopback
 from convsync.watch.metrics import Look, registry_of
 
 
@@ -50,7 +50,7 @@ class Server:
     """Listens from construction until `stop`. Port 0 lets the system choose."""
 
     def __init__(self, look: Look, *, host: str, port: int, token: str | None) -> None:
-        if token is None and not _is_loopback(host):
+        if token is None and not is_loopback(host):
             raise OperatorError(
                 f"--metrics-host {host} can be reached from outside: set CONVSYNC_METRICS__TOKEN,"
                 " or listen on 127.0.0.1."
@@ -80,10 +80,3 @@ class Server:
         """Hang up; nothing is left running."""
         self._server.should_exit = True
         self._thread.join()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from convsync.errors import UnsafePlanError
 from convsync.model.chain import Head
 from convsync.model.ledger import Side
-from convsync.report.code_list import codes_found
 from convsync.report.page import Chart, svg
 from convsync.report.past_runs import PastRun, in_full, past_runs
 from convsync.report.status import status_of
@@ -51,8 +50,6 @@ class Nights:
         status = status_of(company.database, company.rules, company.sources)
         runs = past_runs(company.database, _LOOKED_AT)
         nights = [run for run in runs if run.command == "run"][-_NIGHTS:]
-        codes = codes_found(company.database, company.meaning_of) if status.blocked else []
-        blocked = {(one.destination, one.code): one.meaning for one in codes}
         return self._templates.response(
             "night.html",
             visit=visit,
@@ -62,7 +59,10 @@ class Nights:
             findings=findings,
             status=status,
             sides=sides_of(status.sums),
-            blocked=[(one, blocked[one.action.destination, one.code]) for one in status.blocked],
+            blocked=[
+                (one, company.meaning_of(one.action.destination, one.code))
+                for one in status.blocked
+            ],
             nights=nights,
             chart=Markup(svg(_uploads(nights))) if len(nights) > 1 else None,  # noqa: S704 (our own)
             head=_head(runs),
