@@ -345,6 +345,25 @@ def refused_run(office: Office) -> str:
     return str(run["run"])
 
 
+def test_what_the_account_blocks_is_said_as_status_says_it_with_a_button_for_operators(
+    office: Office,
+) -> None:
+    office.sends_by_google_ads()
+    off = {"enhanced_conversions_for_leads": False}
+    office.sandbox.platform.set_account(None, off)
+    office.deal("D-1", mql_date="", gclid="", e_mail="D-1@example.com")
+    office.night()
+    (blocked,) = json.loads(office.types("status", "--format", "json").out)["blocked"]
+    with page_of(office, NIGHT) as visitor:
+        visitor.signs_in("otto")
+        for said in (blocked["code"], blocked["means"], blocked["fix"], "Try again"):
+            assert said in visitor.text
+        visitor.sends("/sign-out")
+        visitor.signs_in("vera")
+        assert blocked["code"] in visitor.text
+        assert "Try again" not in visitor.text
+
+
 def test_a_form_that_is_too_long_is_refused(vera: Visitor) -> None:
     vera.opens("/")
     vera.sends("/sign-out", padding="x" * 20_000)
