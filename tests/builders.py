@@ -171,6 +171,7 @@ def a_conversion(
     consent: Consent = GRANTED,
     customer_type: CustomerType | None = None,
     variables: Mapping[str, str] | None = None,
+    clicked_at: datetime | None = None,
     time_to_close: timedelta | None = None,
 ) -> Conversion:
     matched = matched or a_match()
@@ -186,6 +187,7 @@ def a_conversion(
             consent=consent,
             customer_type=customer_type,
             variables=variables,
+            clicked_at=clicked_at,
         ),
         rule=rule,
         milestone=milestone,
@@ -203,6 +205,7 @@ def a_statement(
     event_at: datetime = WON_AT,
     value: Money | None = None,
     click_id: ClickId | None = CLICK_ID,
+    clicked_at: datetime | None = None,
     identifiers: Identifiers = NO_IDENTIFIERS,
     consent: Consent = GRANTED,
     customer_type: CustomerType | None = None,
@@ -215,6 +218,7 @@ def a_statement(
         event_at=event_at,
         value=value or usd(100),
         click_id=click_id,
+        clicked_at=clicked_at,
         identifiers=identifiers,
         consent=consent,
         customer_type=customer_type,
