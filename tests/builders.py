@@ -173,6 +173,7 @@ def a_conversion(
     consent: Consent = GRANTED,
     customer_type: CustomerType | None = None,
     variables: Mapping[str, str] | None = None,
+    clicked_at: datetime | None = None,
     time_to_close: timedelta | None = None,
 ) -> Conversion:
     matched = matched or a_match()
@@ -188,6 +189,7 @@ def a_conversion(
             consent=consent,
             customer_type=customer_type,
             variables=variables,
+            clicked_at=clicked_at,
         ),
         rule=rule,
         milestone=milestone,
@@ -205,6 +207,7 @@ def a_statement(
     event_at: datetime = WON_AT,
     value: Money | None = None,
     click_id: ClickId | None = CLICK_ID,
+    clicked_at: datetime | None = None,
     identifiers: Identifiers = NO_IDENTIFIERS,
     consent: Consent = GRANTED,
     customer_type: CustomerType | None = None,
@@ -217,6 +220,7 @@ def a_statement(
         event_at=event_at,
         value=value or usd(100),
         click_id=click_id,
+        clicked_at=clicked_at,
         identifiers=identifiers,
         consent=consent,
         customer_type=customer_type,

@@ -292,6 +292,8 @@ def _in_time(
 def _by_identifiers(deal: Deal, rule: ConversionRule) -> Matched | None:
     if not (deal.identifiers and rule.lets_identifiers_out(deal.consent)):
         return None
+    if not rule.hash_forms.of(deal.identifiers):
+        return None
     return Matched(basis=MatchBasis.IDENTIFIER, click=None, clicked_at=None)
 
 

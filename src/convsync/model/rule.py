@@ -10,6 +10,7 @@ from convsync.model.click import ClickIdKind
 from convsync.model.consent import Consent
 from convsync.model.deal import LOST
 from convsync.model.expected import AcceptedValues
+from convsync.model.identifiers import GOOGLES_FORMS, HashForms
 from convsync.model.money import Money
 
 
@@ -135,7 +136,8 @@ class ConversionRule:
     rest on an estimate are sent only where it `sends_estimated_days`. A click of an earlier sale to
     the same customer counts again only where it `reuses_clicks`; one that came after the milestone
     by no more than `clock_skew` counts as if it had come with it. A milestone is sent no sooner
-    than `hold` after it was reached, so that it can still change.
+    than `hold` after it was reached, so that it can still change. `hash_forms` are those of its
+    destination, which is told the time of the click where it `asks_when_clicked`.
     """
 
     name: str
@@ -152,6 +154,8 @@ class ConversionRule:
     upload_window: timedelta = timedelta(days=90)
     settling_time: timedelta = timedelta(hours=6)
     has_enhanced_conversions: bool = False
+    hash_forms: HashForms = GOOGLES_FORMS
+    asks_when_clicked: bool = False
     needs_granted_consent: bool = True
     is_undone_by_loss: bool = False
     days_to_close_variable: str | None = None

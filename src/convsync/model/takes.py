@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from convsync.model.click import ClickIdKind
+from convsync.model.identifiers import GOOGLES_FORMS, HashForms
 from convsync.model.money import MOST
 from convsync.model.statement import Operation, Statement
 
@@ -145,8 +146,9 @@ class Repeats:
 class Takes:
     """What a destination takes.
 
-    `click_ids` are the kinds of click ID it takes; `identifiers` how many hashed e-mails and
-    phones of one conversion, 0 where it takes no conversion without a click. `corrections` holds
+    `click_ids` are the kinds of click ID it takes, with the time of the click where it
+    `asks_when_clicked`; `identifiers` how many hashed e-mails and phones of one conversion, in
+    which `hash_forms`, 0 where it takes no conversion without a click. `corrections` holds
     the ways of each operation that corrects: no entry, no such correction. A milestone counts
     `counts_within` so long after it was reached (None: no limit but the click's). Verdicts are
     asked for at `first_poll` after the upload and then less and less often, at `longest_poll` at
@@ -155,7 +157,9 @@ class Takes:
     """
 
     click_ids: frozenset[ClickIdKind]
+    asks_when_clicked: bool = False
     identifiers: int = 0
+    hash_forms: HashForms = GOOGLES_FORMS
     corrections: Mapping[Operation, Sequence[Way]] = field(default_factory=dict)
     counts_within: timedelta | None = None
     largest_value: Decimal = MOST

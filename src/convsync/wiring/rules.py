@@ -87,6 +87,8 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
         upload_window=timedelta(days=platform.upload_window_days),
         settling_time=timedelta(hours=platform.settling_hours),
         has_enhanced_conversions=platform.enhanced_conversions and takes.identifiers > 0,
+        hash_forms=takes.hash_forms,
+        asks_when_clicked=takes.asks_when_clicked,
         needs_granted_consent=platform.identifiers_need_consent,
         is_undone_by_loss=rule.is_undone_by_loss,
         days_to_close_variable=rule.days_to_close_variable,
