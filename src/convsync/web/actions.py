@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.responses import Response
+from starlette.routing import Route
 
 from convsync import pipeline, wiring
 from convsync.model.chosen import Chosen
@@ -17,6 +18,7 @@ from convsync.report.closing import Closing
 from convsync.services import Report, Services
 from convsync.settings import Settings
 from convsync.web.company import Company
+from convsync.web.doors import Doors
 from convsync.web.rendering import Templates
 from convsync.web.visits import RefusedError, Visit
 
@@ -69,6 +71,12 @@ class Actions:
         self._settings = settings
         self._company = company
         self._templates = templates
+
+    def routes(self, doors: Doors) -> list[Route]:
+        """Return which addresses it answers."""
+        asked = doors.page(self.ask, is_for_operators=True)
+        done = doors.form(self.do, is_for_operators=True)
+        return [Route("/do/{what}", asked), Route("/do/{what}", done, methods=["POST"])]
 
     def ask(self, visit: Visit) -> Response:
         """Show what would be done, and ask."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from markupsafe import Markup
 from starlette.responses import Response
+from starlette.routing import Route
 
 from convsync.errors import UnsafePlanError
 from convsync.model.chain import Head
@@ -17,6 +18,7 @@ from convsync.store import kept_plans
 from convsync.store.account import Sums
 from convsync.watch.verdict import Level, verdict_of
 from convsync.web.company import Company
+from convsync.web.doors import Doors
 from convsync.web.rendering import Templates
 from convsync.web.visits import RefusedError, Visit
 
@@ -41,6 +43,13 @@ class Nights:
     def __init__(self, company: Company, templates: Templates) -> None:
         self._company = company
         self._templates = templates
+
+    def routes(self, doors: Doors) -> list[Route]:
+        """Return which addresses it answers."""
+        return [
+            Route("/", doors.page(self.last_night)),
+            Route("/runs/{number:int}", doors.page(self.run)),
+        ]
 
     def last_night(self, visit: Visit) -> Response:
         """Show whether all is well, why not, the account, and thirty nights."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from convsync.errors import ConvsyncError, OperatorError
+from convsync.model.identifiers import Form
 from convsync.model.takes import CODES, CodeMeaning, Takes
 from convsync.settings import Settings
 from convsync.signing_in.way import Entrance
@@ -91,6 +92,12 @@ def takes_of(settings: Settings) -> Mapping[str, Takes]:
     return {
         name: VENDORS[table.kind].takes_of(table) for name, table in settings.destinations.items()
     }
+
+
+def keeps_plain_hashes(tables: Mapping[str, Any]) -> bool:
+    """True where one of these destinations finds people by plain hashes; see Form."""
+    forms = [VENDORS[table.kind].takes_of(table).hash_forms for table in tables.values()]
+    return any(Form.PLAIN in (one.emails, one.phones) for one in forms)
 
 
 def explain_code(settings: Settings, destination: str, code: str) -> CodeMeaning | None:

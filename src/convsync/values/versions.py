@@ -16,9 +16,6 @@ from decimal import Decimal
 from convsync import audit
 from convsync.clock import Clock
 from convsync.errors import OperatorError
-from convsync.learn.backtest import Backtest, Month, backtest, held_against
-from convsync.learn.fitting import learn
-from convsync.learn.leads import Lead, Spell, Terms, days_at
 from convsync.model.deal import LOST, WON
 from convsync.model.event import Event, EventKind
 from convsync.model.expected import ExpectedTable, Forecast, group_in
@@ -29,6 +26,9 @@ from convsync.store import runs, value_versions
 from convsync.store.database import Connection, Database
 from convsync.store.value_versions import Version
 from convsync.store.walks import Trace, Walk, walks
+from convsync.values.backtest import Backtest, Month, backtest, held_against
+from convsync.values.fitting import learn
+from convsync.values.leads import Lead, Spell, Terms, days_at
 
 MONTHS_TRIED = 24
 """Months before this one, at most, that a rule for values is tried on."""
