@@ -15,8 +15,12 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from convsync import wiring
+from convsync.clock import system_clock
 from convsync.settings import Settings
 from convsync.web.actions import Actions
+from convsync.web.by_oidc import ByOidc
+from convsync.web.by_proxy import ByProxy
 from convsync.web.company import company_of
 from convsync.web.conversions import Conversions
 from convsync.web.decisions import Desk
@@ -48,9 +52,19 @@ def application(
     """
     company = company_of(settings, as_of=as_of)
     templates = Templates(company.zone)
-    doors = Doors(company, templates)
+    proxy, oidc = wiring.proxy_terms_of(settings), wiring.oidc_terms_of(settings)
+    by_proxy = ByProxy(proxy) if proxy else None
+    by_oidc = ByOidc(oidc, system_clock) if oidc else None
+    doors = Doors(company, templates, by_proxy)
     families = (
-        SignIn(company, templates, is_tls=is_tls, ticks=monotonic),
+        SignIn(
+            company,
+            templates,
+            by_proxy=by_proxy,
+            by_oidc=by_oidc,
+            is_tls=is_tls,
+            ticks=monotonic,
+        ),
         Nights(company, templates),
         Conversions(company, templates),
         Problems(company, templates),
