@@ -34,6 +34,7 @@ from convsync.store import (
     deals,
     funnel_steps,
     heard,
+    key_times,
     ledger,
     notes,
     persons,
@@ -336,6 +337,7 @@ class Work:
             shared=shared_keys.digests(connection),
             sales=kin.sales,
             takings=self.earnings.of(connection, rows),
+            seconds=key_times.seconds_for(connection, self.services.takes, chunk, candidates),
         )
         self._write_down(connection, done)
         held = {row: at for row, at in done.look_again.items() if at is not None}
