@@ -6,6 +6,7 @@ words are kept stands in `column_types`.
 
 from sqlalchemy import MetaData
 
+from convsync.store.schema.allowed_tables import allowed_keys
 from convsync.store.schema.audience_tables import (
     audience_batches,
     audience_lists,
@@ -101,6 +102,7 @@ __all__ = [
     "ad_days",
     "ad_names",
     "ad_results",
+    "allowed_keys",
     "audience_batches",
     "audience_lists",
     "audience_members",
