@@ -315,6 +315,14 @@ def test_a_milestone_in_the_future_waits_until_it_begins(
     assert match(a_click(), milestone=milestone) == expected
 
 
+def test_a_milestone_waits_for_as_long_as_its_rule_holds_it_and_then_counts() -> None:
+    rule = a_rule(hold=timedelta(days=3))
+    until = WON_AT + timedelta(days=3)
+    waiting = match(a_click(), rule=rule, now=until - SECOND)
+    assert waiting == Waiting(reason=Reason.MILESTONE_SETTLING, until=until)
+    assert isinstance(match(a_click(), rule=rule, now=until), Matched)
+
+
 @pytest.mark.parametrize(
     ("milestone", "now"),
     [

@@ -549,7 +549,9 @@ def test_the_sandbox_on_this_machine_needs_neither_tls_nor_credentials(
     config: Path, local: str
 ) -> None:
     config.write_text(f'{GOOD}{local}plaintext = true\ncredentials = "none"\n')
-    assert load_settings(config).destinations["google"].plaintext
+    google = load_settings(config).destinations["google"]
+    assert isinstance(google, google_tables.DataManagerTable)
+    assert google.plaintext
 
 
 @pytest.mark.parametrize(

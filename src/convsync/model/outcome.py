@@ -43,6 +43,7 @@ class Reason(StrEnum):
     WAITING_FOR_CLICK = "waiting_for_click"
     CLICK_TOO_RECENT = "click_too_recent"
     MILESTONE_IN_FUTURE = "milestone_in_future"
+    MILESTONE_SETTLING = "milestone_settling"
     VERDICT_PENDING = "verdict_pending"
     RULE_RETIRED = "rule_retired"
     PLATFORM_CANNOT = "platform_cannot"
@@ -181,6 +182,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.MILESTONE_IN_FUTURE: Explanation(
         "The milestone's date lies in the future.",
         "Nothing: it is sent when the date has come. Correct the date if it is a mistake.",
+    ),
+    Reason.MILESTONE_SETTLING: Explanation(
+        "The rule waits for its `hold_days` before it sends a milestone, which may still change.",
+        "Nothing: it is sent when due.",
     ),
     Reason.VERDICT_PENDING: Explanation(
         "The deal changed while the platform was still checking what it had received.",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum, auto
 
 from convsync.model.click import ClickIdKind
 from convsync.model.identifiers import GOOGLES_FORMS, HashForms
@@ -25,6 +26,7 @@ TOO_OLD_TO_COUNT = "TOO_OLD_TO_COUNT"
 TOO_OLD_TO_CORRECT = "TOO_OLD_TO_CORRECT"
 VALUE_NOT_TAKEN = "VALUE_NOT_TAKEN"
 TIME_CANNOT_BE_CORRECTED = "TIME_CANNOT_BE_CORRECTED"
+ANSWER_LOST = "ANSWER_LOST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,12 @@ CODES: Mapping[str, CodeMeaning] = {
         "again.",
         "Nothing: value and click are right. If it happens often, raise the source's lag_minutes.",
     ),
+    ANSWER_LOST: CodeMeaning(
+        "The request was never answered, and this platform does not promise to know a repeat of it "
+        "(any more). The conversion may count there or not, so it stays unsure.",
+        "Look in the platform's own reports. Where it is missing, `convsync retry` sends it again; "
+        "where it is not, that would count it twice.",
+    ),
 }
 """Our own codes, for what is refused without a request."""
 
@@ -104,6 +112,36 @@ class Way:
         return None
 
 
+class ConversionKey(Enum):
+    """By what a platform knows a conversion, so that a repeat of it is no second one."""
+
+    ORDER_ID = auto()
+    CLICK_AND_TIME = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """Whether a request whose answer was lost may be sent again, word for word.
+
+    It may be `within` so long of when it first left (None: at any time, zero: never). A platform
+    that knows a conversion by its click may not know one that has none, unless `without_click`.
+    """
+
+    within: timedelta | None = None
+    without_click: bool = True
+
+    def may_repeat(self, statement: Statement, left_at: datetime, now: datetime) -> bool:
+        """True where a repeat is no second conversion."""
+        if statement.click_id is None and not self.without_click:
+            return False
+        return self.within is None or now - left_at < self.within
+
+    @property
+    def are_always_safe(self) -> bool:
+        """True where whatever was sent may be sent again at any time."""
+        return self.within is None and self.without_click
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takes:
     """What a destination takes.
@@ -114,7 +152,8 @@ class Takes:
     the ways of each operation that corrects: no entry, no such correction. A milestone counts
     `counts_within` so long after it was reached (None: no limit but the click's). Verdicts are
     asked for at `first_poll` after the upload and then less and less often, at `longest_poll` at
-    least; None: the answer to the upload is the verdict.
+    least; None: the answer to the upload is the verdict. `key` is what it knows a conversion by,
+    and `repeats` says when it knows a repeat for one.
     """
 
     click_ids: frozenset[ClickIdKind]
@@ -126,6 +165,18 @@ class Takes:
     largest_value: Decimal = MOST
     first_poll: timedelta | None = None
     longest_poll: timedelta = timedelta(hours=12)
+    key: ConversionKey = ConversionKey.ORDER_ID
+    repeats: Repeats = Repeats()
+
+    @property
+    def can_take_back(self) -> bool:
+        """True where what was counted can be taken back."""
+        return Operation.RETRACT in self.corrections
+
+    @property
+    def can_correct(self) -> bool:
+        """True where what was counted can be given another value."""
+        return Operation.RESTATE in self.corrections
 
     def refusal_of(self, statement: Statement, now: datetime) -> str | None:
         """Return our code for why the platform would refuse a statement, None where it may not.

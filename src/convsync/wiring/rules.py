@@ -83,6 +83,7 @@ def _rule(name: str, rule: tables.Rule, settings: Settings) -> ConversionRule:
         lookback=timedelta(days=rule.lookback_days),
         reuses_clicks=rule.reuse_clicks,
         clock_skew=timedelta(minutes=rule.clock_skew_minutes),
+        hold=timedelta(days=rule.hold_days),
         upload_window=timedelta(days=platform.upload_window_days),
         settling_time=timedelta(hours=platform.settling_hours),
         has_enhanced_conversions=platform.enhanced_conversions and takes.identifiers > 0,
