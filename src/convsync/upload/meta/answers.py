@@ -1,8 +1,8 @@
 """What Meta answers, and what that makes of each row of a batch.
 
-An answer is about a request as a whole. It was taken where Meta says that it received as many events
-as were sent, and nothing else; any other number leaves all of them unknown. A refusal names no event:
-one that stands alone is meant, and of several none has been judged, so that the batch is halved.
+An answer is about a request as a whole. It was taken where Meta says that it received as many
+events as were sent, and nothing else; any other number leaves all of them unknown. A refusal names
+no event: one that stands alone is meant; of several none is judged, so that the batch is halved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,12 @@ from convsync.model.outcome import Confirmed, Outcome, Untried
 from convsync.model.statement import Batch
 from convsync.upload.codes import UNKNOWN, Class, outcome_as
 from convsync.upload.meta.codes import PASSING, THROTTLED, meaning_of
-from convsync.vendor_words import code_of, name_of
+from convsync.vendor_words import name_of
 
 _USAGE: Final = "x-business-use-case-usage"
 _USES: Final = TypeAdapter(dict[str, list[dict[str, Any]]])
 _MINUTE_S: Final = 60.0
+_NO_CODE: Final = 10**9
 
 
 def outcomes_of(
@@ -48,7 +49,7 @@ def outcomes_of(
 def code_in(body: Mapping[str, Any]) -> str:
     """Return the code of a refusal, with its subcode where there is one: `100/2804003`."""
     error = body["error"]
-    code, subcode = code_of(error.get("code")), code_of(error.get("error_subcode"))
+    code, subcode = _number(error.get("code")), _number(error.get("error_subcode"))
     return f"{code}/{subcode}" if subcode else code
 
 
@@ -77,6 +78,11 @@ def _refused(
     if len(batch.statements) > 1:
         return [Untried()] * len(batch.statements)
     return [outcome_as(code, meaning_of(code) or UNKNOWN, batch.statements[0], now)]
+
+
+def _number(value: Any) -> str:
+    is_one = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_one and 0 <= value < _NO_CODE else ""
 
 
 def _traced(error: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from convsync.upload.meta.takes import LEAD_ID_MALFORMED, VALUE_NEGATIVE
 
 INVALID_PARAMETER: Final = "100"
 
-_TOKEN = (
+_MAKE_ANOTHER = (
     "Make a new token for a system user with access to the dataset (Events Manager › the dataset › "
     "Settings › Conversions API, or Business settings › System users), and put it into the "
     "destination's access_token."
@@ -28,7 +28,7 @@ _RIGHTS = (
     "Give the token's system user access to the dataset, and its app the permission ads_management."
 )
 _TELL_US = "Tell convsync's authors the code and the trace."
-_BAD_TOKEN = stop("The access token is invalid, or has ended.", _TOKEN)
+_BAD_TOKEN = stop("The access token is invalid, or has ended.", _MAKE_ANOTHER)
 _NO_RIGHT = stop("The token lacks a permission or a capability.", _RIGHTS)
 _BAD_DATA = row("Meta refuses the event's data, without a documented reason.", _TELL_US)
 

@@ -17,6 +17,7 @@ from functools import partial
 from convsync.errors import OperatorError
 from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch
+from convsync.model.takes import Takes
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.meta.answers import code_in, outcomes_of, raise_if_it_stops
 from convsync.upload.meta.codes import explain_code
@@ -48,7 +49,7 @@ class MetaConversions:
         self.requests_in_flight = requests_in_flight
         self.upload_quota = upload_quota
         self.status_quota = UNLIMITED  # there is no status to ask for
-        self.takes = meta(dataset.action_source)
+        self.takes: Takes = meta(dataset.action_source)
         self._dataset = dataset
         self._graph = Graph(name, dataset, version=version, url=url, timeout=timeout)
 

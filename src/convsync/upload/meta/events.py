@@ -1,9 +1,9 @@
 """A batch as the events of one request to Meta, the same for the same batch.
 
-- `event_id` and `event_name` are what Meta knows a repeat by, so both stay as they were planned, and
-  so does `event_time`: the order ID, the rule's action, and the milestone's second.
-- `fbc` is made as the pixel makes its cookie: `fb.1.<milliseconds>.<fbclid>`, with the time at which
-  the fbclid was first seen
+- `event_id` and `event_name` are what Meta knows a repeat by, so both stay as they were planned,
+  and so does `event_time`: the order ID, the rule's action, and the milestone's second.
+- `fbc` is made as the pixel makes its cookie: `fb.1.<milliseconds>.<fbclid>`, with the time at
+  which the fbclid was first seen
   (https://developers.facebook.com/documentation/ads-commerce/conversions-api/parameters/fbp-and-fbc).
   Where nobody knows that, it was seen by the time of the event.
 - `event_source` and `lead_event_source` are required of CRM events

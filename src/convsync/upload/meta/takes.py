@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from convsync.model.click import ClickIdKind
+from convsync.model.click import ClickId, ClickIdKind
 from convsync.model.identifiers import Form, HashForms
 from convsync.model.statement import Statement
 from convsync.model.takes import Repeats, Takes
@@ -47,10 +47,9 @@ class MetaTakes(Takes):
 
 
 def _fault_of(statement: Statement) -> str | None:
-    click_id = statement.click_id
-    is_lead = click_id is not None and click_id.kind is ClickIdKind.FB_LEAD_ID
-    if is_lead and not LEAD_ID.fullmatch(click_id.value):
-        return LEAD_ID_MALFORMED
+    match statement.click_id:
+        case ClickId(kind=ClickIdKind.FB_LEAD_ID, value=value) if not LEAD_ID.fullmatch(value):
+            return LEAD_ID_MALFORMED
     return VALUE_NEGATIVE if statement.value.amount < 0 else None
 
 
