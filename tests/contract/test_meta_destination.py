@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import pytest
@@ -38,7 +38,7 @@ RECENTLY = NOW - timedelta(days=1)
 class OnMeta:
     """Meta's room behind the words of the destinations' suite."""
 
-    codes = Codes(
+    codes: ClassVar[Codes] = Codes(
         refused="100/2804001",
         put_off="100/2899998",
         no_action="100/33",
@@ -72,7 +72,7 @@ class OnMeta:
     def lose_the_action(self) -> None:
         self.room.account.datasets = frozenset({"999"})
 
-    def pass_judgement(self) -> None:
+    def pass_judgement(self) -> datetime:
         raise AssertionError("everything is answered at once")
 
     def value(self, order_id: OrderId) -> float | None:

@@ -16,7 +16,7 @@ _USUALLY_DAYS = 7
 
 
 class MetaTable(DestinationTable):
-    """A dataset at Meta, and the system user's token that may send to it.
+    """A dataset at Meta, and the system user's token that may send to it: a secret.
 
     `crm_name` is the CRM by whose name Meta shows the events. `app_secret` is for tokens whose app
     demands a proof with each call. A `test_event_code` shows events among Meta's test events, where
@@ -26,7 +26,7 @@ class MetaTable(DestinationTable):
 
     kind: Literal["meta"]
     dataset_id: Digits
-    access_token: SecretStr
+    access_token: SecretStr | None = None
     app_secret: SecretStr | None = None
     crm_name: str = Field(default="CRM", pattern=r"\S", max_length=100)
     action_source: Literal[

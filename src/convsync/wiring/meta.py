@@ -10,7 +10,7 @@ from convsync.settings import Settings, meta_tables
 from convsync.signing_in.way import Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
-from convsync.upload.meta import codes, takes
+from convsync.upload.meta import conversions_api_codes, takes
 from convsync.upload.meta.ad_account import MetaAdAccount
 from convsync.upload.meta.conversions_api import MetaConversions
 from convsync.upload.meta.events import Dataset
@@ -33,7 +33,7 @@ def takes_of(table: Table) -> Takes:
 
 def explain_code(table: Table, code: str) -> CodeMeaning | None:
     """Return what one of Meta's codes means; see Vendor."""
-    return codes.explain_code(code)
+    return conversions_api_codes.explain_code(code)
 
 
 def name_of_account(table: Table) -> str:
@@ -60,6 +60,11 @@ def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
 
 
 def _opened(name: str, table: Table) -> MetaConversions:
+    if table.access_token is None:
+        raise OperatorError(
+            f"destinations.{name}.access_token is missing: set the variable "
+            f"CONVSYNC_DESTINATIONS__{name.upper()}__ACCESS_TOKEN to the token of a system user."
+        )
     return MetaConversions(
         name,
         Dataset(

@@ -16,7 +16,7 @@ from convsync.http import Answer
 from convsync.model.outcome import Confirmed, Outcome, Untried
 from convsync.model.statement import Batch
 from convsync.upload.codes import UNKNOWN, Class, outcome_as
-from convsync.upload.meta.codes import PASSING, THROTTLED, meaning_of
+from convsync.upload.meta.conversions_api_codes import PASSING, THROTTLED, meaning_of
 from convsync.vendor_words import name_of
 
 _USAGE: Final = "x-business-use-case-usage"

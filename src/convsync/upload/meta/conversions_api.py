@@ -20,7 +20,7 @@ from convsync.model.statement import Batch
 from convsync.model.takes import Takes
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.meta.answers import code_in, outcomes_of, raise_if_it_stops
-from convsync.upload.meta.codes import explain_code
+from convsync.upload.meta.conversions_api_codes import explain_code
 from convsync.upload.meta.events import Dataset, request_of
 from convsync.upload.meta.graph import HOST, VERSION, Graph
 from convsync.upload.meta.takes import meta

@@ -74,11 +74,24 @@ CHECKED_BEFOREHAND: Final[Mapping[str, Meaning]] = {
 }
 """Our own codes: with one such event Meta would refuse the whole request."""
 
-THROTTLED: Final = frozenset({"4", "17", "32", "341", "613", "80003", "80004"})
-"""Too many calls of an app, a user or an ad account: nothing was taken."""
+THROTTLED: Final[Mapping[str, str]] = {
+    "4": "Too many calls of the app.",
+    "17": "Too many calls of the user.",
+    "32": "Too many calls of a page.",
+    "341": "A limit of the application is reached.",
+    "613": "Too many calls of one kind.",
+    "80003": "Too many calls for the audiences of the ad account.",
+    "80004": "Too many calls for the ad account.",
+}
+"""Nothing was taken. The same is sent again, no sooner than Meta says."""
 
-PASSING: Final = frozenset({"1", "2", "5000", "21009"})
-"""Meta is not well, or the dataset not ready. Whether the events were taken is not known."""
+PASSING: Final[Mapping[str, str]] = {
+    "1": "Meta had an unknown error.",
+    "2": "The service was not available.",
+    "5000": "Meta had an unknown error.",
+    "21009": "The dataset was not ready for uploads.",
+}
+"""Whether the events were taken is not known. They are sent again soon, word for word."""
 
 
 def meaning_of(code: str) -> Meaning | None:
@@ -91,5 +104,5 @@ def meaning_of(code: str) -> Meaning | None:
 
 def explain_code(code: str) -> CodeMeaning | None:
     """Return what a code means for people; None: it stands in no table."""
-    whole = explained(code, MEANINGS, CHECKED_BEFOREHAND)
-    return whole or explained(code.partition("/")[0], MEANINGS)
+    meaning = meaning_of(code)
+    return explained(code, {code: meaning} if meaning else CHECKED_BEFOREHAND)
