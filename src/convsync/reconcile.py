@@ -201,6 +201,11 @@ def _refusal_of(takes: Mapping[str, Takes] | None, action: ConversionAction) -> 
     return lambda _statement, _now: DESTINATION_REMOVED
 
 
+def _knows_repeat(takes: Mapping[str, Takes] | None, entry: LedgerEntry) -> bool:
+    found = (takes or {}).get(entry.action.destination)
+    return found is None or found.repeats.knows(entry.statement)
+
+
 @dataclass(slots=True, kw_only=True)
 class _DealAtHand:
     """One deal, with all that is needed to decide and plan its milestones."""
@@ -296,6 +301,7 @@ class _DealAtHand:
                 self.takes, place.action if entry.told is None else entry.action
             ),
             is_mistimed=_is_mistimed(entry, self.stored.deal.milestone(place.milestone)),
+            knows_repeat=_knows_repeat(self.takes, entry),
         )
         if rule is not None:
             item = self._with_revenue(item, rule, decision)

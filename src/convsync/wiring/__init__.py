@@ -20,6 +20,7 @@ from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
+from convsync.wiring.destinations import finality_of as finality_of
 from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.learning import learning_terms_of as learning_terms_of

@@ -114,6 +114,11 @@ def account_names(settings: Settings) -> Mapping[str, str]:
     }
 
 
+def finality_of(settings: Settings) -> Mapping[str, str]:
+    """Return what cannot be undone at each destination once it is sent; those without are none."""
+    return {name: said for name, takes in takes_of(settings).items() if (said := takes.finality)}
+
+
 def time_of_platforms(settings: Settings) -> Callable[[], None]:
     """Return a function that has the first ad account's platform say what time it is.
 
