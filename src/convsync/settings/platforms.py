@@ -14,7 +14,7 @@ PLATFORM_TABLES: Mapping[str, PlatformTables] = {
 }
 
 OF_KIND: Mapping[str, PlatformTables] = {
-    kind: platform for platform in PLATFORM_TABLES.values() for kind in platform.kinds
+    kind: platform for platform in PLATFORM_TABLES.values() for kind in sorted(platform.kinds)
 }
 """What is known of a platform, by the `kind` of a destination."""
 
