@@ -3,6 +3,7 @@
 CONVSYNC_CONFIG=convsync.toml uvicorn --factory convsync.web.application:app
 """
 
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from convsync.settings import Settings
 from convsync.web.actions import Actions
 from convsync.web.company import company_of
 from convsync.web.conversions import Conversions
+from convsync.web.decisions import Desk
 from convsync.web.doors import Doors
 from convsync.web.nights import Nights
 from convsync.web.problems import Problems
@@ -30,9 +32,16 @@ _STATIC: Final = Path(__file__).with_name("static")
 
 
 def application(
-    settings: Settings, reported: Reported, *, is_tls: bool, as_of: datetime | None = None
+    settings: Settings,
+    reported: Reported,
+    *,
+    run_command: Sequence[str],
+    is_tls: bool,
+    as_of: datetime | None = None,
 ) -> Starlette:
     """Return the page; OperatorError where there is no ledger. `reported` gives the reports.
+
+    `run_command` is the command of a night, without who answers for it and when it is.
 
     `is_tls` says that browsers come over TLS: the cookie is for that alone then. `as_of` is taken
     for the present, as by the option of that name.
@@ -46,7 +55,7 @@ def application(
         Conversions(company, templates),
         Problems(company, templates),
         Reports(company, templates, reported),
-        Actions(settings, company, templates),
+        Actions(Desk(settings=settings, company=company, run_command=run_command), templates),
     )
 
     @asynccontextmanager
