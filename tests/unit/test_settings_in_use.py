@@ -214,6 +214,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         for key, value in table.items():
             written = value if isinstance(value, str) else json.dumps(value)
             monkeypatch.setenv(f"CONVSYNC_DESTINATIONS__{name.upper()}__{key.upper()}", written)
+        for key, written in (("milestone", "won"), ("action_id", "1"), ("destination", name)):
+            monkeypatch.setenv(f"CONVSYNC_RULES__TO_{name.upper()}__{key.upper()}", written)
     return load_settings(path)
 
 
