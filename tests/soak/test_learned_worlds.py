@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from convsync.learn.chances import WHOLE
-from convsync.learn.fitting import learn
-from convsync.learn.leads import days_at
 from convsync.sandbox.world import World
 from convsync.sandbox.world_chances import true_chance
 from convsync.sandbox.world_figures import LEADS_BY_ORIGIN
+from convsync.values.chances import WHOLE
+from convsync.values.fitting import learn
+from convsync.values.leads import days_at
 from tests.worlds_to_learn import TERMS, leads_of
 
 ENDS_AT = datetime(2026, 3, 1, tzinfo=UTC)

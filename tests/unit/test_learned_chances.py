@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from convsync.learn.chances import WHOLE, growing
-from convsync.learn.fitting import learn
-from convsync.learn.leads import Lead, Spell, Terms
-from convsync.learn.pooling import Family, Known, drawn_together
 from convsync.model.expected import ExpectedTable, key_of
 from convsync.model.money import Money
+from convsync.values.chances import WHOLE, growing
+from convsync.values.fitting import learn
+from convsync.values.leads import Lead, Spell, Terms
+from convsync.values.pooling import Family, Known, drawn_together
 from tests.worlds_to_learn import TERMS, made_up
 
 ONE_STEP = TERMS._replace(milestones=("mql",))

@@ -9,9 +9,9 @@ from convsync.cli import output
 from convsync.cli.options import Format
 
 if TYPE_CHECKING:
-    from convsync.learn.backtest import Bin
-    from convsync.learn.score import Fact
     from convsync.model.expected import Cell, ExpectedTable, Forecast, Measured
+    from convsync.values.backtest import Bin
+    from convsync.values.score import Fact
 
 CELL_TABLE = (
     *("milestone", "group", "leads", "won", "young", "chance", "nine in ten sure"),

@@ -22,11 +22,11 @@ from convsync.errors import OperatorError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from convsync.learning import Learned
     from convsync.model.expected import Cell, ExpectedTable, Forecast
     from convsync.report.scores import Scored
     from convsync.store.value_versions import Version
     from convsync.store.walks import Walk
+    from convsync.values.versions import Learned
 
 app = typer.Typer(
     help="What a lead is worth at each milestone, learned from your own deals.",
@@ -61,7 +61,7 @@ def learn(
     """Learn values, try the same on past months, and keep a version that nobody uses yet."""
     from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.learning import learn_version
+    from convsync.values.versions import learn_version
     from convsync.whoami import os_user
 
     settings = options.load(config)
@@ -94,8 +94,8 @@ def accept(
     What is counted already keeps its value, unless it is to be restated.
     """
     from convsync.clock import system_clock
-    from convsync.learning import accept_version
     from convsync.settings.value_checks import rules_that_learn
+    from convsync.values.versions import accept_version
     from convsync.whoami import os_user
 
     settings = options.load(config)
@@ -201,7 +201,7 @@ def accepted_or_raise(connection: Any) -> "Version":
 
 
 def _show_learned(learned: "Learned") -> None:
-    from convsync.learning import drift_in_words
+    from convsync.values.versions import drift_in_words
 
     show_cells(learned.table)
     show_forecasts(learned.backtest.forecasts)

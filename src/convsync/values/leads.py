@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import NamedTuple
 
-from convsync.outlook import Course, Fate
+from convsync.values.outlook import Course, Fate
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)

@@ -11,8 +11,8 @@ from itertools import pairwise
 from math import inf, log
 from typing import NamedTuple
 
-from convsync.learn.chances import WHOLE
 from convsync.model.expected import Cell, ExpectedTable, at_age
+from convsync.values.chances import WHOLE
 
 _DAY = timedelta(days=1)
 FACTS = 3

@@ -16,10 +16,10 @@ others 1972).
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from convsync.learn.leads import Lead, Terms
-from convsync.learn.pooling import Family, Known, drawn_together
 from convsync.model.expected import Timing, at_age
-from convsync.outlook import Course, Fate, Outlook
+from convsync.values.leads import Lead, Terms
+from convsync.values.outlook import Course, Fate, Outlook
+from convsync.values.pooling import Family, Known, drawn_together
 
 FEWEST = 20
 """Leads at a milestone that a group has to have to be a group of its own."""

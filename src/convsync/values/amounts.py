@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from convsync.learn.chances import WHOLE, Group
-from convsync.learn.leads import Lead, Terms
-from convsync.learn.pooling import Family, Known, drawn_together
+from convsync.values.chances import WHOLE, Group
+from convsync.values.leads import Lead, Terms
+from convsync.values.pooling import Family, Known, drawn_together
 
 FEWEST_SALES = 5
 """Sales that a group has to have for its own amount to be asked for."""

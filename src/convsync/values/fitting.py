@@ -7,8 +7,9 @@ both together: as they are independent, distances on the scale of ratios add up 
 from collections.abc import Mapping, Sequence
 from math import exp, hypot, inf, log, sqrt
 
-from convsync.learn.amounts import amounts
-from convsync.learn.chances import (
+from convsync.model.expected import Cell, ExpectedTable, Measured, key_of
+from convsync.values.amounts import amounts
+from convsync.values.chances import (
     WHOLE,
     Group,
     Tallies,
@@ -18,10 +19,9 @@ from convsync.learn.chances import (
     growing,
     tallied,
 )
-from convsync.learn.leads import Lead, Terms
-from convsync.learn.pooling import Known
-from convsync.model.expected import Cell, ExpectedTable, Measured, key_of
-from convsync.outlook import NINE_IN_TEN, wilson
+from convsync.values.leads import Lead, Terms
+from convsync.values.outlook import NINE_IN_TEN, wilson
+from convsync.values.pooling import Known
 
 
 def learn(leads: Sequence[Lead], terms: Terms, day: float) -> ExpectedTable | None:

@@ -17,11 +17,11 @@ from itertools import pairwise
 from math import inf, log, sqrt
 from typing import NamedTuple
 
-from convsync.learn.chances import WHOLE
-from convsync.learn.fitting import learn
-from convsync.learn.leads import Lead, Terms
 from convsync.model.expected import ExpectedTable, Forecast, Measured, at_age
-from convsync.outlook import NINE_IN_TEN, Fate
+from convsync.values.chances import WHOLE
+from convsync.values.fitting import learn
+from convsync.values.leads import Lead, Terms
+from convsync.values.outlook import NINE_IN_TEN, Fate
 
 _NINETY_NINE = 2.5758
 """Standard deviations on each side that hold 99 in 100 of a normal distribution."""
