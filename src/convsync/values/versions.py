@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
-from convsync import audit
 from convsync.clock import Clock
+from convsync.deciding import put_on_record
 from convsync.errors import OperatorError
 from convsync.model.deal import LOST, WON
 from convsync.model.event import Event, EventKind
@@ -22,7 +22,7 @@ from convsync.model.expected import ExpectedTable, Forecast, group_in
 from convsync.model.finding import Finding, Severity
 from convsync.model.outcome import EXPLANATIONS, Reason
 from convsync.model.rule import ConversionRule
-from convsync.store import runs, value_versions
+from convsync.store import value_versions
 from convsync.store.database import Connection, Database
 from convsync.store.value_versions import Version
 from convsync.store.walks import Trace, Walk, walks
@@ -95,7 +95,8 @@ def learn_version(
     with database.transaction("keep values") as connection:
         number = value_versions.keep(connection, table, tried.forecasts, at=now, by=by)
         said = {"version": number, "leads": len(history.leads), "by": by}
-        _record(connection, "values learn", EventKind.VALUES_LEARNED, said, now, real_clock)
+        event = Event(EventKind.VALUES_LEARNED, said)
+        put_on_record(connection, "values learn", event, now=now, real_clock=real_clock)
     drift = [] if used is None else drift_of(used.table, history, terms, now)
     return Learned(number=number, table=table, backtest=tried, history=history, drift=drift)
 
@@ -127,7 +128,8 @@ def accept_version(
         _require_later(value_versions.accepted(connection), now)
         value_versions.accept(connection, found.number, at=now, by=by, restates=restates)
         said = {"version": found.number, "restates": restates, "by": by}
-        _record(connection, "values accept", EventKind.VALUES_ACCEPTED, said, now, real_clock)
+        event = Event(EventKind.VALUES_ACCEPTED, said)
+        put_on_record(connection, "values accept", event, now=now, real_clock=real_clock)
     return found
 
 
@@ -189,19 +191,6 @@ def _require_later(used: Version | None, now: datetime) -> None:
             f" now is {now:%Y-%m-%d %H:%M:%S} UTC: what is accepted last is used. Check the clock,"
             " or leave out --as-of."
         )
-
-
-def _record(
-    connection: Connection,
-    command: str,
-    kind: EventKind,
-    said: Mapping[str, object],
-    now: datetime,
-    real_clock: Clock,
-) -> None:
-    run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=real_clock())
-    audit.record(connection, [Event(kind, said)], run_id=run_id, at=now)
-    runs.end_unlocked(connection, run_id, real_clock())
 
 
 # A deal as a lead

@@ -3,6 +3,7 @@
 CONVSYNC_CONFIG=convsync.toml uvicorn --factory convsync.web.application:app
 """
 
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from convsync.web.asking import Commands
 from convsync.web.company import company_of
 from convsync.web.conversions import Conversions
 from convsync.web.deal_lists import DealLists
+from convsync.web.decisions import Desk
 from convsync.web.doors import Doors
 from convsync.web.figures import FigurePages
 from convsync.web.nights import Nights
@@ -35,10 +37,13 @@ def application(
     settings: Settings,
     commands: Commands,
     *,
+    run_command: Sequence[str],
     is_tls: bool,
     as_of: datetime | None = None,
 ) -> Starlette:
     """Return the page; OperatorError where there is no ledger. `commands` are their answers.
+
+    `run_command` is the command of a night, without who answers for it and when it is.
 
     `is_tls` says that browsers come over TLS: the cookie is for that alone then. `as_of` is taken
     for the present, as by the option of that name.
@@ -53,7 +58,7 @@ def application(
         Problems(company, templates),
         DealLists(company, templates, commands),
         FigurePages(company, templates, commands.figures),
-        Actions(settings, company, templates),
+        Actions(Desk(settings=settings, company=company, run_command=run_command), templates),
     )
 
     @asynccontextmanager
