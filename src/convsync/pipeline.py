@@ -31,9 +31,9 @@ from convsync.model.kept_plan import Kept
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.services import Report, Services
+from convsync.services import Counted, Report, Services
 from convsync.steps import Work
-from convsync.store import click_news, clicks, crowded_keys, runs, value_versions
+from convsync.store import allowed_keys, click_news, clicks, crowded_keys, runs, value_versions
 from convsync.store.database import Connection
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
@@ -271,7 +271,8 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
         stored = work.intake.read_clicks(source, everything, again=again)
         with session.transaction("count clicks by their keys") as connection:
             click_news.note_leading_on(connection)
-            crowded_keys.note(connection, services.shared_keys.allowed, now=now)
+            terms = allowed_keys.added_to(connection, services.shared_keys)
+            crowded_keys.note(connection, terms.allowed, now=now)
     except BaseException as error:
         _end_import(session, services, *_ending(error))
         raise
@@ -338,12 +339,15 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         detail = {"command": command, "as_of": now.isoformat(), "by": services.by}
         started = Event(EventKind.RUN_STARTED, detail)
         audit.record(connection, [started], run_id=run_id, at=now)
+    counted = Counted(services.progress)
+    services = replace(services, progress=counted)
     session = RunSession(
         services.database,
         run_id,
         now,
         real_clock=services.real_clock,
         on_step=services.on_step,
+        progress=counted.so_far,
     )
     with services.database.reading() as connection:
         valued = _with_learned_values(services, connection)

@@ -1,5 +1,6 @@
 """What a run works with, and what it says of itself at its end."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,29 @@ class NoProgress:
 
     def advance(self, stage: str, count: int) -> None:
         """Do nothing."""
+
+
+class Counted:
+    """Counts how far a run has come, for whoever watches it from elsewhere, and tells who hears."""
+
+    def __init__(self, hears: Progress) -> None:
+        self._hears = hears
+        self._done: Counter[str] = Counter()
+        self._totals: dict[str, int] = {}
+
+    def expect(self, stage: str, total: int) -> None:
+        """Count it, and pass it on."""
+        self._totals[stage] = self._done[stage] + total
+        self._hears.expect(stage, total)
+
+    def advance(self, stage: str, count: int) -> None:
+        """Count it, and pass it on."""
+        self._done[stage] += count
+        self._hears.advance(stage, count)
+
+    def so_far(self) -> dict[str, tuple[int, int | None]]:
+        """Return what is done of each stage, and of how many where that is known."""
+        return {stage: (done, self._totals.get(stage)) for stage, done in self._done.items()}
 
 
 def _say_nothing(_: Closing) -> None:

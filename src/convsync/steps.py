@@ -30,10 +30,12 @@ from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.services import Services
 from convsync.store import (
     account,
+    allowed_keys,
     crowded_keys,
     deals,
     funnel_steps,
     heard,
+    key_times,
     ledger,
     notes,
     persons,
@@ -254,10 +256,10 @@ class Work:
 
         Keys that too many deals have join nobody, so these are found before.
         """
-        terms = self.services.shared_keys
         sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
         sends = sends or bool(self.services.audiences)
         with self.session.transaction("join people") as connection:
+            terms = allowed_keys.added_to(connection, self.services.shared_keys)
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
                 now = self.session.now
@@ -337,6 +339,7 @@ class Work:
             shared=shared_keys.digests(connection),
             sales=kin.sales,
             takings=self.earnings.of(connection, rows),
+            seconds=key_times.seconds_for(connection, self.services.takes, chunk, candidates),
         )
         self._write_down(connection, done)
         held = {row: at for row, at in done.look_again.items() if at is not None}

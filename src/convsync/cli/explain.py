@@ -60,16 +60,16 @@ def explain(
             unreadable[asked] = explanation.unreadable(database, asked)
             _require(asked, explained, unreadable[asked])
             found += [explanation.with_codes(one, meaning_of) for one in explained]
-    accounts = wiring.account_names(settings)
+    accounts, finality = wiring.account_names(settings), wiring.finality_of(settings)
     if form is Format.TABLE:
-        shown = _Shown(settings.company.time_zone, accounts)
+        shown = _Shown(settings.company.time_zone, accounts, finality)
         for one in found:
             for text in shown.texts_of(one):
                 typer.echo(text)
             for place in unreadable.get(one.deal.deal_id, ()):
                 typer.echo(f"  Its latest record could not be read, and is left out: {place}")
     else:
-        rows = [_row(one, line, accounts) for one in found for line in one.lines]
+        rows = [_row(one, line, accounts, finality) for one in found for line in one.lines]
         output.show(rows, _COLUMNS, form)
 
 
@@ -81,7 +81,12 @@ def _require(asked: str, found: "Sequence[DealExplanation]", unreadable: Sequenc
         raise OperatorError(f"No deal {asked} has been read. {why}.")
 
 
-def _row(explained: "DealExplanation", line: "Line", accounts: Mapping[str, str]) -> dict[str, Any]:
+def _row(
+    explained: "DealExplanation",
+    line: "Line",
+    accounts: Mapping[str, str],
+    finality: Mapping[str, str],
+) -> dict[str, Any]:
     entry, why, sent = line.entry, line.explanation, line.sent
     return {
         "source": explained.deal.source,
@@ -110,6 +115,7 @@ def _row(explained: "DealExplanation", line: "Line", accounts: Mapping[str, str]
         "caught_earlier": list(line.caught_earlier),
         "destination": line.destination,
         "account": accounts.get(line.destination or ""),
+        "finality": finality.get(line.destination or ""),
         "action": line.action_id,
         "revenue": _income_row(line.income) if line.income else None,
         "sent_with": list(sent.identifiers) if sent else None,
@@ -185,6 +191,7 @@ class _Shown:
 
     zone: tzinfo | None
     accounts: Mapping[str, str]
+    finality: Mapping[str, str]
 
     def texts_of(self, explained: "DealExplanation") -> Iterator[str]:
         """Yield what there is to say of a deal, line by line."""
@@ -236,6 +243,8 @@ class _Shown:
             yield from self._without_entry(line)
             return
         yield from self._of_entry(line)
+        if said := self.finality.get(line.destination or ""):
+            yield f"    what {line.destination} counts {said}"
 
     def _reached(self, line: "Line") -> str:
         milestone = line.milestone
@@ -265,6 +274,8 @@ class _Shown:
             yield f"    {_NO_RULE}, so nothing is sent of it"
         elif line.explanation is None:
             yield "    not planned yet; the next run plans it"
+            if said := self.finality.get(line.destination or ""):
+                yield f"    what {line.destination} counts {said}"
         else:
             yield from _because(line)
 

@@ -159,12 +159,16 @@ def spark_line(values: Iterable[int | Decimal]) -> str:
 
 
 def _show_in_full(found: "RunInFull", settings: "Settings") -> None:
+    from convsync.report.past_runs import in_words
+
     run = found.run
     ended = "still running" if run.took is None else f"took {duration(run.took)}"
     typer.echo(f"run {run.run_id} ({run.command}): {run.state}, {ended}")
     typer.echo(f"  as of {_at(run.as_of, settings)}, started {_at(run.started_at, settings)}")
     if run.message:
         typer.echo(f"  {run.message}")
+    if run.took is None and found.so_far:
+        typer.echo(f"  so far: {', '.join(in_words(found.so_far))}")
     for what, counts in (
         ("done", found.done),
         ("planned", found.plan),

@@ -291,12 +291,12 @@ def _show_what_joins_nobody(found: "Nobody") -> None:
     for shared in found.shared[:_LISTED]:
         typer.echo(
             f"shared by {shared.deals:,} deals, {shared.example} among them, so it joins nobody and"
-            f" is not sent: {shared.name}; to allow it, add it to [keys] allowed"
+            f" is not sent: {shared.name}; `convsync keys allow` lets it join"
         )
     for crowded in found.crowded[:_LISTED]:
         typer.echo(
             f"shared by {crowded.clicks:,} clicks, {crowded.example or 'one erased'} among them,"
-            f" so it joins nobody: {crowded.name}; to allow it, add it to [keys] allowed"
+            f" so it joins nobody: {crowded.name}; `convsync keys allow` lets it join"
         )
     for crowd in found.crowds[:_LISTED]:
         typer.echo(

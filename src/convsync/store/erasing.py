@@ -39,6 +39,7 @@ from convsync.store import (
 from convsync.store.deals import StoredDeal, numbered
 from convsync.store.pages import PAGE
 from convsync.store.schema import (
+    allowed_keys,
     click_keys,
     click_news,
     clicks,
@@ -152,7 +153,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
                 quarantine.c.source == one.deal.source, quarantine.c.deal_id == one.deal.deal_id
             )
         )
-    for table in (deal_keys, click_keys, shared_keys, crowded_keys):
+    for table in (deal_keys, click_keys, shared_keys, crowded_keys, allowed_keys):
         for some in _some(sorted(found.digests)):
             connection.execute(delete(table).where(table.c.key.in_(some)))
     ad_clicks.forget(connection, found.digests)

@@ -69,7 +69,7 @@ def sweep_deals(connection: Connection, before: datetime) -> None:
     is_needless = or_(deal_keys.c.key >= literal(CRM_END), ~pays_later)
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
-        nobody = {"emails": null(), "phones": null()}
+        nobody = {"emails": null(), "phones": null(), "plain_hashes": null()}
         connection.execute(update(deals).where(deals.c.id.in_(some)).values(nobody))
         connection.execute(delete(deal_keys).where(deal_keys.c.deal.in_(some), is_needless))
 

@@ -5,20 +5,20 @@ rules use is then frozen: a later version changes nothing by itself, not even wh
 have drifted from what is used. That is said, and a person decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from convsync import audit
 from convsync.clock import Clock
+from convsync.deciding import put_on_record
 from convsync.errors import OperatorError
 from convsync.model.event import Event, EventKind
 from convsync.model.expected import ExpectedTable, Forecast
 from convsync.model.finding import Finding, Severity
 from convsync.model.outcome import EXPLANATIONS, Reason
 from convsync.model.rule import ConversionRule
-from convsync.store import runs, value_versions
-from convsync.store.database import Connection, Database
+from convsync.store import value_versions
+from convsync.store.database import Database
 from convsync.store.value_versions import Version
 from convsync.values.backtest import Backtest, backtest
 from convsync.values.drift import drift_in_words, drift_of
@@ -69,7 +69,8 @@ def learn_version(
     with database.transaction("keep values") as connection:
         number = value_versions.keep(connection, table, tried.forecasts, at=now, by=by)
         said = {"version": number, "leads": len(history.leads), "by": by}
-        _record(connection, "values learn", EventKind.VALUES_LEARNED, said, now, real_clock)
+        event = Event(EventKind.VALUES_LEARNED, said)
+        put_on_record(connection, "values learn", event, now=now, real_clock=real_clock)
     drift = [] if used is None else drift_of(used.table, history, terms, now)
     return Learned(number=number, table=table, backtest=tried, history=history, drift=drift)
 
@@ -101,7 +102,8 @@ def accept_version(
         _require_later(value_versions.accepted(connection), now)
         value_versions.accept(connection, found.number, at=now, by=by, restates=restates)
         said = {"version": found.number, "restates": restates, "by": by}
-        _record(connection, "values accept", EventKind.VALUES_ACCEPTED, said, now, real_clock)
+        event = Event(EventKind.VALUES_ACCEPTED, said)
+        put_on_record(connection, "values accept", event, now=now, real_clock=real_clock)
     return found
 
 
@@ -130,19 +132,6 @@ def _require_later(used: Version | None, now: datetime) -> None:
             f" now is {now:%Y-%m-%d %H:%M:%S} UTC: what is accepted last is used. Check the clock,"
             " or leave out --as-of."
         )
-
-
-def _record(
-    connection: Connection,
-    command: str,
-    kind: EventKind,
-    said: Mapping[str, object],
-    now: datetime,
-    real_clock: Clock,
-) -> None:
-    run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=real_clock())
-    audit.record(connection, [Event(kind, said)], run_id=run_id, at=now)
-    runs.end_unlocked(connection, run_id, real_clock())
 
 
 # What a look at the set-up says of it

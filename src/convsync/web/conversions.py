@@ -6,15 +6,15 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from convsync.model.ledger import Side, State
 from convsync.model.outcome import Reason
 from convsync.report import explanation, finding
-from convsync.report.code_list import codes_found
-from convsync.report.status import quarantined
 from convsync.store import selection, sums
 from convsync.store.selection import Selected, Selection
 from convsync.web.company import Company
+from convsync.web.doors import Doors
 from convsync.web.rendering import Templates
 from convsync.web.visits import RefusedError, Visit
 
@@ -34,11 +34,18 @@ class Choices:
 
 
 class Conversions:
-    """Shows conversions, deals, codes, and what could not be read."""
+    """Shows conversions and deals."""
 
     def __init__(self, company: Company, templates: Templates) -> None:
         self._company = company
         self._templates = templates
+
+    def routes(self, doors: Doors) -> list[Route]:
+        """Return which addresses it answers."""
+        return [
+            Route("/conversions", doors.page(self.listing)),
+            Route("/deals/{deal:path}", doors.page(self.deal)),
+        ]
 
     def listing(self, visit: Visit) -> Response:
         """Show what a search finds, or the conversions that the filters leave, newest first."""
@@ -91,16 +98,6 @@ class Conversions:
             deal_id=deal_id,
             found=[explanation.with_codes(one, company.meaning_of) for one in found],
             problems=problems,
-        )
-
-    def errors(self, visit: Visit) -> Response:
-        """Show the codes that conversions have, and the records that could not be read."""
-        return self._templates.response(
-            "errors.html",
-            visit=visit,
-            company=self._company,
-            codes=codes_found(self._company.database, self._company.meaning_of),
-            quarantine=quarantined(self._company.database),
         )
 
 

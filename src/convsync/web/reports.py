@@ -5,10 +5,12 @@ from datetime import datetime
 
 from markupsafe import Markup
 from starlette.responses import Response
+from starlette.routing import Route
 
 from convsync.report.page import Section, body
 from convsync.store.database import Database
 from convsync.web.company import Company
+from convsync.web.doors import Doors
 from convsync.web.rendering import Templates
 from convsync.web.visits import Visit
 
@@ -24,6 +26,10 @@ class Reports:
         self._company = company
         self._templates = templates
         self._reported = reported
+
+    def routes(self, doors: Doors) -> list[Route]:
+        """Return which addresses it answers."""
+        return [Route("/reports", doors.page(self.all))]
 
     def all(self, visit: Visit) -> Response:
         """Show the reports on the days that are asked for."""

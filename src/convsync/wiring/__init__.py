@@ -21,6 +21,7 @@ from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
+from convsync.wiring.destinations import finality_of as finality_of
 from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.learning import learning_terms_of as learning_terms_of
@@ -41,6 +42,7 @@ from convsync.wiring.tell import sales_of as sales_of
 from convsync.wiring.tell import tell_terms_of as tell_terms_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import cost_terms_of as cost_terms_of
+from convsync.wiring.terms import digests_of as digests_of
 from convsync.wiring.terms import moved_of as moved_of
 from convsync.wiring.terms import privacy_of, safety_limits_of
 from convsync.wiring.terms import retry_of as retry_of

@@ -57,11 +57,13 @@ def run_limits_of(settings: Settings) -> RunLimits:
 
 def shared_keys_of(settings: Settings) -> SharedKeys:
     """Return when a key joins nobody; those allowed are named as they are written, or as shown."""
-    region = settings.company.country
-    digests = {
-        digest for name in settings.keys.allowed for digest in _digests_of(name.strip(), region)
-    }
+    digests = {digest for name in settings.keys.allowed for digest in digests_of(settings, name)}
     return SharedKeys(most=settings.keys.shared_by_more_than, allowed=frozenset(digests))
+
+
+def digests_of(settings: Settings, name: str) -> frozenset[bytes]:
+    """Return the digests of whatever key a name can mean: as it is written, or as it is listed."""
+    return frozenset(_digests_of(name.strip(), settings.company.country))
 
 
 def _digests_of(name: str, region: str | None) -> Iterator[bytes]:
