@@ -1,6 +1,7 @@
 """One run, top to bottom: the only module that knows the order.
 
     confirm → clicks → deals → due → recover → due → (is it safe?) → send → write back → audiences
+            → watch values
 
 A request that was never answered is repeated only once the deals have been read: a person may have
 withdrawn their consent since. What became of it may change what is due, which is looked at again.
@@ -70,6 +71,7 @@ def run(services: Services, *, force: bool = False) -> Report:
             WriteBack(work.session, services.write_backs, work.problems, services.stop).write()
         work.look_who_came_back()
         work.keep_audiences()
+        work.watch_values()
     return work.conclusion.report
 
 
