@@ -23,7 +23,7 @@ from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from convsync.model.conversion import Conversion
 from convsync.model.ledger import ANSWERED, IN_FLIGHT, LedgerEntry, State
@@ -111,12 +111,14 @@ def plan_upload(
     refusal_of: RefusalOf = takes_everything,
     is_mistimed: bool = False,
     knows_repeat: bool = True,
+    anew: Callable[[Statement, datetime], Statement] | None = None,
 ) -> Item:
     """Return the step after which the platform will count what was decided.
 
     A correction says nothing of the person unless `may_name_person`. What is counted and
     `is_mistimed` went out with an estimated time, and a better one is known. Without
-    `knows_repeat` the platform may take what it has received already for something new.
+    `knows_repeat` the platform may take what it has received already for something new. Where what
+    was taken back cannot be given a value again, `anew` returns what counts it a second time.
     """
     if entry is not None and entry.state in IN_FLIGHT:
         return _plan_in_flight(order_id, decision, entry, now, is_mistimed=is_mistimed)
@@ -132,6 +134,8 @@ def plan_upload(
         return Item(Step.UNCHANGED, order_id, is_dropped=has_strayed)
     if _was_answered(entry, correction):
         return Item(Step.UNCHANGED, order_id, until=entry.due_at)
+    if anew is not None and _comes_back(entry, correction):
+        correction = structs.replace(anew(correction, now), operation=Operation.COUNT)
     if not may_name_person:
         correction = correction.without_person()
     reason = decision.reason if isinstance(decision, NotSent) else None
@@ -186,6 +190,12 @@ def _plan_uncounted(
             return Item(Step.UNCHANGED if is_known else Step.NOT_SENT, order_id, reason=reason)
         case Money():
             raise AssertionError(f"{order_id} was valued without a match and never counted")
+
+
+def _comes_back(entry: LedgerEntry, correction: Statement) -> bool:
+    """True where a correction would give what was taken back a value again."""
+    was_taken_back = entry.operation is Operation.RETRACT and entry.told is not None
+    return was_taken_back and correction.operation is Operation.RESTATE
 
 
 def _plan_lost(order_id: OrderId, entry: LedgerEntry) -> Item:

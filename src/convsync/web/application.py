@@ -19,16 +19,18 @@ from convsync import wiring
 from convsync.clock import system_clock
 from convsync.settings import Settings
 from convsync.web.actions import Actions
+from convsync.web.asking import Commands
 from convsync.web.by_oidc import ByOidc
 from convsync.web.by_proxy import ByProxy
-from convsync.web.company import company_of
+from convsync.web.company import Company, company_of
 from convsync.web.conversions import Conversions
+from convsync.web.deal_lists import DealLists
 from convsync.web.decisions import Desk
 from convsync.web.doors import Doors
+from convsync.web.figures import FigurePages
 from convsync.web.nights import Nights
 from convsync.web.problems import Problems
 from convsync.web.rendering import Templates
-from convsync.web.reports import Reported, Reports
 from convsync.web.safety import SafeHeaders
 from convsync.web.sign_in import SignIn
 
@@ -37,13 +39,13 @@ _STATIC: Final = Path(__file__).with_name("static")
 
 def application(
     settings: Settings,
-    reported: Reported,
+    commands: Commands,
     *,
     run_command: Sequence[str],
     is_tls: bool,
     as_of: datetime | None = None,
 ) -> Starlette:
-    """Return the page; OperatorError where there is no ledger. `reported` gives the reports.
+    """Return the page; OperatorError where there is no ledger. `commands` are their answers.
 
     `run_command` is the command of a night, without who answers for it and when it is.
 
@@ -51,24 +53,15 @@ def application(
     for the present, as by the option of that name.
     """
     company = company_of(settings, as_of=as_of)
-    templates = Templates(company.zone)
-    proxy, oidc = wiring.proxy_terms_of(settings), wiring.oidc_terms_of(settings)
-    by_proxy = ByProxy(proxy) if proxy else None
-    by_oidc = ByOidc(oidc, system_clock) if oidc else None
-    doors = Doors(company, templates, by_proxy)
+    templates = Templates(company.zone, company.formats)
+    doors, sign_in = _entrance(settings, company, templates, is_tls=is_tls)
     families = (
-        SignIn(
-            company,
-            templates,
-            by_proxy=by_proxy,
-            by_oidc=by_oidc,
-            is_tls=is_tls,
-            ticks=monotonic,
-        ),
+        sign_in,
         Nights(company, templates),
         Conversions(company, templates),
         Problems(company, templates),
-        Reports(company, templates, reported),
+        DealLists(company, templates, commands),
+        FigurePages(company, templates, commands.figures),
         Actions(Desk(settings=settings, company=company, run_command=run_command), templates),
     )
 
@@ -86,3 +79,21 @@ def application(
         exception_handlers={404: doors.nothing_there, 405: doors.nothing_there},
         lifespan=lifespan,
     )
+
+
+def _entrance(
+    settings: Settings, company: Company, templates: Templates, *, is_tls: bool
+) -> tuple[Doors, SignIn]:
+    """Return who lets visitors in, and what signs them in, by whichever ways are configured."""
+    proxy, oidc = wiring.proxy_terms_of(settings), wiring.oidc_terms_of(settings)
+    by_proxy = ByProxy(proxy) if proxy else None
+    by_oidc = ByOidc(oidc, system_clock) if oidc else None
+    sign_in = SignIn(
+        company,
+        templates,
+        by_proxy=by_proxy,
+        by_oidc=by_oidc,
+        is_tls=is_tls,
+        ticks=monotonic,
+    )
+    return Doors(company, templates, by_proxy), sign_in
