@@ -16,9 +16,7 @@ from convsync.store.schema import (
     audit_events,
     audit_head,
     batches,
-    click_keys,
     clicks,
-    deal_keys,
     ledger,
     metadata,
     milestones,
@@ -146,8 +144,6 @@ REFUSED = [
         {"deal": 1, "name": "won", "reached_at": NOW, "is_whole_day": False},
         id="a milestone reached twice",
     ),
-    pytest.param(deal_keys, {"deal": 9, "key": bytes(16)}, id="a key without a deal"),
-    pytest.param(click_keys, {"click": 9, "key": bytes(16)}, id="a key without a click"),
     pytest.param(
         clicks,
         {"id": 2, "key": bytes(16), "kind": "gclid", "value": "Cj0", "is_whole_day": False},

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from functools import cache
-from operator import add
+from operator import add, itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -287,6 +287,6 @@ def _insert_keys(
         for key, row in dialect.rows_among(connection, click_keys, ("key", "click"), "key", asked)
     }
     added = [row for row in rows if row not in there] if there else rows
-    in_order = sorted(added)  # one after the other, into pages that are at hand
+    in_order = sorted(added, key=itemgetter(1))  # behind one another, as the table is kept
     dialect.insert_rows(connection, click_keys, ("key", "click"), in_order)
     return {row for _, row in added if row in known} if known else set()

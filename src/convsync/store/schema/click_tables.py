@@ -1,7 +1,8 @@
 """Clicks, the keys that join them to deals, and what the ad platform says of them.
 
 Each click ID stands once: the digest of the ID as a key is unique in `clicks`, and joins it to the
-deals that carry it; what else joins a click to deals stands in `click_keys`.
+deals that carry it; what else joins a click to deals stands in `click_keys`. These name the click
+without a foreign key: they are written in the transaction that writes it, and it is never removed.
 """
 
 from sqlalchemy import (
@@ -36,12 +37,13 @@ clicks = Table(
 click_keys = Table(
     "click_keys",
     metadata,
+    Column("click", Integer, primary_key=True, autoincrement=False),
     Column("key", LargeBinary(16), primary_key=True),
-    Column("click", ForeignKey("clicks.id"), primary_key=True),
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
-Index("ix_click_keys_click", click_keys.c.click)
+"""In the order of clicks, at whose end new ones are written; keys come in no order."""
+Index("ix_click_keys_key", click_keys.c.key, click_keys.c.click)
 
 collected = Table(
     "collected",

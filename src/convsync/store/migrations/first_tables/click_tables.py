@@ -19,13 +19,12 @@ def make() -> None:
     )
     op.create_table(
         "click_keys",
-        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
         sa.Column("click", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["click"], ["clicks.id"], name=op.f("fk_click_keys_click")),
-        sa.PrimaryKeyConstraint("key", "click", name=op.f("pk_click_keys")),
+        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("click", "key", name=op.f("pk_click_keys")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_click_keys_click", "click_keys", ["click"])
+    op.create_index("ix_click_keys_key", "click_keys", ["key", "click"])
     op.create_table(
         "collected",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
