@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights nights-on-postgresql bench bench-years bench-collect bench-peers profile dist format lock clean
+.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights learned-worlds nights-on-postgresql bench bench-years bench-collect bench-peers profile dist docs reference format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,7 +63,7 @@ browser: $(READY)  ## the snippet and the page in a real Chromium, step by step
 conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
 	$(BIN)/pytest tests/conformance -vv
 
-check: lint types imports readme  ## what a change must pass beside the tests
+check: lint types imports readme docs  ## what a change must pass beside the tests
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -79,7 +79,13 @@ messages: $(READY)  ## write docs/messages.md anew: each typical mistake, made a
 	$(BIN)/python -m scripts.messages_page
 
 readme: $(READY)
-	$(BIN)/python scripts/check_readme.py
+	$(BIN)/python -m scripts.check_readme
+
+docs: $(READY)  ## the docs as a site in build/site; links, contents and what it would load are checked
+	$(BIN)/python -m scripts.docs_site
+
+reference: $(READY)  ## write docs/settings.md, commands.md and codes.md anew, from the code
+	$(BIN)/python -m scripts.reference
 
 mutants: $(READY)  ## take away each event and each arrow of the ledger: each must be noticed
 	$(BIN)/python -m tests.mutants
@@ -91,6 +97,9 @@ soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a nigh
 	$(BIN)/pytest -m slow --timeout 0
 	$(BIN)/pytest -m hypothesis --hypothesis-profile soak --timeout 0
 	CRM_SEEDS=20 $(BIN)/pytest -m 'not slow' --timeout 0 tests/nights/test_any_crm_world.py
+
+learned-worlds: $(READY)  ## values learned in two hundred worlds: how near the true chances, and how often an interval holds them
+	@$(BIN)/python -m scripts.learned_worlds
 
 audience-nights: $(READY)  ## thirty nights of withdrawals, kills and faults: each list equals its condition; on both databases
 	$(BIN)/pytest -m slow --timeout 0 tests/nights/test_audience_worlds.py

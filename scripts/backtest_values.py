@@ -18,13 +18,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from convsync.cli.value_words import show_calibration, show_cells, show_forecasts
-from convsync.learn.backtest import Backtest, backtest
-from convsync.learn.fitting import learn
-from convsync.learn.leads import Lead, Spell, Terms, days_at
-from convsync.learning import months_before
 from convsync.sandbox.world import World
 from convsync.sandbox.world_chances import true_chance
 from convsync.sandbox.world_deal import WorldDeal
+from convsync.values.backtest import Backtest, backtest
+from convsync.values.fitting import learn
+from convsync.values.history import months_before
+from convsync.values.leads import Lead, Spell, Terms, days_at
 
 OLIST_ENDS_AT = datetime(2018, 4, 1, tzinfo=ZoneInfo("America/Sao_Paulo"))
 WORLD_ENDS_AT = datetime(2026, 3, 1, tzinfo=UTC)

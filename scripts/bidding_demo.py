@@ -19,10 +19,10 @@ from enum import StrEnum
 from math import exp
 from random import Random
 
-from convsync.learn.fitting import learn
-from convsync.learn.leads import Lead, Spell, Terms
 from convsync.sandbox.world_campaigns import CAMPAIGNS, Campaign
 from convsync.sandbox.world_figures import AMOUNT, PACE_DAYS, STAYS_OPEN
+from convsync.values.fitting import learn
+from convsync.values.leads import Lead, Spell, Terms
 
 COMPANIES = 20
 BUDGET = 1_000.0

@@ -1,8 +1,10 @@
-"""Holds README.md to the program: every command line in it exists, and it names every command.
+"""Holds README.md and docs/ to the program: every command line in them exists, and every link.
 
 Looked at are the code blocks of shell commands and the code spans in the text. Of a `convsync …`
 line the command and its options must be known to the command line itself; of a `make …` line the
-target to the Makefile. `make readme` calls this.
+target to the Makefile. A relative link must lead to a file. The pages that are written from the
+code must be what it says, and each page has its place in the contents of the docs site. `make
+readme` calls this.
 """
 
 import io
@@ -21,10 +23,18 @@ import typer
 from convsync.cli import app
 
 ROOT = Path(__file__).parents[1]
+if str(ROOT) not in sys.path:  # called as a file, by `make readme`
+    sys.path.insert(0, str(ROOT))
+
+from scripts.docs_site import missing_in_contents  # noqa: E402
+from scripts.reference import stale_pages  # noqa: E402
+
 SHELLS = {"", "sh", "bash", "shell", "console"}
 
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)\s*(\w*)")
 _SPAN = re.compile(r"(`+)(.+?)\1")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_INDENTED = re.compile(r"^ {4}(\S.*)$")
 _TARGET = re.compile(r"^([a-z][a-z0-9_-]*):", re.MULTILINE)
 _REDIRECTED = re.compile(r"\s(?:\d?>{1,2}|<{1,2}|&)(?:[\s&].*)?$")
 _BETWEEN = re.compile(r"\s(?:&&|\|\||\||;)\s")
@@ -33,24 +43,32 @@ _BEFORE = re.compile(r"^(?:\$ )?(?:(?:[A-Z_]+=\S*|time|sudo)\s+)*(?:\S*/)?(?=(?:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """A command line as the page has it, where, and whether in its table of commands."""
+    """A command line as the page has it, and where."""
 
     line: int
     words: tuple[str, ...]
-    is_in_table: bool
 
     def __str__(self) -> str:
         return f"line {self.line}: {shlex.join(self.words)}"
 
 
 def problems_of(page: str, makefile: str) -> list[str]:
-    """Return everything in the page that the program or the Makefile does not have, or lacks."""
-    quoted = list(commands_in(page))
+    """Return every command line of the page that the program or the Makefile does not have."""
     targets = set(_TARGET.findall(makefile))
-    found = [f"{each}: {problem}" for each in quoted if (problem := _problem(each.words, targets))]
-    tabled = {_path_of(each.words) for each in quoted if each.is_in_table}
-    missing = sorted(set(all_commands()) - tabled)
-    return [*found, *(f"the table of commands lacks: convsync {' '.join(m)}" for m in missing)]
+    return [
+        f"{each}: {problem}"
+        for each in commands_in(page)
+        if (problem := _problem(each.words, targets))
+    ]
+
+
+def dead_links_of(page: str, folder: Path) -> list[str]:
+    """Return the relative links of a page in that folder which lead to no file."""
+    links = {link.partition("#")[0] for link in _LINK.findall(page)}
+    relative = sorted(link for link in links if link and not link.startswith(("http", "mailto:")))
+    return [
+        f"the link to {link} leads nowhere" for link in relative if not (folder / link).exists()
+    ]
 
 
 def commands_in(page: str) -> Iterator[Quoted]:
@@ -64,21 +82,17 @@ def commands_in(page: str) -> Iterator[Quoted]:
             is_shell = fence is None and mark[2].lower() in SHELLS
             fence = mark[1] if fence is None else None
         elif fence is None:
-            is_row = line.lstrip().startswith("|")
+            if indented := _INDENTED.match(line):
+                yield from _commands(number, indented[1])
             for span in _SPAN.finditer(line):
-                yield from _commands(number, span[2].strip(), is_in_table=is_row)
+                yield from _commands(number, span[2].strip())
         elif is_shell:
             unfinished += line.rstrip()
             if unfinished.endswith("\\"):
                 unfinished = unfinished[:-1] + " "
                 continue
-            yield from _commands(number, unfinished.strip(), is_in_table=False)
+            yield from _commands(number, unfinished.strip())
             unfinished = ""
-
-
-def all_commands() -> Iterator[tuple[str, ...]]:
-    """Yield every command there is, as its words."""
-    return _leaves(_program(), ())
 
 
 @cache
@@ -87,16 +101,7 @@ def _program() -> Any:
     return typer.main.get_command(app)
 
 
-def _leaves(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if not hasattr(command, "commands"):
-        yield words
-        return
-    for name, inner in command.commands.items():
-        if not inner.hidden:
-            yield from _leaves(inner, (*words, name))
-
-
-def _commands(number: int, line: str, *, is_in_table: bool) -> Iterator[Quoted]:
+def _commands(number: int, line: str) -> Iterator[Quoted]:
     for part in _BETWEEN.split(line):
         bare = _BEFORE.sub("", _REDIRECTED.sub("", part.strip()))
         try:
@@ -104,7 +109,7 @@ def _commands(number: int, line: str, *, is_in_table: bool) -> Iterator[Quoted]:
         except ValueError:
             words = bare.split()
         if words and words[0] in {"convsync", "make"}:
-            yield Quoted(number, tuple(words), is_in_table)
+            yield Quoted(number, tuple(word for word in words if word != "…"))
 
 
 def _problem(words: tuple[str, ...], targets: set[str]) -> str | None:
@@ -118,40 +123,45 @@ def _problem(words: tuple[str, ...], targets: set[str]) -> str | None:
 
 @cache
 def _refused(words: tuple[str, ...]) -> str | None:
-    """Return what the command line has against these words; asking for help runs nothing."""
+    """Return what the command line has against these words; asking for help runs nothing.
+
+    The question stands behind the command's name: at the end it would be the value of an option
+    that a page names without one, and the command would run.
+    """
     said = io.StringIO()
+    at = _place_to_ask(words)
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(said):
-            _program()([*words, "--help"], prog_name="convsync")
+            _program()([*words[:at], "--help", *words[at:]], prog_name="convsync")
     except SystemExit as end:
-        if end.code:
-            return said.getvalue().rpartition("Error: ")[2].strip()
+        problem = said.getvalue().rpartition("Error: ")[2].strip()
+        if end.code and "requires an argument" not in problem:
+            return problem
     return None
 
 
-def _path_of(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words that name the command."""
-    command = _program()
-    path: list[str] = []
-    for word in words[1:]:
-        inner = getattr(command, "commands", {}).get(word)
-        if inner is None:
-            break
-        command = inner
-        path.append(word)
-    return tuple(path)
+def _place_to_ask(words: tuple[str, ...]) -> int:
+    """Return how many words name the command; all of them where one of these is no command."""
+    command, end = _program(), 0
+    for number, word in enumerate(words, start=1):
+        inner = getattr(command, "commands", {})
+        if word in inner:
+            command, end = inner[word], number
+    is_family = hasattr(command, "commands")
+    is_unknown = is_family and end < len(words) and not words[end].startswith("-")
+    return len(words) if is_unknown else end
 
 
 def main() -> int:
-    """Check the project's own page; return the exit code."""
-    readme = ROOT / "README.md"
-    if not readme.is_file():
-        print(f"There is no {readme}.")
-        return 1
+    """Check the project's own pages; return the exit code."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    problems = problems_of(readme.read_text(encoding="utf-8"), makefile)
+    problems = [*missing_in_contents(), *stale_pages()]
+    for path in (ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))):
+        page = path.read_text(encoding="utf-8")
+        found = [*problems_of(page, makefile), *dead_links_of(page, path.parent)]
+        problems += [f"{path.relative_to(ROOT)}, {problem}" for problem in found]
     for problem in problems:
-        print(f"README.md, {problem}")
+        print(problem)
     return 1 if problems else 0
 
 

@@ -1,4 +1,4 @@
-"""Prints, as the README has it, which promise of a source is kept by which.
+"""Prints, as docs/sources.md has it, which promise of a source is kept by which.
 
     python -m scripts.feature_matrix
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from random import Random
 
-from convsync.learn.leads import Lead, Spell, Terms
 from convsync.sandbox.world import World
+from convsync.values.leads import Lead, Spell, Terms
 from scripts.backtest_values import as_lead
 
 TERMS = Terms(

@@ -63,6 +63,8 @@ def match_deal(
         begins_at = whole_day_before(begins_at)
     if begins_at > now:
         return Waiting(reason=Reason.MILESTONE_IN_FUTURE, until=begins_at)
+    if (settled_at := milestone.reached_at + rule.hold) > now and rule.hold:
+        return Waiting(reason=Reason.MILESTONE_SETTLING, until=settled_at)
     own = [one for one in candidates if one.click.click_id.kind in rule.click_ids]
     placed = _placed(own, deal, milestone)
     eligible = [click for click in placed if click.fits(milestone, rule)]
@@ -289,6 +291,8 @@ def _in_time(
 
 def _by_identifiers(deal: Deal, rule: ConversionRule) -> Matched | None:
     if not (deal.identifiers and rule.lets_identifiers_out(deal.consent)):
+        return None
+    if not rule.hash_forms.of(deal.identifiers):
         return None
     return Matched(basis=MatchBasis.IDENTIFIER, click=None, clicked_at=None)
 

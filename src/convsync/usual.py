@@ -144,7 +144,7 @@ class _UsualCase:
         if not rule.settling_time <= self._now - at <= rule.upload_window:
             return None
         begins_at = whole_day_before(reached_at) if milestone.is_whole_day else reached_at
-        if begins_at > self._now:
+        if begins_at > self._now or (rule.hold and reached_at + rule.hold > self._now):
             return None
         return Matched(basis=picked.basis, click=picked.click, clicked_at=at)
 

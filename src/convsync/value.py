@@ -56,6 +56,7 @@ def value_deal(
             event_at=_event_at(milestone, matched, order_id, now),
             value=value,
             click_id=None if matched.click is None else matched.click.click_id,
+            clicked_at=matched.clicked_at if rule.asks_when_clicked else None,
             identifiers=_identifiers(deal, rule),
             consent=deal.consent,
             customer_type=deal.customer_type,
@@ -238,7 +239,9 @@ def _replaced(replacement: Decimal | None, reason: Reason) -> Decimal | NotSent:
 
 def _identifiers(deal: Deal, rule: ConversionRule) -> Identifiers:
     """Return the hashes that may go out: none without the rule's say, none without consent."""
-    return deal.identifiers if rule.lets_identifiers_out(deal.consent) else NO_IDENTIFIERS
+    if not (deal.identifiers and rule.lets_identifiers_out(deal.consent)):
+        return NO_IDENTIFIERS
+    return rule.hash_forms.of(deal.identifiers)
 
 
 def _time_to_close(deal: Deal, matched: Matched) -> timedelta | None:

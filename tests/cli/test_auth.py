@@ -21,9 +21,11 @@ from convsync.sandbox.living import config_for
 from convsync.sandbox.server import Sandbox
 from convsync.sandbox.world import World
 from convsync.settings import load_settings
+from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.kept_secrets import Folder
 from convsync.signing_in.agreement import Agreement
 from convsync.signing_in.callback import Callback, redirect_uri
+from convsync.signing_in.vendors import VENDORS
 from convsync.signing_in.way import App, Way
 from convsync.upload.google import consent
 from convsync.upload.google.credentials import ADS_SCOPE
@@ -205,6 +207,8 @@ def test_google_is_signed_in_to_once_for_both_apis_and_each_destination(
     assert all(scope in said for scope in consent.SCOPES)
     assert "an access token for each of the scopes" in said
     google, ads = load_settings(config).destinations.values()
+    assert isinstance(google, DataManagerTable)
+    assert isinstance(ads, GoogleAdsTable)
     assert google.refresh_token == ads.refresh_token is not None
     assert ads.client_id == tokens.CLIENT[0]
 
@@ -328,7 +332,7 @@ def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
 
 
 def test_every_vendor_one_can_sign_in_to_has_its_command() -> None:
-    assert set(auth.VENDORS) == set(entrances.vendors())
+    assert set(VENDORS) == set(entrances.vendors())
 
 
 def test_where_no_folder_is_set_one_beside_the_config_is_made_and_named(

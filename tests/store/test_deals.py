@@ -47,6 +47,16 @@ CRM = Key(KeyKind.CRM, "lead-7")
         pytest.param(Deal(source="crm", deal_id="D-1"), id="nothing but an ID"),
         pytest.param(
             a_deal(
+                identifiers=Identifiers(
+                    emails=("a" * 64, "b" * 64),
+                    phones=("c" * 64,),
+                    plain=(("a" * 64, "d" * 64), ("c" * 64, "e" * 64)),
+                )
+            ),
+            id="hashes in two forms",
+        ),
+        pytest.param(
+            a_deal(
                 created_at=TO_THE_MICROSECOND,
                 modified_at=TO_THE_MICROSECOND + timedelta(microseconds=1),
                 milestones=(a_milestone(reached_at=TO_THE_MICROSECOND),),

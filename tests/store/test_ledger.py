@@ -129,6 +129,7 @@ WORD_FOR_WORD = [
     ],
     *[pytest.param({"operation": operation}, id=f"to {operation}") for operation in Operation],
     *[pytest.param({"customer_type": kind}, id=f"a {kind} customer") for kind in CustomerType],
+    pytest.param({"clicked_at": NOW - timedelta(days=2)}, id="the time of its click"),
     pytest.param({"variables": {"days": "12", 'größe "x"': "1 🙂"}}, id="custom variables"),
     pytest.param({"time_to_close": timedelta(days=9, seconds=86_399)}, id="time to close"),
     pytest.param({"time_to_close": timedelta(0)}, id="closed at once"),

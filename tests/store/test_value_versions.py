@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from convsync.errors import ConvsyncError
-from convsync.learn.fitting import learn
 from convsync.model.expected import ExpectedTable, Forecast, Measured
 from convsync.model.rule import ExpectedValue, ShareOfAmount
 from convsync.store import value_versions
 from convsync.store.database import Connection, Database
+from convsync.values.fitting import learn
 from tests.builders import NOW, a_rule
 from tests.worlds_to_learn import TERMS, history
 

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from convsync.learn.backtest import Backtest, Month, backtest, held_against
-from convsync.learn.fitting import learn
-from convsync.learn.leads import Lead, Spell
+from convsync.values.backtest import Backtest, Month, backtest, held_against
+from convsync.values.fitting import learn
+from convsync.values.leads import Lead, Spell
 from tests.worlds_to_learn import TERMS, made_up
 
 ONE_STEP = TERMS._replace(milestones=("mql",))

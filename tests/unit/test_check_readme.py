@@ -1,15 +1,16 @@
-"""The check that holds README.md to the program, tried on small pages."""
+"""The check that holds README.md and docs/ to the program, tried on small pages."""
+
+from pathlib import Path
 
 import pytest
 
-from scripts.check_readme import ROOT, all_commands, commands_in, problems_of
+from scripts.check_readme import ROOT, commands_in, dead_links_of, problems_of
 
 MAKEFILE = "demo: ready\n\ttrue\ntest:\n\ttrue\n"
-TABLE = "\n".join(f"| `convsync {' '.join(words)}` | … |" for words in all_commands())
 
 
 def problems(page: str) -> list[str]:
-    return problems_of(f"{page}\n\n{TABLE}\n", MAKEFILE)
+    return problems_of(page, MAKEFILE)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,7 @@ def test_what_exists_passes(page: str) -> None:
         pytest.param(
             "```sh\nconvsync run \\\n  --fast\n```", "No such option: --fast", id="the next line"
         ),
+        pytest.param("So:\n\n    convsync run --fast\n", "line 3: ", id="an indented block"),
         pytest.param("`convsync retry --night 3`", "No such option: --night", id="in the text"),
         pytest.param("```sh\nmake demos\n```", "no target demos", id="make"),
         pytest.param("~~~sh\nmake test demos\n~~~", "no target demos", id="the second target"),
@@ -57,13 +59,10 @@ def test_what_does_not_exist_is_named_with_its_line(page: str, said: str) -> Non
     assert said in problem
 
 
-def test_a_command_that_the_table_lacks_is_named() -> None:
-    page = TABLE.replace("| `convsync status` | … |", "") + "\n`convsync status` is elsewhere"
-    assert problems_of(page, MAKEFILE) == ["the table of commands lacks: convsync status"]
-
-
-def test_the_walk_finds_commands_and_families() -> None:
-    assert {("run",), ("audit", "verify"), ("clicks", "import")} <= set(all_commands())
+def test_a_link_to_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "there.md").touch()
+    page = "[a](there.md#part) [b](gone.md) [c](https://example.com/x) [d](#here)"
+    assert dead_links_of(page, tmp_path) == ["the link to gone.md leads nowhere"]
 
 
 def test_a_page_with_an_open_quote_is_read_all_the_same() -> None:

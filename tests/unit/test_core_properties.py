@@ -113,6 +113,7 @@ rules = st.builds(
     amounts=st.sampled_from([AmountOutcomes(), REPLACED]),
     click_policy=st.sampled_from(ClickPolicy),
     lookback=mostly(90 * DAY, WINDOWS),
+    hold=st.sampled_from([timedelta(0), timedelta(0), timedelta(days=3)]),
     upload_window=mostly(90 * DAY, WINDOWS),
     settling_time=st.sampled_from([timedelta(0), timedelta(hours=6)]),
     has_enhanced_conversions=st.booleans(),

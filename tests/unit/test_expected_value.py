@@ -7,13 +7,13 @@ import pytest
 from msgspec import structs
 
 from convsync.decide import decide
-from convsync.learn.fitting import learn
 from convsync.model.expected import AcceptedValues, ExpectedTable
 from convsync.model.money import Money
 from convsync.model.outcome import NotSent, Reason
 from convsync.model.revenue import MoneyTerms, Payment, Takings
 from convsync.model.rule import ConversionRule, ExpectedValue, RevenueWithin
 from convsync.value import value_of
+from convsync.values.fitting import learn
 from tests.builders import NOW, a_deal, a_milestone, a_rule, an_entry, usd
 from tests.worlds_to_learn import TERMS, history
 

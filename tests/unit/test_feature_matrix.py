@@ -1,4 +1,4 @@
-"""README's table of what every source promises, held to the suites."""
+"""The table of what every source promises, held to the suites."""
 
 from itertools import takewhile
 from pathlib import Path
@@ -9,12 +9,12 @@ from convsync.settings.crms import CRMS
 from scripts.feature_matrix import SOURCES, promises, sentence
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
 
 
 def matrix() -> list[list[str]]:
     """The rows of the table, cell by cell."""
-    lines = README.splitlines()
+    lines = PAGE.splitlines()
     first = lines.index(f"| | {' | '.join(SOURCES.values())} |")
     return [row.split(" | ") for row in takewhile(lambda line: line, lines[first + 2 :])]
 
@@ -31,9 +31,9 @@ def test_every_source_keeps_most_of_them() -> None:
 
 
 def test_the_page_has_a_row_for_every_crm_as_its_descriptor_says() -> None:
-    lines = README.splitlines()
+    lines = PAGE.splitlines()
     first = lines.index("| | read by | sign-in, rights, fields, calls and limits |") + 2
-    rows = [crm.readme_row for crm in CRMS.values()]
+    rows = [crm.row for crm in CRMS.values()]
     assert lines[first : first + len(rows) + 1] == [*rows, ""]
 
 

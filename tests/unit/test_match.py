@@ -17,6 +17,7 @@ from convsync.match import (
 from convsync.model.click import Candidate, Click, ClickIdKind, MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent
 from convsync.model.deal import Deal, EarlierSale, Milestone
+from convsync.model.identifiers import Form, HashForms, Identifiers
 from convsync.model.key import Key, KeyKind
 from convsync.model.outcome import Matched, NotSent, Reason, Waiting
 from convsync.model.period import day_ends_at, day_starts_at
@@ -314,6 +315,14 @@ def test_a_milestone_in_the_future_waits_until_it_begins(
     assert match(a_click(), milestone=milestone) == expected
 
 
+def test_a_milestone_waits_for_as_long_as_its_rule_holds_it_and_then_counts() -> None:
+    rule = a_rule(hold=timedelta(days=3))
+    until = WON_AT + timedelta(days=3)
+    waiting = match(a_click(), rule=rule, now=until - SECOND)
+    assert waiting == Waiting(reason=Reason.MILESTONE_SETTLING, until=until)
+    assert isinstance(match(a_click(), rule=rule, now=until), Matched)
+
+
 @pytest.mark.parametrize(
     ("milestone", "now"),
     [
@@ -394,6 +403,15 @@ def test_identifiers_stand_in_for_a_click_only_with_consent(
     assert isinstance(outcome, Matched) is is_sent
     if is_sent:
         assert outcome == Matched(basis=MatchBasis.IDENTIFIER, click=None, clicked_at=None)
+
+
+def test_a_phone_is_no_way_to_a_platform_that_takes_none() -> None:
+    deal = a_deal(identifiers=Identifiers(phones=("a" * 64,)), consent=GRANTED)
+    rule = replace(
+        a_rule(has_enhanced_conversions=True),
+        hash_forms=HashForms(emails=Form.PLAIN, phones=None),
+    )
+    assert not isinstance(match(deal=deal, rule=rule), Matched)
 
 
 def test_identifiers_without_consent_are_the_reason_once_the_lookback_is_over() -> None:

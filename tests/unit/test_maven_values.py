@@ -8,9 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from convsync.learn.fitting import learn
-from convsync.learn.leads import Lead, Spell, Terms, days_at
 from convsync.model.expected import ExpectedTable, key_of
+from convsync.values.fitting import learn
+from convsync.values.leads import Lead, Spell, Terms, days_at
 
 PIPELINE = Path(__file__).parents[2].parent / "shared" / "data" / "maven_crm" / "sales_pipeline.csv"
 LONG_AFTER = days_at(datetime(2019, 1, 1, tzinfo=UTC))

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from convsync.outlook import Chance, Course, Fate, Outlook
+from convsync.values.outlook import Chance, Course, Fate, Outlook
 
 LATEST = 90
 

@@ -4,11 +4,11 @@ from math import prod
 
 import pytest
 
-from convsync.learn.chances import WHOLE
-from convsync.learn.fitting import learn
-from convsync.learn.leads import Lead, Spell
-from convsync.learn.score import FACTS, Score, score
 from convsync.model.expected import ExpectedTable, at_age
+from convsync.values.chances import WHOLE
+from convsync.values.fitting import learn
+from convsync.values.leads import Lead, Spell
+from convsync.values.score import FACTS, Score, score
 from tests.worlds_to_learn import TERMS, history
 
 TWO_STEPS = TERMS._replace(milestones=("mql", "sql"))

@@ -3,20 +3,23 @@
 Whether each then does what it says is for the tests of its part. This one finds those nobody reads.
 """
 
+import json
 import os
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from convsync import wiring
-from convsync.cli.formats import formats_of
 from convsync.settings import Settings, load_settings
 from convsync.settings.money_tables import EcbRatesTable
+from convsync.settings.platforms import OF_KIND
 from convsync.settings.values import Table
 from convsync.upload.ad_account import CannotAsk
+from convsync.wiring import formats_of
 from convsync.wiring.collecting import sites_of
 from convsync.wiring.rates import rates_file
 
@@ -206,7 +209,40 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     (tmp_path / "key.pem").write_text("a key")
     path = tmp_path / "convsync.toml"
     path.write_text(EVERYTHING)
+    platforms = {key: table for key, table in destinations_of_examples() if key not in EVERYTHING}
+    for name, table in platforms.items():
+        for key, value in table.items():
+            written = value if isinstance(value, str) else json.dumps(value)
+            monkeypatch.setenv(f"CONVSYNC_DESTINATIONS__{name.upper()}__{key.upper()}", written)
+        for key, written in (("milestone", "won"), ("action_id", "1"), ("destination", name)):
+            monkeypatch.setenv(f"CONVSYNC_RULES__TO_{name.upper()}__{key.upper()}", written)
     return load_settings(path)
+
+
+def destinations_of_examples() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield, by its kind, the first table of each that the examples have, with its secrets."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(Path("config").glob("*.toml")):
+        tables = tomllib.loads(path.read_text()).get("destinations", {})
+        for table in tables.values():
+            if "kind" in table:
+                found.setdefault(table["kind"], table)
+    for kind, table in found.items():
+        (model,) = [one for one in OF_KIND[kind].tables if kind in get_args(kind_of(one))]
+        secrets = {
+            name: "s" for name, it in model.model_fields.items() if SecretStr in of(it.annotation)
+        }
+        yield kind, {**secrets, **table}
+
+
+def kind_of(table: type[BaseModel]) -> Any:
+    """Return the annotation of a table's kind."""
+    return table.model_fields["kind"].annotation
+
+
+def of(annotation: Any) -> tuple[Any, ...]:
+    """Return an annotation and what it is made of."""
+    return (annotation, *get_args(annotation))
 
 
 @pytest.fixture
@@ -248,8 +284,9 @@ def test_every_setting_is_read_when_things_are_wired(
         rates_file(table, settings.folder)
     for name in settings.destinations:
         wiring.destinations_of(settings)(name)
-    unasked, _ = wiring.accounts_of(settings)
-    assert isinstance(unasked.received(), CannotAsk)
+    for account in wiring.accounts_of(settings):
+        if account.destination == "data_manager":
+            assert isinstance(account.received(), CannotAsk)
     unread = {
         f"{model.__name__}.{name}"
         for model in tables_in(Settings)

@@ -9,7 +9,7 @@ from convsync.model.click import MatchBasis
 from convsync.model.consent import UNSPECIFIED, Consent
 from convsync.model.conversion import Conversion
 from convsync.model.deal import Deal, Milestone
-from convsync.model.identifiers import NO_IDENTIFIERS, Identifiers
+from convsync.model.identifiers import NO_IDENTIFIERS, Form, HashForms, Identifiers
 from convsync.model.money import MOST, Money
 from convsync.model.outcome import Matched, NotSent, Reason
 from convsync.model.rule import (
@@ -344,3 +344,21 @@ def test_identifiers_go_out_only_with_consent(
         rule=a_rule(has_enhanced_conversions=has_enhanced, needs_granted_consent=needs_granted),
     )
     assert conversion.statement.identifiers == expected
+
+
+def test_the_time_of_the_click_is_said_only_to_a_platform_that_asks() -> None:
+    matched = a_match()
+    assert converted(a_deal(), matched=matched).statement.clicked_at is None
+    asks = replace(a_rule(), asks_when_clicked=True)
+    said = converted(a_deal(), matched=matched, rule=asks).statement.clicked_at
+    assert said == matched.clicked_at is not None
+
+
+def test_a_platform_is_sent_the_hashes_of_its_own_form() -> None:
+    who = Identifiers(emails=("a" * 64,), plain=(("a" * 64, "b" * 64),))
+    rule = replace(
+        a_rule(has_enhanced_conversions=True),
+        hash_forms=HashForms(emails=Form.PLAIN, phones=Form.PLAIN),
+    )
+    conversion = converted(a_deal(identifiers=who, consent=GRANTED), rule=rule)
+    assert conversion.statement.identifiers == Identifiers(emails=("b" * 64,))

@@ -10,11 +10,11 @@ a person lives is not known for sure.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from convsync.learn.score import score_of_open
 from convsync.model.audience import Condition, Left, Standing
 from convsync.model.consent import Consent, ConsentStatus
 from convsync.model.deal import LOST, WON, Deal, Milestone
 from convsync.model.expected import ExpectedTable
+from convsync.values.score import score_of_open
 
 
 def meets(

@@ -18,6 +18,7 @@ from convsync.cli import output
 from convsync.cli.asking import Set, answers_of, asked
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 from convsync.errors import OperatorError
+from convsync.signing_in.vendors import VENDORS
 
 if TYPE_CHECKING:
     from convsync.settings.kept_secrets import Keeper
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from convsync.signing_in.way import Answers, App, Entrance, Way
 
 app = typer.Typer(
-    help="Sign in to a CRM or to Google on the vendor's page, and keep the token.",
+    help="Sign in to a CRM or an ad platform on the vendor's page, and keep the token.",
     no_args_is_help=True,
 )
 _PATIENCE_S = 300.0
@@ -86,15 +87,6 @@ def _sign_in(
     typer.echo(entrance.hint, nl=False)
 
 
-VENDORS = {
-    "google": "Google, for both APIs",
-    "hubspot": "HubSpot",
-    "salesforce": "Salesforce",
-    "pipedrive": "Pipedrive",
-    "zoho": "Zoho CRM",
-    "dynamics": "Dynamics 365 Sales",
-}
-"""What has a command; written out, so that `--help` loads no settings."""
 for _vendor, _title in VENDORS.items():
     app.command(_vendor, help=f"Sign in to {_title}.")(_sign_in)
 

@@ -49,10 +49,10 @@ def check(
 
 def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
     from convsync import wiring
-    from convsync.learning import findings, wants_learned_values
     from convsync.report.check import check_all
     from convsync.report.money_check import findings_of_money
     from convsync.report.write_back_check import findings_of_write_back
+    from convsync.values.versions import findings, wants_learned_values
     from convsync.watch.set_up import problems_of
 
     settings = options.load(config)

@@ -77,21 +77,31 @@ def table(place: str, settings: Mapping[str, Any]) -> Iterator[str]:
             yield from (f"{key} = {quoted(value)}" for key, value in inner.items())
 
 
-def rules(milestones: Sequence[str], *, has_amounts: bool = True) -> Iterator[str]:
-    """Yield a rule for each milestone, and the account they count in."""
+def rules(
+    milestones: Sequence[str], platform: str = "google", *, has_amounts: bool = True
+) -> Iterator[str]:
+    """Yield a rule for each milestone, and the account at a platform that they count in.
+
+    Raises OperatorError where no platform is called so.
+    """
+    from convsync.settings.platforms import PLATFORM_TABLES
+
+    if platform not in PLATFORM_TABLES:
+        listed = ", ".join(PLATFORM_TABLES)
+        raise OperatorError(f"'{platform}' is not an ad platform convsync reports to: {listed}.")
+    described = PLATFORM_TABLES[platform]
     for milestone in milestones:
         yield ""
         yield f"[rules.{milestone}]"
         yield f'milestone = "{milestone}"'
-        yield "action_id = 0   # the number of its conversion action, from Google Ads"
+        yield f"action_id = {described.first_action}   # {described.action_hint}"
         if milestone == "won" and has_amounts:
             yield 'value = { kind = "amount" }'
         else:
             yield 'value = { kind = "fixed", amount = 1, currency = "EUR" }   # agree on a sum'
     yield ""
-    yield "[destinations.google]"
-    yield 'kind = "data_manager"'
-    yield 'operating_account = "000-000-0000"   # the ad account that owns the actions'
+    yield f"[destinations.{platform}]"
+    yield from described.first_lines
 
 
 def quoted(value: Any) -> str:

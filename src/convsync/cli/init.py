@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 Crm = Annotated[
     str | None, typer.Option("--crm", metavar="NAME", help="hubspot, salesforce, pipedrive, …")
 ]
+Platform = Annotated[
+    str,
+    typer.Option("--destination", metavar="NAME", help="The ad platform: google, microsoft, …"),
+]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")]
 Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 
@@ -44,6 +48,7 @@ def init(
     crm: Crm = None,
     kind: Kind = None,
     query: Query = None,
+    destination: Platform = "google",
     set_: Set = [],  # noqa: B006 (typer's way to say none)
     output: Output = DEFAULT_CONFIG,
     *,
@@ -62,13 +67,13 @@ def init(
     from convsync.wiring.crm import crm_of
 
     if kind is not None:
-        init_table.written_for(kind, where, query, output, force=force)
+        init_table.written_for(kind, where, query, output, destination, force=force)
         return
     kept = first_config.clicks_kept(output, force=force)
     table, secrets = _asked(crm, answers_of(set_), output)
     folder = output.resolve().parent
     proposal = propose(crm_of(table, CrmMapping(milestones={}), folder, RetryPolicy()))
-    first_config.write(output, _lines(table, proposal), kept)
+    first_config.write(output, _lines(table, proposal, destination), kept)
     os.environ.update({f"{_SECRETS}{key.upper()}": value for key, value in secrets.items()})
     load_settings(output)
     typer.echo(f"{output} is written. Look at every line of it, then:")
@@ -117,7 +122,7 @@ def _types_of(model: type["AnyCrmDeals"], key: str) -> tuple[Any, ...]:
     return (annotation, *get_args(annotation))
 
 
-def _lines(table: "AnyCrmDeals", proposal: "Proposal") -> Iterator[str]:
+def _lines(table: "AnyCrmDeals", proposal: "Proposal", destination: str) -> Iterator[str]:
     from pydantic import SecretStr
 
     counted = _counted(proposal)
@@ -151,7 +156,7 @@ def _lines(table: "AnyCrmDeals", proposal: "Proposal") -> Iterator[str]:
         yield "[deals.crm.segments]"
         for name, field in proposal.segments.items():
             yield f"{name} = {first_config.quoted(field)}"
-    yield from first_config.rules(counted)
+    yield from first_config.rules(counted, destination)
 
 
 def _milestones(proposal: "Proposal") -> Iterator[str]:

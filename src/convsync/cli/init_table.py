@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,9 +20,17 @@ _BEGUN: Final = "# Written by `convsync init`, which adds the deals when it is t
 
 
 def written_for(
-    kind: str, place: str | None, query: str | None, output: Path, *, force: bool
+    kind: str,
+    place: str | None,
+    query: str | None,
+    output: Path,
+    destination: str = "google",
+    *,
+    force: bool,
 ) -> None:
     """Write a configuration for the deals of a file or database, and say what is doubtful.
+
+    Its rules count at an ad platform, `destination`.
 
     Clicks are added to the configuration there is. Raises OperatorError where there are neither,
     and where a configuration of other deals would be overwritten.
@@ -38,14 +46,15 @@ def written_for(
     if proposed.place.startswith("clicks."):
         _add_clicks(output, proposed)
     else:
-        _write_deals(kind, output, proposed, first_config.clicks_kept(output, force=force))
+        kept = first_config.clicks_kept(output, force=force)
+        _write_deals(output, _lines(kind, proposed, destination), proposed, kept)
 
 
-def _write_deals(kind: str, output: Path, proposed: "Proposed", kept: str) -> None:
+def _write_deals(output: Path, lines: Iterable[str], proposed: "Proposed", kept: str) -> None:
     from convsync.settings import load_settings
 
     secret = _secret_of(proposed)
-    first_config.write(output, _lines(kind, proposed), kept)
+    first_config.write(output, lines, kept)
     os.environ.update(secret)
     load_settings(output)
     typer.echo(f"{output} is written. Look at every line of it, then:")
@@ -111,7 +120,7 @@ def _chosen_of(tables: Sequence[str]) -> str:
     return str(typer.prompt(f"Which table or query? ({named})"))
 
 
-def _lines(kind: str, proposed: "Proposed") -> Iterator[str]:
+def _lines(kind: str, proposed: "Proposed", destination: str) -> Iterator[str]:
     milestones = [name for name in proposed.table["milestones"] if name != "lost"]
     yield from first_config.head([f"{located(f'config/{kind}.toml')} explains all keys."])
     yield from first_config.agreements(milestones)
@@ -119,7 +128,7 @@ def _lines(kind: str, proposed: "Proposed") -> Iterator[str]:
     yield from _table(proposed)
     columns = proposed.table.get("columns")  # Google's template needs none: its names are known
     has_amounts = columns is None or "amount" in columns
-    yield from first_config.rules(milestones, has_amounts=has_amounts)
+    yield from first_config.rules(milestones, destination, has_amounts=has_amounts)
 
 
 def _table(proposed: "Proposed") -> Iterator[str]:

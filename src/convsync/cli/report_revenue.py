@@ -14,7 +14,6 @@ from convsync.plain_text import several
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from convsync.outlook import Projection
     from convsync.report.agreements import Standing
     from convsync.report.exchange import Exchange
     from convsync.report.lifetime import Trial
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from convsync.settings import Settings
     from convsync.store.database import Database
     from convsync.store.sold import SoldDeal
+    from convsync.values.outlook import Projection
 
 DAYS = 730
 """The days before today whose sales the report is of where nobody names others."""

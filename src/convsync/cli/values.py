@@ -9,8 +9,10 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, By, Config, Format, FormatOption
 from convsync.cli.value_words import (
     CELL_TABLE,
+    TOO_FEW,
     cell_line,
     facts_in_words,
+    group_in_words,
     percent,
     show_calibration,
     show_cells,
@@ -18,15 +20,16 @@ from convsync.cli.value_words import (
     sure,
 )
 from convsync.errors import OperatorError
+from convsync.model.expected import FEWEST_LEADS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from convsync.learning import Learned
     from convsync.model.expected import Cell, ExpectedTable, Forecast
     from convsync.report.scores import Scored
     from convsync.store.value_versions import Version
     from convsync.store.walks import Walk
+    from convsync.values.versions import Learned
 
 app = typer.Typer(
     help="What a lead is worth at each milestone, learned from your own deals.",
@@ -61,7 +64,7 @@ def learn(
     """Learn values, try the same on past months, and keep a version that nobody uses yet."""
     from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.learning import learn_version
+    from convsync.values.versions import learn_version
     from convsync.whoami import os_user
 
     settings = options.load(config)
@@ -94,8 +97,8 @@ def accept(
     What is counted already keeps its value, unless it is to be restated.
     """
     from convsync.clock import system_clock
-    from convsync.learning import accept_version
     from convsync.settings.value_checks import rules_that_learn
+    from convsync.values.versions import accept_version
     from convsync.whoami import os_user
 
     settings = options.load(config)
@@ -201,7 +204,7 @@ def accepted_or_raise(connection: Any) -> "Version":
 
 
 def _show_learned(learned: "Learned") -> None:
-    from convsync.learning import drift_in_words
+    from convsync.values.drift import drift_in_words
 
     show_cells(learned.table)
     show_forecasts(learned.backtest.forecasts)
@@ -240,8 +243,9 @@ def _cell_row(cell: "Cell", table: "ExpectedTable") -> dict[str, Any]:
     measured = (("chance", cell.chance, 5), ("amount", cell.amount, 2), ("value", cell.value, 2))
     for name, one, places in measured:
         row[name] = one and round(one.value, places)
-        row[f"{name}_low"] = one and round(one.low, places)
-        row[f"{name}_high"] = one and round(one.high, places)
+        is_sure = one is not None and cell.is_known
+        row[f"{name}_low"] = round(one.low, places) if one and is_sure else None
+        row[f"{name}_high"] = round(one.high, places) if one and is_sure else None
     return row | {"currency": table.currency}
 
 
@@ -269,6 +273,12 @@ def _show_deal(
         typer.echo("  It has reached no milestone that has a value.")
         return
     output.show([cell_line(cell, used.table) for cell in cells], CELL_TABLE, Format.TABLE)
+    group = used.table.group_of(walk.source, walk.by_segment)
+    if not all(cell.is_known and cell.group == group for cell in cells):
+        typer.echo(
+            f"Fewer than {FEWEST_LEADS} leads of {group_in_words(group)} are known at some of these"
+            f" milestones, {TOO_FEW}: there it has the value of the group above."
+        )
     for line in _now_in_words(found):
         typer.echo(line)
 
@@ -280,7 +290,7 @@ def _now_in_words(found: "Scored | None") -> Iterator[str]:
     yield (
         f"Now: {percent(found.score.chance)}, at {found.milestone} since {found.since:%Y-%m-%d};"
         f" on the first day {percent(found.score.cell.chance.value)}"
-        f" ({sure(found.score.cell.chance)})"
+        f" ({sure(found.score.cell)})"
     )
     yield f"What moved it: {facts_in_words(found.score.facts) or 'nothing, it is like any lead'}"
 

@@ -223,7 +223,12 @@ class OrdinaryDeals:
                 [one for text in texts if text for one in self._cells.hashed_phones(text, region)]
                 for texts, region in zip(numbers, regions, strict=True)
             ]
-        return [identifiers_of(*both) for both in zip(emails, phones, strict=True)]
+        people = [identifiers_of(*both) for both in zip(emails, phones, strict=True)]
+        plain = self._cells.plain_hashes
+        if not plain.are_kept:
+            return people
+        of_rows = zip(people, *self._texts_of_people(found), strict=True)
+        return [plain.beside(*of_row) for of_row in of_rows]
 
     def _joined_by(self, found: Cells, who: Sequence[Identifiers]) -> list[tuple[Key, ...]]:
         crm, ids = KeyKind.CRM, found.together(found.of_each(self._keys))
@@ -238,11 +243,18 @@ class OrdinaryDeals:
         plain = self._cells.plain_hashes
         if not plain.are_joined:
             return repeat((), len(found.rows))
-        nothing = [()] * len(found.rows)
-        emails = zip(*found.of_each(self._written), strict=True) if self._written else nothing
-        phones = zip(*found.of_each(self._phones), strict=True) if self._phones else nothing
-        regions = found.of(self._country, self._cells.region(None))
-        return [plain.keys(*of_row) for of_row in zip(emails, phones, regions, strict=True)]
+        return [plain.keys(*of_row) for of_row in zip(*self._texts_of_people(found), strict=True)]
+
+    def _texts_of_people(
+        self, found: Cells
+    ) -> tuple[Iterable[Sequence[str]], Iterable[Sequence[str]], Iterable[str | None]]:
+        """Return the texts of each row's e-mails and phones as they are written, and its region."""
+        nothing: list[Sequence[str]] = [()] * len(found.rows)
+        return (
+            zip(*found.of_each(self._written), strict=True) if self._written else nothing,
+            zip(*found.of_each(self._phones), strict=True) if self._phones else nothing,
+            found.of(self._country, self._cells.region(None)),
+        )
 
     def _consents(self, found: Cells) -> list[Consent]:
         unspecified = ConsentStatus.UNSPECIFIED

@@ -23,7 +23,8 @@ class CellFormat:
     timestamp must carry its own. `date_formats` are strptime formats tried after ISO 8601, and
     names of `extract/date_formats.py`. In `date_columns` midnight means the whole day.
     `value_separator` parts the values of a cell that holds several. `joins_plain_hashes` where
-    another source of the company has e-mails or phones that were hashed before (`plain_hashes`).
+    another source of the company has e-mails or phones that were hashed before, and
+    `keeps_plain_hashes` where a platform finds people by such hashes (`plain_hashes`).
     Where `has_decimal_comma` is not declared, None, the decimal sign is a dot.
     `blank_words` mean "nothing" in any cell but a deal's ID. Words are compared without regard to
     case and surrounding space; a word that is both granted and denied is denied, and one of two
@@ -42,6 +43,7 @@ class CellFormat:
     emails_are_hashed: bool = False
     phones_are_hashed: bool = False
     joins_plain_hashes: bool = False
+    keeps_plain_hashes: bool = False
     granted_words: frozenset[str] = frozenset()
     denied_words: frozenset[str] = frozenset()
     unspecified_words: frozenset[str] = frozenset()
@@ -69,6 +71,7 @@ class ClickIdFields:
     gbraid: str | None = None
     wbraid: str | None = None
     msclkid: str | None = None
+    fb_lead_id: str | None = None
     fbclid: str | None = None
     li_fat_id: str | None = None
     ttclid: str | None = None

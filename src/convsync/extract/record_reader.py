@@ -96,7 +96,10 @@ class PersonReader(Generic[R]):
         """Return the hashes of a record's e-mails and phones."""
         emails = [email for get in self._emails for email in get(record)]
         phones = self._hashed_phones(record) if self._phones else []
-        return identifiers_of(emails, phones)
+        who = identifiers_of(emails, phones)
+        if not (who and self._plain.are_kept):
+            return who
+        return self._plain.beside(who, *self._texts_of(record))
 
     def keys(self, record: R, identifiers: Identifiers) -> list[Key]:
         """Return what joins a record to clicks."""
@@ -108,10 +111,13 @@ class PersonReader(Generic[R]):
         )
 
     def _plain_keys(self, record: R) -> list[Key]:
+        return self._plain.keys(*self._texts_of(record))
+
+    def _texts_of(self, record: R) -> tuple[list[str], list[str], str | None]:
         emails, phones = (
             [get(record) for get in getters] for getters in (self._written, self._phones)
         )
-        return self._plain.keys(emails, phones, self._region(record))
+        return emails, phones, self._region(record)
 
     def _hashed_phones(self, record: R) -> list[str]:
         region = self._region(record)
@@ -215,6 +221,7 @@ def together(evidence: Sequence[Evidence]) -> Evidence:
         Identifiers(
             emails=_distinct_among(one.identifiers.emails for one in evidence),
             phones=_distinct_among(one.identifiers.phones for one in evidence),
+            plain=_distinct_among(one.identifiers.plain for one in evidence),
         ),
         CONSENTS[
             _strictest(one.consent.ad_user_data for one in evidence),

@@ -1,8 +1,12 @@
 """Normalised, hashed e-mail and phone: the only form in which they leave the reader of a source.
 
-The rules are Google's current ones (Data Manager API, "Formatting guidelines", 2026-11): trim and
-remove inner white space, lower-case; for gmail.com and googlemail.com alone drop the dots of the
-local part and everything from a `+`; phones as E.164 with the `+`; SHA-256, lower-case hex.
+Deals and clicks are joined by hashes of Google's form, whichever platform they are reported to.
+Some platforms find people by the address as it stands and by a phone's digits alone (Form.PLAIN).
+Where a company reports to one, its sources pair each hash with the plain one: later nothing could.
+
+Google's current rules (Data Manager API, "Formatting guidelines", 2026-11): trim and remove inner
+white space, lower-case; for gmail.com and googlemail.com alone drop the dots of the local part and
+everything from a `+`; phones as E.164 with the `+`; SHA-256, lower-case hex.
 https://developers.google.com/data-manager/api/devguides/concepts/formatting
 
 A phone without a `+` is one of its country's, unless only a `+` before it makes it a valid number,
@@ -12,6 +16,7 @@ its zero. A spreadsheet's `'` and `.0` are no part of it, however its digits are
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 
@@ -39,23 +44,75 @@ _PHONE_PUNCTUATION = str.maketrans("", "", " \t\u00a0-.()/")
 
 
 class Identifiers(Struct, frozen=True, kw_only=True, gc=False):
-    """SHA-256 hex of the e-mails and phones behind a deal, without repeats, in order."""
+    """SHA-256 hex of the e-mails and phones behind a deal, without repeats, in order.
+
+    `plain` pairs some of them with the hash of the same address or number in Form.PLAIN: where that
+    is another one, and a platform of the company finds people by it.
+    """
 
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
+    plain: tuple[tuple[str, str], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.emails or self.phones)
 
     def without(self, other: "Identifiers") -> "Identifiers":
         """Return those that are not among others."""
+        apart = {*other.emails, *other.phones}
         return Identifiers(
             emails=tuple(one for one in self.emails if one not in other.emails),
             phones=tuple(one for one in self.phones if one not in other.phones),
+            plain=tuple(pair for pair in self.plain if pair[0] not in apart),
         )
 
 
 NO_IDENTIFIERS = Identifiers()
+
+
+class Form(StrEnum):
+    """In which form an address or a number is hashed.
+
+    GOOGLE: see the module. PLAIN: an address in lower case without the space around it, with its
+    dots and what follows a `+`; of a phone the digits alone, the country's code first.
+    """
+
+    GOOGLE = "google"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HashForms:
+    """By which hashes a platform finds people; None: it takes none of that kind.
+
+    An address that is paired with no plain hash is the same in both forms; a phone never is.
+    """
+
+    emails: Form | None = Form.GOOGLE
+    phones: Form | None = Form.GOOGLE
+
+    def of(self, who: Identifiers) -> Identifiers:
+        """Return the hashes of these people that the platform takes."""
+        if not who.plain and self == GOOGLES_FORMS:
+            return who
+        plain = dict(who.plain)
+        emails = {
+            None: (),
+            Form.GOOGLE: who.emails,
+            Form.PLAIN: [plain.get(one, one) for one in who.emails],
+        }
+        phones = {
+            None: (),
+            Form.GOOGLE: who.phones,
+            Form.PLAIN: [plain[one] for one in who.phones if one in plain],
+        }
+        return Identifiers(
+            emails=tuple(dict.fromkeys(emails[self.emails])),
+            phones=tuple(dict.fromkeys(phones[self.phones])),
+        )
+
+
+GOOGLES_FORMS = HashForms()
 
 
 def normalised_email(raw: str) -> str | None:

@@ -43,10 +43,12 @@ class Reason(StrEnum):
     WAITING_FOR_CLICK = "waiting_for_click"
     CLICK_TOO_RECENT = "click_too_recent"
     MILESTONE_IN_FUTURE = "milestone_in_future"
+    MILESTONE_SETTLING = "milestone_settling"
     VERDICT_PENDING = "verdict_pending"
     RULE_RETIRED = "rule_retired"
     PLATFORM_CANNOT = "platform_cannot"
     PLATFORM_REFUSED = "platform_refused"
+    ANSWER_LOST = "answer_lost"
     PERSON_FORGOTTEN = "person_forgotten"
 
 
@@ -182,6 +184,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
         "The milestone's date lies in the future.",
         "Nothing: it is sent when the date has come. Correct the date if it is a mistake.",
     ),
+    Reason.MILESTONE_SETTLING: Explanation(
+        "The rule waits for its `hold_days` before it sends a milestone, which may still change.",
+        "Nothing: it is sent when due.",
+    ),
     Reason.VERDICT_PENDING: Explanation(
         "The deal changed while the platform was still checking what it had received.",
         "Nothing: the change follows once the verdict is in.",
@@ -197,6 +203,11 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.PLATFORM_REFUSED: Explanation(
         "The platform refused the conversion; its code is recorded beside this.",
         "See the code. A change of the deal is sent again by itself.",
+    ),
+    Reason.ANSWER_LOST: Explanation(
+        "Its request was never answered, and this platform might take a repeat of it for a second"
+        " conversion. It counts there or not: that stays unsure.",
+        "Look in the platform's own reports. Nothing more is sent of it.",
     ),
 }
 

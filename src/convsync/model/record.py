@@ -114,7 +114,7 @@ def _statement(record: dict[str, Scalar], statement: Statement | None) -> None:
 
 def about_of(statement: Statement) -> str | None:
     """Return a digest of what a statement says beside its click and value; None: nothing."""
-    if statement.identifiers or statement.variables:
+    if statement.identifiers or statement.variables or statement.clicked_at:
         return _about(statement)
     return _about_anyone(statement.consent, statement.customer_type)
 
@@ -124,12 +124,17 @@ def _about_anyone(consent: Consent, customer_type: CustomerType | None) -> str |
     """Return the digest where nobody is named: hardly any two statements differ in it."""
     if consent == UNSPECIFIED and customer_type is None:
         return None
-    return _digest(consent, customer_type, NO_IDENTIFIERS, {})
+    return _digest(consent, customer_type, NO_IDENTIFIERS, {}, None)
 
 
 def _about(statement: Statement) -> str:
-    who, variables = statement.identifiers, statement.variables
-    return _digest(statement.consent, statement.customer_type, who, variables)
+    return _digest(
+        statement.consent,
+        statement.customer_type,
+        statement.identifiers,
+        statement.variables,
+        statement.clicked_at,
+    )
 
 
 def _digest(
@@ -137,6 +142,7 @@ def _digest(
     customer_type: CustomerType | None,
     who: Identifiers,
     variables: Mapping[str, str],
+    clicked_at: datetime | None,
 ) -> str:
     content = (
         consent.ad_user_data.value,
@@ -145,6 +151,7 @@ def _digest(
         who.emails,
         who.phones,
         sorted(variables.items()),
+        clicked_at,
     )
     return blake2b(to_json(content), digest_size=8).hexdigest()
 

@@ -10,6 +10,7 @@ from convsync.model.click import ClickIdKind
 from convsync.model.consent import Consent
 from convsync.model.deal import LOST
 from convsync.model.expected import AcceptedValues
+from convsync.model.identifiers import GOOGLES_FORMS, HashForms
 from convsync.model.money import Money
 
 
@@ -134,7 +135,9 @@ class ConversionRule:
     which deals it counts: by segment, the values one of which each must have. Days to close that
     rest on an estimate are sent only where it `sends_estimated_days`. A click of an earlier sale to
     the same customer counts again only where it `reuses_clicks`; one that came after the milestone
-    by no more than `clock_skew` counts as if it had come with it.
+    by no more than `clock_skew` counts as if it had come with it. A milestone is sent no sooner
+    than `hold` after it was reached, so that it can still change. `hash_forms` are those of its
+    destination, which is told the time of the click where it `asks_when_clicked`.
     """
 
     name: str
@@ -147,9 +150,12 @@ class ConversionRule:
     lookback: timedelta = timedelta(days=90)
     reuses_clicks: bool = False
     clock_skew: timedelta = timedelta(0)
+    hold: timedelta = timedelta(0)
     upload_window: timedelta = timedelta(days=90)
     settling_time: timedelta = timedelta(hours=6)
     has_enhanced_conversions: bool = False
+    hash_forms: HashForms = GOOGLES_FORMS
+    asks_when_clicked: bool = False
     needs_granted_consent: bool = True
     is_undone_by_loss: bool = False
     days_to_close_variable: str | None = None

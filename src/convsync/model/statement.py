@@ -54,8 +54,8 @@ class Operation(StrEnum):
 class Statement(Struct, frozen=True, kw_only=True, gc=False):
     """All that a request says of a conversion. `event_at` is aware UTC and never in the future.
 
-    `click_id` is None for a conversion known by hashed identifiers alone; `variables` are custom
-    variables by name.
+    `click_id` is None for a conversion known by hashed identifiers alone; `clicked_at` is when it
+    was clicked, said only to a platform that asks. `variables` are custom variables by name.
     """
 
     order_id: OrderId
@@ -64,6 +64,7 @@ class Statement(Struct, frozen=True, kw_only=True, gc=False):
     event_at: datetime
     value: Money
     click_id: ClickId | None = None
+    clicked_at: datetime | None = None
     identifiers: Identifiers = NO_IDENTIFIERS
     consent: Consent = UNSPECIFIED
     customer_type: CustomerType | None = None

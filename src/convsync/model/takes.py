@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum, auto
 
 from convsync.model.click import ClickIdKind
+from convsync.model.identifiers import GOOGLES_FORMS, HashForms
 from convsync.model.money import MOST
 from convsync.model.statement import Operation, Statement
 
@@ -103,25 +105,81 @@ class Way:
         return None
 
 
+class ConversionKey(Enum):
+    """By what a platform knows a conversion, so that a repeat of it is no second one."""
+
+    ORDER_ID = auto()
+    CLICK_AND_TIME = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """Whether a request whose answer was lost may be sent again, word for word.
+
+    It may be `within` so long of when it first left (None: at any time, zero: never). A platform
+    that knows a conversion by its click may not know one that has none, unless `without_click`.
+    """
+
+    within: timedelta | None = None
+    without_click: bool = True
+
+    def may_repeat(self, statement: Statement, left_at: datetime, now: datetime) -> bool:
+        """True where a repeat is no second conversion."""
+        if statement.click_id is None and not self.without_click:
+            return False
+        return self.within is None or now - left_at < self.within
+
+    def knows(self, statement: Statement | None) -> bool:
+        """True where the platform knows a repeat of a statement whenever it comes."""
+        has_click = statement is not None and statement.click_id is not None
+        return self.within is None and (self.without_click or has_click)
+
+    @property
+    def are_always_safe(self) -> bool:
+        """True where whatever was sent may be sent again at any time."""
+        return self.within is None and self.without_click
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takes:
     """What a destination takes.
 
-    `click_ids` are the kinds of click ID it takes; `identifiers` how many hashed e-mails and
-    phones of one conversion, 0 where it takes no conversion without a click. `corrections` holds
+    `click_ids` are the kinds of click ID it takes, with the time of the click where it
+    `asks_when_clicked`; `identifiers` how many hashed e-mails and phones of one conversion, in
+    which `hash_forms`, 0 where it takes no conversion without a click. `corrections` holds
     the ways of each operation that corrects: no entry, no such correction. A milestone counts
     `counts_within` so long after it was reached (None: no limit but the click's). Verdicts are
     asked for at `first_poll` after the upload and then less and less often, at `longest_poll` at
-    least; None: the answer to the upload is the verdict.
+    least; None: the answer to the upload is the verdict. `key` is what it knows a conversion by,
+    and `repeats` says when it knows a repeat for one.
     """
 
     click_ids: frozenset[ClickIdKind]
+    asks_when_clicked: bool = False
     identifiers: int = 0
+    hash_forms: HashForms = GOOGLES_FORMS
     corrections: Mapping[Operation, Sequence[Way]] = field(default_factory=dict)
     counts_within: timedelta | None = None
     largest_value: Decimal = MOST
     first_poll: timedelta | None = None
     longest_poll: timedelta = timedelta(hours=12)
+    key: ConversionKey = ConversionKey.ORDER_ID
+    repeats: Repeats = Repeats()
+
+    @property
+    def finality(self) -> str:
+        """Return what cannot be undone once it is sent, "" where everything can be for a while."""
+        is_taken_back = Operation.RETRACT in self.corrections
+        is_corrected = Operation.RESTATE in self.corrections
+        match is_taken_back, is_corrected:
+            case True, True:
+                return ""
+            case True, False:
+                return "cannot be given another value once it is sent"
+            case False, True:
+                return "cannot be taken back once it is sent"
+            case _:
+                return "cannot be taken back or corrected once it is sent"
 
     def refusal_of(self, statement: Statement, now: datetime) -> str | None:
         """Return our code for why the platform would refuse a statement, None where it may not.

@@ -8,8 +8,8 @@ Days are counted from the step before to a step, of deals that reached both. Tim
 estimated stay out of them, and so do steps dated before the one they follow.
 
 A cohort is unfinished while a deal of it is open that is younger than nine in ten sales were at
-their end; how many it will bring is then projected (see `outlook`), from all cohorts together.
-Where too few were sold to say, it is unfinished while any deal of it is open.
+their end; how many it will bring is then projected from all cohorts together (see
+`values.outlook`). Where too few were sold to say, it is unfinished while any deal of it is open.
 """
 
 from array import array
@@ -20,7 +20,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from convsync.model.deal import LOST
-from convsync.outlook import Course, Fate, Outlook, Projection
 from convsync.report.exchange import Exchange, Worth
 from convsync.report.passages import Loop, Passage, passages, sent_in, worth_in
 from convsync.report.returning import Counting, Returning
@@ -28,6 +27,7 @@ from convsync.report.shares import Interval, place_among, share_of
 from convsync.store import sales
 from convsync.store.database import Database
 from convsync.store.walks import Walk
+from convsync.values.outlook import Course, Fate, Outlook, Projection
 
 
 @dataclass(frozen=True, slots=True)

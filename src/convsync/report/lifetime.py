@@ -17,7 +17,7 @@ from functools import cache
 from math import sqrt
 from typing import NamedTuple
 
-from convsync.outlook import NINE_IN_TEN, WATCHED_AT_LEAST, Projection
+from convsync.values.outlook import NINE_IN_TEN, WATCHED_AT_LEAST, Projection
 
 _MOST_SKEW = 1.5
 """Beyond this the correction for skew is no longer monotone in the quantile."""

@@ -12,8 +12,8 @@ from decimal import Decimal
 from math import exp, sqrt
 from typing import NamedTuple
 
-from convsync.outlook import NINE_IN_TEN
 from convsync.report.shares import share_of
+from convsync.values.outlook import NINE_IN_TEN
 
 
 class Lift(NamedTuple):

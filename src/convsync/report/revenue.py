@@ -16,13 +16,13 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
-from convsync.outlook import Projection
 from convsync.report.exchange import Exchange
 from convsync.report.lifetime import Course, Going, Growth, Trial, walked_forward
 from convsync.store import revenue
 from convsync.store.database import Database
 from convsync.store.revenue import Unknown
 from convsync.store.sold import SoldDeal, sold
+from convsync.values.outlook import Projection
 
 AHEAD = (3, 1)
 """The months that trials look ahead: the first of these for which any past month tells enough."""

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from convsync.learn.score import Score, score_of_open
 from convsync.model.deal import LOST, WON
 from convsync.model.expected import ExpectedTable
 from convsync.report.passages import standing_at
 from convsync.store.database import Connection
 from convsync.store.walks import Walk, walks
+from convsync.values.score import Score, score_of_open
 
 
 class Scored(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from convsync.outlook import wilson
+from convsync.values.outlook import wilson
 
 
 class Interval(NamedTuple):
@@ -15,7 +15,7 @@ class Interval(NamedTuple):
 
 
 def share_of(part: int, whole: int) -> Interval:
-    """Return a share with Wilson's interval (see `outlook`); of nothing: 0 to 1."""
+    """Return a share with Wilson's interval (see `values.outlook`); of nothing: 0 to 1."""
     share = part / whole if whole else 0.0
     return Interval(share, *wilson(share, whole))
 

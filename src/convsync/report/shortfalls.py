@@ -21,11 +21,11 @@ from typing import NamedTuple
 
 from convsync.model.deal import LOST
 from convsync.model.period import Period
-from convsync.outlook import Fate
 from convsync.report.exchange import Exchange, Worth
 from convsync.report.passages import Passage, passages, segment_of, worth_in
 from convsync.report.shares import Interval, place_among, share_of
 from convsync.store.database import Database
+from convsync.values.outlook import Fate
 
 FEWEST = 20
 """Deals of a group, and of the rest, below which nothing is said of a step."""

@@ -1,6 +1,6 @@
 """Everything the sandbox knows, in one place: whichever API is called, these are the same books."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -9,10 +9,12 @@ from convsync.sandbox.account import AccountClick, Action, SandboxAccount
 from convsync.sandbox.advertising import Advertising, Restating
 from convsync.sandbox.books import Books
 from convsync.sandbox.clock import SandboxClock
-from convsync.sandbox.faults import FaultPlan
+from convsync.sandbox.faults import CALLS, FaultPlan
 from convsync.sandbox.on_call import OnCall
 from convsync.sandbox.quota import CallQuota
 from convsync.sandbox.receipts import Receipts
+from convsync.sandbox.room import House, Room
+from convsync.sandbox.rooms import rooms_of
 from convsync.sandbox.tokens import Tokens
 from convsync.sandbox.user_lists import UserLists
 from convsync.sandbox.world import World
@@ -34,6 +36,7 @@ class AdPlatform:
     against the age of any other. `verdicts` say which identifiers are refused, and why. `on_call`
     are the people who look after it all, and hear alerts. `advertising` are the clicks of a world,
     which cost something and are judged by nobody; `restating` says how their days still change.
+    `rooms` are the other platforms, by the words for them.
     """
 
     clock: SandboxClock = field(default_factory=SandboxClock)
@@ -51,6 +54,15 @@ class AdPlatform:
     on_call: OnCall = field(default_factory=OnCall)
     advertising: Advertising | None = None
     restating: Restating = field(default_factory=Restating)
+    rooms: dict[str, Room] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rooms = rooms_of(House(clock=self.clock, faults=self.faults))
+
+    @property
+    def calls(self) -> Sequence[str]:
+        """Return the calls that can be made to fail, of all platforms."""
+        return [*CALLS, *(call for room in self.rooms.values() for call in room.calls)]
 
     def set_actions(self, actions: Iterable[Action]) -> None:
         """From now on exactly these conversion actions exist."""
@@ -94,3 +106,5 @@ class AdPlatform:
         self.receipts.clear()
         self.user_lists.clear()
         self.books.clear()
+        for room in self.rooms.values():
+            room.reset()

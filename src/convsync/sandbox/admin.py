@@ -5,7 +5,7 @@ None of them exists at Google. They are open on loopback, and want a token anywh
 
 import hmac
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
@@ -108,7 +108,7 @@ def set_verdicts(platform: AdPlatform, body: Json) -> Json:
 
 def add_faults(platform: AdPlatform, body: Json) -> Json:
     """`[{"on": "ingest", "request": 2, "kind": "unavailable_after"}]`, on top of those planned."""
-    faults = [PlannedFault.from_json(fault) for fault in body]
+    faults = [PlannedFault.from_json(fault, platform.calls) for fault in body]
     for fault in faults:
         platform.faults.add(fault)
     return {"added": len(faults)}
@@ -175,8 +175,35 @@ def routes(platform: AdPlatform, token: str | None) -> list[Route]:
             Route(path, guarded(_switching(platform, switch), token), methods=["POST"])
             for path, switch in SWITCHES.items()
         ),
+        *_of_rooms(platform, token),
         Route("/ping{what:path}", guarded(_pinged(platform), token), methods=["POST"]),
     ]
+
+
+def _of_rooms(platform: AdPlatform, token: str | None) -> Iterator[Route]:
+    """Yield the readers and switches of the other platforms, each under its platform's name."""
+    for name, room in platform.rooms.items():
+        for what, read in room.readers().items():
+            endpoint = _reading(platform, _from_room(read))
+            yield Route(f"/{name}/{what}", guarded(endpoint, token), methods=["GET"])
+        for what, switch in room.switches().items():
+            endpoint = _switching(platform, _for_room(switch))
+            yield Route(f"/{name}/{what}", guarded(endpoint, token), methods=["POST"])
+
+
+def _from_room(read: Callable[[], Json]) -> Reader:
+    def of_room(_platform: AdPlatform, _query: Mapping[str, str]) -> Json:
+        return read()
+
+    return of_room
+
+
+def _for_room(switch: Callable[[Json], Json]) -> Switch:
+    @wraps(switch)
+    def turned(_platform: AdPlatform, body: Json) -> Json:
+        return switch(body)
+
+    return turned
 
 
 def _reading(platform: AdPlatform, reader: Reader) -> Endpoint:

@@ -104,6 +104,7 @@ def application(platform: AdPlatform, crms: Crms, admin_token: str | None) -> St
         routes=[
             *_of_google(platform),
             *google_consent.routes(platform),
+            *(route for room in platform.rooms.values() for route in room.routes()),
             Route("/switches", switches),
             *own,
         ],

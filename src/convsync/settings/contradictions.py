@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from convsync.model.deal import KNOWN_MILESTONES, LOST
 from convsync.model.rule import after_in
 from convsync.settings.crm_tables import ALWAYS_THERE
-from convsync.settings.google_tables import VALUE_ZERO
 from convsync.settings.money_checks import MONEY_CHECKS, stated_values
-from convsync.settings.values import is_loopback, moves
-
-Config = Mapping[str, Any]
-TableOf = Mapping[str, Any]
+from convsync.settings.platforms import PLATFORM_CHECKS, account_of
+from convsync.settings.values import moves
+from convsync.settings.written import Config, TableOf
+from convsync.settings.written import destination_of as _destination_of
+from convsync.settings.written import is_true as _is_true
+from convsync.settings.written import names_in as _names
+from convsync.settings.written import tables_in as _tables
+from convsync.settings.written import text_in as _text
 
 
 def contradictions_in(config: Config) -> list[str]:
@@ -61,19 +62,11 @@ def _destinations_of_rules(config: Config) -> Iterator[str]:
 
 def _variables_of_rules(config: Config) -> Iterator[str]:
     for name, rule in _tables(config, "rules").items():
-        variable, road = _text(rule, "days_to_close_variable"), _destination_of(rule, config)
+        variable = _text(rule, "days_to_close_variable")
         if variable is None and _is_true(rule.get("estimated_days_to_close")):
             yield (
                 f"rules.{name}.estimated_days_to_close: no days are sent; name the account's "
                 "custom variable in days_to_close_variable."
-            )
-        if variable is None or road.get("kind") != "google_ads":
-            continue
-        numbers = road.get("custom_variables")
-        if not (isinstance(numbers, Mapping) and variable in numbers):
-            yield (
-                f"rules.{name}.days_to_close_variable: the Google Ads API needs the number of "
-                f"'{variable}'; write it into the destination's custom_variables."
             )
 
 
@@ -111,10 +104,9 @@ def _rules_that_count_twice(config: Config) -> Iterator[str]:
 def _counted(rule: TableOf, config: Config) -> tuple[Any, ...]:
     """Return what a rule counts and where: by account, for two roads may lead to one."""
     road = _destination_of(rule, config)
-    account = road.get("operating_account") or road.get("customer_id")
-    digits = re.sub(r"\D", "", str(account)) or None
+    account = (account_of(road) or "").replace("-", "").strip() or None
     action = rule.get("action_id")
-    return rule.get("milestone"), digits, None if action is None else str(action)
+    return rule.get("milestone"), account, None if action is None else str(action)
 
 
 def _overlap(one: Any, other: Any) -> bool:
@@ -196,60 +188,6 @@ def _agreements(config: Config) -> Iterator[str]:
             )
 
 
-# --- Destinations --------------------------------------------------------------------------------
-
-
-def _other_roads(config: Config) -> Iterator[str]:
-    destinations = _tables(config, "destinations")
-    roads = sorted(
-        name for name, table in destinations.items() if table.get("kind") == "google_ads"
-    )
-    for name, table in sorted(destinations.items()):
-        other = table.get("retract_with", VALUE_ZERO)
-        if isinstance(other, str) and other not in {VALUE_ZERO, *roads}:
-            listed = ", ".join([VALUE_ZERO, *roads])
-            yield f"destinations.{name}.retract_with: must be one of {listed}."
-        other = table.get("read_with")
-        if isinstance(other, str) and other not in roads:
-            listed = ", ".join(roads) or "there is none; add one"
-            yield (
-                f"destinations.{name}.read_with: must name a destination of kind google_ads: "
-                f"{listed}."
-            )
-
-
-_REFRESH = ("client_id", "client_secret", "refresh_token")
-
-
-def _sign_ins(config: Config) -> Iterator[str]:
-    for name, table in sorted(_tables(config, "destinations").items()):
-        if table.get("credentials") == "refresh_token":
-            yield from (
-                f"destinations.{name}.{key}: is missing." for key in _REFRESH if not table.get(key)
-            )
-        if table.get("credentials") == "google_ads" and table.get("kind") != "google_ads":
-            yield (
-                f'destinations.{name}.credentials: "google_ads" is for a destination of that kind.'
-            )
-
-
-def _endpoints(config: Config) -> Iterator[str]:
-    for name, table in sorted(_tables(config, "destinations").items()):
-        place = f"destinations.{name}"
-        is_local = is_loopback(f"//{table.get('endpoint', '')}")
-        has_rest = table.get("kind") != "google_ads"
-        rest = str(table.get("rest_endpoint", "https://")) if has_rest else "http://localhost"
-        if _is_true(table.get("plaintext")) and not is_local:
-            yield f"{place}.plaintext: only an endpoint on this machine may be plaintext."
-        if not rest.lower().startswith("https://") and not is_loopback(rest):
-            yield f"{place}.rest_endpoint: only one on this machine may do without https://."
-        if table.get("credentials") == "none" and not (is_local and is_loopback(rest)):
-            yield (
-                f'{place}.credentials: "none" is for the sandbox, with endpoint and rest_endpoint '
-                "on this machine."
-            )
-
-
 # --- What was renamed ----------------------------------------------------------------------------
 
 _MOVABLE = {"rules": "rules", "sources": "deals"}
@@ -303,12 +241,10 @@ CHECKS: Sequence[Callable[[Config], Iterator[str]]] = (
     _keys_of_sites,
     _sources_that_read_the_same,
     _agreements,
-    _other_roads,
-    _sign_ins,
-    _endpoints,
     _renamings,
     _times_of_day,
     *MONEY_CHECKS,
+    *PLATFORM_CHECKS,
 )
 
 
@@ -327,42 +263,10 @@ def _is_meant(key: str, first: str, one: TableOf, second: str, other: TableOf) -
     return second in _words(one.get(key)) or first in _words(other.get(key))
 
 
-def _text(table: TableOf, key: str) -> str | None:
-    """Return a text, None where there is none; of another kind of value pydantic complains."""
-    value = table.get(key)
-    return value if isinstance(value, str) else None
-
-
 def _words(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
-
-
-def _destination_of(rule: TableOf, config: Config) -> TableOf:
-    """Return a rule's destination: the one it names, or the only one; else nothing."""
-    destinations = _tables(config, "destinations")
-    only = next(iter(destinations)) if len(destinations) == 1 else None
-    return destinations.get(_text(rule, "destination") or only or "", {})
-
-
-def _is_true(value: Any) -> bool:
-    """Read a yes as pydantic does, which takes `yes`, `on` and `1` from a variable too."""
-    try:
-        return TypeAdapter(bool).validate_python(value)
-    except ValidationError:
-        return False
-
-
-def _names(config: Config, key: str) -> set[str]:
-    table = config.get(key)
-    return set(table) if isinstance(table, Mapping) else set()
-
-
-def _tables(config: Config, key: str) -> dict[str, TableOf]:
-    tables = config.get(key)
-    listed = tables.items() if isinstance(tables, Mapping) else ()
-    return {name: table for name, table in listed if isinstance(table, Mapping)}
 
 
 def _mapped(config: Config, key: str) -> list[Sequence[str]]:

@@ -5,19 +5,13 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from convsync.settings.values import (
-    AccountId,
-    ApiUrl,
-    Credentials,
-    Days,
-    Digits,
-    Table,
-)
-
-VALUE_ZERO = "value_zero"
+from convsync.settings.destination_table import DestinationTable, PlatformTables
+from convsync.settings.google_checks import GOOGLE_CHECKS, action_problem
+from convsync.settings.google_checks import VALUE_ZERO as VALUE_ZERO
+from convsync.settings.values import AccountId, ApiUrl, Credentials, Days, Digits
 
 
-class _Google(Table):
+class _Google(DestinationTable):
     """What both of Google's APIs have: who signs in, what may go out, and where to.
 
     `upload_window_days` and `settling_hours` are Google's 90 days and 6 hours; the former is widely
@@ -31,14 +25,10 @@ class _Google(Table):
     refresh_token: SecretStr | None = None
     token_url: ApiUrl = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
     impersonate: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
-    enhanced_conversions: bool = False
-    identifiers_need_consent: bool = True
     upload_window_days: Days = 90
     settling_hours: float = Field(default=6, ge=0, le=72)
     plaintext: bool = False
-    timeout_s: float = Field(default=120, gt=0, le=3600)
     cloud_project: str = "default"
-    requests_in_flight: int = Field(default=4, ge=1, le=32)
 
 
 class DataManagerTable(_Google):
@@ -84,3 +74,17 @@ class GoogleAdsTable(_Google):
     ca_file: Path | None = None
     requests_per_minute: int | None = Field(default=None, ge=1)
     requests_per_day: int | None = Field(default=None, ge=1)
+
+
+GOOGLE = PlatformTables(
+    tables=(DataManagerTable, GoogleAdsTable),
+    account_keys=("operating_account", "customer_id"),
+    action_problem=action_problem,
+    action_hint="the number of its conversion action, from Google Ads",
+    first_action="0",
+    first_lines=(
+        'kind = "data_manager"',
+        'operating_account = "000-000-0000"   # the ad account that owns the actions',
+    ),
+    checks=GOOGLE_CHECKS,
+)

@@ -13,19 +13,19 @@ from convsync.settings.audience_tables import AudienceTable
 from convsync.settings.collect_tables import SiteTable
 from convsync.settings.cost_tables import CostsTable
 from convsync.settings.digest_tables import DigestTable
-from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.money_tables import RatesTable, RevenueSource
+from convsync.settings.platforms import AnyDestination
 from convsync.settings.report_tables import ReportsTable
 from convsync.settings.source_tables import ClickSource, DealSource
 from convsync.settings.tell_tables import TellTable
 from convsync.settings.value_tables import ValuesTable
 from convsync.settings.values import (
+    ActionId,
     Amount,
     AuditKey,
     Currency,
     DatabaseUrl,
     Days,
-    Digits,
     InsteadOfAmount,
     Moves,
     Name,
@@ -129,12 +129,14 @@ class Amounts(Table):
 class Rule(Table):
     """A milestone that counts towards a conversion action. Its name is part of every order ID.
 
-    `when` names segments and the values one of which a deal must have in each. `counts_beside`
-    names rules that are meant to count the same milestone towards the same action.
+    `action_id` is what the platform knows the action by: a number at Google, a name elsewhere. A
+    milestone waits `hold_days` before it is sent, and may change meanwhile. `when` names segments
+    and the values one of which a deal must have in each. `counts_beside` names rules that are meant
+    to count the same milestone towards the same action.
     """
 
     milestone: str
-    action_id: Digits
+    action_id: ActionId
     destination: str | None = None
     when: dict[str, Annotated[Words, Field(min_length=1)]] = Field(default_factory=dict)
     counts_beside: Words = ()
@@ -142,6 +144,7 @@ class Rule(Table):
     amounts: Amounts = Amounts()
     click_policy: ClickPolicy = ClickPolicy.LAST
     lookback_days: Days = 90
+    hold_days: float = Field(default=0, ge=0, le=365)
     reuse_clicks: bool = False
     clock_skew_minutes: float = Field(default=0, ge=0, le=60)
     undone_by_loss: bool | None = None
@@ -155,7 +158,7 @@ class Rule(Table):
         return self.milestone == WON if self.undone_by_loss is None else self.undone_by_loss
 
 
-Destination = Annotated[DataManagerTable | GoogleAdsTable, Field(discriminator="kind")]
+Destination = Annotated[AnyDestination, Field(discriminator="kind")]
 
 
 class Limits(Table):

@@ -54,6 +54,14 @@ def _digits(value: Any) -> str:
     return text
 
 
+def _action(value: Any) -> str:
+    """Take what a platform knows a conversion action by: a number, or a name."""
+    text = str(value).strip() if isinstance(value, str | int) else ""
+    if isinstance(value, bool) or not text or len(text) > 256 or not text.isprintable():
+        raise ValueError(f"'{value}' names no conversion action; it is a number or a name")
+    return text
+
+
 def _account(value: Any) -> Any:
     digits = _digits(value)
     if len(digits) != 10:
@@ -148,6 +156,7 @@ ApiUrl = Annotated[str, AfterValidator(_api_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Digits = Annotated[str, BeforeValidator(_digits)]
+ActionId = Annotated[str, BeforeValidator(_action)]
 AccountId = Annotated[str, BeforeValidator(_account)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 DateFormats = Annotated[Words, AfterValidator(_date_formats)]

@@ -61,6 +61,7 @@ CONTENT = (
     "customer_type",
     "emails",
     "phones",
+    "plain_hashes",
     "clicks",
     "segments",
     "gone",
@@ -94,6 +95,7 @@ def _content(deal: Deal) -> tuple[Any, ...]:
         deal.customer_type,
         ",".join(who.emails) or None,
         ",".join(who.phones) or None,
+        ",".join(":".join(pair) for pair in who.plain) or None,
         _dumped(deal.clicks and [_click_as_list(candidate) for candidate in deal.clicks]),
         _dumped(deal.segments),
         deal.gone,
@@ -121,7 +123,11 @@ def deal_of(row: RowMapping, reached: tuple[Milestone, ...]) -> Deal:
         amount=None if row["amount"] is None else Decimal(row["amount"]),
         currency=row["currency"],
         clicks=tuple(_as_candidate(*click) for click in json.loads(row["clicks"] or "[]")),
-        identifiers=Identifiers(emails=split(row["emails"]), phones=split(row["phones"])),
+        identifiers=Identifiers(
+            emails=split(row["emails"]),
+            phones=split(row["phones"]),
+            plain=tuple(_pair(joined) for joined in split(row["plain_hashes"])),
+        ),
         consent=Consent(
             ad_user_data=ConsentStatus(row["ad_user_data"]),
             ad_personalization=ConsentStatus(row["ad_personalization"]),
@@ -141,6 +147,11 @@ def click_ids_of(written: str | None) -> frozenset[ClickId]:
 
 def _customer_type(word: str | None) -> CustomerType | None:
     return None if word is None else CustomerType(word)
+
+
+def _pair(joined: str) -> tuple[str, str]:
+    by_google, _, plain = joined.partition(":")
+    return by_google, plain
 
 
 def split(joined: str | None) -> tuple[str, ...]:

@@ -146,12 +146,14 @@ ALL_COLUMNS = ("id", *(name for names, _ in _CELLS_OF.values() for name in names
 
 def extras_of(statement: Statement) -> str | None:
     """Return what a statement says beside its click and value as JSON, None where nothing."""
-    who, variables = statement.identifiers, statement.variables
-    if not who and not variables:
+    who, variables, at = statement.identifiers, statement.variables, statement.clicked_at
+    if not who and not variables and at is None:
         return _extras_of_anyone(statement.consent, statement.customer_type)
     named = {"emails": who.emails, "phones": who.phones} if who else {}
     varied = {"variables": dict(variables)} if variables else {}
-    extras = {**_of_anyone(statement.consent, statement.customer_type), **named, **varied}
+    timed = {"clicked_at": at.isoformat()} if at else {}
+    anyone = _of_anyone(statement.consent, statement.customer_type)
+    extras = {**anyone, **named, **varied, **timed}
     return to_json(extras).decode()
 
 
@@ -262,6 +264,7 @@ def _statement(
         consent=more.consent,
         customer_type=more.customer_type,
         variables=more.variables,
+        clicked_at=more.clicked_at,
     )
 
 
@@ -272,6 +275,7 @@ class _Extras(Struct, frozen=True, kw_only=True):
     consent: Consent = UNSPECIFIED
     customer_type: CustomerType | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    clicked_at: datetime | None = None
 
 
 _NO_EXTRAS = _Extras()
@@ -288,6 +292,7 @@ def _as_extras(text: str) -> _Extras:
         consent=_as_consent(extras),
         customer_type=None if kind is None else CustomerType(kind),
         variables=extras.get("variables", {}),
+        clicked_at=datetime.fromisoformat(at) if (at := extras.get("clicked_at")) else None,
     )
 
 

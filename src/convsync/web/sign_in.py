@@ -5,12 +5,14 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from convsync import log
 from convsync.collect.rate import Rate
 from convsync.store import users
 from convsync.web import passwords
 from convsync.web.company import Company
+from convsync.web.doors import Doors
 from convsync.web.rendering import Templates
 from convsync.web.visits import (
     COOKIE,
@@ -37,6 +39,13 @@ class SignIn:
         self._is_tls = is_tls
         self._by_address = Rate(TRIES_A_MINUTE, ticks)
         self._by_name = Rate(TRIES_A_MINUTE, ticks)
+
+    def routes(self, doors: Doors) -> list[Route]:
+        """Return which addresses it answers."""
+        return [
+            Route("/sign-in", doors.open_to_all(self.answer), methods=["GET", "POST"]),
+            Route("/sign-out", doors.form(self.leave), methods=["POST"]),
+        ]
 
     def answer(self, request: Request, fields: Mapping[str, str]) -> Response:
         """Show the form, or let in who knows their password."""

@@ -17,6 +17,7 @@ from convsync.retrying import RetryPolicy
 from convsync.settings import Settings, crm_tables
 from convsync.settings.crms import CRMS
 from convsync.settings.crms.descriptor import Connection
+from convsync.wiring.destinations import keeps_plain_hashes
 from convsync.wiring.values import customer_words, date_columns, joins_plain_hashes, mapped, minutes
 
 
@@ -35,6 +36,7 @@ def crm_source(
         emails_are_hashed=table.emails_are_hashed,
         phones_are_hashed=table.phones_are_hashed,
         joins_plain_hashes=joins_plain_hashes(settings),
+        keeps_plain_hashes=keeps_plain_hashes(settings.destinations),
         currency=table.currency,
         phone_region=table.country or company.country,
         granted_words=frozenset(table.consent.granted),

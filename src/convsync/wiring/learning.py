@@ -1,11 +1,11 @@
 """Settings → how values are learned."""
 
 from convsync.errors import OperatorError
-from convsync.learn.leads import Terms
-from convsync.learning import LearningTerms
 from convsync.model.deal import LOST, WON
 from convsync.opening import company_zone
 from convsync.settings import Settings
+from convsync.values.history import LearningTerms
+from convsync.values.leads import Terms
 from convsync.wiring.rules import absurd_above, funnel_of
 
 

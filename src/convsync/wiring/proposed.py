@@ -57,6 +57,7 @@ class _Alone:
     folder: Path
     deals: Mapping[str, Table] = field(default_factory=dict)
     clicks: Mapping[str, Table] = field(default_factory=dict)
+    destinations: Mapping[str, Any] = field(default_factory=dict)
 
 
 def of_file(path: Path) -> Proposed:

@@ -1,9 +1,9 @@
 """Settings → the sources that read tables: deals and clicks from CSV files and over SQL."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from convsync.extract.access_log import AccessLogClicks
 from convsync.extract.csv_clicks import CsvClicks
@@ -22,6 +22,7 @@ from convsync.extract.sql import SqlClicks, SqlDeals
 from convsync.opening import database_url
 from convsync.settings import source_tables, tables
 from convsync.settings.values import Table
+from convsync.wiring.destinations import keeps_plain_hashes
 from convsync.wiring.values import (
     Sources,
     customer_words,
@@ -41,6 +42,10 @@ class Around(Sources, Protocol):
     @property
     def company(self) -> tables.Company:
         """Return whose calendar and country stand where the source says nothing else."""
+
+    @property
+    def destinations(self) -> Mapping[str, Any]:
+        """Return the tables of the destinations, which say in what form hashes are needed."""
 
     @property
     def folder(self) -> Path:
@@ -164,6 +169,7 @@ def cells_of(
         emails_are_hashed=source.emails_are_hashed,
         phones_are_hashed=source.phones_are_hashed,
         joins_plain_hashes=joins_plain_hashes(settings),
+        keeps_plain_hashes=keeps_plain_hashes(settings.destinations),
         date_formats=source.date_formats,
         date_columns=date_columns(*timed),
         value_separator=source.value_separator,

@@ -19,7 +19,7 @@ from convsync.settings.crms.zoho import ZOHO
 CRMS: Mapping[str, CrmDescriptor[Any]] = {
     crm.kind: crm for crm in (HUBSPOT, SALESFORCE, PIPEDRIVE, ZOHO, DYNAMICS, ODOO)
 }
-"""Every CRM by its kind, in README's order."""
+"""Every CRM by its kind, in the order of the docs."""
 
 if TYPE_CHECKING:
     CrmTable = AnyCrmDeals

@@ -1,6 +1,6 @@
 """All that is particular to one CRM outside its adapter, in one value.
 
-The union of tables in the config, the questions of `init`, what opens the adapter, README's row
+The union of tables in the config, the questions of `init`, what opens the adapter, its row
 and the columns of its table of promises follow from it. It stands with the settings, because the
 config's union does; nothing of an adapter is imported before it is opened.
 """
@@ -18,10 +18,10 @@ from convsync.settings.crm_tables import AnyCrmDeals
 if TYPE_CHECKING:
     from convsync.extract.crm_adapter import Crm
     from convsync.extract.mapping import CrmMapping
-    from convsync.extract.oauth import Fetch, TokenKeeper
     from convsync.http import Authorisation, Http, Judge
     from convsync.pace import Limit
     from convsync.retrying import RetryPolicy
+    from convsync.signing_in.tokens import Fetch, TokenKeeper
     from convsync.signing_in.way import Way
 
 T = TypeVar("T", bound=AnyCrmDeals)
@@ -60,7 +60,7 @@ class Connection:
 
     def keeper(self, fetch: "Fetch") -> "TokenKeeper":
         """Return what keeps the access tokens that `fetch` gets."""
-        from convsync.extract.oauth import TokenKeeper
+        from convsync.signing_in.tokens import TokenKeeper
 
         return TokenKeeper(fetch, file=self.token_file)
 
@@ -82,7 +82,7 @@ class CrmDescriptor(Generic[T]):
 
     `sign_in` are the keys that `init` asks for, for the simplest way in; `hints` say what to
     answer, and `is_asked` which of them earlier answers leave open. `columns` are those of
-    README's table of promises, by the test class that fills them. `keeps_no_trace`: the CRM tells
+    the docs' table of promises, by the test class that fills them. `keeps_no_trace`: the CRM tells
     nothing of deleted deals, so that it is asked for each. `consent` is there where a person can
     sign in on a page of the vendor's.
     """
@@ -121,9 +121,9 @@ class CrmDescriptor(Generic[T]):
         raise OperatorError(f"These settings cannot sign in to {self.name}: {problems}.")
 
     @property
-    def readme_row(self) -> str:
-        """Return its row in README's table of CRMs."""
-        page = f"docs/{self.kind}.md"
+    def row(self) -> str:
+        """Return its row in the table of CRMs of docs/sources.md."""
+        page = f"{self.kind}.md"
         return f"| {self.name} | {self.read_by} | [{page}]({page}) |"
 
 

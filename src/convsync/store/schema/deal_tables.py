@@ -39,6 +39,7 @@ deals = Table(
     Column("customer_type", Word(10)),
     Column("emails", Text),
     Column("phones", Text),
+    Column("plain_hashes", Text),
     Column("clicks", Text),
     Column("segments", Text),
     Column("gone", Word(10)),

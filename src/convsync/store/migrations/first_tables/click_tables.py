@@ -14,17 +14,17 @@ def make() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("clicked_at", sa.BigInteger(), nullable=True),
         sa.Column("is_whole_day", sa.Boolean(), nullable=False),
+        sa.Column("joined_by", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clicks")),
         sa.UniqueConstraint("key", name=op.f("uq_clicks_key")),
     )
     op.create_table(
         "click_keys",
-        sa.Column("click", sa.Integer(), nullable=False),
         sa.Column("key", sa.LargeBinary(length=16), nullable=False),
-        sa.PrimaryKeyConstraint("click", "key", name=op.f("pk_click_keys")),
+        sa.Column("click", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("key", "click", name=op.f("pk_click_keys")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_click_keys_key", "click_keys", ["key", "click"])
     op.create_table(
         "collected",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),

@@ -24,6 +24,7 @@ def make() -> None:
         sa.Column("customer_type", sa.String(length=10), nullable=True),
         sa.Column("emails", sa.Text(), nullable=True),
         sa.Column("phones", sa.Text(), nullable=True),
+        sa.Column("plain_hashes", sa.Text(), nullable=True),
         sa.Column("clicks", sa.Text(), nullable=True),
         sa.Column("segments", sa.Text(), nullable=True),
         sa.Column("gone", sa.String(length=10), nullable=True),

@@ -1,1 +1,0 @@
-"""Pure: what a lead is worth at each milestone, learned from what became of earlier ones."""

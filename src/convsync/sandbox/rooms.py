@@ -1,0 +1,15 @@
+"""The platforms that the sandbox plays beside Google, by the words for them: a line for each."""
+
+from collections.abc import Callable, Mapping
+
+from convsync.sandbox.meta.room import MetaRoom
+from convsync.sandbox.room import House, Room
+
+ROOMS: Mapping[str, Callable[[House], Room]] = {
+    "meta": MetaRoom,
+}
+
+
+def rooms_of(house: House) -> dict[str, Room]:
+    """Return a room for every platform, each with empty books."""
+    return {name: make(house) for name, make in ROOMS.items()}

@@ -1,0 +1,115 @@
+"""Who is let in to a page, and what is answered where a page cannot be shown."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from convsync import log
+from convsync.errors import ConvsyncError, LockedError, OperatorError, TransientError
+from convsync.store import users
+from convsync.web.company import Company
+from convsync.web.rendering import Templates
+from convsync.web.visits import (
+    COOKIE,
+    Page,
+    RefusedError,
+    Visit,
+    digest_of,
+    fields_of,
+    require_proof,
+)
+
+_STATUS: Final = (
+    (LockedError, 409),
+    (TransientError, 503),
+    (OperatorError, 400),
+    (ConvsyncError, 500),
+)
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class Doors:
+    """Lets in who has signed in, and turns errors into pages that say what to do."""
+
+    def __init__(self, company: Company, templates: Templates) -> None:
+        self._company = company
+        self._templates = templates
+
+    def page(self, page: Page, *, is_for_operators: bool = False) -> Answer:
+        """Return what answers a page that is looked at."""
+
+        async def answer(request: Request) -> Response:
+            visit = await run_in_threadpool(self._visit, request, {})
+            if visit is None:
+                asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303)
+            return await self._answered(page, visit, is_for_operators)
+
+        return answer
+
+    def form(self, page: Page, *, is_for_operators: bool = False) -> Answer:
+        """Return what answers a form: only one of this visitor's own pages."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                visit = await run_in_threadpool(self._visit, request, await fields_of(request))
+                if visit is None:
+                    raise RefusedError(401, "Sign in first. Nothing was done.")
+                require_proof(visit)
+            except RefusedError as refused:
+                return self._said(refused.status, refused.sentence)
+            return await self._answered(page, visit, is_for_operators)
+
+        return answer
+
+    def open_to_all(self, answer: Callable[[Request, Mapping[str, str]], Response]) -> Answer:
+        """Return what answers a page that needs no signing in."""
+
+        async def answered(request: Request) -> Response:
+            try:
+                fields = await fields_of(request) if request.method == "POST" else {}
+                return await run_in_threadpool(answer, request, fields)
+            except RefusedError as refused:
+                return self._said(refused.status, refused.sentence)
+            except ConvsyncError as error:
+                return self._failed(error)
+
+        return answered
+
+    async def nothing_there(self, _: Request, __: Exception) -> Response:
+        """Answer for an address that leads nowhere."""
+        return self._said(404, "There is no such page.")
+
+    async def _answered(self, page: Page, visit: Visit, is_for_operators: bool) -> Response:
+        if is_for_operators and not visit.user.may_act:
+            return self._said(403, "This is for operators: ask one. Nothing was done.")
+        try:
+            return await run_in_threadpool(page, visit)
+        except RefusedError as refused:
+            return self._said(refused.status, refused.sentence)
+        except ConvsyncError as error:
+            return self._failed(error)
+
+    def _visit(self, request: Request, fields: Mapping[str, str]) -> Visit | None:
+        token = request.cookies.get(COOKIE)
+        if token is None:
+            return None
+        with self._company.database.reading() as connection:
+            user = users.signed_in(connection, digest_of(token), self._company.now())
+        if user is None:
+            return None
+        return Visit(request=request, user=user, token=token, fields=fields)
+
+    def _failed(self, error: ConvsyncError) -> Response:
+        log.warning("a page could not be shown", because=str(error))
+        status = next(code for kind, code in _STATUS if isinstance(error, kind))
+        return self._said(status, str(error))
+
+    def _said(self, status: int, sentence: str) -> Response:
+        return self._templates.response(
+            "said.html", status, company=self._company, status=status, sentence=sentence
+        )
