@@ -47,6 +47,7 @@ from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
 from convsync.store.session import Session
+from convsync.values import drift
 from convsync.weighing import Attitude, Guard, GuardTerms
 from convsync.windows import Windows
 
@@ -393,6 +394,11 @@ class Work:
         """Keep which known people came back, to be told to sales once the run has ended."""
         if self.services.tell is not None:
             log.count("came back", coming_back.look(self.session, self.services.tell))
+
+    def watch_values(self) -> None:
+        """Ask whether the values that rules use still hold."""
+        if self.services.learning is not None:
+            self.conclusion.drift = drift.watch(self.session, self.services.learning)
 
     def keep_audiences(self) -> Sequence[Renewal]:
         """Bring the lists of audiences to what their conditions say; return what that took."""
