@@ -14,7 +14,7 @@ from convsync.signing_in.tokens import TokenKeeper
 from convsync.signing_in.way import Answers, Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
-from convsync.upload.microsoft import codes, consent
+from convsync.upload.microsoft import consent, offline_conversion_codes
 from convsync.upload.microsoft.ad_account import MicrosoftAdAccount
 from convsync.upload.microsoft.api import (
     LOGIN,
@@ -50,7 +50,7 @@ def takes_of(table: Table) -> Takes:
 
 def explain_code(table: Table, code: str) -> CodeMeaning | None:
     """Return what one of Microsoft's codes means; see Vendor."""
-    return codes.explain_code(code)
+    return offline_conversion_codes.explain_code(code)
 
 
 def name_of_account(table: Table) -> str:

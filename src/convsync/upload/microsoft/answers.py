@@ -19,7 +19,7 @@ from convsync.model.outcome import Blocked, Confirmed, Outcome, Rejected
 from convsync.model.statement import Batch
 from convsync.model.takes import Takes
 from convsync.upload.codes import UNKNOWN, Class, Meaning, outcome_as, rows_concerned
-from convsync.upload.microsoft.codes import (
+from convsync.upload.microsoft.offline_conversion_codes import (
     CALL_RATE_EXCEEDED,
     MEANINGS,
     NUMBERS,

@@ -15,7 +15,7 @@ from convsync.http import Answer, Http, Verdict
 from convsync.retrying import RetryPolicy
 from convsync.signing_in.tokens import Fetch, Token, TokenKeeper, granted
 from convsync.upload.microsoft.answers import code_of
-from convsync.upload.microsoft.codes import RENEWABLE
+from convsync.upload.microsoft.offline_conversion_codes import RENEWABLE
 
 HOST: Final = "https://campaign.api.bingads.microsoft.com"
 LOGIN: Final = "https://login.microsoftonline.com"
