@@ -19,10 +19,10 @@ from convsync.model.outcome import Blocked, Confirmed, Outcome, Rejected
 from convsync.model.statement import Batch
 from convsync.model.takes import Takes
 from convsync.upload.codes import UNKNOWN, Class, Meaning, outcome_as, rows_concerned
+from convsync.upload.microsoft.error_numbers import NUMBERS
 from convsync.upload.microsoft.offline_conversion_codes import (
     CALL_RATE_EXCEEDED,
     MEANINGS,
-    NUMBERS,
     OUTCOME_UNKNOWN,
 )
 from convsync.vendor_words import name_of
