@@ -117,10 +117,12 @@ class PacedCalls:
         *,
         name: str = "call",
         is_noted: bool = False,
+        is_repeatable: bool = True,
     ) -> Attempt[Answer]:
         """Make a call until it is answered, is refused for good, or has failed too often.
 
-        Each try is traced under the call's name. The first is not noted again if it `is_noted`.
+        Each try is traced under the call's name. The first is not noted again if it `is_noted`. One
+        that is not repeatable is made again only where it was surely not taken.
         """
 
         lost: list[TransientError] = []
@@ -140,7 +142,9 @@ class PacedCalls:
 
         answer, failure = None, None
         try:
-            answer = keep_trying(self._policy, paced)
+            answer = keep_trying(
+                self._policy, paced, lambda error: is_repeatable or error.surely_not_taken
+            )
         except ConvsyncError as error:
             failure = error
             log.warning("call failed", error=type(error).__name__, because=str(error))

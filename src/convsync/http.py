@@ -134,7 +134,8 @@ class Http:
     """A vendor's API under one base URL, safe across threads. `requests_made` counts every try.
 
     A base URL that is a function is asked at every request: some vendors say it with each token.
-    `pace` says how fast requests may follow one another; an answer that asks to wait slows all.
+    `pace` says how fast requests may follow one another; an answer that asks to wait slows all. One
+    that sends nothing for `read_s` has not come.
 
     All methods return the parsed body, None where there is none (204, 304, empty). They raise
     TransientError where a later try may succeed, OperatorError where credentials, a right or an
@@ -148,6 +149,7 @@ class Http:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     pace: Pace = field(default_factory=Pace, repr=False)
     clock: Clock = system_clock
+    read_s: float = READ_S
     session: requests.Session = field(default_factory=requests.Session, repr=False)
     requests_made: int = 0
     _counting: Lock = field(default_factory=Lock, init=False, repr=False)
@@ -234,7 +236,7 @@ class Http:
                 url,
                 **{**request, "headers": headers},
                 auth=_as_it_is,
-                timeout=(CONNECT_S, READ_S),
+                timeout=(CONNECT_S, self.read_s),
                 allow_redirects=False,
                 stream=True,
             ) as response:

@@ -11,6 +11,7 @@ Two things a repeat does not do. It repeats nothing that a person has since forb
 repeated only after each of its deals has been looked at as it was last read, which takes such rows
 out of it (see `reconcile`). And it makes nothing certain that is not: where the answer to a request
 was lost and its repeat is not taken, the platform may have counted the first: the rows stay unsure.
+What a platform might take for something new is not repeated at all (see `lost_answers`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from typing import overload
 from convsync import audit, log
 from convsync.calls import Attempt, PacedCalls, at_a_time
 from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
+from convsync.lost_answers import LostAnswers
 from convsync.model.moves import released, reserved_together
 from convsync.model.outcome import Outcome, Untried
 from convsync.model.rule import ConversionAction
@@ -64,20 +66,24 @@ class Outbox:
         self._answered: list[AnsweredBatch] = []
         self._reserves_more = False
         self._settling = Settling(session, destinations, on_sent)
+        self._lost = LostAnswers(session=session, destinations=destinations)
         self.uploaded = self._settling.uploaded
 
     def recover(self) -> None:
         """Send again, word for word, every batch whose answer never came.
 
-        One that holds a deal which is yet to be looked at is left to the next run.
+        One that holds a deal which is yet to be looked at is left to the next run. What must not be
+        sent again is given up instead.
         """
+        self._lost.give_up_waiting()
         with self._session.transaction("recover") as connection:
             numbers = batches.unanswered(connection, looked_at_by=self._session.now)
             left = [batches.load(connection, number) for number in numbers]
             for batch in left:
                 if not batch.rows:
                     batches.close(connection, batch.number)
-        self._dispatch((batch for batch in left if batch.rows), in_flight=1, is_repeat=True)
+        again = [self._lost.give_up_in(batch) for batch in left if batch.rows]
+        self._dispatch((batch for batch in again if batch.rows), in_flight=1, is_repeat=True)
 
     def confirm(self) -> None:
         """Ask for the verdicts that are due, several at a time, and settle what they say."""
@@ -165,12 +171,14 @@ class Outbox:
 
     def _attempt(self, reserved: ReservedBatch) -> Attempt[Sequence[Outcome]]:
         destination = self._destinations(reserved.action.destination)
-        now = self._session.now
+        now, repeats = self._session.now, destination.takes.repeats
         return self._calls.attempt(
             destination.upload_quota,
             lambda: destination.upload(reserved.batch, now=now),
             name=f"{destination.name} upload",
             is_noted=reserved.is_noted,
+            is_repeatable=repeats.are_always_safe
+            or all(repeats.may_repeat(row.statement, now, now) for row in reserved.rows),
         )
 
     def _take_answer(
@@ -252,7 +260,12 @@ class Outbox:
         alike = audit.write_together(connection, taken, run_id=run_id, at=now)
         is_noted = self._calls.note(connection, destination.upload_quota)
         return ReservedBatch(
-            number=number, action=action, rows=rows, adds_up=alike, is_noted=is_noted
+            number=number,
+            action=action,
+            rows=rows,
+            adds_up=alike,
+            is_noted=is_noted,
+            left_at=now,
         )
 
     def _ask_for(self, pending: batches.Pending) -> Attempt[Verdict]:

@@ -1,6 +1,7 @@
 """One run, top to bottom: the only module that knows the order.
 
     confirm → clicks → deals → due → recover → due → (is it safe?) → send → write back → audiences
+            → watch values
 
 A request that was never answered is repeated only once the deals have been read: a person may have
 withdrawn their consent since. What became of it may change what is due, which is looked at again.
@@ -30,9 +31,17 @@ from convsync.model.kept_plan import Kept
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.services import Report, Services
+from convsync.services import Counted, Report, Services
 from convsync.steps import Work
-from convsync.store import click_news, clicks, crowded_keys, runs, value_versions
+from convsync.store import (
+    allowed_keys,
+    click_index,
+    click_news,
+    clicks,
+    crowded_keys,
+    runs,
+    value_versions,
+)
 from convsync.store.database import Connection
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
@@ -62,6 +71,7 @@ def run(services: Services, *, force: bool = False) -> Report:
             WriteBack(work.session, services.write_backs, work.problems, services.stop).write()
         work.look_who_came_back()
         work.keep_audiences()
+        work.watch_values()
     return work.conclusion.report
 
 
@@ -268,8 +278,10 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
         everything = Period(since=windows.EPOCH, until=now)
         stored = work.intake.read_clicks(source, everything, again=again)
         with session.transaction("count clicks by their keys") as connection:
+            click_index.fill(connection)
             click_news.note_leading_on(connection)
-            crowded_keys.note(connection, services.shared_keys.allowed, now=now)
+            terms = allowed_keys.added_to(connection, services.shared_keys)
+            crowded_keys.note(connection, terms.allowed, now=now)
     except BaseException as error:
         _end_import(session, services, *_ending(error))
         raise
@@ -336,12 +348,15 @@ def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]
         detail = {"command": command, "as_of": now.isoformat(), "by": services.by}
         started = Event(EventKind.RUN_STARTED, detail)
         audit.record(connection, [started], run_id=run_id, at=now)
+    counted = Counted(services.progress)
+    services = replace(services, progress=counted)
     session = RunSession(
         services.database,
         run_id,
         now,
         real_clock=services.real_clock,
         on_step=services.on_step,
+        progress=counted.so_far,
     )
     with services.database.reading() as connection:
         valued = _with_learned_values(services, connection)

@@ -12,6 +12,7 @@ that shape it:
 - What was refused goes out again only when what it says has changed.
 - What the platform may have received without an answer is sent again even if nothing has changed,
   and taken back even if it was never confirmed: at worst a conversion worth nothing is counted.
+  Where the platform would not know a repeat for what it is, it is never sent again.
 """
 
 from collections import Counter
@@ -22,7 +23,7 @@ from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from convsync.model.conversion import Conversion
 from convsync.model.ledger import ANSWERED, IN_FLIGHT, LedgerEntry, State
@@ -109,15 +110,21 @@ def plan_upload(
     may_name_person: bool = True,
     refusal_of: RefusalOf = takes_everything,
     is_mistimed: bool = False,
+    knows_repeat: bool = True,
+    anew: Callable[[Statement, datetime], Statement] | None = None,
 ) -> Item:
     """Return the step after which the platform will count what was decided.
 
     A correction says nothing of the person unless `may_name_person`. What is counted and
-    `is_mistimed` went out with an estimated time, and a better one is known.
+    `is_mistimed` went out with an estimated time, and a better one is known. Without
+    `knows_repeat` the platform may take what it has received already for something new. Where what
+    was taken back cannot be given a value again, `anew` returns what counts it a second time.
     """
     if entry is not None and entry.state in IN_FLIGHT:
         return _plan_in_flight(order_id, decision, entry, now, is_mistimed=is_mistimed)
     if entry is None or (entry.told is None and not _may_be_taken_back(entry, decision)):
+        if entry is not None and entry.is_unsure and not knows_repeat:
+            return _plan_lost(order_id, entry)
         return _plan_uncounted(order_id, decision, entry, now, refusal_of)
     correction = _correction_of(entry, decision)
     if correction is None and is_mistimed:
@@ -127,6 +134,8 @@ def plan_upload(
         return Item(Step.UNCHANGED, order_id, is_dropped=has_strayed)
     if _was_answered(entry, correction):
         return Item(Step.UNCHANGED, order_id, until=entry.due_at)
+    if anew is not None and _comes_back(entry, correction):
+        correction = structs.replace(anew(correction, now), operation=Operation.COUNT)
     if not may_name_person:
         correction = correction.without_person()
     reason = decision.reason if isinstance(decision, NotSent) else None
@@ -181,6 +190,19 @@ def _plan_uncounted(
             return Item(Step.UNCHANGED if is_known else Step.NOT_SENT, order_id, reason=reason)
         case Money():
             raise AssertionError(f"{order_id} was valued without a match and never counted")
+
+
+def _comes_back(entry: LedgerEntry, correction: Statement) -> bool:
+    """True where a correction would give what was taken back a value again."""
+    was_taken_back = entry.operation is Operation.RETRACT and entry.told is not None
+    return was_taken_back and correction.operation is Operation.RESTATE
+
+
+def _plan_lost(order_id: OrderId, entry: LedgerEntry) -> Item:
+    """Return the step that sends nothing more of what the platform may count."""
+    is_known = (entry.state, entry.reason) == (State.NOT_SENT, Reason.ANSWER_LOST)
+    step = Step.UNCHANGED if is_known else Step.NOT_SENT
+    return Item(step, order_id, reason=Reason.ANSWER_LOST)
 
 
 def _may_be_taken_back(entry: LedgerEntry, decision: Decision) -> bool:

@@ -32,6 +32,7 @@ from convsync.model.period import Period
 from convsync.model.planned import PlannedTogether
 from convsync.model.revenue import Takings
 from convsync.model.rule import ConversionAction, ConversionRule, RevenueWithin
+from convsync.model.seconds import Seconds
 from convsync.model.statement import OrderId, order_id_of
 from convsync.model.takes import Takes
 from convsync.plan import (
@@ -90,6 +91,7 @@ def reconcile_chunk(
     shared: Set[bytes] = frozenset(),
     sales: Mapping[int, Sequence[EarlierSale]] = _NO_SALES,
     takings: Mapping[int, Takings] = _NO_TAKINGS,
+    seconds: Seconds | None = None,
 ) -> Reconciled:
     """Decide and plan each milestone of each deal that a rule counts, or that was once planned.
 
@@ -97,6 +99,7 @@ def reconcile_chunk(
     action, and its rows then lie on few pages. `takes` says what each destination takes, by its
     name; None: anything. `shared` are the digests of keys that too many deals have, `sales` the
     earlier sales of the same customers and `takings` what came in since, by the deal's row.
+    `seconds` chooses the second of what a platform knows by that.
     """
     at_hand = _AtHand(
         rules=rules,
@@ -107,6 +110,7 @@ def reconcile_chunk(
             rule.name: count(next_number + index * len(chunk)) for index, rule in enumerate(rules)
         },
         has_many=len(chunk) >= MANY,
+        seconds=seconds or Seconds(),
     )
     by_deal = _by_deal(entries)
     for given in chunk:
@@ -126,12 +130,13 @@ class _AtHand:
     takes: Mapping[str, Takes] | None
     numbers: Mapping[str, Iterator[int]]
     has_many: bool
+    seconds: Seconds
     done: Reconciled = field(default_factory=Reconciled)
     usual: UsualDeals = field(init=False)
 
     def __post_init__(self) -> None:
         self.usual = UsualDeals(
-            self.rules,
+            [rule for rule in self.rules if not self.seconds.needed_by(rule.action)],
             partial(_refusal_of, self.takes),
             self.numbers,
             now=self.now,
@@ -148,7 +153,9 @@ class _AtHand:
         """Reconcile a deal: the usual of many new ones without a detour, and whatever is left."""
         rules = self.rules
         if self.has_many and stored.is_new:
-            rules = self.usual.take(stored, clicks, within)
+            left = self.usual.take(stored, clicks, within)
+            apart = (rule for rule in rules if self.seconds.needed_by(rule.action))
+            rules = [*left, *apart]
         if stored.is_new and not rules:
             self.done.look_again[stored.row] = None
             return
@@ -161,6 +168,7 @@ class _AtHand:
             run_id=self.run_id,
             takes=self.takes,
             numbers=self.numbers,
+            seconds=self.seconds,
             done=self.done,
         )
         desk.reconcile(within)
@@ -201,6 +209,11 @@ def _refusal_of(takes: Mapping[str, Takes] | None, action: ConversionAction) -> 
     return lambda _statement, _now: DESTINATION_REMOVED
 
 
+def _knows_repeat(takes: Mapping[str, Takes] | None, entry: LedgerEntry) -> bool:
+    found = (takes or {}).get(entry.action.destination)
+    return found is None or found.repeats.knows(entry.statement)
+
+
 @dataclass(slots=True, kw_only=True)
 class _DealAtHand:
     """One deal, with all that is needed to decide and plan its milestones."""
@@ -213,6 +226,7 @@ class _DealAtHand:
     run_id: int
     takes: Mapping[str, Takes] | None
     numbers: Mapping[str, Iterator[int]]
+    seconds: Seconds
     done: Reconciled
     untils: list[datetime] = field(default_factory=list)
 
@@ -286,16 +300,21 @@ class _DealAtHand:
         rule: ConversionRule | None,
         place: Place,
     ) -> None:
+        known = None if entry.is_new else entry
+        if isinstance(decision, Conversion):
+            decision = self.seconds.placed(decision, known, now=self.now)
         item = plan_upload(
             entry.order_id,
             decision,
-            None if entry.is_new else entry,
+            known,
             now=self.now,
             may_name_person=lets_identifiers_out(rule, self.stored.deal),
             refusal_of=_refusal_of(
                 self.takes, place.action if entry.told is None else entry.action
             ),
             is_mistimed=_is_mistimed(entry, self.stored.deal.milestone(place.milestone)),
+            knows_repeat=_knows_repeat(self.takes, entry),
+            anew=self.seconds.counted_anew if self.seconds.needed_by(entry.action) else None,
         )
         if rule is not None:
             item = self._with_revenue(item, rule, decision)
@@ -331,7 +350,7 @@ def move_of(item: Item, entry: LedgerEntry, place: Place, *, run_id: int) -> Mov
     match item:
         case Item(step=Step.NEW, conversion=conversion) if conversion is not None:
             return moves.planned(entry, conversion, **notes)
-        case Item(step=Step.RESTATE | Step.RETRACT, statement=statement) if statement is not None:
+        case Item(step=Step.NEW | Step.RESTATE | Step.RETRACT, statement=statement) if statement:
             return moves.corrected(entry, statement, reason=item.reason, **notes)
         case Item(step=Step.WAIT, reason=reason, until=until) if reason and until:
             if reason is Reason.VERDICT_PENDING:

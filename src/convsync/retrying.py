@@ -48,8 +48,18 @@ def _log_wait(state: RetryCallState) -> None:
     log.warning("trying again", attempt=state.attempt_number, wait_s=wait_s, because=str(error))
 
 
-def keep_trying(policy: RetryPolicy, call: Callable[[], Answer]) -> Answer:
+def _always(_error: TransientError) -> bool:
+    return True
+
+
+def keep_trying(
+    policy: RetryPolicy,
+    call: Callable[[], Answer],
+    may_repeat: Callable[[TransientError], bool] = _always,
+) -> Answer:
     """Return what the call returns once it succeeds; the last try's error is raised as it is.
+
+    `may_repeat` says after which errors the call may be made again at all.
 
     The answer is handed past tenacity: what that knows of a try is a reference cycle, and would
     keep a whole page of records until Python next looks for those.
@@ -57,7 +67,7 @@ def keep_trying(policy: RetryPolicy, call: Callable[[], Answer]) -> Answer:
     backoff = wait_exponential_jitter(multiplier=policy.first_wait_s, max=policy.longest_wait_s)
 
     def is_worth_another_try(error: BaseException) -> bool:
-        return isinstance(error, TransientError) and policy.waits_for(error)
+        return isinstance(error, TransientError) and policy.waits_for(error) and may_repeat(error)
 
     def wait_s(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None

@@ -1,5 +1,6 @@
 """What a run works with, and what it says of itself at its end."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from convsync.store.database import Database, OnStep, ignore_step
 from convsync.store.quarantine import Entry
 from convsync.store.retired import Retired
 from convsync.upload.destination import Destination
+from convsync.values.history import LearningTerms
 from convsync.whoami import os_user
 
 
@@ -51,6 +53,29 @@ class NoProgress:
         """Do nothing."""
 
 
+class Counted:
+    """Counts how far a run has come, for whoever watches it from elsewhere, and tells who hears."""
+
+    def __init__(self, hears: Progress) -> None:
+        self._hears = hears
+        self._done: Counter[str] = Counter()
+        self._totals: dict[str, int] = {}
+
+    def expect(self, stage: str, total: int) -> None:
+        """Count it, and pass it on."""
+        self._totals[stage] = self._done[stage] + total
+        self._hears.expect(stage, total)
+
+    def advance(self, stage: str, count: int) -> None:
+        """Count it, and pass it on."""
+        self._done[stage] += count
+        self._hears.advance(stage, count)
+
+    def so_far(self) -> dict[str, tuple[int, int | None]]:
+        """Return what is done of each stage, and of how many where that is known."""
+        return {stage: (done, self._totals.get(stage)) for stage, done in self._done.items()}
+
+
 def _say_nothing(_: Closing) -> None:
     """Let a run end without a word."""
 
@@ -63,8 +88,9 @@ def _ask_nobody() -> None:
 class Services:
     """Everything a run works with, made by `wiring`.
 
-    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask; `by`
-    is who answers for a plan that is forced or released.
+    `learning` is how values are learned, where a rule sends them. `ask_the_time` has a server say
+    what time it is, into `servers`, where there is one to ask; `by` is who answers for a plan that
+    is forced or released.
     """
 
     database: Database
@@ -84,6 +110,7 @@ class Services:
     audiences: Sequence[Audience] = ()
     write_backs: Sequence[WriteBackTerms] = ()
     tell: TellTerms | None = None
+    learning: LearningTerms | None = None
     definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock

@@ -30,10 +30,12 @@ from convsync.reconcile import Reconciled, reconcile_chunk
 from convsync.services import Services
 from convsync.store import (
     account,
+    allowed_keys,
     crowded_keys,
     deals,
     funnel_steps,
     heard,
+    key_times,
     ledger,
     notes,
     persons,
@@ -45,6 +47,7 @@ from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
 from convsync.store.session import Session
+from convsync.values import drift
 from convsync.weighing import Attitude, Guard, GuardTerms
 from convsync.windows import Windows
 
@@ -253,10 +256,10 @@ class Work:
 
         Keys that too many deals have join nobody, so these are found before.
         """
-        terms = self.services.shared_keys
         sends = any(rule.has_enhanced_conversions for rule in self.services.rules)
         sends = sends or bool(self.services.audiences)
         with self.session.transaction("join people") as connection:
+            terms = allowed_keys.added_to(connection, self.services.shared_keys)
             said = f"{terms.most} {sends} {sorted(key.hex() for key in terms.allowed)}"
             if self.intake.has_changed or runs.recall(connection, _SHARED) != said:
                 now = self.session.now
@@ -336,6 +339,7 @@ class Work:
             shared=shared_keys.digests(connection),
             sales=kin.sales,
             takings=self.earnings.of(connection, rows),
+            seconds=key_times.seconds_for(connection, self.services.takes, chunk, candidates),
         )
         self._write_down(connection, done)
         held = {row: at for row, at in done.look_again.items() if at is not None}
@@ -390,6 +394,11 @@ class Work:
         """Keep which known people came back, to be told to sales once the run has ended."""
         if self.services.tell is not None:
             log.count("came back", coming_back.look(self.session, self.services.tell))
+
+    def watch_values(self) -> None:
+        """Ask whether the values that rules use still hold."""
+        if self.services.learning is not None:
+            self.conclusion.drift = drift.watch(self.session, self.services.learning)
 
     def keep_audiences(self) -> Sequence[Renewal]:
         """Bring the lists of audiences to what their conditions say; return what that took."""

@@ -70,6 +70,8 @@ def page_of(office: Office, as_of: str, *, is_tls: bool = False) -> Iterator[Vis
             users.add(connection, User(name=name, role=role), kept, system_clock())
     ledger.close()
     settings = load_settings(office.config)
-    page = serve.page_of(settings, is_tls=is_tls, as_of=datetime.fromisoformat(as_of))
+    page = serve.page_of(
+        settings, office.config, is_tls=is_tls, as_of=datetime.fromisoformat(as_of)
+    )
     with listening(page) as url:
         yield Visitor(url)

@@ -389,5 +389,5 @@ def test_what_is_wrong_is_listed_with_since_when(watched: Office) -> None:
     watched.night(NIGHT)
     said = watched.types("alerts", "list", "--as-of", NIGHT, "--format", "csv")
     header, row = said.out.splitlines()
-    assert header == "state,since,told_at,text,fix"
+    assert header == "state,since,told_at,acknowledged_by,acknowledged_at,text,fix"
     assert row.startswith("unreadable:crm,2026-03-03T01:00:00+00:00,2026-03-03T01:00:00+00:00,")

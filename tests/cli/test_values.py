@@ -181,6 +181,18 @@ def test_a_deal_is_explained_by_its_group_and_what_moved_its_chance(seller: Offi
     assert seller.types("values", "explain", "X").code == 2
 
 
+def test_a_group_of_few_leads_is_said_to_be_too_few_and_has_the_value_of_the_whole(
+    seller: Office,
+) -> None:
+    enter(seller, "NEW", region="West")
+    seller.night()
+    learn_and_accept(seller, NIGHT)
+    asked = ("values", "explain", "NEW", "--as-of", NIGHT)
+    assert "Fewer than 20 leads of West" in seller.types(*asked).out
+    row = json.loads(seller.types(*asked, "--format", "json").out)[-1]
+    assert row["group"] == {}
+
+
 def test_open_deals_are_listed_by_their_chance_and_what_moved_it(seller: Office) -> None:
     enter(seller, "WORSE", region="South")
     enter(seller, "FIRST", sql_date="2026-03-02 10:00:00", region="North")
@@ -229,12 +241,17 @@ def test_drift_is_said_and_nothing_is_switched(seller: Office) -> None:
             gclid="",
         )
     late = "2026-10-20T02:00+02:00"
-    seller.night(late)
+    assert "drift 2 ·" in seller.night(late).out
     said = seller.types("values", "learn", "--as-of", late)
     assert "drift: by the values that rules use, of 90 leads at sql" in said.out
     assert "0 came" in said.out
     assert "drift from version 1" in seller.types("check", "--as-of", late).out
+    assert "Learned values have drifted" in seller.types("status", "--check", "--as-of", late).out
     assert "Version 1\n" in seller.types("values", "show").out
+    accepted = seller.types("values", "accept", "--as-of", late)
+    assert accepted.code == 0
+    said = seller.types("status", "--check", "--as-of", "2026-10-20T03:00+02:00")
+    assert "drift" not in said.out
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def reserve(
     ready.sort(key=lambda row: row.number)
     numbers = [row.number for row in ready]
     ledger.write_together(connection, moves.reserved_together(numbers, number, action))
-    return ReservedBatch(number=number, action=action, rows=ready)
+    return ReservedBatch(number=number, action=action, rows=ready, left_at=now)
 
 
 def reserved(database: Database, *deal_ids: str) -> ReservedBatch:

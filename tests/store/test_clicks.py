@@ -11,7 +11,7 @@ from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBa
 from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind
 from convsync.model.seen_clicks import SeenClicks
-from convsync.store import click_news, clicks, deals
+from convsync.store import click_index, click_news, clicks, deals
 from convsync.store.clicks import Stored
 from convsync.store.database import Database
 from convsync.store.schema import clicks as clicks_table
@@ -39,7 +39,9 @@ def seen(
 
 def keep(database: Database | Passing, *sightings: Sighting) -> Stored:
     with database.transaction("keep") as connection:
-        return clicks.save(connection, SeenClicks.of(sightings))
+        stored = clicks.save(connection, SeenClicks.of(sightings))
+        click_index.fill(connection)
+        return stored
 
 
 def kept(database: Database | Passing) -> dict[ClickId, tuple[datetime | None, bool]]:

@@ -94,10 +94,13 @@ def test_an_ended_lease_is_taken_over(database: Database) -> None:
     assert row_of(database, second)["lock"] == "run"
 
 
-def test_a_renewed_lease_begins_anew(database: Database) -> None:
+def test_a_renewed_lease_begins_anew_and_says_how_far_the_run_has_come(
+    database: Database,
+) -> None:
     first = begin(database)
     with database.transaction("renew") as connection:
-        runs.renew(connection, first, NOW + LEASE - SECOND)
+        runs.renew(connection, first, NOW + LEASE - SECOND, {"deals": (5, None)})
+    assert row_of(database, first)["progress"] == '{"deals": [5, null]}'
     with pytest.raises(LockedError):
         begin(database, at=NOW + 2 * LEASE - 2 * SECOND)
     begin(database, at=NOW + 2 * LEASE - SECOND)

@@ -17,6 +17,7 @@ from convsync.extract.sql import SqlDeals
 from convsync.sandbox.living import config_for
 from convsync.settings import Settings, google_tables, load_settings, source_tables
 from convsync.settings.crms import CRMS
+from convsync.settings.platforms import OF_KIND
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLES = sorted(CONFIG.glob("*.toml"))
@@ -384,7 +385,7 @@ def test_a_sale_is_undone_by_a_later_loss_and_a_lead_is_not(config: Path) -> Non
         pytest.param(
             'kind = "data_manager"',
             'kind = "google"',
-            "destinations.google.kind: must be one of data_manager, google_ads.",
+            f"destinations.google.kind: must be one of {', '.join(OF_KIND)}.",
             id="no such road to Google",
         ),
         pytest.param(

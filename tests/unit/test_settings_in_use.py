@@ -14,12 +14,12 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from convsync import wiring
-from convsync.cli.formats import formats_of
 from convsync.settings import Settings, load_settings
 from convsync.settings.money_tables import EcbRatesTable
 from convsync.settings.platforms import OF_KIND
 from convsync.settings.values import Table
 from convsync.upload.ad_account import CannotAsk
+from convsync.wiring import formats_of
 from convsync.wiring.collecting import sites_of
 from convsync.wiring.rates import rates_file
 
@@ -214,6 +214,8 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         for key, value in table.items():
             written = value if isinstance(value, str) else json.dumps(value)
             monkeypatch.setenv(f"CONVSYNC_DESTINATIONS__{name.upper()}__{key.upper()}", written)
+        for key, written in (("milestone", "won"), ("action_id", "1"), ("destination", name)):
+            monkeypatch.setenv(f"CONVSYNC_RULES__TO_{name.upper()}__{key.upper()}", written)
     return load_settings(path)
 
 

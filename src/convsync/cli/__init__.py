@@ -30,6 +30,7 @@ from convsync.cli import (
     find,
     forget,
     init,
+    keys,
     mcp,
     notes,
     output,
@@ -86,6 +87,7 @@ app.add_typer(clicks.app, name="clicks")
 app.add_typer(collect.app, name="collect")
 app.add_typer(costs.app, name="costs")
 app.add_typer(past_runs.app, name="runs")
+app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(report.app, name="report")
 app.add_typer(values.app, name="values")

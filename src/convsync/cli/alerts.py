@@ -1,11 +1,11 @@
 """`alerts`: who hears when something is wrong, whether that works, and what they know."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from convsync.cli import options, output
-from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.options import DEFAULT_CONFIG, AsOf, By, Config, Format, FormatOption
 from convsync.cli.watching import now_of
 
 if TYPE_CHECKING:
@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Who hears when something is wrong, and what they know.", no_args_is_help=True
 )
-_COLUMNS = ("state", "since", "told_at", "text", "fix")
+_COLUMNS = ("state", "since", "told_at", "acknowledged_by", "acknowledged_at", "text", "fix")
+
+State = Annotated[
+    str, typer.Argument(metavar="STATE", help="What is wrong, as `alerts list` names it.")
+]
+Undo = Annotated[
+    bool, typer.Option("--undo", help="Take it back instead: the state is told again.")
+]
 
 
 @app.command("test")
@@ -87,11 +94,45 @@ def list_states(
                 "state": finding.key,
                 "since": state.since if state else None,
                 "told_at": state.told_at if state else None,
+                "acknowledged_by": state.acknowledged_by if state else None,
+                "acknowledged_at": state.acknowledged_at if state else None,
                 "text": finding.text,
                 "fix": finding.fix,
             }
         )
     output.show(rows, _COLUMNS, form)
+
+
+@app.command("acknowledge")
+def acknowledge(
+    state: State,
+    config: Config = DEFAULT_CONFIG,
+    as_of: AsOf = None,
+    by: By = None,
+    *,
+    undo: Undo = False,
+) -> None:
+    """Note that you have seen what is wrong and answer for it, so that nobody is told again.
+
+    It is told again where it grows tenfold, and once more when it is over.
+    """
+    from convsync import wiring
+    from convsync.clock import system_clock
+    from convsync.watch import acknowledging
+    from convsync.whoami import os_user
+
+    settings = options.load(config)
+    now, who = now_of(settings, as_of), by or os_user()
+    with options.ledger(settings) as database:
+        if undo:
+            acknowledging.reopen(database, state, by=who, now=now, real_clock=system_clock)
+            typer.echo(f"{state} is open again: the next look tells it.")
+            return
+        _, findings = wiring.watch_of(settings).look(database, now)
+        finding = acknowledging.acknowledge(
+            database, findings, state, by=who, now=now, real_clock=system_clock
+        )
+    typer.echo(f"Acknowledged by {who}: {finding.text}")
 
 
 def _in_words(told: "Told") -> str:

@@ -10,6 +10,7 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.report.sentences import no_deal
 
 if TYPE_CHECKING:
     from convsync.model.ad_click import AdClick
@@ -60,16 +61,16 @@ def explain(
             unreadable[asked] = explanation.unreadable(database, asked)
             _require(asked, explained, unreadable[asked])
             found += [explanation.with_codes(one, meaning_of) for one in explained]
-    accounts = wiring.account_names(settings)
+    accounts, finality = wiring.account_names(settings), wiring.finality_of(settings)
     if form is Format.TABLE:
-        shown = _Shown(settings.company.time_zone, accounts)
+        shown = _Shown(settings.company.time_zone, accounts, finality)
         for one in found:
             for text in shown.texts_of(one):
                 typer.echo(text)
             for place in unreadable.get(one.deal.deal_id, ()):
                 typer.echo(f"  Its latest record could not be read, and is left out: {place}")
     else:
-        rows = [_row(one, line, accounts) for one in found for line in one.lines]
+        rows = [_row(one, line, accounts, finality) for one in found for line in one.lines]
         output.show(rows, _COLUMNS, form)
 
 
@@ -77,11 +78,15 @@ def _require(asked: str, found: "Sequence[DealExplanation]", unreadable: Sequenc
     from convsync.errors import OperatorError
 
     if not found:
-        why = "; ".join(unreadable) or "IDs are compared to the letter"
-        raise OperatorError(f"No deal {asked} has been read. {why}.")
+        raise OperatorError(no_deal(asked, unreadable))
 
 
-def _row(explained: "DealExplanation", line: "Line", accounts: Mapping[str, str]) -> dict[str, Any]:
+def _row(
+    explained: "DealExplanation",
+    line: "Line",
+    accounts: Mapping[str, str],
+    finality: Mapping[str, str],
+) -> dict[str, Any]:
     entry, why, sent = line.entry, line.explanation, line.sent
     return {
         "source": explained.deal.source,
@@ -110,6 +115,7 @@ def _row(explained: "DealExplanation", line: "Line", accounts: Mapping[str, str]
         "caught_earlier": list(line.caught_earlier),
         "destination": line.destination,
         "account": accounts.get(line.destination or ""),
+        "finality": finality.get(line.destination or ""),
         "action": line.action_id,
         "revenue": _income_row(line.income) if line.income else None,
         "sent_with": list(sent.identifiers) if sent else None,
@@ -185,6 +191,7 @@ class _Shown:
 
     zone: tzinfo | None
     accounts: Mapping[str, str]
+    finality: Mapping[str, str]
 
     def texts_of(self, explained: "DealExplanation") -> Iterator[str]:
         """Yield what there is to say of a deal, line by line."""
@@ -236,6 +243,8 @@ class _Shown:
             yield from self._without_entry(line)
             return
         yield from self._of_entry(line)
+        if said := self.finality.get(line.destination or ""):
+            yield f"    what {line.destination} counts {said}"
 
     def _reached(self, line: "Line") -> str:
         milestone = line.milestone
@@ -265,6 +274,8 @@ class _Shown:
             yield f"    {_NO_RULE}, so nothing is sent of it"
         elif line.explanation is None:
             yield "    not planned yet; the next run plans it"
+            if said := self.finality.get(line.destination or ""):
+                yield f"    what {line.destination} counts {said}"
         else:
             yield from _because(line)
 

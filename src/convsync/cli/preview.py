@@ -27,7 +27,7 @@ class Preview:
     """Reads what a plan would send, once, and does with each conversion all that is asked for.
 
     With `is_listed` it is listed: as CSV or JSON at once, as a table by `show_lines`. With `out`
-    it is written there.
+    it is written there. `finality` says of a destination what cannot be undone there.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Preview:
         is_listed: bool = True,
         out: Path | None = None,
         as_of: datetime | None = None,
+        finality: Mapping[str, str] | None = None,
     ) -> None:
         from convsync.report.outgoing import Outgoing
 
@@ -45,6 +46,7 @@ class Preview:
         self._is_listed = is_listed
         self._out = out
         self._as_of = as_of
+        self._finality = finality or {}
         self._lines: list[str] = []
 
     @property
@@ -85,12 +87,20 @@ class Preview:
                     yield entry
 
     def show_lines(self, *, to_stderr: bool = False) -> None:
-        """Print the first conversions as lines, and how many more there are."""
+        """Print the first conversions as lines, how many more there are, and what is final."""
         for line in self._lines:
             typer.echo(line, err=to_stderr)
         more = self.outgoing.total - len(self._lines)
         if self._lines and more:
             typer.echo(f"and {more:,} more; --format csv lists all", err=to_stderr)
+        self.warn(to_stderr=to_stderr)
+
+    def warn(self, *, to_stderr: bool = True) -> None:
+        """Say of which of these conversions the platform will take no correction."""
+        for name, count in self.outgoing.count.items():
+            if said := self._finality.get(name):
+                what = several(count, "conversion")
+                typer.echo(f"{what} to {name}: what is counted there {said}", err=to_stderr)
 
 
 def question(outgoing: "Outgoing", accounts: Mapping[str, str]) -> str:

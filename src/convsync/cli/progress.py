@@ -1,24 +1,16 @@
 """How far a run has come, on stderr: bars with the time left on a terminal, else plain lines."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 from convsync.cli.output import note
 from convsync.cli.streams import Drawing
+from convsync.model.run_stage import STAGES
 
 PLAIN_EVERY = 50_000
 """How often progress is reported where there is no terminal, in records."""
-
-_NAMES: Mapping[str, str] = {
-    "deals": "reading deals",
-    "clicks": "reading clicks",
-    "due": "planning",
-    "sent": "sending",
-    "days": "asking for days",
-}
-"""What people call the stages of a run."""
 
 
 class Shown(Protocol):
@@ -62,7 +54,7 @@ class _Lines:
         if before // PLAIN_EVERY != (before + count) // PLAIN_EVERY:
             total = self._totals.get(stage)
             of = "" if total is None else f" of {total:,}"
-            note(f"{_NAMES.get(stage, stage)}: {before + count:,}{of}")
+            note(f"{STAGES.get(stage, stage)}: {before + count:,}{of}")
 
     def paused(self) -> AbstractContextManager[None]:
         """Do nothing: lines are in nobody's way."""
@@ -132,6 +124,6 @@ class _Bars:
 
     def _task(self, stage: str) -> Any:
         if stage not in self._tasks:
-            name = _NAMES.get(stage, stage)
+            name = STAGES.get(stage, stage)
             self._tasks[stage] = self._progress.add_task(name, total=None, of="")
         return self._tasks[stage]

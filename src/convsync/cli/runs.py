@@ -131,10 +131,11 @@ def plan(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Show what `run` would do now. Writes and sends nothing."""
-    from convsync import pipeline
+    from convsync import pipeline, wiring
 
+    finality = wiring.finality_of(options.load(config))
     with showing_progress() as progress, services_for(config, as_of, progress) as services:
-        preview = Preview(form, is_listed=deals, out=out, as_of=services.clock())
+        preview = Preview(form, is_listed=deals, out=out, as_of=services.clock(), finality=finality)
         report = pipeline.plan(services, read_plan=preview.read)
     _show(report, form, [], preview=preview)
 
@@ -165,11 +166,11 @@ def backfill(
     period, accounts = options.days(settings, from_day, to_day), wiring.account_names(settings)
     only = _narrowed(settings, deal or [], rule or [], source or [])
     if dry_run:
-        preview = Preview(form, is_listed=deals)
+        preview = Preview(form, is_listed=deals, finality=wiring.finality_of(settings))
         with showing_progress() as progress, services_for(config, as_of, progress, []) as services:
             planned = pipeline.plan_backfill(services, period, only=only, read_plan=preview.read)
         _show(planned, form, [], preview=preview)
-    preview = Preview(Format.TABLE)
+    preview = Preview(Format.TABLE, finality=wiring.finality_of(settings))
     with (
         _closing(form) as closing,
         showing_progress() as progress,
@@ -331,7 +332,7 @@ def _show(
     is on stdout.
     """
     if preview is not None and preview.has_listed:
-        pass
+        preview.warn()
     elif form is Format.JSON:
         output.show_json(output.report_as_json(report, closings[-1] if closings else None))
     elif form is Format.CSV:

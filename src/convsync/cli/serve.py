@@ -7,6 +7,7 @@ that CONVSYNC_CONFIG names, and is a factory:
 """
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,26 +26,31 @@ if TYPE_CHECKING:
 
 def app() -> "Starlette":
     """Return the page of the configuration that CONVSYNC_CONFIG names."""
-    return page_of(options.load(Path(os.environ.get("CONVSYNC_CONFIG", "convsync.toml"))))
+    config = Path(os.environ.get("CONVSYNC_CONFIG", "convsync.toml"))
+    return page_of(options.load(config), config)
 
 
 def page_of(
-    settings: "Settings", *, is_tls: bool = True, as_of: datetime | None = None
+    settings: "Settings", config: Path, *, is_tls: bool = True, as_of: datetime | None = None
 ) -> "Starlette":
-    """Return the page, with the reports that the command line writes.
+    """Return the page of a configuration, with the reports that the command line writes.
 
     Raises OperatorError where nobody may sign in, or what it needs is missing.
     """
-    from functools import partial
-
-    from convsync.cli.report_html import reported
     from convsync.cli.users import require_installed, require_somebody
 
     require_installed()
     require_somebody(settings)
+    from convsync.cli.page_commands import commands_of
     from convsync.web.application import application
 
-    return application(settings, partial(reported, settings), is_tls=is_tls, as_of=as_of)
+    return application(
+        settings,
+        commands_of(settings),
+        run_command=[sys.executable, "-m", "convsync", "run", f"--config={config.resolve()}"],
+        is_tls=is_tls,
+        as_of=as_of,
+    )
 
 
 def serve(
@@ -62,7 +68,7 @@ def serve(
     settings = options.load(config)
     tls = serving.tls_of(certificate, certificate_key)
     is_tls = tls is not None or proxy is not None
-    page = page_of(settings, is_tls=is_tls, as_of=options.instant(as_of, settings))
+    page = page_of(settings, config, is_tls=is_tls, as_of=options.instant(as_of, settings))
     serving.serve(
         page,
         host=host,

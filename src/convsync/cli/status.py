@@ -10,6 +10,7 @@ from convsync.cli import agreed, options, output, platform_side, watching
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.watching import Check, MaxAge
 from convsync.plain_text import several
+from convsync.report.listing_cells import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -268,7 +269,7 @@ def _show(found: "Status") -> None:
 
 def _show_what_is_known(found: "Status") -> None:
     for read in found.sources:
-        until = output.text_of(read.read_until) or "not read yet"
+        until = text_of(read.read_until) or "not read yet"
         typer.echo(
             f"source {read.name}: read up to {until}; each read stays {_minutes(read.lag)}"
             f" behind, and reaches {_minutes(read.overlap)} back"
@@ -291,12 +292,12 @@ def _show_what_joins_nobody(found: "Nobody") -> None:
     for shared in found.shared[:_LISTED]:
         typer.echo(
             f"shared by {shared.deals:,} deals, {shared.example} among them, so it joins nobody and"
-            f" is not sent: {shared.name}; to allow it, add it to [keys] allowed"
+            f" is not sent: {shared.name}; `convsync keys allow` lets it join"
         )
     for crowded in found.crowded[:_LISTED]:
         typer.echo(
             f"shared by {crowded.clicks:,} clicks, {crowded.example or 'one erased'} among them,"
-            f" so it joins nobody: {crowded.name}; to allow it, add it to [keys] allowed"
+            f" so it joins nobody: {crowded.name}; `convsync keys allow` lets it join"
         )
     for crowd in found.crowds[:_LISTED]:
         typer.echo(

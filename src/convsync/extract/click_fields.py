@@ -21,6 +21,7 @@ _NAMES: Mapping[ClickIdKind, re.Pattern[str]] = {
     kind: re.compile(pattern, re.IGNORECASE)
     for kind, pattern in {
         ClickIdKind.MSCLKID: r"msclk|(?:microsoft|bing).{0,12}click",
+        ClickIdKind.FB_LEAD_ID: r"lead.?gen.?id|(?:facebook|meta\b|fb).{0,12}lead.{0,3}id",
         ClickIdKind.FBCLID: r"fbclid|(?:facebook|meta|fb).{0,12}click.{0,3}id",
         ClickIdKind.LI_FAT_ID: r"li.?fat.?id|linkedin.{0,12}click",
         ClickIdKind.TTCLID: r"ttclid|tiktok.{0,12}click",

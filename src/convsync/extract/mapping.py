@@ -71,6 +71,7 @@ class ClickIdFields:
     gbraid: str | None = None
     wbraid: str | None = None
     msclkid: str | None = None
+    fb_lead_id: str | None = None
     fbclid: str | None = None
     li_fat_id: str | None = None
     ttclid: str | None = None

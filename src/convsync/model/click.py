@@ -16,14 +16,16 @@ from convsync.model.key import Key, KeyKind
 class ClickIdKind(StrEnum):
     """The query parameter a click ID came in, in order of preference for one click.
 
-    Google's three, then Microsoft's, Meta's, LinkedIn's and TikTok's. A rule is credited only with
-    kinds that its destination takes.
+    Google's three, then Microsoft's, Meta's, LinkedIn's and TikTok's. FB_LEAD_ID comes in none: it
+    is Meta's ID of a lead that was given on an instant form of an ad, and stands for its click. A
+    rule is credited only with kinds that its destination takes.
     """
 
     GCLID = "gclid"
     WBRAID = "wbraid"
     GBRAID = "gbraid"
     MSCLKID = "msclkid"
+    FB_LEAD_ID = "fb_lead_id"
     FBCLID = "fbclid"
     LI_FAT_ID = "li_fat_id"
     TTCLID = "ttclid"

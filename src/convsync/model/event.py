@@ -63,6 +63,11 @@ class EventKind(StrEnum):
     MEMBERS_SETTLED = "members_settled"
     FIELDS_WRITTEN = "fields_written"
     FIELDS_LEFT = "fields_left"
+    ALERT_ACKNOWLEDGED = "alert_acknowledged"
+    ALERT_REOPENED = "alert_reopened"
+    KEY_ALLOWED = "key_allowed"
+    KEY_DISALLOWED = "key_disallowed"
+    STOP_ASKED = "stop_asked"
 
 
 class Event(Struct, frozen=True):

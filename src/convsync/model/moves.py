@@ -82,10 +82,13 @@ def corrected(
 ) -> Move:
     """Plan to restate or take back what the platform counts, or may count.
 
-    Raises ForbiddenMoveError for a statement that corrects nothing.
+    What was taken back is counted anew by a platform that gives it no value again. Raises
+    ForbiddenMoveError for what counts anything else.
     """
-    if (kind := _CORRECTIONS.get(statement.operation)) is None:
+    is_back = entry.told is not None and not entry.told.amount
+    if statement.operation is Operation.COUNT and not is_back:
         raise ForbiddenMoveError(f"{entry.order_id}: {statement.operation} is no correction")
+    kind = _CORRECTIONS[statement.operation]
     changes = {
         "state": State.PLANNED,
         "statement": statement,
@@ -97,7 +100,11 @@ def corrected(
     return move(entry, kind, changes, notes)
 
 
-_CORRECTIONS = {Operation.RESTATE: EventKind.RESTATED, Operation.RETRACT: EventKind.RETRACTED}
+_CORRECTIONS = {
+    Operation.COUNT: EventKind.PLANNED,
+    Operation.RESTATE: EventKind.RESTATED,
+    Operation.RETRACT: EventKind.RETRACTED,
+}
 
 
 def held(

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     RULE_RETIRED = "rule_retired"
     PLATFORM_CANNOT = "platform_cannot"
     PLATFORM_REFUSED = "platform_refused"
+    ANSWER_LOST = "answer_lost"
     PERSON_FORGOTTEN = "person_forgotten"
 
 
@@ -202,6 +203,11 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.PLATFORM_REFUSED: Explanation(
         "The platform refused the conversion; its code is recorded beside this.",
         "See the code. A change of the deal is sent again by itself.",
+    ),
+    Reason.ANSWER_LOST: Explanation(
+        "Its request was never answered, and this platform might take a repeat of it for a second"
+        " conversion. It counts there or not: that stays unsure.",
+        "Look in the platform's own reports. Nothing more is sent of it.",
     ),
 }
 

@@ -26,7 +26,6 @@ TOO_OLD_TO_COUNT = "TOO_OLD_TO_COUNT"
 TOO_OLD_TO_CORRECT = "TOO_OLD_TO_CORRECT"
 VALUE_NOT_TAKEN = "VALUE_NOT_TAKEN"
 TIME_CANNOT_BE_CORRECTED = "TIME_CANNOT_BE_CORRECTED"
-ANSWER_LOST = "ANSWER_LOST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +76,6 @@ CODES: Mapping[str, CodeMeaning] = {
         "No platform gives a conversion another time, and under its order ID it cannot be counted "
         "again.",
         "Nothing: value and click are right. If it happens often, raise the source's lag_minutes.",
-    ),
-    ANSWER_LOST: CodeMeaning(
-        "The request was never answered, and this platform does not promise to know a repeat of it "
-        "(any more). The conversion may count there or not, so it stays unsure.",
-        "Look in the platform's own reports. Where it is missing, `convsync retry` sends it again; "
-        "where it is not, that would count it twice.",
     ),
 }
 """Our own codes, for what is refused without a request."""
@@ -136,6 +129,11 @@ class Repeats:
             return False
         return self.within is None or now - left_at < self.within
 
+    def knows(self, statement: Statement | None) -> bool:
+        """True where the platform knows a repeat of a statement whenever it comes."""
+        has_click = statement is not None and statement.click_id is not None
+        return self.within is None and (self.without_click or has_click)
+
     @property
     def are_always_safe(self) -> bool:
         """True where whatever was sent may be sent again at any time."""
@@ -169,14 +167,19 @@ class Takes:
     repeats: Repeats = Repeats()
 
     @property
-    def can_take_back(self) -> bool:
-        """True where what was counted can be taken back."""
-        return Operation.RETRACT in self.corrections
-
-    @property
-    def can_correct(self) -> bool:
-        """True where what was counted can be given another value."""
-        return Operation.RESTATE in self.corrections
+    def finality(self) -> str:
+        """Return what cannot be undone once it is sent, "" where everything can be for a while."""
+        is_taken_back = Operation.RETRACT in self.corrections
+        is_corrected = Operation.RESTATE in self.corrections
+        match is_taken_back, is_corrected:
+            case True, True:
+                return ""
+            case True, False:
+                return "cannot be given another value once it is sent"
+            case False, True:
+                return "cannot be taken back once it is sent"
+            case _:
+                return "cannot be taken back or corrected once it is sent"
 
     def refusal_of(self, statement: Statement, now: datetime) -> str | None:
         """Return our code for why the platform would refuse a statement, None where it may not.

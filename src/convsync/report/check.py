@@ -25,7 +25,7 @@ from convsync.profile.findings import findings_of
 from convsync.report import nobody
 from convsync.report.crm_check import OfClickIds, findings_of_crm
 from convsync.report.profile_page import summary_of
-from convsync.store import memory, migrate
+from convsync.store import allowed_keys, memory, migrate
 from convsync.store.database import Database
 from convsync.store.retired import retired
 from convsync.upload.ad_account import AdAccount
@@ -77,6 +77,7 @@ def check_all(
         findings += _retired(database, rules, sources)
         with database.reading() as connection:
             findings += nobody.warnings(connection)
+            shared = allowed_keys.added_to(connection, shared)
         _recall(database, sources)
     for source in sources:
         findings += _source(source, shared)

@@ -19,6 +19,11 @@ class Nobody:
     crowded: Sequence[CrowdedKey]
     crowds: Sequence[Crowd]
 
+    @property
+    def keys(self) -> list[SharedKey | CrowdedKey]:
+        """Return the keys, of either kind."""
+        return [*self.shared, *self.crowded]
+
 
 def listed(connection: Connection) -> Nobody:
     """Return all that joins nobody."""

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from convsync.model.chain import Head
+from convsync.model.run_stage import STAGES
 from convsync.plan import Step
 from convsync.report.closing import Ending
 from convsync.store import audit_blocks, batches, runs
@@ -68,7 +69,8 @@ class RunInFull:
     """A run with what it planned and why not, what became of what it sent, and its requests.
 
     `plan` holds counts by step, `reasons` by step and reason; `events` are the numbers of its first
-    and last event in the audit log.
+    and last event in the audit log. `so_far` is what was done of each stage by its last step, and
+    of how many, if that was known.
     """
 
     run: PastRun
@@ -79,6 +81,7 @@ class RunInFull:
     unreadable: Mapping[str, int]
     requests: Sequence[Sent]
     events: tuple[int, int] | None
+    so_far: runs.Progress
 
 
 def past_runs(database: Database, last: int) -> list[PastRun]:
@@ -103,7 +106,16 @@ def in_full(database: Database, run_id: int) -> RunInFull | None:
             unreadable=numbers.get("unreadable", {}),
             requests=[_sent(batch) for batch in batches.of_run(connection, run_id)],
             events=audit_blocks.span_of_run(connection, run_id),
+            so_far=json.loads(row["progress"] or "{}"),
         )
+
+
+def in_words(so_far: runs.Progress) -> list[str]:
+    """Return how far a run has come, a stage each: `reading deals 1,200`, `planning 5 of 10`."""
+    return [
+        f"{STAGES.get(stage, stage)} {done:,}" + ("" if total is None else f" of {total:,}")
+        for stage, (done, total) in so_far.items()
+    ]
 
 
 def _run(row: Any) -> PastRun:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+from convsync.sandbox.meta.room import MetaRoom
 from convsync.sandbox.room import House, Room
 
-ROOMS: Mapping[str, Callable[[House], Room]] = {}
+ROOMS: Mapping[str, Callable[[House], Room]] = {
+    "meta": MetaRoom,
+}
 
 
 def rooms_of(house: House) -> dict[str, Room]:

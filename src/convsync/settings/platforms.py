@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Union
 
 from convsync.settings.destination_table import Check, DestinationTable, PlatformTables
 from convsync.settings.google_tables import GOOGLE
+from convsync.settings.meta_tables import META
 from convsync.settings.written import Config, destination_of, tables_in
 
 PLATFORM_TABLES: Mapping[str, PlatformTables] = {
     "google": GOOGLE,
+    "meta": META,
 }
 
 OF_KIND: Mapping[str, PlatformTables] = {
-    kind: platform for platform in PLATFORM_TABLES.values() for kind in platform.kinds
+    kind: platform for platform in PLATFORM_TABLES.values() for kind in sorted(platform.kinds)
 }
 """What is known of a platform, by the `kind` of a destination."""
 

@@ -14,12 +14,14 @@ _UNSOUND = "audit log that is not sound"
 
 
 class KnownState(Struct, frozen=True, kw_only=True):
-    """A state as it was last seen: since when, and what was told of it, if anything."""
+    """A state as it was last seen: since when, what was told of it, and who answers for it."""
 
     since: datetime
     text: str
     told_at: datetime | None = None
     told_size: int = 0
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
 
 
 def recall(connection: Connection) -> dict[str, KnownState]:

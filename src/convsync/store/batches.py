@@ -52,12 +52,13 @@ class ReservedBatch(Struct, frozen=True, kw_only=True):
     """Rows that go out in one request, or went, in the order they are sent.
 
     `adds_up` where this run has reserved them: what they add up to since. It `is_noted` where its
-    request counts towards the quota already.
+    request counts towards the quota already. `left_at` is when it left, or first left.
     """
 
     number: int
     action: ConversionAction
     rows: Sequence[BatchRow]
+    left_at: datetime
     adds_up: Sequence[Alike] | None = None
     is_noted: bool = False
 
@@ -173,8 +174,10 @@ def open_batch(
 
 def load(connection: Connection, number: int) -> ReservedBatch:
     """Return a batch with the rows that are still in it, in the order they are sent."""
-    action = _action_of(connection, number)
-    return ReservedBatch(number=number, action=action, rows=rows_of(connection, number, action))
+    head = connection.execute(select(batches).where(batches.c.id == number)).one()
+    action = ConversionAction(destination=head.destination, action_id=head.action_id)
+    rows = rows_of(connection, number, action)
+    return ReservedBatch(number=number, action=action, rows=rows, left_at=head.reserved_at)
 
 
 def rows_of(connection: Connection, number: int, action: ConversionAction) -> list[BatchRow]:
@@ -191,11 +194,6 @@ def numbers_of(connection: Connection, number: int) -> list[tuple[int, bool]]:
 def _is_in(number: int) -> tuple[ColumnElement[bool], ...]:
     is_in_flight = ledger.c.state.in_([State.SENDING, State.ACCEPTED])
     return ledger.c.batch_id == number, is_in_flight
-
-
-def _action_of(connection: Connection, number: int) -> ConversionAction:
-    head = connection.execute(select(batches).where(batches.c.id == number)).one()
-    return ConversionAction(destination=head.destination, action_id=head.action_id)
 
 
 _IS_PLAIN = and_(ledger.c.code.is_(None), ~ledger.c.is_unsure)
@@ -234,6 +232,18 @@ def unanswered(connection: Connection, *, looked_at_by: datetime | None = None) 
         )
         found = found.where(~is_due)
     return list(connection.execute(found).scalars())
+
+
+def destinations_unsure(connection: Connection) -> list[str]:
+    """Return the destinations for which something waits that they may count already."""
+    found = select(ledger.c.destination).where(IS_OPEN, ledger.c.is_unsure).distinct()
+    return sorted(connection.execute(found).scalars())
+
+
+def waiting_unsure(connection: Connection, destination: str) -> list[LedgerEntry]:
+    """Return what waits to be sent to a destination that may count it already."""
+    found = WITH_DEAL.where(IS_OPEN, ledger.c.is_unsure, ledger.c.destination == destination)
+    return [as_entry(row) for row in connection.execute(found.order_by(ledger.c.id)).mappings()]
 
 
 def answer(

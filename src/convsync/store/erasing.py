@@ -27,6 +27,7 @@ from convsync.model.erased import Erased, deal_digest, digests_of_people
 from convsync.model.seen_clicks import digests_of_ids
 from convsync.store import (
     ad_clicks,
+    click_index,
     collected,
     consents,
     dialect,
@@ -39,6 +40,7 @@ from convsync.store import (
 from convsync.store.deals import StoredDeal, numbered
 from convsync.store.pages import PAGE
 from convsync.store.schema import (
+    allowed_keys,
     click_keys,
     click_news,
     clicks,
@@ -152,7 +154,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
                 quarantine.c.source == one.deal.source, quarantine.c.deal_id == one.deal.deal_id
             )
         )
-    for table in (deal_keys, click_keys, shared_keys, crowded_keys):
+    for table in (deal_keys, click_keys, shared_keys, crowded_keys, allowed_keys):
         for some in _some(sorted(found.digests)):
             connection.execute(delete(table).where(table.c.key.in_(some)))
     ad_clicks.forget(connection, found.digests)
@@ -160,7 +162,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
     persons.forget(connection, rows)
     write_backs.forget(connection, rows)
     for numbers in _some(sorted(found.clicks)):
-        connection.execute(delete(click_keys).where(click_keys.c.click.in_(numbers)))
+        click_index.drop(connection, numbers)
         connection.execute(delete(click_news).where(click_news.c.click.in_(numbers)))
     blank = [(token_bytes(16), "", None, number) for number in sorted(found.clicks)]
     dialect.update_rows(connection, clicks, ("key", "value", "clicked_at"), blank, key=("id",))

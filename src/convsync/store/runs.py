@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 
@@ -26,11 +26,13 @@ from convsync.store.schema import bookmarks, remembered, runs, watermarks
 LEASE = timedelta(minutes=15)
 KILLED = "stopped before its end"
 """The message of a run that could not say itself how it ended: its successor writes it down."""
+Progress = Mapping[str, tuple[int, int | None]]
+"""How many records of each stage of a run are done, and how many there will be, if known."""
 _LOCK = "run"
 _RENEW = (
     update(runs)
     .where(runs.c.id == bindparam("run"), runs.c.lock == _LOCK)
-    .values(lease_until=bindparam("until"))
+    .values(lease_until=bindparam("until"), progress=bindparam("progress"))
 )
 """Made once: every transaction of a run begins with it."""
 
@@ -55,12 +57,22 @@ class Holder:
 
 def this_process() -> Holder:
     """Return the holder that this process is."""
-    return Holder(host=platform.node(), pid=os.getpid(), started=_started(os.getpid()))
+    return process(os.getpid())
+
+
+def process(pid: int) -> Holder:
+    """Return the holder that a process of this machine is."""
+    return Holder(host=platform.node(), pid=pid, started=_started(pid))
+
+
+def is_here(holder: Holder) -> bool:
+    """True where a holder is, or was, a process of this machine."""
+    return holder.host == platform.node()
 
 
 def is_dead(holder: Holder) -> bool:
     """True where the holder was a process of this machine that has ended."""
-    if holder.host != platform.node():
+    if not is_here(holder):
         return False
     try:
         os.kill(holder.pid, 0)
@@ -122,6 +134,33 @@ def open_run(
     return int(number)
 
 
+def begun_by(connection: Connection, holder: Holder) -> int | None:
+    """Return the run that a process has begun, None where it has begun none yet."""
+    found = select(func.max(runs.c.id)).where(runs.c.holder == str(holder))
+    return connection.execute(found).scalar()
+
+
+class Running(NamedTuple):
+    """A run that goes on: its number, its command, and which process it is."""
+
+    run_id: int
+    command: str
+    holder: Holder
+
+
+def running(
+    connection: Connection, real_now: datetime, has_ended: Callable[[Holder], bool] = is_dead
+) -> Running | None:
+    """Return the run that goes on and holds the lock, None where none does."""
+    held = connection.execute(select(runs).where(runs.c.lock == _LOCK)).mappings().first()
+    if held is None:
+        return None
+    holder = Holder.parse(held["holder"])
+    if held["lease_until"] <= real_now or has_ended(holder):
+        return None
+    return Running(held["id"], held["command"], holder)
+
+
 def raise_if_running(
     connection: Connection, real_now: datetime, has_ended: Callable[[Holder], bool] = is_dead
 ) -> None:
@@ -157,9 +196,17 @@ def _take_over(
     )
 
 
-def renew(connection: Connection, run_id: int, real_now: datetime) -> None:
-    """Keep the lease, within the transaction it protects; LockedError where the lock was lost."""
-    kept = connection.execute(_RENEW, {"run": run_id, "until": real_now + LEASE}).rowcount
+def renew(connection: Connection, run_id: int, real_now: datetime, progress: Progress) -> None:
+    """Keep the lease, and how far the run has come, within the transaction that it protects.
+
+    Raises LockedError where the lock was lost.
+    """
+    renewed = {
+        "run": run_id,
+        "until": real_now + LEASE,
+        "progress": json.dumps(progress) if progress else None,
+    }
+    kept = connection.execute(_RENEW, renewed).rowcount
     if not kept:
         raise LockedError(f"Run {run_id} lost its lock to another run and has stopped.")
 

@@ -5,7 +5,7 @@ what the run would, leaves nothing behind, and keeps no run waiting, however lon
 read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Protocol
@@ -42,6 +42,7 @@ class RunSession:
     """A run, which holds the lock unless it needs none.
 
     `real_clock` is the machine's time, by which leases are kept where the database has no clock.
+    How far it has come by `progress` is written with each transaction, for whoever watches it.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RunSession:
         real_clock: Clock,
         on_step: OnStep = ignore_step,
         has_lock: bool = True,
+        progress: Callable[[], runs.Progress] = dict,
     ) -> None:
         self.run_id = run_id
         self.now = now
@@ -60,13 +62,15 @@ class RunSession:
         self._real_clock = real_clock
         self._on_step = on_step
         self._has_lock = has_lock
+        self._progress = progress
 
     @contextmanager
     def transaction(self, step: str) -> Iterator[Connection]:
         """Open a transaction; LockedError where another run has taken the lock."""
         with self._database.transaction(step) as connection:
             if self._has_lock:
-                runs.renew(connection, self.run_id, lease_time(connection, self._real_clock))
+                now = lease_time(connection, self._real_clock)
+                runs.renew(connection, self.run_id, now, self._progress())
             yield connection
 
     def step(self, name: str) -> None:

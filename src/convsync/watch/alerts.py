@@ -12,7 +12,14 @@ from convsync import log
 from convsync.store import alert_states
 from convsync.store.database import Database
 from convsync.watch.delivery import AppriseTarget, deliver
-from convsync.watch.digest import Digest, body_of, digest_of, remembered, title_of
+from convsync.watch.digest import (
+    Digest,
+    body_of,
+    digest_of,
+    remembered,
+    still_acknowledged,
+    title_of,
+)
 from convsync.watch.findings import Finding
 from convsync.watch.timetable import Timetable
 
@@ -68,16 +75,20 @@ def tell(
     """Tell what is new, worse or over in one message, and remember what was told.
 
     `passing` is what was wrong and has ended by now: it is told at once, unless it was told while
-    it lasted. Nothing is remembered where there is nobody to tell. Two that look at once may both
-    tell: a message twice is better than none.
+    it lasted. Where there is nobody to tell, only acknowledgements are remembered. Two that look at
+    once may both tell: a message twice is better than none.
     """
     with database.reading() as connection:
         known = alert_states.recall(connection)
     digest = digest_of(findings, known, passing)
     is_quiet = alarm.quiet is not None and alarm.quiet.has(now, alarm.zone)
     is_told = digest.is_empty or (not is_quiet and _deliver(alarm, digest, closing))
-    kept = remembered(findings, known, now, is_told=is_told)
-    if kept != known and alarm.targets:
+    kept = (
+        remembered(findings, known, now, is_told=is_told)
+        if alarm.targets
+        else still_acknowledged(findings, known)
+    )
+    if kept != known:
         with database.transaction("remember alerts") as connection:
             alert_states.remember(connection, kept)
     return Told(digest=digest, is_delivered=is_told, is_quiet=is_quiet)

@@ -61,7 +61,7 @@ def remembered(
 ) -> dict[str, KnownState]:
     """Return what to keep until the next look, after the digest was delivered, or was not.
 
-    A state that has ended is kept until that is told.
+    A state that has ended is kept until that is told; who answers for one, until it is told again.
     """
     news = {finding.key for finding in digest_of(findings, known).new}
     kept: dict[str, KnownState] = {}
@@ -69,7 +69,9 @@ def remembered(
         state = known.get(finding.key) or KnownState(since=now, text=finding.text)
         state = replace(state, text=finding.text)
         if is_told and finding.key in news:
-            state = replace(state, told_at=now, told_size=finding.size)
+            state = KnownState(
+                since=state.since, text=state.text, told_at=now, told_size=finding.size
+            )
         kept[finding.key] = state
     if not is_told:
         kept |= {
@@ -78,6 +80,15 @@ def remembered(
             if key not in kept and state.told_at is not None
         }
     return kept
+
+
+def still_acknowledged(findings: Sequence[Finding], known: Known) -> dict[str, KnownState]:
+    """Return what to keep where there is nobody to tell: who answers for what lasts as it was."""
+    return {
+        finding.key: state
+        for finding in findings
+        if (state := known.get(finding.key)) is not None and not _is_news(finding, state)
+    }
 
 
 def title_of(digest: Digest, name: str) -> str:

@@ -88,7 +88,7 @@ class Night:
 @contextmanager
 def watched(watch: Watch, database: Database, now: datetime, night: Night) -> Iterator[None]:
     """Watch a run; its errors pass through, and `night` says how it ended where there are none."""
-    if watch.is_idle:
+    if watch.is_idle and not _is_acknowledged(database):
         yield
         return
     ping(watch.alarm.ping_url, Ping.START)
@@ -108,6 +108,15 @@ def tell_of_no_settings(alarm: Alarm, error: ConvsyncError) -> None:
     """Tell of a run whose configuration could not be read: every time, for nothing remembers it."""
     alerts.tell_without_memory(_failure(error), alarm)
     ping(alarm.ping_url, ping_of(error.exit_code), _words_of(error))
+
+
+def _is_acknowledged(database: Database) -> bool:
+    """True where somebody answers for a state, which a run may end."""
+    try:
+        with database.reading() as connection:
+            return bool(alert_states.recall(connection))
+    except ConvsyncError:
+        return False  # the run will say what is wrong with the ledger
 
 
 def _missed(watch: Watch, database: Database, now: datetime) -> Sequence[Finding]:

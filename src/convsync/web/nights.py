@@ -12,11 +12,14 @@ from convsync.errors import UnsafePlanError
 from convsync.model.chain import Head
 from convsync.model.ledger import Side
 from convsync.report.page import Chart, svg
-from convsync.report.past_runs import PastRun, in_full, past_runs
+from convsync.report.past_runs import PastRun, in_full, in_words, past_runs
+from convsync.report.sentences import no_run
 from convsync.report.status import status_of
 from convsync.store import kept_plans
 from convsync.store.account import Sums
+from convsync.store.runs import Progress
 from convsync.watch.verdict import Level, verdict_of
+from convsync.web import waiting
 from convsync.web.company import Company
 from convsync.web.doors import Doors
 from convsync.web.rendering import Templates
@@ -76,6 +79,7 @@ class Nights:
             chart=Markup(svg(_uploads(nights))) if len(nights) > 1 else None,  # noqa: S704 (our own)
             head=_head(runs),
             refused=self._refused(runs),
+            waiting=waiting.of(company),
         )
 
     def _refused(self, runs: Sequence[PastRun]) -> list[tuple[PastRun, int]]:
@@ -93,10 +97,32 @@ class Nights:
         number = int(visit.request.path_params["number"])
         found = in_full(self._company.database, number)
         if found is None:
-            raise RefusedError(404, f"There was no run {number}.")
+            raise RefusedError(404, no_run(number))
         return self._templates.response(
-            "run.html", visit=visit, company=self._company, found=found, run=found.run
+            "run.html",
+            visit=visit,
+            company=self._company,
+            found=found,
+            run=found.run,
+            stages=stages_of(found.so_far),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stage of a run that goes on: in words, what is done, and of how many if that is known."""
+
+    words: str
+    done: int
+    total: int | None
+
+
+def stages_of(so_far: Progress) -> list[Stage]:
+    """Return how far a run has come, stage by stage."""
+    return [
+        Stage(words=words, done=done, total=total)
+        for words, (done, total) in zip(in_words(so_far), so_far.values(), strict=True)
+    ]
 
 
 def sides_of(sums: Sums) -> list[AccountSide]:

@@ -13,6 +13,9 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
     " frame-ancestors 'none'"
 )
+_WATCHED: Final = "/runs/"
+POLICY_WATCHED: Final = f"{POLICY}; script-src 'self'; connect-src 'self'"
+"""Of a run that is watched: our own script asks for the page again, and for nothing else."""
 _HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -47,5 +50,7 @@ class SafeHeaders:
     def _add(self, message: Message, scope: MutableMapping[str, Any]) -> None:
         headers = MutableHeaders(scope=message)
         headers.update(self._headers)
+        if scope["path"].startswith(_WATCHED):
+            headers["Content-Security-Policy"] = POLICY_WATCHED
         if not scope["path"].startswith("/static/"):
             headers.update(_FOR_PAGES)

@@ -13,6 +13,7 @@ from convsync.opening import head_file_of as head_file_of
 from convsync.pace import Ticks
 from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
+from convsync.settings.value_checks import rules_that_learn
 from convsync.store.database import OnStep, ignore_step
 from convsync.wiring.audiences import audiences_of as audiences_of
 from convsync.wiring.definitions import definitions_of as definitions_of
@@ -20,6 +21,7 @@ from convsync.wiring.destinations import account_names as account_names
 from convsync.wiring.destinations import accounts_of as accounts_of
 from convsync.wiring.destinations import destinations_of as destinations_of
 from convsync.wiring.destinations import explain_code as explain_code
+from convsync.wiring.destinations import finality_of as finality_of
 from convsync.wiring.destinations import takes_of as takes_of
 from convsync.wiring.destinations import time_of_platforms
 from convsync.wiring.learning import learning_terms_of as learning_terms_of
@@ -40,6 +42,8 @@ from convsync.wiring.tell import sales_of as sales_of
 from convsync.wiring.tell import tell_terms_of as tell_terms_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import cost_terms_of as cost_terms_of
+from convsync.wiring.terms import digests_of as digests_of
+from convsync.wiring.terms import formats_of as formats_of
 from convsync.wiring.terms import moved_of as moved_of
 from convsync.wiring.terms import privacy_of, safety_limits_of
 from convsync.wiring.terms import retry_of as retry_of
@@ -89,6 +93,7 @@ def services_of(
         audiences=audiences_of(settings),
         write_backs=write_backs_of(settings, sources),
         tell=tell_terms_of(settings),
+        learning=learning_terms_of(settings) if rules_that_learn(settings) else None,
         retry=retry,
         ask_the_time=time_of_platforms(settings),
         clock=system_clock if as_of is None else frozen_clock(as_of),

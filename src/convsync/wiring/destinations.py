@@ -14,7 +14,7 @@ from convsync.settings import Settings
 from convsync.signing_in.way import Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
-from convsync.wiring import google
+from convsync.wiring import google, meta
 
 
 class Vendor(Protocol):
@@ -46,7 +46,7 @@ class Vendor(Protocol):
         """Return how a person signs in for these tables, as they are written, by their names."""
 
 
-PLATFORMS: Mapping[str, Vendor] = {"google": google}
+PLATFORMS: Mapping[str, Vendor] = {"google": google, "meta": meta}
 """The ad platforms, by the words for them."""
 VENDORS: Mapping[str, Vendor] = {
     kind: platform for platform in PLATFORMS.values() for kind in platform.KINDS
@@ -112,6 +112,11 @@ def account_names(settings: Settings) -> Mapping[str, str]:
         name: VENDORS[table.kind].name_of_account(table)
         for name, table in settings.destinations.items()
     }
+
+
+def finality_of(settings: Settings) -> Mapping[str, str]:
+    """Return what cannot be undone at each destination once it is sent; those without are none."""
+    return {name: said for name, takes in takes_of(settings).items() if (said := takes.finality)}
 
 
 def time_of_platforms(settings: Settings) -> Callable[[], None]:

@@ -11,6 +11,7 @@ from convsync.model.identifiers import hashed, normalised_email, normalised_phon
 from convsync.model.key import Key, KeyKind
 from convsync.model.terms import AuditSettings, Moved, PrivacySettings, RunLimits, SharedKeys
 from convsync.pace import Ticks
+from convsync.report.formats import Formats
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings
 
@@ -55,13 +56,21 @@ def run_limits_of(settings: Settings) -> RunLimits:
     )
 
 
+def formats_of(settings: Settings) -> Formats:
+    """Return how the company writes numbers and days in its reports."""
+    table = settings.reports
+    return Formats(table.decimal, table.thousands, table.date_format)
+
+
 def shared_keys_of(settings: Settings) -> SharedKeys:
     """Return when a key joins nobody; those allowed are named as they are written, or as shown."""
-    region = settings.company.country
-    digests = {
-        digest for name in settings.keys.allowed for digest in _digests_of(name.strip(), region)
-    }
+    digests = {digest for name in settings.keys.allowed for digest in digests_of(settings, name)}
     return SharedKeys(most=settings.keys.shared_by_more_than, allowed=frozenset(digests))
+
+
+def digests_of(settings: Settings, name: str) -> frozenset[bytes]:
+    """Return the digests of whatever key a name can mean: as it is written, or as it is listed."""
+    return frozenset(_digests_of(name.strip(), settings.company.country))
 
 
 def _digests_of(name: str, region: str | None) -> Iterator[bytes]:

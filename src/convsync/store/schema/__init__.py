@@ -6,6 +6,7 @@ words are kept stands in `column_types`.
 
 from sqlalchemy import MetaData
 
+from convsync.store.schema.allowed_tables import allowed_keys
 from convsync.store.schema.audience_tables import (
     audience_batches,
     audience_lists,
@@ -42,6 +43,7 @@ from convsync.store.schema.ledger_tables import (
     HAS_CONTENT,
     IS_LATE,
     IS_OPEN,
+    KNOWN_BY_CLICK,
     PLATFORM_CANNOT,
     QUEUES,
     ROOM_FOR_ANSWERS,
@@ -91,6 +93,7 @@ __all__ = [
     "IS_OPEN",
     "IS_STILL_JOINED",
     "IS_UNCLEAR",
+    "KNOWN_BY_CLICK",
     "PLATFORM_CANNOT",
     "QUEUES",
     "ROOM_FOR_ANSWERS",
@@ -99,6 +102,7 @@ __all__ = [
     "ad_days",
     "ad_names",
     "ad_results",
+    "allowed_keys",
     "audience_batches",
     "audience_lists",
     "audience_members",

@@ -3,6 +3,7 @@
 - One row for each milestone of a deal under a rule: a unique constraint on `ledger`;
 - one row for each action and order ID, of all that were ever ready to be sent: a unique index. Most
   milestones never are, and order IDs, being digests, would each dirty a page of a larger index;
+- one row for each action, click and second where the platform knows a conversion by these: another;
 - exactly one state, and a reason wherever nothing is sent: check constraints on `ledger`.
 """
 
@@ -37,7 +38,7 @@ batches = Table(
     Column("id", Integer, primary_key=True),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     Column("destination", String(50), nullable=False),
-    Column("action_id", String(30), nullable=False),
+    Column("action_id", String(256), nullable=False),
     Column("state", Word(10), nullable=False),
     Column("request_id", Text),
     Column("rows", Integer, nullable=False),
@@ -101,7 +102,7 @@ ledger = Table(
     Column("rule", String(50), nullable=False),
     Column("order_id", OrderIdBytes, nullable=False),
     Column("destination", String(50), nullable=False),
-    Column("action_id", String(30), nullable=False),
+    Column("action_id", String(256), nullable=False),
     Column("milestone", String(50), nullable=False),
     Column("milestone_at", Instant, nullable=False),
     Column("state", Word(10), nullable=False),
@@ -132,6 +133,18 @@ ledger = Table(
 HAS_CONTENT = text("event_at IS NOT NULL")
 index_where(
     "uq_ledger_order_id_action_id", HAS_CONTENT, ledger.c.order_id, ledger.c.action_id, unique=True
+)
+KNOWN_BY_CLICK = text("click_kind = 'msclkid' AND event_at IS NOT NULL")
+"""Whose platform knows a conversion by click, action and second, and by nothing of ours: two of
+them there would be one. No other kind is of such a platform."""
+index_where(
+    "uq_ledger_click_event_at",
+    KNOWN_BY_CLICK,
+    ledger.c.click_id,
+    ledger.c.action_id,
+    ledger.c.event_at,
+    ledger.c.destination,
+    unique=True,
 )
 IS_OPEN = text("queue IS NOT NULL")
 index_where(

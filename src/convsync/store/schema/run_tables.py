@@ -34,9 +34,11 @@ runs = Table(
     Column("message", Text),
     Column("uploads", Integer, nullable=False, server_default="0"),
     Column("summary", Text),
+    Column("progress", Text),
     Column("audit_number", BigInteger),
     Column("audit_digest", LargeBinary(32)),
 )
+"""`progress` is how far a run has come, as JSON: by stage what is done, and of how many."""
 
 kept_plans = Table(
     "kept_plans",

@@ -13,7 +13,7 @@ def make() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("destination", sa.String(length=50), nullable=False),
-        sa.Column("action_id", sa.String(length=30), nullable=False),
+        sa.Column("action_id", sa.String(length=256), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column("rows", sa.Integer(), nullable=False),
@@ -36,7 +36,7 @@ def make() -> None:
         sa.Column("rule", sa.String(length=50), nullable=False),
         sa.Column("order_id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("destination", sa.String(length=50), nullable=False),
-        sa.Column("action_id", sa.String(length=30), nullable=False),
+        sa.Column("action_id", sa.String(length=256), nullable=False),
         sa.Column("milestone", sa.String(length=50), nullable=False),
         sa.Column("milestone_at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
@@ -84,6 +84,13 @@ def make() -> None:
         "ledger",
         ["order_id", "action_id"],
         "event_at IS NOT NULL",
+        unique=True,
+    )
+    index_where(
+        "uq_ledger_click_event_at",
+        "ledger",
+        ["click_id", "action_id", "event_at", "destination"],
+        "click_kind = 'msclkid' AND event_at IS NOT NULL",
         unique=True,
     )
     index_where(

@@ -20,6 +20,7 @@ def make() -> None:
         sa.Column("message", sa.Text(), nullable=True),
         sa.Column("uploads", sa.Integer(), server_default="0", nullable=False),
         sa.Column("summary", sa.Text(), nullable=True),
+        sa.Column("progress", sa.Text(), nullable=True),
         sa.Column("audit_number", sa.BigInteger(), nullable=True),
         sa.Column("audit_digest", sa.LargeBinary(length=32), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),

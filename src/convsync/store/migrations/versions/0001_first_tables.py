@@ -5,6 +5,7 @@ for each area makes them, in the order in which they refer to each other.
 """
 
 from convsync.store.migrations.first_tables import (
+    allowed_tables,
     audience_tables,
     audit_tables,
     click_tables,
@@ -36,6 +37,7 @@ _AREAS = (
     click_tables,
     cost_tables,
     person_tables,
+    allowed_tables,
     ledger_tables,
     audit_tables,
     trend_tables,

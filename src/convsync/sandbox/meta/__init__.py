@@ -1,0 +1,1 @@
+"""Meta's room: the Conversions API for CRM events, as strict as anything that is known of it."""

@@ -1,0 +1,72 @@
+"""The table of a destination at Meta: one dataset of the Conversions API."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from convsync.settings.destination_table import DestinationTable, PlatformTables
+from convsync.settings.values import ApiUrl, Days, Digits
+from convsync.settings.written import Config, destination_of, rules_to
+
+KIND = "meta"
+_WITHIN_DAYS = {"physical_store": 62}
+"""How many days after a milestone Meta still takes it, by action_source; seven for all others."""
+_USUALLY_DAYS = 7
+
+
+class MetaTable(DestinationTable):
+    """A dataset at Meta, and the system user's token that may send to it: a secret.
+
+    `crm_name` is the CRM by whose name Meta shows the events. `app_secret` is for tokens whose app
+    demands a proof with each call. A `test_event_code` shows events among Meta's test events, where
+    they count all the same. `api_version` is the Graph API's. Meta counts calls by the ad account
+    and states no number; `requests_per_minute` is for whoever knows a better one.
+    """
+
+    kind: Literal["meta"]
+    dataset_id: Digits
+    access_token: SecretStr | None = None
+    app_secret: SecretStr | None = None
+    crm_name: str = Field(default="CRM", pattern=r"\S", max_length=100)
+    action_source: Literal[
+        "system_generated", "email", "phone_call", "chat", "physical_store", "other"
+    ] = "system_generated"
+    test_event_code: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    api_version: str = Field(default="v26.0", pattern=r"^v[0-9]{2}\.[0-9]$")
+    url: ApiUrl = "https://graph.facebook.com"
+    upload_window_days: Days = 90
+    batch_size: int = Field(default=1_000, ge=1, le=1_000)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+
+
+def _action_problem(action_id: str) -> str | None:
+    """Return None: Meta counts by any name, and `values.ActionId` says how long one may be."""
+    return None
+
+
+def _holds_that_are_too_long(config: Config) -> Iterator[str]:
+    for name, rule in rules_to(config, KIND).items():
+        source = str(destination_of(rule, config).get("action_source"))
+        days, held = _WITHIN_DAYS.get(source, _USUALLY_DAYS), rule.get("hold_days", 0)
+        if isinstance(held, int | float) and held >= days:
+            yield (
+                f"rules.{name}.hold_days: Meta takes nothing older than {days} days, so what is "
+                f"held for {held:g} never counts; hold it for less, by a day or more."
+            )
+
+
+META = PlatformTables(
+    tables=(MetaTable,),
+    account_keys=("dataset_id",),
+    action_problem=_action_problem,
+    action_hint="the event's name: choose it, and set it up in Events Manager for the CRM",
+    first_action='"Qualified lead"',
+    first_lines=(
+        'kind = "meta"',
+        "dataset_id = 0   # Events Manager › the dataset › Settings",
+        'crm_name = "CRM"   # by which Meta shows the events',
+        "# access_token is a secret: CONVSYNC_DESTINATIONS__META__ACCESS_TOKEN",
+    ),
+    checks=(_holds_that_are_too_long,),
+)
