@@ -8,6 +8,7 @@ The fields of an error are read whether it has a `Type` or not: Microsoft's own 
 one that has none.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ from convsync.vendor_words import name_of
 
 _A_MINUTE_S: Final = 60.0
 """The window that calls are counted in slides for a minute."""
+_GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LISTS: Final = ("Errors", "BatchErrors", "OperationErrors")
 
 
@@ -138,5 +140,5 @@ def _stopped(code: str, meaning: Meaning, answer: Answer, *, about: str) -> Oper
 def _tracked(answer: Answer) -> str:
     """Return the ID that Microsoft's support asks for, as a part of a sentence."""
     body = answer.body if isinstance(answer.body, Mapping) else {}
-    found = name_of(body.get("TrackingId") or answer.headers.get("TrackingId"))
-    return f", tracking ID {found}" if found else ""
+    found = str(body.get("TrackingId") or answer.headers.get("TrackingId") or "")
+    return f", tracking ID {found}" if _GUID.fullmatch(found) else ""

@@ -1,4 +1,4 @@
-"""What the codes of offline conversions mean at Microsoft, by name; `error_numbers` has the numbers.
+"""What the codes of offline conversions mean at Microsoft, by name (`error_numbers` has the rest).
 
 Sources: https://learn.microsoft.com/en-us/advertising/guides/operation-error-codes, and the names
 that the pages of the daily summary have added since, whose numbers stand nowhere. So an error is
