@@ -33,7 +33,15 @@ from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.services import Counted, Report, Services
 from convsync.steps import Work
-from convsync.store import allowed_keys, click_news, clicks, crowded_keys, runs, value_versions
+from convsync.store import (
+    allowed_keys,
+    click_index,
+    click_news,
+    clicks,
+    crowded_keys,
+    runs,
+    value_versions,
+)
 from convsync.store.database import Connection
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
@@ -270,6 +278,7 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
         everything = Period(since=windows.EPOCH, until=now)
         stored = work.intake.read_clicks(source, everything, again=again)
         with session.transaction("count clicks by their keys") as connection:
+            click_index.fill(connection)
             click_news.note_leading_on(connection)
             terms = allowed_keys.added_to(connection, services.shared_keys)
             crowded_keys.note(connection, terms.allowed, now=now)

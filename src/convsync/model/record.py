@@ -67,9 +67,14 @@ def spans_in(numbers: Iterable[int]) -> list[tuple[int, int]]:
 
 def numbers_in(spans: str) -> Iterator[int]:
     """Yield the numbers that `spans_of` has named."""
+    return chain.from_iterable(ranges_in(spans))
+
+
+def ranges_in(spans: str) -> Iterator[range]:
+    """Yield each span that `spans_of` has named."""
     for span in spans.split(","):
         first, _, last = span.partition("-")
-        yield from range(int(first), int(last or first) + 1)
+        yield range(int(first), int(last or first) + 1)
 
 
 def amount_text(amount: Decimal) -> str:
