@@ -75,7 +75,8 @@ class Item(Struct, frozen=True, gc=False):
 
     NEW has a conversion, a correction a statement; CANNOT has the code for which the platform would
     not take the correction; the rest have a reason. KEPT, an UNCHANGED with `is_dropped`, drops a
-    correction no longer needed: what is counted is right again.
+    correction no longer needed: what is counted is right again. `values_version` is that of the
+    learned values which the value to be counted is of.
     """
 
     step: Step
@@ -86,6 +87,7 @@ class Item(Struct, frozen=True, gc=False):
     until: datetime | None = None
     code: str = ""
     is_dropped: bool = False
+    values_version: int | None = None
 
     @property
     def value(self) -> Money | None:
