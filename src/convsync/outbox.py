@@ -149,8 +149,13 @@ class Outbox:
         try:
             return self._destinations(name)
         except OperatorError as error:
-            self._refusals.setdefault(name, error)
+            self._refuse(name, error)
             return None
+
+    def _refuse(self, name: str, error: ConvsyncError) -> None:
+        """Send a destination no more in this run; a person has to fix its set-up first."""
+        self._refusals.setdefault(name, error)
+        self.uploaded.shut[name] = "its set-up has to be fixed"
 
     def _has_refused(self, action: ConversionAction) -> bool:
         return action.destination in self._refusals
@@ -226,11 +231,10 @@ class Outbox:
             self.uploaded.note_failure(f"{attempt.error} It is sent again by the next run.")
             log.warning("batch unanswered", batch=batch.number, because=str(attempt.error))
             if self._is_shut(name):
-                log.warning(
-                    "sending stops", destination=name, because="the platform does not answer"
-                )
+                self.uploaded.shut[name] = "it does not answer"
+                log.warning("sending stops", destination=name, because=self.uploaded.shut[name])
         elif attempt.error is not None:
-            self._refusals.setdefault(name, attempt.error)
+            self._refuse(name, attempt.error)
             log.warning("batch refused", batch=batch.number, because=str(attempt.error))
         if attempt.was_surely_not_taken and not is_repeat:
             untried = [Untried()] * len(batch.rows)
@@ -313,7 +317,7 @@ class Outbox:
         if isinstance(attempt.error, TransientError | UnexpectedResponseError):
             self.uploaded.note_failure(f"{attempt.error} The next run asks again.")
         elif attempt.error is not None:
-            self._refusals.setdefault(pending.action.destination, attempt.error)
+            self._refuse(pending.action.destination, attempt.error)
         if attempt.answer is not None:
             self._settling.settle_verdict(pending, attempt.answer)
 

@@ -4,12 +4,15 @@ A deal with a click of each counts on both. What one platform refuses, lacks or 
 changes nothing at the other. The books of both have the last word.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from convsync import pipeline
 from convsync.errors import OperatorError
+from convsync.report.closing import Closing
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.microsoft.account import SandboxGoal
 from convsync.sandbox.microsoft.books import BookedConversion
@@ -217,3 +220,24 @@ def test_a_goal_that_is_missing_blocks_its_own_rows_alone(
     room.state.goals = goals
     both.night(NIGHT[1])
     assert [one.value for one in booked(room)] == [100.0]
+
+
+def test_a_run_ends_with_a_line_for_each_platform(
+    both: Company, room: MicrosoftRoom, sandbox: Sandbox
+) -> None:
+    endings: list[Closing] = []
+
+    def night(at: str) -> None:
+        both.export()
+        both.at(at, lambda services: pipeline.run(replace(services, on_close=endings.append)))
+
+    won(both)
+    night(NIGHT[0])
+    sandbox.platform.faults.add(PlannedFault(on=CONVERSIONS, every=1, kind="refused"))
+    won(both, "D-2")
+    with pytest.raises(OperatorError, match="UserIsNotAuthorized"):
+        night(NIGHT[1])
+    first, second = (ending.platforms for ending in endings)
+    assert first == {"google": "accepted 1", "microsoft": "confirmed 1"}
+    assert second["google"] == "accepted 1, confirmed 1"
+    assert second["microsoft"].endswith("stopped: its set-up has to be fixed")
