@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from convsync.cli.past_runs import duration, short, spark_line
+from convsync.cli.past_runs import short, spark_line
+from convsync.report.sentences import duration
 from convsync.sandbox.faults import PlannedFault
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office, rows_of
 

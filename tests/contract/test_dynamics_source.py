@@ -18,7 +18,6 @@ from convsync.extract.dynamics_api import Api
 from convsync.extract.dynamics_history import History, Past
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import CrmMapping, RecordFields
-from convsync.extract.oauth import TokenKeeper
 from convsync.extract.source import Bookmark, KeepsNoTrace
 from convsync.http import Http
 from convsync.model.click import MatchBasis
@@ -28,6 +27,7 @@ from convsync.sandbox.crm.book import CrmStage
 from convsync.sandbox.crm.dynamics import CLIENT_ID, CLIENT_SECRET, TENANT, DynamicsServer
 from convsync.sandbox.crm.dynamics_flows import BESIDE, SALES
 from convsync.sandbox.crm.server import Reply
+from convsync.signing_in.tokens import TokenKeeper
 from tests.contract.crm_suite import CrmOffice, CrmSourceContract, mock, put_lead
 from tests.contract.source_suite import (
     CREATED,

@@ -11,13 +11,13 @@ from convsync.extract import hubspot_api
 from convsync.extract.crm_adapter import Crm
 from convsync.extract.hubspot import HubSpot
 from convsync.extract.mapping import CrmMapping, RecordFields
-from convsync.extract.oauth import TokenKeeper
 from convsync.extract.source import Departed, Quarantined
 from convsync.http import Http
 from convsync.model.deal import Deal, Gone
 from convsync.model.key import KeyKind
 from convsync.sandbox.crm.hubspot import CLIENT, REFRESH_TOKEN, HubSpotServer
 from convsync.sandbox.crm.server import Reply
+from convsync.signing_in.tokens import TokenKeeper
 from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock
 from tests.contract.source_suite import (
     CREATED,

@@ -14,7 +14,6 @@ from convsync.extract import pipedrive_api
 from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import MilestoneStages, StageOutcome
 from convsync.extract.mapping import CrmMapping, RecordFields
-from convsync.extract.oauth import TokenKeeper
 from convsync.extract.pipedrive import Pipedrive
 from convsync.extract.pipedrive_api import FieldNames
 from convsync.extract.source import Bookmark, Departed
@@ -26,6 +25,7 @@ from convsync.sandbox.crm.book import CrmStage
 from convsync.sandbox.crm.pipedrive import CLIENT, REFRESH_TOKEN, PipedriveServer
 from convsync.sandbox.crm.pipedrive_fields import FIELDS
 from convsync.sandbox.crm.server import Reply
+from convsync.signing_in.tokens import TokenKeeper
 from tests.contract.crm_suite import HTML, CrmOffice, CrmSourceContract, mock
 from tests.contract.source_suite import (
     CREATED,

@@ -25,7 +25,6 @@ from convsync.extract.mapping import (
     OnCreation,
     RecordFields,
 )
-from convsync.extract.oauth import Fetch, TokenKeeper
 from convsync.extract.salesforce import A_PAGE, Salesforce
 from convsync.extract.salesforce_api import Api
 from convsync.extract.source import Bookmark, Departed
@@ -41,6 +40,7 @@ from convsync.sandbox.crm.salesforce import (
 )
 from convsync.sandbox.crm.salesforce_org import guarded, record_id
 from convsync.sandbox.crm.server import Reply
+from convsync.signing_in.tokens import Fetch, TokenKeeper
 from tests.contract.crm_suite import CELLS, CrmOffice, CrmSourceContract, departed, mock, put_lead
 from tests.contract.source_suite import (
     CREATED,

@@ -14,7 +14,6 @@ from convsync.extract import zoho_api
 from convsync.extract.crm_adapter import Crm
 from convsync.extract.funnel import MilestoneStages
 from convsync.extract.mapping import CrmMapping, RecordFields
-from convsync.extract.oauth import Token, TokenKeeper
 from convsync.extract.source import Departed
 from convsync.extract.zoho import Zoho
 from convsync.http import Http
@@ -23,6 +22,7 @@ from convsync.model.deal import Deal, Gone, Milestone
 from convsync.sandbox.crm.book import CrmStage, Outcome
 from convsync.sandbox.crm.server import Reply
 from convsync.sandbox.crm.zoho import CLIENT, REFRESH_TOKEN, SECRET, ZohoServer
+from convsync.signing_in.tokens import Token, TokenKeeper
 from tests.contract.crm_suite import CrmOffice, CrmSourceContract, departed, mock, put_lead
 from tests.contract.source_suite import (
     CREATED,

@@ -14,12 +14,12 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from convsync import wiring
-from convsync.cli.formats import formats_of
 from convsync.settings import Settings, load_settings
 from convsync.settings.money_tables import EcbRatesTable
 from convsync.settings.platforms import OF_KIND
 from convsync.settings.values import Table
 from convsync.upload.ad_account import CannotAsk
+from convsync.wiring import formats_of
 from convsync.wiring.collecting import sites_of
 from convsync.wiring.rates import rates_file
 

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from convsync.cli.output import cell_of, text_of
 from convsync.errors import OperatorError
 from convsync.report.event_table import COLUMNS, NAMES, Kind
+from convsync.report.listing_cells import cell_of, text_of
 
 STDOUT = Path("-")
 _ROWS_AT_ONCE = 5_000

@@ -1,6 +1,5 @@
 """Coverage as a page in a file: every grouping with its table and its chart."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -25,6 +24,7 @@ from convsync.errors import OperatorError
 if TYPE_CHECKING:
     from convsync.report.coverage import Coverage, Group, How, TooLate
     from convsync.report.fields import FieldQuality
+    from convsync.report.leads_to import ConversionsBehind, Days
     from convsync.report.page import Section
 
 _NUMBERS = frozenset(
@@ -52,7 +52,7 @@ def write(
     from convsync import private_file
     from convsync.report.page import page
 
-    sections = [*of_rules(found_by), *_of_fields(fields)]
+    sections = [*of_rules(found_by, (first, last)), *of_fields(fields)]
     text = page("Coverage of conversions", f"Milestones reached from {first} to {last}", sections)
     try:
         with private_file.replacing(path) as file:
@@ -61,7 +61,7 @@ def write(
         raise OperatorError(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def of_rules(found_by: "Mapping[str | None, Coverage]") -> "Iterator[Section]":
+def of_rules(found_by: "Mapping[str | None, Coverage]", days: "Days") -> "Iterator[Section]":
     """Yield what there is to say of each rule, whole and in every grouping that was found."""
     from convsync.report.page import Section
 
@@ -69,7 +69,7 @@ def of_rules(found_by: "Mapping[str | None, Coverage]") -> "Iterator[Section]":
     if not everything.groups:
         yield Section(heading="No conversion's milestone was reached in this period")
     for group in everything.groups:
-        yield _whole(group, [too_late(one) for one in _late(everything, group.rule)])
+        yield _whole(group, [too_late(one) for one in _late(everything, group.rule)], days)
         yield from _caught(everything, group.rule)
         for by, found in found_by.items():
             of_rule = [one for one in found.groups if one.rule == group.rule]
@@ -81,7 +81,7 @@ def _late(found: "Coverage", rule: str) -> "list[TooLate]":
     return [one for one in found.too_late if one.rule == rule]
 
 
-def _whole(group: "Group", notes: Sequence[str]) -> "Section":
+def _whole(group: "Group", notes: Sequence[str], days: "Days") -> "Section":
     from convsync.report.page import Chart, Section
 
     parts = most_first(group)
@@ -98,20 +98,25 @@ def _whole(group: "Group", notes: Sequence[str]) -> "Section":
         chart=Chart(title="Conversions, by what matched them or why not", bars=bars),
         notes=[f"{whole(group)}.", *notes],
         definitions=figure_words.COVERAGE,
-        commands=[_command(group.rule, how) for how, _ in parts],
+        behind=[{"conversions": _behind(group.rule, how, days)} for how, _ in parts],
     )
 
 
-def _command(rule: str, how: "How") -> str:
-    """Return what lists conversions that stand so, and for what reason."""
+def _behind(rule: str, how: "How", days: "Days") -> "ConversionsBehind":
+    """Return the conversions that stand so, by the same or for the same reason."""
     from convsync.model.outcome import Reason
+    from convsync.report.leads_to import ConversionsBehind
 
-    words = ["convsync", "deals", "--rule", rule, "--state", how.stands.value]
-    if how.reason in set(Reason):
-        words += ["--reason", how.reason]
-    elif how.reason:
-        words += ["--code", how.reason]
-    return shlex.join(words)
+    is_ours = how.reason in set(Reason)
+    return ConversionsBehind(
+        rule=rule,
+        state=how.stands.value,
+        reason=how.reason if is_ours else None,
+        code=how.reason if how.reason and not is_ours else None,
+        click=how.click or None,
+        found_by=how.found_by or None,
+        reached=days,
+    )
 
 
 def _caught(found: "Coverage", rule: str) -> "Iterator[Section]":
@@ -150,7 +155,8 @@ def _grouped(by: str, groups: "Sequence[Group]") -> "Section":
     )
 
 
-def _of_fields(fields: "Sequence[FieldQuality]") -> "Iterator[Section]":
+def of_fields(fields: "Sequence[FieldQuality]") -> "Iterator[Section]":
+    """Yield how the fields of the deals stand, where there are any."""
     from convsync.report.page import Chart, Section
 
     if not fields:

@@ -1,13 +1,13 @@
 """`deals`: conversions by how they stand, listed, counted and added up."""
 
-from datetime import timedelta
+from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from convsync.cli import deals_behind, options, output, scored_deals
-from convsync.cli.audit_filters import amount, one_of
+from convsync.cli.audit_filters import amount
 from convsync.cli.deals_behind import (
     CameTo,
     FateName,
@@ -20,6 +20,7 @@ from convsync.cli.deals_behind import (
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.plain_text import several
+from convsync.report.sentences import NO_CONVERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,18 @@ Rule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only o
 Source = Annotated[
     str | None, typer.Option("--source", metavar="NAME", help="Only of this source.")
 ]
+ClickKind = Annotated[
+    str | None,
+    typer.Option(
+        "--click", metavar="KIND", help="Only those matched with a gclid, … or with a person."
+    ),
+]
+FoundBy = Annotated[
+    str | None,
+    typer.Option(
+        "--found-by", metavar="HOW", help="Only those whose match was found on the deal, email, …"
+    ),
+]
 OlderThan = Annotated[
     str | None,
     typer.Option("--older-than", metavar="TIME", help="Only reached so long ago, e.g. 21d."),
@@ -78,6 +91,8 @@ def deals(
     source: Source = None,
     older_than: OlderThan = None,
     value_above: ValueAbove = None,
+    click: ClickKind = None,
+    found_by: FoundBy = None,
     limit: Limit = 20,
     order: Order = None,
     came_to: CameTo = None,
@@ -98,52 +113,43 @@ def deals(
     UTC.
     """
     settings = options.load(config)
-    of_conversions = (state, reason, code, rule, older_than, value_above)
+    of_conversions = (state, reason, code, rule, older_than, value_above, click, found_by)
     is_narrowed = any(one is not None for one in of_conversions)
     days = ((lead_from, lead_to), (reached_from, reached_to))
     narrowing = Narrowing(came_to, fate, *days, tuple(where or ()))
-    if narrowing.is_asked:
+    if narrowing.is_of_deals(is_narrowed=is_narrowed or bool(source or order)):
         deals_behind.require_alone(is_narrowed=is_narrowed or bool(source or order))
         deals_behind.show(settings, narrowing, limit=limit, as_of=as_of, form=form)
     elif order is not None:
         scored_deals.require_alone(order, is_narrowed=is_narrowed)
         scored_deals.show(settings, source=source, limit=limit, as_of=as_of, form=form)
     else:
-        asked = _selection(*of_conversions, source, options.instant(as_of, settings))
+        from convsync.report.selecting import selection_of
+
+        asked = selection_of(
+            state=state,
+            reason=reason,
+            code=code,
+            rule=rule,
+            source=source,
+            click=click,
+            found_by=found_by,
+        )
+        asked = replace(
+            asked,
+            until=_before(options.instant(as_of, settings), older_than),
+            reached=deals_behind.period(settings, "--reached", reached_from, reached_to),
+            value_above=amount(value_above, "--value-above"),
+        )
         _show_conversions(settings, asked, limit, form)
-
-
-def _selection(
-    state: str | None,
-    reason: str | None,
-    code: str | None,
-    rule: str | None,
-    older_than: str | None,
-    value_above: str | None,
-    source: str | None,
-    at: "datetime | None",
-) -> "Selection":
-    from convsync.clock import system_clock
-    from convsync.model.outcome import Reason
-    from convsync.store.selection import Selection
-
-    age = None if older_than is None else options.span("--older-than", older_than)
-    return Selection(
-        state=_state(state),
-        reason=one_of(Reason, reason, "reason"),
-        code=code,
-        rule=rule,
-        source=source,
-        until=_before(at or system_clock(), age),
-        value_above=amount(value_above, "--value-above"),
-    )
 
 
 def _show_conversions(settings: "Settings", asked: "Selection", limit: int, form: Format) -> None:
     from convsync import opening
+    from convsync.report.selecting import require_known
 
     with options.ledger(settings) as database, database.reading() as connection:
-        _require_known(connection, settings, asked)
+        require_known(connection, settings.rules, settings.deals, asked)
         if form is Format.TABLE:
             _show_table(*_first_and_sum(connection, asked, limit), opening.company_zone(settings))
         else:
@@ -173,44 +179,17 @@ def _first_and_sum(
     return found[:limit], selection.sum_of(found)
 
 
-def _before(now: "datetime", age: timedelta | None) -> "datetime | None":
-    return None if age is None else now - age
+def _before(at: "datetime | None", older_than: str | None) -> "datetime | None":
+    from convsync.clock import system_clock
 
-
-def _state(text: str | None) -> Any:
-    """Return a side of the account or a state; `not_sent` is the side, with what was refused."""
-    from convsync.errors import OperatorError
-    from convsync.model.ledger import Side, State
-
-    if text is None:
-        return None
-    there: dict[str, Side | State] = {state.value: state for state in State}
-    there |= {side.value: side for side in Side}
-    if text not in there:
-        raise OperatorError(f"There is no state {text}; there are: {', '.join(sorted(there))}.")
-    return there[text]
-
-
-def _require_known(connection: Any, settings: "Settings", asked: "Selection") -> None:
-    """Raise OperatorError for a rule, a source or a code that neither config nor ledger knows."""
-    from convsync.errors import OperatorError
-    from convsync.store import sums
-
-    kept = sums.kept(connection)
-    for option, name, known in (
-        ("rule", asked.rule, {*settings.rules, *(one.rule for one in kept)}),
-        ("source", asked.source, {*settings.deals, *(one.source for one in kept)}),
-        ("code", asked.code, {one.code for one in kept if one.code}),
-    ):
-        if name is not None and name not in known:
-            there = ", ".join(sorted(known)) or "none yet"
-            raise OperatorError(f"There is no {option} {name}; there are: {there}.")
+    age = None if older_than is None else options.span("--older-than", older_than)
+    return None if age is None else (at or system_clock()) - age
 
 
 def _show_table(found: "Sequence[Selected]", added: "Sequence[Sum]", zone: "ZoneInfo") -> None:
     count = sum(one.conversions for one in added)
     if not count:
-        typer.echo("No conversion is like that.")
+        typer.echo(NO_CONVERSION)
         return
     output.show([_line(one, zone) for one in found], _TABLE, Format.TABLE)
     if count > len(found):

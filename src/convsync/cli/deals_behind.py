@@ -1,8 +1,7 @@
 """`deals --came-to`: the deals behind a figure of a report."""
 
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import Format
-from convsync.cli.report_days import require_group, segments_of
+from convsync.cli.report_days import where_of
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -51,7 +50,8 @@ Where = Annotated[
     typer.Option(
         "--where",
         metavar="NAME=VALUE",
-        help="Only those with this in a segment, as their source, or as their campaign.",
+        help="Only those with this in a segment, as their source, or as their campaign, ad_group,"
+        " keyword, device, location or audience.",
     ),
 ]
 
@@ -66,19 +66,23 @@ class Narrowing:
     reached: tuple[str | None, str | None] = (None, None)
     where: tuple[str, ...] = ()
 
-    @property
-    def is_asked(self) -> bool:
-        """True where any of it was typed."""
-        return self != Narrowing()
+    def is_of_deals(self, *, is_narrowed: bool) -> bool:
+        """True where any of it was typed, and is not of conversions that are narrowed otherwise.
+
+        On which days a milestone was reached can be asked of both.
+        """
+        alone = replace(self, reached=(None, None)) if is_narrowed else self
+        return alone != Narrowing()
 
 
 def require_alone(*, is_narrowed: bool) -> None:
     """Raise OperatorError where something is asked of conversions, too: these are deals."""
     if is_narrowed:
         raise OperatorError(
-            "--came-to, --fate, --lead-from, --reached-from and --where list deals; --state,"
-            " --reason, --code, --rule, --source, --older-than, --value-above and --order are about"
-            " conversions or scores: leave one of the two out. --where source=NAME names a source."
+            "--came-to, --fate, --lead-from, --lead-to and --where list deals; --state, --reason,"
+            " --code, --rule, --source, --click, --found-by, --older-than, --value-above and"
+            " --order are about conversions or scores: leave one of the two out."
+            " --where source=NAME names a source."
         )
 
 
@@ -90,7 +94,7 @@ def show(
     from convsync.clock import system_clock
     from convsync.report.behind import Behind, deals_behind
 
-    asked = _asked(settings, narrowing)
+    asked = asked_of(settings, narrowing)
     now = options.instant(as_of, settings) or system_clock()
     with options.ledger(settings) as database:
         found = list(deals_behind(database, wiring.funnel_of(settings), asked, now=now))
@@ -117,26 +121,31 @@ def _line(one: "Behind", lead_since: str) -> dict[str, str]:
     }
 
 
-def _asked(settings: "Settings", narrowing: Narrowing) -> "Asked":
+def steps_of(settings: "Settings") -> list[str]:
+    """Return what deals can come to, the beginning of the funnel first."""
     from convsync import wiring
     from convsync.model.deal import LOST
-    from convsync.model.period import ALL_TIME
-    from convsync.report.behind import CAMPAIGN, SOURCE, Asked, Fate
     from convsync.report.shortfalls import LEAD
 
-    steps = [LEAD, *(name for name in wiring.funnel_of(settings) if name != LOST)]
-    came_to = narrowing.came_to or LEAD
+    return [LEAD, *(name for name in wiring.funnel_of(settings) if name != LOST)]
+
+
+def asked_of(settings: "Settings", narrowing: Narrowing) -> "Asked":
+    """Return which deals are meant; OperatorError where there can be none such."""
+    from convsync.model.period import ALL_TIME
+    from convsync.report.behind import TOLD_APART_BY, Asked, Fate
+
+    steps = steps_of(settings)
+    came_to = narrowing.came_to or steps[0]
     _require("step", came_to, steps)
     if narrowing.fate is not None:
         _require("fate", narrowing.fate, list(Fate))
-    where = dict(map(_named, narrowing.where))
-    for name in where:
-        require_group(name, [SOURCE, CAMPAIGN, *sorted(segments_of(settings))])
+    where = where_of(settings, narrowing.where, TOLD_APART_BY)
     return Asked(
         came_to=came_to,
         fate=Fate(narrowing.fate) if narrowing.fate else None,
-        lead=_period(settings, "--lead", *narrowing.lead) or ALL_TIME,
-        reached=_period(settings, "--reached", *narrowing.reached),
+        lead=period(settings, "--lead", *narrowing.lead) or ALL_TIME,
+        reached=period(settings, "--reached", *narrowing.reached),
         where=where,
     )
 
@@ -146,16 +155,10 @@ def _require(what: str, name: str, there: Sequence[str]) -> None:
         raise OperatorError(f"There is no {what} {name}; there are: {', '.join(there)}.")
 
 
-def _named(text: str) -> tuple[str, str]:
-    name, found, value = text.partition("=")
-    if not found:
-        raise OperatorError(f"--where {text}: write NAME=VALUE, as in --where region=north.")
-    return name, value
-
-
-def _period(
+def period(
     settings: "Settings", option: str, first: str | None, last: str | None
 ) -> "Period | None":
+    """Return the days from a first to a last; a missing one is open, both missing: None."""
     from convsync import wiring
     from convsync.model.period import Period
 
@@ -165,20 +168,3 @@ def _period(
     ends = options.day(last, f"{option}-to") if last else date(9998, 1, 1)
     options.require_order(begins, ends)
     return Period.of_days(begins, ends, wiring.company_zone(settings))
-
-
-def command(
-    came_to: str,
-    *,
-    lead: tuple[date, date] | None = None,
-    reached: tuple[date, date] | None = None,
-    where: Mapping[str, str] | None = None,
-) -> str:
-    """Return what is to be typed to list the deals behind a figure."""
-    words = ["convsync", "deals", "--came-to", came_to]
-    for option, days in (("--lead", lead), ("--reached", reached)):
-        if days is not None:
-            words += [f"{option}-from", str(days[0]), f"{option}-to", str(days[1])]
-    for name, value in (where or {}).items():
-        words += ["--where", f"{name}={value}"]
-    return shlex.join(words)

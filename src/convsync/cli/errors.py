@@ -7,6 +7,7 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.report.sentences import NO_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,9 +53,7 @@ def _row(one: "CodeFound") -> dict[str, Any]:
 
 def _show(found: "Sequence[CodeFound]", zone: "ZoneInfo") -> None:
     if not found:
-        typer.echo(
-            "No conversion has a code: nothing was refused, put off, blocked or not matched."
-        )
+        typer.echo(NO_CODE)
     for one in found:
         states = ", ".join(f"{state} {count:,}" for state, count in sorted(one.states.items()))
         typer.echo(f"{one.code} ({one.destination}): {states}")

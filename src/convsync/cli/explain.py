@@ -10,6 +10,7 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.report.sentences import no_deal
 
 if TYPE_CHECKING:
     from convsync.model.ad_click import AdClick
@@ -77,8 +78,7 @@ def _require(asked: str, found: "Sequence[DealExplanation]", unreadable: Sequenc
     from convsync.errors import OperatorError
 
     if not found:
-        why = "; ".join(unreadable) or "IDs are compared to the letter"
-        raise OperatorError(f"No deal {asked} has been read. {why}.")
+        raise OperatorError(no_deal(asked, unreadable))
 
 
 def _row(

@@ -26,6 +26,12 @@ FUNNEL: Words = (
     ("worth", "What the CRM says that they are worth."),
     ("sent", "What platforms were sent for reaching the step, over all rules that count it."),
 )
+COHORTS: Words = (
+    ("leads", _LEADS),
+    ("a milestone", "Leads that came to it by now, and their share of the cohort's leads."),
+    ("nine in ten sure", "Where the share that came to the last step lies nine times in ten."),
+    ("expected", "What the unfinished cohort's leads will have come to in the end."),
+)
 SHORTFALLS: Words = (
     ("go on", _GO_ON),
     ("of the rest", "The same share of all other deals."),

@@ -8,6 +8,7 @@ import typer
 
 from convsync.cli import options, output, sealed_part
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.report.sentences import more_are_named, nothing_is_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,19 +45,13 @@ def find(
         if not trail.found:
             sealed_part.note_of(database)
     if not trail.found:
-        raise OperatorError(
-            f"Nothing is named {text}, or has that in its name: no deal, order, click or request."
-            " A click that no deal was matched with leads nowhere."
-        )
+        raise OperatorError(nothing_is_named(text))
     if form is Format.TABLE:
         _show_table(trail.found)
     else:
         output.show([asdict(one) for one in trail.found], _COLUMNS, form)
     if trail.is_cut:
-        output.note(
-            f"convsync: More than {MOST_NAMES} names hold {text}, and the others were not looked"
-            " at: give more of it."
-        )
+        output.note(f"convsync: {more_are_named(text, MOST_NAMES)}")
 
 
 def _show_table(found: "Sequence[Found]") -> None:

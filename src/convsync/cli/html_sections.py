@@ -1,11 +1,12 @@
 """The parts of the page of all reports: each with its table, its chart, and what its figures mean.
 
-The tables are those that the commands print, so that the page says what they say. Behind each row
-stands the command that lists its deals.
+The tables are those that the commands print, so that the page says what they say. Behind its
+figures stand the deals that they count.
 """
 
 from calendar import monthrange
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from convsync.cli import (
     report_shortfalls,
     report_trend,
 )
-from convsync.cli.deals_behind import command
 from convsync.cli.output import days_of
 from convsync.cli.report_revenue import (
     VALUE_TABLE,
@@ -25,18 +25,20 @@ from convsync.cli.report_revenue import (
     notes_of,
     value_line,
 )
+from convsync.report.leads_to import Days, DealsBehind
 from convsync.report.page import Chart, Section
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
-    from convsync.report.campaigns import Campaigns
+    from convsync.report.campaigns import Campaigns, Line
+    from convsync.report.exchange import Exchange
     from convsync.report.funnel import Cohort
     from convsync.report.revenue import Month, Revenue
     from convsync.report.shortfalls import Shortfall
     from convsync.report.trend import Week
 
-Days = tuple[date, date]
 LEAD, WON = "lead", "won"
+_SHARE = "Leads that came to {}, in percent"
 
 
 def agreed(standings: "Sequence[Standing]") -> Section:
@@ -53,42 +55,54 @@ def agreed(standings: "Sequence[Standing]") -> Section:
     return Section(heading="What the words mean", definitions=definitions)
 
 
+def rates(exchange: "Exchange") -> Iterator[Section]:
+    """Yield what is to be said of the rates that amounts were exchanged by, if anything is."""
+    if exchange.notes:
+        yield Section(heading="Exchange rates", notes=exchange.notes)
+
+
 def funnel(
-    whole: "Sequence[Cohort]",
-    by_month: "Sequence[Cohort]",
+    cohort: "Cohort | None",
     standings: "Sequence[Standing]",
     days: Days,
-) -> Iterator[Section]:
-    """Yield the funnel of a period, and its cohorts by month."""
-    if not whole:
-        yield Section(heading="Funnel", notes=["No deal became a lead in this period."])
-        return
-    (cohort,) = whole
+    where: Mapping[str, str] | None = None,
+) -> Section:
+    """Return the funnel of a period's leads, of those alone that have what `where` names."""
+    if cohort is None:
+        return Section(heading="Funnel", notes=["No deal became a lead in this period."])
     owners = {one.agreement.milestone: one.agreement.owner for one in standings}
     columns = [name for name in report_funnel.STEPS if name]
-    lines, commands, before = [_leads_line(cohort)], [command(LEAD, lead=days)], cohort.leads
+    lines, behind, before = [_leads_line(cohort)], [_stopped(LEAD, days, where)], cohort.leads
     for step in cohort.steps:
         line = report_funnel.step_line(step, before, cohort.leads)
         owner = owners.get(step.milestone)
         lines.append(line | {"step": f"{step.milestone} ({owner})" if owner else step.milestone})
-        commands.append(command(step.milestone, lead=days))
+        behind.append(_stopped(step.milestone, days, where))
         before = step.came
     bars = [("leads", float(cohort.leads))]
-    yield Section(
+    return Section(
         heading="Funnel",
         columns=columns,
         rows=_rows(lines, columns),
         numbers=frozenset(columns[1:]),
-        commands=commands,
+        behind=behind,
         chart=Chart(
             title="Deals that came to each step",
             bars=[*bars, *((step.milestone, float(step.came)) for step in cohort.steps)],
         ),
-        notes=[f"{deals:,} {loop.value}" for loop, deals in cohort.loops.items()],
+        notes=[*report_funnel.around(cohort)],
         definitions=figure_words.FUNNEL,
     )
-    if by_month:
-        yield _months(by_month)
+
+
+def _stopped(step: str, days: Days, where: Mapping[str, str] | None) -> Mapping[str, DealsBehind]:
+    """Return the deals that came to a step, and those of them that stopped there."""
+    came = DealsBehind(came_to=step, lead=days, where=where or {})
+    return {
+        "deals": came,
+        "stand here": replace(came, fate="open"),
+        "lost here": replace(came, fate="lost"),
+    }
 
 
 def _leads_line(cohort: "Cohort") -> dict[str, str]:
@@ -100,7 +114,8 @@ def _leads_line(cohort: "Cohort") -> dict[str, str]:
     }
 
 
-def _months(cohorts: "Sequence[Cohort]") -> Section:
+def months(cohorts: "Sequence[Cohort]") -> Section:
+    """Return the funnel's cohorts by month."""
     steps = [step.milestone for step in cohorts[0].steps]
     columns = ["month of the lead", "leads", *steps]
     rows = [
@@ -108,17 +123,58 @@ def _months(cohorts: "Sequence[Cohort]") -> Section:
         for one in cohorts
     ]
     last = steps[-1] if steps else "leads"
-    shares = [(one.name, 100 * one.steps[-1].share.share) for one in cohorts if one.steps]
     return Section(
         heading="By month of the lead",
         columns=columns,
         rows=rows,
         numbers=frozenset(columns[1:]),
-        commands=[command(LEAD, lead=_days_of(one.name)) for one in cohorts],
-        chart=Chart(title=f"Leads that came to {last}, in percent", bars=shares),
+        behind=[{"leads": _leads(_days_of(one.name))} for one in cohorts],
+        chart=Chart(title=_SHARE.format(last), bars=_shares(cohorts)),
         notes=["* has open deals that are younger than nine in ten sales were: it is unfinished."],
         level=3,
     )
+
+
+def cohorts(
+    found: "Sequence[Cohort]", by: str, days: Days, where: Mapping[str, str] | None = None
+) -> Section:
+    """Return the funnel's cohorts of one grouping, as the command prints them."""
+    columns = report_funnel.cohort_table(found)
+    lines = [*report_funnel.cohort_lines(found)]
+    last = found[0].steps[-1].milestone if found[0].steps else "leads"
+    return Section(
+        heading=f"By {by}",
+        columns=columns,
+        rows=_rows(lines, columns),
+        numbers=frozenset(columns[1:]),
+        behind=[{"leads": _of_cohort(by, one.name, days, where or {})} for one in found],
+        chart=Chart(title=_SHARE.format(last), bars=_shares(found)),
+        definitions=figure_words.COHORTS,
+    )
+
+
+def _of_cohort(by: str, name: str, days: Days, where: Mapping[str, str]) -> DealsBehind:
+    match by:
+        case "week":
+            monday = date.fromisocalendar(int(name[:4]), int(name[-2:]), 1)
+            days = _within((monday, monday + timedelta(days=6)), days)
+        case "month":
+            days = _within(_days_of(name), days)
+        case _:
+            where = {**where, by: name}
+    return DealsBehind(came_to=LEAD, lead=days, where=where)
+
+
+def _within(some: Days, days: Days) -> Days:
+    return max(some[0], days[0]), min(some[1], days[1])
+
+
+def _leads(days: Days) -> DealsBehind:
+    return DealsBehind(came_to=LEAD, lead=days)
+
+
+def _shares(found: "Sequence[Cohort]") -> list[tuple[str, float]]:
+    return [(one.name, 100 * one.steps[-1].share.share) for one in found if one.steps]
 
 
 def _marked(cohort: "Cohort") -> str:
@@ -140,7 +196,10 @@ def shortfalls(found: "Sequence[Shortfall]", days: Days) -> Section:
         columns=columns if found else (),
         rows=_rows(lines, columns),
         numbers=frozenset(columns[2:]),
-        commands=[command(one.step, lead=days, where={one.group_by: one.group}) for one in found],
+        behind=[
+            {"deals of": DealsBehind(came_to=one.step, lead=days, where={one.group_by: one.group})}
+            for one in found
+        ],
         chart=Chart(title="What it costs, about", bars=costs),
         notes=[] if found else [chance],
         definitions=figure_words.SHORTFALLS,
@@ -156,16 +215,22 @@ def campaigns(found: "Campaigns", days: Days) -> Section:
         columns=columns,
         rows=_rows(lines, columns),
         numbers=frozenset(columns[1:]),
-        commands=[
-            command(LEAD, lead=days, where={"campaign": one.name if one.key else ""})
-            for one in found.lines
-        ],
+        behind=[_behind_line(found, one, days) for one in found.lines],
         chart=Chart(
             title="Sales of these leads", bars=[(one.name, float(one.sold)) for one in found.lines]
         ),
         notes=[report_campaigns.finding(found)],
         definitions=figure_words.CAMPAIGNS,
     )
+
+
+def _behind_line(found: "Campaigns", one: "Line", days: Days) -> Mapping[str, DealsBehind]:
+    """Return the leads of a line, and those that came to each step."""
+    began_with = {found.by: "/".join(one.key) if one.key else ""}
+    return {
+        name: DealsBehind(came_to=step, lead=days, where=began_with)
+        for name, step in (("leads", LEAD), *zip(found.steps, found.steps, strict=True))
+    }
 
 
 def trend(weeks: "Sequence[Week]") -> Section:
@@ -176,15 +241,18 @@ def trend(weeks: "Sequence[Week]") -> Section:
         columns=columns,
         rows=_rows([*report_trend.lines_of(weeks)], columns),
         numbers=frozenset(columns[1:-1]),
-        commands=[
-            command(LEAD, lead=(week.monday, week.monday + timedelta(days=6))) for week in weeks
-        ],
+        behind=[_behind_week(week) for week in weeks],
         chart=Chart(
             title="Leads", bars=[(f"{week.monday:%Y-%m-%d}", float(week.leads)) for week in weeks]
         ),
         notes=["* Chance alone is an unlikely cause."],
         definitions=figure_words.TREND,
     )
+
+
+def _behind_week(week: "Week") -> Mapping[str, DealsBehind]:
+    days = week.monday, week.monday + timedelta(days=6)
+    return {"leads": _leads(days), "sales": DealsBehind(came_to=WON, reached=days)}
 
 
 def revenue(found: "Revenue", by_segment: "Mapping[str, Revenue]") -> Iterator[Section]:
@@ -198,7 +266,10 @@ def revenue(found: "Revenue", by_segment: "Mapping[str, Revenue]") -> Iterator[S
         columns=columns,
         rows=_rows([cohort_line(one) for one in found.cohorts], columns),
         numbers=frozenset(columns[1:]),
-        commands=[command(WON, reached=_days_of(str(one.month))) for one in found.cohorts],
+        behind=[
+            {"sales": DealsBehind(came_to=WON, reached=_days_of(str(one.month)))}
+            for one in found.cohorts
+        ],
         chart=Chart(
             title="What has come in, by the month of the win",
             bars=[(str(one.month), float(one.so_far)) for one in found.cohorts],
@@ -221,7 +292,10 @@ def _values(name: str, report: "Revenue") -> Section:
         columns=VALUE_TABLE,
         rows=_rows([value_line(one) for one in report.values], VALUE_TABLE),
         numbers=frozenset(VALUE_TABLE[1:]),
-        commands=[command(WON, where={name: one.group} if name else None) for one in report.values],
+        behind=[
+            {"sales": DealsBehind(came_to=WON, where={name: one.group} if name else {})}
+            for one in report.values
+        ],
         chart=Chart(title="On average, after the longest time that is known", bars=bars),
         level=3,
     )

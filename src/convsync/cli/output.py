@@ -15,9 +15,9 @@ import typer
 
 from convsync import log
 from convsync.cli.options import Format
-from convsync.cli.spreadsheet import safe_cell
 from convsync.cli.streams import COLOURS, Outlet, marked
 from convsync.plain_text import plain, several
+from convsync.report.listing_cells import cell_of, text_of
 
 if TYPE_CHECKING:
     from convsync.report.closing import Closing
@@ -102,22 +102,6 @@ def _stop_if_unread() -> None:
 def show_json(value: Any) -> None:
     """Print JSON; times as ISO 8601, amounts as text."""
     typer.echo(json.dumps(value, default=text_of, ensure_ascii=False, indent=2))
-
-
-def text_of(value: Any) -> str:
-    """Return a value as a listing shows it: times as ISO 8601, nothing as an empty text."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value, default=text_of, ensure_ascii=False)
-    return str(value)
-
-
-def cell_of(value: Any) -> str:
-    """Return the same as a cell of CSV that a spreadsheet takes for text, or for a number."""
-    return safe_cell(text_of(value))
 
 
 def local_time(at: datetime | None, zone: tzinfo | None) -> str:

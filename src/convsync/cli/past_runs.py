@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +10,8 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
+from convsync.report.listing_cells import text_of
+from convsync.report.sentences import duration, no_run
 
 if TYPE_CHECKING:
     from convsync.report.past_runs import PastRun, RunInFull
@@ -68,7 +70,7 @@ def show_run(
     with options.ledger(settings) as database:
         found = in_full(database, number)
     if found is None:
-        raise OperatorError(f"There was no run {number}; `convsync runs` lists them.")
+        raise OperatorError(no_run(number))
     if form is Format.JSON:
         output.show_json({**asdict(found), "run": _row(found.run)})
     elif form is Format.CSV:
@@ -139,17 +141,6 @@ def short(number: int | Decimal) -> str:
     return f"{size / 1000:.0f}k" if abs(size) >= 10_000 else f"{size:,.0f}"
 
 
-def duration(took: timedelta) -> str:
-    """Return a duration as people say it: 0.4s, 12s, 3m05s, 1h02m."""
-    seconds = took.total_seconds()
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
-    return f"{minutes // 60}h{minutes % 60:02}m"
-
-
 def spark_line(values: Iterable[int | Decimal]) -> str:
     """Return numbers as a line of bars, the largest as high as the line; nothing is a space."""
     known = [*values]
@@ -199,4 +190,4 @@ def _show_in_full(found: "RunInFull", settings: "Settings") -> None:
 
 def _at(at: datetime, settings: "Settings") -> str:
     """Return an instant in the company's zone, if it has one."""
-    return output.text_of(at.astimezone(settings.company.time_zone or at.tzinfo))
+    return text_of(at.astimezone(settings.company.time_zone or at.tzinfo))

@@ -11,6 +11,7 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 from convsync.errors import OperatorError
 from convsync.plain_text import several
+from convsync.report.listing_cells import cell_of, text_of
 
 app = typer.Typer(help="The records that could not be read.", no_args_is_help=True)
 
@@ -54,7 +55,7 @@ def show_one(
         deal = f", deal {row['deal_id']}" if row["deal_id"] else ""
         typer.echo(f"{row['source']}, {row['place']}{deal}")
         typer.echo(f"  {row['problem']}")
-        typer.echo(f"  since {output.text_of(row['since'])}; read again by every run that meets it")
+        typer.echo(f"  since {text_of(row['since'])}; read again by every run that meets it")
 
 
 @app.command()
@@ -65,7 +66,7 @@ def export(file: File, config: Config = DEFAULT_CONFIG, source: Source = None) -
         with file.open("w", newline="", encoding="utf-8") as opened:
             writer = csv.writer(opened)
             writer.writerow(COLUMNS)
-            writer.writerows([output.cell_of(row[column]) for column in COLUMNS] for row in rows)
+            writer.writerows([cell_of(row[column]) for column in COLUMNS] for row in rows)
     except OSError as error:
         raise OperatorError(f"{file} cannot be written: {error.strerror}") from None
     typer.echo(f"{several(len(rows), 'record')} written to {file}")

@@ -1,13 +1,14 @@
 """`report coverage`: which conversions were matched and by what, and where the rest was lost."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convsync.cli import agreed, coverage_page, options, output
+from convsync.cli import agreed, coverage_asked, coverage_page, options, output
 from convsync.cli.coverage_words import (
     FIELD_TABLE,
     GROUP_TABLE,
@@ -21,27 +22,20 @@ from convsync.cli.coverage_words import (
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_campaigns import campaigns
-from convsync.cli.report_days import To, days_asked, require_group, segments_of, week_of
+from convsync.cli.report_days import To, days_asked, require_group
 from convsync.cli.report_funnel import funnel
 from convsync.cli.report_html import html
 from convsync.cli.report_revenue import revenue
 from convsync.cli.report_shortfalls import shortfalls
 from convsync.cli.report_trend import trend
-from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
-    from convsync.model.period import Period
-    from convsync.model.rule import ConversionRule
     from convsync.report.agreements import Standing
     from convsync.report.coverage import Coverage, Group, TooLate
     from convsync.report.fields import FieldQuality
-    from convsync.settings import Settings
 
 app = typer.Typer(help="What the nights add up to.", no_args_is_help=True)
 
-_DAYS = 90
-"""The days before today that a report is of where nobody names others: a click is taken as long."""
-_BY_WEEK = "week"
 _COLUMNS = (
     *("rule", "group", "stands", "found_by", "click", "reason"),
     *("conversions", "share", "value", "currency"),
@@ -107,24 +101,19 @@ def coverage(
     """
     from convsync import wiring
     from convsync.clock import system_clock
+    from convsync.model.period import Period
     from convsync.report import agreements
-    from convsync.report.coverage import coverage_of
     from convsync.report.fields import fields_of
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    first, last = days_asked(from_day, to_day, now, settings, most=_DAYS)
-    require_group(by, _groups(settings))
-    rules = _rules_asked(settings, rule)
-    (period,) = _periods(first, last, settings, is_by_week=False).values()
+    first, last = days_asked(from_day, to_day, now, settings, most=coverage_asked.DAYS)
+    require_group(by, coverage_asked.groups(settings))
+    period = Period.of_days(first, last, wiring.company_zone(settings))
     with options.ledger(settings) as database:
-
-        def covered(by: str | None) -> "Coverage":
-            periods = _periods(first, last, settings, is_by_week=by == _BY_WEEK)
-            return coverage_of(database, rules, periods, by=None if by == _BY_WEEK else by)
-
+        found = partial(coverage_asked.covered, database, settings, (first, last), rule=rule)
         if html is not None:
-            found_by = {name: covered(name) for name in (None, *_groups(settings))}
+            found_by = {name: found(by=name) for name in (None, *coverage_asked.groups(settings))}
             coverage_page.write(html, found_by, fields_of(database, period), first, last)
             typer.echo(f"Written to {html}.")
         elif fields:
@@ -132,17 +121,7 @@ def coverage(
         else:
             standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
             fields_found = fields_of(database, period)
-            _show_coverage(covered(by), fields_found, (first, last), standings, form)
-
-
-def _rules_asked(settings: "Settings", rule: str | None) -> "Sequence[ConversionRule]":
-    """Return all rules, or the one of that name; OperatorError where there is none."""
-    from convsync import wiring
-
-    rules = [one for one in wiring.rules_of(settings) if rule in (None, one.name)]
-    if not rules:
-        raise OperatorError(f"There is no rule {rule}; there are: {', '.join(settings.rules)}.")
-    return rules
+            _show_coverage(found(by=by), fields_found, (first, last), standings, form)
 
 
 def _show_coverage(
@@ -179,32 +158,6 @@ def _show_fields(fields: "Sequence[FieldQuality]", form: Format) -> None:
 
 def _field_row(one: "FieldQuality") -> dict[str, Any]:
     return {name: getattr(one, name) for name in _FIELD_COLUMNS}
-
-
-def _periods(
-    first: date, last: date, settings: "Settings", *, is_by_week: bool
-) -> Mapping[str, "Period"]:
-    """Return the period asked for, or its weeks from Monday to Sunday by their ISO 8601 names."""
-    from convsync import wiring
-    from convsync.model.period import Period
-
-    zone = wiring.company_zone(settings)
-    if not is_by_week:
-        return {"": Period.of_days(first, last, zone)}
-    periods = {}
-    while first <= last:
-        sunday = min(first + timedelta(days=6 - first.weekday()), last)
-        periods[week_of(first)] = Period.of_days(first, sunday, zone)
-        first = sunday + timedelta(days=1)
-    return periods
-
-
-def _groups(settings: "Settings") -> list[str]:
-    """Return what conversions can be grouped by."""
-    from convsync.report.coverage import BY_FORM, BY_SOURCE
-
-    forms = [BY_FORM] if settings.collect else []
-    return [BY_SOURCE, *forms, _BY_WEEK, *sorted(segments_of(settings))]
 
 
 def _rows(found: "Coverage") -> Iterator[dict[str, Any]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from convsync.report.counted import Beside
     from convsync.settings import Settings
 
-_DAYS = 90
+DAYS = 90
 """The days before today that the report is of where nobody names others: as long as a click is
 taken."""
 _COUNTED = (
@@ -58,7 +58,7 @@ def campaigns(
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    days = days_asked(from_day, to_day, now, settings, most=_DAYS)
+    days = days_asked(from_day, to_day, now, settings, most=DAYS)
     require_group(by, list(GROUPINGS))
     answer = _asked(settings, by, days, now)
     match form:

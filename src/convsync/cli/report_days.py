@@ -9,7 +9,7 @@ from convsync.cli import options
 from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from convsync.settings import Settings
 
@@ -44,7 +44,24 @@ def segments_of(settings: "Settings") -> set[str]:
     return mapped | ALWAYS_THERE if is_a_crm else mapped
 
 
-def require_group(by: str | None, there: "Sequence[str]") -> None:
+def require_group(by: str | None, there: "Collection[str]") -> None:
     """Raise OperatorError for a group that there is not, with those that there are."""
     if by is not None and by not in there:
         raise OperatorError(f"Nothing can be grouped by {by}; there are: {', '.join(there)}.")
+
+
+def where_of(
+    settings: "Settings", texts: "Sequence[str] | None", more: "Sequence[str]" = ()
+) -> "dict[str, str]":
+    """Return what NAME=VALUE says of sources and segments, and of whatever else may be named."""
+    where = dict(map(_named, texts or ()))
+    for name in where:
+        require_group(name, dict.fromkeys(["source", *more, *sorted(segments_of(settings))]))
+    return where
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise OperatorError(f"--where {text}: write NAME=VALUE, as in --where region=north.")
+    return name, value

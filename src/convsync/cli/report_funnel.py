@@ -9,7 +9,14 @@ import typer
 
 from convsync.cli import agreed, options, output, report_returning
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, require_group, segments_of, week_of
+from convsync.cli.report_days import (
+    To,
+    days_asked,
+    require_group,
+    segments_of,
+    week_of,
+    where_of,
+)
 from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from convsync.report.exchange import Exchange
     from convsync.report.funnel import Cohort, GroupOf, Step
     from convsync.settings import Settings
+    from convsync.store.walks import Walk
 
 DAYS = 365
 """The days before today whose leads a funnel is of where nobody names others."""
@@ -48,12 +56,20 @@ By = Annotated[
     ),
 ]
 
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where", metavar="NAME=VALUE", help="Only leads with this in a segment, or this source."
+    ),
+]
+
 
 def funnel(
     config: Config = DEFAULT_CONFIG,
     from_day: From = None,
     to_day: To = None,
     by: By = None,
+    where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -69,7 +85,7 @@ def funnel(
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
-    group_of = grouped(by, first, last, settings)
+    group_of = grouped(by, first, last, settings, where_of(settings, where))
     exchange = wiring.exchange_of(settings)
     with options.ledger(settings) as database:
         cohorts = funnel_of(
@@ -100,8 +116,17 @@ def _as_json(cohorts: "Sequence[Cohort]", exchange: "Exchange") -> dict[str, Any
     return {**rows, **report_returning.as_json(cohorts), "rates": exchange.notes}
 
 
-def grouped(by: str | None, first: date, last: date, settings: "Settings") -> "GroupOf":
-    """Return what names a deal's cohort; None where it became a lead on another day."""
+def grouped(
+    by: str | None,
+    first: date,
+    last: date,
+    settings: "Settings",
+    where: Mapping[str, str] | None = None,
+) -> "GroupOf":
+    """Return what names a deal's cohort; None where it became a lead on another day.
+
+    None, too, for a deal that lacks what `where` names: its source, or what is in a segment.
+    """
     from convsync import wiring
     from convsync.report.passages import segment_of
 
@@ -110,7 +135,7 @@ def grouped(by: str | None, first: date, last: date, settings: "Settings") -> "G
 
     def group_of(walk: Any, lead_at: datetime) -> str | None:
         day = lead_at.astimezone(zone).date()
-        if not first <= day <= last:
+        if not (first <= day <= last and all(_has(walk, *one) for one in (where or {}).items())):
             return None
         match by:
             case None:
@@ -125,6 +150,12 @@ def grouped(by: str | None, first: date, last: date, settings: "Settings") -> "G
                 return segment_of(walk, segment)
 
     return group_of
+
+
+def _has(walk: "Walk", name: str, wanted: str) -> bool:
+    from convsync.report.passages import segment_of
+
+    return wanted == (walk.source if name == "source" else segment_of(walk, name))
 
 
 def _rows(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, Any]]:
@@ -188,7 +219,8 @@ def _show(cohorts: "Sequence[Cohort]", standings: "Sequence[Standing]") -> None:
         _show_cohorts(cohorts)
     else:
         _show_steps(cohorts[0], owners)
-        _show_around(cohorts[0])
+        for line in around(cohorts[0]):
+            typer.echo(line)
     if cohorts:
         report_returning.show(cohorts)
     typer.echo("")
@@ -231,13 +263,13 @@ def step_line(step: "Step", before: int, leads: int) -> dict[str, str]:
     }
 
 
-def _show_around(cohort: "Cohort") -> None:
-    """Print the deals that went round, and what is expected of those still open."""
+def around(cohort: "Cohort") -> Iterator[str]:
+    """Yield the deals that went round, and what is expected of those still open."""
     for loop, deals in cohort.loops.items():
-        typer.echo(f"{deals:,} {loop.value}")
+        yield f"{deals:,} {loop.value}"
     if cohort.is_unfinished:
         projected = [text for step in cohort.steps if (text := _projected(step))]
-        typer.echo(
+        yield (
             f"Unfinished: of these leads, in the end {', '.join(projected)} are expected."
             if projected
             else "Unfinished; too few have ended to say what is to be expected."
@@ -245,23 +277,29 @@ def _show_around(cohort: "Cohort") -> None:
 
 
 def _show_cohorts(cohorts: "Sequence[Cohort]") -> None:
+    output.show([*cohort_lines(cohorts)], cohort_table(cohorts), Format.TABLE)
+
+
+def cohort_table(cohorts: "Sequence[Cohort]") -> Sequence[str]:
+    """Return the columns of the table of cohorts, of which there is one at least."""
     milestones = [step.milestone for step in cohorts[0].steps]
-    last = milestones[-1] if milestones else ""
-    within = f"half {last} within"
-    columns = ("cohort", "leads", *milestones, "nine in ten sure", within, "worth", "expected")
-    lines = []
+    within = f"half {milestones[-1] if milestones else ''} within"
+    return ("cohort", "leads", *milestones, "nine in ten sure", within, "worth", "expected")
+
+
+def cohort_lines(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, str]]:
+    """Yield each cohort as a line of that table."""
     for cohort in cohorts:
         line = {"cohort": cohort.name, "leads": f"{cohort.leads:,}"}
         for step in cohort.steps:
             line[step.milestone] = f"{step.came:,} ({step.share.share:.0%})"
         for step in cohort.steps[-1:]:
-            days = step.days_from_lead
+            days, within = step.days_from_lead, f"half {step.milestone} within"
             line["nine in ten sure"] = f"{step.share.low:.0%} to {step.share.high:.0%}"
             line[within] = f"{days.median.days} d of the lead" if days else ""
             line["worth"] = amounts_in_words(step.worth)
             line["expected"] = _projected(step) or ("unfinished" if cohort.is_unfinished else "")
-        lines.append(line)
-    output.show(lines, columns, Format.TABLE)
+        yield line
 
 
 def _projected(step: "Step") -> str:

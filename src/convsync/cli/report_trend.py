@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from convsync.report.trend import Week
     from convsync.settings import Settings
 
-_DAYS = 7 * 13 - 1
-_AGAINST = 4
+DAYS = 7 * 13 - 1
+AGAINST = 4
 TABLE = (
     *("week", "leads", "lift", "sales", "lift of sales", "value", "lift of value"),
     *("sent", "cost", "ROI", "noted"),
@@ -41,7 +41,7 @@ def trend(
     config: Config = DEFAULT_CONFIG,
     from_day: From = None,
     to_day: To = None,
-    against: Against = _AGAINST,
+    against: Against = AGAINST,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -54,9 +54,9 @@ def trend(
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    first, last = days_asked(from_day, to_day, now, settings, most=_DAYS)
+    first, last = days_asked(from_day, to_day, now, settings, most=DAYS)
     if from_day is None:
-        first -= timedelta(days=first.weekday())
+        first, last = from_monday((first, last))
     answer = _asked(settings, (first, last), against, now)
     match form:
         case Format.TABLE:
@@ -77,6 +77,12 @@ def trend(
                 "rates": answer.rates,
             }
             output.show_json({**days, **more, **agreed.as_json(answer.standings)})
+
+
+def from_monday(days: tuple[date, date]) -> tuple[date, date]:
+    """Return the same days from the Monday of the first one's week."""
+    first, last = days
+    return first - timedelta(days=first.weekday()), last
 
 
 class _Answer(NamedTuple):

@@ -37,18 +37,16 @@ def page_of(
 
     Raises OperatorError where nobody may sign in, or what it needs is missing.
     """
-    from functools import partial
-
-    from convsync.cli.report_html import reported
     from convsync.cli.users import require_installed, require_somebody
 
     require_installed()
     require_somebody(settings)
+    from convsync.cli.page_commands import commands_of
     from convsync.web.application import application
 
     return application(
         settings,
-        partial(reported, settings),
+        commands_of(settings),
         run_command=[sys.executable, "-m", "convsync", "run", f"--config={config.resolve()}"],
         is_tls=is_tls,
         as_of=as_of,

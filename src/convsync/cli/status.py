@@ -10,6 +10,7 @@ from convsync.cli import agreed, options, output, platform_side, watching
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.watching import Check, MaxAge
 from convsync.plain_text import several
+from convsync.report.listing_cells import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -268,7 +269,7 @@ def _show(found: "Status") -> None:
 
 def _show_what_is_known(found: "Status") -> None:
     for read in found.sources:
-        until = output.text_of(read.read_until) or "not read yet"
+        until = text_of(read.read_until) or "not read yet"
         typer.echo(
             f"source {read.name}: read up to {until}; each read stays {_minutes(read.lag)}"
             f" behind, and reaches {_minutes(read.overlap)} back"

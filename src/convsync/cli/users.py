@@ -112,7 +112,7 @@ def list_users(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABL
 
 def require_installed() -> None:
     """Raise OperatorError where the libraries of the page are missing."""
-    if any(find_spec(library) is None for library in ("argon2", "jinja2")):
+    if any(find_spec(library) is None for library in ("argon2", "babel", "jinja2")):
         raise OperatorError("The page needs libraries of its own: pip install 'convsync[serve]'.")
 
 

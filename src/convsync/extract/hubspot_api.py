@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
-from convsync.extract.oauth import Fetch, Token, granted
 from convsync.http import Answer, Http, Verdict
 from convsync.pace import Limit
+from convsync.signing_in.tokens import Fetch, Token, granted
 from convsync.vendor_words import code_of, name_of
 
 HubSpotRecord = dict[str, Any]

@@ -14,10 +14,10 @@ from typing import Any, Final
 from convsync.errors import OperatorError, TransientError, UnexpectedResponseError
 from convsync.extract.crm_adapter import CrmField
 from convsync.extract.mapping import CONTACT, DEAL
-from convsync.extract.oauth import Fetch, Token, granted
 from convsync.extract.paging import pages_by_cursor
 from convsync.http import Answer, Http, Verdict
 from convsync.pace import Limit
+from convsync.signing_in.tokens import Fetch, Token, granted
 
 PipedriveRecord = dict[str, Any]
 A_PAGE: Final = 500

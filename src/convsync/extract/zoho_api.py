@@ -20,10 +20,10 @@ from convsync.errors import (
     UnexpectedResponseError,
 )
 from convsync.extract.crm_adapter import batches
-from convsync.extract.oauth import Fetch, Token, TokenKeeper, granted
 from convsync.extract.paging import Unrepeated, pages_by_id
 from convsync.guides import located
 from convsync.http import Answer, Http, Verdict
+from convsync.signing_in.tokens import Fetch, Token, TokenKeeper, granted
 from convsync.vendor_words import code_of, name_of
 
 ZohoRecord = Mapping[str, Any]

@@ -10,14 +10,16 @@ from typing import NamedTuple
 from convsync.model.ad_spending import Place
 from convsync.model.deal import LOST
 from convsync.model.period import ALL_TIME, Period
+from convsync.report.campaigns import GROUPINGS
 from convsync.report.passages import Passage, passages, segment_of
 from convsync.report.shortfalls import LEAD
 from convsync.store.database import Connection, Database
 from convsync.store.origins import Origins
 from convsync.store.walks import Walk
 
-SOURCE, CAMPAIGN = "source", "campaign"
-"""What deals can be told apart by beside their segments."""
+SOURCE = "source"
+TOLD_APART_BY = (SOURCE, *GROUPINGS)
+"""What deals can be told apart by beside their segments: what they began with, in the account."""
 
 
 class Fate(StrEnum):
@@ -33,7 +35,8 @@ class Asked:
     """Which deals are meant: those that came to a step, and with a fate, stopped there with it.
 
     `lead` is when they became leads, `reached` when they reached the step itself, None: whenever,
-    or never. `where` names what each must have in segments, as its source, or as its campaign.
+    or never. `where` names what each must have in segments, as its source, or as what it began with
+    in the ad account: by the name that reports show, or by its IDs there.
     """
 
     came_to: str = LEAD
@@ -102,12 +105,16 @@ class _Places:
 
     def match(self, walk: Walk, where: Mapping[str, str]) -> bool:
         """True where a deal has all of it."""
-        return all(self._of(walk, name) == wanted for name, wanted in where.items())
+        return all(wanted in self._of(walk, name) for name, wanted in where.items())
 
-    def _of(self, walk: Walk, name: str) -> str:
+    def _of(self, walk: Walk, name: str) -> Sequence[str]:
+        """Return what a deal has there, by each name that it goes by."""
         if name == SOURCE:
-            return walk.source
-        if name == CAMPAIGN:
-            place = self._origins.of(walk.row)
-            return place.campaign if isinstance(place, Place) else ""
-        return segment_of(walk, name)
+            return [walk.source]
+        if name not in GROUPINGS:
+            return [segment_of(walk, name)]
+        place, grouping = self._origins.of(walk.row), GROUPINGS[name]
+        if not isinstance(place, Place):
+            return [""]
+        key = [getattr(place, part) for part in grouping.key]
+        return [grouping.label(place), "/".join(key)] if key[-1] else [""]

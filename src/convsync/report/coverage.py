@@ -24,6 +24,7 @@ from convsync.store import collected, coverage, deals
 from convsync.store.coverage import Alike
 from convsync.store.database import Connection, Database
 from convsync.store.kin import kin_of
+from convsync.store.selection import PERSON
 
 NOT_FILLED_IN = "(not filled in)"
 """The group of deals that have nothing in a segment."""
@@ -31,7 +32,6 @@ NO_FORM = "(no form known)"
 """The group of deals whose person was not seen to send a form."""
 BY_SOURCE, BY_FORM = "source", "form"
 _AT_ONCE = 500
-_PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _how(one: Alike) -> How:
     return How(
         stands=Side(one.side),
         found_by="" if one.basis is None else MatchBasis(one.basis).name.lower(),
-        click="" if one.basis is None else one.click_kind or _PERSON,
+        click="" if one.basis is None else one.click_kind or PERSON,
         reason="" if one.side == Side.SENT else one.reason or one.code or "",
     )
 

@@ -7,14 +7,18 @@ nothing is told by a picture alone.
 """
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 from hashlib import sha256
 from html import escape
 from itertools import zip_longest
 from typing import Final
 
 import leather
+
+from convsync.report.formats import Formats
+from convsync.report.leads_to import Behind
 
 _STYLE: Final = """
 :root{color-scheme:light dark;--line:#8886;--soft:#8882}
@@ -59,8 +63,8 @@ class Section:
     """A part of a page: a table, with the chart that shows it and what is to be said of it.
 
     `numbers` are the columns that are set to the right. `definitions` are words and what they mean;
-    `commands` what is to be typed, for each row, to see the deals behind it. Level 2 stands under
-    the page's title, and 3 under a level 2.
+    `behind` is, for each row, what stands behind which of its columns, that of the row itself
+    first. Level 2 stands under the page's title, and 3 under a level 2.
     """
 
     heading: str
@@ -71,7 +75,27 @@ class Section:
     notes: Sequence[str] = ()
     level: int = 2
     definitions: Sequence[tuple[str, str]] = ()
-    commands: Sequence[str] = ()
+    behind: Sequence[Mapping[str, Behind]] = ()
+
+
+class Leads(Enum):
+    """How a page leads to what is behind its figures."""
+
+    BY_COMMAND = "what is to be typed stands below each row"
+    BY_LINK = "figures are links within the page that serves them"
+
+
+def localised(section: Section, formats: Formats) -> Section:
+    """Return a section with its figures as their reader writes them; names and words stay."""
+    is_figure = [name in section.numbers for name in section.columns]
+    rows = [
+        [
+            formats.localised(text) if figure else text
+            for text, figure in zip(row, is_figure, strict=True)
+        ]
+        for row in section.rows
+    ]
+    return replace(section, rows=rows)
 
 
 def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
@@ -89,12 +113,12 @@ def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def body(sections: Sequence[Section]) -> str:
+def body(sections: Sequence[Section], leads: Leads = Leads.BY_COMMAND) -> str:
     """Return the parts of a page, to stand in one: what is in them is escaped."""
-    return "\n".join(line for section in sections for line in _section(section))
+    return "\n".join(line for section in sections for line in _section(section, leads))
 
 
-def _section(section: Section) -> Iterator[str]:
+def _section(section: Section, leads: Leads) -> Iterator[str]:
     yield f"<h{section.level}>{escape(section.heading)}</h{section.level}>"
     for note in section.notes:
         yield f"<p>{escape(note)}</p>"
@@ -102,7 +126,7 @@ def _section(section: Section) -> Iterator[str]:
         caption = f"<figcaption>{escape(section.chart.title)}</figcaption>"
         yield f"<figure>{caption}{svg(section.chart)}</figure>"
     if section.rows:
-        yield from _table(section)
+        yield from _table(section, leads)
     if section.definitions:
         yield "<dl>"
         for word, meaning in section.definitions:
@@ -110,22 +134,32 @@ def _section(section: Section) -> Iterator[str]:
         yield "</dl>"
 
 
-def _table(section: Section) -> Iterator[str]:
+def _table(section: Section, leads: Leads) -> Iterator[str]:
     kinds = [' class="number"' if name in section.numbers else "" for name in section.columns]
     yield '<div class="wide"><table><thead><tr>'
     for name, kind in zip(section.columns, kinds, strict=True):
         yield f'<th scope="col"{kind}>{escape(name)}</th>'
     yield "</tr></thead><tbody>"
-    for row, typed in zip_longest(section.rows, section.commands):
-        cells = zip(row, kinds, strict=True)
-        shown = "".join(f"<td{kind}>{escape(text)}</td>" for text, kind in cells)
-        if typed is None:
-            yield f"<tr>{shown}</tr>"
-        else:
+    for row, behind in zip_longest(section.rows, section.behind):
+        cells = zip(section.columns, row, kinds, strict=True)
+        links = behind if behind and leads is Leads.BY_LINK else {}
+        shown = "".join(
+            f"<td{kind}>{_cell(text, links.get(name))}</td>" for name, text, kind in cells
+        )
+        if behind and leads is Leads.BY_COMMAND:
             yield f'<tr class="led">{shown}</tr>'
-            listed = f"listed by <code>{escape(typed)}</code>"
+            listed = f"listed by <code>{escape(next(iter(behind.values())).command())}</code>"
             yield f'<tr class="behind"><td colspan="{len(kinds)}">{listed}</td></tr>'
+        else:
+            yield f"<tr>{shown}</tr>"
     yield "</tbody></table></div>"
+
+
+def _cell(text: str, behind: Behind | None) -> str:
+    """Return what a cell shows, as a link where something stands behind it."""
+    if behind is None or text in ("", "0"):
+        return escape(text)
+    return f'<a href="{escape(behind.address())}">{escape(text)}</a>'
 
 
 def svg(chart: Chart) -> str:

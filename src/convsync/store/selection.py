@@ -25,19 +25,26 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from convsync.model.click import MatchBasis
 from convsync.model.ledger import Side, State
 from convsync.model.outcome import Reason
+from convsync.model.period import Period
 from convsync.store import sums
 from convsync.store.column_types import amount_of
 from convsync.store.schema import deals, ledger
 from convsync.store.sums import LedgerSum
+
+PERSON = "person"
+"""Stands in for a kind of click ID where consented identifiers name whoever it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """Which conversions are meant; None: any. `until` is when the milestone was reached, at last.
 
-    `state` is a state, or one of the three sides of the account.
+    `state` is a state, or one of the three sides of the account. `reached` is a period of the
+    milestone's. `click` is the kind of click ID that it was matched with, or `PERSON`; `found_by`
+    by what that was found.
     """
 
     state: State | Side | None = None
@@ -46,6 +53,9 @@ class Selection:
     rule: str | None = None
     source: str | None = None
     until: datetime | None = None
+    reached: Period | None = None
+    click: str | None = None
+    found_by: MatchBasis | None = None
     value_above: Decimal | None = None
 
 
@@ -187,9 +197,17 @@ def _conditions(asked: Selection) -> Iterator[ColumnElement[bool]]:
         (ledger.c.code, asked.code),
         (ledger.c.rule, asked.rule),
         (deals.c.source, asked.source),
+        (ledger.c.basis, asked.found_by),
     ):
         if value is not None:
             yield column == value
+    if asked.click == PERSON:
+        yield and_(ledger.c.basis.is_not(None), ledger.c.click_kind.is_(None))
+    elif asked.click is not None:
+        yield and_(ledger.c.basis.is_not(None), ledger.c.click_kind == asked.click)
+    if asked.reached is not None:
+        yield ledger.c.milestone_at >= asked.reached.since
+        yield ledger.c.milestone_at < asked.reached.until
     if asked.until is not None:
         yield ledger.c.milestone_at <= asked.until
     if asked.value_above is not None:

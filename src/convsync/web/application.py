@@ -17,14 +17,16 @@ from starlette.staticfiles import StaticFiles
 
 from convsync.settings import Settings
 from convsync.web.actions import Actions
+from convsync.web.asking import Commands
 from convsync.web.company import company_of
 from convsync.web.conversions import Conversions
+from convsync.web.deal_lists import DealLists
 from convsync.web.decisions import Desk
 from convsync.web.doors import Doors
+from convsync.web.figures import FigurePages
 from convsync.web.nights import Nights
 from convsync.web.problems import Problems
 from convsync.web.rendering import Templates
-from convsync.web.reports import Reported, Reports
 from convsync.web.safety import SafeHeaders
 from convsync.web.sign_in import SignIn
 
@@ -33,13 +35,13 @@ _STATIC: Final = Path(__file__).with_name("static")
 
 def application(
     settings: Settings,
-    reported: Reported,
+    commands: Commands,
     *,
     run_command: Sequence[str],
     is_tls: bool,
     as_of: datetime | None = None,
 ) -> Starlette:
-    """Return the page; OperatorError where there is no ledger. `reported` gives the reports.
+    """Return the page; OperatorError where there is no ledger. `commands` are their answers.
 
     `run_command` is the command of a night, without who answers for it and when it is.
 
@@ -47,14 +49,15 @@ def application(
     for the present, as by the option of that name.
     """
     company = company_of(settings, as_of=as_of)
-    templates = Templates(company.zone)
+    templates = Templates(company.zone, company.formats)
     doors = Doors(company, templates)
     families = (
         SignIn(company, templates, is_tls=is_tls, ticks=monotonic),
         Nights(company, templates),
         Conversions(company, templates),
         Problems(company, templates),
-        Reports(company, templates, reported),
+        DealLists(company, templates, commands),
+        FigurePages(company, templates, commands.figures),
         Actions(Desk(settings=settings, company=company, run_command=run_command), templates),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 
 from convsync import wiring
@@ -11,6 +11,7 @@ from convsync.clock import system_clock
 from convsync.model.rule import ConversionRule
 from convsync.model.takes import CodeMeaning
 from convsync.report.explanation import Agreed
+from convsync.report.formats import Formats
 from convsync.settings import Settings
 from convsync.store import migrate
 from convsync.store.database import Database
@@ -19,13 +20,15 @@ from convsync.watch.night import Watch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
-    """A configuration as pages need it. `name` heads them; `accounts` are ad accounts' names.
+    """A configuration as pages need it. `name` heads them; `accounts` are ad accounts' names;
+    `formats` is how it writes numbers and days.
 
     `as_of` is taken for the present, whatever the clock says; None: the present.
     """
 
     name: str
     zone: tzinfo | None
+    formats: Formats
     database: Database
     as_of: datetime | None
     rules: Sequence[ConversionRule]
@@ -34,6 +37,11 @@ class Company:
     watch: Watch
     meaning_of: Callable[[str, str], CodeMeaning | None]
     accounts: Mapping[str, str]
+
+    @property
+    def zone_or_utc(self) -> tzinfo:
+        """Return the zone that its days are of."""
+        return self.zone or UTC
 
     def now(self) -> datetime:
         """Return the present."""
@@ -52,6 +60,7 @@ def company_of(settings: Settings, *, as_of: datetime | None = None) -> Company:
     return Company(
         name=settings.alerts.name or settings.folder.resolve().name,
         zone=settings.company.time_zone,
+        formats=wiring.formats_of(settings),
         database=database,
         as_of=as_of,
         rules=rules,

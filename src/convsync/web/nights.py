@@ -13,6 +13,7 @@ from convsync.model.chain import Head
 from convsync.model.ledger import Side
 from convsync.report.page import Chart, svg
 from convsync.report.past_runs import PastRun, in_full, in_words, past_runs
+from convsync.report.sentences import no_run
 from convsync.report.status import status_of
 from convsync.store import kept_plans
 from convsync.store.account import Sums
@@ -96,7 +97,7 @@ class Nights:
         number = int(visit.request.path_params["number"])
         found = in_full(self._company.database, number)
         if found is None:
-            raise RefusedError(404, f"There was no run {number}.")
+            raise RefusedError(404, no_run(number))
         return self._templates.response(
             "run.html",
             visit=visit,

@@ -4,24 +4,30 @@ Whatever a CRM or a platform wrote is escaped, and is without control characters
 turn a text's direction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from convsync import __version__
-from convsync.plain_text import plain
+from convsync.plain_text import plain, several
+from convsync.report import sentences
+from convsync.report.formats import Formats
+from convsync.web.locales import formats_for
 
 
 class Templates:
-    """The pages' templates, with times in the company's zone."""
+    """The pages' templates: times in the company's zone, numbers as their reader writes them."""
 
-    def __init__(self, zone: tzinfo | None) -> None:
+    def __init__(self, zone: tzinfo | None, formats: Formats) -> None:
+        self._formats = formats
         self._environment = Environment(
             loader=PackageLoader("convsync.web"),
             autoescape=True,
@@ -31,19 +37,28 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.filters |= {
-            "at": partial(at, zone=zone),
-            "day": partial(day, zone=zone),
-            "count": count,
-            "money": money,
-            "amount": amount,
+            "at": pass_context(partial(_at, zone=zone)),
+            "day": pass_context(partial(_day, zone=zone)),
+            "count": _localised(count),
+            "money": _localised(money),
+            "amount": _localised(amount),
             "took": took,
             "words": words,
+            "several": _localised(several),
+            "deal_path": deal_path,
         }
-        self._environment.globals["version"] = __version__
+        self._environment.globals |= {"version": __version__, "sentences": sentences}
 
     def response(self, name: str, status: int = 200, /, **values: Any) -> HTMLResponse:
-        """Return the page that a template gives with values."""
-        return HTMLResponse(self._environment.get_template(name).render(values), status)
+        """Return the page that a template gives with values; with a `visit`, as it is asked for."""
+        visit = values.get("visit")
+        formats = formats_for(visit.languages, self._formats) if visit else self._formats
+        page = self._environment.get_template(name).render(values, formats=formats)
+        return HTMLResponse(page, status)
+
+    def add(self, **values: Any) -> None:
+        """Let all templates know of values."""
+        self._environment.globals |= values
 
 
 def _shown(value: Any) -> Any:
@@ -53,16 +68,29 @@ def _shown(value: Any) -> Any:
     return value if isinstance(value, Markup) else plain(str(value))
 
 
-def at(instant: datetime | None, zone: tzinfo | None) -> str:
+def _localised(written: Callable[..., str]) -> Callable[..., str]:
+    """Return a filter that writes numbers as the reader of the page does."""
+
+    @pass_context
+    def write(context: Context, *values: Any) -> str:
+        formats: Formats = context["formats"]
+        return formats.localised(written(*values))
+
+    return write
+
+
+def _at(context: Context, instant: datetime | None, *, zone: tzinfo | None) -> str:
     """Return an instant to the minute, in a zone; UTC, and saying so, where there is none."""
     if instant is None:
         return ""
-    return f"{instant.astimezone(zone or UTC):%Y-%m-%d %H:%M}" + ("" if zone else " UTC")
+    time = f"{instant.astimezone(zone or UTC):%H:%M}" + ("" if zone else " UTC")
+    return f"{_day(context, instant, zone=zone)} {time}"
 
 
-def day(instant: datetime, zone: tzinfo | None) -> str:
+def _day(context: Context, instant: datetime, *, zone: tzinfo | None) -> str:
     """Return the day of an instant, in a zone, or in UTC."""
-    return f"{instant.astimezone(zone or UTC):%Y-%m-%d}"
+    formats: Formats = context["formats"]
+    return formats.day(instant.astimezone(zone or UTC).date())
 
 
 def count(number: int) -> str:
@@ -81,13 +109,15 @@ def money(sums: Mapping[str, Decimal]) -> str:
 
 
 def took(time: timedelta | None) -> str:
-    """Return a span of time as people say it."""
-    if time is None:
-        return ""
-    minutes, seconds = divmod(round(time.total_seconds()), 60)
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    """Return a span of time as the commands print it."""
+    return "" if time is None else sentences.duration(time)
 
 
 def words(name: str) -> str:
     """Return our own word as people write it; a vendor's code stays as it came."""
     return name.replace("_", " ") if name.islower() else name
+
+
+def deal_path(deal_id: str) -> str:
+    """Return the address of a deal's page."""
+    return f"/deals/{quote(deal_id, safe='')}"

@@ -50,6 +50,11 @@ class Visit:
         """Return what a form of this visitor must carry."""
         return proof_of(self.token)
 
+    @property
+    def languages(self) -> str:
+        """Return which languages the browser asks for, as its header has them."""
+        return self.request.headers.get("accept-language", "")
+
     def asked(self, name: str) -> str:
         """Return a parameter of the address, empty where there is none."""
         return self.request.query_params.get(name, "").strip()
@@ -96,6 +101,11 @@ def require_proof(visit: Visit) -> None:
     """Raise RefusedError for a form without the visitor's own proof."""
     if not hmac.compare_digest(visit.fields.get(PROOF, "").encode(), visit.proof.encode()):
         raise RefusedError(403, "This form is too old: open the page again. Nothing was done.")
+
+
+def number_in(text: str) -> int | None:
+    """Return the number that a text is, None where it is none that a database could hold."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def local_path(text: str) -> str:

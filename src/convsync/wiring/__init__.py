@@ -42,6 +42,7 @@ from convsync.wiring.tell import tell_terms_of as tell_terms_of
 from convsync.wiring.terms import audit_settings_of as audit_settings_of
 from convsync.wiring.terms import cost_terms_of as cost_terms_of
 from convsync.wiring.terms import digests_of as digests_of
+from convsync.wiring.terms import formats_of as formats_of
 from convsync.wiring.terms import moved_of as moved_of
 from convsync.wiring.terms import privacy_of, safety_limits_of
 from convsync.wiring.terms import retry_of as retry_of

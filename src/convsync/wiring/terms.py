@@ -11,6 +11,7 @@ from convsync.model.identifiers import hashed, normalised_email, normalised_phon
 from convsync.model.key import Key, KeyKind
 from convsync.model.terms import AuditSettings, Moved, PrivacySettings, RunLimits, SharedKeys
 from convsync.pace import Ticks
+from convsync.report.formats import Formats
 from convsync.retrying import RetryPolicy
 from convsync.settings import Settings
 
@@ -53,6 +54,12 @@ def run_limits_of(settings: Settings) -> RunLimits:
         unreadable=settings.limits.unreadable,
         clock_tolerance=timedelta(minutes=settings.limits.clock_minutes),
     )
+
+
+def formats_of(settings: Settings) -> Formats:
+    """Return how the company writes numbers and days in its reports."""
+    table = settings.reports
+    return Formats(table.decimal, table.thousands, table.date_format)
 
 
 def shared_keys_of(settings: Settings) -> SharedKeys:

@@ -18,10 +18,10 @@ from convsync.settings.crm_tables import AnyCrmDeals
 if TYPE_CHECKING:
     from convsync.extract.crm_adapter import Crm
     from convsync.extract.mapping import CrmMapping
-    from convsync.extract.oauth import Fetch, TokenKeeper
     from convsync.http import Authorisation, Http, Judge
     from convsync.pace import Limit
     from convsync.retrying import RetryPolicy
+    from convsync.signing_in.tokens import Fetch, TokenKeeper
     from convsync.signing_in.way import Way
 
 T = TypeVar("T", bound=AnyCrmDeals)
@@ -60,7 +60,7 @@ class Connection:
 
     def keeper(self, fetch: "Fetch") -> "TokenKeeper":
         """Return what keeps the access tokens that `fetch` gets."""
-        from convsync.extract.oauth import TokenKeeper
+        from convsync.signing_in.tokens import TokenKeeper
 
         return TokenKeeper(fetch, file=self.token_file)
 

@@ -32,7 +32,7 @@ class ZohoDeals(AnyCrmDeals):
 
 def _open(table: ZohoDeals, mapping: "CrmMapping", connection: Connection) -> "Crm":
     from convsync.extract import zoho, zoho_api
-    from convsync.extract.oauth import TokenKeeper
+    from convsync.signing_in.tokens import TokenKeeper
 
     login = connection.http("Zoho", table.login_url, zoho_api.judge)
     secrets = revealed(table.client_secret), revealed(table.refresh_token)

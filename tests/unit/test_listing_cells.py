@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convsync.cli.spreadsheet import safe_cell
+from convsync.report.listing_cells import safe_cell
 
 CELLS = [
     pytest.param("D-1", "D-1", id="an ID"),

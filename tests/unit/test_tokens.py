@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convsync.errors import OperatorError
-from convsync.extract.oauth import Token, TokenKeeper
+from convsync.signing_in.tokens import Token, TokenKeeper
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -1,0 +1,248 @@
+"""The reports as pages that `serve` shows: what each can be asked, and the figures that answer.
+
+A page that is asked nothing is of the days that its command is of without options.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from convsync import wiring
+from convsync.cli import (
+    coverage_asked,
+    coverage_page,
+    html_sections,
+    report_campaigns,
+    report_days,
+    report_funnel,
+    report_html,
+    report_revenue,
+    report_trend,
+)
+from convsync.cli.report_answers import Answers
+from convsync.errors import OperatorError
+from convsync.model.period import Period
+from convsync.report.campaigns import GROUPINGS
+from convsync.report.fields import fields_of
+from convsync.report.leads_to import Days
+from convsync.report.page import Section
+from convsync.settings import Settings
+from convsync.store.database import Database
+from convsync.web.figures import Asked, Field, Figures
+
+_DAYS = (
+    Field(name="since", label="From", kind="date"),
+    Field(name="until", label="to", kind="date"),
+)
+Shown = tuple[str, Sequence[Section]]
+
+
+def figures_of(settings: Settings) -> Sequence[Figures]:
+    """Return the pages of a company's reports."""
+    pages = _Pages(settings)
+    return [
+        pages.funnel(),
+        pages.shortfalls(),
+        pages.campaigns(),
+        pages.coverage(),
+        *([pages.revenue()] if settings.revenue else []),
+        pages.trend(),
+        pages.all(),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Makes the pages of one company."""
+
+    settings: Settings
+
+    def funnel(self) -> Figures:
+        """Return the page of the funnel, whole or by cohorts, of all leads or of a segment's."""
+        segments = ["source", *sorted(report_days.segments_of(self.settings))]
+
+        def sections(answers: Answers, asked: Asked) -> Sequence[Section]:
+            where, by = _where(asked, segments), asked["by"] or None
+            (whole, *_) = [*answers.funnel(where=where), None]
+            shown = [html_sections.funnel(whole, answers.standings(), answers.days, where)]
+            if by is not None and (found := answers.funnel(by, where)):
+                shown.append(html_sections.cohorts(found, by, answers.days, where))
+            return shown
+
+        return self._page(
+            path="/funnel",
+            title="Funnel",
+            fields=(_by(["week", "month", *segments]), *_segment(segments)),
+            most=report_funnel.DAYS,
+            words="Deals that became leads from {} to {}",
+            sections_of=sections,
+        )
+
+    def shortfalls(self) -> Figures:
+        """Return the page of where the funnel falls short."""
+
+        def sections(answers: Answers, _: Asked) -> Sequence[Section]:
+            return [html_sections.shortfalls(answers.shortfalls(), answers.days)]
+
+        return self._page(
+            path="/shortfalls",
+            title="Shortfalls",
+            fields=(),
+            most=report_funnel.DAYS,
+            words="Deals that became leads from {} to {}",
+            sections_of=sections,
+        )
+
+    def campaigns(self) -> Figures:
+        """Return the page of campaigns, or of what else is told apart in the ad account."""
+
+        def sections(answers: Answers, asked: Asked) -> Sequence[Section]:
+            report_days.require_group(asked["by"] or None, GROUPINGS)
+            found = answers.campaigns(asked["by"] or "campaign")
+            return [html_sections.campaigns(found, answers.days)]
+
+        return self._page(
+            path="/campaigns",
+            title="Campaigns",
+            fields=(Field(name="by", label="by", choices=[*GROUPINGS], usual="campaign"),),
+            most=report_campaigns.DAYS,
+            words="Costs, and leads, from {} to {}, and what the leads became by now",
+            sections_of=sections,
+        )
+
+    def coverage(self) -> Figures:
+        """Return the page of what conversions were matched by, and where the rest was lost."""
+        groups = coverage_asked.groups(self.settings)
+
+        def sections(answers: Answers, asked: Asked) -> Sequence[Section]:
+            by, rule = asked["by"] or None, asked["rule"] or None
+            report_days.require_group(by, groups)
+            found = {one: answers.coverage(one, rule) for one in dict.fromkeys([None, by])}
+            period = Period.of_days(*answers.days, wiring.company_zone(self.settings))
+            fields = fields_of(answers.database, period)
+            return [*coverage_page.of_rules(found, answers.days), *coverage_page.of_fields(fields)]
+
+        rules = Field(name="rule", label="rule", choices=[*self.settings.rules])
+        return self._page(
+            path="/coverage",
+            title="Coverage",
+            fields=(_by(groups), rules),
+            most=coverage_asked.DAYS,
+            words="Conversions whose milestone was reached from {} to {}",
+            sections_of=sections,
+        )
+
+    def revenue(self) -> Figures:
+        """Return the page of what sales bring over time."""
+        segments = ["source", *sorted(report_days.segments_of(self.settings))]
+
+        def sections(answers: Answers, asked: Asked) -> Sequence[Section]:
+            by = asked["by"] or None
+            report_days.require_group(by, segments)
+            by_segment = {by: answers.revenue(by)} if by else {}
+            return [*html_sections.revenue(answers.revenue(), by_segment)]
+
+        return self._page(
+            path="/revenue",
+            title="Revenue",
+            fields=(_by(segments),),
+            most=report_revenue.DAYS,
+            words="Sales from {} to {}, and what had come in by the end of each month since",
+            sections_of=sections,
+        )
+
+    def trend(self) -> Figures:
+        """Return the page of the weeks, each beside those before it."""
+
+        def sections(answers: Answers, asked: Asked) -> Sequence[Section]:
+            against = _number("weeks before", asked["against"] or usual, most=52)
+            return [html_sections.trend(answers.trend(against))]
+
+        usual = str(report_trend.AGAINST)
+        against = Field(name="against", label="weeks before", kind="number", usual=usual)
+        return self._page(
+            path="/trend",
+            title="Trend",
+            fields=(against,),
+            most=report_trend.DAYS,
+            begins=report_trend.from_monday,
+            words="Weeks from {} to {}, each beside those before it",
+            sections_of=sections,
+        )
+
+    def all(self) -> Figures:
+        """Return all reports on one page, as `report html` writes it."""
+
+        def sections(database: Database, asked: Asked, now: datetime) -> Shown:
+            since, until = asked["since"] or None, asked["until"] or None
+            return report_html.reported(self.settings, database, since, until, now)
+
+        return Figures(
+            path="/reports",
+            title="All on one page",
+            command="convsync report html --to FILE",
+            fields=_DAYS,
+            sections=sections,
+        )
+
+    def _page(
+        self,
+        *,
+        path: str,
+        title: str,
+        fields: Sequence[Field],
+        most: int,
+        begins: Callable[[Days], Days] | None = None,
+        words: str,
+        sections_of: Callable[[Answers, Asked], Sequence[Section]],
+    ) -> Figures:
+        """Return the page of a report; `words` say of what days it is.
+
+        They are those that are asked for, or else the last `most`, from where these begin.
+        """
+
+        def sections(database: Database, asked: Asked, now: datetime) -> Shown:
+            since, until = asked["since"] or None, asked["until"] or None
+            days = report_days.days_asked(since, until, now, self.settings, most=most)
+            if since is None and begins is not None:
+                days = begins(days)
+            answers = Answers(database, self.settings, days, now)
+            return words.format(*map(wiring.formats_of(self.settings).day, days)), [
+                *sections_of(answers, asked),
+                html_sections.agreed(answers.standings()),
+                *html_sections.rates(answers.exchange),
+            ]
+
+        return Figures(
+            path=path,
+            title=title,
+            command=f"convsync report {path.removeprefix('/')}",
+            fields=(*_DAYS, *fields),
+            sections=sections,
+        )
+
+
+def _by(choices: Sequence[str]) -> Field:
+    return Field(name="by", label="by", choices=choices)
+
+
+def _segment(names: Sequence[str]) -> Sequence[Field]:
+    return (
+        Field(name="segment", label="only where", choices=names),
+        Field(name="value", label="is"),
+    )
+
+
+def _where(asked: Asked, names: Sequence[str]) -> Mapping[str, str]:
+    """Return what a segment is to be; OperatorError for a value of none."""
+    name, value = asked["segment"], asked["value"]
+    if value and not name:
+        raise OperatorError(f"{value} is the value of what? Choose it under *only where*.")
+    report_days.require_group(name or None, names)
+    return {name: value} if name else {}
+
+
+def _number(what: str, text: str, *, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise OperatorError(f"{what}: {text} is not a number from 1 to {most}.")
+    return int(text)

@@ -1,0 +1,73 @@
+"""Which conversions somebody asks for, in words, at the command line and on the page alike."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from convsync.errors import OperatorError
+from convsync.model.click import ClickIdKind, MatchBasis
+from convsync.model.ledger import Side, State
+from convsync.model.outcome import Reason
+from convsync.store import sums
+from convsync.store.database import Connection
+from convsync.store.selection import PERSON, Selection
+
+Wanted = TypeVar("Wanted")
+
+_STATES_AND_SIDES: Mapping[str, State | Side] = {
+    **{state.value: state for state in State},
+    **{side.value: side for side in Side},
+}
+STATES = {name: _STATES_AND_SIDES[name] for name in sorted(_STATES_AND_SIDES)}
+"""Sides of the account and states; `not_sent` is the side, with what was refused."""
+REASONS: Mapping[str, Reason] = {reason.value: reason for reason in Reason}
+CLICKS: Mapping[str, str] = {name: name for name in (*ClickIdKind, PERSON)}
+FOUND_BY: Mapping[str, MatchBasis] = {basis.name.lower(): basis for basis in MatchBasis}
+
+
+def selection_of(
+    *,
+    state: str | None = None,
+    reason: str | None = None,
+    code: str | None = None,
+    rule: str | None = None,
+    source: str | None = None,
+    click: str | None = None,
+    found_by: str | None = None,
+) -> Selection:
+    """Return what is meant; OperatorError, with all there are, for a word that there is not."""
+    return Selection(
+        state=_named("state", state, STATES),
+        reason=_named("reason", reason, REASONS),
+        code=code,
+        rule=rule,
+        source=source,
+        click=_named("click", click, CLICKS),
+        found_by=_named("way to find a click", found_by, FOUND_BY),
+    )
+
+
+def require_known(
+    connection: Connection, rules: Iterable[str], sources: Iterable[str], asked: Selection
+) -> None:
+    """Raise OperatorError for a rule, a source or a code that neither config nor ledger knows."""
+    kept = sums.kept(connection)
+    for what, name, known in (
+        ("rule", asked.rule, {*rules, *(one.rule for one in kept)}),
+        ("source", asked.source, {*sources, *(one.source for one in kept)}),
+        ("code", asked.code, {one.code for one in kept if one.code}),
+    ):
+        if name is not None and name not in known:
+            raise OperatorError(_there_is_no(what, name, sorted(known)))
+
+
+def _named(what: str, text: str | None, there: Mapping[str, Wanted]) -> Wanted | None:
+    if text is None:
+        return None
+    if text not in there:
+        raise OperatorError(_there_is_no(what, text, there))
+    return there[text]
+
+
+def _there_is_no(what: str, name: str, known: Iterable[str]) -> str:
+    there = ", ".join(known) or "none yet"
+    return f"There is no {what} {name}; there are: {there}."

@@ -1,0 +1,44 @@
+"""Sentences that a command prints and the page shows: each is written once."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+NO_CONVERSION = "No conversion is like that."
+NO_CODE = "No conversion has a code: nothing was refused, put off, blocked or not matched."
+
+
+def nothing_is_named(text: str) -> str:
+    """Return that a search found nothing, and what may be the cause."""
+    return (
+        f"Nothing is named {text}, or has that in its name: no deal, order, click or request."
+        " A click that no deal was matched with leads nowhere."
+    )
+
+
+def more_are_named(text: str, most: int) -> str:
+    """Return that a search found more names than were looked at."""
+    return (
+        f"More than {most} names hold {text}, and the others were not looked at: give more of it."
+    )
+
+
+def no_deal(asked: str, unreadable: Sequence[str]) -> str:
+    """Return that no deal of an ID is known, and why not where its records could not be read."""
+    why = "; ".join(unreadable) or "IDs are compared to the letter"
+    return f"No deal {asked} has been read. {why}."
+
+
+def no_run(number: int) -> str:
+    """Return that there was no such run."""
+    return f"There was no run {number}; `convsync runs` lists them."
+
+
+def duration(took: timedelta) -> str:
+    """Return a duration as people say it: 0.4s, 12s, 3m05s, 1h02m."""
+    seconds = took.total_seconds()
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+    return f"{minutes // 60}h{minutes % 60:02}m"

@@ -1,0 +1,86 @@
+"""What sells: a page for each report, with its filters, its charts and tables, and what is behind.
+
+What is asked is in the address alone, so that a page can be sent around, and works without a
+script. The figures come from whoever serves the page, which is the command line: they are those of
+the commands.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from markupsafe import Markup
+from starlette.responses import Response
+from starlette.routing import Route
+
+from convsync.report.page import Leads, Section, body, localised
+from convsync.store.database import Database
+from convsync.web.company import Company
+from convsync.web.doors import Doors
+from convsync.web.locales import formats_for
+from convsync.web.rendering import Templates
+from convsync.web.visits import Visit
+
+Asked = Mapping[str, str]
+"""What the address asks, by the names of a page's fields; empty where it asks nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A filter: one of some choices, or what `kind` says that HTML's input is to take.
+
+    `usual` is what is meant where nothing is asked.
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    choices: Sequence[str] = ()
+    usual: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """A page of figures, and the command that says the same.
+
+    `sections` returns what the figures are of, in words, and the parts of the page; OperatorError
+    where what is asked makes no sense.
+    """
+
+    path: str
+    title: str
+    command: str
+    fields: Sequence[Field]
+    sections: Callable[[Database, Asked, datetime], tuple[str, Sequence[Section]]]
+
+
+class FigurePages:
+    """Shows each report on a page of its own."""
+
+    def __init__(self, company: Company, templates: Templates, pages: Sequence[Figures]) -> None:
+        self._company = company
+        self._templates = templates
+        self._pages = pages
+        templates.add(figure_pages=[(page.path, page.title) for page in pages])
+
+    def routes(self, doors: Doors) -> list[Route]:
+        """Return which addresses it answers."""
+        return [Route(page.path, doors.page(partial(self._show, page))) for page in self._pages]
+
+    def _show(self, page: Figures, visit: Visit) -> Response:
+        asked = {field.name: visit.asked(field.name) for field in page.fields}
+        company = self._company
+        period, sections = page.sections(company.database, asked, company.now())
+        formats = formats_for(visit.languages, company.formats)
+        shown = [localised(section, formats) for section in sections]
+        return self._templates.response(
+            "figures.html",
+            visit=visit,
+            company=company,
+            page=page,
+            area=self._pages[0].path,
+            asked=asked,
+            period=period,
+            sections=Markup(body(shown, Leads.BY_LINK)),  # noqa: S704 - escapes what is in it
+        )

@@ -1,0 +1,304 @@
+"""Each figure on the page is its command's, and leads to as many deals as it says."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from convsync.sandbox.server import Sandbox
+from tests.cli.office import NIGHT, Office
+from tests.cli.page import Visitor, page_of
+from tests.cli.page_tables import Tables
+from tests.cli.test_report_campaigns import advertising
+from tests.fakes.new_ledger import new_ledger
+
+pytestmark = pytest.mark.long
+DAYS = {"since": "2026-02-01", "until": "2026-03-02"}
+INVOICES = """
+[revenue.invoices]
+kind = "csv"
+path = "invoices.csv"
+columns = { line = "No", paid_at = "Paid", amount = "Amount", currency = "Currency", \
+deal_id = "Deal" }
+
+[retry]"""
+
+
+@pytest.fixture(scope="module")
+def seller(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """A company that advertises, sells, is paid, has learned its values and keeps an audience."""
+    running.platform.reset()
+    office = Office(tmp_path_factory.mktemp("seller"), running)
+    new_ledger(office.folder / "convsync.db")
+    office.configure("\n[retry]", INVOICES)
+    paid = "No,Paid,Amount,Currency,Deal\nR-1,2026-03-02,1500,EUR,D-1\nR-2,2026-03-02,99.5,EUR,D-2"
+    (office.folder / "invoices.csv").write_text(paid, encoding="utf-8")
+    office.deal("N-1", region="north", gclid="", marketing_consent="no")
+    office.deal("S-1", region="south", clicked_at="2025-01-05T08:00:00Z")
+    return advertising(office)
+
+
+@pytest.fixture(scope="module")
+def visitor(seller: Office) -> Iterator[Visitor]:
+    with page_of(seller, NIGHT) as visitor:
+        visitor.signs_in("vera")
+        yield visitor
+
+
+def shown(visitor: Visitor, path: str, **asked: str) -> Tables:
+    """Open a page, with filters as its form would send them."""
+    query = "&".join(f"{name}={value}" for name, value in asked.items())
+    said = visitor.opens(f"{path}?{query}")
+    assert visitor.status == 200, said
+    return Tables(visitor.html)
+
+
+def said(office: Office, *words: str) -> Any:
+    answer = office.types(*words, "--as-of", NIGHT, "--format", "json")
+    assert answer.code == 0, answer.err
+    return json.loads(answer.out)
+
+
+def report(office: Office, name: str, *words: str) -> Any:
+    days = ("--from", DAYS["since"], "--to", DAYS["until"])
+    return said(office, "report", name, *days, *words)
+
+
+def percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
+
+
+def money(amount: str | None, currency: str | None) -> str:
+    return "" if amount is None else f"{Decimal(amount):,.2f} {currency}"
+
+
+def sums(rows: list[dict[str, Any]], name: str) -> str:
+    """What rows that differ by currency alone say of a sum."""
+    said = [money(row[name], row["currency"]) for row in rows if row[name] is not None]
+    return " + ".join(said)
+
+
+def test_the_funnel_is_that_of_its_command(seller: Office, visitor: Visitor) -> None:
+    rows = [row for row in report(seller, "funnel")["funnel"] if row["currency"] in (None, "EUR")]
+    (leads, *steps) = shown(visitor, "/funnel", **DAYS).under("Funnel").by_column()
+    assert leads["deals"] == f"{rows[0]['leads']:,}"
+    for row, step in zip(rows, steps, strict=True):
+        assert step["step"].split(" (")[0] == row["milestone"]
+        assert (step["deals"], step["stand here"], step["lost here"]) == (
+            *(f"{row[name]:,}" for name in ("came", "open", "lost")),
+        )
+        assert step["of before"] == percent(row["of_before"])
+        assert step["of leads"] == percent(row["of_leads"])
+        assert not row["median_days"] or step["half within"] == f"{row['median_days']:.1f} d"
+        assert money(row["sent"], "EUR").removeprefix("0.00 EUR") in step["sent"]
+
+
+@pytest.mark.parametrize("by", ["week", "month", "region", "source"])
+def test_cohorts_are_those_of_the_command(seller: Office, visitor: Visitor, by: str) -> None:
+    rows = report(seller, "funnel", "--by", by)["funnel"]
+    table = shown(visitor, "/funnel", **DAYS, by=by).under(f"By {by}").by_column()
+    assert [line["cohort"] for line in table] == [*dict.fromkeys(row["cohort"] for row in rows)]
+    for line in table:
+        for row in rows:
+            if row["cohort"] == line["cohort"]:
+                assert line["leads"] == f"{row['leads']:,}"
+                assert line[row["milestone"]] == f"{row['came']:,} ({row['of_leads']:.0%})"
+
+
+def test_a_segment_leaves_the_same_leads_as_at_the_command_line(
+    seller: Office, visitor: Visitor
+) -> None:
+    rows = report(seller, "funnel", "--where", "region=north")["funnel"]
+    table = shown(visitor, "/funnel", **DAYS, segment="region", value="north").under("Funnel")
+    (leads, *_) = table.by_column()
+    assert leads["deals"] == f"{rows[0]['leads']:,}" == "1"
+
+
+def test_campaigns_are_those_of_the_command(seller: Office, visitor: Visitor) -> None:
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    found = report(seller, "campaigns")
+    name = ""
+    for row in found["campaigns"]:
+        name = row["campaign"] or name
+        by_name.setdefault(name, []).append(row)
+    table = shown(visitor, "/campaigns", **DAYS).under("Campaigns").by_column()
+    assert [line["campaign"] for line in table] == [*by_name]
+    for line in table:
+        rows = by_name[line["campaign"]]
+        first = rows[0]
+        for column in ("leads", "mql", "won", "clicks"):
+            assert line[column] == f"{first[column]:,}"
+        assert line["sold"].split(" (")[0] == f"{first['sold']:,}"
+        assert line["cost"] == sums(rows, "cost")
+        assert line["value"] == sums(rows, "value")
+        each = first["cost_per_lead"]
+        assert line["a lead"] == (f"{Decimal(each):,.2f} {first['currency']}" if each else "")
+        assert line["return"] == ("" if first["return"] is None else f"{first['return']:,.2f}")
+    assert found["finding"] in visitor.text
+
+
+@pytest.mark.parametrize("by", ["ad_group", "keyword", "device"])
+def test_other_groups_of_the_account_are_those_of_the_command(
+    seller: Office, visitor: Visitor, by: str
+) -> None:
+    rows = report(seller, "campaigns", "--by", by)["campaigns"]
+    table = shown(visitor, "/campaigns", **DAYS, by=by).under("Campaigns").by_column()
+    counted = {
+        row[by]: (f"{row['leads']:,}", f"{row['clicks']:,}")
+        for row in rows
+        if row["leads"] is not None
+    }
+    title = by.replace("_", " ")
+    assert {line[title]: (line["leads"], line["clicks"]) for line in table} == counted
+
+
+def test_coverage_is_that_of_the_command(seller: Office, visitor: Visitor) -> None:
+    rows = report(seller, "coverage")["coverage"]
+    tables = shown(visitor, "/coverage", **DAYS)
+    for rule in {row["rule"] for row in rows}:
+        of_rule = [row for row in rows if row["rule"] == rule]
+        table = tables.under(rule).by_column()
+        figures = {(f"{row['conversions']:,}", percent(row["share"])) for row in of_rule}
+        assert {(line["conversions"], line["share"]) for line in table} == figures
+        worth = {money(row["value"], row["currency"]) for row in of_rule if Decimal(row["value"])}
+        assert worth == {part for line in table for part in line["worth"].split(" + ") if part}
+
+
+@pytest.mark.parametrize("by", ["region", "week", "source"])
+def test_covered_groups_are_those_of_the_command(seller: Office, visitor: Visitor, by: str) -> None:
+    rows = report(seller, "coverage", "--by", by, "--rule", "won")["coverage"]
+    table = shown(visitor, "/coverage", **DAYS, by=by, rule="won").under(f"By {by}").by_column()
+    seen: dict[str, dict[tuple[Any, ...], int]] = {}
+    for row in rows:
+        key = (row["stands"], row["found_by"], row["click"], row["reason"])
+        seen.setdefault(row["group"], {})[key] = row["conversions"]
+    counted = {name: f"{sum(parts.values()):,}" for name, parts in seen.items()}
+    assert {line["group"]: line["conversions"] for line in table} == counted
+
+
+def test_fields_are_those_of_the_command(seller: Office, visitor: Visitor) -> None:
+    rows = report(seller, "coverage")["fields"]
+    table = shown(visitor, "/coverage", **DAYS).under("Fields of these deals").by_column()
+    for row, line in zip(rows, table, strict=True):
+        assert (line["source"], line["field"]) == (row["source"], row["field"])
+        assert line["deals"] == f"{row['deals']:,}"
+        assert line["empty"] == (f"{row['empty']:,}" if row["empty"] else "")
+
+
+def test_weeks_are_those_of_the_command(seller: Office, visitor: Visitor) -> None:
+    rows = [row for row in report(seller, "trend")["weeks"] if row["leads"] is not None]
+    table = shown(visitor, "/trend", **DAYS).under("Week by week").by_column()
+    for row, line in zip(rows, table, strict=True):
+        assert line["week"].split(" (")[0] == row["week"]
+        for name in ("leads", "sales", "sent"):
+            assert line[name] == f"{row[name]:,}"
+        assert money(row["cost"], row["currency"]) in line["cost"]
+        assert money(row["value"], row["currency"]) in line["value"]
+
+
+def test_revenue_is_that_of_the_command(seller: Office, visitor: Visitor) -> None:
+    found = report(seller, "revenue")
+    last = {(one["cohort"], one["currency"]): one for one in found["cohorts"]}
+    tables = shown(visitor, "/revenue", **DAYS)
+    table = tables.under("Revenue").by_column()
+    assert [(line["won in"], line["sales"], line["so far"]) for line in table] == [
+        (month, f"{one['sales']:,}", money(one["cumulated"], currency))
+        for (month, currency), one in last.items()
+    ]
+    values = tables.under("What a sale brings").by_column()
+    assert [(line["sales"], line["so far"]) for line in values] == [
+        (f"{one['sales']:,}", money(one["so_far"], one["currency"])) for one in found["values"]
+    ]
+
+
+def test_shortfalls_are_those_of_the_command(seller: Office, visitor: Visitor) -> None:
+    found = report(seller, "shortfalls")["shortfalls"]
+    tables = shown(visitor, "/shortfalls", **DAYS)
+    if not found:
+        assert "No group differs from the rest" in visitor.text
+        return
+    table = tables.under("Where we fall short").by_column()
+    for row, line in zip(found, table, strict=True):
+        assert line["deals of"] == f"{row['group_by']} {row['group']}"
+        assert line["go on"].startswith(percent(row["went_on"]))
+        assert line["of the rest"] == percent(row["of_rest"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/funnel", "/shortfalls", "/campaigns", "/coverage", "/revenue", "/trend", "/reports"]
+)
+def test_definitions_stand_on_every_page_word_for_word(
+    seller: Office, visitor: Visitor, path: str
+) -> None:
+    shown(visitor, path)
+    for one in said(seller, "report", "funnel")["agreements"]:
+        assert one["definition"] in visitor.text
+
+
+PAGES = (
+    "/funnel?since=2026-02-01",
+    "/funnel?since=2026-02-01&by=week",
+    "/funnel?since=2026-02-01&by=region",
+    "/funnel?since=2026-02-01&segment=region&value=north",
+    "/campaigns?since=2026-02-01",
+    "/campaigns?since=2026-02-01&by=device",
+    "/campaigns?since=2026-02-01&by=ad_group",
+    "/coverage?since=2026-02-01",
+    "/trend?since=2026-02-02",
+    "/revenue",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_figure_leads_to_as_many_as_it_counts(visitor: Visitor, path: str) -> None:
+    visitor.opens(path)
+    assert visitor.status == 200
+    linked = [
+        (table.heading, row, column, cell)
+        for table in Tables(visitor.html).found
+        for row, column, cell in table.links()
+    ]
+    assert linked
+    for heading, row, column, cell in linked:
+        assert cell.href is not None
+        counted = int(re.sub(r"\D.*", "", cell.text.replace(",", "")))
+        assert counts_at(visitor, cell.href) == counted, (heading, row, column, cell.href)
+
+
+def counts_at(visitor: Visitor, href: str) -> int:
+    """How many deals or conversions a list has, as its file says."""
+    visitor.opens(f"{href}&as=json")
+    assert visitor.status == 200, visitor.text
+    return len(json.loads(visitor.html))
+
+
+FILES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("/conversions?state=sent", ("deals", "--state", "sent")),
+    ("/conversions?click=gclid&rule=won", ("deals", "--click", "gclid", "--rule", "won")),
+    ("/conversions?found_by=deal", ("deals", "--found-by", "deal")),
+    (
+        "/conversions?rule=mql&reached_from=2026-02-20&reached_to=2026-02-20",
+        ("deals", "--rule", "mql", "--reached-from", "2026-02-20", "--reached-to", "2026-02-20"),
+    ),
+    ("/deals?came_to=won", ("deals", "--came-to", "won")),
+    ("/deals?came_to=lead&where=campaign=17", ("deals", "--where", "campaign=17")),
+)
+
+
+@pytest.mark.parametrize(("path", "words"), FILES)
+def test_a_list_as_a_file_is_what_the_command_prints(
+    seller: Office, visitor: Visitor, path: str, words: tuple[str, ...]
+) -> None:
+    by_id: Callable[[dict[str, Any]], str] = lambda one: json.dumps(one, sort_keys=True)  # noqa: E731
+    visitor.opens(f"{path}&as=json")
+    rows = json.loads(visitor.html)
+    printed = said(seller, *words)
+    assert printed
+    assert sorted(rows, key=by_id) == sorted(printed, key=by_id)
+    visitor.opens(f"{path}&as=csv")
+    answer = seller.types(*words, "--as-of", NIGHT, "--format", "csv").out
+    assert sorted(visitor.html.splitlines()) == sorted(answer.splitlines())
+    assert visitor.headers["content-disposition"].startswith('attachment; filename="')
