@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convsync.model.statement import order_id_of
+from convsync.sandbox.linkedin.room import LinkedInRoom
 from convsync.sandbox.meta.room import MetaRoom
 from convsync.sandbox.server import Sandbox
 from tests.nights.company import Company
@@ -26,7 +27,8 @@ class Social:
     """One such platform: its table, its clicks, its calls, and how often its books count what.
 
     `code` is one for which it refuses a click. `knows_repeats` says whether a request that was not
-    answered is sent again.
+    answered is sent again, and `unsure_at_most` what share of conversions may stay unsure where
+    every fifth request fails.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Social:
     call: str
     code: str
     knows_repeats: bool
+    unsure_at_most: float
     counts: Callable[[Any, str, str], int]
 
     def __str__(self) -> str:
@@ -85,7 +88,35 @@ requests_in_flight = 1
     call="meta_events",
     code="100/2804001",
     knows_repeats=True,
+    unsure_at_most=0.01,
     counts=_counted_by_meta,
 )
 
-SOCIAL = (META,)
+AD_ACCOUNT = "507404993"
+
+
+def _counted_by_linkedin(room: LinkedInRoom, order_id: str, rule: str) -> int:
+    event = room.books.counted[ACTIONS[rule]].get(order_id)
+    return event.count if event else 0
+
+
+LINKEDIN = Social(
+    name="linkedin",
+    click="li_fat_id",
+    table=f"""[destinations.linkedin]
+kind = "linkedin"
+account_id = {AD_ACCOUNT}
+access_token = "a-token"
+api_version = "202603"
+url = "HTTP"
+enhanced_conversions = true
+requests_in_flight = 1
+""",
+    call="linkedin_events",
+    code="422 /user/userIds/0/idValue",
+    knows_repeats=False,
+    unsure_at_most=0.25,
+    counts=_counted_by_linkedin,
+)
+
+SOCIAL = (META, LINKEDIN)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 VENDORS: Mapping[str, str] = {
     "google": "Google, for both APIs",
+    "linkedin": "LinkedIn",
     "hubspot": "HubSpot",
     "salesforce": "Salesforce",
     "pipedrive": "Pipedrive",
