@@ -48,6 +48,8 @@ class Vendor(Protocol):
 
 PLATFORMS: Mapping[str, Vendor] = {"google": google, "meta": meta, "linkedin": linkedin}
 """The ad platforms, by the words for them."""
+WITHOUT_SIGN_IN = frozenset({"meta"})
+"""Platforms whose tokens a person makes in an account's settings, and on no page of consent."""
 VENDORS: Mapping[str, Vendor] = {
     kind: platform for platform in PLATFORMS.values() for kind in platform.KINDS
 }

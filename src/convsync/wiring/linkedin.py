@@ -50,7 +50,9 @@ def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
     """Return the ad account behind a destination; see Vendor."""
 
     def signed_in_until() -> datetime | None:
-        return None if table.access_token else consent.refresh_token_ends_at(_app_of(name, table))
+        if table.access_token is not None and table.refresh_token is None:
+            return None
+        return consent.refresh_token_ends_at(_app_of(name, table))
 
     return LinkedInAdAccount(
         name,
@@ -113,7 +115,7 @@ def _opened(name: str, table: Table) -> LinkedInConversions:
 
 
 def _authorisation(name: str, table: Table) -> Authorisation:
-    if table.access_token is not None:
+    if table.access_token is not None and table.refresh_token is None:
         return FixedHeader("Authorization", f"Bearer {table.access_token.get_secret_value()}")
     return TokenKeeper(consent.refreshing(_app_of(name, table)))
 
