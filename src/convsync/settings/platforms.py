@@ -7,10 +7,12 @@ from convsync.settings.destination_table import Check, DestinationTable, Platfor
 from convsync.settings.google_tables import GOOGLE
 from convsync.settings.linkedin_tables import LINKEDIN
 from convsync.settings.meta_tables import META
+from convsync.settings.microsoft_tables import MICROSOFT
 from convsync.settings.written import Config, destination_of, tables_in
 
 PLATFORM_TABLES: Mapping[str, PlatformTables] = {
     "google": GOOGLE,
+    "microsoft": MICROSOFT,
     "meta": META,
     "linkedin": LINKEDIN,
 }

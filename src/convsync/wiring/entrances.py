@@ -17,7 +17,7 @@ from convsync.settings.kept_secrets import variable
 from convsync.settings.loading import written_tables
 from convsync.signing_in.way import Answers, Entrance
 from convsync.wiring.crm import crm_of
-from convsync.wiring.destinations import PLATFORMS, WITHOUT_SIGN_IN
+from convsync.wiring.destinations import PLATFORMS
 
 Tables = Mapping[str, Mapping[str, Any]]
 _NOT_YET = "not-yet-there"
@@ -28,8 +28,7 @@ _OTHER_WAYS = frozenset({"kind", "token", "username", "private_key_file", "refre
 
 def vendors() -> tuple[str, ...]:
     """Return the vendors that a person can sign in to, by the words for them."""
-    platforms = (name for name in PLATFORMS if name not in WITHOUT_SIGN_IN)
-    return (*platforms, *(kind for kind, crm in CRMS.items() if crm.consent))
+    return (*PLATFORMS, *(kind for kind, crm in CRMS.items() if crm.consent))
 
 
 def entrance_to(vendor: str, config: Path, name: str | None) -> Entrance:
