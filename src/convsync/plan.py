@@ -114,13 +114,15 @@ def plan_upload(
     is_mistimed: bool = False,
     knows_repeat: bool = True,
     anew: Callable[[Statement, datetime], Statement] | None = None,
+    correctable_at: datetime | None = None,
 ) -> Item:
     """Return the step after which the platform will count what was decided.
 
     A correction says nothing of the person unless `may_name_person`. What is counted and
     `is_mistimed` went out with an estimated time, and a better one is known. Without
     `knows_repeat` the platform may take what it has received already for something new. Where what
-    was taken back cannot be given a value again, `anew` returns what counts it a second time.
+    was taken back cannot be given a value again, `anew` returns what counts it a second time. No
+    correction is taken before `correctable_at`.
     """
     if entry is not None and entry.state in IN_FLIGHT:
         return _plan_in_flight(order_id, decision, entry, now, is_mistimed=is_mistimed)
@@ -143,6 +145,8 @@ def plan_upload(
     reason = decision.reason if isinstance(decision, NotSent) else None
     if code := refusal_of(correction, now):
         return _plan_refused(order_id, entry, code)
+    if correctable_at is not None and correctable_at > now:
+        return Item(Step.WAIT, order_id, reason=Reason.VERDICT_PENDING, until=correctable_at)
     again = now + VERDICT_RECHECK if is_mistimed else None
     step = STEP_OF[correction.operation]
     return Item(step, order_id, statement=correction, reason=reason, until=again)

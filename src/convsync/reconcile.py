@@ -315,6 +315,7 @@ class _DealAtHand:
             is_mistimed=_is_mistimed(entry, self.stored.deal.milestone(place.milestone)),
             knows_repeat=_knows_repeat(self.takes, entry),
             anew=self.seconds.counted_anew if self.seconds.needed_by(entry.action) else None,
+            correctable_at=self.seconds.correctable.get(entry.number),
         )
         if rule is not None:
             item = self._with_revenue(item, rule, decision)
