@@ -20,6 +20,7 @@ from convsync.web.actions import Actions
 from convsync.web.asking import Commands
 from convsync.web.company import company_of
 from convsync.web.conversions import Conversions
+from convsync.web.customers import Customers
 from convsync.web.deal_lists import DealLists
 from convsync.web.decisions import Desk
 from convsync.web.doors import Doors
@@ -28,6 +29,7 @@ from convsync.web.nights import Nights
 from convsync.web.problems import Problems
 from convsync.web.rendering import Templates
 from convsync.web.safety import SafeHeaders
+from convsync.web.set_up import SetUp
 from convsync.web.sign_in import SignIn
 
 _STATIC: Final = Path(__file__).with_name("static")
@@ -56,7 +58,9 @@ def application(
         Nights(company, templates),
         Conversions(company, templates),
         Problems(company, templates),
+        Customers(company, templates),
         DealLists(company, templates, commands),
+        SetUp(company, templates, commands),
         FigurePages(company, templates, commands.figures),
         Actions(Desk(settings=settings, company=company, run_command=run_command), templates),
     )
