@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights nights-on-postgresql bench bench-years bench-collect bench-peers profile dist docs reference format lock clean
+.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night quick-start night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights learned-worlds nights-on-postgresql bench bench-years bench-collect bench-peers profile dist docs reference format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ airflow-demo: $(AIRFLOW)/.ready  ## three companies on Apache Airflow, in an env
 
 own-night: $(READY)  ## type what docs/operations.md says, from an empty folder: ARGS=--installed is quicker
 	$(BIN)/python -m scripts.own_night $(ARGS)
+
+quick-start: $(READY)  ## type what docs/quick-start.md says, from an empty folder: ARGS=--installed is quicker
+	$(BIN)/python -m scripts.quick_start $(ARGS)
 
 night: $(READY)  ## thirty nights in which everything goes wrong, on both databases: DAYS=4 ON=sqlite is quick
 	$(BIN)/python -m tests.month $(SEED) $(DAYS) $(ON)
@@ -97,6 +100,9 @@ soak: $(READY)  ## what takes long: a platform in trouble, messy exports, a nigh
 	$(BIN)/pytest -m slow --timeout 0
 	$(BIN)/pytest -m hypothesis --hypothesis-profile soak --timeout 0
 	CRM_SEEDS=20 $(BIN)/pytest -m 'not slow' --timeout 0 tests/nights/test_any_crm_world.py
+
+learned-worlds: $(READY)  ## values learned in two hundred worlds: how near the true chances, and how often an interval holds them
+	@$(BIN)/python -m scripts.learned_worlds
 
 audience-nights: $(READY)  ## thirty nights of withdrawals, kills and faults: each list equals its condition; on both databases
 	$(BIN)/pytest -m slow --timeout 0 tests/nights/test_audience_worlds.py

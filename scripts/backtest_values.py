@@ -23,8 +23,8 @@ from convsync.sandbox.world_chances import true_chance
 from convsync.sandbox.world_deal import WorldDeal
 from convsync.values.backtest import Backtest, backtest
 from convsync.values.fitting import learn
+from convsync.values.history import months_before
 from convsync.values.leads import Lead, Spell, Terms, days_at
-from convsync.values.versions import months_before
 
 OLIST_ENDS_AT = datetime(2018, 4, 1, tzinfo=ZoneInfo("America/Sao_Paulo"))
 WORLD_ENDS_AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -7,6 +7,7 @@ its own, so that a new platform's codes stand on the page without a line here.
 import pkgutil
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import convsync.upload
@@ -27,6 +28,8 @@ _HEAD = f"""# Every reason and code, and its fix
 `convsync deals --reason REASON` and `convsync deals --code CODE` list the deals behind one. What convsync says of mistakes
 in the set-up stands in [messages.md](messages.md).
 """
+
+_ROOT = Path(__file__).parents[2]
 
 WHAT_HAPPENS: Mapping[Class, str] = {
     Class.COUNTED: "counts already",
@@ -54,7 +57,8 @@ STATES: Mapping[State, str] = {
 def codes_page() -> str:
     """Return the whole page."""
     sections = [_reasons(), _states(), _own_codes(), _findings(), _left_out(), *_platforms()]
-    return "\n".join([_HEAD, *(line for section in sections for line in section)])
+    page = "\n".join([_HEAD, *(line for section in sections for line in section)])
+    return page.replace(f"{_ROOT}/", "")  # what a message points to stands in the repository
 
 
 def modules_of_codes() -> Iterator[ModuleType]:

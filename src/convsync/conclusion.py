@@ -10,6 +10,7 @@ from convsync import audit, log
 from convsync.intake import Intake
 from convsync.model.chain import Head
 from convsync.model.event import Event, EventKind
+from convsync.model.expected import Forecast
 from convsync.model.ledger import Side
 from convsync.outbox import Outbox
 from convsync.plain_text import several
@@ -28,7 +29,9 @@ _LISTED = 20
 
 @dataclass(kw_only=True)
 class Conclusion:
-    """What a run comes to, of what did its work. `done` counts records by stage."""
+    """What a run comes to, of what did its work. `done` counts records by stage, `drift` says where
+    the last closed months stray from the learned values that rules use.
+    """
 
     services: Services
     session: Session
@@ -38,6 +41,7 @@ class Conclusion:
     summary: PlanSummary
     done: Counter[str]
     problems: list[str]
+    drift: Sequence[Forecast] = ()
 
     def what_stands(self) -> str:
         """Say what a run that was stopped has done, and what has no answer yet."""
@@ -172,7 +176,7 @@ class Conclusion:
 
     def _counts(self, waiting: int) -> dict[str, int]:
         uploaded = self.outbox.uploaded
-        return {
+        counts = {
             "sent": uploaded.sent,
             "confirmed": uploaded.outcomes[EventKind.CONFIRMED],
             "rejected": len(uploaded.rejected),
@@ -180,6 +184,7 @@ class Conclusion:
             "not_sent": self.report.sums.total(Side.NOT_SENT),
             "unreadable": self.report.quarantined,
         }
+        return {**counts, "drift": len(self.drift)} if self.drift else counts
 
 
 def summary_of(plan: PlanSummary) -> dict[str, Any]:

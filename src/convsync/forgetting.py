@@ -23,7 +23,7 @@ from convsync.model.erased import Erased, without_hashes, without_person
 from convsync.model.event import Event, EventKind
 from convsync.model.record import spans_of
 from convsync.model.terms import PrivacySettings
-from convsync.store import collected, consents, deals, erasing, retention, runs
+from convsync.store import click_index, collected, consents, deals, erasing, retention, runs
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.erasing import FoundPeople
@@ -100,6 +100,7 @@ def forget(
     with session.transaction("forget") as connection:
         before = known(connection, privacy)
         runs.remember(connection, _KEY, key_id(privacy.key).hex())
+        click_index.fill(connection)  # so that clicks are found which a killed import left
         found = find(connection, whom)
         digests = found.digests | whom.digests
         erased = before.with_digests(digests)
@@ -119,6 +120,7 @@ def catch_up(session: Session, privacy: PrivacySettings, *, by: str, plan: Plan)
     with session.transaction("recall who was forgotten") as connection:
         erased = known(connection, privacy)
         if restored := erased.marks - erasing.marks(connection):
+            click_index.fill(connection)
             rows, keys = erasing.forgotten_again(connection, erased)
             _erase(connection, session, erasing.people(connection, rows, keys), by=by, plan=plan)
             erasing.add_marks(connection, restored, session.now)

@@ -1,6 +1,7 @@
 """One run, top to bottom: the only module that knows the order.
 
     confirm → clicks → deals → due → recover → due → (is it safe?) → send → write back → audiences
+            → watch values
 
 A request that was never answered is repeated only once the deals have been read: a person may have
 withdrawn their consent since. What became of it may change what is due, which is looked at again.
@@ -32,7 +33,15 @@ from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
 from convsync.services import Counted, Report, Services
 from convsync.steps import Work
-from convsync.store import allowed_keys, click_news, clicks, crowded_keys, runs, value_versions
+from convsync.store import (
+    allowed_keys,
+    click_index,
+    click_news,
+    clicks,
+    crowded_keys,
+    runs,
+    value_versions,
+)
 from convsync.store.database import Connection
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
@@ -62,6 +71,7 @@ def run(services: Services, *, force: bool = False) -> Report:
             WriteBack(work.session, services.write_backs, work.problems, services.stop).write()
         work.look_who_came_back()
         work.keep_audiences()
+        work.watch_values()
     return work.conclusion.report
 
 
@@ -268,6 +278,7 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
         everything = Period(since=windows.EPOCH, until=now)
         stored = work.intake.read_clicks(source, everything, again=again)
         with session.transaction("count clicks by their keys") as connection:
+            click_index.fill(connection)
             click_news.note_leading_on(connection)
             terms = allowed_keys.added_to(connection, services.shared_keys)
             crowded_keys.note(connection, terms.allowed, now=now)

@@ -29,6 +29,7 @@ from convsync.store.database import Database, OnStep, ignore_step
 from convsync.store.quarantine import Entry
 from convsync.store.retired import Retired
 from convsync.upload.destination import Destination
+from convsync.values.history import LearningTerms
 from convsync.whoami import os_user
 
 
@@ -87,8 +88,9 @@ def _ask_nobody() -> None:
 class Services:
     """Everything a run works with, made by `wiring`.
 
-    `ask_the_time` has a server say what time it is, into `servers`, where there is one to ask; `by`
-    is who answers for a plan that is forced or released.
+    `learning` is how values are learned, where a rule sends them. `ask_the_time` has a server say
+    what time it is, into `servers`, where there is one to ask; `by` is who answers for a plan that
+    is forced or released.
     """
 
     database: Database
@@ -108,6 +110,7 @@ class Services:
     audiences: Sequence[Audience] = ()
     write_backs: Sequence[WriteBackTerms] = ()
     tell: TellTerms | None = None
+    learning: LearningTerms | None = None
     definitions: Definitions = field(default_factory=dict)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = system_clock

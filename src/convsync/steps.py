@@ -47,6 +47,7 @@ from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.kin import kin_of
 from convsync.store.session import Session
+from convsync.values import drift
 from convsync.weighing import Attitude, Guard, GuardTerms
 from convsync.windows import Windows
 
@@ -338,7 +339,9 @@ class Work:
             shared=shared_keys.digests(connection),
             sales=kin.sales,
             takings=self.earnings.of(connection, rows),
-            seconds=key_times.seconds_for(connection, self.services.takes, chunk, candidates),
+            seconds=key_times.seconds_for(
+                connection, self.services.takes, chunk, candidates, entries.values()
+            ),
         )
         self._write_down(connection, done)
         held = {row: at for row, at in done.look_again.items() if at is not None}
@@ -393,6 +396,11 @@ class Work:
         """Keep which known people came back, to be told to sales once the run has ended."""
         if self.services.tell is not None:
             log.count("came back", coming_back.look(self.session, self.services.tell))
+
+    def watch_values(self) -> None:
+        """Ask whether the values that rules use still hold."""
+        if self.services.learning is not None:
+            self.conclusion.drift = drift.watch(self.session, self.services.learning)
 
     def keep_audiences(self) -> Sequence[Renewal]:
         """Bring the lists of audiences to what their conditions say; return what that took."""

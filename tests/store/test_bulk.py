@@ -202,8 +202,8 @@ def test_a_connection_that_is_lost_during_a_load_is_tried_again_later(
 
 
 def import_clicks_only(connection: Connection) -> None:
-    columns = ("id", "key", "kind", "value", "is_whole_day")
-    row = (1, bytes(16), "gclid", "G-1", False)
+    columns = ("id", "key", "kind", "value", "is_whole_day", "joined_by")
+    row = (1, bytes(16), "gclid", "G-1", False, b"")
     dialect.insert_rows(connection, schema.clicks, columns, [row])
 
 

@@ -15,7 +15,7 @@ from convsync.model.deal import Deal
 from convsync.model.key import Key, KeyKind, kind_of
 from convsync.model.seen_clicks import SeenClicks
 from convsync.model.terms import PrivacySettings
-from convsync.store import clicks, deals, erasing, schema
+from convsync.store import click_index, clicks, deals, erasing, schema
 from convsync.store.database import Database
 from convsync.store.session import RunSession
 from tests.builders import NOW, SOMEBODY, WON_AT, a_click, a_deal
@@ -56,7 +56,7 @@ def kept(database: Database) -> Kept:
     seen = Sighting(click_ids=(CLICK,), seen_at=WON_AT, keys=(VISITOR, MAIL))
     other = Sighting(click_ids=(ClickId(ClickIdKind.GCLID, "his"),), seen_at=WON_AT)
     with database.transaction("a night") as connection:
-        clicks.save(connection, SeenClicks.of([seen, other]))
+        clicks.save(connection, SeenClicks.of([seen, other]))  # by an import that was killed
         run_id = a_run(connection)
         plan(connection, run_id, {each: a_conversion_of(each) for each in ("D-1", "D-2", "D-9")})
     session = RunSession(database, run_id, NOW, real_clock=lambda: NOW, has_lock=False)
@@ -72,6 +72,7 @@ def test_her_deals_clicks_and_statements_are_empty_and_others_are_as_they_were(k
         assert deal["amount"] is not None
     clicked = {one["value"]: one["clicked_at"] for one in kept.rows(schema.clicks)}
     assert clicked == {"": None, "his": WON_AT}
+    assert [one["joined_by"] for one in kept.rows(schema.clicks)] == [b"", b""]
     assert kept.rows(schema.click_keys) == []
     assert kept.rows(schema.deal_keys) == []
     named = {one["deal"]: one["click_id"] for one in kept.rows(schema.ledger)}
@@ -101,6 +102,7 @@ def test_hashes_are_swept_once_nothing_can_be_corrected(
     with kept.database.transaction("everything is told") as connection:
         connection.execute(schema.ledger.delete())
         connection.execute(schema.deals.update().values(reconcile_at=None))
+        click_index.fill(connection)
     session = RunSession(
         kept.database, kept.session.run_id, NOW + later, real_clock=lambda: NOW, has_lock=False
     )

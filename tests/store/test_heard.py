@@ -7,7 +7,7 @@ from convsync.model.consent import Consent, ConsentStatus, Purpose, Said
 from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
 from convsync.model.seen_clicks import SeenClicks, digests_of_ids
-from convsync.store import clicks, consents, deals, heard
+from convsync.store import click_index, clicks, consents, deals, heard
 from tests.builders import CLICKED_AT, NOW, a_deal
 from tests.store.rows import Passing, save
 
@@ -27,6 +27,7 @@ def with_a_deal(passing: Passing) -> None:
     with passing.transaction("click") as connection:
         sighting = Sighting(click_ids=(GCLID,), seen_at=CLICKED_AT, keys=(EMAIL,))
         clicks.save(connection, SeenClicks.of([sighting]))
+        click_index.fill(connection)
 
 
 def test_a_click_is_no_candidate_once_its_visitor_refused(passing: Passing) -> None:

@@ -9,7 +9,7 @@ from convsync.model.deal import Gone
 from convsync.model.key import Key, KeyKind
 from convsync.model.seen_clicks import SeenClicks
 from convsync.model.terms import SharedKeys
-from convsync.store import clicks, deals, likeness, quarantine, shared_keys
+from convsync.store import click_index, clicks, deals, likeness, quarantine, shared_keys
 from convsync.store.likeness import Alike
 from tests.builders import CLICKED_AT, NOW, a_deal
 from tests.store.rows import Passing, a_run, save
@@ -39,6 +39,7 @@ def test_a_deal_is_like_another_that_shares_a_key_which_few_have_and_changed_sin
     )
     with passing.transaction("look") as connection:
         clicks.save(connection, SeenClicks.of([click]))
+        click_index.fill(connection)
         rows = deals.present(connection, "crm", [*KEYS])
         shared_keys.note(connection, SharedKeys(most=4), sends_identifiers=False, now=NOW)
         left = [rows["gone"], rows["gone, too"]]

@@ -16,9 +16,7 @@ from convsync.store.schema import (
     audit_events,
     audit_head,
     batches,
-    click_keys,
     clicks,
-    deal_keys,
     ledger,
     metadata,
     milestones,
@@ -40,6 +38,11 @@ def a_row(**columns: Any) -> dict[str, Any]:
     return a_ledger_row(**{**VALUE, **columns})
 
 
+def a_click_row(**columns: Any) -> dict[str, Any]:
+    click = {"key": bytes(16), "kind": "gclid", "value": "Cj0", "is_whole_day": False}
+    return {**click, "joined_by": b"", **columns}
+
+
 def a_run_row(**columns: Any) -> dict[str, Any]:
     return {"command": "run", "as_of": NOW, "started_at": NOW, "holder": "[]", **columns}
 
@@ -58,7 +61,7 @@ def prepared(connection: Connection) -> None:
     """Store one run, two deals, one click, one batch and one confirmed ledger row."""
     assert a_run(connection) == 1
     deals.save(connection, "crm", [a_deal("D-1"), a_deal("D-2")], now=NOW)
-    put(connection, clicks, id=1, key=bytes(16), kind="gclid", value="Cj0", is_whole_day=False)
+    put(connection, clicks, **a_click_row(id=1))
     put(connection, batches, **a_batch_row())
     put(connection, ledger, **a_row(batch_id=1))
     put(connection, audit_events, **an_event())
@@ -146,11 +149,9 @@ REFUSED = [
         {"deal": 1, "name": "won", "reached_at": NOW, "is_whole_day": False},
         id="a milestone reached twice",
     ),
-    pytest.param(deal_keys, {"deal": 9, "key": bytes(16)}, id="a key without a deal"),
-    pytest.param(click_keys, {"click": 9, "key": bytes(16)}, id="a key without a click"),
     pytest.param(
         clicks,
-        {"id": 2, "key": bytes(16), "kind": "gclid", "value": "Cj0", "is_whole_day": False},
+        a_click_row(id=2),
         id="a click ID stored twice",
     ),
     pytest.param(

@@ -8,7 +8,7 @@ from convsync.model.identifiers import Identifiers
 from convsync.model.key import Key, KeyKind
 from convsync.model.seen_clicks import SeenClicks
 from convsync.model.terms import SharedKeys
-from convsync.store import clicks, shared_keys
+from convsync.store import click_index, clicks, shared_keys
 from convsync.store.reach import joining_nobody
 from tests.builders import CLICKED_AT, NOW, a_deal
 from tests.store.rows import Passing, save
@@ -37,6 +37,7 @@ def test_an_email_matters_where_it_is_sent_and_every_key_where_clicks_have_any(
     )
     with passing.transaction("note") as connection:
         clicks.save(connection, SeenClicks.of([click] if is_clicked else []))
+        click_index.fill(connection)
         for most, found in ((3, set()), (2, expected)):
             terms = SharedKeys(most=most)
             shared_keys.note(connection, terms, sends_identifiers=sends_identifiers, now=NOW)

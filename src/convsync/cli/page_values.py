@@ -14,6 +14,7 @@ from convsync.cli.value_words import (
     cell_line,
     cells_are_of,
     forecast_line,
+    notes_on,
 )
 from convsync.errors import OperatorError
 from convsync.model.expected import SOURCE, Cell, ExpectedTable, Forecast
@@ -101,7 +102,7 @@ def _cells(table: ExpectedTable) -> Section:
         numbers=frozenset(CELL_TABLE[2:]),
         behind=[_behind(cell, table) for cell in listed],
         chart=Chart(title=f"Value in {table.currency}", bars=bars),
-        notes=[f"{cells_are_of(table)}."],
+        notes=[f"{cells_are_of(table)}.", *notes_on(table)],
         definitions=figure_words.VALUES,
     )
 

@@ -1,15 +1,16 @@
 """Learned values in words and lines of tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
 from convsync.cli import output
 from convsync.cli.options import Format
+from convsync.model.expected import FEWEST_LEADS
 
 if TYPE_CHECKING:
-    from convsync.model.expected import Cell, ExpectedTable, Forecast, Measured
+    from convsync.model.expected import Cell, ExpectedTable, Forecast
     from convsync.values.backtest import Bin
     from convsync.values.score import Fact
 
@@ -23,6 +24,7 @@ FORECAST_TABLE = (
 )
 PAST_MONTHS = "Past months, each foretold from what was known at its beginning"
 NO_PAST_MONTH = "No past month can be foretold: no sale was known before it."
+TOO_FEW = "too few to say"
 BIN_TABLE = ("chance", "leads", "foretold", "came")
 
 
@@ -30,12 +32,23 @@ def show_cells(table: "ExpectedTable") -> None:
     """Print what each group is worth at each milestone, and from how many leads that is known."""
     typer.echo(cells_are_of(table))
     output.show([cell_line(cell, table) for cell in table.listed()], CELL_TABLE, Format.TABLE)
+    for note in notes_on(table):
+        typer.echo(note)
 
 
 def cells_are_of(table: "ExpectedTable") -> str:
     """Return what the cells of a table are of."""
     grouped = f", by {', then '.join(table.by)}" if table.by else ""
     return f"Won within {table.window_days} days of each milestone{grouped}"
+
+
+def notes_on(table: "ExpectedTable") -> Iterator[str]:
+    """Yield what is to be known of groups that are small or missing."""
+    if table.by:
+        yield (
+            f"Fewer than {FEWEST_LEADS} leads of a group at a milestone are {TOO_FEW}: they have"
+            " the value of the group above it, and so has a group that is not listed."
+        )
 
 
 def show_forecasts(forecasts: "Sequence[Forecast]") -> None:
@@ -58,18 +71,25 @@ def cell_line(cell: "Cell", table: "ExpectedTable") -> Mapping[str, str]:
     """Return a group at a milestone as a line of `CELL_TABLE`."""
     line = {
         "milestone": cell.milestone,
-        "group": " · ".join(name or "(nothing)" for name in cell.group) or "all",
+        "group": group_in_words(cell.group),
         "leads": f"{cell.leads:,}",
         "won": f"{cell.won:,}",
         "young": f"{cell.young:,}",
         "chance": percent(cell.chance.value),
-        "nine in ten sure": sure(cell.chance),
+        "nine in ten sure": sure(cell),
     }
     if cell.amount is not None and cell.value is not None:
         line["a sale brings"] = f"{cell.amount.value:,.2f} {table.currency}"
         line["value"] = f"{cell.value.value:,.2f} {table.currency}"
-        line["sure of the value"] = f"{cell.value.low:,.2f} to {cell.value.high:,.2f}"
+        line["sure of the value"] = (
+            f"{cell.value.low:,.2f} to {cell.value.high:,.2f}" if cell.is_known else ""
+        )
     return line
+
+
+def group_in_words(group: "Sequence[str]") -> str:
+    """Return what leads of a group have in each segment; "all" for the whole."""
+    return " · ".join(name or "(nothing)" for name in group) or "all"
 
 
 def forecast_line(one: "Forecast") -> Mapping[str, str]:
@@ -104,9 +124,11 @@ def facts_in_words(facts: "Sequence[Fact]") -> str:
     return "; ".join(f"{fact.what} × {fact.factor:.2f}" for fact in facts)
 
 
-def sure(measured: "Measured") -> str:
-    """Return the interval of a chance."""
-    return f"{percent(measured.low)} to {percent(measured.high)}"
+def sure(cell: "Cell") -> str:
+    """Return the interval of a group's chance."""
+    if not cell.is_known:
+        return TOO_FEW
+    return f"{percent(cell.chance.low)} to {percent(cell.chance.high)}"
 
 
 def percent(share: float) -> str:

@@ -9,8 +9,10 @@ from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, By, Config, Format, FormatOption
 from convsync.cli.value_words import (
     CELL_TABLE,
+    TOO_FEW,
     cell_line,
     facts_in_words,
+    group_in_words,
     percent,
     show_calibration,
     show_cells,
@@ -18,6 +20,7 @@ from convsync.cli.value_words import (
     sure,
 )
 from convsync.errors import OperatorError
+from convsync.model.expected import FEWEST_LEADS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -211,7 +214,7 @@ def accepted_or_raise(connection: Any) -> "Version":
 
 
 def _show_learned(learned: "Learned") -> None:
-    from convsync.values.versions import drift_in_words
+    from convsync.values.drift import drift_in_words
 
     show_cells(learned.table)
     show_forecasts(learned.backtest.forecasts)
@@ -250,8 +253,9 @@ def _cell_row(cell: "Cell", table: "ExpectedTable") -> dict[str, Any]:
     measured = (("chance", cell.chance, 5), ("amount", cell.amount, 2), ("value", cell.value, 2))
     for name, one, places in measured:
         row[name] = one and round(one.value, places)
-        row[f"{name}_low"] = one and round(one.low, places)
-        row[f"{name}_high"] = one and round(one.high, places)
+        is_sure = one is not None and cell.is_known
+        row[f"{name}_low"] = round(one.low, places) if one and is_sure else None
+        row[f"{name}_high"] = round(one.high, places) if one and is_sure else None
     return row | {"currency": table.currency}
 
 
@@ -280,6 +284,12 @@ def _show_deal(
         typer.echo("  It has reached no milestone that has a value.")
         return
     output.show([cell_line(cell, used.table) for cell in cells], CELL_TABLE, Format.TABLE)
+    group = used.table.group_of(walk.source, walk.by_segment)
+    if not all(cell.is_known and cell.group == group for cell in cells):
+        typer.echo(
+            f"Fewer than {FEWEST_LEADS} leads of {group_in_words(group)} are known at some of these"
+            f" milestones, {TOO_FEW}: there it has the value of the group above."
+        )
     for line in _now_in_words(found):
         typer.echo(line)
 
@@ -291,7 +301,7 @@ def _now_in_words(found: "Scored | None") -> Iterator[str]:
     yield (
         f"Now: {percent(found.score.chance)}, at {found.milestone} since {found.since:%Y-%m-%d};"
         f" on the first day {percent(found.score.cell.chance.value)}"
-        f" ({sure(found.score.cell.chance)})"
+        f" ({sure(found.score.cell)})"
     )
     yield f"What moved it: {facts_in_words(found.score.facts) or 'nothing, it is like any lead'}"
 

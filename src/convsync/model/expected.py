@@ -14,12 +14,17 @@ from convsync.model.money import Money
 
 SOURCE = "source"
 """Stands among segments for the source that a deal was read from."""
+FEWEST_LEADS = 20
+"""Leads that a group has to have at a milestone to have a chance of its own there."""
 _BEFORE_EACH = "\x1f"
 _CENT = Decimal("0.01")
 
 
 class Measured(Struct, frozen=True):
-    """A figure, the interval of nine in ten around it, and from how many leads it is known."""
+    """A figure, the interval that nine in ten times holds the truth, and from how many leads.
+
+    The figure of a group is drawn towards the whole; its interval is by its own leads alone.
+    """
 
     value: float
     low: float
@@ -43,6 +48,11 @@ class Cell(Struct, frozen=True, kw_only=True):
     chance: Measured
     amount: Measured | None
     value: Measured | None
+
+    @property
+    def is_known(self) -> bool:
+        """False for a group of too few leads: it has the chance of the one above, and no more."""
+        return not self.group or self.leads >= FEWEST_LEADS
 
 
 class Timing(Struct, frozen=True):

@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Final
 
 from convsync.sandbox.world_figures import (
+    AMOUNT,
     AS_MEASURED,
     PACE_DAYS,
     REACHES_OPPORTUNITY,
@@ -25,12 +26,27 @@ def true_chance(origin: str, milestone: str, within_days: int) -> float:
     `milestone` is "mql", "sql" or "opportunity". Days are whole ones, the last counts.
     """
     limit = within_days + 1
-    win_rate = WIN_RATE[origin]
-    in_order = win_rate * (1 - AS_MEASURED.won_before_contact)
+    in_order = _won_in_order(origin)
     if milestone == "mql":
-        return in_order * PACE_DAYS.share_below(limit) + (win_rate - in_order)
+        return in_order * PACE_DAYS.share_below(limit) + (WIN_RATE[origin] - in_order)
+    return in_order * _LEFT[milestone](limit) / share_that_reaches(origin, milestone)
+
+
+def share_that_reaches(origin: str, milestone: str) -> float:
+    """Return the share of an origin's leads that come to a milestone before any sale."""
+    if milestone == "mql":
+        return 1.0
     reaches = REACHES_SQL if milestone == "sql" else REACHES_SQL * REACHES_OPPORTUNITY
-    return in_order * _LEFT[milestone](limit) / (in_order + (1 - win_rate) * reaches)
+    return _won_in_order(origin) + (1 - WIN_RATE[origin]) * reaches
+
+
+def true_amount() -> float:
+    """Return what a sale of any origin brings on average; amounts nobody would believe left out."""
+    return AMOUNT.mean
+
+
+def _won_in_order(origin: str) -> float:
+    return WIN_RATE[origin] * (1 - AS_MEASURED.won_before_contact)
 
 
 def _after_sql(limit: float) -> float:

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final, Generic, NamedTuple, Self, TypeVar
 
 T = TypeVar("T")
@@ -59,6 +59,12 @@ class Quantiles:
         right = bisect_right(self.values, value)
         left, low = self.shares[right - 1], self.values[right - 1]
         return left + (self.shares[right] - left) * (value - low) / (self.values[right] - low)
+
+    @property
+    def mean(self) -> float:
+        """The mean of all values that `at` gives."""
+        points = pairwise(zip(self.shares, self.values, strict=True))
+        return sum((b - a) * (low + high) / 2 for (a, low), (b, high) in points)
 
 
 class Trail(StrEnum):

@@ -4,7 +4,8 @@ An ID seen again later (a session that comes back, credited to an old click) cha
 earlier, its time moves back. What is new is news until `spread_news` has made the deals due that
 share a key with it: once for a whole import, in one pass over the keys of deals and of clicks,
 because an index on those would have to be kept up for every row, at random places, night after
-night. For the same reason news costs a new click nothing (`click_news`).
+night. For the same reason news costs a new click nothing (`click_news`), and what joins it to deals
+is indexed once all were read (`click_index`).
 
 Clicks come by the million, so they are handed over in columns and written by the driver's own
 executemany, a chunk of a file in one statement.
@@ -19,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     CompoundSelect,
     Connection,
     FromClause,
@@ -33,14 +35,14 @@ from sqlalchemy import (
 
 from convsync.model.click import BASIS_OF, Candidate, Click, ClickId, ClickIdKind, MatchBasis
 from convsync.model.key import CLICKS_BEGIN, kind_of
-from convsync.model.seen_clicks import SeenClicks, SeenKey, is_earlier
-from convsync.store import click_news, crowded_keys, dialect, persons, schema
+from convsync.model.seen_clicks import SeenClicks, is_earlier
+from convsync.store import click_index, click_news, crowded_keys, dialect, persons, schema
 from convsync.store.column_types import instant_of
 from convsync.store.given import Chain
 from convsync.store.reach import NOBODYS_KEYS, reach
 from convsync.store.schema import click_keys, clicks, deal_keys, deals
 
-_COLUMNS = ("id", "key", "kind", "value", "clicked_at", "is_whole_day")
+_COLUMNS = ("id", "key", "kind", "value", "clicked_at", "is_whole_day", "joined_by")
 _AT_ONCE = 5_000
 
 
@@ -77,9 +79,12 @@ def save(connection: Connection, seen: SeenClicks) -> Stored:
         for position, digest in enumerate(seen.digests if known else ())
         if digest in known and is_earlier(seen.seen_at[position], known[digest][1])
     ]
-    _insert(connection, seen, numbers, new)
+    keys = _joined_keys(seen)
+    _insert(connection, seen, keys, numbers, new)
     _move_back(connection, seen, numbers, earlier)
-    keyed = _insert_keys(connection, seen.keys, numbers, {row for row, _ in known.values()})
+    with_keys = zip(seen.digests if known else (), keys, strict=False)
+    again = ((*known[digest], more) for digest, more in with_keys if digest in known)
+    keyed = click_index.add(connection, {row: (had, more) for row, _, had, more in again})
     click_news.mark(connection, {numbers[position] for position in earlier} | keyed)
     if keyed:
         crowded_keys.count_anew(connection)
@@ -88,17 +93,15 @@ def save(connection: Connection, seen: SeenClicks) -> Stored:
 
 def spread_news(connection: Connection, *, now: datetime) -> None:
     """Make every deal due that keys lead to from a click that is news; it is news no longer."""
-    behind = click_news.last_spread(connection)
-    changed = select(schema.click_news.c.click)
-    shared = click_keys.c.click
-    own = clicks.c.id
+    click_index.fill(connection)
+    is_news = _is_news(connection)
     keys = union_all(
-        select(click_keys.c.key).where(or_(shared > behind, shared.in_(changed))),
-        select(clicks.c.key).where(or_(own > behind, own.in_(changed))),
+        select(click_index.keys_of(connection, is_news).subquery().c.key),
+        select(clicks.c.key).where(is_news),
     )
     sharing = select(deal_keys.c.deal).where(deal_keys.c.key.in_(keys))
     rows = set(connection.execute(sharing.distinct()).scalars())
-    beyond = sorted(_keys_beyond(connection, behind))
+    beyond = sorted(_keys_beyond(connection, is_news))
     having = dialect.rows_among(connection, deal_keys, ("deal",), "key", beyond)
     rows |= {deal for (deal,) in having}
     persons.make_due(connection, rows, now)
@@ -106,13 +109,17 @@ def spread_news(connection: Connection, *, now: datetime) -> None:
     click_news.close(connection)
 
 
-def _keys_beyond(connection: Connection, behind: int) -> set[bytes]:
+def _is_news(connection: Connection) -> ColumnElement[bool]:
+    changed = select(schema.click_news.c.click)
+    return or_(clicks.c.id > click_news.last_spread(connection), clicks.c.id.in_(changed))
+
+
+def _keys_beyond(connection: Connection, is_news: ColumnElement[bool]) -> set[bytes]:
     """Return the keys to which clicks that were known lead on from those that are news."""
     if connection.execute(select(deals.c.id).limit(1)).first() is None:
         return set()
-    shared = click_keys.c.click
-    is_new = or_(shared > behind, shared.in_(select(schema.click_news.c.click)))
-    new = sorted(connection.execute(select(click_keys.c.key).where(is_new).distinct()).scalars())
+    of_news = click_index.keys_of(connection, is_news).subquery().c.key
+    new = sorted(connection.execute(select(of_news).distinct()).scalars())
     beyond: set[bytes] = set()
     for start in range(0, len(new), _AT_ONCE):
         some = new[start : start + _AT_ONCE]
@@ -226,16 +233,14 @@ def count(connection: Connection) -> int:
     return click_news.last(connection)
 
 
-Known = dict[bytes, tuple[int, datetime | None]]
-"""The rows and times of clicks that are stored, by the digests of their IDs."""
+Known = dict[bytes, tuple[int, datetime | None, bytes]]
+"""The rows, times and keys of clicks that are stored, by the digests of their IDs."""
 
 
 def _known(connection: Connection, digests: Sequence[bytes]) -> Known:
-    columns = ("key", "id", "clicked_at")
-    return {
-        key: (row, instant_of(clicked_at))
-        for key, row, clicked_at in dialect.rows_among(connection, clicks, columns, "key", digests)
-    }
+    columns = ("key", "id", "clicked_at", "joined_by")
+    found = dialect.rows_among(connection, clicks, columns, "key", digests)
+    return {key: (row, instant_of(clicked_at), keys) for key, row, clicked_at, keys in found}
 
 
 def _numbered(
@@ -256,10 +261,22 @@ def _numbered(
     return numbers, new
 
 
+def _joined_keys(seen: SeenClicks) -> list[bytes]:
+    """Return the keys of each click, one behind the other, each once."""
+    joined = [b""] * len(seen)
+    for key, position in dict.fromkeys(seen.keys):
+        joined[position] += key
+    return joined
+
+
 def _insert(
-    connection: Connection, seen: SeenClicks, numbers: Sequence[int], new: Sequence[int]
+    connection: Connection,
+    seen: SeenClicks,
+    keys: Sequence[bytes],
+    numbers: Sequence[int],
+    new: Sequence[int],
 ) -> None:
-    values = seen.digests, seen.kinds, seen.values, seen.seen_at, seen.are_whole_days
+    values = seen.digests, seen.kinds, seen.values, seen.seen_at, seen.are_whole_days, keys
     rows = list(zip(numbers, *values, strict=True))
     if len(new) < len(rows):
         rows = [rows[position] for position in new]
@@ -274,19 +291,3 @@ def _move_back(
         for position in earlier
     ]
     dialect.update_rows(connection, clicks, ("clicked_at", "is_whole_day"), rows, key=("id",))
-
-
-def _insert_keys(
-    connection: Connection, keys: Iterable[SeenKey], numbers: Sequence[int], known: set[int]
-) -> set[int]:
-    """Write the keys of all clicks; return the rows of known ones that got another."""
-    rows = dict.fromkeys([(key, numbers[position]) for key, position in keys])
-    asked = [key for key, row in rows if row in known] if known else []
-    there = {
-        (key, row)
-        for key, row in dialect.rows_among(connection, click_keys, ("key", "click"), "key", asked)
-    }
-    added = [row for row in rows if row not in there] if there else rows
-    in_order = sorted(added)  # one after the other, into pages that are at hand
-    dialect.insert_rows(connection, click_keys, ("key", "click"), in_order)
-    return {row for _, row in added if row in known} if known else set()

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from convsync.model.comeback import Comeback, ComebackKind, KeptComeback
-from convsync.store import dialect
+from convsync.store import click_index, dialect
 from convsync.store.schema import (
     audience_lists,
     audience_members,
-    click_keys,
     clicks,
     comebacks,
     deal_keys,
@@ -44,11 +43,12 @@ def clicks_of_known(connection: Connection, after: int) -> Iterator[ClickOfDeal]
 
     A key that too many deals have is nobody's.
     """
+    keyed = click_index.keys_of(connection, clicks.c.id > after).subquery()
     found = (
         select(clicks.c.id, clicks.c.clicked_at, clicks.c.kind, clicks.c.value, deal_keys.c.deal)
-        .join(click_keys, click_keys.c.click == clicks.c.id)
-        .join(deal_keys, deal_keys.c.key == click_keys.c.key)
-        .where(clicks.c.id > after, clicks.c.clicked_at.is_not(None))
+        .join(keyed, keyed.c.click == clicks.c.id)
+        .join(deal_keys, deal_keys.c.key == keyed.c.key)
+        .where(clicks.c.clicked_at.is_not(None))
         .where(deal_keys.c.key.not_in(select(shared_keys.c.key)))
         .distinct()
         .order_by(clicks.c.id, deal_keys.c.deal)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, delete, func, select, union_all
 
-from convsync.store import click_news, dialect, persons, runs
+from convsync.store import click_index, click_news, dialect, persons, runs
 from convsync.store.reach import MOST_CLICKS
 from convsync.store.schema import click_keys, clicks, crowded_keys, deal_keys
 
@@ -70,7 +70,7 @@ def _deals_behind(connection: Connection, keys: Set[bytes]) -> set[int]:
     """Return the deals that have these keys, or another key or the ID of a click with one."""
     having = select(click_keys.c.click).where(click_keys.c.key.in_(sorted(keys)))
     theirs = union_all(
-        select(click_keys.c.key).where(click_keys.c.click.in_(having)),
+        select(click_index.keys_of(connection, clicks.c.id.in_(having)).subquery().c.key),
         select(clicks.c.key).where(clicks.c.id.in_(having)),
     )
     found = select(deal_keys.c.deal).where(deal_keys.c.key.in_(theirs)).distinct()

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     LargeBinary,
+    Select,
     Table,
     create_engine,
     event,
@@ -165,6 +166,13 @@ def insert_rows(
         return
     given = _converted(connection, [table.c[name] for name in columns], rows)
     _insert(connection, table, columns, zip(*given, strict=True))
+
+
+def insert_found(connection: Connection, table: Table, found: Select[Any]) -> None:
+    """Insert what a query finds, whose columns are the table's."""
+    connection.execute(table.insert().from_select([column.name for column in table.c], found))
+    if connection.dialect.name == "postgresql":
+        postgresql_bulk.note_loaded(connection, table)
 
 
 class Alike(NamedTuple):

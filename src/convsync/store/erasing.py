@@ -27,6 +27,7 @@ from convsync.model.erased import Erased, deal_digest, digests_of_people
 from convsync.model.seen_clicks import digests_of_ids
 from convsync.store import (
     ad_clicks,
+    click_index,
     collected,
     consents,
     dialect,
@@ -161,7 +162,7 @@ def erase(connection: Connection, found: FoundPeople) -> None:
     persons.forget(connection, rows)
     write_backs.forget(connection, rows)
     for numbers in _some(sorted(found.clicks)):
-        connection.execute(delete(click_keys).where(click_keys.c.click.in_(numbers)))
+        click_index.drop(connection, numbers)
         connection.execute(delete(click_news).where(click_news.c.click.in_(numbers)))
     blank = [(token_bytes(16), "", None, number) for number in sorted(found.clicks)]
     dialect.update_rows(connection, clicks, ("key", "value", "clicked_at"), blank, key=("id",))

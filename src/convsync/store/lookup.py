@@ -17,14 +17,13 @@ from convsync.model.each import EACH, values_in
 from convsync.model.event import EventKind
 from convsync.model.record import numbers_in
 from convsync.model.statement import is_order_id
-from convsync.store import audit_blocks
+from convsync.store import audit_blocks, click_index
 from convsync.store.deal_row import key_of
-from convsync.store.reach import NOBODYS_KEYS
+from convsync.store.reach import joining_nobody
 from convsync.store.schema import (
     HAS_CONTENT,
     audit_events,
     batches,
-    click_keys,
     clicks,
     deal_keys,
     deals,
@@ -140,11 +139,8 @@ def _keys_of_click(connection: Connection, value: str) -> Iterator[Sequence[byte
     is_it = clicks.c.key.in_(digests.values())
     logged = connection.execute(select(clicks.c.id, clicks.c.key).where(is_it)).all()
     if logged:
-        shared = select(click_keys.c.key).where(
-            click_keys.c.click.in_([row for row, _ in logged]),
-            click_keys.c.key.not_in(NOBODYS_KEYS),
-        )
-        yield [*(key for _, key in logged), *connection.execute(shared).scalars()]
+        shared = click_index.keys_of_rows(connection, [row for row, _ in logged])
+        yield [*(key for _, key in logged), *sorted(shared - joining_nobody(connection))]
         return
     yield [digests.pop(ClickIdKind.GCLID)]
     yield [*digests.values()]

@@ -42,6 +42,11 @@ def insert_rows(
         write: Callable[[Sequence[Any]], None] = copy.write_row
         for row in rows:
             write(row)
+    note_loaded(connection, table)
+
+
+def note_loaded(connection: Connection, table: Table) -> None:
+    """Have this transaction's commit look whether a table grew by what was loaded into it."""
     connection.info.setdefault(_LOADED, {})[table.name] = table
 
 

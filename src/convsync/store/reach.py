@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Connection, select, union_all
 
 from convsync.model.key import CLICKS_BEGIN
-from convsync.store import dialect
+from convsync.store import click_index, dialect
 from convsync.store.schema import click_keys, clicks, crowded_keys, shared_keys
 
 MOST_CLICKS = 200
@@ -51,7 +51,7 @@ def reach(connection: Connection, keys: Collection[bytes], *, to_deals: bool = T
         found.ends += ends
         new_clicks = {click for _, click in links} - known_clicks
         known_clicks |= new_clicks
-        others = _keys_of(connection, new_clicks) - found.keys
+        others = click_index.keys_of_rows(connection, new_clicks) - found.keys
         new_keys = others - shared
     if to_deals:
         own = dialect.rows_among(connection, clicks, ("key", "id"), "id", sorted(known_clicks))
@@ -78,11 +78,6 @@ def _links_with(connection: Connection, keys: Collection[bytes]) -> tuple[list[L
         links = [link for link in links if link[0] not in too_many]
     own = dialect.rows_among(connection, clicks, ("key", "id"), "key", carried)
     return [*links, *((key, click) for key, click in own)], ends
-
-
-def _keys_of(connection: Connection, rows: Collection[int]) -> set[bytes]:
-    found = dialect.rows_among(connection, click_keys, ("key",), "click", sorted(rows))
-    return {key for (key,) in found}
 
 
 class Together:

@@ -24,10 +24,9 @@ from sqlalchemy import (
 
 from convsync.model.key import CRM_END, PEOPLE_END
 from convsync.model.ledger import State
-from convsync.store import runs
+from convsync.store import click_index, runs
 from convsync.store.schema import (
     audience_members,
-    click_keys,
     clicks,
     deal_keys,
     deals,
@@ -78,9 +77,8 @@ def sweep_click_keys(connection: Connection, before: datetime) -> None:
     """Erase the keys of people by which clicks of before then were found."""
     first, last = _slice(connection, "clicks", clicks.c.id)
     old = select(clicks.c.id).where(clicks.c.id.between(first, last), clicks.c.clicked_at < before)
-    key = click_keys.c.key
-    is_of_people = (key >= literal(CRM_END)) & (key < literal(PEOPLE_END))
-    connection.execute(delete(click_keys).where(is_of_people, click_keys.c.click.in_(old)))
+    rows = connection.execute(old).scalars()
+    click_index.drop(connection, rows, least=CRM_END, below=PEOPLE_END)
 
 
 def sweep_statements(connection: Connection, before: datetime) -> list[int]:

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.json import decode, encode
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from convsync.model.expected import AcceptedValues, ExpectedTable, Forecast
 from convsync.model.rule import ConversionRule
 from convsync.store.schema import value_versions
+
+T = TypeVar("T", bound=tuple[Any, ...])
 
 
 class Version(Struct, frozen=True, kw_only=True):
@@ -65,14 +67,12 @@ def version(connection: Connection, number: int | None = None) -> Version | None
 
 def accepted(connection: Connection) -> Version | None:
     """Return the version that rules use; None where none was ever accepted."""
-    was_accepted = value_versions.c.accepted_at.is_not(None)
-    found = (
-        select(value_versions)
-        .where(was_accepted)
-        .order_by(value_versions.c.accepted_at.desc(), value_versions.c.id.desc())
-        .limit(1)
-    )
-    return _read(connection.execute(found).first())
+    return _read(connection.execute(_accepted_last(select(value_versions))).first())
+
+
+def accepted_number(connection: Connection) -> int | None:
+    """Return the number of the version that rules use; None where none was ever accepted."""
+    return connection.execute(_accepted_last(select(value_versions.c.id))).scalar()
 
 
 def listed(connection: Connection) -> Sequence[Version]:
@@ -90,6 +90,12 @@ def in_rules(connection: Connection, rules: Sequence[ConversionRule]) -> Sequenc
         return rules
     used = AcceptedValues(version=found.number, table=found.table, restates=found.restates)
     return [rule.with_accepted(used) for rule in rules]
+
+
+def _accepted_last(asked: Select[T]) -> Select[T]:
+    was_accepted = value_versions.c.accepted_at.is_not(None)
+    in_order = (value_versions.c.accepted_at.desc(), value_versions.c.id.desc())
+    return asked.where(was_accepted).order_by(*in_order).limit(1)
 
 
 def _read(row: Row[Any] | None) -> Version | None:

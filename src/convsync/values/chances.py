@@ -2,8 +2,9 @@
 
 Each group is first asked alone: the Aalen-Johansen estimate of `outlook`, with loss as the
 competing outcome, in which a lead that is too young to have decided counts as watched so far, not
-as lost. Where too few of a group are left to watch, what comes later is taken from what stands
-above it. The groups are then drawn together (see `pooling`).
+as lost. A group is watched to its last lead: to stop sooner would give it the late sales of the
+others. What comes after that is taken from what stands above it. The groups are then drawn together
+(see `pooling`).
 
 A lead tells the more the longer it could be watched: it counts as the share of all sales within the
 window that come by its age. Leads of uneven weight tell less than as many even ones (Kish 1965).
@@ -14,17 +15,17 @@ others 1972).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from convsync.model.expected import Timing, at_age
+from convsync.model.expected import FEWEST_LEADS, Timing, at_age
 from convsync.values.leads import Lead, Terms
 from convsync.values.outlook import Course, Fate, Outlook
-from convsync.values.pooling import Family, Known, drawn_together
+from convsync.values.pooling import Drawn, Family, Known, drawn_together
 
-FEWEST = 20
-"""Leads at a milestone that a group has to have to be a group of its own."""
 FEWEST_WON = 10
 """Sales within the window, of all groups, below which nothing is said of how these differ."""
+_LAST = 1e-6
+"""The weight of the last leads of a group, below which there is only what rounding left."""
 
 Group = tuple[str, ...]
 WHOLE: Group = ()
@@ -97,34 +98,39 @@ def tallied(leads: Iterable[Lead], milestone: str, terms: Terms, day: float) -> 
     return tallies
 
 
-def chances(tallies: Tallies, watch: Watch, terms: Terms) -> Mapping[Group, Known]:
+def chances(tallies: Tallies, watch: Watch, terms: Terms) -> Mapping[Group, Drawn]:
     """Return the chance from one milestone, of the whole and of each group that is large enough."""
-    whole = _alone(tallies[WHOLE], None, watch, terms)
-    known: dict[Group, Known] = {WHOLE: whole}
+    whole = _of_all(watch, tallies[WHOLE], terms)
+    known: dict[Group, Drawn] = {WHOLE: Drawn(whole.mean, whole)}
     outlooks = {WHOLE: watch.outlook}
     depths = len(terms.by) if tallies[WHOLE].won >= FEWEST_WON else 0
     for depth in range(1, depths + 1):
         families: defaultdict[Group, dict[Group, Known]] = defaultdict(dict)
         for group, tally in tallies.items():
-            if len(group) == depth and tally.leads >= FEWEST and group[:-1] in known:
-                outlooks[group] = Outlook(tally.courses)
-                families[group[:-1]][group] = _alone(tally, outlooks[group[:-1]], watch, terms)
+            if len(group) == depth and tally.leads >= FEWEST_LEADS and group[:-1] in known:
+                above = outlooks[group[:-1]]
+                outlooks[group] = Outlook(tally.courses, watched_at_least=_LAST)
+                share = _share(outlooks[group], above, terms.window_days)
+                families[group[:-1]][group] = Known(
+                    share, spread_of(share), watch.count(tally.ages)
+                )
         known |= drawn_together(
-            [Family(known[above], one) for above, one in families.items()], spread_of
-        )
+            [Family(known[name].mean, one) for name, one in families.items()], spread_of
+        ).groups
     return known
 
 
-def _alone(tally: Tally, above: Outlook | None, watch: Watch, terms: Terms) -> Known:
-    """Return what a group says of itself, and where it was not watched, what is said above it."""
-    outlook = Outlook(tally.courses)
-    share = outlook.arrived_by(terms.window_days)
-    if above is not None:
-        share += outlook.open_at_last * above.chance(outlook.followed_until).share
+def _of_all(watch: Watch, tally: Tally, terms: Terms) -> Known:
+    """Return the chance of any lead: never nothing, as half a sale more is counted in."""
     count = watch.count(tally.ages)
-    if above is None:
-        share = (share * count + 0.5) / (count + 1)
+    share = (watch.outlook.arrived_by(terms.window_days) * count + 0.5) / (count + 1)
     return Known(share, spread_of(share), count)
+
+
+def _share(outlook: Outlook, above: Outlook, window: int) -> float:
+    """Return what a group says of itself, and where it was not watched, what is said above it."""
+    later = outlook.open_at_last * above.chance(outlook.followed_until).share
+    return outlook.arrived_by(window) + later
 
 
 def spread_of(chance: float) -> float:
@@ -132,26 +138,19 @@ def spread_of(chance: float) -> float:
     return chance * (1 - chance)
 
 
-def growing(along: Sequence[Known]) -> Sequence[Known]:
+def growing(along: Sequence[Drawn]) -> Sequence[Drawn]:
     """Return chances that never fall along the milestones, close to those that were given."""
-    blocks: list[list[Known]] = []
+    blocks: list[list[Drawn]] = []
     for one in along:
         blocks.append([one])
         while len(blocks) > 1 and _mean(blocks[-2]) > _mean(blocks[-1]):
             later = blocks.pop()
             blocks[-1] += later
-    return list(_levelled(blocks))
+    return [Drawn(_mean(block), one.own) for block in blocks for one in block]
 
 
-def _levelled(blocks: Iterable[Sequence[Known]]) -> Iterator[Known]:
-    for block in blocks:
-        mean = _mean(block)
-        for one in block:
-            yield Known(mean, spread_of(mean), one.leads) if len(block) > 1 else one
-
-
-def _mean(block: Sequence[Known]) -> float:
-    total = sum(one.leads for one in block)
-    if not total:
+def _mean(block: Sequence[Drawn]) -> float:
+    total = sum(one.own.leads for one in block)
+    if len(block) == 1 or not total:
         return sum(one.mean for one in block) / len(block)
-    return sum(one.mean * one.leads for one in block) / total
+    return sum(one.mean * one.own.leads for one in block) / total

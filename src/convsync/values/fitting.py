@@ -5,10 +5,10 @@ both together: as they are independent, distances on the scale of ratios add up 
 """
 
 from collections.abc import Mapping, Sequence
-from math import exp, hypot, inf, log, sqrt
+from math import exp, hypot, inf, log
 
 from convsync.model.expected import Cell, ExpectedTable, Measured, key_of
-from convsync.values.amounts import amounts
+from convsync.values.amounts import Amount, Amounts, amounts
 from convsync.values.chances import (
     WHOLE,
     Group,
@@ -20,8 +20,8 @@ from convsync.values.chances import (
     tallied,
 )
 from convsync.values.leads import Lead, Terms
-from convsync.values.outlook import NINE_IN_TEN, wilson
-from convsync.values.pooling import Known
+from convsync.values.outlook import wilson
+from convsync.values.pooling import Drawn
 
 
 def learn(leads: Sequence[Lead], terms: Terms, day: float) -> ExpectedTable | None:
@@ -52,15 +52,15 @@ def learn(leads: Sequence[Lead], terms: Terms, day: float) -> ExpectedTable | No
 
 
 def _along_milestones(
-    by_milestone: Mapping[str, Mapping[Group, Known]],
-) -> Mapping[str, Mapping[Group, Known]]:
+    by_milestone: Mapping[str, Mapping[Group, Drawn]],
+) -> Mapping[str, Mapping[Group, Drawn]]:
     """Return chances that grow along the milestones, group by group.
 
     A group that is too small at a later milestone has there what the group above it has, but no
     less than it has itself at an earlier one.
     """
     groups = sorted({group for found in by_milestone.values() for group in found})
-    grown: dict[str, dict[Group, Known]] = {name: {} for name in by_milestone}
+    grown: dict[str, dict[Group, Drawn]] = {name: {} for name in by_milestone}
     for group in groups:
         along = [_narrowest(found, group) for found in by_milestone.values()]
         for name, known in zip(by_milestone, growing(along), strict=True):
@@ -68,14 +68,14 @@ def _along_milestones(
     return grown
 
 
-def _narrowest(known: Mapping[Group, Known], group: Group) -> Known:
+def _narrowest(known: Mapping[Group, Drawn], group: Group) -> Drawn:
     return next(
         known[group[:depth]] for depth in range(len(group), -1, -1) if group[:depth] in known
     )
 
 
 def _cells(
-    milestone: str, tallies: Tallies, of_groups: Mapping[Group, Known], sales: Mapping[Group, Known]
+    milestone: str, tallies: Tallies, of_groups: Mapping[Group, Drawn], sales: Amounts | None
 ) -> dict[str, Cell]:
     nothing = Tally()
     return {
@@ -84,11 +84,9 @@ def _cells(
     }
 
 
-def _cell(
-    milestone: str, group: Group, tally: Tally, chance: Known, sales: Mapping[Group, Known]
-) -> Cell:
-    of_chance = Measured(chance.mean, *wilson(chance.mean, chance.leads), chance.leads)
-    amount = _as_amount(_narrowest(sales, group)) if sales else None
+def _cell(milestone: str, group: Group, tally: Tally, chance: Drawn, sales: Amounts | None) -> Cell:
+    of_chance = _chance(chance)
+    amount = None if sales is None else sales.of(group)
     return Cell(
         milestone=milestone,
         group=group,
@@ -96,24 +94,31 @@ def _cell(
         won=tally.won,
         young=tally.young,
         chance=of_chance,
-        amount=amount,
-        value=_multiplied(of_chance, amount) if amount else None,
+        amount=None if amount is None else _amount(amount),
+        value=None if amount is None else _value(chance, of_chance, amount),
     )
 
 
-def _as_amount(known: Known) -> Measured:
-    """Return an amount with its interval, which is one of ratios: no amount is below zero."""
-    reach = NINE_IN_TEN * sqrt(known.variance) / known.mean if known.mean else 0.0
-    return Measured(known.mean, known.mean * exp(-reach), known.mean * exp(reach), known.leads)
+def _chance(chance: Drawn) -> Measured:
+    return _around(chance.mean, *wilson(chance.own.mean, chance.own.leads), chance.own.leads)
 
 
-def _multiplied(chance: Measured, amount: Measured) -> Measured:
-    value = chance.value * amount.value
-    if not value:
-        return Measured(value, 0.0, chance.high * amount.high, chance.count)
-    down = hypot(_ratio(chance.low, chance.value), _ratio(amount.low, amount.value))
-    up = hypot(_ratio(chance.high, chance.value), _ratio(amount.high, amount.value))
-    return Measured(value, value * exp(-down), value * exp(up), chance.count)
+def _amount(amount: Amount) -> Measured:
+    return _around(amount.mean, amount.own / amount.ratio, amount.own * amount.ratio, amount.sales)
+
+
+def _value(chance: Drawn, of_chance: Measured, amount: Amount) -> Measured:
+    value, own = chance.mean * amount.mean, chance.own.mean * amount.own
+    if not own:
+        return _around(value, 0.0, of_chance.high * amount.own * amount.ratio, of_chance.count)
+    down = hypot(_ratio(of_chance.low, chance.own.mean), log(amount.ratio))
+    up = hypot(_ratio(of_chance.high, chance.own.mean), log(amount.ratio))
+    return _around(value, own * exp(-down), own * exp(up), of_chance.count)
+
+
+def _around(value: float, low: float, high: float, count: float) -> Measured:
+    """Return a figure with its interval, which never leaves it out."""
+    return Measured(value, min(low, value), max(high, value), count)
 
 
 def _ratio(bound: float, middle: float) -> float:

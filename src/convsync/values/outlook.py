@@ -3,8 +3,8 @@
 A deal that is open is not lost: it says that it took at least so long. The share that arrives by an
 age is therefore the Aalen-Johansen estimate of the cumulative incidence, with loss as the competing
 outcome (Kalbfleisch and Prentice, The Statistical Analysis of Failure Time Data, section 8.2). It
-is not carried on past the age at which fewer than ten deals are left to watch: what comes later
-than that is unknown, and a projection is of what comes by then.
+is not carried on past the age at which fewer than ten deals are left to watch, unless somebody asks
+for less: what comes later than that is unknown, and a projection is of what comes by then.
 
 Deals may count by weight, older ones less, say; ten are then ten of full weight.
 
@@ -62,8 +62,11 @@ class Projection:
 class Outlook:
     """What the courses of many deals say of those that are still open."""
 
-    def __init__(self, courses: Mapping[Course, float]) -> None:
+    def __init__(
+        self, courses: Mapping[Course, float], *, watched_at_least: float = WATCHED_AT_LEAST
+    ) -> None:
         """Take courses, and how many deals took each."""
+        self._at_least = watched_at_least
         self.arrivals = sum(deals for one, deals in courses.items() if one.fate is Fate.ARRIVED)
         self._days = [BEFORE]
         self._arrived = [0.0]
@@ -121,7 +124,7 @@ class Outlook:
 
     def _follow(self, days: int, fates: Mapping[Fate, float]) -> None:
         watched = self._watched[-1]
-        if watched < WATCHED_AT_LEAST:
+        if watched < self._at_least:
             return
         arrived, lost = fates.get(Fate.ARRIVED, 0), fates.get(Fate.LOST, 0)
         left = self._open[-1]
@@ -129,6 +132,17 @@ class Outlook:
         self._arrived.append(self._arrived[-1] + left * arrived / watched)
         self._open.append(left * (watched - arrived - lost) / watched)
         self._watched.append(watched - sum(fates.values()))
+
+
+def nine_in_ten(count: float) -> float:
+    """Return the standard errors on each side that hold nine in ten means of so many.
+
+    They are those of Student's distribution where the variance is estimated from as many: its
+    expansion about the normal one (Abramowitz and Stegun 26.7.5), right to a hundredth from five.
+    """
+    z, freedom = NINE_IN_TEN, max(count - 1, 1.0)
+    first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return z + first / freedom + second / freedom**2
 
 
 def wilson(share: float, count: float) -> tuple[float, float]:

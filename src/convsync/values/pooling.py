@@ -4,17 +4,18 @@ The rule is Bühlmann and Straub's (1970), the oldest of empirical Bayes: a grou
 `between / (between + own)` of its own mean, and takes the rest from what stands above it. `own` is
 the variance of its mean, `between` the variance between groups, estimated from how much further
 they lie apart than chance alone would put them. Where they lie no further apart, all are alike,
-and each has the mean of the whole. The variance of a chance depends on its size: it is taken at the
-size that a first round of the same rule gives.
+and each has the mean of the whole. The variance of a single lead depends on the mean: it is taken
+at the size that a first round of the same rule gives.
 
 A group that lies further away than one and a half of its own standard errors is hardly like what it
 is drawn towards, and is drawn the less the surer that is, by the square: as under a distribution of
 groups with heavy tails. Else a large group that hardly ever sells would be given the sales of the
-others.
+others. So no group is drawn further than one and a half of its standard errors (Efron and Morris
+1972 limit it alike).
 
-What is said of a group is as sure as three things together: its own leads, the mean that it is
-drawn towards, and the estimate of `between` (Morris 1983); but never less sure than by its leads
-alone.
+How sure a mean is, a group says by its own leads alone. An interval that borrows from the others is
+shorter, and right for groups on average; for the one that is unlike the others it is wrong most
+of the time, and that is the group somebody looks at (Armstrong, Kolesár and Plagborg-Møller 2022).
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -42,30 +43,38 @@ class Known(NamedTuple):
         return self.spread / self.leads if self.leads else 0.0
 
 
+class Drawn(NamedTuple):
+    """The mean of a group, drawn towards what stands above it, and what its own leads say."""
+
+    mean: float
+    own: Known
+
+
 @dataclass(frozen=True, slots=True)
 class Family(Generic[Name]):
     """Groups that are drawn towards the same mean; each is known by its own leads alone."""
 
-    above: Known
+    above: float
     groups: Mapping[Name, Known]
 
 
-class _Between(NamedTuple):
-    """The variance between groups, and how uncertain it is, as the variance of that estimate."""
+@dataclass(frozen=True, slots=True)
+class Pool(Generic[Name]):
+    """Groups drawn towards the means above them, and the variance between groups of a family."""
 
-    variance: float
-    uncertainty: float
+    groups: Mapping[Name, Drawn]
+    between: float
 
 
-def drawn_together(families: Sequence[Family[Name]], spread_at: SpreadAt) -> Mapping[Name, Known]:
-    """Return what is known of each group once it is drawn towards the mean above it."""
-    first = _drawn(families, lambda _, above: above.spread)
-    return _drawn(families, lambda name, _: spread_at(first[name].mean))
+def drawn_together(families: Sequence[Family[Name]], spread_at: SpreadAt) -> Pool[Name]:
+    """Return each group drawn towards the mean above it; one of no leads is left out."""
+    first = _drawn(families, lambda _, above: spread_at(above))
+    return _drawn(families, lambda name, _: spread_at(first.groups[name].mean))
 
 
 def _drawn(
-    families: Sequence[Family[Name]], spread_of: Callable[[Name, Known], float]
-) -> Mapping[Name, Known]:
+    families: Sequence[Family[Name]], spread_of: Callable[[Name, float], float]
+) -> Pool[Name]:
     with_spreads = [
         (
             family.above,
@@ -78,14 +87,15 @@ def _drawn(
         for family in families
     ]
     between = _between([[*groups.values()] for _, groups in with_spreads])
-    return {
-        name: _moved(one, above, between)
+    drawn = {
+        name: Drawn(_moved(one, above, between), one)
         for above, groups in with_spreads
         for name, one in groups.items()
     }
+    return Pool(drawn, between)
 
 
-def _between(families: Sequence[Sequence[Known]]) -> _Between:
+def _between(families: Sequence[Sequence[Known]]) -> float:
     """Estimate by moments, from how far the groups of each family lie around their own mean."""
     apart = by_chance = weight = 0.0
     for groups in families:
@@ -95,27 +105,16 @@ def _between(families: Sequence[Sequence[Known]]) -> _Between:
             apart += sum(one.leads * (one.mean - mean) ** 2 for one in groups)
             by_chance += sum(one.spread * (1 - one.leads / total) for one in groups)
             weight += total - sum(one.leads**2 for one in groups) / total
-    if not weight:
-        return _Between(0.0, 0.0)
-    variance = max(0.0, (apart - by_chance) / weight)
-    of_each = (one.spread + one.leads * variance for groups in families for one in groups)
-    return _Between(variance, 2 * sum(term**2 for term in of_each) / weight**2)
+    return max(0.0, (apart - by_chance) / weight) if weight else 0.0
 
 
-def _moved(own: Known, above: Known, between: _Between) -> Known:
-    both = between.variance + own.variance
+def _moved(own: Known, above: float, between: float) -> float:
+    both = between + own.variance
     if not both:
-        return own
-    away = own.mean - above.mean
-    kept = between.variance / both
+        return own.mean
+    away = own.mean - above
+    kept = between / both
     errors_away = abs(away) / sqrt(own.variance) if own.variance else 0.0
     if errors_away > _FAR:
         kept = 1 - (1 - kept) * (_FAR / errors_away) ** 2
-    slope = own.variance / both**2
-    variance = (
-        kept * own.variance
-        + (1 - kept) ** 2 * above.variance
-        + (away * slope) ** 2 * between.uncertainty
-    )
-    mean = above.mean + kept * away
-    return Known(mean, own.spread, own.spread / min(variance, own.variance) if variance else 0.0)
+    return above + kept * away

@@ -3,56 +3,37 @@
 A version is learned, tried on past months, kept, and used by nobody until it is accepted. What the
 rules use is then frozen: a later version changes nothing by itself, not even where the last months
 have drifted from what is used. That is said, and a person decides.
-
-Left out are milestones whose time is an estimate, and the amounts of sales in other currencies.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
-from decimal import Decimal
+from datetime import datetime
 
 from convsync.clock import Clock
 from convsync.deciding import put_on_record
 from convsync.errors import OperatorError
-from convsync.model.deal import LOST, WON
 from convsync.model.event import Event, EventKind
-from convsync.model.expected import ExpectedTable, Forecast, group_in
+from convsync.model.expected import ExpectedTable, Forecast
 from convsync.model.finding import Finding, Severity
 from convsync.model.outcome import EXPLANATIONS, Reason
 from convsync.model.rule import ConversionRule
 from convsync.store import value_versions
-from convsync.store.database import Connection, Database
+from convsync.store.database import Database
 from convsync.store.value_versions import Version
-from convsync.store.walks import Trace, Walk, walks
-from convsync.values.backtest import Backtest, Month, backtest, held_against
+from convsync.values.backtest import Backtest, backtest
+from convsync.values.drift import drift_in_words, drift_of
 from convsync.values.fitting import learn
-from convsync.values.leads import Lead, Spell, Terms, days_at
+from convsync.values.history import (
+    MONTHS_TRIED,
+    History,
+    LearningTerms,
+    months_before,
+    read_history,
+)
+from convsync.values.leads import days_at
 
-MONTHS_TRIED = 24
-"""Months before this one, at most, that a rule for values is tried on."""
-MONTHS_WATCHED = 3
-"""The last closed months, whose sales are held against what rules use."""
 FEWEST_WON = 10
 """Sales within the window, below which no version can be accepted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearningTerms:
-    """How values are learned: by whose calendar months are, and above what an amount is absurd."""
-
-    terms: Terms
-    zone: tzinfo
-    absurd_above: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """The leads that are kept, and how many sales are without an amount, by their currency."""
-
-    leads: Sequence[Lead]
-    without_amount: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +45,6 @@ class Learned:
     backtest: Backtest
     history: History
     drift: Sequence[Forecast]
-
-
-def read_history(connection: Connection, terms: LearningTerms) -> History:
-    """Return every deal that is in its CRM as what became of it."""
-    without: Counter[str] = Counter()
-    leads = [_lead(walk, terms, without) for walk in walks(connection)]
-    return History(leads=leads, without_amount=without)
 
 
 def learn_version(
@@ -133,39 +107,6 @@ def accept_version(
     return found
 
 
-def drift_of(
-    table: ExpectedTable, history: History, terms: LearningTerms, now: datetime
-) -> Sequence[Forecast]:
-    """Return what the last closed months say of a table, where they stray from it."""
-    day = days_at(now)
-    closed = [
-        month
-        for month in months_before(now, terms.zone, MONTHS_TRIED)
-        if month.until + table.window_days <= day
-    ]
-    strayed = held_against(table, history.leads, closed[-MONTHS_WATCHED:], day)
-    return [one for one in strayed if one.has_drifted]
-
-
-def months_before(now: datetime, zone: tzinfo, count: int) -> Sequence[Month]:
-    """Return the last months of a calendar up to the present one, the earliest first."""
-    first = now.astimezone(zone).date().replace(day=1)
-    months: list[Month] = []
-    until = _next_month(first)
-    for _ in range(count):
-        months.append(Month(f"{first:%Y-%m}", _at(first, zone), _at(until, zone)))
-        until, first = first, (first - timedelta(days=1)).replace(day=1)
-    return months[::-1]
-
-
-def _next_month(first: date) -> date:
-    return (first + timedelta(days=31)).replace(day=1)
-
-
-def _at(day: date, zone: tzinfo) -> float:
-    return days_at(datetime.combine(day, time(), tzinfo=zone))
-
-
 def _require_enough(version: Version) -> None:
     """Raise OperatorError for a version that rests on too little."""
     table = version.table
@@ -191,42 +132,6 @@ def _require_later(used: Version | None, now: datetime) -> None:
             f" now is {now:%Y-%m-%d %H:%M:%S} UTC: what is accepted last is used. Check the clock,"
             " or leave out --as-of."
         )
-
-
-# A deal as a lead
-
-
-def _lead(walk: Walk, terms: LearningTerms, without: Counter[str]) -> Lead:
-    known = terms.terms.milestones
-    reached = {
-        name: _spell(walk.traces[name])
-        for name in known
-        if name in walk.traces and not walk.traces[name].is_estimated
-    }
-    won, lost = walk.traces.get(WON), walk.traces.get(LOST)
-    amount = _amount(walk, terms)
-    if won is not None and amount is None:
-        without[walk.currency or ""] += 1
-    return Lead(
-        group=group_in(terms.terms.by, walk.source, walk.by_segment),
-        reached=reached,
-        won=None if won is None else _spell(won),
-        lost=None if lost is None else _spell(lost),
-        amount=amount,
-    )
-
-
-def _amount(walk: Walk, terms: LearningTerms) -> float | None:
-    """Return what a deal was sold for; zero means not filled in, an absurd amount is a mistake."""
-    if walk.amount is None or walk.amount <= 0 or walk.currency != terms.terms.currency:
-        return None
-    is_absurd = terms.absurd_above is not None and walk.amount > terms.absurd_above
-    return None if is_absurd else float(walk.amount)
-
-
-def _spell(trace: Trace) -> Spell:
-    since = days_at(trace.reached_at)
-    return Spell(since) if trace.withdrawn_at is None else Spell(since, days_at(trace.withdrawn_at))
 
 
 # What a look at the set-up says of it
@@ -270,12 +175,3 @@ def findings(
         )
         for one in drift
     ]
-
-
-def drift_in_words(one: Forecast) -> str:
-    """Return what was foretold and what came, for people."""
-    return (
-        f"of {one.leads:,} leads at {one.milestone} from {one.month},"
-        f" {one.expected.value:,.0f} sales were expected"
-        f" ({one.expected.low:,.0f} to {one.expected.high:,.0f}), and {one.won:,} came"
-    )

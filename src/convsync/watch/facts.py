@@ -7,10 +7,12 @@ from pathlib import Path
 
 from convsync import head_file
 from convsync.errors import OperatorError
+from convsync.model.expected import Forecast
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.store import account, alert_states, audit_log, batches, watching
 from convsync.store.database import Connection, Database
 from convsync.store.watching import Night
+from convsync.values import drift
 from convsync.verification import recent_break
 
 USUAL_DAYS = 28
@@ -25,8 +27,9 @@ class Facts:
     `not_begun` says why the last run did not even begin, "" where it did. `uploads` are the rows
     sent by each nightly run of the last four weeks; `unconfirmed` is how many batches wait for a
     verdict, and since when; `chain` says what is wrong with the audit log, "" where nothing was
-    found; `events` is how many it has. `answers` are the platforms' on the day of the last run, by
-    the event each became: a run that was killed had some, and told nobody.
+    found; `events` is how many it has, `drift` where the last run found learned values stray.
+    `answers` are the platforms' on the day of the last run, by the event each became: a run that
+    was killed had some, and told nobody.
     """
 
     at: datetime
@@ -43,6 +46,7 @@ class Facts:
     answers: Mapping[str, int] = field(default_factory=dict)
     chain: str = ""
     events: int = 0
+    drift: Sequence[Forecast] = ()
     sums: account.Sums | None = None
 
 
@@ -70,6 +74,7 @@ def facts_of(
             answers=watching.answers_since(connection, night.as_of - A_DAY) if night else {},
             chain=_problem_of_chain(connection, head_path),
             events=audit_log.last(connection).head.number,
+            drift=drift.noted(connection),
             sums=account.sums(connection, rules),
         )
 

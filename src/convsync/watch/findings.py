@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from convsync.plain_text import several
 from convsync.store.watching import ANSWERS
+from convsync.values.drift import drift_in_words
 from convsync.watch.facts import USUAL_DAYS, Facts
 from convsync.watch.timetable import Timetable
 
@@ -31,6 +32,7 @@ class Trouble(StrEnum):
     CHAIN = "chain"
     EXPIRING = "expiring"
     UNREADABLE = "unreadable"
+    DRIFT = "drift"
 
 
 CRITICAL = frozenset({Trouble.FAILED, Trouble.MISSED, Trouble.CHAIN})
@@ -53,6 +55,8 @@ FIXES: Mapping[Trouble, str] = {
     Trouble.EXPIRING: "Sign in again with `convsync auth`, or renew it where its vendor says so and"
     " write its new last day into [alerts.expires].",
     Trouble.UNREADABLE: "`convsync quarantine list` names each with its place and reason.",
+    Trouble.DRIFT: "Look at what `convsync values learn` prints, and accept that version if it is"
+    " right; nothing changes by itself.",
 }
 
 
@@ -113,6 +117,7 @@ def findings_of(facts: Facts, terms: Watching) -> list[Finding]:
         *_not_read(facts, terms),
         *_unreadable(facts, terms),
         *_expiring(facts, terms),
+        *_drift(facts),
     ]
     found += _left_undone(facts, found)
     return sorted(found, key=lambda finding: not finding.is_critical)
@@ -250,6 +255,15 @@ def _expiring(facts: Facts, terms: Watching) -> Iterator[Finding]:
             yield Finding(
                 trouble=Trouble.EXPIRING, about=name, text=f"{name} {word} on {last_day:%d %B %Y}."
             )
+
+
+def _drift(facts: Facts) -> Iterator[Finding]:
+    for one in facts.drift:
+        yield Finding(
+            trouble=Trouble.DRIFT,
+            about=one.milestone,
+            text=f"Learned values have drifted: {drift_in_words(one)}.",
+        )
 
 
 def _clock(at: datetime, terms: Watching) -> str:

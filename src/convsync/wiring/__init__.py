@@ -13,6 +13,7 @@ from convsync.opening import head_file_of as head_file_of
 from convsync.pace import Ticks
 from convsync.services import NoProgress, Progress, Services
 from convsync.settings import Settings
+from convsync.settings.value_checks import rules_that_learn
 from convsync.store.database import OnStep, ignore_step
 from convsync.wiring.audiences import audiences_of as audiences_of
 from convsync.wiring.definitions import definitions_of as definitions_of
@@ -33,6 +34,8 @@ from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of
 from convsync.wiring.sandbox import let_sandbox_follow as let_sandbox_follow
+from convsync.wiring.serve import oidc_terms_of as oidc_terms_of
+from convsync.wiring.serve import proxy_terms_of as proxy_terms_of
 from convsync.wiring.sources import click_file as click_file
 from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name
@@ -92,6 +95,7 @@ def services_of(
         audiences=audiences_of(settings),
         write_backs=write_backs_of(settings, sources),
         tell=tell_terms_of(settings),
+        learning=learning_terms_of(settings) if rules_that_learn(settings) else None,
         retry=retry,
         ask_the_time=time_of_platforms(settings),
         clock=system_clock if as_of is None else frozen_clock(as_of),

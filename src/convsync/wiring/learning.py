@@ -4,8 +4,8 @@ from convsync.errors import OperatorError
 from convsync.model.deal import LOST, WON
 from convsync.opening import company_zone
 from convsync.settings import Settings
+from convsync.values.history import LearningTerms
 from convsync.values.leads import Terms
-from convsync.values.versions import LearningTerms
 from convsync.wiring.rules import absurd_above, funnel_of
 
 

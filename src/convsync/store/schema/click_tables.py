@@ -1,7 +1,10 @@
 """Clicks, the keys that join them to deals, and what the ad platform says of them.
 
 Each click ID stands once: the digest of the ID as a key is unique in `clicks`, and joins it to the
-deals that carry it; what else joins a click to deals stands in `click_keys`.
+deals that carry it. What else joins a click to deals stands in its own row, the digests of its keys
+one behind the other, and from a key to its clicks in `click_keys`, which follows from those rows
+(`click_index`). So it needs no foreign key: it is filled out of the clicks, whose rows are never
+removed, and to look up each would cost more than to write it.
 """
 
 from sqlalchemy import (
@@ -29,6 +32,7 @@ clicks = Table(
     Column("value", Text, nullable=False),
     Column("clicked_at", Instant),
     Column("is_whole_day", Boolean, nullable=False),
+    Column("joined_by", LargeBinary, nullable=False),
     UniqueConstraint("key"),
     info={GROWS: True},
 )
@@ -37,11 +41,10 @@ click_keys = Table(
     "click_keys",
     metadata,
     Column("key", LargeBinary(16), primary_key=True),
-    Column("click", ForeignKey("clicks.id"), primary_key=True),
+    Column("click", Integer, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
     info={GROWS: True},
 )
-Index("ix_click_keys_click", click_keys.c.click)
 
 collected = Table(
     "collected",

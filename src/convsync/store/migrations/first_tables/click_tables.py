@@ -14,18 +14,17 @@ def make() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("clicked_at", sa.BigInteger(), nullable=True),
         sa.Column("is_whole_day", sa.Boolean(), nullable=False),
+        sa.Column("joined_by", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clicks")),
         sa.UniqueConstraint("key", name=op.f("uq_clicks_key")),
     )
     op.create_table(
         "click_keys",
         sa.Column("key", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("click", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["click"], ["clicks.id"], name=op.f("fk_click_keys_click")),
+        sa.Column("click", sa.Integer(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("key", "click", name=op.f("pk_click_keys")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_click_keys_click", "click_keys", ["click"])
     op.create_table(
         "collected",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
