@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from convsync.sandbox.meta.room import MetaRoom
+from convsync.sandbox.microsoft.room import MicrosoftRoom
 from convsync.sandbox.room import House, Room
 
 ROOMS: Mapping[str, Callable[[House], Room]] = {
+    "microsoft": MicrosoftRoom,
     "meta": MetaRoom,
 }
 
