@@ -1,4 +1,4 @@
-"""What reading a CRM costs: requests by 1,000 changed deals, and memory over HTTP.
+"""What reading a CRM costs: requests, and memory over HTTP.
 
 Every CRM is the sandbox's, in a process of its own, over a generated world in which each deal has
 one contact. `convsync run` reads it all.
@@ -28,11 +28,6 @@ class Reading:
     deals: int
     requests: int
     usage: Usage
-
-    @property
-    def by_thousand(self) -> float:
-        """Return the requests by 1,000 deals."""
-        return self.requests * 1_000 / self.deals
 
 
 def read(crm: str, deals: int, folder: Path) -> Reading:

@@ -55,9 +55,8 @@ the first query. What would help: settings that are built only for the tables th
     "plan": "Most of it is the start; see `status`.",
     "hubspot": """\
 A thousand deals take 46: five searches, a call for their associations, and 20 batches each of deals
-and of contacts, since a batch with history takes 50. The rest is once a night: the stages, the
-properties of deals and of contacts, the list of what was archived, and a search behind a last page
-that was full, because the total that HubSpot states may be behind its own results.""",
+and of contacts, since a batch with history takes 50. Both need their history: a deal for when it
+entered which stage, a contact for when its click IDs were written, and for those that are gone.""",
     "memory": """\
 Most of it is there before the first deal: Python, SQLAlchemy and the libraries of a road. The rest
 is a chunk of 2,000 deals, 12 MB of SQLite's pages, as much again where it sorts all keys to find

@@ -158,10 +158,7 @@ def _plainly_alike(
     Nothing is told of these but that they were planned, or carried over, and what many did
     together: as of most.
     """
-    times = Counter(one for event in events for one in event.detail[EACH]["order_id"])
-    apart = {one for one, told in times.items() if told > 1} | {one.order_id for one in alone}
-    kept_apart = {*map(bytes_of_order_id, apart)}
-    among = {number for number, row in rows.items() if row[_ORDER_ID] not in kept_apart}
+    among = _told_once(events, rows, alone)
     alike: set[int] = set()
     for event in events:
         told = in_columns(event.detail, _TOLD)
@@ -178,6 +175,20 @@ def _plainly_alike(
 
 
 _TOLD = FIELDS | {PLANNED_BY}
+
+
+def _told_once(
+    events: Sequence[_OfMany], rows: Mapping[int, row_record.Row], alone: Iterable[OfDeal]
+) -> Set[int]:
+    """Return the numbers of entries that one of these events tells of, and no more."""
+    order_ids = [one for event in events for one in event.detail[EACH]["order_id"]]
+    apart = {one.order_id for one in alone}
+    if len({*order_ids}) < len(order_ids):
+        apart |= {one for one, told in Counter(order_ids).items() if told > 1}
+    if not apart:
+        return rows.keys()
+    kept_apart = {*map(bytes_of_order_id, apart)}
+    return {number for number, row in rows.items() if row[_ORDER_ID] not in kept_apart}
 
 
 def _effects_on(

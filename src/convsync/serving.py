@@ -12,9 +12,12 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from convsync.errors import OperatorError
 
+PEER = "convsync.peer"
+"""Under which name a request says who is at the other end of its connection, proxy or not."""
 _WAITING_FOR_ACCEPT = 1_024
 
 
@@ -78,7 +81,17 @@ def _configuration(application: Starlette, proxy: str | None, tls: Tls | None) -
         ssl_keyfile=None if tls is None else str(tls.key),
     )
     configuration.load()
+    configuration.loaded_app = _with_peer(configuration.loaded_app)
     return configuration
+
+
+def _with_peer(application: ASGIApp) -> ASGIApp:
+    """Note who is at the other end, before headers of a proxy say whom it forwards for."""
+
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        await application({**scope, PEER: scope.get("client")}, receive, send)
+
+    return noting
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from convsync.model.click import Candidate, Click, ClickId, ClickIdKind, MatchBasis, Sighting
 from convsync.model.deal import Deal
@@ -15,6 +15,7 @@ from convsync.store import click_index, click_news, clicks, deals
 from convsync.store.clicks import Stored
 from convsync.store.database import Database
 from convsync.store.schema import clicks as clicks_table
+from convsync.store.schema import deal_keys
 from tests.builders import CLICKED_AT, NOW, a_candidate, a_click, a_deal
 from tests.store.rows import Passing, recheck_times, save
 
@@ -280,3 +281,9 @@ def test_two_imports_at_once_lose_nothing(database: Database, another: Database)
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(keep_many, [database, another], ["one", "other"]))
     assert len(kept(database)) == 21
+
+
+def test_a_key_of_a_deal_that_is_not_there_makes_nothing_due(passing: Passing) -> None:
+    with passing.transaction("a key of nobody") as connection:
+        connection.execute(insert(deal_keys), {"deal": 9, "key": VISITOR.digest()})
+    assert due_after(passing, seen("one")) == []

@@ -17,7 +17,6 @@ from convsync.store.schema import (
     audit_head,
     batches,
     clicks,
-    deal_keys,
     ledger,
     metadata,
     milestones,
@@ -150,7 +149,6 @@ REFUSED = [
         {"deal": 1, "name": "won", "reached_at": NOW, "is_whole_day": False},
         id="a milestone reached twice",
     ),
-    pytest.param(deal_keys, {"deal": 9, "key": bytes(16)}, id="a key without a deal"),
     pytest.param(
         clicks,
         a_click_row(id=2),

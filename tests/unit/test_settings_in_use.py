@@ -68,6 +68,16 @@ currency = "EUR"
 
 [digest]
 
+[serve.proxy]
+addresses = "10.0.0.7"
+viewers = "*"
+
+[serve.oidc]
+issuer = "https://login.example.com"
+client_id = "convsync"
+url = "https://convsync.example.com"
+operators = "ops"
+
 [rates]
 kind = "csv"
 path = "rates.csv"
@@ -276,6 +286,8 @@ def test_every_setting_is_read_when_things_are_wired(
     wiring.watch_of(settings)
     wiring.metrics_token_of(settings)
     wiring.digest_times_of(settings)
+    wiring.proxy_terms_of(settings)
+    wiring.oidc_terms_of(settings)
     wiring.let_sandbox_follow(settings, None)
     sites_of(settings)
     formats_of(settings)

@@ -112,7 +112,7 @@ def list_users(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABL
 
 def require_installed() -> None:
     """Raise OperatorError where the libraries of the page are missing."""
-    if any(find_spec(library) is None for library in ("argon2", "babel", "jinja2")):
+    if any(find_spec(one) is None for one in ("argon2", "babel", "jinja2", "joserfc")):
         raise OperatorError("The page needs libraries of its own: pip install 'convsync[serve]'.")
 
 
@@ -120,6 +120,8 @@ def require_somebody(settings: "Settings") -> None:
     """Raise OperatorError where nobody could sign in."""
     from convsync.store import users
 
+    if settings.serve.proxy or settings.serve.oidc:
+        return
     with options.ledger(settings) as database, database.reading() as connection:
         if not users.listed(connection):
             raise OperatorError("Nobody may sign in yet: convsync users add NAME --role operator")

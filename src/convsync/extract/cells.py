@@ -20,7 +20,7 @@ from convsync.extract.mapping import CellFormat
 from convsync.extract.plain_hashes import PlainHashes
 from convsync.extract.several import ids_in, phones_in
 from convsync.extract.sound_ids import (
-    is_no_key,
+    keys_in,
     plain_ids,
     raise_if_inexact,
     raise_if_personal,
@@ -192,12 +192,12 @@ class CellReader:
         text = self.text(cell)
         return ids_in(text, self._separator, self._phone_region) if text else []
 
-    def plain_ids(self, cells: Sequence[str]) -> list[str]:
+    def plain_ids(self, cells: Sequence[str]) -> Sequence[str]:
         """Return the key in each cell of a column, "" for none, or raise CellError for others."""
         texts = self.texts(cells)
         if self._separator is not None:
             raise CellError("may hold several IDs")
-        keys = ["" if is_no_key(text) else text for text in texts]
+        keys = keys_in(texts)
         plain_ids([*filter(None, keys)])
         return keys
 

@@ -127,13 +127,7 @@ class SightingColumns:
     ) -> Iterator[tuple[KeyKind, Sequence[int], list[str]]]:
         """Yield what joins rows to deals: of one kind, the rows and the value of each."""
         for kind, place in self._keys:
-            ids = [
-                (row, found)
-                for row, cell in enumerate(_column(rows, place))
-                if cell
-                for found in self._cells.ids(cell)
-            ]
-            yield kind, [row for row, _ in ids], [found for _, found in ids]
+            yield kind, *self._ids(_column(rows, place))
         for place in self._emails:
             emails = [
                 (row, email)
@@ -152,6 +146,16 @@ class SightingColumns:
             yield KeyKind.PHONE, [row for row, _ in phones], [phone for _, phone in phones]
         if self._cells.plain_hashes.are_joined:
             yield from self._plain_values(rows)
+
+    def _ids(self, cells: Sequence[str]) -> tuple[Sequence[int], list[str]]:
+        """Return the IDs in a column's cells, and the row of each."""
+        try:
+            plain_ids = self._cells.plain_ids(cells)
+        except CellError:
+            ids_of = self._cells.ids
+            ids = [(row, found) for row, cell in enumerate(cells) for found in ids_of(cell)]
+            return [row for row, _ in ids], [found for _, found in ids]
+        return _filled(plain_ids), [*filter(None, plain_ids)]
 
     def _plain_values(
         self, rows: Sequence[Row]

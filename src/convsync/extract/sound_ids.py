@@ -71,6 +71,15 @@ def is_no_key(text: str) -> bool:
     )
 
 
+def keys_in(texts: Sequence[str]) -> Sequence[str]:
+    """Return the texts of a column with "" for each that is no key."""
+    filled = [*filter(None, texts)]
+    may_lack_some = any(map(_NO_KEY.match, filled)) or not WORDS_FOR_NOTHING.isdisjoint(
+        map(str.casefold, filled)
+    )
+    return ["" if is_no_key(text) else text for text in texts] if may_lack_some else texts
+
+
 def raise_if_damaged(text: str) -> None:
     """Raise CellError for what a spreadsheet or a program wrote in an ID's place."""
     if text.casefold() in _NOTHING:

@@ -15,7 +15,7 @@ from convsync.model.carried import runs_in
 from convsync.model.chain import LoggedEvent
 from convsync.model.each import EACH, deals_in
 from convsync.model.event import EventKind
-from convsync.model.record import numbers_in
+from convsync.model.record import ranges_in
 from convsync.model.replay import Together, together
 
 RANGE = 2_000
@@ -109,12 +109,13 @@ class Common:
     def _name_entries(self, logged: LoggedEvent, detail: Mapping[str, Any]) -> None:
         """Let each entry find the event: the last that names it, and from there the one before."""
         self._of_many.append((logged.number, logged.event, detail))
-        for entry in numbers_in(detail["entries"]):
-            if (more := entry + 1 - len(self._latest)) > 0:
-                self._latest.extend([-1] * (more + entry // 8))
-            self._earlier.append(self._latest[entry])
-            self._latest[entry] = len(self._event)
-            self._event.append(len(self._of_many) - 1)
+        for entries in ranges_in(detail["entries"]):
+            if (more := entries.stop - len(self._latest)) > 0:
+                self._latest.extend([-1] * (more + entries.stop // 8))
+            self._earlier.extend(self._latest[entries.start : entries.stop])
+            begun, ended = len(self._event), len(self._event) + len(entries)
+            self._latest[entries.start : entries.stop] = array("q", range(begun, ended))
+            self._event.extend([len(self._of_many) - 1] * len(entries))
 
 
 def place_of(deal: int) -> int:

@@ -67,9 +67,14 @@ def spans_in(numbers: Iterable[int]) -> list[tuple[int, int]]:
 
 def numbers_in(spans: str) -> Iterator[int]:
     """Yield the numbers that `spans_of` has named."""
+    return chain.from_iterable(ranges_in(spans))
+
+
+def ranges_in(spans: str) -> Iterator[range]:
+    """Yield each span that `spans_of` has named."""
     for span in spans.split(","):
         first, _, last = span.partition("-")
-        yield from range(int(first), int(last or first) + 1)
+        yield range(int(first), int(last or first) + 1)
 
 
 def amount_text(amount: Decimal) -> str:
@@ -182,6 +187,7 @@ _AS_IT_IS: Mapping[str, str] = {
     "reason": "reason",
     "code": "code",
     "batch": "batch",
+    "values_version": "values_version",
 }
 """Parts that are scalars themselves, by the field that holds each."""
 _WRITERS: Mapping[str, Writer] = {
@@ -200,6 +206,7 @@ FIELDS = frozenset(
         *("operation", "event_at", "value", "currency", "click", "about"),
         *("matched_by", "clicked_at", "is_click_estimated", "seconds_to_close"),
         *("told", "told_currency", "is_unsure", "reason", "code", "due_at", "batch"),
+        "values_version",
     }
 )
 """Every field of an entry; whatever else an event says explains it."""

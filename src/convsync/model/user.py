@@ -11,6 +11,14 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+class Way(StrEnum):
+    """How a person has signed in: by a password of ours, or by somebody else's word."""
+
+    PASSWORD = "password"  # noqa: S105
+    PROXY = "proxy"
+    OIDC = "oidc"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """A person by the name they sign in with, which the audit log has for what they decide."""

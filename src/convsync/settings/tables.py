@@ -16,6 +16,7 @@ from convsync.settings.digest_tables import DigestTable
 from convsync.settings.money_tables import RatesTable, RevenueSource
 from convsync.settings.platforms import AnyDestination
 from convsync.settings.report_tables import ReportsTable
+from convsync.settings.serve_tables import ServeTable
 from convsync.settings.source_tables import ClickSource, DealSource
 from convsync.settings.tell_tables import TellTable
 from convsync.settings.value_tables import ValuesTable
@@ -260,6 +261,7 @@ class Settings(BaseSettings):
     alerts: AlertsTable = AlertsTable()
     digest: DigestTable | None = None
     metrics: MetricsTable = MetricsTable()
+    serve: ServeTable = ServeTable()
     sandbox: SandboxTable = SandboxTable()
     moved: Moves = {}
     folder: Path = Path()

@@ -92,7 +92,8 @@ def moves(value: Any) -> Any:
     return found
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
+    """Take one word for a list of it."""
     return [value] if isinstance(value, str) else value
 
 
@@ -158,7 +159,7 @@ Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Digits = Annotated[str, BeforeValidator(_digits)]
 ActionId = Annotated[str, BeforeValidator(_action)]
 AccountId = Annotated[str, BeforeValidator(_account)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Words = Annotated[tuple[str, ...], BeforeValidator(listed)]
 DateFormats = Annotated[Words, AfterValidator(_date_formats)]
 Separator = Annotated[str, Field(min_length=1, max_length=5)]
 InsteadOfAmount = Annotated[Decimal | None, BeforeValidator(_amount)]

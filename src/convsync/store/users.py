@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from convsync.model.user import Role, User
+from convsync.model.user import Role, User, Way
 from convsync.store.schema import sign_ins, users
 
 
@@ -14,6 +14,13 @@ class Listed(NamedTuple):
 
     user: User
     added_at: datetime
+
+
+class SignedIn(NamedTuple):
+    """A person who has signed in, and how."""
+
+    user: User
+    way: Way
 
 
 def add(connection: Connection, user: User, password_hash: str, at: datetime) -> bool:
@@ -53,20 +60,36 @@ def password_of(connection: Connection, name: str) -> str | None:
 
 
 def sign_in(
-    connection: Connection, name: str, token: bytes, *, at: datetime, ends_at: datetime
+    connection: Connection,
+    user: str,
+    token: bytes,
+    *,
+    way: Way,
+    role: Role | None = None,
+    at: datetime,
+    ends_at: datetime,
 ) -> None:
-    """Sign a person in by a token's digest; what had ended by `at` is forgotten."""
+    """Sign a person in by a token's digest; what had ended by `at` is forgotten.
+
+    `role` is what others said of them; None: what `users` says, for as long as it does.
+    """
     connection.execute(delete(sign_ins).where(sign_ins.c.ends_at <= at))
-    connection.execute(insert(sign_ins).values(token=token, user=name, ends_at=ends_at))
+    row = {"token": token, "user": user, "way": way, "role": role, "ends_at": ends_at}
+    connection.execute(insert(sign_ins).values(row))
 
 
-def signed_in(connection: Connection, token: bytes, at: datetime) -> User | None:
+def signed_in(connection: Connection, token: bytes, at: datetime) -> SignedIn | None:
     """Return who signed in with a token of that digest, None for nobody, or no longer."""
-    found = select(users.c.name, users.c.role).join(sign_ins, sign_ins.c.user == users.c.name)
-    row = connection.execute(
-        found.where(sign_ins.c.token == token, sign_ins.c.ends_at > at)
-    ).one_or_none()
-    return None if row is None else User(name=row.name, role=Role(row.role))
+    role = func.coalesce(sign_ins.c.role, users.c.role).label("role")
+    found = (
+        select(sign_ins.c.user, sign_ins.c.way, role)
+        .outerjoin(users, users.c.name == sign_ins.c.user)
+        .where(sign_ins.c.token == token, sign_ins.c.ends_at > at, role.is_not(None))
+    )
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        return None
+    return SignedIn(User(name=row.user, role=Role(row.role)), Way(row.way))
 
 
 def sign_out(connection: Connection, token: bytes) -> None:

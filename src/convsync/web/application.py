@@ -15,11 +15,16 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from convsync import wiring
+from convsync.clock import system_clock
 from convsync.settings import Settings
 from convsync.web.actions import Actions
 from convsync.web.asking import Commands
-from convsync.web.company import company_of
+from convsync.web.by_oidc import ByOidc
+from convsync.web.by_proxy import ByProxy
+from convsync.web.company import Company, company_of
 from convsync.web.conversions import Conversions
+from convsync.web.customers import Customers
 from convsync.web.deal_lists import DealLists
 from convsync.web.decisions import Desk
 from convsync.web.doors import Doors
@@ -28,6 +33,7 @@ from convsync.web.nights import Nights
 from convsync.web.problems import Problems
 from convsync.web.rendering import Templates
 from convsync.web.safety import SafeHeaders
+from convsync.web.set_up import SetUp
 from convsync.web.sign_in import SignIn
 
 _STATIC: Final = Path(__file__).with_name("static")
@@ -50,13 +56,15 @@ def application(
     """
     company = company_of(settings, as_of=as_of)
     templates = Templates(company.zone, company.formats)
-    doors = Doors(company, templates)
+    doors, sign_in = _entrance(settings, company, templates, is_tls=is_tls)
     families = (
-        SignIn(company, templates, is_tls=is_tls, ticks=monotonic),
+        sign_in,
         Nights(company, templates),
         Conversions(company, templates),
         Problems(company, templates),
+        Customers(company, templates),
         DealLists(company, templates, commands),
+        SetUp(company, templates, commands),
         FigurePages(company, templates, commands.figures),
         Actions(Desk(settings=settings, company=company, run_command=run_command), templates),
     )
@@ -75,3 +83,21 @@ def application(
         exception_handlers={404: doors.nothing_there, 405: doors.nothing_there},
         lifespan=lifespan,
     )
+
+
+def _entrance(
+    settings: Settings, company: Company, templates: Templates, *, is_tls: bool
+) -> tuple[Doors, SignIn]:
+    """Return who lets visitors in, and what signs them in, by whichever ways are configured."""
+    proxy, oidc = wiring.proxy_terms_of(settings), wiring.oidc_terms_of(settings)
+    by_proxy = ByProxy(proxy) if proxy else None
+    by_oidc = ByOidc(oidc, system_clock) if oidc else None
+    sign_in = SignIn(
+        company,
+        templates,
+        by_proxy=by_proxy,
+        by_oidc=by_oidc,
+        is_tls=is_tls,
+        ticks=monotonic,
+    )
+    return Doors(company, templates, by_proxy), sign_in

@@ -10,7 +10,10 @@ from starlette.responses import RedirectResponse, Response
 
 from convsync import log
 from convsync.errors import ConvsyncError, LockedError, OperatorError, TransientError
+from convsync.model.user import Way
 from convsync.store import users
+from convsync.store.users import SignedIn
+from convsync.web.by_proxy import ByProxy
 from convsync.web.company import Company
 from convsync.web.rendering import Templates
 from convsync.web.visits import (
@@ -35,15 +38,19 @@ Answer = Callable[[Request], Awaitable[Response]]
 class Doors:
     """Lets in who has signed in, and turns errors into pages that say what to do."""
 
-    def __init__(self, company: Company, templates: Templates) -> None:
+    def __init__(self, company: Company, templates: Templates, by_proxy: ByProxy | None) -> None:
         self._company = company
         self._templates = templates
+        self._by_proxy = by_proxy
 
     def page(self, page: Page, *, is_for_operators: bool = False) -> Answer:
         """Return what answers a page that is looked at."""
 
         async def answer(request: Request) -> Response:
-            visit = await run_in_threadpool(self._visit, request, {})
+            try:
+                visit = await run_in_threadpool(self._visit, request, {})
+            except RefusedError as refused:
+                return self._said(refused.status, refused.sentence)
             if visit is None:
                 asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303)
@@ -99,10 +106,16 @@ class Doors:
         if token is None:
             return None
         with self._company.database.reading() as connection:
-            user = users.signed_in(connection, digest_of(token), self._company.now())
-        if user is None:
+            found = users.signed_in(connection, digest_of(token), self._company.now())
+        if found is None or not self._is_still_named(found, request):
             return None
-        return Visit(request=request, user=user, token=token, fields=fields)
+        return Visit(request=request, user=found.user, token=token, fields=fields)
+
+    def _is_still_named(self, found: SignedIn, request: Request) -> bool:
+        """True for who signed in here; whom a proxy let in it must name with every request."""
+        if found.way is not Way.PROXY:
+            return True
+        return self._by_proxy is not None and self._by_proxy.user_of(request) == found.user
 
     def _failed(self, error: ConvsyncError) -> Response:
         log.warning("a page could not be shown", because=str(error))

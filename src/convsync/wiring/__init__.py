@@ -34,6 +34,8 @@ from convsync.wiring.rules import agreements_of as agreements_of
 from convsync.wiring.rules import funnel_of as funnel_of
 from convsync.wiring.rules import rules_of as rules_of
 from convsync.wiring.sandbox import let_sandbox_follow as let_sandbox_follow
+from convsync.wiring.serve import oidc_terms_of as oidc_terms_of
+from convsync.wiring.serve import proxy_terms_of as proxy_terms_of
 from convsync.wiring.sources import click_file as click_file
 from convsync.wiring.sources import click_sources_of as click_sources_of
 from convsync.wiring.sources import deal_sources_by_name as deal_sources_by_name

@@ -1,7 +1,8 @@
 """Deals, what they reached, and the keys that join them to clicks.
 
-The digest of a deal's row names the deal without a foreign key: it is written in the transaction
-that writes the deal, whose row is never removed, and all it can do is to pass a row over.
+The digest of a deal's row and its keys name the deal without a foreign key: they are written in the
+transaction that writes the deal, whose row is never removed. A database would look the deal up once
+more for each of them.
 """
 
 from sqlalchemy import (
@@ -87,7 +88,7 @@ these are read, and hardly a deal is."""
 deal_keys = Table(
     "deal_keys",
     metadata,
-    Column("deal", ForeignKey("deals.id"), primary_key=True),
+    Column("deal", Integer, primary_key=True, autoincrement=False),
     Column("key", LargeBinary(16), primary_key=True),
     sqlite_with_rowid=False,
     info={GROWS: True},

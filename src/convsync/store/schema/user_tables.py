@@ -1,6 +1,6 @@
 """People who sign in to the page, and who is signed in."""
 
-from sqlalchemy import Column, ForeignKey, LargeBinary, String, Table, Text
+from sqlalchemy import Column, LargeBinary, String, Table, Text
 
 from convsync.store.column_types import Instant, Word
 from convsync.store.schema.base import metadata
@@ -19,7 +19,12 @@ sign_ins = Table(
     "sign_ins",
     metadata,
     Column("token", LargeBinary(32), primary_key=True),
-    Column("user", ForeignKey("users.name"), nullable=False),
+    Column("user", String(100), nullable=False),
+    Column("way", Word(10), nullable=False),
+    Column("role", Word(10)),
     Column("ends_at", Instant, nullable=False),
 )
-"""By the digest of the token in a browser's cookie: who reads the table cannot sign in with it."""
+"""By the digest of the token in a browser's cookie: who reads the table cannot sign in with it.
+
+`role` is what others said; null for who signed in by a password, whose role is that in `users`.
+"""

@@ -63,7 +63,6 @@ def make() -> None:
         "deal_keys",
         sa.Column("deal", sa.Integer(), nullable=False),
         sa.Column("key", sa.LargeBinary(length=16), nullable=False),
-        sa.ForeignKeyConstraint(["deal"], ["deals.id"], name=op.f("fk_deal_keys_deal")),
         sa.PrimaryKeyConstraint("deal", "key", name=op.f("pk_deal_keys")),
         sqlite_with_rowid=False,
     )

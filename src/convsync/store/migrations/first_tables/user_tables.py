@@ -18,7 +18,8 @@ def make() -> None:
         "sign_ins",
         sa.Column("token", sa.LargeBinary(length=32), nullable=False),
         sa.Column("user", sa.String(length=100), nullable=False),
+        sa.Column("way", sa.String(length=10), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=True),
         sa.Column("ends_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["user"], ["users.name"], name=op.f("fk_sign_ins_user")),
         sa.PrimaryKeyConstraint("token", name=op.f("pk_sign_ins")),
     )
