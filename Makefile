@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights learned-worlds nights-on-postgresql bench bench-years bench-page bench-collect bench-peers profile dist docs reference format lock clean
+.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night quick-start night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights learned-worlds nights-on-postgresql bench bench-years bench-page bench-collect bench-peers profile dist docs reference format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ airflow-demo: $(AIRFLOW)/.ready  ## three companies on Apache Airflow, in an env
 
 own-night: $(READY)  ## type what docs/operations.md says, from an empty folder: ARGS=--installed is quicker
 	$(BIN)/python -m scripts.own_night $(ARGS)
+
+quick-start: $(READY)  ## type what docs/quick-start.md says, from an empty folder: ARGS=--installed is quicker
+	$(BIN)/python -m scripts.quick_start $(ARGS)
 
 night: $(READY)  ## thirty nights in which everything goes wrong, on both databases: DAYS=4 ON=sqlite is quick
 	$(BIN)/python -m tests.month $(SEED) $(DAYS) $(ON)

@@ -141,9 +141,9 @@ def _said_of(name: str, places: list[tuple[str, ...]], kind: str | None, said: l
     beside = [one for one in there if not one.is_above]
     text = next((one.text for one in (*of_kind, *beside) if one.text), "")
     own = WORDS.get(f"{places[0][-1]}.{name}") or WORDS.get(name, "")
-    return (
-        text or own or next((f"see `{one.file}`" for one in (*there, *said) if one.key == name), "")
-    )
+    variable = f"CONVSYNC_{'__'.join((*places[0], name))}"
+    elsewhere = [f"see `{one.file}`" for one in (*there, *said) if one.key == name]
+    return text or own or next(iter(elsewhere), f"as the variable `{variable.upper()}`")
 
 
 def _default(field: FieldInfo) -> str:

@@ -75,7 +75,8 @@ class Item(Struct, frozen=True, gc=False):
 
     NEW has a conversion, a correction a statement; CANNOT has the code for which the platform would
     not take the correction; the rest have a reason. KEPT, an UNCHANGED with `is_dropped`, drops a
-    correction no longer needed: what is counted is right again.
+    correction no longer needed: what is counted is right again. `values_version` is that of the
+    learned values which the value to be counted is of.
     """
 
     step: Step
@@ -86,6 +87,7 @@ class Item(Struct, frozen=True, gc=False):
     until: datetime | None = None
     code: str = ""
     is_dropped: bool = False
+    values_version: int | None = None
 
     @property
     def value(self) -> Money | None:
@@ -112,13 +114,15 @@ def plan_upload(
     is_mistimed: bool = False,
     knows_repeat: bool = True,
     anew: Callable[[Statement, datetime], Statement] | None = None,
+    correctable_at: datetime | None = None,
 ) -> Item:
     """Return the step after which the platform will count what was decided.
 
     A correction says nothing of the person unless `may_name_person`. What is counted and
     `is_mistimed` went out with an estimated time, and a better one is known. Without
     `knows_repeat` the platform may take what it has received already for something new. Where what
-    was taken back cannot be given a value again, `anew` returns what counts it a second time.
+    was taken back cannot be given a value again, `anew` returns what counts it a second time. No
+    correction is taken before `correctable_at`.
     """
     if entry is not None and entry.state in IN_FLIGHT:
         return _plan_in_flight(order_id, decision, entry, now, is_mistimed=is_mistimed)
@@ -141,6 +145,8 @@ def plan_upload(
     reason = decision.reason if isinstance(decision, NotSent) else None
     if code := refusal_of(correction, now):
         return _plan_refused(order_id, entry, code)
+    if correctable_at is not None and correctable_at > now:
+        return Item(Step.WAIT, order_id, reason=Reason.VERDICT_PENDING, until=correctable_at)
     again = now + VERDICT_RECHECK if is_mistimed else None
     step = STEP_OF[correction.operation]
     return Item(step, order_id, statement=correction, reason=reason, until=again)

@@ -47,7 +47,7 @@ from convsync.plan import (
 from convsync.store.deals import StoredDeal
 from convsync.store.ledger import EntryKey
 from convsync.usual import UsualDeals
-from convsync.value import revalued_at
+from convsync.value import revalued_at, values_version_of
 
 NEAR_ENOUGH = timedelta(hours=1)
 """How far an estimated time may be off without being called wrong."""
@@ -315,9 +315,11 @@ class _DealAtHand:
             is_mistimed=_is_mistimed(entry, self.stored.deal.milestone(place.milestone)),
             knows_repeat=_knows_repeat(self.takes, entry),
             anew=self.seconds.counted_anew if self.seconds.needed_by(entry.action) else None,
+            correctable_at=self.seconds.correctable.get(entry.number),
         )
         if rule is not None:
             item = self._with_revenue(item, rule, decision)
+            item = self._with_version(item, rule, entry)
         self._note(item, self.entries.get(entry.rule))
         move = move_of(item, entry, place, run_id=self.run_id)
         if move is not None:
@@ -333,6 +335,14 @@ class _DealAtHand:
         came = isinstance(rule.value, RevenueWithin) and deal.takings is not None
         is_restated = item.step is Step.RESTATE and item.reason is None
         return structs.replace(item, reason=Reason.REVENUE_CAME) if came and is_restated else item
+
+    def _with_version(self, item: Item, rule: ConversionRule, entry: LedgerEntry) -> Item:
+        """Return a step that names the learned values which what is to be counted is of."""
+        if rule.learned is None or not (item.statement or item.is_dropped):
+            return item
+        value = entry.told if item.is_dropped else item.value
+        version = values_version_of(self.stored.deal, rule, value)
+        return structs.replace(item, values_version=version)
 
     def _note(self, item: Item, entry: LedgerEntry | None) -> None:
         """Note a step, in the place of what the same run has planned for the entry, if anything."""
@@ -351,6 +361,7 @@ def move_of(item: Item, entry: LedgerEntry, place: Place, *, run_id: int) -> Mov
         case Item(step=Step.NEW, conversion=conversion) if conversion is not None:
             return moves.planned(entry, conversion, **notes)
         case Item(step=Step.NEW | Step.RESTATE | Step.RETRACT, statement=statement) if statement:
+            notes["values_version"] = item.values_version
             return moves.corrected(entry, statement, reason=item.reason, **notes)
         case Item(step=Step.WAIT, reason=reason, until=until) if reason and until:
             if reason is Reason.VERDICT_PENDING:
@@ -364,7 +375,7 @@ def move_of(item: Item, entry: LedgerEntry, place: Place, *, run_id: int) -> Mov
         case Item(step=Step.CANNOT):
             return moves.uncorrectable(entry, item.code, **notes)
         case Item(step=Step.UNCHANGED, is_dropped=True):
-            return moves.kept(entry, **notes)
+            return moves.kept(entry, values_version=item.values_version, **notes)
         case _:
             return None
 

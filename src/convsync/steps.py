@@ -339,7 +339,9 @@ class Work:
             shared=shared_keys.digests(connection),
             sales=kin.sales,
             takings=self.earnings.of(connection, rows),
-            seconds=key_times.seconds_for(connection, self.services.takes, chunk, candidates),
+            seconds=key_times.seconds_for(
+                connection, self.services.takes, chunk, candidates, entries.values()
+            ),
         )
         self._write_down(connection, done)
         held = {row: at for row, at in done.look_again.items() if at is not None}

@@ -133,6 +133,7 @@ class _UsualCase:
             statement=statement,
             matched=matched,
             time_to_close=conversion.time_to_close,
+            values_version=conversion.values_version,
         )
 
     def _matched(self, milestone: Milestone, candidates: Sequence[Candidate]) -> Matched | None:

@@ -67,6 +67,7 @@ def value_deal(
         milestone_at=milestone.reached_at,
         matched=matched,
         time_to_close=None if is_estimated else time_to_close,
+        values_version=values_version_of(deal, rule, value),
     )
 
 
@@ -123,6 +124,15 @@ def _stated(deal: Deal, rule: ConversionRule, value: StatedValue) -> Money | Not
             return _expected(deal, rule.milestone, accepted)
         case ShareOfAmount(share=share):
             return _from_amount(deal, rule.amounts, share)
+
+
+def values_version_of(deal: Deal, rule: ConversionRule, value: Money | None) -> int | None:
+    """Return the version of the learned values that a value is of; None where it is of none."""
+    accepted = None if rule.learned is None else rule.learned.accepted
+    if accepted is None or value is None:
+        return None
+    learned = _expected(deal, rule.milestone, accepted)
+    return accepted.version if learned == value else None
 
 
 def is_still_expected(deal: Deal, rule: ConversionRule, *, now: datetime) -> bool:

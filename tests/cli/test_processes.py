@@ -25,7 +25,7 @@ for command in sys.argv[1:]:
 """
 CLIENTS = frozenset({"alembic", "google", "grpc", "starlette", "uvicorn"})
 QUIET = CLIENTS | {
-    *("openpyxl", "pandas", "polars", "psycopg", "pyarrow"),
+    *("openpyxl", "pandas", "polars", "psycopg", "pyarrow", "requests"),
     *("sqlalchemy.dialects.mssql", "sqlalchemy.dialects.mysql", "sqlalchemy.dialects.postgresql"),
 }
 """What a command that reaches nothing but its SQLite file has no use for."""

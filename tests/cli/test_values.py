@@ -55,6 +55,14 @@ def learn_and_accept(office: Office, at: str, *words: str) -> str:
     return learned.out
 
 
+def version_of(office: Office, deal_id: str) -> int | None:
+    """Return the version of learned values that the value of a deal's SQL is of."""
+    said = office.types("explain", deal_id, "--format", "json")
+    (line,) = [one for one in json.loads(said.out) if one["rule"] == "sql"]
+    version: int | None = line["values_version"]
+    return version
+
+
 def value_of(office: Office, deal_id: str) -> float | None:
     said = office.types("explain", deal_id, "--format", "json")
     (line,) = [one for one in json.loads(said.out) if one["rule"] == "sql"]
@@ -90,6 +98,12 @@ def test_what_was_learned_is_sent_once_it_is_accepted(seller: Office) -> None:
     assert seller.night(NEXT_NIGHT).code == 0
     (value,) = seller.values("222")
     assert value == pytest.approx(600, rel=0.05)  # three in five are won, and bring 1,000 each
+    assert version_of(seller, "NEW") == 1
+    assert "by version 1 of the learned values" in seller.types("explain", "NEW").out
+    events = json.loads(seller.types("audit", "show", "NEW", "--format", "json").out)
+    planned = [one["detail"] for one in events if one["event"] == "planned"]
+    assert [one["values_version"] for one in planned if one["rule"] == "sql"] == [1]
+    assert seller.types("audit", "verify").code == 0
 
 
 def test_the_table_says_from_how_many_leads_each_value_is_known(seller: Office) -> None:
@@ -145,6 +159,8 @@ def test_a_new_version_changes_new_conversions_and_leaves_what_is_counted(seller
     assert value_of(seller, "NEW") == value_of(seller, "NEWER") == before
     assert before is not None
     assert (value_of(seller, "NEWEST") or 0) > 1.5 * before
+    named = {name: version_of(seller, name) for name in ("NEW", "NEWER", "NEWEST")}
+    assert named == {"NEW": 1, "NEWER": 1, "NEWEST": 2}
 
 
 @pytest.mark.long
@@ -163,6 +179,8 @@ def test_what_is_counted_is_restated_where_a_person_says_so(seller: Office) -> N
     assert seller.night("2026-03-06T02:00+01:00", "--force").code == 0
     (now,) = seller.values("222")
     assert now == pytest.approx(2 * was, rel=0.1)
+    assert version_of(seller, "NEW") == 2
+    assert seller.types("audit", "verify").code == 0
 
 
 def test_a_deal_is_explained_by_its_group_and_what_moved_its_chance(seller: Office) -> None:

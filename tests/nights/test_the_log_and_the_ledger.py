@@ -84,6 +84,7 @@ LEDGER_EDITS = {
     "clicked_at": "clicked_at + 1",
     "is_click_estimated": "1",
     "seconds_to_close": "1",
+    "values_version": "1",
     "extras": "NULL",
     "batch_id": "NULL",
     "run_id": "2",

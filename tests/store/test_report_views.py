@@ -50,7 +50,7 @@ COLUMNS = {
         " state text, operation text, reason text, code text, due_at instant, order_id text,"
         " destination text, action_id text, value money, currency text, told_value money,"
         " told_currency text, click_kind text, click_id text, clicked_at instant,"
-        " days_to_close number"
+        " days_to_close number, values_version count"
     ),
     "funnel_v1": (
         "source text, deal_id text, lead_at instant, position count, milestone text,"

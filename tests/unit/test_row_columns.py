@@ -44,6 +44,7 @@ ROW = {
     "basis": MatchBasis.VISITOR.value,
     "clicked_at": int(CLICKED.timestamp()) * 1_000_000 + 1,
     "is_click_estimated": 0,
+    "values_version": 2,
 }
 TOLD = {
     "entry": 7,
@@ -68,6 +69,7 @@ TOLD = {
     "about": closed("about", about_in_row(EXTRAS)[0], ORDER_ID, SEAL),
     "matched_by": "visitor",
     "clicked_at": CLICKED.isoformat(),
+    "values_version": 2,
 }
 
 
@@ -94,7 +96,7 @@ def test_a_row_without_a_cell_is_not_as_told(column: str) -> None:
 
 @pytest.mark.parametrize("field", sorted(FIELDS | {"deal", "order_id", "run_id"}))
 def test_a_row_of_which_anything_else_is_told_is_not_as_told(field: str) -> None:
-    is_number = field in {"entry", "deal", "run_id", "batch", "seconds_to_close"}
+    is_number = field in {"entry", "deal", "run_id", "batch", "seconds_to_close", "values_version"}
     assert not is_as_told(ROW, {**TOLD, field: 1_234_567 if is_number else "2"})
 
 

@@ -26,7 +26,8 @@ DealIds = Annotated[
 ]
 _COLUMNS = (
     *("source", "deal_id", "order_id", "rule", "milestone", "reached_at", "is_estimated"),
-    *("next_due_at", "state", "operation", "value", "currency", "reason", "code", "due_at"),
+    *("next_due_at", "state", "operation", "value", "currency", "values_version"),
+    *("reason", "code", "due_at"),
     *("why", "fix", "code_means", "code_fix", "destination", "account", "action"),
     *("sent_with", "sent_at", "request_id", "clicks", "consents", "revenue"),
 )
@@ -104,6 +105,7 @@ def _row(
         "operation": entry.operation.value if entry else None,
         "value": str(entry.value.amount) if entry and entry.value else None,
         "currency": entry.value.currency if entry and entry.value else None,
+        "values_version": entry.values_version if entry else None,
         "reason": entry.reason.value if entry and entry.reason else None,
         "code": entry.code if entry else None,
         "due_at": entry.due_at if entry else None,
@@ -283,6 +285,8 @@ class _Shown:
         entry = line.entry
         assert entry is not None, "there is one"
         value = f", {entry.value}" if entry.value else ""
+        if value and entry.values_version:
+            value += f" by version {entry.values_version} of the learned values"
         code = f", {entry.code}" if entry.code else ""
         due = f", until {self._at(entry.due_at)}" if entry.due_at else ""
         state = output.painted(entry.state.value.replace("_", " "), entry.state.value)

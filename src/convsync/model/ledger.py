@@ -107,7 +107,8 @@ class LedgerEntry(Struct, frozen=True, kw_only=True, gc=False):
     One that `is_new` is not in the ledger yet; its first move puts it there. `statement` is what
     the next request says, or the last one did; None while there has been nothing to send. `told` is
     the value the platform has confirmed, None while it has confirmed nothing; `is_unsure` where it
-    may count another one, or any. `run_id` is the run that planned it last. Times are aware UTC.
+    may count another one, or any. `run_id` is the run that planned it last, `values_version` that
+    of the learned values which its value is of. Times are aware UTC.
     """
 
     number: int
@@ -131,6 +132,7 @@ class LedgerEntry(Struct, frozen=True, kw_only=True, gc=False):
     code: str = ""
     due_at: datetime | None = None
     batch: int | None = None
+    values_version: int | None = None
 
     @property
     def operation(self) -> Operation:

@@ -63,6 +63,7 @@ def planned(entry: LedgerEntry, conversion: Conversion, *, run_id: int, **notes:
             "statement": conversion.statement,
             "matched": conversion.matched,
             "time_to_close": conversion.time_to_close,
+            "values_version": conversion.values_version,
             "reason": None,
             "code": "",
             "due_at": None,
@@ -78,6 +79,7 @@ def corrected(
     *,
     reason: Reason | None,
     run_id: int,
+    values_version: int | None = None,
     **notes: Any,
 ) -> Move:
     """Plan to restate or take back what the platform counts, or may count.
@@ -96,6 +98,7 @@ def corrected(
         "code": "",
         "due_at": None,
         "run_id": run_id,
+        "values_version": values_version,
     }
     return move(entry, kind, changes, notes)
 
@@ -150,9 +153,11 @@ def _at(place: Place) -> dict[str, Any]:
     }
 
 
-def kept(entry: LedgerEntry, *, run_id: int, **notes: Any) -> Move:
+def kept(
+    entry: LedgerEntry, *, run_id: int, values_version: int | None = None, **notes: Any
+) -> Move:
     """Drop a correction that is no longer needed: what the platform counts is right again."""
-    return _back_to_told(entry, EventKind.KEPT, None, "", run_id, notes)
+    return _back_to_told(entry, EventKind.KEPT, None, "", run_id, notes, values_version)
 
 
 def uncorrectable(entry: LedgerEntry, code: str, *, run_id: int, **notes: Any) -> Move:
@@ -168,16 +173,18 @@ def _back_to_told(
     code: str,
     run_id: int,
     notes: Mapping[str, Any],
+    values_version: int | None = None,
 ) -> Move:
     if entry.told is None or entry.statement is None:
         raise ForbiddenMoveError(f"{kind} of {entry.order_id}, which was never counted")
-    statement = entry.statement
+    back: dict[str, Any] = {}
     if entry.state is not State.CONFIRMED:
         operation = Operation.RESTATE if entry.told.amount else Operation.RETRACT
-        statement = statement.corrected(operation, entry.told)
+        statement = entry.statement.corrected(operation, entry.told)
+        back = {"statement": statement, "values_version": values_version}
     changes = {
         "state": State.CONFIRMED,
-        "statement": statement,
+        **back,
         "reason": reason,
         "code": code,
         "due_at": None,

@@ -78,6 +78,7 @@ def _columns(entries: Sequence[LedgerEntry]) -> Mapping[str, Sequence[Any]]:
         "clicked_at": _of_matches(matches, lambda matched: _iso(matched.clicked_at)),
         "is_click_estimated": _of_matches(matches, lambda matched: matched.is_estimated or None),
         "seconds_to_close": [None if took is None else int(took.total_seconds()) for took in times],
+        "values_version": [entry.values_version for entry in entries],
     }
 
 

@@ -187,6 +187,7 @@ _AS_IT_IS: Mapping[str, str] = {
     "reason": "reason",
     "code": "code",
     "batch": "batch",
+    "values_version": "values_version",
 }
 """Parts that are scalars themselves, by the field that holds each."""
 _WRITERS: Mapping[str, Writer] = {
@@ -205,6 +206,7 @@ FIELDS = frozenset(
         *("operation", "event_at", "value", "currency", "click", "about"),
         *("matched_by", "clicked_at", "is_click_estimated", "seconds_to_close"),
         *("told", "told_currency", "is_unsure", "reason", "code", "due_at", "batch"),
+        "values_version",
     }
 )
 """Every field of an entry; whatever else an event says explains it."""

@@ -46,6 +46,7 @@ class Recorded(Struct, gc=False):
     matched_by: Any = None
     clicked_at: Any = None
     is_click_estimated: Any = None
+    values_version: Any = None
 
     def as_record(self) -> Record:
         """Return the same as a mapping, without what is missing."""

@@ -3,7 +3,8 @@
 Such a platform has no name of ours for it: at another second it is another conversion, and two
 deals of one click at one second are one. So the second is chosen when the conversion is planned, a
 free one near the milestone's, and kept: what was planned stays where it is while its click and its
-milestone do, and what may have been received stays there whatever the deal becomes.
+milestone do, and what may have been received stays there whatever the deal becomes. Nor does such
+a platform know at once what it was sent: a correction waits until it does.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -25,10 +26,14 @@ Spot = tuple[ConversionAction, ClickId, datetime]
 
 @dataclass(slots=True, kw_only=True)
 class Seconds:
-    """Chooses seconds for the destinations that need it; `taken` says which are whose."""
+    """Chooses seconds for the destinations that need it; `taken` says which are whose.
+
+    `correctable` is from when on an entry, by its number, can be corrected at its platform.
+    """
 
     destinations: Set[str] = frozenset()
     taken: Mapping[Spot, OrderId] = field(default_factory=dict)
+    correctable: Mapping[int, datetime] = field(default_factory=dict)
     _chosen: dict[Spot, OrderId] = field(default_factory=dict)
 
     def needed_by(self, action: ConversionAction) -> bool:

@@ -150,8 +150,9 @@ class Takes:
     the ways of each operation that corrects: no entry, no such correction. A milestone counts
     `counts_within` so long after it was reached (None: no limit but the click's). Verdicts are
     asked for at `first_poll` after the upload and then less and less often, at `longest_poll` at
-    least; None: the answer to the upload is the verdict. `key` is what it knows a conversion by,
-    and `repeats` says when it knows a repeat for one.
+    least; None: the answer to the upload is the verdict. It takes no correction of what it
+    was sent before `corrects_after`. `key` is what it knows a conversion by, and `repeats` says
+    when it knows a repeat for one.
     """
 
     click_ids: frozenset[ClickIdKind]
@@ -163,6 +164,7 @@ class Takes:
     largest_value: Decimal = MOST
     first_poll: timedelta | None = None
     longest_poll: timedelta = timedelta(hours=12)
+    corrects_after: timedelta = timedelta(0)
     key: ConversionKey = ConversionKey.ORDER_ID
     repeats: Repeats = Repeats()
 

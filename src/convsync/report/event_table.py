@@ -62,6 +62,7 @@ _OF_DETAIL = (
     Column("clicked_at", Kind.TIME, "clicked_at"),
     Column("is_click_estimated", Kind.FLAG, "is_click_estimated"),
     Column("seconds_to_close", Kind.NUMBER, "seconds_to_close"),
+    Column("values_version", Kind.NUMBER, "values_version"),
     Column("is_unsure", Kind.FLAG, "is_unsure"),
     Column("entry", Kind.NUMBER, "entry"),
     Column("batch", Kind.NUMBER, "of_batch"),

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 VENDORS: Mapping[str, str] = {
     "google": "Google, for both APIs",
+    "microsoft": "Microsoft Advertising",
+    "meta": "Meta, whose tokens are made on its own pages",
+    "linkedin": "LinkedIn",
     "hubspot": "HubSpot",
     "salesforce": "Salesforce",
     "pipedrive": "Pipedrive",

@@ -74,6 +74,7 @@ def row_of(entry: LedgerEntry) -> tuple[Any, ...]:
         entry.code or None,
         entry.due_at,
         entry.batch,
+        entry.values_version,
     )
 
 
@@ -138,6 +139,7 @@ _CELLS_OF: Mapping[str, tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]
     "code": (("code",), lambda code: (code or None,)),
     "due_at": (("due_at",), _cell),
     "batch": (("batch_id",), _cell),
+    "values_version": (("values_version",), _cell),
 }
 """The columns that hold each part of an entry, and how; a part that changes is written whole."""
 
@@ -199,6 +201,7 @@ def as_entry(row: RowMapping) -> LedgerEntry:
         code=row["code"] or "",
         due_at=row["due_at"],
         batch=row["batch_id"],
+        values_version=row["values_version"],
     )
 
 

@@ -69,4 +69,5 @@ def _own(entries: Sequence[LedgerEntry]) -> Mapping[str, Sequence[Any]]:
         "clicked_at": [None if one is None else one.clicked_at for one in matches],
         "is_click_estimated": [None if one is None else one.is_estimated for one in matches],
         "seconds_to_close": [None if took is None else int(took.total_seconds()) for took in times],
+        "values_version": [entry.values_version for entry in entries],
     }

@@ -131,6 +131,7 @@ _READ: Mapping[str, tuple[str, Callable[[Column], list[Any]] | None]] = {
     "batch_id": ("batch", None),
     "is_unsure": ("is_unsure", _are_true),
     "seconds_to_close": ("seconds_to_close", None),
+    "values_version": ("values_version", None),
     "told_value": ("told", _amounts),
     "told_currency": ("told_currency", None),
     "operation": ("operation", _each(Operation)),

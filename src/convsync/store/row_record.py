@@ -29,7 +29,7 @@ COLUMNS = (
     *("milestone_at", "state", "reason", "code", "due_at", "batch_id", "is_unsure"),
     *("seconds_to_close", "told_value", "told_currency"),
     *("operation", "value", "currency", "event_at", "click_kind", "click_id", "extras"),
-    *("basis", "clicked_at", "is_click_estimated"),
+    *("basis", "clicked_at", "is_click_estimated", "values_version"),
 )
 _BASIS = {basis.value: basis.name.lower() for basis in MatchBasis}
 
@@ -62,9 +62,9 @@ def record_of(row: Row) -> Recorded | None:
     number, _, run_id, order_id, rule, destination, action, milestone, milestone_at = row[:9]
     state, reason, code, due_at, batch, is_unsure, seconds_to_close, told, told_currency = row[9:18]
     operation, value, currency, event_at, kind, click_id, extras = row[18:25]
-    basis, clicked_at, is_estimated = row[25:]
+    basis, clicked_at, is_estimated, values_version = row[25:]
     is_sound = (told is None) == (told_currency is None) and code != ""
-    if not (is_sound and _is_whole_statement(row[18:25]) and _is_whole_match(*row[25:])):
+    if not (is_sound and _is_whole_statement(row[18:25]) and _is_whole_match(*row[25:28])):
         return None
     about, is_stray = (None, False) if extras is None else about_in_row(extras)
     if is_stray:
@@ -98,6 +98,7 @@ def record_of(row: Row) -> Recorded | None:
         None if basis is None else _BASIS.get(basis),
         None if clicked_at is None else _iso(clicked_at),
         is_estimated or None,
+        values_version,
     )
 
 

@@ -14,7 +14,7 @@ from convsync.settings import Settings
 from convsync.signing_in.way import Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
-from convsync.wiring import google, meta
+from convsync.wiring import google, linkedin, meta, microsoft
 
 
 class Vendor(Protocol):
@@ -46,7 +46,12 @@ class Vendor(Protocol):
         """Return how a person signs in for these tables, as they are written, by their names."""
 
 
-PLATFORMS: Mapping[str, Vendor] = {"google": google, "meta": meta}
+PLATFORMS: Mapping[str, Vendor] = {
+    "google": google,
+    "microsoft": microsoft,
+    "meta": meta,
+    "linkedin": linkedin,
+}
 """The ad platforms, by the words for them."""
 VENDORS: Mapping[str, Vendor] = {
     kind: platform for platform in PLATFORMS.values() for kind in platform.KINDS

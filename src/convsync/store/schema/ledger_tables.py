@@ -126,6 +126,7 @@ ledger = Table(
     Column("extras", Text),
     Column("batch_id", ForeignKey("batches.id")),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("values_version", Integer),
     UniqueConstraint("deal", "rule"),
     CheckConstraint(_each_state_has(_NEEDED), name="what_its_state_needs"),
     info={GROWS: True},

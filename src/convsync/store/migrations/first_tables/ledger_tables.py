@@ -60,6 +60,7 @@ def make() -> None:
         sa.Column("extras", sa.Text(), nullable=True),
         sa.Column("batch_id", sa.Integer(), nullable=True),
         sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("values_version", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "CASE state WHEN 'not_sent' THEN queue IS NULL AND reason IS NOT NULL WHEN 'held' THEN queue IS NULL AND reason IS NOT NULL AND due_at IS NOT NULL WHEN 'confirmed' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL AND told_value IS NOT NULL WHEN 'planned' THEN coalesce(queue, 0) = 1 AND value IS NOT NULL AND event_at IS NOT NULL WHEN 'accepted' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'sending' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL AND batch_id IS NOT NULL WHEN 'deferred' THEN coalesce(queue, 0) = 2 AND value IS NOT NULL AND event_at IS NOT NULL AND due_at IS NOT NULL WHEN 'blocked' THEN coalesce(queue, 0) = 3 AND value IS NOT NULL AND event_at IS NOT NULL AND code IS NOT NULL WHEN 'unmatched' THEN queue IS NULL AND value IS NOT NULL AND event_at IS NOT NULL WHEN 'rejected' THEN queue IS NULL ELSE 1 = 0 END",
             name=op.f("ck_ledger_what_its_state_needs"),

@@ -95,7 +95,8 @@ SELECT
     text{{l.click_kind}} AS click_kind,
     text{{l.click_id}} AS click_id,
     instant{{l.clicked_at}} AS clicked_at,
-    days{{l.seconds_to_close}} AS days_to_close
+    days{{l.seconds_to_close}} AS days_to_close,
+    count{{l.values_version}} AS values_version
 FROM ledger l JOIN deals d ON d.id = l.deal
 """
 

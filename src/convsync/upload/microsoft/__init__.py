@@ -1,0 +1,1 @@
+"""Microsoft Advertising: offline conversions and their adjustments, over REST."""
