@@ -109,7 +109,7 @@ audience-nights: $(READY)  ## thirty nights of withdrawals, kills and faults: ea
 	NIGHTS_ON=postgresql $(BIN)/pytest -m slow --timeout 0 tests/nights/test_audience_worlds.py
 
 NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans \
-          any_world any_crm_world forgetting merges purged_histories audiences
+          any_world any_crm_world forgetting merges purged_histories audiences write_back
 nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledger on PostgreSQL
 	NIGHTS_ON=postgresql $(BIN)/pytest -m 'not slow' $(NIGHTS:%=tests/nights/test_%.py)
 
