@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.cli.test_enriching import BRAND, enriched, knows
 from tests.cli.test_values import FIXED, enter, learn_and_accept, value_of
 
 YESTERDAY = "2026-03-02 18:00:00"
-CHEAP = {**BRAND, "campaign.id": 18, "campaign.name": "Templates"}
+CHEAP: dict[str, Any] = {**BRAND, "campaign.id": 18, "campaign.name": "Templates"}
 
 
 def lead(office: Office, number: int, *, is_cheap: bool) -> None:
@@ -30,7 +31,8 @@ def lead(office: Office, number: int, *, is_cheap: bool) -> None:
         gclid=gclid,
     )
     del office.clicks[gclid]
-    knows(office, gclid, f"{since}T08:00:00Z", **(CHEAP if is_cheap else BRAND))
+    fields: dict[str, Any] = CHEAP if is_cheap else BRAND
+    knows(office, gclid, f"{since}T08:00:00Z", **fields)
 
 
 @pytest.mark.long
@@ -43,9 +45,10 @@ def test_leads_of_a_campaign_that_does_not_sell_are_worth_less_to_the_bidder(
     for number in range(40):
         lead(office, number, is_cheap=False)
         lead(office, number, is_cheap=True)
-    for name, of in (("NEW-B", BRAND), ("NEW-T", CHEAP)):
+    for name in ("NEW-B", "NEW-T"):
         enter(office, name, gclid=f"click-of-{name}", last_modified=YESTERDAY)
-        knows(office, f"click-of-{name}", **of)
+    knows(office, "click-of-NEW-B")
+    knows(office, "click-of-NEW-T", **CHEAP)
     office.night()
     enriched(office)
     assert "Templates" in learn_and_accept(office, NIGHT)
