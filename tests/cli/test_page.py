@@ -11,12 +11,14 @@ from convsync.sandbox.server import Sandbox
 from convsync.web.visits import COOKIE
 from tests.cli.office import NEXT_NIGHT, NIGHT, THIRD_NIGHT, Office
 from tests.cli.page import PASSWORD, Visitor, page_of
+from tests.cli.page_tables import Tables
 from tests.fakes.new_ledger import new_ledger
 
 INVALID = "PROCESSING_ERROR_REASON_INVALID_GCLID"
 PATHS = (
     *("/", "/runs/1", "/conversions", "/deals", "/deals/D-1", "/errors", "/do/retry?about=X"),
     *("/funnel", "/shortfalls", "/campaigns", "/coverage", "/trend", "/reports"),
+    *("/values", "/audiences", "/set-up", "/customer?key=D-1"),
 )
 SIXTH = "2026-03-06T02:00+01:00"
 HOSTILE = "<script>alert(1)</script>=HYPERLINK(1)\u202egpj"
@@ -250,11 +252,14 @@ def test_a_deal_is_found_by_anything_and_says_what_explain_says(
 
 
 def test_codes_stand_there_as_errors_lists_them(told: Office, vera: Visitor) -> None:
-    (code,) = json.loads(told.types("errors", "--format", "json").out)
+    (code,) = json.loads(told.types("errors", "--as-of", NEXT_NIGHT, "--format", "json").out)
     shown = vera.opens("/errors")
     assert f"{code['code']} {code['destination']} {code['count']}" in shown
     assert code["means"] in shown
     assert code["fix"] in shown
+    by_day = Tables(vera.html).under("Day by day, the last 30 days").by_column()
+    assert {row["day"]: int(row[INVALID]) for row in by_day} == code["by_day"]
+    assert sum(code["by_day"].values()) == code["count"]
 
 
 def test_what_a_crm_holds_harms_no_page(office: Office) -> None:

@@ -13,6 +13,7 @@ from tests.cli.office import NIGHT, Office
 from tests.cli.page import Visitor, page_of
 from tests.cli.page_tables import Tables
 from tests.cli.test_report_campaigns import advertising
+from tests.cli.test_values import past
 from tests.fakes.new_ledger import new_ledger
 
 pytestmark = pytest.mark.long
@@ -27,6 +28,14 @@ deal_id = "Deal" }
 [retry]"""
 
 
+AUDIENCE = """
+[audiences.customers]
+definition = "Everybody who bought."
+destination = "google"
+state = "won"
+"""
+
+
 @pytest.fixture(scope="module")
 def seller(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Office:
     """A company that advertises, sells, is paid, has learned its values and keeps an audience."""
@@ -36,9 +45,20 @@ def seller(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Office
     office.configure("\n[retry]", INVOICES)
     paid = "No,Paid,Amount,Currency,Deal\nR-1,2026-03-02,1500,EUR,D-1\nR-2,2026-03-02,99.5,EUR,D-2"
     (office.folder / "invoices.csv").write_text(paid, encoding="utf-8")
+    consent = 'ad_user_data = "Marketing consent"'
+    office.configure(consent, f'{consent}\nad_personalization = "Marketing consent"')
+    sending = 'kind = "data_manager"'
+    office.configure(sending, f"{sending}\ncustomer_match_terms_accepted = true")
+    office.configure("\n[retry]", f"{AUDIENCE}\n[retry]")
     office.deal("N-1", region="north", gclid="", marketing_consent="no")
-    office.deal("S-1", region="south", clicked_at="2025-01-05T08:00:00Z")
-    return advertising(office)
+    office.deal("S-1", region="south", clicked_at="2025-01-05T08:00:00Z", e_mail="s@example.com")
+    for number in range(20):
+        past(office, f"P-{number}", 4 * number, region="north", is_won=number % 5 < 3)
+    advertising(office)
+    for words in (("values", "learn"), ("values", "accept")):
+        answer = office.types(*words, "--as-of", NIGHT)
+        assert answer.code == 0, answer.err
+    return office
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +256,41 @@ def test_definitions_stand_on_every_page_word_for_word(
     shown(visitor, path)
     for one in said(seller, "report", "funnel")["agreements"]:
         assert one["definition"] in visitor.text
+
+
+def test_values_are_those_of_the_command(seller: Office, visitor: Visitor) -> None:
+    found = json.loads(seller.types("values", "show", "--format", "json").out)
+    tables = shown(visitor, "/values")
+    table = tables.under("What a lead is worth").by_column()
+    for row, line in zip(found["values"], table, strict=True):
+        assert line["milestone"] == row["milestone"]
+        for name in ("leads", "won", "young"):
+            assert line[name] == f"{row[name]:,}"
+        assert line["chance"] == f"{row['chance']:.1%}"
+        assert line["value"] == f"{row['value']:,.2f} {row['currency']}"
+    months = tables.under("Past months, each foretold from what was known at its beginning")
+    assert found["backtest"]
+    for row, line in zip(found["backtest"], months.by_column(), strict=True):
+        assert (line["month"], line["came"]) == (row["month"], f"{row['won']:,}")
+        assert line["foretold"] == f"{row['expected']['value']:,.1f}"
+    assert "accepted 2026-03-03 by" in visitor.text
+    visitor.opens("/values?version=9")
+    assert "There is no version 9 of the values; there are: 1" in visitor.text
+
+
+def test_audiences_are_those_of_the_command(seller: Office, visitor: Visitor) -> None:
+    (row,) = json.loads(seller.types("audiences", "list", "--format", "json").out)
+    tables = shown(visitor, "/audiences")
+    (line,) = tables.under("Lists").by_column()
+    assert {name.replace(" ", "_"): text for name, text in line.items()} == {
+        name: "" if value is None else str(value) for name, value in row.items()
+    }
+    assert row["people"] == 1
+    (made, *_) = json.loads(seller.types("audiences", "show", "customers", "--format", "json").out)
+    (request, *_) = tables.under("The last requests of customers").by_column()
+    assert request["request id"] == made["request_id"]
+    assert request["identifiers"] == str(made["identifiers"])
+    assert "Everybody who bought." in visitor.text
 
 
 PAGES = (

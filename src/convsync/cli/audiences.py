@@ -14,6 +14,7 @@ from convsync.errors import OperatorError
 if TYPE_CHECKING:
     from convsync.model.audience import Audience, Renewal
     from convsync.report.closing import Closing
+    from convsync.settings import Settings
     from convsync.store.audience_lists import AudienceBatch
     from convsync.store.database import Connection
 
@@ -23,16 +24,19 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="An [audiences.NAME].")]
 
 _PLAN = ("audience", "people", "add", "remove", "renew", "size", "left_out")
-_LISTS = (
+LISTS = (
     *("audience", "destination", "list_id", "display_name", "membership_days", "people"),
     *("on_list", "being_added", "being_removed", "unsure", "awaiting_verdict"),
 )
-_REQUESTS = (
+REQUESTS = (
     *("request", "at", "change", "state", "members", "identifiers"),
     *("outcome", "request_id"),
 )
 _MEMBERS = ("source", "deal_id", "email_sha256", "phone_sha256")
 _LATEST = 10
+NO_AUDIENCE = (
+    "There is no [audiences.NAME] in the configuration; config/audiences.toml has examples."
+)
 
 
 @app.command("plan")
@@ -91,29 +95,19 @@ def list_audiences(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.
 
     settings = options.load(config)
     with options.ledger(settings) as database, database.reading() as connection:
-        rows = [*_list_rows(connection, wiring.audiences_of(settings))]
-    output.show(rows, _LISTS, form)
+        rows = [*list_rows(connection, wiring.audiences_of(settings))]
+    output.show(rows, LISTS, form)
 
 
 @app.command("show")
 def show(name: Name, config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
     """Show the last requests that changed an audience's list, and what the platform said."""
-    from convsync.store import audience_lists
-
     settings = options.load(config)
     with options.ledger(settings) as database, database.reading() as connection:
-        kept = [one for one in audience_lists.all_lists(connection) if one.audience == name]
-        if not kept and name not in settings.audiences:
-            there = ", ".join(settings.audiences) or "none"
-            raise OperatorError(f"There is no audience {name}; there are: {there}.")
-        batches = [
-            batch
-            for one in kept
-            for batch in audience_lists.latest(connection, one.row, limit=_LATEST)
-        ]
+        rows = latest_requests(connection, settings, name)
     if form is Format.TABLE and name in settings.audiences:
         typer.echo(settings.audiences[name].definition or f"Audience {name}.")
-    output.show([_request_row(batch) for batch in batches], _REQUESTS, form)
+    output.show(rows, REQUESTS, form)
 
 
 @app.command("export")
@@ -145,9 +139,7 @@ def _show_all(members: "Iterator[Mapping[str, Any]]", show_one: Any) -> None:
 
 def _require_audiences(audiences: "Sequence[Audience]") -> None:
     if not audiences:
-        raise OperatorError(
-            "There is no [audiences.NAME] in the configuration; config/audiences.toml has examples."
-        )
+        raise OperatorError(NO_AUDIENCE)
 
 
 def _show_plan(planned: "Sequence[Renewal]", form: Format) -> None:
@@ -178,9 +170,27 @@ def _signed(row: Mapping[str, Any]) -> dict[str, str]:
     return {"add": f"+{row['add']:,}", "remove": f"-{row['remove']:,}"}
 
 
-def _list_rows(
+def latest_requests(
+    connection: "Connection", settings: "Settings", name: str
+) -> list[dict[str, Any]]:
+    """Return the last requests that changed an audience's list; OperatorError for no audience."""
+    from convsync.store import audience_lists
+
+    kept = [one for one in audience_lists.all_lists(connection) if one.audience == name]
+    if not kept and name not in settings.audiences:
+        there = ", ".join(settings.audiences) or "none"
+        raise OperatorError(f"There is no audience {name}; there are: {there}.")
+    return [
+        _request_row(batch)
+        for one in kept
+        for batch in audience_lists.latest(connection, one.row, limit=_LATEST)
+    ]
+
+
+def list_rows(
     connection: "Connection", audiences: "Sequence[Audience]"
 ) -> Iterator[dict[str, Any]]:
+    """Yield each audience with the list that keeps it, and how many people and identifiers."""
     from convsync.store import audience_lists, audience_members
 
     kept = {(one.audience, one.destination): one for one in audience_lists.all_lists(connection)}

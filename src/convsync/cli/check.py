@@ -11,13 +11,15 @@ from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from convsync.model.finding import Finding
     from convsync.report.check import Profiled
+    from convsync.settings import Settings
+    from convsync.store.database import Database
 
 _SUMMARY = ("check", "result", "detail")
 _COLUMNS = (*_SUMMARY, "means", "example", "fix", "paste", "link")
-_RESULTS = {None: "ok", "error": "failed", "warning": "warning", "info": "info"}
 
 
 ProfileOf = Annotated[
@@ -41,13 +43,18 @@ def check(
     Shows what each source's records hold. Sends nothing. Exits 2 on an error; warnings leave it at
     0.
     """
-    findings = _all_of(config, as_of) if profile is None else _of_file(profile)
+    if profile is None:
+        settings = options.load(config)
+        findings = all_findings(settings, options.instant(as_of, settings))
+    else:
+        findings = _of_file(profile)
     _show(findings, form)
     if _has_error(findings):
         raise typer.Exit(2)
 
 
-def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
+def all_findings(settings: "Settings", now: "datetime | None") -> "list[Finding]":
+    """Look at everything there is, sources and ad accounts included; None: as of the present."""
     from convsync import wiring
     from convsync.report.check import check_all
     from convsync.report.money_check import findings_of_money
@@ -55,8 +62,6 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
     from convsync.values.versions import findings, wants_learned_values
     from convsync.watch.set_up import problems_of
 
-    settings = options.load(config)
-    now = options.instant(as_of, settings)
     wiring.let_sandbox_follow(settings, now)
     with wiring.opened(settings, as_of=now) as services:
         found = check_all(
@@ -66,7 +71,7 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
             services.destinations,
             wiring.accounts_of(settings),
             shared=services.shared_keys,
-            clock=None if as_of else services.clock,
+            clock=None if now else services.clock,
             now=services.clock(),
         )
         if wants_learned_values(services.rules) and found[0].severity is None:
@@ -82,7 +87,25 @@ def _all_of(config: Path, as_of: str | None) -> "list[Finding]":
             currency=settings.company.currency,
             today=services.clock().astimezone(zone).date(),
         )
-    return [*found, *written, *problems_of(wiring.watch_of(settings))]
+        written += problems_of(wiring.watch_of(settings), services.clock())
+    return [*found, *written]
+
+
+def offline_findings(
+    settings: "Settings", database: "Database", now: "datetime"
+) -> "list[Finding]":
+    """Look at what can be looked at without asking anybody."""
+    from convsync import wiring
+    from convsync.report.check import findings_of_ledger
+    from convsync.values.versions import findings, wants_learned_values
+    from convsync.watch.set_up import problems_of
+
+    rules = wiring.rules_of(settings)
+    sources = [*settings.deals, *settings.clicks]
+    found = findings_of_ledger(database, [rule.name for rule in rules], sources)
+    if wants_learned_values(rules) and found[0].severity is None:
+        found += findings(database, rules, wiring.learning_terms_of(settings), now)
+    return [*found, *problems_of(wiring.watch_of(settings), now)]
 
 
 def _of_file(path: Path) -> "list[Finding]":
@@ -135,12 +158,12 @@ def _show_page(profiled: "Profiled") -> None:
 
 
 def _row(finding: "Finding") -> dict[str, Any]:
-    from convsync.report.check import Profiled
+    from convsync.report.check import RESULTS, Profiled
     from convsync.report.profile_page import profile_as_json
 
     row: dict[str, Any] = {
         "check": finding.subject,
-        "result": _RESULTS[finding.severity],
+        "result": RESULTS[finding.severity],
         "severity": finding.severity,
         "detail": finding.problem,
         "means": finding.means,

@@ -1,6 +1,5 @@
 """`customer`: one customer's whole journey, from the first click to what the platform counts."""
 
-from collections.abc import Iterator
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +8,7 @@ import typer
 from convsync.cli import addresses, options, output, sealed_part
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
 from convsync.errors import OperatorError
-from convsync.plain_text import several
+from convsync.report.sentences import NOBODY, TOO_MANY_DEALS
 
 if TYPE_CHECKING:
     from convsync.report.journey import Journey, Step
@@ -31,7 +30,6 @@ _COLUMNS = (
     *("campaign", "ad_group", "keyword", "device"),
 )
 _TABLE = ("when", "what", "deal", "value", "of")
-_LONGEST_ID = 24
 
 
 def customer(
@@ -60,7 +58,7 @@ def customer(
         )
         sealed_part.note_of(database)
     if found is None:
-        raise OperatorError("No deal and no click leads to anybody of that name.")
+        raise OperatorError(NOBODY)
     if form is Format.TABLE:
         _show(found, settings.company.time_zone)
     else:
@@ -84,11 +82,9 @@ def _row(step: "Step") -> dict[str, Any]:
 
 
 def _show(found: "Journey", zone: tzinfo | None) -> None:
-    names = ", ".join(stored.deal.deal_id for stored in found.deals) or "none"
-    clicks = sum(step.kind == "click" for step in found.steps)
-    typer.echo(f"{several(len(found.deals), 'deal')} ({names}), {several(clicks, 'click ID')}")
+    typer.echo(found.heading)
     if found.is_cut:
-        typer.echo("Keys lead to more deals than a customer has, and are followed no further.")
+        typer.echo(TOO_MANY_DEALS)
     output.show([_line(step, zone) for step in found.steps], _TABLE, Format.TABLE)
 
 
@@ -96,23 +92,8 @@ def _line(step: "Step", zone: tzinfo | None) -> dict[str, str]:
     at = output.local_time(step.at, zone)[:16] or "?"
     return {
         "when": f"about {at}" if step.is_estimated else at,
-        "what": " ".join(_said(step)),
+        "what": step.words,
         "deal": step.deal_id,
         "value": "" if step.value is None else f"{step.value:,.2f} {step.currency or ''}".rstrip(),
-        "of": _came_by(step),
+        "of": step.came_by,
     }
-
-
-def _said(step: "Step") -> Iterator[str]:
-    yield step.kind.value
-    yield step.what.replace("_", " ")
-    if step.name:
-        is_long = len(step.name) > _LONGEST_ID
-        yield f"{step.name[:_LONGEST_ID]}…" if is_long else step.name
-    if step.reason:
-        yield f"({step.reason.replace('_', ' ') if step.reason.islower() else step.reason})"
-
-
-def _came_by(step: "Step") -> str:
-    told = step.ad_click
-    return ", ".join(filter(None, (told.campaign, told.keyword, told.device))) if told else ""

@@ -59,6 +59,22 @@ REVENUE: Words = (
     ("expected", _EXPECTED),
     ("a sale has brought", "On average of the sales that are as old: the lifetime value so far."),
 )
+VALUES: Words = (
+    ("leads, won, young", "Leads that came there; those won in time; those that may still be."),
+    ("chance", "Of a sale within the days above, and where it lies nine times in ten."),
+    ("a sale brings", "On average, of the sales whose amount is known."),
+    ("value", "Both together: what is sent for a lead by a rule that uses these values."),
+    ("group", "Leads to its deals, of which some are too young or too old to learn from."),
+)
+FORECASTS: Words = (
+    ("foretold, nine in ten", "The sales expected of the month's leads, and where they lay."),
+    ("came", "The sales that came of them within the days above."),
+    ("log loss, of one rate", "How far chances were off, less is better; and one rate for all."),
+)
+AUDIENCES: Words = (
+    ("people", "Who met the condition at the last look: what is one deal's is one person."),
+    ("on list", "Hashed e-mails and phones that the platform's list holds; the rest likewise."),
+)
 COVERAGE: Words = (
     ("conversions", "Milestones that a rule counts, reached in these days."),
     ("covered", "Those with a click or a person to name to the platform; the rest has a reason."),

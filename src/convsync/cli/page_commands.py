@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from convsync import wiring
-from convsync.cli import deals_behind
+from convsync.cli import check, deals_behind
 from convsync.cli.deals_behind import Narrowing
 from convsync.cli.page_figures import figures_of
 from convsync.report import behind
@@ -27,6 +28,8 @@ def commands_of(settings: Settings) -> Commands:
         figures=figures_of(settings),
         deals_behind=of_deals,
         steps=deals_behind.steps_of(settings),
+        check=partial(check.all_findings, settings),
+        check_offline=partial(check.offline_findings, settings),
     )
 
 

@@ -12,6 +12,7 @@ from convsync.cli import (
     coverage_asked,
     coverage_page,
     html_sections,
+    page_values,
     report_campaigns,
     report_days,
     report_funnel,
@@ -47,6 +48,8 @@ def figures_of(settings: Settings) -> Sequence[Figures]:
         pages.coverage(),
         *([pages.revenue()] if settings.revenue else []),
         pages.trend(),
+        page_values.values_page(),
+        page_values.audiences_page(settings),
         pages.all(),
     ]
 

@@ -1,6 +1,6 @@
 """Learned values in words and lines of tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -22,17 +22,30 @@ FORECAST_TABLE = (
     *("month", "milestone", "leads", "foretold", "nine in ten", "came", "log loss"),
     *("of one rate", ""),
 )
+PAST_MONTHS = "Past months, each foretold from what was known at its beginning"
+NO_PAST_MONTH = "No past month can be foretold: no sale was known before it."
 TOO_FEW = "too few to say"
 BIN_TABLE = ("chance", "leads", "foretold", "came")
 
 
 def show_cells(table: "ExpectedTable") -> None:
     """Print what each group is worth at each milestone, and from how many leads that is known."""
-    grouped = f", by {', then '.join(table.by)}" if table.by else ""
-    typer.echo(f"Won within {table.window_days} days of each milestone{grouped}")
+    typer.echo(cells_are_of(table))
     output.show([cell_line(cell, table) for cell in table.listed()], CELL_TABLE, Format.TABLE)
+    for note in notes_on(table):
+        typer.echo(note)
+
+
+def cells_are_of(table: "ExpectedTable") -> str:
+    """Return what the cells of a table are of."""
+    grouped = f", by {', then '.join(table.by)}" if table.by else ""
+    return f"Won within {table.window_days} days of each milestone{grouped}"
+
+
+def notes_on(table: "ExpectedTable") -> Iterator[str]:
+    """Yield what is to be known of groups that are small or missing."""
     if table.by:
-        typer.echo(
+        yield (
             f"Fewer than {FEWEST_LEADS} leads of a group at a milestone are {TOO_FEW}: they have"
             " the value of the group above it, and so has a group that is not listed."
         )
@@ -41,9 +54,9 @@ def show_cells(table: "ExpectedTable") -> None:
 def show_forecasts(forecasts: "Sequence[Forecast]") -> None:
     """Print what was foretold of past months, and what came."""
     if not forecasts:
-        typer.echo("\nNo past month can be foretold: no sale was known before it.")
+        typer.echo(f"\n{NO_PAST_MONTH}")
         return
-    typer.echo("\nPast months, each foretold from what was known at its beginning")
+    typer.echo(f"\n{PAST_MONTHS}")
     output.show([forecast_line(one) for one in forecasts], FORECAST_TABLE, Format.TABLE)
 
 

@@ -132,28 +132,14 @@ def show(
     form: FormatOption = Format.TABLE,
 ) -> None:
     """Show the version that rules use, or another: its values, and how it did on past months."""
-    from convsync.store import value_versions
-
     settings = options.load(config)
     with options.ledger(settings) as database, database.reading() as connection:
-        found = (
-            value_versions.accepted(connection) or value_versions.version(connection)
-            if version is None
-            else value_versions.version(connection, version)
-        )
-        listed = value_versions.listed(connection)
-    if found is None:
-        there = (
-            f"there are: {', '.join(str(one.number) for one in listed)}"
-            if listed
-            else ("there are none yet; `convsync values learn` makes one")
-        )
-        raise OperatorError(f"There is no version {version or ''} of the values; {there}.")
+        found, listed = version_asked(connection, version)
     if form is not Format.TABLE:
         _show_rows(found.table, found.forecasts, form)
         return
     for one in listed:
-        typer.echo(_version_line(one))
+        typer.echo(version_line(one))
     typer.echo(f"\nVersion {found.number}")
     show_cells(found.table)
     show_forecasts(found.forecasts)
@@ -188,6 +174,30 @@ def explain(
         rows += [_explained_row(walk, cell, found, used) for cell in cells]
     if form is not Format.TABLE:
         output.show(rows, ("deal_id", "source", "version", *_COLUMNS, "chance_now", "facts"), form)
+
+
+def version_asked(connection: Any, version: int | None) -> "tuple[Version, Sequence[Version]]":
+    """Return a version of the values, or the one that rules use, or the latest; and all there are.
+
+    Raises OperatorError where there is none.
+    """
+    from convsync.store import value_versions
+
+    found = (
+        value_versions.accepted(connection) or value_versions.version(connection)
+        if version is None
+        else value_versions.version(connection, version)
+    )
+    listed = value_versions.listed(connection)
+    if found is None:
+        there = (
+            f"there are: {', '.join(str(one.number) for one in listed)}"
+            if listed
+            else ("there are none yet; `convsync values learn` makes one")
+        )
+        named = "" if version is None else f" {version}"
+        raise OperatorError(f"There is no version{named} of the values; {there}.")
+    return found, listed
 
 
 def accepted_or_raise(connection: Any) -> "Version":
@@ -249,7 +259,8 @@ def _cell_row(cell: "Cell", table: "ExpectedTable") -> dict[str, Any]:
     return row | {"currency": table.currency}
 
 
-def _version_line(one: "Version") -> str:
+def version_line(one: "Version") -> str:
+    """Return when a version was learned and accepted, and by whom."""
     learned = f"version {one.number}: learned {one.learned_at:%Y-%m-%d} by {one.learned_by}"
     if one.accepted_at is None:
         return f"{learned}, not accepted"

@@ -1,6 +1,6 @@
 """Preflight: everything a night needs, looked at one by one, so that one fault hides no other."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -40,6 +40,15 @@ class Profiled(Finding):
     shows: Sequence[Finding]
 
 
+RESULTS: Mapping[Severity | None, str] = {
+    None: "ok",
+    Severity.ERROR: "failed",
+    Severity.WARNING: "warning",
+    Severity.INFO: "info",
+}
+"""How a finding came out, in a word."""
+
+
 def each_of(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Yield findings, and behind a profile what it shows."""
     for finding in findings:
@@ -72,11 +81,10 @@ def check_all(
 
     `clock` is this machine's, None where it stands still and cannot be compared.
     """
-    findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
+    names = [rule.name for rule in rules], [source.name for source in sources]
+    findings = findings_of_ledger(database, *names)
     if findings[0].severity is None:
-        findings += _retired(database, rules, sources)
         with database.reading() as connection:
-            findings += nobody.warnings(connection)
             shared = allowed_keys.added_to(connection, shared)
         _recall(database, sources)
     for source in sources:
@@ -94,6 +102,18 @@ def check_all(
         )
         look = partial(_validate, rule, destinations, now)
         findings.append(_looked_at(f"rule {rule.name} at {destination}", look, refused))
+    return findings
+
+
+def findings_of_ledger(
+    database: Database, rules: Sequence[str], sources: Sequence[str]
+) -> list[Finding]:
+    """Look at the database, and at what it holds against the configuration: nobody is asked."""
+    findings = [_looked_at(f"database {database.name}", lambda: migrate.require_current(database))]
+    if findings[0].severity is None:
+        findings += _retired(database, rules, sources)
+        with database.reading() as connection:
+            findings += nobody.warnings(connection)
     return findings
 
 
@@ -115,16 +135,10 @@ def _looked_at(subject: str, look: Callable[[], None], otherwise: Finding | None
     return Finding(subject=subject)
 
 
-def _retired(
-    database: Database, rules: Sequence[ConversionRule], sources: Sequence[Checkable]
-) -> list[Finding]:
+def _retired(database: Database, rules: Sequence[str], sources: Sequence[str]) -> list[Finding]:
     """Warn of what still counts under rules and sources that left the configuration."""
     with database.reading() as connection:
-        found = retired(
-            connection,
-            rules=[rule.name for rule in rules],
-            sources=[source.name for source in sources],
-        )
+        found = retired(connection, rules=rules, sources=sources)
     return [
         Finding(
             severity=Severity.WARNING,

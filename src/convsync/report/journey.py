@@ -17,6 +17,7 @@ from convsync.model.click import Click, ClickId, ClickIdKind
 from convsync.model.deal import Deal
 from convsync.model.event import EventKind
 from convsync.model.seen_clicks import digests_of_ids, is_earlier
+from convsync.plain_text import several
 from convsync.report.event_table import row_of
 from convsync.store import ad_clicks, audit_search, clicks, consents, deals, lookup, persons
 from convsync.store.audit_search import Wanted
@@ -25,6 +26,7 @@ from convsync.store.deals import StoredDeal
 from convsync.store.lookup import Asked
 from convsync.store.persons import Person
 
+_LONGEST_ID = 24
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 TOLD = frozenset(
@@ -78,6 +80,26 @@ class Step:
     ad_click: AdClick | None = None
     reason: str = ""
 
+    @property
+    def words(self) -> str:
+        """Return what happened as people read it, long IDs cut."""
+        return " ".join(self._said())
+
+    @property
+    def came_by(self) -> str:
+        """Return what the ad account says of its click."""
+        told = self.ad_click
+        return ", ".join(filter(None, (told.campaign, told.keyword, told.device))) if told else ""
+
+    def _said(self) -> Iterator[str]:
+        yield self.kind.value
+        yield self.what.replace("_", " ")
+        if self.name:
+            is_long = len(self.name) > _LONGEST_ID
+            yield f"{self.name[:_LONGEST_ID]}…" if is_long else self.name
+        if self.reason:
+            yield f"({self.reason.replace('_', ' ') if self.reason.islower() else self.reason})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journey:
@@ -86,6 +108,13 @@ class Journey:
     deals: Sequence[StoredDeal]
     steps: Sequence[Step]
     is_cut: bool = False
+
+    @property
+    def heading(self) -> str:
+        """Return in a line which deals and how many clicks it is of."""
+        names = ", ".join(stored.deal.deal_id for stored in self.deals) or "none"
+        clicks = sum(step.kind is StepKind.CLICK for step in self.steps)
+        return f"{several(len(self.deals), 'deal')} ({names}), {several(clicks, 'click ID')}"
 
 
 def of_name(database: Database, name: str) -> Journey | None:
@@ -212,10 +241,14 @@ def _conversions(connection: Connection, person: Person) -> Iterator[Step]:
                 deal_id=event.deal_id or "",
                 value=row["value"],
                 currency=row["currency"],
-                reason=row["reason"] or row["code"] or _carried_as(row),
+                reason=reason_of(row),
             )
 
 
-def _carried_as(row: Mapping[str, Any]) -> str:
-    """Return the state that a conversion had come to when the older part of the log was sealed."""
-    return str(row["state"]) if row["event"] == EventKind.CARRIED else ""
+def reason_of(row: Mapping[str, Any]) -> str:
+    """Return why an event came about, as far as it says so, or the code that came with it.
+
+    Of what was carried over when the older part of the log was sealed: what it had come to.
+    """
+    carried_as = row["state"] if row["event"] == EventKind.CARRIED else ""
+    return str(row["reason"] or row["code"] or carried_as or "")

@@ -36,6 +36,12 @@ def page_of(profile: Profile, findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
+def beside_columns(profile: Profile) -> list[str]:
+    """Return what there is to say of click IDs, amounts, people and times, a line each."""
+    parts = (_click_ids(profile), _amounts(profile), _people(profile), _times(profile))
+    return [line for part in parts for line in part]
+
+
 def profile_as_json(profile: Profile) -> dict[str, Any]:
     """Return the profile for `--format json`: counts, shapes and times."""
     said = asdict(profile)

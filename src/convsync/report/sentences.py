@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 NO_CONVERSION = "No conversion is like that."
+NOBODY = "No deal and no click leads to anybody of that name."
+TOO_MANY_DEALS = "Keys lead to more deals than a customer has, and are followed no further."
 NO_CODE = "No conversion has a code: nothing was refused, put off, blocked or not matched."
 
 

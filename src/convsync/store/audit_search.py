@@ -129,6 +129,12 @@ def entries_named(connection: Connection, event: AuditRow) -> list[int]:
     return list(connection.execute(its_own).scalars())
 
 
+def count_told(event: AuditRow) -> int:
+    """Return of how many conversions an event tells that is of some."""
+    named = _DECODED(event.detail).get("entries") if event.deal is None else None
+    return 1 if named is None else sum(1 for _ in numbers_in(named))
+
+
 def _latest_in(
     connection: Connection, block: Block, wanted: Wanted, limit: int
 ) -> Iterator[AuditRow]:

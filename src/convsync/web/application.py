@@ -24,6 +24,7 @@ from convsync.web.by_oidc import ByOidc
 from convsync.web.by_proxy import ByProxy
 from convsync.web.company import Company, company_of
 from convsync.web.conversions import Conversions
+from convsync.web.customers import Customers
 from convsync.web.deal_lists import DealLists
 from convsync.web.decisions import Desk
 from convsync.web.doors import Doors
@@ -32,6 +33,7 @@ from convsync.web.nights import Nights
 from convsync.web.problems import Problems
 from convsync.web.rendering import Templates
 from convsync.web.safety import SafeHeaders
+from convsync.web.set_up import SetUp
 from convsync.web.sign_in import SignIn
 
 _STATIC: Final = Path(__file__).with_name("static")
@@ -60,7 +62,9 @@ def application(
         Nights(company, templates),
         Conversions(company, templates),
         Problems(company, templates),
+        Customers(company, templates),
         DealLists(company, templates, commands),
+        SetUp(company, templates, commands),
         FigurePages(company, templates, commands.figures),
         Actions(Desk(settings=settings, company=company, run_command=run_command), templates),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from convsync.model.finding import Finding
 from convsync.report.behind import Behind
 from convsync.store.database import Database
 from convsync.web.figures import Figures
@@ -19,10 +20,13 @@ Words = Mapping[str, str]
 class Commands:
     """The commands' answers. Each raises OperatorError for what makes no sense.
 
-    `figures` are the reports. `deals_behind` gives the deals that some words narrow down, as
+    `figures` are the reports. `check` looks at everything, sources and ad accounts included;
+    `check_offline` asks nobody. `deals_behind` gives the deals that some words narrow down, as
     `deals --came-to` does, with what `--where` says.
     """
 
     figures: Sequence[Figures]
     deals_behind: Callable[[Database, Words, Sequence[str], datetime], Iterator[Behind]]
     steps: Sequence[str]
+    check: Callable[[datetime | None], list[Finding]]
+    check_offline: Callable[[Database, datetime], list[Finding]]

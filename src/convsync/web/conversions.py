@@ -12,6 +12,7 @@ from starlette.routing import Route
 from convsync.errors import OperatorError
 from convsync.model.period import Period
 from convsync.report import explanation, finding, sentences
+from convsync.report.life import lives_of
 from convsync.report.selecting import CLICKS, FOUND_BY, STATES, require_known, selection_of
 from convsync.store import selection, sums
 from convsync.store.database import Connection
@@ -125,7 +126,10 @@ class Conversions:
             visit=visit,
             company=company,
             deal_id=deal_id,
-            found=[explanation.with_codes(one, company.meaning_of) for one in found],
+            found=[
+                (explanation.with_codes(one, company.meaning_of), lives_of(company.database, one))
+                for one in found
+            ],
             problems=problems,
         )
 

@@ -44,6 +44,7 @@ class Templates:
             "amount": _localised(amount),
             "took": took,
             "words": words,
+            "days": days,
             "several": _localised(several),
             "deal_path": deal_path,
         }
@@ -111,6 +112,12 @@ def money(sums: Mapping[str, Decimal]) -> str:
 def took(time: timedelta | None) -> str:
     """Return a span of time as the commands print it."""
     return "" if time is None else sentences.duration(time)
+
+
+def days(time: timedelta) -> str:
+    """Return a span of time in days."""
+    number = time / timedelta(days=1)
+    return "1 day" if number == 1 else f"{number:g} days"
 
 
 def words(name: str) -> str:

@@ -14,7 +14,7 @@ from convsync.settings import Settings
 from convsync.signing_in.way import Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
-from convsync.wiring import google, meta, microsoft
+from convsync.wiring import google, linkedin, meta, microsoft
 
 
 class Vendor(Protocol):
@@ -50,6 +50,7 @@ PLATFORMS: Mapping[str, Vendor] = {
     "google": google,
     "microsoft": microsoft,
     "meta": meta,
+    "linkedin": linkedin,
 }
 """The ad platforms, by the words for them."""
 VENDORS: Mapping[str, Vendor] = {
