@@ -63,7 +63,7 @@ quick: $(READY)  ## units, store on SQLite and command line: make quick VENV=.ve
 browser: $(READY)  ## the snippet and the page in a real Chromium, step by step
 	$(BIN)/pytest tests/browser -m "not slow" -v
 
-conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
+conformance: $(READY)  ## what each ad platform does, rule by rule, asked of the sandbox
 	$(BIN)/pytest tests/conformance -vv
 
 check: lint types imports readme docs  ## what a change must pass beside the tests
