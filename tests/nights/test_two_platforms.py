@@ -48,22 +48,28 @@ def msclkid(deal_id: str) -> str:
     return f"{int(deal_id.removeprefix('D-')):032x}"
 
 
-@pytest.fixture
-def room(sandbox: Sandbox) -> MicrosoftRoom:
+def to_microsoft(company: Company, sandbox: Sandbox) -> MicrosoftRoom:
+    """Give a company a rule for each platform, and Microsoft's account its goal."""
     room = sandbox.platform.rooms["microsoft"]
     assert isinstance(room, MicrosoftRoom)
     room.state.goals = {"Sale": SandboxGoal(name="Sale", id="7", window_minutes=90 * 24 * 60)}
-    return room
-
-
-@pytest.fixture
-def both(company: Company, room: MicrosoftRoom) -> Company:
-    """The company, with a rule for each platform."""
     company.configure(
         ("action_id = 111\n", 'action_id = 111\ndestination = "google"\n'),
         ("action_id = 222\n", 'action_id = 222\ndestination = "google"\n'),
         more=_MICROSOFT,
     )
+    return room
+
+
+@pytest.fixture
+def room(company: Company, sandbox: Sandbox) -> MicrosoftRoom:
+    return to_microsoft(company, sandbox)
+
+
+@pytest.fixture
+def both(company: Company, room: MicrosoftRoom) -> Company:
+    """The company, with a rule for each platform."""
+    assert room.state.goals
     return company
 
 
