@@ -179,27 +179,6 @@ def test_clicks_in_other_tags_cookies_are_kept_with_their_times(site: Site) -> N
         assert abs(datetime.fromisoformat(one["at"]) - clicked) < A_MINUTE
 
 
-def test_clicks_in_cookies_without_a_time_are_kept_from_when_they_are_first_seen(
-    site: Site,
-) -> None:
-    microsofts, linkedins = (
-        "f894f652ea334e739002f7167ab8f8e3",
-        "4f0c1c4e-2f9b-4a52-9f0e-5a2c3d4e5f60",
-    )
-    site.visit("/about", consent=None)
-    for cookie in (f"_uetmsclkid=_uet{microsofts}", f"li_fat_id={linkedins}"):
-        site.run("document.cookie = arguments[0] + '; path=/; max-age=60'", cookie)
-    site.visit("/contact")
-    site.visit("/contact")
-    site.submit()
-    (report,) = site.reports()
-    landings = json.loads(report.landings)
-    ids = [["msclkid", microsofts], ["li_fat_id", linkedins]]
-    assert [one["ids"] for one in landings] == [[ids[0]], [ids[1]]]
-    for one in landings:
-        assert abs(datetime.fromisoformat(one["at"]) - datetime.now(UTC)) < A_MINUTE
-
-
 def submitted(site: Site, name: str, values: list[str | None], *, country: str = "DE") -> Any:
     """Report a form with an input for each value; return what was written."""
     site.visit(f"/about?country={country}")

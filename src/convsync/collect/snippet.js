@@ -20,8 +20,6 @@
   const COOKIES = { _gcl_aw: "gclid", _gcl_gb: "wbraid", _fbc: "fbclid" };
   // GCL.<seconds>.<id>, or fb.1.<milliseconds>.<id>
   const IN_COOKIES = /\b(_gcl_aw|_gcl_gb|_fbc)=(?:GCL|fb\.\d)\.(\d{10})\d*\.([^;]+)/g;
-  // These say no time: it is when they are first seen.
-  const TIMELESS = /\b(?:_uetmsclkid=_uet|(li_fat_id)=)([\w-]{32,36})(?=;|$)/g;
   // A country's code and the 0 dialled at home; Italy's (39) is a part of the number.
   const HOME_ZERO = /^\+([17]|2[07]|3[0-46]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])0/;
 
@@ -44,11 +42,7 @@
 
   function clicksInCookies() {
     const found = [...document.cookie.matchAll(IN_COOKIES)];
-    const others = [...document.cookie.matchAll(TIMELESS)];
-    return [
-      ...found.map(([, name, at, id]) => ({ at: at * 1000, values: { [COOKIES[name]]: id } })),
-      ...others.map(([, name, id]) => ({ at: Date.now(), values: { [name || "msclkid"]: id } })),
-    ];
+    return found.map(([, name, at, id]) => ({ at: at * 1000, values: { [COOKIES[name]]: id } }));
   }
 
   // What is kept ----------------------------------------------------------------------------------
