@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Connection, Select, Table, select
 
@@ -34,7 +34,7 @@ class NobodysKeys(Generic[T]):
         own = select(deal_keys.c.key).where(deal_keys.c.deal == row)
         return self._made(connection, self._found().where(self.keys.c.key.in_(own)))
 
-    def _found(self) -> Select[tuple[bytes, int, str]]:
+    def _found(self) -> Select[Any]:
         examples = self.shown.table
         return (
             select(self.keys.c.key, self.counted, self.shown)
@@ -42,6 +42,6 @@ class NobodysKeys(Generic[T]):
             .order_by(self.counted.desc(), self.keys.c.key)
         )
 
-    def _made(self, connection: Connection, found: Select[tuple[bytes, int, str]]) -> list[T]:
-        rows = connection.execute(found).tuples()
+    def _made(self, connection: Connection, found: Select[Any]) -> list[T]:
+        rows = connection.execute(found)
         return [self.made(name_of(bytes(key)), count, example) for key, count, example in rows]
