@@ -1,6 +1,6 @@
 """LinkedIn's Conversions API as a destination, over HTTP, against a room that is strict."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -78,7 +78,7 @@ class OnLinkedIn:
 
     def value(self, order_id: OrderId) -> float | None:
         event = self.event(order_id)
-        return None if event is None else event.value
+        return None if event is None or event.value is None else event.value * event.count
 
     def event(self, order_id: OrderId) -> CountedEvent | None:
         return self.room.books.counted[ACTION.action_id].get(order_id)
@@ -121,8 +121,17 @@ def events(count: int) -> list[Statement]:
     return [structs.replace(one, event_at=RECENTLY) for one in listed]
 
 
+_MAY_COUNT_AGAIN = "LinkedIn may count a repeat again, so none is made: it stays unsure"
+
+
 class TestLinkedInOnTheSandbox(DestinationContract):
     kind = ClickIdKind.LI_FAT_ID
+    exceptions: ClassVar[Mapping[str, str]] = {
+        "test_what_is_already_there_is_good_news_and_counts_once": _MAY_COUNT_AGAIN,
+        "test_an_answer_that_never_came_is_in_passing_and_the_same_batch_settles_it": (
+            _MAY_COUNT_AGAIN
+        ),
+    }
 
     @pytest.fixture
     def destination(self, linkedin: LinkedInConversions) -> LinkedInConversions:

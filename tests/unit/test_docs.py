@@ -155,3 +155,13 @@ def test_a_dead_link_a_missing_heading_and_what_is_loaded_from_elsewhere_are_nam
         "a.css loads something from elsewhere",
     ]
     assert Page('<link rel="preconnect" href="https://f.example">').loaded == ["https://f.example"]
+
+
+def test_the_pictures_are_small_and_load_nothing() -> None:
+    pictures = sorted((DOCS / "pictures").iterdir())
+    assert {path.name for path in pictures} >= {"demo.svg", "night.png", "deal.png"}
+    assert [path.name for path in pictures if path.stat().st_size > 300_000] == []
+    for path in (one for one in pictures if one.suffix == ".svg"):
+        text = path.read_text("utf-8")
+        assert "@font-face" not in text
+        assert not re.search(r"""(?:href|src)=|url\(["']?http""", text)

@@ -20,7 +20,6 @@ from convsync.upload.linkedin.conversions_api import LinkedInConversions
 from convsync.upload.linkedin.rest import LinkedInRest
 
 Table = linkedin_tables.LinkedInTable
-KINDS = frozenset({linkedin_tables.KIND})
 _APP = ("client_id", "client_secret")
 
 
