@@ -28,9 +28,8 @@ are one thread's. It reserves and settles there between its requests, so few are
 once, and room for sixteen would stay empty; and while it reads and plans, none is, because the
 whole plan is weighed before its first request leaves. What makes `cpu` smaller makes this larger. A
 second process that parses ahead gains little: to hand a deal over as MessagePack and take it apart
-again costs 60% of what parsing it costs, by pickle 190%. So it would take
-a sixteenth off the clock, a ninth if it made the digests of rows and keys as well, and add a tenth
-to `cpu`.""",
+again costs 60% of what parsing it costs, by pickle 190%. So it would take a sixteenth off the
+clock, a ninth if it made the digests of rows and keys as well, and add a tenth to `cpu`.""",
     "drt-core": """\
 See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",
     "join": """\
