@@ -12,6 +12,7 @@ import pytest
 
 from convsync import pipeline
 from convsync.errors import OperatorError
+from convsync.forgetting import Whom
 from convsync.report.closing import Closing
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.microsoft.account import SandboxGoal
@@ -48,22 +49,28 @@ def msclkid(deal_id: str) -> str:
     return f"{int(deal_id.removeprefix('D-')):032x}"
 
 
-@pytest.fixture
-def room(sandbox: Sandbox) -> MicrosoftRoom:
+def to_microsoft(company: Company, sandbox: Sandbox) -> MicrosoftRoom:
+    """Give a company a rule for each platform, and Microsoft's account its goal."""
     room = sandbox.platform.rooms["microsoft"]
     assert isinstance(room, MicrosoftRoom)
     room.state.goals = {"Sale": SandboxGoal(name="Sale", id="7", window_minutes=90 * 24 * 60)}
-    return room
-
-
-@pytest.fixture
-def both(company: Company, room: MicrosoftRoom) -> Company:
-    """The company, with a rule for each platform."""
     company.configure(
         ("action_id = 111\n", 'action_id = 111\ndestination = "google"\n'),
         ("action_id = 222\n", 'action_id = 222\ndestination = "google"\n'),
         more=_MICROSOFT,
     )
+    return room
+
+
+@pytest.fixture
+def room(company: Company, sandbox: Sandbox) -> MicrosoftRoom:
+    return to_microsoft(company, sandbox)
+
+
+@pytest.fixture
+def both(company: Company, room: MicrosoftRoom) -> Company:
+    """The company, with a rule for each platform."""
+    assert room.state.goals
     return company
 
 
@@ -241,3 +248,25 @@ def test_a_run_ends_with_a_line_for_each_platform(
     assert first == {"google": "accepted 1", "microsoft": "confirmed 1"}
     assert second["google"] == "accepted 1, confirmed 1"
     assert second["microsoft"].endswith("stopped: its set-up has to be fixed")
+
+
+def test_a_click_of_microsofts_goes_the_whole_road_from_the_log_to_being_forgotten(
+    both: Company, room: MicrosoftRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVSYNC_PRIVACY__KEY", "a-secret-of-sixteen-or-more")
+    text = (both.folder / "convsync.toml").read_text()
+    columns = 'logged_at = "logged", gclid = "gclid"'
+    assert columns in text
+    (both.folder / "convsync.toml").write_text(
+        text.replace(columns, 'logged_at = "logged", msclkid = "gclid"')
+    )
+    both.clicked(msclkid("D-1"), "2026-02-20T10:00:00Z", visitor="v-1")
+    won(both, gclid="", msclkid="", clicked="", visitor="v-1")
+    both.night(NIGHT[0])
+    assert [one.first["MicrosoftClickId"] for one in booked(room)] == [msclkid("D-1")]
+    assert both.entry("D-1").reason == "waiting_for_click"
+    whom = Whom(deal_ids=frozenset({"D-1"}))
+    forgotten = both.at(NIGHT[1], lambda services: pipeline.forget(services, whom))
+    assert (forgotten.deals, forgotten.clicks) == (1, 1)
+    kept = b"".join(path.read_bytes() for path in both.folder.glob("ledger.db*"))
+    assert msclkid("D-1").encode() not in kept

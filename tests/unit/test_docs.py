@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from convsync.cli import _commands
 from convsync.errors import ConvsyncError
 from convsync.model.audience import Left
-from convsync.model.ledger import ARROWS, State
+from convsync.model.event import EventKind
+from convsync.model.ledger import State
 from convsync.model.outcome import Reason
 from convsync.model.takes import CODES
 from convsync.settings import Settings
@@ -47,7 +48,7 @@ def test_every_page_has_its_place_in_the_contents() -> None:
 
 
 def test_every_reason_state_event_and_finding_is_in_the_docs() -> None:
-    assert first_cells("codes.md") >= {*Reason, *State, *Trouble, *Left, *ARROWS}
+    assert first_cells("codes.md") >= {*Reason, *State, *Trouble, *Left, *EventKind}
     assert set(STATES) == set(State)
 
 

@@ -101,10 +101,11 @@ class LinkedInAdAccount:
                 )
 
     def _of_the_version(self, today: date) -> Finding:
+        """Say the version's last day; that it is near, the deadlines of all vendors announce."""
         ends_on = last_day_of(self._version)
         said = "" if is_listed(self._version) else ", as earlier ones suggest"
         return Finding(
-            severity=_urgency(ends_on - today),
+            severity=Severity.ERROR if ends_on <= today else Severity.INFO,
             subject=f"destinations.{self.destination}.api_version",
             problem=f"version {self._version} of LinkedIn's API ends on {ends_on}{said}",
             means="from then on LinkedIn takes nothing",
