@@ -129,7 +129,7 @@ def test_how_often_a_run_is_needed_follows_from_what_rules_hold(
 def test_what_is_final_is_said_and_which_rules_do_not_wait(sandbox: Sandbox) -> None:
     rules = [a_rule_to("meta", name="at_once"), a_rule_to("meta", hold=DAY, name="waits")]
     found = metas_findings(sandbox, *rules)["corrections of meta"]
-    assert "cannot be corrected or taken back; at_once hold nothing back" in str(found.problem)
+    assert "cannot be corrected or taken back; at_once holds nothing back" in str(found.problem)
 
 
 def test_events_that_are_marked_as_tests_count_and_a_warning_says_so(sandbox: Sandbox) -> None:
