@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night quick-start night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights learned-worlds nights-on-postgresql bench bench-years bench-collect bench-peers profile dist docs pictures reference format lock clean
+.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night quick-start night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights learned-worlds nights-on-postgresql bench bench-years bench-page bench-collect bench-peers profile dist docs pictures reference format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -122,6 +122,9 @@ bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000
 
 bench-years: $(READY)  ## questions and filters of a ledger of ten events a deal: an hour, and 6 GB in TMPDIR
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --years
+
+bench-page: $(READY)  ## each first screen of the page on that ledger, alone and as twenty readers beside a running night
+	$(BIN)/python -m scripts.bench.reading_pages --deals $(BENCH_DEALS)
 
 bench-collect: $(READY)  ## reports a second that the collector writes before it answers
 	$(BIN)/python -m scripts.bench.collecting

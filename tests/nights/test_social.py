@@ -1,11 +1,13 @@
 """Nights at platforms that take nothing back: what is final is right, and nothing counts twice."""
 
+import json
 from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
 
 from convsync.clock import system_clock
+from convsync.model.identifiers import hashed
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.server import Sandbox
 from convsync.store.runs import LEASE
@@ -114,6 +116,20 @@ def test_a_milestone_that_is_found_after_a_week_is_a_recorded_reason(company: Co
     assert (entry.state, entry.reason) == ("not_sent", "platform_cannot")
     assert entry.code == "TOO_OLD_TO_COUNT"
     assert META.times(company, "D-1") == 0
+
+
+@everywhere
+def test_a_person_is_told_apart_by_the_platforms_own_rule_and_never_by_name(
+    company: Company, sandbox: Sandbox, at: Social
+) -> None:
+    at.configure(company)
+    won(company, "D-1", gclid="", clicked="", email=" A.da+ads@GMail.com")
+    company.night(FIRST)
+    assert company.entry("D-1").state == "confirmed"
+    books = json.dumps(at.room(sandbox).books.as_json())
+    assert hashed("a.da+ads@gmail.com") in books
+    assert hashed("ada@gmail.com") not in books, "Google's rule is another"
+    assert "gmail" not in books.lower()
 
 
 class KilledError(BaseException):

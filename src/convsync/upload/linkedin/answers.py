@@ -24,7 +24,9 @@ from convsync.upload.linkedin.conversions_api_codes import (
 from convsync.vendor_words import code_of
 
 _INDICES: Final = re.compile(r"indices\s*\[([0-9,\s]*)\]")
-_MISSHAPEN: Final = re.compile(r"(?:Index:\s*([0-9]+),\s*)?ERROR\s*::\s*(/[A-Za-z0-9/_-]{1,100})?")
+_MISSHAPEN: Final = re.compile(
+    r"(?:Index:\s*([0-9]{1,6}),\s*)?ERROR\s*::\s*(/[A-Za-z0-9/_-]{1,100})?"
+)
 _ELSEWHERE: Final = re.compile(r"/elements/[0-9]+")
 _CREATED: Final = 201
 _NEXT_MINUTE_S: Final = 60.0
