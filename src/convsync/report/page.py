@@ -6,9 +6,11 @@ styles of their own, drawn by leather (MIT); what a chart shows stands in a tabl
 nothing is told by a picture alone.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import Enum
 from hashlib import sha256
 from html import escape
@@ -48,14 +50,17 @@ _MOST_BARS: Final = 30
 _LONGEST_LABEL: Final = 30
 _COLOUR: Final = "#3566a8"
 _FONT: Final = "sans-serif"
+_TICK: Final = re.compile(r">(\d+(?:\.\d+)?)</text>")
+"""A number at an axis: names of bars that are numbers alone are taken for one as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """Horizontal bars, from the top in the order of the rows."""
+    """Horizontal bars, from the top in the order of the rows; its numbers are as `formats` say."""
 
     title: str
     bars: Sequence[tuple[str, float]]
+    formats: Formats = field(default_factory=Formats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,7 @@ class Leads(Enum):
 
 def localised(section: Section, formats: Formats) -> Section:
     """Return a section with its figures as their reader writes them; names and words stay."""
+    chart = section.chart and replace(section.chart, formats=formats)
     is_figure = [name in section.numbers for name in section.columns]
     rows = [
         [
@@ -95,7 +101,7 @@ def localised(section: Section, formats: Formats) -> Section:
         ]
         for row in section.rows
     ]
-    return replace(section, rows=rows)
+    return replace(section, rows=rows, chart=chart)
 
 
 def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
@@ -173,7 +179,10 @@ def svg(chart: Chart) -> str:
     svg: str = drawn.to_svg(width=_WIDTH, height=height)
     size = f'<svg width="{_WIDTH}" height="{height}"'
     view = f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(chart.title)}"'
-    return svg.replace(size, view, 1)
+    return _TICK.sub(
+        lambda tick: f">{chart.formats.localised(f'{Decimal(tick[1]):,f}')}</text>",
+        svg.replace(size, view, 1),
+    )
 
 
 def _label(name: str) -> str:

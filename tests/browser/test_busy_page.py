@@ -1,0 +1,110 @@
+"""Every page of a busy company in a real Chromium: nobody is kept out, and each is pictured.
+
+Pictures are written to the folder that CONVSYNC_PICTURES names, for the docs; else to a folder of
+the test's own.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+
+from convsync.sandbox.server import Sandbox
+from tests.browser.looking import DESK, PHONE, fits, serious, signs_in, theme
+from tests.cli.office import Office
+from tests.cli.page import Visitor, page_of
+from tests.cli.test_page_figures import selling
+
+pytestmark = pytest.mark.long
+INVALID = "PROCESSING_ERROR_REASON_INVALID_GCLID"
+DAYS = "since=2026-02-01&until=2026-03-10"
+PAGES = {
+    "night": "/",
+    "run": "/runs/2",
+    "conversions": "/conversions",
+    "found": "/conversions?find=D-",
+    "deals": "/deals?came_to=won&lead_from=2026-02-01",
+    "deal": "/deals/M-5-1",
+    "customer": "/customer?key=M-5-1",
+    "errors": "/errors",
+    "funnel": f"/funnel?{DAYS}&by=region",
+    "shortfalls": f"/shortfalls?{DAYS}",
+    "campaigns": f"/campaigns?{DAYS}",
+    "coverage": f"/coverage?{DAYS}&by=region",
+    "revenue": "/revenue",
+    "trend": f"/trend?{DAYS}",
+    "values": "/values",
+    "audiences": "/audiences",
+    "set-up": "/set-up",
+    "reports": "/reports",
+}
+LOOKS = {
+    "": (DESK, "light"),
+    "-dark": (DESK, "dark"),
+    "-phone": (PHONE, "light"),
+    "-phone-dark": (PHONE, "dark"),
+}
+
+
+@pytest.fixture(scope="module")
+def busy(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """A company of some nights, each with new deals, of which some are refused."""
+    running.platform.reset()
+    folder = tmp_path_factory.mktemp("busy") / "Northwind"
+    folder.mkdir()
+    office = selling(folder, running)
+    for day in range(4, 11):
+        won = {"mql_date": f"2026-03-0{day - 1} 09:00:00", "won_date": f"2026-03-0{day - 1}"}
+        for number in range(day % 4 + 1):
+            name = f"M-{day}-{number}"
+            office.deal(name, region=("north", "south")[number % 2], amount="1850", **won)
+            if number == 1:
+                running.platform.verdicts[f"click-of-{name}"] = INVALID
+        ended = office.night(f"2026-03-{day:02}T02:00+01:00")
+        assert ended.code in (0, 1), ended.err
+    return office
+
+
+@pytest.fixture(scope="module")
+def page(browser: Chrome, busy: Office) -> Iterator[Visitor]:
+    """Its page, with an operator before it who has let sources and ad accounts be asked."""
+    with page_of(busy, "2026-03-10T08:00+01:00") as served:
+        served.signs_in("otto")
+        served.opens("/set-up")
+        served.sends("/set-up/check")
+        browser.set_window_size(*DESK)
+        browser.get(served.url)
+        signs_in(browser, "otto")
+        yield served
+        browser.delete_all_cookies()
+        browser.set_window_size(*DESK)
+        theme(browser, "light")
+        browser.get("about:blank")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    named = os.environ.get("CONVSYNC_PICTURES")
+    folder = Path(named) if named else tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_page_keeps_anybody_out_however_it_is_looked_at(
+    browser: Chrome, page: Visitor, pictures: Path, look: str
+) -> None:
+    size, colours = LOOKS[look]
+    browser.set_window_size(*size)
+    theme(browser, colours)
+    browser.get_log("browser")  # type: ignore[no-untyped-call]
+    for name, path in PAGES.items():
+        browser.get(f"{page.url}{path}")
+        assert browser.get_log("browser") == [], path  # type: ignore[no-untyped-call]
+        assert browser.find_element("tag name", "h1").text not in {"Not found", "Not done"}, path
+        assert serious(browser) == [], path
+        assert fits(browser), path
+        picture = pictures / f"{name}{look}.png"
+        assert browser.save_screenshot(str(picture))
