@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.remote.webelement import WebElement
 
 from convsync.sandbox.server import Sandbox
-from tests.browser.looking import DESK, PHONE, fits, serious, signs_in, theme
+from tests.browser.looking import DESK, PHONE, another_page, fits, serious, signs_in, theme
 from tests.cli.office import Office
 from tests.cli.page import Visitor, page_of
 from tests.cli.test_page_figures import selling
@@ -108,3 +110,44 @@ def test_no_page_keeps_anybody_out_however_it_is_looked_at(
         assert fits(browser), path
         picture = pictures / f"{name}{look}.png"
         assert browser.save_screenshot(str(picture))
+
+
+def test_the_agreement_is_printed_without_what_only_a_screen_needs(
+    browser: Chrome, page: Visitor
+) -> None:
+    browser.get(f"{page.url}/set-up")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        shown = {
+            name: browser.find_element("css selector", name).is_displayed()
+            for name in ("header nav", "main form", "main table")
+        }
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert shown == {"header nav": False, "main form": False, "main table": True}
+
+
+def test_a_report_is_narrowed_and_followed_with_the_keyboard_alone(
+    browser: Chrome, page: Visitor
+) -> None:
+    browser.get(f"{page.url}/funnel?{DAYS}")
+    focus(browser, "value").send_keys("south")
+    focus(browser, "segment").send_keys("region")
+    with another_page(browser):
+        focus(browser, "value").send_keys(Keys.ENTER)
+    assert "segment=region&value=south" in browser.current_url
+    leads = browser.find_element("css selector", "td a")
+    counted = leads.text
+    with another_page(browser):
+        leads.send_keys(Keys.ENTER)
+    assert f"{counted} deals" in browser.find_element("tag name", "main").text
+
+
+def focus(browser: Chrome, field: str) -> WebElement:
+    """Press Tab until a field has the focus; return it."""
+    for _ in range(60):
+        focused = browser.switch_to.active_element
+        if focused.get_attribute("name") == field:
+            return focused
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+    raise AssertionError(f"the keyboard does not get to {field}")
