@@ -10,7 +10,7 @@ ON     ?= sqlite,postgresql
 READY  := $(VENV)/.ready
 AIRFLOW := .venv-airflow
 
-.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night quick-start night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights learned-worlds nights-on-postgresql bench bench-years bench-collect bench-peers profile dist docs reference format lock clean
+.PHONY: help demo bidding-demo demo-site demo-crm airflow-demo own-night quick-start night test long quick browser conformance check lint types imports messages readme mutants fuzz soak audience-nights learned-worlds nights-on-postgresql bench bench-years bench-page bench-collect bench-peers profile dist docs pictures reference format lock clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,7 +63,7 @@ quick: $(READY)  ## units, store on SQLite and command line: make quick VENV=.ve
 browser: $(READY)  ## the snippet and the page in a real Chromium, step by step
 	$(BIN)/pytest tests/browser -m "not slow" -v
 
-conformance: $(READY)  ## what Google does, rule by rule, asked of the sandbox
+conformance: $(READY)  ## what each ad platform does, rule by rule, asked of the sandbox
 	$(BIN)/pytest tests/conformance -vv
 
 check: lint types imports readme docs  ## what a change must pass beside the tests
@@ -87,6 +87,10 @@ readme: $(READY)
 docs: $(READY)  ## the docs as a site in build/site; links, contents and what it would load are checked
 	$(BIN)/python -m scripts.docs_site
 
+pictures: demo  ## draw docs/pictures/ anew: how the demo ends, and the page in Chromium
+	$(BIN)/python -m scripts.demo_picture
+	CONVSYNC_PICTURES=keep $(BIN)/pytest -m long tests/browser/test_pictures.py
+
 reference: $(READY)  ## write docs/settings.md, commands.md and codes.md anew, from the code
 	$(BIN)/python -m scripts.reference
 
@@ -109,7 +113,7 @@ audience-nights: $(READY)  ## thirty nights of withdrawals, kills and faults: ea
 	NIGHTS_ON=postgresql $(BIN)/pytest -m slow --timeout 0 tests/nights/test_audience_worlds.py
 
 NIGHTS := what_is_counted crm_nights absence bad_records lost_answers changing_apis refused_plans \
-          any_world any_crm_world forgetting merges purged_histories audiences
+          any_world any_crm_world forgetting merges purged_histories audiences write_back
 nights-on-postgresql: $(READY)  ## whole nights against the sandbox, their ledger on PostgreSQL
 	NIGHTS_ON=postgresql $(BIN)/pytest -m 'not slow' $(NIGHTS:%=tests/nights/test_%.py)
 
@@ -118,6 +122,9 @@ bench: $(READY)  ## each figure beside its floor and its bar: BENCH_DEALS=100000
 
 bench-years: $(READY)  ## questions and filters of a ledger of ten events a deal: an hour, and 6 GB in TMPDIR
 	$(BIN)/python -m scripts.bench --deals $(BENCH_DEALS) --years
+
+bench-page: $(READY)  ## each first screen of the page on that ledger, alone and as twenty readers beside a running night
+	$(BIN)/python -m scripts.bench.reading_pages --deals $(BENCH_DEALS)
 
 bench-collect: $(READY)  ## reports a second that the collector writes before it answers
 	$(BIN)/python -m scripts.bench.collecting

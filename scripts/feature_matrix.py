@@ -9,11 +9,13 @@ skips.
 
 import sys
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from convsync.settings.crms import CRMS
 from tests.contract.crm_suite import CrmSourceContract
+from tests.contract.destination_suite import DestinationContract
 from tests.contract.source_suite import DealSourceContract
 
 SOURCES = {
@@ -21,6 +23,15 @@ SOURCES = {
     "TestSqlDeals": "SQL",
     **{suite: column for crm in CRMS.values() for suite, column in crm.columns.items()},
 }
+
+PLATFORMS = {
+    "TestDataManager": "Google",
+    "TestGoogleAdsOnTheSandbox": "Google Ads API",
+    "TestMicrosoftOnTheSandbox": "Microsoft",
+    "TestMetaOnTheSandbox": "Meta",
+    "TestLinkedInOnTheSandbox": "LinkedIn",
+}
+"""Suites and their columns."""
 
 
 class Outcomes:
@@ -36,10 +47,14 @@ class Outcomes:
             self.of[name.partition("[")[0], owner].add(report.outcome)
 
 
-def promises() -> list[str]:
-    """Return the names of the inherited tests, those of every source first."""
-    both = [*vars(DealSourceContract), *vars(CrmSourceContract)]
-    return [name for name in dict.fromkeys(both) if name.startswith("test_")]
+def promises(*suites: type) -> list[str]:
+    """Return the names of the tests that are inherited from suites, in their order."""
+    names = [name for suite in suites for name in vars(suite)]
+    return [name for name in dict.fromkeys(names) if name.startswith("test_")]
+
+
+OF_SOURCES = promises(DealSourceContract, CrmSourceContract)
+OF_PLATFORMS = promises(DestinationContract)
 
 
 def sentence(name: str) -> str:
@@ -48,13 +63,13 @@ def sentence(name: str) -> str:
     return said[0].upper() + said[1:]
 
 
-def table(outcomes: Outcomes) -> str:
-    """Return the table, and raise AssertionError where a promise is broken."""
-    columns = list(SOURCES.values())
+def table(outcomes: Outcomes, names: Mapping[str, str], promised: Sequence[str]) -> str:
+    """Return the table of some suites, and raise AssertionError where a promise is broken."""
+    columns = list(names.values())
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + ":-:|" * len(columns)]
-    for name in promises():
+    for name in promised:
         cells = []
-        for owner in SOURCES:
+        for owner in names:
             found = outcomes.of[name, owner]
             assert found <= {"passed", "skipped"}, (name, owner)
             cells.append("✓" if found == {"passed"} else "–")
@@ -65,11 +80,12 @@ def table(outcomes: Outcomes) -> str:
 def main() -> None:
     """Run the suites and print the table."""
     outcomes = Outcomes()
-    names = " or ".join(SOURCES)
+    names = " or ".join([*SOURCES, *PLATFORMS])
     status = pytest.main(["tests/contract", "-q", "--no-header", "-k", names], plugins=[outcomes])
     if status:
         sys.exit("A promise is broken.")
-    print("\n" + table(outcomes))
+    for columns, promised in ((SOURCES, OF_SOURCES), (PLATFORMS, OF_PLATFORMS)):
+        print("\n" + table(outcomes, columns, promised))
 
 
 if __name__ == "__main__":

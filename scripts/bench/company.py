@@ -57,6 +57,11 @@ class Company:
         """Return the file of a ledger on SQLite."""
         return self.folder / "convsync.db"
 
+    @property
+    def address(self) -> str:
+        """Return the ledger's URL, for whoever does not stand in its folder."""
+        return self.url.replace("sqlite:///", f"sqlite:///{self.folder}/")
+
     def import_clicks(self) -> Usage:
         """Import the whole click log."""
         return self.types("clicks", "import", str(self.rows.clicks_csv))
@@ -102,17 +107,20 @@ class Company:
         seconds: float = 12 * HOURS,
     ) -> Usage:
         """Run a command to its end, as an operator would."""
-        whole = {
+        whole = {**self.environment(), **(environment or {})}
+        return measured(
+            [*program, *command], folder=self.folder, environment=whole, seconds=seconds
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of each of its commands."""
+        return {
             "PYTHONPATH": str(ROOT),  # what is here is no part of what is installed
             "CONVSYNC_STORE__URL": self.url,
             "CONVSYNC_DEALS__CRM__PATH": str(self.rows.deals_csv),
             "CONVSYNC_DESTINATIONS__GOOGLE__ENDPOINT": self.platform.grpc,
             "CONVSYNC_DESTINATIONS__GOOGLE__REST_ENDPOINT": self.platform.http,
-            **(environment or {}),
         }
-        return measured(
-            [*program, *command], folder=self.folder, environment=whole, seconds=seconds
-        )
 
     @staticmethod
     def _assert_balanced(usage: Usage) -> None:

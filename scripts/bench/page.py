@@ -26,15 +26,17 @@ _NOT_MEASURED = "Not measured yet.\n"
 _PARTS = {
     "bench": "## Each figure, its floor, its bar",
     "bench-years": "## Questions to a ledger of many years",
+    "bench-page": "## The page beside a running night",
     "bench-peers": "## Beside other uploaders",
     "profile": "## Where the time goes",
 }
 _INTRODUCTION = """# How fast it is
 
-What stands here was written by `make bench`, `make bench-years`, `make bench-peers` and
-`make profile`, each part from one run on one machine. Ratios carry over to another machine, seconds
-do not. A *floor* is the least that the same work takes, measured in the same run: on tables of its
-own with `csv`, `sqlite3`, `hashlib` and protobuf alone, where nothing else is said.
+What stands here was written by `make bench`, `make bench-years`, `make bench-page`,
+`make bench-peers` and `make profile`, each part from one run on one machine. Ratios carry over to
+another machine, seconds do not. A *floor* is the least that the same work takes, measured in the
+same run: on tables of its own with `csv`, `sqlite3`, `hashlib` and protobuf alone, where nothing
+else is said.
 """
 
 
@@ -60,6 +62,17 @@ def of_years(figures: Sequence[Figure]) -> str:
         f"{machine()}\n\nEach deal of the first night has had its value changed and sent again,"
         " over and over, until the audit log had ten events a deal.\n\n"
         f"{table}{_missed(figures)}"
+    )
+
+
+def of_page(figures: Sequence[Figure]) -> str:
+    """Return the part of `make bench-page`: a table."""
+    table = markdown(HEADER, [cells(figure) for figure in figures])
+    return (
+        f"{machine()}\n\nThe ledger is that of `make bench-years`, at the size that stands here,"
+        " with ten events a deal; PostgreSQL's is a copy of it, by `convsync db copy`. A screen's"
+        " figure is the median of several answers. The readers ask for one screen after the other"
+        f" and look at each for some seconds.\n\n{table}{_missed(figures)}"
     )
 
 

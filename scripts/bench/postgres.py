@@ -42,7 +42,7 @@ class Postgres:
 
     def cpu_seconds(self) -> float:
         """Return what the server has taken since its start, sessions that have ended included."""
-        return sum(_seconds_of(process) for process in _family(self._process))
+        return cpu_seconds_of(self._process)
 
     def _execute(self, sql: str) -> None:
         with psycopg.connect(self._uri, autocommit=True) as connection:
@@ -70,6 +70,11 @@ def postgres() -> Iterator[Postgres]:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def cpu_seconds_of(process: int) -> float:
+    """Return the CPU seconds of a process and of all that it started, whether they still run."""
+    return sum(_seconds_of(one) for one in _family(process))
 
 
 def _family(process: int) -> Iterator[int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.reference.codes import codes_page
 from scripts.reference.commands import commands_page
+from scripts.reference.deadlines import deadlines_page
 from scripts.reference.settings import settings_page
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -18,6 +19,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "commands.md": commands_page,
     "codes.md": codes_page,
+    "deadlines.md": deadlines_page,
 }
 
 

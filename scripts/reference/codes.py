@@ -12,12 +12,14 @@ from types import ModuleType
 
 import convsync.upload
 from convsync.model.audience import LEFT_OUT
+from convsync.model.event import EventKind
 from convsync.model.ledger import ARROWS, State
 from convsync.model.outcome import EXPLANATIONS
 from convsync.model.takes import CODES
 from convsync.upload.codes import Class, Meaning
 from convsync.upload.google.google_ads_codes import Family
 from convsync.watch.findings import CRITICAL, FIXES
+from scripts.reference.events import EVENTS
 from scripts.reference.markdown import MADE, code, table
 
 _HEAD = f"""# Every reason and code, and its fix
@@ -56,7 +58,15 @@ STATES: Mapping[State, str] = {
 
 def codes_page() -> str:
     """Return the whole page."""
-    sections = [_reasons(), _states(), _own_codes(), _findings(), _left_out(), *_platforms()]
+    sections = [
+        _reasons(),
+        _states(),
+        _events(),
+        _own_codes(),
+        _findings(),
+        _left_out(),
+        *_platforms(),
+    ]
     page = "\n".join([_HEAD, *(line for section in sections for line in section)])
     return page.replace(f"{_ROOT}/", "")  # what a message points to stands in the repository
 
@@ -98,14 +108,22 @@ def _reasons() -> list[str]:
 
 def _states() -> list[str]:
     rows = [(code(state), meaning) for state, meaning in STATES.items()]
-    arrows = [
-        (code(event), _names(before), _names(after)) for event, (before, after) in ARROWS.items()
-    ]
-    said = "How far a conversion has come, and what may happen to it. `convsync deals --state STATE` lists those in one."
-    also = "Each event of a conversion in the audit log, the states in which it may happen, and those it leads to:"
+    said = "How far a conversion has come. `convsync deals --state STATE` lists those in one."
+    return ["## States", "", said, "", *table(("state", "what it means"), rows)]
+
+
+def _events() -> list[str]:
+    rows = []
+    for event in EventKind:
+        before, after = ARROWS.get(event, (frozenset(), frozenset()))
+        sentence = EVENTS.get(event, event.replace("_", " ").capitalize() + ".")
+        rows.append((code(event), sentence, _names(before), _names(after)))
+    said = """\
+What stands in the audit log. `convsync audit list --event EVENT` shows those of a kind, `convsync audit show DEAL` all of one deal. An event of a conversion may happen in
+some states alone, and leads to others."""
     return [
-        *("## States", "", said, "", *table(("state", "what it means"), rows), also, ""),
-        *table(("event", "from", "to"), arrows),
+        *("## Events of the audit log", "", said, ""),
+        *table(("event", "what happened", "in the state", "leads to"), rows),
     ]
 
 

@@ -15,7 +15,7 @@ from convsync.model.ledger import Side
 from convsync.outbox import Outbox
 from convsync.plain_text import several
 from convsync.plan import PlanSummary, Step
-from convsync.report.closing import Closing, Ending, ending_of
+from convsync.report.closing import Closing, Ending, ending_of, platform_lines
 from convsync.services import Report, Services
 from convsync.store import account, audit_log, batches, figures, quarantine, runs
 from convsync.store.database import Connection
@@ -155,6 +155,7 @@ class Conclusion:
             counts=self._counts(waiting) if is_at_its_end else {"sent": uploaded.sent},
             value=uploaded.value,
             head=Head(number=number, digest=digest),
+            platforms=platform_lines(self.services.takes, uploaded),
         )
         outcomes = {kind.value: rows for kind, rows in uploaded.outcomes.items()}
         log.info("run ends", exit_code=exit_code, ended=str(closing), **outcomes)

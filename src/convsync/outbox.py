@@ -4,8 +4,8 @@ A reservation is committed before its request leaves. A run that dies in between
 the state of being sent; the next run sends it again word for word, under the same order IDs, which
 the platform takes as the same conversions. A batch is settled, with its audit events, in one
 transaction. A request that is refused for good at its first try has changed nothing there: its
-rows go back into the plan, and the run stops. While a platform is away everything stays as it is
-for the next run.
+rows go back into the plan, that platform gets no more, and the run ends with the refusal once the
+others have had theirs. While a platform is away everything stays as it is for the next run.
 
 Two things a repeat does not do. It repeats nothing that a person has since forbidden: a batch is
 repeated only after each of its deals has been looked at as it was last read, which takes such rows
@@ -14,6 +14,7 @@ was lost and its repeat is not taken, the platform may have counted the first: t
 What a platform might take for something new is not repeated at all (see `lost_answers`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -21,7 +22,7 @@ from typing import overload
 
 from convsync import audit, log
 from convsync.calls import Attempt, PacedCalls, at_a_time
-from convsync.errors import ConvsyncError, TransientError, UnexpectedResponseError
+from convsync.errors import ConvsyncError, OperatorError, TransientError, UnexpectedResponseError
 from convsync.lost_answers import LostAnswers
 from convsync.model.moves import released, reserved_together
 from convsync.model.outcome import Outcome, Untried
@@ -61,8 +62,8 @@ class Outbox:
         self._retry = retry
         self._should_stop = should_stop
         self._limit: int | None = None
-        self._failures = 0
-        self._refusal: ConvsyncError | None = None
+        self._failures: Counter[str] = Counter()
+        self._refusals: dict[str, ConvsyncError] = {}
         self._answered: list[AnsweredBatch] = []
         self._reserves_more = False
         self._settling = Settling(session, destinations, on_sent)
@@ -82,15 +83,18 @@ class Outbox:
             for batch in left:
                 if not batch.rows:
                     batches.close(connection, batch.number)
-        again = [self._lost.give_up_in(batch) for batch in left if batch.rows]
-        self._dispatch((batch for batch in again if batch.rows), in_flight=1, is_repeat=True)
+        open_ = [one for one in left if one.rows and self._opened(one.action.destination)]
+        again = [self._lost.give_up_in(batch) for batch in open_]
+        for name in sorted({batch.action.destination for batch in again if batch.rows}):
+            own = (one for one in again if one.rows and one.action.destination == name)
+            self._dispatch(name, own, in_flight=1, is_repeat=True)
 
     def confirm(self) -> None:
         """Ask for the verdicts that are due, several at a time, and settle what they say."""
         with self._session.transaction("list verdicts due") as connection:
             due = batches.due_for_verdict(connection, self._session.now)
         answers = at_a_time(
-            map(self._pending, due),
+            (one for one in map(self._pending, due) if not self._has_refused(one.action)),
             self._ask_for,
             at_once=_VERDICTS_IN_FLIGHT,
             may_leave=lambda: not self._should_stop(),
@@ -128,42 +132,68 @@ class Outbox:
         A refusal that names no row halves the next batch, until the row that is meant stands alone;
         every batch that is taken doubles it again. After `RetryPolicy.failures` batches in a row
         without an answer the platform is considered down, and the rest is left to the next run; at
-        once where it asks for a longer wait than a run should make, as for a day's quota.
+        once where it asks for a longer wait than a run should make, as for a day's quota. What one
+        platform does keeps nothing from another: a refusal for good is raised once all have had
+        what is theirs.
         """
-        while (action := self._next_action(only)) and not self._has_stopped:
-            destination = self._destinations(action.destination)
-            departing = self._departing(action, destination, only)
-            self._dispatch(departing, in_flight=destination.requests_in_flight)
+        while (action := self._next_action(only)) and not self._should_stop():
+            if (destination := self._opened(action.destination)) is not None:
+                departing = self._departing(action, destination, only)
+                at_once = destination.requests_in_flight
+                self._dispatch(action.destination, departing, in_flight=at_once)
+        if self._refusals:
+            raise next(iter(self._refusals.values()))
 
-    @property
-    def _has_stopped(self) -> bool:
-        is_away = self._failures >= self._retry.failures
-        return is_away or self._refusal is not None or self._should_stop()
+    def _opened(self, name: str) -> Destination | None:
+        """Return a destination, None where a person has to fix its set-up first."""
+        try:
+            return self._destinations(name)
+        except OperatorError as error:
+            self._refuse(name, error)
+            return None
+
+    def _refuse(self, name: str, error: ConvsyncError) -> None:
+        """Send a destination no more in this run; a person has to fix its set-up first."""
+        self._refusals.setdefault(name, error)
+        self.uploaded.shut[name] = "its set-up has to be fixed"
+
+    def _has_refused(self, action: ConversionAction) -> bool:
+        return action.destination in self._refusals
+
+    def _is_shut(self, name: str) -> bool:
+        """True where nothing more is sent to a destination in this run."""
+        return name in self._refusals or self._failures[name] >= self._retry.failures
+
+    def _has_stopped(self, name: str) -> bool:
+        return self._is_shut(name) or self._should_stop()
 
     def _dispatch(
-        self, departing: Iterator[ReservedBatch], *, in_flight: int, is_repeat: bool = False
+        self,
+        name: str,
+        departing: Iterator[ReservedBatch],
+        *,
+        in_flight: int,
+        is_repeat: bool = False,
     ) -> None:
-        """Send batches, so many at a time, and settle each as its answer comes.
+        """Send batches to a destination, so many at a time, and settle each as its answer comes.
 
         As long as there is more to send, that is done in the transaction that reserves the next.
-        A refusal for good stops further requests; those in flight are settled before it is raised.
+        A refusal for good stops further requests to it; those in flight are settled.
         """
         answers = at_a_time(
             map(self._leaving, departing),
             self._attempt,
             at_once=in_flight,
-            may_leave=lambda: not self._has_stopped,
+            may_leave=lambda: not self._has_stopped(name),
         )
         with closing(answers):
             for batch, attempt in answers:
                 self._session.step(f"upload {batch.number}: answered")
                 self._take_answer(batch, attempt, is_repeat=is_repeat)
-                if self._has_stopped or not self._reserves_more:
+                if self._has_stopped(name) or not self._reserves_more:
                     self._settle_answered()
         self._reserves_more = False
         self._settle_answered()
-        if self._refusal is not None:
-            raise self._refusal
 
     def _leaving(self, batch: ReservedBatch) -> ReservedBatch:
         self._session.step(f"upload {batch.number}: before call")
@@ -188,21 +218,23 @@ class Outbox:
 
         What was certainly not taken goes back into the plan instead.
         """
+        name = batch.action.destination
         if attempt.answer is not None:
-            self._failures = 0
+            self._failures[name] = 0
             is_repeat = is_repeat or attempt.may_have_been_taken
             self._answered.append(AnsweredBatch(batch, attempt.answer, is_repeat))
             self._adapt_limit(batch, attempt.answer)
             return
         if isinstance(attempt.error, TransientError):
             is_long = not self._retry.waits_for(attempt.error)
-            self._failures = self._retry.failures if is_long else self._failures + 1
+            self._failures[name] = self._retry.failures if is_long else self._failures[name] + 1
             self.uploaded.note_failure(f"{attempt.error} It is sent again by the next run.")
             log.warning("batch unanswered", batch=batch.number, because=str(attempt.error))
-            if self._failures >= self._retry.failures:
-                log.warning("sending stops", because="the platform does not answer")
-        else:
-            self._refusal = self._refusal or attempt.error
+            if self._is_shut(name):
+                self.uploaded.shut[name] = "it does not answer"
+                log.warning("sending stops", destination=name, because=self.uploaded.shut[name])
+        elif attempt.error is not None:
+            self._refuse(name, attempt.error)
             log.warning("batch refused", batch=batch.number, because=str(attempt.error))
         if attempt.was_surely_not_taken and not is_repeat:
             untried = [Untried()] * len(batch.rows)
@@ -220,7 +252,8 @@ class Outbox:
 
     def _next_action(self, only: Portion) -> ConversionAction | None:
         with self._session.transaction("find what is ready") as connection:
-            return portions.next_action(connection, self._session.now, only)
+            shut = [name for name in {*self._refusals, *self._failures} if self._is_shut(name)]
+            return portions.next_action(connection, self._session.now, only, but=shut)
 
     def _departing(
         self, action: ConversionAction, destination: Destination, only: Portion
@@ -284,7 +317,7 @@ class Outbox:
         if isinstance(attempt.error, TransientError | UnexpectedResponseError):
             self.uploaded.note_failure(f"{attempt.error} The next run asks again.")
         elif attempt.error is not None:
-            raise attempt.error
+            self._refuse(pending.action.destination, attempt.error)
         if attempt.answer is not None:
             self._settling.settle_verdict(pending, attempt.answer)
 

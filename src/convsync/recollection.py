@@ -61,6 +61,8 @@ class Recollection:
         concerned = [deal for deal in read if deal.merged or deal.untold or _is_estimated(deal)]
         if not concerned:
             return read
+        became = {one: deal.deal_id for deal in concerned for one in deal.merged}
+        memory.keep_survivors(connection, source, became)
         ids = {one for deal in concerned for one in (deal.deal_id, *deal.merged)}
         stored = deals.standing(connection, source, sorted(ids))
         settled = {

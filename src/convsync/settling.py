@@ -38,7 +38,8 @@ class Uploaded:
 
     `failures` are calls that were not answered; they are no problem where nothing is left of them
     at the run's end. `rejected` are the entries refused that nothing has settled since, and
-    `value` is what was sent, by currency.
+    `value` is what was sent, by currency. `of` has the rows by destination, and `shut` says why a
+    destination got no more.
     """
 
     outcomes: Counter[EventKind] = field(default_factory=Counter)
@@ -47,11 +48,15 @@ class Uploaded:
     rejected: set[int] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    of: dict[str, Counter[EventKind]] = field(default_factory=dict)
+    shut: dict[str, str] = field(default_factory=dict)
 
-    def add(self, answers: "Answers") -> None:
-        """Count what was answered for one batch in."""
+    def add(self, answers: "Answers", destination: str) -> None:
+        """Count what a destination answered for one batch in."""
+        own = self.of.setdefault(destination, Counter())
         for kind, rows in answers.kinds.items():
             self.outcomes[kind] += rows
+            own[kind] += rows
         self.rejected -= answers.numbers
         self.rejected |= answers.numbers_in({State.REJECTED})
         for outcome in answers.outcomes:
@@ -200,7 +205,7 @@ class Settling:
     def note(self, settled: Iterable[Settled]) -> None:
         """Count and log what became of batches, once it is committed."""
         for batch, answers in settled:
-            self._note(answers)
+            self._note(answers, batch.action.destination)
             self._on_sent(self.uploaded.add_sent(batch, answers))
 
     def settle_verdict(self, pending: Pending, verdict: Verdict) -> None:
@@ -223,7 +228,7 @@ class Settling:
             batches.close(connection, pending.number)
             answers = self._answers(connection, pending, rows, outcomes, is_repeat=is_repeat)
             self._write(connection, pending, answers, is_repeat=False)
-        self._note(answers)
+        self._note(answers, pending.action.destination)
 
     def _answers(
         self,
@@ -292,9 +297,9 @@ class Settling:
     def _record(self, connection: Connection, event: Event) -> None:
         audit.record(connection, [event], run_id=self._session.run_id, at=self._session.now)
 
-    def _note(self, answers: Answers) -> None:
+    def _note(self, answers: Answers, destination: str) -> None:
         """Count and log what became of a batch, once it is written."""
-        self.uploaded.add(answers)
+        self.uploaded.add(answers, destination)
         for kind, rows in answers.kinds.items():
             log.count(kind.value, rows)
 

@@ -38,6 +38,7 @@ from convsync.store import (
     key_times,
     ledger,
     notes,
+    origins,
     persons,
     portions,
     runs,
@@ -326,8 +327,11 @@ class Work:
             for key, entry in (ledger.entries_for(connection, known) if known else {}).items()
             if only.has_rule(entry.rule)
         }
+        known_now = heard.with_consent(connection, chunk)
+        if any(rule.needs_origins for rule in self.services.rules):
+            known_now = origins.with_origins(connection, known_now, candidates)
         done = reconcile_chunk(
-            heard.with_consent(connection, chunk),
+            known_now,
             [rule for rule in self.services.rules if only.has_rule(rule.name)],
             candidates,
             entries,

@@ -258,7 +258,8 @@ def _expected(
     if used is None:
         return {}
     found: dict[int, Mapping[Fact, str]] = {}
-    for walk in walks_between(connection, rows[0] - 1, rows[-1]):
+    span, needed = (rows[0] - 1, rows[-1]), used.table.needs_origins
+    for walk in walks_between(connection, *span, with_origins=needed):
         if walk.source == terms.source and (one := scored(walk, used.table, now)):
             group = used.table.group_of(walk.source, walk.by_segment)
             value = used.table.value_of(one.milestone, group)

@@ -1,7 +1,7 @@
 """Every page of a busy company in a real Chromium: nobody is kept out, and each is pictured.
 
-Pictures are written to the folder that CONVSYNC_PICTURES names, for the docs; else to a folder of
-the test's own.
+Pictures are written to the folder that CONVSYNC_PICTURES_IN names, to look at; else to a folder of
+the test's own. Those in the docs are of the demo's company (test_pictures).
 """
 
 import os
@@ -88,7 +88,7 @@ def page(browser: Chrome, busy: Office) -> Iterator[Visitor]:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    named = os.environ.get("CONVSYNC_PICTURES")
+    named = os.environ.get("CONVSYNC_PICTURES_IN")
     folder = Path(named) if named else tmp_path_factory.mktemp("pictures")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

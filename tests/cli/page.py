@@ -71,7 +71,11 @@ def page_of(office: Office, as_of: str, *, is_tls: bool = False) -> Iterator[Vis
     ledger.close()
     settings = load_settings(office.config)
     page = serve.page_of(
-        settings, office.config, is_tls=is_tls, as_of=datetime.fromisoformat(as_of)
+        settings,
+        office.config,
+        is_tls=is_tls,
+        as_of=datetime.fromisoformat(as_of),
+        works_ahead=False,
     )
     with listening(page) as url:
         yield Visitor(url)

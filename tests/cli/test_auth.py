@@ -17,6 +17,7 @@ from convsync.errors import OperatorError
 from convsync.guides import located
 from convsync.sandbox import tokens
 from convsync.sandbox.crm import dynamics, hubspot, pipedrive, salesforce, zoho
+from convsync.sandbox.linkedin import sign_in
 from convsync.sandbox.living import config_for
 from convsync.sandbox.server import Sandbox
 from convsync.sandbox.world import World
@@ -124,6 +125,22 @@ def test_a_newcomer_signs_in_and_init_goes_on_from_there(
     table = load_settings(Path("convsync.toml")).deals["crm"]
     assert table.refresh_token.get_secret_value() == token  # type: ignore[union-attr]
     assert token not in Path("convsync.toml").read_text()
+
+
+def test_somebody_signs_in_to_linkedin_and_is_told_the_end(
+    sandbox: Sandbox, person: Person, secrets: Path
+) -> None:
+    Path("convsync.toml").write_text(
+        f'[destinations.ads]\nkind = "linkedin"\nlogin_url = "{sandbox.http_url}"\n'
+    )
+    client_id, client_secret = sign_in.CLIENT
+    pairs = (f"client_id={client_id}", f"client_secret={client_secret}")
+    said = run(
+        "auth", "linkedin", *(part for pair in pairs for part in ("--set", pair)), "--port", "0"
+    )
+    assert "LinkedIn gave an access token, until 2027-" in said.output
+    token = (secrets / "CONVSYNC_DESTINATIONS__ADS__REFRESH_TOKEN").read_text()
+    assert token not in said.output
 
 
 def test_a_newcomer_to_the_sandbox_is_told_its_apps_and_what_is_left_to_do(

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from convsync.sandbox.world import World
 from convsync.settings import load_settings
+from convsync.settings.platforms import PLATFORM_TABLES
 from convsync.settings.source_tables import (
     CsvClicksTable,
     CsvDealsTable,
@@ -96,6 +97,32 @@ def test_init_writes_deals_and_clicks_into_one_config_in_any_order(
     assert isinstance(clicks, CsvClicksTable)
     assert (clicks.path, clicks.columns.gclid) == (Path("clicks.csv"), "gclid")
     assert clicks.columns.clicked_at is not None
+
+
+@pytest.mark.parametrize("platform", PLATFORM_TABLES)
+def test_init_writes_rules_and_an_account_for_the_platform_it_is_told(
+    export: Path, platform: str
+) -> None:
+    config = export.with_name("convsync.toml")
+    said = types(
+        *("init", "--kind", "csv", str(export), "--destination", platform),
+        *("--output", str(config)),
+    )
+    assert (said.code, said.err) == (0, "")
+    settings = load_settings(config)
+    assert settings.destinations[platform].kind in PLATFORM_TABLES[platform].kinds
+    assert settings.rules
+
+
+def test_init_names_the_platforms_there_are(export: Path) -> None:
+    config = export.with_name("convsync.toml")
+    said = types(
+        *("init", "--kind", "csv", str(export), "--destination", "myspace"),
+        *("--output", str(config)),
+    )
+    assert said.code == 2
+    assert "'myspace' is not an ad platform convsync reports to: google, " in said.err
+    assert not config.exists()
 
 
 def test_a_second_log_of_clicks_has_its_own_name_and_none_is_added_twice(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from convsync.report.formats import Formats
+from convsync.report.page import Chart, Section, body, localised
 from tests.cli.office import NIGHT, Office
 from tests.cli.test_coverage_page import Outline
 
@@ -133,6 +135,27 @@ def test_figures_are_written_as_the_company_writes_them(seller: Office) -> None:
     assert "2.234,50 EUR" in page
     assert "Leads and sales from 01.01.2026 to 31.03.2026" in page
     assert "--lead-from 2026-01-01 --lead-to 2026-03-31" in page
+
+
+def test_charts_and_notes_have_their_readers_numbers_too_and_names_stay() -> None:
+    german = Formats(decimal=",", thousands=".", date_format="%d.%m.%Y")
+    section = Section(
+        heading="What it costs",
+        columns=("campaign",),
+        rows=[["Plan 1.5"]],
+        chart=Chart(title="Costs", bars=[("Plan 1.5", 4_000), ("Brand", 0.5)]),
+        notes=[
+            "'Plan 1.5' cost 4,000.50 EUR at each day's rate, from 2026-03-01 to 2026-03-31.",
+            "It is listed by `convsync deals --lead-from 2026-03-01`, and is 1.5% of all.",
+        ],
+    )
+    shown = unescape(body([localised(section, german)]))
+    assert ">4.000<" in shown
+    assert ">2.000<" in shown
+    assert ">4000<" not in shown
+    assert shown.count("Plan 1.5") == 3, "in the chart, the table and the note"
+    assert "cost 4.000,50 EUR at each day's rate, from 01.03.2026 to 31.03.2026." in shown
+    assert "`convsync deals --lead-from 2026-03-01`, and is 1,5% of all" in shown
 
 
 def test_a_company_without_any_deal_has_a_page_that_says_so(office: Office) -> None:

@@ -42,6 +42,21 @@ def test_the_page_says_which_days_rates_were_used(sales: Office) -> None:
         assert "from 2026-02-27 to 2026-02-27, by ecb.csv" in said.out, report
 
 
+def test_coverage_is_worth_what_the_others_say(sales: Office) -> None:
+    asked = ("report", "coverage", *DAYS)
+    found = json.loads(sales.types(*asked, "--format", "json").out)
+    won = {row["currency"]: row["value"] for row in found["coverage"] if row["rule"] == "won"}
+    assert won == {"EUR": "2000.00", "GBP": "500.00"}
+    assert found["rates"][0].startswith("Converted to EUR at each day's rate, from 2026-02-27")
+    assert "by ecb.csv" in sales.types(*asked).out
+    sales.configure(RATES, '\n[reports]\ndecimal = ","\nthousands = "."\n' + RATES)
+    page = sales.folder / "coverage.html"
+    assert sales.types(*asked, "--html", str(page)).code == 0
+    written = page.read_text("utf-8")
+    assert "2.000,00 EUR" in written
+    assert "by ecb.csv" in written
+
+
 def test_without_rates_nothing_is_converted(sales: Office) -> None:
     sales.configure(RATES, "\n[retry]")
     found = json.loads(sales.types("report", "funnel", *DAYS, "--format", "json").out)

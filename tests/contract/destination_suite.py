@@ -243,7 +243,7 @@ class DestinationContract:
         self, destination: Destination, platform: Platform
     ) -> None:
         if Operation.RETRACT not in destination.takes.corrections:
-            return
+            pytest.skip("this platform takes nothing back")
         (sent,) = self.statements(1)
         retracted = corrected(sent, Operation.RETRACT, 0)
         settled(destination, platform, [sent])

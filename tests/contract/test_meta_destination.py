@@ -77,7 +77,9 @@ class OnMeta:
 
     def value(self, order_id: OrderId) -> float | None:
         event = self.event(order_id)
-        return None if event is None else event.value
+        if event is None or event.value is None:
+            return None
+        return event.value * len(event.counted_at)
 
     def event(self, order_id: OrderId) -> CountedEvent | None:
         return self.room.books.counted[PAGE].get(order_id)

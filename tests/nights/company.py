@@ -83,13 +83,13 @@ path = "deals.csv"
 complete = true
 columns = { deal_id = "id", modified_at = "modified", created_at = "created", amount = "amount", \
 currency = "currency", gclid = "gclid", clicked_at = "clicked", email = "email", \
-ad_user_data = "consent", visitor = "visitor", deleted = "deleted" }
+ad_user_data = "consent", visitor = "visitor", deleted = "deleted", msclkid = "msclkid" }
 milestones = { mql = "mql", won = "won", lost = "lost" }
 consent = { granted = "yes", denied = "no" }
 """
 _DEAL = (
     "id,modified,created,mql,won,lost,amount,currency,gclid,clicked,email,consent,customer,"
-    "visitor,deleted"
+    "visitor,deleted,msclkid"
 )
 _CLICK = "clicked,logged,gclid,visitor"
 

@@ -58,6 +58,8 @@ def test_a_sale_that_is_merged_into_a_duplicate_stays_counted_for_what_it_became
     merged = company.night(NIGHTS[2], force=True)
     assert merged.problems == []
     assert gone(company) == {sale: "merged"}
+    known = company.query("SELECT deal_id, survivor FROM survivors")
+    assert [tuple(row) for row in known] == [(sale, duplicate)], "for what is paid for it later"
     assert company.value(sale) == 100, "under the order ID it went out with"
     office.book.edit(duplicate, NIGHTS[2] + NOON, amount=Decimal(250))
     company.night(NIGHTS[3], force=True)

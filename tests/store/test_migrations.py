@@ -9,12 +9,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Inspector, inspect, text
+from sqlalchemy.dialects import postgresql
 
 from convsync.errors import OperatorError
 from convsync.model.ledger import State
 from convsync.store import migrate
 from convsync.store.database import Database
-from convsync.store.schema import for_both_databases
+from convsync.store.schema import for_both_databases, metadata
 from tests.store.rows import has_tables
 
 
@@ -120,3 +121,13 @@ def _definitions(connection: Connection, table: str) -> list[str]:
     }
     found = connection.execute(text(asked[connection.dialect.name]), {"name": table})
     return sorted(str(definition) for definition in found.scalars())
+
+
+def test_no_name_is_a_reserved_word_of_postgresql() -> None:
+    quote = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
+    names = [
+        name
+        for table in metadata.tables.values()
+        for name in (table.name, *(column.name for column in table.columns))
+    ]
+    assert [name for name in names if quote(name) != name] == []

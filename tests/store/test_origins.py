@@ -1,12 +1,12 @@
 """Where deals began and what was sent for clicks, found alike on both databases."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from convsync.model.ad_click import AdClick
 from convsync.model.ad_spending import Place
 from convsync.model.outcome import Confirmed
-from convsync.store import ad_clicks, ad_costs, origins
+from convsync.store import ad_clicks, ad_costs, deals, origins
 from convsync.store.origins import Known, Origins, Unknown
 from tests.builders import CLICKED_AT, NOW, a_candidate, a_click, a_deal, a_match, usd
 from tests.store.rows import (
@@ -58,6 +58,29 @@ def test_a_deal_began_with_its_credited_click_or_else_with_one_of_its_own(
         Unknown.NOT_TOLD,
         Unknown.NO_CLICK,
     ]
+
+
+def test_a_deal_has_its_campaign_among_its_segments_and_its_crms_word_goes_first(
+    passing: Passing,
+) -> None:
+    by_visitor = [
+        a_candidate(a_click(name, clicked_at=CLICKED_AT + timedelta(days=days)))
+        for name, days in (("later", 1), ("sooner", 0), ("untold", 2))
+    ]
+    own = (a_candidate(a_click("own")),)
+    save(
+        passing,
+        a_deal("D-1", clicks=own),
+        a_deal("D-2", clicks=own, segments={"campaign": "as typed"}),
+        a_deal("D-3", clicks=()),
+        a_deal("D-4", clicks=()),
+        a_deal("D-5", clicks=tuple(by_visitor)),
+    )
+    know(passing, "own", "later", "sooner")
+    chunk = deals.numbered(passing.connection, [1, 2, 3, 4])
+    found = origins.with_origins(passing.connection, chunk, {3: by_visitor})
+    names = [one.deal.segments.get("campaign") for one in found]
+    assert names == ["own", "as typed", "later", None]
 
 
 def test_what_was_sent_names_its_click_and_what_was_not_is_left_out(passing: Passing) -> None:

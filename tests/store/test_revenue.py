@@ -3,12 +3,16 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from convsync.model.deal import WON, Deal
+from sqlalchemy import select, update
+
+from convsync.model.deal import WON, Deal, Gone
 from convsync.model.key import Key, KeyKind
 from convsync.model.money import Money
 from convsync.model.revenue import MoneyTerms, RevenueLine
-from convsync.store import revenue
+from convsync.store import memory, revenue
 from convsync.store.database import Database
+from convsync.store.deals import withdraw_milestones
+from convsync.store.schema import deals
 from tests.builders import NOW, WON_AT, a_deal, a_milestone, usd
 from tests.store.rows import save
 
@@ -117,6 +121,53 @@ def test_a_second_sale_that_becomes_known_later_takes_what_came_after_it(
     with database.transaction("assign") as connection:
         assert revenue.assign(connection) == {1, 2}
     assert came(database, 1, 2) == {2: ["10.00"]}
+
+
+def merged(database: Database, deal_id: str, survivor: str) -> None:
+    """Have a deal become another, as a run does that reads the survivor."""
+    with database.transaction("merge") as connection:
+        memory.keep_survivors(connection, "crm", {deal_id: survivor})
+        row = connection.execute(select(deals.c.id).where(deals.c.deal_id == deal_id)).scalar()
+        if row is not None:
+            gone = update(deals).where(deals.c.id == row).values(gone=Gone.MERGED)
+            connection.execute(gone)
+            withdraw_milestones(connection, [row], NOW)
+        revenue.assign(connection)
+
+
+def test_what_was_paid_for_a_deal_follows_it_to_its_survivor(database: Database) -> None:
+    save(database, a_sale("D-1", WON_AT), a_sale("D-2", WON_AT), a_sale("D-3", WON_AT))
+    kept(database, line())
+    merged(database, "D-1", "D-2")
+    assert came(database, 1, 2) == {2: ["10.00"]}
+    kept(database, line("R-2", "20"))
+    assert came(database, 1, 2) == {2: ["10.00", "20.00"]}
+    merged(database, "D-2", "D-3")
+    assert came(database, 1, 2, 3) == {3: ["10.00", "20.00"]}
+    with database.transaction("again") as connection:
+        assert revenue.assign(connection) == frozenset()
+
+
+def test_a_payment_may_name_a_deal_that_was_merged_before_it_was_read(database: Database) -> None:
+    save(database, a_sale("D-2", WON_AT))
+    kept(database, line())
+    assert came(database, 1) == {}
+    merged(database, "D-1", "D-2")
+    assert came(database, 1) == {1: ["10.00"]}
+
+
+def test_what_the_customer_of_a_merged_deal_pays_is_the_survivors(database: Database) -> None:
+    """The survivor names another customer, as where the CRM keeps one contact of two."""
+    other = (a_milestone(WON, WON_AT + timedelta(days=1)),)
+    save(database, a_sale("D-1", WON_AT), a_deal("D-2", milestones=other))
+    kept(database, of_customer("before", WON_AT + timedelta(days=9)))
+    assert came(database, 1, 2) == {1: ["10.00"]}
+    merged(database, "D-1", "D-2")
+    kept(database, of_customer("after", WON_AT + timedelta(days=40)))
+    kept(database, of_customer("too early", WON_AT - timedelta(days=40)))
+    assert came(database, 1, 2) == {2: ["10.00", "10.00"]}
+    with database.transaction("again") as connection:
+        assert revenue.assign(connection) == frozenset()
 
 
 def test_lines_that_a_complete_source_no_longer_has_are_taken_out(database: Database) -> None:

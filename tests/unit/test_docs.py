@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from convsync.cli import _commands
 from convsync.errors import ConvsyncError
 from convsync.model.audience import Left
-from convsync.model.ledger import ARROWS, State
+from convsync.model.event import EventKind
+from convsync.model.ledger import State
 from convsync.model.outcome import Reason
 from convsync.model.takes import CODES
 from convsync.settings import Settings
@@ -47,7 +48,7 @@ def test_every_page_has_its_place_in_the_contents() -> None:
 
 
 def test_every_reason_state_event_and_finding_is_in_the_docs() -> None:
-    assert first_cells("codes.md") >= {*Reason, *State, *Trouble, *Left, *ARROWS}
+    assert first_cells("codes.md") >= {*Reason, *State, *Trouble, *Left, *EventKind}
     assert set(STATES) == set(State)
 
 
@@ -155,3 +156,13 @@ def test_a_dead_link_a_missing_heading_and_what_is_loaded_from_elsewhere_are_nam
         "a.css loads something from elsewhere",
     ]
     assert Page('<link rel="preconnect" href="https://f.example">').loaded == ["https://f.example"]
+
+
+def test_the_pictures_are_small_and_load_nothing() -> None:
+    pictures = sorted((DOCS / "pictures").iterdir())
+    assert {path.name for path in pictures} >= {"demo.svg", "night.png", "deal.png"}
+    assert [path.name for path in pictures if path.stat().st_size > 300_000] == []
+    for path in (one for one in pictures if one.suffix == ".svg"):
+        text = path.read_text("utf-8")
+        assert "@font-face" not in text
+        assert not re.search(r"""(?:href|src)=|url\(["']?http""", text)

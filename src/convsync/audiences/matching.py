@@ -13,7 +13,7 @@ from convsync.audiences.condition import left_out, meets
 from convsync.chunks import CHUNK
 from convsync.model.audience import Audience, Kind, Left, listed_of
 from convsync.model.expected import ExpectedTable
-from convsync.store import audience_members, deals, heard, value_versions
+from convsync.store import audience_members, deals, heard, origins, value_versions
 from convsync.store.database import Connection
 from convsync.store.deals import StoredDeal
 from convsync.store.reach import joining_nobody
@@ -32,6 +32,8 @@ def look(connection: Connection, audiences: Sequence[Audience], now: datetime) -
     while audiences and (rows := audience_members.rows_after(connection, after, limit=CHUNK)):
         after = rows[-1]
         page = deals.numbered(connection, rows)
+        if learned is not None and learned.needs_origins:
+            page = origins.with_origins(connection, page)
         for audience in audiences:
             found = [one for one in page if meets(one.deal, audience.condition, now, learned)]
             left[audience.name] += _note(connection, audience, found, shared)

@@ -87,7 +87,8 @@ def all_findings(settings: "Settings", now: "datetime | None") -> "list[Finding]
             currency=settings.company.currency,
             today=services.clock().astimezone(zone).date(),
         )
-    return [*found, *written, *problems_of(wiring.watch_of(settings))]
+        written += problems_of(wiring.watch_of(settings), services.clock())
+    return [*found, *written]
 
 
 def offline_findings(
@@ -104,7 +105,7 @@ def offline_findings(
     found = findings_of_ledger(database, [rule.name for rule in rules], sources)
     if wants_learned_values(rules) and found[0].severity is None:
         found += findings(database, rules, wiring.learning_terms_of(settings), now)
-    return [*found, *problems_of(wiring.watch_of(settings))]
+    return [*found, *problems_of(wiring.watch_of(settings), now)]
 
 
 def _of_file(path: Path) -> "list[Finding]":

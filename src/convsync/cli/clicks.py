@@ -9,7 +9,6 @@ import typer
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.progress import showing_progress
-from convsync.errors import OperatorError
 
 app = typer.Typer(help="The click store.", no_args_is_help=True)
 
@@ -70,27 +69,23 @@ def enrich(
 
     Google tells it for 90 days. What it does not know stays as it is; `explain` shows the rest.
     """
-    from convsync import enriching, wiring
+    from convsync import enriching
+    from convsync.cli.asked_accounts import each_account
     from convsync.clock import system_clock
-    from convsync.upload.ad_account import CannotAsk
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
-    done: dict[str, enriching.Enriched] = {}
-    fixes: list[str] = []
     with options.ledger(settings) as database, showing_progress() as progress:
-        for account in wiring.accounts_of(settings):
-            with account.clicks() as reader:
-                if isinstance(reader, CannotAsk):
-                    fixes.append(reader.fix)
-                elif reader.customer_id not in done:
-                    done[reader.customer_id] = enriching.enrich(
-                        database,
-                        reader,
-                        now=now,
-                        again=every_day,
-                        on_day=lambda _: progress.advance("days", 1),
-                    )
-    if not done:
-        raise OperatorError(f"No ad account can be asked for its clicks: {'; '.join(fixes)}.")
-    output.show([asdict(one) for one in done.values()], _ENRICHED, form)
+        done = each_account(
+            settings,
+            lambda account: account.clicks(),
+            lambda reader: enriching.enrich(
+                database,
+                reader,
+                now=now,
+                again=every_day,
+                on_day=lambda _: progress.advance("days", 1),
+            ),
+            what="clicks",
+        )
+    output.show([asdict(one) for one in done], _ENRICHED, form)

@@ -8,7 +8,6 @@ import typer
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.progress import showing_progress
-from convsync.errors import OperatorError
 
 app = typer.Typer(help="What the ads cost.", no_args_is_help=True)
 
@@ -37,33 +36,29 @@ def fetch(
     says how long. `report campaigns` and `report trend` show them.
     """
     from convsync import costing, wiring
+    from convsync.cli.asked_accounts import each_account
     from convsync.clock import system_clock
-    from convsync.upload.ad_account import CannotAsk
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     since = options.day(from_day, "--from") if from_day else None
-    done: dict[str, costing.Fetched] = {}
-    fixes: list[str] = []
     with options.ledger(settings) as database, showing_progress() as progress:
-        for account in wiring.accounts_of(settings):
-            with account.costs() as reader:
-                if isinstance(reader, CannotAsk):
-                    fixes.append(reader.fix)
-                elif reader.customer_id not in done:
-                    done[reader.customer_id] = costing.fetch(
-                        database,
-                        reader,
-                        wiring.cost_terms_of(settings),
-                        wiring.retry_of(settings),
-                        now=now,
-                        since=since,
-                        on_day=lambda _: progress.advance("months", 1),
-                    )
-    if not done:
-        raise OperatorError(f"No ad account can be asked for its costs: {'; '.join(fixes)}.")
-    output.show([asdict(one) for one in done.values()], _COLUMNS, form)
-    if refused := [text for one in done.values() for text in one.refused]:
+        done = each_account(
+            settings,
+            lambda account: account.costs(),
+            lambda reader: costing.fetch(
+                database,
+                reader,
+                wiring.cost_terms_of(settings),
+                wiring.retry_of(settings),
+                now=now,
+                since=since,
+                on_day=lambda _: progress.advance("months", 1),
+            ),
+            what="costs",
+        )
+    output.show([asdict(one) for one in done], _COLUMNS, form)
+    if refused := [text for one in done for text in one.refused]:
         for text in refused:
             output.note(f"Left out, since the ad account does not accept the query on {text}")
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from convsync.model.period import Period
     from convsync.model.rule import ConversionRule
     from convsync.report.coverage import Coverage
+    from convsync.report.exchange import Exchange
     from convsync.settings import Settings
     from convsync.store.database import Database
 
@@ -26,13 +27,15 @@ def covered(
     *,
     by: str | None,
     rule: str | None,
+    exchange: "Exchange",
 ) -> "Coverage":
     """Return the coverage of some days, grouped by one of `groups`, of one rule or of all."""
     from convsync.report.coverage import coverage_of
 
     rules = _rules_asked(settings, rule)
     periods = _periods(*days, settings, is_by_week=by == _BY_WEEK)
-    return coverage_of(database, rules, periods, by=None if by == _BY_WEEK else by)
+    by = None if by == _BY_WEEK else by
+    return coverage_of(database, rules, periods, by=by, exchange=exchange)
 
 
 def groups(settings: "Settings") -> list[str]:

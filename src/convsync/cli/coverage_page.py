@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convsync.cli import figure_words
+from convsync.cli import figure_words, html_sections
 from convsync.cli.coverage_words import (
     FIELD_TABLE,
     GROUP_TABLE,
@@ -23,7 +23,9 @@ from convsync.errors import OperatorError
 
 if TYPE_CHECKING:
     from convsync.report.coverage import Coverage, Group, How, TooLate
+    from convsync.report.exchange import Exchange
     from convsync.report.fields import FieldQuality
+    from convsync.report.formats import Formats
     from convsync.report.leads_to import ConversionsBehind, Days
     from convsync.report.page import Section
 
@@ -42,18 +44,26 @@ def write(
     path: Path,
     found_by: "Mapping[str | None, Coverage]",
     fields: "Sequence[FieldQuality]",
-    first: date,
-    last: date,
+    days: tuple[date, date],
+    exchange: "Exchange",
+    formats: "Formats",
 ) -> None:
     """Write the page. `found_by` has the coverage for each grouping, and under None the whole.
+
+    Its figures are as `formats` have them.
 
     Raises OperatorError where the file cannot be written.
     """
     from convsync import private_file
-    from convsync.report.page import page
+    from convsync.report.page import localised, page
 
-    sections = [*of_rules(found_by, (first, last)), *of_fields(fields)]
-    text = page("Coverage of conversions", f"Milestones reached from {first} to {last}", sections)
+    sections = [*of_rules(found_by, days), *of_fields(fields), *html_sections.rates(exchange)]
+    first, last = map(formats.day, days)
+    text = page(
+        "Coverage of conversions",
+        f"Milestones reached from {first} to {last}",
+        [localised(one, formats) for one in sections],
+    )
     try:
         with private_file.replacing(path) as file:
             file.write(text)

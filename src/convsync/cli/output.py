@@ -170,6 +170,8 @@ def show_closing(closing: "Closing", form: Format) -> None:
     else:
         word, _, rest = str(closing).partition(" ")
         is_beside = form is Format.CSV
+        for name, told in closing.platforms.items():
+            typer.echo(f"{name}: {told}", err=is_beside)
         typer.echo(
             f"{word if is_beside else painted(word, word)}{rest and f' {rest}'}", err=is_beside
         )

@@ -32,6 +32,7 @@ from convsync.cli.report_trend import trend
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
     from convsync.report.coverage import Coverage, Group, TooLate
+    from convsync.report.exchange import Exchange
     from convsync.report.fields import FieldQuality
 
 app = typer.Typer(help="What the nights add up to.", no_args_is_help=True)
@@ -111,17 +112,21 @@ def coverage(
     require_group(by, coverage_asked.groups(settings))
     period = Period.of_days(first, last, wiring.company_zone(settings))
     with options.ledger(settings) as database:
-        found = partial(coverage_asked.covered, database, settings, (first, last), rule=rule)
+        exchange = wiring.exchange_of(settings)
+        of_days = partial(coverage_asked.covered, database, settings, (first, last))
+        found = partial(of_days, rule=rule, exchange=exchange)
         if html is not None:
             found_by = {name: found(by=name) for name in (None, *coverage_asked.groups(settings))}
-            coverage_page.write(html, found_by, fields_of(database, period), first, last)
+            fields_found = fields_of(database, period)
+            formats = wiring.formats_of(settings)
+            coverage_page.write(html, found_by, fields_found, (first, last), exchange, formats)
             typer.echo(f"Written to {html}.")
         elif fields:
             _show_fields(fields_of(database, period), form)
         else:
             standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
             fields_found = fields_of(database, period)
-            _show_coverage(found(by=by), fields_found, (first, last), standings, form)
+            _show_coverage(found(by=by), fields_found, (first, last), standings, exchange, form)
 
 
 def _show_coverage(
@@ -129,12 +134,15 @@ def _show_coverage(
     fields: "Sequence[FieldQuality]",
     days: tuple[date, date],
     standings: "Sequence[Standing]",
+    exchange: "Exchange",
     form: Format,
 ) -> None:
     first, last = days
     match form:
         case Format.TABLE:
             _show(found, first, last)
+            for note in exchange.notes:
+                typer.echo(note)
             if lacking := [one for one in fields if one.needs_a_look]:
                 typer.echo("Fields of these deals that are empty, or whose IDs lost something")
                 _show_fields(lacking, form)
@@ -146,7 +154,8 @@ def _show_coverage(
             late = [_late_row(one) for one in found.too_late]
             of_fields = [_field_row(one) for one in fields]
             rows = {"coverage": [*_rows(found)], "too_late": late, "fields": of_fields}
-            output.show_json({**of_days, **rows, **agreed.as_json(standings)})
+            rates = {"rates": exchange.notes}
+            output.show_json({**of_days, **rows, **rates, **agreed.as_json(standings)})
 
 
 def _show_fields(fields: "Sequence[FieldQuality]", form: Format) -> None:

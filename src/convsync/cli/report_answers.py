@@ -109,4 +109,6 @@ class Answers:
 
     def coverage(self, by: str | None = None, rule: str | None = None) -> "Coverage":
         """Return by what the period's conversions were matched, of one rule or of all."""
-        return coverage_asked.covered(self.database, self.settings, self.days, by=by, rule=rule)
+        return coverage_asked.covered(
+            self.database, self.settings, self.days, by=by, rule=rule, exchange=self.exchange
+        )

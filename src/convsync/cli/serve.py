@@ -31,7 +31,12 @@ def app() -> "Starlette":
 
 
 def page_of(
-    settings: "Settings", config: Path, *, is_tls: bool = True, as_of: datetime | None = None
+    settings: "Settings",
+    config: Path,
+    *,
+    is_tls: bool = True,
+    as_of: datetime | None = None,
+    works_ahead: bool = True,
 ) -> "Starlette":
     """Return the page of a configuration, with the reports that the command line writes.
 
@@ -50,6 +55,7 @@ def page_of(
         run_command=[sys.executable, "-m", "convsync", "run", f"--config={config.resolve()}"],
         is_tls=is_tls,
         as_of=as_of,
+        works_ahead=works_ahead,
     )
 
 

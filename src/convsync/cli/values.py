@@ -160,7 +160,7 @@ def explain(
     now = options.instant(as_of, settings) or system_clock()
     with options.ledger(settings) as database, database.reading() as connection:
         used = accepted_or_raise(connection)
-        walks = list(walks_of(connection, deal))
+        walks = list(walks_of(connection, deal, with_origins=used.table.needs_origins))
     if not walks:
         raise OperatorError(f"No deal {deal} is in the CRM, as far as was read.")
     from convsync.report.scores import scored

@@ -47,13 +47,10 @@
 
   // What is kept ----------------------------------------------------------------------------------
 
-  function hex(bytes) {
-    return [...new Uint8Array(bytes)].map((byte) => (byte + 256).toString(16).slice(1)).join("");
-  }
-
-  function random() {
-    return hex(crypto.getRandomValues(new Uint8Array(16)));
-  }
+  const hex = (bytes) =>
+    [...new Uint8Array(bytes)].map((byte) => (byte + 256).toString(16).slice(1)).join("");
+  const random = () => hex(crypto.getRandomValues(new Uint8Array(16)));
+  const textOf = ({ values }) => JSON.stringify(values);
 
   // Storage that is blocked, full or spoilt is no reason to stop: this page works from memory.
   function stored() {
@@ -70,10 +67,6 @@
     } catch {}
   }
 
-  function textOf({ values }) {
-    return JSON.stringify(values);
-  }
-
   function keep() {
     kept = kept || stored() || { visitor: random(), landings: [] };
     const known = ["{}", ...kept.landings.map(textOf)];
@@ -88,9 +81,7 @@
 
   // Consent ---------------------------------------------------------------------------------------
 
-  function isGranted(signal) {
-    return consent[signal] === "granted";
-  }
+  const isGranted = (signal) => consent[signal] === "granted";
 
   // gtag's default of "denied" only holds until somebody is asked; any other "denied" withdraws.
   function tell(said, source) {
@@ -154,7 +145,7 @@
     if (/^\+\d{8,15}$/.test(text) && !isHome) return HOME_ZERO.test(text) ? "" : text;
     if (text.startsWith(code) && code !== prefix) return "";
     const whole = isHome ? text.slice(1 + code.length) : text;
-    const readings = [whole.replace(RegExp(`^${prefix}`), ""), whole];
+    const readings = [whole.replace(RegExp(`^(${prefix})`), ""), whole];
     const found = readings.find((one) => RegExp(`^(${numbers})$`).test(one));
     return found ? `+${code}${found}` : "";
   }
@@ -176,9 +167,7 @@
   // Reports ---------------------------------------------------------------------------------------
 
   // Ages, because a visitor's clock may be wrong.
-  function aged({ at, ...rest }) {
-    return { age: Date.now() - at, ...rest };
-  }
+  const aged = ({ at, ...rest }) => ({ age: Date.now() - at, ...rest });
 
   function send(visitor, report) {
     const body = JSON.stringify({ id: random(), visitor, consent: aged(consent), ...report });
@@ -226,4 +215,4 @@
   new MutationObserver(look).observe(document, { childList: true, subtree: true });
   addEventListener("change", (event) => hashOf(event.target), true);
   addEventListener("submit", (event) => report(event.target), true);
-})(...CONVSYNC_SETTINGS);
+})(CONVSYNC_SETTINGS);

@@ -46,7 +46,7 @@ def snippet(settings: SnippetSettings) -> str:
     phone = dialled_in(settings.country)
     told = [settings.url, dict(settings.fields), *phone.values()]
     as_json = msgspec.json.encode(told).decode().replace("<", "\\u003c")  # a page may hold it
-    return _minified().replace(_PLACE_OF_SETTINGS, as_json)
+    return _minified().replace(_PLACE_OF_SETTINGS, as_json[1:-1])  # as arguments, not as an array
 
 
 @cache
@@ -70,21 +70,27 @@ def dialled_in(country: str | None) -> Mapping[str, str]:
     told = {"code": "?", "prefix": "", "abroad": _abroad(rules)}
     if not rules or rules.national_prefix_transform_rule or rules.general_desc is None:
         return {**told, "numbers": _NONE}
-    prefix = rules.national_prefix or ""
-    numbers = _numbers(rules.general_desc, has_no_prefix=not prefix)
+    prefix = rules.national_prefix_for_parsing or ""
+    numbers = _numbers(rules.general_desc, home_prefix=rules.national_prefix or "")
     return {**told, "code": str(rules.country_code), "prefix": prefix, "numbers": numbers}
 
 
 def _abroad(rules: phonenumbers.PhoneMetadata | None) -> str:
     """Return what is dialled before another country's code, where that is one thing."""
-    said = rules and (rules.preferred_international_prefix or rules.international_prefix)
-    return said if said and said.isdigit() else _NONE
+    if rules is None:
+        return _NONE
+    said = rules.preferred_international_prefix or rules.international_prefix or ""
+    dialled = said.replace("~", "")  # where one waits for a tone
+    return dialled if dialled.isdigit() else _NONE
 
 
-def _numbers(all_of_country: phonenumbers.PhoneNumberDesc, *, has_no_prefix: bool) -> str:
-    """Return a pattern of a country's numbers: what they are, or where that is long, how long."""
+def _numbers(all_of_country: phonenumbers.PhoneNumberDesc, *, home_prefix: str) -> str:
+    """Return a pattern of a country's numbers: what they are, or where that is long, how long.
+
+    A prefix that is no 0 may as well be a number's first digit, which their length does not tell.
+    """
     pattern = all_of_country.national_number_pattern or ""
-    if has_no_prefix or len(pattern) <= _LONGEST_PATTERN:
+    if not home_prefix.startswith("0") or len(pattern) <= _LONGEST_PATTERN:
         return pattern
     return "|".join(
         _of_lengths(first, last) for first, last in _runs(all_of_country.possible_length)

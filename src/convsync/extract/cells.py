@@ -230,8 +230,8 @@ class CellReader:
             return []
         if found := self._phone_hashes_in(text):
             return [one for one in found if one not in HASHES_OF_NOTHING]
-        phones = (hashed_phone(part, region) for part in phones_in(text, self._separator))
-        return [phone for phone in phones if phone]
+        parts = phones_in(text, self._separator)
+        return [phone for part in parts if (phone := hashed_phone(part, region))]
 
     def _phone_hashes_in(self, text: str) -> list[str]:
         found = hashes_in(text) if len(text) >= HASH_LENGTH else []

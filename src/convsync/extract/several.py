@@ -15,6 +15,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:-]*\Z")
 _ID: Final = re.compile(r"(?=.*[0-9])[A-Za-z0-9_.:-]+\Z")
 _THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+\Z")
 _DIGIT: Final = re.compile(r"[0-9]")
+_ONE_NUMBER: Final = re.compile(r"\+?[0-9]+\Z")
 _BEFORE_PLUS: Final = re.compile(r"(?<=[0-9])\s*[/&]?\s*(?=\+)")
 _SHORTEST: Final = 7
 """The digits of a phone number; fewer behind a comma are an extension."""
@@ -33,6 +34,8 @@ def phones_in(text: str, separator: str | None) -> list[str]:
     """Return the phone numbers in a cell as they are written."""
     if separator is not None:
         return _filled(text.split(separator))
+    if _ONE_NUMBER.match(text):
+        return [text]
     if text.count("+") > 1:
         text = _BEFORE_PLUS.sub(";", text)
     parts = [part for part in _BETWEEN.split(text) if _DIGIT.search(part)]

@@ -1,5 +1,6 @@
 """What the ad platform charged for clicks in a day, and what it counted for them."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -53,6 +54,10 @@ class AdResult(Struct, frozen=True, kw_only=True):
     value: Decimal
 
 
+AD_SEGMENTS = ("campaign", "ad_group", "keyword", "device")
+"""What may stand among segments for where in the ad account a deal began."""
+
+
 class Place(Struct, frozen=True, kw_only=True):
     """Where in an ad account a click or a cost belongs; empty where that is not known.
 
@@ -68,3 +73,8 @@ class Place(Struct, frozen=True, kw_only=True):
     device: str = ""
     location: str = ""
     audience: str = ""
+
+    def as_segments(self) -> Mapping[str, str]:
+        """Return what of it is known, by the names that a deal's segments have for it."""
+        told = {name: getattr(self, name) for name in AD_SEGMENTS}
+        return {name: value for name, value in told.items() if value}

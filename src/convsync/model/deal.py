@@ -122,6 +122,10 @@ class Deal(Struct, frozen=True, kw_only=True, gc=False):
                 return milestone
         return None
 
+    def with_origin(self, origin: Mapping[str, str]) -> "Deal":
+        """Return the deal with where it began among its segments; its own go before that."""
+        return structs.replace(self, segments={**origin, **self.segments})
+
     def with_shared_apart(self, shared: Set[bytes]) -> "Deal":
         """Return the deal with those of its identifiers apart whose keys have these digests."""
         who = self.identifiers

@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from msgspec import Struct
 
+from convsync.model.ad_spending import AD_SEGMENTS
 from convsync.model.money import Money
 
 SOURCE = "source"
@@ -80,6 +81,11 @@ class ExpectedTable(Struct, frozen=True, kw_only=True):
     cells: Mapping[str, Mapping[str, Cell]]
     timings: Mapping[str, Timing]
 
+    @property
+    def needs_origins(self) -> bool:
+        """True where it has to be known of a deal where in the ad account it began."""
+        return needs_origins(self.by)
+
     def group_of(self, source: str, segments: Mapping[str, str]) -> tuple[str, ...]:
         """Return what a deal has in each of the segments; "" where it has nothing."""
         return group_in(self.by, source, segments)
@@ -136,6 +142,11 @@ class AcceptedValues(Struct, frozen=True, kw_only=True):
     version: int
     table: ExpectedTable
     restates: bool
+
+
+def needs_origins(by: Sequence[str]) -> bool:
+    """True where some of these segments say where in the ad account a deal began."""
+    return not set(AD_SEGMENTS).isdisjoint(by)
 
 
 def group_in(by: Sequence[str], source: str, segments: Mapping[str, str]) -> tuple[str, ...]:

@@ -137,6 +137,8 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
 
     `region` is the ISO 3166 country whose national form is assumed where there is no `+`.
     """
+    if _E164.match(raw) and _is_as_dialled_abroad(raw):  # as most are written
+        return raw
     raw = raw.removeprefix('="').strip(" '\"")
     raw = _AS_A_NUMBER.sub(r"\1", raw) if raw.endswith(".0") else raw
     compact = raw if _E164.match(raw) else raw.translate(_PHONE_PUNCTUATION)
@@ -157,6 +159,9 @@ def normalised_phone(raw: str, region: str | None) -> str | None:
 
 def is_nobodys_number(raw: str) -> bool:
     """True for one digit over and over, as is typed where no number was known."""
+    ends_in_two = raw[-2:-1].isdigit() and raw[-1].isdigit() and raw[-2] != raw[-1]
+    if ends_in_two:  # as most do: that is seen at a fraction of the cost
+        return False
     return bool(_ONE_DIGIT.match(raw.translate(_PHONE_PUNCTUATION)))
 
 
@@ -188,16 +193,27 @@ def _is_as_dialled_abroad(compact: str) -> bool:
     Of `+44 (0)7700 900123` the 0 must go. What this affirms, phonenumbers would return unchanged at
     fifty times the cost.
     """
-    for end in (2, 3, 4):
-        if rules := _abroad_rules(compact[1:end]):
-            lengths, home_prefix = rules
-            national = compact[end:]
-            return len(national) in lengths and not (home_prefix and home_prefix.match(national))
-    return False
+    if (rules := _rules_of_code_in(compact[1:4])) is None:
+        return False
+    digits_of_code, lengths, home_prefix = rules
+    national = compact[1 + digits_of_code :]
+    return len(national) in lengths and not (home_prefix and home_prefix.match(national))
+
+
+_AbroadRules = tuple[frozenset[int], re.Pattern[str] | None]
 
 
 @cache
-def _abroad_rules(country_code: str) -> tuple[frozenset[int], re.Pattern[str] | None] | None:
+def _rules_of_code_in(first_digits: str) -> tuple[int, *_AbroadRules] | None:
+    """Return the rules of the country whose code three digits begin with, and its code's length."""
+    for length in (1, 2, 3):
+        if rules := _abroad_rules(first_digits[:length]):
+            return length, *rules
+    return None
+
+
+@cache
+def _abroad_rules(country_code: str) -> _AbroadRules | None:
     """Return how long a country's numbers are, and what may precede them at home."""
     code = int(country_code)
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ("ZZ",))

@@ -169,6 +169,12 @@ class ConversionRule:
         value = self.value.expected if isinstance(self.value, RevenueWithin) else self.value
         return value if isinstance(value, ExpectedValue) else None
 
+    @property
+    def needs_origins(self) -> bool:
+        """True where its value depends on where in the ad account a deal began."""
+        accepted = None if self.learned is None else self.learned.accepted
+        return accepted is not None and accepted.table.needs_origins
+
     def with_accepted(self, accepted: AcceptedValues | None) -> "ConversionRule":
         """Return the rule with the version of learned values that it is to use, if it uses any."""
         if self.learned is None:

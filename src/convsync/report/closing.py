@@ -8,13 +8,14 @@ or did not even begin. The head is that of the audit log: whoever keeps the line
 later that the log is a continuation of what it was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from convsync.model.chain import Head
+from convsync.settling import Uploaded
 
 
 class Ending(StrEnum):
@@ -31,7 +32,8 @@ class Closing:
     """What stands in a run's last line. `counts` are rows by what became of them.
 
     `value` is what was sent to the platforms in this run, by currency; `run_id` and `head` are None
-    where the run did not begin.
+    where the run did not begin. `platforms` is what each destination made of it, in words, where
+    there are several.
     """
 
     ending: Ending
@@ -39,6 +41,7 @@ class Closing:
     counts: Mapping[str, int] = field(default_factory=dict)
     value: Mapping[str, Decimal] = field(default_factory=dict)
     head: Head | None = None
+    platforms: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         name = "" if self.run_id is None else f" run {self.run_id}"
@@ -58,7 +61,24 @@ class Closing:
             "counts": dict(self.counts),
             "value": {currency: str(amount) for currency, amount in sorted(self.value.items())},
             "head": None if self.head is None else str(self.head),
+            **({"platforms": dict(self.platforms)} if self.platforms else {}),
         }
+
+
+def platform_lines(names: Iterable[str], uploaded: Uploaded) -> dict[str, str]:
+    """Return what each of several destinations made of a run; of a single one nothing is said."""
+    wanted = sorted({*names, *uploaded.of})
+    if len(wanted) < 2:
+        return {}
+    return {name: _made_of(uploaded, name) for name in wanted}
+
+
+def _made_of(uploaded: Uploaded, name: str) -> str:
+    counts = sorted(uploaded.of.get(name, {}).items())
+    told = ", ".join(f"{kind.value} {rows:,}" for kind, rows in counts if rows)
+    why = uploaded.shut.get(name)
+    stopped = f"stopped: {why}" if why else ""
+    return "; ".join(part for part in (told, stopped) if part) or "nothing to send"
 
 
 def ending_of(exit_code: int, *, waiting: int, is_at_its_end: bool) -> Ending:

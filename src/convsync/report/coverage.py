@@ -20,6 +20,7 @@ from convsync.model.deal import Deal, Milestone
 from convsync.model.ledger import Side
 from convsync.model.period import Period
 from convsync.model.rule import ConversionRule
+from convsync.report.exchange import Exchange, Worth
 from convsync.store import collected, coverage, deals
 from convsync.store.coverage import Alike
 from convsync.store.database import Connection, Database
@@ -112,14 +113,22 @@ def coverage_of(
     periods: Mapping[str, Period],
     *,
     by: str | None = None,
+    exchange: Exchange | None = None,
 ) -> Coverage:
     """Return the coverage of the rules' conversions, in periods that follow each other.
+
+    What they are worth is added up as `exchange` has it, at the day of each milestone.
 
     `by` is "source", "form" or a segment; with none, the periods' names are the groups. A form is
     what the site's snippet reported of the deal's person last.
     """
     by_rule: dict[str, dict[str, dict[How, Tally]]] = {rule.name: {} for rule in rules}
-    asked = {"by_segments": by not in (None, BY_SOURCE, BY_FORM), "by_deal": by == BY_FORM}
+    exchange = exchange or Exchange()
+    asked = {
+        "by_segments": by not in (None, BY_SOURCE, BY_FORM),
+        "by_deal": by == BY_FORM,
+        "by_time": exchange.currency is not None,
+    }
     with database.reading() as connection:
         for name, period in periods.items():
             found = coverage.counted(connection, period, **asked)
@@ -128,7 +137,8 @@ def coverage_of(
                 if one.rule in by_rule:
                     group = _group_of(one, by, name, forms)
                     parts = by_rule[one.rule].setdefault(group, defaultdict(Tally))
-                    parts[_how(one)].add(one.conversions, {one.currency: one.value})
+                    worth = _worth(one, exchange)
+                    parts[_how(one)].add(one.conversions, {worth.currency: worth.amount})
         late = _too_late(connection, rules, periods.values())
     return Coverage(
         groups=[
@@ -161,6 +171,12 @@ def caught_at(
             if earlier.reached_at - one.clicked_at <= rule.upload_window:
                 return earlier.name
     return None
+
+
+def _worth(one: Alike, exchange: Exchange) -> Worth:
+    if one.at is None:
+        return Worth(one.value, one.currency)
+    return exchange.worth(one.value, one.currency, one.at)
 
 
 def _added_up(tallies: Iterable[Tally]) -> Tally:

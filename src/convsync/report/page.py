@@ -6,12 +6,12 @@ styles of their own, drawn by leather (MIT); what a chart shows stands in a tabl
 nothing is told by a picture alone.
 """
 
-import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from hashlib import sha256
 from html import escape
 from itertools import zip_longest
@@ -19,7 +19,7 @@ from typing import Final
 
 import leather
 
-from convsync.report.formats import Formats
+from convsync.report.formats import OURS, Formats
 from convsync.report.leads_to import Behind
 
 _STYLE: Final = """
@@ -50,17 +50,15 @@ _MOST_BARS: Final = 30
 _LONGEST_LABEL: Final = 30
 _COLOUR: Final = "#3566a8"
 _FONT: Final = "sans-serif"
-_TICK: Final = re.compile(r">(\d+(?:\.\d+)?)</text>")
-"""A number at an axis: names of bars that are numbers alone are taken for one as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """Horizontal bars, from the top in the order of the rows; its numbers are as `formats` say."""
+    """Horizontal bars, from the top in the order of the rows; `formats` writes their scale."""
 
     title: str
     bars: Sequence[tuple[str, float]]
-    formats: Formats = field(default_factory=Formats)
+    formats: Formats = OURS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +89,10 @@ class Leads(Enum):
 
 
 def localised(section: Section, formats: Formats) -> Section:
-    """Return a section with its figures as their reader writes them; names and words stay."""
-    chart = section.chart and replace(section.chart, formats=formats)
+    """Return a section with its figures as their reader writes them; names and words stay.
+
+    Figures are in its table, its notes and along its chart.
+    """
     is_figure = [name in section.numbers for name in section.columns]
     rows = [
         [
@@ -101,7 +101,9 @@ def localised(section: Section, formats: Formats) -> Section:
         ]
         for row in section.rows
     ]
-    return replace(section, rows=rows, chart=chart)
+    chart = section.chart and replace(section.chart, formats=formats)
+    notes = [formats.in_prose(note) for note in section.notes]
+    return replace(section, rows=rows, notes=notes, chart=chart)
 
 
 def page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
@@ -174,15 +176,18 @@ def svg(chart: Chart) -> str:
     _in_our_theme()
     drawn = leather.Chart()
     drawn.add_x_scale(0, max([1.0, *(value for _, value in bars)]))
+    drawn.add_x_axis(tick_formatter=partial(_tick, chart.formats))
     drawn.add_bars([(value, _label(name)) for name, value in bars], fill_color=_COLOUR)
     height = _FRAME + _BAR * len(bars)
     svg: str = drawn.to_svg(width=_WIDTH, height=height)
     size = f'<svg width="{_WIDTH}" height="{height}"'
     view = f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(chart.title)}"'
-    return _TICK.sub(
-        lambda tick: f">{chart.formats.localised(f'{Decimal(tick[1]):,f}')}</text>",
-        svg.replace(size, view, 1),
-    )
+    return svg.replace(size, view, 1)
+
+
+def _tick(formats: Formats, value: Decimal, _index: int, _ticks: int) -> str:
+    """Return what stands at a line of a chart's scale, with no more digits than it needs."""
+    return formats.localised(f"{Decimal(value).normalize():,f}")
 
 
 def _label(name: str) -> str:

@@ -26,7 +26,7 @@ def scores(
     connection: Connection, table: ExpectedTable, *, now: datetime, source: str | None = None
 ) -> Iterator[Scored]:
     """Yield every deal that is open at a milestone which the table knows, in no order."""
-    for walk in walks(connection):
+    for walk in walks(connection, with_origins=table.needs_origins):
         if source in (None, walk.source) and (found := scored(walk, table, now)):
             yield found
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
+from convsync.sandbox.linkedin.room import LinkedInRoom
 from convsync.sandbox.meta.room import MetaRoom
 from convsync.sandbox.microsoft.room import MicrosoftRoom
 from convsync.sandbox.room import House, Room
 
 ROOMS: Mapping[str, Callable[[House], Room]] = {
+    "linkedin": LinkedInRoom,
     "microsoft": MicrosoftRoom,
     "meta": MetaRoom,
 }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Union
 
 from convsync.settings.destination_table import Check, DestinationTable, PlatformTables
 from convsync.settings.google_tables import GOOGLE
+from convsync.settings.linkedin_tables import LINKEDIN
 from convsync.settings.meta_tables import META
 from convsync.settings.microsoft_tables import MICROSOFT
 from convsync.settings.written import Config, destination_of, tables_in
@@ -13,6 +14,7 @@ PLATFORM_TABLES: Mapping[str, PlatformTables] = {
     "google": GOOGLE,
     "microsoft": MICROSOFT,
     "meta": META,
+    "linkedin": LINKEDIN,
 }
 
 OF_KIND: Mapping[str, PlatformTables] = {

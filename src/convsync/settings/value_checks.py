@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from convsync.model.ad_spending import AD_SEGMENTS
 from convsync.model.deal import LOST, WON
 from convsync.model.expected import SOURCE
 from convsync.settings.crm_tables import ALWAYS_THERE, AnyCrmDeals
+from convsync.settings.google_tables import GoogleAdsTable
 
 if TYPE_CHECKING:
     from convsync.settings.tables import Settings
 
 _KNOWS_THE_END = "stage"
+_NEEDS_ADS = " Where a deal began in the ad account is read by a destination of kind 'google_ads'."
 
 
 def value_mistakes(settings: "Settings") -> Iterator[str]:
@@ -18,6 +21,8 @@ def value_mistakes(settings: "Settings") -> Iterator[str]:
     there = {SOURCE, *(name for source in settings.deals.values() for name in source.segments)}
     if any(isinstance(source, AnyCrmDeals) for source in settings.deals.values()):
         there |= ALWAYS_THERE - {_KNOWS_THE_END}
+    if any(isinstance(one, GoogleAdsTable) for one in settings.destinations.values()):
+        there |= set(AD_SEGMENTS)
     for name in settings.values.by:
         if name == _KNOWS_THE_END:
             yield (
@@ -25,7 +30,10 @@ def value_mistakes(settings: "Settings") -> Iterator[str]:
                 " name what is known when a lead comes in."
             )
         elif name not in there:
-            yield f"values.by: no source has a segment '{name}'; there are: {_listed(there)}."
+            yield (
+                f"values.by: no source has a segment '{name}'; there are: {_listed(there)}."
+                + (_NEEDS_ADS if name in AD_SEGMENTS else "")
+            )
     expected = rules_that_learn(settings)
     for name in expected:
         if settings.rules[name].milestone in {WON, LOST}:

@@ -8,8 +8,9 @@ from convsync.settings.values import Currency, Table, Words
 class ValuesTable(Table):
     """What a lead is worth at each milestone: chance of a sale within the window × what one brings.
 
-    `by` are segments, or `source`, each within the one before it; name first what differs most.
-    What happened `half_life_days` ago counts half. Amounts are in `currency`, else the company's.
+    `by` are segments, `source`, or of the ad account `campaign`, `ad_group`, `keyword`, `device`,
+    each within the one before it; name first what differs most. What happened `half_life_days` ago
+    counts half. Amounts are in `currency`, else the company's.
     """
 
     by: Words = ()

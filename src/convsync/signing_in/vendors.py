@@ -9,6 +9,7 @@ VENDORS: Mapping[str, str] = {
     "google": "Google, for both APIs",
     "microsoft": "Microsoft Advertising",
     "meta": "Meta, whose tokens are made on its own pages",
+    "linkedin": "LinkedIn",
     "hubspot": "HubSpot",
     "salesforce": "Salesforce",
     "pipedrive": "Pipedrive",

@@ -5,7 +5,8 @@ after night; where nearly everything is new, one pass over all keys costs less t
 """
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import Connection, func, select, union_all
 
@@ -56,14 +57,9 @@ def _all_holders(connection: Connection) -> Iterator[list[int]]:
         select(click_keys.c.key, -click_keys.c.click),
         select(clicks.c.key, -clicks.c.id).where(clicks.c.key.in_(carried)),
     ).subquery()
-    by_key = select(everything).order_by(everything.c.key)
+    by_key = dialect.raw_stream(connection, select(everything).order_by(everything.c.key))
     joins_nobody = joining_nobody(connection)
-    holders: list[int] = []
-    last = None
-    for key, holder in chain(dialect.raw_stream(connection, by_key), [(b"", 0)]):
-        if key == last:
-            holders.append(holder)
-            continue
-        if len(holders) > 1 and last not in joins_nobody:
+    for key, found in groupby(by_key, key=itemgetter(0)):
+        holders = [holder for _, holder in found]
+        if len(holders) > 1 and key not in joins_nobody:
             yield holders
-        last, holders = key, [holder]

@@ -5,28 +5,39 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, null, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    func,
+    null,
+    select,
+    type_coerce,
+)
 
 from convsync.model.ledger import Side
 from convsync.model.outcome import Reason
 from convsync.model.period import Period
 from convsync.store import dialect
-from convsync.store.column_types import amount_of
+from convsync.store.column_types import amount_of, instant_of
 from convsync.store.schema import deal_keys, deals, ledger
 from convsync.store.selection import ON_SIDE, WORTH, WORTH_CURRENCY
 
 _SIDE = case(*((condition, side.value) for side, condition in ON_SIDE.items()))
 _PAGE = 1_000
+_REACHED_AT = type_coerce(ledger.c.milestone_at, BigInteger)
 _WAS_LATE = (Reason.CLICK_OUTSIDE_LOOKBACK, Reason.CLICK_TOO_OLD_TO_UPLOAD)
 
 
 class Alike(NamedTuple):
     """How many conversions are alike in all that coverage asks, and what they are worth.
 
-    `segments` is the JSON of the deals' segments and `deal` a deal's row, None where that was not
-    asked for. `basis` is a
-    `MatchBasis`, None where there is no match; with a basis and no `click_kind` the person stands
-    in for the click. Where something was refused, `reason` or `code` says why.
+    `segments` is the JSON of the deals' segments, `deal` a deal's row, and `at` the time of the
+    milestone of a single one, None where that was not asked for. `basis` is a `MatchBasis`, None
+    where there is no match; with a basis and no `click_kind` the person stands in for the click.
+    Where something was refused, `reason` or `code` says why.
     """
 
     rule: str
@@ -39,15 +50,24 @@ class Alike(NamedTuple):
     code: str | None
     currency: str | None
     deal: int | None
+    at: datetime | None
     conversions: int
     value: Decimal
 
 
 def counted(
-    connection: Connection, period: Period, *, by_segments: bool, by_deal: bool = False
+    connection: Connection,
+    period: Period,
+    *,
+    by_segments: bool,
+    by_deal: bool = False,
+    by_time: bool = False,
 ) -> list[Alike]:
-    """Return the conversions whose milestone was reached in a period, by what they have alike."""
-    left_out = {"segments": not by_segments, "deal": not by_deal}
+    """Return the conversions whose milestone was reached in a period, by what they have alike.
+
+    With `by_time` each stands alone, with the time of its milestone.
+    """
+    left_out = {"segments": not by_segments, "deal": not by_deal, "at": not by_time}
     key = (
         ledger.c.rule,
         deals.c.source,
@@ -59,16 +79,20 @@ def counted(
         ledger.c.code,
         WORTH_CURRENCY.label("worth_currency"),
         (ledger.c.deal if by_deal else null()).label("deal"),
+        (_REACHED_AT if by_time else null()).label("at"),
     )
     found = (
         select(*key, func.count(), func.coalesce(func.sum(WORTH), 0))
         .join(deals, deals.c.id == ledger.c.deal)
         .where(_reached_in(period))
-        .group_by(*(column for column in key if not left_out.get(column.name)))
+        .group_by(
+            *(column for column in key if not left_out.get(column.name)),
+            *([ledger.c.id] if by_time else []),
+        )
     )
     return [
-        Alike._make([*alike, count, amount_of(int(worth)) or Decimal(0)])
-        for *alike, count, worth in connection.execute(found)
+        Alike._make([*alike, instant_of(at), count, amount_of(int(worth)) or Decimal(0)])
+        for *alike, at, count, worth in connection.execute(found)
     ]
 
 

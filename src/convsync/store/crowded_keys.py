@@ -10,9 +10,10 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, delete, func, select, union_all
+from sqlalchemy import Connection, delete, func, select, union_all
 
 from convsync.store import click_index, click_news, dialect, persons, runs
+from convsync.store.nobodys_keys import NobodysKeys
 from convsync.store.reach import MOST_CLICKS
 from convsync.store.schema import click_keys, clicks, crowded_keys, deal_keys
 
@@ -77,26 +78,19 @@ def _deals_behind(connection: Connection, keys: Set[bytes]) -> set[int]:
     return set(connection.execute(found).scalars())
 
 
+_KEPT = NobodysKeys(
+    keys=crowded_keys,
+    counted=crowded_keys.c.clicks,
+    shown=clicks.c.value,
+    made=lambda name, count, example: CrowdedKey(name=name, clicks=count, example=example),
+)
+
+
 def listed(connection: Connection) -> list[CrowdedKey]:
     """Return the keys that join nobody for the number of their clicks, those of most first."""
-    return _named(connection, _LISTED)
+    return _KEPT.listed(connection)
 
 
 def of_deal(connection: Connection, row: int) -> list[CrowdedKey]:
     """Return those among a deal's keys."""
-    own = select(deal_keys.c.key).where(deal_keys.c.deal == row)
-    return _named(connection, _LISTED.where(crowded_keys.c.key.in_(own)))
-
-
-_LISTED = (
-    select(crowded_keys.c.key, crowded_keys.c.clicks, clicks.c.value)
-    .join(clicks, clicks.c.id == crowded_keys.c.example)
-    .order_by(crowded_keys.c.clicks.desc(), crowded_keys.c.key)
-)
-
-
-def _named(connection: Connection, found: Select[tuple[bytes, int, str]]) -> list[CrowdedKey]:
-    return [
-        CrowdedKey(name=f"key:{row.key.hex()}", clicks=row.clicks, example=row.value)
-        for row in connection.execute(found)
-    ]
+    return _KEPT.of_deal(connection, row)

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pydantic_core import to_json
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from convsync.model.deal import Merged, Milestone
 from convsync.model.stage import Stage, StageOutcome
-from convsync.store.schema import merges, stages
+from convsync.store.schema import merges, stages, survivors
 
 _LONGEST = 200
 
@@ -90,6 +90,25 @@ def keep_merged(connection: Connection, source: str, merged: Mapping[str, Merged
                 reached=to_json(reached).decode(),
             )
         )
+
+
+def keep_survivors(connection: Connection, source: str, became: Mapping[str, str]) -> None:
+    """Remember which deal each of some that were merged has become, by their IDs.
+
+    What had become one of these before has now become what that did.
+    """
+    for deal_id, survivor in became.items():
+        of_source = survivors.c.source == source
+        is_it = of_source & (survivors.c.deal_id == deal_id)
+        known = connection.execute(select(survivors.c.survivor).where(is_it)).scalar()
+        if known == survivor:
+            continue
+        connection.execute(delete(survivors).where(is_it))
+        connection.execute(
+            insert(survivors).values(source=source, deal_id=deal_id, survivor=survivor)
+        )
+        earlier = of_source & (survivors.c.survivor == deal_id)
+        connection.execute(update(survivors).where(earlier).values(survivor=survivor))
 
 
 def _milestone(name: str, at: str, is_whole_day: bool, is_estimated: bool) -> Milestone:

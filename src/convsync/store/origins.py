@@ -5,20 +5,24 @@ click that the ad account knows, with the first that its CRM's record holds. Wha
 of clicks is in `ad_clicks`, by the digest of a click's ID.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, literal, select
+from msgspec import structs
+from sqlalchemy import ColumnElement, Connection, func, literal, select
 
 from convsync.model.ad_spending import Place
-from convsync.model.click import ClickIdKind
+from convsync.model.click import Candidate, ClickIdKind
 from convsync.model.key import CLICKS_BEGIN
 from convsync.model.ledger import Side
 from convsync.model.seen_clicks import digests_of_ids
 from convsync.store import dialect
+from convsync.store.deals import StoredDeal
+from convsync.store.given import numbers_given
 from convsync.store.schema import ad_clicks, deal_keys, ledger
 from convsync.store.selection import ON_SIDE
 
@@ -67,8 +71,60 @@ class Origins:
         if row > self._upto:
             after = row - 1
             self._upto = after + _RANGE
-            self._found = _origins_between(self._connection, after, self._upto)
+            self._found = between(self._connection, after, self._upto)
         return self._found.get(row, Unknown.NO_CLICK)
+
+
+def between(connection: Connection, after: int, upto: int) -> Mapping[int, Place | Unknown]:
+    """Return where deals in rows after one and up to another began; none for those of no click."""
+    return _origins(connection, lambda deal: (deal > after) & (deal <= upto), {})
+
+
+def with_origins(
+    connection: Connection,
+    chunk: Sequence[StoredDeal],
+    candidates: Mapping[int, Sequence[Candidate]] | None = None,
+) -> list[StoredDeal]:
+    """Return deals with the place where each began among their segments, which go before it.
+
+    Where that is not known yet, it is the place of the last of the `candidates` that the ad account
+    has told of.
+    """
+    given = select(numbers_given(connection.dialect.name, "rows").c.value)
+    rows = {"rows": [stored.row for stored in chunk]}
+    found = _origins(connection, lambda deal: deal.in_(given), rows)
+    places = {row: place for row, place in found.items() if isinstance(place, Place)}
+    left = {row: of for row, of in (candidates or {}).items() if row not in places}
+    places |= _places_of_candidates(connection, left)
+    return [
+        structs.replace(stored, deal=stored.deal.with_origin(places[stored.row].as_segments()))
+        if stored.row in places
+        else stored
+        for stored in chunk
+    ]
+
+
+def _places_of_candidates(
+    connection: Connection, candidates: Mapping[int, Sequence[Candidate]]
+) -> dict[int, Place]:
+    gclids = {row: _by_time(found) for row, found in candidates.items()}
+    keys = _keys_of(chain.from_iterable(gclids.values()))
+    known = _known(connection, keys.values()) if keys else {}
+    return {
+        row: known[keys[told[-1]]].place
+        for row, ids in gclids.items()
+        if (told := [one for one in ids if keys[one] in known])
+    }
+
+
+def _by_time(candidates: Sequence[Candidate]) -> list[str]:
+    """Return the gclids among clicks whose time is known, the latest last."""
+    timed = [
+        (one.click.clicked_at, one.click.click_id.value)
+        for one in candidates
+        if one.click.clicked_at is not None and one.click.click_id.kind is ClickIdKind.GCLID
+    ]
+    return [gclid for _, gclid in sorted(timed)]
 
 
 def credited(connection: Connection) -> Iterator[Credited]:
@@ -95,15 +151,19 @@ def _credited_between(connection: Connection, after: int, upto: int) -> Iterator
         yield Credited(action_id, click, then, worth or Decimal(0), in_currency)
 
 
-def _origins_between(connection: Connection, after: int, upto: int) -> dict[int, Place | Unknown]:
+def _origins(
+    connection: Connection,
+    are_meant: Callable[[ColumnElement[int]], ColumnElement[bool]],
+    given: Mapping[str, Sequence[int]],
+) -> dict[int, Place | Unknown]:
     found = (
         select(ledger.c.deal, ledger.c.click_kind, ledger.c.click_id)
-        .where(ledger.c.deal > after, ledger.c.deal <= upto, ledger.c.click_id.is_not(None))
+        .where(are_meant(ledger.c.deal), ledger.c.click_id.is_not(None))
         .order_by(ledger.c.deal, ledger.c.milestone_at, ledger.c.id)
     )
-    rows = [tuple(row) for row in connection.execute(found)]
+    rows = [tuple(row) for row in connection.execute(found, given)]
     keys = _keys_of(click_id for _, kind, click_id in rows if kind == ClickIdKind.GCLID)
-    own = _own_keys(connection, after, upto)
+    own = _own_keys(connection, are_meant, given)
     known = _known(connection, {*keys.values(), *(key for _, key in own)})
     origins: dict[int, Place | Unknown] = {}
     for deal, kind, click_id in rows:
@@ -126,18 +186,20 @@ def _unknown(kind: str | None) -> Unknown:
     return Unknown.NOT_TOLD if kind == ClickIdKind.GCLID else Unknown.NO_GCLID
 
 
-def _keys_of(gclids: Iterator[str]) -> dict[str, bytes]:
+def _keys_of(gclids: Iterable[str]) -> dict[str, bytes]:
     ids = list(dict.fromkeys(gclids))
     return dict(zip(ids, digests_of_ids(ClickIdKind.GCLID, ids), strict=True))
 
 
-def _own_keys(connection: Connection, after: int, upto: int) -> list[tuple[int, bytes]]:
+def _own_keys(
+    connection: Connection,
+    are_meant: Callable[[ColumnElement[int]], ColumnElement[bool]],
+    given: Mapping[str, Sequence[int]],
+) -> list[tuple[int, bytes]]:
     found = select(deal_keys).where(
-        deal_keys.c.deal > after,
-        deal_keys.c.deal <= upto,
-        deal_keys.c.key >= literal(CLICKS_BEGIN),
+        are_meant(deal_keys.c.deal), deal_keys.c.key >= literal(CLICKS_BEGIN)
     )
-    return [(row.deal, bytes(row.key)) for row in connection.execute(found)]
+    return [(row.deal, bytes(row.key)) for row in connection.execute(found, given)]
 
 
 def _known(connection: Connection, keys: Collection[bytes]) -> dict[bytes, Known]:

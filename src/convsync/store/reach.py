@@ -9,7 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import CompoundSelect, Connection, select, union_all
 
@@ -70,9 +70,9 @@ def _links_with(connection: Connection, keys: Collection[bytes]) -> tuple[list[L
     joining = sorted(key for key in keys if key < CLICKS_BEGIN)
     carried = sorted(key for key in keys if key >= CLICKS_BEGIN)
     found = dialect.rows_among(connection, click_keys, ("key", "click"), "key", joining)
-    links: list[Link] = [(key, click) for key, click in found]
-    counted = Counter([key for key, _ in links])
+    links = cast("list[Link]", [*found])
     ends: list[Link] = []
+    counted = Counter([key for key, _ in links]) if len(links) > MOST_CLICKS else Counter()
     if too_many := {key for key, count in counted.items() if count > MOST_CLICKS}:
         ends = [link for link in links if link[0] in too_many]
         links = [link for link in links if link[0] not in too_many]
@@ -101,9 +101,10 @@ class Together:
     def join_all(self, ones: Sequence[int]) -> None:
         """Note that all of these belong together."""
         first = self.first_of(ones[0]) if ones else 0
+        leads_to = self._leads_to
         for one in ones[1:]:
-            if (other := self.first_of(one)) != first:
-                self._leads_to[other] = first
+            if leads_to[one] != first and (other := self.first_of(one)) != first:
+                leads_to[other] = first
 
     def join_holders(self, links: Iterable[Link]) -> None:
         """Join all that hold the same key."""

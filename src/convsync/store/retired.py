@@ -23,6 +23,7 @@ from convsync.store.schema import (
     quarantine,
     row_digests,
     stages,
+    survivors,
     watermarks,
 )
 from convsync.store.sums import LedgerSum
@@ -182,7 +183,7 @@ def move_rule(connection: Connection, before: str, now: str) -> tuple[int, int]:
     return renamed, in_the_way
 
 
-_OF_SOURCES = (watermarks, bookmarks, quarantine, row_digests, stages, merges)
+_OF_SOURCES = (watermarks, bookmarks, quarantine, row_digests, stages, merges, survivors)
 """What else is kept of a source, under its name."""
 
 

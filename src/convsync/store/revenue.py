@@ -4,11 +4,15 @@ A line that names a deal is that deal's as soon as it is stored. One that names 
 last deal's that this customer had won by then: what a customer pays after a second sale is the
 second sale's. (Money may come up to a day before the win, which some CRMs know by its day alone.)
 A deal that is gone from its CRM keeps what was paid for it, and gets nothing more by its customer.
+One that was merged has become its survivor: what was paid for it, or is by its name or its
+customer later, is the survivor's.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -29,7 +33,7 @@ from convsync.model.revenue import MoneyTerms, Payment, RevenueLine, Takings
 from convsync.store import dialect
 from convsync.store.given import numbers_given
 from convsync.store.pages import PAGE
-from convsync.store.schema import deal_keys, deals, milestones, revenue
+from convsync.store.schema import deal_keys, deals, milestones, revenue, survivors
 
 _COLUMNS = ("deal_id", "customer", "paid_at", "amount", "currency")
 _A_DAY = 24 * 60 * 60 * 1_000_000
@@ -130,52 +134,140 @@ class Names:
 
 def assign(connection: Connection) -> frozenset[int]:
     """Give each line to the deal that it is of by now; return the deals that it changed."""
-    found = [*_by_deal(connection), *_by_customer(connection)]
-    moved = [(deal, source, line) for source, line, before, deal in found if deal != before]
-    dialect.update_rows(connection, revenue, ("deal",), moved, key=("source", "line"))
-    touched = {row for *_, before, deal in found if deal != before for row in (before, deal)}
+    became = _became(connection)
+    owners = {line[:2]: line for line in _of_merged(connection, became)}
+    said = [
+        *_by_deal(connection),
+        *_by_merged_name(connection),
+        *_by_customer(connection, _by_merged_customer(connection, became)),
+    ]
+    owners |= {line[:2]: line._replace(now=became.get(line.now, line.now)) for line in said}
+    moved = [one for one in owners.values() if one.now != one.before]
+    rows = [(one.now, one.source, one.line) for one in moved]
+    dialect.update_rows(connection, revenue, ("deal",), rows, key=("source", "line"))
+    touched = {row for one in moved for row in (one.before, one.now)}
     return frozenset(row for row in touched if row is not None)
 
 
-def _by_deal(connection: Connection) -> Iterator[tuple[str, str, int | None, int]]:
-    """Yield source, name, deal before and deal now of lines whose deal has come to be known."""
+class _Owned(NamedTuple):
+    """A line, the deal that it was of before, and the one that it is of now."""
+
+    source: str
+    line: str
+    before: int | None
+    now: int
+
+
+def _by_deal(connection: Connection) -> Iterator[_Owned]:
+    """Yield lines whose deal has come to be known."""
     found = (
         select(revenue.c.source, revenue.c.line, revenue.c.deal, func.min(deals.c.id))
         .join(deals, deals.c.deal_id == revenue.c.deal_id)
         .where(revenue.c.deal.is_(None))
         .group_by(revenue.c.source, revenue.c.line, revenue.c.deal)
     )
-    yield from (tuple(row) for row in connection.execute(found).all())
+    yield from (_Owned(*row) for row in connection.execute(found).all())
 
 
-def _by_customer(connection: Connection) -> Iterator[tuple[str, str, int | None, int]]:
-    """Yield the same of lines that name a customer alone, and have one who bought by then."""
-    is_of_customer = revenue.c.customer.is_not(None) & revenue.c.deal_id.is_(None)
-    if connection.execute(select(revenue.c.line).where(is_of_customer).limit(1)).first() is None:
+_CustomersSale = tuple[int, int, int | None]
+"""When a sale was won, its deal, and the deal that a line of its customer was of before."""
+
+
+def _by_customer(
+    connection: Connection, of_merged: dict[tuple[str, str], _CustomersSale]
+) -> Iterator[_Owned]:
+    """Yield lines that name a customer alone, and have one who bought by then.
+
+    Some of their customers are also those of deals that were merged: `of_merged` has the last sales
+    of these, by line.
+    """
+    if connection.execute(select(revenue.c.line).where(_IS_OF_CUSTOMER).limit(1)).first() is None:
         return
-    won_at = type_coerce(milestones.c.reached_at, BigInteger)
-    paid_at = type_coerce(revenue.c.paid_at, BigInteger)
     found = (
-        select(revenue.c.source, revenue.c.line, revenue.c.deal, deals.c.id)
+        select(revenue.c.source, revenue.c.line, _WON_AT, deals.c.id, revenue.c.deal)
         .join(deal_keys, deal_keys.c.key == revenue.c.customer)
         .join(deals, deals.c.id == deal_keys.c.deal)
         .join(milestones, milestones.c.deal == deals.c.id)
-        .where(
-            is_of_customer,
-            milestones.c.name == WON,
-            milestones.c.withdrawn_at.is_(None),
-            deals.c.gone.is_(None),
-            won_at <= paid_at + literal(_A_DAY, BigInteger),
-        )
-        .order_by(revenue.c.source, revenue.c.line, won_at, deals.c.id)
+        .where(_IS_OF_CUSTOMER, _IS_WON, _PAID_AT + literal(_A_DAY, BigInteger) >= _WON_AT)
+        .order_by(revenue.c.source, revenue.c.line, _WON_AT, deals.c.id)
     )
-    last: tuple[str, str, int | None, int] | None = None
-    for row in connection.execute(found, execution_options={"yield_per": PAGE}):
-        if last is not None and last[:2] != (row.source, row.line):
-            yield last
-        last = (row.source, row.line, row.deal, row.id)
-    if last is not None:
-        yield last
+    rows = connection.execute(found, execution_options={"yield_per": PAGE})
+    for (source, line), sales in groupby(rows, key=lambda row: (row[0], row[1])):
+        *_, last = ((won_at, deal, before) for _, _, won_at, deal, before in sales)
+        _, deal, before = max(last, of_merged.pop((source, line), last), key=itemgetter(0, 1))
+        yield _Owned(source, line, before, deal)
+    for (source, line), (_, deal, before) in of_merged.items():
+        yield _Owned(source, line, before, deal)
+
+
+_IS_OF_CUSTOMER = revenue.c.customer.is_not(None) & revenue.c.deal_id.is_(None)
+_WON_AT = type_coerce(milestones.c.reached_at, BigInteger)
+_PAID_AT = type_coerce(revenue.c.paid_at, BigInteger)
+_IS_WON = (milestones.c.name == WON) & milestones.c.withdrawn_at.is_(None) & deals.c.gone.is_(None)
+
+# Deals that were merged
+
+
+def _became(connection: Connection) -> Mapping[int, int]:
+    """Return the survivor of each deal that was merged, by rows, where both were read."""
+    lost, won = deals.alias("lost"), deals.alias("won")
+    is_lost = (lost.c.source == survivors.c.source) & (lost.c.deal_id == survivors.c.deal_id)
+    has_won = (won.c.source == survivors.c.source) & (won.c.deal_id == survivors.c.survivor)
+    found = select(lost.c.id, won.c.id).select_from(survivors).join(lost, is_lost)
+    return dict(map(tuple, connection.execute(found.join(won, has_won))))
+
+
+def _of_merged(connection: Connection, became: Mapping[int, int]) -> Iterator[_Owned]:
+    """Yield lines that were given to a deal before it was merged."""
+    if not became:
+        return
+    found = select(revenue.c.source, revenue.c.line, revenue.c.deal).where(
+        revenue.c.deal.in_(select(numbers_given(connection.dialect.name, "rows").c.value))
+    )
+    for source, line, before in connection.execute(found, {"rows": [*became]}):
+        yield _Owned(source, line, before, became[before])
+
+
+def _by_merged_name(connection: Connection) -> Iterator[_Owned]:
+    """Yield lines that name a deal which was merged before it was ever read."""
+    found = (
+        select(revenue.c.source, revenue.c.line, revenue.c.deal, func.min(deals.c.id))
+        .join(survivors, survivors.c.deal_id == revenue.c.deal_id)
+        .join(
+            deals,
+            (deals.c.source == survivors.c.source) & (deals.c.deal_id == survivors.c.survivor),
+        )
+        .where(revenue.c.deal.is_(None))
+        .group_by(revenue.c.source, revenue.c.line, revenue.c.deal)
+    )
+    yield from (_Owned(*row) for row in connection.execute(found).all())
+
+
+def _by_merged_customer(
+    connection: Connection, became: Mapping[int, int]
+) -> dict[tuple[str, str], _CustomersSale]:
+    """Return the last sale of the customers of deals that were merged, by line that names one."""
+    if not became:
+        return {}
+    given = select(numbers_given(connection.dialect.name, "rows").c.value)
+    sold = (
+        select(deals.c.id, _WON_AT)
+        .join(milestones, milestones.c.deal == deals.c.id)
+        .where(_IS_WON, deals.c.id.in_(given))
+    )
+    won_at = dict(map(tuple, connection.execute(sold, {"rows": [*set(became.values())]})))
+    found = (
+        select(revenue.c.source, revenue.c.line, _PAID_AT, deal_keys.c.deal, revenue.c.deal)
+        .join(deal_keys, deal_keys.c.key == revenue.c.customer)
+        .where(_IS_OF_CUSTOMER, deal_keys.c.deal.in_(given))
+    )
+    sales: dict[tuple[str, str], _CustomersSale] = {}
+    for source, line, paid_at, lost, before in connection.execute(found, {"rows": [*became]}):
+        deal = became[lost]
+        if deal in won_at and won_at[deal] <= paid_at + _A_DAY:
+            sale = (won_at[deal], deal, before)
+            sales[source, line] = max(sale, sales.get((source, line), sale), key=itemgetter(0, 1))
+    return sales
 
 
 def of_deals(

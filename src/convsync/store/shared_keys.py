@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from convsync.model.key import KeyKind, digests_of
 from convsync.model.terms import SharedKeys
 from convsync.store import dialect, persons
 from convsync.store.deal_row import split
+from convsync.store.nobodys_keys import NobodysKeys
 from convsync.store.schema import deal_keys, deals, shared_keys
 
 _COLUMNS = ("key", "deals", "example")
@@ -100,26 +101,19 @@ def digests(connection: Connection) -> frozenset[bytes]:
     return frozenset(connection.execute(select(shared_keys.c.key)).scalars())
 
 
-def listed(connection: Connection) -> list[SharedKey]:
-    """Return the keys that join nobody, those of most deals first."""
-    return _named(connection, _LISTED)
-
-
-def of_deal(connection: Connection, row: int) -> list[SharedKey]:
-    """Return the keys of a deal that join nobody, those of most deals first."""
-    own = select(deal_keys.c.key).where(deal_keys.c.deal == row)
-    return _named(connection, _LISTED.where(shared_keys.c.key.in_(own)))
-
-
-_LISTED = (
-    select(shared_keys.c.key, shared_keys.c.deals, deals.c.deal_id)
-    .join(deals, deals.c.id == shared_keys.c.example)
-    .order_by(shared_keys.c.deals.desc(), shared_keys.c.key)
+_KEPT = NobodysKeys(
+    keys=shared_keys,
+    counted=shared_keys.c.deals,
+    shown=deals.c.deal_id,
+    made=lambda name, count, example: SharedKey(name=name, deals=count, example=example),
 )
 
 
-def _named(connection: Connection, found: Select[tuple[bytes, int, str]]) -> list[SharedKey]:
-    return [
-        SharedKey(name=f"key:{row.key.hex()}", deals=row.deals, example=row.deal_id)
-        for row in connection.execute(found)
-    ]
+def listed(connection: Connection) -> list[SharedKey]:
+    """Return the keys that join nobody, those of most deals first."""
+    return _KEPT.listed(connection)
+
+
+def of_deal(connection: Connection, row: int) -> list[SharedKey]:
+    """Return those among a deal's keys."""
+    return _KEPT.of_deal(connection, row)

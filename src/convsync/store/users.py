@@ -61,7 +61,7 @@ def password_of(connection: Connection, name: str) -> str | None:
 
 def sign_in(
     connection: Connection,
-    user: str,
+    name: str,
     token: bytes,
     *,
     way: Way,
@@ -74,7 +74,7 @@ def sign_in(
     `role` is what others said of them; None: what `users` says, for as long as it does.
     """
     connection.execute(delete(sign_ins).where(sign_ins.c.ends_at <= at))
-    row = {"token": token, "user": user, "way": way, "role": role, "ends_at": ends_at}
+    row = {"token": token, "name": name, "way": way, "role": role, "ends_at": ends_at}
     connection.execute(insert(sign_ins).values(row))
 
 
@@ -82,14 +82,14 @@ def signed_in(connection: Connection, token: bytes, at: datetime) -> SignedIn | 
     """Return who signed in with a token of that digest, None for nobody, or no longer."""
     role = func.coalesce(sign_ins.c.role, users.c.role).label("role")
     found = (
-        select(sign_ins.c.user, sign_ins.c.way, role)
-        .outerjoin(users, users.c.name == sign_ins.c.user)
+        select(sign_ins.c.name, sign_ins.c.way, role)
+        .outerjoin(users, users.c.name == sign_ins.c.name)
         .where(sign_ins.c.token == token, sign_ins.c.ends_at > at, role.is_not(None))
     )
     row = connection.execute(found).one_or_none()
     if row is None:
         return None
-    return SignedIn(User(name=row.user, role=Role(row.role)), Way(row.way))
+    return SignedIn(User(name=row.name, role=Role(row.role)), Way(row.way))
 
 
 def sign_out(connection: Connection, token: bytes) -> None:
@@ -99,4 +99,4 @@ def sign_out(connection: Connection, token: bytes) -> None:
 
 def sign_out_everywhere(connection: Connection, name: str) -> None:
     """End whatever a person has begun."""
-    connection.execute(delete(sign_ins).where(sign_ins.c.user == name))
+    connection.execute(delete(sign_ins).where(sign_ins.c.name == name))

@@ -15,11 +15,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from convsync.model.ad_spending import Place
 from convsync.model.ledger import Side
+from convsync.store import origins
 from convsync.store.schema import deals, ledger, milestones
 from convsync.store.selection import ON_SIDE
 
 _RANGE = 5_000
+NOWHERE: Mapping[str, str] = {}
 
 
 class Trace(NamedTuple):
@@ -46,7 +49,7 @@ class Sent(NamedTuple):
 class Walk(NamedTuple):
     """A deal on its way; `row` is its own. `segments` is JSON text; amount and currency the CRM's.
 
-    `sent` is empty unless it was asked for.
+    `sent` is empty unless it was asked for, and so is `origin`, where in the ad account it began.
     """
 
     row: int
@@ -58,30 +61,33 @@ class Walk(NamedTuple):
     segments: str | None
     traces: Mapping[str, Trace]
     sent: Sequence[Sent] = ()
+    origin: Mapping[str, str] = NOWHERE
 
     @property
     def by_segment(self) -> Mapping[str, str]:
-        """What the deal has in each segment."""
+        """What the deal has in each segment; the CRM's go before where it began."""
         found: dict[str, str] = json.loads(self.segments or "{}")
-        return found
+        return {**self.origin, **found} if self.origin else found
 
 
-def walks(connection: Connection, *, with_sent: bool = False) -> Iterator[Walk]:
+def walks(
+    connection: Connection, *, with_sent: bool = False, with_origins: bool = False
+) -> Iterator[Walk]:
     """Yield every deal that is in its CRM, by row."""
     last = connection.execute(select(func.max(deals.c.id))).scalar() or 0
     for after in range(0, last, _RANGE):
         upto = after + _RANGE
         sent = _sent_between(connection, after, upto) if with_sent else {}
-        for walk in walks_between(connection, after, upto):
+        for walk in walks_between(connection, after, upto, with_origins=with_origins):
             yield walk._replace(sent=sent[walk.row]) if walk.row in sent else walk
 
 
-def walks_of(connection: Connection, deal_id: str) -> Iterator[Walk]:
+def walks_of(connection: Connection, deal_id: str, *, with_origins: bool = False) -> Iterator[Walk]:
     """Yield the deals with an ID that are in their CRM: one, or one of each source that has it."""
     for row in (
         connection.execute(select(deals.c.id).where(deals.c.deal_id == deal_id)).scalars().all()
     ):
-        yield from walks_between(connection, row - 1, row)
+        yield from walks_between(connection, row - 1, row, with_origins=with_origins)
 
 
 def _sent_between(connection: Connection, after: int, upto: int) -> dict[int, list[Sent]]:
@@ -97,8 +103,11 @@ def _sent_between(connection: Connection, after: int, upto: int) -> dict[int, li
     return sent
 
 
-def walks_between(connection: Connection, after: int, upto: int) -> Iterator[Walk]:
+def walks_between(
+    connection: Connection, after: int, upto: int, *, with_origins: bool = False
+) -> Iterator[Walk]:
     """Yield the deals in rows after one and up to another that are in their CRM."""
+    places = origins.between(connection, after, upto) if with_origins else {}
     found = select(milestones).where(milestones.c.deal > after, milestones.c.deal <= upto)
     traces: dict[int, dict[str, Trace]] = {}
     for one in connection.execute(found):
@@ -120,4 +129,9 @@ def walks_between(connection: Connection, after: int, upto: int) -> Iterator[Wal
             currency=currency,
             segments=segments,
             traces=traces.get(row, {}),
+            origin=_origin(places.get(row)),
         )
+
+
+def _origin(place: Place | origins.Unknown | None) -> Mapping[str, str]:
+    return place.as_segments() if isinstance(place, Place) else NOWHERE

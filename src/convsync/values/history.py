@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 
 from convsync.model.deal import LOST, WON
-from convsync.model.expected import group_in
+from convsync.model.expected import group_in, needs_origins
 from convsync.store.database import Connection
 from convsync.store.walks import Trace, Walk, walks
 from convsync.values.backtest import Month
@@ -40,7 +40,8 @@ class History:
 def read_history(connection: Connection, terms: LearningTerms) -> History:
     """Return every deal that is in its CRM as what became of it."""
     without: Counter[str] = Counter()
-    leads = [_lead(walk, terms, without) for walk in walks(connection)]
+    told = walks(connection, with_origins=needs_origins(terms.terms.by))
+    leads = [_lead(walk, terms, without) for walk in told]
     return History(leads=leads, without_amount=without)
 
 

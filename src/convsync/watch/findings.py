@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from convsync.plain_text import several
 from convsync.store.watching import ANSWERS
 from convsync.values.drift import drift_in_words
+from convsync.watch.deadlines import Used, due
 from convsync.watch.facts import USUAL_DAYS, Facts
 from convsync.watch.timetable import Timetable
 
@@ -31,6 +32,7 @@ class Trouble(StrEnum):
     NOT_READ = "not_read"
     CHAIN = "chain"
     EXPIRING = "expiring"
+    DEADLINE = "deadline"
     UNREADABLE = "unreadable"
     DRIFT = "drift"
 
@@ -54,6 +56,7 @@ FIXES: Mapping[Trouble, str] = {
     " `convsync audit accept-restore`.",
     Trouble.EXPIRING: "Sign in again with `convsync auth`, or renew it where its vendor says so and"
     " write its new last day into [alerts.expires].",
+    Trouble.DEADLINE: "`convsync check` says what to change; docs/deadlines.md has the sources.",
     Trouble.UNREADABLE: "`convsync quarantine list` names each with its place and reason.",
     Trouble.DRIFT: "Look at what `convsync values learn` prints, and accept that version if it is"
     " right; nothing changes by itself.",
@@ -91,7 +94,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watching:
-    """When something is wrong. `expires` are the last days of credentials, by what they are for."""
+    """When something is wrong. `expires` are the last days of credentials, by what they are for.
+
+    `uses` are the tables that vendors' deadlines may concern.
+    """
 
     zone: ZoneInfo
     timetable: Timetable | None = None
@@ -102,6 +108,7 @@ class Watching:
     unreadable: int = 0
     expires: Mapping[str, date] = field(default_factory=dict)
     expiry_notice: timedelta = timedelta(days=14)
+    uses: Sequence[Used] = ()
 
 
 def findings_of(facts: Facts, terms: Watching) -> list[Finding]:
@@ -117,6 +124,7 @@ def findings_of(facts: Facts, terms: Watching) -> list[Finding]:
         *_not_read(facts, terms),
         *_unreadable(facts, terms),
         *_expiring(facts, terms),
+        *_deadlines(facts, terms),
         *_drift(facts),
     ]
     found += _left_undone(facts, found)
@@ -255,6 +263,17 @@ def _expiring(facts: Facts, terms: Watching) -> Iterator[Finding]:
             yield Finding(
                 trouble=Trouble.EXPIRING, about=name, text=f"{name} {word} on {last_day:%d %B %Y}."
             )
+
+
+def _deadlines(facts: Facts, terms: Watching) -> Iterator[Finding]:
+    """Yield vendors' deadlines; each notice makes one tenfold larger, so that it is told again."""
+    for one in due(terms.uses, facts.at.astimezone(terms.zone).date()):
+        yield Finding(
+            trouble=Trouble.DEADLINE,
+            about=f"{one.place}: {one.deadline.what}",
+            size=10 ** (one.notices - 1),
+            text=one.text,
+        )
 
 
 def _drift(facts: Facts) -> Iterator[Finding]:

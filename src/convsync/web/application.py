@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic
 from typing import Any, Final
 
@@ -46,17 +47,20 @@ def application(
     run_command: Sequence[str],
     is_tls: bool,
     as_of: datetime | None = None,
+    works_ahead: bool = True,
 ) -> Starlette:
     """Return the page; OperatorError where there is no ledger. `commands` are their answers.
 
     `run_command` is the command of a night, without who answers for it and when it is.
 
     `is_tls` says that browsers come over TLS: the cookie is for that alone then. `as_of` is taken
-    for the present, as by the option of that name.
+    for the present, as by the option of that name. `works_ahead` says whether reports are worked
+    out before anybody asks for them.
     """
     company = company_of(settings, as_of=as_of)
     templates = Templates(company.zone, company.formats)
     doors, sign_in = _entrance(settings, company, templates, is_tls=is_tls)
+    figures = FigurePages(company, templates, commands.figures)
     families = (
         sign_in,
         Nights(company, templates),
@@ -65,13 +69,17 @@ def application(
         Customers(company, templates),
         DealLists(company, templates, commands),
         SetUp(company, templates, commands),
-        FigurePages(company, templates, commands.figures),
+        figures,
         Actions(Desk(settings=settings, company=company, run_command=run_command), templates),
     )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> Any:
+        stop = Event()
+        if works_ahead:
+            Thread(target=figures.work_ahead, args=(stop,), daemon=True).start()
         yield
+        stop.set()
         company.database.close()
 
     return Starlette(

@@ -9,19 +9,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from threading import Event
+from typing import Final
 
 from markupsafe import Markup
 from starlette.responses import Response
 from starlette.routing import Route
 
+from convsync import log
+from convsync.errors import ConvsyncError
 from convsync.report.page import Leads, Section, body, localised
 from convsync.store.database import Database
+from convsync.store.standing import Standing, standing
 from convsync.web.company import Company
 from convsync.web.doors import Doors
+from convsync.web.kept_figures import KeptFigures
 from convsync.web.locales import formats_for
 from convsync.web.rendering import Templates
 from convsync.web.visits import Visit
 
+_LOOK_EVERY_S: Final = 30.0
 Asked = Mapping[str, str]
 """What the address asks, by the names of a page's fields; empty where it asks nothing."""
 
@@ -62,18 +69,34 @@ class FigurePages:
         self._company = company
         self._templates = templates
         self._pages = pages
+        self._kept = KeptFigures(company.database, company.now)
         templates.add(figure_pages=[(page.path, page.title) for page in pages])
 
     def routes(self, doors: Doors) -> list[Route]:
         """Return which addresses it answers."""
         return [Route(page.path, doors.page(partial(self._show, page))) for page in self._pages]
 
+    def work_ahead(self, stop: Event) -> None:
+        """Work out what each page usually shows, and again whenever a run has ended, until told."""
+        seen: Standing | None = None
+        while not stop.is_set():
+            try:
+                with self._company.database.reading() as connection:
+                    stands = standing(connection)
+                for page in self._pages if stands != seen else ():
+                    usual = {field.name: "" for field in page.fields}
+                    self._kept.of(page.path, usual, page.sections)
+                seen = stands
+            except ConvsyncError as error:
+                log.warning("reports could not be worked out ahead", because=str(error))
+            stop.wait(_LOOK_EVERY_S)
+
     def _show(self, page: Figures, visit: Visit) -> Response:
         asked = {field.name: visit.asked(field.name) for field in page.fields}
         company = self._company
-        period, sections = page.sections(company.database, asked, company.now())
+        worked = self._kept.of(page.path, asked, page.sections)
         formats = formats_for(visit.languages, company.formats)
-        shown = [localised(section, formats) for section in sections]
+        shown = [localised(section, formats) for section in worked.sections]
         return self._templates.response(
             "figures.html",
             visit=visit,
@@ -81,6 +104,7 @@ class FigurePages:
             page=page,
             area=self._pages[0].path,
             asked=asked,
-            period=period,
+            period=worked.period,
+            worked_out_at=worked.at,
             sections=Markup(body(shown, Leads.BY_LINK)),  # noqa: S704 - escapes what is in it
         )

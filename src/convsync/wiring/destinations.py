@@ -1,10 +1,12 @@
 """Settings → the destinations and the ad accounts behind them, whichever platforms they are of.
 
-A platform is a module beside this one that does what `Vendor` says, and a line in `VENDORS`.
+A platform is a module beside this one that does what `Vendor` says, and a line in `PLATFORMS`. It
+is imported when something of it is first asked for: no command waits for what no destination is of.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from convsync.errors import ConvsyncError, OperatorError
@@ -14,16 +16,10 @@ from convsync.settings import Settings
 from convsync.signing_in.way import Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination
-from convsync.wiring import google, meta, microsoft
 
 
 class Vendor(Protocol):
-    """What wires a platform's tables. Nothing is opened or imported before it is used.
-
-    `KINDS` are the kinds of its destinations.
-    """
-
-    KINDS: frozenset[str]
+    """What wires a platform's tables. Nothing is opened before it is used."""
 
     def open_destination(
         self, name: str, table: Any, settings: Settings, others: Callable[[str], Destination]
@@ -46,16 +42,49 @@ class Vendor(Protocol):
         """Return how a person signs in for these tables, as they are written, by their names."""
 
 
-PLATFORMS: Mapping[str, Vendor] = {
-    "google": google,
-    "microsoft": microsoft,
-    "meta": meta,
+def _google() -> Vendor:
+    from convsync.wiring import google
+
+    return google
+
+
+def _microsoft() -> Vendor:
+    from convsync.wiring import microsoft
+
+    return microsoft
+
+
+def _meta() -> Vendor:
+    from convsync.wiring import meta
+
+    return meta
+
+
+def _linkedin() -> Vendor:
+    from convsync.wiring import linkedin
+
+    return linkedin
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """An ad platform: the kinds of its destinations, and what imports its wiring."""
+
+    kinds: frozenset[str]
+    wiring: Callable[[], Vendor]
+
+
+PLATFORMS: Mapping[str, Platform] = {
+    "google": Platform(frozenset({"data_manager", "google_ads"}), _google),
+    "microsoft": Platform(frozenset({"microsoft"}), _microsoft),
+    "meta": Platform(frozenset({"meta"}), _meta),
+    "linkedin": Platform(frozenset({"linkedin"}), _linkedin),
 }
 """The ad platforms, by the words for them."""
-VENDORS: Mapping[str, Vendor] = {
-    kind: platform for platform in PLATFORMS.values() for kind in platform.KINDS
+VENDORS: Mapping[str, Callable[[], Vendor]] = {
+    kind: platform.wiring for platform in PLATFORMS.values() for kind in platform.kinds
 }
-"""What wires a destination, by its `kind`."""
+"""What imports the wiring of a destination, by its `kind`."""
 
 
 class Destinations:
@@ -83,7 +112,7 @@ class Destinations:
                 f"Conversions are in flight to destinations.{name}, which is no longer configured. "
                 "Put its table back until they are settled."
             )
-        return VENDORS[table.kind].open_destination(name, table, self._settings, self)
+        return VENDORS[table.kind]().open_destination(name, table, self._settings, self)
 
 
 def destinations_of(settings: Settings) -> Destinations:
@@ -94,26 +123,26 @@ def destinations_of(settings: Settings) -> Destinations:
 def takes_of(settings: Settings) -> Mapping[str, Takes]:
     """Return what each destination takes, by its name, without opening any."""
     return {
-        name: VENDORS[table.kind].takes_of(table) for name, table in settings.destinations.items()
+        name: VENDORS[table.kind]().takes_of(table) for name, table in settings.destinations.items()
     }
 
 
 def keeps_plain_hashes(tables: Mapping[str, Any]) -> bool:
     """True where one of these destinations finds people by plain hashes; see Form."""
-    forms = [VENDORS[table.kind].takes_of(table).hash_forms for table in tables.values()]
+    forms = [VENDORS[table.kind]().takes_of(table).hash_forms for table in tables.values()]
     return any(Form.PLAIN in (one.emails, one.phones) for one in forms)
 
 
 def explain_code(settings: Settings, destination: str, code: str) -> CodeMeaning | None:
     """Return what a code of a destination means, and what to do about it; None: nobody knows."""
     table = settings.destinations.get(destination)
-    return VENDORS[table.kind].explain_code(table, code) if table else CODES.get(code)
+    return VENDORS[table.kind]().explain_code(table, code) if table else CODES.get(code)
 
 
 def account_names(settings: Settings) -> Mapping[str, str]:
     """Return the platform and account that each destination reports to, by its name."""
     return {
-        name: VENDORS[table.kind].name_of_account(table)
+        name: VENDORS[table.kind]().name_of_account(table)
         for name, table in settings.destinations.items()
     }
 
@@ -142,7 +171,7 @@ def accounts_of(settings: Settings) -> Sequence[AdAccount]:
     first = next(iter(settings.destinations))
     used = {rule.destination or first for rule in settings.rules.values()}
     return [
-        VENDORS[table.kind].account_of(name, table, settings)
+        VENDORS[table.kind]().account_of(name, table, settings)
         for name, table in settings.destinations.items()
         if name in used
     ]

@@ -39,8 +39,8 @@ def entrance_to(vendor: str, config: Path, name: str | None) -> Entrance:
     """
     written = written_tables(config)
     if vendor in PLATFORMS:
-        found = _of_kind(written.get("destinations", {}), PLATFORMS[vendor].KINDS)
-        return PLATFORMS[vendor].entrance(_named(found, name, vendor, is_one=False))
+        found = _of_kind(written.get("destinations", {}), PLATFORMS[vendor].kinds)
+        return PLATFORMS[vendor].wiring().entrance(_named(found, name, vendor, is_one=False))
     described = CRMS[vendor]
     assert described.consent is not None, "only such are offered"
     found = _of_kind(written.get("deals", {}), {vendor})

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 Opener = Callable[[str], Destination]
 Table = google_tables.DataManagerTable | google_tables.GoogleAdsTable
-KINDS = frozenset({"data_manager", "google_ads"})
 
 
 def open_destination(name: str, table: Table, settings: Settings, others: Opener) -> Destination:

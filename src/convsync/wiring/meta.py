@@ -1,11 +1,8 @@
-"""Settings → Meta's Conversions API, and the dataset behind a destination.
-
-What speaks HTTP is imported when a destination is first used, as all of a platform is.
-"""
+"""Settings → Meta's Conversions API, and the dataset behind a destination."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from convsync.errors import OperatorError
 from convsync.model.takes import CodeMeaning, Takes
@@ -14,12 +11,11 @@ from convsync.signing_in.way import Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
 from convsync.upload.meta import conversions_api_codes, takes
-
-if TYPE_CHECKING:
-    from convsync.upload.meta.conversions_api import MetaConversions
+from convsync.upload.meta.ad_account import MetaAdAccount
+from convsync.upload.meta.conversions_api import MetaConversions
+from convsync.upload.meta.events import Dataset
 
 Table = meta_tables.MetaTable
-KINDS = frozenset({meta_tables.KIND})
 
 
 def open_destination(
@@ -46,8 +42,6 @@ def name_of_account(table: Table) -> str:
 
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
     """Return the dataset behind a destination; see Vendor."""
-    from convsync.upload.meta.ad_account import MetaAdAccount
-
     return MetaAdAccount(
         name,
         lambda: _opened(name, table),
@@ -64,10 +58,7 @@ def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
     )
 
 
-def _opened(name: str, table: Table) -> "MetaConversions":
-    from convsync.upload.meta.conversions_api import MetaConversions
-    from convsync.upload.meta.events import Dataset
-
+def _opened(name: str, table: Table) -> MetaConversions:
     if table.access_token is None:
         raise OperatorError(
             f"destinations.{name}.access_token is missing: set the variable "

@@ -1,11 +1,8 @@
-"""Settings → Microsoft Advertising, and the ad account behind a destination.
-
-What speaks HTTP is imported when a destination is first used, as all of a platform is.
-"""
+"""Settings → Microsoft Advertising, and the ad account behind a destination."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -13,18 +10,23 @@ from convsync.errors import OperatorError
 from convsync.model.identifiers import Form
 from convsync.model.takes import CodeMeaning, Takes
 from convsync.settings import Settings, microsoft_tables
+from convsync.signing_in.tokens import TokenKeeper
 from convsync.signing_in.way import Answers, Entrance
 from convsync.upload.ad_account import AdAccount
 from convsync.upload.destination import Destination, Quota
-from convsync.upload.microsoft import offline_conversion_codes
+from convsync.upload.microsoft import consent, offline_conversion_codes
+from convsync.upload.microsoft.ad_account import MicrosoftAdAccount
+from convsync.upload.microsoft.api import (
+    LOGIN,
+    AdsAccount,
+    CampaignManagement,
+    SignedInApp,
+    refreshing,
+)
+from convsync.upload.microsoft.offline_conversions import MicrosoftConversions
 from convsync.upload.microsoft.takes import microsoft
 
-if TYPE_CHECKING:
-    from convsync.upload.microsoft.api import SignedInApp
-    from convsync.upload.microsoft.offline_conversions import MicrosoftConversions
-
 Table = microsoft_tables.MicrosoftTable
-KINDS = frozenset({"microsoft"})
 _SIGN_IN = ("client_id", "client_secret")
 
 
@@ -57,8 +59,6 @@ def name_of_account(table: Table) -> str:
 
 def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
     """Return the account behind a destination; see Vendor."""
-    from convsync.upload.microsoft.ad_account import MicrosoftAdAccount
-
     return MicrosoftAdAccount(
         name,
         lambda: _opened(name, table, settings),
@@ -68,9 +68,6 @@ def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
 
 def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
     """Return how a person signs in for destinations at Microsoft; see Vendor."""
-    from convsync.upload.microsoft import consent
-    from convsync.upload.microsoft.api import LOGIN, SignedInApp
-
     known = {
         key: str(table[key])
         for table in tables.values()
@@ -78,7 +75,7 @@ def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
         if table.get(key)
     }
 
-    def app_with(answers: Answers) -> "SignedInApp":
+    def app_with(answers: Answers) -> SignedInApp:
         return SignedInApp(
             client_id=answers["client_id"],
             client_secret=answers.get("client_secret") or None,
@@ -97,17 +94,7 @@ def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
     )
 
 
-def _opened(name: str, table: Table, settings: Settings) -> "MicrosoftConversions":
-    from convsync.signing_in.tokens import TokenKeeper
-    from convsync.upload.microsoft import consent
-    from convsync.upload.microsoft.api import (
-        AdsAccount,
-        CampaignManagement,
-        SignedInApp,
-        refreshing,
-    )
-    from convsync.upload.microsoft.offline_conversions import MicrosoftConversions
-
+def _opened(name: str, table: Table, settings: Settings) -> MicrosoftConversions:
     app = SignedInApp(
         client_id=_given(name, "client_id", table.client_id),
         client_secret=table.client_secret.get_secret_value() if table.client_secret else None,

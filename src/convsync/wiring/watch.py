@@ -1,5 +1,6 @@
 """Settings → when nights are due, what is wrong with them, and who hears of it."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from convsync.settings.kept_secrets import ends_of_sign_ins
 from convsync.settings.loading import alerts_from_outside
 from convsync.settings.watch_tables import AlertsTable
 from convsync.watch.alerts import Alarm, QuietHours
+from convsync.watch.deadlines import Used
 from convsync.watch.delivery import targets_of
 from convsync.watch.findings import Watching
 from convsync.watch.night import Watch
@@ -52,7 +54,25 @@ def watching_of(settings: Settings) -> Watching:
         unreadable=settings.limits.unreadable,
         expires={**_ends_of_sign_ins(settings), **alerts.expires},
         expiry_notice=timedelta(days=alerts.expiry_notice_days),
+        uses=uses_of(settings),
     )
+
+
+def uses_of(settings: Settings) -> Sequence[Used]:
+    """Return the tables that vendors' deadlines may concern, each with the version it names."""
+    tables = {
+        **{f"destinations.{name}": table for name, table in settings.destinations.items()},
+        **{f"deals.{name}": table for name, table in settings.deals.items()},
+    }
+    versions = ("api_version", "api")
+    return [
+        Used(
+            place=place,
+            kind=table.kind,
+            version=next((str(getattr(table, key)) for key in versions if hasattr(table, key)), ""),
+        )
+        for place, table in tables.items()
+    ]
 
 
 def _ends_of_sign_ins(settings: Settings) -> dict[str, date]:

@@ -70,6 +70,7 @@ from convsync.store.schema.reading_tables import (
     quarantine,
     remembered,
     stages,
+    survivors,
     watermarks,
 )
 from convsync.store.schema.report_tables import funnel_steps
@@ -148,6 +149,7 @@ __all__ = [
     "sign_ins",
     "stages",
     "standing_sums",
+    "survivors",
     "time_sums",
     "users",
     "value_versions",

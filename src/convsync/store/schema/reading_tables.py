@@ -77,6 +77,17 @@ merges = Table(
 )
 """Deals that others were merged into, and what all of them had reached when that was noticed."""
 
+survivors = Table(
+    "survivors",
+    metadata,
+    Column("source", String(100), primary_key=True),
+    Column("deal_id", String(200), primary_key=True),
+    Column("survivor", String(200), nullable=False),
+    info={GROWS: True},
+)
+"""What each deal became that was merged into another, in the end: one that is itself no survivor
+of a later merge. Neither needs to have been read."""
+
 quarantine = Table(
     "quarantine",
     metadata,

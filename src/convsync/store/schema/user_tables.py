@@ -19,7 +19,7 @@ sign_ins = Table(
     "sign_ins",
     metadata,
     Column("token", LargeBinary(32), primary_key=True),
-    Column("user", String(100), nullable=False),
+    Column("name", String(100), nullable=False),
     Column("way", Word(10), nullable=False),
     Column("role", Word(10)),
     Column("ends_at", Instant, nullable=False),

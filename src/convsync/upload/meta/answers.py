@@ -5,6 +5,7 @@ events as were sent, and nothing else; any other number leaves all of them unkno
 no event: one that stands alone is meant; of several none is judged, so that the batch is halved.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -34,7 +35,7 @@ def outcomes_of(
     if isinstance(body.get("error"), Mapping):
         return _refused(code_in(body), answer, batch, now, about=about)
     received, messages = body.get("events_received"), body.get("messages")
-    if answer.status >= 400 or not isinstance(received, int):
+    if answer.status >= 400 or type(received) is not int:
         raise TransientError(
             f"{about} was answered with {answer.status} and nothing that Meta documents."
         )
@@ -96,10 +97,7 @@ def _regained_after_s(answer: Answer) -> float | None:
         uses = _USES.validate_json(answer.headers.get(_USAGE, ""))
     except ValidationError:
         return answer.retry_after_s
-    minutes = [
-        float(use.get("estimated_time_to_regain_access") or 0)
-        for all_ in uses.values()
-        for use in all_
-    ]
-    longest = max(minutes, default=0.0)
+    asked = [use.get("estimated_time_to_regain_access") for one in uses.values() for use in one]
+    minutes = [time for time in asked if isinstance(time, int | float) and math.isfinite(time)]
+    longest = max(minutes, default=0)
     return longest * _MINUTE_S if longest else answer.retry_after_s

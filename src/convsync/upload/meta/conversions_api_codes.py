@@ -9,7 +9,7 @@ and HTTP's status is not to be relied on: a refused token was seen with 401 and 
 from collections.abc import Mapping
 from typing import Final
 
-from convsync.model.takes import CodeMeaning
+from convsync.model.takes import TOO_OLD_TO_COUNT, CodeMeaning
 from convsync.upload.codes import Meaning, explained, row, stop
 from convsync.upload.meta.takes import LEAD_ID_MALFORMED, VALUE_NEGATIVE
 
@@ -63,6 +63,11 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
 """By `code/error_subcode`, or by `code` where the subcode changes nothing."""
 
 CHECKED_BEFOREHAND: Final[Mapping[str, Meaning]] = {
+    TOO_OLD_TO_COUNT: row(
+        "The milestone is older than Meta takes: seven days, or 62 of a physical store.",
+        "Run convsync several times a day: `convsync schedule --every 15m`. What is this old can "
+        "no longer be reported.",
+    ),
     LEAD_ID_MALFORMED: row(
         "What should be Meta's ID of a lead is no number of 15 to 17 digits.",
         "Map fb_lead_id to the field that holds the leadgen ID of Meta's instant form.",

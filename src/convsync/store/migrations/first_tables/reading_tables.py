@@ -61,6 +61,13 @@ def make() -> None:
         sa.PrimaryKeyConstraint("source", "survivor", name=op.f("pk_merges")),
     )
     op.create_table(
+        "survivors",
+        sa.Column("source", sa.String(length=100), nullable=False),
+        sa.Column("deal_id", sa.String(length=200), nullable=False),
+        sa.Column("survivor", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("source", "deal_id", name=op.f("pk_survivors")),
+    )
+    op.create_table(
         "quarantine",
         sa.Column("source", sa.String(length=100), nullable=False),
         sa.Column("place", sa.String(length=300), nullable=False),

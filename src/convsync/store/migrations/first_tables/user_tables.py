@@ -17,7 +17,7 @@ def make() -> None:
     op.create_table(
         "sign_ins",
         sa.Column("token", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("user", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("way", sa.String(length=10), nullable=False),
         sa.Column("role", sa.String(length=10), nullable=True),
         sa.Column("ends_at", sa.BigInteger(), nullable=False),

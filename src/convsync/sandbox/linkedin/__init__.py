@@ -1,0 +1,1 @@
+"""LinkedIn's room: the Conversions API, as strict as anything that is known of it."""

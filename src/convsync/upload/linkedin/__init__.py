@@ -1,0 +1,1 @@
+"""Everything that only LinkedIn knows: its Conversions API, codes, versions and sign-in."""

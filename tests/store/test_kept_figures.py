@@ -1,0 +1,132 @@
+"""Reports are shown as they were worked out last, anew once a run has ended, and to all at once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from threading import Event
+from time import monotonic
+
+import pytest
+
+from convsync.errors import OperatorError
+from convsync.report.page import Section
+from convsync.store import notes, runs
+from convsync.store.database import Database
+from convsync.web.kept_figures import KeptFigures
+from tests.builders import NOW
+
+PATH, USUAL = "/funnel", {"since": "", "until": ""}
+GUARD_S = 60
+
+
+@dataclass
+class Report:
+    """Works out how often it was asked; slowly, while it is held."""
+
+    asked: int = 0
+    goes_on: Event = field(default_factory=Event)
+    has_begun: Event = field(default_factory=Event)
+
+    def __call__(
+        self, _: Database, words: Mapping[str, str], at: datetime
+    ) -> tuple[str, Sequence[Section]]:
+        self.has_begun.set()
+        assert self.goes_on.wait(GUARD_S)
+        self.asked += 1
+        if words.get("since") == "nonsense":
+            raise OperatorError("since is not a day")
+        return f"answer {self.asked} to {words.get('since')}", ()
+
+
+@pytest.fixture
+def report() -> Report:
+    report = Report()
+    report.goes_on.set()
+    return report
+
+
+@pytest.fixture
+def hours() -> list[float]:
+    return [0.0]
+
+
+@pytest.fixture
+def kept(database: Database, hours: list[float]) -> KeptFigures:
+    """Figures for people who wait as long as it takes."""
+    return KeptFigures(database, lambda: NOW + timedelta(hours=hours[0]), moment_s=GUARD_S)
+
+
+@pytest.fixture
+def hurried(database: Database, hours: list[float]) -> KeptFigures:
+    """Figures for people who wait for nothing that they can have at once."""
+    return KeptFigures(database, lambda: NOW + timedelta(hours=hours[0]), moment_s=0)
+
+
+def a_night(database: Database, at: datetime = NOW) -> None:
+    with database.transaction("a night") as connection:
+        number = runs.begin_unlocked(connection, "run", as_of=at, real_now=at)
+        runs.end_unlocked(connection, number, at)
+
+
+def test_the_same_question_is_worked_out_once_and_another_by_itself(
+    kept: KeptFigures, report: Report
+) -> None:
+    assert [kept.of(PATH, USUAL, report).period for _ in range(3)] == ["answer 1 to "] * 3
+    assert kept.of(PATH, {"since": "2026-03-01"}, report).period == "answer 2 to 2026-03-01"
+    assert kept.of("/values", USUAL, report).period == "answer 3 to "
+
+
+@pytest.mark.parametrize("happens", ["a night", "a note", "an hour"])
+def test_it_is_worked_out_anew_once_something_has_changed(
+    kept: KeptFigures, report: Report, database: Database, hours: list[float], happens: str
+) -> None:
+    a_night(database)
+    kept.of(PATH, USUAL, report)
+    changes: dict[str, Callable[[], None]] = {
+        "a night": lambda: a_night(database, NOW + timedelta(days=1)),
+        "a note": lambda: note(database),
+        "an hour": lambda: hours.__setitem__(0, 1.0),
+    }
+    changes[happens]()
+    assert kept.of(PATH, USUAL, report).period == "answer 2 to "
+
+
+def note(database: Database) -> None:
+    with database.transaction("note") as connection:
+        notes.add(connection, date(2026, 3, 2), "new prices", "ben", now=NOW)
+
+
+def test_who_asks_while_it_is_worked_out_anew_is_shown_what_there_is(
+    hurried: KeptFigures, report: Report, database: Database
+) -> None:
+    first = hurried.of(PATH, USUAL, report)
+    a_night(database)
+    report.goes_on.clear()
+    with ThreadPoolExecutor(8) as readers:
+        answers = list(readers.map(lambda _: hurried.of(PATH, USUAL, report), range(8)))
+    assert answers == [first] * 8
+    report.goes_on.set()
+    until, patience = monotonic() + GUARD_S, Event()
+    while hurried.of(PATH, USUAL, report).period == first.period:
+        assert monotonic() < until
+        patience.wait(0.01)
+    assert report.asked == 2, "for all of them together"
+
+
+def test_twenty_who_ask_first_wait_for_one_answer(kept: KeptFigures, report: Report) -> None:
+    report.goes_on.clear()
+    with ThreadPoolExecutor(20) as readers:
+        answers = [readers.submit(kept.of, PATH, USUAL, report) for _ in range(20)]
+        assert report.has_begun.wait(GUARD_S)
+        report.goes_on.set()
+        assert {answer.result(GUARD_S).period for answer in answers} == {"answer 1 to "}
+
+
+def test_what_makes_no_sense_is_refused_each_time_and_kept_for_nobody(
+    kept: KeptFigures, report: Report
+) -> None:
+    for _ in range(2):
+        with pytest.raises(OperatorError, match="not a day"):
+            kept.of(PATH, {"since": "nonsense"}, report)
+    assert report.asked == 2
