@@ -8,11 +8,13 @@ half a year the budget is split evenly, and then the bidder decides for another 
 - or of each sale when it is made, worth its amount: few, and weeks after the click,
 - or of each lead as it comes, worth what `convsync values` has learned by then of its campaign.
 
-All else is the same in all three. What is printed are the sales that the leads of the second half
-became in the end, and below them those of a bidder that knows the truth: nobody can do better.
+All else is the same in all three. What is printed first is what a company has learned of its
+campaigns by half a year; then the sales that the leads of the second half became in the end, and
+below them those of a bidder that knows the truth: nobody can do better.
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -169,6 +171,40 @@ def brought_by(feed: Feed, companies: int) -> tuple[int, int, float]:
     return total
 
 
+def campaign_lines() -> Sequence[str]:
+    """Return what one company knows of its campaigns when the bidder begins to decide.
+
+    Beside that stands what the bidder would then spend on each in a week, told of raw leads and
+    told of expected values.
+    """
+    company, day = Company(Feed.EXPECTED, Random(0)), EVEN_WEEKS * 7.0
+    company.live()
+    values = company.learned(day)
+    raw = allotted(dict.fromkeys([one.name for one in CAMPAIGNS.values], 1.0))
+    expected = allotted(values)
+    known = [lead for lead in company.leads if lead.reached["mql"].since < day]
+    came = Counter(lead.group[0] for lead in known)
+    sold = Counter(lead.group[0] for lead in known if lead.won_by(day) is not None)
+    cheapest = min(CAMPAIGNS.values, key=cost_of).name
+    best = max(sold, key=sold.__getitem__)
+    finding = (
+        f"'{cheapest}' brings the cheapest leads, and {sold[cheapest]:,} of {came[cheapest]:,} are"
+        f" sold by week {EVEN_WEEKS}; for the same budget '{best}' sells {sold[best]:,}."
+    )
+    columns = (
+        f"{'campaign':<22}{'a lead costs':>13}{'leads':>7}{'sold':>6}{'a lead is worth':>17}"
+        f"{'spent by leads':>16}{'by values':>11}"
+    )
+    said = [finding, columns]
+    for campaign in sorted(CAMPAIGNS.values, key=cost_of):
+        name = campaign.name
+        said.append(
+            f"{name:<22}{cost_of(campaign):>9.2f} EUR{came[name]:>7,}{sold[name]:>6,}"
+            f"{values[name]:>13,.2f} EUR{raw[campaign]:>12,.0f} EUR{expected[campaign]:>7,.0f} EUR"
+        )
+    return said
+
+
 def lines(companies: int) -> Sequence[str]:
     """Return what is printed."""
     said = [f"{'the bidder is told of':<22}{'leads':>8}{'sales':>8}{'worth':>14}"]
@@ -183,7 +219,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--companies", type=int, default=COMPANIES)
     companies = parser.parse_args().companies
-    print(f"{companies} companies, {WEEKS - EVEN_WEEKS} weeks at {BUDGET:,.0f} EUR each")
+    for line in campaign_lines():
+        print(line)
+    print(f"\n{companies} companies, {WEEKS - EVEN_WEEKS} weeks at {BUDGET:,.0f} EUR each")
     for line in lines(companies):
         print(line)
 

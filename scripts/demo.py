@@ -31,6 +31,7 @@ from convsync.sandbox.living import config_for, demo_actions
 from convsync.sandbox.messy_csv import Damage, ExportForm, write_messy_csv
 from convsync.sandbox.world import World
 from convsync.sandbox.world_csv import CLICK_HEADER, rows_of_clicks
+from scripts import demo_platforms
 from scripts.serving import CONVSYNC, sandbox
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +98,8 @@ def main() -> None:
         convsync("report", "campaigns", *an_hour_later)
         title("The audit log is whole: convsync audit verify")
         convsync("audit", "verify")
+        title("One sale, told to Google, Microsoft and Meta, and corrected where that is possible")
+        demo_platforms.show(FOLDER / "platforms", platform.ports, second, convsync)
     console.print(
         "\nLook around: [bold]cd demo && ../.venv/bin/convsync audit list[/], "
         "[bold]explain DEAL[/], [bold]status[/]. Or live with a company of your own: "
@@ -139,8 +142,9 @@ def a_day_later(world: World, first: datetime, second: datetime) -> tuple[Change
 class Platform:
     """The sandbox, through its own endpoints."""
 
-    def __init__(self, http: str, crm: str) -> None:
-        self._http = http
+    def __init__(self, ports: dict[str, str], crm: str) -> None:
+        self.ports = ports
+        self._http = ports["http"]
         self._crm = crm
 
     def clock(self, at: datetime) -> None:
@@ -202,7 +206,7 @@ def company(crm: str) -> Iterator[Platform]:
         config = FOLDER / "convsync.toml"
         config.write_text(config_for(crm, ports), encoding="utf-8")
         os.environ["CONVSYNC_CONFIG"] = str(config)
-        yield Platform(ports["http"], crm)
+        yield Platform(ports, crm)
 
 
 def convsync(*arguments: str, quiet: bool = False) -> None:

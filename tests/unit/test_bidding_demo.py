@@ -1,11 +1,20 @@
 """The bidding demo, small: what a bidder is told decides what it buys."""
 
+import re
 from random import Random
 
 import pytest
 
 from convsync.sandbox.world_campaigns import CAMPAIGNS, OWN_NAME, TEMPLATES
-from scripts.bidding_demo import BUDGET, Company, Feed, allotted, brought_by, cost_of
+from scripts.bidding_demo import (
+    BUDGET,
+    Company,
+    Feed,
+    allotted,
+    brought_by,
+    campaign_lines,
+    cost_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +39,17 @@ def test_the_campaign_with_the_cheapest_leads_is_bought_only_by_who_counts_leads
     assert sum(raw.values()) == sum(true.values()) == BUDGET
     assert raw[TEMPLATES] > 5 * true[TEMPLATES]
     assert true[OWN_NAME] > true[TEMPLATES]
+
+
+@pytest.mark.long
+def test_the_first_line_says_which_campaign_is_cheap_and_which_sells() -> None:
+    first, _, *campaigns = campaign_lines()
+    assert first.startswith(f"'{TEMPLATES.name}' brings the cheapest leads, and 0 of ")
+    assert f"for the same budget '{OWN_NAME.name}' sells" in first
+    cheapest = campaigns[0]
+    assert cheapest.startswith(TEMPLATES.name)
+    by_leads, by_values = (float(one) for one in re.findall(r"([\d,]+) EUR", cheapest)[-2:])
+    assert by_leads > 5 * by_values
 
 
 def test_what_is_learned_of_campaigns_comes_from_the_leads_of_the_company_alone() -> None:
