@@ -33,11 +33,11 @@ clock, a ninth if it made the digests of rows and keys as well, and add a tenth 
     "drt-core": """\
 See `latency`: convsync's seconds hold the whole night, drt-core's the upload alone.""",
     "join": """\
-Half is the import. One process reads and hashes an e-mail and a phone a click, another writes three
-keys of each, at random places of one index that outgrows SQLite's cache; the second takes longer.
-Of the plan, a sixth follows the keys of customers (`store.kin`), and a tenth joins them
-(`store.persons`). What would help: keys that are gathered as they come, and merged into the index
-in its order once an import ends.""",
+Two fifths are the import: half of that reads and hashes an e-mail and a phone a click, an eighth
+writes clicks with their keys, and the index of keys takes little, since it is filled in its order
+once all were read (`store.click_index`). Of the plan, a quarter follows the keys of customers
+(`store.kin`), and a fifteenth joins them (`store.persons`); the rest is a night's. What would help:
+all clicks of a customer found in one look, where now each key is followed to the next.""",
     "audit": """\
 A start is counted ten times here, where a million are measured once. Of the rest a third is reading
 the ledger's rows, with 28 columns each; a sixth counts the sums of deals anew, over rows of its

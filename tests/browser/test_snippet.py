@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,6 +178,17 @@ def test_clicks_in_other_tags_cookies_are_kept_with_their_times(site: Site) -> N
     assert [one["ids"] for one in landings] == [[["gclid", FIRST]], [["fbclid", "IwAR_click"]]]
     for one in landings:
         assert abs(datetime.fromisoformat(one["at"]) - clicked) < A_MINUTE
+
+
+def test_a_visit_is_reported_once_by_the_script_of_the_docs(site: Site) -> None:
+    page = Path("docs/collecting.md").read_text(encoding="utf-8")
+    script = page.partition("## Visits without a form")[2].partition("<script>")[2]
+    site.visit(f"/?gclid={FIRST}")
+    for path in ("/about", "/contact"):
+        site.visit(path)
+        site.run(script.partition("</script>")[0])
+    (report,) = site.reports()
+    assert (report.form, gclids(report), report.emails) == (None, [FIRST], "")
 
 
 def submitted(site: Site, name: str, values: list[str | None], *, country: str = "DE") -> Any:

@@ -114,18 +114,30 @@ def test_a_nurtured_lead_that_reaches_a_milestone_is_told(selling: Office) -> No
     assert heard(selling) == []
 
 
-def test_a_form_that_a_known_person_sends_again_is_told_once_a_day(selling: Office) -> None:
+NEWSLETTER = {"age": 0, "values": {"utm_campaign": "Newsletter"}}
+
+
+@pytest.mark.parametrize(
+    "visit",
+    [
+        pytest.param({"form": "contact", "landings": []}, id="a form"),
+        pytest.param({"form": None, "landings": [NEWSLETTER]}, id="a visit without a form"),
+    ],
+)
+def test_a_known_person_who_comes_back_to_the_site_is_told_of_once_a_day(
+    selling: Office, visit: dict[str, Any]
+) -> None:
     selling.configure("\n[retry]", f"{SITE}\n[retry]")
     selling.deal("D-1", visitor_id="7" * 32, owner="Anna")
     selling.night(NEXT_NIGHT)
     heard(selling)
     for hour in (12, 13):
-        report = a_report(visitor="7" * 32, landings=[], identifiers=[])
+        report = a_report(visitor="7" * 32, identifiers=[], **visit)
         at = datetime(2026, 3, 4, hour, tzinfo=UTC)
         keep(selling, report_in(body_of(report), site="website", country="DE", received_at=at))
     selling.night(THIRD_NIGHT)
     (told,) = heard(selling)
-    assert told["title"].endswith("a known person came back to the site and sent a form")
+    assert told["title"].endswith("a known person came back to the site")
     assert "deal: D-1" in told["message"]
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from convsync.errors import OperatorError
 from convsync.model.finding import Finding, Severity
 from convsync.model.rule import ConversionAction, ConversionRule
 from convsync.sandbox.linkedin.events import PartnerRule
@@ -15,6 +16,7 @@ from convsync.sandbox.server import Sandbox
 from convsync.upload.ad_account import AdAccount, CannotAsk
 from convsync.upload.linkedin.ad_account import LinkedInAdAccount
 from convsync.upload.meta.ad_account import MetaAdAccount
+from convsync.upload.meta.conversions_api import MetaConversions
 from tests.builders import NOW, a_rule
 from tests.contract import test_linkedin_destination as at_linkedin
 from tests.contract import test_meta_destination as at_meta
@@ -54,7 +56,11 @@ def by_subject(found: Iterator[Finding] | list[Finding]) -> dict[str, Finding]:
 
 def at_metas(sandbox: Sandbox, *, is_test: bool = False) -> MetaAdAccount:
     return MetaAdAccount(
-        "meta", lambda: at_meta.a_destination(sandbox), version="v26.0", is_test=is_test
+        "meta",
+        lambda: at_meta.a_destination(sandbox),
+        version="v26.0",
+        counts_within=7 * DAY,
+        is_test=is_test,
     )
 
 
@@ -90,6 +96,16 @@ def test_a_dataset_that_is_out_of_reach_is_an_error_with_its_fix(
     assert "dataset_id" in str(found.problem)
 
 
+def test_a_token_that_is_missing_is_one_finding_among_the_others() -> None:
+    def opened() -> MetaConversions:
+        raise OperatorError("destinations.meta.access_token is missing")
+
+    account = MetaAdAccount("meta", opened, version="v26.0", counts_within=7 * DAY)
+    found = by_subject(list(account.findings([], None)))
+    assert found["dataset of meta"].severity is Severity.ERROR
+    assert "runs for meta" in found
+
+
 @pytest.mark.parametrize(
     ("hold", "severity", "every"),
     [
@@ -113,7 +129,7 @@ def test_how_often_a_run_is_needed_follows_from_what_rules_hold(
 def test_what_is_final_is_said_and_which_rules_do_not_wait(sandbox: Sandbox) -> None:
     rules = [a_rule_to("meta", name="at_once"), a_rule_to("meta", hold=DAY, name="waits")]
     found = metas_findings(sandbox, *rules)["corrections of meta"]
-    assert "cannot be corrected or taken back; at_once hold nothing back" in str(found.problem)
+    assert "cannot be corrected or taken back; at_once holds nothing back" in str(found.problem)
 
 
 def test_events_that_are_marked_as_tests_count_and_a_warning_says_so(sandbox: Sandbox) -> None:

@@ -2,7 +2,8 @@
 
 - A click that was stored since then, later than the person was known, and joined to a deal by a key
   that is not too many deals'.
-- A form that was sent since then on a site whose visitors are collected, by somebody known.
+- A form that was sent since then on a site whose visitors are collected, by somebody known; or a
+  visit without one, where the site reports it.
 - A deal of somebody on the list of a nurtured audience that reached a milestone since then.
 
 Of a person's deals it is told of the newest. Nobody is told of who refused that their data is used,
@@ -71,10 +72,10 @@ def _visited(connection: Connection, terms: TellTerms, window: Period) -> Iterat
     for site in terms.sites:
         last: Report | None = None
         while page := collected.received(connection, site, wider, last):
-            sent = [one for one in page if one.form is not None]
-            keys = {key.digest() for one in sent for key in one.keys}
+            visits = [one for one in page if one.form is not None or one.landings]
+            keys = {key.digest() for one in visits for key in one.keys}
             known = comebacks.deals_with(connection, keys)
-            for report in sent:
+            for report in visits:
                 rows = {row for key in report.keys for row in known.get(key.digest(), ())}
                 if rows:
                     yield _visit(report, max(rows))
@@ -82,7 +83,7 @@ def _visited(connection: Connection, terms: TellTerms, window: Period) -> Iterat
 
 
 def _visit(report: Report, deal: int) -> Comeback:
-    """Return the visit that a report tells of: one a day, however often a form is sent."""
+    """Return the visit that a report tells of: one a day, however often one is reported."""
     landing = report.landings[-1] if report.landings else None
     return Comeback(
         kind=ComebackKind.VISITED,

@@ -18,7 +18,7 @@ from convsync.watch.delivery import AppriseTarget, deliver
 
 _WHAT = {
     ComebackKind.CLICKED: "A known person clicked an ad again",
-    ComebackKind.VISITED: "A known person came back to the site and sent a form",
+    ComebackKind.VISITED: "A known person came back to the site",
     ComebackKind.RETURNED: "A nurtured lead returned",
 }
 

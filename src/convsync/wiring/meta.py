@@ -46,6 +46,7 @@ def account_of(name: str, table: Table, settings: Settings) -> AdAccount:
         name,
         lambda: _opened(name, table),
         version=table.api_version,
+        counts_within=takes.counts_within(table.action_source),
         is_test=table.test_event_code is not None,
     )
 
@@ -54,7 +55,8 @@ def entrance(tables: Mapping[str, Mapping[str, Any]]) -> Entrance:
     """Raise OperatorError: nobody signs in at Meta, where a token is made for a system user."""
     raise OperatorError(
         "Meta has no sign-in for this. Make a token for a system user: Events Manager › the "
-        "dataset › Settings › Conversions API, and put it into access_token."
+        "dataset › Settings › Conversions API, and set it as the variable "
+        f"CONVSYNC_DESTINATIONS__{next(iter(tables), 'meta').upper()}__ACCESS_TOKEN."
     )
 
 

@@ -140,7 +140,8 @@ class LinkedInAdAccount:
 
     def _of_what_is_final(self, own: Sequence[ConversionRule]) -> Finding:
         at_once = sorted(rule.name for rule in own if not rule.hold)
-        advice = f"; {', '.join(at_once)} hold nothing back" if at_once else ""
+        verb = "holds" if len(at_once) == 1 else "hold"
+        advice = f"; {', '.join(at_once)} {verb} nothing back" if at_once else ""
         return Finding(
             severity=Severity.INFO,
             subject=f"corrections of {self.destination}",

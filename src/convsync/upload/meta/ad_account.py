@@ -24,7 +24,10 @@ _NIGHTLY: Final = timedelta(days=2)
 
 
 class MetaAdAccount:
-    """One dataset at Meta; `open_destination` is called where it is asked for."""
+    """One dataset at Meta; `open_destination` is called where it is asked for.
+
+    `counts_within` is for how long Meta takes a milestone, `version` the Graph API's.
+    """
 
     help_url = f"{_DOCS}/using-the-api"
 
@@ -34,23 +37,23 @@ class MetaAdAccount:
         open_destination: Callable[[], MetaConversions],
         *,
         version: str,
+        counts_within: timedelta,
         is_test: bool = False,
     ) -> None:
         self.destination = destination
         self._open = open_destination
+        self._counts_within = counts_within
         self._version = version
         self._is_test = is_test
 
     def findings(self, rules: Sequence[ConversionRule], clock: Clock | None) -> Sequence[Finding]:
         """Return findings of the dataset and of the rules that count in it; see AdAccount."""
-        with closing(self._open()) as meta:
-            counts_within = meta.takes.counts_within or _DAY
-            return [
-                *self._of_the_dataset(meta),
-                *self._of_tests(),
-                self._of_what_is_final(rules),
-                self._of_how_often(rules, counts_within),
-            ]
+        return [
+            *self._of_the_dataset(),
+            *self._of_tests(),
+            self._of_what_is_final(rules),
+            self._of_how_often(rules),
+        ]
 
     def server_time(self) -> datetime | None:
         """Return None: the Graph API is not asked for the time by itself; see AdAccount."""
@@ -70,10 +73,11 @@ class MetaAdAccount:
         """Yield that costs cannot be asked for; see AdAccount."""
         yield CannotAsk(fix="import Meta's costs as a file: the Conversions API knows none")
 
-    def _of_the_dataset(self, meta: MetaConversions) -> Iterator[Finding]:
+    def _of_the_dataset(self) -> Iterator[Finding]:
         subject = f"dataset of {self.destination}"
         try:
-            dataset = meta.dataset()
+            with closing(self._open()) as meta:
+                dataset = meta.dataset()
         except ConvsyncError as error:
             yield Finding(severity=Severity.ERROR, subject=subject, problem=str(error))
             return
@@ -107,7 +111,8 @@ class MetaAdAccount:
 
     def _of_what_is_final(self, rules: Sequence[ConversionRule]) -> Finding:
         at_once = sorted(rule.name for rule in self._own(rules) if not rule.hold)
-        advice = f"; {', '.join(at_once)} hold nothing back" if at_once else ""
+        verb = "holds" if len(at_once) == 1 else "hold"
+        advice = f"; {', '.join(at_once)} {verb} nothing back" if at_once else ""
         return Finding(
             severity=Severity.INFO,
             subject=f"corrections of {self.destination}",
@@ -118,16 +123,16 @@ class MetaAdAccount:
             link=self.help_url,
         )
 
-    def _of_how_often(self, rules: Sequence[ConversionRule], counts_within: timedelta) -> Finding:
+    def _of_how_often(self, rules: Sequence[ConversionRule]) -> Finding:
         """Say how often a run is needed so that no milestone grows too old before it is sent."""
         longest = max((rule.hold for rule in self._own(rules)), default=timedelta(0))
-        left = counts_within - longest
+        left = self._counts_within - longest
         is_tight = left < _NIGHTLY
         return Finding(
             severity=Severity.WARNING if is_tight else Severity.INFO,
             subject=f"runs for {self.destination}",
-            problem=f"Meta takes a milestone for {counts_within.days} days, and rules hold it for "
-            f"up to {longest / _DAY:g} of them: run at least every {_span(left)}",
+            problem=f"Meta takes a milestone for {self._counts_within.days} days, and rules hold "
+            f"it for up to {longest / _DAY:g} of them: run at least every {_span(left)}",
             means="what a run finds later than that is not sent, and its deal says so",
             fix="convsync schedule --every 15m, which Meta recommends for delivery as well",
             link=self.help_url,

@@ -13,7 +13,6 @@
 """
 
 import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -53,23 +52,19 @@ def _fault_of(statement: Statement) -> str | None:
     return VALUE_NEGATIVE if statement.value.amount < 0 else None
 
 
+def counts_within(action_source: str) -> timedelta:
+    """Return for how long Meta takes an event from this source."""
+    return STORE_COUNTS_WITHIN if action_source == PHYSICAL_STORE else COUNTS_WITHIN
+
+
 def meta(action_source: str) -> MetaTakes:
     """Return what Meta takes of events from this source."""
-    return _TAKES[action_source == PHYSICAL_STORE]
-
-
-def _takes(counts_within: timedelta, known_for: timedelta) -> MetaTakes:
+    is_store = action_source == PHYSICAL_STORE
     return MetaTakes(
         click_ids=CLICK_IDS,
         asks_when_clicked=True,
         identifiers=MOST_IDENTIFIERS,
         hash_forms=HashForms(emails=Form.PLAIN, phones=Form.PLAIN),
-        counts_within=counts_within,
-        repeats=Repeats(within=known_for),
+        counts_within=counts_within(action_source),
+        repeats=Repeats(within=timedelta(0) if is_store else KNOWS_A_REPEAT_FOR),
     )
-
-
-_TAKES: Final[Mapping[bool, MetaTakes]] = {
-    False: _takes(COUNTS_WITHIN, KNOWS_A_REPEAT_FOR),
-    True: _takes(STORE_COUNTS_WITHIN, timedelta(0)),
-}
