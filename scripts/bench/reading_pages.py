@@ -168,7 +168,7 @@ def _latest(company: Company) -> datetime:
 
 def _hours_from(latest: datetime) -> Iterator[str]:
     """Yield the hours after an instant, none of them later than now."""
-    at = min(latest.astimezone(UTC), datetime.now(UTC) - timedelta(days=1))
+    at = min(latest.astimezone(UTC), datetime.now(UTC) - timedelta(hours=12))
     while True:
         at += timedelta(hours=1)
         yield at.isoformat()
