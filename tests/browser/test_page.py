@@ -2,10 +2,7 @@
 keyboard and on a phone, and nobody is kept out by how it is made.
 """
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +10,9 @@ import pytest
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
-from selenium.webdriver.support.wait import WebDriverWait
 
 from convsync.sandbox.server import Sandbox
+from tests.browser.looking import DESK, PHONE, another_page, fits, serious, signs_in, theme
 from tests.cli.office import NEXT_NIGHT, THIRD_NIGHT, Office
 from tests.cli.page import PASSWORD, Visitor, page_of
 from tests.fakes.new_ledger import new_ledger
@@ -31,9 +27,9 @@ PATHS = (
     "/deals/D-1",
     "/errors",
     "/reports",
+    "/customer?key=D-1",
+    "/set-up",
 )
-PHONE, DESK = (390, 844), (1280, 900)
-AXE = (files("axe_core_python") / "axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture
@@ -59,25 +55,6 @@ def page(browser: Chrome, office: Office) -> Iterator[Visitor]:
         browser.set_window_size(*DESK)
         theme(browser, "light")
         browser.get("about:blank")
-
-
-def theme(browser: Chrome, name: str) -> None:
-    feature = {"name": "prefers-color-scheme", "value": name}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-
-
-@contextmanager
-def another_page(browser: Chrome) -> Iterator[None]:
-    """Wait until what is done here has led to another page."""
-    before = browser.find_element(By.TAG_NAME, "html")
-    yield
-    WebDriverWait(browser, 60).until(staleness_of(before))
-
-
-def signs_in(browser: Chrome, name: str) -> None:
-    browser.find_element(By.ID, "name").send_keys(name)
-    with another_page(browser):
-        browser.find_element(By.ID, "password").send_keys(PASSWORD, Keys.ENTER)
 
 
 def follows(browser: Chrome, name: str) -> None:
@@ -162,27 +139,13 @@ def test_no_page_keeps_anybody_out_in_either_theme(
         assert [one for one in problems if "404" not in one["message"]] == [], path
 
 
-def serious(browser: Chrome) -> list[str]:
-    """What axe-core finds that would keep somebody out."""
-    browser.execute_script(AXE)
-    found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-    return [
-        json.dumps({"id": one["id"], "nodes": [node["html"] for node in one["nodes"]]})
-        for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
-
-
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_every_page_fits_its_window(browser: Chrome, page: Visitor, size: tuple[int, int]) -> None:
     browser.set_window_size(*size)
     signs_in(browser, "vera")
     for path in PATHS:
         browser.get(f"{page.url}{path}")
-        wide, shown = browser.execute_script(
-            "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        )
-        assert wide <= shown, path
+        assert fits(browser), path
 
 
 def test_a_hostile_name_runs_nothing(browser: Chrome, page: Visitor, office: Office) -> None:

@@ -10,17 +10,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.browser.test_page import (
-    DESK,
-    PHONE,
-    another_page,
-    follows,
-    office,
-    presses,
-    read,
-    serious,
-    signs_in,
-)
+from tests.browser.looking import DESK, PHONE, another_page, serious, signs_in
+from tests.browser.test_page import follows, office, presses, read
 from tests.cli.conftest import let_go
 from tests.cli.office import THIRD_NIGHT, Office
 from tests.cli.page import Visitor, page_of

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from convsync.cli import app
 from convsync.sandbox.living import settle_in
 from convsync.sandbox.server import Sandbox
-from tests.browser.test_page import DESK, signs_in
+from tests.browser.looking import DESK, signs_in
 from tests.cli.office import Office
 from tests.cli.page import Visitor, page_of
 

@@ -1,5 +1,7 @@
 """The page shows what the commands say, to those who have signed in, and acts for operators."""
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -273,6 +275,26 @@ def test_what_a_crm_holds_harms_no_page(office: Office) -> None:
             assert "<script" not in vera.html
             assert "\u202e" not in vera.html
             assert "alert(1)" in vera.text
+
+
+def test_what_a_crm_holds_harms_no_file(office: Office) -> None:
+    for number, name in enumerate((HOSTILE, '=HYPERLINK("http://evil")', "@SUM(1)", "\x1b[31mred")):
+        office.deal(name, mql_date="", gclid=f"click-{number}")
+    office.night()
+    with page_of(office, NIGHT) as vera:
+        vera.signs_in("vera")
+        for path in ("/conversions?as=", "/deals?as="):
+            vera.opens(f"{path}csv")
+            cells = [cell for row in csv.reader(io.StringIO(vera.html)) for cell in row]
+            assert any("HYPERLINK" in cell for cell in cells)
+            assert not [cell for cell in cells if cell.startswith(("=", "@", "+", "-"))]
+            assert not set("\u202e\x1b") & set(vera.html)
+            vera.opens(f"{path}json")
+            assert vera.headers["content-type"] == "application/json"
+            assert not set("\u202e\x1b") & set(vera.html)
+            assert any("<script>" in one["deal_id"] for one in json.loads(vera.html))
+        vera.opens("/conversions?as=xml")
+        assert vera.status == 404
 
 
 def test_an_operator_sends_a_refused_code_again_and_the_log_says_who(

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,9 +39,17 @@ state = "won"
 
 @pytest.fixture(scope="module")
 def seller(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Office:
-    """A company that advertises, sells, is paid, has learned its values and keeps an audience."""
+    """The company, for all tests here: they only look at it."""
     running.platform.reset()
-    office = Office(tmp_path_factory.mktemp("seller"), running)
+    return selling(tmp_path_factory.mktemp("seller"), running)
+
+
+def selling(folder: Path, sandbox: Sandbox) -> Office:
+    """Set up a company that advertises, sells, is paid, has learned its values and has an audience.
+
+    It has had its first night.
+    """
+    office = Office(folder, sandbox)
     new_ledger(office.folder / "convsync.db")
     office.configure("\n[retry]", INVOICES)
     paid = "No,Paid,Amount,Currency,Deal\nR-1,2026-03-02,1500,EUR,D-1\nR-2,2026-03-02,99.5,EUR,D-2"

@@ -5,6 +5,7 @@ import re
 import shlex
 import tomllib
 from html import unescape
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,14 @@ def test_a_file_that_cannot_be_written_is_named(seller: Office, tmp_path: Path) 
     said = seller.types("report", "html", "--to", str(tmp_path / "no" / "page.html"), *DAYS)
     assert said.code == 2
     assert "cannot be written" in said.err
+
+
+def test_the_docs_name_the_library_of_the_charts_as_it_is_installed() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "page.md").read_text(encoding="utf-8")
+    said = re.search(r"\[leather\]\(\S+\) (\S+) \((\w+)\)", docs)
+    assert said is not None
+    assert said[1] == version("leather")
+    assert said[2] in metadata("leather")["License"]
 
 
 DEALS = [

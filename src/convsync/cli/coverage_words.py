@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from convsync.cli import output
+from convsync.report.sentences import FOUND_BY
 
 if TYPE_CHECKING:
     from convsync.report.coverage import Group, How, Tally, TooLate
@@ -51,7 +51,7 @@ def matched(how: "How") -> str:
     """Return by what a conversion was matched, nothing where it was not."""
     if not how.is_covered:
         return ""
-    return f"{how.click} ({output.FOUND_BY[how.found_by]})"
+    return f"{how.click} ({FOUND_BY[how.found_by]})"
 
 
 def too_late(one: "TooLate") -> str:

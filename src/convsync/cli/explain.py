@@ -1,8 +1,7 @@
 """`explain`: why a deal was sent, waits, or was not sent."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,14 +9,14 @@ import typer
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, Config, Format, FormatOption
-from convsync.report.sentences import no_deal
+from convsync.report.sentences import left_out, no_deal
 
 if TYPE_CHECKING:
     from convsync.model.ad_click import AdClick
     from convsync.model.consent import Said
-    from convsync.model.deal import Deal, Milestone
     from convsync.report.click_lines import ClickLine
-    from convsync.report.explanation import DealExplanation, Line, Sent
+    from convsync.report.deal_words import DealWords, Sentence
+    from convsync.report.explanation import DealExplanation, Line
     from convsync.value import Income
 
 DealIds = Annotated[
@@ -31,9 +30,6 @@ _COLUMNS = (
     *("why", "fix", "code_means", "code_fix", "destination", "account", "action"),
     *("sent_with", "sent_at", "request_id", "clicks", "consents", "revenue"),
 )
-
-_NOT_REACHED, _NO_RULE = "not reached", "no rule counts it"
-_NOT_PLANNED, _NOT_SENT = "not planned yet", "not_sent"
 
 
 def explain(
@@ -64,15 +60,29 @@ def explain(
             found += [explanation.with_codes(one, meaning_of) for one in explained]
     accounts, finality = wiring.account_names(settings), wiring.finality_of(settings)
     if form is Format.TABLE:
-        shown = _Shown(settings.company.time_zone, accounts, finality)
+        words = _words(settings.company.time_zone, accounts, finality)
         for one in found:
-            for text in shown.texts_of(one):
+            for text in _texts_of(words, one):
                 typer.echo(text)
             for place in unreadable.get(one.deal.deal_id, ()):
-                typer.echo(f"  Its latest record could not be read, and is left out: {place}")
+                typer.echo(f"  {left_out(place)}")
     else:
         rows = [_row(one, line, accounts, finality) for one in found for line in one.lines]
         output.show(rows, _COLUMNS, form)
+
+
+def _words(
+    zone: tzinfo | None, accounts: Mapping[str, str], finality: Mapping[str, str]
+) -> "DealWords":
+    from convsync.report.deal_words import DealWords
+
+    return DealWords(
+        at=lambda at: output.local_time(at, zone),
+        day=lambda at: at.astimezone(zone or UTC).date().isoformat(),
+        amount=str,
+        accounts=accounts,
+        finality=finality,
+    )
 
 
 def _require(asked: str, found: "Sequence[DealExplanation]", unreadable: Sequence[str]) -> None:
@@ -169,210 +179,41 @@ def _click_row(line: "ClickLine", ad_clicks: "Mapping[str, AdClick]") -> dict[st
 _AD_FIELDS = (*("campaign", "ad_group", "keyword", "match_type", "device", "location", "audience"),)
 
 
-def _came_by(told: "AdClick") -> str:
-    keyword = told.keyword and f"keyword {told.keyword!r} ({told.match_type.lower()})"
-    device = told.device and f"on {told.device.lower()}"
-    names = (f"campaign {told.campaign!r}", f"ad group {told.ad_group!r}", keyword, device)
-    return ", ".join(filter(None, names))
-
-
 def _state_of(line: "Line") -> str:
     """Return where a milestone stands, in the ledger's word or, where it has none, in ours."""
+    from convsync.model.ledger import State
+    from convsync.report.deal_words import NO_RULE, NOT_PLANNED, NOT_REACHED
+
     if line.entry is not None:
         return line.entry.state.value
     if line.milestone is None:
-        return _NOT_REACHED
+        return NOT_REACHED
     if line.order_id is None:
-        return _NO_RULE
-    return _NOT_PLANNED if line.applies else _NOT_SENT
+        return NO_RULE
+    return NOT_PLANNED if line.applies else State.NOT_SENT.value
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """An explanation as text, with times in a zone and accounts by their names."""
-
-    zone: tzinfo | None
-    accounts: Mapping[str, str]
-    finality: Mapping[str, str]
-
-    def texts_of(self, explained: "DealExplanation") -> Iterator[str]:
-        """Yield what there is to say of a deal, line by line."""
-        deal = explained.deal
-        gone = f", {deal.gone} in the CRM" if deal.gone else ""
-        yield f"{deal.deal_id} ({deal.source}){gone}"
-        currency = deal.currency or "(no currency)"
-        amount = "none" if deal.amount is None else f"{deal.amount} {currency}"
-        yield f"  amount {amount}; consent for ad user data {deal.consent.ad_user_data}"
-        for said in explained.consents:
-            yield from self._of_consent(said, deal)
-        for number, candidate in enumerate(explained.candidates, start=1):
-            click = candidate.click
-            at = self._at(click.clicked_at) or "at an unknown time"
-            yield (
-                f"  click {number}: {click.click_id.kind} {click.click_id.value} {at},"
-                f" found {output.FOUND_BY[candidate.basis.name.lower()]}"
-            )
-            if told := explained.ad_clicks.get(click.click_id.value):
-                yield f"    {_came_by(told)}"
-        if not explained.candidates:
-            yield "  no click is known"
-        for candidate in explained.refused_clicks:
-            click_id = candidate.click.click_id
-            yield f"  {click_id.kind} {click_id.value} is left out: its visitor refused"
-        yield from _joins_nobody(explained)
-        for line in explained.lines:
-            yield from self._of_line(line)
-
-    def _of_consent(self, said: "Said", deal: "Deal") -> Iterator[str]:
-        """Yield who said what when, unless it is merely what the deal's own field holds now."""
-        is_own = (said.source, said.record) == (deal.source, deal.deal_id)
-        if is_own and said.said_at is None:
-            return
-        when = f" {self._at(said.said_at)}" if said.said_at else ""
-        how = said.how or ("" if is_own else f"deal {said.record}")
-        where = f"{said.source} ({how})" if how else said.source
-        yield f"    {said.purpose} {said.status}{when}, said in {where}"
-
-    def _of_line(self, line: "Line") -> Iterator[str]:
-        rule = f" ({line.rule}{_RETIRED if line.is_retired else ''})" if line.rule else ""
-        yield f"  {line.milestone_name}{rule}: {self._reached(line)}"
-        if line.milestone is not None and line.milestone.is_estimated:
-            yield f"    {_ESTIMATE}"
-        yield from self._agreed(line)
-        for number, click in enumerate(line.clicks, start=1):
-            yield from self._of_click(number, click)
-        if line.entry is None:
-            yield from self._without_entry(line)
-            return
-        yield from self._of_entry(line)
-        if said := self.finality.get(line.destination or ""):
-            yield f"    what {line.destination} counts {said}"
-
-    def _reached(self, line: "Line") -> str:
-        milestone = line.milestone
-        if milestone is None:
-            return "no longer reached" if line.entry else "not reached"
-        about = "about " if milestone.is_estimated else ""
-        return f"reached {about}{self._when(milestone)}"
-
-    def _when(self, milestone: "Milestone") -> str:
-        if milestone.is_whole_day:
-            return milestone.reached_at.astimezone(self.zone or UTC).date().isoformat()
-        return self._at(milestone.reached_at)
-
-    def _of_click(self, number: int, line: "ClickLine") -> Iterator[str]:
-        yield f"    click {number} {line.what}"
-        if line.click.is_estimated:
-            yield (
-                f"      its time is an estimate: no later than the deal's creation,"
-                f" {self._at(line.click.clicked_at)}"
-            )
-
-    def _without_entry(self, line: "Line") -> Iterator[str]:
-        if line.milestone is None:
-            if line.rule:
-                yield f"    {_NOT_YET}"
-        elif line.order_id is None:
-            yield f"    {_NO_RULE}, so nothing is sent of it"
-        elif line.explanation is None:
-            yield "    not planned yet; the next run plans it"
-            if said := self.finality.get(line.destination or ""):
-                yield f"    what {line.destination} counts {said}"
-        else:
-            yield from _because(line)
-
-    def _of_entry(self, line: "Line") -> Iterator[str]:
-        entry = line.entry
-        assert entry is not None, "there is one"
-        value = f", {entry.value}" if entry.value else ""
-        if value and entry.values_version:
-            value += f" by version {entry.values_version} of the learned values"
-        code = f", {entry.code}" if entry.code else ""
-        due = f", until {self._at(entry.due_at)}" if entry.due_at else ""
-        state = output.painted(entry.state.value.replace("_", " "), entry.state.value)
-        what = "" if entry.state.value == _NOT_SENT else f" ({entry.operation})"
-        yield f"    {state}{what}{value}{code}{due}"
-        yield from _because(line)
-        if line.income is not None:
-            yield f"    {self._income(line.income)}"
-        if entry.may_count_otherwise:
-            yield (
-                "    An earlier request was never answered: the platform may count it all the same."
-            )
-        for rule in line.caught_earlier:
-            yield f"    It was in time for the rule {rule}, and sent under it."
-        if line.sent is not None:
-            yield f"    {self._sent(line, line.sent)}"
-        yield f"    order ID {line.order_id}"
-
-    def _income(self, income: "Income") -> str:
-        from convsync.model.money import Money
-
-        known = income.expected if isinstance(income.expected, Money) else "nothing that is known"
-        until = f"until {self._at(income.until)}"
-        word = "payment" if income.payments == 1 else "payments"
-        if income.came is None:
-            return f"no revenue has come yet that counts, {until}; expected {known}"
-        if not isinstance(income.came, Money):
-            return f"{income.payments} {word} came, and no rate of {income.came.on} is known"
-        return f"{income.came} came by {income.payments} {word}, counted {until}; expected {known}"
-
-    def _sent(self, line: "Line", sent: "Sent") -> str:
-        account = self.accounts.get(line.destination or "", line.destination)
-        when = f" {self._at(sent.envelope.sent_at)}" if sent.envelope else ""
-        request_id = sent.envelope.request_id if sent.envelope else None
-        request = f", request {request_id}" if request_id else ""
-        who = ", ".join(sent.identifiers) or "its order ID alone"
-        return f"sent{when} with {who} to {account}, action {line.action_id}{request}"
-
-    def _agreed(self, line: "Line") -> Iterator[str]:
-        if line.agreement and line.agreement.definition:
-            owner = f" ({line.agreement.owner})" if line.agreement.owner else ""
-            yield f"    agreed: {line.agreement.definition}{owner}"
-        if line.agreement and line.next_due_at:
-            followers = " or ".join(sorted(line.agreement.followed_by))
-            yield f"    {followers} should follow by {self._at(line.next_due_at)}"
-
-    def _at(self, at: datetime | None) -> str:
-        return output.local_time(at, self.zone)
+def _texts_of(words: "DealWords", explained: "DealExplanation") -> Iterator[str]:
+    """Yield what there is to say of a deal, line by line."""
+    deal = explained.deal
+    gone = f", {deal.gone} in the CRM" if deal.gone else ""
+    yield f"{deal.deal_id} ({deal.source}){gone}"
+    currency = deal.currency or "(no currency)"
+    amount = "none" if deal.amount is None else f"{deal.amount} {currency}"
+    yield f"  amount {amount}; consent for ad user data {deal.consent.ad_user_data}"
+    for sentence in words.of_deal(explained):
+        yield from _indented(sentence, 2)
+    for line in explained.lines:
+        yield f"  {words.heading_of(line)}"
+        for sentence in words.of_line(line):
+            yield from _indented(sentence, 4)
 
 
-_ALLOWED = (
-    "Nothing, if it is a switchboard or a shared mailbox. If it is one customer's, add it to"
-    " [keys] allowed."
-)
-_NOT_YET = "nothing is sent of it before the CRM says that the deal reached it"
-_RETIRED = ", a rule that is no longer in the configuration"
-_ESTIMATE = "an estimate: the CRM's history does not say when, its record has no better stamp"
-
-
-def _joins_nobody(explained: "DealExplanation") -> Iterator[str]:
-    """Yield which keys of a deal join it to nothing, and the crowd that it is in."""
-    for shared in explained.shared:
-        yield (
-            f"  {shared.deals:,} deals share an e-mail, phone or ID of it ({shared.name}):"
-            " it says nothing of who is behind this one, and finds no click"
-        )
-        yield f"  → {_ALLOWED}"
-    for crowded in explained.crowded:
-        yield (
-            f"  {crowded.clicks:,} clicks have an e-mail, phone or ID of it ({crowded.name}):"
-            " more than a person's, so it finds no click"
-        )
-        yield f"  → {_ALLOWED}"
-    if explained.crowd:
-        yield (
-            f"  keys join it to {explained.crowd.deals - 1:,} other deals, more than a customer"
-            " has: it is taken for a customer's only deal"
-        )
-
-
-def _because(line: "Line") -> Iterator[str]:
-    """Yield why a milestone stands where it does, and the fix: first in our words."""
-    if line.explanation:
-        yield f"    {line.explanation.sentence}"
-        yield f"    → {line.explanation.fix}"
-    if line.code_meaning and line.entry:
-        yield f"    {line.entry.code}: {line.code_meaning.sentence}"
-        if line.code_meaning.fix:
-            yield f"    → {line.code_meaning.fix}"
+def _indented(sentence: "Sentence", by: int) -> Iterator[str]:
+    indent, text = " " * (by + 2 * sentence.depth), sentence.text
+    if sentence.state:
+        state = sentence.state.replace("_", " ")
+        text = output.painted(state, sentence.state) + text.removeprefix(state)
+    yield f"{indent}{text}"
+    if sentence.fix:
+        yield f"{indent}→ {sentence.fix}"

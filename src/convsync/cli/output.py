@@ -25,19 +25,6 @@ if TYPE_CHECKING:
     from convsync.store.account import Sums
     from convsync.store.retired import Retired
 
-FOUND_BY: Mapping[str, str] = {
-    "deal": "on the deal",
-    "lead": "on its lead",
-    "contact": "on its contact",
-    "crm": "by a CRM ID",
-    "visitor": "by a visitor ID",
-    "email": "by hashed e-mail",
-    "phone": "by hashed phone",
-    "identifier": "by consented hashes",
-    "person": "by another deal or click of the same customer",
-}
-"""How a click was found, by the name of its `MatchBasis`."""
-
 
 def painted(text: str, state: str) -> str:
     """Return a text in the colour of a state, on a terminal that has colours and may show them."""

@@ -1,7 +1,20 @@
 """Sentences that a command prints and the page shows: each is written once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+
+FOUND_BY: Mapping[str, str] = {
+    "deal": "on the deal",
+    "lead": "on its lead",
+    "contact": "on its contact",
+    "crm": "by a CRM ID",
+    "visitor": "by a visitor ID",
+    "email": "by hashed e-mail",
+    "phone": "by hashed phone",
+    "identifier": "by consented hashes",
+    "person": "by another deal or click of the same customer",
+}
+"""How a click was found, by the name of its `MatchBasis`."""
 
 NO_CONVERSION = "No conversion is like that."
 NOBODY = "No deal and no click leads to anybody of that name."
@@ -28,6 +41,11 @@ def no_deal(asked: str, unreadable: Sequence[str]) -> str:
     """Return that no deal of an ID is known, and why not where its records could not be read."""
     why = "; ".join(unreadable) or "IDs are compared to the letter"
     return f"No deal {asked} has been read. {why}."
+
+
+def left_out(place: str) -> str:
+    """Return that a deal's latest record could not be read, where it stands, and why."""
+    return f"Its latest record could not be read, and is left out: {place}"
 
 
 def no_run(number: int) -> str:

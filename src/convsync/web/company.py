@@ -20,7 +20,8 @@ from convsync.watch.night import Watch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
-    """A configuration as pages need it. `name` heads them; `accounts` are ad accounts' names;
+    """A configuration as pages need it. `name` heads them; `accounts` are ad accounts' names
+    by destination, and `finality` says what each cannot take back;
     `formats` is how it writes numbers and days.
 
     `as_of` is taken for the present, whatever the clock says; None: the present.
@@ -37,6 +38,7 @@ class Company:
     watch: Watch
     meaning_of: Callable[[str, str], CodeMeaning | None]
     accounts: Mapping[str, str]
+    finality: Mapping[str, str]
 
     @property
     def zone_or_utc(self) -> tzinfo:
@@ -69,8 +71,10 @@ def company_of(settings: Settings, *, as_of: datetime | None = None) -> Company:
             rules=rules,
             agreements=wiring.agreements_of(settings),
             funnel=wiring.funnel_of(settings),
+            money=wiring.money_of(settings),
         ),
         watch=wiring.watch_of(settings),
         meaning_of=partial(wiring.explain_code, settings),
         accounts=wiring.account_names(settings),
+        finality=wiring.finality_of(settings),
     )

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from convsync.errors import OperatorError
 from convsync.model.period import Period
 from convsync.report import explanation, finding, sentences
+from convsync.report.deal_words import DealWords
 from convsync.report.life import lives_of
 from convsync.report.selecting import CLICKS, FOUND_BY, STATES, require_known, selection_of
 from convsync.store import selection, sums
@@ -21,7 +22,8 @@ from convsync.web.company import Company
 from convsync.web.doors import Doors
 from convsync.web.figures import Field
 from convsync.web.listings import FORMATS, file_of
-from convsync.web.rendering import Templates, deal_path
+from convsync.web.locales import formats_for
+from convsync.web.rendering import Templates, deal_path, written_at, written_day
 from convsync.web.visits import RefusedError, Visit, number_in
 
 _ON_A_PAGE: Final = 50
@@ -130,7 +132,19 @@ class Conversions:
                 (explanation.with_codes(one, company.meaning_of), lives_of(company.database, one))
                 for one in found
             ],
+            say=self._words(visit),
             problems=problems,
+        )
+
+    def _words(self, visit: Visit) -> DealWords:
+        company = self._company
+        formats = formats_for(visit.languages, company.formats)
+        return DealWords(
+            at=lambda at: written_at(at, company.zone, formats),
+            day=lambda at: written_day(at, company.zone, formats),
+            amount=lambda money: formats.localised(str(money)),
+            accounts=company.accounts,
+            finality=company.finality,
         )
 
 

@@ -1,6 +1,7 @@
 """A page's list as a file: the whole of it, a row at a time, however long it is.
 
-As CSV a spreadsheet takes no cell for a formula, as in what the commands write.
+As CSV a spreadsheet takes no cell for a formula, and no mark turns a text's direction, as in what
+the commands write.
 """
 
 import csv
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from starlette.responses import Response, StreamingResponse
 
+from convsync.plain_text import plain
 from convsync.report.listing_cells import cell_of, text_of
 from convsync.web.visits import RefusedError
 
@@ -44,6 +46,6 @@ def _as_csv(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
 def _as_json(rows: Iterable[Row]) -> Iterator[str]:
     before = "["
     for row in rows:
-        yield f"{before}\n  {json.dumps(row, default=text_of, ensure_ascii=False)}"
+        yield plain(f"{before}\n  {json.dumps(row, default=text_of, ensure_ascii=False)}")
         before = ","
     yield "[]\n" if before == "[" else "\n]\n"

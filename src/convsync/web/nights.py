@@ -11,6 +11,7 @@ from starlette.routing import Route
 from convsync.errors import UnsafePlanError
 from convsync.model.chain import Head
 from convsync.model.ledger import Side
+from convsync.report.formats import Formats
 from convsync.report.page import Chart, svg
 from convsync.report.past_runs import PastRun, in_full, in_words, past_runs
 from convsync.report.sentences import no_run
@@ -22,6 +23,7 @@ from convsync.watch.verdict import Level, verdict_of
 from convsync.web import waiting
 from convsync.web.company import Company
 from convsync.web.doors import Doors
+from convsync.web.locales import formats_for
 from convsync.web.rendering import Templates
 from convsync.web.visits import RefusedError, Visit
 
@@ -61,6 +63,7 @@ class Nights:
         verdict = verdict_of(facts, findings)
         status = status_of(company.database, company.rules, company.sources)
         runs = past_runs(company.database, _LOOKED_AT)
+        formats = formats_for(visit.languages, company.formats)
         nights = [run for run in runs if run.command == "run"][-_NIGHTS:]
         return self._templates.response(
             "night.html",
@@ -76,7 +79,7 @@ class Nights:
                 for one in status.blocked
             ],
             nights=nights,
-            chart=Markup(svg(_uploads(nights))) if len(nights) > 1 else None,  # noqa: S704 (our own)
+            chart=Markup(svg(_uploads(nights, formats))) if len(nights) > 1 else None,  # noqa: S704 (our own)
             head=_head(runs),
             refused=self._refused(runs),
             waiting=waiting.of(company),
@@ -140,10 +143,11 @@ def sides_of(sums: Sums) -> list[AccountSide]:
     ]
 
 
-def _uploads(nights: Sequence[PastRun]) -> Chart:
+def _uploads(nights: Sequence[PastRun], formats: Formats) -> Chart:
     return Chart(
         title="Conversions sent by the last nights",
         bars=[(f"{run.as_of:%Y-%m-%d}", float(run.sent)) for run in nights],
+        formats=formats,
     )
 
 

@@ -59,7 +59,7 @@ def _over_time(codes: Sequence[CodeFound], days: Sequence[date]) -> Section:
         numbers=frozenset(["day", *names]),
         chart=Chart(
             title="Conversions that were given one of these codes",
-            bars=[(f"{day}", float(sum(counts[day]))) for day in days] if some else [],
+            bars=[(f"{day}", float(sum(counts[day]))) for day in days if some and day >= min(some)],
         ),
         notes=[] if some else ["No conversion was given a code in these days."],
     )

@@ -81,16 +81,23 @@ def _localised(written: Callable[..., str]) -> Callable[..., str]:
 
 
 def _at(context: Context, instant: datetime | None, *, zone: tzinfo | None) -> str:
+    return written_at(instant, zone, context["formats"])
+
+
+def _day(context: Context, instant: datetime, *, zone: tzinfo | None) -> str:
+    return written_day(instant, zone, context["formats"])
+
+
+def written_at(instant: datetime | None, zone: tzinfo | None, formats: Formats) -> str:
     """Return an instant to the minute, in a zone; UTC, and saying so, where there is none."""
     if instant is None:
         return ""
     time = f"{instant.astimezone(zone or UTC):%H:%M}" + ("" if zone else " UTC")
-    return f"{_day(context, instant, zone=zone)} {time}"
+    return f"{written_day(instant, zone, formats)} {time}"
 
 
-def _day(context: Context, instant: datetime, *, zone: tzinfo | None) -> str:
+def written_day(instant: datetime, zone: tzinfo | None, formats: Formats) -> str:
     """Return the day of an instant, in a zone, or in UTC."""
-    formats: Formats = context["formats"]
     return formats.day(instant.astimezone(zone or UTC).date())
 
 
