@@ -112,9 +112,13 @@ def audit(environment: Path) -> None:
         return
     skipped = [one["name"] for one in found if "skip_reason" in one]
     bad = [f"{one['name']} {one['version']}" for one in found if one.get("vulns")]
-    print(f"Known vulnerabilities: {', '.join(bad) or 'none'}, in {len(found):,} packages")
+    looked_up = len(found) - len(skipped)
+    if looked_up:
+        print(f"Known vulnerabilities: {', '.join(bad) or 'none'}, in {looked_up:,} packages")
     if skipped:
-        print(f"  of which {len(skipped):,} could not be looked up from here")
+        print(
+            f"Known vulnerabilities of {len(skipped):,} packages could not be looked up from here"
+        )
     if bad:
         raise SystemExit("A package of the release has a known vulnerability.")
 

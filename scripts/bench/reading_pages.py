@@ -69,6 +69,7 @@ def measured(run: Measuring, *, rounds: int) -> Iterator[Figure]:
 def figures_of(company: Company, on: str, deals: int, *, rounds: int) -> Iterator[Figure]:
     """Measure each screen alone, the night alone, and both together."""
     clock = _hours_from(_latest(company))
+    _night(company, next(clock))  # which does what the years have left
     with served_page(company, next(clock)) as served:
         screens = served.screens()
         yield _alone(served, screens, on, deals, rounds=rounds)

@@ -257,7 +257,10 @@ def seen_at(click: Click) -> tuple[datetime, bool]:
 
 
 def _picked(eligible: Sequence[_Placed], policy: ClickPolicy) -> _Placed:
-    """Return the one click of the best group; a click's gclid goes before its braids."""
+    """Return the one click of the best group; a click's gclid goes before its braids.
+
+    One that was found in several ways of one rank is noted with the first of them.
+    """
     if len(eligible) == 1:
         return eligible[0]
     rank = min(click.basis.rank for click in eligible)
@@ -266,7 +269,7 @@ def _picked(eligible: Sequence[_Placed], policy: ClickPolicy) -> _Placed:
     if times:
         chosen = max(times) if policy is ClickPolicy.LAST else min(times)
         group = [click for click in group if click.at == chosen]
-    return min(group, key=lambda click: _rank(click.click.click_id))
+    return min(group, key=lambda click: (*_rank(click.click.click_id), click.basis))
 
 
 def _rank(click_id: ClickId) -> tuple[int, str]:

@@ -19,11 +19,13 @@ from convsync.sandbox import tokens
 from convsync.sandbox.crm import dynamics, hubspot, pipedrive, salesforce, zoho
 from convsync.sandbox.linkedin import sign_in
 from convsync.sandbox.living import config_for
+from convsync.sandbox.microsoft.sign_in import CLIENT as MICROSOFTS_APP
 from convsync.sandbox.server import Sandbox
 from convsync.sandbox.world import World
 from convsync.settings import load_settings
 from convsync.settings.google_tables import DataManagerTable, GoogleAdsTable
 from convsync.settings.kept_secrets import Folder
+from convsync.settings.microsoft_tables import MicrosoftTable
 from convsync.signing_in.agreement import Agreement
 from convsync.signing_in.callback import Callback, redirect_uri
 from convsync.signing_in.vendors import VENDORS
@@ -346,6 +348,41 @@ def test_nobody_is_waited_for_longer_than_said() -> None:
 def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
     with Callback(0) as taken, pytest.raises(OperatorError, match="Name another with --port"):
         Callback(int(taken.redirect_uri.split(":")[2].split("/")[0]))
+
+
+MICROSOFT = """
+[deals.crm]
+kind = "csv"
+path = "deals.csv"
+columns = {{ deal_id = "ID" }}
+milestones = {{ won = "Won" }}
+[rules.won]
+milestone = "won"
+action_id = "Sale"
+[destinations.microsoft]
+kind = "microsoft"
+account_id = 1
+customer_id = 2
+login_url = "{url}"
+"""
+
+
+def test_microsoft_advertising_is_signed_in_to_on_its_page_and_proved_by_a_token(
+    sandbox: Sandbox, person: Person, secrets: Path
+) -> None:
+    config = Path("convsync.toml")
+    config.write_text(MICROSOFT.format(url=sandbox.http_url))
+    app = [f"--set={key}={value}" for key, value in zip(_APP_KEYS, MICROSOFTS_APP, strict=True)]
+    said = run("auth", "microsoft", *app, "--port", "0").output
+    assert "https://ads.microsoft.com/msads.manage" in said
+    assert "Microsoft gave an access token" in said
+    (table,) = load_settings(config).destinations.values()
+    assert isinstance(table, MicrosoftTable)
+    assert table.refresh_token is not None
+    assert table.client_id == MICROSOFTS_APP[0]
+
+
+_APP_KEYS = ("client_id", "client_secret")
 
 
 def test_every_vendor_one_can_sign_in_to_has_its_command() -> None:

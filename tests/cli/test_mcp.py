@@ -11,6 +11,7 @@ import pytest
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from convsync.cli.mcp import ReportName
 from tests.cli.office import NEXT_NIGHT, Office
 
 pytestmark = pytest.mark.long
@@ -85,6 +86,31 @@ def test_an_assistant_is_told_what_the_commands_say(told: Office) -> None:
             assert await asked(session, tool, **about) == said, tool
 
     talks(told, talk)
+
+
+def test_every_report_is_told_by_days_as_its_command_says_it(told: Office) -> None:
+    days = ("--from", "2026-03-01", "--to", "2026-03-03")
+
+    async def talk(session: ClientSession) -> None:
+        for name in ReportName:
+            words = ("report", name.value, *days, "--as-of", NEXT_NIGHT, "--format", "json")
+            said = json.loads(told.types(*words).out)
+            about = {"name": name.value, "from_day": days[1], "to_day": days[3]}
+            assert await asked(session, "report", **about) == said, name
+        assert "nonsense" in await refused(session, "report", name="funnel", from_day="nonsense")
+        assert "--by" in await refused(session, "report", name="trend", by="week")
+
+    talks(told, talk)
+
+
+def test_nobody_who_is_asked_about_stands_in_the_log(told: Office) -> None:
+    async def talk(session: ClientSession) -> None:
+        await session.call_tool("find", {"anything": "xaverine@hidden.example"})
+
+    talks(told, talk)
+    said = (told.folder / "log.txt").read_text()
+    assert "asked by an assistant" in said
+    assert "xaverine" not in said
 
 
 def test_nothing_that_an_assistant_says_changes_or_sends_anything(told: Office) -> None:

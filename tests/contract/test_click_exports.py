@@ -37,7 +37,11 @@ def read(folder: Path, name: str, **changes: Any) -> Sequence[Seen]:
     """Return kind, ID, time and number of keys of each click of one of the page's tables."""
     table: ClickSource = TypeAdapter(ClickSource).validate_python(TABLES[name] | changes)
     around = SimpleNamespace(
-        company=Company(time_zone=ZoneInfo("Europe/Berlin")), folder=folder, deals={}, clicks={}
+        company=Company(time_zone=ZoneInfo("Europe/Berlin")),
+        folder=folder,
+        deals={},
+        clicks={},
+        destinations={},
     )
     source = click_source(name, table, around, None)
     found: list[Seen] = []

@@ -1,6 +1,7 @@
 """Microsoft Advertising as a destination, over REST, against a room that reads all strictly."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -10,8 +11,10 @@ from msgspec import structs
 
 from convsync.errors import OperatorError, TransientError
 from convsync.model.click import ClickId, ClickIdKind
+from convsync.model.finding import Severity
 from convsync.model.identifiers import Identifiers, hashed
 from convsync.model.outcome import Blocked, Confirmed, Deferred, Rejected
+from convsync.model.rule import ConversionAction
 from convsync.model.statement import Operation, OrderId, Statement
 from convsync.sandbox.faults import PlannedFault
 from convsync.sandbox.microsoft.account import SandboxClick, SandboxGoal
@@ -19,12 +22,14 @@ from convsync.sandbox.microsoft.books import BookedConversion, key_of
 from convsync.sandbox.microsoft.room import CONVERSIONS, MicrosoftRoom
 from convsync.sandbox.server import Sandbox
 from convsync.signing_in.tokens import TokenKeeper
+from convsync.upload.ad_account import Received
+from convsync.upload.microsoft.ad_account import MicrosoftAdAccount
 from convsync.upload.microsoft.api import AdsAccount, CampaignManagement, SignedInApp, refreshing
 from convsync.upload.microsoft.consent import login_of
 from convsync.upload.microsoft.offline_conversions import MicrosoftConversions
 from convsync.upload.microsoft.rows import conversions_of
 from convsync.upload.microsoft.takes import ADJUSTMENT_WITHOUT_CLICK, microsoft
-from tests.builders import ACTION, NOW
+from tests.builders import ACTION, NOW, a_rule
 from tests.contract.destination_suite import (
     Codes,
     DestinationContract,
@@ -303,3 +308,73 @@ def test_what_arrived_is_shown_by_goal_after_six_hours_with_the_reasons_against_
     assert [(alert.code, alert.share) for alert in shown.alerts] == [
         ("DuplicateConversionKey", 0.25)
     ]
+
+
+def an_account(sandbox: Sandbox, *, sends_identifiers: bool = False) -> MicrosoftAdAccount:
+    return MicrosoftAdAccount(
+        "microsoft",
+        lambda: a_destination(sandbox),
+        sends_identifiers=sends_identifiers,
+        clock=sandbox.platform.clock.now,
+    )
+
+
+RULE = a_rule(action=ConversionAction(destination="microsoft", action_id=GOAL.name))
+
+
+@pytest.mark.parametrize(
+    ("goal", "severity", "said"),
+    [
+        pytest.param(GOAL, Severity.INFO, "the rule won counts in it", id="as it should be"),
+        pytest.param(SandboxGoal(name="Other"), Severity.ERROR, "it has: Other", id="another name"),
+        pytest.param(
+            replace(GOAL, status="Paused"), Severity.ERROR, "the goal is paused", id="paused"
+        ),
+        pytest.param(
+            replace(GOAL, window_minutes=43_200),
+            Severity.WARNING,
+            "the goal counts 30 days after a click, the rule 90",
+            id="a short window",
+        ),
+        pytest.param(
+            replace(GOAL, count_type="Unique"),
+            Severity.WARNING,
+            "counts only the first conversion of a click",
+            id="once a click",
+        ),
+        pytest.param(
+            replace(GOAL, enhanced=False),
+            Severity.ERROR,
+            "enhanced conversions are off",
+            id="no hashes",
+        ),
+    ],
+)
+def test_a_check_says_of_each_goal_what_keeps_it_from_counting(
+    sandbox: Sandbox, on_microsoft: OnMicrosoft, goal: SandboxGoal, severity: Severity, said: str
+) -> None:
+    sandbox.platform.clock.set(NOW)
+    on_microsoft.room.state.goals = {goal.name: goal}
+    (found,) = an_account(sandbox, sends_identifiers=True).findings([RULE], None)
+    assert found.severity is severity
+    assert said in (found.problem or "")
+
+
+def test_a_check_that_is_let_in_by_nobody_is_an_error_and_not_a_traceback(
+    sandbox: Sandbox, on_microsoft: OnMicrosoft
+) -> None:
+    on_microsoft.room.state.accounts = frozenset({"999"})
+    (found,) = an_account(sandbox).findings([RULE], None)
+    assert found.severity is Severity.ERROR
+    assert "UserIsNotAuthorized" in (found.problem or "")
+
+
+def test_what_an_account_received_is_told_with_what_it_cannot_tell(
+    sandbox: Sandbox, on_microsoft: OnMicrosoft, ads: MicrosoftConversions
+) -> None:
+    settled(ads, on_microsoft, events(2))
+    sandbox.platform.clock.set(NOW + timedelta(hours=7))
+    received = an_account(sandbox).received()
+    assert isinstance(received, Received)
+    assert [(one.action_name, one.total) for one in received.ours] == [(GOAL.name, 2)]
+    assert not received.is_complete

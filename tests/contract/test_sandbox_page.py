@@ -36,7 +36,7 @@ def switches_on_the_page() -> Iterator[tuple[str, str]]:
             yield path, DEAL_HEADER
         before = ""
         for example in re.findall(r"`([^`]+)`", " ".join(rest)) if path else ():
-            if re.match(r'\{"|\[\{|null', example):
+            if re.match(r'\{"|\[[{"]|null', example):
                 before = example
                 yield path, example
             elif re.fullmatch(r'"\w+"', example) and before:

@@ -405,6 +405,17 @@ def test_identifiers_stand_in_for_a_click_only_with_consent(
         assert outcome == Matched(basis=MatchBasis.IDENTIFIER, click=None, clicked_at=None)
 
 
+def test_a_click_found_by_crm_key_and_visitor_is_noted_with_the_first_in_either_order() -> None:
+    found = [
+        Candidate(a_click(clicked_at=None), MatchBasis.VISITOR),
+        Candidate(a_click(clicked_at=None), MatchBasis.CRM),
+    ]
+    for candidates in (found, found[::-1]):
+        outcome = match_candidates(candidates)
+        assert isinstance(outcome, Matched)
+        assert outcome.basis is MatchBasis.CRM
+
+
 def test_a_phone_is_no_way_to_a_platform_that_takes_none() -> None:
     deal = a_deal(identifiers=Identifiers(phones=("a" * 64,)), consent=GRANTED)
     rule = replace(
