@@ -15,9 +15,7 @@ from functools import partial
 from hashlib import sha256
 from html import escape
 from itertools import zip_longest
-from typing import Final
-
-import leather
+from typing import Any, Final
 
 from convsync.report.formats import OURS, Formats
 from convsync.report.leads_to import Behind
@@ -172,8 +170,10 @@ def _cell(text: str, behind: Behind | None) -> str:
 
 def svg(chart: Chart) -> str:
     """Return a chart that grows and shrinks with the page; of very many bars the first."""
+    import leather  # slow to import, and for most commands in vain
+
     bars = [*chart.bars[:_MOST_BARS]]
-    _in_our_theme()
+    _in_our_theme(leather.theme)
     drawn = leather.Chart()
     drawn.add_x_scale(0, max([1.0, *(value for _, value in bars)]))
     drawn.add_x_axis(tick_formatter=partial(_tick, chart.formats))
@@ -194,9 +194,8 @@ def _label(name: str) -> str:
     return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
 
 
-def _in_our_theme() -> None:
+def _in_our_theme(theme: Any) -> None:
     """Set what leather's theme has for all charts of a process."""
-    theme = leather.theme
     theme.tick_font_family = _FONT
     theme.tick_font_size, theme.label_color = 15, "#333333"
     theme.background_color = "#ffffff"
