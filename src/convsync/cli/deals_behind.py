@@ -159,11 +159,11 @@ def period(
     settings: "Settings", option: str, first: str | None, last: str | None
 ) -> "Period | None":
     """Return the days from a first to a last; a missing one is open, both missing: None."""
+    if first is None and last is None:
+        return None
     from convsync import wiring
     from convsync.model.period import Period
 
-    if first is None and last is None:
-        return None
     begins = options.day(first, f"{option}-from") if first else date(1971, 1, 1)
     ends = options.day(last, f"{option}-to") if last else date(9998, 1, 1)
     options.require_order(begins, ends)
