@@ -15,38 +15,31 @@ leases alone go by a real clock, the database's where it has one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
 
-from convsync import audit, carrying_out, forgetting, head_file, log, tracing, windows
+from convsync import carrying_out, forgetting, log, windows
 from convsync.audiences import matching
-from convsync.errors import ConvsyncError, OperatorError, StoppedError, UnsafePlanError
+from convsync.errors import OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource
 from convsync.forgetting import Forgotten, Whom
 from convsync.model.audience import Renewal
 from convsync.model.chosen import Chosen
-from convsync.model.event import Event, EventKind
 from convsync.model.kept_plan import Kept
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.services import Counted, Report, Services
-from convsync.steps import Work
+from convsync.opened_run import opened_import, opened_preview, opened_run
+from convsync.services import Report, Services
 from convsync.store import (
     allowed_keys,
     click_index,
     click_news,
     clicks,
     crowded_keys,
-    runs,
-    value_versions,
 )
-from convsync.store.database import Connection
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
-from convsync.store.session import PreviewSession, RunSession, Session, lease_time
-from convsync.weighing import Attitude
+from convsync.store.session import Session
 from convsync.writing_back import WriteBack
 
 
@@ -56,7 +49,7 @@ def run(services: Services, *, force: bool = False) -> Report:
     Raises LockedError while another run holds the lock, UnsafePlanError where the plan is unusual
     and not forced, OperatorError where a person has to fix the set-up first.
     """
-    with _running(services, "run", force=force) as work:
+    with opened_run(services, "run", force=force) as work:
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
@@ -103,7 +96,7 @@ def _carry_out(
     *,
     refused: int | None = None,
 ) -> Report:
-    with _running(services, command, force=False) as work:
+    with opened_run(services, command, force=False) as work:
         plan = OfKeptPlan(work.session.run_id)
         take(work.session)
         work.check_the_clock()
@@ -127,7 +120,7 @@ def _read_nothing(_: Iterator[LedgerEntry]) -> None:
 
 def plan(services: Services, *, read_plan: ReadPlan = _read_nothing) -> Report:
     """Return what `run` would plan now, and write and send nothing."""
-    with _previewing(services, "plan") as work:
+    with opened_preview(services, "plan") as work:
         work.reconcile_changes()
         work.weigh()
         work.let_read(read_plan)
@@ -159,7 +152,7 @@ def backfill(
         if not approve(preview):
             return None
         seen = preview.plan.digest
-    with _running(services, "backfill", force=force) as work:
+    with opened_run(services, "backfill", force=force) as work:
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
@@ -184,7 +177,7 @@ def plan_backfill(
     read_plan: ReadPlan = _read_nothing,
 ) -> Report:
     """Return what a backfill of the period would plan now, and write and send nothing."""
-    with _previewing(services, "plan") as work:
+    with opened_preview(services, "plan") as work:
         work.reconcile_period(period, only)
         work.weigh(only=work.session.run_id, is_whole=False)
         work.let_read(read_plan, only=work.session.run_id)
@@ -197,7 +190,7 @@ def resend(services: Services, *, force: bool = False) -> Report:
     Deals that are due are looked at first, as they were last read, so that none goes out that may
     not. What a run refused to send as unusual waits there too: it is refused here as well.
     """
-    with _running(services, "retry", force=force) as work:
+    with opened_run(services, "retry", force=force) as work:
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
@@ -215,7 +208,7 @@ def retry(services: Services, chosen: Chosen, *, force: bool = False) -> Report:
     What was never answered is repeated first, as by every run. Raises OperatorError where nothing
     that is chosen can be sent, and what `run` raises.
     """
-    with _running(services, "retry", force=force) as work:
+    with opened_run(services, "retry", force=force) as work:
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
@@ -235,7 +228,7 @@ def keep_audiences(services: Services) -> tuple[Report, Sequence[Renewal]]:
 
     Raises what `run` raises, and OperatorError where the account takes no members.
     """
-    with _running(services, "audiences", force=False) as work:
+    with opened_run(services, "audiences", force=False) as work:
         renewed = work.keep_audiences()
     return work.conclusion.report, renewed
 
@@ -246,7 +239,7 @@ ReadAudience = Callable[[Iterator[Mapping[str, str]]], None]
 
 def read_audience(services: Services, audience: str, read: ReadAudience) -> None:
     """Have somebody read who is in an audience now, by the deals as last read."""
-    with _previewing(services, "audiences") as work:
+    with opened_preview(services, "audiences") as work:
         work.keeper.plan()
         with work.session.transaction("read audience") as connection:
             read(matching.listed(connection, audience))
@@ -254,7 +247,7 @@ def read_audience(services: Services, audience: str, read: ReadAudience) -> None
 
 def plan_audiences(services: Services) -> tuple[Sequence[Renewal], Sequence[str]]:
     """Return what `keep_audiences` would do now, and its problems; write and send nothing."""
-    with _previewing(services, "audiences") as work:
+    with opened_preview(services, "audiences") as work:
         return work.keeper.plan(), work.keeper.problems
 
 
@@ -263,29 +256,15 @@ def import_clicks(services: Services, source: ClickSource, *, again: bool = Fals
 
     What was read before and stands as it did is passed over, unless it is to be read `again`.
     """
-    now = _present(services)
-    with services.database.transaction("open import") as connection:
-        run_id = runs.begin_unlocked(
-            connection, "clicks import", as_of=now, real_now=services.real_clock()
-        )
-    session = RunSession(
-        services.database, run_id, now, real_clock=services.real_clock, has_lock=False
-    )
-    work = Work(services, session, Attitude.REFUSE)
-    try:
-        with session.transaction("recall who was forgotten") as connection:
-            work.intake.erased = forgetting.known(connection, services.privacy)
-        everything = Period(since=windows.EPOCH, until=now)
+    with opened_import(services) as work:
+        session = work.session
+        everything = Period(since=windows.EPOCH, until=session.now)
         stored = work.intake.read_clicks(source, everything, again=again)
         with session.transaction("count clicks by their keys") as connection:
             click_index.fill(connection)
             click_news.note_leading_on(connection)
             terms = allowed_keys.added_to(connection, services.shared_keys)
-            crowded_keys.note(connection, terms.allowed, now=now)
-    except BaseException as error:
-        _end_import(session, services, *_ending(error))
-        raise
-    _end_import(session, services, 0, None)
+            crowded_keys.note(connection, terms.allowed, now=session.now)
     return stored
 
 
@@ -295,7 +274,7 @@ def forget(services: Services, whom: Whom) -> Forgotten:
     Raises OperatorError where no secret is set, LockedError while another run holds the lock, and
     TransientError where it is erased and the file could not be rewritten.
     """
-    with _running(services, "forget", force=False) as work:
+    with opened_run(services, "forget", force=False) as work:
         done = work.forget(whom)
     services.database.scrub()
     return done
@@ -305,111 +284,3 @@ def find_people(services: Services, whom: Whom) -> FoundPeople:
     """Return all that is kept of somebody, and erase nothing."""
     with services.database.reading() as connection:
         return forgetting.find(connection, whom)
-
-
-def _present(services: Services) -> datetime:
-    """Return what a run takes as the present; OperatorError where that has not come yet."""
-    now, real_now = services.clock(), services.real_clock()
-    if now > real_now:
-        raise OperatorError(
-            f"--as-of {now:%Y-%m-%dT%H:%M:%S}Z has not come yet: the clock says"
-            f" {real_now:%Y-%m-%dT%H:%M:%S}Z. What changes until then would never be read."
-        )
-    services.servers.forget()
-    return now
-
-
-def _end_import(
-    session: RunSession, services: Services, exit_code: int, message: str | None
-) -> None:
-    with session.transaction("close import") as connection:
-        runs.end_unlocked(
-            connection,
-            session.run_id,
-            services.real_clock(),
-            exit_code=exit_code,
-            message=message,
-        )
-
-
-@contextmanager
-def _running(services: Services, command: str, *, force: bool) -> Iterator[Work]:
-    """Open a run, and close it however it ends."""
-    now = _present(services)
-    with services.database.transaction("open run") as connection:
-        head_file.require_continuation(services.head_file, connection)
-        run_id = runs.open_run(
-            connection,
-            command,
-            as_of=now,
-            real_now=lease_time(connection, services.real_clock),
-            holder=runs.this_process(),
-        )
-        detail = {"command": command, "as_of": now.isoformat(), "by": services.by}
-        started = Event(EventKind.RUN_STARTED, detail)
-        audit.record(connection, [started], run_id=run_id, at=now)
-    counted = Counted(services.progress)
-    services = replace(services, progress=counted)
-    session = RunSession(
-        services.database,
-        run_id,
-        now,
-        real_clock=services.real_clock,
-        on_step=services.on_step,
-        progress=counted.so_far,
-    )
-    with services.database.reading() as connection:
-        valued = _with_learned_values(services, connection)
-    work = Work(valued, session, Attitude.FORCE if force else Attitude.REFUSE)
-    with log.bound(run=run_id), tracing.phase(command, run=run_id):
-        log.info("run begins", command=command, as_of=now.isoformat())
-        try:
-            work.recall_the_forgotten()
-            work.carry_over_names()
-            yield work
-            services.stop.raise_if_asked()
-            report = work.conclusion.report
-        except BaseException as error:
-            services.stop.is_closing = True
-            if isinstance(error, StoppedError):
-                error.args = (f"{error} {work.conclusion.what_stands()}",)
-            exit_code, message = _ending(error)
-            log.error("run stopped", exit_code=exit_code, because=message)
-            with suppress(Exception):  # what stopped it is worse than what keeps it from closing
-                _finish(services, work, exit_code, message, is_at_its_end=False)
-            raise
-        message = "; ".join(report.problems)
-        _finish(services, work, report.exit_code, message, is_at_its_end=True)
-
-
-def _finish(
-    services: Services, work: Work, exit_code: int, message: str, *, is_at_its_end: bool
-) -> None:
-    work.conclusion.finish(exit_code, message, is_at_its_end=is_at_its_end)
-    head_file.keep(services.head_file, services.database, services.real_clock())
-
-
-def _ending(error: BaseException) -> tuple[int, str]:
-    """Return exit code and message of a run that was stopped; others' errors may say too much."""
-    if isinstance(error, ConvsyncError):
-        return error.exit_code, str(error)
-    return 1, f"stopped by {type(error).__name__}"
-
-
-@contextmanager
-def _previewing(services: Services, command: str) -> Iterator[Work]:
-    now = _present(services)
-    with services.database.preview() as connection:
-        head_file.require_continuation(services.head_file, connection)
-        run_id = runs.begin_unlocked(connection, command, as_of=now, real_now=services.real_clock())
-        session = PreviewSession(connection, run_id, now)
-        work = Work(_with_learned_values(services, connection), session, Attitude.SHOW)
-        with log.bound(run="preview"):
-            work.intake.erased = forgetting.known(connection, services.privacy)
-            work.carry_over_names()
-            yield work
-
-
-def _with_learned_values(services: Services, connection: Connection) -> Services:
-    """Return the services with the accepted values in the rules that ask for them."""
-    return replace(services, rules=value_versions.in_rules(connection, services.rules))
