@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from convsync.clock import SERVERS, Clock, ServerClocks, system_clock
+from convsync.errors import OperatorError
 from convsync.extract.field_writer import WriteBackTerms
 from convsync.extract.revenue import RevenueSource
 from convsync.extract.source import ClickSource, DealSource
@@ -124,6 +125,17 @@ class Services:
     head_file: Path | None = None
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     by: str = field(default_factory=os_user)
+
+    def require_right_clock(self) -> None:
+        """Raise OperatorError where a server's clock is too far from our own."""
+        skew, allowed = self.servers.largest, self.run_limits.clock_tolerance
+        if skew is not None and skew.certain > allowed:
+            raise OperatorError(
+                f"This machine's clock says {skew.ours:%Y-%m-%d %H:%M:%S} UTC, {skew.server} says"
+                f" {skew.theirs:%Y-%m-%d %H:%M:%S} UTC. Nothing was read beyond what had been, and"
+                " nothing was sent. Set the clock, then run again; [limits] clock_minutes says how"
+                f" far it may be off ({allowed.total_seconds() / 60:g})."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

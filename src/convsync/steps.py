@@ -15,7 +15,6 @@ from convsync.calls import PacedCalls
 from convsync.conclusion import Conclusion
 from convsync.departures import Departures
 from convsync.earnings import Earnings
-from convsync.errors import OperatorError
 from convsync.forgetting import Forgotten, Whom
 from convsync.intake import Intake
 from convsync.model.audience import Renewal, longest_wait
@@ -78,27 +77,12 @@ class Work:
             departures=Departures(session, services.limits, self.guard.doubt),
             tolerance=services.run_limits.clock_tolerance,
             before_keeping=self._doubt_new_deals,
-            before_moving=self.stop_if_the_clock_is_wrong,
+            before_moving=services.require_right_clock,
             advance=self._advance_or_stop,
         )
         calls = PacedCalls(services.database, services.retry, real_clock=services.real_clock)
-        self.keeper = AudienceKeeper(
-            session,
-            services.audiences,
-            services.destinations,
-            calls,
-            configured=[*services.takes],
-            stop=services.stop,
-        )
-        self.outbox = Outbox(
-            session,
-            services.database,
-            services.destinations,
-            calls,
-            retry=services.retry,
-            on_sent=lambda rows: self._advance("sent", rows),
-            should_stop=lambda: services.stop.is_asked,
-        )
+        self.keeper = self._keeper(calls)
+        self.outbox = self._outbox(calls)
         self.earnings = self._earnings()
         self.conclusion = Conclusion(
             services=services,
@@ -111,6 +95,29 @@ class Work:
             problems=self.problems,
         )
 
+    def _keeper(self, calls: PacedCalls) -> AudienceKeeper:
+        services = self.services
+        return AudienceKeeper(
+            self.session,
+            services.audiences,
+            services.destinations,
+            calls,
+            configured=[*services.takes],
+            stop=services.stop,
+        )
+
+    def _outbox(self, calls: PacedCalls) -> Outbox:
+        services = self.services
+        return Outbox(
+            self.session,
+            services.database,
+            services.destinations,
+            calls,
+            retry=services.retry,
+            on_sent=lambda rows: self._advance("sent", rows),
+            should_stop=lambda: services.stop.is_asked,
+        )
+
     def _earnings(self) -> Earnings:
         services, session = self.services, self.session
         return Earnings(
@@ -121,7 +128,7 @@ class Work:
             vanished_share=services.limits.vanished_share,
             problems=self.problems,
             unreadable=self.intake.unreadable,
-            before_moving=self.stop_if_the_clock_is_wrong,
+            before_moving=services.require_right_clock,
             advance=self._advance_or_stop,
         )
 
@@ -174,18 +181,7 @@ class Work:
         """Raise OperatorError where a server says that the machine's clock is wrong."""
         if self.services.servers.largest is None:
             self.services.ask_the_time()
-        self.stop_if_the_clock_is_wrong()
-
-    def stop_if_the_clock_is_wrong(self) -> None:
-        """Raise OperatorError where a server's clock is too far from our own."""
-        skew, allowed = self.services.servers.largest, self.services.run_limits.clock_tolerance
-        if skew is not None and skew.certain > allowed:
-            raise OperatorError(
-                f"This machine's clock says {skew.ours:%Y-%m-%d %H:%M:%S} UTC, {skew.server} says"
-                f" {skew.theirs:%Y-%m-%d %H:%M:%S} UTC. Nothing was read beyond what had been, and"
-                " nothing was sent. Set the clock, then run again; [limits] clock_minutes says how"
-                f" far it may be off ({allowed.total_seconds() / 60:g})."
-            )
+        self.services.require_right_clock()
 
     # What is read
 
