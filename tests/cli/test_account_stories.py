@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.office import CommandResult, Office
 
+pytestmark = pytest.mark.long
+
 NIGHTS = [f"2026-03-{day:02d}T02:00+01:00" for day in range(3, 9)]
 LATER = "2026-03-04 12:00:00"
 
@@ -225,7 +227,6 @@ def uncorrectable(office: Office) -> dict[str, dict[str, str]]:
     return {row["deal_id"]: row for row in rows}
 
 
-@pytest.mark.long
 def test_the_value_of_a_person_who_withdrew_consent_stays_where_nothing_else_finds_it(
     office: Office,
 ) -> None:

@@ -48,6 +48,7 @@ def test_what_was_never_told_is_not_told_once_it_is_acknowledged(
     assert heard(watched) == []
 
 
+@pytest.mark.long
 def test_what_grows_tenfold_is_told_again_and_nobody_answers_for_it_any_more(
     watched: Office,
 ) -> None:
@@ -77,6 +78,7 @@ def test_an_acknowledgement_can_be_taken_back_and_the_state_is_told_again(watche
     assert "Nobody has acknowledged" in again.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_told", [True, False])
 def test_what_ends_and_comes_back_is_acknowledged_by_nobody(
     office: Office, is_told: bool, monkeypatch: pytest.MonkeyPatch

@@ -83,6 +83,7 @@ def test_a_state_that_grows_tenfold_is_told_again(watched: Office) -> None:
     assert "10 unreadable records of source crm." in told["message"]
 
 
+@pytest.mark.long
 def test_a_night_that_was_refused_is_a_failure_for_alert_and_switch(watched: Office) -> None:
     watched.deal()
     watched.night(NIGHT)
@@ -115,6 +116,7 @@ def test_a_released_night_is_a_failure_no_longer(watched: Office) -> None:
     assert watched.types(*check).out == "Nothing new to tell.\n"
 
 
+@pytest.mark.long
 def test_a_run_that_does_not_begin_is_told_until_one_does(watched: Office) -> None:
     watched.deal()
     watched.night(NIGHT)
@@ -150,6 +152,7 @@ def test_a_config_that_cannot_be_read_is_told_by_what_is_set_outside_of_it(watch
     assert pings(watched) == ["/fail"]
 
 
+@pytest.mark.long
 def test_what_a_run_was_told_that_failed_later_is_told_once_that_night(watched: Office) -> None:
     watched.deal()
     refused = {"click-of-D-1": "PROCESSING_ERROR_REASON_INVALID_GCLID"}
@@ -259,6 +262,7 @@ def test_what_cannot_be_delivered_fails_no_night_is_said_and_told_the_next_time(
     assert len(heard(watched)) == 1
 
 
+@pytest.mark.long
 def test_a_missed_night_is_told_by_a_look_and_resolved_by_the_night_that_catches_up(
     watched: Office,
 ) -> None:
@@ -276,6 +280,7 @@ def test_a_missed_night_is_told_by_a_look_and_resolved_by_the_night_that_catches
     assert told["title"].endswith("1 resolved")
 
 
+@pytest.mark.long
 def test_a_missed_night_that_nobody_noticed_is_told_by_the_next_one(watched: Office) -> None:
     watched.configure("\n[retry]", '\n[schedule]\nat = "02:00"\n\n[retry]')
     watched.deal()
@@ -287,6 +292,7 @@ def test_a_missed_night_that_nobody_noticed_is_told_by_the_next_one(watched: Off
     assert heard(watched) == []
 
 
+@pytest.mark.long
 def test_credentials_are_told_of_two_weeks_before_they_expire(watched: Office) -> None:
     expires = '\n[alerts.expires]\n"HubSpot key" = 2026-03-18\n\n[retry]'
     watched.configure("\n[retry]", expires)
@@ -328,6 +334,7 @@ def test_a_record_of_sign_ins_that_cannot_be_read_fails_no_night(
     assert "nobody is told when sign-ins end" in said.err
 
 
+@pytest.mark.long
 def test_a_preview_tells_nobody(watched: Office) -> None:
     watched.deal("D-2", amount="a lot")
     watched.night(NIGHT, "--dry-run")

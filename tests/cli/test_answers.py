@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.cli.office import Office
 
 ANSWERS = Path(__file__).parent / "answers"
@@ -117,6 +119,7 @@ DEALS: tuple[Callable[[Office], None], ...] = (
 )
 
 
+@pytest.mark.long
 def test_each_answer_says_why_a_deal_was_not_sent_and_what_to_do(office: Office) -> None:
     for put in DEALS:
         put(office)

@@ -8,6 +8,8 @@ from tests.cli.office import NEXT_NIGHT, NIGHT, Office
 from tests.cli.test_values import enter, learn_and_accept, past
 from tests.nights.audiences import mail_of, on_list
 
+pytestmark = pytest.mark.long
+
 AUDIENCE = """
 [audiences.customers]
 definition = "Everybody who bought."
@@ -119,7 +121,6 @@ def test_a_mistake_in_an_audience_is_named_with_its_fix(
     assert said in keeping.types("audiences", "list").err
 
 
-@pytest.mark.long
 def test_an_audience_by_score_has_those_whose_chance_the_accepted_values_say(
     keeping: Office,
 ) -> None:

@@ -170,6 +170,7 @@ def test_where_nobody_has_signed_in_the_list_says_so(secrets: Path) -> None:
     assert run("auth", "list", "--format", "json").output == "[]\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", CRMS)
 def test_a_sign_in_is_listed_until_it_is_given_back(
     vendor: str, sandbox: Sandbox, person: Person, secrets: Path
@@ -217,6 +218,7 @@ APP = [
 ]
 
 
+@pytest.mark.long
 def test_google_is_signed_in_to_once_for_both_apis_and_each_destination(
     sandbox: Sandbox, person: Person, secrets: Path
 ) -> None:

@@ -274,6 +274,7 @@ def test_what_google_received_stands_beside_what_the_ledger_sent(uploading: Offi
     assert {row["difference"] for row in found.values()} == {None}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("at", "received"),
     [

@@ -50,6 +50,7 @@ def test_check_shows_a_time_of_a_column_of_dates_as_the_day_it_is_read_for(offic
     assert "Won date '2026-03-02 00:00:00' is the whole of 2026-03-02" in times["detail"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_complete", [True, False])
 def test_such_deals_wait_and_are_sent_once_the_word_is_mapped(
     unclear: Office, *, is_complete: bool
@@ -67,6 +68,7 @@ def test_such_deals_wait_and_are_sent_once_the_word_is_mapped(
     assert waiting(unclear) == {"D-name"}
 
 
+@pytest.mark.long
 def test_a_counted_deal_whose_consent_becomes_unclear_stays_as_it_is(office: Office) -> None:
     office.deal()
     office.night(NIGHT)

@@ -61,6 +61,7 @@ def test_a_file_in_which_nothing_changed_gives_nothing(changes: Office) -> None:
     assert changes.values("333") == [1000]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cells", "old", "new"),
     [
@@ -81,6 +82,7 @@ def test_a_deal_that_could_not_be_read_is_read_once_that_is_corrected(
     assert len(changes.counted("333")) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("logged", ["", 'logged_at = "Landing page"\n'])
 def test_a_click_that_could_not_be_read_leaves_the_quarantine_once_it_is(
     office: Office, logged: str
@@ -98,6 +100,7 @@ def test_a_click_that_could_not_be_read_leaves_the_quarantine_once_it_is(
     assert len(office.counted("333")) == 1
 
 
+@pytest.mark.long
 def test_a_row_of_a_query_that_could_not_be_read_is_read_once_the_config_is_corrected(
     office: Office,
 ) -> None:

@@ -65,6 +65,7 @@ def test_only_days_that_google_may_change_are_asked_for_again(advertiser: Office
     assert fetched(advertiser)["days"] == 8
 
 
+@pytest.mark.long
 def test_a_day_is_asked_for_until_it_is_settled(advertiser: Office) -> None:
     advertiser.configure("\n[retry]", "\n[costs]\nrestated_days = 7\n\n[retry]")
     platform = advertiser.sandbox.platform
@@ -85,6 +86,7 @@ def test_from_goes_further_back(advertiser: Office) -> None:
     assert spent(advertiser)[0] == in_the_world()
 
 
+@pytest.mark.long
 def test_what_breaks_off_keeps_the_months_before_and_continues(advertiser: Office) -> None:
     advertiser.sandbox.platform.faults.add(PlannedFault(on="search", kind="internal", request=20))
     said = advertiser.types("costs", "fetch", "--as-of", NIGHT)

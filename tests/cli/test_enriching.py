@@ -93,6 +93,7 @@ def test_a_settled_day_is_asked_for_again_only_for_what_came_since(known: Office
     assert enriched(known, A_WEEK_LATER) == {"days": 2, "read": 1, "stored": 1}
 
 
+@pytest.mark.long
 def test_a_young_day_is_asked_for_until_it_is_settled(known: Office) -> None:
     known.deal("D-2", created="2026-03-02 10:00", clicked_at="2026-03-02T08:00:00Z")
     known.night(NEXT_NIGHT)

@@ -16,6 +16,7 @@ def keys(office: Office) -> list[dict[str, Any]]:
     return listed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_named_as_listed", [True, False])
 def test_a_shared_key_is_allowed_and_joins_its_deals_from_the_next_run_on(
     office: Office, is_named_as_listed: bool
@@ -37,6 +38,7 @@ def test_a_shared_key_is_allowed_and_joins_its_deals_from_the_next_run_on(
     assert office.types("audit", "verify").code == 0
 
 
+@pytest.mark.long
 def test_what_was_allowed_can_be_taken_back(office: Office) -> None:
     sell_to(office, DESK, *"123456")
     office.night()

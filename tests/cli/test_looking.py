@@ -374,6 +374,7 @@ def test_an_untouched_log_is_verified(office: Office) -> None:
     assert "every one is as it was written" in said.out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("statements", "found"),
     [

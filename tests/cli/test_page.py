@@ -16,6 +16,8 @@ from tests.cli.page import PASSWORD, Visitor, page_of
 from tests.cli.page_tables import Tables
 from tests.fakes.new_ledger import new_ledger
 
+pytestmark = pytest.mark.long
+
 INVALID = "PROCESSING_ERROR_REASON_INVALID_GCLID"
 PATHS = (
     *("/", "/runs/1", "/conversions", "/deals", "/deals/D-1", "/errors", "/do/retry?about=X"),

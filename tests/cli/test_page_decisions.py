@@ -12,6 +12,8 @@ from tests.cli.page import Visitor, page_of
 from tests.cli.test_shared_keys import sell_to
 from tests.cli.test_values import seller
 
+pytestmark = pytest.mark.long
+
 __all__ = ["seller"]
 
 DESK = "info@x.example"
@@ -69,7 +71,6 @@ def test_a_shared_key_is_allowed_and_no_longer_by_its_buttons(office: Office) ->
     assert '"by": "otto"' in logged(office, "key_disallowed")
 
 
-@pytest.mark.long
 def test_learned_values_are_accepted_by_their_button(seller: Office) -> None:
     seller.night()
     seller.types("values", "learn", "--as-of", NIGHT)

@@ -13,6 +13,8 @@ from tests.cli.page_tables import Tables
 from tests.cli.test_page import two_nights
 from tests.fakes.new_ledger import new_ledger
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def told(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Office:

@@ -12,6 +12,8 @@ from convsync.settings import load_settings
 from tests.cli.office import NIGHT, Office
 from tests.cli.page import Visitor, page_of
 
+pytestmark = pytest.mark.long
+
 SECRET = "what the proxy alone knows"
 PROXY = """
 [serve.proxy]
@@ -129,7 +131,6 @@ def test_what_cannot_be_meant_is_said(
         load_settings(office.config)
 
 
-@pytest.mark.long
 def test_no_header_changes_where_a_request_comes_from(behind: Office) -> None:
     behind.configure('addresses = ["127.0.0.1"]', 'addresses = ["10.0.0.7"]')
     words = ["serve", "--config", str(behind.config), "--port", "0", "--proxy", "127.0.0.1"]

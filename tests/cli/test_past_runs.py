@@ -23,6 +23,7 @@ def three_nights(office: Office) -> None:
     office.night(THIRD_NIGHT)
 
 
+@pytest.mark.long
 def test_each_night_is_a_line_that_says_what_it_did(office: Office) -> None:
     three_nights(office)
     first, second, third = json.loads(office.types("runs", "--format", "json").out)
@@ -35,6 +36,7 @@ def test_each_night_is_a_line_that_says_what_it_did(office: Office) -> None:
     assert first["seconds"] >= 0
 
 
+@pytest.mark.long
 def test_the_table_of_nights_fits_80_columns_and_draws_uploads_and_value(office: Office) -> None:
     three_nights(office)
     lines = office.types("runs").out.splitlines()

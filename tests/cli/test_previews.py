@@ -31,6 +31,7 @@ def shown(office: Office, *options: str) -> str:
     return said.out
 
 
+@pytest.mark.long
 def test_each_conversion_is_a_line_with_its_sign_and_its_money(office: Office) -> None:
     a_changed_company(office)
     said = shown(office)
@@ -39,6 +40,7 @@ def test_each_conversion_is_a_line_with_its_sign_and_its_money(office: Office) -
     assert "- won D-2 500.00 EUR deal lost\n" in said
 
 
+@pytest.mark.long
 def test_the_first_twenty_are_shown_and_how_many_more_there_are(office: Office) -> None:
     for number in range(25):
         office.deal(f"D-{number}", mql_date="")

@@ -108,6 +108,7 @@ def test_costs_leads_and_sales_stand_by_campaign_and_the_unknown_last(reported: 
     ]
 
 
+@pytest.mark.long
 def test_each_thing_has_its_cost_and_the_costs_their_return(reported: Office) -> None:
     columns = ("cost_per_lead", "cost_per_sale", "return", "return_at_sale_date", "barren")
     cheap, dear, _ = of(report(reported), *columns)

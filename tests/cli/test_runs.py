@@ -182,6 +182,7 @@ def test_what_was_planned_comes_in_every_format(office: Office, command: str, fo
 # --- plan and dry run ----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
     [

@@ -92,6 +92,7 @@ def test_every_switch_is_listed_with_what_it_takes(welcome: str) -> None:
         assert f"{switch}\n    " in listed
 
 
+@pytest.mark.long
 def test_mistakes_at_the_switches_are_told_with_the_fix(welcome: str) -> None:
     found = re.search(r"at (http://\S+)\.", welcome)
     assert found

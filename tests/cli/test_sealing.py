@@ -45,6 +45,7 @@ def test_one_event_sums_up_what_was_sealed_and_who_did_it(sealed: Office) -> Non
 NOTES = ("audit list", "audit show D-1", "audit export -  --format jsonl", "customer D-1")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", NOTES)
 def test_whoever_asks_for_events_hears_which_are_in_a_file(sealed: Office, words: str) -> None:
     said = sealed.types(*words.split())
@@ -53,6 +54,7 @@ def test_whoever_asks_for_events_hears_which_are_in_a_file(sealed: Office, words
     assert "carried" in said.out
 
 
+@pytest.mark.long
 def test_whatever_leads_to_nothing_may_be_in_a_file(sealed: Office) -> None:
     said = sealed.types("find", "no-such-request")
     assert said.code == 2

@@ -56,6 +56,7 @@ def test_a_shared_key_is_listed_and_can_be_allowed_by_either_of_its_names(office
     assert json.loads(office.types("status", "--format", "json").out)["shared_keys"] == []
 
 
+@pytest.mark.long
 def test_a_key_of_too_many_clicks_is_listed_where_shared_keys_are_and_can_be_allowed(
     office: Office,
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_plan_that_is_withdrawn_in_its_own_run_is_not_among_its_numbers(office
     assert plan["plan"]["value"] == {"EUR": "1000.00"}
 
 
+@pytest.mark.long
 def test_an_email_of_many_deals_is_not_sent_though_they_consented(office: Office) -> None:
     for deal_id in "123456":
         office.deal(deal_id, mql_date="", gclid="", e_mail="info@x.example")
@@ -123,6 +125,7 @@ def test_an_email_of_many_deals_is_not_sent_though_they_consented(office: Office
     assert len(office.counted("333")) == 7
 
 
+@pytest.mark.long
 def test_another_deal_of_an_address_leaves_what_was_counted_as_it_is(office: Office) -> None:
     for deal_id in "12345":
         office.deal(deal_id, mql_date="", gclid="", e_mail="info@x.example")

@@ -14,6 +14,8 @@ from convsync.sandbox.faults import PlannedFault
 from tests.cli.office import CommandResult, Office
 from tests.fakes.server_with_a_clock import server_that_says
 
+pytestmark = pytest.mark.long
+
 NIGHTS = [f"2026-03-{day:02d}T02:00+01:00" for day in range(3, 9)]
 WON_AT = datetime(2026, 3, 2, 15, tzinfo=UTC)
 WINTER = ("backfill", "--from", "2026-02-01", "--to", "2026-03-02", "--yes", "--as-of")
@@ -52,7 +54,6 @@ def story_of(office: Office, deal_id: str) -> list[str]:
 # --- deals that cannot be seen -------------------------------------------------------------------
 
 
-@pytest.mark.long
 def test_rights_that_shrink_and_return_leave_every_deal_counted_as_before(office: Office) -> None:
     sell(office, "D-1", "D-2", "D-3", "D-4")
     assert ended(office.night(NIGHTS[0])) == (0, "OK")
@@ -148,7 +149,6 @@ def test_a_complete_export_that_is_empty_once_takes_nothing_back(office: Office)
 # --- a clock that is wrong -----------------------------------------------------------------------
 
 
-@pytest.mark.long
 def test_a_clock_that_jumps_three_days_ahead_and_back_loses_no_deal(office: Office) -> None:
     """Once a server contradicts it; once none does, and what was read is put right afterwards."""
     office.cut("complete = true", "blank_words")  # what did not change is not read again
@@ -187,7 +187,6 @@ def rename_source(office: Office) -> None:
     office.configure("[deals.crm", "[deals.sales")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("rename", "before", "now"),
     [
@@ -225,7 +224,6 @@ def test_what_was_renamed_is_refused_until_moved_says_so_and_is_not_counted_twic
     assert set(office.counted("333")) == set(counted)
 
 
-@pytest.mark.long
 def test_what_counts_under_a_removed_rule_is_shown_and_still_taken_back(office: Office) -> None:
     sell(office, "D-1", "D-2", "D-3", "D-4")
     office.night(NIGHTS[0])

@@ -117,6 +117,7 @@ def test_a_nurtured_lead_that_reaches_a_milestone_is_told(selling: Office) -> No
 NEWSLETTER = {"age": 0, "values": {"utm_campaign": "Newsletter"}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "visit",
     [
@@ -167,6 +168,7 @@ def test_several_are_told_in_one_message_or_each_at_once(
     assert told["title"].endswith("2 people are back")
 
 
+@pytest.mark.long
 def test_what_reached_nobody_is_told_by_the_next_run(selling: Office) -> None:
     clicks_again(selling, "V-1")
     selling.sandbox.platform.on_call.refuses = True

@@ -69,6 +69,7 @@ def test_a_page_that_nobody_may_see_is_not_served(office: Office) -> None:
     assert (said.code, "convsync users add" in said.err) == (2, True)
 
 
+@pytest.mark.long
 def test_the_page_listens_elsewhere_only_over_tls_or_behind_a_proxy(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -300,6 +300,7 @@ def test_one_verdict_is_said_in_the_words_of_either_api(sandbox: Sandbox, client
 NONSENSE = TypeError
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "heard", "is_counted"),
     [

@@ -74,6 +74,7 @@ def outcome(client: Any, name: str = "cs-1", **how: Any) -> str:
 # --- silence -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "heard", "is_counted"),
     [
@@ -191,6 +192,7 @@ def details_of(error: exceptions.GoogleAPICallError) -> dict[str, dict[str, Any]
     return {detail["@type"].rpartition(".")[2]: detail for detail in as_json}
 
 
+@pytest.mark.long
 def test_without_a_quota_any_number_of_calls_will_do(
     sandbox: Sandbox, data_manager_clients: Any
 ) -> None:

@@ -57,6 +57,7 @@ def read(source: SqlDeals, window: Period = FIRST) -> dict[str, Deal | None]:
     }
 
 
+@pytest.mark.long
 def test_a_boolean_means_itself(database: RealDatabase) -> None:
     columns = [("id", "INTEGER"), ("won_at", database.timestamp), ("may", "BOOLEAN")]
     database.fill("deals", columns, "1, NULL, TRUE", "2, NULL, FALSE", "3, NULL, NULL")
@@ -449,6 +450,7 @@ def test_the_example_reads_every_deal_on_every_database(
     assert won_at.sample.read == "2026-03-01 17:00:00 UTC"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
 def test_a_connection_that_is_killed_is_tried_again_later(kind: str) -> None:
     kill = (

@@ -40,6 +40,7 @@ def take_away(company: Company, *names: str) -> dict[str, dict[str, object]]:
     return {name: company.deals.pop(name) for name in names}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [1, 2, 8])
 def test_an_empty_export_takes_nothing_back_however_few_deals_there_are(
     company: Company, count: int
@@ -74,6 +75,7 @@ def test_what_could_not_be_read_stays_in_quarantine_while_an_export_is_doubted(
     assert company.query("SELECT deal_id FROM quarantine") == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("there_were", "vanished", "is_refused"),
     [
@@ -180,6 +182,7 @@ def test_a_deal_that_was_only_hidden_counts_again_though_nobody_touched_it(
     assert company.night(NIGHTS[3]).uploaded.sent == 0
 
 
+@pytest.mark.long
 def test_credentials_that_no_longer_see_most_deals_take_nothing_back(company: Company) -> None:
     office = company.moves_to("odoo")
     known = [win(office, number) for number in range(1, 5)]
@@ -204,6 +207,7 @@ def test_a_deal_too_old_to_be_corrected_is_no_longer_asked_for(company: Company)
     assert row["gone"] == "deleted"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", ["odoo", "pipedrive"])
 def test_a_sale_that_is_archived_is_put_away_and_stays_counted(
     company: Company, vendor: str
@@ -227,6 +231,7 @@ def test_a_sale_that_is_archived_is_put_away_and_stays_counted(
     assert company.value(deal_id) == 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("vendor", "is_forgotten"),
     [

@@ -99,6 +99,7 @@ def test_whoever_is_forgotten_is_off_the_list_with_the_next_night(
     assert _kept(keeping) == {mail_of("stays")}
 
 
+@pytest.mark.long
 def test_a_changed_address_is_taken_off_with_the_one_it_was_added_with(
     keeping: Company, sandbox: Sandbox
 ) -> None:
@@ -118,6 +119,7 @@ def test_whoever_buys_is_left_out_of_the_lost(keeping: Company, sandbox: Sandbox
     assert on_list(sandbox, "customers") == {mail_of("first-try")}
 
 
+@pytest.mark.long
 def test_a_deal_is_stuck_once_its_days_are_over_and_no_longer_when_it_moves(
     keeping: Company, sandbox: Sandbox
 ) -> None:
@@ -144,6 +146,7 @@ def test_members_are_renewed_at_half_their_membership_and_never_lapse(
     assert len(ingests) == 4, "once, and again after 31, 62 and 91 days"
 
 
+@pytest.mark.long
 def test_a_lost_answer_is_planned_again_and_whoever_withdrew_meanwhile_is_not_sent(
     keeping: Company, sandbox: Sandbox
 ) -> None:
@@ -197,6 +200,7 @@ def test_an_account_that_is_not_ready_stops_additions_and_no_removal(
     assert on_list(sandbox, "lost") == {mail_of("new")}
 
 
+@pytest.mark.long
 def test_an_audience_that_leaves_the_configuration_empties_its_list(
     keeping: Company, sandbox: Sandbox
 ) -> None:
@@ -207,6 +211,7 @@ def test_an_audience_that_leaves_the_configuration_empties_its_list(
     assert on_list(sandbox, "lost") == set()
 
 
+@pytest.mark.long
 def test_a_list_follows_its_audience_when_that_is_named_or_timed_anew(
     keeping: Company, sandbox: Sandbox
 ) -> None:
@@ -233,6 +238,7 @@ def test_a_list_that_another_ledger_made_is_not_taken_over(
         keeping.night(night(1))
 
 
+@pytest.mark.long
 def test_verdicts_about_consent_are_said_and_change_nothing_else(
     keeping: Company, sandbox: Sandbox
 ) -> None:
@@ -312,6 +318,7 @@ def test_a_restored_backup_has_each_list_emptied_and_filled_anew(
     assert on_list(sandbox, "lost") == {mail_of("stays")}
 
 
+@pytest.mark.long
 def test_a_night_that_is_asked_to_stop_goes_on_with_its_lists_later(
     keeping: Company, sandbox: Sandbox
 ) -> None:

@@ -36,6 +36,7 @@ def put(office: CrmOfVendor, number: int, *stages: tuple[str, datetime]) -> str:
     return deal_id
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("vendor", "path", "reply"),
     [
@@ -66,6 +67,7 @@ def test_a_record_that_no_call_gives_is_quarantined_by_its_code_and_read_once_it
 LASTING = Reply(status=503, body={"code": "INTERNAL_ERROR", "error": {"code": "0x80040224"}})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("vendor", "path"),
     [("zoho", "/Deals/{deal}/Stage_History$"), ("dynamics", r"/audits\({audit}\)/")],
@@ -95,6 +97,7 @@ def test_a_deal_whose_own_part_fails_for_good_is_quarantined_and_read_once_it_he
     assert company.query("SELECT deal_id FROM quarantine") == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", ["zoho", "dynamics"])
 def test_a_part_that_every_deal_lacks_is_the_vendors_failure_and_costs_nothing(
     company: Company, vendor: str

@@ -71,6 +71,7 @@ def test_a_changed_and_a_lost_deal_are_restated_and_taken_back(
     assert conversions(sandbox) == 1
 
 
+@pytest.mark.long
 def test_a_deal_won_again_after_it_was_taken_back_stays_so_and_says_why(company: Company) -> None:
     by(company, "ads")
     won(company)
@@ -100,6 +101,7 @@ def test_who_is_not_allow_listed_loses_nothing_by_changing_over(
     assert conversions(sandbox) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("before", "after"), [("ads", "google"), ("google", "ads")])
 def test_what_one_road_counted_is_not_sent_again_by_the_other(
     company: Company, sandbox: Sandbox, before: str, after: str

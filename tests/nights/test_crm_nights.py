@@ -99,6 +99,7 @@ def test_a_daily_limit_in_the_middle_is_gone_on_from_by_the_next_night(
     assert company.query("SELECT * FROM bookmarks") == []
 
 
+@pytest.mark.long
 def test_a_deleted_deal_is_taken_back_and_counts_again_once_restored(
     company: Company, hubspot: CrmOfVendor
 ) -> None:
@@ -330,6 +331,7 @@ def test_what_counts_at_an_estimated_time_stays_and_is_said_to_be_wrong_once_tha
     assert company.audit_is_sound()
 
 
+@pytest.mark.long
 def test_a_stage_that_is_renamed_stops_no_night_and_moves_no_milestone(
     company: Company, hubspot: CrmOfVendor
 ) -> None:

@@ -71,6 +71,7 @@ def test_a_sale_that_is_merged_into_a_duplicate_stays_counted_for_what_it_became
     assert company.audit_is_sound()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", UNNAMED)
 def test_two_that_are_merged_into_a_third_keep_what_was_counted_for_each(
     company: Company, vendor: str
@@ -89,6 +90,7 @@ def test_two_that_are_merged_into_a_third_keep_what_was_counted_for_each(
     assert company.audit_is_sound()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("vendor", UNNAMED)
 @pytest.mark.parametrize("contact", [1, 2], ids=["of the same contact", "of another"])
 def test_a_sale_that_was_deleted_is_taken_back_and_reported_where_it_looks_like_a_merge(

@@ -378,6 +378,7 @@ def test_a_row_put_off_keeps_its_code_and_goes_out_again_when_due(
     assert company.value("D-1") == 100.0
 
 
+@pytest.mark.long
 def test_a_deal_edited_while_put_off_still_goes_out_when_due(
     company: Company, sandbox: Sandbox
 ) -> None:
@@ -393,6 +394,7 @@ def test_a_deal_edited_while_put_off_still_goes_out_when_due(
     assert company.value("D-1") == 100.0
 
 
+@pytest.mark.long
 def test_a_deal_edited_while_a_correction_is_put_off_is_still_corrected_when_due(
     company: Company, sandbox: Sandbox
 ) -> None:
@@ -520,6 +522,7 @@ def test_a_milestone_withdrawn_after_a_backfill_left_it_is_accounted_for(company
     company.sums()
 
 
+@pytest.mark.long
 def test_a_backfill_that_is_not_approved_writes_and_sends_nothing(
     company: Company, sandbox: Sandbox
 ) -> None:
@@ -639,6 +642,7 @@ def test_many_retractions_at_once_are_unsafe(company: Company) -> None:
 # The platform in trouble
 
 
+@pytest.mark.long
 def test_a_platform_that_goes_away_is_finished_by_the_next_run_and_counted_once(
     company: Company, sandbox: Sandbox
 ) -> None:
@@ -689,6 +693,7 @@ def test_named_bad_rows_are_cut_out_and_good_ones_do_not_suffer(
     assert requests_to(sandbox) == 2
 
 
+@pytest.mark.long
 def test_a_status_that_makes_no_sense_is_reported_and_holds_up_nothing_else(
     company: Company, sandbox: Sandbox
 ) -> None:
@@ -751,6 +756,7 @@ def test_a_refusal_that_names_no_row_is_halved_down_to_the_one_that_is_meant(
     assert sandbox.books.totals()["most_often_sent"] == 1
 
 
+@pytest.mark.long
 def test_of_rows_blocked_for_an_action_one_is_tried_a_night_until_it_exists(
     company: Company, sandbox: Sandbox
 ) -> None:

@@ -124,6 +124,7 @@ def test_what_is_known_of_a_deal_stands_in_its_crm_after_the_night(
     assert company.audit_is_sound()
 
 
+@pytest.mark.long
 def test_nothing_is_written_twice_and_our_writing_is_no_change(
     company: Company, office: CrmOfVendor
 ) -> None:
@@ -142,6 +143,7 @@ def test_nothing_is_written_twice_and_our_writing_is_no_change(
     ], "and none seems touched"
 
 
+@pytest.mark.long
 def test_an_edit_after_our_writing_is_a_change(company: Company, office: CrmOfVendor) -> None:
     company.night(FIRST)
     deal_id = office.server.record_id("deal", 1)
@@ -172,6 +174,7 @@ def test_what_a_person_types_between_plan_and_night_stays(
     assert written(office, 3)["written_click"] == "click-of-3", "it was cleared, and is free"
 
 
+@pytest.mark.long
 def test_what_a_person_types_over_ours_stays(company: Company, office: CrmOfVendor) -> None:
     company.night(FIRST)
     deal_id = office.server.record_id("deal", 1)
@@ -232,6 +235,7 @@ def test_a_night_that_is_killed_in_between_is_read_back(
     assert company.audit_is_sound()
 
 
+@pytest.mark.long
 def test_nothing_is_kept_of_or_written_for_somebody_who_was_forgotten(
     company: Company, office: CrmOfVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +265,7 @@ def test_a_missing_right_is_a_problem_of_the_night_and_reserves_nothing(
     assert written(office, 1)["written_click"] == "click-of-1"
 
 
+@pytest.mark.long
 def test_an_open_deals_chance_and_value_are_those_of_the_accepted_version(
     company: Company, office: CrmOfVendor
 ) -> None:

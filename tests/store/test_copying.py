@@ -156,6 +156,7 @@ _MEDDLING = {
 }
 
 
+@pytest.mark.long
 def test_a_row_that_comes_out_otherwise_is_noticed_and_nothing_stays(
     database: Database, target: Database
 ) -> None:

@@ -28,6 +28,7 @@ def machine(database: Database) -> Machine:
     return Machine(database)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "raised", [KeyboardInterrupt(), SystemExit(7), MemoryError(), ValueError("jane@example.com")]
 )

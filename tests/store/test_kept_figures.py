@@ -97,6 +97,7 @@ def note(database: Database) -> None:
         notes.add(connection, date(2026, 3, 2), "new prices", "ben", now=NOW)
 
 
+@pytest.mark.long
 def test_who_asks_while_it_is_worked_out_anew_is_shown_what_there_is(
     hurried: KeptFigures, report: Report, database: Database
 ) -> None:

@@ -383,6 +383,7 @@ def sent(
             moved(connection, row, reserve_step(batch), settle_step(Confirmed()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("took", "median", "p90"),
     [

@@ -39,6 +39,7 @@ def test_what_an_upgrade_leads_to_is_what_alembic_takes_for_the_newest(empty: Da
         assert MigrationContext.configure(connection).get_current_revision() == migrate.newest()
 
 
+@pytest.mark.long
 def test_a_second_upgrade_changes_nothing(empty: Database) -> None:
     migrate.upgrade(empty)
     before = described(empty)
@@ -58,6 +59,7 @@ def test_alembic_finds_nothing_left_to_migrate(database: Database) -> None:
         assert compare_metadata(context, for_both_databases()) == []
 
 
+@pytest.mark.long
 def test_the_migrated_tables_are_those_of_the_schema_in_every_detail(
     database: Database, empty: Database
 ) -> None:

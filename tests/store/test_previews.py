@@ -30,6 +30,7 @@ def preview(database: Database, work: Callable[[Connection], None]) -> None:
         work(connection)
 
 
+@pytest.mark.long
 def test_the_database_refuses_what_a_preview_would_write_to_the_ledger_itself(
     database: Database,
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_preview_sees_what_it_changed_deleted_and_added_in_place_of_what_there
         assert list(connection.execute(keyed).scalars()) == [1, 2]
 
 
+@pytest.mark.long
 def test_a_preview_numbers_its_run_after_those_there_were(database: Database) -> None:
     with database.transaction("runs") as connection:
         a_run(connection)

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from sqlalchemy import select, update
 
 from convsync.model.deal import WON, Deal, Gone
@@ -182,6 +183,7 @@ def test_lines_that_a_complete_source_no_longer_has_are_taken_out(database: Data
     assert came(database, 1) == {1: ["10.00"]}
 
 
+@pytest.mark.long
 def test_a_preview_sees_what_it_would_read_and_leaves_nothing(database: Database) -> None:
     save(database, a_deal())
     kept(database, line("R-1"), line("R-2"))

@@ -66,6 +66,7 @@ def test_two_workers_and_a_backfill_at_once_send_everything_once(company: Compan
     assert company.sums()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("on_a_server")
 @pytest.mark.parametrize("off", [timedelta(hours=-1), timedelta(hours=1)], ids=["slow", "fast"])
 def test_a_machine_whose_clock_is_wrong_takes_no_lease_that_has_not_ended(
@@ -89,6 +90,7 @@ def test_a_machine_whose_clock_is_wrong_takes_no_lease_that_has_not_ended(
     assert refused
 
 
+@pytest.mark.long
 def test_a_holder_that_has_lost_its_lease_writes_and_sends_nothing_more(
     company: Company, another: Database
 ) -> None:

@@ -158,6 +158,7 @@ def test_the_same_file_again_is_passed_over_and_writes_and_plans_nothing(nights:
     assert nights.rows_of(*STORED) == before
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("in_small_chunks")
 @pytest.mark.parametrize(
     ("second", "parsed"),

@@ -116,6 +116,7 @@ def test_the_order_of_arrival_changes_nothing(
     assert decided(ledgers, [*in_nights(random, world.arrivals)]) == at_once
 
 
+@pytest.mark.long
 @any_worlds
 @given(worlds, orders)
 def test_keys_gone_through_in_their_order_join_whom_news_joins(

@@ -47,6 +47,7 @@ def is_running(process: int) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_results_come_in_order_from_another_process() -> None:
     assert list(in_another_process(count_to, 1_000)) == list(range(1, 1_001))
     (process,) = set(in_another_process(whose_process, 3))

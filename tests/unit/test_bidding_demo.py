@@ -16,13 +16,14 @@ from scripts.bidding_demo import (
     cost_of,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def sales() -> dict[Feed, int]:
     return {feed: brought_by(feed, companies=2)[1] for feed in Feed}
 
 
-@pytest.mark.long
 def test_expected_values_bring_more_sales_than_raw_leads(sales: dict[Feed, int]) -> None:
     assert sales[Feed.EXPECTED] > 1.15 * sales[Feed.RAW_LEADS]
 
@@ -41,7 +42,6 @@ def test_the_campaign_with_the_cheapest_leads_is_bought_only_by_who_counts_leads
     assert true[OWN_NAME] > true[TEMPLATES]
 
 
-@pytest.mark.long
 def test_the_first_line_says_which_campaign_is_cheap_and_which_sells() -> None:
     first, _, *campaigns = campaign_lines()
     assert first.startswith(f"'{TEMPLATES.name}' brings the cheapest leads, and 0 of ")

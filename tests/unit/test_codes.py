@@ -53,6 +53,7 @@ def test_every_value_of_data_managers_enum_is_in_the_table_and_nothing_else_is(
     assert {value.name for value in values} == set(table)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
     ("name", "table"),

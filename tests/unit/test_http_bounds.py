@@ -69,12 +69,14 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_left_unread() -> None:
         an_http(url).get("deals")
 
 
+@pytest.mark.long
 def test_a_compressed_answer_is_read_as_any_other() -> None:
     body = gzip.compress(json.dumps({"deals": list(range(50_000))}).encode())
     with a_server(lambda asked: sent(asked, body, Content_Encoding="gzip")) as url:
         assert len(an_http(url).get("deals")["deals"]) == 50_000
 
 
+@pytest.mark.long
 def test_a_body_that_drips_for_ever_ends() -> None:
     def drip(asked: BaseHTTPRequestHandler) -> None:
         asked.send_response(200)
@@ -111,6 +113,7 @@ def test_a_number_beyond_all_calculation_is_no_number_and_its_neighbours_are(num
     assert read["plain"] == Decimal("1.50")
 
 
+@pytest.mark.long
 def test_nothing_around_us_replaces_our_credentials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +153,7 @@ def test_credentials_go_nowhere_that_others_could_read_them(url: str, says: str)
     assert "pass@" not in str(refused.value)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("token", ["a\nb", "a\r\nX-Other: b", "snowman ☃"])
 def test_a_token_that_no_header_takes_is_a_persons_to_fix(token: str) -> None:
     with (

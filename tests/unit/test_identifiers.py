@@ -116,6 +116,7 @@ def valid(raw: str, region: str | None) -> str | None:
     return e164 if phonenumbers.is_valid_number(number) else None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("home", ["DE", "US", "GB", "RU", "IT", "BR", "IN", "SG"])
 def test_an_example_number_of_any_country_is_read_without_its_plus_unless_it_is_one_at_home(
     home: str,

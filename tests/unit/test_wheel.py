@@ -11,6 +11,8 @@ import pytest
 
 from convsync.guides import located
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SHARE = "data/share/convsync/"
 PARTS_OF_A_WHEEL = ("pyproject.toml", "README.md", "LICENSE", "src", "config", "docs")
@@ -39,7 +41,6 @@ def named_in_the_product() -> set[str]:
     return set(NAMED.findall(re.sub(r"https://\S+", "", text)))
 
 
-@pytest.mark.long
 def test_every_example_and_page_travels_in_the_wheel(wheel: set[str]) -> None:
     shared = {name.split(SHARE, 1)[1] for name in wheel if SHARE in name}
     there = {

@@ -34,6 +34,8 @@ from convsync.sandbox.world_figures import (
     Trail,
 )
 
+pytestmark = pytest.mark.long
+
 NOW = datetime(2026, 3, 29, 11, 30, tzinfo=UTC)  # the day Berlin's clocks go forward
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = timedelta(days=1)
