@@ -14,7 +14,7 @@ from convsync.errors import ConvsyncError, TransientError
 from convsync.model.click import ClickId, ClickIdKind, Sighting
 from convsync.model.key import Key, KeyKind
 from convsync.model.seen_clicks import SeenClicks
-from convsync.store import batches, clicks, deals, dialect, migrate, schema
+from convsync.store import batches, click_index, clicks, deals, dialect, migrate, schema
 from convsync.store.database import Database
 from tests.builders import ACTION, NOW, WON_AT, a_deal
 from tests.store.conftest import Server, text_of
@@ -60,6 +60,7 @@ def import_clicks(connection: Connection, first: int = 0, last: int = CLICKS) ->
         for number in range(first, last)
     ]
     clicks.save(connection, SeenClicks.of(sightings))
+    click_index.fill(connection)
 
 
 def save_deals(connection: Connection) -> list[int]:
