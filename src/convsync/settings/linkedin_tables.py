@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 
 from convsync.settings.destination_table import DestinationTable, PlatformTables
 from convsync.settings.values import ApiUrl, Days, Digits
-from convsync.settings.written import Config, rules_to
+from convsync.settings.written import Config, held_too_long, rules_to
 
 KIND: Final = "linkedin"
 _WITHIN_DAYS: Final = 90
@@ -46,12 +46,7 @@ def _action_problem(action_id: str) -> str | None:
 
 def _holds_that_are_too_long(config: Config) -> Iterator[str]:
     for name, rule in rules_to(config, KIND).items():
-        held = rule.get("hold_days", 0)
-        if isinstance(held, int | float) and held >= _WITHIN_DAYS:
-            yield (
-                f"rules.{name}.hold_days: LinkedIn takes nothing older than {_WITHIN_DAYS} days, "
-                f"so what is held for {held:g} never counts; hold it for less, by a day or more."
-            )
+        yield from held_too_long(name, rule, _WITHIN_DAYS, "LinkedIn")
 
 
 LINKEDIN = PlatformTables(

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 
 from convsync.settings.destination_table import DestinationTable, PlatformTables
 from convsync.settings.values import ApiUrl, Days, Digits
-from convsync.settings.written import Config, destination_of, rules_to
+from convsync.settings.written import Config, destination_of, held_too_long, rules_to
 
 KIND = "meta"
 _WITHIN_DAYS = {"physical_store": 62}
@@ -48,12 +48,7 @@ def _action_problem(action_id: str) -> str | None:
 def _holds_that_are_too_long(config: Config) -> Iterator[str]:
     for name, rule in rules_to(config, KIND).items():
         source = str(destination_of(rule, config).get("action_source"))
-        days, held = _WITHIN_DAYS.get(source, _USUALLY_DAYS), rule.get("hold_days", 0)
-        if isinstance(held, int | float) and held >= days:
-            yield (
-                f"rules.{name}.hold_days: Meta takes nothing older than {days} days, so what is "
-                f"held for {held:g} never counts; hold it for less, by a day or more."
-            )
+        yield from held_too_long(name, rule, _WITHIN_DAYS.get(source, _USUALLY_DAYS), "Meta")
 
 
 META = PlatformTables(

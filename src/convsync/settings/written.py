@@ -3,7 +3,7 @@
 Whatever is of the wrong type reads as absent here; pydantic complains of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -59,3 +59,13 @@ def rules_to(config: Config, *kinds: str) -> dict[str, TableOf]:
         for name, rule in tables_in(config, "rules").items()
         if destination_of(rule, config).get("kind") in kinds
     }
+
+
+def held_too_long(name: str, rule: TableOf, days: int, platform: str) -> Iterator[str]:
+    """Say of a rule that holds a milestone until its platform no longer takes it."""
+    held = rule.get("hold_days", 0)
+    if isinstance(held, int | float) and held >= days:
+        yield (
+            f"rules.{name}.hold_days: {platform} takes nothing older than {days} days, so what is "
+            f"held for {held:g} never counts; hold it for less, by a day or more."
+        )

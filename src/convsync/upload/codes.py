@@ -17,7 +17,7 @@ from enum import IntEnum, StrEnum
 
 from convsync.errors import OperatorError
 from convsync.model.outcome import Blocked, Confirmed, Deferred, NotMatched, Outcome, Rejected
-from convsync.model.statement import Statement
+from convsync.model.statement import Batch, Statement
 from convsync.model.takes import CODES, CodeMeaning
 
 
@@ -187,3 +187,15 @@ def refused_test_row(
     meanings = [meaning for code in codes if (meaning := explain(code))]
     fixes = " ".join(dict.fromkeys(meaning.fix for meaning in meanings if meaning.fix))
     return OperatorError(f"{destination} refused a test row: {', '.join(codes)}. {fixes}".rstrip())
+
+
+def of_another_platform(batch: Batch, destination: str, *, renamed: str) -> OperatorError:
+    """Return what to raise for a verdict on a batch, where everything is answered at once.
+
+    Whoever asks has a batch that another platform accepted under the destination's name.
+    """
+    return OperatorError(
+        f"Batch {batch.number} was accepted, for a later verdict, by another platform that was "
+        f"configured as {destination}. Give {renamed} a name of its own, and keep the other "
+        "destination's table until its verdicts are in."
+    )

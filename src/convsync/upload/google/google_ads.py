@@ -20,10 +20,9 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials
 from msgspec import structs
 
-from convsync.errors import OperatorError
 from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch, Operation
-from convsync.upload.codes import refusals_among, refused_test_row
+from convsync.upload.codes import of_another_platform, refusals_among, refused_test_row
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.google.credentials import (
     ADS_SCOPE,
@@ -118,15 +117,8 @@ class GoogleAds:
             raise refused_test_row(self.name, codes, explain_code)
 
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
-        """Raise OperatorError: here everything is answered at once, and nothing ever awaited.
-
-        Whoever asks has a batch that another platform accepted under this destination's name.
-        """
-        raise OperatorError(
-            f"Batch {batch.number} was accepted, for a later verdict, by another platform that was "
-            f"configured as {self.name}. Give the Google Ads API a name of its own, and keep the "
-            "other destination's table until its verdicts are in."
-        )
+        """Raise OperatorError: here everything is answered at once, and nothing ever awaited."""
+        raise of_another_platform(batch, self.name, renamed="the Google Ads API")
 
     def close(self) -> None:
         """Give back the connection."""

@@ -18,6 +18,7 @@ from convsync.errors import OperatorError
 from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch
 from convsync.model.takes import Takes
+from convsync.upload.codes import of_another_platform
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.meta.answers import code_in, outcomes_of, raise_if_it_stops
 from convsync.upload.meta.conversions_api_codes import explain_code
@@ -76,15 +77,8 @@ class MetaConversions:
         raise OperatorError(f"{about}: {code}. {meaning.sentence if meaning else ''}".rstrip())
 
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
-        """Raise OperatorError: here everything is answered at once, and nothing ever awaited.
-
-        Whoever asks has a batch that another platform accepted under this destination's name.
-        """
-        raise OperatorError(
-            f"Batch {batch.number} was accepted, for a later verdict, by another platform that was "
-            f"configured as {self.name}. Give Meta's destination a name of its own, and keep the "
-            "other destination's table until its verdicts are in."
-        )
+        """Raise OperatorError: here everything is answered at once, and nothing ever awaited."""
+        raise of_another_platform(batch, self.name, renamed="Meta's destination")
 
     def close(self) -> None:
         """Give back the connection."""

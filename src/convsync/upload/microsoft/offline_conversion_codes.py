@@ -133,7 +133,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = {
 CALL_RATE_EXCEEDED: Final = "CallRateExceeded"
 OUTCOME_UNKNOWN: Final = frozenset({"InternalError", "OfflineConversionsApplyFailed"})
 RENEWABLE: Final = frozenset({"InvalidCredentials", "AuthenticationTokenExpired"})
-"""What a new access token may mend."""
+"""Refusals that a new access token can put right."""
 
 
 def explain_code(code: str) -> CodeMeaning | None:

@@ -18,6 +18,7 @@ from convsync.model.outcome import Outcome
 from convsync.model.statement import Batch, Operation
 from convsync.model.takes import Takes
 from convsync.upload.ad_account import UploadSummary
+from convsync.upload.codes import of_another_platform
 from convsync.upload.destination import UNLIMITED, Quota, Verdict
 from convsync.upload.microsoft.answers import outcomes_of
 from convsync.upload.microsoft.api import ADJUST, APPLY, CampaignManagement
@@ -85,15 +86,8 @@ class MicrosoftConversions:
         return summaries_of(self._api, goals, since, until, about=self.name)
 
     def verdict(self, batch: Batch, request_id: str, *, now: datetime) -> Verdict:
-        """Raise OperatorError: here everything is answered at once, and nothing ever awaited.
-
-        Whoever asks has a batch that another platform accepted under this destination's name.
-        """
-        raise OperatorError(
-            f"Batch {batch.number} was accepted, for a later verdict, by another platform that was "
-            f"configured as {self.name}. Give Microsoft's destination a name of its own, and keep "
-            "the other destination's table until its verdicts are in."
-        )
+        """Raise OperatorError: here everything is answered at once, and nothing ever awaited."""
+        raise of_another_platform(batch, self.name, renamed="Microsoft's destination")
 
     def close(self) -> None:
         """Give back the connection."""
