@@ -7,6 +7,7 @@ from sqlalchemy import Connection, insert, update
 
 from convsync import audit
 from convsync.model.event import Event, EventKind
+from convsync.proof.verification import RecentChain, recent_break
 from convsync.store import alert_states, audit_log, runs, watching
 from convsync.store.alert_states import KnownState
 from convsync.store.database import Database
@@ -14,7 +15,6 @@ from convsync.store.quarantine import Entry, add
 from convsync.store.runs import LEASE, Holder
 from convsync.store.schema import batches
 from convsync.store.schema import runs as runs_table
-from convsync.verification import RecentChain, recent_break
 from tests.builders import NOW
 from tests.store.rows import a_run, rolled_back, unprotect_log
 

@@ -118,8 +118,8 @@ def acknowledge(
     """
     from convsync import wiring
     from convsync.clock import system_clock
+    from convsync.decisions.whoami import os_user
     from convsync.watch import acknowledging
-    from convsync.whoami import os_user
 
     settings = options.load(config)
     now, who = now_of(settings, as_of), by or os_user()

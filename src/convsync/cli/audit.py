@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from convsync.model.chain import Head
+    from convsync.proof.verification import Verified
     from convsync.settings import Settings
     from convsync.store.audit_log import AuditRow
     from convsync.store.database import Database
-    from convsync.verification import Verified
 
 app = typer.Typer(help="The audit log: every deal accounted for.", no_args_is_help=True)
 _COLUMNS = ("number", "at", "run", "event", "deal", "order_id", "detail")
@@ -160,7 +160,8 @@ def verify(
     With a head, a run's or else the head file's: also that the log is a continuation of it. With a
     file in which an older part was sealed: also that it is the one, and as it was written.
     """
-    from convsync import head_file, opening, verification
+    from convsync import opening
+    from convsync.proof import head_file, verification
 
     settings = options.load(config)
     path = opening.head_file_of(settings)
@@ -205,7 +206,7 @@ def _say_what_differs(found: "Verified") -> None:
 
 def _proved(database: "Database", file: Path, head: "Head | None") -> "Head | None":
     """Prove a sealed file, and a head that is in it; return the head if it is still to be found."""
-    from convsync import sealing
+    from convsync.proof import sealing
 
     is_in_file = head is not None and sealing.is_sealed(database, head)
     content = sealing.check_file(database, file, head=head if is_in_file else None)
@@ -229,9 +230,10 @@ def seal(
 
     The log that is left is proved as before, and the file by `audit verify --sealed FILE`.
     """
-    from convsync import opening, sealing
+    from convsync import opening
     from convsync.clock import system_clock
-    from convsync.whoami import os_user
+    from convsync.decisions.whoami import os_user
+    from convsync.proof import sealing
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
@@ -275,8 +277,9 @@ def accept_restore(config: Config = DEFAULT_CONFIG, certain: CertainOption = Fal
 
     What may have been sent since the backup is looked at by the next run: sent again or taken back.
     """
-    from convsync import opening, restore
+    from convsync import opening
     from convsync.clock import system_clock
+    from convsync.running import restore
 
     settings = options.load(config)
     with options.ledger(settings) as database:

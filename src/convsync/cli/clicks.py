@@ -69,9 +69,9 @@ def enrich(
 
     Google tells it for 90 days. What it does not know stays as it is; `explain` shows the rest.
     """
-    from convsync import enriching
     from convsync.cli.asked_accounts import each_account
     from convsync.clock import system_clock
+    from convsync.reading import enriching
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()

@@ -35,9 +35,10 @@ def fetch(
     Days that are not known yet are asked for, and those that Google may still change: [costs]
     says how long. `report campaigns` and `report trend` show them.
     """
-    from convsync import costing, wiring
+    from convsync import wiring
     from convsync.cli.asked_accounts import each_account
     from convsync.clock import system_clock
+    from convsync.reading import costing
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()

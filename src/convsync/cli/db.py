@@ -91,7 +91,8 @@ def _show(table: str, content: "Content") -> None:
 
 
 def _verify(connection: "Connection") -> None:
-    from convsync import audit, verification
+    from convsync import audit
+    from convsync.proof import verification
 
     found = verification.verify_within(connection)
     if not found.is_sound:

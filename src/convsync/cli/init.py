@@ -11,7 +11,7 @@ from convsync.cli import first_config, init_table
 from convsync.cli.asking import Set, answers_of, asked
 from convsync.cli.options import DEFAULT_CONFIG
 from convsync.errors import OperatorError
-from convsync.guides import located
+from convsync.process.guides import located
 
 if TYPE_CHECKING:
     from convsync.extract.proposal import Proposal

@@ -40,9 +40,10 @@ def list_keys(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE
 @app.command("allow")
 def allow(key: Key, config: Config = DEFAULT_CONFIG, as_of: AsOf = None, by: By = None) -> None:
     """Let a key join deals and clicks from the next run on, however many have it."""
-    from convsync import allowing, wiring
+    from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.whoami import os_user
+    from convsync.decisions import allowing
+    from convsync.decisions.whoami import os_user
 
     settings = options.load(config)
     with options.ledger(settings) as database:
@@ -59,9 +60,10 @@ def allow(key: Key, config: Config = DEFAULT_CONFIG, as_of: AsOf = None, by: By 
 @app.command("disallow")
 def disallow(key: Key, config: Config = DEFAULT_CONFIG, as_of: AsOf = None, by: By = None) -> None:
     """Take back what `allow` has allowed, from the next run on."""
-    from convsync import allowing, wiring
+    from convsync import wiring
     from convsync.clock import system_clock
-    from convsync.whoami import os_user
+    from convsync.decisions import allowing
+    from convsync.decisions.whoami import os_user
 
     settings = options.load(config)
     with options.ledger(settings) as database:
@@ -76,7 +78,7 @@ def disallow(key: Key, config: Config = DEFAULT_CONFIG, as_of: AsOf = None, by: 
 
 
 def _rows(connection: "Connection") -> list[dict[str, Any]]:
-    from convsync.allowing import shared_by
+    from convsync.decisions.allowing import shared_by
     from convsync.model.key import kind_of
     from convsync.report import nobody
     from convsync.store import allowed_keys

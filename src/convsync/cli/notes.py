@@ -8,8 +8,8 @@ from typer.core import TyperGroup
 
 from convsync.cli import options, output
 from convsync.cli.options import DEFAULT_CONFIG, By, Config, Format, FormatOption
+from convsync.decisions.whoami import os_user
 from convsync.errors import OperatorError
-from convsync.whoami import os_user
 
 _COMMANDS = frozenset({"list", "remove"})
 """No notes: whoever writes an option before them means the command."""

@@ -44,8 +44,9 @@ def html(
 
     Every chart has its table, every figure its definition and the command that lists its deals.
     """
-    from convsync import private_file, wiring
+    from convsync import wiring
     from convsync.clock import system_clock
+    from convsync.process import private_file
     from convsync.report.page import localised, page
 
     settings = options.load(config)

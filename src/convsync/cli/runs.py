@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from convsync.model.kept_plan import Kept
     from convsync.model.narrowed import Narrowed
     from convsync.report.closing import Closing
-    from convsync.services import Progress, Report, Services
+    from convsync.running.services import Progress, Report, Services
     from convsync.settings import Settings
 
 From = Annotated[str, typer.Option("--from", metavar="DAY", help="First day, e.g. 2026-03-01.")]

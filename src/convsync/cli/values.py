@@ -64,8 +64,8 @@ def learn(
     """Learn values, try the same on past months, and keep a version that nobody uses yet."""
     from convsync import wiring
     from convsync.clock import system_clock
+    from convsync.decisions.whoami import os_user
     from convsync.values.versions import learn_version
-    from convsync.whoami import os_user
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
@@ -97,9 +97,9 @@ def accept(
     What is counted already keeps its value, unless it is to be restated.
     """
     from convsync.clock import system_clock
+    from convsync.decisions.whoami import os_user
     from convsync.settings.value_checks import rules_that_learn
     from convsync.values.versions import accept_version
-    from convsync.whoami import os_user
 
     settings = options.load(config)
     with options.ledger(settings) as database:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from convsync import head_file
 from convsync.errors import OperatorError
 from convsync.model.expected import Forecast
 from convsync.model.rule import ConversionAction, ConversionRule
+from convsync.proof import head_file
+from convsync.proof.verification import recent_break
 from convsync.store import account, alert_states, audit_log, batches, sums, watching
 from convsync.store.database import Connection
 from convsync.store.watching import Night
 from convsync.values import drift
-from convsync.verification import recent_break
 
 USUAL_DAYS = 28
 A_DAY = timedelta(hours=22)

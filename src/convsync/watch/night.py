@@ -14,10 +14,10 @@ from pathlib import Path
 from convsync import log
 from convsync.errors import ConvsyncError, LockedError, StoppedError
 from convsync.model.rule import ConversionRule
+from convsync.proof.verification import recent_break
 from convsync.report.closing import Closing
 from convsync.store import alert_states, watching
 from convsync.store.database import Connection, Database
-from convsync.verification import recent_break
 from convsync.watch import alerts
 from convsync.watch.alerts import Alarm, Told
 from convsync.watch.delivery import Ping, ping, ping_of

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from convsync.model.ledger import Side
+from convsync.proof.verification import RecentChain
 from convsync.report import nobody, past_runs
 from convsync.report.formats import Formats
 from convsync.report.page import Chart, svg
@@ -19,7 +20,6 @@ from convsync.report.status import BlockedRows
 from convsync.store import clicks
 from convsync.store.account import Sums
 from convsync.store.runs import Progress
-from convsync.verification import RecentChain
 from convsync.watch.verdict import Level, verdict_of
 from convsync.web import waiting
 from convsync.web.company import Company

@@ -25,10 +25,10 @@ from itertools import chain as chain_of
 from itertools import islice
 from typing import Any
 
-from convsync.comparison import Difference, ledger_differences, run_differences
 from convsync.errors import OperatorError
 from convsync.model.chain import GENESIS, Head, LoggedEvent, chained, key_id
 from convsync.model.common import Common
+from convsync.proof.comparison import Difference, ledger_differences, run_differences
 from convsync.store import audit_log, audit_seals, recount, runs
 from convsync.store.audit_log import Tail
 from convsync.store.database import Connection, Database
