@@ -396,7 +396,7 @@ MISTAKES = (
         what="The platform's quota is spent",
         make=lambda office: refused_by_platform(office, "resource_exhausted"),
         code=1,
-        says=("quota of the Cloud project is spent until", "sent again by the next run"),
+        says=("quota of the Cloud project is used up until", "sent again by the next run"),
     ),
     Mistake(
         what="The platform does not answer",
@@ -414,7 +414,7 @@ MISTAKES = (
         what="A click ID was cut on its way",
         make=click_id_cut,
         code=0,
-        says=("The gclid cannot be decoded", "→ See that the form and the CRM keep click IDs"),
+        says=("The gclid cannot be decoded", "→ Make sure that the form and the CRM store click IDs"),
     ),
     Mistake(
         what="A plan is unusual",

@@ -186,7 +186,7 @@ def test_what_waits_for_the_accounts_set_up_is_told_by_its_code(watched: Office)
     watched.deal()
     watched.night(NIGHT)
     (told,) = heard(watched)
-    assert "action 333, held up by the account's set-up" in told["message"]
+    assert "action 333, blocked by the account's set-up" in told["message"]
 
 
 def test_an_edited_audit_log_is_told(watched: Office) -> None:

@@ -11,7 +11,7 @@ _STATES = (
     ("no config", r"The run did not begin: .*has \d+ mistake|The run did not begin: .*TOML"),
     ("no ledger", r"The run did not begin: "),
     ("failed", r"The last run did not begin|Run \d+ did not come to its end"),
-    ("missed", r"No run has begun since"),
+    ("missed", r"No run has started since"),
     ("left_undone", r"Run \d+ left something undone"),
     ("rejected", r"\d+ of \d+ conversions? rejected"),
     ("nothing_sent", r"Nothing was sent, where"),
