@@ -190,7 +190,7 @@ def in_other_currencies(
     found = _where(
         select(WORTH.label("worth"), WORTH_CURRENCY.label("worth_currency"), ledger.c.milestone_at),
         selection,
-    ).where(WORTH_CURRENCY.is_not(None), currency != WORTH_CURRENCY)
+    ).where(WORTH_CURRENCY.is_not(None), WORTH_CURRENCY.is_distinct_from(currency))
     for worth, other, reached_at in connection.execute(found):
         yield amount_of(worth) or Decimal(0), other, reached_at
 

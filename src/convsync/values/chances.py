@@ -77,7 +77,7 @@ class Watch:
 
         What comes at an age that none of them has reached is known as well as of the whole.
         """
-        one_in = self._of_whole | self._one_in(ages)
+        one_in = {**self._of_whole, **self._one_in(ages)}
         unsure = sum(part * one_in.get(age, 1.0) for age, part in self._decided.items())
         return 1 / unsure if unsure else 0.0
 
