@@ -351,7 +351,7 @@ def test_the_log_is_exported_with_typed_columns(office: Office) -> None:
 
 
 EXPORTS = [
-    pytest.param(("log.xlsx",), "let the file end in .csv, .jsonl, .parquet", id="no such format"),
+    pytest.param(("log.xlsx",), "use the suffix .csv, .jsonl, .parquet", id="no such format"),
     pytest.param(("no/such/folder/log.csv",), "cannot be written", id="no such folder"),
     pytest.param(("-", "--format", "parquet"), "cannot go to stdout", id="parquet to stdout"),
 ]
@@ -616,4 +616,4 @@ def test_a_period_that_ends_before_it_begins_is_refused(office: Office) -> None:
     office.night()
     said = office.types("status", "--from", "2026-03-03", "--to", "2026-03-01")
     assert (said.code, said.out) == (2, "")
-    assert "--to 2026-03-01 lies before --from 2026-03-03." in said.err
+    assert "--to 2026-03-01 is before --from 2026-03-03." in said.err

@@ -204,8 +204,10 @@ def test_deals_are_listed_by_how_far_they_came(
     [
         pytest.param(("--came-to", "sold"), "There is no step sold; there are: lead", id="step"),
         pytest.param(("--where", "region"), "write NAME=VALUE", id="no value"),
-        pytest.param(("--where", "size=1"), "Nothing can be grouped by size", id="no segment"),
-        pytest.param(("--came-to", "won", "--rule", "won"), "leave one of the two out", id="both"),
+        pytest.param(("--where", "size=1"), "Cannot group by size", id="no segment"),
+        pytest.param(
+            ("--came-to", "won", "--rule", "won"), "use only one of the two kinds", id="both"
+        ),
         pytest.param(("--fate", "gone"), "There is no fate gone", id="fate"),
     ],
 )

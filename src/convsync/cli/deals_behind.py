@@ -85,7 +85,7 @@ def require_alone(*, is_narrowed: bool) -> None:
         raise OperatorError(
             "--came-to, --fate, --lead-from, --lead-to and --where list deals; --state, --reason,"
             " --code, --rule, --source, --click, --found-by, --older-than, --value-above and"
-            " --order are about conversions or scores: leave one of the two out."
+            " --order are about conversions or scores: use only one of the two kinds."
             " --where source=NAME names a source."
         )
 
