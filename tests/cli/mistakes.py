@@ -453,13 +453,13 @@ MISTAKES = (
         what="A rule does not exist",
         make=typed("backfill", *_DAYS, "--rule", "wonn"),
         code=2,
-        says=("--rule wonn: there is none", "there are mql, sql, won"),
+        says=("--rule wonn: there is no such name", "there are: mql, sql, won"),
     ),
     Mistake(
         what="A source does not exist",
         make=typed("backfill", *_DAYS, "--source", "hubspot"),
         code=2,
-        says=("--source hubspot: there is none", "there are crm"),
+        says=("--source hubspot: there is no such name", "there are: crm"),
     ),
     Mistake(
         what="A deal has not been read",

@@ -165,7 +165,9 @@ def test_a_token_that_no_header_takes_is_a_persons_to_fix(token: str) -> None:
 
 
 def test_a_host_that_is_not_there_is_named() -> None:
-    with pytest.raises(TransientError, match=r"cannot find the host nowhere\.invalid .* Correct url"):
+    with pytest.raises(
+        TransientError, match=r"cannot find the host nowhere\.invalid.* Correct url"
+    ):
         an_http("https://nowhere.invalid").get("deals")
 
 
