@@ -28,32 +28,34 @@ CameTo = Annotated[
     typer.Option(
         "--came-to",
         metavar="STEP",
-        help="Deals instead: those that came to a step of the funnel, or to its beginning, lead.",
+        help="List deals instead: those that came to a step of the funnel, or to its start, lead.",
     ),
 ]
 FateName = Annotated[
     str | None,
-    typer.Option("--fate", metavar="FATE", help="Those that stopped there: open, lost or won."),
+    typer.Option(
+        "--fate", metavar="FATE", help="Only those that stopped there: open, lost or won."
+    ),
 ]
 LeadFrom = Annotated[
-    str | None, typer.Option("--lead-from", metavar="DAY", help="Leads from this day on.")
+    str | None, typer.Option("--lead-from", metavar="DAY", help="Only leads from this day on.")
 ]
 LeadTo = Annotated[
-    str | None, typer.Option("--lead-to", metavar="DAY", help="Leads up to this day.")
+    str | None, typer.Option("--lead-to", metavar="DAY", help="Only leads up to this day.")
 ]
 ReachedFrom = Annotated[
     str | None,
-    typer.Option("--reached-from", metavar="DAY", help="Those that reached it from this day on."),
+    typer.Option(
+        "--reached-from", metavar="DAY", help="Only those that reached it from this day on."
+    ),
 ]
 ReachedTo = Annotated[
     str | None,
-    typer.Option("--reached-to", metavar="DAY", help="Those that reached it up to this day."),
+    typer.Option("--reached-to", metavar="DAY", help="Only those that reached it up to this day."),
 ]
 Timed = Annotated[
     bool,
-    typer.Option(
-        "--timed", help="Those whose time from the step before is known: both were dated."
-    ),
+    typer.Option("--timed", help="Only those whose time from the step before is known."),
 ]
 DecidedAfter = Annotated[
     int | None,
@@ -61,7 +63,7 @@ DecidedAfter = Annotated[
         "--decided-after",
         metavar="DAYS",
         min=0,
-        help="Those that went on, were lost there, or stood there for more days.",
+        help="Only those that went on, were lost there, or stood there for more than this.",
     ),
 ]
 SentFor = Annotated[
@@ -69,33 +71,35 @@ SentFor = Annotated[
     typer.Option(
         "--sent-for",
         metavar="MILESTONE",
-        help="Those that platforms were sent a conversion of this milestone for, and its value.",
+        help="Only those of which platforms were sent this milestone, with its value.",
     ),
 ]
 WithClick = Annotated[
-    bool, typer.Option("--with-click", help="Those that began with an ad's click.")
+    bool, typer.Option("--with-click", help="Only those that began with a click on an ad.")
 ]
 WentRound = Annotated[
     str | None,
     typer.Option(
         "--went-round",
         metavar="WAY",
-        help="Those that came_back, went_back, were won_after_loss or lost_after_sale.",
+        help="Only those that came_back, went_back, were won_after_loss or lost_after_sale.",
     ),
 ]
 OfCustomers = Annotated[
     str | None,
-    typer.Option("--customers", metavar="WHOSE", help="Those of new, or of returning customers."),
+    typer.Option(
+        "--customers", metavar="WHOSE", help="Only those of new customers, or of returning ones."
+    ),
 ]
 Late = Annotated[
-    bool, typer.Option("--late", help="Those that stand there for longer than agreed.")
+    bool, typer.Option("--late", help="Only those that have stood there for longer than agreed.")
 ]
 CameIn = Annotated[
     str | None,
     typer.Option(
         "--came-in",
         metavar="MONTHS",
-        help="Add what came in, by the end of so many months after that of the win, or in all.",
+        help="Add what came in up to this many months after the month of the win, or all.",
     ),
 ]
 

@@ -20,8 +20,8 @@ Where = Annotated[
     typer.Option(
         "--where",
         metavar="NAME=VALUE",
-        help="Only deals with this in a segment, as their source, or as their campaign, ad_group,"
-        " keyword, device, location or audience; NAME!=VALUE: only the others. May be repeated.",
+        help="Only deals with this value of a segment, or of source, campaign, ad_group, keyword,"
+        " device, location or audience; NAME!=VALUE: only all others. Can be repeated.",
     ),
 ]
 

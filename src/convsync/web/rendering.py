@@ -32,6 +32,7 @@ class Templates:
         self._environment = Environment(
             loader=PackageLoader("convsync.web"),
             autoescape=True,
+            auto_reload=False,
             undefined=StrictUndefined,
             finalize=_shown,
             trim_blocks=True,
