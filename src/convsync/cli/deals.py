@@ -227,6 +227,18 @@ def _exchange_of(settings: "Settings") -> "Exchange":
     return wiring.exchange_of(settings)
 
 
+def added_up(
+    settings: "Settings", connection: "Connection", asked: "Selection"
+) -> "tuple[Sequence[Sum], Sequence[str]]":
+    """Return what all conversions that are meant add up to, and what is to be said of the rates."""
+    from convsync.report.selecting import in_one_currency
+    from convsync.store import selection
+
+    exchange = _exchange_of(settings)
+    added = selection.added_up(connection, asked)
+    return in_one_currency(connection, asked, added, exchange), exchange.notes
+
+
 def _show_all(connection: "Connection", asked: "Selection", form: Format) -> None:
     from convsync.store import selection
     from convsync.store.selection import Selected

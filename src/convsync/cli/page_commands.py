@@ -30,6 +30,7 @@ def commands_of(settings: Settings) -> Commands:
         figures=figures_of(settings),
         deals_behind=of_deals,
         conversions=partial(deals.selected, settings),
+        added_up=partial(deals.added_up, settings),
         steps=deals_behind.steps_of(settings),
         names=report_days.names_of(settings),
         check=partial(check.all_findings, settings),

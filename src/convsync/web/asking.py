@@ -11,8 +11,8 @@ from typing import Protocol
 from convsync.model.finding import Finding
 from convsync.report.behind import Behind
 from convsync.report.totals import Totals
-from convsync.store.database import Database
-from convsync.store.selection import Selection
+from convsync.store.database import Connection, Database
+from convsync.store.selection import Selection, Sum
 from convsync.web.figures import Figures
 
 Words = Mapping[str, str]
@@ -40,7 +40,8 @@ class Commands:
     `figures` are the reports. `check` looks at everything, sources and ad accounts included;
     `check_offline` asks nobody. `deals_behind` gives the deals that some words narrow down, as
     `deals --came-to` does, with what `--where` says, and what they add up to once all were taken;
-    `conversions` gives which conversions other words mean. `steps` and `names` are what deals can
+    `conversions` gives which conversions other words mean, and `added_up` what these add up to, and
+    what is to be said of the rates. `steps` and `names` are what deals can
     come to, and be narrowed by.
     """
 
@@ -49,6 +50,7 @@ class Commands:
         [Database, Words, Sequence[str], datetime], tuple[Iterator[Behind], Totals]
     ]
     conversions: ConversionsMeant
+    added_up: Callable[[Connection, Selection], tuple[Sequence[Sum], Sequence[str]]]
     steps: Sequence[str]
     names: Sequence[str]
     check: Callable[[datetime | None], list[Finding]]

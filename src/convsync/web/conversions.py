@@ -39,6 +39,7 @@ class Conversions:
         self._company = company
         self._templates = templates
         self._conversions = commands.conversions
+        self._added_up = commands.added_up
         self._names = [name for name in commands.names if name not in GROUPINGS]
 
     def routes(self, doors: Doors) -> list[Route]:
@@ -62,7 +63,7 @@ class Conversions:
             rows = selection.newest(connection, wanted, before=before, limit=_ON_A_PAGE + 1)
             is_short = selection.at_most(connection, wanted) <= _ADDED_UP
             is_added_up = is_short or bool(visit.asked("add"))
-            added = selection.added_up(connection, wanted) if is_added_up else None
+            added, notes = self._added_up(connection, wanted) if is_added_up else (None, ())
         return self._templates.response(
             "conversions.html",
             visit=visit,
@@ -72,6 +73,7 @@ class Conversions:
             narrowed=asked,
             rows=[row for _, row in rows[:_ON_A_PAGE]],
             added=added,
+            notes=notes,
             add=asked.address(("add", YES)),
             older=_older(rows, asked),
             is_first=before is None,
