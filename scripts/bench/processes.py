@@ -50,7 +50,7 @@ def measured(
         tempfile.TemporaryFile("w+") as complained,
         tempfile.NamedTemporaryFile("r") as taken,
     ):
-        launch = [sys.executable, "-IS", _LAUNCH, taken.name, str(seconds)]
+        launch = [sys.executable, "-IS", str(_LAUNCH), taken.name, str(seconds)]
         subprocess.run(
             [*launch, *map(str, command)],
             cwd=folder,
