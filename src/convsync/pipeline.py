@@ -36,6 +36,7 @@ from convsync.store import (
     click_news,
     clicks,
     crowded_keys,
+    order_index,
 )
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
@@ -53,7 +54,8 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
-        work.reconcile_changes()
+        with order_index.set_aside(services.database, work.session):
+            work.reconcile_changes()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         work.weigh()
@@ -102,7 +104,8 @@ def _carry_out(
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
-        work.reconcile_changes()
+        with order_index.set_aside(services.database, work.session):
+            work.reconcile_changes()
         work.problems += carrying_out.compare(work.session)
         work.guard.note_seen(work.summary, plan, drained=work.intake.drained)
         work.send(only=plan)
@@ -156,7 +159,8 @@ def backfill(
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
-        work.reconcile_period(period, only)
+        with order_index.set_aside(services.database, work.session):
+            work.reconcile_period(period, only)
         if seen is None:
             work.weigh(only=work.session.run_id, is_whole=False)
         if seen is not None and work.summary.digest != seen:
