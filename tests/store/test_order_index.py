@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, inspect, select
 
 from convsync import chunks, pipeline
 from convsync.errors import ConvsyncError
-from convsync.services import Services
+from convsync.running.services import Services
 from convsync.store import order_index
 from convsync.store.database import Database, ignore_step
 from convsync.store.schema import ORDER_IDS, batches, ledger
