@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, func, inspect, select
 
-from convsync import chunks, pipeline
+from convsync import pipeline
 from convsync.errors import ConvsyncError
+from convsync.reading import chunks
 from convsync.running.services import Services
 from convsync.store import order_index
 from convsync.store.database import Database, ignore_step
