@@ -9,6 +9,7 @@ import typer
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, days_asked, require_group, segments_of
+from convsync.errors import OperatorError
 from convsync.plain_text import several
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ def revenue(
     with options.ledger(settings) as database:
         found = found_in(database, settings, (first, last), exchange, now, by=by, months=months)
         standings = agreements.standings(database, won_alone(settings), now=now)
+    if not settings.revenue and not any(one.so_far for one in found.cohorts):
+        raise OperatorError(
+            "The config has no [revenue.NAME], so nothing that came in after a sale is known:"
+            " docs/money.md shows how to read it."
+        )
     match form:
         case Format.TABLE:
             _show(found, first, last, exchange, standings)
