@@ -80,7 +80,7 @@ def test_an_acknowledgement_can_be_taken_back_and_the_state_is_told_again(watche
 
 @pytest.mark.long
 @pytest.mark.parametrize("is_told", [True, False])
-def test_what_ends_and_comes_back_is_acknowledged_by_nobody(
+def test_an_alert_that_ends_and_comes_back_is_no_longer_acknowledged(
     office: Office, is_told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if is_told:

@@ -247,7 +247,7 @@ def test_quiet_hours_put_an_alert_off_to_the_first_look_after_them(watched: Offi
 
 
 @pytest.mark.long
-def test_what_cannot_be_delivered_fails_no_night_is_said_and_told_the_next_time(
+def test_an_undeliverable_alert_fails_no_night_and_is_sent_the_next_time(
     watched: Office,
 ) -> None:
     watched.deal("D-2", amount="a lot")

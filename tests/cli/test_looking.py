@@ -422,7 +422,7 @@ def test_an_untouched_log_is_verified(office: Office) -> None:
         ),
     ],
 )
-def test_what_is_done_to_the_log_is_found(
+def test_audit_verify_finds_every_edit_of_the_log(
     office: Office, statements: list[str], found: str
 ) -> None:
     office.deal()

@@ -194,7 +194,7 @@ def test_an_option_that_makes_no_sense_is_named(office: Office, words: str, said
         pytest.param("audit list --last 0", id="a number out of range"),
     ],
 )
-def test_what_cannot_be_parsed_ends_with_2(office: Office, words: str) -> None:
+def test_options_that_cannot_be_parsed_end_with_exit_code_2(office: Office, words: str) -> None:
     said = office.types(*words.split())
     assert said.code == 2
     assert "Error" in said.err

@@ -161,7 +161,7 @@ WHERE = [
 
 
 @pytest.mark.parametrize(("name", "part", "column", "heading", "where"), WHERE)
-def test_each_report_is_narrowed_alike_by_the_command_and_on_its_page(
+def test_where_narrows_each_report_the_same_in_the_command_and_on_its_page(
     seller: Office,
     visitor: Visitor,
     name: str,
@@ -235,7 +235,7 @@ def test_campaigns_are_those_of_the_command(seller: Office, visitor: Visitor) ->
 
 
 @pytest.mark.parametrize("by", ["ad_group", "keyword", "device"])
-def test_other_groups_of_the_account_are_those_of_the_command(
+def test_the_campaigns_page_groups_by_other_parts_of_the_account_as_the_command_does(
     seller: Office, visitor: Visitor, by: str
 ) -> None:
     rows = report(seller, "campaigns", "--by", by)["campaigns"]

@@ -118,7 +118,7 @@ def test_forms_of_whom_a_proxy_names_carry_a_proof_as_well(visitor: Visitor) -> 
         pytest.param(('"ops", "admins"', '"*"'), "everybody decide", id="all operators"),
     ],
 )
-def test_what_cannot_be_meant_is_said(
+def test_an_impossible_proxy_setting_is_reported(
     office: Office, change: tuple[str, str], complaint: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if complaint != "needs a secret":

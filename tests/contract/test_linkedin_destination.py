@@ -114,10 +114,8 @@ _MAY_COUNT_AGAIN = "LinkedIn may count a repeat again, so none is made: it stays
 class TestLinkedInOnTheSandbox(DestinationContract):
     kind = ClickIdKind.LI_FAT_ID
     exceptions: ClassVar[Mapping[str, str]] = {
-        "test_what_is_already_there_is_good_news_and_counts_once": _MAY_COUNT_AGAIN,
-        "test_an_answer_that_never_came_is_in_passing_and_the_same_batch_settles_it": (
-            _MAY_COUNT_AGAIN
-        ),
+        "test_an_already_counted_conversion_is_confirmed_and_counts_once": _MAY_COUNT_AGAIN,
+        "test_a_lost_answer_is_transient_and_the_same_batch_settles_it": (_MAY_COUNT_AGAIN),
     }
 
     @pytest.fixture

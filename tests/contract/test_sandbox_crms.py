@@ -105,7 +105,7 @@ def test_histories_can_be_made_to_lag_behind_the_records(sandbox: Sandbox) -> No
     assert in_the_stage_of_the_record() == {False}
 
 
-def test_what_cannot_be_read_is_said(sandbox: Sandbox) -> None:
+def test_the_sandbox_says_what_it_cannot_read(sandbox: Sandbox) -> None:
     answer = requests.post(f"{sandbox.http_url}/crms/world", json={"seed": 1}, timeout=60)
     assert (answer.status_code, answer.json()) == (400, {"error": "KeyError: 'deals'"})
 

@@ -85,7 +85,7 @@ def test_whoever_withdraws_is_off_the_list_the_same_night(
 
 
 @pytest.mark.long
-def test_whoever_is_forgotten_is_off_the_list_with_the_next_night(
+def test_a_forgotten_person_is_off_the_list_after_the_next_night(
     keeping: Company, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONVSYNC_PRIVACY__KEY", "0123456789abcdef0123")

@@ -91,7 +91,7 @@ def test_a_lost_deal_is_taken_back_that_was_counted_unheard_and_refused_when_rep
     assert sent_in(company, sandbox, NIGHT[5]) == 0
 
 
-def test_so_is_one_whose_answer_was_lost_and_whose_repeat_was_refused_in_one_night(
+def test_a_deal_is_taken_back_though_its_answer_was_lost_and_its_repeat_refused_in_one_night(
     company: Company, sandbox: Sandbox
 ) -> None:
     won(company)
@@ -106,7 +106,7 @@ def test_so_is_one_whose_answer_was_lost_and_whose_repeat_was_refused_in_one_nig
     assert company.value("D-1") == 0.0
 
 
-def test_so_is_one_that_was_put_off_when_it_was_repeated(
+def test_a_deal_is_taken_back_though_its_repeat_was_deferred(
     company: Company, sandbox: Sandbox
 ) -> None:
     won(company)

@@ -206,7 +206,7 @@ def test_one_platform_that_is_down_costs_the_other_nothing(
 
 
 @pytest.mark.parametrize("kind", ["unavailable_before", "refused"])
-def test_and_so_it_is_the_other_way_round(
+def test_an_outage_of_google_does_not_affect_the_other_platform(
     both: Company, room: MicrosoftRoom, sandbox: Sandbox, kind: str
 ) -> None:
     sandbox.platform.faults.add(PlannedFault(on="ingest", every=1, kind=kind))

@@ -373,6 +373,6 @@ def test_a_head_that_was_kept_elsewhere_shows_a_log_that_was_cut(database: Datab
 
 
 @pytest.mark.parametrize("text", ["", "5", "5:", "5:ab", f"x:{'ab' * 32}", f"5:{'zz' * 32}"])
-def test_what_is_no_head_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_head_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a head is NUMBER:DIGEST"):
         Head.parse(text)

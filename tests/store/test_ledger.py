@@ -344,7 +344,7 @@ def test_what_the_platform_counts_is_what_it_was_told_and_not_taken_back(
         pytest.param(NOW, 2, {}, id="of another run"),
     ],
 )
-def test_what_is_ready_is_planned_or_deferred_until_now(
+def test_the_outbox_has_planned_conversions_and_deferred_ones_that_are_due(
     database: Database, now: datetime, run_id: int | None, ready: dict[Operation, int]
 ) -> None:
     a_funnel(database)

@@ -195,7 +195,7 @@ def test_nobody_is_joined_where_no_click_could_be_found_by_it(ledger: Ledger) ->
     assert ledger.connection.execute(kept).scalar_one() == 2
 
 
-def test_whoever_is_forgotten_is_nobodys_kin(ledger: Ledger) -> None:
+def test_a_forgotten_person_is_linked_to_no_other_deals(ledger: Ledger) -> None:
     ledger.night([a_sale("D-1", EMAIL), a_sale("D-2", EMAIL), a_sighting("hers", EMAIL)])
     persons.forget(ledger.connection, [1])
     assert persons.history(ledger.connection, [1]) == []

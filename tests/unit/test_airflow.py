@@ -306,7 +306,7 @@ def test_a_command_that_is_stopped_ends_by_sigterm_long_before_its_time(process:
     assert ended.exit_code == -signal.SIGTERM
 
 
-def test_what_is_typed_for_each_task() -> None:
+def test_each_airflow_task_runs_its_commands() -> None:
     first, last = date(2026, 1, 1), date(2026, 1, 31)
     assert commands.check() == [("db", "upgrade"), ("check",)]
     assert commands.run() == [("run",)]

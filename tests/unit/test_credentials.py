@@ -157,7 +157,7 @@ def test_a_token_that_is_called_back_early_is_renewed_by_the_next_try(
     raise_if_called_back(credentials, "ads", is_new=True)  # then it is the credentials' fault
 
 
-def test_nobody_has_nothing_to_renew() -> None:
+def test_anonymous_credentials_are_not_renewed() -> None:
     assert not keep_fresh(AnonymousCredentials(), "ads", ADS_SCOPE)
     raise_if_called_back(AnonymousCredentials(), "ads", is_new=False)
 

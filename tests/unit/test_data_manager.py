@@ -303,7 +303,7 @@ def test_a_reason_to_wait_that_names_no_row_is_every_rows() -> None:
     )
 
 
-def test_what_nothing_gets_past_stops_the_run_with_the_fix() -> None:
+def test_a_refusal_of_the_whole_request_stops_the_run_and_names_the_fix() -> None:
     asked = error_details_pb2.RequestInfo(request_id="req-1")
     with pytest.raises(OperatorError, match=r"batch 7: .*\(request req-1\)") as raised:
         refused(3, asked, info("NOT_ALLOWLISTED"))

@@ -140,7 +140,7 @@ NONSENSE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE)
-def test_what_makes_no_sense_settles_nothing(body: Mapping[str, Any]) -> None:
+def test_a_nonsensical_status_settles_nothing(body: Mapping[str, Any]) -> None:
     with pytest.raises(UnexpectedResponseError, match="The status of batch 7"):
         verdict(body)
 

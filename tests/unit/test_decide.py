@@ -53,7 +53,7 @@ def test_a_change_of_currency_is_told_however_small_the_change_of_amount() -> No
     assert decide(deal, a_milestone(), rule, [], an_entry(value=usd(100)), now=NOW) == EUR
 
 
-def test_what_may_count_otherwise_is_told_its_value_however_small_the_change() -> None:
+def test_an_unsure_conversion_is_restated_however_small_the_change() -> None:
     rule = replace(a_rule(), smallest_change=Decimal("0.05"))
     entry = an_entry(value=usd(100), is_unsure=True)
     assert decide(a_deal(amount=101), a_milestone(), rule, [], entry, now=NOW) == usd(101)

@@ -137,7 +137,7 @@ def test_a_credential_is_told_of_from_two_weeks_before_its_last_day(
     assert [finding.text for finding in findings_of(Facts(at=NOW), terms)] == said
 
 
-def test_what_stops_nights_comes_first() -> None:
+def test_findings_that_stop_nights_come_first() -> None:
     facts = Facts(at=NOW, unreadable={"crm": 1}, chain="event 7 is missing")
     assert troubles(facts) == ["chain", "unreadable:crm"]
 

@@ -404,7 +404,7 @@ def test_a_failure_that_cannot_be_read_puts_off_what_was_not_taken(value: bytes)
     ]
 
 
-def test_what_stops_every_row_stops_the_run_and_names_the_request() -> None:
+def test_an_error_on_every_row_stops_the_run_and_names_the_request() -> None:
     batch = of_many(3)
     errors = [an_error("not_allowlisted_error", 2, row=row) for row in range(3)]
     with pytest.raises(OperatorError) as raised:
@@ -415,7 +415,7 @@ def test_what_stops_every_row_stops_the_run_and_names_the_request() -> None:
     assert 'kind = "data_manager"' in message
 
 
-def test_what_stops_only_some_rows_burns_none_and_settles_the_others() -> None:
+def test_a_stopping_error_on_some_rows_rejects_none_and_settles_the_others() -> None:
     outcomes = answered(
         of_many(3),
         an_error("not_allowlisted_error", 2, row=0),
@@ -468,7 +468,7 @@ def test_a_quota_spent_on_every_row_is_waited_for_as_long_as_the_server_says() -
 NOT_FOUND = ("conversion_adjustment_upload_error", 5)
 
 
-def test_what_cannot_be_found_to_be_adjusted_is_looked_for_once_more() -> None:
+def test_an_adjustment_whose_conversion_is_not_found_is_tried_once_more() -> None:
     batch = of_many(1, Operation.RETRACT)
     assert answered(batch, an_error(*NOT_FOUND)) == [
         Deferred(code="CONVERSION_NOT_FOUND", until=NOW + DAY, is_once=True)
@@ -581,7 +581,7 @@ def test_a_transient_error_under_any_status_is_tried_again() -> None:
         ("INVALID_ARGUMENT", "header_error", 3, "login_customer_id"),
     ],
 )
-def test_what_nothing_gets_past_stops_the_run_with_the_fix(
+def test_a_refusal_of_the_whole_request_stops_the_run_and_names_the_fix(
     code: str, family: str, number: int, said: str
 ) -> None:
     with pytest.raises(OperatorError, match=r"request req-1") as raised:

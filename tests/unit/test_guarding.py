@@ -223,7 +223,9 @@ def test_one_odd_night_lifts_the_limit_no_higher_than_its_neighbours_would(
 
 
 @given(past_nights, st.integers(1, 5_000))
-def test_whatever_is_refused_more_of_it_is_refused_as_well(past: list[int], count: int) -> None:
+def test_if_a_number_of_uploads_is_refused_so_is_any_larger_one(
+    past: list[int], count: int
+) -> None:
     usual = Usual(days=[sent(one) for one in past])
     if found(sent(count), usual):
         assert found(sent(count + 1), usual)

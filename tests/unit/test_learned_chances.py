@@ -41,7 +41,7 @@ def spread(chance: float) -> float:
     return chance * (1 - chance)
 
 
-def test_where_all_have_ended_the_chance_is_the_share_that_was_won() -> None:
+def test_if_all_leads_are_decided_the_chance_is_the_share_won() -> None:
     table = learned(leads_of("a", won=300, lost=700))
     assert chance(table) == pytest.approx(0.3, abs=0.001)
 

@@ -196,7 +196,7 @@ def test_a_spent_limit_was_not_taken_and_is_over_with_the_minute() -> None:
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-def test_what_passes_may_have_been_taken(status: int) -> None:
+def test_a_transient_failure_may_have_been_accepted(status: int) -> None:
     with pytest.raises(TransientError) as raised:
         read(answered(status))
     assert not raised.value.surely_not_taken

@@ -45,7 +45,7 @@ SECRETS = {
 
 
 @pytest.mark.parametrize(("text", "secret"), SECRETS.values(), ids=SECRETS)
-def test_a_secret_is_blanked_wherever_it_stands(text: str, secret: str) -> None:
+def test_a_secret_is_blanked_wherever_it_occurs(text: str, secret: str) -> None:
     assert secret in text
     assert secret not in redacted(text)
 
@@ -62,7 +62,7 @@ def test_a_secret_is_blanked_wherever_it_stands(text: str, secret: str) -> None:
         "destinations.google: customer 1234567890 was refused with 403",
     ],
 )
-def test_what_a_fault_is_found_by_stays(text: str) -> None:
+def test_redaction_keeps_what_identifies_a_fault(text: str) -> None:
     assert redacted(text) == text
 
 

@@ -128,7 +128,7 @@ def test_test_events_and_the_apps_proof_go_out_only_where_they_are_set() -> None
         ),
     ],
 )
-def test_what_would_cost_a_whole_request_is_known_beforehand(
+def test_a_row_that_would_make_meta_refuse_the_request_is_known_beforehand(
     changes: dict[str, Any], code: str | None
 ) -> None:
     statement = a_meta_statement(**({"event_at": NOW - timedelta(days=1)} | changes))
@@ -177,7 +177,7 @@ def test_what_is_throttled_was_not_taken_and_says_when_to_come_back(code: str) -
 
 
 @pytest.mark.parametrize("code", PASSING)
-def test_what_passes_may_have_been_taken(code: str) -> None:
+def test_a_transient_failure_may_have_been_accepted(code: str) -> None:
     with pytest.raises(TransientError) as raised:
         read(refused(int(code), status=500))
     assert not raised.value.surely_not_taken

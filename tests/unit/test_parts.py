@@ -44,7 +44,7 @@ def test_rows_that_were_told_to_nobody_come_back_beside_those_that_were_taken(
 
 
 @pytest.mark.parametrize("error", [REFUSED, NONSENSE, SPENT, AWAY])
-def test_what_stops_the_first_part_stops_the_batch(error: ConvsyncError) -> None:
+def test_an_error_on_the_first_part_stops_the_batch(error: ConvsyncError) -> None:
     with pytest.raises(type(error)) as raised:
         upload_in_parts(BATCH, [([0], failing(error)), ([1, 2, 3], taken)])
     assert raised.value is error

@@ -140,7 +140,7 @@ def test_one_wrong_setting_of_an_account_is_one_finding(
         ),
     ],
 )
-def test_what_is_right_is_found_right(found: list[Finding]) -> None:
+def test_a_correct_set_up_has_no_findings(found: list[Finding]) -> None:
     assert [finding.severity for finding in found] == [None]
 
 

@@ -525,7 +525,7 @@ def test_no_secret_is_in_the_error_about_a_variable(
     assert SECRET not in str(raised.value)
 
 
-def test_no_secret_is_in_the_error_about_a_url_that_is_none(config: Path) -> None:
+def test_no_secret_is_in_the_error_about_an_invalid_url(config: Path) -> None:
     config.write_text(GOOD.replace("sqlite:///ledger.db", SECRET))
     with pytest.raises(
         OperatorError, match=r"store\.url: the address is not a database URL"

@@ -1,4 +1,4 @@
-"""`clicks import`, `clicks enrich`: click logs into the store, and what the ad account says."""
+"""`clicks import`, `clicks enrich`: click logs into the store, and the ad account's data on them."""
 
 from dataclasses import asdict
 from pathlib import Path
