@@ -143,7 +143,7 @@ def test_a_ledger_that_cannot_be_opened_is_told(watched: Office) -> None:
     assert pings(watched) == ["/start", "/fail"]
 
 
-def test_a_config_that_cannot_be_read_is_told_by_what_is_set_outside_of_it(watched: Office) -> None:
+def test_an_unreadable_config_is_reported_through_urls_set_outside_it(watched: Office) -> None:
     watched.configure("country =", "contry =")
     assert watched.night(NIGHT).code == 2
     (told,) = heard(watched)

@@ -203,7 +203,7 @@ def test_half_a_condition_is_said_to_be_one(visitor: Visitor, asked: str, proble
         assert problem in visitor.opens(f"{path}?{asked}"), path
 
 
-def test_costs_are_left_out_where_they_cannot_be_told_apart_alike(seller: Office) -> None:
+def test_costs_are_left_out_if_they_cannot_be_split_the_same_way(seller: Office) -> None:
     found = report(seller, "campaigns", "--where", "region=north")
     assert "Costs are known of all deals alone, or by campaign" in found["finding"]
     assert {row["cost"] for row in found["campaigns"]} == {None}

@@ -107,7 +107,7 @@ def test_a_value_that_is_not_a_click_is_left_out_and_the_rest_of_the_report_is_k
     assert report.identifiers.emails == (ANNA,)
 
 
-def test_a_click_from_before_a_clock_was_put_back_is_taken_for_one_of_now() -> None:
+def test_a_click_from_before_a_clock_was_set_back_counts_as_one_of_now() -> None:
     (sighting,) = read(a_report(landings=[{"age": -DAY, "values": {"gclid": GCLID}}])).sightings
     assert sighting.seen_at == NOW
 

@@ -276,7 +276,9 @@ class TestDynamics(CrmSourceContract):
         (deal,) = read(office.source())
         assert reached(deal) == {"sql": TOUCHED}
 
-    def test_a_flow_beside_the_sale_is_followed_apart(self, office: DynamicsOffice) -> None:
+    def test_a_process_flow_beside_the_sale_is_followed_separately(
+        self, office: DynamicsOffice
+    ) -> None:
         approval = ("check", "signed")
         office.book.stages = (
             *office.book.stages,

@@ -261,7 +261,7 @@ def test_a_repeat_may_count_again_so_none_is_made(
 
 
 @pytest.mark.parametrize("kind", ["garbage", "crash", "hang"])
-def test_a_line_that_goes_dead_leaves_it_open_what_was_taken(
+def test_a_lost_connection_leaves_open_what_was_accepted(
     linkedin: LinkedInConversions, on_linkedin: OnLinkedIn, kind: str
 ) -> None:
     on_linkedin.faults.add(PlannedFault(on="linkedin_events", request=1, kind=kind, seconds=0.05))

@@ -61,7 +61,7 @@ def test_a_world_moves_with_the_clock(sandbox: Sandbox) -> None:
     assert counts[0] < counts[1] < counts[2] == 80
 
 
-def test_an_export_can_be_loaded_and_loaded_anew(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_export_can_be_loaded_repeatedly(sandbox: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "deals.csv"
     for at in (NOW - timedelta(days=20), NOW):
         count = write_deals_csv(path, WORLD, at)

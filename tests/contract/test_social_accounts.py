@@ -222,7 +222,7 @@ def test_the_end_of_the_sign_in_is_announced_sixty_days_before(
         ),
     ],
 )
-def test_what_a_platform_cannot_be_asked_says_where_to_look_instead(
+def test_if_a_platform_cannot_be_read_status_says_where_to_look_instead(
     sandbox: Sandbox, account: Callable[[Sandbox], AdAccount]
 ) -> None:
     asked = account(sandbox)

@@ -185,7 +185,7 @@ def test_a_value_that_has_no_text_is_a_problem(cell: object) -> None:
         ),
     ],
 )
-def test_a_wrong_set_up_stops_with_what_to_mend_and_without_the_password(
+def test_a_wrong_set_up_stops_with_the_fix_and_without_the_password(
     path: Path, url: str, query: str, says: str
 ) -> None:
     filled(path, [])

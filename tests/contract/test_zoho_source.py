@@ -379,7 +379,7 @@ class TestZoho(CrmSourceContract):
             ("something_new", r"docs/zoho\.md"),
         ],
     )
-    def test_a_sign_in_refused_with_200_says_how_to_mend_it(
+    def test_a_sign_in_refused_with_200_says_how_to_fix_it(
         self, office: ZohoOffice, error: str, fix: str
     ) -> None:
         office.fail(Reply(body={"error": error}))

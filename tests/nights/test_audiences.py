@@ -148,7 +148,7 @@ def test_members_are_renewed_at_half_their_membership_and_never_lapse(
 
 
 @pytest.mark.long
-def test_a_lost_answer_is_planned_again_and_whoever_withdrew_meanwhile_is_not_sent(
+def test_after_a_lost_answer_members_are_planned_again_without_those_who_withdrew(
     keeping: Company, sandbox: Sandbox
 ) -> None:
     lose(keeping, "stays")
@@ -301,7 +301,7 @@ def _lists(sandbox: Sandbox) -> list[dict[str, object]]:
 
 
 @pytest.mark.long
-def test_a_restored_backup_has_each_list_emptied_and_filled_anew(
+def test_after_a_restored_backup_each_list_is_emptied_and_filled_again(
     keeping: Company, sandbox: Sandbox, ledger_in_a_file: None
 ) -> None:
     lose(keeping, "stays")

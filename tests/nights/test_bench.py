@@ -48,7 +48,7 @@ def a_figure(value: float | None, *, bar: Bar | None = None, floor: Floor | None
     )
 
 
-def test_every_figure_is_measured_beside_what_it_is_judged_by(figures: list[Figure]) -> None:
+def test_every_figure_is_measured_with_its_floor_and_its_bar(figures: list[Figure]) -> None:
     assert [figure.name for figure in figures] == NAMES
     assert [figure.name for figure in figures if not figure.value] == []
     beside = {figure.name for figure in figures if figure.floor and figure.floor.value}

@@ -101,7 +101,7 @@ def test_a_shorter_lookback_leaves_what_was_counted(counted: Company, sandbox: S
     assert counted.entry(SECOND).reason == "click_outside_lookback"
 
 
-def test_a_longer_lookback_counts_what_was_out_of_it(company: Company) -> None:
+def test_a_longer_lookback_counts_deals_that_were_outside_it(company: Company) -> None:
     company.configure(("action_id = 222", "action_id = 222\nlookback_days = 3"))
     wins(company, FIRST)
     company.night(NIGHT[0])

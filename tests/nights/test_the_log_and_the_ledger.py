@@ -162,7 +162,7 @@ def test_a_difference_is_said_in_plain_words(lived: Company) -> None:
 
 
 @pytest.mark.long
-def test_a_restored_ledger_stops_the_run_and_what_was_sent_since_is_told_again(
+def test_a_restored_ledger_stops_the_run_and_then_resends_what_was_sent_since(
     company: Company,
 ) -> None:
     won(company)

@@ -128,7 +128,7 @@ def test_a_click_counts_only_for_its_own_network(both: Company, room: MicrosoftR
     assert both.entry("D-1", "sale").reason == "waiting_for_click"
 
 
-def test_a_deal_that_is_won_again_is_counted_anew_at_another_second(
+def test_a_deal_that_is_won_again_is_counted_again_at_another_second(
     both: Company, room: MicrosoftRoom
 ) -> None:
     won(both)

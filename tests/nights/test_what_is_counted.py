@@ -361,7 +361,7 @@ WAITING_VERDICTS = [
 
 
 @pytest.mark.parametrize(("code", "due"), WAITING_VERDICTS)
-def test_a_row_put_off_keeps_its_code_and_goes_out_again_when_due(
+def test_a_deferred_row_keeps_its_code_and_goes_out_again_when_due(
     company: Company, sandbox: Sandbox, code: str, due: str
 ) -> None:
     sandbox.platform.verdicts = {"G-D-1": code}
@@ -379,7 +379,7 @@ def test_a_row_put_off_keeps_its_code_and_goes_out_again_when_due(
 
 
 @pytest.mark.long
-def test_a_deal_edited_while_put_off_still_goes_out_when_due(
+def test_a_deal_edited_while_deferred_still_goes_out_when_due(
     company: Company, sandbox: Sandbox
 ) -> None:
     sandbox.platform.verdicts = {"G-D-1": "PROCESSING_ERROR_REASON_TOO_RECENT_CLICK"}
@@ -395,7 +395,7 @@ def test_a_deal_edited_while_put_off_still_goes_out_when_due(
 
 
 @pytest.mark.long
-def test_a_deal_edited_while_a_correction_is_put_off_is_still_corrected_when_due(
+def test_a_deal_edited_while_its_correction_is_deferred_is_still_corrected_when_due(
     company: Company, sandbox: Sandbox
 ) -> None:
     won(company)

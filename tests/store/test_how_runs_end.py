@@ -76,7 +76,7 @@ def test_unreadable_records_up_to_the_limit_are_tolerated(machine: Machine) -> N
     assert run(services).exit_code == 0
 
 
-def test_where_it_is_not_known_what_is_missing_the_run_says_so(machine: Machine) -> None:
+def test_a_run_says_if_it_does_not_know_what_is_missing(machine: Machine) -> None:
     machine.crm.is_complete = True
     machine.changes("D-1", FIRST - HOUR)
     machine.changes("D-2", FIRST - HOUR)

@@ -98,7 +98,7 @@ def note(database: Database) -> None:
 
 
 @pytest.mark.long
-def test_who_asks_while_it_is_worked_out_anew_is_shown_what_there_is(
+def test_a_report_being_recomputed_is_shown_in_its_last_version(
     hurried: KeptFigures, report: Report, database: Database
 ) -> None:
     first = hurried.of(PATH, USUAL, report)

@@ -435,7 +435,7 @@ def test_times_of_a_period_are_of_the_milestones_that_were_reached_in_it(
         assert account.times_to_milestones(connection, long_before) == []
 
 
-def test_times_to_milestones_stand_quickest_first_and_leave_out_what_was_not_sent(
+def test_times_to_milestones_are_sorted_and_leave_out_conversions_that_were_not_sent(
     database: Database,
 ) -> None:
     sent(database, [9 * HOUR], by="slow")

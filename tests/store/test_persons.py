@@ -162,7 +162,7 @@ def test_a_key_of_too_many_clicks_finds_none_and_is_listed_until_it_is_allowed(
 
 
 @pytest.mark.parametrize("many", [persons.MANY, 0], ids=["by what is new", "by all keys"])
-def test_a_crowd_is_listed_takes_in_whoever_comes_to_it_and_breaks_up_with_its_keys(
+def test_a_crowd_is_listed_grows_with_new_deals_and_dissolves_with_its_keys(
     ledger: Ledger, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(persons, "MANY", many)

@@ -47,7 +47,7 @@ COMMA = CellReader(CellFormat(has_decimal_comma=True))
         pytest.param("0.10", "0.10", None, id="as exact as stated"),
     ],
 )
-def test_an_amount_is_exactly_what_is_written(
+def test_an_amount_is_read_exactly_as_written(
     text: str, dot: str | None, comma: str | None
 ) -> None:
     for cells, expected in ((ISO, dot), (COMMA, comma)):

@@ -54,7 +54,7 @@ def test_existing_commands_and_links_pass(page: str) -> None:
         pytest.param("~~~sh\nmake test demos\n~~~", "no target demos", id="the second target"),
     ],
 )
-def test_what_does_not_exist_is_named_with_its_line(page: str, said: str) -> None:
+def test_unknown_commands_and_links_are_named_with_their_line(page: str, said: str) -> None:
     (problem,) = problems(page)
     assert said in problem
 

@@ -330,7 +330,7 @@ def test_a_code_is_explained_in_a_sentence(
 
 @pytest.mark.parametrize("explain", [explain_dm, ads.explain_code])
 @pytest.mark.parametrize("code", ["OF_NEXT_YEAR", "conversion_upload_error.977", "x_error.Y"])
-def test_a_code_nobody_knows_is_not_explained(
+def test_an_unknown_code_is_not_explained(
     explain: Callable[[str], CodeMeaning | None], code: str
 ) -> None:
     assert explain(code) is None

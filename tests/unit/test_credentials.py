@@ -116,7 +116,7 @@ def test_credentials_that_are_nowhere_are_named_with_the_command_that_makes_them
     assert f"--scopes={scope}," in message
 
 
-def test_a_key_file_that_is_none_is_named_and_not_quoted(tmp_path: Path) -> None:
+def test_an_invalid_key_file_is_named_and_not_quoted(tmp_path: Path) -> None:
     path = tmp_path / "key.json"
     path.write_text(json.dumps({"private_key": SECRET}))
     with pytest.raises(OperatorError, match=r"key\.json") as raised:

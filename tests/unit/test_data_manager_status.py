@@ -150,7 +150,7 @@ def a_refusal(*details: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("reason", ["INVALID_REQUEST_ID", "NOT_FOUND"])
-def test_a_request_nobody_knows_is_told_apart(reason: str) -> None:
+def test_an_unknown_request_is_distinguished(reason: str) -> None:
     assert verdict(a_refusal({"reason": reason}), 400) == Unknown()
     in_a_field = {"fieldViolations": [{"field": "request_id", "reason": reason}]}
     assert verdict(a_refusal(in_a_field), 400) == Unknown()

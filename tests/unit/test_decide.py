@@ -122,7 +122,7 @@ def test_what_turned_out_to_be_many_deals_counts_nothing_new(
     assert may_be_repeated(entry, shared, rule) is is_repeated
 
 
-def test_a_correction_on_its_way_does_not_hide_what_was_told() -> None:
+def test_a_correction_in_flight_does_not_hide_the_told_value() -> None:
     rule = replace(a_rule(), smallest_change=Decimal("0.05"))
     entry = structs.replace(an_entry(value=usd(100)), told=usd(90))
     deal = a_deal(amount=91)

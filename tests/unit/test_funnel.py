@@ -271,7 +271,7 @@ def test_stages_compare_within_one_pipeline(
     st.lists(st.sampled_from(NAMES), min_size=1, max_size=8),
     st.lists(st.sampled_from(["h1", "h2"]), max_size=6),
 )
-def test_nothing_beside_the_sale_undoes_or_re_dates_what_was_reached(
+def test_other_pipelines_neither_undo_nor_re_date_a_milestone(
     stages: list[str], beside: list[str]
 ) -> None:
     funnel = Funnel(MILESTONES, [*STAGES, *HANDOVER], source="crm")
@@ -382,7 +382,7 @@ def test_a_win_in_a_stage_that_was_deleted_since_stays_where_it_was() -> None:
         pytest.param(("New", "Won"), (), id="it had gone back before it was won"),
     ],
 )
-def test_a_history_that_begins_late_says_nothing_against_what_is_below_it(
+def test_a_history_that_begins_late_does_not_contradict_earlier_milestones(
     stages: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
     funnel = Funnel(MILESTONES, STAGES, source="crm")

@@ -308,12 +308,12 @@ def kept(code: str) -> Deferred:
     return Deferred(code=code, until=NOW + DAY, is_unknown=True)
 
 
-def test_a_number_the_package_does_not_know_is_kept_and_put_off() -> None:
+def test_an_unknown_error_number_is_kept_and_deferred() -> None:
     outcomes = answered(of_many(2), an_error(number=977, row=1))
     assert outcomes[1] == kept("conversion_upload_error.977")
 
 
-def test_an_enum_the_package_does_not_know_is_kept_and_put_off() -> None:
+def test_an_unknown_enum_is_kept_and_deferred() -> None:
     unknown = an_error(row=1)
     unknown.error_code.Clear()
     unknown.error_code.MergeFromString(bytes([0xA8, 0x46, 0x07]))  # field 1125, varint 7
@@ -321,7 +321,7 @@ def test_an_enum_the_package_does_not_know_is_kept_and_put_off() -> None:
     assert outcomes == [Confirmed(), kept("error_code_1125.7")]
 
 
-def test_an_error_code_that_is_empty_is_put_off_too() -> None:
+def test_a_row_with_an_empty_error_code_is_deferred_too() -> None:
     empty = an_error(row=0)
     empty.error_code.Clear()
     assert answered(of_many(1), empty) == [kept("error_code.0")]
@@ -392,7 +392,7 @@ def test_an_error_of_a_row_that_was_not_sent_costs_none_that_was_taken() -> None
 
 
 @pytest.mark.parametrize("value", [b"", b"\xff\xff\xff"])
-def test_a_failure_that_cannot_be_read_puts_off_what_was_not_taken(value: bytes) -> None:
+def test_an_unreadable_failure_defers_the_rows_that_were_not_accepted(value: bytes) -> None:
     batch = of_many(2)
     response = a_response(batch, an_error(row=1))
     detail = response.partial_failure_error.details[0]
@@ -510,7 +510,7 @@ def test_a_quota_spent_half_way_puts_off_the_rest() -> None:
         ),
     ],
 )
-def test_a_corrections_code_is_read_by_what_was_to_be_corrected(
+def test_a_correction_s_code_is_read_by_its_operation(
     number: int, operation: Operation, outcome: Any
 ) -> None:
     error = an_error("conversion_adjustment_upload_error", number, row=0)

@@ -204,7 +204,7 @@ def test_a_weekend_is_compared_with_weekends_once_enough_are_known() -> None:
     assert set(totals(days_like(SUNDAY, month[:6], needed=3)[1])) == {5, 500}
 
 
-def test_what_is_more_than_four_weeks_ago_is_forgotten() -> None:
+def test_nights_more_than_four_weeks_ago_are_ignored() -> None:
     assert totals(days_like(TUESDAY, nights(*[1] * 40), needed=3)[1]).count(1) <= NIGHTS
 
 

@@ -328,7 +328,9 @@ OUTCOMES: list[Outcome] = [
 
 @pytest.mark.parametrize("is_repeat", [False, True])
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
-def test_what_a_repeat_leaves_unconfirmed_is_unsure(outcome: Outcome, *, is_repeat: bool) -> None:
+def test_a_conversion_whose_repeat_is_not_confirmed_is_unsure(
+    outcome: Outcome, *, is_repeat: bool
+) -> None:
     entry = an_entry(State.SENDING, batch=3)
     assert moves.settled(entry, outcome, is_repeat=is_repeat, now=NOW).after.is_unsure is is_repeat
 

@@ -108,7 +108,7 @@ def test_each_try_again_is_logged_with_its_wait_and_its_cause(
     assert line["because"] == "busy, says [e-mail]"
 
 
-def test_a_phase_reports_what_was_counted_in_it_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_phase_reports_only_its_own_counts(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(LogFormat.JSON)
     with log.bound(run=7):
         with log.phase("read"):

@@ -267,7 +267,7 @@ def test_what_was_taken_back_is_not_taken_back_again_and_counts_again_once_it_st
         pytest.param(Operation.RETRACT, usd(0), LOST_DEAL, usd(130), id="a retraction"),
     ],
 )
-def test_a_correction_put_off_or_refused_goes_out_again_only_when_it_changed(
+def test_a_deferred_or_refused_correction_goes_out_again_only_when_it_changed(
     state: State, operation: Operation, value: Money, same: Decision, other: Decision
 ) -> None:
     due_at = LATER if state is State.DEFERRED else None
@@ -280,7 +280,7 @@ def test_a_correction_put_off_or_refused_goes_out_again_only_when_it_changed(
 @pytest.mark.parametrize(
     "decision", [pytest.param(usd(100), id="went back"), pytest.param(NO_AMOUNT, id="went blank")]
 )
-def test_a_correction_is_dropped_when_what_was_told_is_right_again(
+def test_a_correction_is_dropped_when_the_confirmed_value_is_right_again(
     state: State, decision: Decision
 ) -> None:
     entry = an_entry(state, operation=Operation.RESTATE, value=usd(120), told=usd(100))

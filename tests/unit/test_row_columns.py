@@ -78,7 +78,7 @@ def is_as_told(row: Mapping[str, object], told: Mapping[str, object]) -> bool:
     return are_as_told([tuple(row[name] for name in COLUMNS)], columns, SEAL)
 
 
-def test_a_row_that_holds_what_is_told_of_it_is_as_told() -> None:
+def test_a_row_that_matches_its_events_passes_the_comparison() -> None:
     assert is_as_told(ROW, TOLD)
 
 

@@ -610,7 +610,7 @@ def test_by_the_google_ads_api_nothing_leaves_this_machine_unprotected_either(
         load_settings(config)
 
 
-def test_the_official_clients_file_is_used_and_what_is_written_here_goes_before_it(
+def test_the_official_client_s_file_is_used_and_our_config_takes_precedence(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "google-ads.yaml").write_text(
