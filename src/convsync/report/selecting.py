@@ -111,7 +111,7 @@ def in_one_currency(
         count, so_far = total.get(worth.currency, (0, Decimal(0)))
         total[worth.currency] = count + 1, so_far + worth.amount
     in_order = sorted(total.items(), key=lambda pair: pair[0] or "")
-    left_out = {company: sum(one.left_out for one in added)}
+    left_out: dict[str | None, int] = {company: sum(one.left_out for one in added)}
     return [Sum(name, count, value, left_out.get(name, 0)) for name, (count, value) in in_order]
 
 
