@@ -85,9 +85,7 @@ _COOKIES: Final[Mapping[str, ClickIdKind]] = {
 }
 """Google's cookies are named after the ad's kind: `gb` keeps the wbraid, `ag` the gbraid."""
 _KINDS: Final = {kind.value: kind for kind in ClickIdKind} | dict(_COOKIES)
-_OF_A_URL: Final = re.compile(
-    r"/|[?&]|www\.|\{\w+\}\?|[a-z_]\w{0,30}=(?:[^=]|\Z)", re.IGNORECASE
-)
+_OF_A_URL: Final = re.compile(r"/|[?&]|www\.|\{\w+\}\?|[a-z_]\w{0,30}=(?:[^=]|\Z)", re.IGNORECASE)
 _NEXT_PARAMETER: Final = re.compile("[&?#]")
 _DEEPEST: Final = 3
 """How many times a URL may stand within another, or be encoded over again."""
