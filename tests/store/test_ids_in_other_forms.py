@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from convsync.extract.csv_file import CsvDeals
 from convsync.extract.id_forms import other_forms_of
 from convsync.store import deals, quarantine
 from convsync.store.database import Connection, Database
 from tests.store.rows import rolled_back
-from tests.store.test_unchanged_rows import CELLS, COLUMNS, CsvDeals, Nights, Row
+from tests.store.test_unchanged_rows import CELLS, COLUMNS, Nights, Row
 
 GUID = "8f14e45f-ceea-467f-a9a3-c1d2e3f4a5b6"
 
