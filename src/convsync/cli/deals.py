@@ -47,37 +47,39 @@ ReasonName = Annotated[
 Code = Annotated[
     str | None, typer.Option("--code", metavar="CODE", help="Only those with this code.")
 ]
-Rule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only of this rule.")]
-Source = Annotated[
-    str | None, typer.Option("--source", metavar="NAME", help="Only of this source.")
-]
+Rule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only this rule.")]
+Source = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only this source.")]
 ClickKind = Annotated[
     str | None,
     typer.Option(
-        "--click", metavar="KIND", help="Only those matched with a gclid, … or with a person."
+        "--click", metavar="KIND", help="Only those matched by a gclid, …, or by a person."
     ),
 ]
 FoundBy = Annotated[
     str | None,
     typer.Option(
-        "--found-by", metavar="HOW", help="Only those whose match was found on the deal, email, …"
+        "--found-by",
+        metavar="HOW",
+        help="Only those whose match was found on the deal, by email, …",
     ),
 ]
 OlderThan = Annotated[
     str | None,
-    typer.Option("--older-than", metavar="TIME", help="Only reached so long ago, e.g. 21d."),
+    typer.Option(
+        "--older-than", metavar="TIME", help="Only those reached at least this long ago, e.g. 21d."
+    ),
 ]
 ValueAbove = Annotated[
     str | None, typer.Option("--value-above", metavar="AMOUNT", help="Only those worth more.")
 ]
 Order = Annotated[
     str | None,
-    typer.Option("--order", metavar="score", help="Open deals, by their chance of a sale."),
+    typer.Option("--order", metavar="score", help="List open deals by their chance of a sale."),
 ]
 Limit = Annotated[
     int,
     typer.Option(
-        "--limit", metavar="N", min=1, help="How many the table lists; CSV and JSON list all."
+        "--limit", metavar="N", min=1, help="How many rows the table has; CSV and JSON have all."
     ),
 ]
 
@@ -105,11 +107,11 @@ def deals(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """List conversions by how they stand, the longest ago first, and add them up by currency.
+    """List conversions by state, oldest first, and add them up by currency.
 
-    What is not planned yet is worth what its deal is. By `--order score` open deals are listed
-    instead, those with the best chance of a sale first, with what moved it. By `--came-to` and what
-    stands below it, the deals behind a figure of a report are listed. In CSV and JSON times are in
+    A conversion that is not planned yet is worth what its deal is. `--order score` lists open deals
+    instead, best chance of a sale first, with the facts behind it. `--came-to` and the options
+    below it list the deals behind a figure of a report. In CSV and JSON times are in
     UTC.
     """
     settings = options.load(config)

@@ -24,7 +24,7 @@ FromStdin = Annotated[
     bool,
     typer.Option(
         "--email-stdin",
-        help="Whoever has an e-mail address that is typed or piped in, one a line; an argument"
+        help="Whoever has an e-mail address typed or piped in, one per line; an argument"
         " would stay in the shell's history.",
     ),
 ]
