@@ -168,8 +168,9 @@ class KeptFigures:
                 self._end(key, work)
         except Exception as error:
             for key, work in to_do.items():
-                is_ours = isinstance(error, ConvsyncError)
-                work.error = error if is_ours else ConvsyncError("No report could be worked out.")
+                work.error = ConvsyncError("No report could be worked out.")
+                if isinstance(error, ConvsyncError):
+                    work.error = error
                 self._end(key, work)
             raise
 
