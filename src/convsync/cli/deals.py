@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from convsync.report.exchange import Exchange
     from convsync.settings import Settings
     from convsync.store.database import Connection
     from convsync.store.selection import Selected, Selection, Sum
@@ -107,7 +108,10 @@ def deals(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """List conversions by state, oldest first, and add them up by currency.
+    """List conversions by state, oldest first, and add them up.
+
+    With [rates] the sum is in the company's currency, each at the rate of its milestone's day;
+    without, each currency is added up separately.
 
     A conversion that is not planned yet is worth what its deal is. `--order score` lists open deals
     instead, best chance of a sale first, with the facts behind it. `--came-to` and the options
@@ -148,14 +152,32 @@ def deals(
 
 def _show_conversions(settings: "Settings", asked: "Selection", limit: int, form: Format) -> None:
     from convsync import opening
-    from convsync.report.selecting import require_known
+    from convsync.report.selecting import in_one_currency, require_known
 
     with options.ledger(settings) as database, database.reading() as connection:
         require_known(connection, settings.rules, settings.deals, asked)
-        if form is Format.TABLE:
-            _show_table(*_first_and_sum(connection, asked, limit), opening.company_zone(settings))
-        else:
+        if form is not Format.TABLE:
             _show_all(connection, asked, form)
+            return
+        found, added = _first_and_sum(connection, asked, limit)
+        exchange = _exchange_of(settings)
+        in_all = in_one_currency(connection, asked, added, exchange)
+    _show_table(found, in_all, opening.company_zone(settings))
+    if exchange.currency is None and len({one.currency for one in in_all} - {None}) > 1:
+        typer.echo("Each currency is added up by itself: the config has no [rates].")
+    for note in exchange.notes:
+        typer.echo(note)
+
+
+def _exchange_of(settings: "Settings") -> "Exchange":
+    """Return what sums are converted by; what reads rates is loaded only where there are some."""
+    from convsync.report.exchange import Exchange
+
+    if settings.rates is None:
+        return Exchange()
+    from convsync import wiring
+
+    return wiring.exchange_of(settings)
 
 
 def _show_all(connection: "Connection", asked: "Selection", form: Format) -> None:
