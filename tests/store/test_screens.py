@@ -22,6 +22,7 @@ from convsync.store.schema import GROWS, metadata
 from convsync.web import passwords
 from tests.builders import NOW, a_deal
 from tests.collect.serving import listening
+from tests.store.conftest import Kind
 from tests.store.rows import (
     a_conversion_of,
     a_run,
@@ -89,8 +90,8 @@ def a_ledger(database: Database) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(kind: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any]]:
-    """The page's address, with somebody who has signed in, and the URL of its ledger."""
+def page(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]]:
+    """Somebody who has signed in to the page, and the URL of its ledger."""
     url = kind.migrated()
     ledger_url = url.render_as_string(hide_password=False)
     with closing(Database(ledger_url)) as database:
