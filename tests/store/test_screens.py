@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, update
 
 from convsync import audit
 from convsync.cli import serve
@@ -18,7 +18,7 @@ from convsync.model.user import Role, User
 from convsync.settings import load_settings
 from convsync.store import audit_log, ledger, runs, users
 from convsync.store.database import Database
-from convsync.store.schema import GROWS, metadata
+from convsync.store.schema import GROWS, deal_sums, ledger_sums, metadata
 from convsync.web import passwords
 from tests.builders import NOW, a_deal
 from tests.collect.serving import listening
@@ -55,13 +55,17 @@ PARTIAL = {
     for index in table.indexes
     if index.dialect_options["sqlite"]["where"] is not None
 }
+MANY = 1_000_000
 BY_INDEX = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
 """What PostgreSQL rather does on tables as small as these."""
 Statement = tuple[str, Any]
 
 
 def a_ledger(database: Database) -> None:
-    """A deal that was confirmed, one that is blocked, and a night that came to its end."""
+    """A deal that was confirmed, one that is blocked, and a night that came to its end.
+
+    The kept sums say that there are many more of both: the page is then that of a long ledger.
+    """
     save(database, a_deal("D-1"), a_deal("D-2"))
     with database.transaction("a night") as connection:
         run = a_run(connection)
@@ -85,6 +89,9 @@ def a_ledger(database: Database) -> None:
             audit_number=head.number,
             audit_digest=head.digest,
         )
+        for table, more in ((ledger_sums, MANY), (deal_sums, 2 * MANY)):
+            is_kept = table.c.rows > 0
+            connection.execute(update(table).where(is_kept).values(rows=table.c.rows + more))
         reader = User(name="vera", role=Role.VIEWER)
         users.add(connection, reader, passwords.hash_of(PASSWORD), NOW)
 
