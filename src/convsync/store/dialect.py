@@ -1,6 +1,6 @@
 """The few things SQLite and PostgreSQL do differently. What is one's alone stands in `sqlite_bulk`
-and `postgresql_bulk`, their errors in `database_errors`, a query's own table of numbers in `given`.
-Nothing else knows which it is.
+and `postgresql_bulk`, their errors in `database_errors`, a query's own table of numbers in `given`,
+an index that is dropped and made again in `order_index`. Nothing else knows which it is.
 
 On both, transactions that write queue up instead of failing half way: what one has read, and every
 number it has counted up to, still holds when it writes. SQLite begins them IMMEDIATE, PostgreSQL
