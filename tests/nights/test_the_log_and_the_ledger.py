@@ -111,6 +111,12 @@ def test_an_edit_of_any_column_of_the_ledger_is_found(lived: Company) -> None:
     assert not missed
 
 
+@pytest.mark.parametrize("column", ["run_id", "batch_id"])
+def test_a_row_of_a_run_or_batch_that_does_not_exist_is_found(lived: Company, column: str) -> None:
+    found = verified(lived, f"UPDATE ledger SET {column} = 99 WHERE id = {COUNTED}")
+    assert {difference.about for difference in found.differences} == {lived.entry("D-1").order_id}
+
+
 def test_what_no_state_needs_is_found_where_it_stands_in_a_row(lived: Company) -> None:
     for column in ("operation", "told_currency", "clicked_at", "event_at", "extras"):
         value = "'restate'" if column == "operation" else "1"
