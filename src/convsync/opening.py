@@ -4,6 +4,7 @@ What a night works with is wired in `wiring`. A command that only looks somethin
 because importing all that takes longer than its answer.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,15 @@ def company_zone(settings: Settings) -> ZoneInfo:
     if settings.company.time_zone is None:
         raise OperatorError("Dates need a calendar: set [company] time_zone.")
     return settings.company.time_zone
+
+
+def absurd_above(settings: Settings) -> Decimal | None:
+    """Return above which amount every rule that sends amounts would call one absurd."""
+    limits = [
+        rule.amounts.absurd_above for rule in settings.rules.values() if rule.value.kind == "amount"
+    ]
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None
 
 
 def database_url(url: SecretStr, folder: Path) -> str:

@@ -82,6 +82,15 @@ def test_stuck_deals_are_listed_counted_and_added_up(ledger: Office) -> None:
     assert "No conversion is like that" in ledger.types(*words, "--older-than", "12d").out
 
 
+def test_an_amount_nobody_believes_is_listed_and_left_out_of_the_sum(ledger: Office) -> None:
+    ledger.deal("D-4", mql_date="", gclid="", amount="50000000")
+    ledger.night(NEXT_NIGHT)
+    lines = ledger.types("deals", "--state", "waiting").out.splitlines()
+    assert any("D-4" in line and "50,000,000.00 EUR" in line for line in lines)
+    assert lines[-2] == "2 conversions: 4,711.00 EUR (2)"
+    assert lines[-1].startswith("The sum leaves out 1 amount of deals, below zero or above the")
+
+
 def test_a_listing_says_how_many_more_there_are(ledger: Office) -> None:
     lines = ledger.types("deals", "--limit", "1").out.splitlines()
     assert lines[2] == "and 2 more; --limit or --format csv lists them"

@@ -142,6 +142,18 @@ def test_one_cell_may_hold_several_addresses(cell: str, expected: list[str]) -> 
 
 
 @pytest.mark.parametrize(
+    "cell", ['["jane@example.com", "joe@example.com"]', "{jane@example.com,joe@example.com}"]
+)
+def test_a_list_of_addresses_as_databases_write_it_is_several(cell: str) -> None:
+    assert ISO.hashed_emails(cell) == [hashed("jane@example.com"), hashed("joe@example.com")]
+
+
+@pytest.mark.parametrize("cell", ["1234567890", "0123456789", "12345678"])
+def test_digits_in_a_row_are_nobodys_number(cell: str) -> None:
+    assert ISO.hashed_phones(cell, "DE") == []
+
+
+@pytest.mark.parametrize(
     ("country", "phone", "expected"),
     [
         pytest.param("FR", "06 12 34 56 78", "+33612345678", id="the cell's country"),

@@ -22,7 +22,10 @@ FUNNEL: Words = (
     ("deals", "Those that came to a step: they reached its milestone or one that follows it."),
     ("of before, of leads", "Their share of those that came to the step before, and of all leads."),
     ("half within, nine in ten", _HALF),
-    ("stand here, lost here", "Deals whose last step it is: add --fate open, or --fate lost."),
+    (
+        "stand here, lost here",
+        "Deals whose last step it is: they are open still, or were lost there.",
+    ),
     ("worth", "What the CRM says that they are worth."),
     ("sent", "What platforms were sent for reaching the step, over all rules that count it."),
 )
@@ -34,7 +37,7 @@ COHORTS: Words = (
     ("leads", _LEADS),
     ("a milestone", "Leads that came to it by now, and their share of the cohort's leads."),
     ("nine in ten sure", "Where the share that came to the last step lies nine times in ten."),
-    ("expected", "What the unfinished cohort's leads will have come to in the end."),
+    ("unfinished", "Some of the leads may still be sold: what all will have come to in the end."),
 )
 SHORTFALLS: Words = (
     ("decided", _DECIDED),

@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from re import compile as pattern
 from typing import TypeVar
+from unicodedata import normalize
 
 from convsync.extract.amounts import Amount, AmountReader
 from convsync.extract.cell_error import CellError, shape_of
@@ -58,6 +59,8 @@ _YES_OR_NO = dict.fromkeys(("true", "1", "yes"), True) | dict.fromkeys(
 _MOST_DIGITS = 1_000
 _ANGLED = pattern(r"<([^<>]*)>")
 _MAILTO = "mailto:"
+_AROUND_MAIL = " []{}\"'"
+"""What stands around each address of a list in JSON, or as PostgreSQL writes arrays."""
 
 
 class CellReader:
@@ -230,6 +233,7 @@ class CellReader:
             return []
         if found := self._phone_hashes_in(text):
             return [one for one in found if one not in HASHES_OF_NOTHING]
+        text = text if text.isascii() else normalize("NFKC", text)
         parts = phones_in(text, self._separator)
         return [phone for part in parts if (phone := hashed_phone(part, region))]
 
@@ -393,5 +397,5 @@ def _emails_among(parts: Iterable[str]) -> Iterator[str]:
     for part in parts:
         for piece in part.split() if part.count("@") > 1 else (part,):
             angled = _ANGLED.search(piece)
-            if email := normalised_email(angled[1] if angled else piece):
+            if email := normalised_email(angled[1] if angled else piece.strip(_AROUND_MAIL)):
                 yield email

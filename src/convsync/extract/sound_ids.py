@@ -16,8 +16,10 @@ from convsync.extract.cell_error import CellError, shape_of
 from convsync.extract.salesforce_ids import WITHOUT_CHECK, with_check_characters
 from convsync.model.captured import STRAYS, WORDS_FOR_NOTHING
 
-_PLAIN: Final = re.compile(r"(?!0[1-9])[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z")
-_EXPONENT: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}\Z")
+_PLAIN: Final = re.compile(
+    r"(?!0[1-9]|[0-9]\.[0-9]+[eE])[A-Za-z0-9_:-]+(?:\.(?!0+\Z)[A-Za-z0-9_:-]+)*\Z"
+)
+_EXPONENT: Final = re.compile(r"[0-9](?:[.,][0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}\Z")
 _TENTHS: Final = re.compile(r"[0-9]+[.,]0+\Z")
 _ERROR: Final = re.compile(r"#(?:N/A|REF!|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|#*)\Z")
 _NOTHING: Final = frozenset({"undefined", "null", "none", "nan", "(not set)", "[object object]"})
@@ -58,7 +60,7 @@ def plain_ids(texts: Sequence[str]) -> Sequence[str]:
         and not any(map(_ZOHO.match, texts))
     ):
         return texts
-    raise CellError("holds an ID that is not plain")
+    raise CellError("holds an ID that is not plain text")
 
 
 def is_no_key(text: str) -> bool:
@@ -83,7 +85,7 @@ def keys_in(texts: Sequence[str]) -> Sequence[str]:
 def raise_if_damaged(text: str) -> None:
     """Raise CellError for what a spreadsheet or a program wrote in an ID's place."""
     if text.casefold() in _NOTHING:
-        raise CellError("holds a word that stands for a missing ID: leave it empty")
+        raise CellError("holds a word that means a missing ID: leave it empty")
     if _EXPONENT.match(text) or _TENTHS.match(text) or _ERROR.match(text):
         raise CellError(
             f"holds what a spreadsheet made of an ID ({shape_of(text)}): format its column as text"

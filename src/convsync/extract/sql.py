@@ -62,6 +62,7 @@ class SqlDeals:
     cells: CellFormat
     rows_per_deal: RowsPerDeal = RowsPerDeal.ONE
     is_complete: bool = False
+    ids_are_exact: bool = False
     lag: timedelta = timedelta(0)
     overlap: timedelta = timedelta(minutes=10)
     time_zones: Mapping[str, ZoneInfo] = field(default_factory=dict)
@@ -322,7 +323,7 @@ class _OpenQuery:
             inside = sum(1 for _ in result)
         if inside and not rows:
             raise OperatorError(
-                f"source '{self._source}': its query yields nothing with its window taken away, and"
+                f"source '{self._source}': its query returns nothing without its window, but"
                 f" {inside} rows with it: compare a column with :since or :until in its WHERE, as"
                 " in `changed >= :since`."
             )

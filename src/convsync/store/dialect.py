@@ -139,8 +139,8 @@ def allow_no_more_tables(connection: Connection) -> None:
 def _explained(error: OperationalError) -> Exception:
     if getattr(error.orig, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return OperatorError(
-            f"There is no room for what the preview plans: {database_message(error)}. "
-            "Make room for temporary files, or name another folder by SQLITE_TMPDIR."
+            f"There is no room for the preview's tables: {database_message(error)}. "
+            "Free some space for temporary files, or set SQLITE_TMPDIR to another folder."
         )
     return error
 
