@@ -158,11 +158,14 @@ class _UsualCase:
 
     def _picked(self, milestone: Milestone, candidates: Sequence[Candidate]) -> Candidate | None:
         """Return the first or last of the best clicks, None where not all count."""
+        if len(candidates) == 2:
+            one, other = candidates
+            if one.click.click_id == other.click.click_id:
+                return _same_click(one, other)
         by_id: dict[ClickId, Candidate] = {}
         for one in candidates:
             if (known := by_id.setdefault(one.click.click_id, one)) is not one:
-                click = min(known.click, one.click, key=seen_at)
-                by_id[click.click_id] = Candidate(click, min(known.basis, one.basis))
+                by_id[one.click.click_id] = _same_click(known, one)
         different = by_id.values()
         if any(self._time_of(one.click, milestone) is None for one in different):
             return None
@@ -174,6 +177,12 @@ class _UsualCase:
         if len(best) > 1 and best[0].click.clicked_at == best[1].click.clicked_at:
             return None
         return best[0]
+
+
+def _same_click(one: Candidate, other: Candidate) -> Candidate:
+    """Return a click that was found twice, as it was seen first, by the better of both ways."""
+    click = min(one.click, other.click, key=seen_at)
+    return Candidate(click, min(one.basis, other.basis))
 
 
 def _may_be_sent(deal: Deal) -> bool:
