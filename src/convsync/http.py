@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError, NameResolutionError
 
-from convsync import __version__, answer_body, log, tracing
+from convsync import __version__, answer_body, log
 from convsync.answer_body import NotJson as NotJson
 from convsync.clock import SERVERS, Clock, system_clock
 from convsync.errors import (
@@ -36,9 +36,10 @@ from convsync.errors import (
     TransientError,
     UnexpectedResponseError,
 )
-from convsync.guides import located
 from convsync.pace import Pace
 from convsync.parallel import pause, raise_if_given_up, together
+from convsync.process import tracing
+from convsync.process.guides import located
 from convsync.retrying import RetryPolicy, keep_trying
 from convsync.vendor_words import code_in, name_of, path_of
 

@@ -17,19 +17,22 @@ leases alone go by a real clock, the database's where it has one.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from convsync import carrying_out, forgetting, log, windows
+from convsync import log
 from convsync.audiences import matching
+from convsync.decisions import carrying_out
 from convsync.errors import OperatorError, UnsafePlanError
 from convsync.extract.source import ClickSource
-from convsync.forgetting import Forgotten, Whom
 from convsync.model.audience import Renewal
 from convsync.model.chosen import Chosen
 from convsync.model.kept_plan import Kept
 from convsync.model.ledger import LedgerEntry
 from convsync.model.narrowed import EVERYTHING, Narrowed
 from convsync.model.period import Period
-from convsync.opened_run import opened_import, opened_preview, opened_run
-from convsync.services import Report, Services
+from convsync.privacy import forgetting
+from convsync.privacy.forgetting import Forgotten, Whom
+from convsync.reading import windows
+from convsync.running.opened_run import opened_import, opened_preview, opened_run
+from convsync.running.services import Report, Services
 from convsync.store import (
     allowed_keys,
     click_index,

@@ -34,8 +34,8 @@ from convsync.extract.field_writer import (
 )
 from convsync.model.event import Event, EventKind
 from convsync.model.write_back import NUMBERS, Fact, FieldChange, ToWriteBack
+from convsync.process.stopping import Stop
 from convsync.report.scores import scored
-from convsync.stopping import Stop
 from convsync.store import deal_facts, deals, value_versions, write_backs
 from convsync.store.database import Connection
 from convsync.store.session import Session

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from convsync import pipeline
-from convsync.forgetting import Whom
 from convsync.model.expected import Cell, ExpectedTable, Measured, Timing
+from convsync.privacy.forgetting import Whom
 from convsync.sandbox.crm import book as crm
 from convsync.sandbox.crm.vendors import CrmOfVendor
 from convsync.sandbox.crm.writing import WRITABLE

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from convsync.calls import Attempt, PacedCalls
 from convsync.errors import TransientError
 from convsync.retrying import RetryPolicy
+from convsync.sending.calls import Attempt, PacedCalls
 from convsync.store.database import Database
 from convsync.upload.destination import Quota
 from tests.builders import NOW

@@ -54,7 +54,7 @@ def write(
 
     Raises OperatorError where the file cannot be written.
     """
-    from convsync import private_file
+    from convsync.process import private_file
     from convsync.report.page import localised, page
 
     sections = [*of_rules(found_by, days), *of_fields(fields), *html_sections.rates(exchange)]

@@ -21,7 +21,7 @@ FromStdin = Annotated[
     bool,
     typer.Option(
         "--email-stdin",
-        help="Whoever has the e-mail address that is typed or piped in; an argument would stay in"
+        help="Whoever has the e-mail address typed or piped in; an argument would stay in"
         " the shell's history.",
     ),
 ]
@@ -41,8 +41,8 @@ def customer(
 ) -> None:
     """Show a customer's clicks, deals, milestones and conversions in the order they happened.
 
-    All of a customer is what keys lead to: CRM and visitor IDs, click IDs, hashed e-mails and
-    phones. Times are in the company's zone; as CSV and JSON they are in UTC.
+    Keys link a customer's records: CRM and visitor IDs, click IDs, hashed e-mails and phones.
+    Times are in the company's zone; as CSV and JSON they are in UTC.
     """
     from convsync.report import journey
 

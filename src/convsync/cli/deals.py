@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from convsync.report.exchange import Exchange
     from convsync.settings import Settings
     from convsync.store.database import Connection
     from convsync.store.selection import Selected, Selection, Sum
@@ -47,37 +48,39 @@ ReasonName = Annotated[
 Code = Annotated[
     str | None, typer.Option("--code", metavar="CODE", help="Only those with this code.")
 ]
-Rule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only of this rule.")]
-Source = Annotated[
-    str | None, typer.Option("--source", metavar="NAME", help="Only of this source.")
-]
+Rule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only this rule.")]
+Source = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only this source.")]
 ClickKind = Annotated[
     str | None,
     typer.Option(
-        "--click", metavar="KIND", help="Only those matched with a gclid, … or with a person."
+        "--click", metavar="KIND", help="Only those matched by a gclid, …, or by a person."
     ),
 ]
 FoundBy = Annotated[
     str | None,
     typer.Option(
-        "--found-by", metavar="HOW", help="Only those whose match was found on the deal, email, …"
+        "--found-by",
+        metavar="HOW",
+        help="Only those whose match was found on the deal, by email, …",
     ),
 ]
 OlderThan = Annotated[
     str | None,
-    typer.Option("--older-than", metavar="TIME", help="Only reached so long ago, e.g. 21d."),
+    typer.Option(
+        "--older-than", metavar="TIME", help="Only those reached at least this long ago, e.g. 21d."
+    ),
 ]
 ValueAbove = Annotated[
     str | None, typer.Option("--value-above", metavar="AMOUNT", help="Only those worth more.")
 ]
 Order = Annotated[
     str | None,
-    typer.Option("--order", metavar="score", help="Open deals, by their chance of a sale."),
+    typer.Option("--order", metavar="score", help="List open deals by their chance of a sale."),
 ]
 Limit = Annotated[
     int,
     typer.Option(
-        "--limit", metavar="N", min=1, help="How many the table lists; CSV and JSON list all."
+        "--limit", metavar="N", min=1, help="How many rows the table has; CSV and JSON have all."
     ),
 ]
 
@@ -105,11 +108,14 @@ def deals(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """List conversions by how they stand, the longest ago first, and add them up by currency.
+    """List conversions by state, oldest first, and add them up.
 
-    What is not planned yet is worth what its deal is. By `--order score` open deals are listed
-    instead, those with the best chance of a sale first, with what moved it. By `--came-to` and what
-    stands below it, the deals behind a figure of a report are listed. In CSV and JSON times are in
+    With [rates] the sum is in the company's currency, each at the rate of its milestone's day;
+    without, each currency is added up separately.
+
+    A conversion that is not planned yet is worth what its deal is. `--order score` lists open deals
+    instead, best chance of a sale first, with the facts behind it. `--came-to` and the options
+    below it list the deals behind a figure of a report. In CSV and JSON times are in
     UTC.
     """
     settings = options.load(config)
@@ -146,14 +152,32 @@ def deals(
 
 def _show_conversions(settings: "Settings", asked: "Selection", limit: int, form: Format) -> None:
     from convsync import opening
-    from convsync.report.selecting import require_known
+    from convsync.report.selecting import in_one_currency, require_known
 
     with options.ledger(settings) as database, database.reading() as connection:
         require_known(connection, settings.rules, settings.deals, asked)
-        if form is Format.TABLE:
-            _show_table(*_first_and_sum(connection, asked, limit), opening.company_zone(settings))
-        else:
+        if form is not Format.TABLE:
             _show_all(connection, asked, form)
+            return
+        found, added = _first_and_sum(connection, asked, limit)
+        exchange = _exchange_of(settings)
+        in_all = in_one_currency(connection, asked, added, exchange)
+    _show_table(found, in_all, opening.company_zone(settings))
+    if exchange.currency is None and len({one.currency for one in in_all} - {None}) > 1:
+        typer.echo("Each currency is added up by itself: the config has no [rates].")
+    for note in exchange.notes:
+        typer.echo(note)
+
+
+def _exchange_of(settings: "Settings") -> "Exchange":
+    """Return what sums are converted by; what reads rates is loaded only where there are some."""
+    from convsync.report.exchange import Exchange
+
+    if settings.rates is None:
+        return Exchange()
+    from convsync import wiring
+
+    return wiring.exchange_of(settings)
 
 
 def _show_all(connection: "Connection", asked: "Selection", form: Format) -> None:

@@ -24,33 +24,37 @@ CameTo = Annotated[
     typer.Option(
         "--came-to",
         metavar="STEP",
-        help="Deals instead: those that came to a step of the funnel, or to its beginning, lead.",
+        help="List deals instead: those that came to a step of the funnel, or to its start, lead.",
     ),
 ]
 FateName = Annotated[
     str | None,
-    typer.Option("--fate", metavar="FATE", help="Those that stopped there: open, lost or won."),
+    typer.Option(
+        "--fate", metavar="FATE", help="Only those that stopped there: open, lost or won."
+    ),
 ]
 LeadFrom = Annotated[
-    str | None, typer.Option("--lead-from", metavar="DAY", help="Leads from this day on.")
+    str | None, typer.Option("--lead-from", metavar="DAY", help="Only leads from this day on.")
 ]
 LeadTo = Annotated[
-    str | None, typer.Option("--lead-to", metavar="DAY", help="Leads up to this day.")
+    str | None, typer.Option("--lead-to", metavar="DAY", help="Only leads up to this day.")
 ]
 ReachedFrom = Annotated[
     str | None,
-    typer.Option("--reached-from", metavar="DAY", help="Those that reached it from this day on."),
+    typer.Option(
+        "--reached-from", metavar="DAY", help="Only those that reached it from this day on."
+    ),
 ]
 ReachedTo = Annotated[
     str | None,
-    typer.Option("--reached-to", metavar="DAY", help="Those that reached it up to this day."),
+    typer.Option("--reached-to", metavar="DAY", help="Only those that reached it up to this day."),
 ]
 Where = Annotated[
     list[str] | None,
     typer.Option(
         "--where",
         metavar="NAME=VALUE",
-        help="Only those with this in a segment, as their source, or as their campaign, ad_group,"
+        help="Only those with this value of a segment, or of source, campaign, ad_group,"
         " keyword, device, location or audience.",
     ),
 ]

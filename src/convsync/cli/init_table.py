@@ -10,7 +10,7 @@ import typer
 
 from convsync.cli import first_config
 from convsync.errors import OperatorError
-from convsync.guides import located
+from convsync.process.guides import located
 
 if TYPE_CHECKING:
     from convsync.wiring.proposed import Proposed

@@ -47,7 +47,7 @@ class ReportName(StrEnum):
 
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="WHEN", help="Take this instant for now in every answer."),
+    typer.Option("--as-of", metavar="WHEN", help="Use this instant as now in every answer."),
 ]
 
 
@@ -130,7 +130,7 @@ def _add_questions(server: "MCPServer", commands: Commands) -> None:
 
     @reads
     def explain(deal: str) -> str:
-        """Say for each milestone of a deal where it stands, why, and what to do about it."""
+        """Say for each milestone of a deal what state it is in, why, and what to do about it."""
         return commands.answer("explain", about=deal)
 
     @reads
@@ -153,7 +153,7 @@ def _add_overviews(server: "MCPServer", commands: Commands) -> None:
 
     @reads
     def status() -> str:
-        """Show the account of every deal, what is in flight or unreadable, and recent runs."""
+        """Show the account of every deal, what is in flight or unreadable, and the recent runs."""
         return commands.answer("status", takes_as_of=True)
 
     @reads

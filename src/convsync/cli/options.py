@@ -42,7 +42,7 @@ AsOf = Annotated[
     typer.Option(
         "--as-of",
         metavar="WHEN",
-        help="Take this instant for now, e.g. 2026-03-01T02:00+01:00; without an offset it is in "
+        help="Use this instant as now, e.g. 2026-03-01T02:00+01:00; without an offset it is in "
         "the company's time zone.",
     ),
 ]
@@ -50,7 +50,7 @@ Force = Annotated[bool, typer.Option("--force", help="Send even an unusual plan.
 By = Annotated[
     str | None,
     typer.Option(
-        "--by", metavar="NAME", help="Who answers for it, for the audit log; else the user."
+        "--by", metavar="NAME", help="Who is responsible, for the audit log; by default the user."
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Plan only; write and send nothing.")]

@@ -45,26 +45,27 @@ _FIELD_COLUMNS = ("source", "field", "deals", "empty", "lower_case", "cut")
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day of the milestones; else 90 days ago."),
+    typer.Option(
+        "--from", metavar="DAY", help="First day of the milestones; by default 90 days ago."
+    ),
 ]
 By = Annotated[
     str | None,
-    typer.Option(
-        "--by", metavar="WHAT", help="Grouped by source, form, week, or a segment's name."
-    ),
+    typer.Option("--by", metavar="WHAT", help="Group by source, form, week, or a segment's name."),
 ]
 Html = Annotated[
     Path | None,
     typer.Option(
         "--html",
         metavar="FILE",
-        help="Write a page with charts, grouped in every way there is, that needs no network.",
+        help="Write a page with charts and every possible grouping, which needs no network.",
     ),
 ]
 Fields = Annotated[
     bool,
     typer.Option(
-        "--fields", help="The deals' fields instead: empty, or with IDs lower-cased or cut."
+        "--fields",
+        help="Show the deals' fields instead: empty, or with IDs lower-cased or truncated.",
     ),
 ]
 OnlyRule = Annotated[str | None, typer.Option("--rule", metavar="NAME", help="Only this rule.")]
@@ -96,9 +97,9 @@ def coverage(
     *,
     fields: Fields = False,
 ) -> None:
-    """Show by what the conversions of a period were matched, and to which reason others fell.
+    """Show what the conversions of a period were matched by, and why the others were not.
 
-    What came too late for its click is listed with the earlier milestone that was in time.
+    If a milestone came too late for its click, an earlier milestone that was in time is listed.
     """
     from convsync import wiring
     from convsync.clock import system_clock

@@ -29,14 +29,16 @@ _OF_ADS = ("a lead", "a sale", "return", "at sale date")
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day of costs and leads; else 90 days ago."),
+    typer.Option(
+        "--from", metavar="DAY", help="First day of costs and leads; by default 90 days ago."
+    ),
 ]
 By = Annotated[
     str,
     typer.Option(
         "--by",
         metavar="WHAT",
-        help="Told apart by campaign, ad_group, keyword, device, location or audience.",
+        help="Group by campaign, ad_group, keyword, device, location or audience.",
     ),
 ]
 
@@ -51,7 +53,7 @@ def campaigns(
 ) -> None:
     """Show what campaigns cost, the leads they brought, how far these came, and what they sold for.
 
-    First those that bring many leads and no sales. Needs `clicks enrich` and `costs fetch`.
+    Those with many leads and no sales come first. Needs `clicks enrich` and `costs fetch`.
     """
     from convsync.clock import system_clock
     from convsync.report.campaigns import GROUPINGS

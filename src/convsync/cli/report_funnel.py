@@ -45,7 +45,7 @@ _BAR = 20
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day of the leads; else a year ago."),
+    typer.Option("--from", metavar="DAY", help="First day of the leads; by default a year ago."),
 ]
 By = Annotated[
     str | None,
@@ -59,7 +59,9 @@ By = Annotated[
 Where = Annotated[
     list[str] | None,
     typer.Option(
-        "--where", metavar="NAME=VALUE", help="Only leads with this in a segment, or this source."
+        "--where",
+        metavar="NAME=VALUE",
+        help="Only leads with this value of a segment, or this source.",
     ),
 ]
 
@@ -73,9 +75,9 @@ def funnel(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show how far the leads of a period came, how soon, and where the others stand or were lost.
+    """Show how far the leads of a period came, how fast, and where the others stand or were lost.
 
-    Cohorts that are too young to have ended are marked, and what they will bring is projected.
+    Cohorts that are too young to be complete are marked, and their result is projected.
     """
     from convsync import wiring
     from convsync.clock import system_clock

@@ -26,10 +26,10 @@ _AGAINST = 4
 To = Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write the page.")]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="DAY", help="First day of the leads; else 90 days ago."),
+    typer.Option("--since", metavar="DAY", help="First day of the leads; by default 90 days ago."),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="DAY", help="Last day, included; else today.")
+    str | None, typer.Option("--until", metavar="DAY", help="Last day, included; by default today.")
 ]
 
 
@@ -42,10 +42,11 @@ def html(
 ) -> None:
     """Write all reports as one page that loads nothing: to read, to print, to send around.
 
-    Every chart has its table, every figure its definition and the command that lists its deals.
+    Every chart has its table; every figure, its definition and the command that lists its deals.
     """
-    from convsync import private_file, wiring
+    from convsync import wiring
     from convsync.clock import system_clock
+    from convsync.process import private_file
     from convsync.report.page import localised, page
 
     settings = options.load(config)

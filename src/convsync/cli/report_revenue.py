@@ -34,7 +34,7 @@ _SHOWN = (0, 1, 2, 3, 6, 12, 24)
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day of the sales; else two years ago."),
+    typer.Option("--from", metavar="DAY", help="First day of the sales; by default two years ago."),
 ]
 By = Annotated[
     str | None,
@@ -43,7 +43,11 @@ By = Annotated[
 Months = Annotated[
     int,
     typer.Option(
-        "--months", metavar="N", min=1, max=120, help="Project up to so many months after the win."
+        "--months",
+        metavar="N",
+        min=1,
+        max=120,
+        help="Project up to this many months after the win.",
     ),
 ]
 
@@ -57,9 +61,9 @@ def revenue(
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show what came in for sales by the month of their win, and what is expected to come.
+    """Show what came in for sales by the month of their win, and what is expected to come in.
 
-    Needs a [revenue.NAME]. The projection is tried on each past month, and says how it did.
+    Needs a [revenue.NAME]. The projection is tested on each past month, and the result is shown.
     """
     from convsync import wiring
     from convsync.clock import system_clock

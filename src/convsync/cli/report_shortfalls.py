@@ -33,7 +33,7 @@ def shortfalls(
 ) -> None:
     """Show where the funnel falls short: by source and segment, what costs most first.
 
-    Told is what chance is an unlikely cause of, of groups of 20 deals and more.
+    Lists what chance is unlikely to explain, for groups of 20 deals and more.
     """
     from convsync import wiring
     from convsync.clock import system_clock

@@ -27,12 +27,12 @@ TABLE = (
 
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="DAY", help="First day; else thirteen weeks ago."),
+    typer.Option("--from", metavar="DAY", help="First day; by default thirteen weeks ago."),
 ]
 Against = Annotated[
     int,
     typer.Option(
-        "--against", metavar="N", min=1, max=52, help="Compare each week with so many before it."
+        "--against", metavar="N", min=1, max=52, help="Compare each week with this many before it."
     ),
 ]
 
@@ -47,8 +47,8 @@ def trend(
 ) -> None:
     """Show each week's leads, sales, value, costs and return, and its lift over the weeks before.
 
-    Beside them stands what `convsync note` kept, and where a definition changed: there the
-    comparison begins anew.
+    Beside them are the notes of `convsync note` and changes of a definition, at which the
+    comparison starts again.
     """
     from convsync.clock import system_clock
 

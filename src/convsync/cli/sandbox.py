@@ -19,14 +19,16 @@ app = typer.Typer(
 Host = Annotated[
     str,
     typer.Option(
-        "--host", metavar="ADDRESS", help="Where to listen; other than here needs a token."
+        "--host",
+        metavar="ADDRESS",
+        help="Where to listen; other than on this machine it needs a token.",
     ),
 ]
 HttpPort = Annotated[
-    int, typer.Option("--http-port", metavar="PORT", help="Port for HTTP; 0: any free one.")
+    int, typer.Option("--http-port", metavar="PORT", help="The port for HTTP; 0 for any free one.")
 ]
 GrpcPort = Annotated[
-    int, typer.Option("--grpc-port", metavar="PORT", help="Port for gRPC; 0: any free one.")
+    int, typer.Option("--grpc-port", metavar="PORT", help="The port for gRPC; 0 for any free one.")
 ]
 Token = Annotated[
     str | None,
@@ -35,15 +37,13 @@ Token = Annotated[
         metavar="TOKEN",
         envvar="CONVSYNC_SANDBOX_TOKEN",
         show_envvar=True,
-        help="Asked of whoever turns its switches or reads its books.",
+        help="Required from anyone who sets its switches or reads its books.",
     ),
 ]
 Demo = Annotated[
     bool, typer.Option("--demo", help="Fill the CRM, write a config, and print what to try.")
 ]
-Crm = Annotated[
-    str, typer.Option("--crm", metavar="NAME", help="Whose API the deals of --demo are read by.")
-]
+Crm = Annotated[str, typer.Option("--crm", metavar="NAME", help="The CRM that --demo plays.")]
 Folder = Annotated[
     Path, typer.Option("--folder", metavar="FOLDER", help="Where --demo writes its config.")
 ]
@@ -52,7 +52,7 @@ SandboxAsOf = Annotated[
     typer.Option(
         "--as-of",
         metavar="WHEN",
-        help="Let its clock stand at this instant; UTC without an offset.",
+        help="Stop its clock at this instant; UTC without an offset.",
     ),
 ]
 Url = Annotated[
@@ -96,13 +96,14 @@ def sandbox(
 @app.command("set")
 def set_(
     switch: Annotated[
-        str | None, typer.Argument(metavar="SWITCH", help="Which switch; none lists them.")
+        str | None,
+        typer.Argument(metavar="SWITCH", help="Which switch; without it, all are listed."),
     ] = None,
     value: Annotated[str, typer.Argument(metavar="JSON", help="What to set it to.")] = "null",
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Turn one of the sandbox's switches: its clock, faults, verdicts, account, CRMs."""
+    """Set one of the sandbox's switches: its clock, faults, verdicts, account, CRMs."""
     if switch is None:
         for path, form in _asked("GET", url, "switches", token).items():
             typer.echo(f"{path}\n{textwrap.indent(form, '    ')}")
@@ -124,7 +125,7 @@ def show(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """Show what the sandbox knows: the platform's books, its clock, what was heard."""
+    """Show what the sandbox knows: the platform's books, its clock, the alerts it received."""
     output.show_json(_asked("GET", url, what, token))
 
 

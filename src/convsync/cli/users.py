@@ -24,7 +24,7 @@ RoleOption = Annotated[
     Role, typer.Option("--role", help="viewer looks; operator also decides what is sent.")
 ]
 PasswordStdin = Annotated[
-    bool, typer.Option("--password-stdin", help="Read the password from stdin; else it is asked.")
+    bool, typer.Option("--password-stdin", help="Read the password from stdin instead of asking.")
 ]
 
 
@@ -42,7 +42,7 @@ def add(
     *,
     password_stdin: PasswordStdin = False,
 ) -> None:
-    """Let somebody sign in, with a password that is asked for."""
+    """Let somebody sign in, with a password that the command asks for."""
     from convsync.clock import system_clock
     from convsync.store import users
     from convsync.web import passwords
@@ -68,7 +68,7 @@ def add(
 def password(
     name: Name, config: Config = DEFAULT_CONFIG, *, password_stdin: PasswordStdin = False
 ) -> None:
-    """Give somebody another password, and sign them out wherever they are signed in."""
+    """Change somebody's password, and sign them out everywhere."""
     from convsync.store import users
     from convsync.web import passwords
 
@@ -84,7 +84,7 @@ def password(
 
 @app.command("remove")
 def remove(name: Name, config: Config = DEFAULT_CONFIG) -> None:
-    """Let somebody sign in no longer, and sign them out."""
+    """Revoke somebody's access, and sign them out."""
     from convsync.store import users
 
     with (
@@ -98,7 +98,7 @@ def remove(name: Name, config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command("list")
 def list_users(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABLE) -> None:
-    """List who may sign in, and as what."""
+    """List who may sign in, and with what role."""
     from convsync.store import users
 
     with options.ledger(options.load(config)) as database, database.reading() as connection:

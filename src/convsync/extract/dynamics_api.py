@@ -22,9 +22,9 @@ from convsync.errors import ConvsyncError, OperatorError, TransientError, Unexpe
 from convsync.extract.crm_adapter import batches
 from convsync.extract.crm_adapter import instant as instant_of
 from convsync.extract.paging import pages_by_cursor
-from convsync.guides import located
 from convsync.http import Answer, Http, NotJson, Verdict
 from convsync.pace import Limit
+from convsync.process.guides import located
 from convsync.signing_in.tokens import Fetch, Token, granted
 from convsync.vendor_words import name_of, path_of
 

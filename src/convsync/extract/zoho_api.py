@@ -21,8 +21,8 @@ from convsync.errors import (
 )
 from convsync.extract.crm_adapter import batches
 from convsync.extract.paging import Unrepeated, pages_by_id
-from convsync.guides import located
 from convsync.http import Answer, Http, Verdict
+from convsync.process.guides import located
 from convsync.signing_in.tokens import Fetch, Token, TokenKeeper, granted
 from convsync.vendor_words import code_of, name_of
 

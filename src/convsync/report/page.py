@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from html import escape
 from itertools import zip_longest
@@ -45,6 +45,7 @@ _WIDTH: Final = 640
 _FRAME: Final = 80
 _BAR: Final = 34
 _MOST_BARS: Final = 30
+_MOST_CHARTS: Final = 128
 _LONGEST_LABEL: Final = 30
 _COLOUR: Final = "#3566a8"
 _FONT: Final = "sans-serif"
@@ -170,9 +171,15 @@ def _cell(text: str, behind: Behind | None) -> str:
 
 def svg(chart: Chart) -> str:
     """Return a chart that grows and shrinks with the page; of very many bars the first."""
+    return _drawn(replace(chart, bars=tuple(chart.bars[:_MOST_BARS])))
+
+
+@lru_cache(maxsize=_MOST_CHARTS)
+def _drawn(chart: Chart) -> str:
+    """Draw a chart, once for all who look at the same: it takes longer than to count its bars."""
     import leather  # slow to import, and for most commands in vain
 
-    bars = [*chart.bars[:_MOST_BARS]]
+    bars = [*chart.bars]
     _in_our_theme(leather.theme)
     drawn = leather.Chart()
     drawn.add_x_scale(0, max([1.0, *(value for _, value in bars)]))

@@ -1,15 +1,17 @@
 """Which conversions somebody asks for, in words, at the command line and on the page alike."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 from convsync.errors import OperatorError
 from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.ledger import Side, State
 from convsync.model.outcome import Reason
-from convsync.store import sums
+from convsync.report.exchange import Exchange
+from convsync.store import selection, sums
 from convsync.store.database import Connection
-from convsync.store.selection import PERSON, Selection
+from convsync.store.selection import PERSON, Selection, Sum
 
 Wanted = TypeVar("Wanted")
 
@@ -58,6 +60,29 @@ def require_known(
     ):
         if name is not None and name not in known:
             raise OperatorError(_there_is_no(what, name, sorted(known)))
+
+
+def in_one_currency(
+    connection: Connection, asked: Selection, added: Sequence[Sum], exchange: Exchange
+) -> Sequence[Sum]:
+    """Return sums with what can be converted in the company's currency, at the milestone's day.
+
+    `added` are the sums of the same selection by currency; without rates they are the answer.
+    """
+    company = exchange.currency
+    if company is None or {one.currency for one in added} <= {company, None}:
+        return added
+    total = {
+        one.currency: (one.conversions, one.value)
+        for one in added
+        if one.currency in (company, None)
+    }
+    for value, currency, reached_at in selection.in_other_currencies(connection, asked, company):
+        worth = exchange.worth(value, currency, reached_at)
+        count, so_far = total.get(worth.currency, (0, Decimal(0)))
+        total[worth.currency] = count + 1, so_far + worth.amount
+    in_order = sorted(total.items(), key=lambda pair: pair[0] or "")
+    return [Sum(name, count, value) for name, (count, value) in in_order]
 
 
 def _named(what: str, text: str | None, there: Mapping[str, Wanted]) -> Wanted | None:

@@ -183,6 +183,18 @@ def added_up(connection: Connection, selection: Selection) -> list[Sum]:
     ]
 
 
+def in_other_currencies(
+    connection: Connection, selection: Selection, currency: str
+) -> Iterator[tuple[Decimal, str, datetime]]:
+    """Yield what conversions are worth in any currency but this one, and when it was reached."""
+    found = _where(
+        select(WORTH.label("worth"), WORTH_CURRENCY.label("worth_currency"), ledger.c.milestone_at),
+        selection,
+    ).where(WORTH_CURRENCY.is_not(None), WORTH_CURRENCY.is_distinct_from(currency))
+    for worth, other, reached_at in connection.execute(found):
+        yield amount_of(worth) or Decimal(0), other, reached_at
+
+
 def _where(found: Select[Any], selection: Selection) -> Select[Any]:
     return found.join(deals, deals.c.id == ledger.c.deal).where(*_conditions(selection))
 

@@ -37,7 +37,7 @@ class DealLists:
 
     def routes(self, doors: Doors) -> list[Route]:
         """Return which addresses it answers."""
-        return [Route("/deals", doors.page(self.listing))]
+        return [Route("/deals", doors.page(self.listing, may_take_long=True))]
 
     def listing(self, visit: Visit) -> Response:
         """Show some of the deals that are meant, and how many there are; or all of them as a file.

@@ -74,7 +74,10 @@ class FigurePages:
 
     def routes(self, doors: Doors) -> list[Route]:
         """Return which addresses it answers."""
-        return [Route(page.path, doors.page(partial(self._show, page))) for page in self._pages]
+        return [
+            Route(page.path, doors.page(partial(self._show, page), may_take_long=True))
+            for page in self._pages
+        ]
 
     def work_ahead(self, stop: Event) -> None:
         """Work out what each page usually shows, and again whenever a run has ended, until told."""

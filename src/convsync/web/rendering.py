@@ -31,6 +31,7 @@ class Templates:
         self._environment = Environment(
             loader=PackageLoader("convsync.web"),
             autoescape=True,
+            auto_reload=False,
             undefined=StrictUndefined,
             finalize=_shown,
             trim_blocks=True,

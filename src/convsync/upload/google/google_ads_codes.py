@@ -27,9 +27,9 @@ six and twenty-four hours. Where the class is not the first that comes to mind:
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from convsync.guides import located
 from convsync.model.statement import Operation
 from convsync.model.takes import CodeMeaning
+from convsync.process.guides import located
 from convsync.upload.codes import (
     UNKNOWN,
     Concern,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
-from convsync import log, tracing
+from convsync import log
 from convsync.clock import Clock, system_clock
 from convsync.errors import ConvsyncError, OperatorError, TransientError
+from convsync.process import tracing
 from convsync.retrying import RetryPolicy, keep_trying
 from convsync.store import quota
 from convsync.store.database import Connection, Database
