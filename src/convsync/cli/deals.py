@@ -9,21 +9,29 @@ import typer
 from convsync.cli import deals_behind, options, output, scored_deals
 from convsync.cli.audit_filters import amount
 from convsync.cli.deals_behind import (
+    CameIn,
     CameTo,
+    DecidedAfter,
     FateName,
+    Late,
     LeadFrom,
     LeadTo,
     Narrowing,
+    OfCustomers,
     ReachedFrom,
     ReachedTo,
-    Where,
+    SentFor,
+    Timed,
+    WentRound,
+    WithClick,
 )
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
+from convsync.cli.report_days import Where, where_of
 from convsync.plain_text import several
 from convsync.report.sentences import NO_CONVERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -64,6 +72,12 @@ FoundBy = Annotated[
         help="Only those whose match was found on the deal, by email, …",
     ),
 ]
+Covered = Annotated[
+    str | None,
+    typer.Option(
+        "--covered", metavar="yes|no", help="Only those with a click or a person, or without."
+    ),
+]
 OlderThan = Annotated[
     str | None,
     typer.Option(
@@ -96,10 +110,16 @@ def deals(
     value_above: ValueAbove = None,
     click: ClickKind = None,
     found_by: FoundBy = None,
+    covered: Covered = None,
     limit: Limit = 20,
     order: Order = None,
     came_to: CameTo = None,
     fate: FateName = None,
+    decided_after: DecidedAfter = None,
+    sent_for: SentFor = None,
+    went_round: WentRound = None,
+    customers: OfCustomers = None,
+    came_in: CameIn = None,
     lead_from: LeadFrom = None,
     lead_to: LeadTo = None,
     reached_from: ReachedFrom = None,
@@ -107,6 +127,10 @@ def deals(
     where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
+    *,
+    timed: Timed = False,
+    with_click: WithClick = False,
+    late: Late = False,
 ) -> None:
     """List conversions by state, oldest first, and add them up.
 
@@ -119,35 +143,58 @@ def deals(
     UTC.
     """
     settings = options.load(config)
-    of_conversions = (state, reason, code, rule, older_than, value_above, click, found_by)
+    of_conversions = (state, reason, code, rule, older_than, value_above, click, found_by, covered)
     is_narrowed = any(one is not None for one in of_conversions)
-    days = ((lead_from, lead_to), (reached_from, reached_to))
-    narrowing = Narrowing(came_to, fate, *days, tuple(where or ()))
+    narrowing = Narrowing(
+        came_to=came_to,
+        fate=fate,
+        lead=(lead_from, lead_to),
+        reached=(reached_from, reached_to),
+        where=tuple(where or ()),
+        timed=timed,
+        decided_after=decided_after,
+        sent_for=sent_for,
+        with_click=with_click,
+        went_round=went_round,
+        customers=customers,
+        late=late,
+        came_in=came_in,
+    )
     if narrowing.is_of_deals(is_narrowed=is_narrowed or bool(source or order)):
         deals_behind.require_alone(is_narrowed=is_narrowed or bool(source or order))
         deals_behind.show(settings, narrowing, limit=limit, as_of=as_of, form=form)
     elif order is not None:
-        scored_deals.require_alone(order, is_narrowed=is_narrowed)
+        scored_deals.require_alone(order, is_narrowed=is_narrowed or bool(where))
         scored_deals.show(settings, source=source, limit=limit, as_of=as_of, form=form)
     else:
-        from convsync.report.selecting import selection_of
-
-        asked = selection_of(
-            state=state,
-            reason=reason,
-            code=code,
-            rule=rule,
-            source=source,
-            click=click,
-            found_by=found_by,
+        words = {"state": state, "reason": reason, "code": code, "rule": rule, "source": source}
+        asked = selected(
+            settings,
+            {**words, "click": click, "found_by": found_by, "covered": covered},
+            reached=(reached_from, reached_to),
+            where=where or (),
         )
         asked = replace(
             asked,
             until=_before(options.instant(as_of, settings), older_than),
-            reached=deals_behind.period(settings, "--reached", reached_from, reached_to),
             value_above=amount(value_above, "--value-above"),
         )
         _show_conversions(settings, asked, limit, form)
+
+
+def selected(
+    settings: "Settings",
+    words: "Mapping[str, str | None]",
+    *,
+    reached: tuple[str | None, str | None],
+    where: "Sequence[str]",
+) -> "Selection":
+    """Return which conversions are meant; OperatorError for words that there are not."""
+    from convsync.report.selecting import narrowed, selection_of
+
+    asked = selection_of(**words)
+    days = deals_behind.period(settings, "--reached", *reached)
+    return narrowed(replace(asked, reached=days), where_of(settings, where))
 
 
 def _show_conversions(settings: "Settings", asked: "Selection", limit: int, form: Format) -> None:
@@ -178,6 +225,18 @@ def _exchange_of(settings: "Settings") -> "Exchange":
     from convsync import wiring
 
     return wiring.exchange_of(settings)
+
+
+def added_up(
+    settings: "Settings", connection: "Connection", asked: "Selection"
+) -> "tuple[Sequence[Sum], Sequence[str]]":
+    """Return what all conversions that are meant add up to, and what is to be said of the rates."""
+    from convsync.report.selecting import in_one_currency
+    from convsync.store import selection
+
+    exchange = _exchange_of(settings)
+    added = selection.added_up(connection, asked)
+    return in_one_currency(connection, asked, added, exchange), exchange.notes
 
 
 def _show_all(connection: "Connection", asked: "Selection", form: Format) -> None:

@@ -177,7 +177,11 @@ def _add_overviews(server: "MCPServer", commands: Commands) -> None:
         by: str | None = None,
         from_day: str | None = None,
         to_day: str | None = None,
+        where: str | None = None,
     ) -> str:
-        """Show a report, by days such as 2026-03-01, grouped by what it can be grouped by."""
-        chosen = {"by": by, "from": from_day, "to": to_day}
+        """Show a report, by days such as 2026-03-01, grouped by what it can be grouped by.
+
+        `where` leaves only deals of a segment, a source or a campaign, as in region=north.
+        """
+        chosen = {"by": by, "from": from_day, "to": to_day, "where": where}
         return commands.answer("report", name.value, chosen=chosen, takes_as_of=True)

@@ -9,13 +9,14 @@ import typer
 
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
-from convsync.cli.report_days import To, days_asked, require_group
+from convsync.cli.report_days import To, Where, days_asked, only, require_group, where_of
 from convsync.cli.report_money import exact, sums_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
     from convsync.report.campaigns import Campaigns, Line
     from convsync.report.counted import Beside
+    from convsync.report.narrowing import Conditions
     from convsync.settings import Settings
 
 DAYS = 90
@@ -48,6 +49,7 @@ def campaigns(
     from_day: From = None,
     to_day: To = None,
     by: By = "campaign",
+    where: Where = None,
     as_of: AsOf = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -56,16 +58,17 @@ def campaigns(
     Those with many leads and no sales come first. Needs `clicks enrich` and `costs fetch`.
     """
     from convsync.clock import system_clock
-    from convsync.report.campaigns import GROUPINGS
+    from convsync.report.narrowing import GROUPINGS
 
     settings = options.load(config)
     now = options.instant(as_of, settings) or system_clock()
     days = days_asked(from_day, to_day, now, settings, most=DAYS)
     require_group(by, list(GROUPINGS))
-    answer = _asked(settings, by, days, now)
+    meant = where_of(settings, where)
+    answer = _asked(settings, by, days, now, meant)
     match form:
         case Format.TABLE:
-            _show(answer.found, *days)
+            _show(answer.found, *days, only(meant))
             if by == "campaign":
                 _show_beside(answer.beside)
             for note in answer.rates:
@@ -86,28 +89,15 @@ class _Answer(NamedTuple):
     rates: Sequence[str]
 
 
-def _asked(settings: "Settings", by: str, days: tuple[date, date], now: datetime) -> _Answer:
-    from convsync import wiring
-    from convsync.report import agreements
-    from convsync.report.campaigns import campaigns_of
-    from convsync.report.counted import counted_beside_sent
+def _asked(
+    settings: "Settings", by: str, days: tuple[date, date], now: datetime, where: "Conditions"
+) -> _Answer:
+    from convsync.cli.report_answers import Answers
 
-    zone, exchange = wiring.company_zone(settings), wiring.exchange_of(settings)
-    actions = {rule.action.action_id: rule.name for rule in wiring.rules_of(settings)}
     with options.ledger(settings) as database:
-        found = campaigns_of(
-            database,
-            wiring.funnel_of(settings),
-            by,
-            days,
-            zone=zone,
-            now=now,
-            exchange=exchange,
-            absurd_above=wiring.absurd_above(settings),
-        )
-        beside = counted_beside_sent(database, actions, *days, zone)
-        standings = agreements.standings(database, wiring.agreements_of(settings), now=now)
-    return _Answer(found, beside, standings, exchange.notes)
+        answers = Answers(database, settings, days, now, where)
+        found, beside, standings = answers.campaigns(by), answers.beside(), answers.standings()
+    return _Answer(found, beside, standings, answers.exchange.notes)
 
 
 def _as_json(answer: _Answer, days: tuple[date, date]) -> dict[str, Any]:
@@ -130,6 +120,8 @@ def _as_json(answer: _Answer, days: tuple[date, date]) -> dict[str, Any]:
 def finding(found: "Campaigns") -> str:
     """Return in a sentence what brings the cheapest leads, and what sells."""
     cheapest, best = found.cheapest, found.best
+    if not found.has_costs:
+        return "Costs are known of all deals alone, or by campaign: here they are left out."
     if len(found.whole.cost) > 1:
         return "Costs are in several currencies: with [rates], campaigns can be compared."
     if cheapest is None:
@@ -152,10 +144,10 @@ def _what_it_sold(line: "Line") -> str:
     return f"{sold}, at {_price(line, line.sold)} a sale{back}"
 
 
-def _show(found: "Campaigns", first: date, last: date) -> None:
+def _show(found: "Campaigns", first: date, last: date, which: str) -> None:
     typer.echo(finding(found))
     typer.echo("")
-    typer.echo(f"Costs, and leads, from {first} to {last}, and what the leads became by now")
+    typer.echo(f"Costs, and leads, from {first} to {last}, and what the leads became by now{which}")
     columns = table_of(found)
     lines = [line_of(found, one) for one in found.lines]
     whole = line_of(found, found.whole) | dict.fromkeys(_OF_ADS, "")
@@ -169,7 +161,7 @@ def _show(found: "Campaigns", first: date, last: date) -> None:
     for reason, leads in sorted(found.unknown.items(), key=lambda pair: -pair[1]):
         typer.echo(f"{leads:,} leads began with nothing known: {reason.value}.")
     days = (last - first).days + 1
-    if found.days_known < days:
+    if found.days_known < days and found.has_costs:
         typer.echo(
             f"Costs are known of {found.days_known:,} of {days:,} days. `convsync costs fetch`"
             " asks the ad account for them."

@@ -1,6 +1,7 @@
 """Which conversions somebody asks for, in words, at the command line and on the page alike."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -9,9 +10,11 @@ from convsync.model.click import ClickIdKind, MatchBasis
 from convsync.model.ledger import Side, State
 from convsync.model.outcome import Reason
 from convsync.report.exchange import Exchange
+from convsync.report.leads_to import YES
+from convsync.report.narrowing import GROUPINGS, NOT_FILLED_IN, SOURCE, Conditions
 from convsync.store import selection, sums
 from convsync.store.database import Connection
-from convsync.store.selection import PERSON, Selection, Sum
+from convsync.store.selection import PERSON, OfDeal, Selection, Sum
 
 Wanted = TypeVar("Wanted")
 
@@ -24,6 +27,7 @@ STATES = {name: _STATES_AND_SIDES[name] for name in sorted(_STATES_AND_SIDES)}
 REASONS: Mapping[str, Reason] = {reason.value: reason for reason in Reason}
 CLICKS: Mapping[str, str] = {name: name for name in (*ClickIdKind, PERSON)}
 FOUND_BY: Mapping[str, MatchBasis] = {basis.name.lower(): basis for basis in MatchBasis}
+COVERED: Mapping[str, bool] = {YES: True, "no": False}
 
 
 def selection_of(
@@ -35,6 +39,7 @@ def selection_of(
     source: str | None = None,
     click: str | None = None,
     found_by: str | None = None,
+    covered: str | None = None,
 ) -> Selection:
     """Return what is meant; OperatorError, with all there are, for a word that there is not."""
     return Selection(
@@ -45,7 +50,29 @@ def selection_of(
         source=source,
         click=_named("click", click, CLICKS),
         found_by=_named("way to find a click", found_by, FOUND_BY),
+        is_covered=_named("answer", covered, COVERED),
     )
+
+
+def narrowed(asked: Selection, where: Conditions) -> Selection:
+    """Return the same conversions of deals that meet all conditions.
+
+    OperatorError for what is known of deals in a report alone: where in the account they began.
+    """
+    for one in where:
+        if one.name in GROUPINGS:
+            raise OperatorError(
+                f"Conversions cannot be narrowed by {one.name}; deals can, by --came-to."
+            )
+    conditions = [
+        OfDeal(
+            name=None if one.name == SOURCE else one.name,
+            value=None if one.value == NOT_FILLED_IN else one.value,
+            is_not=one.is_not,
+        )
+        for one in where
+    ]
+    return replace(asked, of_deal=tuple(conditions))
 
 
 def require_known(
