@@ -39,6 +39,7 @@ from convsync.store import (
     click_news,
     clicks,
     crowded_keys,
+    order_index,
 )
 from convsync.store.erasing import FoundPeople
 from convsync.store.portions import OfKeptPlan
@@ -56,7 +57,8 @@ def run(services: Services, *, force: bool = False) -> Report:
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
-        work.reconcile_changes()
+        with order_index.set_aside(services.database, work.session):
+            work.reconcile_changes()
         work.finish_what_was_begun()
         work.outbox.probe_blocked()
         work.weigh()
@@ -105,7 +107,8 @@ def _carry_out(
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
-        work.reconcile_changes()
+        with order_index.set_aside(services.database, work.session):
+            work.reconcile_changes()
         work.problems += carrying_out.compare(work.session)
         work.guard.note_seen(work.summary, plan, drained=work.intake.drained)
         work.send(only=plan)
@@ -159,7 +162,8 @@ def backfill(
         work.check_the_clock()
         with log.phase("confirm"):
             work.outbox.confirm()
-        work.reconcile_period(period, only)
+        with order_index.set_aside(services.database, work.session):
+            work.reconcile_period(period, only)
         if seen is None:
             work.weigh(only=work.session.run_id, is_whole=False)
         if seen is not None and work.summary.digest != seen:

@@ -103,8 +103,8 @@ class WriteBack:
             refused += self._write_batch(terms, writer, batch)
         for code, number_refused in sorted(refused.items()):
             self._problems.append(
-                f"source '{terms.source}': {number_refused:,} deals did not take what was to be"
-                f" written back ({code})."
+                f"source '{terms.source}': {number_refused:,} deals refused what was to be written"
+                f" back ({code})."
             )
 
     def _write_batch(

@@ -230,7 +230,9 @@ def test_deals_are_listed_by_how_far_they_came(
         pytest.param(("--came-to", "sold"), "There is no step sold; there are: lead", id="step"),
         pytest.param(("--where", "region"), "write NAME=VALUE", id="no value"),
         pytest.param(("--where", "size=1"), "Deals cannot be narrowed by size", id="no segment"),
-        pytest.param(("--came-to", "won", "--rule", "won"), "leave one of the two out", id="both"),
+        pytest.param(
+            ("--came-to", "won", "--rule", "won"), "use only one of the two kinds", id="both"
+        ),
         pytest.param(("--fate", "gone"), "There is no fate gone", id="fate"),
         pytest.param(("--sent-for", "lead"), "There is no milestone lead", id="sent for"),
         pytest.param(("--went-round", "twice"), "There is no way to go round twice", id="round"),

@@ -80,12 +80,12 @@ def _sign_in(
     granted = _agreed(way, _app_of(answers), port, no_browser=no_browser, device=device)
     if granted.missing:
         raise OperatorError(
-            f"{way.vendor} left out {', '.join(granted.missing)}. Begin again, and agree to all."
+            f"{way.vendor} left out {', '.join(granted.missing)}. Start again, and agree to all."
         )
     complete = {**answers, "refresh_token": granted.refresh_token}
     shown = entrance.prove(complete)
     _keep(keeper, entrance, vendor, granted, complete)
-    typer.echo(f"{shown} It is kept in {keeper}, and ends {way.ends}.")
+    typer.echo(f"{shown} It is stored in {keeper}, and expires {way.ends}.")
     typer.echo(entrance.hint, nl=False)
 
 
@@ -130,7 +130,7 @@ def revoke(
     kept = {one.place: one for one in sign_ins(keeper)}
     if place not in kept:
         raise OperatorError(
-            f"No sign-in of {place} is kept in {keeper}: {', '.join(kept) or 'there is none'}."
+            f"{keeper} has no sign-in for {place}; it has {', '.join(kept) or 'none'}."
         )
     one = kept[place]
     entrance = entrance_to(one.command, config, place.partition(".")[2])

@@ -47,7 +47,9 @@ def customer(
     from convsync.report import journey
 
     if (key is None) is not email_stdin:
-        raise OperatorError("Whose? Name a deal, order, click or request ID, or use --email-stdin.")
+        raise OperatorError(
+            "Which customer? Give a deal, order, click or request ID, or use --email-stdin."
+        )
     settings = options.load(config)
     digests = addresses.digests_from_stdin() if email_stdin else ()
     with options.ledger(settings) as database:

@@ -138,7 +138,8 @@ def require_alone(*, is_narrowed: bool) -> None:
             "--came-to, --fate, --lead-from, --lead-to, --timed, --decided-after, --sent-for,"
             " --with-click, --went-round, --customers, --late and --came-in list deals; --state,"
             " --reason, --code, --rule, --source, --click, --found-by, --covered, --older-than,"
-            " --value-above and --order are about conversions or scores: leave one of the two out."
+            " --value-above and --order are about conversions or scores: use only one of the two"
+            " kinds."
             " --where source=NAME names a source."
         )
 

@@ -45,9 +45,9 @@ def digest(
     from convsync.report.week import CalendarWeek
 
     if form is Format.CSV:
-        raise OperatorError("A digest is no table: --format is table or json.")
+        raise OperatorError("A digest has no CSV: --format is table or json.")
     if again and not send:
-        raise OperatorError("--again belongs to --send.")
+        raise OperatorError("--again needs --send.")
     settings = options.load(config)
     now = now_of(settings, as_of)
     week = CalendarWeek.last_before(now, wiring.company_zone(settings))

@@ -34,7 +34,7 @@ COHORTS: Words = (
     ("leads", _LEADS),
     ("a milestone", "Leads that came to it by now, and their share of the cohort's leads."),
     ("nine in ten sure", "Where the share that came to the last step lies nine times in ten."),
-    ("expected", "What the unfinished cohort's leads will have come to in the end."),
+    ("unfinished", "Some of the leads may still be sold: what all will have come to in the end."),
 )
 SHORTFALLS: Words = (
     ("decided", _DECIDED),

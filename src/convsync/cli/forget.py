@@ -45,7 +45,9 @@ def forget(
     from convsync.privacy.forgetting import Whom
 
     if not deal and not email_stdin:
-        raise OperatorError("Whom? Name a deal by --deal ID, or an address by --email-stdin.")
+        raise OperatorError(
+            "Whom? Name a deal with --deal ID, or give an address with --email-stdin."
+        )
     digests = addresses.digests_from_stdin() if email_stdin else frozenset[bytes]()
     whom = Whom(deal_ids=frozenset(deal or ()), digests=digests)
     with (

@@ -58,7 +58,7 @@ def add(text: Text, config: Config = DEFAULT_CONFIG, on_day: On = None, by: By =
         database.transaction("note") as connection,
     ):
         number = notes.add(connection, day, text.strip(), by or os_user(), now=now)
-    typer.echo(f"Noted as number {number}, of {day}.")
+    typer.echo(f"Noted as number {number}, for {day}.")
 
 
 @app.command("list")
@@ -85,6 +85,6 @@ def remove(number: Number, config: Config = DEFAULT_CONFIG) -> None:
     ):
         if not notes.remove(connection, number):
             raise OperatorError(
-                f"There is no note {number}. `convsync note list` has their numbers."
+                f"There is no note {number}. `convsync note list` shows their numbers."
             )
-    typer.echo(f"Note {number} is removed.")
+    typer.echo(f"Note {number} was removed.")

@@ -103,7 +103,7 @@ def day(text: str, option: str) -> date:
 def require_order(first: date, last: date) -> None:
     """Raise OperatorError where the day of --to lies before that of --from."""
     if last < first:
-        raise OperatorError(f"--to {last} lies before --from {first}.")
+        raise OperatorError(f"--to {last} is before --from {first}.")
 
 
 def days(settings: "Settings", from_day: str, to_day: str) -> "Period":
@@ -132,4 +132,4 @@ def span(option: str, text: str) -> timedelta:
 def _require_sensible(year: int, option: str, text: str) -> None:
     """Raise OperatorError for a year in which nobody clicked, or will."""
     if not 2000 <= year < 2100:
-        raise OperatorError(f"{option} {text} lies outside the years 2000 to 2099.")
+        raise OperatorError(f"{option} {text} is outside the years 2000 to 2099.")

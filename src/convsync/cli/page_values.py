@@ -83,7 +83,7 @@ def audiences_page(settings: Settings) -> Figures:
 
 def _version(text: str) -> int | None:
     if text and not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise OperatorError(f"Version {text} is no number of a version.")
+        raise OperatorError(f"{text} is not the number of a version.")
     return int(text) if text else None
 
 

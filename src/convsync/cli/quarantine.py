@@ -47,7 +47,7 @@ def show_one(
         if row["deal_id"] == name or name.lower() in row["place"].lower()
     ]
     if not rows:
-        raise OperatorError(f"No record of a deal or at a place {name} is in quarantine.")
+        raise OperatorError(f"No record of a deal {name}, or at such a place, is in quarantine.")
     if form is not Format.TABLE:
         output.show(rows, COLUMNS, form)
         return

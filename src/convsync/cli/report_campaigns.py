@@ -10,7 +10,8 @@ import typer
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, Where, days_asked, only, require_group, where_of
-from convsync.cli.report_money import exact, sums_in_words
+from convsync.cli.report_money import exact
+from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
@@ -187,14 +188,14 @@ def line_of(found: "Campaigns", one: "Line") -> dict[str, str]:
     came = {step: f"{many:,}" for step, many in zip(found.steps, one.came, strict=True)}
     return {
         _called(found): one.name,
-        "cost": sums_in_words(one.cost),
+        "cost": amounts_in_words(one.cost),
         "clicks": f"{one.clicks:,}",
         "leads": f"{one.leads:,}",
         "a lead": _price(one, one.leads),
         **came,
         "sold": f"{one.sold:,}{_share(one)}",
         "a sale": _price(one, one.sold),
-        "value": sums_in_words(one.value),
+        "value": amounts_in_words(one.value),
         "return": _return(one, one.value),
         "at sale date": _return(one, one.value_at_sale),
     }
@@ -282,6 +283,11 @@ def _show_beside(beside: "Sequence[Beside]") -> None:
         return
     typer.echo("What was sent for clicks of these days, and what Google counts for them")
     output.show([_beside_line(one) for one in beside], _COUNTED, Format.TABLE)
+    if any(not one.campaign_id for one in beside):
+        typer.echo(
+            "Google also knows people by e-mail and phone: what was sent without a click it may"
+            " count for a campaign, and its values are in the account's currency."
+        )
     typer.echo("")
 
 
@@ -293,8 +299,8 @@ def _beside_line(one: "Beside") -> dict[str, str]:
         "sent": f"{one.sent:,}",
         "counted": f"{round(one.counted, 2):,}" if one.campaign_id else "",
         "difference": f"{difference:+,}" if difference else "",
-        "value sent": sums_in_words(one.sent_value),
-        "value counted": sums_in_words(one.counted_value),
+        "value sent": amounts_in_words(one.sent_value),
+        "value counted": amounts_in_words(one.counted_value),
     }
 
 

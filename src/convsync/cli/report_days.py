@@ -57,7 +57,7 @@ def segments_of(settings: "Settings") -> set[str]:
 def require_group(by: str | None, there: "Collection[str]") -> None:
     """Raise OperatorError for a group that there is not, with those that there are."""
     if by is not None and by not in there:
-        raise OperatorError(f"Nothing can be grouped by {by}; there are: {', '.join(there)}.")
+        raise OperatorError(f"Cannot group by {by}; there are: {', '.join(there)}.")
 
 
 def names_of(settings: "Settings") -> "Sequence[str]":

@@ -263,7 +263,7 @@ def cohort_table(cohorts: "Sequence[Cohort]") -> Sequence[str]:
     """Return the columns of the table of cohorts, of which there is one at least."""
     milestones = [step.milestone for step in cohorts[0].steps]
     within = f"half {milestones[-1] if milestones else ''} within"
-    return ("cohort", "leads", *milestones, "nine in ten sure", within, "worth", "expected")
+    return ("cohort", "leads", *milestones, "nine in ten sure", within, "worth", "unfinished")
 
 
 def cohort_lines(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, str]]:
@@ -277,8 +277,16 @@ def cohort_lines(cohorts: "Sequence[Cohort]") -> Iterator[dict[str, str]]:
             line["nine in ten sure"] = f"{step.share.low:.0%} to {step.share.high:.0%}"
             line[within] = f"{days.median.days} d of the lead" if days else ""
             line["worth"] = amounts_in_words(step.worth)
-            line["expected"] = _projected(step) or ("unfinished" if cohort.is_unfinished else "")
+            line["unfinished"] = _yet(cohort, step)
         yield line
+
+
+def _yet(cohort: "Cohort", step: "Step") -> str:
+    """Return what an unfinished cohort is expected to come to; nothing of one that is finished."""
+    if not cohort.is_unfinished:
+        return ""
+    projected = _projected(step)
+    return f"expected {projected}" if projected else "too early to say"
 
 
 def _projected(step: "Step") -> str:

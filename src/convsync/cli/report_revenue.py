@@ -17,6 +17,7 @@ from convsync.cli.report_days import (
     segments_of,
     where_of,
 )
+from convsync.errors import OperatorError
 from convsync.plain_text import several
 
 if TYPE_CHECKING:
@@ -91,6 +92,11 @@ def revenue(
         days = (first, last)
         found = found_in(database, settings, days, exchange, now, by=by, months=months, where=meant)
         standings = agreements.standings(database, won_alone(settings), now=now)
+    if not settings.revenue and not any(one.so_far for one in found.cohorts):
+        raise OperatorError(
+            "The config has no [revenue.NAME], so nothing that came in after a sale is known:"
+            " docs/money.md shows how to read it."
+        )
     match form:
         case Format.TABLE:
             _show(found, f"from {first} to {last}{only(meant)}", exchange, standings)

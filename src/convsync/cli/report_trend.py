@@ -10,7 +10,8 @@ import typer
 from convsync.cli import agreed, options, output
 from convsync.cli.options import DEFAULT_CONFIG, AsOf, Config, Format, FormatOption
 from convsync.cli.report_days import To, Where, days_asked, only, week_of, where_of
-from convsync.cli.report_money import exact, sums_in_words
+from convsync.cli.report_money import exact
+from convsync.model.money import amounts_in_words
 
 if TYPE_CHECKING:
     from convsync.report.agreements import Standing
@@ -146,13 +147,13 @@ def lines_of(weeks: "Sequence[Week]") -> Iterator[dict[str, str]]:
             "lift": _lift(week.lead_lift),
             "sales": f"{week.sales:,}",
             "lift of sales": _lift(week.sale_lift),
-            "value": sums_in_words({code: total.amount for code, total in week.value.items()}),
+            "value": amounts_in_words({code: total.amount for code, total in week.value.items()}),
             "lift of value": ", ".join(
                 f"{_lift(one)} in {currency}" if len(week.value) > 1 else _lift(one)
                 for currency, one in week.value_lift.items()
             ),
             "sent": f"{week.sent:,}",
-            "cost": sums_in_words(week.cost),
+            "cost": amounts_in_words(week.cost),
             "ROI": _roi(week),
             "noted": "; ".join([*map(_break, week.breaks), *_notes(week)]),
         }

@@ -255,7 +255,7 @@ def _narrowed(
         for name in names:
             if name not in there:
                 raise OperatorError(
-                    f"{option} {name}: there is none of that name; there are {', '.join(there)}."
+                    f"{option} {name}: there is no such name; there are: {', '.join(there)}."
                 )
     return Narrowed(deal_ids=frozenset(deals), rules=frozenset(rules), sources=frozenset(sources))
 

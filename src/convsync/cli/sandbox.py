@@ -112,7 +112,7 @@ def set_(
         body = json.loads(value)
     except ValueError:
         raise OperatorError(
-            f"{value} is not JSON. `convsync sandbox set` lists what each switch takes."
+            f"{value} is not JSON. `convsync sandbox set` lists what each switch accepts."
         ) from None
     output.show_json(_asked("POST", url, switch, token, body))
 
@@ -145,7 +145,7 @@ def _asked(method: str, url: str, path: str, token: str | None, body: Any = None
     except requests.RequestException as error:
         raise OperatorError(
             f"No sandbox answers at {url} ({type(error).__name__}). Start it with"
-            " `convsync sandbox`, or name its address with --url."
+            " `convsync sandbox`, or give its URL with --url."
         ) from None
     if not answer.ok:
         raise OperatorError(f"The sandbox refused {path}: {told.get('error')}.")

@@ -95,7 +95,9 @@ def status(
     from convsync.report import status as standing
 
     if sum((breaches, platform, uncorrectable, check)) > 1:
-        raise typer.BadParameter("--breaches, --uncorrectable, --platform, --check: one at a time.")
+        raise typer.BadParameter(
+            "--breaches, --uncorrectable, --platform and --check: use only one at a time."
+        )
     if check or max_age:
         watching.check(config, as_of, max_age)
     settings = options.load(config)

@@ -59,4 +59,4 @@ def send(config: Config = DEFAULT_CONFIG) -> None:
     if left:
         typer.echo(f"NOT delivered: {left:,}; the next run tries again.")
         raise typer.Exit(1)
-    typer.echo("All that waited and has a route was told.")
+    typer.echo("Every waiting message that has a route was sent.")

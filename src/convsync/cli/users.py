@@ -48,7 +48,7 @@ def add(
     from convsync.web import passwords
 
     if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise OperatorError(f"A name has 1 to {_LONGEST_NAME} characters that can be seen.")
+        raise OperatorError(f"A name must have 1 to {_LONGEST_NAME} visible characters.")
     kept = passwords.hash_of(_password(from_stdin=password_stdin))
     user = User(name=name.strip(), role=role)
     with (
@@ -58,8 +58,8 @@ def add(
         is_new = users.add(connection, user, kept, system_clock())
     if not is_new:
         raise OperatorError(
-            f"{user.name} may sign in already; `convsync users password {user.name}` gives them"
-            " another password."
+            f"{user.name} may sign in already; `convsync users password {user.name}` changes"
+            " their password."
         )
     typer.echo(f"{user.name} may sign in as {user.role}.")
 
@@ -113,7 +113,7 @@ def list_users(config: Config = DEFAULT_CONFIG, form: FormatOption = Format.TABL
 def require_installed() -> None:
     """Raise OperatorError where the libraries of the page are missing."""
     if any(find_spec(one) is None for one in ("argon2", "babel", "jinja2", "joserfc")):
-        raise OperatorError("The page needs libraries of its own: pip install 'convsync[serve]'.")
+        raise OperatorError("The page needs more libraries: pip install 'convsync[serve]'.")
 
 
 def require_somebody(settings: "Settings") -> None:
@@ -137,4 +137,4 @@ def _password(*, from_stdin: bool) -> str:
 
 def _require_known(name: str, *, is_known: bool) -> None:
     if not is_known:
-        raise OperatorError(f"There is no {name}; `convsync users list` has everybody.")
+        raise OperatorError(f"There is no user {name}; `convsync users list` shows everybody.")

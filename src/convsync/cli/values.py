@@ -162,7 +162,7 @@ def explain(
         used = accepted_or_raise(connection)
         walks = list(walks_of(connection, deal, with_origins=used.table.needs_origins))
     if not walks:
-        raise OperatorError(f"No deal {deal} is in the CRM, as far as was read.")
+        raise OperatorError(f"No deal {deal} has been read from the CRM.")
     from convsync.report.scores import scored
 
     rows = []

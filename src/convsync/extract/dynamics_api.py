@@ -215,7 +215,7 @@ def judge(answer: Answer) -> Verdict:
             return TransientError(f"{answer.place} was answered with 400 ({answer.code}).")
         case 403 if answer.code == "0x80072560":
             return OperatorError(
-                f"{answer.place}: the app is no user of this environment. Create an application"
+                f"{answer.place}: the app is not a user of this environment. Create an application"
                 f" user for it, as {located(_PAGE)} says."
             )
         case 403 if named := _PRIVILEGE.search(str(error.get("message"))):
@@ -255,7 +255,7 @@ def judge_login(answer: Answer) -> Verdict:
         (first,) = [*(body.get("error_codes") or ()), 0][:1]
         code = first if isinstance(first, int) else 0
         return OperatorError(
-            f"{answer.place} gave no token: {answer.code or 'no code'}, AADSTS{code}. Correct"
+            f"{answer.place} returned no token: {answer.code or 'no code'}, AADSTS{code}. Correct"
             f" tenant_id, client_id, client_secret or url; https://login.microsoftonline.com/error?code={code}"
             " says what is wrong."
         )

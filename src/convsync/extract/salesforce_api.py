@@ -74,7 +74,9 @@ class Api:
             came += len(_records(answer))
             yield from _records(answer)
         if isinstance(total, int) and came < total:
-            raise TransientError(f"{self._http.name} gave {came:,} of a query's {total:,} records.")
+            raise TransientError(
+                f"{self._http.name} returned {came:,} of a query's {total:,} records."
+            )
 
     def query_in(
         self, soql: str, ids: Sequence[str], *, with_deleted: bool = False

@@ -42,8 +42,8 @@ def in_another_process(work: Callable[..., Iterable[T]], *given: Any) -> Generat
             yield from _received(process.stdout)
         except (EOFError, pickle.UnpicklingError, BrokenPipeError):
             raise TransientError(
-                f"A process of this one that was at work ended with status {process.wait()} before"
-                " it was done. The next run resumes it."
+                f"A child process ended with status {process.wait()} before it was done. The next"
+                " run resumes its work."
             ) from None
         finally:
             process.kill()

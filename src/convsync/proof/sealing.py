@@ -146,7 +146,7 @@ def check_file(database: Database, file: Path, *, head: Head | None = None) -> C
     content = sealed_file.read(file, key=key, keyed_since=tail.keyed_since, on_event=note)
     known = {one["last"]: one["sha256"] for one in seals_in(latest)}
     if known.get(str(content.last)) != content.sha256:
-        raise OperatorError(f"{file} is none of the files in which this audit log was sealed.")
+        raise OperatorError(f"{file} is not a file in which this audit log was sealed.")
     if head is not None and heads.get(head.number) != head.digest:
         raise OperatorError(f"{file} has no event {head.number:,} with the digest that was given.")
     return content

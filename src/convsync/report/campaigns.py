@@ -68,14 +68,22 @@ class Line:
         return next(iter(self.cost)) if len(self.cost) == 1 else None
 
     def cost_per(self, many: int) -> Decimal | None:
-        """Return what each of so many costs; None of nothing, or where costs are of several."""
-        cost = self.cost.get(self.currency)
+        """Return what each of so many costs; None of nothing, or where costs are of several.
+
+        None of what no place is known of either, here and in `return_on`: its leads mostly came
+        from elsewhere, and cost nothing, and its costs brought the leads of other lines.
+        """
+        cost = self._cost_of_its_leads
         return cost / many if many and cost is not None else None
 
     def return_on(self, value: ByCurrency) -> Decimal | None:
         """Return how much of its costs a value brings back: what of it is in their currency."""
-        cost = self.cost.get(self.currency)
+        cost = self._cost_of_its_leads
         return value.get(self.currency, Decimal(0)) / cost if cost else None
+
+    @property
+    def _cost_of_its_leads(self) -> Decimal | None:
+        return None if self.key is None else self.cost.get(self.currency)
 
     def is_partial(self, value: ByCurrency) -> bool:
         """True where some of a value is in another currency than the costs."""

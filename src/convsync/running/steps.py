@@ -43,6 +43,7 @@ from convsync.store import (
     key_times,
     ledger,
     notes,
+    order_index,
     origins,
     persons,
     portions,
@@ -391,6 +392,7 @@ class Work:
     @log.phase("send")
     def send(self, *, only: portions.Portion = None) -> None:
         """Send all that is ready, or a portion of it."""
+        order_index.ensure(self.services.database, self.session)
         with self.services.database.reading() as connection:
             ready = account.ready(connection, self.session.now, only)
         self.services.progress.expect("sent", ready.total)

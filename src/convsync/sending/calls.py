@@ -157,7 +157,7 @@ class PacedCalls:
         while wait := self._noted(of):
             if wait.total_seconds() > self._policy.longest_asked_s:
                 raise TransientError(
-                    f"Project {of.project} has made its {of.per_day:,} requests of 24 hours; "
+                    f"Project {of.project} has made its {of.per_day:,} requests for 24 hours; "
                     f"the next one is free in {wait}.",
                     retry_after_s=wait.total_seconds(),
                     surely_not_taken=True,

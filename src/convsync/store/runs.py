@@ -130,7 +130,7 @@ def open_run(
         statement.on_conflict_do_nothing(index_elements=["lock"]).returning(runs.c.id)
     ).scalar()
     if number is None:
-        raise LockedError("Another run has just begun; try again when it is over.")
+        raise LockedError("Another run has just started; try again when it has ended.")
     return int(number)
 
 

@@ -176,7 +176,7 @@ def _note_beginning(database: Database, error: BaseException | None) -> None:
 
 
 def _failure(error: BaseException) -> Finding:
-    return Finding(trouble=Trouble.FAILED, text=f"The run did not begin: {_words_of(error)}")
+    return Finding(trouble=Trouble.FAILED, text=f"The run did not start: {_words_of(error)}")
 
 
 def _words_of(error: BaseException | None) -> str:

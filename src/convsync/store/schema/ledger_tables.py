@@ -138,7 +138,7 @@ ledger = Table(
     info={GROWS: True},
 )
 HAS_CONTENT = text("event_at IS NOT NULL")
-index_where(
+ORDER_IDS = index_where(
     "uq_ledger_order_id_action_id", HAS_CONTENT, ledger.c.order_id, ledger.c.action_id, unique=True
 )
 KNOWN_BY_CLICK = text("click_kind = 'msclkid' AND event_at IS NOT NULL")
